@@ -1,0 +1,146 @@
+"""The contract between a scheduling policy and whatever engine it steers.
+
+A policy is called once an engine step. It is shown the requests (``EngineView``) and answers with
+the next batch (``Batch``): which requests decode, which prefill how many tokens, which lose their
+KV blocks. It decides only: allocating, running and bookkeeping are the engine's. The simulator,
+vLLM and SGLang all build the same view, so one policy object runs unchanged in each of them.
+
+What an engine does with a batch, in this order: preempt, give each decode the block it needs (if
+any), admit the waiting requests among the prefills (blocks for their whole prefill), run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class SchedulerError(RuntimeError):
+    """A policy asked for something impossible; the message names the invariant and the request."""
+
+
+class RequestView(Protocol):
+    """What a policy may know of a request. Output length is not among it: nobody knows it.
+
+    A request is *waiting* (holds no blocks), *started* (holds blocks, prefill not finished) or
+    *decoding* (prefill finished, more tokens to come).
+    """
+
+    @property
+    def request_id(self) -> int | str: ...
+    @property
+    def arrival_s(self) -> float:
+        """When it reached the engine, seconds on the engine's clock."""
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def prefill_tokens(self) -> int:
+        """Tokens to prefill: the prompt, plus the tokens generated before a preemption."""
+    @property
+    def computed_tokens(self) -> int:
+        """Tokens whose KV is in the cache."""
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens generated so far."""
+    @property
+    def tier(self) -> str: ...
+    @property
+    def tbt_slo_s(self) -> float: ...
+    @property
+    def needs_block(self) -> bool:
+        """Whether its next decode needs one KV block more than it holds."""
+
+    policy_data: Any
+    """The policy's own; the engine only clears it (to None) when the request is preempted."""
+
+
+class EngineView(Protocol):
+    """State of the engine at a step. Read only; valid until the policy returns."""
+
+    now_s: float
+    waiting: Sequence[RequestView]
+    """By ``Scheduler.queue_key``; equal keys: preempted ones first (latest first), then by arrival."""
+    started: Sequence[RequestView]
+    """In the order they were admitted."""
+    decoding: Sequence[RequestView]
+    """In the order their prefills finished."""
+    free_blocks: int
+    total_blocks: int
+    block_size: int
+    """Tokens in a KV block."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """One engine step.
+
+    Args:
+        decodes: requests that each generate one next token.
+        prefills: (request, tokens): started requests, or waiting ones, which are thereby admitted.
+        preempt: requests that lose their blocks and go back to the waiting queue, before all else.
+        wake_s: for an empty batch: when it makes sense to look again even if nothing arrives;
+            None: not before the next arrival.
+        critical_decodes: how many of ``decodes`` could not wait (for the record only).
+    """
+
+    decodes: list[Any] = field(default_factory=list)
+    prefills: list[tuple[Any, int]] = field(default_factory=list)
+    preempt: list[Any] = field(default_factory=list)
+    wake_s: float | None = None
+    critical_decodes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.decodes or self.prefills)
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.decodes) + sum(tokens for _, tokens in self.prefills)
+
+
+class Scheduler:
+    """Base of all policies: limits, defaults, and the two hooks every policy may override.
+
+    Args:
+        token_budget: most tokens a batch may hold.
+        max_active: most requests that may hold KV blocks at a time.
+        watermark: share of KV blocks an admission must leave free.
+
+    Raises:
+        ValueError: a limit is out of range; the message names it.
+    """
+
+    name = "abstract"
+    description = ""
+
+    def __init__(
+        self, *, token_budget: int = 512, max_active: int = 128, watermark: float = 0.01
+    ) -> None:
+        if token_budget < 1:
+            raise ValueError(f"token_budget must be at least 1, not {token_budget}")
+        if max_active < 1:
+            raise ValueError(f"max_active must be at least 1, not {max_active}")
+        if not 0 <= watermark < 1:
+            raise ValueError(f"watermark must be in [0, 1), not {watermark}")
+        self.token_budget = token_budget
+        self.max_active = max_active
+        self.watermark = watermark
+
+    def queue_key(self, request: RequestView) -> Any:
+        """Order of the waiting queue, asked once each time the request enters it. FCFS here."""
+        return 0
+
+    def schedule(self, view: EngineView) -> Batch:
+        """Decide the next batch. Must not change the view or its requests (but ``policy_data``)."""
+        raise NotImplementedError
+
+    def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
+        """Called when a batch's tokens are out; ``view`` is the state after it."""
+
+    def options(self) -> dict[str, Any]:
+        """Every option's value, for the record; enough to build the same policy again."""
+        return {
+            "token_budget": self.token_budget,
+            "max_active": self.max_active,
+            "watermark": self.watermark,
+        }

@@ -1,0 +1,122 @@
+"""What a run leaves behind, the same for every backend (docs/metrics.md defines the terms)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA_VERSION = 1
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class Outcome(StrEnum):
+    """The one bucket a due request ends in (invariant 1)."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class RequestTable:
+    """Columns of ``requests.parquet``: one row for each due request, by due time.
+
+    Times are seconds after the start of the run; NaN where something never happened. Token times
+    of all requests lie end to end in ``token_times_s``; row i owns
+    ``token_times_s[token_offsets[i]:token_offsets[i + 1]]``.
+    """
+
+    request_id: IntArray
+    due_s: FloatArray
+    sent_s: FloatArray
+    first_scheduled_s: FloatArray
+    prompt_tokens: IntArray
+    output_tokens: IntArray
+    """Tokens asked for; what came is the number of token times."""
+    tier: npt.NDArray[np.str_]
+    tbt_slo_s: FloatArray
+    outcome: npt.NDArray[np.str_]
+    error: npt.NDArray[np.str_]
+    """Why it failed, else empty."""
+    num_preemptions: IntArray
+    token_offsets: IntArray
+    token_times_s: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.request_id)
+
+    @cached_property
+    def num_tokens(self) -> IntArray:
+        """Output tokens received, per request."""
+        return np.diff(self.token_offsets)
+
+    @cached_property
+    def first_token_s(self) -> FloatArray:
+        """Time of the first token; NaN without one."""
+        out = np.full(len(self), np.nan)
+        got = self.num_tokens > 0
+        out[got] = self.token_times_s[self.token_offsets[:-1][got]]
+        return out
+
+    @cached_property
+    def last_token_s(self) -> FloatArray:
+        """Time of the last token received; NaN without one."""
+        out = np.full(len(self), np.nan)
+        got = self.num_tokens > 0
+        out[got] = self.token_times_s[self.token_offsets[1:][got] - 1]
+        return out
+
+    @cached_property
+    def ttft_s(self) -> FloatArray:
+        """First token minus due time; NaN without a first token."""
+        return self.first_token_s - self.due_s
+
+    @cached_property
+    def finished(self) -> npt.NDArray[np.bool_]:
+        return self.outcome == Outcome.FINISHED.value
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """Columns of ``steps.parquet``: one row for each engine step (batch).
+
+    ``waiting``, ``active`` and ``kv_blocks_used`` are as the batch ran (after its admissions).
+    Empty where the engine does not say (an HTTP endpoint).
+    """
+
+    start_s: FloatArray
+    end_s: FloatArray
+    prefill_tokens: IntArray
+    decodes: IntArray
+    critical_decodes: IntArray
+    waiting: IntArray
+    active: IntArray
+    kv_blocks_used: IntArray
+    preemptions: IntArray
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run: its specification and outcome (``run``), its requests and its steps.
+
+    ``run`` holds at least: ``schema_version``, ``spec`` (the cell's whole specification),
+    ``spec_hash``, ``scheduler`` (name and options), ``backend``, ``versions``, ``hardware``,
+    ``convention``, ``kv_blocks``, ``block_size``, ``end_s`` (when the run ended), ``stopped_early``
+    (why it was stopped, or None) and ``notes``.
+    """
+
+    run: dict[str, Any]
+    requests: RequestTable
+    steps: StepTable
+    path: str | None = field(default=None, compare=False)
