@@ -11,6 +11,7 @@ any), admit the waiting requests among the prefills (blocks for their whole pref
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -32,21 +33,29 @@ class RequestView(Protocol):
     @property
     def arrival_s(self) -> float:
         """When it reached the engine, seconds on the engine's clock."""
+
     @property
     def prompt_tokens(self) -> int: ...
     @property
     def prefill_tokens(self) -> int:
         """Tokens to prefill: the prompt, plus the tokens generated before a preemption."""
+
     @property
     def computed_tokens(self) -> int:
         """Tokens whose KV is in the cache."""
+
     @property
     def output_tokens(self) -> int:
         """Output tokens generated so far."""
+
     @property
     def tier(self) -> str: ...
     @property
     def tbt_slo_s(self) -> float: ...
+    @property
+    def num_blocks(self) -> int:
+        """KV blocks it holds."""
+
     @property
     def needs_block(self) -> bool:
         """Whether its next decode needs one KV block more than it holds."""
@@ -60,7 +69,7 @@ class EngineView(Protocol):
 
     now_s: float
     waiting: Sequence[RequestView]
-    """By ``Scheduler.queue_key``; equal keys: preempted ones first (latest first), then by arrival."""
+    """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
     started: Sequence[RequestView]
     """In the order they were admitted."""
     decoding: Sequence[RequestView]
@@ -138,9 +147,22 @@ class Scheduler:
         """Called when a batch's tokens are out; ``view`` is the state after it."""
 
     def options(self) -> dict[str, Any]:
-        """Every option's value, for the record; enough to build the same policy again."""
-        return {
-            "token_budget": self.token_budget,
-            "max_active": self.max_active,
-            "watermark": self.watermark,
-        }
+        """Every option's value, for the record; enough to build the same policy again.
+
+        Raises:
+            TypeError: a subclass keeps an option under another name than its argument's.
+        """
+        names = [
+            name
+            for cls in type(self).__mro__
+            if "__init__" in vars(cls)
+            for name, parameter in inspect.signature(cls).parameters.items()
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        ]
+        missing = [name for name in names if not hasattr(self, name)]
+        if missing:
+            raise TypeError(
+                f"{type(self).__name__} must keep its option {missing[0]!r} as self.{missing[0]}, "
+                "so that a recording can say what it ran with"
+            )
+        return {name: getattr(self, name) for name in sorted(set(names))}

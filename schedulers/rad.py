@@ -1,0 +1,134 @@
+"""RAD: optimally tiled batches; the split of time between prefill and decode follows the load."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from schedulers.base import Batch, EngineView, Scheduler
+from schedulers.steps import decode_by_arrival, head_fits, take_decodes
+
+
+def _parse_cycle(cycle: float | str) -> float:
+    value = float(cycle)
+    if not value >= 1 or (math.isfinite(value) and value != int(value)):
+        raise ValueError(f"cycle must be a whole number of at least 1, or inf, not {cycle!r}")
+    return value
+
+
+class _Tiled(Scheduler):
+    """What RAD and its batch-prefill variant share: batches that are one decode tile or one chunk.
+
+    Args:
+        tile: most decodes in a batch (rows of a GeMM tile).
+        chunk: tokens of a prefill chunk, alone in its batch.
+        cycle: requests prefilled at most before the decodes must have run out; may be ``inf``.
+        max_active: as for every scheduler; None takes the least that does not bind.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        tile: int = 128,
+        chunk: int = 256,
+        cycle: float | str = math.inf,
+        max_active: int | None = None,
+        token_budget: int | None = None,
+        **limits: Any,
+    ) -> None:
+        if tile < 1 or chunk < 1:
+            raise ValueError(f"tile and chunk must be at least 1, not {tile} and {chunk}")
+        self.tile, self.chunk, self.cycle = tile, chunk, _parse_cycle(cycle)
+        super().__init__(
+            token_budget=max(tile, chunk) if token_budget is None else token_budget,
+            max_active=self._enough_active() if max_active is None else max_active,
+            **limits,
+        )
+        if self.token_budget < max(tile, chunk):
+            raise ValueError(
+                f"token_budget {self.token_budget} is smaller than a batch of tile={tile} or "
+                f"chunk={chunk}; leave it out to have it follow them"
+            )
+        self._started_in_cycle = 0
+
+    def _enough_active(self) -> int:
+        return self.tile
+
+    def _chunk_of_oldest(self, view: EngineView, batch: Batch) -> Batch:
+        request = view.started[0] if view.started else view.waiting[0]
+        rest = request.prefill_tokens - request.computed_tokens
+        batch.prefills.append((request, min(self.chunk, rest)))
+        return batch
+
+    def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
+        for request, _ in batch.prefills:
+            if request.computed_tokens >= request.prefill_tokens:
+                self._started_in_cycle += 1
+        if batch.decodes and not view.decoding:
+            self._started_in_cycle = 0
+
+
+class Rad(_Tiled):
+    """A batch is one decode each of up to ``tile`` requests, or one chunk of one prompt.
+
+    The oldest prompt goes on, alone, until ``tile`` requests decode, no prompt is left or
+    ``cycle`` requests were started since the decodes last ran out; then everybody decodes. On a
+    real card a prompt is started only when its blocks can be had; else the decodes go on.
+
+    Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 4, Algorithm 1.
+    """
+
+    name = "rad"
+    description = "throughput-optimal tiling: decode tiles or one prefill chunk, never mixed"
+
+    def schedule(self, view: EngineView) -> Batch:
+        batch = Batch()
+        if not view.started:
+            full = len(view.decoding) >= self.tile or self._started_in_cycle >= self.cycle
+            if view.decoding and (full or not head_fits(view, self)):
+                decode_by_arrival(view, batch, self.tile)
+                batch.critical_decodes = len(batch.decodes)
+                return batch
+            if not view.decoding and self._started_in_cycle >= self.cycle:
+                self._started_in_cycle = 0  # every request of the cycle ended with its prefill
+            if not head_fits(view, self):
+                return batch
+        return self._chunk_of_oldest(view, batch)
+
+
+class RadBatchPrefill(_Tiled):
+    """Prefill up to ``cycle`` requests, then decode them all with a rolling set of ``tile``.
+
+    Source: arXiv 2508.01002, Appendix D. On a real card the prefill phase also ends when the next
+    prompt's blocks cannot be had.
+    """
+
+    name = "rad-batch-prefill"
+    description = "RAD of the paper's Appendix D: a phase of prefills, then a phase of decodes"
+
+    def __init__(self, *, cycle: float | str = 512, **options: Any) -> None:
+        super().__init__(cycle=cycle, **options)
+        self._decode_phase = False
+
+    def _enough_active(self) -> int:
+        return int(self.cycle) if math.isfinite(self.cycle) else 1_000_000
+
+    def schedule(self, view: EngineView) -> Batch:
+        batch = Batch()
+        if not view.started:
+            if not view.decoding:
+                self._decode_phase = False
+                self._started_in_cycle = 0
+            elif self._started_in_cycle >= self.cycle or not head_fits(view, self):
+                self._decode_phase = True
+            if self._decode_phase:
+                # The rolling set is whoever decoded longest; the last in line is preempted first.
+                take_decodes(view, batch, view.decoding[: self.tile], list(view.decoding))
+                batch.critical_decodes = len(batch.decodes)
+                return batch
+            if not head_fits(view, self):
+                return batch
+        return self._chunk_of_oldest(view, batch)

@@ -1,0 +1,137 @@
+"""From a name on the command line to a policy object."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from schedulers.base import Scheduler
+from schedulers.decode_first import DecodeFirst
+from schedulers.orca import Orca
+from schedulers.prefill_first import PrefillFirst
+from schedulers.rad import Rad, RadBatchPrefill
+from schedulers.sarathi import Sarathi
+from schedulers.slai import Slai
+
+ENTRY_POINT_GROUP = "slaibench.schedulers"
+
+BUILT_IN: dict[str, type[Scheduler]] = {
+    cls.name: cls for cls in (Sarathi, Slai, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
+}
+
+
+def available() -> dict[str, type[Scheduler]]:
+    """Every scheduler known by name: ours, then those of installed packages (entry points)."""
+    found = dict(BUILT_IN)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        found.setdefault(point.name, _checked(point.load(), point.value))
+    return found
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """Split ``name:option=value,option=value`` (a path keeps its ``:Class``).
+
+    Raises:
+        ValueError: an option without ``=``.
+    """
+    head, _, tail = text.partition(":")
+    if head.endswith(".py"):
+        cls, _, tail = tail.partition(":")
+        head = f"{head}:{cls}"
+    options: dict[str, Any] = {}
+    for part in filter(None, tail.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(
+                f"scheduler {text!r}: option {part!r} has no value; write name:option=value"
+            )
+        options[key.strip().replace("-", "_")] = _number(value.strip())
+    return head, options
+
+
+def find(name: str) -> type[Scheduler]:
+    """The class behind a name or ``path/to/file.py:Class``.
+
+    Raises:
+        ValueError: no such name (with the nearest one), file or class.
+    """
+    path, _, cls = name.partition(":")
+    if path.endswith(".py"):
+        return _from_file(Path(path), cls)
+    known = available()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"unknown scheduler {name!r}: {hint}Known: {', '.join(known)}; "
+            "your own: path/to/file.py:Class"
+        )
+    return known[name]
+
+
+def build(text: str) -> Scheduler:
+    """A new policy object from ``name[:option=value,...]``.
+
+    Raises:
+        ValueError: unknown name, unknown option (with those that exist) or a bad value.
+    """
+    name, options = parse(text)
+    cls = find(name)
+    accepted = {
+        parameter
+        for base in cls.__mro__
+        if "__init__" in vars(base)
+        for parameter, kind in inspect.signature(base).parameters.items()
+        if kind.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    for option in options:
+        if option not in accepted:
+            near = difflib.get_close_matches(option, accepted, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"scheduler {name!r} has no option {option!r}: {hint}"
+                f"It has: {', '.join(sorted(accepted))}"
+            )
+    try:
+        return cls(**options)
+    except TypeError as error:
+        raise ValueError(f"scheduler {text!r}: {error}") from error
+
+
+def _from_file(path: Path, name: str) -> type[Scheduler]:
+    if not path.is_file():
+        raise ValueError(f"no scheduler file {str(path)!r}; give path/to/file.py:Class")
+    if not name:
+        raise ValueError(f"{str(path)!r} names no class; write {path}:Class")
+    spec = importlib.util.spec_from_file_location(f"slaibench_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{str(path)!r} cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        # A user's file may fail in any way at all; what it said is all that helps.
+        raise ValueError(f"{str(path)!r} fails on import: {error!r}") from error
+    if not hasattr(module, name):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise ValueError(f"{str(path)!r} has no class {name!r}; it has {', '.join(classes)}")
+    return _checked(getattr(module, name), f"{path}:{name}")
+
+
+def _checked(cls: object, where: str) -> type[Scheduler]:
+    if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
+        raise ValueError(f"{where} is not a subclass of schedulers.base.Scheduler")
+    return cls
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

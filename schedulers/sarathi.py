@@ -1,0 +1,47 @@
+"""Sarathi-Serve: decode first, chunked prefills in what is left of the token budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schedulers.base import Batch, EngineView, RequestView, Scheduler
+from schedulers.steps import admit, by_arrival, continue_prefills, decode_by_arrival
+
+ORDERS = ("fcfs", "spf")
+
+
+class Sarathi(Scheduler):
+    """Every decode in every batch; then started prefills, oldest first; then admissions.
+
+    Source: Agrawal et al., "Taming Throughput-Latency Tradeoff in LLM Inference with
+    Sarathi-Serve", OSDI 2024.
+
+    Args:
+        order: queue order: ``fcfs``, or ``spf`` (shortest prompt first).
+
+    Raises:
+        ValueError: an unknown order.
+    """
+
+    name = "sarathi"
+    description = "decode first, chunked prefill (Sarathi-Serve)"
+
+    def __init__(self, *, order: str = "fcfs", **limits: Any) -> None:
+        super().__init__(**limits)
+        if order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+        self.order = order
+
+    def queue_key(self, request: RequestView) -> Any:
+        return request.prefill_tokens if self.order == "spf" else 0
+
+    def schedule(self, view: EngineView) -> Batch:
+        batch = Batch()
+        decode_by_arrival(view, batch, self.token_budget)
+        batch.critical_decodes = len(batch.decodes)
+        started = sorted(view.started, key=by_arrival) if len(view.started) > 1 else view.started
+        if batch.preempt:
+            started = [request for request in started if request not in batch.preempt]
+        budget = continue_prefills(started, batch, self.token_budget - len(batch.decodes))
+        admit(view, self, batch, budget)
+        return batch

@@ -1,0 +1,154 @@
+"""Moves that several policies share: who gets a block, which prefills go on, who is admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from schedulers.base import Batch, EngineView, RequestView, Scheduler
+
+
+def by_arrival(request: RequestView) -> tuple[float, int | str]:
+    """Sort key: arrival, then id, so that equal arrivals keep one order everywhere."""
+    return (request.arrival_s, request.request_id)
+
+
+def blocks_for(tokens: int, block_size: int) -> int:
+    """KV blocks that hold this many tokens."""
+    return -(-tokens // block_size)
+
+
+def blocks_admitted(view: EngineView, batch: Batch) -> int:
+    """KV blocks that the batch's newly admitted requests take."""
+    return sum(
+        blocks_for(request.prefill_tokens, view.block_size)
+        for request, _ in batch.prefills
+        if request.num_blocks == 0
+    )
+
+
+def blocks_left(view: EngineView, batch: Batch) -> int:
+    """KV blocks that stay free when the engine has carried out this batch."""
+    freed: int = sum(request.num_blocks for request in batch.preempt)
+    decoded = sum(1 for request in batch.decodes if request.needs_block)
+    return view.free_blocks + freed - decoded - blocks_admitted(view, batch)
+
+
+def take_decodes(
+    view: EngineView,
+    batch: Batch,
+    candidates: Sequence[RequestView],
+    victims: list[RequestView],
+) -> None:
+    """Put a decode of each candidate into the batch, preempting where KV blocks run out.
+
+    Args:
+        candidates: decoding requests, who comes first takes its block first.
+        victims: whom to preempt, the last first, used up as it goes; may hold candidates, in the
+            same order as there. With none left, a request without a block preempts itself.
+    """
+    # A decode needs at most one block: with as many free, nobody has to be asked.
+    surely_free = view.free_blocks - len(batch.decodes) - blocks_admitted(view, batch)
+    if surely_free >= len(candidates):
+        batch.decodes.extend(candidates)
+        return
+    free = blocks_left(view, batch)
+    preempted: set[int] = set()
+    for request in candidates:
+        if id(request) in preempted:
+            continue
+        if request.needs_block:
+            while free < 1 and id(request) not in preempted:
+                victim = victims.pop() if victims else request
+                batch.preempt.append(victim)
+                preempted.add(id(victim))
+                free += victim.num_blocks
+            if id(request) in preempted:
+                continue
+            free -= 1
+        batch.decodes.append(request)
+
+
+def decode_by_arrival(
+    view: EngineView, batch: Batch, limit: int, spared: Sequence[RequestView] = ()
+) -> None:
+    """Decode up to ``limit`` requests, the earliest-arrived first (Sarathi-Serve's, vLLM's rule).
+
+    Where no block is free, the latest-arrived active request is preempted, or the request itself
+    when it is that one. ``spared`` started requests are not preempted.
+    """
+    decoding = view.decoding
+    if not decoding or limit < 1:
+        return
+    if len(decoding) <= limit and view.free_blocks >= len(decoding) + blocks_admitted(view, batch):
+        batch.decodes.extend(decoding)  # order only matters where something runs out
+        return
+    candidates = sorted(decoding, key=by_arrival)[:limit]
+    spared_ids = set(map(id, spared))
+    active = [request for request in view.started if id(request) not in spared_ids]
+    take_decodes(view, batch, candidates, sorted([*decoding, *active], key=by_arrival))
+
+
+def continue_prefills(started: Iterable[RequestView], batch: Batch, budget: int) -> int:
+    """Give started prefills their next chunks, in the given order; returns the budget left."""
+    for request in started:
+        if budget < 1:
+            break
+        tokens = min(request.prefill_tokens - request.computed_tokens, budget)
+        batch.prefills.append((request, tokens))
+        budget -= tokens
+    return budget
+
+
+def fits(request: RequestView, view: EngineView, free: int, watermark: float) -> bool:
+    """Whether the blocks of its whole prefill can be had with the watermark left free.
+
+    An empty cache waives the watermark: a prompt that large would else wait for ever.
+    """
+    reserve = 0 if free == view.total_blocks else int(watermark * view.total_blocks)
+    return blocks_for(request.prefill_tokens, view.block_size) + reserve <= free
+
+
+def head_fits(view: EngineView, scheduler: Scheduler) -> bool:
+    """Whether the first waiting request could be admitted if nothing else were done now."""
+    return (
+        bool(view.waiting)
+        and len(view.started) + len(view.decoding) < scheduler.max_active
+        and fits(view.waiting[0], view, view.free_blocks, scheduler.watermark)
+    )
+
+
+def admit(
+    view: EngineView, scheduler: Scheduler, batch: Batch, budget: int, *, whole: bool = False
+) -> int:
+    """Admit waiting requests in queue order, up to the first that cannot be (head of line).
+
+    A step that preempts admits nobody: whoever was preempted heads the queue and has no room.
+
+    Args:
+        budget: token budget left in the batch.
+        whole: take only prompts that fit into the budget left as a whole. A prompt longer than
+            the scheduler's whole budget is cut nevertheless, if the batch is empty so far.
+
+    Returns:
+        Token budget left.
+    """
+    if batch.preempt or budget < 1 or not head_fits(view, scheduler):
+        return budget
+    free = blocks_left(view, batch)
+    active = len(view.started) + len(view.decoding)
+    for request in view.waiting:
+        tokens = request.prefill_tokens
+        if whole and tokens > budget and (batch or tokens <= scheduler.token_budget):
+            break
+        if (
+            budget < 1
+            or active >= scheduler.max_active
+            or not fits(request, view, free, scheduler.watermark)
+        ):
+            break
+        tokens = min(tokens, budget)
+        batch.prefills.append((request, tokens))
+        budget -= tokens
+        free -= blocks_for(request.prefill_tokens, view.block_size)
+        active += 1
+    return budget

@@ -1,0 +1,78 @@
+"""The contract of a backend: requests in, recording out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schedulers.base import Scheduler
+from slaibench.recording.record import RequestTable, StepTable
+from workloads.request import Request
+
+
+class BackendError(RuntimeError):
+    """A run that cannot be had; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A look at a run while it goes on.
+
+    Args:
+        now_s: time in the run.
+        num_arrived: requests that were due so far.
+        num_in_system: of those, how many are neither finished nor failed.
+    """
+
+    now_s: float
+    num_arrived: int
+    num_in_system: int
+
+
+StopRule = Callable[[Progress], str | None]
+"""Called now and then during a run; a reason ends the run there (None: go on)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How long a run goes on.
+
+    Args:
+        horizon_s: the run ends here whatever is unfinished; None: when every request is done.
+        stop: early-stop rule, or None.
+        stop_every_s: how often it is asked, seconds of the run's time.
+    """
+
+    horizon_s: float | None = None
+    stop: StopRule | None = None
+    stop_every_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutput:
+    """What a backend hands back: tables, and what it alone knows.
+
+    Args:
+        end_s: when the run ended.
+        stopped_early: the stop rule's reason, or None.
+    """
+
+    requests: RequestTable
+    steps: StepTable
+    end_s: float
+    stopped_early: str | None
+
+
+class Backend(Protocol):
+    """Something that serves requests under a scheduler: simulator or engine."""
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        """Serve the requests, each at its due time.
+
+        Raises:
+            BackendError: the run cannot be had at all.
+            SchedulerError: the scheduler broke its contract.
+        """

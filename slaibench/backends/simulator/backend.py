@@ -1,0 +1,180 @@
+"""The simulator backend: a scheduler's decisions, a cost model's times, a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schedulers.base import Batch, Scheduler, SchedulerError
+from slaibench.backends.base import Progress, RunOutput, RunSettings
+from slaibench.backends.simulator.engine import BatchTimer, Engine
+from slaibench.backends.simulator.state import NEVER, SimRequest
+from slaibench.recording.record import Outcome, RequestTable, StepTable
+from workloads.request import Request
+
+# A policy that keeps preempting without running anything would spin on one instant for ever.
+MAX_IDLE_STEPS = 1000
+
+
+class Simulator:
+    """Serves requests in virtual time; deterministic: same input, same bytes (invariant 4).
+
+    Args:
+        timer: cost model: how long a batch takes.
+        total_blocks: KV blocks of the device.
+        block_size: tokens in a block.
+        max_context_tokens: longest prompt + output the model takes.
+    """
+
+    def __init__(
+        self,
+        timer: BatchTimer,
+        *,
+        total_blocks: int,
+        block_size: int = 16,
+        max_context_tokens: int | None = None,
+    ) -> None:
+        if total_blocks < 1 or block_size < 1:
+            raise ValueError(
+                f"total_blocks and block_size must be at least 1, not {total_blocks}, {block_size}"
+            )
+        self._timer = timer
+        self._total_blocks = total_blocks
+        self._block_size = block_size
+        self._max_context_tokens = max_context_tokens
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        """Serve the requests, each at its due time (slaibench.backends.base.Backend)."""
+        engine = Engine(scheduler, self._timer, self._total_blocks, self._block_size)
+        refusals = [self._refusal(request) for request in requests]
+        states = [SimRequest(request) for request in requests]
+        horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
+        next_look = settings.stop_every_s if settings.stop else float("inf")
+        stopped = None
+        arrived = refused = idle = 0
+        count = len(requests)
+        while True:
+            now = engine.now_s
+            if now >= horizon:
+                break
+            while arrived < count and requests[arrived].due_s <= now:
+                if refusals[arrived]:
+                    refused += 1
+                else:
+                    engine.add(states[arrived])
+                arrived += 1
+            if now >= next_look and settings.stop:
+                next_look = now + settings.stop_every_s
+                stopped = settings.stop(Progress(now, arrived, arrived - refused - engine.num_done))
+                if stopped:
+                    break
+            next_due = requests[arrived].due_s if arrived < count else None
+            if not engine.has_work:
+                if next_due is None:
+                    break
+                engine.now_s = next_due
+                continue
+            batch = engine.step()
+            if batch:
+                idle = 0
+                continue
+            idle += 1
+            engine.now_s = _wake(batch, next_due, engine, idle)
+        end_s = min(engine.now_s, horizon)
+        return RunOutput(
+            requests=_request_table(requests, states, refusals, engine, end_s),
+            steps=_step_table(engine),
+            end_s=end_s,
+            stopped_early=stopped,
+        )
+
+    def _refusal(self, request: Request) -> str:
+        """Why a request can never be served; empty if it can."""
+        total = request.prompt_tokens + request.output_tokens
+        if self._max_context_tokens is not None and total > self._max_context_tokens:
+            return (
+                f"{total} tokens (prompt + output) exceed the model's context of "
+                f"{self._max_context_tokens}"
+            )
+        blocks = -(-(total - 1) // self._block_size)
+        if blocks > self._total_blocks:
+            return (
+                f"{total} tokens need {blocks} KV blocks; the whole cache has {self._total_blocks}"
+            )
+        return ""
+
+
+def _wake(batch: Batch, next_due: float | None, engine: Engine, idle: int) -> float:
+    """When to look again after an empty batch.
+
+    Raises:
+        SchedulerError: never: the scheduler would leave its requests for ever (invariant 8).
+    """
+    if batch.preempt and idle <= MAX_IDLE_STEPS:
+        return engine.now_s
+    times = [time for time in (batch.wake_s, next_due) if time is not None]
+    wake = min(times, default=None)
+    if wake is None or wake <= engine.now_s:
+        raise SchedulerError(
+            f"invariant 8: at {engine.now_s:.6f} s the scheduler runs nothing and names no later "
+            f"time (wake_s={batch.wake_s}), with {len(engine.waiting)} requests waiting, "
+            f"{len(engine.started)} started and {len(engine.decoding)} decoding"
+        )
+    return wake
+
+
+def _step_table(engine: Engine) -> StepTable:
+    columns = list(zip(*engine.steps, strict=True)) or [()] * 9
+    times = [np.array(column, dtype=np.float64) for column in columns[:2]]
+    counts = [np.array(column, dtype=np.int64) for column in columns[2:]]
+    return StepTable(*times, *counts)
+
+
+def _request_table(
+    requests: Sequence[Request],
+    states: Sequence[SimRequest],
+    refusals: Sequence[str],
+    engine: Engine,
+    end_s: float,
+) -> RequestTable:
+    """Everything that was due by the end of the run; step numbers become times here."""
+    due = np.array([request.due_s for request in requests], dtype=np.float64)
+    count = int(np.searchsorted(due, end_s, side="right"))
+    requests, states, refusals = requests[:count], states[:count], refusals[:count]
+    starts = np.array([step[0] for step in engine.steps], dtype=np.float64)
+    ends = np.array([step[1] for step in engine.steps], dtype=np.float64)
+    lengths = np.array([len(state.token_steps) for state in states], dtype=np.int64)
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+    token_steps = np.empty(int(offsets[-1]), dtype=np.intc)
+    for state, begin, end in zip(states, offsets, offsets[1:], strict=False):
+        token_steps[begin:end] = state.token_steps
+    token_times = ends[token_steps] if len(ends) else np.empty(0)
+    wanted = np.array([request.output_tokens for request in requests], dtype=np.int64)
+    first_step = np.array([state.first_step for state in states], dtype=np.int64)
+    scheduled = first_step != NEVER
+    first_scheduled = np.full(count, np.nan)
+    first_scheduled[scheduled] = starts[first_step[scheduled]]
+    refused = np.array([bool(text) for text in refusals], dtype=np.bool_)
+    outcome = np.where(
+        refused,
+        Outcome.FAILED.value,
+        np.where(lengths >= wanted, Outcome.FINISHED.value, Outcome.UNFINISHED.value),
+    )
+    return RequestTable(
+        request_id=np.array([request.request_id for request in requests], dtype=np.int64),
+        due_s=due[:count],
+        sent_s=due[:count].copy(),
+        first_scheduled_s=first_scheduled,
+        prompt_tokens=np.array([request.prompt_tokens for request in requests], dtype=np.int64),
+        output_tokens=wanted,
+        tier=np.array([request.tier for request in requests], dtype=np.str_),
+        tbt_slo_s=np.array([request.tbt_slo_s for request in requests], dtype=np.float64),
+        outcome=outcome.astype(np.str_),
+        error=np.array(refusals, dtype=np.str_),
+        num_preemptions=np.array([state.num_preemptions for state in states], dtype=np.int64),
+        token_offsets=offsets,
+        token_times_s=token_times,
+    )

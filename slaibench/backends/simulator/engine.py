@@ -1,0 +1,225 @@
+"""The simulated serving engine: KV blocks, queues and the effect of one batch after another.
+
+It carries out what a scheduler decides and refuses what cannot be: each refusal names the
+invariant of docs/design.md that the scheduler would have broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schedulers.base import Batch, Scheduler, SchedulerError
+from slaibench.backends.simulator.state import NEVER, SimRequest, WaitingQueue
+
+
+class BatchTimer(Protocol):
+    """What the engine asks of a cost model (slaibench.costmodel)."""
+
+    step_overhead_s: float
+
+    def batch_time_s(
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+    ) -> float:
+        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
+
+
+class Engine:
+    """One engine replica in virtual time. It is its own ``schedulers.base.EngineView``.
+
+    Args:
+        total_blocks: KV blocks of the whole cache.
+        block_size: tokens in a block.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, timer: BatchTimer, total_blocks: int, block_size: int
+    ) -> None:
+        self.now_s = 0.0
+        self.started: list[SimRequest] = []
+        self.decoding: list[SimRequest] = []
+        self.free_blocks = total_blocks
+        self.total_blocks = total_blocks
+        self.block_size = block_size
+        self.num_done = 0
+        # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
+        self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+        self._queue = WaitingQueue()
+        self.waiting: Sequence[SimRequest] = self._queue.requests
+        self._decoding_set: set[SimRequest] = set()
+        self._scheduler = scheduler
+        self._timer = timer
+
+    def add(self, request: SimRequest) -> None:
+        """A request arrives."""
+        self._queue.add(request, self._scheduler.queue_key(request))
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.waiting or self.started or self.decoding)
+
+    def step(self) -> Batch:
+        """Ask the scheduler for a batch and run it; an empty one leaves the clock alone.
+
+        Raises:
+            SchedulerError: the batch is impossible.
+        """
+        batch = self._scheduler.schedule(self)
+        for request in batch.preempt:
+            self._preempt(request)
+        if not batch.decodes and not batch.prefills:
+            return batch
+        step = len(self.steps)
+        chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
+        context, ended = self._decode(batch.decodes, step)
+        num_decodes = len(batch.decodes)
+        active = len(self.started) + len(self.decoding)
+        self._check_limits(batch, num_decodes + prefill_tokens, active)
+        start = self.now_s
+        timer = self._timer
+        end = start + timer.batch_time_s(num_decodes, context, chunks) + timer.step_overhead_s
+        self.steps.append(
+            (
+                start,
+                end,
+                prefill_tokens,
+                num_decodes,
+                batch.critical_decodes,
+                len(self.waiting),
+                active,
+                self.total_blocks - self.free_blocks,
+                len(batch.preempt),
+            )
+        )
+        self.now_s = end
+        for request in ended:
+            self._leave(request)
+        for request in prefilled:
+            self._finish_prefill(request, step)
+        self._scheduler.batch_done(batch, start, end, self)
+        return batch
+
+    def _preempt(self, request: SimRequest) -> None:
+        if request in self._decoding_set:
+            self._decoding_set.remove(request)
+            self.decoding.remove(request)
+        elif request in self.started:
+            self.started.remove(request)
+        else:
+            raise SchedulerError(
+                f"invariant 2: request {request.request_id} holds no KV blocks, so it cannot be "
+                "preempted"
+            )
+        self.free_blocks += request.num_blocks
+        request.lose_blocks()
+        self._queue.put_back(request, self._scheduler.queue_key(request))
+
+    def _decode(self, decodes: Sequence[SimRequest], step: int) -> tuple[int, list[SimRequest]]:
+        """One token for each; returns the KV tokens they read and who is done."""
+        # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
+        if decodes != self.decoding:
+            self._check_decodes(decodes)
+        context = 0
+        ended = []
+        for request in decodes:
+            tokens = request.computed_tokens + 1
+            request.computed_tokens = tokens
+            context += tokens
+            if tokens >= request.event_at:
+                if tokens > request.kv_capacity:
+                    self._take_blocks(1, request)
+                    request.hold(request.num_blocks + 1, self.block_size)
+                if tokens == request.final_tokens:
+                    ended.append(request)
+            request.emit(step)
+        return context, ended
+
+    def _prefill(
+        self, prefills: Sequence[tuple[SimRequest, int]], step: int
+    ) -> tuple[list[tuple[int, int]], int, list[SimRequest]]:
+        """Advance prompts; returns (chunk, history) pairs, their tokens, and who is through."""
+        chunks = []
+        total = 0
+        through = []
+        for request, tokens in prefills:
+            if request.waiting:
+                self._admit(request, step)
+            history = request.computed_tokens
+            if not 0 < tokens <= request.prefill_tokens - history or request not in self.started:
+                raise SchedulerError(
+                    f"invariant 6: a prefill of {tokens} tokens for request {request.request_id}, "
+                    f"which has {request.prefill_tokens - history} left"
+                )
+            request.computed_tokens = history + tokens
+            chunks.append((tokens, history))
+            total += tokens
+            if request.computed_tokens == request.prefill_tokens:
+                through.append(request)
+        return chunks, total, through
+
+    def _admit(self, request: SimRequest, step: int) -> None:
+        try:
+            self._queue.remove(request)
+        except ValueError:
+            raise SchedulerError(
+                f"invariant 1: request {request.request_id} is not in the waiting queue"
+            ) from None
+        num_blocks = -(-request.prefill_tokens // self.block_size)
+        self._take_blocks(num_blocks, request)
+        request.hold(num_blocks, self.block_size)
+        request.waiting = False
+        if request.first_step == NEVER:
+            request.first_step = step
+        self.started.append(request)
+
+    def _finish_prefill(self, request: SimRequest, step: int) -> None:
+        """The chunk over the last prompt token also yields the next output token."""
+        self.started.remove(request)
+        request.emit(step)
+        if request.computed_tokens == request.final_tokens:
+            self._release(request)
+        else:
+            self.decoding.append(request)
+            self._decoding_set.add(request)
+
+    def _leave(self, request: SimRequest) -> None:
+        self.decoding.remove(request)
+        self._decoding_set.remove(request)
+        self._release(request)
+
+    def _release(self, request: SimRequest) -> None:
+        self.free_blocks += request.num_blocks
+        self.num_done += 1
+
+    def _take_blocks(self, num_blocks: int, request: SimRequest) -> None:
+        if num_blocks > self.free_blocks:
+            raise SchedulerError(
+                f"invariant 2: request {request.request_id} needs {num_blocks} KV blocks and only "
+                f"{self.free_blocks} are free; preempt first, or schedule less"
+            )
+        self.free_blocks -= num_blocks
+
+    def _check_decodes(self, decodes: Sequence[SimRequest]) -> None:
+        unique = set(decodes)
+        if len(unique) != len(decodes):
+            raise SchedulerError("invariant 5: a request decodes twice in one batch")
+        if not unique <= self._decoding_set:
+            stranger = next(iter(unique - self._decoding_set))
+            raise SchedulerError(
+                f"invariant 5: request {stranger.request_id} is not decoding and cannot decode"
+            )
+
+    def _check_limits(self, batch: Batch, num_tokens: int, active: int) -> None:
+        scheduler = self._scheduler
+        if num_tokens > scheduler.token_budget:
+            raise SchedulerError(
+                f"invariant 5: a batch of {num_tokens} tokens exceeds the token budget of "
+                f"{scheduler.token_budget}"
+            )
+        if active > scheduler.max_active:
+            raise SchedulerError(
+                f"invariant 5: {active} active requests exceed the limit of {scheduler.max_active}"
+            )

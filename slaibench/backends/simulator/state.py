@@ -1,0 +1,120 @@
+"""A request inside the simulated engine, and the queue it waits in."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from typing import Any
+
+from workloads.request import Request
+
+NEVER = -1
+
+
+class SimRequest:
+    """Engine-side state of a request; what policies see of it is ``schedulers.base.RequestView``.
+
+    ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
+    beside the count (a new block, the end) happens at ``event_at``: the hot loop compares once.
+    """
+
+    __slots__ = (
+        "arrival_s",
+        "computed_tokens",
+        "emit",
+        "event_at",
+        "final_tokens",
+        "first_step",
+        "kv_capacity",
+        "num_blocks",
+        "num_preemptions",
+        "policy_data",
+        "prefill_tokens",
+        "prompt_tokens",
+        "request_id",
+        "tbt_slo_s",
+        "tier",
+        "token_steps",
+        "waiting",
+    )
+
+    def __init__(self, request: Request) -> None:
+        self.request_id = request.request_id
+        self.arrival_s = request.due_s
+        self.prompt_tokens = request.prompt_tokens
+        self.prefill_tokens = request.prompt_tokens
+        self.tier = request.tier
+        self.tbt_slo_s = request.tbt_slo_s
+        self.computed_tokens = 0
+        # The last output token is never fed back, so its KV is never computed.
+        self.final_tokens = request.prompt_tokens + request.output_tokens - 1
+        self.num_blocks = 0
+        self.kv_capacity = 0
+        self.event_at = 0
+        self.num_preemptions = 0
+        self.first_step = NEVER
+        self.waiting = True
+        self.policy_data: Any = None
+        self.token_steps: array[int] = array("i")
+        self.emit = self.token_steps.append
+
+    @property
+    def output_tokens(self) -> int:
+        return len(self.token_steps)
+
+    @property
+    def needs_block(self) -> bool:
+        return self.computed_tokens >= self.kv_capacity
+
+    def hold(self, num_blocks: int, block_size: int) -> None:
+        """Own this many KV blocks from now on."""
+        self.num_blocks = num_blocks
+        self.kv_capacity = num_blocks * block_size
+        self.event_at = min(self.kv_capacity + 1, self.final_tokens)
+
+    def lose_blocks(self) -> None:
+        """Be preempted: everything generated so far becomes part of what must be prefilled."""
+        self.prefill_tokens = self.prompt_tokens + len(self.token_steps)
+        self.computed_tokens = 0
+        self.num_blocks = 0
+        self.kv_capacity = 0
+        self.num_preemptions += 1
+        self.policy_data = None
+        self.waiting = True
+
+
+class WaitingQueue:
+    """Requests in the order of a policy's key; equal keys: preempted first, then by arrival."""
+
+    def __init__(self) -> None:
+        self.requests: list[SimRequest] = []
+        self._keys: list[tuple[Any, int]] = []
+        self._last = 0
+        self._first = 0
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def add(self, request: SimRequest, key: Any) -> None:
+        self._last += 1
+        self._insert(request, (key, self._last))
+
+    def put_back(self, request: SimRequest, key: Any) -> None:
+        """Add a preempted request: before all others of equal key."""
+        self._first -= 1
+        self._insert(request, (key, self._first))
+
+    def remove(self, request: SimRequest) -> None:
+        """Take out a request (mostly the first).
+
+        Raises:
+            ValueError: it is not there.
+        """
+        index = self.requests.index(request)
+        del self.requests[index]
+        del self._keys[index]
+
+    def _insert(self, request: SimRequest, key: tuple[Any, int]) -> None:
+        index = bisect_right(self._keys, key)
+        self.requests.insert(index, request)
+        self._keys.insert(index, key)

@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of reference traces, profiles and logs, which are not part of the project."""
+    named = os.environ.get("SLAIBENCH_DATA")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("reference data is absent: set SLAIBENCH_DATA to the folder that holds traces/")
+    return folder
