@@ -67,17 +67,24 @@ class RequestView(Protocol):
 class EngineView(Protocol):
     """State of the engine at a step. Read only; valid until the policy returns."""
 
-    now_s: float
-    waiting: Sequence[RequestView]
-    """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
-    started: Sequence[RequestView]
-    """In the order they were admitted."""
-    decoding: Sequence[RequestView]
-    """In the order their prefills finished."""
-    free_blocks: int
-    total_blocks: int
-    block_size: int
-    """Tokens in a KV block."""
+    @property
+    def now_s(self) -> float: ...
+    @property
+    def waiting(self) -> Sequence[RequestView]:
+        """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
+    @property
+    def started(self) -> Sequence[RequestView]:
+        """In the order they were admitted."""
+    @property
+    def decoding(self) -> Sequence[RequestView]:
+        """In the order their prefills finished."""
+    @property
+    def free_blocks(self) -> int: ...
+    @property
+    def total_blocks(self) -> int: ...
+    @property
+    def block_size(self) -> int:
+        """Tokens in a KV block."""
 
 
 @dataclass(slots=True)

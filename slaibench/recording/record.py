@@ -31,7 +31,8 @@ class RequestTable:
 
     Times are seconds after the start of the run; NaN where something never happened. Token times
     of all requests lie end to end in ``token_times_s``; row i owns
-    ``token_times_s[token_offsets[i]:token_offsets[i + 1]]``.
+    ``token_times_s[token_offsets[i]:token_offsets[i + 1]]``. They are whole microseconds: that is
+    how they are stored, and what is in memory must equal what is on disk.
     """
 
     request_id: IntArray
@@ -81,7 +82,8 @@ class RequestTable:
 
     @cached_property
     def finished(self) -> npt.NDArray[np.bool_]:
-        return self.outcome == Outcome.FINISHED.value
+        done: npt.NDArray[np.bool_] = self.outcome == Outcome.FINISHED.value
+        return done
 
 
 @dataclass(frozen=True)

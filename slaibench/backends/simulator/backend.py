@@ -128,9 +128,10 @@ def _wake(batch: Batch, next_due: float | None, engine: Engine, idle: int) -> fl
 
 def _step_table(engine: Engine) -> StepTable:
     columns = list(zip(*engine.steps, strict=True)) or [()] * 9
-    times = [np.array(column, dtype=np.float64) for column in columns[:2]]
-    counts = [np.array(column, dtype=np.int64) for column in columns[2:]]
-    return StepTable(*times, *counts)
+    start_s, end_s = (np.array(column, dtype=np.float64) for column in columns[:2])
+    return StepTable(
+        start_s, end_s, *(np.array(column, dtype=np.int64) for column in columns[2:])
+    )
 
 
 def _request_table(

@@ -80,7 +80,8 @@ class Engine:
         self._check_limits(batch, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
-        end = start + timer.batch_time_s(num_decodes, context, chunks) + timer.step_overhead_s
+        duration = timer.batch_time_s(num_decodes, context, chunks) + timer.step_overhead_s
+        end = round(start + duration, 6)  # recordings hold whole microseconds
         self.steps.append(
             (
                 start,

@@ -1,0 +1,32 @@
+"""Rates are exact, ascending and positive."""
+
+from __future__ import annotations
+
+import pytest
+
+from slaibench.rates import parse_rates
+
+
+def test_a_range_is_inclusive_and_free_of_float_dust() -> None:
+    assert parse_rates("1:5") == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert parse_rates("0.2:1.6:0.2") == (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
+    assert parse_rates("1:2:0.75") == (1.0, 1.75)
+
+
+def test_a_list_is_sorted_and_without_repeats() -> None:
+    assert parse_rates("1.6, 0.8,1.2,0.8") == (0.8, 1.2, 1.6)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "0:3", "1:2:0", "1:2:-1", "nan", "inf", "1,,2", "", "fast", "1:2:3:4"]
+)
+def test_what_is_no_positive_rate_is_refused_with_the_accepted_form(text: str) -> None:
+    with pytest.raises(ValueError, match=r"start:stop"):
+        parse_rates(text)
+
+
+def test_an_empty_or_endless_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="below the start"):
+        parse_rates("5:1")
+    with pytest.raises(ValueError, match="1000 are the most"):
+        parse_rates("1:2:0.0001")
