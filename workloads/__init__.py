@@ -1,0 +1,34 @@
+"""What arrives: requests with due times, lengths and tiers. Imports nothing of ours outside."""
+
+from workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
+from workloads.errors import WorkloadError
+from workloads.generate import fingerprint, generate, prompt_token_ids
+from workloads.lengths import Lengths, LengthSource, summarize
+from workloads.registry import WorkloadEntry, available, default_workload, resolve
+from workloads.request import Request
+from workloads.table import TableSource
+from workloads.table_file import read_table
+from workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
+
+__all__ = [
+    "DEFAULT_TIERS",
+    "ArrivalKind",
+    "ArrivalProcess",
+    "LengthSource",
+    "Lengths",
+    "Request",
+    "TableSource",
+    "Tier",
+    "WorkloadEntry",
+    "WorkloadError",
+    "available",
+    "default_workload",
+    "due_times",
+    "fingerprint",
+    "generate",
+    "parse_tiers",
+    "prompt_token_ids",
+    "read_table",
+    "resolve",
+    "summarize",
+]

@@ -1,0 +1,137 @@
+"""Requests out of conversations; token counts here are words, so that they can be read off."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from workloads.conversations import Limits, mistral_token_counter, read_conversations, rounds
+from workloads.errors import WorkloadError
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def conversation(*turns: tuple[str, str], key: str = "items") -> dict[str, object]:
+    return {"id": "x", key: [{"from": role, "value": text} for role, text in turns]}
+
+
+CHAT = (
+    ("system", "be brief"),
+    ("human", "how are you"),
+    ("gpt", "fine"),
+    ("human", "good to hear"),
+    ("gpt", "is it not"),
+)
+
+
+def pairs(conversations, limits=None) -> list[tuple[int, int]]:
+    lengths = rounds(conversations, words, limits or Limits()).lengths
+    return list(zip(lengths.prompt_tokens.tolist(), lengths.output_tokens.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("key", ["items", "conversations"])
+def test_each_assistant_turn_is_a_request_whose_prompt_is_all_before_it(key):
+    assert pairs([conversation(*CHAT, key=key)]) == [(5, 1), (9, 3)]
+
+
+def test_a_prompt_begins_anew_with_each_conversation():
+    found = rounds([conversation(*CHAT)] * 2, words, Limits())
+    assert found.lengths.prompt_tokens.tolist() == [5, 9, 5, 9]
+    assert (found.num_rounds, found.num_conversations) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        (Limits(12, 3), [(5, 1), (9, 3)]),
+        (Limits(11, 3), [(5, 1)]),
+        (Limits(12, 2), [(5, 1)]),
+        (Limits(5, 3), []),
+    ],
+)
+def test_what_exceeds_a_limit_is_left_out_not_cut(limits, kept):
+    found = rounds([conversation(*CHAT)], words, limits)
+    assert pairs([conversation(*CHAT)], limits) == kept
+    assert found.num_rounds == 2
+
+
+def test_a_long_answer_left_out_still_is_part_of_later_prompts():
+    chat = conversation(("human", "a"), ("gpt", "b c d"), ("human", "e"), ("gpt", "f"))
+    assert pairs([chat], Limits(max_output_tokens=2)) == [(5, 1)]
+
+
+def test_nothing_is_counted_once_no_later_round_can_fit():
+    counted = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return words(text)
+
+    rounds([conversation(*CHAT)], count, Limits(max_total_tokens=5))
+    assert counted == ["be brief", "how are you"]
+
+
+def test_requests_without_prompt_or_output_are_left_out():
+    assert pairs([conversation(("gpt", "hi"), ("human", "yes"), ("gpt", ""), ("gpt", "so"))]) == [
+        (2, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("text", "conversation 2: an object is needed, not 'text'"),
+        ({"id": 1, "messages": []}, "one of items, conversations .*found: id, messages"),
+        ({"items": [{"from": "human"}]}, "conversation 2: each turn needs 'from' and 'value'"),
+        ({"items": ["hi"]}, "each turn needs"),
+    ],
+)
+def test_malformed_conversations_are_named_by_position(bad, message):
+    with pytest.raises(WorkloadError, match=message):
+        rounds([conversation(*CHAT), bad], words, Limits())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"[{", "not readable as JSON"), (b"{}", "a list of conversations"), (b"[]", "not an empty")],
+)
+def test_files_of_another_form_are_refused(tmp_path: Path, content, message):
+    path = tmp_path / "c.json"
+    path.write_bytes(content)
+    with pytest.raises(WorkloadError, match=message):
+        read_conversations(path)
+    with pytest.raises(WorkloadError, match="no such file"):
+        read_conversations(tmp_path / "none.json")
+
+
+def test_files_are_read(tmp_path: Path):
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps([conversation(*CHAT)]))
+    assert pairs(read_conversations(path)) == [(5, 1), (9, 3)]
+
+
+@pytest.mark.parametrize("package", ["sentencepiece", "mistral_common"])
+def test_a_missing_package_is_named_with_what_to_install(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    if package == "mistral_common":
+        pytest.importorskip("sentencepiece", reason="is looked for first")
+        for name in [name for name in sys.modules if name.startswith("mistral_common.")]:
+            monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(WorkloadError, match=rf"'slaibench\[datasets\]' \(.*{package}"):
+        mistral_token_counter()
+
+
+def test_mistral_tokens_are_counted_as_the_7b_model_does():
+    pytest.importorskip("mistral_common", reason="needs the extra 'datasets'")
+    pytest.importorskip("sentencepiece", reason="needs the extra 'datasets'")
+    count = mistral_token_counter()
+    # "Hello world" is [22557, 1526] in Mistral-7B's vocabulary of 32,000; no marker is added.
+    assert count("Hello world") == 2
+    assert count("") == 0
+    # Later tokenizers of the family have other vocabularies; text without a word falls to bytes.
+    assert count("\U0001f9ff") == 5

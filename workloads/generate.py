@@ -1,0 +1,155 @@
+"""Requests of a run, from a source of lengths, an arrival process, tiers and a seed.
+
+Arrivals, lengths, tiers and token ids each have their own stream, spawned from the seed. So the
+same seed gives every scheduler the same requests, and a change of one thing (the rate, the process,
+the tiers) leaves the others as they were: common random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from workloads.arrivals import ArrivalKind, ArrivalProcess, FloatArray, due_times
+from workloads.errors import WorkloadError
+from workloads.lengths import IntArray, Lengths, LengthSource, RecordedSource
+from workloads.request import Request
+from workloads.tiers import DEFAULT_TIERS, Tier, assign
+
+FINGERPRINT_VERSION = 1
+"""Goes up when the same source and seed would give other requests."""
+
+LEAST_KEPT_SHARE = 0.01
+"""Share of requests that a `max_total_tokens` must leave; below it, it is surely a mistake."""
+DRAWS_TO_TELL = 10_000
+"""Draws after which the share kept is known well enough for that."""
+
+
+def generate(
+    source: LengthSource,
+    process: ArrivalProcess,
+    tiers: Sequence[Tier] = DEFAULT_TIERS,
+    *,
+    rate_rps: float | None,
+    num_requests: int,
+    seed: int,
+    max_total_tokens: int | None = None,
+) -> list[Request]:
+    """The requests of a run, by due time.
+
+    With `trace` arrivals, rows are taken in recorded order with their recorded times; otherwise
+    as the source samples them.
+
+    Args:
+        source: where lengths come from.
+        process: when requests are due.
+        tiers: service classes; shares add up to 1.
+        rate_rps: requests a second; None where the process needs none (`due_times`).
+        num_requests: how many, at least 1.
+        seed: at least 0.
+        max_total_tokens: most prompt plus output tokens an engine can hold. Longer requests are
+            left out (a trace's with their arrivals), never cut; None: none are left out.
+
+    Raises:
+        WorkloadError: an argument is out of range, `trace` arrivals with a source that has none or
+            too few, or a `max_total_tokens` that leaves too few requests.
+    """
+    if num_requests < 1:
+        raise WorkloadError(f"num_requests must be at least 1, not {num_requests}")
+    if seed < 0:
+        raise WorkloadError(f"seed must be at least 0, not {seed}")
+    if max_total_tokens is not None and max_total_tokens < 2:
+        raise WorkloadError(f"max_total_tokens must be at least 2, not {max_total_tokens}")
+    arrivals_seed, lengths_seed, tiers_seed, _ = np.random.SeedSequence(seed).spawn(4)
+    recorded_s: FloatArray | None = None
+    if process.kind is ArrivalKind.TRACE:
+        lengths, recorded_s = _recorded(source, max_total_tokens)
+        if num_requests > len(lengths):
+            within = f" of at most {max_total_tokens} tokens" if max_total_tokens else ""
+            raise WorkloadError(
+                f"{source.name} has {len(lengths)} requests{within}, {num_requests} were asked "
+                "for: ask for no more, or use poisson or gamma arrivals"
+            )
+    else:
+        lengths = _sampled(source, num_requests, lengths_seed, max_total_tokens)
+    arrivals = np.random.default_rng(arrivals_seed)
+    due_s = due_times(process, rate_rps, num_requests, arrivals, recorded_s)
+    tier_of = assign(tiers, num_requests, np.random.default_rng(tiers_seed))
+    return [
+        Request(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s)
+        for request_id, (due, prompt, output, tier) in enumerate(
+            zip(
+                due_s.tolist(),
+                lengths.prompt_tokens[:num_requests].tolist(),
+                lengths.output_tokens[:num_requests].tolist(),
+                tier_of.tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+def prompt_token_ids(request: Request, seed: int, vocab_size: int, first_id: int = 0) -> IntArray:
+    """Token ids of a request's prompt: uniform, its own stream, the same in every run of the seed.
+
+    Args:
+        request: one that `generate` made with the same ``seed``.
+        seed: the run's.
+        vocab_size: ids stay below it.
+        first_id: least id, to keep clear of special tokens.
+
+    Raises:
+        WorkloadError: there is no id from ``first_id`` to ``vocab_size``.
+    """
+    if not 0 <= first_id < vocab_size:
+        raise WorkloadError(f"no token ids from {first_id} up to vocab_size={vocab_size}")
+    # The fourth stream that `generate` spawns, and of that the request's own.
+    stream = np.random.SeedSequence(seed, spawn_key=(3, request.request_id))
+    rng = np.random.default_rng(stream)
+    return rng.integers(first_id, vocab_size, request.prompt_tokens)
+
+
+def fingerprint(source: LengthSource) -> str:
+    """16 hex digits that differ when the source's lengths may differ.
+
+    Of the numbers in a table, of the parameters of a model; a file's name and place do not count.
+    """
+    text = f"{FINGERPRINT_VERSION}\n{source.identity}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _recorded(source: LengthSource, max_total_tokens: int | None) -> tuple[Lengths, FloatArray]:
+    if not isinstance(source, RecordedSource) or source.arrival_s is None:
+        raise WorkloadError(
+            f"{source.name} has no recorded arrival times, which trace arrivals need: use "
+            "azure-conv or a file with a column arrival_s, or other arrivals, such as poisson"
+        )
+    if max_total_tokens is None:
+        return source.recorded, source.arrival_s
+    fits = np.flatnonzero(source.recorded.total_tokens <= max_total_tokens)
+    return source.recorded.take(fits), source.arrival_s[fits]
+
+
+def _sampled(
+    source: LengthSource,
+    num_requests: int,
+    seed: np.random.SeedSequence,
+    max_total_tokens: int | None,
+) -> Lengths:
+    if max_total_tokens is None:
+        return source.sample(num_requests, np.random.default_rng(seed))
+    draws = num_requests
+    while True:
+        # From the same state each time: a source's first draws do not depend on how many follow.
+        lengths = source.sample(draws, np.random.default_rng(seed))
+        fits = np.flatnonzero(lengths.total_tokens <= max_total_tokens)
+        if len(fits) >= num_requests:
+            return lengths.take(fits[:num_requests])
+        if draws >= DRAWS_TO_TELL and len(fits) < LEAST_KEPT_SHARE * draws:
+            raise WorkloadError(
+                f"{source.name}: only {len(fits)} of {draws} requests have at most "
+                f"max_total_tokens={max_total_tokens} tokens; raise it or use shorter lengths"
+            )
+        draws *= 2

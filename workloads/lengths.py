@@ -1,0 +1,194 @@
+"""How long requests are: what a source of lengths must offer, and the two synthetic ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from workloads.errors import WorkloadError
+from workloads.options import parse_count, parse_options
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.99)
+DESCRIBED_REQUESTS = 100_000
+"""Requests sampled to describe a source that is not a table."""
+
+Description = Mapping[str, Mapping[str, float]]
+"""Mean, quantiles and extremes of ``prompt_tokens``, ``output_tokens`` and ``total_tokens``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths of some requests: two arrays of the same length, every entry at least 1."""
+
+    prompt_tokens: IntArray
+    output_tokens: IntArray
+
+    def __len__(self) -> int:
+        return len(self.prompt_tokens)
+
+    @property
+    def total_tokens(self) -> IntArray:
+        return self.prompt_tokens + self.output_tokens
+
+    def take(self, index: IntArray | slice) -> Lengths:
+        """The requests at ``index``."""
+        return Lengths(self.prompt_tokens[index], self.output_tokens[index])
+
+
+class LengthSource(Protocol):
+    """Where lengths come from. Any object with these members is one; nothing to inherit."""
+
+    @property
+    def name(self) -> str:
+        """What the user writes to have it."""
+
+    @property
+    def note(self) -> str:
+        """One line for the output: what it is, where it is from, what it stands in for."""
+
+    @property
+    def identity(self) -> str:
+        """Text that changes whenever the lengths it yields may change; `fingerprint` hashes it."""
+
+    def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
+        """Lengths of ``num_requests`` requests.
+
+        From the same generator state, asking for more must leave the first ones as they were.
+        """
+
+    def describe(self) -> Description:
+        """Mean, quantiles and extremes; see `summarize`."""
+
+
+@runtime_checkable
+class RecordedSource(Protocol):
+    """A source with the order and, if ``arrival_s`` is not None, the times of a recording."""
+
+    @property
+    def arrival_s(self) -> FloatArray | None:
+        """Recorded arrival times, seconds, ascending."""
+
+    @property
+    def recorded(self) -> Lengths:
+        """All rows as they were recorded."""
+
+
+def summarize(lengths: Lengths) -> Description:
+    """Mean, quantiles and extremes of prompt, output and total tokens."""
+    columns = {
+        "prompt_tokens": lengths.prompt_tokens,
+        "output_tokens": lengths.output_tokens,
+        "total_tokens": lengths.total_tokens,
+    }
+    return {
+        column: {
+            "mean": float(values.mean()),
+            "min": float(values.min()),
+            **{
+                f"p{100 * q:g}": float(value)
+                for q, value in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
+            },
+            "max": float(values.max()),
+        }
+        for column, values in columns.items()
+    }
+
+
+def summarize_sample(source: LengthSource) -> Description:
+    """The same of a source without a table: from a fixed sample, so always the same numbers."""
+    return summarize(source.sample(DESCRIBED_REQUESTS, np.random.default_rng(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class UniformLengths:
+    """Independent uniform lengths, both ends included; equal ends make them fixed.
+
+    Args:
+        prompt_tokens: least and most prompt tokens.
+        output_tokens: least and most output tokens.
+
+    Raises:
+        WorkloadError: a range is empty or begins below 1.
+    """
+
+    prompt_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        for what, (low, high) in (("prompt", self.prompt_tokens), ("output", self.output_tokens)):
+            if not 1 <= low <= high:
+                raise WorkloadError(
+                    f"{what} lengths must satisfy 1 <= low <= high, not {low}-{high}"
+                )
+
+    @property
+    def name(self) -> str:
+        (p_low, p_high), (o_low, o_high) = self.prompt_tokens, self.output_tokens
+        if p_low == p_high and o_low == o_high:
+            return f"fixed:prompt={p_low},output={o_low}"
+        return f"uniform:prompt={p_low}-{p_high},output={o_low}-{o_high}"
+
+    @property
+    def note(self) -> str:
+        prompt, output = (
+            f"{low}" if low == high else f"{low} to {high}"
+            for low, high in (self.prompt_tokens, self.output_tokens)
+        )
+        return f"synthetic: {prompt} prompt tokens, {output} output tokens"
+
+    @property
+    def identity(self) -> str:
+        return self.name
+
+    def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
+        """See `LengthSource.sample`. Takes two numbers a request from ``rng``."""
+        low = np.array([self.prompt_tokens[0], self.output_tokens[0]])
+        high = np.array([self.prompt_tokens[1], self.output_tokens[1]])
+        # Not rng.integers: its rejections would make a row depend on how many are asked for.
+        u = rng.random((num_requests, 2))
+        prompt, output = (low + np.floor(u * (high - low + 1)).astype(np.int64)).T
+        return Lengths(prompt, output)
+
+    def describe(self) -> Description:
+        return summarize_sample(self)
+
+
+def parse_fixed(text: str) -> UniformLengths:
+    """Read ``prompt=1024,output=128``.
+
+    Raises:
+        WorkloadError: a length is missing, unknown, or not a whole number of at least 1.
+    """
+    options = parse_options("fixed", text)
+    options.only(("prompt", "output"))
+    prompt, output = (
+        parse_count(f"fixed: {key}", options.text(key)) for key in ("prompt", "output")
+    )
+    return UniformLengths((prompt, prompt), (output, output))
+
+
+def parse_uniform(text: str) -> UniformLengths:
+    """Read ``prompt=1-2048,output=1-512``.
+
+    Raises:
+        WorkloadError: a range is missing, unknown, malformed or empty.
+    """
+    options = parse_options("uniform", text)
+    options.only(("prompt", "output"))
+    return UniformLengths(
+        *(_range(f"uniform: {key}", options.text(key)) for key in ("prompt", "output"))
+    )
+
+
+def _range(what: str, text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    if not dash:
+        raise WorkloadError(f"{what} must be a range such as 1-2048, not {text!r}")
+    return parse_count(f"{what}, low end", low), parse_count(f"{what}, high end", high)

@@ -1,0 +1,165 @@
+"""Workloads by name: what ``--workload`` accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workloads.azure import azure, azure_at_hand
+from workloads.errors import WorkloadError, unknown
+from workloads.lengths import LengthSource, parse_fixed, parse_uniform
+from workloads.options import parse_options
+from workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
+from workloads.sharegpt4_model import load_sharegpt4_model
+from workloads.table import TableSource
+from workloads.table_file import SUFFIXES, read_table
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINT_GROUP = "slaibench.workloads"
+"""Each entry point is a callable: the text after ``name:`` (maybe empty) to a `LengthSource`."""
+
+Factory = Callable[[str], LengthSource]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadEntry:
+    """One line of the list of workloads.
+
+    Args:
+        name: what to write.
+        form: the name with its options.
+        summary: what it is.
+        at_hand: whether it can be had now without a network or a path to a file; None: not known.
+    """
+
+    name: str
+    form: str
+    summary: str
+    at_hand: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Builtin:
+    build: Factory
+    options: str
+    summary: str
+    at_hand: Callable[[], bool]
+
+
+def _model(text: str) -> LengthSource:
+    parse_options("sharegpt4-model", text).only(())
+    return load_sharegpt4_model()
+
+
+def _builtins() -> dict[str, _Builtin]:
+    chat = "[:FILE.json,max_total=N,max_output=N]"
+    return {
+        "sharegpt4": _Builtin(
+            sharegpt4, chat, "conversations with GPT-4, from Hugging Face", sharegpt4_at_hand
+        ),
+        "sharegpt4-model": _Builtin(_model, "", "statistical model of their lengths", lambda: True),
+        **{
+            f"azure-{kind}": _Builtin(
+                partial(azure, kind),
+                "[:FILE.csv]",
+                f"an hour of production requests ({what}), with arrival times",
+                partial(azure_at_hand, kind),
+            )
+            for kind, what in (("conv", "chat"), ("code", "code completion"))
+        },
+        "fixed": _Builtin(
+            parse_fixed, ":prompt=N,output=N", "all requests of one size", lambda: True
+        ),
+        "uniform": _Builtin(
+            parse_uniform, ":prompt=N-N,output=N-N", "uniform lengths", lambda: True
+        ),
+    }
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def available() -> list[WorkloadEntry]:
+    """All workloads by name: built in first, then installed ones (which are not loaded for this),
+    then files."""
+    entries = [
+        WorkloadEntry(name, f"{name}{b.options}", b.summary, b.at_hand())
+        for name, b in _builtins().items()
+    ]
+    taken = {entry.name for entry in entries}
+    entries += [
+        WorkloadEntry(name, name, f"from {point.value.partition(':')[0]}", None)
+        for name, point in sorted(_plugins().items())
+        if name not in taken
+    ]
+    form = f"FILE{{{','.join(SUFFIXES)}}}[:timestamp=s|ms]"
+    return [*entries, WorkloadEntry("FILE", form, "your own table of lengths", None)]
+
+
+def resolve(text: str) -> LengthSource:
+    """The source of lengths that a text names: ``name``, ``name:options`` or a path.
+
+    Built-in names win over installed ones, names over files.
+
+    Raises:
+        WorkloadError: there is no such name or file (the message has the nearest name), or the
+            source cannot be had or was asked for wrongly.
+    """
+    text = text.strip()
+    name, _, rest = text.partition(":")
+    builtins = _builtins()
+    if name in builtins:
+        return builtins[name].build(rest)
+    plugins = _plugins()
+    if name in plugins:
+        return _from_plugin(plugins[name], rest)
+    if _looks_like_a_path(text):
+        return _from_file(text)
+    raise unknown("workload", name, [*builtins, *plugins])
+
+
+def default_workload() -> LengthSource:
+    """ShareGPT4 if its lengths are in the cache folder, else the model of them; its note tells."""
+    return sharegpt4() if sharegpt4_at_hand() else load_sharegpt4_model()
+
+
+def _from_plugin(point: EntryPoint, rest: str) -> LengthSource:
+    try:
+        build: Factory = point.load()
+    except (ImportError, AttributeError) as error:
+        raise WorkloadError(
+            f"workload {point.name!r} comes from {point.value}, which cannot be loaded: {error}"
+        ) from error
+    return build(rest)
+
+
+def _looks_like_a_path(text: str) -> bool:
+    path = Path(text.partition(":")[0])
+    return path.suffix.lower() in (*SUFFIXES, ".json") or len(path.parts) > 1 or path.is_file()
+
+
+def _from_file(text: str) -> TableSource:
+    whole = Path(text).expanduser()
+    if whole.is_file():
+        return _read_file(whole, None)
+    file, _, rest = text.rpartition(":") if ":" in text else (text, "", "")
+    options = parse_options(file, rest)
+    options.only(("timestamp",))
+    return _read_file(Path(file).expanduser(), options.values.get("timestamp"))
+
+
+def _read_file(path: Path, timestamp: str | None) -> TableSource:
+    if path.suffix.lower() == ".json":
+        raise WorkloadError(
+            f"{path}: a .json file of conversations is written sharegpt4:{path}; a table of "
+            f"lengths is one of {', '.join(SUFFIXES)}"
+        )
+    return read_table(path, timestamp=timestamp)

@@ -1,0 +1,146 @@
+"""ShareGPT4: real conversations of people with GPT-4, as lengths by Mistral's tokenizer.
+
+From Hugging Face (openchat/openchat_sharegpt4_dataset) or a local JSON file of the same form. What
+was counted once is kept in the cache folder, so that the next run needs no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workloads.cache import CACHE_VARIABLE, cache_dir
+from workloads.conversations import (
+    Limits,
+    Rounds,
+    mistral_token_counter,
+    read_conversations,
+    rounds,
+)
+from workloads.errors import WorkloadError
+from workloads.options import parse_options
+from workloads.table import TableSource
+from workloads.table_file import read_table
+
+DATASET = "openchat/openchat_sharegpt4_dataset"
+FILE = "sharegpt_gpt4.json"
+HUB_TIMEOUT_S = 10.0
+ROUNDS = b"slaibench.num_rounds"
+"""Metadata of a cached file: requests in the conversations, before the limits."""
+
+FORMAT = 1
+"""Part of every cache key; goes up when the same input would give other lengths."""
+
+
+def sharegpt4(text: str = "") -> TableSource:
+    """ShareGPT4's lengths: ``[path.json][,max_total=8192][,max_output=1024]``.
+
+    Args:
+        text: options; without a path the dataset is taken from the cache or from Hugging Face.
+
+    Raises:
+        WorkloadError: the dataset cannot be had (the message says what else can be used), the
+            file is malformed, or no request is within the limits.
+    """
+    options = parse_options("sharegpt4", text)
+    options.only(("max_total", "max_output"), path=True)
+    limits = Limits(
+        options.count("max_total", Limits().max_total_tokens),
+        options.count("max_output", Limits().max_output_tokens),
+    )
+    path = Path(options.path).expanduser() if options.path else None
+    origin = f"{DATASET} of Hugging Face" if path is None else path.name
+    cached = _cached(path, limits)
+    if not cached.is_file():
+        conversations = _from_hub() if path is None else read_conversations(path)
+        found = rounds(conversations, mistral_token_counter(), limits)
+        if len(found.lengths) == 0:
+            raise WorkloadError(
+                f"{origin}: none of {found.num_rounds} requests has a prompt and an output within "
+                f"max_total={limits.max_total_tokens}, max_output={limits.max_output_tokens}"
+            )
+        _write(cached, found)
+    note = (
+        f"ShareGPT4 from {origin}, Mistral's tokenizer, total <= {limits.max_total_tokens}, "
+        f"output <= {limits.max_output_tokens}, of {_num_rounds(cached)} rounds"
+    )
+    return read_table(cached, name="sharegpt4", note=note)
+
+
+def sharegpt4_at_hand() -> bool:
+    """Whether ``sharegpt4`` works without a network: its lengths are in the cache folder."""
+    return _cached(None, Limits()).is_file()
+
+
+def _cached(path: Path | None, limits: Limits) -> Path:
+    """Where the lengths of a file (by its content) or of the dataset are kept."""
+    if path is None:
+        source = f"{DATASET}/{FILE}"
+    elif path.is_file():
+        with path.open("rb") as file:
+            source = hashlib.file_digest(file, "sha256").hexdigest()
+    else:
+        raise WorkloadError(f"{path}: no such file")
+    key = json.dumps([FORMAT, source, "mistral-v1", asdict(limits)])
+    return cache_dir() / f"sharegpt4-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
+
+
+def _num_rounds(path: Path) -> str:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        return f"{int(pq.read_schema(path).metadata[ROUNDS]):,}"
+    except (pa.ArrowException, OSError, TypeError, KeyError) as error:
+        raise WorkloadError(f"{path}: not readable ({error}); delete it to count again") from error
+
+
+def _write(path: Path, found: Rounds) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = pa.table(
+        {
+            "prompt_tokens": found.lengths.prompt_tokens,
+            "output_tokens": found.lengths.output_tokens,
+        }
+    ).replace_schema_metadata({ROUNDS: str(found.num_rounds)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: another process may be writing the same file.
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        pq.write_table(table, partial)
+        partial.replace(path)
+    except OSError as error:
+        raise WorkloadError(
+            f"cannot write {path}: {error}; set {CACHE_VARIABLE} to a folder that can be written"
+        ) from error
+
+
+def _from_hub() -> Iterable[Any]:
+    try:
+        import huggingface_hub  # noqa: PLC0415
+        from datasets import load_dataset  # noqa: PLC0415
+    except ImportError as error:
+        raise _out_of_reach(f"pip install 'slaibench[datasets]' first ({error})") from error
+    try:
+        if not huggingface_hub.constants.HF_HUB_OFFLINE:
+            # load_dataset tries for half a minute, loudly, before it says that there is no network.
+            huggingface_hub.HfApi().dataset_info(DATASET, timeout=HUB_TIMEOUT_S)
+        conversations: Iterable[Any] = load_dataset(DATASET, data_files=FILE, split="train")
+    except Exception as error:  # Its type depends on the HTTP library of the hub's client.
+        raise _out_of_reach(str(error).partition("\n")[0]) from error
+    return conversations
+
+
+def _out_of_reach(why: str) -> WorkloadError:
+    return WorkloadError(
+        f"sharegpt4: {DATASET} cannot be had: {why}. Instead use a local copy of {FILE} "
+        f"(sharegpt4:path/to/{FILE}), the statistical model of its lengths (sharegpt4-model), or "
+        "a table of your own (path/to/lengths.csv with prompt_tokens and output_tokens)"
+    )
