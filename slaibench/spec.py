@@ -43,6 +43,7 @@ class CellSpec(BaseModel):
     rate_rps: float
     seed: int
     num_requests: int
+    max_total_tokens: int | None
     horizon_s: float | None
     convention: Convention
     early_stop: bool
@@ -81,6 +82,7 @@ class StudySpec(BaseModel):
     first_seed: int = Field(default=0, ge=0)
     num_requests: int | None = Field(default=None, ge=20, le=10_000_000)
     duration_s: float | None = Field(default=None, gt=0, le=1e7)
+    max_total_tokens: int | None = Field(default=None, ge=2)
     convention: Convention = Convention.STRICT
     slo: str = DEFAULT_SLO
     kv_blocks: int | None = Field(default=None, ge=1)

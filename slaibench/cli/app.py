@@ -1,0 +1,58 @@
+"""The command line: ``slaibench COMMAND``. Commands only read arguments, call once and render."""
+
+from __future__ import annotations
+
+import typer
+
+from slaibench import __version__
+from slaibench.cli import facts, run, show
+from slaibench.cli.shell import out
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Which scheduler carries how much load within my latency targets, and how sure is that?",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"slaibench {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", callback=_version, help="Print the version."),
+) -> None:
+    """Say what to try first when nothing was asked."""
+    if context.invoked_subcommand is None:
+        out.print(
+            "[bold]slaibench[/]: which scheduler carries how much load within my latency targets, "
+            "and how sure is that?\n\n"
+            "Try first (no GPU needed):\n"
+            "  [cyan]slaibench sweep --model mistral-7b --rates 1:20[/]   "
+            "latency against load, two schedulers\n"
+            "  [cyan]slaibench compare sarathi slai[/]                    "
+            "paired difference, capacity of both\n"
+            "  [cyan]slaibench capacity slai --slo 'ttft_p50<0.5,tbt_p99<tier'[/]\n"
+            "  [cyan]slaibench schedulers[/] | [cyan]models[/] | [cyan]gpus[/] | "
+            "[cyan]workload[/]          what there is\n"
+            "  [cyan]slaibench COMMAND --help[/]",
+            highlight=False,
+        )
+
+
+for command in (run.sweep, run.compare, run.capacity):
+    app.command()(command)
+for command in (show.report, show.results, show.verify):
+    app.command()(command)
+for command in (facts.workload, facts.schedulers, facts.models, facts.gpus):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

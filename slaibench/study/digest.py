@@ -1,0 +1,110 @@
+"""What a study keeps of a recording, computed where the recording is at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slaibench.measure.audit import ArrivalAudit, audit
+from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
+from slaibench.measure.latency import request_values
+from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
+from slaibench.measure.slo import levels, parse_slos
+from slaibench.measure.steady import Saturation, recording_saturation
+from slaibench.recording.record import FloatArray, Recording
+from workloads.arrivals import ArrivalProcess
+
+
+@dataclass(frozen=True, slots=True)
+class KvUse:
+    """KV cache of a run: time-averaged and peak share in use, and requests preempted."""
+
+    mean: float | None
+    peak: float | None
+    preemptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellDigest:
+    """One run's numbers.
+
+    Args:
+        goodput_rps: requests a second with every token by its deadline (fluidity).
+        ttft_s: a value a request by due time (``latency.request_values``), for pairing.
+        due_s: when each was due.
+        num_steps: batches run.
+        stopped_early: why the run was cut short, or None.
+    """
+
+    metrics: RunMetrics
+    saturation: Saturation
+    audit: ArrivalAudit
+    deadlines: dict[str, TierDeadlines]
+    goodput_rps: float | None
+    kv: KvUse
+    ttft_s: FloatArray
+    due_s: FloatArray
+    num_steps: int
+    stopped_early: str | None
+
+    @property
+    def saturated(self) -> bool:
+        """Saturated, or cut short for it."""
+        return bool(self.saturation.saturated) or self.stopped_early is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Digester:
+    """Callable from recording to digest; can be sent to worker processes.
+
+    Args:
+        convention: whose definitions.
+        qs: percentile levels beside the default ones.
+    """
+
+    convention: str
+    qs: tuple[float, ...]
+
+    @classmethod
+    def for_study(cls, convention: str, slo: str) -> Digester:
+        """With every percentile that the study's SLOs ask for."""
+        return cls(convention, tuple(sorted({*DEFAULT_QS, *levels(parse_slos(slo))})))
+
+    def __call__(self, recording: Recording) -> CellDigest:
+        requests, steps = recording.requests, recording.steps
+        spec = recording.run["spec"]
+        metrics = run_metrics(
+            recording, convention="paper" if self.convention == "paper" else "strict", qs=self.qs
+        )
+        process = ArrivalProcess.parse(spec["arrivals"])
+        stop_s = float(recording.run["end_s"])
+        return CellDigest(
+            metrics=metrics,
+            saturation=recording_saturation(recording),
+            audit=audit(
+                requests.due_s,
+                requests.sent_s,
+                process=process.kind.value,
+                rate_rps=spec["rate_rps"],
+                cv=process.cv or 1.0,
+                median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
+            ),
+            deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
+            goodput_rps=goodput_rps(requests, metrics.window_s),
+            kv=_kv_use(recording),
+            ttft_s=request_values(requests, "ttft", stop_s),
+            due_s=requests.due_s,
+            num_steps=len(steps),
+            stopped_early=recording.run["stopped_early"],
+        )
+
+
+def _kv_use(recording: Recording) -> KvUse:
+    steps, total = recording.steps, recording.run["kv_blocks"]
+    preemptions = int(recording.requests.num_preemptions.sum())
+    if not len(steps) or not total:
+        return KvUse(None, None, preemptions)
+    length = steps.end_s - steps.start_s
+    mean = float(np.average(steps.kv_blocks_used, weights=length)) / total
+    return KvUse(mean, float(steps.kv_blocks_used.max()) / total, preemptions)

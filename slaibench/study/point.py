@@ -1,0 +1,244 @@
+"""One scheduler at one rate: its replicates' numbers brought together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slaibench.measure.latency import LatencySummary
+from slaibench.measure.metrics import Counts, GroupMetrics
+from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.recording.record import FloatArray
+from slaibench.study.digest import CellDigest
+from slaibench.study.estimate import Estimate, finite, over_seeds, within_run
+
+TTFT_LEVELS = (0.5, 0.9, 0.99)
+TBT_LEVELS = (0.5, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class TierPoint:
+    """One tier's part of a point.
+
+    Args:
+        tbt_slo_s: the tier's TBT SLO.
+        tokens_on_time: share of tokens within the SLO of their predecessor.
+        tokens_fluid: share of tokens by ``first token + i * SLO``.
+        requests_on_time: share of requests all of whose tokens are, by that second rule.
+        worst_late_run: most tokens in a row, within a request, late by the first rule.
+    """
+
+    tbt_slo_s: float
+    ttft_p50_s: Estimate
+    tbt_p99_s: Estimate
+    tokens_on_time: Estimate
+    requests_on_time: Estimate
+    tokens_fluid: Estimate
+    worst_late_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a sweep prints of one scheduler at one rate.
+
+    Args:
+        counts: requests by outcome, over all replicates.
+        saturated: whether any replicate was.
+        stopped_early: how many replicates were cut short for it.
+        reason: the saturation verdict of the first replicate that decided it.
+        ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
+        tbt_s: the same over all tiers (``p50``, ``p99``).
+        tiers: by tier name.
+        goodput_rps: requests a second that meet every TBT deadline of theirs.
+        kv_mean, kv_peak: share of KV blocks in use.
+        warmup_s: mean warm-up cut.
+        audit_ok: whether every replicate's arrivals are as declared and sent in time.
+    """
+
+    scheduler: str
+    rate_rps: float
+    num_seeds: int
+    counts: Counts
+    saturated: bool
+    stopped_early: int
+    reason: str
+    ttft_s: dict[str, Estimate]
+    tbt_s: dict[str, Estimate]
+    tpot_mean_s: Estimate
+    e2e_p50_s: Estimate
+    tiers: dict[str, TierPoint]
+    throughput_rps: Estimate
+    output_tokens_per_s: Estimate
+    goodput_rps: Estimate
+    kv_mean: float | None
+    kv_peak: float | None
+    preemptions: int
+    warmup_s: float
+    audit_ok: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The flat form that scripts read: seconds, requests a second, null for unknown."""
+        return {
+            "n": self.ttft_s["p50"].n,
+            "seeds": self.num_seeds,
+            "saturated": self.saturated,
+            "stopped_early": self.stopped_early,
+            "reason": self.reason,
+            **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
+            **{f"tbt_{name}_all_s": finite(value.value) for name, value in self.tbt_s.items()},
+            "tbt_p99_s": {name: finite(tier.tbt_p99_s.value) for name, tier in self.tiers.items()},
+            "tpot_mean_s": finite(self.tpot_mean_s.value),
+            "e2e_p50_s": finite(self.e2e_p50_s.value),
+            "throughput_rps": finite(self.throughput_rps.value),
+            "output_tokens_per_s": finite(self.output_tokens_per_s.value),
+            "goodput_rps": finite(self.goodput_rps.value),
+            "deadlines": {
+                name: {
+                    "tbt_slo_s": tier.tbt_slo_s,
+                    "tokens_on_time": finite(tier.tokens_on_time.value),
+                    "requests_on_time": finite(tier.requests_on_time.value),
+                    "tokens_fluid": finite(tier.tokens_fluid.value),
+                    "worst_late_run": tier.worst_late_run,
+                }
+                for name, tier in self.tiers.items()
+            },
+            "ci95": {
+                **{
+                    f"ttft_{name}_s": value.to_json()["ci95"] for name, value in self.ttft_s.items()
+                },
+                "tbt_p99_s": {
+                    name: tier.tbt_p99_s.to_json()["ci95"] for name, tier in self.tiers.items()
+                },
+            },
+            "outcomes": {
+                name: getattr(self.counts, name)
+                for name in ("due", "finished", "failed", "timed_out", "unfinished")
+            },
+            "kv_use": {"mean": finite(self.kv_mean), "peak": finite(self.kv_peak)},
+            "preemptions": self.preemptions,
+            "warmup_s": self.warmup_s,
+            "audit_ok": self.audit_ok,
+        }
+
+
+def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -> Point:
+    """Bring the replicates of one scheduler at one rate together.
+
+    Args:
+        digests: one a seed, in the order of seeds; at least one.
+    """
+    names = sorted({name for digest in digests for name in digest.metrics.tiers})
+    decided = [digest for digest in digests if digest.saturated]
+    verdict = (decided or list(digests))[0]
+    return Point(
+        scheduler=scheduler,
+        rate_rps=rate_rps,
+        num_seeds=len(digests),
+        counts=_counts(digests),
+        saturated=bool(decided),
+        stopped_early=sum(digest.stopped_early is not None for digest in digests),
+        reason=verdict.stopped_early or verdict.saturation.reason,
+        ttft_s={
+            **{f"p{level * 100:g}": ttft(digests, level) for level in TTFT_LEVELS},
+            "mean": _latency(digests, lambda m: m.ttft, None),
+        },
+        tbt_s={
+            f"p{level * 100:g}": _latency(digests, lambda m: m.tbt, level) for level in TBT_LEVELS
+        },
+        tpot_mean_s=_latency(digests, lambda m: m.tpot, None),
+        e2e_p50_s=_latency(digests, lambda m: m.e2e, 0.5),
+        tiers={name: _tier(digests, name) for name in names},
+        throughput_rps=_plain(digests, lambda d: d.metrics.throughput_rps),
+        output_tokens_per_s=_plain(digests, lambda d: d.metrics.output_tokens_per_s),
+        goodput_rps=_plain(digests, lambda d: d.goodput_rps),
+        kv_mean=_mean([digest.kv.mean for digest in digests]),
+        kv_peak=max((d.kv.peak for d in digests if d.kv.peak is not None), default=None),
+        preemptions=sum(digest.kv.preemptions for digest in digests),
+        warmup_s=float(np.mean([digest.metrics.window_s[0] for digest in digests])),
+        audit_ok=all(d.audit.valid and d.audit.process_ok is not False for d in digests),
+    )
+
+
+def measured_ttft(digest: CellDigest) -> FloatArray:
+    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
+    values = digest.ttft_s[digest.due_s >= digest.metrics.window_s[0]]
+    values = values[~np.isnan(values)]
+    if digest.metrics.convention == "paper":
+        values = values[np.isfinite(values)]
+    return values
+
+
+def ttft(digests: Sequence[CellDigest], level: float) -> Estimate:
+    """A TTFT percentile over replicates.
+
+    Each replicate's own percentile is taken even where its sample alone would be too small to
+    print (its n is what the warm-up cut leaves): whether it prints is decided by all together.
+    """
+    samples = [np.sort(measured_ttft(digest)) for digest in digests]
+    values = []
+    for digest, sample in zip(digests, samples, strict=True):
+        known = digest.metrics.overall.ttft.percentile(level).value
+        if known is None and len(sample):
+            known = float(sorted_quantiles(sample, [level])[0])
+        values.append(known)
+    if len(digests) == 1:
+        return within_run(
+            measured_ttft(digests[0]),
+            level,
+            digests[0].metrics.overall.ttft.percentile(level).value,
+        )
+    return over_seeds(values, sum(map(len, samples)), q=level)
+
+
+def _latency(
+    digests: Sequence[CellDigest],
+    metric: Callable[[GroupMetrics], LatencySummary],
+    level: float | None,
+    tier: str | None = None,
+) -> Estimate:
+    groups = [
+        digest.metrics.overall if tier is None else digest.metrics.tiers.get(tier)
+        for digest in digests
+    ]
+    summaries = [metric(group) for group in groups if group is not None]
+    values = [s.mean if level is None else s.percentile(level).value for s in summaries]
+    return over_seeds(values, sum(summary.n for summary in summaries), q=level)
+
+
+def _plain(digests: Sequence[CellDigest], value: Callable[[CellDigest], float | None]) -> Estimate:
+    counted = sum(digest.metrics.num_measured for digest in digests)
+    return over_seeds([value(digest) for digest in digests], counted, log=False)
+
+
+def _tier(digests: Sequence[CellDigest], name: str) -> TierPoint:
+    kept = [d.deadlines[name] for d in digests if name in d.deadlines]
+    groups = [d.metrics.tiers[name] for d in digests if name in d.metrics.tiers]
+    tokens = sum(each.gap.num_tokens for each in kept)
+    requests = sum(each.gap.num_requests for each in kept)
+    return TierPoint(
+        tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
+        ttft_p50_s=_latency(digests, lambda m: m.ttft, 0.5, name),
+        tbt_p99_s=_latency(digests, lambda m: m.tbt, 0.99, name),
+        tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
+        requests_on_time=over_seeds(
+            [each.fluidity.requests_met for each in kept], requests, log=False
+        ),
+        tokens_fluid=over_seeds([each.fluidity.tokens_met for each in kept], tokens, log=False),
+        worst_late_run=max((each.gap.worst_late_run for each in kept), default=0),
+    )
+
+
+def _counts(digests: Sequence[CellDigest]) -> Counts:
+    def total(name: str) -> int:
+        return sum(getattr(digest.metrics.counts, name) for digest in digests)
+
+    return Counts(*(total(n) for n in ("due", "finished", "failed", "timed_out", "unfinished")))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

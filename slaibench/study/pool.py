@@ -1,0 +1,146 @@
+"""Cells run side by side in worker processes; what is on disk already is not run again."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from slaibench.recording import store
+from slaibench.recording.record import Recording
+from slaibench.spec import CellSpec
+from slaibench.study.bench import Bench
+
+Digest = Callable[[Recording], Any]
+"""What the parent wants of a recording; computed where the recording is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """A cell that is on disk.
+
+    Args:
+        folder: its recording.
+        digest: what the study asked of it.
+        reused: whether it was there already.
+    """
+
+    cell: CellSpec
+    folder: Path
+    digest: Any
+    reused: bool
+
+
+def cell_folder(results: Path, cell: CellSpec) -> Path:
+    """Where a cell's recording lies: readable names, made unique by the specification's hash."""
+    place = f"{cell.backend}-{cell.gpu}-{cell.model}"
+    scheduler = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.scheduler)[-80:]
+    name = f"rate{cell.rate_rps:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
+    return results / place / scheduler / name
+
+
+def default_jobs() -> int:
+    """As many as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: bool) -> CellResult:
+    """A cell from disk if it is there and whole, else by running it.
+
+    Raises:
+        RecordingError: what is there belongs to another version, or cannot be written.
+    """
+    folder = cell_folder(results, cell)
+    if not fresh and (folder / store.RUN).exists():
+        recording = store.read(folder)
+        if recording.run["spec_hash"] == store.spec_hash(cell.spec()):
+            return CellResult(cell, folder, digest(recording), reused=True)
+    recording = store.write(bench.run(cell), folder)
+    return CellResult(cell, folder, digest(recording), reused=False)
+
+
+class _Worker:
+    """Holds the bench in each worker process, so that it is sent once and not with every cell."""
+
+    bench: Bench
+    results: Path
+    digest: Digest
+    fresh: bool
+
+    @classmethod
+    def start(cls, bench: Bench, results: Path, digest: Digest, fresh: bool) -> None:
+        # Ctrl-C is the parent's to handle; a worker that also printed a traceback would bury it.
+        import signal  # noqa: PLC0415
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        cls.bench, cls.results, cls.digest, cls.fresh = bench, results, staticmethod(digest), fresh
+
+    @classmethod
+    def obtain(cls, cell: CellSpec) -> CellResult:
+        return obtain(cls.bench, cell, cls.results, cls.digest, cls.fresh)
+
+
+class Pool:
+    """Worker processes for one bench. Use as a context manager; batches of cells may follow.
+
+    Args:
+        jobs: processes; 1 runs everything in this one.
+        fresh: record again what is on disk.
+    """
+
+    def __init__(
+        self, bench: Bench, results: Path, digest: Digest, *, jobs: int, fresh: bool = False
+    ) -> None:
+        self._bench, self._results, self._digest = bench, results, digest
+        self._fresh = fresh
+        self._executor: ProcessPoolExecutor | None = None
+        if jobs > 1:
+            self._executor = ProcessPoolExecutor(
+                jobs,
+                # Forking a process that has threads (Arrow's, rich's) may deadlock.
+                mp_context=get_context("spawn"),
+                initializer=_Worker.start,
+                initargs=(bench, results, digest, fresh),
+            )
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._executor is None:
+            return
+        if kind is None:
+            self._executor.shutdown()
+            return
+        # Something went wrong: what runs now is not worth waiting for. Nothing half-written can
+        # be mistaken for a recording, since recordings appear by rename.
+        processes = list((getattr(self._executor, "_processes", None) or {}).values())
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            with suppress(OSError):
+                process.terminate()
+
+    def run(self, cells: Iterable[CellSpec]) -> Iterator[CellResult]:
+        """Results in order of completion.
+
+        Raises:
+            RecordingError, BackendError, SchedulerError: of the first cell that fails.
+        """
+        if self._executor is None:
+            for cell in cells:
+                yield obtain(self._bench, cell, self._results, self._digest, self._fresh)
+            return
+        # Long cells first would finish sooner, but rates in order let a reader follow.
+        pending: set[Future[CellResult]] = {
+            self._executor.submit(_Worker.obtain, cell) for cell in cells
+        }
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()

@@ -1,0 +1,166 @@
+"""Latency against load: every scheduler at every rate, replicated over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slaibench.measure.slo import parse_slos
+from slaibench.recording.store import check_writable
+from slaibench.spec import CellSpec, StudySpec
+from slaibench.study.bench import Bench, prepare
+from slaibench.study.digest import CellDigest, Digester
+from slaibench.study.point import Point, make_point
+from slaibench.study.pool import CellResult, Pool, default_jobs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OnCell = Callable[[CellResult, int, int], None]
+"""Told of each finished cell: (cell, how many are done, how many there are)."""
+
+
+def quiet(_: CellResult, __: int, ___: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """A sweep's points and where its recordings lie.
+
+    Args:
+        spec: what was asked.
+        about: one line: what was simulated, by which profile, with what known error.
+        workload_note: one line on where the lengths come from.
+        points: by scheduler and rate, in the order asked for.
+        cells: every cell behind them.
+        num_reused: cells that were on disk already.
+    """
+
+    spec: StudySpec
+    about: str
+    workload_note: str
+    points: tuple[Point, ...]
+    cells: tuple[CellResult, ...]
+
+    @property
+    def num_reused(self) -> int:
+        return sum(cell.reused for cell in self.cells)
+
+    def of(self, scheduler: str) -> list[Point]:
+        """One scheduler's points by rate."""
+        return [point for point in self.points if point.scheduler == scheduler]
+
+    def digests(self, scheduler: str, rate_rps: float) -> list[CellDigest]:
+        """The replicates behind a point, by seed."""
+        return digests_of(self.cells, scheduler, rate_rps)
+
+    def folders(self) -> list[Path]:
+        """Where the recordings lie."""
+        return [cell.folder for cell in self.cells]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "spec": self.spec.model_dump(mode="json"),
+            "about": self.about,
+            "workload": self.workload_note,
+            "points": [
+                {"scheduler": point.scheduler, "rate_rps": point.rate_rps, **point.to_json()}
+                for point in self.points
+            ],
+        }
+
+    def frame(self) -> pd.DataFrame:
+        """One row a point: ``to_json``'s fields, nested ones with dotted names."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.json_normalize(self.to_json()["points"])
+
+
+def sweep(
+    spec: StudySpec,
+    results: Path,
+    *,
+    jobs: int | None = None,
+    fresh: bool = False,
+    on_cell: OnCell = quiet,
+) -> SweepResult:
+    """Run every cell of a study that is not on disk yet, and bring the numbers together.
+
+    Args:
+        results: folder of the recordings; cells found there are not run again.
+        jobs: cells at a time; None: one a core.
+        fresh: run all of them again.
+        on_cell: told of each finished cell.
+
+    Raises:
+        ValueError: the specification names something unknown, or asks for no rate.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    bench = prepare(spec)
+    if not spec.rates:
+        raise ValueError("a sweep needs at least one rate; give --rates start:stop[:step]")
+    with open_pool(bench, results, jobs, fresh) as pool:
+        return sweep_in(pool, bench, on_cell)
+
+
+def open_pool(bench: Bench, results: Path, jobs: int | None, fresh: bool) -> Pool:
+    """Worker processes for a bench, with the digest its study needs.
+
+    Raises:
+        ValueError: the SLO does not parse, or names a tier that is not there.
+        RecordingError: ``results`` cannot be written.
+    """
+    check_slos(bench)
+    check_writable(results)
+    digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
+    return Pool(bench, results, digest, jobs=jobs or default_jobs(), fresh=fresh)
+
+
+def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
+    """The sweep of a bench, in a pool that is open."""
+    cells = collect(pool, bench.cells(), on_cell)
+    points = [
+        make_point(scheduler, rate, digests_of(cells, scheduler, rate))
+        for scheduler in bench.spec.schedulers
+        for rate in bench.spec.rates
+    ]
+    return SweepResult(bench.spec, bench.describe(), bench.source.note, tuple(points), cells)
+
+
+def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[CellResult, ...]:
+    """Run cells; results in the order asked for, ``on_cell`` in that of completion."""
+
+    def told() -> Iterator[CellResult]:
+        for done, result in enumerate(pool.run(cells), start=1):
+            on_cell(result, done, len(cells))
+            yield result
+
+    by_cell = {_key(result.cell): result for result in told()}
+    return tuple(by_cell[_key(cell)] for cell in cells)
+
+
+def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[CellDigest]:
+    """Digests of one scheduler at one rate, by seed."""
+    chosen = [c for c in cells if c.cell.scheduler == scheduler and c.cell.rate_rps == rate_rps]
+    return [c.digest for c in sorted(chosen, key=lambda c: c.cell.seed)]
+
+
+def check_slos(bench: Bench) -> None:
+    """Refuse SLOs that do not parse or name an unknown tier.
+
+    Raises:
+        ValueError: with the tiers there are.
+    """
+    known = [tier.name for tier in bench.tiers]
+    for slo in parse_slos(bench.spec.slo):
+        if slo.tier is not None and slo.tier not in known:
+            raise ValueError(
+                f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(known)}"
+            )
+
+
+def _key(cell: CellSpec) -> tuple[str, float, int]:
+    return (cell.scheduler, cell.rate_rps, cell.seed)
