@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from slaibench.api import capacity, compare, requests_frame, run, steps_frame, sweep
+    from slaibench.recording.record import Recording
+    from slaibench.study.capacity import CapacityResult
+    from slaibench.study.compare import CompareResult
+    from slaibench.study.sweep import SweepResult
+
 __all__ = [
     "CapacityResult",
     "CompareResult",
@@ -17,32 +24,16 @@ __all__ = [
     "SweepResult",
     "capacity",
     "compare",
+    "requests_frame",
     "run",
+    "steps_frame",
     "sweep",
 ]
 
-if TYPE_CHECKING:
-    from slaibench.api import capacity, compare, run, sweep
-    from slaibench.recording.record import Recording
-    from slaibench.study.capacity import CapacityResult
-    from slaibench.study.compare import CompareResult
-    from slaibench.study.sweep import SweepResult
-
-_HOME = {
-    "CapacityResult": "slaibench.study.capacity",
-    "CompareResult": "slaibench.study.compare",
-    "Recording": "slaibench.recording.record",
-    "SweepResult": "slaibench.study.sweep",
-    "capacity": "slaibench.api",
-    "compare": "slaibench.api",
-    "run": "slaibench.api",
-    "sweep": "slaibench.api",
-}
-
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module  # noqa: PLC0415
-
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'slaibench' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    from slaibench import api  # noqa: PLC0415
+
+    return getattr(api, name)

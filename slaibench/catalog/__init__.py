@@ -1,0 +1,39 @@
+"""Facts as data: models, GPUs and profiles, each with its source."""
+
+from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.gpu import Gpu, get_gpu, list_gpus
+from slaibench.catalog.memory import kv_blocks
+from slaibench.catalog.model import Model, get_model, list_models, model_from_config
+from slaibench.catalog.profile import Profile, Regime, Status, parse_profile
+from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
+from slaibench.catalog.tables import (
+    Attention,
+    FormulaAttention,
+    SequenceTable,
+    TableAttention,
+    TokenTable,
+)
+
+__all__ = [
+    "Attention",
+    "CatalogError",
+    "FormulaAttention",
+    "Gpu",
+    "Model",
+    "Profile",
+    "Regime",
+    "SequenceTable",
+    "Status",
+    "TableAttention",
+    "TokenTable",
+    "get_gpu",
+    "get_model",
+    "get_profile",
+    "kv_blocks",
+    "list_gpus",
+    "list_models",
+    "list_profiles",
+    "load_profile",
+    "model_from_config",
+    "parse_profile",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from slaibench import __version__
@@ -45,11 +47,19 @@ def start(
         )
 
 
-for command in (run.sweep, run.compare, run.capacity):
-    app.command()(command)
-for command in (show.report, show.results, show.verify):
-    app.command()(command)
-for command in (facts.workload, facts.schedulers, facts.models, facts.gpus):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    run.sweep,
+    run.compare,
+    run.capacity,
+    show.report,
+    show.results,
+    show.verify,
+    facts.workload,
+    facts.schedulers,
+    facts.models,
+    facts.gpus,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -1,0 +1,7 @@
+"""How long a batch takes."""
+
+from slaibench.costmodel.cost_model import CostModel
+from slaibench.costmodel.regime import Excess
+from slaibench.costmodel.staircase import StaircaseCostModel
+
+__all__ = ["CostModel", "Excess", "StaircaseCostModel"]

@@ -106,6 +106,21 @@ def sweep(
         return sweep_in(pool, bench, on_cell)
 
 
+def check(spec: StudySpec, results: Path) -> Bench:
+    """Everything that can be refused before any work is done.
+
+    Raises:
+        ValueError: a name, an SLO or a value of the specification is wrong.
+        RecordingError: ``results`` cannot be written.
+    """
+    bench = prepare(spec)
+    check_slos(bench)
+    check_writable(results)
+    if spec.rates:
+        bench.requests(bench.cell(spec.schedulers[0], spec.rates[0], spec.first_seed))
+    return bench
+
+
 def open_pool(bench: Bench, results: Path, jobs: int | None, fresh: bool) -> Pool:
     """Worker processes for a bench, with the digest its study needs.
 

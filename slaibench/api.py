@@ -1,0 +1,134 @@
+"""The Python interface: a cell, a sweep, a comparison or a capacity search from a notebook.
+
+import slaibench
+
+swept = slaibench.sweep(["sarathi", "slai"], rates="1:12", gpu="h100")
+swept.frame()                       # one row a scheduler and rate
+both = slaibench.compare("sarathi", "slai", rates="4:8")
+both.capacity_ratio                 # Estimate(value, low, high, n)
+one = slaibench.run("slai", rate=6.0)
+slaibench.requests_frame(one)       # one row a request
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slaibench.rates import parse_rates
+from slaibench.recording.record import Recording
+from slaibench.spec import StudySpec
+from slaibench.study import capacity as capacity_study
+from slaibench.study import compare as compare_study
+from slaibench.study import sweep as sweep_study
+from slaibench.study.bench import prepare
+from slaibench.study.capacity import CapacityResult
+from slaibench.study.compare import CompareResult
+from slaibench.study.sweep import SweepResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULTS = Path("results")
+Rates = str | Iterable[float]
+"""``"1:20"``, ``"0.8,1.2"`` or numbers."""
+
+
+def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording:
+    """Run one cell, without writing it to disk.
+
+    Args:
+        scheduler: name, ``name:option=value,...`` or ``path/to/file.py:Class``.
+        rate: requests a second.
+        seed: of arrivals, lengths and tiers; the same seed gives any scheduler the same requests.
+        **spec: further fields of ``slaibench.spec.StudySpec`` (model, gpu, workload, ...).
+
+    Raises:
+        ValueError: a name or value is wrong; the message says what is accepted.
+        SchedulerError: the scheduler broke its contract.
+    """
+    study = StudySpec(schedulers=(scheduler,), rates=(rate,), first_seed=seed, **spec)
+    bench = prepare(study)
+    return bench.run(bench.cell(scheduler, rate, seed))
+
+
+def sweep(
+    schedulers: Sequence[str] = ("sarathi", "slai"),
+    rates: Rates = "1:20",
+    *,
+    results: str | Path = RESULTS,
+    jobs: int | None = None,
+    **spec: Any,
+) -> SweepResult:
+    """Latency against load; cells on disk in ``results`` are reused.
+
+    Args and errors as ``slaibench.study.sweep.sweep``; ``**spec`` as for ``run``.
+    """
+    study = StudySpec(schedulers=tuple(schedulers), rates=_rates(rates), **spec)
+    return sweep_study.sweep(study, Path(results), jobs=jobs)
+
+
+def compare(
+    a: str,
+    b: str,
+    rates: Rates = "1:20",
+    *,
+    results: str | Path = RESULTS,
+    jobs: int | None = None,
+    **spec: Any,
+) -> CompareResult:
+    """Two schedulers under the same requests, with the capacity of both (``b`` against ``a``)."""
+    study = StudySpec(schedulers=(a, b), rates=_rates(rates), **spec)
+    return compare_study.compare(study, Path(results), jobs=jobs)
+
+
+def capacity(
+    scheduler: str,
+    *,
+    slo: str | None = None,
+    results: str | Path = RESULTS,
+    jobs: int | None = None,
+    **spec: Any,
+) -> CapacityResult:
+    """The largest rate at which a scheduler keeps all SLOs."""
+    if slo is not None:
+        spec["slo"] = slo
+    study = StudySpec(schedulers=(scheduler,), **spec)
+    return capacity_study.find_capacity(study, Path(results), jobs=jobs)[0]
+
+
+def requests_frame(recording: Recording) -> pd.DataFrame:
+    """One row a request, in seconds; ``token_times_s`` holds an array a row."""
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    table = recording.requests
+    columns = {
+        field.name: getattr(table, field.name)
+        for field in fields(table)
+        if not field.name.startswith("token_")
+    }
+    times = np.split(table.token_times_s, table.token_offsets[1:-1])
+    return pd.DataFrame(
+        {
+            **columns,
+            "ttft_s": table.ttft_s,
+            "last_token_s": table.last_token_s,
+            "token_times_s": pd.Series(times, dtype=object),
+        }
+    )
+
+
+def steps_frame(recording: Recording) -> pd.DataFrame:
+    """One row an engine step."""
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.DataFrame(
+        {field.name: getattr(recording.steps, field.name) for field in fields(recording.steps)}
+    )
+
+
+def _rates(rates: Rates) -> tuple[float, ...]:
+    return parse_rates(rates) if isinstance(rates, str) else tuple(map(float, rates))

@@ -1,0 +1,1 @@
+"""Facts as JSON files; a package only so that installers carry them along."""

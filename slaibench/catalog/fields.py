@@ -1,0 +1,134 @@
+"""Reading checked values out of JSON objects."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from slaibench.catalog.errors import CatalogError
+
+MISSING = object()
+
+
+def read_object(source: Path | Traversable) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        CatalogError: no such file, not JSON, or not an object.
+    """
+    try:
+        value = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogError(f"cannot read {source}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CatalogError(f"{source} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CatalogError(f"{source} must hold a JSON object, not {type(value).__name__}")
+    return value
+
+
+class Fields:
+    """Takes an object's values one by one, each checked, and knows which ones were never asked for.
+
+    Args:
+        values: the JSON object.
+        where: what the errors call it.
+
+    Raises:
+        CatalogError: from every method, when a value is missing, of the wrong kind or out of range.
+    """
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        if not isinstance(values, Mapping):
+            raise CatalogError(f"{where} must be an object, not {values!r}")
+        self._values = values
+        self._asked: set[str] = set()
+        self.where = where
+
+    def _take(self, key: str, default: Any = MISSING) -> Any:
+        self._asked.add(key)
+        value = self._values.get(key, default)
+        if value is MISSING:
+            raise CatalogError(f"{self.where} lacks {key!r}")
+        return value
+
+    def text(self, key: str, default: Any = MISSING) -> str:
+        value = self._take(key, default)
+        if not isinstance(value, str) or not value:
+            raise CatalogError(f"{self.where}: {key} must be a text, not {value!r}")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self._take(key, None) is None else self.text(key)
+
+    def whole(self, key: str, default: Any = MISSING, at_least: int = 1) -> int:
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+            raise CatalogError(
+                f"{self.where}: {key} must be a whole number of at least {at_least}, not {value!r}"
+            )
+        return value
+
+    def number(self, key: str, default: Any = MISSING, positive: bool = True) -> float:
+        value = self._take(key, default)
+        ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not ok or value < 0 or (positive and value == 0):
+            kind = "a positive number" if positive else "a number that is not negative"
+            raise CatalogError(f"{self.where}: {key} must be {kind}, not {value!r}")
+        return float(value)
+
+    def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
+        """A list of positive numbers, of this length if one is given."""
+        value = self._take(key)
+        if not isinstance(value, list) or not value:
+            raise CatalogError(f"{self.where}: {key} must be a list of numbers")
+        for item in value:
+            ok = isinstance(item, int | float) and not isinstance(item, bool)
+            if not ok or not math.isfinite(item) or item <= 0:
+                raise CatalogError(f"{self.where}: {key} holds {item!r}, not a positive number")
+        if length is not None and len(value) != length:
+            raise CatalogError(f"{self.where}: {key} has {len(value)} values where {length} belong")
+        return tuple(float(item) for item in value)
+
+    def axis(self, key: str, at_least: int = 1) -> tuple[int, ...]:
+        """A strictly increasing list of whole numbers: the places where a table was measured."""
+        value = self._take(key)
+        whole = isinstance(value, list) and all(
+            isinstance(item, int) and not isinstance(item, bool) for item in value
+        )
+        if not whole or len(value) < 2 or value[0] < at_least:
+            raise CatalogError(
+                f"{self.where}: {key} must list two or more whole numbers from {at_least} up"
+            )
+        if any(high <= low for low, high in pairwise(value)):
+            raise CatalogError(f"{self.where}: {key} must increase from value to value")
+        return tuple(value)
+
+    def inner(self, key: str, default: Any = MISSING) -> Fields:
+        return Fields(self._take(key, default), f"{self.where}, {key}")
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            raise CatalogError(f"{self.where}: {key} must be an object, not {value!r}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._take(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise CatalogError(f"{self.where}: {key} must be a list of texts, not {value!r}")
+        return tuple(value)
+
+    def done(self) -> None:
+        """Refuse what nobody asked for: a misspelt name would be ignored in silence."""
+        extra = sorted(set(self._values) - self._asked)
+        if extra:
+            raise CatalogError(
+                f"{self.where} has unknown names: {', '.join(extra)}; "
+                f"known: {', '.join(sorted(self._asked))}"
+            )

@@ -1,0 +1,67 @@
+"""GPUs: memory, bandwidth and peak, from datasheets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from slaibench.catalog.errors import unknown
+from slaibench.catalog.fields import Fields, read_object
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One accelerator.
+
+    Args:
+        memory_bytes: as the driver gives it to a process, a little less than on the box.
+        bandwidth_gbps: peak memory bandwidth, 1e9 bytes a second.
+        fp16_tflops: dense 16-bit tensor peak with 32-bit accumulation.
+        multiprocessors: streaming multiprocessors.
+        source: where the numbers are from.
+    """
+
+    name: str
+    full_name: str
+    memory_bytes: int
+    bandwidth_gbps: float
+    fp16_tflops: float
+    multiprocessors: int
+    source: str
+
+
+@cache
+def _shipped() -> dict[str, Gpu]:
+    values = read_object(files("slaibench.catalog.data") / "gpus.json")
+    gpus = {}
+    for name, facts in values.items():
+        entry = Fields(facts, f"GPU {name!r}")
+        gpus[name] = Gpu(
+            name=name,
+            full_name=entry.text("full_name"),
+            memory_bytes=entry.whole("memory_bytes"),
+            bandwidth_gbps=entry.number("bandwidth_gbps"),
+            fp16_tflops=entry.number("fp16_tflops"),
+            multiprocessors=entry.whole("multiprocessors"),
+            source=entry.text("source"),
+        )
+        entry.done()
+    return gpus
+
+
+def list_gpus() -> tuple[Gpu, ...]:
+    """Every GPU the catalog has, by name."""
+    return tuple(gpu for _, gpu in sorted(_shipped().items()))
+
+
+def get_gpu(name: str) -> Gpu:
+    """A GPU by its name here.
+
+    Raises:
+        CatalogError: no such GPU, with the nearest name.
+    """
+    gpus = _shipped()
+    if name not in gpus:
+        raise unknown("GPU", name, gpus)
+    return gpus[name]

@@ -1,0 +1,152 @@
+"""Model shapes: all that timing and memory depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from slaibench.catalog.errors import CatalogError, unknown
+from slaibench.catalog.fields import Fields, read_object
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Shape of a dense decoder with gated MLP (the Llama and Mistral families).
+
+    Args:
+        hf_id: its public id, or None.
+        heads: query heads of a layer; ``kv_heads`` of them are kept in the cache.
+        vocab: rows of the embedding and of the output head.
+        max_context_tokens: longest prompt + output it was trained for.
+        bytes_per_value: of weights and cache (2: fp16, bf16).
+        tied_embeddings: the output head is the embedding.
+        source: where the numbers are from.
+    """
+
+    name: str
+    hf_id: str | None
+    architecture: str
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    max_context_tokens: int
+    source: str
+    bytes_per_value: int = 2
+    tied_embeddings: bool = False
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise CatalogError(
+                f"model {self.name!r}: {self.heads} heads cannot share {self.kv_heads} KV heads"
+            )
+
+    @property
+    def num_params(self) -> int:
+        """Weights, counted from the shape: projections, gated MLP, norms, embedding and head."""
+        attention = 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
+        layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        embeddings = (1 if self.tied_embeddings else 2) * self.vocab * self.hidden
+        return self.layers * layer + embeddings + self.hidden
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.num_params * self.bytes_per_value
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Keys and values of one token in all layers."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
+
+
+@cache
+def _shipped() -> dict[str, Model]:
+    values = read_object(files("slaibench.catalog.data") / "models.json")
+    return {name: _parse(name, entry) for name, entry in values.items()}
+
+
+def _parse(name: str, values: dict[str, Any]) -> Model:
+    entry = Fields(values, f"model {name!r}")
+    model = Model(
+        name=name,
+        hf_id=entry.optional_text("hf_id"),
+        architecture=entry.text("architecture"),
+        layers=entry.whole("layers"),
+        hidden=entry.whole("hidden"),
+        intermediate=entry.whole("intermediate"),
+        heads=entry.whole("heads"),
+        kv_heads=entry.whole("kv_heads"),
+        head_dim=entry.whole("head_dim"),
+        vocab=entry.whole("vocab"),
+        max_context_tokens=entry.whole("max_context_tokens"),
+        source=entry.text("source"),
+    )
+    entry.done()
+    return model
+
+
+def list_models() -> tuple[Model, ...]:
+    """Every model the catalog has, by name."""
+    return tuple(model for _, model in sorted(_shipped().items()))
+
+
+def get_model(name: str) -> Model:
+    """A model by its name here, by its Hugging Face id, or by the path of a ``config.json``.
+
+    Raises:
+        CatalogError: no such model (with the nearest name), or a bad ``config.json``.
+    """
+    models = _shipped()
+    if name in models:
+        return models[name]
+    for model in models.values():
+        if model.hf_id is not None and name.lower() == model.hf_id.lower():
+            return model
+    if name.endswith(".json") or Path(name).is_dir():
+        return model_from_config(name)
+    raise unknown("model", name, models, "or the path of a Hugging Face config.json")
+
+
+def model_from_config(path: str | Path) -> Model:
+    """A model from a Hugging Face ``config.json``, or from the folder that holds it.
+
+    Its name is the folder's.
+
+    Raises:
+        CatalogError: unreadable, a shape is missing, or not a dense gated decoder.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "config.json"
+    values = read_object(file)
+    if any(key in values for key in ("num_local_experts", "num_experts", "n_routed_experts")):
+        raise CatalogError(f"{file} is a mixture of experts; only dense models can be modelled")
+    entry = Fields(values, str(file))
+    heads = entry.whole("num_attention_heads")
+    hidden = entry.whole("hidden_size")
+    named = values.get("architectures") or ["unknown"]
+    dtype = values.get("torch_dtype") or values.get("dtype") or "bfloat16"
+    return Model(
+        name=file.resolve().parent.name,
+        hf_id=None,
+        architecture=str(named[0]),
+        layers=entry.whole("num_hidden_layers"),
+        hidden=hidden,
+        intermediate=entry.whole("intermediate_size"),
+        heads=heads,
+        kv_heads=heads
+        if values.get("num_key_value_heads") is None
+        else entry.whole("num_key_value_heads"),
+        head_dim=hidden // heads if values.get("head_dim") is None else entry.whole("head_dim"),
+        vocab=entry.whole("vocab_size"),
+        max_context_tokens=entry.whole("max_position_embeddings"),
+        source=str(file),
+        bytes_per_value=4 if dtype == "float32" else 2,
+        tied_embeddings=bool(values.get("tie_word_embeddings", False)),
+    )

@@ -1,0 +1,167 @@
+"""A profile: how fast one model runs on one GPU, how that is known and how far it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import Fields
+from slaibench.catalog.tables import (
+    Attention,
+    FormulaAttention,
+    SequenceTable,
+    TableAttention,
+    TokenTable,
+)
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How well a profile is founded."""
+
+    MEASURED = "measured"
+    """Every GPU term was measured on this card."""
+    FITTED = "fitted"
+    """Part was measured on this card; the rest is estimated, or fitted to published points."""
+    DATASHEET = "datasheet"
+    """Nothing was measured on this card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What the sources of a profile cover; beyond it, times are extrapolated.
+
+    Args:
+        batch_tokens: largest token count of a batch.
+        context_tokens: longest history of a chunk and mean context of decodes.
+        decodes: most decodes of a batch without prefill.
+        mixed_decodes: most decodes beside a prefill chunk.
+    """
+
+    batch_tokens: int
+    context_tokens: int
+    decodes: int
+    mixed_decodes: int
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Regime:
+        regime = cls(
+            batch_tokens=fields.whole("batch_tokens"),
+            context_tokens=fields.whole("context_tokens"),
+            decodes=fields.whole("decodes"),
+            mixed_decodes=fields.whole("mixed_decodes"),
+        )
+        fields.done()
+        return regime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything the cost model needs for one (GPU, model) pair.
+
+    Args:
+        gpu, model: names, as in the catalog (a user's own profile may name others).
+        status: how well founded.
+        engine: what was measured: engine, version, number format.
+        source, licence: of the measurements.
+        notes: what was derived, scaled or assumed, in sentences.
+        regime: what the sources cover.
+        errors: known relative errors by name (0.01: 1 %). ``batch_``: of a batch's time,
+            ``linear_`` and ``attention_``: of that part. ``all_rows``: the shipped tables against
+            every measured row; ``left_out``: rows predicted by tables without their place on the
+            grid; ``formula``: on the cards the formula was fitted to. Rows that exceed the card's
+            KV cache do not count.
+        kv_blocks: KV blocks of ``block_size`` tokens at 0.9 memory utilization.
+        kv_source: where that number is from.
+        step_overhead_ms: time between steps that is not the GPU's.
+        constant_ms: GPU time of every batch that the tables lack.
+    """
+
+    gpu: str
+    model: str
+    status: Status
+    engine: str
+    source: str
+    licence: str
+    notes: tuple[str, ...]
+    regime: Regime
+    errors: Mapping[str, float]
+    kv_blocks: int
+    block_size: int
+    kv_source: str
+    step_overhead_ms: float
+    constant_ms: float
+    linear: TokenTable
+    per_sequence: SequenceTable
+    attention: Attention
+
+    @property
+    def name(self) -> str:
+        return f"{self.gpu}/{self.model}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of every value that decides a time or a capacity; texts and errors left out."""
+        values = asdict(self)
+        for key in ("source", "licence", "notes", "errors", "kv_source", "status", "engine"):
+            del values[key]
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
+    """Check a profile's JSON object.
+
+    Raises:
+        CatalogError: a value is missing, unknown or out of range; the message says which and where.
+    """
+    fields = Fields(values, where)
+    version = fields.whole("schema_version")
+    if version != SCHEMA_VERSION:
+        raise CatalogError(
+            f"{where}: schema_version {version} is not {SCHEMA_VERSION}; "
+            "write it again with this version's calibrate"
+        )
+    status = fields.text("status")
+    if status not in set(Status):
+        raise CatalogError(f"{where}: status must be one of {', '.join(Status)}, not {status!r}")
+    kv = fields.inner("kv")
+    errors = fields.mapping("errors")
+    checked = Fields(errors, f"{where}, errors")
+    profile = Profile(
+        gpu=fields.text("gpu"),
+        model=fields.text("model"),
+        status=Status(status),
+        engine=fields.text("engine"),
+        source=fields.text("source"),
+        licence=fields.text("licence"),
+        notes=fields.texts("notes"),
+        regime=Regime.parse(fields.inner("regime")),
+        errors={key: checked.number(key, positive=False) for key in errors},
+        kv_blocks=kv.whole("blocks"),
+        block_size=kv.whole("block_size"),
+        kv_source=kv.text("source"),
+        step_overhead_ms=fields.number("step_overhead_ms", positive=False),
+        constant_ms=fields.number("constant_ms", default=0.0, positive=False),
+        linear=TokenTable.parse(fields.inner("linear")),
+        per_sequence=SequenceTable.parse(fields.inner("per_sequence")),
+        attention=_attention(fields.inner("attention")),
+    )
+    kv.done()
+    fields.done()
+    return profile
+
+
+def _attention(fields: Fields) -> Attention:
+    kind = fields.text("kind")
+    if kind == "table":
+        return TableAttention.parse(fields)
+    if kind == "formula":
+        return FormulaAttention.parse(fields)
+    raise CatalogError(f"{fields.where}: kind must be 'table' or 'formula', not {kind!r}")

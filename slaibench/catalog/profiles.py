@@ -1,0 +1,82 @@
+"""Finding profiles: the ones that ship, and a user's own file."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from slaibench.catalog.errors import CatalogError, unknown
+from slaibench.catalog.fields import read_object
+from slaibench.catalog.profile import Profile, parse_profile
+
+
+@cache
+def _shipped() -> dict[tuple[str, str], str]:
+    """(GPU, model) -> file stem ``<gpu>_<model>``."""
+    found = {}
+    for entry in files("slaibench.catalog.data.profiles").iterdir():
+        if entry.name.endswith(".json"):
+            gpu, _, model = entry.name.removesuffix(".json").partition("_")
+            found[gpu, model] = entry.name.removesuffix(".json")
+    return dict(sorted(found.items()))
+
+
+def list_profiles() -> tuple[tuple[str, str], ...]:
+    """(GPU, model) of every profile that ships, sorted."""
+    return tuple(_shipped())
+
+
+def get_profile(gpu: str, model: str) -> Profile:
+    """The profile of a pair.
+
+    Raises:
+        CatalogError: there is none; the message names what there is.
+    """
+    pairs = _shipped()
+    if (gpu, model) in pairs:
+        return _load(pairs[gpu, model])
+    gpus = {pair[0] for pair in pairs}
+    if gpu not in gpus:
+        raise unknown("GPU", gpu, gpus, "or measure your own with slaibench calibrate")
+    models = {pair[1] for pair in pairs if pair[0] == gpu}
+    raise unknown(
+        f"profile for {gpu}: model", model, models, "or measure your own with slaibench calibrate"
+    )
+
+
+def load_profile(path: str | Path) -> Profile:
+    """A profile from a file: one of your own, in the format of those that ship.
+
+    ``"extends"`` may name a profile that ships (``"rtx4090_llama-3.1-8b"``) whose values stand
+    wherever the file gives none.
+
+    Raises:
+        CatalogError: unreadable, or a value is missing, unknown or out of range.
+    """
+    file = Path(path)
+    return parse_profile(_resolved(read_object(file), str(file)), str(file))
+
+
+@cache
+def _load(stem: str) -> Profile:
+    return parse_profile(_shipped_values(stem), f"profile {stem}")
+
+
+def _shipped_values(stem: str) -> dict[str, Any]:
+    values = read_object(files("slaibench.catalog.data.profiles") / f"{stem}.json")
+    return _resolved(values, f"profile {stem}")
+
+
+def _resolved(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Values with what they extend underneath; one level, so that no circle can form."""
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if base not in _shipped().values():
+        raise unknown(f"profile that {where} extends:", str(base), _shipped().values())
+    under = read_object(files("slaibench.catalog.data.profiles") / f"{base}.json")
+    if "extends" in under:
+        raise CatalogError(f"{where} extends {base}, which extends another; name that one instead")
+    return under | values

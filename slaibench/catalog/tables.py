@@ -1,0 +1,165 @@
+"""The measured tables and fitted numbers a profile is made of. GPU time only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slaibench.catalog.fields import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTable:
+    """Time of a whole batch's linear layers (and norms, activations, embedding), all layers.
+
+    Args:
+        tokens: batch sizes that were measured, increasing.
+        ms: their times.
+    """
+
+    tokens: tuple[int, ...]
+    ms: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> TokenTable:
+        tokens = fields.axis("tokens")
+        table = cls(tokens, fields.numbers("ms", len(tokens)))
+        fields.done()
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceTable:
+    """Time of what runs once a sequence: output head and sampler.
+
+    Args:
+        sequences: sequences in the batch (decodes and prefill chunks), increasing.
+        ms: their times.
+    """
+
+    sequences: tuple[int, ...]
+    ms: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> SequenceTable:
+        sequences = fields.axis("sequences")
+        table = cls(sequences, fields.numbers("ms", len(sequences)))
+        fields.done()
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class TableAttention:
+    """Attention as measured, microseconds of one layer.
+
+    A kernel works off a prompt chunk in tiles of ``row_tile`` tokens a head, ``wave_tokens`` tokens
+    at a time (``row_tile`` * multiprocessors / heads): against a long history its time goes in
+    steps.
+
+    Args:
+        layers: attention layers of the model.
+        decode_us: batches of decodes only, ``decode_sequences`` x ``decode_context`` (KV tokens of
+            each sequence), row by row.
+        prefill_us: one chunk only, ``prefill_chunk`` x ``prefill_history`` (KV tokens before it).
+        mixed_us: one chunk and decodes in one kernel, ``mixed_chunk`` x ``mixed_history`` x
+            ``mixed_sequences`` x ``mixed_context``.
+    """
+
+    layers: int
+    row_tile: int
+    wave_tokens: int
+    decode_sequences: tuple[int, ...]
+    decode_context: tuple[int, ...]
+    decode_us: tuple[float, ...]
+    prefill_chunk: tuple[int, ...]
+    prefill_history: tuple[int, ...]
+    prefill_us: tuple[float, ...]
+    mixed_chunk: tuple[int, ...]
+    mixed_history: tuple[int, ...]
+    mixed_sequences: tuple[int, ...]
+    mixed_context: tuple[int, ...]
+    mixed_us: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> TableAttention:
+        decode, prefill, mixed = (fields.inner(key) for key in ("decode", "prefill", "mixed"))
+        sequences, context = decode.axis("sequences"), decode.axis("context")
+        chunk, history = prefill.axis("chunk"), prefill.axis("history", at_least=0)
+        axes = (
+            mixed.axis("chunk"),
+            mixed.axis("history", at_least=0),
+            mixed.axis("sequences"),
+            mixed.axis("context"),
+        )
+        size = len(axes[0]) * len(axes[1]) * len(axes[2]) * len(axes[3])
+        table = cls(
+            layers=fields.whole("layers"),
+            row_tile=fields.whole("row_tile"),
+            wave_tokens=fields.whole("wave_tokens"),
+            decode_sequences=sequences,
+            decode_context=context,
+            decode_us=decode.numbers("us", len(sequences) * len(context)),
+            prefill_chunk=chunk,
+            prefill_history=history,
+            prefill_us=prefill.numbers("us", len(chunk) * len(history)),
+            mixed_chunk=axes[0],
+            mixed_history=axes[1],
+            mixed_sequences=axes[2],
+            mixed_context=axes[3],
+            mixed_us=mixed.numbers("us", size),
+        )
+        for part in (fields, decode, prefill, mixed):
+            part.done()
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaAttention:
+    """Attention from a bandwidth and a rate, where no table was measured.
+
+    A layer's decodes take ``decode_launch + KV bytes / bandwidth``; beside a prompt chunk, which
+    has the launch already, ``mixed_decode_factor * KV bytes / bandwidth``. A chunk of c tokens
+    after h takes ``prefill_launch + 4 * hidden * (c' * h + s * c * c) / rate``, where c' is c
+    rounded up to whole waves (see ``TableAttention``) and s, the ``own_share``, what the chunk's
+    attention to itself costs as a share of a full square.
+
+    Args:
+        layers: attention layers of the model.
+        hidden: query heads * head size.
+        kv_bytes_per_token: of all layers.
+        kv_bandwidth_gbps: effective bandwidth of reading the cache, 1e9 bytes a second.
+        prefill_tflops: effective rate of prompt attention.
+        decode_launch_us, prefill_launch_us: least time of the kernel, one layer.
+    """
+
+    layers: int
+    hidden: int
+    kv_bytes_per_token: int
+    kv_bandwidth_gbps: float
+    prefill_tflops: float
+    decode_launch_us: float
+    prefill_launch_us: float
+    own_share: float
+    mixed_decode_factor: float
+    row_tile: int
+    wave_tokens: int
+
+    @classmethod
+    def parse(cls, fields: Fields) -> FormulaAttention:
+        formula = cls(
+            layers=fields.whole("layers"),
+            hidden=fields.whole("hidden"),
+            kv_bytes_per_token=fields.whole("kv_bytes_per_token"),
+            kv_bandwidth_gbps=fields.number("kv_bandwidth_gbps"),
+            prefill_tflops=fields.number("prefill_tflops"),
+            decode_launch_us=fields.number("decode_launch_us", positive=False),
+            prefill_launch_us=fields.number("prefill_launch_us", positive=False),
+            own_share=fields.number("own_share"),
+            mixed_decode_factor=fields.number("mixed_decode_factor"),
+            row_tile=fields.whole("row_tile"),
+            wave_tokens=fields.whole("wave_tokens"),
+        )
+        fields.done()
+        return formula
+
+
+Attention = TableAttention | FormulaAttention

@@ -1,0 +1,105 @@
+"""How long a batch takes on a GPU, from its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slaibench.catalog import Profile, TableAttention
+from slaibench.costmodel.formula_attention import FormulaAttentionTimer
+from slaibench.costmodel.regime import Excess, excesses
+from slaibench.costmodel.steps import beyond, expand_steps, period
+from slaibench.costmodel.table_attention import TableAttentionTimer
+
+LARGEST_BATCH_TOKENS = 16_384
+LARGEST_BATCH_SEQUENCES = 1_024
+
+
+class CostModel:
+    """Batch times of one profile: linear layers + output head and sampler + attention + constant.
+
+    Everything that depends on a small whole number is looked up in lists made here, because a
+    simulator asks for millions of batches.
+
+    Args:
+        profile: from the catalog.
+        slowdown: factor on the GPU's time (a slower clock, a shared card); not on the time between
+            steps.
+
+    Attributes:
+        step_overhead_s: time from the end of one batch to the start of the next that is not the
+            GPU's (scheduling, preparing, detokenizing).
+    """
+
+    def __init__(self, profile: Profile, *, slowdown: float = 1.0) -> None:
+        if not slowdown > 0:
+            raise ValueError(f"slowdown must be positive, not {slowdown}")
+        self.profile = profile
+        self.slowdown = slowdown
+        self.step_overhead_s = profile.step_overhead_ms * 1e-3
+        scale = slowdown * 1e-3
+        linear, heads = profile.linear, profile.per_sequence
+        self._linear_s = expand_steps(
+            linear.tokens,
+            [ms * scale for ms in linear.ms],
+            max(LARGEST_BATCH_TOKENS, 2 * linear.tokens[-1]),
+        )
+        # The constant rides along: every batch has at least one sequence.
+        self._sequence_s = expand_steps(
+            heads.sequences,
+            [(ms + profile.constant_ms) * scale for ms in heads.ms],
+            max(LARGEST_BATCH_SEQUENCES, 2 * heads.sequences[-1]),
+        )
+        self._attention: TableAttentionTimer | FormulaAttentionTimer
+        if isinstance(profile.attention, TableAttention):
+            self._attention = TableAttentionTimer(profile.attention, slowdown)
+        else:
+            self._attention = FormulaAttentionTimer(profile.attention, slowdown)
+
+    def batch_time_s(
+        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+    ) -> float:
+        """GPU time of one batch, seconds.
+
+        Args:
+            num_decodes: requests that generate a token.
+            decode_context_tokens: KV tokens they read, all together.
+            prefills: prompt chunks: (tokens, KV tokens before them).
+
+        Returns:
+            0 for an empty batch.
+        """
+        tokens = num_decodes
+        if prefills:
+            for chunk, _ in prefills:
+                tokens += chunk
+            if num_decodes:
+                time = self._attention.mixed_s(num_decodes, decode_context_tokens, prefills)
+            else:
+                time = self._attention.prefill_s(prefills)
+        elif num_decodes:
+            time = self._attention.decode_s(num_decodes, decode_context_tokens)
+        else:
+            return 0.0
+        sequences = num_decodes + len(prefills)
+        try:
+            return time + self._linear_s[tokens] + self._sequence_s[sequences]
+        except IndexError:
+            return time + self.linear_s(tokens) + self.sequences_s(sequences)
+
+    def linear_s(self, tokens: int) -> float:
+        """Linear layers' share of a batch of so many tokens."""
+        if tokens < len(self._linear_s):
+            return self._linear_s[tokens]
+        return beyond(self._linear_s, tokens, period(self.profile.linear.tokens))
+
+    def sequences_s(self, sequences: int) -> float:
+        """Output head's and sampler's share (and the constant's) for so many sequences."""
+        if sequences < len(self._sequence_s):
+            return self._sequence_s[sequences]
+        return beyond(self._sequence_s, sequences, period(self.profile.per_sequence.sequences))
+
+    def outside_regime(
+        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+    ) -> tuple[Excess, ...]:
+        """In what a batch goes beyond what its profile was measured for; empty: in nothing."""
+        return excesses(self.profile.regime, num_decodes, decode_context_tokens, prefills)

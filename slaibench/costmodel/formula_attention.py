@@ -1,0 +1,58 @@
+"""Attention from an effective bandwidth and an effective rate, where no table was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slaibench.catalog import FormulaAttention
+
+
+class FormulaAttentionTimer:
+    """Seconds of all attention layers of a batch (``FormulaAttention`` has the formulas).
+
+    Args:
+        formula: its numbers.
+        slowdown: factor on every time.
+    """
+
+    def __init__(self, formula: FormulaAttention, slowdown: float = 1.0) -> None:
+        layers_s = formula.layers * 1e-6 * slowdown
+        self._decode_launch_s = formula.decode_launch_us * layers_s
+        self._prefill_launch_s = formula.prefill_launch_us * layers_s
+        self._token_s = formula.kv_bytes_per_token / (formula.kv_bandwidth_gbps * 1e9) * slowdown
+        self._mixed_token_s = self._token_s * formula.mixed_decode_factor
+        # Two multiplications, two operations each: query by key, and weight by value.
+        pair = 4.0 * formula.hidden * formula.layers
+        self._pair_s = pair / (formula.prefill_tflops * 1e12) * slowdown
+        self._own_share = formula.own_share
+        self._row_tile = formula.row_tile
+        self._wave_tokens = formula.wave_tokens
+
+    def decode_s(self, num_decodes: int, context_tokens: int) -> float:
+        """A batch of decodes only, ``context_tokens`` of cache in all."""
+        return self._decode_launch_s + context_tokens * self._token_s
+
+    def prefill_s(self, prefills: Sequence[tuple[int, int]]) -> float:
+        """A batch of prompt chunks only, each (tokens, history)."""
+        return self._prefill_launch_s + self._pairs(prefills) * self._pair_s
+
+    def mixed_s(
+        self, num_decodes: int, context_tokens: int, prefills: Sequence[tuple[int, int]]
+    ) -> float:
+        """Prompt chunks and decodes: one after the other."""
+        return self.prefill_s(prefills) + context_tokens * self._mixed_token_s
+
+    def _pairs(self, prefills: Sequence[tuple[int, int]]) -> float:
+        """Query-key pairs, with the last wave of tiles counted whole where history is read."""
+        tokens = rows = long = 0
+        own = across = 0.0
+        for chunk, history in prefills:
+            tokens += chunk
+            rows += -(-chunk // self._row_tile) * self._row_tile
+            own += chunk * chunk
+            across += chunk * history
+            long = max(long, history)
+        if across:
+            whole = -(-rows // self._wave_tokens) * self._wave_tokens
+            across = max(across * whole / tokens, long * self._wave_tokens)
+        return across + self._own_share * own

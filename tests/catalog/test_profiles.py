@@ -1,0 +1,136 @@
+"""Profiles: those that ship, a user's own, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.catalog import (
+    CatalogError,
+    FormulaAttention,
+    Status,
+    get_model,
+    get_profile,
+    list_profiles,
+    load_profile,
+)
+
+
+def own(folder: Path, **changes: Any) -> Path:
+    path = folder / "own.json"
+    path.write_text(json.dumps({"extends": "rtx6000-ada_mistral-7b"} | changes), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("pair", list_profiles(), ids="/".join)
+def test_every_shipped_profile_loads_and_says_where_it_is_from(pair: tuple[str, str]) -> None:
+    profile = get_profile(*pair)
+    assert (profile.gpu, profile.model) == pair
+    assert profile.source
+    assert profile.licence
+    assert profile.errors
+    assert profile.notes
+
+
+@pytest.mark.parametrize("pair", list_profiles(), ids="/".join)
+def test_attention_is_of_the_models_shape(pair: tuple[str, str]) -> None:
+    attention, model = get_profile(*pair).attention, get_model(pair[1])
+    assert attention.layers == model.layers
+    if isinstance(attention, FormulaAttention):
+        assert attention.kv_bytes_per_token == model.kv_bytes_per_token
+        assert attention.hidden == model.heads * model.head_dim
+
+
+@pytest.mark.parametrize(
+    ("gpu", "status"),
+    [
+        ("rtx4090", Status.MEASURED),
+        ("rtx-pro-6000", Status.MEASURED),
+        ("rtx6000-ada", Status.FITTED),
+        ("a100", Status.FITTED),
+        ("h100", Status.FITTED),
+    ],
+)
+def test_status_tells_measured_from_estimated(gpu: str, status: Status) -> None:
+    assert get_profile(gpu, "mistral-7b").status is status
+
+
+def test_kv_capacities_are_the_published_ones() -> None:
+    assert get_profile("rtx6000-ada", "mistral-7b").kv_blocks == 14_733
+    assert get_profile("rtx4090", "llama-3.1-8b").kv_blocks == 2_588
+
+
+def test_a_larger_model_leaves_fewer_blocks() -> None:
+    for gpu in {pair[0] for pair in list_profiles()}:
+        small, large = get_profile(gpu, "mistral-7b"), get_profile(gpu, "llama-3.1-8b")
+        # 1.58 GB more of weights, in blocks of 2 MiB.
+        assert small.kv_blocks - large.kv_blocks == pytest.approx(752, abs=1)
+
+
+def test_only_the_output_head_differs_with_the_vocabulary() -> None:
+    small, large = get_profile("rtx4090", "mistral-7b"), get_profile("rtx4090", "llama-3.1-8b")
+    assert small.linear == large.linear
+    assert small.attention == large.attention
+    assert small.per_sequence.ms[0] < large.per_sequence.ms[0]
+
+
+def test_an_unknown_pair_names_what_there_is() -> None:
+    with pytest.raises(CatalogError, match="unknown GPU 'h10': did you mean 'h100'"):
+        get_profile("h10", "mistral-7b")
+    with pytest.raises(CatalogError, match=r"profile for h100: model 'codellama-34b'.*mistral-7b"):
+        get_profile("h100", "codellama-34b")
+
+
+def test_a_users_file_takes_what_it_leaves_out_from_a_shipped_profile(tmp_path: Path) -> None:
+    base = get_profile("rtx6000-ada", "mistral-7b")
+    profile = load_profile(own(tmp_path, step_overhead_ms=9.5))
+    assert profile.step_overhead_ms == 9.5
+    assert profile.linear == base.linear
+
+
+def test_a_users_file_may_name_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "copy.json"
+    path.write_text(json.dumps({"extends": "a100_llama-3.1-8b", "model": "mine"}))
+    assert load_profile(path).name == "a100/mine"
+
+
+def test_fingerprint_follows_the_numbers_and_not_the_words(tmp_path: Path) -> None:
+    base = get_profile("rtx6000-ada", "mistral-7b").fingerprint
+    assert load_profile(own(tmp_path)).fingerprint == base
+    assert load_profile(own(tmp_path, notes=["other"], source="mine")).fingerprint == base
+    assert load_profile(own(tmp_path, constant_ms=0.1)).fingerprint != base
+    other = {"tokens": [1, 2], "ms": [1, 2]}
+    assert load_profile(own(tmp_path, linear=other)).fingerprint != base
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 2}, "schema_version 2 is not 1"),
+        ({"status": "guessed"}, "status must be one of measured, fitted, datasheet"),
+        ({"step_overhead_ms": -1}, "step_overhead_ms must be a number that is not negative"),
+        ({"step_overhead_ms": "6"}, "step_overhead_ms must be a number"),
+        ({"step_overhead": 6}, "unknown names: step_overhead;"),
+        ({"errors": {"ttft": "low"}}, "errors: ttft must be a number"),
+        ({"extends": "rtx4090_mistral7b"}, "did you mean 'rtx4090_mistral-7b'"),
+        ({"extends": "rtx4090_mistral-7b"}, "which extends another"),
+        ({"linear": {"tokens": [1, 2]}}, "lacks 'ms'"),
+        ({"linear": {"tokens": [1, 2], "ms": [1.0]}}, "ms has 1 values where 2 belong"),
+        ({"linear": {"tokens": [2, 1], "ms": [1, 1]}}, "tokens must increase"),
+        ({"linear": {"tokens": [1], "ms": [1]}}, "two or more"),
+        ({"linear": {"tokens": [0, 1], "ms": [1, 1]}}, "from 1 up"),
+        ({"linear": {"tokens": [1, 2], "ms": [1, 0]}}, "ms holds 0, not a positive number"),
+        ({"linear": {"tokens": [1, 2], "ms": [1, float("nan")]}}, "ms holds nan"),
+        ({"attention": {"kind": "magic"}}, "kind must be 'table' or 'formula', not 'magic'"),
+        ({"kv": {"blocks": 0, "block_size": 16, "source": "me"}}, "blocks must be a whole number"),
+        ({"kv": None}, "kv must be an object"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_name_of_what_is_wrong(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CatalogError, match=message):
+        load_profile(own(tmp_path, **changes))
