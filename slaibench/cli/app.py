@@ -35,14 +35,14 @@ def start(
             "[bold]slaibench[/]: which scheduler carries how much load within my latency targets, "
             "and how sure is that?\n\n"
             "Try first (no GPU needed):\n"
-            "  [cyan]slaibench sweep --model mistral-7b --rates 1:20[/]   "
-            "latency against load, two schedulers\n"
-            "  [cyan]slaibench compare sarathi slai[/]                    "
-            "paired difference, capacity of both\n"
+            "  [cyan]slaibench sweep --model mistral-7b --rates 1:20[/]\n"
+            "      latency against load of two schedulers, with a page in reports/\n"
+            "  [cyan]slaibench compare sarathi slai[/]\n"
+            "      paired differences, and the capacity of both\n"
             "  [cyan]slaibench capacity slai --slo 'ttft_p50<0.5,tbt_p99<tier'[/]\n"
-            "  [cyan]slaibench schedulers[/] | [cyan]models[/] | [cyan]gpus[/] | "
-            "[cyan]workload[/]          what there is\n"
-            "  [cyan]slaibench COMMAND --help[/]",
+            "      the largest rate that keeps the targets\n\n"
+            "What there is: [cyan]slaibench schedulers[/], [cyan]models[/], [cyan]gpus[/], "
+            "[cyan]workload[/]; what a command takes: [cyan]--help[/]",
             highlight=False,
         )
 

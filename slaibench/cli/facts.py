@@ -29,7 +29,8 @@ def schedulers(as_json: options.Json = False) -> None:
         print_json(json.dumps(rows, indent=1, default=str))
         return
     table = Table(title="Schedulers")
-    for heading in ("name", "what it does", "options and defaults"):
+    table.add_column("name", no_wrap=True)
+    for heading in ("what it does", "options and defaults"):
         table.add_column(heading)
     for row in rows:
         values = ", ".join(f"{key}={value}" for key, value in row["options"].items())
@@ -38,6 +39,7 @@ def schedulers(as_json: options.Json = False) -> None:
     out.print(
         "Written as name:option=value,... Your own: path/to/file.py:Class (docs/schedulers.md).",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -106,24 +108,34 @@ def gpus(as_json: options.Json = False) -> None:
         print_json(json.dumps(rows, indent=1))
         return
     table = Table(title="GPU profiles")
-    for heading in ("GPU", "model", "status", "KV blocks", "known error", "source"):
-        table.add_column(heading, justify="right" if heading == "KV blocks" else "left")
+    table.add_column("GPU", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    table.add_column("status")
+    table.add_column("KV blocks", justify="right")
+    table.add_column("largest known mean error")
     for row in rows:
         table.add_row(
             row["gpu"],
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
-            ", ".join(f"{name} {value:.1%}" for name, value in row["errors"].items())
-            or "not known",
-            escape(row["source"]),
+            escape(_worst(row["errors"])),
         )
     out.print(table)
     out.print(
-        "measured: every GPU term was measured on this card; fitted: part of it, or fitted to "
-        "published points; datasheet: nothing was.",
+        "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
+        "published points; datasheet: nothing was. Sources, regimes, all errors: --json.",
         highlight=False,
     )
+
+
+def _worst(errors: dict[str, float]) -> str:
+    """The largest of a profile's mean errors, and of what."""
+    means = {name: value for name, value in errors.items() if not name.endswith("_max")} or errors
+    if not means:
+        return "not known"
+    name = max(means, key=lambda key: means[key])
+    return f"{means[name]:.1%} ({name.removesuffix('_mean').replace('_', ' ')})"
 
 
 def workload(
@@ -140,7 +152,8 @@ def workload(
             print_json(json.dumps([{f: getattr(e, f) for f in fields} for e in entries], indent=1))
             return
         table = Table(title="Workloads")
-        for heading in ("write", "what it is", "at hand"):
+        table.add_column("write", overflow="fold")
+        for heading in ("what it is", "at hand"):
             table.add_column(heading)
         for entry in entries:
             at_hand = {True: "yes", False: "no", None: ""}[entry.at_hand]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,13 +154,20 @@ class Bench:
 
 def describe_profile(model: str, gpu: str, facts: dict[str, Any]) -> str:
     """The line that goes with every simulated number (``facts``: ``profile_facts``)."""
-    errors = ", ".join(
-        f"{name.replace('_', ' ')} {value:.1%}" for name, value in facts["errors"].items()
-    )
     return (
         f"simulated {model} on {gpu}: profile {facts['name']} ({facts['status']}; from "
-        f"{facts['engine']}); known error: {errors or 'not known'}"
+        f"{facts['engine']}); known errors of its parts: {known_errors(facts['errors'])}"
     )
+
+
+def known_errors(errors: Mapping[str, float]) -> str:
+    """A profile's mean errors in one line; the largest ones are in its facts as well."""
+    means = {name: value for name, value in errors.items() if not name.endswith("_max")} or errors
+    texts = (
+        f"{name.removesuffix('_mean').replace('_', ' ')} {value:.1%}"
+        for name, value in means.items()
+    )
+    return ", ".join(texts) or "not known"
 
 
 def prepare(spec: StudySpec) -> Bench:
