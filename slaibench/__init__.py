@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from slaibench.version import __version__
 
 if TYPE_CHECKING:
     from slaibench.api import capacity, compare, requests_frame, run, steps_frame, sweep
@@ -22,6 +22,7 @@ __all__ = [
     "CompareResult",
     "Recording",
     "SweepResult",
+    "__version__",
     "capacity",
     "compare",
     "requests_frame",

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine may be busy: how long an example takes says nothing about the code.
+settings.register_profile("slaibench", deadline=None)
+settings.load_profile("slaibench")
 
 
 @pytest.fixture(scope="session")

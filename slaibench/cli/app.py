@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench import __version__
 from slaibench.cli import facts, run, show
 from slaibench.cli.shell import out
+from slaibench.version import __version__
 
 app = typer.Typer(
     add_completion=False,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from schedulers import registry as scheduler_registry
-from slaibench import __version__
 from slaibench.backends.base import Progress, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.model import Model, get_model
@@ -20,6 +19,7 @@ from slaibench.measure.steady import early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
+from slaibench.version import __version__
 from workloads import registry as workload_registry
 from workloads.arrivals import ArrivalKind, ArrivalProcess
 from workloads.generate import fingerprint, generate

@@ -1,0 +1,173 @@
+"""Latencies of a recording: samples, and what one group's sample sums up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from slaibench.measure.percentiles import (
+    Percentile,
+    censored_percentiles,
+    paper_summary,
+    paper_token_summary,
+    percentiles,
+)
+from slaibench.measure.resample import Clusters
+from slaibench.recording.record import FloatArray, Outcome, RequestTable
+
+Convention = Literal["strict", "paper"]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How samples are read: the convention, the percentile levels, and when the run ended."""
+
+    convention: Convention
+    qs: Sequence[float]
+    stop_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """One latency of one group of requests.
+
+    Args:
+        n: samples; requests still waiting are among them, failed ones are not.
+        unserved: of these, requests for which it had not happened when the run ended.
+        mean: seconds; a lower bound when ``unserved`` is not 0 (they count with their wait so
+            far); None without samples.
+        percentiles: at the levels asked for.
+    """
+
+    n: int
+    unserved: int
+    mean: float | None
+    percentiles: tuple[Percentile, ...]
+
+    def percentile(self, q: float) -> Percentile:
+        """The percentile at level ``q``.
+
+        Raises:
+            ValueError: it was not computed.
+        """
+        for known in self.percentiles:
+            if abs(known.q - q) < 1e-9:
+                return known
+        raise ValueError(f"percentile {q} was not computed: pass it in run_metrics(..., qs=...)")
+
+
+def summarise(
+    requests: RequestTable, metric: str, members: BoolArray, reading: Reading
+) -> LatencySummary:
+    """One request metric (see ``request_values``) of ``members``.
+
+    Under ``strict``, requests that were still waiting when the run ended, or timed out waiting,
+    stay in the sample as longer than their wait so far (``censored_percentiles``): were they left
+    out, a scheduler that starves long prompts would look fast. In a saturated run they are many,
+    and percentiles that fall among them are ``inf``. Failed requests without the event are left
+    out. Under ``paper`` only finished requests enter.
+    """
+    values = _observed(requests, metric)
+    happened = members & ~np.isnan(values)
+    if reading.convention == "paper":
+        sample = values[happened & requests.finished]
+        mean, read = paper_summary(sample, reading.qs)
+        return LatencySummary(len(sample), 0, mean, read)
+    waiting = members & ~happened & _waiting(requests, metric)
+    observed, so_far = values[happened], reading.stop_s - requests.due_s[waiting]
+    n = len(observed) + len(so_far)
+    mean = float(observed.sum() + so_far.sum()) / n if n else None
+    return LatencySummary(n, len(so_far), mean, censored_percentiles(observed, so_far, reading.qs))
+
+
+def summarise_gaps(gaps: Clusters, members: BoolArray, reading: Reading) -> LatencySummary:
+    """TBT: every gap of every one of ``members``; under ``paper`` with a 0 for each first token.
+
+    Args:
+        gaps: of all requests (``token_gaps``).
+        members: requests to take. Under ``paper`` all of them must have a token.
+        reading: how.
+    """
+    inside = gaps.values
+    if not members.all():
+        inside = inside[np.repeat(members, np.diff(gaps.offsets))]
+    if reading.convention == "paper":
+        samples = np.concatenate([np.zeros(np.count_nonzero(members)), inside])
+        mean, read = paper_token_summary(samples, reading.qs)
+        return LatencySummary(len(samples), 0, mean, read)
+    mean = float(inside.mean()) if len(inside) else None
+    return LatencySummary(len(inside), 0, mean, percentiles(inside, reading.qs))
+
+
+def token_gaps(requests: RequestTable, members: BoolArray | None = None) -> Clusters:
+    """Every gap between successive tokens, request by request; of ``members`` only, if given.
+
+    A preemption's stall is inside the gap it caused.
+    """
+    times, offsets = requests.token_times_s, requests.token_offsets
+    between = np.ones(max(len(times) - 1, 0), dtype=bool)
+    starts = offsets[(offsets > 0) & (offsets < len(times))]
+    between[starts - 1] = False
+    values = np.diff(times)[between]
+    sizes = np.maximum(requests.num_tokens - 1, 0)
+    if members is not None:
+        values = values[np.repeat(members, sizes)]
+        sizes = sizes[members]
+    return Clusters(values, np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def multi_token_reads(gaps: Clusters) -> int:
+    """Reads that brought k > 1 tokens: runs of zero gaps. Such a read adds one gap and k - 1
+    zeros to the TBT samples."""
+    zero = gaps.values == 0
+    if not zero.any():
+        return 0
+    follows = np.concatenate([[False], zero[:-1]])
+    first = gaps.offsets[:-1][np.diff(gaps.offsets) > 0]
+    follows[first] = False
+    return int(np.count_nonzero(zero & ~follows))
+
+
+def request_values(requests: RequestTable, metric: str, stop_s: float) -> FloatArray:
+    """One value a request, in the table's order, for pairing two runs.
+
+    Args:
+        requests: the run's requests.
+        metric: ``ttft``, ``e2e``, ``tpot`` or ``queueing``.
+        stop_s: when the run ended.
+
+    Returns:
+        Seconds; ``inf`` where the request was still waiting for it (or timed out) at the end; NaN
+        where it has none (failed; fewer than two tokens for TPOT; not due; not recorded).
+    """
+    values = _observed(requests, metric)
+    out = np.where(np.isnan(values) & _waiting(requests, metric), np.inf, values)
+    return np.where(requests.due_s <= stop_s, out, np.nan)
+
+
+def _observed(requests: RequestTable, metric: str) -> FloatArray:
+    """The metric where it happened, else NaN."""
+    if metric == "ttft":
+        return requests.ttft_s
+    if metric == "queueing":
+        return requests.first_scheduled_s - requests.due_s
+    if metric == "e2e":
+        return np.where(requests.finished, requests.last_token_s - requests.due_s, np.nan)
+    if metric == "tpot":
+        steps = requests.num_tokens - 1
+        span = requests.last_token_s - requests.first_token_s
+        return np.where(requests.finished & (steps > 0), span / np.maximum(steps, 1), np.nan)
+    raise ValueError(f"unknown request metric {metric!r}; known: ttft, e2e, tpot, queueing")
+
+
+def _waiting(requests: RequestTable, metric: str) -> BoolArray:
+    """Where the metric, if it has not happened, is longer than the run; else it has none."""
+    if metric == "tpot" or (metric == "queueing" and np.isnan(requests.first_scheduled_s).all()):
+        return np.zeros(len(requests), dtype=bool)
+    ended = (Outcome.UNFINISHED.value, Outcome.TIMED_OUT.value)
+    return np.isin(requests.outcome, ended)

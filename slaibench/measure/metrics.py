@@ -1,0 +1,219 @@
+"""From a recording to its metrics (docs/metrics.md has the formulas)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slaibench.measure.latency import (
+    BoolArray,
+    Convention,
+    LatencySummary,
+    Reading,
+    multi_token_reads,
+    summarise,
+    summarise_gaps,
+    token_gaps,
+)
+from slaibench.measure.resample import Clusters
+from slaibench.measure.steady import Warmup, left_s, warmup
+from slaibench.recording.record import FloatArray, Outcome, Recording, RequestTable
+
+DEFAULT_QS = (0.5, 0.9, 0.95, 0.99)
+PROMPT_BUCKET_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMetrics:
+    """Latencies of all requests, or of one tier.
+
+    ``tbt_slo_s`` is the tier's TBT SLO (the strictest, should its requests differ); None for all.
+    """
+
+    tbt_slo_s: float | None
+    ttft: LatencySummary
+    tbt: LatencySummary
+    tpot: LatencySummary
+    e2e: LatencySummary
+    queueing: LatencySummary
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests of the whole run by outcome; the four outcomes add up to ``due`` (invariant 1)."""
+
+    due: int
+    finished: int
+    failed: int
+    timed_out: int
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBucket:
+    """TTFT of the requests whose prompts have ``low_tokens`` up to ``high_tokens - 1`` tokens."""
+
+    low_tokens: int
+    high_tokens: int
+    ttft: LatencySummary
+    num_due: int
+    num_served: int
+    """Got a first token."""
+
+    @property
+    def share_served(self) -> float:
+        return self.num_served / self.num_due
+
+
+@dataclass(frozen=True, slots=True)
+class RunMetrics:
+    """Everything a table prints of one run.
+
+    Args:
+        convention: which rules were used.
+        stop_s: when the run ended.
+        warmup: the warm-up cut; None under ``paper``.
+        window_s: requests due from its start on are measured; rates are over it. Under ``strict``
+            from the cut to the last arrival, under ``paper`` the whole run.
+        counts: the whole run's requests by outcome.
+        num_measured: requests due in the window.
+        throughput_rps: requests finished in the window, a second.
+        output_tokens_per_s: tokens received in the window, a second.
+        multi_token_reads: reads that brought more than one token of a request (whole run).
+        overall, tiers: latencies, of all requests and by tier.
+        prompt_buckets: TTFT by prompt length, shortest first.
+    """
+
+    convention: Convention
+    stop_s: float
+    warmup: Warmup | None
+    window_s: tuple[float, float]
+    counts: Counts
+    num_measured: int
+    throughput_rps: float | None
+    output_tokens_per_s: float | None
+    multi_token_reads: int
+    overall: GroupMetrics
+    tiers: dict[str, GroupMetrics]
+    prompt_buckets: tuple[PromptBucket, ...]
+
+
+def run_metrics(
+    recording: Recording,
+    *,
+    convention: Convention = "strict",
+    qs: Sequence[float] = DEFAULT_QS,
+    cut_s: float | None = None,
+) -> RunMetrics:
+    """All metrics of one run.
+
+    Under ``strict``, requests due after the warm-up cut are measured, with all their tokens;
+    ``latency.summarise`` says what becomes of those still waiting when the run ends. Under
+    ``paper`` nothing is cut, TTFT and E2E are of finished requests only, each first token adds a
+    0 to the TBT samples, and statistics are read off CDFs as the paper's code does.
+
+    Args:
+        recording: the run.
+        convention: ``strict`` or ``paper``.
+        qs: percentile levels.
+        cut_s: use this warm-up cut (to measure two runs over the same requests); None: find it.
+            Ignored under ``paper``.
+
+    Raises:
+        ValueError: an unknown convention.
+    """
+    if convention not in ("strict", "paper"):
+        raise ValueError(f"convention must be 'strict' or 'paper', not {convention!r}")
+    requests, stop_s = recording.requests, float(recording.run["end_s"])
+    due = requests.due_s <= stop_s
+    found: Warmup | None = None
+    start = 0.0
+    if convention == "strict":
+        found = warmup(requests.due_s[due], left_s(requests)[due], requests.ttft_s[due], stop_s)
+        start = found.cut_s if cut_s is None else cut_s
+    measured = due & (requests.due_s >= start)
+    window = _window(requests.due_s[due], start, stop_s, convention)
+    length = window[1] - window[0]
+    gaps = token_gaps(requests)
+    reading = Reading(convention, tuple(qs), stop_s)
+    tiers = {
+        str(name): _group(requests, gaps, measured & (requests.tier == name), reading, str(name))
+        for name in np.unique(requests.tier[due])
+    }
+    num_finished = np.count_nonzero(requests.finished & _within(requests.last_token_s, window))
+    num_tokens = np.count_nonzero(_within(requests.token_times_s, window))
+    return RunMetrics(
+        convention=convention,
+        stop_s=stop_s,
+        warmup=found,
+        window_s=window,
+        counts=_counts(requests, due),
+        num_measured=int(np.count_nonzero(measured)),
+        throughput_rps=int(num_finished) / length if length > 0 else None,
+        output_tokens_per_s=int(num_tokens) / length if length > 0 else None,
+        multi_token_reads=multi_token_reads(gaps),
+        overall=_group(requests, gaps, measured, reading, None),
+        tiers=tiers,
+        prompt_buckets=_prompt_buckets(requests, measured, reading),
+    )
+
+
+def _group(
+    requests: RequestTable, gaps: Clusters, members: BoolArray, reading: Reading, tier: str | None
+) -> GroupMetrics:
+    served = members & (requests.num_tokens > 0)
+    return GroupMetrics(
+        tbt_slo_s=None if tier is None else float(requests.tbt_slo_s[requests.tier == tier].min()),
+        ttft=summarise(requests, "ttft", members, reading),
+        tbt=summarise_gaps(gaps, served, reading),
+        tpot=summarise(requests, "tpot", members, reading),
+        e2e=summarise(requests, "e2e", members, reading),
+        queueing=summarise(requests, "queueing", members, reading),
+    )
+
+
+def _prompt_buckets(
+    requests: RequestTable, measured: BoolArray, reading: Reading
+) -> tuple[PromptBucket, ...]:
+    bucket = requests.prompt_tokens // PROMPT_BUCKET_TOKENS
+    out = []
+    for index in np.unique(bucket[measured]).tolist():
+        members = measured & (bucket == index)
+        out.append(
+            PromptBucket(
+                low_tokens=index * PROMPT_BUCKET_TOKENS,
+                high_tokens=(index + 1) * PROMPT_BUCKET_TOKENS,
+                ttft=summarise(requests, "ttft", members, reading),
+                num_due=int(np.count_nonzero(members)),
+                num_served=int(np.count_nonzero(members & (requests.num_tokens > 0))),
+            )
+        )
+    return tuple(out)
+
+
+def _counts(requests: RequestTable, due: BoolArray) -> Counts:
+    def ended(outcome: Outcome) -> int:
+        return int(np.count_nonzero(requests.outcome[due] == outcome.value))
+
+    return Counts(
+        due=int(np.count_nonzero(due)),
+        finished=ended(Outcome.FINISHED),
+        failed=ended(Outcome.FAILED),
+        timed_out=ended(Outcome.TIMED_OUT),
+        unfinished=ended(Outcome.UNFINISHED),
+    )
+
+
+def _window(
+    due_s: FloatArray, start: float, stop_s: float, convention: Convention
+) -> tuple[float, float]:
+    last = float(due_s[-1]) if len(due_s) else 0.0
+    if convention == "paper" or last <= start:
+        return start, stop_s
+    return start, last
+
+
+def _within(times: FloatArray, window: tuple[float, float]) -> BoolArray:
+    return np.asarray((times > window[0]) & (times <= window[1]))

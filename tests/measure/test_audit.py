@@ -1,0 +1,145 @@
+import math
+
+import numpy as np
+import pytest
+
+from slaibench.measure.audit import audit, index_of_dispersion
+from slaibench.recording.record import FloatArray
+
+RATE = 1.6
+
+
+def arrivals(process: str, rng: np.random.Generator, n: int = 3000) -> FloatArray:
+    gaps = {
+        "poisson": lambda: rng.exponential(1.0, n),
+        "poisson-truncated": lambda: np.minimum(rng.exponential(1.0, n), 3.0),
+        "gamma": lambda: rng.gamma(0.25, 4.0, n),
+        "constant": lambda: np.ones(n),
+        "burst": lambda: np.zeros(n),
+    }[process]()
+    return np.cumsum(gaps) / RATE
+
+
+@pytest.mark.parametrize("process", ["poisson", "poisson-truncated", "gamma", "constant", "burst"])
+def test_sound_generators_pass(process: str) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        due = arrivals(process, rng)
+        found = audit(due, due, process=process, rate_rps=RATE, cv=2.0)
+        assert found.process_ok, found.process_note
+        assert found.valid
+
+
+@pytest.mark.parametrize(
+    ("declared", "actual"),
+    [
+        ("poisson", "poisson-truncated"),
+        ("poisson-truncated", "poisson"),
+        ("poisson", "gamma"),
+        ("gamma", "poisson"),
+        ("poisson", "constant"),
+        ("constant", "poisson"),
+        ("burst", "constant"),
+    ],
+)
+def test_another_process_than_declared_is_noticed(declared: str, actual: str) -> None:
+    due = arrivals(actual, np.random.default_rng(2))
+    found = audit(due, due, process=declared, rate_rps=RATE, cv=2.0)
+    assert found.process_ok is False
+    assert found.valid  # it is said, but only send lag makes a run invalid
+
+
+def test_wrong_rate_is_noticed() -> None:
+    due = arrivals("poisson", np.random.default_rng(3))
+    assert audit(due, due, process="poisson", rate_rps=1.1 * RATE).process_ok is False
+
+
+def test_truncated_gaps_have_the_rate_and_variation_of_the_paper() -> None:
+    due = arrivals("poisson-truncated", np.random.default_rng(4), 200_000)
+    found = audit(due, due, process="poisson-truncated", rate_rps=RATE)
+    assert found.expected_rps == pytest.approx(1.052 * RATE, rel=1e-3)
+    assert found.expected_gap_cv == pytest.approx(0.88, abs=0.005)
+    assert found.measured_rps == pytest.approx(found.expected_rps, rel=0.01)
+    assert found.gap_cv == pytest.approx(found.expected_gap_cv, rel=0.01)
+
+
+def test_p_values_of_a_sound_generator_are_uniform() -> None:
+    rng = np.random.default_rng(5)
+    due = [arrivals("poisson", rng, 300) for _ in range(200)]
+    p = np.array([audit(d, d, process="poisson", rate_rps=RATE).ks_p for d in due])
+    assert 0.02 <= np.mean(p < 0.1) <= 0.2
+    assert 0.35 <= np.mean(p < 0.5) <= 0.65
+
+
+def test_dispersion_tells_even_from_bursty() -> None:
+    rng = np.random.default_rng(6)
+    assert index_of_dispersion(arrivals("constant", rng)) < 0.1
+    assert index_of_dispersion(arrivals("poisson", rng)) == pytest.approx(1, abs=0.3)
+    assert index_of_dispersion(arrivals("gamma", rng)) > 2
+    assert index_of_dispersion(np.arange(199.0)) is None
+
+
+def test_trace_has_no_distribution() -> None:
+    due = np.sort(np.random.default_rng(7).uniform(0, 100, 400))
+    found = audit(due, due, process="trace")
+    assert (found.process_ok, found.ks_p, found.expected_rps) == (None, None, None)
+    assert found.measured_rps == pytest.approx(399 / (due[-1] - due[0]))
+
+
+@pytest.mark.parametrize(("lag_s", "valid"), [(0.0049, True), (0.0051, False)])
+def test_lag_budget_of_five_ms(lag_s: float, valid: bool) -> None:
+    due = np.arange(1.0, 201.0)
+    found = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=2.0)
+    assert found.valid is valid
+    assert found.lag_p99_s == found.lag_max_s == pytest.approx(lag_s)
+    assert bool(found.reason) is not valid
+
+
+@pytest.mark.parametrize(("lag_s", "valid"), [(0.0019, True), (0.0021, False)])
+def test_lag_budget_is_at_most_one_percent_of_median_ttft(lag_s: float, valid: bool) -> None:
+    due = np.arange(1.0, 201.0)
+    found = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=0.2)
+    assert found.lag_budget_s == pytest.approx(0.002)
+    assert found.valid is valid
+
+
+def test_budget_holds_for_the_99th_percentile() -> None:
+    due = np.arange(1.0, 1001.0)
+    sent = due.copy()
+    sent[:5] += 1.0
+    assert audit(due, sent, process="constant", rate_rps=1.0).valid
+    sent[:20] += 1.0
+    assert not audit(due, sent, process="constant", rate_rps=1.0).valid
+
+
+def test_sending_early_is_invalid() -> None:
+    due = np.arange(1.0, 201.0)
+    found = audit(due, due - 0.01, process="constant", rate_rps=1.0)
+    assert not found.valid
+    assert "before it was due" in found.reason
+
+
+def test_requests_never_sent_have_no_lag() -> None:
+    due = np.arange(1.0, 201.0)
+    found = audit(due, np.full(200, math.nan), process="constant", rate_rps=1.0)
+    assert found.lag_p50_s is None
+    assert found.valid
+
+
+def test_saturated_ttft_leaves_the_budget_alone() -> None:
+    due = np.arange(1.0, 201.0)
+    found = audit(due, due, process="constant", rate_rps=1.0, median_ttft_s=math.inf)
+    assert found.lag_budget_s == 0.005
+
+
+def test_undeclared_is_refused() -> None:
+    due = np.arange(1.0, 9.0)
+    with pytest.raises(ValueError, match="known: poisson"):
+        audit(due, due, process="possion", rate_rps=1.0)
+    with pytest.raises(ValueError, match="rate_rps"):
+        audit(due, due, process="poisson")
+
+
+def test_empty_run() -> None:
+    found = audit(np.empty(0), np.empty(0), process="poisson", rate_rps=1.0)
+    assert (found.num_requests, found.measured_rps, found.process_ok) == (0, None, None)
