@@ -72,12 +72,15 @@ class EngineView(Protocol):
     @property
     def waiting(self) -> Sequence[RequestView]:
         """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
+
     @property
     def started(self) -> Sequence[RequestView]:
         """In the order they were admitted."""
+
     @property
     def decoding(self) -> Sequence[RequestView]:
         """In the order their prefills finished."""
+
     @property
     def free_blocks(self) -> int: ...
     @property
@@ -114,6 +117,17 @@ class Batch:
         return len(self.decodes) + sum(tokens for _, tokens in self.prefills)
 
 
+def whole_number(name: str, value: Any) -> int:
+    """The value of a policy's option that counts something.
+
+    Raises:
+        ValueError: it is not an integer of at least 1.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return value
+
+
 class Scheduler:
     """Base of all policies: limits, defaults, and the two hooks every policy may override.
 
@@ -132,14 +146,10 @@ class Scheduler:
     def __init__(
         self, *, token_budget: int = 512, max_active: int = 128, watermark: float = 0.01
     ) -> None:
-        if token_budget < 1:
-            raise ValueError(f"token_budget must be at least 1, not {token_budget}")
-        if max_active < 1:
-            raise ValueError(f"max_active must be at least 1, not {max_active}")
-        if not 0 <= watermark < 1:
-            raise ValueError(f"watermark must be in [0, 1), not {watermark}")
-        self.token_budget = token_budget
-        self.max_active = max_active
+        self.token_budget = whole_number("token_budget", token_budget)
+        self.max_active = whole_number("max_active", max_active)
+        if not isinstance(watermark, int | float) or not 0 <= watermark < 1:
+            raise ValueError(f"watermark must be in [0, 1), not {watermark!r}")
         self.watermark = watermark
 
     def queue_key(self, request: RequestView) -> Any:
@@ -159,17 +169,29 @@ class Scheduler:
         Raises:
             TypeError: a subclass keeps an option under another name than its argument's.
         """
-        names = [
-            name
-            for cls in type(self).__mro__
-            if "__init__" in vars(cls)
-            for name, parameter in inspect.signature(cls).parameters.items()
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        ]
+        names = option_names(type(self))
         missing = [name for name in names if not hasattr(self, name)]
         if missing:
             raise TypeError(
                 f"{type(self).__name__} must keep its option {missing[0]!r} as self.{missing[0]}, "
                 "so that a recording can say what it ran with"
             )
-        return {name: getattr(self, name) for name in sorted(set(names))}
+        return {name: getattr(self, name) for name in names}
+
+
+def option_names(cls: type[Scheduler]) -> list[str]:
+    """What a policy's constructor takes, sorted; with a base's options if it hands ``**`` on."""
+    names = set()
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base).parameters.values()
+        catch_all = [each for each in parameters if each.kind is each.VAR_KEYWORD]
+        names |= {
+            each.name
+            for each in parameters
+            if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
+        }
+        if not catch_all:
+            break
+    return sorted(names)

@@ -25,11 +25,10 @@ class DecodeFirst(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        if view.decoding and not view.started:
+        if view.decoding:
             decode_by_arrival(view, batch, self.token_budget)
             batch.critical_decodes = len(batch.decodes)
             return batch
         budget = continue_prefills(view.started, batch, self.token_budget)
-        if not view.decoding:
-            admit(view, self, batch, budget, whole=True)
+        admit(view, self, batch, budget, whole=True)
         return batch

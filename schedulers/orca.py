@@ -22,9 +22,10 @@ class Orca(Scheduler):
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
         budget = continue_prefills(view.started, batch, self.token_budget)
-        if sum(1 for request in view.decoding if request.needs_block) <= view.free_blocks:
-            # Only with a block for every decode: an admission must not push out whoever runs.
-            budget = admit(view, self, batch, budget)
+        # An admission must not push out whoever runs: every decode has its block first.
+        needed = sum(1 for request in view.decoding if request.needs_block)
+        if needed <= view.free_blocks:
+            budget = admit(view, self, batch, budget, spared_blocks=needed)
         in_batch = [request for request, _ in batch.prefills]
         decode_by_arrival(view, batch, budget, spared=in_batch)
         batch.critical_decodes = len(batch.decodes)

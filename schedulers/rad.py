@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schedulers.base import Batch, EngineView, Scheduler
+from schedulers.base import Batch, EngineView, Scheduler, whole_number
 from schedulers.steps import decode_by_arrival, head_fits, take_decodes
 
 
 def _parse_cycle(cycle: float | str) -> float:
-    value = float(cycle)
+    try:
+        value = float(cycle)
+    except ValueError:
+        value = math.nan
     if not value >= 1 or (math.isfinite(value) and value != int(value)):
         raise ValueError(f"cycle must be a whole number of at least 1, or inf, not {cycle!r}")
     return value
@@ -39,9 +42,9 @@ class _Tiled(Scheduler):
         token_budget: int | None = None,
         **limits: Any,
     ) -> None:
-        if tile < 1 or chunk < 1:
-            raise ValueError(f"tile and chunk must be at least 1, not {tile} and {chunk}")
-        self.tile, self.chunk, self.cycle = tile, chunk, _parse_cycle(cycle)
+        self.tile = whole_number("tile", tile)
+        self.chunk = whole_number("chunk", chunk)
+        self.cycle = _parse_cycle(cycle)
         super().__init__(
             token_budget=max(tile, chunk) if token_budget is None else token_budget,
             max_active=self._enough_active() if max_active is None else max_active,
@@ -126,7 +129,7 @@ class RadBatchPrefill(_Tiled):
                 self._decode_phase = True
             if self._decode_phase:
                 # The rolling set is whoever decoded longest; the last in line is preempted first.
-                take_decodes(view, batch, view.decoding[: self.tile], list(view.decoding))
+                take_decodes(view, batch, view.decoding, list(view.decoding), self.tile)
                 batch.critical_decodes = len(batch.decodes)
                 return batch
             if not head_fits(view, self):

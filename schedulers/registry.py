@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import inspect
-from importlib.metadata import entry_points
+import sys
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from schedulers.base import Scheduler
+from schedulers.base import Scheduler, option_names
 from schedulers.decode_first import DecodeFirst
 from schedulers.orca import Orca
 from schedulers.prefill_first import PrefillFirst
@@ -26,10 +26,8 @@ BUILT_IN: dict[str, type[Scheduler]] = {
 
 def available() -> dict[str, type[Scheduler]]:
     """Every scheduler known by name: ours, then those of installed packages (entry points)."""
-    found = dict(BUILT_IN)
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        found.setdefault(point.name, _checked(point.load(), point.value))
-    return found
+    installed = {name: _load(point) for name, point in _entry_points().items()}
+    return {**BUILT_IN, **installed}
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -62,15 +60,18 @@ def find(name: str) -> type[Scheduler]:
     path, _, cls = name.partition(":")
     if path.endswith(".py"):
         return _from_file(Path(path), cls)
-    known = available()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"unknown scheduler {name!r}: {hint}Known: {', '.join(known)}; "
-            "your own: path/to/file.py:Class"
-        )
-    return known[name]
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    points = _entry_points()
+    if name in points:
+        return _load(points[name])
+    known = [*BUILT_IN, *points]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"unknown scheduler {name!r}: {hint}Known: {', '.join(known)}; "
+        "your own: path/to/file.py:Class"
+    )
 
 
 def build(text: str) -> Scheduler:
@@ -81,25 +82,36 @@ def build(text: str) -> Scheduler:
     """
     name, options = parse(text)
     cls = find(name)
-    accepted = {
-        parameter
-        for base in cls.__mro__
-        if "__init__" in vars(base)
-        for parameter, kind in inspect.signature(base).parameters.items()
-        if kind.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    accepted = option_names(cls)
     for option in options:
         if option not in accepted:
             near = difflib.get_close_matches(option, accepted, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
-                f"scheduler {name!r} has no option {option!r}: {hint}"
-                f"It has: {', '.join(sorted(accepted))}"
+                f"scheduler {name!r} has no option {option!r}: {hint}It has: {', '.join(accepted)}"
             )
     try:
         return cls(**options)
     except TypeError as error:
         raise ValueError(f"scheduler {text!r}: {error}") from error
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """Those of installed packages, by name; a built-in name cannot be taken."""
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    return {point.name: point for point in points if point.name not in BUILT_IN}
+
+
+def _load(point: EntryPoint) -> type[Scheduler]:
+    try:
+        loaded = point.load()
+    except Exception as error:
+        # Somebody else's package may fail in any way at all; what it said is all that helps.
+        raise ValueError(
+            f"scheduler {point.name!r} of an installed package ({point.value}) fails to load: "
+            f"{error!r}"
+        ) from error
+    return _checked(loaded, point.value)
 
 
 def _from_file(path: Path, name: str) -> type[Scheduler]:
@@ -111,15 +123,23 @@ def _from_file(path: Path, name: str) -> type[Scheduler]:
     if spec is None or spec.loader is None:
         raise ValueError(f"{str(path)!r} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their own module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         # A user's file may fail in any way at all; what it said is all that helps.
+        del sys.modules[spec.name]
         raise ValueError(f"{str(path)!r} fails on import: {error!r}") from error
     if not hasattr(module, name):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        raise ValueError(f"{str(path)!r} has no class {name!r}; it has {', '.join(classes)}")
+        own = [key for key, value in vars(module).items() if _is_policy(value)]
+        raise ValueError(
+            f"{str(path)!r} has no class {name!r}; its schedulers: {', '.join(own) or 'none'}"
+        )
     return _checked(getattr(module, name), f"{path}:{name}")
+
+
+def _is_policy(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Scheduler) and value is not Scheduler
 
 
 def _checked(cls: object, where: str) -> type[Scheduler]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler
+from schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
 from schedulers.steps import admit, continue_prefills, take_decodes
 
 ORDERS = ("fcfs", "spf", "spf-priority")
@@ -53,11 +53,9 @@ class Slai(Scheduler):
         super().__init__(**limits)
         if order not in ORDERS:
             raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
-        if decode_limit < 1:
-            raise ValueError(f"decode_limit must be at least 1, not {decode_limit}")
         self.order = order
         self.offset = offset
-        self.decode_limit = decode_limit
+        self.decode_limit = whole_number("decode_limit", decode_limit)
         self._fixed_offset = _parse_offset(offset)
         self._mean_batch_s = 0.0
         self._num_batches = 0
@@ -73,16 +71,16 @@ class Slai(Scheduler):
         batch = Batch()
         order = sorted(view.decoding, key=_last_schedulable_s)
         limit = min(self.decode_limit, self.token_budget)
-        num_critical = min(bisect_right(order, view.now_s, key=_last_schedulable_s), limit)
+        num_critical = bisect_right(order, view.now_s, key=_last_schedulable_s)
         started = list(view.started)
-        take_decodes(view, batch, order[:num_critical], victims=started)
+        take_decodes(view, batch, order[:num_critical], started, limit)
         batch.critical_decodes = len(batch.decodes)
         budget = continue_prefills(started, batch, self.token_budget - len(batch.decodes))
         budget = admit(view, self, batch, budget)
         room = min(budget, self.decode_limit - len(batch.decodes))
         if room > 0 and num_critical < len(order):
             # With budget left every started prefill is in this batch: none is there to preempt.
-            take_decodes(view, batch, order[num_critical : num_critical + room], victims=[])
+            take_decodes(view, batch, order[num_critical:], [], room)
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
@@ -108,7 +106,7 @@ def _parse_offset(text: str) -> float | None:
     """``dynamic`` -> None; ``fixed:N`` -> N batches."""
     if text == "dynamic":
         return None
-    kind, _, number = text.partition(":")
+    kind, _, number = str(text).partition(":")
     try:
         value = float(number)
     except ValueError:

@@ -38,22 +38,27 @@ def take_decodes(
     batch: Batch,
     candidates: Sequence[RequestView],
     victims: list[RequestView],
+    room: int,
 ) -> None:
     """Put a decode of each candidate into the batch, preempting where KV blocks run out.
 
     Args:
         candidates: decoding requests, who comes first takes its block first.
+        room: most decodes to add; who is preempted takes up none of it.
         victims: whom to preempt, the last first, used up as it goes; may hold candidates, in the
             same order as there. With none left, a request without a block preempts itself.
     """
     # A decode needs at most one block: with as many free, nobody has to be asked.
     surely_free = view.free_blocks - len(batch.decodes) - blocks_admitted(view, batch)
-    if surely_free >= len(candidates):
-        batch.decodes.extend(candidates)
+    if surely_free >= min(len(candidates), room):
+        batch.decodes.extend(candidates[:room])
         return
     free = blocks_left(view, batch)
+    last = len(batch.decodes) + room
     preempted: set[int] = set()
     for request in candidates:
+        if len(batch.decodes) == last:
+            break
         if id(request) in preempted:
             continue
         if request.needs_block:
@@ -82,10 +87,10 @@ def decode_by_arrival(
     if len(decoding) <= limit and view.free_blocks >= len(decoding) + blocks_admitted(view, batch):
         batch.decodes.extend(decoding)  # order only matters where something runs out
         return
-    candidates = sorted(decoding, key=by_arrival)[:limit]
     spared_ids = set(map(id, spared))
     active = [request for request in view.started if id(request) not in spared_ids]
-    take_decodes(view, batch, candidates, sorted([*decoding, *active], key=by_arrival))
+    victims = sorted([*decoding, *active], key=by_arrival)
+    take_decodes(view, batch, sorted(decoding, key=by_arrival), victims, limit)
 
 
 def continue_prefills(started: Iterable[RequestView], batch: Batch, budget: int) -> int:
@@ -118,7 +123,13 @@ def head_fits(view: EngineView, scheduler: Scheduler) -> bool:
 
 
 def admit(
-    view: EngineView, scheduler: Scheduler, batch: Batch, budget: int, *, whole: bool = False
+    view: EngineView,
+    scheduler: Scheduler,
+    batch: Batch,
+    budget: int,
+    *,
+    whole: bool = False,
+    spared_blocks: int = 0,
 ) -> int:
     """Admit waiting requests in queue order, up to the first that cannot be (head of line).
 
@@ -128,13 +139,14 @@ def admit(
         budget: token budget left in the batch.
         whole: take only prompts that fit into the budget left as a whole. A prompt longer than
             the scheduler's whole budget is cut nevertheless, if the batch is empty so far.
+        spared_blocks: KV blocks that are left to decodes which join the batch afterwards.
 
     Returns:
         Token budget left.
     """
     if batch.preempt or budget < 1 or not head_fits(view, scheduler):
         return budget
-    free = blocks_left(view, batch)
+    free = blocks_left(view, batch) - spared_blocks
     active = len(view.started) + len(view.decoding)
     for request in view.waiting:
         tokens = request.prefill_tokens

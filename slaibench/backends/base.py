@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schedulers.base import Scheduler
-from slaibench.recording.record import RequestTable, StepTable
+from slaibench.recording.record import FloatArray, RequestTable, StepTable
 from workloads.request import Request
 
 
@@ -21,13 +21,13 @@ class Progress:
 
     Args:
         now_s: time in the run.
-        num_arrived: requests that were due so far.
-        num_in_system: of those, how many are neither finished nor failed.
+        due_s: due times of the requests that arrived so far, ascending.
+        left_s: when each of them left (finished or refused); NaN: still there.
     """
 
     now_s: float
-    num_arrived: int
-    num_in_system: int
+    due_s: FloatArray
+    left_s: FloatArray
 
 
 StopRule = Callable[[Progress], str | None]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -13,8 +17,9 @@ from slaibench.backends.simulator.state import NEVER, SimRequest
 from slaibench.recording.record import Outcome, RequestTable, StepTable
 from workloads.request import Request
 
-# A policy that keeps preempting without running anything would spin on one instant for ever.
-MAX_IDLE_STEPS = 1000
+# A policy that answers so many times in a row with an empty batch, while nothing arrives, will
+# never run what it holds, however often it asks to be woken.
+MAX_IDLE_STEPS = 10_000
 
 
 class Simulator:
@@ -47,14 +52,22 @@ class Simulator:
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
     ) -> RunOutput:
-        """Serve the requests, each at its due time (slaibench.backends.base.Backend)."""
+        """Serve the requests, each at its due time (slaibench.backends.base.Backend).
+
+        The scheduler is copied: whatever it learns in a run does not reach the next one.
+
+        Raises:
+            ValueError: the requests are not in the order of their due times, or one is of no size.
+        """
+        _check_requests(requests)
+        scheduler = copy.deepcopy(scheduler)
         engine = Engine(scheduler, self._timer, self._total_blocks, self._block_size)
         refusals = [self._refusal(request) for request in requests]
         states = [SimRequest(request) for request in requests]
         horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
         next_look = settings.stop_every_s if settings.stop else float("inf")
         stopped = None
-        arrived = refused = idle = 0
+        arrived = idle = 0
         count = len(requests)
         while True:
             now = engine.now_s
@@ -62,13 +75,14 @@ class Simulator:
                 break
             while arrived < count and requests[arrived].due_s <= now:
                 if refusals[arrived]:
-                    refused += 1
+                    states[arrived].left_s = requests[arrived].due_s
                 else:
                     engine.add(states[arrived])
                 arrived += 1
+                idle = 0
             if now >= next_look and settings.stop:
                 next_look = now + settings.stop_every_s
-                stopped = settings.stop(Progress(now, arrived, arrived - refused - engine.num_done))
+                stopped = settings.stop(_progress(now, states[:arrived]))
                 if stopped:
                     break
             next_due = requests[arrived].due_s if arrived < count else None
@@ -84,9 +98,15 @@ class Simulator:
             idle += 1
             engine.now_s = _wake(batch, next_due, engine, idle)
         end_s = min(engine.now_s, horizon)
+        steps = engine.steps
+        # The tokens of a batch that the horizon cuts were never seen: it is not on record.
+        num_steps = len(steps) - (1 if steps and steps[-1][1] > end_s else 0)
+        count = bisect_right(requests, end_s, key=attrgetter("due_s"))
         return RunOutput(
-            requests=_request_table(requests, states, refusals, engine, end_s),
-            steps=_step_table(engine),
+            requests=_request_table(
+                requests[:count], states[:count], refusals[:count], engine, num_steps
+            ),
+            steps=_step_table(engine, num_steps),
             end_s=end_s,
             stopped_early=stopped,
         )
@@ -107,31 +127,52 @@ class Simulator:
         return ""
 
 
+def _progress(now_s: float, states: Sequence[SimRequest]) -> Progress:
+    return Progress(
+        now_s,
+        due_s=np.array([state.arrival_s for state in states]),
+        left_s=np.array([state.left_s for state in states]),
+    )
+
+
+def _check_requests(requests: Sequence[Request]) -> None:
+    previous_s = -math.inf
+    for request in requests:
+        if not previous_s <= request.due_s < math.inf:
+            raise ValueError(
+                f"request {request.request_id} is due at {request.due_s} s, after one due at "
+                f"{previous_s} s: sort the requests by due time"
+            )
+        if request.prompt_tokens < 1 or request.output_tokens < 1:
+            raise ValueError(
+                f"request {request.request_id} has {request.prompt_tokens} prompt and "
+                f"{request.output_tokens} output tokens; both must be at least 1"
+            )
+        previous_s = request.due_s
+
+
 def _wake(batch: Batch, next_due: float | None, engine: Engine, idle: int) -> float:
     """When to look again after an empty batch.
 
     Raises:
         SchedulerError: never: the scheduler would leave its requests for ever (invariant 8).
     """
-    if batch.preempt and idle <= MAX_IDLE_STEPS:
-        return engine.now_s
     times = [time for time in (batch.wake_s, next_due) if time is not None]
-    wake = min(times, default=None)
-    if wake is None or wake <= engine.now_s:
+    wake = engine.now_s if batch.preempt else min(times, default=math.inf)
+    if idle > MAX_IDLE_STEPS or not (batch.preempt or engine.now_s < wake < math.inf):
         raise SchedulerError(
-            f"invariant 8: at {engine.now_s:.6f} s the scheduler runs nothing and names no later "
-            f"time (wake_s={batch.wake_s}), with {len(engine.waiting)} requests waiting, "
-            f"{len(engine.started)} started and {len(engine.decoding)} decoding"
+            f"invariant 8: at {engine.now_s:.6f} s the scheduler runs nothing and names no time "
+            f"at which it will (wake_s={batch.wake_s}, empty batches in a row: {idle}), with "
+            f"{len(engine.waiting)} requests waiting, {len(engine.started)} started and "
+            f"{len(engine.decoding)} decoding"
         )
     return wake
 
 
-def _step_table(engine: Engine) -> StepTable:
-    columns = list(zip(*engine.steps, strict=True)) or [()] * 9
+def _step_table(engine: Engine, num_steps: int) -> StepTable:
+    columns = list(zip(*engine.steps[:num_steps], strict=True)) or [()] * 9
     start_s, end_s = (np.array(column, dtype=np.float64) for column in columns[:2])
-    return StepTable(
-        start_s, end_s, *(np.array(column, dtype=np.int64) for column in columns[2:])
-    )
+    return StepTable(start_s, end_s, *(np.array(column, dtype=np.int64) for column in columns[2:]))
 
 
 def _request_table(
@@ -139,24 +180,27 @@ def _request_table(
     states: Sequence[SimRequest],
     refusals: Sequence[str],
     engine: Engine,
-    end_s: float,
+    num_steps: int,
 ) -> RequestTable:
-    """Everything that was due by the end of the run; step numbers become times here."""
+    """The requests' columns; step numbers become times here.
+
+    Tokens of steps beyond the first ``num_steps`` do not count.
+    """
     due = np.array([request.due_s for request in requests], dtype=np.float64)
-    count = int(np.searchsorted(due, end_s, side="right"))
-    requests, states, refusals = requests[:count], states[:count], refusals[:count]
     starts = np.array([step[0] for step in engine.steps], dtype=np.float64)
     ends = np.array([step[1] for step in engine.steps], dtype=np.float64)
-    lengths = np.array([len(state.token_steps) for state in states], dtype=np.int64)
+    lengths = np.array(
+        [bisect_left(state.token_steps, num_steps) for state in states], dtype=np.int64
+    )
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
     token_steps = np.empty(int(offsets[-1]), dtype=np.intc)
     for state, begin, end in zip(states, offsets, offsets[1:], strict=False):
-        token_steps[begin:end] = state.token_steps
+        token_steps[begin:end] = state.token_steps[: end - begin]
     token_times = ends[token_steps] if len(ends) else np.empty(0)
     wanted = np.array([request.output_tokens for request in requests], dtype=np.int64)
     first_step = np.array([state.first_step for state in states], dtype=np.int64)
     scheduled = first_step != NEVER
-    first_scheduled = np.full(count, np.nan)
+    first_scheduled = np.full(len(requests), np.nan)
     first_scheduled[scheduled] = starts[first_step[scheduled]]
     refused = np.array([bool(text) for text in refusals], dtype=np.bool_)
     outcome = np.where(
@@ -166,8 +210,8 @@ def _request_table(
     )
     return RequestTable(
         request_id=np.array([request.request_id for request in requests], dtype=np.int64),
-        due_s=due[:count],
-        sent_s=due[:count].copy(),
+        due_s=due,
+        sent_s=due.copy(),
         first_scheduled_s=first_scheduled,
         prompt_tokens=np.array([request.prompt_tokens for request in requests], dtype=np.int64),
         output_tokens=wanted,

@@ -44,12 +44,12 @@ class Engine:
         self.free_blocks = total_blocks
         self.total_blocks = total_blocks
         self.block_size = block_size
-        self.num_done = 0
         # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
         self._queue = WaitingQueue()
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
+        self._num_preempted = 0  # since the last step on record
         self._scheduler = scheduler
         self._timer = timer
 
@@ -68,8 +68,12 @@ class Engine:
             SchedulerError: the batch is impossible.
         """
         batch = self._scheduler.schedule(self)
-        for request in batch.preempt:
-            self._preempt(request)
+        if batch.decodes is self.decoding:
+            batch.decodes = list(self.decoding)  # a policy may answer with the view's own list
+        if batch.preempt:
+            batch.preempt = list(batch.preempt)
+            for request in batch.preempt:
+                self._preempt(request)
         if not batch.decodes and not batch.prefills:
             return batch
         step = len(self.steps)
@@ -92,9 +96,10 @@ class Engine:
                 len(self.waiting),
                 active,
                 self.total_blocks - self.free_blocks,
-                len(batch.preempt),
+                self._num_preempted,
             )
         )
+        self._num_preempted = 0
         self.now_s = end
         for request in ended:
             self._leave(request)
@@ -116,6 +121,7 @@ class Engine:
             )
         self.free_blocks += request.num_blocks
         request.lose_blocks()
+        self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
     def _decode(self, decodes: Sequence[SimRequest], step: int) -> tuple[int, list[SimRequest]]:
@@ -159,6 +165,8 @@ class Engine:
             total += tokens
             if request.computed_tokens == request.prefill_tokens:
                 through.append(request)
+        if len(chunks) > 1 and len({request for request, _ in prefills}) < len(chunks):
+            raise SchedulerError("invariant 5: a request has two prefill chunks in one batch")
         return chunks, total, through
 
     def _admit(self, request: SimRequest, step: int) -> None:
@@ -193,7 +201,7 @@ class Engine:
 
     def _release(self, request: SimRequest) -> None:
         self.free_blocks += request.num_blocks
-        self.num_done += 1
+        request.left_s = self.now_s
 
     def _take_blocks(self, num_blocks: int, request: SimRequest) -> None:
         if num_blocks > self.free_blocks:
@@ -208,7 +216,7 @@ class Engine:
         if len(unique) != len(decodes):
             raise SchedulerError("invariant 5: a request decodes twice in one batch")
         if not unique <= self._decoding_set:
-            stranger = next(iter(unique - self._decoding_set))
+            stranger = next(each for each in decodes if each not in self._decoding_set)
             raise SchedulerError(
                 f"invariant 5: request {stranger.request_id} is not decoding and cannot decode"
             )

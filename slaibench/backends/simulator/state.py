@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right
 from typing import Any
@@ -26,6 +27,7 @@ class SimRequest:
         "final_tokens",
         "first_step",
         "kv_capacity",
+        "left_s",
         "num_blocks",
         "num_preemptions",
         "policy_data",
@@ -53,6 +55,7 @@ class SimRequest:
         self.event_at = 0
         self.num_preemptions = 0
         self.first_step = NEVER
+        self.left_s = math.nan
         self.waiting = True
         self.policy_data: Any = None
         self.token_steps: array[int] = array("i")

@@ -1,0 +1,46 @@
+"""A request and an engine's view in plain numbers: what a policy is asked, without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schedulers.base import Batch
+
+
+@dataclass(eq=False)
+class PlainRequest:
+    request_id: int | str
+    prompt_tokens: int = 1
+    arrival_s: float = 0.0
+    computed_tokens: int = 0
+    output_tokens: int = 0
+    num_blocks: int = 0
+    needs_block: bool = False
+    tier: str = "free"
+    tbt_slo_s: float = 0.5
+    policy_data: Any = None
+    prefill_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        self.prefill_tokens = self.prefill_tokens or self.prompt_tokens
+
+
+@dataclass
+class PlainView:
+    now_s: float = 0.0
+    waiting: Sequence[PlainRequest] = ()
+    started: Sequence[PlainRequest] = ()
+    decoding: Sequence[PlainRequest] = ()
+    free_blocks: int = 100
+    total_blocks: int = field(default=100)
+    block_size: int = 1
+
+
+def ids(requests: Sequence[Any]) -> list[int | str]:
+    return [request.request_id for request in requests]
+
+
+def chunks(batch: Batch) -> list[tuple[int | str, int]]:
+    return [(request.request_id, tokens) for request, tokens in batch.prefills]
