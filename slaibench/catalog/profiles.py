@@ -39,10 +39,10 @@ def get_profile(gpu: str, model: str) -> Profile:
         return _load(pairs[gpu, model])
     gpus = {pair[0] for pair in pairs}
     if gpu not in gpus:
-        raise unknown("GPU", gpu, gpus, "or measure your own with slaibench calibrate")
+        raise unknown("GPU", gpu, gpus, "or a profile of your own, with --profile FILE")
     models = {pair[1] for pair in pairs if pair[0] == gpu}
     raise unknown(
-        f"profile for {gpu}: model", model, models, "or measure your own with slaibench calibrate"
+        f"profile for {gpu}: model", model, models, "or a profile of your own, with --profile FILE"
     )
 
 
