@@ -38,3 +38,7 @@ def __getattr__(name: str) -> Any:
     from slaibench import api  # noqa: PLC0415
 
     return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = Path("results")
-Rates = str | Iterable[float]
-"""``"1:20"``, ``"0.8,1.2"`` or numbers."""
+Rates = str | float | Iterable[float]
+"""``"1:20"``, ``"0.8,1.2"``, a number or several."""
 
 
 def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording:
@@ -55,7 +55,7 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
 
 
 def sweep(
-    schedulers: Sequence[str] = ("sarathi", "slai"),
+    schedulers: str | Sequence[str] = ("sarathi", "slai"),
     rates: Rates = "1:20",
     *,
     results: str | Path = RESULTS,
@@ -64,9 +64,11 @@ def sweep(
 ) -> SweepResult:
     """Latency against load; cells on disk in ``results`` are reused.
 
-    Args and errors as ``slaibench.study.sweep.sweep``; ``**spec`` as for ``run``.
+    Args and errors as ``slaibench.study.sweep.sweep``; ``**spec`` as for ``run``. More than one
+    of ``jobs`` runs in worker processes, which need no ``if __name__ == "__main__"`` in a script.
     """
-    study = StudySpec(schedulers=tuple(schedulers), rates=_rates(rates), **spec)
+    names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
+    study = StudySpec(schedulers=names, rates=_rates(rates), **spec)
     return sweep_study.sweep(study, Path(results), jobs=jobs)
 
 
@@ -110,7 +112,7 @@ def requests_frame(recording: Recording) -> pd.DataFrame:
         for field in fields(table)
         if not field.name.startswith("token_")
     }
-    times = np.split(table.token_times_s, table.token_offsets[1:-1])
+    times = np.split(table.token_times_s, table.token_offsets[1:-1]) if len(table) else []
     return pd.DataFrame(
         {
             **columns,
@@ -131,4 +133,6 @@ def steps_frame(recording: Recording) -> pd.DataFrame:
 
 
 def _rates(rates: Rates) -> tuple[float, ...]:
-    return parse_rates(rates) if isinstance(rates, str) else tuple(map(float, rates))
+    if isinstance(rates, str):
+        return parse_rates(rates)
+    return (float(rates),) if isinstance(rates, int | float) else tuple(map(float, rates))

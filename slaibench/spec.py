@@ -35,7 +35,7 @@ class CellSpec(BaseModel):
     scheduler: str
     scheduler_options: dict[str, Any]
     scheduler_source: str | None
-    """Hash of a user's own scheduler file; None for installed ones."""
+    """Hash of the code that decides, so that nobody is shown what an edited policy did before."""
     workload: str
     workload_fingerprint: str
     arrivals: str
@@ -65,6 +65,7 @@ class StudySpec(BaseModel):
             many as are due in ``duration_s``.
         duration_s: a cell ends here; None: when all its requests are done (strict) or after 35
             minutes (paper).
+        rates: requests a second, kept ascending and without repeats.
         num_seeds: replicates, seeded ``first_seed``, ``first_seed + 1``, ...
     """
 
@@ -81,7 +82,7 @@ class StudySpec(BaseModel):
     num_seeds: int = Field(default=3, ge=1, le=1000)
     first_seed: int = Field(default=0, ge=0)
     num_requests: int | None = Field(default=None, ge=20, le=10_000_000)
-    duration_s: float | None = Field(default=None, gt=0, le=1e7)
+    duration_s: float | None = Field(default=None, gt=0, le=1e7, allow_inf_nan=False)
     max_total_tokens: int | None = Field(default=None, ge=2)
     convention: Convention = Convention.STRICT
     slo: str = DEFAULT_SLO
@@ -95,7 +96,7 @@ class StudySpec(BaseModel):
         for rate in rates:
             if not (math.isfinite(rate) and rate > 0):
                 raise ValueError(f"a rate must be a positive number, not {rate}")
-        return rates
+        return tuple(sorted(set(rates)))
 
     @model_validator(mode="after")
     def _schedulers(self) -> StudySpec:

@@ -126,7 +126,7 @@ def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
     if version != SCHEMA_VERSION:
         raise CatalogError(
             f"{where}: schema_version {version} is not {SCHEMA_VERSION}; "
-            "write it again with this version's calibrate"
+            "write it again in the format of this version's profiles"
         )
     status = fields.text("status")
     if status not in set(Status):

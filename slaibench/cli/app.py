@@ -65,4 +65,4 @@ for command in COMMANDS:
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    app(prog_name="slaibench")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
+from slaibench.study.policy import describe
 from workloads import registry as workload_registry
 
 
@@ -22,11 +22,11 @@ def schedulers(as_json: options.Json = False) -> None:
     """List the schedulers, with their options and defaults."""
     with usage():
         rows: list[dict[str, Any]] = [
-            {"name": name, "description": cls.description, "options": cls().options()}
+            {"name": name, "description": cls.description, "options": describe(name).options}
             for name, cls in scheduler_registry.available().items()
         ]
     if as_json:
-        print_json(json.dumps(rows, indent=1, default=str))
+        print_json(rows)
         return
     table = Table(title="Schedulers")
     table.add_column("name", no_wrap=True)
@@ -39,7 +39,6 @@ def schedulers(as_json: options.Json = False) -> None:
     out.print(
         "Written as name:option=value,... Your own: path/to/file.py:Class (docs/schedulers.md).",
         highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -60,16 +59,17 @@ def models(as_json: options.Json = False) -> None:
         for model in list_models()
     ]
     if as_json:
-        print_json(json.dumps(rows, indent=1))
+        print_json(rows)
         return
     table = Table(title="Models")
-    for heading in ("name", "parameters", "layers x hidden", "KV bytes/token", "context"):
-        table.add_column(heading, justify="left" if heading == "name" else "right")
-    table.add_column("profiles for")
+    table.add_column("name", no_wrap=True)
+    for heading in ("params", "layers x hidden", "KV bytes per token", "context tokens"):
+        table.add_column(heading, justify="right")
+    table.add_column("profiles for", overflow="fold")
     for row, model in zip(rows, list_models(), strict=True):
         table.add_row(
             model.name,
-            f"{model.num_params / 1e9:.2f} B",
+            f"{model.num_params / 1e9:.2f}B",
             f"{model.layers} x {model.hidden}",
             f"{model.kv_bytes_per_token:,}",
             f"{model.max_context_tokens:,}",
@@ -105,7 +105,7 @@ def gpus(as_json: options.Json = False) -> None:
             }
         )
     if as_json:
-        print_json(json.dumps(rows, indent=1))
+        print_json(rows)
         return
     table = Table(title="GPU profiles")
     table.add_column("GPU", no_wrap=True)
@@ -149,7 +149,7 @@ def workload(
         entries = workload_registry.available()
         if as_json:
             fields = ("name", "form", "summary", "at_hand")
-            print_json(json.dumps([{f: getattr(e, f) for f in fields} for e in entries], indent=1))
+            print_json([{f: getattr(e, f) for f in fields} for e in entries])
             return
         table = Table(title="Workloads")
         table.add_column("write", overflow="fold")
@@ -165,7 +165,7 @@ def workload(
         description = source.describe()
     if as_json:
         facts = {"name": source.name, "note": source.note, **description}
-        print_json(json.dumps(facts, indent=1))
+        print_json(facts)
         return
     out.print(f"[bold]{escape(source.name)}[/]: {escape(source.note)}", highlight=False)
     table = Table()

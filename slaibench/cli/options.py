@@ -70,7 +70,19 @@ DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
-__all__ = ["DEFAULT_SLO", "study"]
+OPTION_OF = {
+    "schedulers": "--scheduler",
+    "num_seeds": "--seeds",
+    "num_requests": "--requests",
+    "duration_s": "--duration",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in ("model", "gpu", "rates", "first_seed", "max_total_tokens", "kv_blocks")
+    },
+}
+"""Fields of a study's specification as the command line calls them."""
+
+__all__ = ["DEFAULT_SLO", "check_reports", "study"]
 
 
 def study(
@@ -117,3 +129,20 @@ def study(
         kv_blocks=kv_blocks,
         profile=profile,
     )
+
+
+def check_reports(folder: Path | None) -> None:
+    """Make the folder of the pages, if any is wanted, before any work is done.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"reports folder {str(folder)!r} cannot be made ({error.strerror}); choose another "
+            "with --reports, or --no-report"
+        ) from error

@@ -1,34 +1,57 @@
-"""Results as tables on a terminal."""
+"""Results as tables and sentences on a terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from rich import box
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from slaibench.spec import StudySpec
-from slaibench.study.capacity import CapacityResult
+from slaibench.spec import Convention, StudySpec
+from slaibench.study.capacity import STEADY, CapacityResult
 from slaibench.study.compare import CompareResult
 from slaibench.study.estimate import Estimate
 from slaibench.study.point import Point
 from slaibench.study.sweep import SweepResult
 
 DIM = "dim"
+WIDE = 104
+"""Columns of a terminal from which on nothing has to be left out or abbreviated."""
+STATES = {
+    "saturated": ("*", "saturated"),
+    "stopped": ("**", "saturated, and ended early since that was certain"),
+    "too short": ("?", "the run is too short to tell whether it is saturated (more --requests)"),
+}
+"""What is said of a point: in a word, as a mark, in full."""
+LONG_NAME = 10
+"""A scheduler's name beyond this does not fit over a column of numbers."""
 
 
-def seconds(estimate: Estimate, *, interval: bool = False) -> str:
-    """``0.123`` s, with its interval if asked; words where there is no number."""
+def number(value: float) -> str:
+    """Three significant digits, never in scientific notation: ``0.0838``, ``11.8``, ``2,151``."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:.{min(digits, 6)}f}"
+
+
+def seconds(estimate: Estimate) -> str:
+    """``0.123``; words where there is no number."""
     if estimate.value is None:
         return "n too small"
-    if math.isinf(estimate.value):
-        return "unserved"
-    text = f"{estimate.value:.3g}" if estimate.value < 100 else f"{estimate.value:.0f}"
-    if interval and estimate.ci95 is not None:
-        text += f" [{estimate.low:.3g}, {estimate.high:.3g}]"
-    return text
+    return "unserved" if math.isinf(estimate.value) else number(estimate.value)
+
+
+def interval(estimate: Estimate) -> str:
+    """``0.115–0.131``; empty without one."""
+    if estimate.ci95 is None:
+        return ""
+    return "–".join("?" if math.isinf(end) else number(end) for end in estimate.ci95)
 
 
 def share(value: float | None) -> str:
@@ -36,136 +59,223 @@ def share(value: float | None) -> str:
 
 
 def change(estimate: Estimate) -> str:
-    """``-53.1 % [-55.0, -51.2]``."""
-    if estimate.value is None:
-        return "cannot tell"
-    text = f"{estimate.value:+.1%}"
-    if estimate.low is not None and estimate.high is not None:
-        text += f" [{estimate.low:+.1%}, {estimate.high:+.1%}]"
-    return text
+    return "cannot tell" if estimate.value is None else f"{estimate.value:+.1%}"
 
 
-def sweep_table(result: SweepResult) -> Table:
-    """Every scheduler at every rate; saturated rows are dimmed and say so."""
-    tiers = sorted({name for point in result.points for name in point.tiers})
-    table = Table(
-        title=f"{result.spec.model} on {result.spec.gpu}, {result.spec.num_seeds} seed(s), "
-        f"{result.spec.convention.value} conventions",
-        caption="seconds; [low, high]: 95 % interval over seeds; on time: share of tokens within "
-        "their tier's TBT SLO",
-    )
-    table.add_column("scheduler")
-    for heading in ("req/s", "TTFT P50", "TTFT P99"):
-        table.add_column(heading, justify="right")
-    for name in tiers:
-        table.add_column(f"TBT P99 {name}", justify="right")
-    for heading in ("on time", "out tok/s", "n", ""):
-        table.add_column(heading, justify="right")
-    previous = None
-    for point in result.points:
-        if previous is not None and previous != point.scheduler:
-            table.add_section()
-        previous = point.scheduler
-        table.add_row(*_point_cells(point, tiers), style=DIM if point.saturated else "")
-    return table
+def change_interval(estimate: Estimate) -> str:
+    """``-55.0% to -51.2%``; empty without one."""
+    return "" if estimate.ci95 is None else " to ".join(f"{end:+.1%}" for end in estimate.ci95)
 
 
-def _point_cells(point: Point, tiers: Sequence[str]) -> list[str]:
-    on_time = [t.tokens_on_time.value for t in point.tiers.values() if t.tokens_on_time.value]
+def count(number: int, what: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def heading(spec: StudySpec) -> str:
+    """What was run, in a line."""
+    seeds = count(spec.num_seeds, "seed")
+    return f"{spec.model} on {spec.gpu}, {seeds} a rate, {spec.convention.value} conventions"
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    heading: str
+    cell: Callable[[Point], str]
+
+
+def sweep_tables(result: SweepResult, width: int) -> RenderableType:
+    """A table a scheduler, a row a rate; saturated rows are dimmed and say so.
+
+    Args:
+        width: columns of the terminal; what is less important is left out of a narrow one.
+    """
+    columns = _sweep_columns(result.points, wide=width >= WIDE)
+    parts: list[RenderableType] = [Text(heading(result.spec), style="bold")]
+    for name in dict.fromkeys(point.scheduler for point in result.points):
+        table = plain_table()
+        for column in columns:
+            table.add_column(column.heading, justify="right", overflow="fold")
+        for point in result.of(name):
+            cells = (column.cell(point) for column in columns)
+            table.add_row(*cells, style=DIM if point.saturated else "")
+        parts += [Text(f"\n{name}", style="bold"), table]
+    return Group(*parts, Text("\n" + _sweep_legend(result, wide=width >= WIDE), style=DIM))
+
+
+def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
+    tiers = sorted({name for point in points for name in point.tiers})
+    extra = [_Column("on time", _on_time), _Column("out\ntok/s", _output)]
     return [
-        escape(point.scheduler),
-        f"{point.rate_rps:g}",
-        escape(seconds(point.ttft_s["p50"], interval=not point.saturated)),
-        seconds(point.ttft_s["p99"]),
-        *(seconds(point.tiers[name].tbt_p99_s) if name in point.tiers else "-" for name in tiers),
-        share(min(on_time, default=None)),
-        f"{point.output_tokens_per_s.value:,.0f}" if point.output_tokens_per_s.value else "-",
-        f"{point.ttft_s['p50'].n:,}",
-        _state(point),
+        _Column("\nreq/s", lambda p: f"{p.rate_rps:g}"),
+        _Column("TTFT\nP50", lambda p: seconds(p.ttft_s["p50"])),
+        _Column("\n95 % interval", lambda p: "" if p.saturated else interval(p.ttft_s["p50"])),
+        _Column("TTFT\nP99", lambda p: seconds(p.ttft_s["p99"])),
+        *(_Column(f"TBT P99\n{escape(name)}", _tbt(name)) for name in tiers),
+        *(extra if wide else []),
+        _Column("\nn", lambda p: f"{p.ttft_s['p50'].n:,}"),
+        _Column("", lambda p: _state(p) if wide else mark(p)),
     ]
+
+
+def _tbt(tier: str) -> Callable[[Point], str]:
+    return lambda p: seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
+
+
+def _on_time(point: Point) -> str:
+    shares = [tier.tokens_on_time.value for tier in point.tiers.values()]
+    return share(min((value for value in shares if value is not None), default=None))
+
+
+def _output(point: Point) -> str:
+    value = point.output_tokens_per_s.value
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _state(point: Point) -> str:
     if point.stopped_early:
-        return "saturated, stopped"
-    return "saturated" if point.saturated else ""
+        return "stopped"
+    return "saturated" if point.saturated else "too short" if point.undecided else ""
 
 
-def compare_table(result: CompareResult) -> Table:
+def mark(point: Point) -> str:
+    """A sign for what ``STATES`` says in full."""
+    return STATES[_state(point)][0] if _state(point) else ""
+
+
+def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
+    seeds = result.spec.num_seeds
+    basis = "within the run" if seeds == 1 else f"over {seeds} seeds"
+    lines = [f"TTFT, TBT: seconds; interval: TTFT P50 {basis}; n: requests measured"]
+    if wide:
+        lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
+    lines += _states_told(result.points, wide=wide)
+    if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
+        lines.append("unserved: so many had no first token when the run ended")
+    return "\n".join(lines)
+
+
+def _states_told(points: Sequence[Point], *, wide: bool) -> list[str]:
+    found = {_state(point) for point in points}
+    return [
+        f"{state if wide else sign}: {text}"
+        for state, (sign, text) in STATES.items()
+        if state in found and not (wide and state == text)
+    ]
+
+
+def compare_table(result: CompareResult) -> RenderableType:
     """Both schedulers side by side, with the paired change of the median TTFT."""
-    a, b = escape(result.a), escape(result.b)
-    table = Table(
-        title=f"{b} against {a}: {result.spec.model} on {result.spec.gpu}, "
-        f"{result.spec.num_seeds} seed(s), {result.spec.convention.value} conventions",
-        caption="change of median TTFT: paired by request and seed, 95 % interval",
-    )
-    table.add_column("req/s", justify="right")
-    for heading in (f"TTFT P50 {a}", b, f"P99 {a}", b):
-        table.add_column(heading, justify="right")
-    table.add_column("change of P50", justify="right")
-    table.add_column("saturated", justify="right")
+    names = (result.a, result.b)
+    short = names if max(map(len, names)) <= LONG_NAME else ("A", "B")
+    title = Text(f"{result.b} against {result.a}: {heading(result.spec)}", style="bold")
+    lines = [] if short == names else [Text(f"A: {result.a}\nB: {result.b}")]
+    table = plain_table()
+    table.add_column("\nreq/s", justify="right", no_wrap=True)
+    for level in ("P50", "P99"):
+        for name in short:
+            table.add_column(
+                f"TTFT {level}\n{escape(name)}",
+                justify="right",
+                no_wrap=level == "P50",
+                overflow="fold",
+            )
+    table.add_column("change\nof P50", justify="right", no_wrap=True)
+    table.add_column("\n95 % interval", justify="right", no_wrap=True)
     for rate in result.rates:
-        who = [name for name, p in ((a, rate.a), (b, rate.b)) if p.saturated]
         table.add_row(
             f"{rate.rate_rps:g}",
-            seconds(rate.a.ttft_s["p50"]),
-            seconds(rate.b.ttft_s["p50"]),
-            seconds(rate.a.ttft_s["p99"]),
-            seconds(rate.b.ttft_s["p99"]),
-            escape(change(rate.ttft_p50_change)),
-            ", ".join(who),
-            style=DIM if len(who) == 2 else "",
+            *(
+                seconds(point.ttft_s[level]) + (mark(point) if level == "p50" else "")
+                for level in ("p50", "p99")
+                for point in (rate.a, rate.b)
+            ),
+            change(rate.ttft_p50_change),
+            change_interval(rate.ttft_p50_change),
+            style=DIM if rate.a.saturated and rate.b.saturated else "",
         )
-    return table
+    points = [point for rate in result.rates for point in (rate.a, rate.b)]
+    legend = ["TTFT: seconds; change: paired by request and seed"]
+    legend += _states_told(points, wide=False)
+    return Group(title, *lines, table, Text("\n".join(legend), style=DIM))
 
 
-def capacity_line(result: CapacityResult) -> Text:
-    """One sentence: the rate, its interval, and what binds it."""
-    found = result.capacity
+def plain_table() -> Table:
+    """A table without walls: they leave no room for numbers."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def capacity_lines(result: CapacityResult) -> list[Text]:
+    """The rate, its interval and what ends it in a sentence; then what must be known besides."""
+    found, slo = result.capacity, result.spec.slo
     text = Text()
     text.append(result.scheduler, style="bold")
     if found.rate_rps is None:
-        text.append(f": no rate keeps {result.spec.slo} ({found.note})")
-        return text
-    at_least = found.shape is None
-    text.append(f" carries {'at least ' if at_least else ''}")
-    text.append(f"{found.rate_rps:.3g} requests/s", style="bold green")
-    if found.ci95 is not None:
-        kind = "bracket" if found.shape == "cliff" else "95 % interval"
-        text.append(f" ({kind} {found.ci95[0]:.3g} to {found.ci95[1]:.3g})")
-    text.append(f" within {result.spec.slo}")
+        lowest = number(float(result.measured.rates_rps[0]))
+        text.append(f": no rate is known to keep {slo}; at {lowest} requests/s, the lowest")
+        text.append(f" measured, {_failing(result)}")
+        return [text, *_notes(result)]
+    text.append(" carries at least " if found.shape is None else " carries ")
+    text.append(f"{number(found.rate_rps)} requests/s", style="bold green")
+    if found.shape == "cliff" and found.bracket[1] is not None:
+        text.append(f" (not {number(found.bracket[1])})")
+    elif found.ci95 is not None:
+        text.append(f" (95 % interval {number(found.ci95[0])} to {number(found.ci95[1])})")
+    text.append(f" within {slo}")
     if found.binding is not None:
-        tier = f" of {found.binding_tier}" if found.binding_tier else ""
-        text.append(f"; first to fail: {found.binding}{tier}")
-    if found.shape == "cliff":
-        text.append("; the boundary is a cliff")
-    return text
+        text.append(f"; above that {_failing(result)}")
+    return [text, *_notes(result)]
+
+
+def _failing(result: CapacityResult) -> str:
+    """What ends the capacity, as a clause."""
+    found = result.capacity
+    if result.untold is not None:
+        return "it cannot be told"
+    if found.binding == STEADY:
+        return "it is saturated"
+    whose = f" of {found.binding_tier}" if found.binding_tier else ""
+    return f"{found.binding}{whose} fails"
+
+
+def _notes(result: CapacityResult) -> list[Text]:
+    # The sentence has said already that a boundary is a cliff, or that the lowest rate fails.
+    told = result.capacity.shape == "cliff" or result.capacity.rate_rps is None
+    notes = result.notes[1:] if told and result.capacity.note else result.notes
+    return [Text(f"  {note}") for note in notes]
 
 
 def headline(result: CompareResult) -> Text:
     """The comparison in a sentence or two."""
     text = Text()
     ratio = result.capacity_ratio
+    shapes = {each.capacity.shape for each in (result.capacity_a, result.capacity_b)}
     if ratio.value is None:
-        text.append("Capacity ratio: cannot tell. ")
+        text.append("Ratio of capacities: cannot be told. ")
     else:
-        text.append(f"{result.b} carries {ratio.value - 1:+.1%} load", style="bold")
-        if ratio.low is not None and ratio.high is not None:
-            text.append(f" (95 % interval {ratio.low - 1:+.1%} to {ratio.high - 1:+.1%})")
-            if ratio.low <= 1 <= ratio.high:
-                text.append("; a difference is not shown")
-        text.append(f" against {result.a}. ")
-    steady = [r for r in result.rates if not (r.a.saturated or r.b.saturated)]
-    told = [r for r in steady or result.rates if r.ttft_p50_change.value is not None]
-    if told:
-        top = told[-1]
-        text.append(
-            f"Median TTFT at {top.rate_rps:g} requests/s: {change(top.ttft_p50_change)}.",
-            style="bold",
-        )
+        text.append(f"{result.b} carries {ratio.value:.2f} times the load of {result.a}", "bold")
+        if None in shapes:
+            text.append(" or thereabouts: a capacity is only a lower bound")
+        elif ratio.ci95 is not None:
+            kind = "from the brackets" if "cliff" in shapes else "95 % interval"
+            text.append(f" ({kind} {ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})")
+            if ratio.ci95[0] <= 1 <= ratio.ci95[1]:
+                text.append("; no difference is shown")
+        text.append(". ")
+    told = [r for r in result.rates if r.ttft_p50_change.value is not None]
+    steady = [r for r in told if not (mark(r.a) or mark(r.b))]
+    if steady or told:
+        top = steady[-1] if steady else told[0]
+        found = top.ttft_p50_change
+        text.append(f"Median TTFT at {top.rate_rps:g} requests/s: {change(found)}", "bold")
+        sure = change_interval(found)
+        text.append(f" (95 % interval {sure}, paired)." if sure else " (no interval).")
     return text
 
 
 def about_lines(about: str, workload_note: str, spec: StudySpec) -> list[str]:
     """What was simulated, and from which lengths: goes with every result."""
-    return [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
+    lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
+    if spec.convention is Convention.PAPER:
+        lines.append("paper conventions: see docs/metrics.md for how they move the numbers")
+    return lines

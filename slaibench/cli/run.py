@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import options, render
@@ -55,7 +55,7 @@ def sweep(
     fresh: options.Fresh = False,
 ) -> None:
     """Latency against load for one or more schedulers."""
-    with usage():
+    with usage(options.OPTION_OF):
         spec = options.study(
             schedulers=scheduler or list(DEFAULT_SCHEDULERS),
             rates=rates,
@@ -76,18 +76,18 @@ def sweep(
             profile=profile,
         )
         sweep_study.check(spec, results)
+        options.check_reports(None if no_report else reports)
     with running(), progress("sweep") as on_cell:
         result = sweep_study.sweep(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
     if as_json:
-        print_json(json.dumps(result.to_json(), indent=1))
+        print_json(result.to_json())
     else:
-        out.print(render.sweep_table(result))
+        out.print(render.sweep_tables(result, out.width))
         for line in render.about_lines(result.about, result.workload_note, spec):
             out.print(line, highlight=False, soft_wrap=True)
-        out.print(f"recordings: {results}", highlight=False)
+        out.print(f"recordings: {escape(str(results))}", highlight=False, soft_wrap=True)
     if not no_report:
-        with running():
-            _report(result, reports, as_json)
+        _report(result, reports, as_json)
 
 
 def compare(
@@ -117,7 +117,7 @@ def compare(
     fresh: options.Fresh = False,
 ) -> None:
     """Two schedulers under the same requests: paired differences, capacity of both."""
-    with usage():
+    with usage(options.OPTION_OF):
         spec = options.study(
             schedulers=[a, b],
             rates=rates,
@@ -137,21 +137,22 @@ def compare(
             kv_blocks=kv_blocks,
             profile=profile,
         )
-        sweep_study.check(spec, results)
+        compare_study.check(spec, results)
+        options.check_reports(None if no_report else reports)
     with running(), progress("compare") as on_cell:
         result = compare_study.compare(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
     if as_json:
-        print_json(json.dumps(result.to_json(), indent=1))
+        print_json(result.to_json())
     else:
         out.print(render.compare_table(result))
         for found in (result.capacity_a, result.capacity_b):
-            out.print(render.capacity_line(found), soft_wrap=True)
+            for text in render.capacity_lines(found):
+                out.print(text, highlight=False, soft_wrap=True)
         out.print(render.headline(result), soft_wrap=True)
         for line in render.about_lines(result.sweep.about, result.sweep.workload_note, spec):
             out.print(line, highlight=False, soft_wrap=True)
     if not no_report:
-        with running():
-            _report(result, reports, as_json)
+        _report(result, reports, as_json)
 
 
 def capacity(
@@ -177,7 +178,7 @@ def capacity(
     fresh: options.Fresh = False,
 ) -> None:
     """The largest rate at which a scheduler keeps all targets, with its interval."""
-    with usage():
+    with usage(options.OPTION_OF):
         spec = options.study(
             schedulers=scheduler,
             rates=None,
@@ -197,16 +198,15 @@ def capacity(
             kv_blocks=kv_blocks,
             profile=profile,
         )
-        bench = sweep_study.check(spec, results)
+        bench = capacity_study.check(spec, results)
     with running(), progress("capacity") as on_cell:
         found = capacity_study.find_capacity(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
     if as_json:
-        print_json(json.dumps([each.to_json() for each in found], indent=1))
+        print_json([each.to_json() for each in found])
         return
     for each in found:
-        out.print(render.capacity_line(each), soft_wrap=True)
-        if each.capacity.note:
-            out.print(f"  {each.capacity.note}", highlight=False, soft_wrap=True)
+        for text in render.capacity_lines(each):
+            out.print(text, highlight=False, soft_wrap=True)
     for line in render.about_lines(found[0].about, bench.source.note, spec):
         out.print(line, highlight=False, soft_wrap=True)
 
@@ -222,19 +222,23 @@ def progress(what: str) -> Iterator[OnCell]:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     ) as bar:
         task = bar.add_task(what, total=None)
-        ran = 0
+        ran = reused = 0
 
         def on_cell(result: CellResult, done: int, total: int) -> None:
-            nonlocal ran
+            nonlocal ran, reused
             ran += not result.reused
+            reused += result.reused
             cell = result.cell
             text = f"{what}: {cell.scheduler} at {cell.rate_rps:g} requests/s"
             bar.update(task, completed=done, total=total, description=text)
 
         yield on_cell
-    err.print(f"{what}: {ran} cells run in {time.monotonic() - begun:.0f} s", highlight=False)
+    kept = f", {reused} taken from disk" if reused else ""
+    took = time.monotonic() - begun
+    err.print(f"{what}: {render.count(ran, 'cell')} run{kept}, in {took:.0f} s", highlight=False)
 
 
 def _report(
@@ -242,9 +246,10 @@ def _report(
 ) -> None:
     from slaibench.report.page import write_report  # noqa: PLC0415  (matplotlib: a second)
 
-    if isinstance(result, compare_study.CompareResult):
-        files = write_report(result.sweep, reports, comparison=result)
-    else:
-        files = write_report(result, reports)
+    with running():
+        if isinstance(result, compare_study.CompareResult):
+            files = write_report(result.sweep, reports, comparison=result)
+        else:
+            files = write_report(result, reports)
     where = err if as_json else out
-    where.print(f"report: {files.html}", highlight=False, soft_wrap=True)
+    where.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.markup import escape
 from schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
 from slaibench.recording.store import RecordingError
+from slaibench.report.errors import ReportError
 
 EXIT_NO = 1
 EXIT_USAGE = 2
@@ -30,24 +33,37 @@ def fail(message: str, status: int) -> SystemExit:
 
 
 @contextmanager
-def usage() -> Iterator[None]:
+def usage(options: Mapping[str, str] | None = None) -> Iterator[None]:
     """Around reading and checking arguments: a bad value is wrong usage (status 2).
 
     ``SLAIBENCH_DEBUG=1`` lets the traceback through.
+
+    Args:
+        options: how a specification's fields are called on the command line.
     """
     try:
-        yield
+        # A user's scheduler may print as it is imported; stdout is for results.
+        with redirect_stdout(sys.stderr):
+            yield
     except ValidationError as error:
         if os.environ.get("SLAIBENCH_DEBUG"):
             raise
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise fail(f"{where}: {text}" if where else text, EXIT_USAGE) from error
-    except (ValueError, RecordingError) as error:
+        raise fail(_bad_field(error, options or {}), EXIT_USAGE) from error
+    except (ValueError, RecordingError, ReportError) as error:
         if os.environ.get("SLAIBENCH_DEBUG"):
             raise
         raise fail(str(error), EXIT_USAGE) from error
+    except KeyboardInterrupt:
+        raise fail("interrupted before anything ran", EXIT_INTERRUPTED) from None
+
+
+def _bad_field(error: ValidationError, options: Mapping[str, str]) -> str:
+    first = error.errors()[0]
+    text = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return text
+    field = str(first["loc"][0])
+    return f"{options.get(field, field)} {first['input']}: {text.replace('Input should', 'must')}"
 
 
 @contextmanager
@@ -58,11 +74,12 @@ def running() -> Iterator[None]:
         SystemExit: with the status, after the message.
     """
     try:
-        yield
-    except (RecordingError, BackendError, SchedulerError) as error:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (RecordingError, BackendError, SchedulerError, ReportError) as error:
         if os.environ.get("SLAIBENCH_DEBUG"):
             raise
-        raise fail(str(error), EXIT_NO) from error
+        raise fail(f"{error}\nWhat was finished is kept.", EXIT_NO) from error
     except KeyboardInterrupt:
         raise fail(
             "interrupted; what was finished is kept, the same command goes on from there",
@@ -70,6 +87,6 @@ def running() -> Iterator[None]:
         ) from None
 
 
-def print_json(text: str) -> None:
-    """One JSON document on stdout, unstyled."""
-    sys.stdout.write(text + "\n")
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, unstyled; no NaN and no infinity, which JSON has not."""
+    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False) + "\n")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from slaibench.cli import options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
@@ -16,6 +19,8 @@ from slaibench.recording import store
 from slaibench.spec import DEFAULT_SLO
 from slaibench.study import gather as gathering
 
+STUDY = ("model", "gpu", "backend", "workload", "arrivals", "convention")
+ORDER = (*STUDY, "scheduler", "rate_rps", "seed", "requests", "folder")
 ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
 
 
@@ -24,16 +29,28 @@ def results(
 ) -> None:
     """List the recordings of a folder; those of another version are named, not read."""
     with usage():
-        found = list(_folders(folder))
-    rows = []
-    skipped = []
+        found = _folders(folder)
+    rows, skipped = _readable(found)
+    rows.sort(key=lambda row: tuple(row[key] for key in ORDER))
+    if as_json:
+        print_json(rows)
+    else:
+        out.print(_results_table(rows, folder))
+    _tell_skipped(skipped)
+    if skipped and not rows:
+        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
+
+
+def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each recording, and why the others cannot be read."""
+    rows, skipped = [], []
     for path in found:
         try:
             cell = gathering.read_cell(path)
+            run = store.read_run(path)
         except store.RecordingError as error:
             skipped.append(str(error))
             continue
-        run = store.read_run(path)
         rows.append(
             {
                 "folder": str(path),
@@ -42,36 +59,46 @@ def results(
                 "gpu": cell.gpu,
                 "backend": cell.backend,
                 "workload": cell.workload,
+                "arrivals": cell.arrivals,
                 "rate_rps": cell.rate_rps,
                 "seed": cell.seed,
                 "convention": cell.convention.value,
                 "requests": cell.num_requests,
-                "end_s": run["end_s"],
-                "stopped_early": run["stopped_early"],
+                "end_s": run.get("end_s"),
+                "stopped_early": run.get("stopped_early"),
             }
         )
-    if as_json:
-        print_json(json.dumps(rows, indent=1))
-    else:
-        table = Table(title=f"{len(rows)} recordings in {folder}")
-        for heading in ("model", "GPU", "workload", "scheduler"):
-            table.add_column(heading)
-        for heading in ("req/s", "seed", "requests", "ended at", ""):
-            table.add_column(heading, justify="right")
-        for row in rows:
+    return rows, skipped
+
+
+def _tell_skipped(messages: Sequence[str]) -> None:
+    for message in messages:
+        err.print(f"[yellow]not read:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
+    """A table for each model, GPU, workload and so on, so that names need no column of theirs."""
+    parts: list[RenderableType] = [
+        Text(f"{render.count(len(rows), 'recording')} in {folder}", style="bold")
+    ]
+    for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
+        model, gpu, backend, workload, arrivals, convention = names
+        title = f"{model} on {gpu} ({backend}), {workload}, {arrivals}, {convention} conventions"
+        table = render.plain_table()
+        table.add_column("scheduler", overflow="fold")
+        for heading in ("req/s", "seed", "requests", "ended after", ""):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in group:
             table.add_row(
-                *(escape(str(row[key])) for key in ("model", "gpu", "workload", "scheduler")),
+                escape(row["scheduler"]),
                 f"{row['rate_rps']:g}",
                 str(row["seed"]),
-                str(row["requests"]),
-                f"{row['end_s']:.0f} s",
+                f"{row['requests']:,}",
+                "-" if row["end_s"] is None else f"{row['end_s']:,.0f} s",
                 "saturated, stopped" if row["stopped_early"] else "",
             )
-        out.print(table)
-    for message in skipped:
-        err.print(f"[yellow]not read:[/] {escape(message)}", highlight=False, soft_wrap=True)
-    if skipped and not rows:
-        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
+        parts += [Text(f"\n{title}"), table]
+    return Group(*parts)
 
 
 def report(
@@ -84,16 +111,23 @@ def report(
 ) -> None:
     """Write a page for each study found among the recordings."""
     with usage():
-        groups = gathering.group_cells(list(_folders(folder)))
+        found = _folders(folder)
+        rows, skipped = _readable(found)
+        readable = [Path(row["folder"]) for row in rows]
+        groups = gathering.group_cells(readable)
+        options.check_reports(reports)
+    _tell_skipped([*skipped, *gathering.left_out(readable, groups)])
+    if not groups:
+        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
     for cells in groups.values():
         with usage():
             result = gathering.gather(cells, slo)
-        with running():
+        with running(), usage():
             from slaibench.report.page import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
-        out.print(render.sweep_table(result))
-        out.print(f"report: {files.html}", highlight=False, soft_wrap=True)
+        out.print(render.sweep_tables(result, out.width))
+        out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
 
 
 def verify(
@@ -105,24 +139,22 @@ def verify(
 
     with usage():
         outcome = recompute(page)
-    mismatches = outcome.mismatches
     if as_json:
-        print_json(
-            json.dumps(
-                {"checked": outcome.checked, "mismatches": [str(each) for each in mismatches]},
-                indent=1,
-            )
-        )
-    elif not mismatches:
-        out.print(
-            f"{outcome.checked} numbers recomputed from their recordings: all the same.",
-            highlight=False,
-        )
+        print_json(asdict(outcome))
     else:
-        for each in mismatches:
+        for each in outcome.mismatches:
             out.print(escape(str(each)), highlight=False, soft_wrap=True)
-    if mismatches:
-        raise fail(f"{len(mismatches)} of {outcome.checked} numbers differ", EXIT_NO)
+        for note in outcome.notes:
+            out.print(escape(note), highlight=False, soft_wrap=True)
+        if outcome.ok:
+            out.print(
+                f"{outcome.checked} numbers recomputed from {outcome.num_recordings} "
+                "recordings: all the same.",
+                highlight=False,
+            )
+    if not outcome.ok:
+        found = render.count(len(outcome.mismatches), "difference")
+        raise fail(f"{found} in {str(page)!r}", EXIT_NO)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from schedulers import registry as scheduler_registry
-from slaibench.backends.base import Progress, RunSettings
+from schedulers.base import Scheduler, SchedulerError
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
@@ -19,6 +17,7 @@ from slaibench.measure.steady import early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
+from slaibench.study import policy
 from slaibench.version import __version__
 from workloads import registry as workload_registry
 from workloads.arrivals import ArrivalKind, ArrivalProcess
@@ -35,9 +34,13 @@ class Bench:
     """A validated study with what its names stand for.
 
     Build it with ``prepare``; it can be sent to worker processes.
+
+    Args:
+        policies: options and code of the study's schedulers, in its order.
     """
 
     spec: StudySpec
+    policies: tuple[policy.Policy, ...]
     model: Model
     profile: Profile
     source: LengthSource
@@ -47,14 +50,14 @@ class Bench:
     def cell(self, scheduler: str, rate_rps: float, seed: int) -> CellSpec:
         """The specification of one run."""
         spec = self.spec
-        name, _ = scheduler_registry.parse(scheduler)
+        known = self.policies[spec.schedulers.index(scheduler)]
         return CellSpec(
             model=spec.model,
             gpu=spec.gpu,
             backend=spec.backend,
             scheduler=scheduler,
-            scheduler_options=_plain(scheduler_registry.build(scheduler).options()),
-            scheduler_source=_file_hash(name),
+            scheduler_options=known.options,
+            scheduler_source=known.source,
             workload=self.source.name,
             workload_fingerprint=fingerprint(self.source),
             arrivals=str(self.process),
@@ -113,9 +116,19 @@ class Bench:
         """Run one cell.
 
         Raises:
-            BackendError, SchedulerError: the run cannot be had.
+            BackendError, SchedulerError: the run cannot be had; the message names the cell.
         """
-        scheduler = scheduler_registry.build(cell.scheduler)
+        where = f"{cell.scheduler} at {cell.rate_rps:g} requests/s, seed {cell.seed}"
+        try:
+            scheduler = policy.build(cell.scheduler)
+        except ValueError as error:
+            raise SchedulerError(f"{where}: {error}") from error
+        if policy.code_hash(cell.scheduler, scheduler) != cell.scheduler_source:
+            raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
+        output = self._simulate(cell, scheduler, where)
+        return self._recording(cell, scheduler, output)
+
+    def _simulate(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
         simulator = Simulator(
             CostModel(self.profile),
             total_blocks=cell.kv_blocks,
@@ -126,7 +139,20 @@ class Bench:
             horizon_s=cell.horizon_s,
             stop=saturated_early if cell.early_stop else None,
         )
-        output = simulator.run(self.requests(cell), scheduler, settings)
+        requests = self.requests(cell)
+        try:
+            return simulator.run(requests, scheduler, settings)
+        except BackendError as error:
+            raise BackendError(f"{where}: {error}") from error
+        except SchedulerError as error:
+            raise SchedulerError(f"{where}: {error}") from error
+        except Exception as error:
+            if policy.is_ours(scheduler):
+                raise
+            # A user's scheduler may fail in any way at all; what it said is all that helps.
+            raise SchedulerError(f"{where}: {policy.failure(error)}") from error
+
+    def _recording(self, cell: CellSpec, scheduler: Scheduler, output: RunOutput) -> Recording:
         spec = cell.spec()
         run = {
             "schema_version": SCHEMA_VERSION,
@@ -165,7 +191,7 @@ def known_errors(errors: Mapping[str, float]) -> str:
     means = {name: value for name, value in errors.items() if not name.endswith("_max")} or errors
     texts = (
         f"{name.removesuffix('_mean').replace('_', ' ')} {value:.1%}"
-        for name, value in means.items()
+        for name, value in sorted(means.items())
     )
     return ", ".join(texts) or "not known"
 
@@ -181,8 +207,7 @@ def prepare(spec: StudySpec) -> Bench:
     model = get_model(spec.model)
     own = spec.profile
     profile = load_profile(own) if own else get_profile(spec.gpu, spec.model)
-    for scheduler in spec.schedulers:
-        scheduler_registry.build(scheduler).options()
+    policies = tuple(map(policy.describe, spec.schedulers))
     source = (
         workload_registry.resolve(spec.workload)
         if spec.workload
@@ -191,6 +216,7 @@ def prepare(spec: StudySpec) -> Bench:
     tiers = parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS
     bench = Bench(
         spec=spec,
+        policies=policies,
         model=model,
         profile=profile,
         source=source,
@@ -198,6 +224,11 @@ def prepare(spec: StudySpec) -> Bench:
         tiers=tiers,
     )
     _refuse_too_long(bench)
+    if len(spec.rates) > 1 and not bench.process.takes_rate:
+        raise ValueError(
+            f"{bench.process} arrivals do not depend on a rate: {len(spec.rates)} rates would be "
+            f"{len(spec.rates)} times the same run; give one, which is then only a label"
+        )
     return bench
 
 
@@ -242,20 +273,3 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
         "errors": dict(profile.errors),
         "fingerprint": profile.fingerprint,
     }
-
-
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Options as JSON can hold them (an infinite cycle is no JSON number)."""
-    return {
-        name: value
-        if isinstance(value, (int, str, bool, type(None))) or abs(value) < float("inf")
-        else str(value)
-        for name, value in options.items()
-    }
-
-
-def _file_hash(name: str) -> str | None:
-    path = name.partition(":")[0]
-    if not path.endswith(".py"):
-        return None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

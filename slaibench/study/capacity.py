@@ -10,19 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio
+from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio, level
 from slaibench.measure.search import Trial, next_rates
-from slaibench.measure.slo import evaluate, parse_slos
-from slaibench.spec import Convention, StudySpec
+from slaibench.spec import StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
 from slaibench.study.pool import CellResult, Pool
 from slaibench.study.sweep import OnCell, collect, open_pool, quiet
+from slaibench.study.sweep import check as check_study
+from slaibench.study.targets import STEADY, check_tellable, log_ratios, never_told, untold_targets
+
+__all__ = [
+    "RESAMPLE_SEED",
+    "STEADY",
+    "CapacityResult",
+    "cells_of",
+    "check",
+    "check_rate_counts",
+    "find_capacity",
+    "ratio_of",
+    "search",
+]
 
 RESOLUTION = 0.05
 """Ends of the last bracket lie within 5 % of each other; the answer is interpolated inside."""
-STEADY = "not saturated"
 MAX_ROUNDS = 40
 RESAMPLE_SEED = 20_250_801
 
@@ -46,6 +58,30 @@ class CapacityResult:
     cells: tuple[CellResult, ...]
     measured: Cells
 
+    @property
+    def untold(self) -> str | None:
+        """Why the target that ends the capacity is not known to fail; None where it does fail."""
+        found, rate = self.capacity, self.capacity.bracket[1]
+        binding = (found.binding or "", found.binding_tier)
+        at = [each.digest for each in self.cells if each.cell.rate_rps == rate]
+        reasons = [untold_targets(self.spec, digest).get(binding) for digest in at]
+        failing = any(
+            (slo, tier) == binding and log_ratio > 0
+            for digest, reason in zip(at, reasons, strict=True)
+            for slo, tier, log_ratio in log_ratios(self.spec, digest)
+            if reason is None
+        )
+        return None if failing else next(filter(None, reasons), None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know besides the rate and its interval."""
+        found = [self.capacity.note] if self.capacity.note else []
+        if self.untold is not None:
+            what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
+            found.append(f"{what} cannot be told ({self.untold}); use more --requests or --seeds")
+        return tuple(found)
+
     def to_json(self) -> dict[str, Any]:
         found = self.capacity
         return {
@@ -59,7 +95,7 @@ class CapacityResult:
             "binding_tier": found.binding_tier,
             "shape": found.shape,
             "replicates": found.replicates,
-            "note": found.note,
+            "note": "; ".join(self.notes),
             "rates_measured": self.measured.rates_rps.tolist(),
         }
 
@@ -78,14 +114,41 @@ def find_capacity(
     the number of replicates around the boundary.
 
     Raises:
-        ValueError: a name or an SLO of the specification is wrong.
+        ValueError: a name or an SLO of the specification is wrong, or no answer can be had.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     bench = prepare(spec)
+    check_rate_counts(bench)
+    check_tellable(bench.spec, bench.tiers)
     with open_pool(bench, results, jobs, fresh) as pool:
         return [
             search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
         ]
+
+
+def check(spec: StudySpec, results: Path) -> Bench:
+    """Everything about a search that can be refused before any work is done.
+
+    Raises:
+        ValueError, RecordingError: as ``study.sweep.check``, or no answer can be had.
+    """
+    bench = check_study(spec, results)
+    check_rate_counts(bench)
+    check_tellable(bench.spec, bench.tiers)
+    return bench
+
+
+def check_rate_counts(bench: Bench) -> None:
+    """Refuse arrivals that are the same at every rate.
+
+    Raises:
+        ValueError: with arrivals that depend on one.
+    """
+    if not bench.process.takes_rate:
+        raise ValueError(
+            f"{bench.process} arrivals do not depend on a rate, so there is no capacity to find: "
+            "use poisson, gamma, constant or trace without a scale; or slaibench sweep"
+        )
 
 
 def search(
@@ -99,14 +162,16 @@ def search(
     """Search one scheduler's capacity, from what is already measured.
 
     Args:
-        known: cells of this scheduler that are at hand (of a sweep); more are run as needed.
+        known: cells of this scheduler that are at hand (of a sweep); more are run as needed,
+            unless these are all too short to tell.
     """
     spec = bench.spec
     cells = [cell for cell in known if cell.cell.scheduler == scheduler]
     if not cells and spec.rates:
         wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
         cells.extend(collect(pool, wanted, on_cell))
-    for _ in range(MAX_ROUNDS):
+    rounds = 0 if cells and never_told(bench.spec, bench.tiers) else MAX_ROUNDS
+    for _ in range(rounds):
         proposals = next_rates(
             [_trial(bench, rate, digests) for rate, digests in _by_rate(cells).items()],
             start_rps=1.0,
@@ -149,7 +214,7 @@ def cells_of(bench: Bench, cells: Sequence[CellResult]) -> Cells:
     curves: dict[tuple[str, str | None], np.ndarray[Any, np.dtype[np.float64]]] = {}
     for cell in cells:
         place = rates.index(cell.cell.rate_rps), seeds.index(cell.cell.seed)
-        for slo, tier, log_ratio in _log_ratios(bench, cell.digest):
+        for slo, tier, log_ratio in log_ratios(bench.spec, cell.digest):
             values = curves.setdefault((slo, tier), np.full((len(rates), len(seeds)), math.nan))
             values[place] = log_ratio
     return Cells(
@@ -157,22 +222,6 @@ def cells_of(bench: Bench, cells: Sequence[CellResult]) -> Cells:
         tuple(seeds),
         tuple(SloCurve(slo, tier, values) for (slo, tier), values in curves.items()),
     )
-
-
-def _log_ratios(bench: Bench, digest: CellDigest) -> list[tuple[str, str | None, float]]:
-    """(SLO, tier, log(metric / bound)) of one run; infinite where it cannot count as met.
-
-    Under strict conventions steadiness is a target of its own: a saturated run is no operating
-    point, whatever its latencies. The paper's capacity looks at latencies only.
-    """
-    found: list[tuple[str, str | None, float]] = []
-    for verdict in evaluate(parse_slos(bench.spec.slo), digest.metrics):
-        log_ratio = verdict.log_ratio
-        value = math.inf if log_ratio is None else log_ratio
-        found.append((verdict.slo.text, verdict.tier, value))
-    if bench.spec.convention is Convention.STRICT:
-        found.append((STEADY, None, math.inf if digest.saturated else -1.0))
-    return found
 
 
 def _by_rate(cells: Sequence[CellResult]) -> dict[float, list[CellDigest]]:
@@ -183,12 +232,12 @@ def _by_rate(cells: Sequence[CellResult]) -> dict[float, list[CellDigest]]:
 
 
 def _trial(bench: Bench, rate_rps: float, digests: Sequence[CellDigest]) -> Trial:
-    """Whether a rate passes on the mean over its replicates, SLO by SLO."""
+    """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
     totals: dict[tuple[str, str | None], list[float]] = {}
     for digest in digests:
-        for slo, tier, log_ratio in _log_ratios(bench, digest):
+        for slo, tier, log_ratio in log_ratios(bench.spec, digest):
             totals.setdefault((slo, tier), []).append(log_ratio)
-    passes = all(float(np.mean(values)) <= 0 for values in totals.values())
+    passes = all(level(np.array(values)) <= 0 for values in totals.values())
     return Trial(rate_rps, passes, len(digests))
 
 

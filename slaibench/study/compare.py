@@ -11,12 +11,13 @@ import numpy as np
 from slaibench.measure.paired import paired_ratio
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
-from slaibench.study.bench import prepare
-from slaibench.study.capacity import CapacityResult, ratio_of, search
+from slaibench.study.bench import Bench, prepare
+from slaibench.study.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, from_interval
 from slaibench.study.point import Point
 from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
+from slaibench.study.sweep import check as check_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,17 @@ class CompareResult:
         return pd.json_normalize(self.to_json()["rates"])
 
 
+def check(spec: StudySpec, results: Path) -> Bench:
+    """Everything about a comparison that can be refused before any work is done.
+
+    Raises:
+        ValueError, RecordingError: as ``study.sweep.check``, or arrivals that take no rate.
+    """
+    bench = check_study(spec, results)
+    check_rate_counts(bench)
+    return bench
+
+
 def compare(
     spec: StudySpec,
     results: Path,
@@ -108,7 +120,7 @@ def compare(
     """Compare the study's two schedulers at its rates, and search the capacity of both.
 
     Raises:
-        ValueError: not exactly two schedulers, no rate, or a wrong name.
+        ValueError: not exactly two schedulers, no rate, arrivals that take none, or a wrong name.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     if len(spec.schedulers) != 2:
@@ -116,6 +128,7 @@ def compare(
     if not spec.rates:
         raise ValueError("a comparison needs at least one rate; give --rates start:stop[:step]")
     bench = prepare(spec)
+    check_rate_counts(bench)
     a, b = spec.schedulers
     with open_pool(bench, results, jobs, fresh) as pool:
         swept = sweep_in(pool, bench, on_cell)

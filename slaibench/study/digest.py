@@ -8,11 +8,12 @@ import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
-from slaibench.measure.latency import request_values
+from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
-from slaibench.measure.slo import levels, parse_slos
+from slaibench.measure.resample import statistic
+from slaibench.measure.slo import evaluate, levels, parse_slos
 from slaibench.measure.steady import Saturation, recording_saturation
-from slaibench.recording.record import FloatArray, Recording
+from slaibench.recording.record import FloatArray, Recording, RequestTable
 from workloads.arrivals import ArrivalProcess
 
 
@@ -26,10 +27,20 @@ class KvUse:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallSample:
+    """A percentile that an SLO asks for, over ``n`` values: too few to print by themselves."""
+
+    value: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class CellDigest:
     """One run's numbers.
 
     Args:
+        small: by SLO text and tier: percentiles that ``metrics`` is silent about. They count
+            where the replicates together are enough.
         goodput_rps: requests a second with every token by its deadline (fluidity).
         ttft_s: a value a request by due time (``latency.request_values``), for pairing.
         due_s: when each was due.
@@ -38,6 +49,7 @@ class CellDigest:
     """
 
     metrics: RunMetrics
+    small: dict[tuple[str, str | None], SmallSample]
     saturation: Saturation
     audit: ArrivalAudit
     deadlines: dict[str, TierDeadlines]
@@ -50,8 +62,15 @@ class CellDigest:
 
     @property
     def saturated(self) -> bool:
-        """Saturated, or cut short for it."""
+        """Saturated, or cut short for it; False as well where it cannot be told (``steady``)."""
         return bool(self.saturation.saturated) or self.stopped_early is not None
+
+    @property
+    def steady(self) -> bool | None:
+        """Whether the run had a steady state; None: too short to tell."""
+        if self.saturated:
+            return False
+        return None if self.saturation.saturated is None else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +79,18 @@ class Digester:
 
     Args:
         convention: whose definitions.
-        qs: percentile levels beside the default ones.
+        slo: the targets that will be asked for.
+        qs: percentile levels: the default ones and those of the targets.
     """
 
     convention: str
+    slo: str
     qs: tuple[float, ...]
 
     @classmethod
     def for_study(cls, convention: str, slo: str) -> Digester:
         """With every percentile that the study's SLOs ask for."""
-        return cls(convention, tuple(sorted({*DEFAULT_QS, *levels(parse_slos(slo))})))
+        return cls(convention, slo, tuple(sorted({*DEFAULT_QS, *levels(parse_slos(slo))})))
 
     def __call__(self, recording: Recording) -> CellDigest:
         requests, steps = recording.requests, recording.steps
@@ -81,6 +102,7 @@ class Digester:
         stop_s = float(recording.run["end_s"])
         return CellDigest(
             metrics=metrics,
+            small=_small_samples(requests, metrics, self.slo),
             saturation=recording_saturation(recording),
             audit=audit(
                 requests.due_s,
@@ -98,6 +120,26 @@ class Digester:
             num_steps=len(steps),
             stopped_early=recording.run["stopped_early"],
         )
+
+
+def _small_samples(
+    requests: RequestTable, metrics: RunMetrics, slos: str
+) -> dict[tuple[str, str | None], SmallSample]:
+    found = {}
+    inside = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
+    for verdict in evaluate(parse_slos(slos), metrics):
+        slo, tier = verdict.slo, verdict.tier
+        if verdict.value is not None or slo.q is None:
+            continue
+        members = inside if tier is None else inside & (requests.tier == tier)
+        if slo.metric == "tbt":
+            sample = token_gaps(requests, members & (requests.num_tokens > 0)).values
+        else:
+            sample = request_values(requests, slo.metric, metrics.stop_s)[members]
+            sample = sample[~np.isnan(sample)]
+        if len(sample):
+            found[slo.text, tier] = SmallSample(statistic(sample, slo.q), len(sample))
+    return found
 
 
 def _kv_use(recording: Recording) -> KvUse:

@@ -19,8 +19,9 @@ class Estimate:
     """A value and how sure it is.
 
     Args:
-        value: mean over replicates; None when the sample is too small to tell; ``inf`` when it
-            lies among requests that were still waiting at the end.
+        value: mean over replicates (geometric where the interval is on logarithms); None when the
+            sample is too small to tell; ``inf`` when it lies among requests that were still
+            waiting at the end.
         low, high: ends of the 95 % interval, or None.
         n: samples behind it, over all replicates.
     """
@@ -51,7 +52,7 @@ def from_interval(interval: Interval) -> Estimate:
 def over_seeds(
     values: Sequence[float | None], n: int, *, q: float | None = None, log: bool = True
 ) -> Estimate:
-    """Mean over one value a replicate, with Student's t interval over them.
+    """Mean over one value a replicate (geometric with ``log``), with Student's t interval.
 
     Args:
         values: one a replicate; None: that run had nothing to measure.

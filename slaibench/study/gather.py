@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from slaibench.recording import store
@@ -13,7 +13,8 @@ from slaibench.study.bench import describe_profile
 from slaibench.study.digest import Digester
 from slaibench.study.point import make_point
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import SweepResult, digests_of
+from slaibench.study.sweep import SweepResult, check_slos, digests_of
+from workloads.tiers import parse_tiers
 
 VARIES = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests")
 """What may differ between the cells of one study."""
@@ -21,6 +22,10 @@ VARIES = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "see
 
 def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]]]:
     """Cells by study: all that agree in everything but ``VARIES``.
+
+    A study holds a scheduler at a rate with a seed once. Where the same was recorded over several
+    numbers of requests, cells are set apart by that number. Where a scheduler was recorded before
+    and after its code or defaults changed, only what was recorded last is taken (``left_out``).
 
     Raises:
         RecordingError: a folder's run.json is damaged or of another version.
@@ -30,7 +35,48 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
         cell = read_cell(folder)
         rest = {key: value for key, value in cell.spec().items() if key not in VARIES}
         groups.setdefault(json.dumps(rest, sort_keys=True), []).append((cell, folder))
-    return groups
+    found: dict[str, list[tuple[CellSpec, Path]]] = {}
+    for name, cells in groups.items():
+        newest = _newest(cells)
+        keys = [(cell.scheduler, cell.rate_rps, cell.seed) for cell, _ in newest]
+        if len(set(keys)) == len(keys):
+            found[name] = newest
+            continue
+        for cell, folder in newest:
+            asked = _requests_asked(cell)
+            found.setdefault(f"{name} {asked}", []).append((cell, folder))
+    return found
+
+
+def left_out(
+    folders: Sequence[Path], groups: Mapping[str, Sequence[tuple[CellSpec, Path]]]
+) -> list[str]:
+    """Which of the folders' schedulers ``group_cells`` left out recordings of, in words."""
+    taken = {folder for cells in groups.values() for _, folder in cells}
+    dropped = [read_cell(folder).scheduler for folder in folders if folder not in taken]
+    return [
+        f"recordings of {name} as it was before its code or defaults changed: {dropped.count(name)}"
+        for name in dict.fromkeys(dropped)
+    ]
+
+
+def _newest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
+    """Of each scheduler, the cells with the code and options that were recorded last."""
+    last: dict[str, tuple[int, str]] = {}
+    for cell, folder in cells:
+        when = (folder / store.RUN).stat().st_mtime_ns, _identity(cell)
+        last[cell.scheduler] = max(when, last.get(cell.scheduler, when))
+    return [each for each in cells if _identity(each[0]) == last[each[0].scheduler][1]]
+
+
+def _identity(cell: CellSpec) -> str:
+    return json.dumps([cell.scheduler_source, cell.scheduler_options], sort_keys=True)
+
+
+def _requests_asked(cell: CellSpec) -> int | None:
+    """The number of requests that was asked for; None: the default, which grows with the rate."""
+    default = StudySpec(duration_s=cell.horizon_s, convention=cell.convention)
+    return None if cell.num_requests == default.requests_at(cell.rate_rps) else cell.num_requests
 
 
 def read_cell(folder: Path) -> CellSpec:
@@ -55,9 +101,19 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
 
     Raises:
         RecordingError: a recording is damaged.
-        ValueError: the SLO does not parse.
+        ValueError: the SLO does not parse or names a tier that is not there, or a cell is there
+            twice (``group_cells`` sets such apart).
     """
     first = cells[0][0]
+    check_slos(slo, parse_tiers(first.tiers))
+    known: dict[tuple[str, float, int], Path] = {}
+    for cell, folder in cells:
+        other = known.setdefault((cell.scheduler, cell.rate_rps, cell.seed), folder)
+        if other != folder:
+            raise ValueError(
+                f"{str(other)!r} and {str(folder)!r} are recordings of the same cell; name a "
+                "folder that holds one of them"
+            )
     digest = Digester.for_study(first.convention.value, slo)
     found: list[CellResult] = []
     run: Recording | None = None
@@ -91,5 +147,6 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
             digests = digests_of(found, scheduler, rate)
             if digests:
                 points.append(make_point(scheduler, rate, digests))
-    about = describe_profile(first.model, first.gpu, run.run["profile"])
-    return SweepResult(spec, about, run.run["workload"]["note"], tuple(points), tuple(found))
+    facts, note = run.run.get("profile"), run.run.get("workload", {}).get("note", "")
+    about = describe_profile(first.model, first.gpu, facts) if facts else ""
+    return SweepResult(spec, about, note, tuple(points), tuple(found))

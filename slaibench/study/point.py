@@ -48,6 +48,7 @@ class Point:
     Args:
         counts: requests by outcome, over all replicates.
         saturated: whether any replicate was.
+        undecided: how many replicates were too short to tell.
         stopped_early: how many replicates were cut short for it.
         reason: the saturation verdict of the first replicate that decided it.
         ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
@@ -64,6 +65,7 @@ class Point:
     num_seeds: int
     counts: Counts
     saturated: bool
+    undecided: int
     stopped_early: int
     reason: str
     ttft_s: dict[str, Estimate]
@@ -85,7 +87,7 @@ class Point:
         return {
             "n": self.ttft_s["p50"].n,
             "seeds": self.num_seeds,
-            "saturated": self.saturated,
+            "saturated": True if self.saturated else None if self.undecided else False,
             "stopped_early": self.stopped_early,
             "reason": self.reason,
             **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
@@ -140,6 +142,7 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
         num_seeds=len(digests),
         counts=_counts(digests),
         saturated=bool(decided),
+        undecided=sum(digest.steady is None for digest in digests),
         stopped_early=sum(digest.stopped_early is not None for digest in digests),
         reason=verdict.stopped_early or verdict.saturation.reason,
         ttft_s={

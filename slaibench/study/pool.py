@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from slaibench.backends.base import BackendError
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
@@ -54,15 +60,37 @@ def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: b
     """A cell from disk if it is there and whole, else by running it.
 
     Raises:
-        RecordingError: what is there belongs to another version, or cannot be written.
+        RecordingError: what is there is damaged or another run's, or cannot be written.
+        BackendError, SchedulerError: the run cannot be had.
     """
     folder = cell_folder(results, cell)
-    if not fresh and (folder / store.RUN).exists():
-        recording = store.read(folder)
-        if recording.run["spec_hash"] == store.spec_hash(cell.spec()):
-            return CellResult(cell, folder, digest(recording), reused=True)
-    recording = store.write(bench.run(cell), folder)
+    if not fresh and _is_there(folder):
+        return CellResult(cell, folder, digest(_read(folder, cell)), reused=True)
+    recording = bench.run(cell)
+    # Another process may have recorded the same cell meanwhile. What it wrote stays, since
+    # somebody may be reading it; by invariant 4 it is the same.
+    if fresh or not _is_there(folder):
+        try:
+            store.write(recording, folder)
+        except store.RecordingError:
+            if fresh or not _is_there(folder):
+                raise
     return CellResult(cell, folder, digest(recording), reused=False)
+
+
+def _is_there(folder: Path) -> bool:
+    return (folder / store.RUN).exists()
+
+
+def _read(folder: Path, cell: CellSpec) -> Recording:
+    """Load the recording of a cell; whatever else lies there is refused, never replaced."""
+    recording = store.read(folder)
+    if recording.run.get("spec") != cell.spec():
+        raise store.RecordingError(
+            f"{str(folder)!r} holds another run than its name says; remove the folder to have "
+            "it recorded again"
+        )
+    return recording
 
 
 class _Worker:
@@ -76,14 +104,43 @@ class _Worker:
     @classmethod
     def start(cls, bench: Bench, results: Path, digest: Digest, fresh: bool) -> None:
         # Ctrl-C is the parent's to handle; a worker that also printed a traceback would bury it.
-        import signal  # noqa: PLC0415
-
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The parent's stdout is for results; what a user's scheduler prints is not among them.
+        sys.stdout = sys.stderr
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
         cls.bench, cls.results, cls.digest, cls.fresh = bench, results, staticmethod(digest), fresh
 
     @classmethod
     def obtain(cls, cell: CellSpec) -> CellResult:
         return obtain(cls.bench, cell, cls.results, cls.digest, cls.fresh)
+
+
+def _leave_with_parent() -> None:
+    """End this worker when its parent was killed; it would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Around whatever starts processes.
+
+    Workers need nothing of ``__main__``. Importing it, as spawning does, would run a script again
+    in each of them that calls us without an ``if __name__ == "__main__"``. And until a worker
+    ignores Ctrl-C by itself, it inherits that it is blocked.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Pool:
@@ -136,11 +193,18 @@ class Pool:
             for cell in cells:
                 yield obtain(self._bench, cell, self._results, self._digest, self._fresh)
             return
-        # Long cells first would finish sooner, but rates in order let a reader follow.
-        pending: set[Future[CellResult]] = {
-            self._executor.submit(_Worker.obtain, cell) for cell in cells
-        }
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+        try:
+            # Long cells first would finish sooner, but rates in order let a reader follow.
+            with _starting_workers():
+                pending: set[Future[CellResult]] = {
+                    self._executor.submit(_Worker.obtain, cell) for cell in cells
+                }
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise BackendError(
+                "a worker process died, most likely for want of memory: run fewer cells at a time "
+                "with --jobs"
+            ) from error

@@ -14,6 +14,7 @@ from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.point import Point, make_point
 from slaibench.study.pool import CellResult, Pool, default_jobs
+from workloads.tiers import Tier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,10 +115,10 @@ def check(spec: StudySpec, results: Path) -> Bench:
         RecordingError: ``results`` cannot be written.
     """
     bench = prepare(spec)
-    check_slos(bench)
+    check_slos(bench.spec.slo, bench.tiers)
     check_writable(results)
-    if spec.rates:
-        bench.requests(bench.cell(spec.schedulers[0], spec.rates[0], spec.first_seed))
+    rate = spec.rates[0] if spec.rates else 1.0
+    bench.requests(bench.cell(spec.schedulers[0], rate, spec.first_seed))
     return bench
 
 
@@ -128,7 +129,7 @@ def open_pool(bench: Bench, results: Path, jobs: int | None, fresh: bool) -> Poo
         ValueError: the SLO does not parse, or names a tier that is not there.
         RecordingError: ``results`` cannot be written.
     """
-    check_slos(bench)
+    check_slos(bench.spec.slo, bench.tiers)
     check_writable(results)
     digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
     return Pool(bench, results, digest, jobs=jobs or default_jobs(), fresh=fresh)
@@ -163,14 +164,14 @@ def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> 
     return [c.digest for c in sorted(chosen, key=lambda c: c.cell.seed)]
 
 
-def check_slos(bench: Bench) -> None:
+def check_slos(text: str, tiers: Sequence[Tier]) -> None:
     """Refuse SLOs that do not parse or name an unknown tier.
 
     Raises:
         ValueError: with the tiers there are.
     """
-    known = [tier.name for tier in bench.tiers]
-    for slo in parse_slos(bench.spec.slo):
+    known = [tier.name for tier in tiers]
+    for slo in parse_slos(text):
         if slo.tier is not None and slo.tier not in known:
             raise ValueError(
                 f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(known)}"

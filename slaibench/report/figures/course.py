@@ -1,0 +1,202 @@
+"""Figures over time: what the engine held and ran, and how many requests were in the system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from slaibench.measure.steady import left_s, num_in_system
+from slaibench.recording import store
+from slaibench.recording.record import FloatArray, Recording, StepTable
+from slaibench.report.figures.axes import scheduler_handles
+from slaibench.report.figures.panel import Panel, file_name
+from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.subject import Subject
+from slaibench.report.words import rate as rate_text
+from slaibench.study.pool import CellResult
+
+NUM_BINS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Steps of a run brought to equal bins of time, shape (bins,); NaN in a bin without a step.
+
+    Args:
+        middle_s: the bins' middles.
+        kv_mean, kv_peak: share of KV blocks in use: mean over time, and largest.
+        prefill, decodes, critical: tokens of a batch, mean over the bin's batches; ``critical``
+            is part of ``decodes``.
+    """
+
+    middle_s: FloatArray
+    kv_mean: FloatArray
+    kv_peak: FloatArray
+    prefill: FloatArray
+    decodes: FloatArray
+    critical: FloatArray
+
+
+def course(steps: StepTable, kv_blocks: int, end_s: float) -> Course:
+    """Means over equal bins of time; a step belongs to the bin of its start."""
+    edges = np.linspace(0, max(end_s, 1e-9), NUM_BINS + 1)
+    place = np.clip(np.searchsorted(edges, steps.start_s, side="right") - 1, 0, NUM_BINS - 1)
+    lengths = steps.end_s - steps.start_s
+    peak = np.full(NUM_BINS, np.nan)
+    np.fmax.at(peak, place, steps.kv_blocks_used / kv_blocks)
+
+    def mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+        total = np.bincount(place, weights, NUM_BINS)
+        summed = np.bincount(place, weights * values, NUM_BINS)
+        missing = np.full(NUM_BINS, np.nan)
+        return np.asarray(np.divide(summed, total, out=missing, where=total > 0))
+
+    each = np.ones(len(steps))
+    return Course(
+        middle_s=(edges[1:] + edges[:-1]) / 2,
+        kv_mean=mean(steps.kv_blocks_used / kv_blocks, lengths),
+        kv_peak=peak,
+        prefill=mean(steps.prefill_tokens.astype(np.float64), each),
+        decodes=mean(steps.decodes.astype(np.float64), each),
+        critical=mean(steps.critical_decodes.astype(np.float64), each),
+    )
+
+
+def engine(
+    subject: Subject, looks: Mapping[str, Look], recordings: Mapping[str, Recording]
+) -> list[Panel]:
+    """KV use and batch make-up over time, a panel for each scheduler.
+
+    Args:
+        recordings: by scheduler; one without steps gives no panel.
+    """
+    panels = []
+    for name, recording in recordings.items():
+        kv_blocks = recording.run.get("kv_blocks")
+        if not len(recording.steps) or not kv_blocks:
+            continue
+        found = course(recording.steps, kv_blocks, float(recording.run["end_s"]))
+        panels.append(_engine_panel(found, looks[name], _cut_s(subject, name), name))
+    return panels
+
+
+def _engine_panel(found: Course, look: Look, cut_s: float, name: str) -> Panel:
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    figure, (above, below) = panel(4.1, rows=2, ratios=(1, 1.25))
+    above.fill_between(found.middle_s, 0, 100 * found.kv_peak, color=look.colour, alpha=0.2, lw=0)
+    above.plot(found.middle_s, 100 * found.kv_mean, color=look.colour, linewidth=1.2)
+    above.set_ylim(0, 103)
+    above.set_ylabel("KV in use (%)")
+    above.set_title(look.label)
+    quiet = [np.nan_to_num(part) for part in (found.critical, found.decodes, found.prefill)]
+    critical, waiting, prefill = quiet[0], quiet[1] - quiet[0], quiet[2]
+    tints = ((look.colour, 1.0), (look.colour, 0.55), (look.colour, 0.18))
+    below.stackplot(
+        found.middle_s,
+        critical,
+        waiting,
+        prefill,
+        colors=[(colour, alpha) for colour, alpha in tints],
+        linewidth=0,
+    )
+    below.set_ylim(bottom=0)
+    below.set_ylabel("tokens in a batch")
+    below.set_xlabel("time (s)")
+    for ax in (above, below):
+        ax.axvspan(0, cut_s, color="#000000", alpha=0.06, linewidth=0)
+        ax.set_xlim(0, float(found.middle_s[-1] + found.middle_s[0]))
+    names = ("critical decodes", "other decodes", "prefill tokens")
+    handles = [Patch(color=tint, label=label) for tint, label in zip(tints, names, strict=True)]
+    if cut_s > 0:
+        handles.append(Patch(color=("#000000", 0.06), label="warm-up, cut"))
+    legend(figure, handles)
+    alt = f"KV blocks in use and batch make-up over time under {name}"
+    return Panel(file_name("07-engine", look.label), alt, figure)
+
+
+def in_system(
+    subject: Subject, looks: Mapping[str, Look], at_focus: Mapping[str, Recording]
+) -> list[Panel]:
+    """Number in system over time, at the focus rate and at the first saturated one.
+
+    Args:
+        at_focus: recordings at the focus rate, by scheduler.
+
+    Raises:
+        RecordingError: a recording of the first saturated rate cannot be read.
+    """
+    panels = [_in_system_panel(subject, looks, at_focus, subject.focus_rate_rps, "focus")]
+    first = subject.first_saturated_rps
+    if first is not None and first != subject.focus_rate_rps:
+        chosen = first_cells(subject, first)
+        found = {name: store.read(cell.folder) for name, cell in chosen.items()}
+        panels.append(_in_system_panel(subject, looks, found, first, "saturated"))
+    return panels
+
+
+def first_cells(subject: Subject, rate_rps: float) -> dict[str, CellResult]:
+    """Of each scheduler measured at a rate, the cell of its first seed."""
+    found = {name: subject.cells_at(name, rate_rps) for name in subject.schedulers}
+    return {name: cells[0] for name, cells in found.items() if cells}
+
+
+def _in_system_panel(
+    subject: Subject,
+    looks: Mapping[str, Look],
+    recordings: Mapping[str, Recording],
+    rate_rps: float,
+    kind: str,
+) -> Panel:
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    figure, (ax,) = panel()
+    most = 0.0
+    for name, recording in recordings.items():
+        requests, stop = recording.requests, float(recording.run["end_s"])
+        # After the last arrival the system only drains, which says nothing of the load.
+        last = min(stop, float(requests.due_s[-1])) if len(requests) else stop
+        last = last or stop  # all due at once: draining is all there is
+        times = np.linspace(0, last, 2 * NUM_BINS)
+        number = num_in_system(requests.due_s, left_s(requests), times)
+        point = subject.point(name, rate_rps)
+        faded = point is not None and point.saturated
+        look = looks[name]
+        ax.plot(
+            times,
+            number,
+            color=look.colour,
+            linewidth=1.2,
+            linestyle=(0, (4, 1.5)) if faded else "-",
+        )
+        some = slice(len(times) // 8, None, len(times) // 4)
+        ax.plot(
+            times[some],
+            number[some],
+            linestyle="none",
+            marker=look.marker,
+            color=look.colour,
+            markerfacecolor="white" if faded else look.colour,
+        )
+        cell = first_cells(subject, rate_rps)[name]
+        cut = float(cell.digest.metrics.window_s[0])
+        if cut > 0:
+            ax.axvline(cut, color=look.colour, linestyle=":", linewidth=1.1)
+        most = max(most, last)
+    ax.set_xlim(0, most)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("requests in system")
+    ax.set_title(f"{rate_text(rate_rps)} requests/s")
+    handles = scheduler_handles([looks[name] for name in recordings])
+    handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.1, label="end of warm-up"))
+    legend(figure, handles)
+    alt = f"Requests in the system over time at {rate_text(rate_rps)} requests/s"
+    return Panel(f"10-in-system-{kind}", alt, figure)
+
+
+def _cut_s(subject: Subject, name: str) -> float:
+    cell = first_cells(subject, subject.focus_rate_rps)[name]
+    return float(cell.digest.metrics.window_s[0])

@@ -1,0 +1,74 @@
+"""All figures of a report, drawn in its order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slaibench.recording import store
+from slaibench.report.figures.arrivals import arrivals
+from slaibench.report.figures.capacity import capacity, change
+from slaibench.report.figures.course import engine, first_cells, in_system
+from slaibench.report.figures.deadlines import deadlines
+from slaibench.report.figures.latency import distribution, tbt, ttft
+from slaibench.report.figures.lengths import lengths
+from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.style import looks, png, styled, svg
+from slaibench.report.numbers import Document
+from slaibench.report.subject import Subject
+from slaibench.report.words import short_names
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One panel's files.
+
+    Args:
+        name: file name without ending.
+        alt: what it shows.
+        width_px, height_px: its size on a page.
+        svg, png: its bytes.
+    """
+
+    name: str
+    alt: str
+    width_px: int
+    height_px: int
+    svg: bytes
+    png: bytes
+
+
+def draw(subject: Subject, doc: Document) -> dict[str, list[Drawn]]:
+    """Panels by figure, as ``captions.CAPTIONS`` names them; a figure may have none.
+
+    Raises:
+        RecordingError: a recording that a figure shows in time cannot be read.
+    """
+    look = looks(subject.schedulers, short_names(subject.schedulers))
+    cells = first_cells(subject, subject.focus_rate_rps)
+    at_focus = {name: store.read(cell.folder) for name, cell in cells.items()}
+    with styled():
+        found: dict[str, list[Panel]] = {
+            "ttft": ttft(subject, look),
+            "tbt": tbt(subject, look),
+            "capacity": capacity(subject, look),
+            "change": change(subject, look),
+            "distribution": distribution(subject, look),
+            "lengths": lengths(doc["lengths"], look),
+            "engine": engine(subject, look, at_focus),
+            "deadlines": deadlines(subject, look),
+            "arrivals": arrivals(subject),
+            "in-system": in_system(subject, look, at_focus),
+        }
+        return {name: [_drawn(panel) for panel in panels] for name, panels in found.items()}
+
+
+def _drawn(panel: Panel) -> Drawn:
+    width, height = panel.figure.get_size_inches()
+    return Drawn(
+        panel.name,
+        panel.alt,
+        round(96 * float(width)),
+        round(96 * float(height)),
+        svg(panel.figure),
+        png(panel.figure),
+    )

@@ -1,0 +1,212 @@
+"""Figures of latency: TTFT and TBT against rate, and how TTFT is distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from slaibench.measure.slo import Slo, parse_slos
+from slaibench.recording.record import FloatArray
+from slaibench.report.figures.axes import (
+    Mark,
+    draw_series,
+    limits,
+    log_axis,
+    marks_of,
+    rate_axis,
+    scheduler_handles,
+    state_handles,
+    target_line,
+)
+from slaibench.report.figures.panel import Panel, file_name
+from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.subject import Subject
+from slaibench.study.estimate import Estimate
+from slaibench.study.point import Point, measured_ttft
+
+MOST_STEPS = 400
+"""Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""
+
+
+def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
+    """Median and P99 TTFT against rate."""
+    panels = []
+    for level, q, title in (("p50", 0.5, "Median TTFT"), ("p99", 0.99, "P99 TTFT")):
+        targets = [
+            (slo.bound_s, f"SLO {slo.bound_s:g} s")
+            for slo in parse_slos(subject.sweep.spec.slo)
+            if slo.metric == "ttft" and slo.q == q and slo.tier is None and slo.bound_s != "tier"
+        ]
+
+        def pick(point: Point, level: str = level) -> Estimate | None:
+            return point.ttft_s[level]
+
+        panels.append(
+            _against_rate(
+                subject,
+                looks,
+                file_name("01-ttft", level),
+                title,
+                pick,
+                targets,
+            )
+        )
+    return panels
+
+
+def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
+    """P99 TBT of each tier against rate."""
+    slos: dict[str, float] = {}
+    for point in subject.sweep.points:
+        for name, tier in point.tiers.items():
+            slos.setdefault(name, tier.tbt_slo_s)
+    panels = []
+    for name in sorted(slos, key=lambda tier: (slos[tier], tier)):
+        targets = [] if np.isnan(slos[name]) else [(slos[name], f"SLO {1e3 * slos[name]:g} ms")]
+        targets += [
+            (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
+            for slo in parse_slos(subject.sweep.spec.slo)
+            if _is_tbt_bound(slo, name) and slo.bound_s != "tier" and slo.bound_s != slos[name]
+        ]
+
+        def pick(point: Point, name: str = name) -> Estimate | None:
+            return point.tiers[name].tbt_p99_s if name in point.tiers else None
+
+        panels.append(
+            _against_rate(
+                subject,
+                looks,
+                file_name("02-tbt-p99", name),
+                f"P99 TBT, tier {name}",
+                pick,
+                targets,
+                scale=1e3,
+            )
+        )
+    return panels
+
+
+def _is_tbt_bound(slo: Slo, tier: str) -> bool:
+    return slo.metric == "tbt" and slo.q == 0.99 and slo.tier in (None, tier)
+
+
+def _against_rate(
+    subject: Subject,
+    looks: Mapping[str, Look],
+    name: str,
+    title: str,
+    pick: Callable[[Point], Estimate | None],
+    targets: list[tuple[float, str]],
+    scale: float = 1.0,
+) -> Panel:
+    figure, (ax,) = panel()
+    series = {
+        who: [_scaled(mark, scale) for mark in marks_of(subject.sweep.of(who), pick)]
+        for who in looks
+    }
+    every = [mark for marks in series.values() for mark in marks]
+    span = limits(every, [scale * value for value, _ in targets])
+    log_axis(ax, "y", span)
+    for place, (who, marks) in enumerate(series.items()):
+        draw_series(ax, marks, looks[who], place)
+    for value, text in targets:
+        target_line(ax, scale * value, text)
+    rate_axis(ax, [point.rate_rps for point in subject.sweep.points])
+    unit = "ms" if scale == 1e3 else "s"
+    ax.set_ylabel(f"{title.partition(',')[0]} ({unit}, log scale)")
+    ax.set_title(title)
+    legend(figure, [*scheduler_handles(looks.values()), *state_handles(every)])
+    return Panel(name, f"{title} against offered load, by scheduler", figure)
+
+
+def _scaled(mark: Mark, scale: float) -> Mark:
+    found = mark.estimate
+    value, low, high = (
+        None if x is None else scale * x for x in (found.value, found.low, found.high)
+    )
+    return Mark(mark.rate_rps, Estimate(value, low, high, found.n), mark.steady)
+
+
+def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
+    """TTFT of all measured requests at the focus rate: share below, and share above on log axes."""
+    samples = {name: pooled_ttft(subject, name) for name in looks}
+    samples = {name: sample for name, sample in samples.items() if len(sample)}
+    finite = [sample[np.isfinite(sample)] for sample in samples.values()]
+    slos = [
+        slo.bound_s
+        for slo in parse_slos(subject.sweep.spec.slo)
+        if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
+    ]
+    known = np.concatenate([*finite, slos])
+    known = known[known > 0]
+    span = (float(known.min()) / 1.1, float(known.max()) * 1.3) if len(known) else None
+    panels = []
+    for above in (False, True):
+        figure, (ax,) = panel()
+        for name, sample in samples.items():
+            x, y = steps(sample)
+            if not len(x):
+                continue  # all were still waiting when their runs ended
+            look = looks[name]
+            ax.step(x, 1 - y if above else y, where="post", color=look.colour)
+            # A few marks a line, so that lines are told apart without colour.
+            some = np.linspace(0, len(x) - 1, 8).astype(int)[1:-1]
+            ax.plot(
+                x[some],
+                (1 - y if above else y)[some],
+                linestyle="none",
+                marker=look.marker,
+                color=look.colour,
+            )
+        log_axis(ax, "x", span)
+        for value in slos:
+            ax.axvline(value, color=INK, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
+            ax.annotate(
+                f"SLO {value:g} s",
+                (value, 0.03),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(-3 if above else 3, 0),
+                textcoords="offset points",
+                ha="right" if above else "left",
+                rotation=90,
+                fontsize=8.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
+            )
+        ax.set_xlabel("TTFT (s, log scale)")
+        if above:
+            most = max((len(sample) for sample in samples.values()), default=1)
+            log_axis(ax, "y", (0.7 / most, 1.3))
+            ax.set_ylabel("share of requests above")
+        else:
+            ax.set_ylim(0, 1.02)
+            ax.set_ylabel("share of requests at or below")
+        ax.set_title("Tail (log scale)" if above else "Distribution")
+        shown = [looks[name] for name in samples]
+        legend(figure, scheduler_handles(shown))
+        what = "above" if above else "at or below"
+        name = "05-ttft-tail" if above else "05-ttft-distribution"
+        panels.append(Panel(name, f"Share of requests with a TTFT {what} a value", figure))
+    return panels
+
+
+def pooled_ttft(subject: Subject, scheduler: str) -> FloatArray:
+    """Sorted TTFTs of all replicates at the focus rate, ``inf`` for those still waiting."""
+    cells = subject.cells_at(scheduler, subject.focus_rate_rps)
+    parts = [measured_ttft(cell.digest) for cell in cells]
+    return np.sort(np.concatenate(parts)) if parts else np.empty(0)
+
+
+def steps(ordered: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Corners of the empirical distribution function, thinned evenly but for both tails."""
+    n = len(ordered)
+    share = np.arange(1, n + 1) / n
+    finite = int(np.isfinite(ordered).sum())
+    if finite <= MOST_STEPS:
+        kept = np.arange(finite)
+    else:
+        # Half the corners evenly, half evenly on the tail's logarithmic scale.
+        even = np.linspace(0, finite - 1, MOST_STEPS // 2)
+        tail = n - np.geomspace(n, 1, MOST_STEPS // 2)
+        kept = np.unique(np.clip(np.concatenate([even, tail]), 0, finite - 1).astype(int))
+    return ordered[kept], share[kept]

@@ -1,0 +1,92 @@
+"""Figure of TTFT and of requests served by prompt length: who is made to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
+from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.study.estimate import Estimate
+
+
+def lengths(found: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Panel]:
+    """Median TTFT of each bucket of prompt lengths, and how many a minute are served.
+
+    Args:
+        found: the document's ``lengths``: by scheduler its buckets and its seconds measured.
+    """
+    buckets = {name: found[name]["buckets"] for name in looks}
+    minutes = {name: found[name]["measured_s"] / 60 for name in looks}
+    return [_ttft(buckets, looks), _served(buckets, minutes, looks)]
+
+
+def _mark(bucket: Mapping[str, Any]) -> Mark:
+    found = bucket["ttft_p50_s"]
+    value = Estimate(found["value"], found["low"], found["high"], found["n"])
+    return Mark(_middle(bucket), value, steady=True)
+
+
+def _middle(bucket: Mapping[str, Any]) -> float:
+    return (float(bucket["low_tokens"]) + float(bucket["high_tokens"])) / 2
+
+
+def _ttft(buckets: Mapping[str, list[dict[str, Any]]], looks: Mapping[str, Look]) -> Panel:
+    figure, (ax,) = panel()
+    every: list[Mark] = []
+    for name, look in looks.items():
+        known = [b for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
+        x = [_middle(bucket) for bucket in known]
+        y = [bucket["ttft_p50_s"]["value"] for bucket in known]
+        every += [_mark(bucket) for bucket in known]
+        sure = [b for b in known if b["ttft_p50_s"]["low"] is not None]
+        ax.fill_between(
+            [_middle(bucket) for bucket in sure],
+            [bucket["ttft_p50_s"]["low"] for bucket in sure],
+            [bucket["ttft_p50_s"]["high"] for bucket in sure],
+            color=look.colour,
+            alpha=0.15,
+            linewidth=0,
+        )
+        ax.plot(x, y, color=look.colour, marker=look.marker)
+    span = limits(every, ())
+    log_axis(ax, "y", span)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("prompt (tokens)")
+    ax.set_ylabel("median TTFT (s, log scale)")
+    ax.set_title("Median TTFT by prompt length")
+    legend(figure, scheduler_handles(looks.values()))
+    return Panel("06-ttft-by-prompt", "Median TTFT by prompt length, by scheduler", figure)
+
+
+def _served(
+    buckets: Mapping[str, list[dict[str, Any]]],
+    minutes: Mapping[str, float],
+    looks: Mapping[str, Look],
+) -> Panel:
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    figure, (ax,) = panel()
+    starving = False
+    for name, look in looks.items():
+        if not minutes[name]:
+            continue
+        x = [_middle(bucket) for bucket in buckets[name]]
+        # A minute, since the schedulers' warm-up cuts leave windows of different lengths.
+        served = [bucket["num_served"] / minutes[name] for bucket in buckets[name]]
+        due = [bucket["num_due"] / minutes[name] for bucket in buckets[name]]
+        ax.plot(x, served, color=look.colour, marker=look.marker)
+        if served != due:
+            starving = True
+            ax.plot(x, due, color=look.colour, linestyle=":", linewidth=1.0)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("prompt (tokens)")
+    ax.set_ylabel("requests served a minute")
+    ax.set_title("Requests served by prompt length")
+    handles = scheduler_handles(looks.values())
+    if starving:
+        handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.0, label="due"))
+    legend(figure, handles)
+    return Panel("06-served-by-prompt", "Requests served by prompt length, by scheduler", figure)

@@ -1,0 +1,149 @@
+"""What follows from comparing schedulers, in words: ratios, paired changes, latencies."""
+
+from __future__ import annotations
+
+from slaibench.report.numbers import Document, rate_key
+from slaibench.report.words import (
+    change,
+    listed,
+    plural,
+    rate,
+    seconds,
+    short_names,
+    significant,
+    together,
+)
+
+MOST_NAMED = 3
+"""With more schedulers than this, sentences sum them up instead of going through them."""
+
+
+def findings(doc: Document) -> tuple[str, ...]:
+    """Sentences for the top of the page, most telling first."""
+    return (*_ratios(doc), *_changes(doc), *_latencies(doc))
+
+
+def _ratios(doc: Document) -> list[str]:
+    """Capacities against that of the first scheduler."""
+    reference, *others = doc["schedulers"]
+    found = {r["scheduler"]: r for r in doc["ratios"] if r["reference"] == reference}
+    if len(others) <= MOST_NAMED:
+        return [_ratio(doc, reference, found[name]) for name in others]
+    names = short_names(list(doc["schedulers"]))
+    groups: dict[str, list[str]] = {}
+    for name in others:
+        verdict, text = _verdict(found[name]), names[name]
+        if verdict in ("more", "less"):
+            value, low, high = (significant(found[name][key]) for key in ("value", "low", "high"))
+            text = f"{text} {value} times ({low} to {high})"
+        groups.setdefault(verdict, []).append(text)
+    parts = [
+        f"{verdict}: {listed(groups[verdict])}"
+        for verdict in ("more", "not told apart", "less", "no ratio or no interval")
+        if verdict in groups
+    ]
+    return [f"Capacity against {names[reference]}, over common seeds: {'; '.join(parts)}."]
+
+
+def _verdict(found: Document) -> str:
+    if found["low"] is None:
+        return "no ratio or no interval"
+    if found["n"] < 2 or found["low"] <= 1 <= found["high"]:
+        return "not told apart"
+    return "more" if found["low"] > 1 else "less"
+
+
+def _ratio(doc: Document, reference: str, found: Document) -> str:
+    names = short_names(list(doc["schedulers"]))
+    who = f"{names[found['scheduler']]} against {names[reference]}"
+    if found["value"] is None:
+        return f"{who}: no ratio of capacities, since not both have one."
+    shapes = [doc["capacities"][name]["shape"] for name in (reference, found["scheduler"])]
+    times = f"{significant(found['value'])} times the capacity"
+    if None in shapes:
+        return f"{who}: {_bounded(times, shapes[0], shapes[1])}."
+    if found["low"] is None:
+        return f"{who}: {times}; with one seed there is no interval, so this may be chance."
+    value, low, high = together([found["value"], found["low"], found["high"]])
+    cliff = "cliff" in shapes
+    kind = "from the brackets" if cliff else "95 % interval"
+    sure = "wherever in the brackets the boundaries lie" if cliff else "beyond what chance explains"
+    if found["low"] <= 1 <= found["high"]:
+        verdict = "this includes 1, so the two are not told apart"
+    else:
+        verdict = f"{'more' if found['low'] > 1 else 'less'}, {sure}"
+        if found["n"] < 2:
+            verdict += "; but with one seed it may be chance"
+    seeds = plural(found["n"], "common seed")
+    return f"{who}: {value} times the capacity ({low} to {high}, {kind}, {seeds}): {verdict}."
+
+
+def _bounded(times: str, reference: str | None, other: str | None) -> str:
+    """A ratio of which a side (the one without a shape) is only a lower bound."""
+    if reference is None and other is None:
+        return "no ratio of capacities, since both are only lower bounds"
+    side = "at most" if reference is None else "at least"
+    whose = "the second" if reference is None else "the first"
+    return f"{side} {times}, since that of {whose} is only a lower bound"
+
+
+def _changes(doc: Document) -> list[str]:
+    """The paired change of TTFT at the focus rate."""
+    at_focus = doc["changes"].get(rate_key(doc["focus_rate_rps"]))
+    if at_focus is None:
+        return []
+    names = short_names(list(doc["schedulers"]))
+    a, b = (names[name] for name in doc["pair"])
+    parts = []
+    for level, found in at_focus.items():
+        what = "median TTFT" if level == "p50" else f"{level.upper()} TTFT"
+        if found["value"] is None:
+            parts.append(f"the change of {what} cannot be told")
+            continue
+        sure = "no interval"
+        if found["low"] is not None:
+            sure = f"95 % interval {change(found['low'])} to {change(found['high'])}"
+            if found["low"] <= 0 <= found["high"]:
+                sure += ", which includes no change"
+        parts.append(f"{what} {change(found['value'])} ({sure})")
+    pairs = next(iter(at_focus.values()))["n"]
+    return [
+        f"From {a} to {b} at {rate(doc['focus_rate_rps'])} requests/s: {'; '.join(parts)}; "
+        f"paired by request and seed, {plural(pairs, 'pair')}."
+    ]
+
+
+def _latencies(doc: Document) -> list[str]:
+    """TTFT at the focus rate, and what the rate is."""
+    focus = doc["focus_rate_rps"]
+    names = short_names(list(doc["schedulers"]))
+    parts: list[str] = []
+    medians: list[tuple[float, str]] = []
+    saturated: list[str] = []
+    undecided: list[str] = []
+    for name, points in doc["points"].items():
+        point = points.get(rate_key(focus))
+        if point is None:
+            continue
+        p50, p99 = (_or_unknown(point["ttft_s"][level]) for level in ("p50", "p99"))
+        parts.append(f"{names[name]} median {p50}, P99 {p99}")
+        if point["ttft_s"]["p50"]["value"] is not None:
+            medians.append((point["ttft_s"]["p50"]["value"], f"{p50} ({names[name]})"))
+        if point["saturated"]:
+            saturated.append(names[name])
+        elif point["undecided"]:
+            undecided.append(names[name])
+    states = [f"{listed(saturated)} saturated"] if saturated else []
+    if undecided:
+        states.append(f"runs of {listed(undecided)} too short to tell whether they are steady")
+    steady = "none is saturated there" if len(names) > 1 else "not saturated"
+    state = f" ({'; '.join(states) or steady})"
+    if len(parts) > MOST_NAMED and len(medians) > 1:
+        parts = [f"medians from {min(medians)[1]} to {max(medians)[1]}"]
+    return [f"TTFT at {rate(focus)} requests/s{state}: {'; '.join(parts)}."]
+
+
+def _or_unknown(found: Document) -> str:
+    if found["beyond"]:
+        return "longer than the run"
+    return "not told (n too small)" if found["value"] is None else seconds(found["value"])

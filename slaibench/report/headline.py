@@ -1,0 +1,183 @@
+"""The answer in words: who carries how much, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slaibench.report.findings import MOST_NAMED, findings
+from slaibench.report.numbers import Document
+from slaibench.report.words import (
+    binding,
+    capacity_digits,
+    listed,
+    rate,
+    short_names,
+    targets,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The top of the page.
+
+    Args:
+        title: the answer in one line.
+        asked: the targets, in words.
+        answers: (scheduler, what it carries), in the study's order.
+        findings: what follows from comparing them, a sentence each.
+    """
+
+    title: str
+    asked: str
+    answers: tuple[tuple[str, str], ...]
+    findings: tuple[str, ...]
+
+
+def headline(doc: Document) -> Headline:
+    """Put a report's numbers into words; everything comes from the document."""
+    return Headline(
+        title=_title(doc),
+        asked=asked(doc),
+        answers=tuple(
+            (name, _carried(doc, name) + _let_pass(doc, name)) for name in doc["schedulers"]
+        ),
+        findings=findings(doc),
+    )
+
+
+def asked(doc: Document) -> str:
+    """The targets in words."""
+    wanted = targets(doc["spec"]["slo"], doc["tiers"])
+    if doc["spec"]["convention"] == "strict":
+        wanted.append("not saturated")
+    return "; ".join(wanted)
+
+
+def capacity_text(doc: Document, name: str) -> str:
+    """A scheduler's capacity in a few characters: ``6.77``, ``≥ 20``, ``none found``."""
+    found = doc["capacities"][name]
+    if found["rate_rps"] is None:
+        return "none found"
+    text = _digits(doc, name)[0]
+    return f"at least {text}" if found["shape"] is None else text
+
+
+def _digits(doc: Document, name: str) -> list[str]:
+    found = doc["capacities"][name]
+    return capacity_digits([found["rate_rps"], *(found["ci95"] or ())], found["shape"])
+
+
+def _title(doc: Document) -> str:
+    names = short_names(list(doc["schedulers"]))
+    caps = doc["capacities"]
+    known = sorted(
+        (name for name in caps if caps[name]["rate_rps"] is not None),
+        key=lambda name: -caps[name]["rate_rps"],
+    )
+    if known:
+        bounded = caps[known[0]]["shape"] is not None
+        return _best(doc, names, known) if bounded else _unbroken(doc, names, known)
+    if any(each["untold"] for each in caps.values()):
+        return "Too few requests to tell whether the latency targets hold"
+    single = all(len(each["rates_measured"]) == 1 for each in caps.values())
+    where = "at the one rate measured" if single else "even at the lowest rate measured"
+    if len(names) > 1:
+        return f"No scheduler keeps the latency targets, {where}"
+    return f"{next(iter(names.values()))} does not keep the latency targets, {where}"
+
+
+def _unbroken(doc: Document, names: dict[str, str], known: list[str]) -> str:
+    """No target broke under some, so that their capacities are only bounded from below."""
+    shapes = {name: doc["capacities"][name]["shape"] for name in known}
+    unbroken = [name for name in known if shapes[name] is None]
+    broken = [name for name in known if shapes[name] is not None]
+    rates = listed(list(dict.fromkeys(_digits(doc, name)[0] for name in unbroken)))
+    return (
+        f"{listed([names[name] for name in unbroken])} "
+        f"{'keeps' if len(unbroken) == 1 else 'keep'} the latency targets at every rate measured, "
+        f"up to {rates} requests/s"
+        + (f"; {names[broken[0]]} carries {capacity_text(doc, broken[0])}" if broken else "")
+    )
+
+
+def _best(doc: Document, names: dict[str, str], known: list[str]) -> str:
+    """Who carries most, where that can be told.
+
+    Args:
+        known: schedulers with a capacity, the largest first.
+    """
+    best = known[0]
+    within = "requests/s within the latency targets"
+    tied = [best, *(name for name in known[1:] if not _told_apart(doc, name, best))]
+    if len(tied) > 1:
+        who = listed([names[name] for name in tied])
+        if len(tied) > MOST_NAMED:
+            who = f"{len(tied)} of {len(names)} schedulers"
+        texts = list(dict.fromkeys(capacity_text(doc, name) for name in tied))
+        rates = texts[0] if len(texts) == 1 else f"{texts[-1]} to {texts[0]}"
+        return f"{who} are not told apart: {rates} {within}"
+    carried = f"{capacity_text(doc, best)} {within}"
+    others = [names[name] for name in names if name != best]
+    if len(known) == 1:
+        rest = f"; {listed(others)} at no rate measured" if others else ""
+        return f"{names[best]} carries {carried}{rest}"
+    follows = f"{names[known[1]]} {capacity_text(doc, known[1])}"
+    if len(names) > 2:
+        return f"{names[best]} carries the most: {carried}; next is {follows}"
+    return f"{names[best]} carries {carried}, {follows}"
+
+
+def _told_apart(doc: Document, reference: str, scheduler: str) -> bool:
+    for each in doc["ratios"]:
+        if (each["reference"], each["scheduler"]) == (reference, scheduler):
+            told = each["low"] is not None and each["n"] > 1
+            return told and not each["low"] <= 1 <= each["high"]
+    return False
+
+
+def _carried(doc: Document, name: str) -> str:
+    found = doc["capacities"][name]
+    first = binding(found["binding"], found["binding_tier"], doc["tiers"])
+    if found["rate_rps"] is None:
+        lowest = f"{rate(found['rates_measured'][0])} requests/s, the lowest rate measured"
+        if found["untold"]:
+            return f"cannot be told: at {lowest}, {_why(doc, name)}"
+        return f"no capacity found: {lowest}, fails by {first}"
+    if found["shape"] is None:
+        text = _digits(doc, name)[0]
+        return f"at least {text} requests/s: no target broke at any rate measured"
+    value, *interval = _digits(doc, name)
+    if found["shape"] == "cliff":
+        sure = (
+            f"a cliff: it lies between {interval[0]} and {interval[1]}" if interval else "a cliff"
+        )
+    elif interval:
+        sure = f"95 % interval {interval[0]} to {interval[1]}"
+    else:
+        sure = "one seed, so no interval"
+    cut = ", cut at the rates measured" if "cut at" in found["note"] else ""
+    ends = (
+        f"above it a target cannot be told: {_why(doc, name)}"
+        if found["untold"]
+        else (f"what ends it is {first}")
+    )
+    return f"{value} requests/s ({sure}{cut}); {ends}"
+
+
+def _why(doc: Document, name: str) -> str:
+    """Why the target that would end a capacity cannot be told."""
+    found = doc["capacities"][name]
+    return f"{found['binding']} ({found['untold']})"
+
+
+def _let_pass(doc: Document, name: str) -> str:
+    """Saturated rates at or below a capacity, which only the paper's conventions let pass."""
+    most = doc["capacities"][name]["rate_rps"]
+    passed = [
+        rate(float(each))
+        for each, point in doc["points"][name].items()
+        if point["saturated"] and most is not None and float(each) <= most
+    ]
+    if doc["spec"]["convention"] == "strict" or not passed:
+        return ""
+    return f"; it is saturated at {listed(passed)}, which these conventions let pass"

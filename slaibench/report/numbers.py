@@ -1,0 +1,264 @@
+"""A report's numbers as one JSON document: what the page prints, and what ``verify`` recomputes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from slaibench.measure.audit import ArrivalAudit
+from slaibench.recording import store
+from slaibench.report.subject import Subject
+from slaibench.study.bench import describe_profile
+from slaibench.study.digest import CellDigest
+from slaibench.study.estimate import Estimate, finite, over_seeds
+from slaibench.study.point import Point
+from slaibench.study.pool import CellResult
+
+FORMAT = "slaibench-report"
+FORMAT_VERSION = 1
+Document = dict[str, Any]
+"""Plain JSON values; its parts are named in ``document``."""
+GIVEN = ("format", "format_version", "made", "spec", "pair", "focus_rate_rps")
+"""Parts that say what was asked and by what: not results, so there is nothing to recompute."""
+PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
+
+
+def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
+    """All numbers of a report.
+
+    Args:
+        subject: what it is about.
+        folder: where the page will lie; recordings are named relative to it.
+        made: versions and the like, taken over as they are.
+
+    Raises:
+        RecordingError: a recording's run.json cannot be read.
+    """
+    sweep, spec = subject.sweep, subject.sweep.spec
+    cells = subject.cells
+    place = {cell.folder: index for index, cell in enumerate(cells)}
+    swept = {cell.folder for cell in sweep.cells}
+    run = store.read_run(cells[0].folder)
+    facts = run.get("profile")
+    focus = subject.focus_rate_rps
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "made": made,
+        "spec": spec.model_dump(mode="json"),
+        "pair": None if subject.pair is None else list(subject.pair),
+        "focus_rate_rps": focus,
+        "about": describe_profile(spec.model, spec.gpu, facts) if facts else sweep.about,
+        "workload_note": run.get("workload", {}).get("note", ""),
+        "profile": facts,
+        "cell": _common(cells[0]),
+        "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
+        "tiers": _tiers(sweep.points),
+        "first_saturated_rps": subject.first_saturated_rps,
+        "points": {
+            name: {rate_key(point.rate_rps): _point(point) for point in sweep.of(name)}
+            for name in subject.schedulers
+        },
+        "capacities": {
+            each.scheduler: {
+                "searched": each.scheduler in subject.searched,
+                "runs": [place[cell.folder] for cell in each.cells],
+                **each.to_json(),
+                "untold": each.untold,
+            }
+            for each in subject.capacities
+        },
+        "ratios": [
+            {"reference": each.reference, "scheduler": each.scheduler, **estimate(each.estimate)}
+            for each in subject.ratios
+        ],
+        "changes": {
+            rate_key(rate): {
+                f"p{each.q * 100:g}": estimate(each.estimate)
+                for each in subject.changes
+                if each.rate_rps == rate
+            }
+            for rate in dict.fromkeys(each.rate_rps for each in subject.changes)
+        },
+        "lengths": {
+            name: _lengths([cell.digest for cell in subject.cells_at(name, focus)])
+            for name in subject.schedulers
+        },
+        "audit": _audit(subject),
+        "runs": [_run(cell, folder, cell.folder in swept) for cell in cells],
+    }
+
+
+def rate_key(rate_rps: float) -> str:
+    """A rate as a key: the shortest text that reads back as the same number."""
+    return f"{rate_rps:g}" if float(f"{rate_rps:g}") == rate_rps else repr(rate_rps)
+
+
+def identity(doc: Document) -> str:
+    """Eight hex digits of the study, for file names: what was asked, and which runs answer.
+
+    Not of what was asked alone: studies gathered from disk may differ in nothing but their runs.
+    """
+    runs = sorted(run["spec_hash"] for run in doc["runs"])
+    text = json.dumps([doc["spec"], doc["pair"], runs], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def estimate(value: Estimate) -> dict[str, Any]:
+    """A value with its interval and n; ``beyond``: it lies among requests that were still waiting
+    when their run ended (JSON has no infinity)."""
+    return {
+        "value": finite(value.value),
+        "low": finite(value.low),
+        "high": finite(value.high),
+        "n": value.n,
+        "beyond": value.value is not None and finite(value.value) is None,
+    }
+
+
+def _common(cell: CellResult) -> dict[str, Any]:
+    spec = cell.cell.spec()
+    return {name: spec[name] for name in spec if name not in (*PER_CELL, "num_requests")}
+
+
+def _policy(subject: Subject, name: str) -> dict[str, Any]:
+    """What a scheduler ran with; None where it has no cell."""
+    cell = next((c.cell for c in subject.cells if c.cell.scheduler == name), None)
+    if cell is None:
+        return {"options": None, "source": None}
+    return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
+
+
+def _tiers(points: Sequence[Point]) -> dict[str, float | None]:
+    """TBT SLO by tier, strictest tier first; of every tier seen at any point."""
+    slos: dict[str, float | None] = {}
+    for point in points:
+        for name, tier in point.tiers.items():
+            slos.setdefault(name, finite(tier.tbt_slo_s))
+    return dict(sorted(slos.items(), key=lambda item: (item[1] is None, item[1] or 0.0, item[0])))
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {
+        "seeds": point.num_seeds,
+        "saturated": point.saturated,
+        "undecided": point.undecided,
+        "stopped_early": point.stopped_early,
+        "reason": point.reason,
+        "ttft_s": {name: estimate(value) for name, value in point.ttft_s.items()},
+        "tbt_s": {name: estimate(value) for name, value in point.tbt_s.items()},
+        "tpot_mean_s": estimate(point.tpot_mean_s),
+        "e2e_p50_s": estimate(point.e2e_p50_s),
+        "tiers": {
+            name: {
+                "ttft_p50_s": estimate(tier.ttft_p50_s),
+                "tbt_p99_s": estimate(tier.tbt_p99_s),
+                "tokens_on_time": estimate(tier.tokens_on_time),
+                "tokens_fluid": estimate(tier.tokens_fluid),
+                "requests_on_time": estimate(tier.requests_on_time),
+                "worst_late_run": tier.worst_late_run,
+            }
+            for name, tier in point.tiers.items()
+        },
+        "throughput_rps": estimate(point.throughput_rps),
+        "output_tokens_per_s": estimate(point.output_tokens_per_s),
+        "goodput_rps": estimate(point.goodput_rps),
+        "outcomes": asdict(point.counts),
+        "kv_mean": finite(point.kv_mean),
+        "kv_peak": finite(point.kv_peak),
+        "preemptions": point.preemptions,
+        "warmup_s": point.warmup_s,
+        "audit_ok": point.audit_ok,
+    }
+
+
+def _lengths(digests: Sequence[CellDigest]) -> dict[str, Any]:
+    """TTFT by prompt length over the replicates, shortest prompts first; ``measured_s``: the
+    length of their windows in sum."""
+    found = [(b.low_tokens, b) for digest in digests for b in digest.metrics.prompt_buckets]
+    rows = []
+    for low in sorted({low for low, _ in found}):
+        same = [bucket for each, bucket in found if each == low]
+        n = sum(bucket.ttft.n for bucket in same)
+        rows.append(
+            {
+                "low_tokens": low,
+                "high_tokens": same[0].high_tokens,
+                "num_due": sum(bucket.num_due for bucket in same),
+                "num_served": sum(bucket.num_served for bucket in same),
+                "ttft_p50_s": estimate(
+                    over_seeds([b.ttft.percentile(0.5).value for b in same], n, q=0.5)
+                ),
+            }
+        )
+    windows = [digest.metrics.window_s for digest in digests]
+    return {"measured_s": sum(end - start for start, end in windows), "buckets": rows}
+
+
+def _audit(subject: Subject) -> dict[str, Any]:
+    """The arrival audit: of each cell at the focus rate, and of all cells in sum."""
+    cells = subject.cells
+    audits = [cell.digest.audit for cell in cells]
+    tested = [each for each in audits if each.process_ok is not None]
+    return {
+        "num_runs": len(audits),
+        "num_valid": sum(each.valid for each in audits),
+        "num_tested": len(tested),
+        "num_agreeing": sum(bool(each.process_ok) for each in tested),
+        "least_ks_p": min((e.ks_p for e in audits if e.ks_p is not None), default=None),
+        "failing": [
+            _audit_row(cell)
+            for cell in cells
+            if not cell.digest.audit.valid or cell.digest.audit.process_ok is False
+        ],
+        "focus": [
+            _audit_row(cell)
+            for name in subject.schedulers
+            for cell in subject.cells_at(name, subject.focus_rate_rps)
+        ],
+    }
+
+
+def _audit_row(cell: CellResult) -> dict[str, Any]:
+    audit: ArrivalAudit = cell.digest.audit
+    values = {
+        name: finite(value) if isinstance(value, float) else value
+        for name, value in asdict(audit).items()
+    }
+    return {
+        "scheduler": cell.cell.scheduler,
+        "rate_rps": cell.cell.rate_rps,
+        "seed": cell.cell.seed,
+        **values,
+    }
+
+
+def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
+    digest: CellDigest = cell.digest
+    return {
+        "folder": relative(cell.folder, folder),
+        "spec_hash": store.spec_hash(cell.cell.spec()),
+        "scheduler": cell.cell.scheduler,
+        "rate_rps": cell.cell.rate_rps,
+        "seed": cell.cell.seed,
+        "in_sweep": in_sweep,
+        "due": digest.metrics.counts.due,
+        "measured": digest.metrics.num_measured,
+        "warmup_s": digest.metrics.window_s[0],
+        "end_s": digest.metrics.stop_s,
+        "steady": digest.steady,
+        "stopped_early": digest.stopped_early,
+    }
+
+
+def relative(target: Path, folder: Path) -> str:
+    """``target`` as seen from ``folder``, with forward slashes; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(target, folder)).as_posix()
+    except ValueError:
+        return target.resolve().as_posix()

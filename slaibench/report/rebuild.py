@@ -1,0 +1,100 @@
+"""A report's subject once more, from nothing but its document and the recordings it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from slaibench.recording import store
+from slaibench.recording.store import RecordingError
+from slaibench.report.numbers import Document
+from slaibench.report.subject import Subject, capacity_from, make_subject
+from slaibench.spec import StudySpec
+from slaibench.study.digest import Digester
+from slaibench.study.gather import read_cell
+from slaibench.study.point import make_point
+from slaibench.study.pool import CellResult
+from slaibench.study.sweep import SweepResult, digests_of
+
+OnRun = Callable[[int, int], None]
+"""Told after each recording: (how many are read, how many there are)."""
+
+
+class LostRecordings(Exception):  # noqa: N818  (a finding about a report, not a fault of ours)
+    """Recordings cannot be read as what the report says they are: ``found`` has (where, what the
+    report says, what is there)."""
+
+    def __init__(self, found: list[tuple[str, str, str]]) -> None:
+        super().__init__(f"{len(found)} recordings")
+        self.found = found
+
+
+def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
+    """Read every recording again and bring the studies together as when the report was written.
+
+    Args:
+        doc: a report's document.
+        folder: where its page lies.
+        on_run: told of each recording.
+
+    Raises:
+        LostRecordings: some are missing, damaged, or not the runs they are said to be.
+        ValueError, KeyError, TypeError, IndexError, AttributeError: the document is not what this
+            version writes.
+    """
+    spec = StudySpec.model_validate(doc["spec"])
+    digest = Digester.for_study(spec.convention.value, spec.slo)
+    cells: list[CellResult] = []
+    lost: list[tuple[str, str, str]] = []
+    for index, entry in enumerate(doc["runs"]):
+        try:
+            cells.append(_cell(entry, spec, folder, digest))
+        except RecordingError as error:
+            where = f"runs[{index}], {entry['scheduler']} at {entry['rate_rps']:g}"
+            lost.append((f"{where}, seed {entry['seed']}", str(entry["spec_hash"]), str(error)))
+        on_run(index + 1, len(doc["runs"]))
+    if lost:
+        raise LostRecordings(lost)
+    sweep = _sweep(doc, spec, cells)
+    pair = doc["pair"]
+    return make_subject(
+        sweep,
+        searched=[
+            capacity_from(spec, sweep.about, name, tuple(cells[i] for i in found["runs"]))
+            for name, found in doc["capacities"].items()
+            if found["searched"]
+        ],
+        pair=None if pair is None else (pair[0], pair[1]),
+        focus_rate_rps=doc["focus_rate_rps"],
+    )
+
+
+def _cell(entry: dict[str, Any], spec: StudySpec, folder: Path, digest: Digester) -> CellResult:
+    path = folder / entry["folder"]
+    cell = read_cell(path)
+    recording = store.read(path)
+    found = store.spec_hash(recording.run["spec"])
+    if not found == recording.run["spec_hash"] == entry["spec_hash"]:
+        raise RecordingError(f"{str(path)!r} is of another specification (hash {found})")
+    for name in ("model", "gpu", "backend", "convention", "max_total_tokens"):
+        if getattr(cell, name) != getattr(spec, name):
+            raise RecordingError(
+                f"{str(path)!r} has {name} {getattr(cell, name)}, the report's study has "
+                f"{getattr(spec, name)}"
+            )
+    try:
+        return CellResult(cell, path, digest(recording), reused=True)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise RecordingError(f"{str(path)!r} cannot be measured ({error})") from error
+
+
+def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:
+    swept = tuple(cell for cell, entry in zip(cells, doc["runs"], strict=True) if entry["in_sweep"])
+    points = [
+        make_point(scheduler, rate, digests)
+        for scheduler in spec.schedulers
+        for rate in spec.rates
+        if (digests := digests_of(swept, scheduler, rate))
+    ]
+    return SweepResult(spec, doc["about"], doc["workload_note"], tuple(points), swept)

@@ -1,0 +1,242 @@
+"""What a report is about: the results of studies, brought to one form and checked for fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from slaibench.measure.capacity import capacity
+from slaibench.study.capacity import RESAMPLE_SEED, CapacityResult, cells_of, ratio_of
+from slaibench.study.compare import ttft_change
+from slaibench.study.estimate import Estimate
+from slaibench.study.point import Point
+from slaibench.study.pool import CellResult
+from slaibench.study.sweep import SweepResult
+
+if TYPE_CHECKING:
+    from slaibench.spec import StudySpec
+    from slaibench.study.bench import Bench
+
+CHANGE_LEVELS = (0.5, 0.99)
+"""Paired changes of TTFT that are shown: a median alone cannot show who starves long prompts."""
+UNKNOWN = Estimate(None, None, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Capacity of ``scheduler`` over that of ``reference``, over their common seeds."""
+
+    reference: str
+    scheduler: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Paired change of one TTFT percentile from a to b at one rate (0.1: 10 % more)."""
+
+    rate_rps: float
+    q: float
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything that a report shows, as values.
+
+    Args:
+        sweep: points and the cells behind them.
+        capacities: one for each scheduler, in the sweep's order.
+        searched: schedulers whose capacity was searched; that of the others is read off the
+            sweep's own rates.
+        ratios: against the first scheduler, and of the best against the others.
+        pair: (a, b) of a comparison, or None.
+        changes: paired changes from a to b, by rate; empty without a pair.
+        focus_rate_rps: the rate that the detailed figures show.
+    """
+
+    sweep: SweepResult
+    capacities: tuple[CapacityResult, ...]
+    searched: frozenset[str]
+    ratios: tuple[Ratio, ...]
+    pair: tuple[str, str] | None
+    changes: tuple[Change, ...]
+    focus_rate_rps: float
+
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        return self.sweep.spec.schedulers
+
+    @property
+    def cells(self) -> tuple[CellResult, ...]:
+        """Every cell behind the report, each once: the sweep's, then those only searched."""
+        found = {cell.folder: cell for cell in self.sweep.cells}
+        for each in self.capacities:
+            found.update({cell.folder: cell for cell in each.cells if cell.folder not in found})
+        return tuple(found.values())
+
+    @property
+    def first_saturated_rps(self) -> float | None:
+        """Lowest rate of the sweep at which some scheduler is saturated."""
+        return min((p.rate_rps for p in self.sweep.points if p.saturated), default=None)
+
+    def point(self, scheduler: str, rate_rps: float) -> Point | None:
+        """The point of a scheduler at a rate, where there is one."""
+        points = self.sweep.of(scheduler)
+        return next((point for point in points if point.rate_rps == rate_rps), None)
+
+    def cells_at(self, scheduler: str, rate_rps: float) -> list[CellResult]:
+        """The sweep's cells of a scheduler at a rate, by seed."""
+        return cells_at(self.sweep, scheduler, rate_rps)
+
+
+def make_subject(
+    sweep: SweepResult,
+    *,
+    searched: Sequence[CapacityResult] = (),
+    pair: tuple[str, str] | None = None,
+    focus_rate_rps: float | None = None,
+) -> Subject:
+    """Bring a sweep, and what was searched and compared beside it, together.
+
+    Args:
+        searched: capacities that were searched; for a scheduler without one, its cells of the
+            sweep answer.
+        pair: schedulers (a, b) whose paired changes are wanted.
+        focus_rate_rps: one of the sweep's rates; None: see ``default_focus``.
+
+    Raises:
+        ValueError: nothing was swept, or the parts do not belong together.
+    """
+    spec = sweep.spec
+    if not sweep.points:
+        raise ValueError("a report needs at least one point; sweep at least one rate first")
+    by_name = {each.scheduler: each for each in searched}
+    for each in searched:
+        _check_fit(spec, each)
+    for name in pair or ():
+        if name not in spec.schedulers:
+            raise ValueError(
+                f"the comparison is of {name!r}, the sweep of {', '.join(spec.schedulers)}; "
+                "report the sweep that the comparison made"
+            )
+    rates = sorted({point.rate_rps for point in sweep.points})
+    if focus_rate_rps is not None and focus_rate_rps not in rates:
+        listed = ", ".join(f"{rate:g}" for rate in rates)
+        raise ValueError(
+            f"focus rate {focus_rate_rps:g} is none of the sweep's rates; choose one of {listed}"
+        )
+    capacities = tuple(by_name.get(name) or capacity_in(sweep, name) for name in spec.schedulers)
+    return Subject(
+        sweep=sweep,
+        capacities=capacities,
+        searched=frozenset(by_name),
+        ratios=_ratios(capacities),
+        pair=pair,
+        changes=_changes(sweep, pair),
+        focus_rate_rps=default_focus(sweep) if focus_rate_rps is None else focus_rate_rps,
+    )
+
+
+def cells_at(sweep: SweepResult, scheduler: str, rate_rps: float) -> list[CellResult]:
+    """A sweep's cells of one scheduler at one rate, by seed."""
+    found = [c for c in sweep.cells if c.cell.scheduler == scheduler]
+    return sorted((c for c in found if c.cell.rate_rps == rate_rps), key=lambda c: c.cell.seed)
+
+
+def default_focus(sweep: SweepResult) -> float:
+    """The largest rate at which no scheduler is saturated; the lowest if there is none.
+
+    Only rates at which every scheduler was measured count, where there are such.
+    """
+    rates = sorted({point.rate_rps for point in sweep.points})
+    names = {point.scheduler for point in sweep.points}
+    at = {rate: [p for p in sweep.points if p.rate_rps == rate] for rate in rates}
+    common = [rate for rate in rates if {p.scheduler for p in at[rate]} == names] or rates
+    steady = [rate for rate in common if not any(point.saturated for point in at[rate])]
+    return steady[-1] if steady else common[0]
+
+
+def capacity_in(sweep: SweepResult, scheduler: str) -> CapacityResult:
+    """What the sweep's own cells say of a scheduler's capacity."""
+    cells = tuple(cell for cell in sweep.cells if cell.cell.scheduler == scheduler)
+    return capacity_from(sweep.spec, sweep.about, scheduler, cells)
+
+
+def capacity_from(
+    spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
+) -> CapacityResult:
+    """Capacity from given cells, as ``study.capacity.search`` ends: nothing is run."""
+    # cells_of asks a bench for its specification only; a whole bench would need the profile, the
+    # workload and the user's scheduler files to be at hand wherever a report is checked.
+    measured = cells_of(cast("Bench", SimpleNamespace(spec=spec)), cells)
+    return CapacityResult(
+        spec=spec,
+        about=about,
+        scheduler=scheduler,
+        capacity=capacity(measured, np.random.default_rng(RESAMPLE_SEED)),
+        cells=cells,
+        measured=measured,
+    )
+
+
+def _check_fit(spec: StudySpec, found: CapacityResult) -> None:
+    if found.scheduler not in spec.schedulers:
+        raise ValueError(
+            f"capacity of {found.scheduler!r} does not belong to a sweep of "
+            f"{', '.join(spec.schedulers)}"
+        )
+    for name in ("model", "gpu", "backend", "slo", "convention", "workload", "arrivals", "tiers"):
+        mine, other = getattr(spec, name), getattr(found.spec, name)
+        if mine != other:
+            raise ValueError(
+                f"the capacity of {found.scheduler!r} was searched with {name} {other!r}, the "
+                f"sweep has {mine!r}; search it again with the sweep's"
+            )
+
+
+def _ratios(capacities: Sequence[CapacityResult]) -> tuple[Ratio, ...]:
+    known = [each for each in capacities if each.capacity.rate_rps is not None]
+    best = max(known, key=lambda each: each.capacity.rate_rps or 0.0, default=None)
+    pairs = [(capacities[0], other) for other in capacities[1:]]
+    if best is not None:
+        pairs += [(other, best) for other in capacities if other is not best]
+    unique = {(a.scheduler, b.scheduler): (a, b) for a, b in pairs}
+    return tuple(Ratio(a.scheduler, b.scheduler, _ratio(a, b)) for a, b in unique.values())
+
+
+def _ratio(a: CapacityResult, b: CapacityResult) -> Estimate:
+    if not set(a.measured.seeds) & set(b.measured.seeds):
+        return UNKNOWN
+    return ratio_of(a, b)
+
+
+def _changes(sweep: SweepResult, pair: tuple[str, str] | None) -> tuple[Change, ...]:
+    if pair is None:
+        return ()
+    a, b = ({point.rate_rps: point for point in sweep.of(name)} for name in pair)
+    return tuple(
+        Change(rate, q, _change(sweep, a[rate], b[rate], q))
+        for rate in sorted(a.keys() & b.keys())
+        for q in CHANGE_LEVELS
+    )
+
+
+def _change(sweep: SweepResult, a: Point, b: Point, q: float) -> Estimate:
+    told = [point.ttft_s[f"p{q * 100:g}"].value for point in (a, b)]
+    before, after = (
+        {cell.cell.seed: cell.digest for cell in cells_at(sweep, point.scheduler, point.rate_rps)}
+        for point in (a, b)
+    )
+    common = sorted(before.keys() & after.keys())  # what is gathered from disk may be uneven
+    if not common:
+        return UNKNOWN
+    found = ttft_change([before[seed] for seed in common], [after[seed] for seed in common], q)
+    # A percentile among requests that were still waiting has no ratio.
+    known = [value is not None and math.isfinite(value) for value in (*told, found.value)]
+    return found if all(known) else Estimate(None, None, None, found.n)

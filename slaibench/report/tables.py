@@ -1,0 +1,252 @@
+"""The page's tables, from the report's document: every point with its n and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from slaibench.report.columns import Cell, Column, Json, at, bare_share, count, estimates, share
+from slaibench.report.numbers import Document, rate_key
+from slaibench.report.words import NOTHING, fixed, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells of one scheduler at one rate."""
+
+    scheduler: str
+    saturated: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows in groups of the same rate.
+
+    Args:
+        columns: (title, unit); the rate's and the scheduler's own columns are not among them.
+        groups: (rate, rows).
+        left: columns with text rather than numbers, by place.
+    """
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[tuple[str, str], ...]
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    left: frozenset[int] = frozenset()
+
+
+def tables(doc: Document) -> list[Table]:
+    """All points: TTFT, TBT, deadlines, load and memory, saturation."""
+    return [_ttft(doc), _tbt(doc), _tier_ttft(doc), _deadlines(doc), _load(doc), _saturation(doc)]
+
+
+def audit_table(doc: Document) -> Table:
+    """The arrival audit: each run at the focus rate, then every run that failed it."""
+    rows = list(doc["audit"]["focus"])
+    rows += [row for row in doc["audit"]["failing"] if row not in rows]
+    columns = (
+        ("seed", ""),
+        ("requests", "n"),
+        ("declared", "requests/s"),
+        ("expected", "requests/s"),
+        ("measured", "requests/s"),
+        ("gap CV", "expected"),
+        ("dispersion", "var/mean"),
+        ("KS", "D"),
+        ("KS", "p"),
+        ("lag P99", "ms"),
+        ("lag max", "ms"),
+        ("verdict", ""),
+    )
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(rate_key(row["rate_rps"]), []).append(
+            Row(row["scheduler"], False, _audit_cells(row))
+        )
+    return Table(
+        "audit",
+        "Arrivals of each run at the focus rate",
+        "Expected differs from declared where the process cuts gaps. Dispersion: variance over "
+        "mean of counts in windows of about 20 arrivals (1 for a Poisson process). Lag: sent minus "
+        "due; 0 on a virtual clock.",
+        columns,
+        tuple((rate, tuple(rows)) for rate, rows in groups.items()),
+        left=frozenset({len(columns) - 1}),
+    )
+
+
+def _audit_cells(row: Json) -> tuple[Cell, ...]:
+    def text(name: str, decimals: int = 3, scale: float = 1.0) -> Cell:
+        value = row[name]
+        return Cell(NOTHING if value is None else fixed(scale * value, decimals))
+
+    expected = () if row["expected_gap_cv"] is None else (fixed(row["expected_gap_cv"], 3),)
+    p = row["ks_p"]
+    return (
+        Cell(str(row["seed"])),
+        Cell(f"{row['num_requests']:,}"),
+        text("declared_rps"),
+        text("expected_rps"),
+        text("measured_rps"),
+        Cell(text("gap_cv").text, expected),
+        text("dispersion", 2),
+        text("ks_statistic", 4),
+        Cell(NOTHING if p is None else "< 0.001" if p < 0.001 else fixed(p, 3)),
+        text("lag_p99_s", 2, 1e3),
+        text("lag_max_s", 2, 1e3),
+        Cell(_verdict(row)),
+    )
+
+
+def _verdict(row: Json) -> str:
+    if not row["valid"]:
+        return f"invalid: {row['reason']}"
+    if row["process_ok"] is None:
+        return "not tested"
+    return "agrees" if row["process_ok"] else f"disagrees: {row['process_note']}"
+
+
+def _ttft(doc: Document) -> Table:
+    columns = [
+        count("n", at("ttft_s", "p50", "n"), "requests"),
+        *(
+            estimates(title, "s", at("ttft_s", key))
+            for title, key in (("P50", "p50"), ("P90", "p90"), ("P99", "p99"), ("mean", "mean"))
+        ),
+        count("n", at("e2e_p50_s", "n"), "requests"),
+        estimates("E2E P50", "s", at("e2e_p50_s")),
+        count("n", at("tpot_mean_s", "n"), "requests"),
+        estimates("TPOT mean", "ms", at("tpot_mean_s"), 1e3),
+    ]
+    note = (
+        "Time to first token, from the due time; then end-to-end time and mean time per output "
+        "token. Small print: 95 % interval. In a mean, requests still waiting at the end count "
+        "with their wait so far: under saturation it is a lower bound."
+    )
+    return _table(doc, "table-ttft", "TTFT, end-to-end time, TPOT", note, columns)
+
+
+def _tbt(doc: Document) -> Table:
+    columns = [
+        count("n", at("tbt_s", "p99", "n"), "gaps"),
+        estimates("TBT P50", "ms", at("tbt_s", "p50"), 1e3),
+        estimates("TBT P99", "ms", at("tbt_s", "p99"), 1e3),
+    ]
+    for name in doc["tiers"]:
+        columns += [
+            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "gaps"),
+            estimates(f"{name}: TBT P99", "ms", at("tiers", name, "tbt_p99_s"), 1e3),
+        ]
+    note = "Gaps of all tiers together, then tier by tier. Small print: 95 % interval."
+    return _table(doc, "table-tbt", "TBT", note, columns)
+
+
+def _tier_ttft(doc: Document) -> Table:
+    columns = []
+    for name in doc["tiers"]:
+        columns += [
+            count(f"{name}: n", at("tiers", name, "ttft_p50_s", "n"), "requests"),
+            estimates(f"{name}: TTFT P50", "s", at("tiers", name, "ttft_p50_s")),
+        ]
+    note = "Small print: 95 % interval."
+    return _table(doc, "table-tier-ttft", "Median TTFT by tier", note, columns)
+
+
+def _deadlines(doc: Document) -> Table:
+    columns = []
+    for name in doc["tiers"]:
+        columns += [
+            share(f"{name}: tokens within gap", at("tiers", name, "tokens_on_time")),
+            share(f"{name}: tokens by fluidity", at("tiers", name, "tokens_fluid")),
+            share(f"{name}: requests by fluidity", at("tiers", name, "requests_on_time")),
+            count(f"{name}: longest late run", at("tiers", name, "worst_late_run"), "tokens"),
+        ]
+    note = (
+        "Shares on time, the n they are of, and the most tokens in a row that came late within "
+        "one request."
+    )
+    return _table(doc, "table-deadlines", "Deadlines met", note, columns)
+
+
+def _load(doc: Document) -> Table:
+    def outcome(name: str) -> Column:
+        return count(name.replace("_", " "), at("outcomes", name), "requests")
+
+    columns = [
+        count("seeds", at("seeds"), ""),
+        *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
+        estimates("finished", "a second", at("throughput_rps"), bare=True),
+        estimates("goodput", "a second", at("goodput_rps"), bare=True),
+        estimates("output", "tokens/s", at("output_tokens_per_s"), bare=True),
+        bare_share("KV mean", at("kv_mean")),
+        bare_share("KV peak", at("kv_peak")),
+        count("preempted", at("preemptions"), "times"),
+    ]
+    note = (
+        "Requests by outcome over all seeds (the four add up to due). Goodput: requests with every "
+        "token by its deadline (fluidity)."
+    )
+    return _table(doc, "table-load", "Load, outcomes and memory", note, columns)
+
+
+def _saturation(doc: Document) -> Table:
+    def state(point: Json) -> Cell:
+        if not point["saturated"]:
+            few = f"{point['undecided']} of {plural(point['seeds'], 'run')} too short to tell"
+            return Cell("not told", (few,)) if point["undecided"] else Cell("steady")
+        cut = point["stopped_early"]
+        under = (f"{cut} of {plural(point['seeds'], 'run')} stopped early",) if cut else ()
+        return Cell("saturated", under)
+
+    columns = [
+        Column("state", "", lambda points: [state(point) for point in points]),
+        Column(
+            "warm-up cut",
+            "s",
+            lambda points: [Cell(fixed(point["warmup_s"], 1)) for point in points],
+        ),
+        Column(
+            "arrivals", "", lambda points: [Cell("ok" if p["audit_ok"] else "bad") for p in points]
+        ),
+        Column("verdict", "", lambda points: [Cell(point["reason"]) for point in points]),
+    ]
+    note = "The verdict is of the first seed that decided it; the warm-up cut is a mean over seeds."
+    return _table(
+        doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns, left={0, 2, 3}
+    )
+
+
+def _table(
+    doc: Document,
+    name: str,
+    title: str,
+    note: str,
+    columns: list[Column],
+    left: Iterable[int] = (),
+) -> Table:
+    keys = [(rate, who) for rate, who, _ in _points(doc)]
+    points = [point for _, _, point in _points(doc)]
+    made = [column.cells(points) for column in columns]
+    groups: dict[str, list[Row]] = {}
+    for index, ((rate, who), point) in enumerate(zip(keys, points, strict=True)):
+        cells = tuple(cells[index] for cells in made)
+        groups.setdefault(rate, []).append(Row(who, point["saturated"], cells))
+    return Table(
+        name,
+        title,
+        note,
+        tuple((column.title, column.unit) for column in columns),
+        tuple((rate, tuple(rows)) for rate, rows in groups.items()),
+        frozenset(left),
+    )
+
+
+def _points(doc: Document) -> Iterator[tuple[str, str, Json]]:
+    """(rate, scheduler, point), rate by rate, so that schedulers stand below each other."""
+    rates = {rate for points in doc["points"].values() for rate in points}
+    for rate in sorted(rates, key=float):
+        for name, points in doc["points"].items():
+            if rate in points:
+                yield rate, name, points[rate]

@@ -1,0 +1,173 @@
+"""Numbers, names and targets in words: the page's one place for how things are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from slaibench.measure.slo import Slo, parse_slos
+from slaibench.study.targets import STEADY
+
+TOO_SMALL = "n too small"
+BEYOND = "≥ run"
+NOTHING = "–"
+NAME_LENGTH = 26
+MINUS = "−"
+SPACE = "\u00a0"
+"""Between a number and its unit, which no line break shall part."""
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """``value`` to so many significant digits, never with an exponent: 0.0633, 10.7, 1,230."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return _signed(f"{rounded:,.{decimals}f}")
+
+
+def together(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Several values to as many digits as it takes to tell different ones apart (at most 6)."""
+    for more in range(digits, 7):
+        texts = [significant(value, more) for value in values]
+        if len(set(texts)) == len(set(values)):
+            return texts
+    return texts
+
+
+def capacity_digits(values: Sequence[float], shape: str | None) -> list[str]:
+    """A capacity and the ends of its interval: rates as they were measured, where they are that
+    (a lower bound, a cliff), else as many digits as it takes."""
+    return together(values) if shape == "smooth" else [f"{value:.4g}" for value in values]
+
+
+def fixed(value: float, decimals: int) -> str:
+    """``value`` with so many decimals, thousands parted by commas."""
+    return _signed(f"{value:,.{decimals}f}")
+
+
+def decimals_for(values: Iterable[float | None], least: int = 0, most: int = 6) -> int:
+    """Decimals that show two significant digits of the smallest value of a column."""
+    known = [abs(value) for value in values if value is not None and value != 0]
+    if not known:
+        return least
+    needed = 1 - math.floor(math.log10(min(known)))
+    return min(max(needed, least), most)
+
+
+def percent(share: float, decimals: int = 2) -> str:
+    """A share as a percentage that never rounds up to 100 or down to 0."""
+    text = f"{100 * share:.{decimals}f}"
+    edge = 10**-decimals
+    if share < 1 and float(text) >= 100:
+        return f">{SPACE}{100 - edge:.{decimals}f}{SPACE}%"
+    if share > 0 and float(text) <= 0:
+        return f"<{SPACE}{edge:.{decimals}f}{SPACE}%"
+    return f"{text}{SPACE}%"
+
+
+def change(value: float) -> str:
+    """A relative change as people say it: −70 %, +26 %, +0.4 %; from the double on as a factor."""
+    if value >= 1:
+        return f"×{significant(1 + value)}"
+    text = f"{100 * value:+.0f}" if abs(value) >= 0.1 else f"{100 * value:+.1f}"
+    return f"{_signed(text)}{SPACE}%"
+
+
+def seconds(value: float, digits: int = 3) -> str:
+    """A duration in ms below 0.1 s, else in s."""
+    if value < 0.1:
+        return f"{significant(1e3 * value, digits)}{SPACE}ms"
+    return f"{significant(value, digits)}{SPACE}s"
+
+
+def bound(value: float) -> str:
+    """A target's bound as people write it: 500 ms, 2 s."""
+    return f"{1e3 * value:g}{SPACE}ms" if value < 1 else f"{value:g}{SPACE}s"
+
+
+def rate(value: float) -> str:
+    return f"{value:g}"
+
+
+def number(found: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+    """The value of an ``estimate`` for a table cell."""
+    if found["beyond"]:
+        return BEYOND
+    if found["value"] is None:
+        return TOO_SMALL if found["n"] else NOTHING
+    return fixed(scale * found["value"], decimals)
+
+
+def ends(
+    found: Mapping[str, Any], decimals: int, scale: float = 1.0, most: float = math.inf
+) -> str:
+    """The interval of an ``estimate`` for a table cell; empty without one."""
+    if found["low"] is None or found["high"] is None:
+        return ""
+    low, high = (min(scale * found[end], most) for end in ("low", "high"))
+    return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
+
+
+def statistic(slo: Slo) -> str:
+    """The left side of a target: ``median TTFT``, ``P99 TBT``, ``mean TPOT``."""
+    level = "mean" if slo.q is None else "median" if slo.q == 0.5 else f"P{100 * slo.q:g}"
+    metric = "end-to-end time" if slo.metric == "e2e" else slo.metric.upper()
+    return f"{level} {metric}"
+
+
+def targets(text: str, tiers: Mapping[str, float | None]) -> list[str]:
+    """SLO expressions as phrases: ``median TTFT at most 0.5 s``."""
+    own = ", ".join(f"{name} {bound(slo)}" for name, slo in tiers.items() if slo is not None)
+    phrases = []
+    for slo in parse_slos(text):
+        of = f" of tier {slo.tier}" if slo.tier else ""
+        if slo.bound_s != "tier":
+            phrases.append(f"{statistic(slo)}{of} at most {bound(slo.bound_s)}")
+        elif slo.tier:
+            phrases.append(f"{statistic(slo)}{of} within its own SLO")
+        else:
+            phrases.append(f"{statistic(slo)} of each tier within its own SLO ({own})")
+    return phrases
+
+
+def binding(slo: str | None, tier: str | None, tiers: Mapping[str, float | None]) -> str:
+    """What ends a scheduler's capacity."""
+    if slo is None:
+        return "nothing: no target broke"
+    if slo == STEADY:
+        return "saturation: the number of requests in the system keeps growing"
+    found = parse_slos(slo)[0]
+    most = tiers.get(tier or "") if found.bound_s == "tier" else found.bound_s
+    of = f" of tier {tier}" if tier else ""
+    return f"{statistic(found)}{of} above {bound(most) if most is not None else 'its SLO'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names that fit a legend, still all different: a path's folders go first, then the middle."""
+    out: dict[str, str] = {}
+    for name in names:
+        head, colon, tail = name.partition(":")
+        text = head.rpartition("/")[2] + colon + tail if head.endswith(".py") else name
+        if len(text) > NAME_LENGTH:
+            keep = NAME_LENGTH - 1
+            text = f"{text[: keep // 2]}…{text[-(keep - keep // 2) :]}"
+        unique, again = text, 2
+        while unique in out.values():
+            unique, again = f"{text} ({again})", again + 1
+        out[name] = unique
+    return out
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)

@@ -1,0 +1,119 @@
+"""A scheduler as a study takes it: built with its errors told, identified by its code."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from schedulers import registry
+from schedulers.base import Scheduler
+
+OURS = "schedulers"
+HOUSE = (Path(__file__).parents[1], Path(registry.__file__).parent)
+"""Where our own code lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a study knows of one of its schedulers.
+
+    Args:
+        options: every option's value, as JSON can hold it.
+        source: hash of the code that decides (``code_hash``).
+    """
+
+    options: dict[str, Any]
+    source: str
+
+
+def build(text: str) -> Scheduler:
+    """A new scheduler object that can say its options.
+
+    Raises:
+        ValueError: unknown name, file or option, or the class fails in any way of its own.
+    """
+    try:
+        scheduler = registry.build(text)
+        scheduler.options()
+    except ValueError:
+        raise
+    except Exception as error:
+        # A user's class may fail in any way at all; what it said is all that helps.
+        raise ValueError(f"scheduler {text!r} cannot be built: {failure(error)}") from error
+    return scheduler
+
+
+def describe(text: str) -> Policy:
+    """Options and code of the scheduler that a text names.
+
+    Raises:
+        ValueError: as ``build``.
+    """
+    scheduler = build(text)
+    return Policy(plain(scheduler.options()), code_hash(text, scheduler))
+
+
+def code_hash(text: str, scheduler: Scheduler) -> str:
+    """16 hex digits over the source files behind a scheduler.
+
+    Those of its classes, and of what these import from their own package or from ours: whoever
+    edits a policy must not be shown recordings of what it was. Names and places do not count.
+    """
+    name = registry.parse(text)[0].partition(":")[0]
+    files = {Path(name)} if name.endswith(".py") else set()
+    for cls in type(scheduler).__mro__:
+        module = sys.modules.get(cls.__module__)
+        if module is None or (files and module.__name__ == type(scheduler).__module__):
+            continue  # a user's file is taken by its path: another one may bear its module's name
+        files |= _files(module)
+    digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def _files(module: ModuleType) -> set[Path]:
+    packages = {module.__name__.partition(".")[0], OURS} - {"builtins"}
+    names = {module.__name__}
+    for value in vars(module).values():
+        origin = value.__name__ if isinstance(value, ModuleType) else _origin(value)
+        names.add(origin)
+    found = (sys.modules.get(n) for n in names if n.partition(".")[0] in packages)
+    files = (getattr(each, "__file__", None) for each in found)
+    return {Path(file) for file in files if file}
+
+
+def _origin(value: object) -> str:
+    origin = getattr(value, "__module__", None)
+    return origin if isinstance(origin, str) else ""
+
+
+def is_ours(scheduler: Scheduler) -> bool:
+    """Whether it comes with slaibench: then a failure is a defect of ours, and not told as news."""
+    return type(scheduler).__module__.partition(".")[0] == OURS
+
+
+def failure(error: Exception) -> str:
+    """What somebody else's code raised, and where: ``KeyError: 'x' (mine.py, line 12)``."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    theirs = [frame for frame in frames if not _in_house(Path(frame.filename))]
+    where = (theirs or frames)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+
+
+def _in_house(file: Path) -> bool:
+    return any(file.is_relative_to(folder) for folder in HOUSE)
+
+
+def plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON can hold them: what it has no word for (an infinite cycle) as text."""
+    return {name: value if _is_plain(value) else str(value) for name, value in options.items()}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, float):
+        return abs(value) < float("inf")
+    return value is None or isinstance(value, int | str)

@@ -1,0 +1,99 @@
+"""How far a run is from a study's targets, and when it cannot say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from slaibench.measure.percentiles import needed_samples
+from slaibench.measure.slo import Slo, evaluate, parse_slos
+from slaibench.measure.steady import RULE
+from slaibench.spec import MIN_REQUESTS, Convention, StudySpec
+from slaibench.study.digest import CellDigest
+from workloads.tiers import Tier
+
+STEADY = "not saturated"
+"""The target that strict conventions add to the SLOs."""
+
+
+def log_ratios(spec: StudySpec, digest: CellDigest) -> list[tuple[str, str | None, float]]:
+    """(SLO, tier, log(metric / bound)) of one run; infinite where it cannot count as met.
+
+    Under strict conventions steadiness is a target of its own: a saturated run is no operating
+    point, whatever its latencies, and one too short to tell is not known to be one. The paper's
+    capacity looks at latencies only.
+    """
+    found: list[tuple[str, str | None, float]] = []
+    for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+        value = verdict.value
+        if value is None:
+            value = _small_value(spec, digest, verdict.slo, verdict.tier)
+        log_ratio = math.inf if value is None else _log_ratio(value, verdict.bound_s)
+        found.append((verdict.slo.text, verdict.tier, log_ratio))
+    if spec.convention is Convention.STRICT:
+        found.append((STEADY, None, -1.0 if digest.steady else math.inf))
+    return found
+
+
+def _log_ratio(value: float, bound: float) -> float:
+    return -math.inf if value == 0 else math.log(value / bound)
+
+
+def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None) -> float | None:
+    """A percentile that the run alone is too small for, if all replicates together are not."""
+    small = digest.small.get((slo.text, tier))
+    if small is None or slo.q is None or small.n * spec.num_seeds < needed_samples(slo.q):
+        return None
+    return small.value
+
+
+def untold_targets(spec: StudySpec, digest: CellDigest) -> dict[tuple[str, str | None], str]:
+    """By SLO and tier: why a run cannot speak about this target."""
+    found = {}
+    for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+        if verdict.value is None and _small_value(spec, digest, verdict.slo, verdict.tier) is None:
+            found[verdict.slo.text, verdict.tier] = verdict.why
+    if spec.convention is Convention.STRICT and digest.steady is None:
+        found[STEADY, None] = digest.saturation.reason.removeprefix("not told: ")
+    return found
+
+
+def check_tellable(spec: StudySpec, tiers: Sequence[Tier]) -> None:
+    """Refuse runs too short to tell whether the targets hold.
+
+    Raises:
+        ValueError: with what is missing.
+    """
+    why = never_told(spec, tiers)
+    if why is not None:
+        raise ValueError(why)
+
+
+def never_told(spec: StudySpec, tiers: Sequence[Tier]) -> str | None:
+    """Why no run of this study can say whether the targets hold; None where it may.
+
+    Counts requests before the warm-up cut, of which the sample is what is left.
+    """
+    if spec.convention is Convention.PAPER or (spec.num_requests is None and spec.horizon_s):
+        return None
+    num = MIN_REQUESTS if spec.num_requests is None else spec.num_requests
+    if num < RULE.min_arrivals:
+        return (
+            f"{num} requests are too few to tell whether a run is steady "
+            f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
+            f"{4 * RULE.min_arrivals} or more"
+        )
+    shares = {tier.name: tier.share for tier in tiers}
+    for slo in parse_slos(spec.slo):
+        share = 1.0 if slo.tier is None else shares.get(slo.tier, 1.0)
+        expected = num * spec.num_seeds * share
+        if slo.q is None or slo.metric == "tbt" or expected >= needed_samples(slo.q):
+            continue
+        whose = f" of tier {slo.tier}" if slo.tier else ""
+        enough = math.ceil(2 * needed_samples(slo.q) / share / spec.num_seeds)
+        return (
+            f"SLO {slo.text!r} needs {needed_samples(slo.q):,} requests{whose}, and "
+            f"{spec.num_seeds} seed(s) of {num:,} requests have about {expected:,.0f}: use "
+            f"--requests {enough} or more, or more --seeds"
+        )
+    return None

@@ -1,0 +1,235 @@
+"""Bad input: one message that names the value and the way out, and nothing run or lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slaibench.recording import store
+from tests.cli.command import refused, slaibench, sweep
+from tests.study.studies import BROKEN_LATE, contents
+
+
+def refused_sweep(results: Path, *arguments: str | Path) -> str:
+    message = refused("sweep", "--no-report", "--results", results, "--requests", "60", *arguments)
+    assert not list(results.rglob(store.RUN))
+    return message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--scheduler", "sarath"], ["unknown scheduler 'sarath'", "did you mean 'sarathi'"]),
+        (["-s", "slai:ofset=5"], ["no option 'ofset'", "did you mean 'offset'"]),
+        (["-s", "slai:offset=soon"], ["offset must be 'dynamic' or 'fixed:N'", "not 'soon'"]),
+        (["-s", "slai:offset"], ["option 'offset' has no value", "name:option=value"]),
+        (["-s", "sarathi:token_budget=-1"], ["token_budget", "at least 1, not -1"]),
+        (["-s", "sarathi", "-s", "sarathi"], ["named twice"]),
+        (["--model", "mistral"], ["unknown model 'mistral'", "did you mean 'mistral-7b'"]),
+        (["--gpu", "h10"], ["unknown GPU 'h10'", "did you mean 'h100'"]),
+        (["--workload", "sharegpt"], ["unknown workload 'sharegpt'", "did you mean 'sharegpt4'"]),
+        (["--arrivals", "poison"], ["unknown arrival process 'poison'", "did you mean 'poisson'"]),
+        (["--arrivals", "gamma"], ["gamma:cv=2"]),
+        (["--arrivals", "burst"], ["burst arrivals do not depend on a rate", "20 rates"]),
+        (["--arrivals", "trace"], ["no recorded arrival times", "poisson"]),
+        (["--backend", "vlm"], ["unknown backend 'vlm'", "sim"]),
+        (["--tiers", "gold:1"], ["name:share:tbt_slo_s", "'gold:1'"]),
+        (["--tiers", "gold:0.5:0.1"], ["must add up to 1, not 0.5"]),
+        (["--convention", "strct"], ["--convention", "strct", "strict", "paper"]),
+        (["--rates", "0"], ["'0' is not a positive number", "start:stop"]),
+        (["--rates", "-1"], ["'-1' is not a positive number", "start:stop"]),
+        (["--rates", "nan"], ["'nan' is not a positive number", "start:stop"]),
+        (["--rates", "1:inf"], ["'inf' is not a positive number", "start:stop"]),
+        (["--rates", "fast"], ["'fast' is not a positive number", "start:stop"]),
+        (["--rates", "5:1"], ["stop 1 lies below the start 5"]),
+        (["--rates", ""], ["is not a positive number"]),
+        (["--slo", "ttft<1"], ["'ttft<1'", "Accepted: METRIC_STAT[@TIER]<BOUND"]),
+        (["--slo", "ttft_p50<0.5,"], ["is empty", "Accepted"]),
+        (["--slo", "ttft_p101<1"], ["p101", "Accepted"]),
+        (["--slo", "ttft_p50@gold<1"], ["no tier 'gold'", "paying, free"]),
+        (["--slo", "ttft_p99<tier"], ["tbt and tpot only"]),
+        (["--kv-blocks", "10"], ["KV cache (10 blocks) holds 160", "--max-total-tokens 160"]),
+        (["--workload", "fixed:prompt=32768,output=1"], ["mistral-7b holds 32768", "--max-total"]),
+        (["--max-total-tokens", "5"], ["max_total_tokens=5", "raise it"]),
+        (["--duration", "0"], ["--duration 0", "greater than 0"]),
+        (["--duration", "nan"], ["--duration nan", "finite"]),
+        (["--profile", "/nowhere/p.json"], ["cannot read /nowhere/p.json"]),
+        (["--jobs", "0"], ["--jobs"]),
+        (["--seeds", "0"], ["--seeds"]),
+        (["--requests", "5"], ["--requests"]),
+        (["--first-seed", "-1"], ["--first-seed"]),
+        (["--rate", "1"], ["--rate", "--rates"]),
+    ],
+)
+def test_a_bad_value_is_named_with_the_way_out(
+    tmp_path: Path, arguments: list[str], told: list[str]
+) -> None:
+    message = refused_sweep(tmp_path / "r", *arguments)
+    for part in told:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("missing.csv", None, "no such file"),
+        ("empty.csv", b"", "is empty"),
+        ("header.csv", b"prompt_tokens,output_tokens\n", "no rows"),
+        ("columns.csv", b"a,b\n1,2\n", "no column for prompt tokens"),
+        ("short.csv", b"prompt_tokens,output_tokens\n10,20\n30\n", "line 3: 1 fields"),
+        ("word.csv", b"prompt_tokens,output_tokens\n10,20\nx,3\n", "line 3: prompt_tokens"),
+        ("zero.csv", b"prompt_tokens,output_tokens\n0,20\n", "from 1 to"),
+        ("cut.parquet", b"PAR1 and no more", "not a readable parquet"),
+        ("cut.jsonl", b'{"prompt_tokens": 1, "outp', "line 1"),
+    ],
+)
+def test_a_trace_that_cannot_be_read_is_named_with_the_place(
+    tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    message = refused_sweep(tmp_path / "r", "--workload", tmp_path / name)
+    assert name in message
+    assert told in message
+
+
+def test_a_trace_whose_requests_are_too_long_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("prompt_tokens,output_tokens\n10,20\n40000,5\n")
+    message = refused_sweep(tmp_path / "r", "--workload", tmp_path / "long.csv")
+    assert "40005 tokens" in message
+    assert "--max-total-tokens 32768" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import nothing_of_that_name\n", "ModuleNotFoundError"),
+        ("class Mine: pass\n", "not a subclass of schedulers.base.Scheduler"),
+        ("def f(:\n", "SyntaxError"),
+        ("from schedulers.sarathi import Sarathi\nclass Other(Sarathi): pass\n", "Other"),
+        (
+            "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n"
+            "    def __init__(self, **k): raise OSError('no such device')\n",
+            "OSError: no such device (mine.py, line 3)",
+        ),
+    ],
+)
+def test_a_schedulers_file_that_cannot_be_used_is_named(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    message = refused_sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py:Mine")
+    assert "mine.py" in message
+    assert told in message
+    assert "no scheduler file" in refused_sweep(tmp_path / "r", "-s", "nowhere.py:Mine")
+    assert "names no class" in refused_sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py")
+
+
+def test_folders_that_cannot_be_written_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        message = refused("sweep", "--no-report", "--results", folder)
+        assert str(folder) in message
+        assert "choose another with --results" in message
+        for command in (["sweep"], ["compare", "sarathi", "slai"]):
+            message = refused(*command, "--results", tmp_path / "r", "--reports", folder)
+            assert str(folder) in message
+            assert "choose another with --reports" in message
+    assert not list(tmp_path.rglob(store.RUN))
+
+
+def test_a_capacity_that_no_run_can_tell_is_refused(tmp_path: Path) -> None:
+    base = ("capacity", "slai", "--results", tmp_path)
+    assert "60 requests are too few" in refused(*base, "--requests", "60")
+    message = refused(*base, "--requests", "150", "--seeds", "3", "--slo", "ttft_p99<10")
+    assert "needs 1,000 requests" in message
+    assert "--requests 667 or more" in message
+    assert "no capacity to find" in refused(*base, "--arrivals", "burst")
+    assert "no recorded arrival times" in refused(*base, "--arrivals", "trace")
+    assert "max_total_tokens=5" in refused(*base, "--max-total-tokens", "5")
+    assert "no capacity to find" in refused(
+        *("compare", "sarathi", "slai", "--arrivals", "burst", "--rates", "1", "--no-report"),
+        *("--results", tmp_path),
+    )
+    assert not list(tmp_path.rglob(store.RUN))
+
+
+def test_a_comparison_needs_two_schedulers(tmp_path: Path) -> None:
+    assert "named twice" in refused("compare", "slai", "slai", "--results", tmp_path)
+    assert "'b'" in refused("compare", "slai").lower()
+    assert "scheduler" in refused("capacity").lower()
+
+
+def test_an_unknown_command_or_option_is_wrong_usage() -> None:
+    assert "No such command 'swep'" in refused("swep")
+    assert "--bogus" in refused("--bogus")
+
+
+def test_a_scheduler_that_breaks_in_the_middle_leaves_what_was_finished(tmp_path: Path) -> None:
+    results, mine = tmp_path / "r", tmp_path / "late.py"
+    mine.write_text(BROKEN_LATE.replace("AFTER_S", "15"))
+    # 60 requests at 20 requests/s are done after 3 s, at 2 requests/s after 30.
+    rates = ("--rates", "2,20", "-s", "sarathi", "-s", f"{mine}:Late")
+    broken = sweep(results, *rates)
+    assert (broken.status, broken.out) == (1, "")
+    assert "late.py:Late at 2 requests/s, seed 0: invariant 5" in broken.err
+    assert "What was finished is kept" in broken.err
+    assert "Traceback" not in broken.err
+    assert len(list(store.find_runs(results))) == 1
+    assert sweep(results, "--rates", "20", "-s", f"{mine}:Late").status == 0
+    mine.write_text(BROKEN_LATE.replace("AFTER_S", "1e9"))
+    mended = sweep(results, *rates)
+    assert mended.status == 0
+    # What the broken file recorded is not taken for the mended one's.
+    assert "3 cells run, 1 taken from disk" in mended.err
+
+
+def test_a_damaged_recording_stops_the_sweep_and_is_left_alone(tmp_path: Path) -> None:
+    assert sweep(tmp_path, "--rates", "2,5", "-s", "slai").status == 0
+    victim = sorted(store.find_runs(tmp_path))[1]
+    file = victim / store.REQUESTS
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    before = contents(tmp_path)
+    ran = sweep(tmp_path, "--rates", "2,5", "-s", "slai")
+    assert (ran.status, ran.out) == (1, "")
+    assert str(victim) in ran.err
+    assert "remove the folder to have it recorded again" in ran.err
+    assert contents(tmp_path) == before
+    file.unlink()
+    (victim / store.STEPS).unlink()
+    (victim / store.RUN).unlink()
+    victim.rmdir()
+    assert "1 cell run, 1 taken from disk" in sweep(tmp_path, "--rates", "2,5", "-s", "slai").err
+    assert file.read_bytes() == whole
+
+
+def test_recordings_of_another_version_are_named_and_not_read(tmp_path: Path) -> None:
+    sweep(tmp_path, "--rates", "2,5,8", "-s", "slai")
+    schema, fields, _ = sorted(store.find_runs(tmp_path))
+    for folder, change in ((schema, {"schema_version": 99}), (fields, {"spec": {"odd": 1}})):
+        file = folder / store.RUN
+        file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    listed = slaibench("results", tmp_path)
+    assert listed.status == 0
+    assert "1 recording in" in listed.out
+    assert f"{schema}' has record schema 99" in listed.err
+    assert f"{fields}' was written by another slaibench" in listed.err
+    resumed = sweep(tmp_path, "--rates", "2", "-s", "slai")
+    assert resumed.status == 1
+    assert "choose another --results folder" in resumed.err
+
+
+def test_folders_without_recordings_are_told_apart(tmp_path: Path) -> None:
+    for command in ("results", "report"):
+        assert "no folder" in refused(command, tmp_path / "nowhere")
+        assert "no recordings in" in refused(command, tmp_path)
+    (tmp_path / "c" / store.RUN).parent.mkdir()
+    (tmp_path / "c" / store.RUN).write_text("{}")
+    for command in ("results", "report"):
+        ran = slaibench(command, tmp_path)
+        assert ran.status == 1
+        assert "is not a recording" in ran.err
+        assert "can be read" in ran.err

@@ -1,0 +1,165 @@
+"""``--json``: one strict document on stdout, with the numbers of the tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import SMALL, slaibench, sweep
+from tests.study.studies import WORKLOAD
+
+
+def document(text: str) -> Any:
+    """What stdout holds, if that is one JSON document as the standard has it."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+COMPARE = (
+    *("compare", "sarathi:token_budget=128", "sarathi", "--rates", "10,60"),
+    *("--workload", WORKLOAD, "--requests", "1000", "--seeds", "2", "--jobs", "1", "--no-report"),
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+def test_a_sweeps_document_and_table_have_the_same_numbers(results: Path) -> None:
+    ran = sweep(results, "--rates", "2,15", "--requests", "700", "--seeds", "2", "--json")
+    assert ran.status == 0
+    assert "sweep: 8 cells run" in ran.err
+    points = document(ran.out)["points"]
+    assert [(p["scheduler"], p["rate_rps"]) for p in points] == [
+        (name, rate) for name in ("sarathi", "slai") for rate in (2, 15)
+    ]
+    table = sweep(results, "--rates", "2,15", "--requests", "700", "--seeds", "2", columns=140)
+    rows = [line.split() for line in table.out.splitlines() if line.strip()[:2] in ("2 ", "15")]
+    assert len(rows) == 4
+    for row, point in zip(rows, points, strict=True):
+        rate, median, interval, p99, free, paying, on_time, tokens, n = row
+        low, high = interval.split("–")
+        assert float(rate) == point["rate_rps"]
+        for shown, value in (
+            (median, point["ttft_p50_s"]),
+            (low, point["ci95"]["ttft_p50_s"][0]),
+            (high, point["ci95"]["ttft_p50_s"][1]),
+            (p99, point["ttft_p99_s"]),
+            (free, point["tbt_p99_s"]["free"]),
+            (paying, point["tbt_p99_s"]["paying"]),
+            (tokens.replace(",", ""), point["output_tokens_per_s"]),
+        ):
+            assert float(shown) == pytest.approx(value, rel=0.005)
+        shares = [tier["tokens_on_time"] for tier in point["deadlines"].values()]
+        assert on_time == f"{min(shares):.1%}"
+        assert int(n.replace(",", "")) == point["n"]
+
+
+def test_a_comparisons_document_and_table_have_the_same_numbers(results: Path) -> None:
+    ran = slaibench(*COMPARE, "--results", results, "--json")
+    assert ran.status == 0
+    told = document(ran.out)
+    assert (told["a"], told["b"]) == ("sarathi:token_budget=128", "sarathi")
+    for side in ("a", "b"):
+        found = told["capacity"][side]
+        assert found["rate_rps"] > 0
+        assert len(found["ci95"]) == 2
+    ratio = told["capacity"]["ratio"]
+    assert ratio["value"] == pytest.approx(
+        told["capacity"]["b"]["rate_rps"] / told["capacity"]["a"]["rate_rps"]
+    )
+    assert len(ratio["ci95"]) == 2
+    calm, flooded = told["rates"]
+    assert (calm["a"]["saturated"], flooded["b"]["saturated"]) == (False, True)
+    assert set(calm["a"]["tbt_p99_s"]) == {"paying", "free"}
+    assert calm["a"]["n"] > 1500
+    change = calm["ttft_p50_change"]
+    assert change["value"] < 0
+    table = slaibench(*COMPARE, "--results", results, columns=140)
+    assert table.err.startswith("compare: 0 cells run")
+    row = next(line.split() for line in table.out.splitlines() if line.split()[:1] == ["10"])
+    assert float(row[1]) == pytest.approx(calm["a"]["ttft_p50_s"], rel=0.005)
+    assert float(row[2]) == pytest.approx(calm["b"]["ttft_p50_s"], rel=0.005)
+    assert f"{change['value']:+.1%}" in row
+    assert f"{change['ci95'][0]:+.1%} to {change['ci95'][1]:+.1%}" in " ".join(row)
+    assert f"sarathi carries {ratio['value']:.2f} times the load of sarathi:token" in table.out
+    for side in ("a", "b"):
+        assert f" carries {told['capacity'][side]['rate_rps']:.1f} requests/s" in table.out
+
+
+def test_a_capacitys_document_is_a_list_with_what_its_sentence_says(results: Path) -> None:
+    base = ("capacity", "sarathi", "--results", results, "--workload", WORKLOAD)
+    search = (*base, "--requests", "400", "--seeds", "2", "--jobs", "1")
+    (found,) = document(slaibench(*search, "--json").out)
+    assert found["scheduler"] == "sarathi"
+    assert found["slo"] == "ttft_p50<0.5,tbt_p99<tier"
+    sentence = slaibench(*search, columns=400)
+    assert f"{found['rate_rps']:.1f} requests/s" in sentence.out
+    assert found["binding"] == "not saturated"
+    assert "above that it is saturated" in sentence.out
+
+
+def test_runs_too_small_to_tell_are_null_and_said_in_words(tmp_path: Path) -> None:
+    ran = slaibench(
+        *("compare", "sarathi", "slai", "--no-report", "--rates", "5", "--json", *SMALL),
+        *("--results", tmp_path),
+    )
+    told = document(ran.out)
+    (rate,) = told["rates"]
+    assert rate["a"]["ttft_p99_s"] is None
+    assert rate["a"]["saturated"] is None
+    assert told["capacity"]["a"]["rate_rps"] is None
+    assert told["capacity"]["ratio"] == {"value": None, "ci95": None, "n": 1}
+    words = slaibench(
+        *("compare", "sarathi", "slai", "--no-report", "--rates", "5", *SMALL),
+        *("--results", tmp_path),
+        columns=200,
+    )
+    assert "n too small" in words.out
+    assert "too short to tell whether it is saturated" in words.out
+    assert "it cannot be told" in words.out
+    assert "Ratio of capacities: cannot be told" in words.out
+
+
+@pytest.mark.parametrize("command", ["schedulers", "models", "gpus", "workload"])
+def test_what_there_is_comes_as_a_list_of_names(command: str) -> None:
+    rows = document(slaibench(command, "--json").out)
+    assert len(rows) > 3
+    assert all(row.get("name") or row.get("gpu") for row in rows)
+
+
+def test_an_infinite_option_is_a_word() -> None:
+    rows = document(slaibench("schedulers", "--json").out)
+    assert next(row for row in rows if row["name"] == "rad")["options"]["cycle"] == "inf"
+
+
+def test_a_workload_is_described_in_one_document() -> None:
+    told = document(slaibench("workload", "fixed:prompt=100,output=7", "--json").out)
+    assert told["prompt_tokens"]["max"] == 100
+    assert told["total_tokens"]["mean"] == 107
+
+
+def test_recordings_are_listed_with_their_folders(results: Path) -> None:
+    rows = document(slaibench("results", results, "--json").out)
+    assert all((Path(row["folder"]) / "run.json").exists() for row in rows)
+    rates = [row["rate_rps"] for row in rows if row["scheduler"] == "slai"]
+    assert rates == sorted(rates)
+
+
+def test_a_schedulers_own_prints_do_not_get_into_the_document(tmp_path: Path) -> None:
+    mine = tmp_path / "loud.py"
+    mine.write_text(
+        "from schedulers.sarathi import Sarathi\nprint('imported')\nclass Loud(Sarathi):\n"
+        "    def queue_key(self, request):\n        print('asked')\n        return 0\n"
+    )
+    for jobs in ("1", "2"):
+        ran = sweep(tmp_path / jobs, "-s", f"{mine}:Loud", "--seeds", "2", "--jobs", jobs, "--json")
+        assert ran.status == 0
+        assert len(document(ran.out)["points"]) == 1

@@ -1,0 +1,228 @@
+"""Tables and sentences: readable in a narrow terminal, with units, and true."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from slaibench.cli import render
+from slaibench.study.capacity import CapacityResult, find_capacity
+from slaibench.study.compare import CompareResult, compare
+from slaibench.study.estimate import Estimate
+from slaibench.study.sweep import SweepResult, sweep
+from tests.study.studies import study
+
+RATES = tuple(float(rate) for rate in range(3, 61, 3))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def swept(results: Path) -> SweepResult:
+    """Twenty rates of two schedulers, from idle to far beyond capacity."""
+    return sweep(study(rates=RATES, num_requests=700), results, jobs=1)
+
+
+@pytest.fixture(scope="module")
+def compared(results: Path) -> CompareResult:
+    names = ("sarathi:token_budget=128", "sarathi")
+    spec = study(schedulers=names, rates=(3.0, 60.0), num_requests=700, num_seeds=2)
+    return compare(spec, results, jobs=1)
+
+
+def lines(what: RenderableType, width: int) -> list[str]:
+    console = Console(width=width, no_color=True, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(what)
+    text: str = console.export_text()
+    console.file.close()
+    return [line.rstrip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_sweep_of_20_rates_is_a_line_a_rate(swept: SweepResult, width: int) -> None:
+    shown = lines(render.sweep_tables(swept, width), width)
+    rows = [line.split() for line in shown if line[:5].strip().isdigit()]
+    assert [float(row[0]) for row in rows] == [*RATES, *RATES]
+    assert max(map(len, shown)) <= width
+    assert not any("…" in line for line in shown)
+    # Two headings, two names, a title and a legend besides: no row takes a second line.
+    assert len(shown) <= 40 + 20
+    assert shown.index("sarathi") < shown.index("slai")
+
+
+def test_a_wide_terminal_gets_what_a_narrow_one_has_no_room_for(swept: SweepResult) -> None:
+    wide, narrow = (
+        "\n".join(lines(render.sweep_tables(swept, width), width)) for width in (120, 80)
+    )
+    assert "on time" in wide
+    assert "tok/s" in wide
+    assert "on time" not in narrow
+    for told in (
+        "TTFT, TBT: seconds",
+        "within the run",
+        "req/s",
+        "95 % interval",
+        "n: requests measured",
+    ):
+        assert told in narrow
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (120, {"saturated": "saturated", "stopped": "stopped", "short": "short"}),
+        (80, {"saturated": "*", "stopped": "**", "short": "?"}),
+    ],
+)
+def test_saturated_rows_say_so_and_the_legend_says_what_it_means(
+    swept: SweepResult, width: int, words: dict[str, str]
+) -> None:
+    shown = lines(render.sweep_tables(swept, width), width)
+    rows = [line for line in shown if line[:5].strip().isdigit()]
+    seen = set()
+    for row, point in zip(rows, swept.points, strict=True):
+        state = row.split()[-1]
+        seen.add(state)
+        if point.stopped_early:
+            assert state == words["stopped"]
+        elif point.saturated:
+            assert state == words["saturated"]
+        elif point.undecided:
+            assert state == words["short"]
+        else:
+            assert state == f"{point.ttft_s['p50'].n:,}"
+    assert set(words.values()) <= seen
+    assert any(line.startswith(f"{words['stopped']}: saturated, and ended") for line in shown)
+    calm = sweep_of(swept, (3.0,))
+    assert not any("saturated" in line for line in lines(render.sweep_tables(calm, width), width))
+
+
+def sweep_of(swept: SweepResult, rates: tuple[float, ...]) -> SweepResult:
+    points = tuple(point for point in swept.points if point.rate_rps in rates)
+    return SweepResult(swept.spec, swept.about, swept.workload_note, points, swept.cells)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_fits_and_keeps_long_names_out_of_the_headings(
+    compared: CompareResult, width: int
+) -> None:
+    shown = lines(render.compare_table(compared), width)
+    assert max(map(len, shown)) <= width
+    assert "A: sarathi:token_budget=128" in shown
+    assert "B: sarathi" in shown
+    assert not any("…" in line for line in shown)
+    flooded = next(line for line in shown if line.strip().startswith("60 "))
+    assert "*" in flooded
+    assert "cannot tell" in flooded
+    assert any(line.startswith("**: saturated") for line in shown)
+
+
+def test_the_headline_says_who_carries_how_much_and_how_sure(compared: CompareResult) -> None:
+    text = render.headline(compared).plain
+    ratio = compared.capacity_ratio
+    assert ratio.value is not None
+    assert ratio.low is not None
+    assert text.startswith(
+        f"sarathi carries {ratio.value:.2f} times the load of sarathi:token_budget=128 ("
+    )
+    assert f"{ratio.low:.2f} to {ratio.high:.2f})" in text
+    assert "no difference is shown" not in text
+    # At 60 requests/s both are saturated: the latency that is told is from where both are not.
+    assert "Median TTFT at 3 requests/s: -" in text
+    assert "paired)" in text
+
+
+def test_a_ratio_that_may_be_one_is_no_difference(results: Path) -> None:
+    names = ("sarathi", "sarathi:watermark=0.0100001")
+    spec = study(schedulers=names, rates=(3.0,), num_requests=700, num_seeds=2)
+    found = compare(spec, results, jobs=1)
+    assert "carries 1.00 times the load" in render.headline(found).plain
+    assert "; no difference is shown." in render.headline(found).plain
+
+
+def capacity(results: Path, **fields: Any) -> CapacityResult:
+    spec = study(
+        **{"schedulers": ("sarathi",), "num_requests": 400, "num_seeds": 2, "rates": (), **fields}
+    )
+    return find_capacity(spec, results, jobs=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"slo": "ttft_p50<0.06"}, ["95 % interval", "above that ttft_p50<0.06 fails"]),
+        ({"slo": "tbt_p99<tier,ttft_p50<9"}, [" (not ", "above that it is saturated"]),
+        (
+            {"slo": "ttft_p50<1ms", "num_seeds": 1},
+            ["no rate is known to keep ttft_p50<1ms", "the lowest measured", "fails"],
+        ),
+        (
+            {"slo": "ttft_p99<0.2", "num_requests": 340, "num_seeds": 3},
+            ["it cannot be told", "n too small"],
+        ),
+        ({"slo": "ttft_mean<100", "convention": "paper", "num_seeds": 1}, ["carries at least"]),
+    ],
+)
+def test_a_capacity_is_a_sentence_that_says_what_ends_it(
+    results: Path, fields: dict[str, Any], told: list[str]
+) -> None:
+    found = capacity(results, **fields)
+    text = " ".join(line.plain for line in render.capacity_lines(found))
+    assert text.startswith("sarathi")
+    assert "requests/s" in text
+    assert found.spec.slo in text
+    for part in told:
+        assert part in text
+    assert text.count("already fails") == 0  # said in the sentence, not once more in a note
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0838, "0.0838"),
+        (0.5, "0.500"),
+        (1.0, "1.00"),
+        (11.84, "11.8"),
+        (99.96, "100.0"),
+        (123.4, "123"),
+        (2154.7, "2,155"),
+        (0.0, "0"),
+        (0.000123, "0.000123"),
+        (-0.25, "-0.250"),
+    ],
+)
+def test_numbers_have_three_digits_and_no_exponent(value: float, shown: str) -> None:
+    assert render.number(value) == shown
+
+
+@given(st.floats(1e-3, 1e6))
+def test_a_shown_number_is_close_to_the_number(value: float) -> None:
+    assert float(render.number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
+
+
+def test_what_is_not_a_number_is_a_word() -> None:
+    assert render.seconds(Estimate(None, None, None, 5)) == "n too small"
+    assert render.seconds(Estimate(math.inf, None, None, 5)) == "unserved"
+    assert render.interval(Estimate(1.0, None, None, 5)) == ""
+    assert render.interval(Estimate(1.0, 0.5, math.inf, 5)) == "0.500–?"
+    assert render.share(None) == "-"
+    assert render.share(0.0) == "0.0%"
+    assert render.change(Estimate(None, None, None, 0)) == "cannot tell"
+    assert render.count(1, "seed") == "1 seed"
+    assert render.count(1200, "cell") == "1,200 cells"
+
+
+def test_a_tier_that_meets_nothing_is_not_passed_over(tmp_path: Path) -> None:
+    # No gap between tokens is shorter than a tenth of a millisecond.
+    spec = study(tiers="hopeless:0.5:0.0001,free:0.5:0.5", schedulers=("sarathi",))
+    shown = lines(render.sweep_tables(sweep(spec, tmp_path, jobs=1), 120), 120)
+    assert any(" 0.0% " in line for line in shown)

@@ -1,0 +1,120 @@
+"""Commands over what is on disk: they show what the sweep that wrote it showed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from slaibench.recording import store
+from tests.cli.command import SMALL, refused, slaibench, sweep
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two schedulers at rates whose texts sort otherwise than their numbers."""
+    folder = tmp_path_factory.mktemp("results")
+    assert sweep(folder, "--rates", "2,10", "--seeds", "2", "--requests", "300").status == 0
+    return folder
+
+
+def rows(out: str) -> list[list[str]]:
+    """Rows of numbers of the tables that were printed."""
+    return [line.split() for line in out.splitlines() if re.match(r" *\d+(\.\d+)? ", line)]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_recordings_are_listed_by_scheduler_rate_and_seed(results: Path, columns: int) -> None:
+    ran = slaibench("results", results, columns=columns)
+    assert ran.status == 0
+    assert f"8 recordings in {results}" in " ".join(ran.out.split())
+    assert "mistral-7b on h100 (sim)" in ran.out
+    assert "strict conventions" in " ".join(ran.out.split())
+    assert max(map(len, ran.out.splitlines())) <= columns
+    listed = [line.split() for line in ran.out.splitlines() if line.startswith(("sar", "slai "))]
+    assert [(row[0], row[1], row[2]) for row in listed] == [
+        (name, rate, seed)
+        for name in ("sarathi", "slai")
+        for rate in ("2", "10")
+        for seed in ("0", "1")
+    ]
+    assert all(row[3:] == ["300", row[4], "s"] for row in listed)
+
+
+def test_one_recording_may_be_named_by_itself(results: Path) -> None:
+    folder = next(store.find_runs(results))
+    (row,) = json.loads(slaibench("results", folder, "--json").out)
+    assert row["folder"] == str(folder)
+    assert row["requests"] == 300
+    assert row["stopped_early"] is None
+
+
+def test_studies_are_listed_apart(results: Path, tmp_path: Path) -> None:
+    sweep(tmp_path, "-s", "slai")
+    sweep(tmp_path, "-s", "slai", "--gpu", "a100")
+    out = slaibench("results", tmp_path).out
+    assert "mistral-7b on a100 (sim)" in out
+    assert "mistral-7b on h100 (sim)" in out
+
+
+def page_in(text: str) -> Path:
+    line = next(line for line in text.splitlines() if line.startswith("report: "))
+    return Path(line.removeprefix("report: "))
+
+
+def test_a_comparison_writes_a_page_that_verifies_until_its_recordings_change(
+    tmp_path: Path,
+) -> None:
+    ran = slaibench(
+        *("compare", "sarathi", "slai", "--rates", "5", "--json", *SMALL, "--requests", "300"),
+        *("--results", tmp_path / "r", "--reports", tmp_path / "p"),
+    )
+    assert ran.status == 0
+    assert json.loads(ran.out)["b"] == "slai"
+    page = page_in(ran.err)
+    assert page.parent == tmp_path / "p"
+    checked = slaibench("verify", page)
+    assert checked.status == 0
+    assert "all the same" in checked.out
+    victim, donor, *_ = sorted(store.find_runs(tmp_path / "r"))
+    (victim / store.REQUESTS).write_bytes((donor / store.REQUESTS).read_bytes())
+    spoilt = slaibench("verify", page, "--json")
+    assert spoilt.status == 1
+    assert json.loads(spoilt.out)["mismatches"]
+    assert "difference" in spoilt.err
+    assert "Traceback" not in spoilt.err
+
+
+def test_a_page_from_recordings_is_the_sweeps_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    mine, results = tmp_path / "mine.py", tmp_path / "r"
+    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    mine.write_text(text)
+    sweep(results, "-s", f"{mine}:Mine", "--rates", "2,5")
+    mine.write_text(text + "# edited\n")
+    args = ("-s", f"{mine}:Mine", "--rates", "5", "--results", results, *SMALL)
+    swept = slaibench("sweep", *args, "--reports", tmp_path / "p")
+    assert swept.status == 0
+    back = slaibench("report", results, "--reports", tmp_path / "q")
+    assert back.status == 0
+    assert rows(back.out) == rows(swept.out)
+    assert len(rows(back.out)) == 1
+    assert "as it was before its code or defaults changed: 2" in " ".join(back.err.split())
+    for page in (page_in(swept.out), page_in(back.out)):
+        assert page.exists()
+
+
+def test_what_is_no_page_is_refused(tmp_path: Path) -> None:
+    assert "nowhere.html" in refused("verify", tmp_path / "nowhere.html")
+    (tmp_path / "other.html").write_text("<p>hello</p>")
+    assert "other.html" in refused("verify", tmp_path / "other.html")
+
+
+def test_a_focus_rate_that_was_not_swept_is_refused(results: Path, tmp_path: Path) -> None:
+    message = refused("report", results, "--reports", tmp_path, "--focus-rate", "3")
+    assert "focus rate 3" in message
+    assert "2, 10" in message
+    assert "no tier 'gold'" in refused(
+        "report", results, "--reports", tmp_path, "--slo", "tbt_p99@gold<tier"
+    )

@@ -1,0 +1,256 @@
+"""Somebody who works through a page of docs/: its blocks, one after the other.
+
+Fenced blocks run in order, in one empty folder:
+
+- ``bash``: by bash, with ``slaibench``, ``python`` and ``pytest`` of this checkout;
+- ``python``: in one namespace for the page, as a notebook's cells;
+- ``text``: what the block right before it prints. ``...`` stands for any text in a line, or, on a
+  line of its own, for any lines. Of a command that fails, standard error is shown as well;
+- any other language is for reading only.
+
+An HTML comment on the line before a block changes that: ``file: NAME`` (write the block there
+instead of running it), ``fails: STATUS``, ``needs: MODULE`` (left out where it is not installed),
+``installs: FOLDER`` (what ``pip install -e FOLDER`` does to entry points, without a network) and
+``not run: REASON``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = 110
+"""Terminal width at which the outputs in the pages were printed."""
+ANY_LINES = "..."
+LEFT_OUT = "(left out)"
+"""What a block "prints" that needs a module which is not installed."""
+DIRECTIVES = ("file", "fails", "needs", "installs", "not run")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: its first and last line of text (from 0, the fences left out)."""
+
+    page: str
+    language: str
+    first: int
+    last: int
+    text: str
+    directives: dict[str, str]
+
+    @property
+    def where(self) -> str:
+        return f"{self.page}:{self.first + 1}"
+
+    @property
+    def runs(self) -> bool:
+        passive = {"file", "not run", "installs"} & self.directives.keys()
+        return self.language in ("bash", "python") and not passive
+
+
+def blocks(page: Path) -> list[Block]:
+    """A page's fenced blocks, in order."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    found = []
+    directives: dict[str, str] = {}
+    start = -1
+    for number, line in enumerate(lines):
+        if start >= 0:
+            if line.rstrip() == "```":
+                text = "\n".join(lines[start:number])
+                language = lines[start - 1].removeprefix("```").strip()
+                found.append(Block(page.name, language, start, number, text, directives))
+                start, directives = -1, {}
+        elif line.startswith("```"):
+            start = number + 1
+        elif comment := re.fullmatch(r"<!-- ([a-z ]+): (.+) -->", line.strip()):
+            assert comment[1] in DIRECTIVES, f"{page.name}:{number + 1}: {comment[1]!r} is unknown"
+            directives[comment[1]] = comment[2]
+        elif line.strip():
+            directives = {}
+    assert start < 0, f"{page.name}:{start}: a block without an end"
+    return found
+
+
+def is_output(page: Path, before: Block | None, block: Block) -> bool:
+    """Whether a block shows what the one before it prints: only blank lines lie between them."""
+    if block.language != "text" or before is None or not before.runs:
+        return False
+    between = page.read_text(encoding="utf-8").splitlines()[before.last + 1 : block.first - 1]
+    return not any(line.strip() for line in between)
+
+
+class Reader:
+    """Somebody who works through a page in a folder of their own; a process can be one of them.
+
+    Args:
+        folder: made, and gone into.
+        tools: a folder for what an installation would put on the path.
+    """
+
+    def __init__(self, folder: Path, tools: Path) -> None:
+        folder.mkdir()
+        self._folder, self._site = folder, tools / "site"
+        self._site.mkdir(parents=True)
+        self._namespace: dict[str, Any] = {"__name__": "__main__"}
+        commands = {
+            "python": '"$@"',
+            "pytest": '-m pytest "$@"',
+            "slaibench": '-c "from slaibench.cli.app import main; main()" "$@"',
+        }
+        for name, rest in commands.items():
+            command = tools / name
+            command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {rest}\n', encoding="utf-8")
+            command.chmod(0o755)
+        installed = Path(sys.executable).with_name("slaibench")
+        if installed.exists():
+            shutil.copy(installed, tools / "slaibench")
+        os.environ |= {
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{self._site}",
+            "COLUMNS": str(COLUMNS),
+            "SLAIBENCH_CACHE": str(tools / "cache"),  # nothing of this machine's shows in a page
+            "HF_HUB_OFFLINE": "1",
+        }
+        for name in ("SLAIBENCH_DATA", "SLAIBENCH_DEBUG"):
+            os.environ.pop(name, None)
+        os.chdir(folder)
+        sys.path[:0] = [str(folder), str(ROOT)]
+
+    def work(self, block: Block) -> str:
+        """Do what a block asks for; returns what it printed."""
+        if "needs" in block.directives and not _importable(block.directives["needs"]):
+            return LEFT_OUT
+        if "file" in block.directives:
+            path = self._folder / block.directives["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text + "\n", encoding="utf-8")
+        elif "installs" in block.directives:
+            self._install(self._folder / block.directives["installs"])
+        elif block.runs:
+            return self._bash(block) if block.language == "bash" else self._python(block)
+        return ""
+
+    def _bash(self, block: Block) -> str:
+        status = int(block.directives.get("fails", "0"))
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == status, f"{block.where}: status {done.returncode}\n{said}"
+        return said if status else done.stdout
+
+    def _python(self, block: Block) -> str:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            exec(compile(block.text, block.where, "exec"), self._namespace)
+        return printed.getvalue()
+
+    def _install(self, folder: Path) -> None:
+        """The modules and entry points of a package, as an editable installation has them."""
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for module in folder.glob("*.py"):
+            shutil.copy(module, self._site)
+        facts = self._site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        groups = (
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
+            for group, points in project["entry-points"].items()
+        )
+        (facts / "entry_points.txt").write_text("\n".join(groups))
+
+
+def _importable(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without what a terminal or an editor adds at their ends, or blank ones around."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n").splitlines()
+
+
+def shows(shown: str, printed: str) -> bool:
+    """Whether a page's block shows what was printed."""
+    pattern = ""
+    for line in _lines(shown):
+        any_text = ".*".join(map(re.escape, line.split("...")))
+        pattern += "(?:.*\n)*" if line.strip() == ANY_LINES else f"{any_text}\n"
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(printed))) is not None
+
+
+def renewed(shown: str, printed: str) -> str:
+    """What was printed, with the page's own line wherever that stands for any text and fits."""
+    patterns = [line for line in _lines(shown) if "..." in line and line.strip() != ANY_LINES]
+    kept = [
+        next((pattern for pattern in patterns if shows(pattern, line)), line)
+        for line in _lines(printed)
+    ]
+    return "\n".join(kept)
+
+
+def read(page: Path, folder: Path, *, update: bool) -> None:
+    """Work through a page.
+
+    Args:
+        folder: an empty one.
+        update: write outputs that differ into the page instead of complaining.
+
+    Raises:
+        AssertionError: a block fails, or prints something else than the page shows.
+    """
+    reader = Reader(folder / "work", folder / "tools")
+    before: Block | None = None
+    printed = ""
+    news: list[tuple[Block, str]] = []
+    for block in blocks(page):
+        if is_output(page, before, block):
+            same = shows(block.text, printed) or printed == LEFT_OUT
+            if not same and update and ANY_LINES not in _lines(block.text):
+                news.append((block, renewed(block.text, printed)))
+            else:
+                assert same, f"{block.where} shows something else than\n{printed}"
+        else:
+            assert block.language != "text", f"{block.where}: no block prints this"
+            printed = reader.work(block)
+        before = block
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for block, text in reversed(news):
+        lines[block.first : block.last] = text.splitlines()
+    if news:
+        page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main(page: str, folder: str, core: str) -> None:
+    """One page, in this process; on one core, since studies as small as those of the pages would
+    spend most of their time on starting worker processes."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core)})
+    update = os.environ.pop("SLAIBENCH_DOCS_UPDATE", "") == "1"
+    try:
+        read(Path(page), Path(folder), update=update)
+    except AssertionError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,72 @@
+"""One real comparison, and the report of it, for all tests of reports."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from slaibench.report.numbers import Document, document
+from slaibench.report.page import ReportFiles, made, write_report
+from slaibench.report.subject import Subject, make_subject
+from slaibench.study.compare import CompareResult, compare
+from tests.study.studies import study
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report on disk, and the folders that it and its recordings lie in."""
+
+    root: Path
+    results: Path
+    files: ReportFiles
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="session")
+def compared(root: Path) -> CompareResult:
+    """Steady at the two lower rates, saturated at the highest; too few requests for a P99."""
+    spec = study(
+        rates=(8.0, 16.0, 30.0),
+        schedulers=("sarathi", "slai"),
+        num_requests=400,
+        num_seeds=2,
+        slo="ttft_p50<0.5,tbt_p99<tier",
+    )
+    return compare(spec, root / "results", jobs=1)
+
+
+@pytest.fixture(scope="session")
+def subject(compared: CompareResult) -> Subject:
+    return make_subject(
+        compared.sweep,
+        searched=(compared.capacity_a, compared.capacity_b),
+        pair=(compared.a, compared.b),
+    )
+
+
+@pytest.fixture(scope="session")
+def doc(subject: Subject, root: Path) -> Document:
+    return document(subject, root / "reports", made(subject.sweep.spec))
+
+
+@pytest.fixture(scope="session")
+def written(compared: CompareResult, root: Path) -> Written:
+    files = write_report(compared.sweep, root / "reports", comparison=compared)
+    return Written(root, root / "results", files)
+
+
+@pytest.fixture
+def copied(written: Written, tmp_path: Path) -> Written:
+    """The report and its recordings once more, to be spoilt."""
+    for name in ("results", "reports"):
+        shutil.copytree(written.root / name, tmp_path / name)
+    html = tmp_path / "reports" / written.files.html.name
+    pngs = tuple(html.parent / html.stem / png.name for png in written.files.pngs)
+    return Written(tmp_path, tmp_path / "results", ReportFiles(html, pngs))

@@ -1,0 +1,171 @@
+"""The answer in words: who carries how much, and no more certain than the numbers are."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from slaibench.report.findings import findings
+from slaibench.report.headline import headline
+from slaibench.report.numbers import Document
+
+NBSP = "\u00a0"
+
+
+def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -> dict[str, Any]:
+    """A capacity of a document; 5 % to either side as its interval."""
+    interval = None if rate is None or shape is None else [0.95 * rate, 1.05 * rate]
+    found = {
+        "rate_rps": rate,
+        "ci95": interval,
+        "bracket": [rate, None if shape is None else 9.0],
+        "binding": None if shape is None and rate else "ttft_p50<0.5",
+        "binding_tier": None,
+        "shape": shape,
+        "replicates": 3,
+        "note": "",
+        "untold": None,
+        "rates_measured": [1.0, 9.0],
+        "searched": True,
+        "runs": [],
+    }
+    return {**found, **changes}
+
+
+def answered(
+    doc: Document,
+    capacities: dict[str, dict[str, Any]],
+    ratios: dict[tuple[str, str], tuple[float, float | None, float | None]],
+    seeds: int = 3,
+) -> Document:
+    """The document with other schedulers and answers."""
+    changed = copy.deepcopy(doc)
+    changed["schedulers"] = dict.fromkeys(capacities, doc["schedulers"]["slai"])
+    changed["points"] = dict.fromkeys(capacities, doc["points"]["slai"])
+    changed["capacities"] = capacities
+    changed["changes"] = {}
+    changed["ratios"] = [
+        {"reference": a, "scheduler": b, "value": v, "low": low, "high": high, "n": seeds}
+        for (a, b), (v, low, high) in ratios.items()
+    ]
+    return changed
+
+
+def test_a_difference_that_holds_names_the_winner(doc: Document) -> None:
+    changed = answered(
+        doc, {"a": capacity(4.0), "b": capacity(5.0)}, {("a", "b"): (1.25, 1.2, 1.3)}
+    )
+    found = headline(changed)
+    assert found.title == "b carries 5.00 requests/s within the latency targets, a 4.00"
+    assert found.answers[1][1] == (
+        "5.00 requests/s (95 % interval 4.75 to 5.25); what ends it is median TTFT above "
+        f"500{NBSP}ms"
+    )
+    assert findings(changed)[0] == (
+        "b against a: 1.25 times the capacity (1.20 to 1.30, 95 % interval, 3 common seeds): "
+        "more, beyond what chance explains."
+    )
+
+
+@pytest.mark.parametrize(("low", "apart"), [(1.0, False), (1.001, True)])
+def test_an_interval_that_includes_one_tells_nobody_apart(
+    doc: Document, low: float, apart: bool
+) -> None:
+    changed = answered(
+        doc, {"a": capacity(4.0), "b": capacity(5.0)}, {("a", "b"): (1.25, low, 1.5)}
+    )
+    assert ("not told apart" not in headline(changed).title) is apart
+    assert ("not told apart" not in findings(changed)[0]) is apart
+
+
+def test_one_seed_tells_nobody_apart(doc: Document) -> None:
+    caps = {"a": capacity(4.0, "cliff", replicates=1), "b": capacity(5.0, "cliff", replicates=1)}
+    changed = answered(doc, caps, {("a", "b"): (1.25, 1.2, 1.3)}, seeds=1)
+    assert headline(changed).title == (
+        "b and a are not told apart: 4 to 5 requests/s within the latency targets"
+    )
+    assert "with one seed it may be chance" in findings(changed)[0]
+    without = answered(doc, caps, {("a", "b"): (1.25, None, None)}, seeds=1)
+    assert "with one seed there is no interval" in findings(without)[0]
+
+
+def test_a_cliff_is_told_by_its_bracket(doc: Document) -> None:
+    cliff = capacity(7.237, "cliff", ci95=[7.237, 7.483], binding="not saturated")
+    changed = answered(doc, {"a": capacity(6.0), "b": cliff}, {("a", "b"): (1.2, 1.1, 1.3)})
+    assert headline(changed).answers[1][1] == (
+        "7.237 requests/s (a cliff: it lies between 7.237 and 7.483); what ends it is saturation: "
+        "the number of requests in the system keeps growing"
+    )
+    assert "from the brackets" in findings(changed)[0]
+
+
+def test_a_lower_bound_is_called_one(doc: Document) -> None:
+    caps = {"a": capacity(4.0), "b": capacity(20.0, None)}
+    changed = answered(doc, caps, {("a", "b"): (5.0, None, None)})
+    found = headline(changed)
+    assert found.title == (
+        "b keeps the latency targets at every rate measured, up to 20 requests/s; a carries 4.00"
+    )
+    assert "at least 20 requests/s" in found.answers[1][1]
+    assert "at least 5.00 times the capacity" in findings(changed)[0]
+
+
+def test_no_capacity_is_said_and_so_is_not_knowing(doc: Document) -> None:
+    caps = {"a": capacity(None, None), "b": capacity(None, None)}
+    nothing: dict[tuple[str, str], Any] = {("a", "b"): (None, None, None)}
+    found = headline(answered(doc, caps, nothing))
+    assert found.title == "No scheduler keeps the latency targets, even at the lowest rate measured"
+    assert "1 requests/s, the lowest rate measured, fails by" in found.answers[0][1]
+    assert "no ratio" in found.findings[0]
+    caps["a"]["untold"] = "n too small: 11 samples"
+    found = headline(answered(doc, caps, nothing))
+    assert found.title == "Too few requests to tell whether the latency targets hold"
+    assert "cannot be told" in found.answers[0][1]
+    assert "fails by" not in found.answers[0][1]
+
+
+def test_one_scheduler_stands_alone(doc: Document) -> None:
+    found = headline(answered(doc, {"a": capacity(4.0)}, {}))
+    assert found.title == "a carries 4.00 requests/s within the latency targets"
+    assert len(found.findings) == 1
+
+
+def test_many_schedulers_are_summed_up(doc: Document) -> None:
+    caps = {name: capacity(rate) for name, rate in zip("abcdef", range(4, 10), strict=True)}
+    ratios = {("a", name): (1.5, 1.2, 1.8) for name in "bcde"} | {("a", "f"): (1.1, 0.9, 1.3)}
+    ratios |= {(name, "f"): (1.1, 0.9, 1.3) for name in "bcde"}
+    found = headline(answered(doc, caps, ratios))
+    assert found.title == (
+        "6 of 6 schedulers are not told apart: 4.00 to 9.00 requests/s within the latency targets"
+    )
+    assert len(found.findings) == 2
+    assert "more: b 1.50 times (1.20 to 1.80)" in found.findings[0]
+    assert "not told apart: f" in found.findings[0]
+
+
+def test_the_paper_s_conventions_say_that_they_let_saturation_pass(doc: Document) -> None:
+    caps = {"a": capacity(40.0)}
+    assert "saturated" not in headline(answered(doc, caps, {})).answers[0][1]
+    paper = answered(doc, caps, {})
+    paper["spec"]["convention"] = "paper"
+    assert (
+        "it is saturated at 30, which these conventions let pass" in (headline(paper).answers[0][1])
+    )
+    assert "not saturated" not in headline(paper).asked
+
+
+def test_the_paired_change_says_when_it_may_be_none(doc: Document) -> None:
+    changed = copy.deepcopy(doc)
+    sure = {"value": -0.7, "low": -0.79, "high": -0.57, "n": 2315, "beyond": False}
+    changed["changes"] = {"16": {"p50": sure, "p99": {**sure, "low": -0.8, "high": 0.1}}}
+    text = findings(changed)[1]
+    assert text.startswith(
+        f"From sarathi to slai at 16 requests/s: median TTFT −70{NBSP}% (95 % interval "
+        f"−79{NBSP}% to −57{NBSP}%);"
+    )
+    assert f"P99 TTFT −70{NBSP}% (95 % interval −80{NBSP}% to +10{NBSP}%, which includes" in text
+    assert "2,315 pairs" in text
+    changed["changes"]["16"]["p50"] = {**sure, "value": None}
+    assert "change of median TTFT cannot be told" in findings(changed)[1]

@@ -1,0 +1,178 @@
+"""The page: whole, alone, the same each time, and harmless whatever a scheduler is called."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from slaibench.report import page as page_module
+from slaibench.report.errors import ReportError
+from slaibench.report.numbers import Document
+from slaibench.report.page import data_uri, write_report
+from slaibench.report.render import Picture, file_stem, render
+from slaibench.study.compare import CompareResult
+from slaibench.study.sweep import sweep
+from tests.report.conftest import Written
+from tests.study.studies import contents, study
+
+FIGURES = (
+    *("ttft", "tbt", "capacity", "change", "distribution", "lengths"),
+    *("engine", "deadlines", "arrivals", "in-system"),
+)
+VOID = ("meta", "img")
+
+
+class Outline(HTMLParser):
+    """Checks that elements nest, and keeps what a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        values = dict(attrs)
+        self.ids += [values["id"] or ""] if "id" in values else []
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def outline(text: str) -> Outline:
+    parser = Outline()
+    parser.feed(text)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_the_page_needs_nothing_but_itself(written: Written) -> None:
+    text = written.files.html.read_text("utf-8")
+    found = outline(text)
+    assert found.links
+    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
+    assert "@import" not in text
+    assert "url(http" not in text
+    assert len(set(found.ids)) == len(found.ids)
+    assert len(text) < 1_500_000
+
+
+def test_all_figures_are_there_in_order_each_with_a_caption(written: Written) -> None:
+    text = written.files.html.read_text("utf-8")
+    assert tuple(re.findall(r'<figure id="figure-([a-z-]+)">', text)) == FIGURES
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text, re.DOTALL)
+    assert len(captions) == len(FIGURES)
+    for name, caption in zip(FIGURES, captions, strict=True):
+        assert re.search(r"n = \d|Of \d+ runs|table below has n", caption), name
+
+
+def test_the_drawings_lie_beside_the_page_as_png(written: Written) -> None:
+    folder = written.files.html.with_suffix("")
+    assert {path.parent for path in written.files.pngs} == {folder}
+    assert sorted(folder.iterdir()) == sorted(written.files.pngs)
+    images = re.findall(r'<img class="panel"', written.files.html.read_text("utf-8"))
+    assert len(images) == len(written.files.pngs)
+    for png in written.files.pngs:
+        assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_same_input_gives_the_same_bytes(
+    written: Written, compared: CompareResult, root: Path
+) -> None:
+    before = contents(root / "reports")
+    again = write_report(compared.sweep, root / "reports", comparison=compared)
+    assert again == written.files
+    assert contents(root / "reports") == before
+
+
+def test_the_file_is_named_after_the_study(written: Written, doc: Document) -> None:
+    assert re.fullmatch(r"compare-h100-mistral-7b-[0-9a-f]{8}\.html", written.files.html.name)
+    assert file_stem({**doc, "pair": None}).startswith("sweep-h100-mistral-7b-")
+    odd = {**doc, "spec": {**doc["spec"], "gpu": "a/b c:d"}}
+    assert re.fullmatch(r"compare-a_b_c_d-mistral-7b-[0-9a-f]{8}", file_stem(odd))
+
+
+def test_a_comparison_of_other_runs_than_the_sweep_s_is_refused(
+    compared: CompareResult, root: Path
+) -> None:
+    other = sweep(study(schedulers=("sarathi", "slai")), root / "others", jobs=1)
+    with pytest.raises(ValueError, match="which the sweep has not"):
+        write_report(other, root / "nowhere", comparison=compared)
+    assert not (root / "nowhere").exists()
+
+
+def test_a_folder_that_cannot_be_is_refused_with_its_name(
+    compared: CompareResult, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ReportError, match="file"):
+        write_report(compared.sweep, tmp_path / "file")
+
+
+def test_what_was_there_stays_when_writing_fails(
+    copied: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(copied.root / "reports")
+    replace, calls = page_module.os.replace, []
+
+    def fails_last(source: Path, target: Path) -> None:
+        calls.append(target)
+        if target.suffix == ".html":
+            raise OSError("disk full")
+        replace(source, target)
+
+    monkeypatch.setattr(page_module.os, "replace", fails_last)
+    with pytest.raises(ReportError, match="disk full"):
+        page_module._write(copied.root / "reports", copied.files.html.stem, "new", {})
+    assert calls
+    assert contents(copied.root / "reports") == before
+
+
+HOSTILE = 'x.py:A"><script>alert(1)</script>&amp;$_{'
+
+
+def test_a_scheduler_s_name_cannot_become_markup(doc: Document) -> None:
+    text = render(_renamed(doc, "slai", HOSTILE), {"ttft": [Picture("<img>")]})
+    found = outline(text)
+    assert text.count("<script") == 1
+    assert "script" in found.tags
+    assert "alert(1)&lt;/script&gt;&amp;amp;$_{" in text
+
+
+def _renamed(doc: Document, old: str, new: str) -> Document:
+    """The document with a scheduler of another name."""
+
+    def walk(value: object) -> object:
+        if isinstance(value, dict):
+            return {new if k == old else k: walk(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [walk(each) for each in value]
+        return new if value == old else value
+
+    changed = walk(doc)
+    assert isinstance(changed, dict)
+    return changed
+
+
+def test_a_data_uri_keeps_the_drawing_and_drops_the_rest() -> None:
+    svg = (
+        b'<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg xmlns:xlink="u">\n <metadata>\n  who\n'
+        b' </metadata>\n <!-- 2.5 -->\n <g id="line2d_1">\n'
+        b'  <path d="M 41.979732 186.637835 \nL 1 -2"'
+        b' style="fill: #fff" transform="scale(0.015625)"/>\n'
+        b'  <use xlink:href="#DejaVuSans-15" transform="translate(67.139567 5)"/>\n </g>\n</svg>\n'
+    )
+    assert data_uri(svg) == (
+        "data:image/svg+xml,%3Csvg xmlns:xlink='u'%3E%3Cg%3E%3Cpath d='M 41.98 186.64 L 1 -2' "
+        "style='fill:%23fff' transform='scale(0.015625)'/%3E"
+        "%3Cuse href='%23g15' transform='translate(67.14 5)'/%3E%3C/g%3E%3C/svg%3E"
+    )

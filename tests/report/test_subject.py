@@ -1,0 +1,93 @@
+"""What a report is about: parts that fit, and answers that agree with the studies' own."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from slaibench.report.subject import Subject, capacity_in, default_focus, make_subject
+from slaibench.study.capacity import find_capacity
+from slaibench.study.compare import CompareResult
+from slaibench.study.sweep import SweepResult
+from tests.study.studies import study
+
+
+def without(sweep: SweepResult, keep: set[tuple[str, float]]) -> SweepResult:
+    points = tuple(p for p in sweep.points if (p.scheduler, p.rate_rps) in keep)
+    return dataclasses.replace(sweep, points=points)
+
+
+def test_the_focus_is_the_largest_rate_at_which_nobody_is_saturated(
+    compared: CompareResult,
+) -> None:
+    saturated = {p.rate_rps for p in compared.sweep.points if p.saturated}
+    assert saturated == {30.0}
+    assert default_focus(compared.sweep) == 16.0
+
+
+def test_the_focus_is_the_lowest_rate_when_all_are_saturated(compared: CompareResult) -> None:
+    points = tuple(dataclasses.replace(p, saturated=True) for p in compared.sweep.points)
+    assert default_focus(dataclasses.replace(compared.sweep, points=points)) == 8.0
+
+
+def test_the_focus_is_a_rate_that_all_schedulers_have(compared: CompareResult) -> None:
+    both = {("sarathi", 8.0), ("slai", 8.0), ("slai", 16.0)}
+    assert default_focus(without(compared.sweep, both)) == 8.0
+    nothing_common = {("sarathi", 8.0), ("slai", 16.0)}
+    assert default_focus(without(compared.sweep, nothing_common)) == 16.0
+
+
+def test_a_focus_that_was_not_swept_is_refused_with_those_that_were(
+    compared: CompareResult,
+) -> None:
+    with pytest.raises(ValueError, match=r"focus rate 9 .*8, 16, 30"):
+        make_subject(compared.sweep, focus_rate_rps=9.0)
+
+
+def test_changes_and_ratio_are_those_of_the_comparison(
+    compared: CompareResult, subject: Subject
+) -> None:
+    medians = {each.rate_rps: each.estimate for each in subject.changes if each.q == 0.5}
+    assert medians == {each.rate_rps: each.ttft_p50_change for each in compared.rates}
+    ratios = {(each.reference, each.scheduler): each.estimate for each in subject.ratios}
+    assert ratios["sarathi", "slai"] == compared.capacity_ratio
+
+
+def test_a_percentile_that_was_too_small_to_print_has_no_change(subject: Subject) -> None:
+    assert all(point.ttft_s["p99"].value is None for point in subject.sweep.points)
+    p99 = [each.estimate for each in subject.changes if each.q == 0.99]
+    assert p99
+    assert all(each.value is None and each.n > 0 for each in p99)
+
+
+def test_a_capacity_read_off_the_sweep_is_what_a_search_over_its_cells_says(
+    compared: CompareResult,
+) -> None:
+    again = capacity_in(compared.sweep, "slai")
+    assert again.measured.rates_rps.tolist() == [8.0, 16.0, 30.0]
+    assert again.capacity.bracket == (16.0, 30.0)
+    searched = compared.capacity_b.capacity.rate_rps
+    assert searched is not None
+    assert 16.0 <= searched <= 30.0
+
+
+def test_every_cell_is_listed_once(subject: Subject) -> None:
+    folders = [cell.folder for cell in subject.cells]
+    assert len(set(folders)) == len(folders)
+    assert set(folders) > {cell.folder for cell in subject.sweep.cells}
+
+
+def test_a_capacity_of_other_targets_is_refused(compared: CompareResult, root: Path) -> None:
+    other = study(rates=(8.0,), schedulers=("slai",), num_requests=400, slo="ttft_p50<5")
+    (found,) = find_capacity(other, root / "results", jobs=1)
+    with pytest.raises(ValueError, match=r"searched with slo 'ttft_p50<5'"):
+        make_subject(compared.sweep, searched=[found])
+
+
+def test_a_comparison_of_others_and_an_empty_sweep_are_refused(compared: CompareResult) -> None:
+    with pytest.raises(ValueError, match="comparison is of 'rad'"):
+        make_subject(compared.sweep, pair=("sarathi", "rad"))
+    with pytest.raises(ValueError, match="at least one point"):
+        make_subject(without(compared.sweep, set()))

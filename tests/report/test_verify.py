@@ -1,0 +1,221 @@
+"""A report that is not true any more is found out, whatever was changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.report.errors import ReportError
+from slaibench.report.numbers import Document
+from slaibench.report.verify import verify
+from tests.report.conftest import Written
+
+NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
+
+
+def edit(html: Path, change: Callable[[Document], Any]) -> None:
+    """Change the numbers embedded in a page."""
+    text = html.read_text("utf-8")
+    found = NUMBERS.search(text)
+    assert found is not None
+    doc = json.loads(found.group(2))
+    change(doc)
+    new = json.dumps(doc, separators=(",", ":"))
+    html.write_text(NUMBERS.sub(lambda m: m.group(1) + new + m.group(3), text), "utf-8")
+
+
+def test_an_untouched_report_is_true(written: Written) -> None:
+    told: list[tuple[int, int]] = []
+    found = verify(written.files.html, on_run=lambda done, total: told.append((done, total)))
+    assert found.mismatches == ()
+    assert found.ok
+    assert found.checked > 500
+    assert found.notes == ()
+    assert told[-1] == (found.num_recordings, found.num_recordings)
+
+
+def test_report_and_recordings_may_move_together(copied: Written) -> None:
+    assert verify(copied.files.html).ok
+
+
+def test_a_number_changed_in_the_text_is_found(copied: Written) -> None:
+    html = copied.files.html
+    text = html.read_text("utf-8")
+    shown = re.search(r'<td class="num">(\d\.\d{3})<small>', text)
+    assert shown is not None
+    wrong = f"{float(shown.group(1)) + 0.001:.3f}"
+    html.write_text(text[: shown.start(1)] + wrong + text[shown.end(1) :], "utf-8")
+    (found,) = verify(html).mismatches
+    assert found.where.startswith("page, line ")
+    assert wrong in found.page
+    assert shown.group(1) in found.found
+    assert wrong in str(found)
+
+
+@pytest.mark.parametrize("where", ["title", "h1"])
+def test_a_changed_headline_is_found(copied: Written, where: str) -> None:
+    text = copied.files.html.read_text("utf-8")
+    changed = re.sub(rf"(<{where}>.*?)(\d)", r"\g<1>9\2", text, count=1)
+    assert changed != text
+    copied.files.html.write_text(changed, "utf-8")
+    assert len(verify(copied.files.html).mismatches) == 1
+
+
+def test_a_number_changed_in_the_json_is_found_in_both_places(copied: Written) -> None:
+    def change(doc: Document) -> None:
+        doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= 2
+
+    edit(copied.files.html, change)
+    found = verify(copied.files.html).mismatches
+    assert "points/slai/16/ttft_s/p50/value" in [each.where for each in found]
+    assert any(each.where.startswith("page, line") for each in found)
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1 + 1e-12, 0), (1 + 1e-7, 1)])
+def test_the_last_bits_may_differ_and_nothing_else(
+    copied: Written, factor: float, found: int
+) -> None:
+    def change(doc: Document) -> None:
+        doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= factor
+
+    edit(copied.files.html, change)
+    wrong = verify(copied.files.html).mismatches
+    assert len([each for each in wrong if each.where.startswith("points/")]) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda doc: doc["points"]["slai"].pop("16"), "points/slai/16/seeds"),
+        (lambda doc: doc["points"]["slai"]["8"].update(extra=1), "points/slai/8/extra"),
+        (lambda doc: doc["capacities"]["slai"].update(rate_rps=99.0), "capacities/slai/rate_rps"),
+        (lambda doc: doc["ratios"][0].update(low=0.1), "ratios[0]/low"),
+        (lambda doc: doc["changes"]["8"]["p50"].update(value=0.5), "changes/8/p50/value"),
+        (lambda doc: doc["lengths"]["slai"].update(measured_s=1.0), "lengths/slai/measured_s"),
+        (lambda doc: doc["audit"].update(num_valid=0), "audit/num_valid"),
+        (lambda doc: doc["runs"][0].update(seed=7), "runs[0]/seed"),
+        (lambda doc: doc["profile"]["errors"].clear(), "profile/errors"),
+        (lambda doc: doc.update(first_saturated_rps=None), "first_saturated_rps"),
+    ],
+)
+def test_every_part_of_the_json_is_recomputed(
+    copied: Written, change: Callable[[Document], Any], where: str
+) -> None:
+    edit(copied.files.html, change)
+    assert where in [each.where for each in verify(copied.files.html).mismatches]
+
+
+def test_other_targets_than_those_measured_are_found(copied: Written) -> None:
+    edit(copied.files.html, lambda doc: doc["spec"].update(slo="ttft_p50<0.001"))
+    where = [each.where for each in verify(copied.files.html).mismatches]
+    assert "capacities/slai/binding" in where
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("gpu", "a100"), ("convention", "paper"), ("max_total_tokens", 9000)]
+)
+def test_a_study_that_its_runs_are_not_of_is_found(
+    copied: Written, field: str, value: object
+) -> None:
+    edit(copied.files.html, lambda doc: doc["spec"].update({field: value}))
+    found = verify(copied.files.html)
+    assert any(f"has {field}" in each.found for each in found.mismatches)
+    assert found.notes
+
+
+def first_run(copied: Written) -> Path:
+    return next(store.find_runs(copied.results))
+
+
+def test_a_changed_recording_is_found(copied: Written) -> None:
+    folder = first_run(copied)
+    recording = store.read(folder)
+    requests = recording.requests
+    later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
+    store.write(dataclasses.replace(recording, requests=later), folder)
+    where = [each.where for each in verify(copied.files.html).mismatches]
+    assert any(each.startswith("points/sarathi/") for each in where)
+
+
+def test_a_missing_recording_is_found_and_named(copied: Written) -> None:
+    folder = first_run(copied)
+    shutil.rmtree(folder)
+    found = verify(copied.files.html)
+    (missing,) = found.mismatches
+    assert folder.name in missing.found
+    assert missing.where.startswith("runs[")
+    assert found.notes
+    assert found.checked == 0
+
+
+@pytest.mark.parametrize("part", [store.RUN, store.REQUESTS, store.STEPS])
+def test_a_damaged_recording_is_found(copied: Written, part: str) -> None:
+    path = first_run(copied) / part
+    path.write_bytes(path.read_bytes()[:-20])
+    (damaged,) = verify(copied.files.html).mismatches
+    assert damaged.where.startswith("runs[")
+
+
+def test_a_recording_of_another_run_in_its_place_is_found(copied: Written) -> None:
+    first, second = list(store.find_runs(copied.results))[:2]
+    shutil.rmtree(first)
+    shutil.copytree(second, first)
+    (swapped,) = verify(copied.files.html).mismatches
+    assert "another specification" in swapped.found
+
+
+def test_a_recording_whose_specification_was_edited_is_found(copied: Written) -> None:
+    path = first_run(copied) / store.RUN
+    run = json.loads(path.read_text())
+    run["spec"]["seed"] += 1
+    path.write_text(json.dumps(run))
+    assert len(verify(copied.files.html).mismatches) == 1
+
+
+def test_the_text_of_another_version_s_page_is_not_judged(copied: Written) -> None:
+    edit(copied.files.html, lambda doc: doc["made"].update(slaibench="0.0.1"))
+    found = verify(copied.files.html)
+    assert found.ok
+    assert "written by slaibench 0.0.1" in found.notes[0]
+
+
+def test_nonsense_in_the_json_is_a_finding_and_no_crash(copied: Written) -> None:
+    edit(copied.files.html, lambda doc: doc.update(points=None, capacities=[]))
+    found = verify(copied.files.html)
+    assert not found.ok
+    assert any("cannot be" in each.found for each in found.mismatches)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot read"),
+        ("<p>hello</p>", "no slaibench report"),
+        ('<script type="application/json" id="slaibench-numbers">{</script>', "damaged"),
+        ('<script type="application/json" id="slaibench-numbers">[1]</script>', "damaged"),
+        (
+            '<script type="application/json" id="slaibench-numbers">'
+            '{"format":"slaibench-report","format_version":99}</script>',
+            "use the version that wrote it",
+        ),
+        (
+            '<script type="application/json" id="slaibench-numbers">'
+            '{"format":"slaibench-report","format_version":1}</script>',
+            "name no recordings",
+        ),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "page.html"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ReportError, match=message):
+        verify(path)

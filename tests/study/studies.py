@@ -1,0 +1,42 @@
+"""Small studies over real simulations: short requests, so that a cell takes milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slaibench.recording import store
+from slaibench.recording.record import Recording
+from slaibench.spec import StudySpec
+
+WORKLOAD = "uniform:prompt=200-1800,output=20-120"
+"""Carried up to some 25 requests/s by one H100."""
+BROKEN_LATE = '''
+from schedulers.sarathi import Sarathi
+
+class Late(Sarathi):
+    """Breaks its contract once the run has gone on for a while."""
+
+    def schedule(self, view):
+        batch = super().schedule(view)
+        if view.now_s > AFTER_S and batch.decodes:
+            batch.decodes = batch.decodes + batch.decodes
+        return batch
+'''
+
+
+def study(**fields: Any) -> StudySpec:
+    """A study of 60 requests a cell, one seed, unless told otherwise."""
+    small = {"workload": WORKLOAD, "rates": (5.0,), "num_requests": 60, "num_seeds": 1}
+    return StudySpec(**{**small, **fields})
+
+
+def recordings(results: Path) -> dict[str, Recording]:
+    """Every recording under a folder, by its place in it."""
+    return {str(path.relative_to(results)): store.read(path) for path in store.find_runs(results)}
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """Every file under a folder, by its place in it."""
+    files = (path for path in sorted(results.rglob("*")) if path.is_file())
+    return {str(path.relative_to(results)): path.read_bytes() for path in files}

@@ -1,0 +1,141 @@
+"""Studies brought back from disk are the studies that were written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.spec import StudySpec
+from slaibench.study.gather import gather, group_cells, left_out, read_cell
+from slaibench.study.sweep import SweepResult, sweep
+from tests.study.studies import study
+
+SPEC = {"schedulers": ("sarathi", "slai:order=fcfs"), "rates": (2.0, 5.0), "num_seeds": 2}
+
+
+def run(results: Path, **fields: Any) -> SweepResult:
+    return sweep(study(**{**SPEC, **fields}), results, jobs=1)
+
+
+def grouped(results: Path, slo: str = "ttft_p50<0.5") -> list[SweepResult]:
+    return [gather(cells, slo) for cells in group_cells(list(store.find_runs(results))).values()]
+
+
+def points(swept: SweepResult) -> set[str]:
+    return {
+        json.dumps([point.scheduler, point.rate_rps, point.to_json()]) for point in swept.points
+    }
+
+
+def test_what_is_gathered_has_the_points_of_the_sweep_that_wrote_it(tmp_path: Path) -> None:
+    swept = run(tmp_path)
+    (back,) = grouped(tmp_path)
+    assert points(back) == points(swept)
+    assert back.about == swept.about
+    assert back.workload_note == swept.workload_note
+    assert back.spec.rates == swept.spec.rates
+    assert set(back.spec.schedulers) == set(swept.spec.schedulers)
+    assert back.num_reused == 8
+
+
+def test_paper_conventions_come_back_as_such(tmp_path: Path) -> None:
+    swept = run(tmp_path, convention="paper", num_requests=None, duration_s=20.0)
+    (back,) = grouped(tmp_path)
+    assert back.spec.convention == "paper"
+    assert points(back) == points(swept)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"gpu": "a100"}, {"tiers": "paying:0.5:0.1,free:0.5:0.5"}, {"kv_blocks": 5000}],
+)
+def test_studies_that_differ_in_more_than_rate_seed_and_scheduler_stay_apart(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    first, second = run(tmp_path), run(tmp_path, **other)
+    found = grouped(tmp_path)
+    assert sorted(map(sorted, map(points, found))) == sorted(
+        map(sorted, map(points, (first, second)))
+    )
+
+
+def test_the_same_cells_over_other_numbers_of_requests_are_no_replicates(tmp_path: Path) -> None:
+    short, long = run(tmp_path), run(tmp_path, num_requests=90)
+    found = grouped(tmp_path)
+    assert len(found) == 2
+    assert {frozenset(points(each)) for each in found} == {
+        frozenset(points(short)),
+        frozenset(points(long)),
+    }
+
+
+def test_further_rates_and_seeds_join_the_study(tmp_path: Path) -> None:
+    run(tmp_path)
+    run(tmp_path, rates=(7.0,), num_requests=90)
+    (back,) = grouped(tmp_path)
+    assert back.spec.rates == (2.0, 5.0, 7.0)
+
+
+def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
+    results, file = tmp_path / "r", tmp_path / "mine.py"
+    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    fields: dict[str, Any] = {"schedulers": (f"{file}:Mine", "sarathi"), "num_seeds": 1}
+    file.write_text(text)
+    run(results, **fields)
+    for path in store.find_runs(results):
+        os.utime(path / store.RUN, (1, 1))
+    file.write_text(text.replace("pass", "def queue_key(self, request): return 1"))
+    edited = run(results, **fields, first_seed=0)
+    assert edited.num_reused == 2  # sarathi's
+    folders = list(store.find_runs(results))
+    groups = group_cells(folders)
+    (back,) = grouped(results)
+    assert points(back) == points(edited)
+    (told,) = left_out(folders, groups)
+    assert told.startswith(f"recordings of {file}:Mine as it was before its code")
+    assert told.endswith(": 2")
+
+
+def test_copies_of_one_recording_are_refused_by_name(tmp_path: Path) -> None:
+    run(tmp_path / "a", schedulers=("slai",), rates=(2.0,), num_seeds=1)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(ValueError, match=r"/a/.* and .*/b/.* are recordings of the same cell"):
+        grouped(tmp_path)
+
+
+def test_targets_are_checked_against_the_recordings_tiers(tmp_path: Path) -> None:
+    run(tmp_path, schedulers=("slai",), tiers="gold:1:0.2")
+    with pytest.raises(ValueError, match="no tier 'paying'; there are gold"):
+        grouped(tmp_path, "tbt_p99@paying<tier")
+    assert grouped(tmp_path, "tbt_p99@gold<tier")[0].spec.slo == "tbt_p99@gold<tier"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"spec": {"model": "m"}}, {"spec": None}, {"spec": "x", "versions": {"slaibench": "7"}}],
+)
+def test_a_recording_of_another_version_is_refused_with_the_way_out(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    (cell,) = run(tmp_path, schedulers=("slai",), rates=(2.0,), num_seeds=1).cells
+    file = cell.folder / store.RUN
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(store.RecordingError, match="written by another slaibench"):
+        read_cell(cell.folder)
+
+
+def test_a_default_study_is_not_torn_apart_by_its_growing_cells(tmp_path: Path) -> None:
+    # 1,200 requests at 6 requests/s, 1,800 at 10; and then one of them over 60 as well.
+    fields: dict[str, Any] = {"schedulers": ("sarathi",), "num_seeds": 1}
+    swept = run(tmp_path, **fields, num_requests=None, rates=(6.0, 10.0))
+    assert [cell.cell.num_requests for cell in swept.cells] == [1200, 1800]
+    run(tmp_path, **fields, rates=(6.0,))
+    whole = next(each for each in grouped(tmp_path) if len(each.points) == 2)
+    assert points(whole) == points(swept)
+    assert StudySpec().requests_at(10.0) == 1800

@@ -1,0 +1,211 @@
+"""Cells on disk are reused, never mixed up, and the same however they came about."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.backends.base import BackendError
+from slaibench.recording import store
+from slaibench.recording.record import Recording
+from slaibench.spec import CellSpec
+from slaibench.study.bench import Bench, prepare
+from slaibench.study.pool import Pool, cell_folder, default_jobs, obtain
+from tests.study.studies import contents, study
+
+
+def length(recording: Recording) -> int:
+    """A digest: small, and one that can be sent between processes."""
+    return len(recording.requests)
+
+
+def kill_myself(recording: Recording) -> int:
+    """A digest that takes its process down, as running out of memory does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return length(recording)
+
+
+def run_all(results: Path, *, jobs: int, fresh: bool = False, **spec: Any) -> list[bool]:
+    """Runs a study's cells; whether each was reused, in the order of the study."""
+    bench = prepare(study(**spec))
+    with Pool(bench, results, length, jobs=jobs, fresh=fresh) as pool:
+        found = {each.folder: each for each in pool.run(bench.cells())}
+    in_order = [found[cell_folder(results, cell)] for cell in bench.cells()]
+    assert [each.cell for each in in_order] == bench.cells()
+    assert {each.digest for each in in_order} == {60}
+    return [each.reused for each in in_order]
+
+
+SPEC: dict[str, Any] = {"schedulers": ("sarathi", "slai"), "rates": (2.0, 5.0)}
+
+
+def test_one_process_and_two_write_the_same_bytes(tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        assert run_all(tmp_path / str(jobs), jobs=jobs, **SPEC) == [False] * 4
+    one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
+    assert len(one) == 12  # three files a cell
+    assert one == two
+
+
+def test_what_is_on_disk_is_reused_by_one_process_and_by_two(tmp_path: Path) -> None:
+    run_all(tmp_path, jobs=1, schedulers=("sarathi",), rates=(2.0,))
+    before = contents(tmp_path)
+    assert run_all(tmp_path, jobs=1, **SPEC) == [True, False, False, False]
+    assert run_all(tmp_path, jobs=2, **SPEC) == [True] * 4
+    assert contents(tmp_path).items() >= before.items()
+
+
+def test_fresh_runs_everything_again(tmp_path: Path) -> None:
+    run_all(tmp_path, jobs=1, **SPEC)
+    before = contents(tmp_path)
+    assert run_all(tmp_path, jobs=1, fresh=True, **SPEC) == [False] * 4
+    assert contents(tmp_path) == before
+
+
+def test_folders_are_readable_and_differ_with_the_specification() -> None:
+    bench = prepare(study(schedulers=("slai:offset=fixed:10",), rates=(0.5, 2.0)))
+    slow, fast = (cell_folder(Path("r"), cell) for cell in bench.cells())
+    assert str(slow.parent) == "r/sim-h100-mistral-7b/slai_offset=fixed_10"
+    assert slow.name.startswith("rate0.5-seed0-")
+    assert fast.name.startswith("rate2-seed0-")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> tuple[Bench, CellSpec, Path]:
+    """A bench, its one cell, and the folder that holds the cell's recording."""
+    bench = prepare(study(schedulers=("slai",)))
+    (cell,) = bench.cells()
+    return bench, cell, obtain(bench, cell, tmp_path, length, fresh=False).folder
+
+
+@pytest.mark.parametrize("name", [store.REQUESTS, store.STEPS, store.RUN])
+def test_a_truncated_recording_is_refused_and_left_alone(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, name: str
+) -> None:
+    bench, cell, folder = recorded
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    before = contents(tmp_path)
+    with pytest.raises(store.RecordingError, match="remove the folder to have it recorded again"):
+        obtain(bench, cell, tmp_path, length, fresh=False)
+    assert contents(tmp_path) == before
+    assert not obtain(bench, cell, tmp_path, length, fresh=True).reused
+    assert (folder / name).read_bytes() == whole
+
+
+def test_another_record_schema_is_refused_with_the_way_out(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+) -> None:
+    bench, cell, folder = recorded
+    run = json.loads((folder / store.RUN).read_text())
+    (folder / store.RUN).write_text(json.dumps({**run, "schema_version": 99}))
+    with pytest.raises(store.RecordingError, match=r"schema 99, this slaibench reads 1; .*results"):
+        obtain(bench, cell, tmp_path, length, fresh=False)
+
+
+@pytest.mark.parametrize("change", [{"spec": None}, {"spec": {"rate_rps": 7.0}}])
+def test_a_folder_that_holds_another_run_is_neither_used_nor_replaced(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    bench, cell, folder = recorded
+    run = json.loads((folder / store.RUN).read_text())
+    (folder / store.RUN).write_text(json.dumps({**run, **change}))
+    before = contents(tmp_path)
+    with pytest.raises(store.RecordingError, match="another run than its name says"):
+        obtain(bench, cell, tmp_path, length, fresh=False)
+    assert contents(tmp_path) == before
+
+
+def test_a_folder_without_a_run_is_filled(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+) -> None:
+    bench, cell, folder = recorded
+    (folder / store.RUN).unlink()
+    assert not obtain(bench, cell, tmp_path, length, fresh=False).reused
+    assert obtain(bench, cell, tmp_path, length, fresh=False).reused
+
+
+class Slower(Bench):
+    """While one of its cells runs, another process finishes the same cell."""
+
+    results: Path
+    others_inode: int
+
+    def run(self, cell: CellSpec) -> Recording:
+        recording = super().run(cell)
+        folder = cell_folder(self.results, cell)
+        store.write(recording, folder)
+        object.__setattr__(self, "others_inode", folder.stat().st_ino)
+        return recording
+
+
+def test_what_another_process_recorded_meanwhile_stays(tmp_path: Path) -> None:
+    bench = prepare(study(schedulers=("slai",)))
+    slower = Slower(**{field.name: getattr(bench, field.name) for field in fields(bench)})
+    object.__setattr__(slower, "results", tmp_path)
+    (cell,) = bench.cells()
+    found = obtain(slower, cell, tmp_path, length, fresh=False)
+    assert (found.digest, found.reused) == (60, False)
+    assert found.folder.stat().st_ino == slower.others_inode
+
+
+def test_another_process_may_finish_at_the_very_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = prepare(study(schedulers=("slai",)))
+    (cell,) = bench.cells()
+    rename = os.replace
+
+    def after_the_other(source: Path, target: Path) -> None:
+        rename(source, target)  # the other's
+        source.mkdir()
+        rename(source, target)  # ours: the file system refuses, since there is something
+
+    monkeypatch.setattr(os, "replace", after_the_other)
+    found = obtain(bench, cell, tmp_path, length, fresh=False)
+    assert found.digest == 60
+    assert store.read(found.folder).run["spec"] == cell.spec()
+    with pytest.raises(store.RecordingError, match="cannot write"):
+        obtain(bench, cell, tmp_path / "other", length, fresh=True)
+
+
+def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
+    bench = prepare(study(**SPEC))
+    with (
+        pytest.raises(BackendError, match=r"a worker process died.*--jobs"),
+        Pool(bench, tmp_path, kill_myself, jobs=2) as pool,
+    ):
+        list(pool.run(bench.cells()))
+
+
+def test_there_is_at_least_one_job() -> None:
+    assert default_jobs() >= 1
+
+
+def test_workers_do_not_run_the_script_that_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import slaibench\n"
+        "print('script runs')\n"
+        "swept = slaibench.sweep('slai', 5, num_requests=60, num_seeds=2, jobs=2,"
+        f" results={str(tmp_path / 'r')!r})\n"
+        "print(swept.num_reused, len(swept.cells))\n"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "script runs\n0 2\n"

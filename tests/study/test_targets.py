@@ -1,0 +1,139 @@
+"""What a run says about its targets: met, missed, or nothing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.spec import StudySpec
+from slaibench.study.digest import CellDigest
+from slaibench.study.sweep import sweep
+from slaibench.study.targets import (
+    STEADY,
+    check_tellable,
+    log_ratios,
+    never_told,
+    untold_targets,
+)
+from tests.study.studies import study
+from workloads.tiers import DEFAULT_TIERS
+
+
+def digest(results: Path, **fields: Any) -> tuple[StudySpec, CellDigest]:
+    spec = study(**{"schedulers": ("slai",), **fields})
+    return spec, sweep(spec, results, jobs=1).cells[0].digest
+
+
+def ratios(spec: StudySpec, of: CellDigest) -> dict[tuple[str, str | None], float]:
+    return {(slo, tier): ratio for slo, tier, ratio in log_ratios(spec, of)}
+
+
+def test_a_ratio_is_the_log_of_metric_over_bound_for_each_tier(tmp_path: Path) -> None:
+    slo = "ttft_p50<0.5,tbt_p99<tier"
+    spec, run = digest(tmp_path, num_requests=800, rates=(15.0,), slo=slo)
+    found = ratios(spec, run)
+    assert set(found) == {
+        ("ttft_p50<0.5", None),
+        ("tbt_p99<tier", "paying"),
+        ("tbt_p99<tier", "free"),
+        (STEADY, None),
+    }
+    median = run.metrics.overall.ttft.percentile(0.5).value
+    tail = run.metrics.tiers["paying"].tbt.percentile(0.99).value
+    assert median is not None
+    assert tail is not None
+    assert found["ttft_p50<0.5", None] == pytest.approx(math.log(median / 0.5))
+    assert found["tbt_p99<tier", "paying"] == pytest.approx(math.log(tail / 0.1))
+    assert found[STEADY, None] < 0
+
+
+def test_a_saturated_run_meets_nothing_under_strict_whatever_its_median(tmp_path: Path) -> None:
+    # Shortest prompt first keeps the median low while long prompts starve.
+    flooded: dict[str, Any] = {"rates": (60.0,), "num_requests": 3000, "slo": "ttft_p50<0.5"}
+    spec, run = digest(tmp_path, **flooded)
+    assert run.saturated
+    found = ratios(spec, run)
+    assert found["ttft_p50<0.5", None] < 0
+    assert found[STEADY, None] == math.inf
+    paper, run = digest(tmp_path, **flooded, convention="paper")
+    assert set(ratios(paper, run)) == {("ttft_p50<0.5", None)}
+
+
+def test_a_run_too_short_to_tell_is_not_taken_for_steady(tmp_path: Path) -> None:
+    spec, run = digest(tmp_path)
+    assert run.steady is None
+    assert ratios(spec, run)[STEADY, None] == math.inf
+    assert "100 needed" in untold_targets(spec, run)[STEADY, None]
+
+
+def test_a_percentile_counts_when_the_replicates_together_are_enough(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"num_requests": 400, "slo": "ttft_p99<10", "rates": (15.0,)}
+    alone, run = digest(tmp_path, **fields)
+    assert run.metrics.overall.ttft.percentile(0.99).value is None
+    assert ratios(alone, run)["ttft_p99<10", None] == math.inf
+    assert untold_targets(alone, run)["ttft_p99<10", None].startswith("n too small: ")
+    of_five, run = digest(tmp_path, **fields, num_seeds=5)
+    small = run.small["ttft_p99<10", None]
+    assert small.n * 5 >= 1000
+    assert ratios(of_five, run)["ttft_p99<10", None] == pytest.approx(math.log(small.value / 10))
+    assert untold_targets(of_five, run) == {}
+
+
+@pytest.mark.parametrize(
+    ("slo", "tier"),
+    [("e2e_p99@free<60", "free"), ("tpot_p99<1", None), ("tbt_p99.99@paying<1", "paying")],
+)
+def test_small_samples_are_of_the_metric_and_tier_that_were_asked(
+    tmp_path: Path, slo: str, tier: str | None
+) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    from slaibench.measure.latency import request_values, token_gaps  # noqa: PLC0415
+    from slaibench.recording import store  # noqa: PLC0415
+
+    spec = study(schedulers=("slai",), num_requests=400, slo=slo, rates=(15.0,))
+    (cell,) = sweep(spec, tmp_path, jobs=1).cells
+    requests = store.read(cell.folder).requests
+    members = requests.due_s >= cell.digest.metrics.window_s[0]
+    if tier is not None:
+        members &= requests.tier == tier
+    if slo.startswith("tbt"):
+        sample = token_gaps(requests, members).values
+    else:
+        sample = request_values(requests, slo.partition("_")[0], math.inf)[members]
+    level = float(slo.partition("_p")[2].partition("<")[0].partition("@")[0]) / 100
+    found = cell.digest.small[slo, tier]
+    assert found.n == len(sample)
+    assert found.value == pytest.approx(float(np.quantile(sample, level)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"num_requests": 99}, "99 requests are too few to tell whether a run is steady"),
+        ({"num_requests": 100}, None),
+        ({"num_requests": 333, "slo": "ttft_p99<1", "num_seeds": 3}, "needs 1,000 requests, "),
+        ({"num_requests": 334, "slo": "ttft_p99<1", "num_seeds": 3}, None),
+        ({"num_requests": None, "slo": "ttft_p99@paying<1", "num_seeds": 3}, "of tier paying"),
+        ({"num_requests": 7000, "slo": "ttft_p99@paying<1", "num_seeds": 3}, None),
+        ({"num_requests": 100, "slo": "ttft_mean<1,tbt_p99<tier"}, None),
+        ({"num_requests": 20, "slo": "ttft_p99<1", "convention": "paper"}, None),
+        ({"num_requests": None, "duration_s": 5.0}, None),
+    ],
+)
+def test_what_no_run_of_a_study_can_tell_is_known_before_it_runs(
+    fields: dict[str, Any], told: str | None
+) -> None:
+    spec = study(**{"num_requests": 100, "slo": "ttft_p50<1", **fields})
+    why = never_told(spec, DEFAULT_TIERS)
+    assert (why is None) is (told is None)
+    if told is None:
+        check_tellable(spec, DEFAULT_TIERS)
+        return
+    assert why is not None
+    assert told in why
+    with pytest.raises(ValueError, match=r"--requests [0-9]+ or more"):
+        check_tellable(spec, DEFAULT_TIERS)

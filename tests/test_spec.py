@@ -1,0 +1,136 @@
+"""A study's specification: what it defaults to, what it refuses, what decides a recording."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from slaibench.recording.store import spec_hash
+from slaibench.spec import CellSpec, Convention, StudySpec
+from slaibench.study.bench import prepare
+from tests.study.studies import study
+from workloads.arrivals import ArrivalProcess, due_times
+
+
+def test_a_default_cell_has_1200_requests_and_at_least_180_seconds_of_them() -> None:
+    spec = StudySpec()
+    assert spec.requests_at(1.0) == 1200
+    assert spec.requests_at(6.0) == 1200
+    assert spec.requests_at(20.0) == 3600
+    assert spec.horizon_s is None
+    assert spec.stops_early
+
+
+def test_requests_asked_for_are_taken_at_every_rate() -> None:
+    assert [StudySpec(num_requests=60).requests_at(rate) for rate in (0.1, 100.0)] == [60, 60]
+
+
+def test_the_paper_runs_35_minutes_of_truncated_gaps_to_the_end() -> None:
+    spec = StudySpec(convention=Convention.PAPER)
+    assert spec.convention is Convention.PAPER
+    assert spec.horizon_s == 2100
+    assert spec.arrivals_or_default == "poisson-truncated"
+    assert not spec.stops_early
+    assert StudySpec().arrivals_or_default == "poisson"
+    assert StudySpec(convention=Convention.PAPER, num_requests=60).horizon_s is None
+
+
+def test_a_duration_ends_cells_and_is_not_cut_short() -> None:
+    spec = StudySpec(duration_s=30.0)
+    assert spec.horizon_s == 30
+    assert not spec.stops_early
+    assert StudySpec(duration_s=30.0, early_stop=True).stops_early
+
+
+@given(
+    rate=st.floats(0.05, 50),
+    horizon=st.floats(1, 2100),
+    process=st.sampled_from(["poisson", "poisson-truncated", "constant"]),
+    seed=st.integers(0, 1000),
+)
+def test_a_horizon_is_never_short_of_requests(
+    rate: float, horizon: float, process: str, seed: int
+) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    num = StudySpec(duration_s=horizon).requests_at(rate)
+    due = due_times(ArrivalProcess.parse(process), rate, num, np.random.default_rng(seed))
+    assert due[-1] > horizon
+
+
+def test_rates_are_kept_ascending_and_once() -> None:
+    assert StudySpec(rates=(5, 1, 5, 0.5)).rates == (0.5, 1.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"rates": (0.0,)}, "positive number, not 0"),
+        ({"rates": (-1.0,)}, "positive number, not -1"),
+        ({"rates": (math.nan,)}, "positive number, not nan"),
+        ({"rates": (math.inf,)}, "positive number, not inf"),
+        ({"schedulers": ()}, "at least one scheduler"),
+        ({"schedulers": ("slai", "slai")}, "named twice in slai, slai"),
+        ({"num_seeds": 0}, "num_seeds"),
+        ({"num_requests": 19}, "num_requests"),
+        ({"duration_s": math.nan}, "duration_s"),
+        ({"duration_s": 0.0}, "duration_s"),
+        ({"first_seed": -1}, "first_seed"),
+        ({"kv_blocks": 0}, "kv_blocks"),
+        ({"convention": "lax"}, "'strict' or 'paper'"),
+        ({"sheduler": "slai"}, "sheduler"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        StudySpec(**fields)
+
+
+def test_a_specification_cannot_change_under_a_study() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(StudySpec(), "model", "other")  # noqa: B010
+
+
+def test_a_cell_survives_json_and_keeps_its_identity() -> None:
+    bench = prepare(study(schedulers=("rad", "slai:order=fcfs"), rates=(0.1, 5.0)))
+    for cell in bench.cells():
+        back = CellSpec.model_validate(json.loads(json.dumps(cell.spec())))
+        assert back == cell
+        assert spec_hash(back.spec()) == spec_hash(cell.spec())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"rates": (5.5,)},
+        {"first_seed": 1},
+        {"num_requests": 61},
+        {"gpu": "a100"},
+        {"schedulers": ("slai:order=fcfs",)},
+        {"workload": "uniform:prompt=200-1800,output=20-121"},
+        {"arrivals": "constant"},
+        {"tiers": "paying:0.5:0.1,free:0.5:0.5"},
+        {"kv_blocks": 5000},
+        {"convention": "paper"},
+        {"early_stop": False},
+        {"max_total_tokens": 1000},
+        {"duration_s": 10.0},
+    ],
+)
+def test_whatever_changes_a_recording_changes_the_cells_hash(other: dict[str, Any]) -> None:
+    hashes = set()
+    for fields in ({}, other):
+        bench = prepare(study(**{"schedulers": ("slai",), **fields}))
+        hashes |= {spec_hash(cell.spec()) for cell in bench.cells()}
+    assert len(hashes) == 2
+
+
+def test_the_slo_is_asked_of_recordings_and_does_not_change_them() -> None:
+    cells = [prepare(study(slo=slo)).cells() for slo in ("ttft_p50<0.5", "tbt_p99<tier")]
+    assert cells[0] == cells[1]
