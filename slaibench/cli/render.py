@@ -273,9 +273,11 @@ def headline(result: CompareResult) -> Text:
     return text
 
 
-def about_lines(about: str, workload_note: str, spec: StudySpec) -> list[str]:
-    """What was simulated, and from which lengths: goes with every result."""
+def about_lines(
+    about: str, workload_note: str, spec: StudySpec, warnings: Sequence[str] = ()
+) -> list[str]:
+    """What was simulated, from which lengths, and what to beware of: goes with every result."""
     lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
     if spec.convention is Convention.PAPER:
         lines.append("paper conventions: see docs/metrics.md for how they move the numbers")
-    return lines
+    return [*lines, *(f"warning: {warning}" for warning in warnings)]

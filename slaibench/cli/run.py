@@ -83,7 +83,7 @@ def sweep(
         print_json(result.to_json())
     else:
         out.print(render.sweep_tables(result, out.width))
-        for line in render.about_lines(result.about, result.workload_note, spec):
+        for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
             out.print(line, highlight=False, soft_wrap=True)
         out.print(f"recordings: {escape(str(results))}", highlight=False, soft_wrap=True)
     if not no_report:
@@ -149,7 +149,9 @@ def compare(
             for text in render.capacity_lines(found):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(render.headline(result), soft_wrap=True)
-        for line in render.about_lines(result.sweep.about, result.sweep.workload_note, spec):
+        for line in render.about_lines(
+            result.sweep.about, result.sweep.workload_note, spec, result.sweep.warnings
+        ):
             out.print(line, highlight=False, soft_wrap=True)
     if not no_report:
         _report(result, reports, as_json)

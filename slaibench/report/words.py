@@ -100,13 +100,12 @@ def number(found: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
     return fixed(scale * found["value"], decimals)
 
 
-def ends(
-    found: Mapping[str, Any], decimals: int, scale: float = 1.0, most: float = math.inf
-) -> str:
-    """The interval of an ``estimate`` for a table cell; empty without one."""
+def ends(found: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+    """The interval of an ``estimate`` for a table cell; empty without one. It ends at 0, since
+    times and rates do."""
     if found["low"] is None or found["high"] is None:
         return ""
-    low, high = (min(scale * found[end], most) for end in ("low", "high"))
+    low, high = (max(scale * found[end], 0.0) for end in ("low", "high"))
     return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
 
 

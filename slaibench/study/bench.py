@@ -18,6 +18,7 @@ from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study import policy
+from slaibench.study.regime import excesses_of_run
 from slaibench.version import __version__
 from workloads import registry as workload_registry
 from workloads.arrivals import ArrivalKind, ArrivalProcess
@@ -169,7 +170,10 @@ class Bench:
             "hardware": {"gpu": cell.gpu, "simulated": True},
             "end_s": output.end_s,
             "stopped_early": output.stopped_early,
-            "notes": [],
+            "notes": [
+                f"outside the profile's regime: {each}"
+                for each in excesses_of_run(self.profile, output)
+            ],
         }
         return Recording(run, output.requests, output.steps)
 

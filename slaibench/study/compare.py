@@ -74,6 +74,7 @@ class CompareResult:
             "spec": self.spec.model_dump(mode="json"),
             "about": self.sweep.about,
             "workload": self.sweep.workload_note,
+            "warnings": list(self.sweep.warnings),
             "convention": self.spec.convention.value,
             "capacity": {
                 "a": self.capacity_a.to_json(),

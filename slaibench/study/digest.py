@@ -46,6 +46,7 @@ class CellDigest:
         due_s: when each was due.
         num_steps: batches run.
         stopped_early: why the run was cut short, or None.
+        notes: what a reader of the run must know besides.
     """
 
     metrics: RunMetrics
@@ -59,6 +60,7 @@ class CellDigest:
     due_s: FloatArray
     num_steps: int
     stopped_early: str | None
+    notes: tuple[str, ...]
 
     @property
     def saturated(self) -> bool:
@@ -119,6 +121,7 @@ class Digester:
             due_s=requests.due_s,
             num_steps=len(steps),
             stopped_early=recording.run["stopped_early"],
+            notes=tuple(recording.run["notes"]),
         )
 
 

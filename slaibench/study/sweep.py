@@ -50,6 +50,15 @@ class SweepResult:
     def num_reused(self) -> int:
         return sum(cell.reused for cell in self.cells)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of how far the numbers can be trusted; each once."""
+        notes: dict[str, set[str]] = {}
+        for cell in self.cells:
+            for note in cell.digest.notes:
+                notes.setdefault(note, set()).add(cell.cell.scheduler)
+        return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+
     def of(self, scheduler: str) -> list[Point]:
         """One scheduler's points by rate."""
         return [point for point in self.points if point.scheduler == scheduler]
@@ -67,6 +76,7 @@ class SweepResult:
             "spec": self.spec.model_dump(mode="json"),
             "about": self.about,
             "workload": self.workload_note,
+            "warnings": list(self.warnings),
             "points": [
                 {"scheduler": point.scheduler, "rate_rps": point.rate_rps, **point.to_json()}
                 for point in self.points

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import SMALL, slaibench, sweep
+from slaibench.cli.shell import print_json
+from tests.cli.command import SMALL, process, slaibench, sweep
 from tests.study.studies import WORKLOAD
 
 
@@ -159,7 +161,22 @@ def test_a_schedulers_own_prints_do_not_get_into_the_document(tmp_path: Path) ->
         "from schedulers.sarathi import Sarathi\nprint('imported')\nclass Loud(Sarathi):\n"
         "    def queue_key(self, request):\n        print('asked')\n        return 0\n"
     )
-    for jobs in ("1", "2"):
-        ran = sweep(tmp_path / jobs, "-s", f"{mine}:Loud", "--seeds", "2", "--jobs", jobs, "--json")
-        assert ran.status == 0
-        assert len(document(ran.out)["points"]) == 1
+    arguments = ("-s", f"{mine}:Loud", "--seeds", "2", "--json")
+    ran = sweep(tmp_path / "one", *arguments)
+    assert ran.status == 0
+    assert "asked" in ran.err
+    running = process(
+        *("sweep", "--no-report", "--rates", "5", "--results", tmp_path / "two", *SMALL),
+        *(*arguments, "--jobs", "2"),
+    )
+    out, err = running.communicate(timeout=60)
+    assert "asked" in err
+    assert document(out) == document(ran.out)
+
+
+def test_what_json_has_no_word_for_is_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            print_json({"value": value})
+    print_json({"value": None})
+    assert json.loads(capsys.readouterr().out) == {"value": None}

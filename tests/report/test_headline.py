@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -
 def answered(
     doc: Document,
     capacities: dict[str, dict[str, Any]],
-    ratios: dict[tuple[str, str], tuple[float, float | None, float | None]],
+    ratios: Mapping[tuple[str, str], tuple[float | None, float | None, float | None]],
     seeds: int = 3,
 ) -> Document:
     """The document with other schedulers and answers."""

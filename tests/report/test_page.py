@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from slaibench.report import page as page_module
+from slaibench.report import page
 from slaibench.report.errors import ReportError
 from slaibench.report.numbers import Document
 from slaibench.report.page import data_uri, write_report
@@ -122,7 +123,8 @@ def test_what_was_there_stays_when_writing_fails(
     copied: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(copied.root / "reports")
-    replace, calls = page_module.os.replace, []
+    replace = os.replace
+    calls: list[Path] = []
 
     def fails_last(source: Path, target: Path) -> None:
         calls.append(target)
@@ -130,9 +132,9 @@ def test_what_was_there_stays_when_writing_fails(
             raise OSError("disk full")
         replace(source, target)
 
-    monkeypatch.setattr(page_module.os, "replace", fails_last)
+    monkeypatch.setattr(os, "replace", fails_last)
     with pytest.raises(ReportError, match="disk full"):
-        page_module._write(copied.root / "reports", copied.files.html.stem, "new", {})
+        page._write(copied.root / "reports", copied.files.html.stem, "new", {})
     assert calls
     assert contents(copied.root / "reports") == before
 

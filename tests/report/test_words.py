@@ -93,6 +93,7 @@ def test_a_table_cell_says_why_there_is_no_number() -> None:
     known = {"value": 0.5, "low": 0.4, "high": 0.625, "n": 20, "beyond": False}
     assert words.number(known, 2) == "0.50"
     assert words.ends(known, 2) == "0.40 to 0.62"
+    assert words.ends({**known, "low": -0.1}, 2) == "0.00 to 0.62"
     small = {"value": None, "low": None, "high": None, "n": 12, "beyond": False}
     assert words.number(small, 2) == "n too small"
     assert words.ends(small, 2) == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,8 +99,34 @@ def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> N
     assert median.ci95[0] < value < median.ci95[1]
 
 
+def test_one_saturated_replicate_saturates_the_point_and_one_untold_leaves_it_open(
+    swept: SweepResult, tmp_path: Path
+) -> None:
+    calm = swept.cells[0].digest
+    fields: dict[str, Any] = {"schedulers": ("slai",), "rates": (60.0,)}
+    long, short = (
+        sweep(study(**fields, num_requests=num), tmp_path, jobs=1).cells[0].digest
+        for num in (3000, 60)
+    )
+    assert (calm.steady, long.steady, short.steady) == (True, False, None)
+    for digests, told in (
+        ([calm, calm], False),
+        ([calm, long], True),
+        ([calm, short], None),
+        ([short, long], True),
+    ):
+        point = make_point("slai", 60.0, digests)
+        assert point.to_json()["saturated"] is told
+        assert point.saturated is (told is True)
+    assert make_point("slai", 60.0, [calm, long]).reason.startswith("saturated, stopped")
+
+
 def test_under_the_papers_conventions_only_finished_requests_count(tmp_path: Path) -> None:
-    fields = {"schedulers": ("sarathi",), "rates": (60.0,), "num_requests": 1000}
+    fields: dict[str, Any] = {
+        "schedulers": ("sarathi",),
+        "rates": (60.0,),
+        "num_requests": 1000,
+    }
     digests: dict[str, CellDigest] = {}
     for convention in ("strict", "paper"):
         spec = study(**fields, convention=convention, duration_s=10.0)

@@ -136,7 +136,8 @@ def svg(figure: Figure) -> bytes:
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
 
     out = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
 
@@ -148,5 +149,6 @@ def png(figure: Figure) -> bytes:
     figure.set_layout_engine("none")
     figure.set_dpi(PNG_DPI)
     out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(out, metadata={"Software": None})
     return out.getvalue()

@@ -11,10 +11,20 @@ from slaibench.report.figures.course import NUM_BINS, course
 
 def steps(*rows: tuple[float, float, int, int, int, int]) -> StepTable:
     """Steps from (start, end, prefill tokens, decodes, critical decodes, KV blocks)."""
-    start, end, prefill, decodes, critical, kv = np.array(rows).T
+    start, end, *counts = np.array(rows, dtype=np.float64).T
+    prefill, decodes, critical, kv = (column.astype(np.int64) for column in counts)
     none = np.zeros(len(rows), dtype=np.int64)
-    whole = [column.astype(np.int64) for column in (prefill, decodes, critical)]
-    return StepTable(start, end, *whole, none, none, kv.astype(np.int64), none)
+    return StepTable(
+        start_s=start,
+        end_s=end,
+        prefill_tokens=prefill,
+        decodes=decodes,
+        critical_decodes=critical,
+        waiting=none,
+        active=none,
+        kv_blocks_used=kv,
+        preemptions=none,
+    )
 
 
 def test_kv_is_a_mean_over_time_and_a_batch_one_over_batches() -> None:
