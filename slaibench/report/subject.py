@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from slaibench.study.sweep import SweepResult
 
 if TYPE_CHECKING:
     from slaibench.spec import StudySpec
-    from slaibench.study.bench import Bench
 
 CHANGE_LEVELS = (0.5, 0.99)
 """Paired changes of TTFT that are shown: a median alone cannot show who starves long prompts."""
@@ -172,9 +170,7 @@ def capacity_from(
     spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
 ) -> CapacityResult:
     """Capacity from given cells, as ``study.capacity.search`` ends: nothing is run."""
-    # cells_of asks a bench for its specification only; a whole bench would need the profile, the
-    # workload and the user's scheduler files to be at hand wherever a report is checked.
-    measured = cells_of(cast("Bench", SimpleNamespace(spec=spec)), cells)
+    measured = cells_of(spec, cells)
     return CapacityResult(
         spec=spec,
         about=about,

@@ -188,7 +188,7 @@ def search(
         if not wanted:
             break
         cells.extend(collect(pool, wanted, on_cell))
-    measured = cells_of(bench, cells)
+    measured = cells_of(spec, cells)
     return CapacityResult(
         spec=spec,
         about=bench.describe(),
@@ -207,14 +207,14 @@ def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
     return from_interval(found)
 
 
-def cells_of(bench: Bench, cells: Sequence[CellResult]) -> Cells:
+def cells_of(spec: StudySpec, cells: Sequence[CellResult]) -> Cells:
     """How far every cell is from each SLO, as arrays over rates and seeds."""
     rates = sorted({cell.cell.rate_rps for cell in cells})
     seeds = sorted({cell.cell.seed for cell in cells})
     curves: dict[tuple[str, str | None], np.ndarray[Any, np.dtype[np.float64]]] = {}
     for cell in cells:
         place = rates.index(cell.cell.rate_rps), seeds.index(cell.cell.seed)
-        for slo, tier, log_ratio in log_ratios(bench.spec, cell.digest):
+        for slo, tier, log_ratio in log_ratios(spec, cell.digest):
             values = curves.setdefault((slo, tier), np.full((len(rates), len(seeds)), math.nan))
             values[place] = log_ratio
     return Cells(

@@ -149,9 +149,8 @@ def test_each_scheduler_has_its_own(results: Path) -> None:
 def test_cells_that_were_not_run_are_nan_and_those_that_fail_are_infinite(tmp_path: Path) -> None:
     few = sweep(study(**{**SPEC, "rates": (5.0,), "num_seeds": 1}), tmp_path, jobs=1)
     more = sweep(study(**{**SPEC, "rates": (60.0,), "num_seeds": 2}), tmp_path, jobs=1)
-    from slaibench.study.bench import prepare  # noqa: PLC0415
 
-    cells = cells_of(prepare(study(**SPEC)), [*few.cells, *more.cells])
+    cells = cells_of(study(**SPEC), [*few.cells, *more.cells])
     steady = next(curve.log_ratio for curve in cells.curves if curve.slo == STEADY)
     assert cells.seeds == (0, 1)
     assert steady[0, 0] < 0
