@@ -226,7 +226,9 @@ def _curve_boundary(rates: FloatArray, curve: SloCurve, columns: Sequence[int]) 
     replicates = [_replicates(row, columns) for row in curve.log_ratio]
     run = np.array([len(values) > 0 for values in replicates])
     rates, replicates = rates[run], [values for values in replicates if len(values)]
-    levels = np.array([level(values) for values in replicates])
+    # Differences beyond the twelfth decimal mean nothing, and overflow PCHIP's harmonic means;
+    # upwards, so that what fails by less still fails.
+    levels = np.ceil(np.array([level(values) for values in replicates]) * 1e12) / 1e12
     unbounded = np.flatnonzero(np.isinf(levels))
     end = int(unbounded[0]) if len(unbounded) else len(rates)
     weights = [len(values) for values in replicates[:end]]

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio, level
@@ -88,6 +88,7 @@ def test_noise_is_pooled_not_believed() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-3, 3) | st.just(math.inf), min_size=6, max_size=6))
+@example([0.0, 0.0, 2.2250738585e-313, math.inf, math.inf, 0.0])  # overflowed in PCHIP
 def test_a_failing_rate_is_never_the_answer(values: list[float]) -> None:
     answer = found(cells(values))
     if answer.rate_rps is None:
