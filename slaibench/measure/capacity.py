@@ -258,7 +258,7 @@ def _replicates(row: FloatArray, columns: Sequence[int]) -> FloatArray:
     from the boundary have fewer seeds, and a draw must not lose them)."""
     drawn = row[list(columns)]
     kept = drawn[~np.isnan(drawn)]
-    return kept if len(kept) else row[~np.isnan(row)]
+    return np.asarray(kept if len(kept) else row[~np.isnan(row)], dtype=np.float64)
 
 
 def level(log_ratios: FloatArray) -> float:

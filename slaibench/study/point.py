@@ -172,7 +172,7 @@ def measured_ttft(digest: CellDigest) -> FloatArray:
     values = values[~np.isnan(values)]
     if digest.metrics.convention == "paper":
         values = values[np.isfinite(values)]
-    return values
+    return np.asarray(values, dtype=np.float64)
 
 
 def ttft(digests: Sequence[CellDigest], level: float) -> Estimate:
