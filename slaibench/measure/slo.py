@@ -67,9 +67,12 @@ class SloVerdict:
     @property
     def log_ratio(self) -> float | None:
         """log(value / bound): at most 0 when met. What ``capacity`` fits over the rate."""
-        if self.value is None:
-            return None
-        return -math.inf if self.value == 0 else math.log(self.value / self.bound_s)
+        return None if self.value is None else log_ratio(self.value, self.bound_s)
+
+
+def log_ratio(value: float, bound_s: float) -> float:
+    """How far a metric is from its bound: at most 0 within it, ``-inf`` for a metric of 0."""
+    return -math.inf if value == 0 else math.log(value / bound_s)
 
 
 def parse_slos(text: str) -> tuple[Slo, ...]:

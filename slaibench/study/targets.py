@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from slaibench.measure.percentiles import needed_samples
-from slaibench.measure.slo import Slo, evaluate, parse_slos
+from slaibench.measure.slo import Slo, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE
 from slaibench.spec import MIN_REQUESTS, Convention, StudySpec
 from slaibench.study.digest import CellDigest
@@ -28,15 +28,11 @@ def log_ratios(spec: StudySpec, digest: CellDigest) -> list[tuple[str, str | Non
         value = verdict.value
         if value is None:
             value = _small_value(spec, digest, verdict.slo, verdict.tier)
-        log_ratio = math.inf if value is None else _log_ratio(value, verdict.bound_s)
-        found.append((verdict.slo.text, verdict.tier, log_ratio))
+        distance = math.inf if value is None else log_ratio(value, verdict.bound_s)
+        found.append((verdict.slo.text, verdict.tier, distance))
     if spec.convention is Convention.STRICT:
         found.append((STEADY, None, -1.0 if digest.steady else math.inf))
     return found
-
-
-def _log_ratio(value: float, bound: float) -> float:
-    return -math.inf if value == 0 else math.log(value / bound)
 
 
 def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None) -> float | None:
