@@ -42,7 +42,8 @@ class RequestView(Protocol):
 
     @property
     def computed_tokens(self) -> int:
-        """Tokens whose KV is in the cache."""
+        """Tokens whose KV is in the cache; of a waiting request, those it would find there
+        (a prefix that others left)."""
 
     @property
     def output_tokens(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from schedulers.base import Scheduler, option_names
 from schedulers.decode_first import DecodeFirst
+from schedulers.engine_default import EngineDefault
 from schedulers.orca import Orca
 from schedulers.prefill_first import PrefillFirst
 from schedulers.rad import Rad, RadBatchPrefill
@@ -20,7 +21,17 @@ from schedulers.slai import Slai
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
 BUILT_IN: dict[str, type[Scheduler]] = {
-    cls.name: cls for cls in (Sarathi, Slai, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
+    cls.name: cls
+    for cls in (
+        Sarathi,
+        Slai,
+        Rad,
+        Orca,
+        PrefillFirst,
+        DecodeFirst,
+        RadBatchPrefill,
+        EngineDefault,
+    )
 }
 
 

@@ -149,7 +149,7 @@ def admit(
     free = blocks_left(view, batch) - spared_blocks
     active = len(view.started) + len(view.decoding)
     for request in view.waiting:
-        tokens = request.prefill_tokens
+        tokens = request.prefill_tokens - request.computed_tokens
         if whole and tokens > budget and (batch or tokens <= scheduler.token_budget):
             break
         if (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from schedulers.base import Scheduler
 from slaibench.recording.record import FloatArray, RequestTable, StepTable
@@ -36,14 +36,19 @@ StopRule = Callable[[Progress], str | None]
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How long a run goes on.
+    """How a run goes, beyond its requests and scheduler.
 
     Args:
+        scheduler: the scheduler as its user wrote it, for a backend that builds it in another
+            process; empty where nobody needs it.
+        seed: of the token ids of prompts, where there are any.
         horizon_s: the run ends here whatever is unfinished; None: when every request is done.
         stop: early-stop rule, or None.
         stop_every_s: how often it is asked, seconds of the run's time.
     """
 
+    scheduler: str = ""
+    seed: int = 0
     horizon_s: float | None = None
     stop: StopRule | None = None
     stop_every_s: float = 10.0
@@ -56,16 +61,30 @@ class RunOutput:
     Args:
         end_s: when the run ended.
         stopped_early: the stop rule's reason, or None.
+        facts: what only the backend knows, for ``run.json``; any of ``kv_blocks`` and
+            ``block_size`` (as the engine had them), ``clock`` (``virtual`` or ``real``),
+            ``versions``, ``hardware`` (both objects) and ``client`` (an object, what the load
+            generator says of itself).
+        notes: sentences that a reader of the numbers must see.
     """
 
     requests: RequestTable
     steps: StepTable
     end_s: float
     stopped_early: str | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Backend(Protocol):
-    """Something that serves requests under a scheduler: simulator or engine."""
+    """Something that serves requests under a scheduler: simulator, engine or endpoint.
+
+    It may hold an engine from one run to the next; ``close`` lets go of it, and may be called
+    more than once.
+    """
+
+    def close(self) -> None:
+        """Stop whatever was started."""
 
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import copy
-import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from operator import attrgetter
 
-import numpy as np
-
-from schedulers.base import Batch, Scheduler, SchedulerError
-from slaibench.backends.base import Progress, RunOutput, RunSettings
+from schedulers.base import Scheduler
+from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.engine import BatchTimer, Engine
-from slaibench.backends.simulator.state import NEVER, SimRequest
-from slaibench.recording.record import Outcome, RequestTable, StepTable
+from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from workloads.request import Request
-
-# A policy that answers so many times in a row with an empty batch, while nothing arrives, will
-# never run what it holds, however often it asks to be woken.
-MAX_IDLE_STEPS = 10_000
 
 
 class Simulator:
@@ -49,6 +40,9 @@ class Simulator:
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
 
+    def close(self) -> None:
+        """Nothing outlives a run."""
+
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
     ) -> RunOutput:
@@ -59,167 +53,17 @@ class Simulator:
         Raises:
             ValueError: the requests are not in the order of their due times, or one is of no size.
         """
-        _check_requests(requests)
+        check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
         engine = Engine(scheduler, self._timer, self._total_blocks, self._block_size)
-        refusals = [self._refusal(request) for request in requests]
+        refusals = [
+            refusal(
+                request,
+                total_blocks=self._total_blocks,
+                block_size=self._block_size,
+                max_context_tokens=self._max_context_tokens,
+            )
+            for request in requests
+        ]
         states = [SimRequest(request) for request in requests]
-        horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
-        next_look = settings.stop_every_s if settings.stop else float("inf")
-        stopped = None
-        arrived = idle = 0
-        count = len(requests)
-        while True:
-            now = engine.now_s
-            if now >= horizon:
-                break
-            while arrived < count and requests[arrived].due_s <= now:
-                if refusals[arrived]:
-                    states[arrived].left_s = requests[arrived].due_s
-                else:
-                    engine.add(states[arrived])
-                arrived += 1
-                idle = 0
-            if now >= next_look and settings.stop:
-                next_look = now + settings.stop_every_s
-                stopped = settings.stop(_progress(now, states[:arrived]))
-                if stopped:
-                    break
-            next_due = requests[arrived].due_s if arrived < count else None
-            if not engine.has_work:
-                if next_due is None:
-                    break
-                engine.now_s = next_due
-                continue
-            batch = engine.step()
-            if batch:
-                idle = 0
-                continue
-            idle += 1
-            engine.now_s = _wake(batch, next_due, engine, idle)
-        end_s = min(engine.now_s, horizon)
-        steps = engine.steps
-        # The tokens of a batch that the horizon cuts were never seen: it is not on record.
-        num_steps = len(steps) - (1 if steps and steps[-1][1] > end_s else 0)
-        count = bisect_right(requests, end_s, key=attrgetter("due_s"))
-        return RunOutput(
-            requests=_request_table(
-                requests[:count], states[:count], refusals[:count], engine, num_steps
-            ),
-            steps=_step_table(engine, num_steps),
-            end_s=end_s,
-            stopped_early=stopped,
-        )
-
-    def _refusal(self, request: Request) -> str:
-        """Why a request can never be served; empty if it can."""
-        total = request.prompt_tokens + request.output_tokens
-        if self._max_context_tokens is not None and total > self._max_context_tokens:
-            return (
-                f"{total} tokens (prompt + output) exceed the model's context of "
-                f"{self._max_context_tokens}"
-            )
-        blocks = -(-(total - 1) // self._block_size)
-        if blocks > self._total_blocks:
-            return (
-                f"{total} tokens need {blocks} KV blocks; the whole cache has {self._total_blocks}"
-            )
-        return ""
-
-
-def _progress(now_s: float, states: Sequence[SimRequest]) -> Progress:
-    return Progress(
-        now_s,
-        due_s=np.array([state.arrival_s for state in states]),
-        left_s=np.array([state.left_s for state in states]),
-    )
-
-
-def _check_requests(requests: Sequence[Request]) -> None:
-    previous_s = -math.inf
-    for request in requests:
-        if not previous_s <= request.due_s < math.inf:
-            raise ValueError(
-                f"request {request.request_id} is due at {request.due_s} s, after one due at "
-                f"{previous_s} s: sort the requests by due time"
-            )
-        if request.prompt_tokens < 1 or request.output_tokens < 1:
-            raise ValueError(
-                f"request {request.request_id} has {request.prompt_tokens} prompt and "
-                f"{request.output_tokens} output tokens; both must be at least 1"
-            )
-        previous_s = request.due_s
-
-
-def _wake(batch: Batch, next_due: float | None, engine: Engine, idle: int) -> float:
-    """When to look again after an empty batch.
-
-    Raises:
-        SchedulerError: never: the scheduler would leave its requests for ever (invariant 8).
-    """
-    times = [time for time in (batch.wake_s, next_due) if time is not None]
-    wake = engine.now_s if batch.preempt else min(times, default=math.inf)
-    if idle > MAX_IDLE_STEPS or not (batch.preempt or engine.now_s < wake < math.inf):
-        raise SchedulerError(
-            f"invariant 8: at {engine.now_s:.6f} s the scheduler runs nothing and names no time "
-            f"at which it will (wake_s={batch.wake_s}, empty batches in a row: {idle}), with "
-            f"{len(engine.waiting)} requests waiting, {len(engine.started)} started and "
-            f"{len(engine.decoding)} decoding"
-        )
-    return wake
-
-
-def _step_table(engine: Engine, num_steps: int) -> StepTable:
-    columns = list(zip(*engine.steps[:num_steps], strict=True)) or [()] * 9
-    start_s, end_s = (np.array(column, dtype=np.float64) for column in columns[:2])
-    return StepTable(start_s, end_s, *(np.array(column, dtype=np.int64) for column in columns[2:]))
-
-
-def _request_table(
-    requests: Sequence[Request],
-    states: Sequence[SimRequest],
-    refusals: Sequence[str],
-    engine: Engine,
-    num_steps: int,
-) -> RequestTable:
-    """The requests' columns; step numbers become times here.
-
-    Tokens of steps beyond the first ``num_steps`` do not count.
-    """
-    due = np.array([request.due_s for request in requests], dtype=np.float64)
-    starts = np.array([step[0] for step in engine.steps], dtype=np.float64)
-    ends = np.array([step[1] for step in engine.steps], dtype=np.float64)
-    lengths = np.array(
-        [bisect_left(state.token_steps, num_steps) for state in states], dtype=np.int64
-    )
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-    token_steps = np.empty(int(offsets[-1]), dtype=np.intc)
-    for state, begin, end in zip(states, offsets, offsets[1:], strict=False):
-        token_steps[begin:end] = state.token_steps[: end - begin]
-    token_times = ends[token_steps] if len(ends) else np.empty(0)
-    wanted = np.array([request.output_tokens for request in requests], dtype=np.int64)
-    first_step = np.array([state.first_step for state in states], dtype=np.int64)
-    scheduled = first_step != NEVER
-    first_scheduled = np.full(len(requests), np.nan)
-    first_scheduled[scheduled] = starts[first_step[scheduled]]
-    refused = np.array([bool(text) for text in refusals], dtype=np.bool_)
-    outcome = np.where(
-        refused,
-        Outcome.FAILED.value,
-        np.where(lengths >= wanted, Outcome.FINISHED.value, Outcome.UNFINISHED.value),
-    )
-    return RequestTable(
-        request_id=np.array([request.request_id for request in requests], dtype=np.int64),
-        due_s=due,
-        sent_s=due.copy(),
-        first_scheduled_s=first_scheduled,
-        prompt_tokens=np.array([request.prompt_tokens for request in requests], dtype=np.int64),
-        output_tokens=wanted,
-        tier=np.array([request.tier for request in requests], dtype=np.str_),
-        tbt_slo_s=np.array([request.tbt_slo_s for request in requests], dtype=np.float64),
-        outcome=outcome.astype(np.str_),
-        error=np.array(refusals, dtype=np.str_),
-        num_preemptions=np.array([state.num_preemptions for state in states], dtype=np.int64),
-        token_offsets=offsets,
-        token_times_s=token_times,
-    )
+        return run_virtual(engine, requests, states, refusals, settings)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from schedulers.base import Batch, Scheduler, SchedulerError
-from slaibench.backends.simulator.state import NEVER, SimRequest, WaitingQueue
+from schedulers.waiting import WaitingQueue
+from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.virtual import NEVER
 
 
 class BatchTimer(Protocol):
@@ -46,7 +48,7 @@ class Engine:
         self.block_size = block_size
         # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
-        self._queue = WaitingQueue()
+        self._queue: WaitingQueue[SimRequest] = WaitingQueue()
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
         self._num_preempted = 0  # since the last step on record
@@ -60,6 +62,13 @@ class Engine:
     @property
     def has_work(self) -> bool:
         return bool(self.waiting or self.started or self.decoding)
+
+    def holds(self) -> str:
+        """Whom it holds, in words."""
+        return (
+            f"{len(self.waiting)} requests waiting, {len(self.started)} started and "
+            f"{len(self.decoding)} decoding"
+        )
 
     def step(self) -> Batch:
         """Ask the scheduler for a batch and run it; an empty one leaves the clock alone.

@@ -1,15 +1,13 @@
-"""A request inside the simulated engine, and the queue it waits in."""
+"""A request inside the simulated engine."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
 from typing import Any
 
+from slaibench.backends.virtual import NEVER
 from workloads.request import Request
-
-NEVER = -1
 
 
 class SimRequest:
@@ -84,40 +82,3 @@ class SimRequest:
         self.num_preemptions += 1
         self.policy_data = None
         self.waiting = True
-
-
-class WaitingQueue:
-    """Requests in the order of a policy's key; equal keys: preempted first, then by arrival."""
-
-    def __init__(self) -> None:
-        self.requests: list[SimRequest] = []
-        self._keys: list[tuple[Any, int]] = []
-        self._last = 0
-        self._first = 0
-
-    def __len__(self) -> int:
-        return len(self.requests)
-
-    def add(self, request: SimRequest, key: Any) -> None:
-        self._last += 1
-        self._insert(request, (key, self._last))
-
-    def put_back(self, request: SimRequest, key: Any) -> None:
-        """Add a preempted request: before all others of equal key."""
-        self._first -= 1
-        self._insert(request, (key, self._first))
-
-    def remove(self, request: SimRequest) -> None:
-        """Take out a request (mostly the first).
-
-        Raises:
-            ValueError: it is not there.
-        """
-        index = self.requests.index(request)
-        del self.requests[index]
-        del self._keys[index]
-
-    def _insert(self, request: SimRequest, key: tuple[Any, int]) -> None:
-        index = bisect_right(self._keys, key)
-        self.requests.insert(index, request)
-        self._keys.insert(index, key)

@@ -10,7 +10,8 @@ from schedulers.base import Batch, EngineView, Scheduler, SchedulerError
 from schedulers.registry import BUILT_IN, build
 from schedulers.sarathi import Sarathi
 from slaibench.backends.base import Progress, RunOutput, RunSettings
-from slaibench.backends.simulator.backend import MAX_IDLE_STEPS, Simulator
+from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.virtual import MAX_IDLE_STEPS
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.record import Outcome
 from tests.schedulers import bad

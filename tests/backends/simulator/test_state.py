@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.backends.simulator.state import SimRequest, WaitingQueue
+from schedulers.waiting import WaitingQueue
+from slaibench.backends.simulator.state import SimRequest
 from workloads.request import Request
 
 

@@ -1,0 +1,126 @@
+"""What an engine did, step by step: kept in memory, or written to a file as it happens."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+FLUSH_EVERY_S = 1.0
+
+
+class Step(NamedTuple):
+    """One engine step, as ``steps.parquet`` has it; times are on the engine's clock."""
+
+    start_s: float
+    end_s: float
+    prefill_tokens: int
+    decodes: int
+    critical_decodes: int
+    waiting: int
+    active: int
+    kv_blocks_used: int
+    preemptions: int
+
+
+class StepLog(Protocol):
+    """Told what an engine does."""
+
+    def step(self, step: Step) -> None:
+        """A step is done."""
+
+    def first_scheduled(self, request_id: str, time_s: float) -> None:
+        """A request is in a batch for the first time."""
+
+    def preempted(self, request_id: str) -> None:
+        """A request lost its KV blocks."""
+
+    def switched(self, scheduler: str) -> None:
+        """From here on another scheduler decides."""
+
+    def flush(self) -> None:
+        """Nothing is to be lost from here on."""
+
+
+class NoStepLog:
+    """Keeps nothing."""
+
+    def step(self, step: Step) -> None: ...
+
+    def first_scheduled(self, request_id: str, time_s: float) -> None: ...
+
+    def preempted(self, request_id: str) -> None: ...
+
+    def switched(self, scheduler: str) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class MemoryStepLog:
+    """Keeps everything."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.first_scheduled_s: dict[str, float] = {}
+        self.num_preemptions: dict[str, int] = {}
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def first_scheduled(self, request_id: str, time_s: float) -> None:
+        self.first_scheduled_s.setdefault(request_id, time_s)
+
+    def preempted(self, request_id: str) -> None:
+        self.num_preemptions[request_id] = self.num_preemptions.get(request_id, 0) + 1
+
+    def switched(self, scheduler: str) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class FileStepLog:
+    """Writes lines of comma-separated values; the first field says what a line is.
+
+    ``h,total blocks,block size,engine version`` once at the start, ``s,`` and the fields of
+    ``Step``, ``f,request id,time`` at a request's first batch, ``p,request id`` at a preemption,
+    ``w,scheduler`` when another one takes over. Lines reach the disk within a second, and when
+    the engine has nothing left to do. Times are seconds of ``time.monotonic()``, which all
+    processes of a machine share.
+
+    Args:
+        path: appended to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: str | Path, total_blocks: int, block_size: int, version: str) -> None:
+        self._file = Path(path).open("a", buffering=1 << 16)  # noqa: SIM115  (lives as long as we)
+        self._flushed_s = time.monotonic()
+        self._line(f"h,{total_blocks},{block_size},{version}")
+        self.flush()
+
+    def step(self, step: Step) -> None:
+        self._line(
+            f"s,{step[0]:.6f},{step[1]:.6f},{step[2]},{step[3]},{step[4]},{step[5]},{step[6]},"
+            f"{step[7]},{step[8]}"
+        )
+        if step.end_s - self._flushed_s > FLUSH_EVERY_S:
+            self.flush()
+
+    def first_scheduled(self, request_id: str, time_s: float) -> None:
+        self._line(f"f,{request_id},{time_s:.6f}")
+
+    def preempted(self, request_id: str) -> None:
+        self._line(f"p,{request_id}")
+
+    def switched(self, scheduler: str) -> None:
+        self._line(f"w,{scheduler}")
+        self.flush()
+
+    def flush(self) -> None:
+        self._file.flush()
+        self._flushed_s = time.monotonic()
+
+    def _line(self, text: str) -> None:
+        self._file.write(text + "\n")

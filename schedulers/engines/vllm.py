@@ -1,0 +1,70 @@
+"""Any scheduler of ours inside vLLM, by steering vLLM's own.
+
+``vllm serve MODEL --no-async-scheduling --scheduler-cls schedulers.engines.vllm.SlaiScheduler``, or
+a policy and its options by name: ``--scheduler-cls schedulers.engines.vllm.PolicyScheduler
+--additional-config '{"slaibench": {"scheduler": "slai:order=fcfs"}}'``. A request says its service
+class in ``vllm_xargs`` (``SamplingParams.extra_args``): ``{"tier": "paying", "tbt_slo_s": 0.1}``.
+
+vLLM's ``schedule()`` stays vLLM's. Before it runs, the policy's batch is laid out for it: whoever
+takes part is in ``running`` (decodes, then started prefills), everybody else is hidden, only those
+to admit can be seen in ``waiting``, and the token budget is the batch's. Afterwards everybody is
+put back. What vLLM decides beyond that (a grammar that is not ready, a shared prefix that keeps
+its blocks, a prompt found in the prefix cache) stands, and the policy sees it at its next step.
+"""
+
+from __future__ import annotations
+
+from schedulers.engines.vllm_scheduler import PolicyScheduler
+
+__all__ = [
+    "DecodeFirstScheduler",
+    "OrcaScheduler",
+    "PolicyScheduler",
+    "PrefillFirstScheduler",
+    "RadBatchPrefillScheduler",
+    "RadScheduler",
+    "SarathiScheduler",
+    "SlaiScheduler",
+]
+
+
+class SarathiScheduler(PolicyScheduler):
+    """``sarathi`` with its defaults, or ``additional_config["slaibench"]["options"]``."""
+
+    scheduler_name = "sarathi"
+
+
+class SlaiScheduler(PolicyScheduler):
+    """``slai``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "slai"
+
+
+class RadScheduler(PolicyScheduler):
+    """``rad``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "rad"
+
+
+class RadBatchPrefillScheduler(PolicyScheduler):
+    """``rad-batch-prefill``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "rad-batch-prefill"
+
+
+class OrcaScheduler(PolicyScheduler):
+    """``orca``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "orca"
+
+
+class PrefillFirstScheduler(PolicyScheduler):
+    """``prefill-first``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "prefill-first"
+
+
+class DecodeFirstScheduler(PolicyScheduler):
+    """``decode-first``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "decode-first"

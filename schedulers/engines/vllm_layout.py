@@ -1,0 +1,61 @@
+"""A policy's batch laid out for vLLM's ``schedule()``, and read back from its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schedulers.base import Batch
+
+
+def lay_out(batch: Batch, running: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Who of those that run is to be seen by vLLM, in this order, and who is not.
+
+    Decodes come first, since vLLM preempts from the tail when blocks run out.
+    """
+    shown = [request.inner for request in batch.decodes]
+    shown += [request.inner for request, _ in batch.prefills if not request.waiting]
+    if len(shown) == len(running):
+        return shown, []
+    taking_part = set(map(id, shown))
+    return shown, [each for each in running if id(each) not in taking_part]
+
+
+def cut(batch: Batch) -> None:
+    """Keep vLLM from giving a started prefill more than its chunk.
+
+    vLLM gives each the rest of its prompt, as far as the budget goes. Output that is yet to come
+    counts as tokens to schedule, so a negative number of it leaves as many out. ``uncut`` must
+    follow once the chunks are decided.
+    """
+    left = batch.num_tokens - len(batch.decodes)
+    for request, tokens in batch.prefills:
+        if not request.waiting:
+            rest = request.prefill_tokens - request.inner.num_computed_tokens
+            if tokens < min(rest, left):
+                request.inner.num_output_placeholders = tokens - rest
+        left -= tokens
+
+
+def uncut(batch: Batch) -> None:
+    """Undo ``cut``."""
+    for request, _ in batch.prefills:
+        request.inner.num_output_placeholders = 0
+
+
+def what_ran(batch: Batch, scheduled: Mapping[str, int]) -> Batch:
+    """The batch as vLLM made it.
+
+    Args:
+        scheduled: tokens by request id.
+    """
+    decodes = list(batch.decodes)
+    if len(scheduled) != len(batch.decodes) + len(batch.prefills):
+        decodes = [each for each in decodes if each.inner.request_id in scheduled]
+    prefills = [
+        (request, scheduled[request.inner.request_id])
+        for request, _ in batch.prefills
+        if request.inner.request_id in scheduled
+    ]
+    critical = min(batch.critical_decodes, len(decodes))
+    return Batch(decodes, prefills, list(batch.preempt), batch.wake_s, critical)

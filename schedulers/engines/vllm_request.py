@@ -1,0 +1,112 @@
+"""A vLLM request as a policy sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+DEFAULT_TIER = "free"
+DEFAULT_TBT_SLO_S = 0.5
+ATTRIBUTE = "slaibench_request"
+"""Our side of a request hangs on vLLM's own object, so that nothing is left behind when it goes."""
+
+
+class VllmRequest:
+    """``schedulers.base.RequestView`` of one request of vLLM's.
+
+    vLLM allocates KV blocks chunk by chunk; policies admit whole prompts. So a started request
+    counts as holding what its whole prefill will need.
+
+    Args:
+        inner: vLLM's request.
+        request_id: its number in the order of arrival: ties break the same way everywhere.
+        arrival_s: when it reached the engine, on the engine's clock.
+        cached_tokens: how many of a waiting request's tokens the prefix cache holds.
+    """
+
+    __slots__ = (
+        "_block_size",
+        "_cached_tokens",
+        "arrival_s",
+        "inner",
+        "policy_data",
+        "prefill_tokens",
+        "request_id",
+        "tbt_slo_s",
+        "tier",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        inner: Any,
+        request_id: int,
+        arrival_s: float,
+        block_size: int,
+        cached_tokens: Callable[[Any], int],
+    ) -> None:
+        self.inner = inner
+        self.request_id = request_id
+        self.arrival_s = arrival_s
+        self.waiting = True
+        self.prefill_tokens: int = inner.num_tokens
+        self.policy_data: Any = None
+        self.tier, self.tbt_slo_s = service_class(inner.sampling_params)
+        self._block_size = block_size
+        self._cached_tokens = cached_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        tokens: int = self.inner.num_prompt_tokens
+        return tokens
+
+    @property
+    def computed_tokens(self) -> int:
+        if self.waiting:
+            return self._cached_tokens(self.inner)
+        tokens: int = self.inner.num_computed_tokens
+        return tokens
+
+    @property
+    def output_tokens(self) -> int:
+        tokens: int = self.inner.num_output_tokens
+        return tokens
+
+    @property
+    def num_blocks(self) -> int:
+        if self.waiting:
+            return 0
+        computed: int = self.inner.num_computed_tokens
+        return -(-max(self.prefill_tokens, computed) // self._block_size)
+
+    @property
+    def promised_blocks(self) -> int:
+        """Blocks that the rest of its prefill will take, and that it does not hold yet."""
+        size = self._block_size
+        held: int = -(-self.inner.num_computed_tokens // size)
+        return -(-self.prefill_tokens // size) - held
+
+    @property
+    def needs_block(self) -> bool:
+        full: bool = self.inner.num_computed_tokens % self._block_size == 0
+        return full
+
+    def lose_blocks(self) -> None:
+        """Be preempted: everything generated so far becomes part of what must be prefilled."""
+        self.prefill_tokens = self.inner.num_tokens
+        self.policy_data = None
+        self.waiting = True
+
+
+def service_class(sampling_params: Any) -> tuple[str, float]:
+    """Tier and TBT SLO (seconds) of a request, from ``extra_args`` (``vllm_xargs`` over HTTP).
+
+    A value that cannot be meant falls back to the default: a scheduler cannot refuse a request.
+    """
+    extra = getattr(sampling_params, "extra_args", None) or {}
+    tier = str(extra.get("tier", DEFAULT_TIER))
+    try:
+        tbt_slo_s = float(extra.get("tbt_slo_s", DEFAULT_TBT_SLO_S))
+    except (TypeError, ValueError):
+        return tier, DEFAULT_TBT_SLO_S
+    return tier, tbt_slo_s if 0 < tbt_slo_s < float("inf") else DEFAULT_TBT_SLO_S

@@ -1,0 +1,83 @@
+"""What a batch of vLLM's asks of a device, read off the scheduler's output as a worker reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MADE_UP_TOKEN = 7
+"""What every request says, always: lengths and times do not depend on it."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A batch in a cost model's terms, and its outcome.
+
+    Args:
+        decodes: requests that each compute one token after their prefill.
+        context_tokens: KV tokens that these read, their own new one among them.
+        prefills: (chunk tokens, tokens before the chunk).
+        request_ids: all of them, in vLLM's order.
+        sampled: new token ids of each; empty while its prefill is not through.
+    """
+
+    decodes: int
+    context_tokens: int
+    prefills: list[tuple[int, int]]
+    request_ids: list[str]
+    sampled: list[list[int]]
+
+    @property
+    def num_tokens(self) -> int:
+        return self.decodes + sum(tokens for tokens, _ in self.prefills)
+
+
+@dataclass(slots=True)
+class _Known:
+    prompt_tokens: int
+    output_tokens: int
+    prefill_tokens: int
+    """Where its prefill ends: the prompt, plus what was generated before a preemption."""
+
+
+class Batches:
+    """Keeps what a worker keeps of requests: how long they are, and how far their prefill goes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def take(self, output: Any) -> Work:
+        """Read one ``SchedulerOutput``; whoever is through with its prefill gets a token."""
+        for request_id in output.finished_req_ids:
+            self._known.pop(request_id, None)
+        starts: dict[str, int] = {}
+        for new in output.scheduled_new_reqs:
+            self._begin(new)
+            starts[new.req_id] = new.num_computed_tokens
+        cached = output.scheduled_cached_reqs
+        resumed = cached.resumed_req_ids
+        for request_id, start in zip(cached.req_ids, cached.num_computed_tokens, strict=True):
+            starts[request_id] = start
+            if request_id in resumed:
+                known = self._known[request_id]
+                known.prefill_tokens = known.prompt_tokens + known.output_tokens
+        work = Work(0, 0, [], [], [])
+        for request_id, tokens in output.num_scheduled_tokens.items():
+            known, start = self._known[request_id], starts[request_id]
+            if start >= known.prefill_tokens:
+                work.decodes += 1
+                work.context_tokens += start + 1
+            else:
+                work.prefills.append((tokens, start))
+            through = start + tokens >= known.prompt_tokens + known.output_tokens
+            known.output_tokens += through
+            work.request_ids.append(request_id)
+            work.sampled.append([MADE_UP_TOKEN] if through else [])
+        return work
+
+    def _begin(self, new: Any) -> None:
+        """A request's first batch, or (vLLM's second model runner) its first after a preemption."""
+        prompt = len(new.prompt_token_ids)
+        whole = getattr(new, "prefill_token_ids", None)
+        prefill = prompt if whole is None else len(whole)
+        self._known[new.req_id] = _Known(prompt, prefill - prompt, prefill)

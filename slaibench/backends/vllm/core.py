@@ -1,0 +1,219 @@
+"""vLLM's engine core in this process, on an emulated device, in virtual time."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import os
+from array import array
+from typing import Any
+
+from schedulers.base import Batch, Scheduler
+from schedulers.engines.step_log import MemoryStepLog
+from schedulers.engines.vllm_support import UnsupportedVllmError
+from slaibench.backends.base import BackendError
+from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.virtual import NEVER
+from slaibench.backends.vllm.options import VllmOptions
+from workloads.request import Request
+
+
+class VirtualTime:
+    """The clock of a run: the device moves it, the scheduler reads it."""
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def arrival_s(self, request: Any) -> float:
+        """Requests carry their due time."""
+        due_s: float = request.arrival_time
+        return due_s
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        """A batch is computed."""
+        # Recordings hold whole microseconds; the simulator's clock is rounded the same way.
+        self.time_s = round(self.time_s + (batch_s + overhead_s), 6)
+
+
+class CoreRequest:
+    """A request of a run on its way through vLLM (``slaibench.backends.virtual.RequestState``)."""
+
+    __slots__ = (
+        "arrival_s",
+        "first_step",
+        "left_s",
+        "num_preemptions",
+        "prompt_ids",
+        "request",
+        "token_steps",
+    )
+
+    def __init__(self, request: Request, prompt_ids: list[int]) -> None:
+        self.request = request
+        self.prompt_ids = prompt_ids
+        self.arrival_s = request.due_s
+        self.left_s = math.nan
+        self.first_step = NEVER
+        self.token_steps: array[int] = array("i")
+        self.num_preemptions = 0
+
+
+class EmulatedCore:
+    """One engine core (``slaibench.backends.virtual.VirtualEngine``), good for many runs.
+
+    Args:
+        options: what it is started with; ``kv_blocks`` must be given.
+        timer: the cost model.
+
+    Raises:
+        BackendError: vLLM cannot be started like that.
+    """
+
+    def __init__(self, options: VllmOptions, timer: BatchTimer) -> None:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        try:
+            self._core = _start(options)
+        except (ValueError, RuntimeError) as error:
+            raise BackendError(f"vLLM on an emulated device does not start: {error}") from error
+        self._core.model_executor.timer = timer
+        self._scheduler = self._core.scheduler
+        self._requests: dict[str, CoreRequest] = {}
+        self._runs = 0
+        self._prefix = ""
+        self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+
+    def start_run(self, scheduler: Scheduler) -> None:
+        """Begin at time 0 with nothing left of what ran before.
+
+        Raises:
+            BackendError: something of the last run is left.
+        """
+        if self._scheduler.has_unfinished_requests():
+            self._abort_all()
+        while self._scheduler.has_requests():
+            self._core.step()
+        self._time = VirtualTime()
+        self._log = MemoryStepLog()
+        self._core.model_executor.time = self._time
+        self._scheduler.clock = self._time
+        self._scheduler.step_log = self._log
+        try:
+            self._scheduler.decide_by(scheduler)
+        except UnsupportedVllmError as error:
+            raise BackendError(str(error)) from error
+        if not self._scheduler.reset_prefix_cache():
+            raise BackendError("KV blocks are still held although no request is left")
+        self._requests = {}
+        self._runs += 1
+        self._prefix = f"run{self._runs}-"
+        self.steps = []
+
+    @property
+    def now_s(self) -> float:
+        return self._time.time_s
+
+    @now_s.setter
+    def now_s(self, time_s: float) -> None:
+        self._time.time_s = time_s
+
+    @property
+    def has_work(self) -> bool:
+        unfinished: bool = self._scheduler.has_unfinished_requests()
+        return unfinished
+
+    def add(self, request: CoreRequest) -> None:
+        """A request arrives."""
+        from vllm import SamplingParams  # noqa: PLC0415
+        from vllm.v1.engine import EngineCoreRequest  # noqa: PLC0415
+
+        asked = request.request
+        request_id = f"{self._prefix}{asked.request_id}"
+        self._requests[request_id] = request
+        params = SamplingParams(
+            max_tokens=asked.output_tokens,
+            ignore_eos=True,
+            temperature=0.0,
+            detokenize=False,
+            extra_args={"tier": asked.tier, "tbt_slo_s": asked.tbt_slo_s},
+        )
+        self._core.add_request(
+            *self._core.preprocess_add_request(
+                EngineCoreRequest(
+                    request_id=request_id,
+                    prompt_token_ids=request.prompt_ids,
+                    mm_features=None,
+                    sampling_params=params,
+                    pooling_params=None,
+                    arrival_time=asked.due_s,
+                    lora_request=None,
+                    cache_salt=None,
+                    data_parallel_rank=None,
+                )
+            )
+        )
+
+    def step(self) -> Batch:
+        """One step of the engine core."""
+        outputs, _ = self._core.step()
+        log = self._log.steps
+        if len(log) > len(self.steps):
+            self.steps.append(log[-1])
+        number = len(self.steps) - 1
+        for of_client in outputs.values():
+            for output in of_client.outputs:
+                request = self._requests[output.request_id]
+                request.token_steps.extend([number] * len(output.new_token_ids))
+                if output.finish_reason is not None:
+                    request.left_s = self.now_s
+        for request_id in self._log.first_scheduled_s:
+            self._requests[request_id].first_step = number
+        self._log.first_scheduled_s.clear()
+        batch: Batch = self._scheduler.last_batch
+        return batch
+
+    def holds(self) -> str:
+        """Whom it holds, in words."""
+        view = self._scheduler.view
+        return (
+            f"{len(self._scheduler.waiting)} requests waiting, {len(view.started)} started and "
+            f"{len(view.decoding)} decoding"
+        )
+
+    def end_run(self) -> None:
+        """Note what is known only at the end; let go of what was cut off."""
+        for request_id, count in self._log.num_preemptions.items():
+            self._requests[request_id].num_preemptions = count
+        self._abort_all()
+
+    def close(self) -> None:
+        """Stop the engine core."""
+        self._core.shutdown()
+        gc.unfreeze()  # vLLM froze its own heap; without it nothing of it would ever go
+
+    def _abort_all(self) -> None:
+        self._core.abort_requests(list(self._scheduler.requests))
+
+
+def _start(options: VllmOptions) -> Any:
+    from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
+    from vllm.v1.engine.core import EngineCore  # noqa: PLC0415
+
+    from schedulers.engines.vllm import PolicyScheduler  # noqa: PLC0415
+    from slaibench.backends.vllm.executor import EmulatedExecutor  # noqa: PLC0415
+
+    logging.getLogger("vllm").setLevel(logging.ERROR)
+    args = EngineArgs(
+        **options.engine_args(),
+        skip_tokenizer_init=True,
+        dtype="bfloat16",
+        enforce_eager=True,
+        distributed_executor_backend=EmulatedExecutor,
+        scheduler_cls=PolicyScheduler,
+    )
+    return EngineCore(args.create_engine_config(), EmulatedExecutor, log_stats=False)

@@ -1,0 +1,178 @@
+"""An emulated device for vLLM: batches take the time that a cost model says, tokens are made up.
+
+vLLM's engine core, scheduler and KV cache manager are the real ones; only what a GPU would do is
+not. As an executor it can stand behind the real server as well: ``--distributed-executor-backend
+slaibench.backends.vllm.executor.EmulatedExecutor``, with ``{"gpu": "h100", "model": "mistral-7b",
+"profile": null}`` as ``additional_config["slaibench"]["device"]``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from vllm.v1.executor.abstract import Executor
+from vllm.v1.kv_cache_interface import FullAttentionSpec
+from vllm.v1.outputs import ModelRunnerOutput
+
+from schedulers.engines.vllm_support import own_config
+from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.vllm.batches import Batches
+from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.costmodel import CostModel
+
+SPARE = 1.001
+"""Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
+
+
+class RealTime:
+    """A device that computes as long as the cost model says, on the machine's own clock.
+
+    The time between two steps that is not the device's is part of the cost model
+    (``step_overhead_s``). The engine's own work between steps is taken off it: a step is
+    prolonged only by what is left.
+    """
+
+    def __init__(self) -> None:
+        self._free_s = 0.0
+        self._next_s = 0.0
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        """Return when a batch that begins now is done."""
+        now = time.monotonic()
+        start = max(now, self._next_s) if now < self._free_s + overhead_s else now
+        self._free_s = start + batch_s
+        self._next_s = self._free_s + overhead_s
+        while (left := self._free_s - time.monotonic()) > 0:
+            time.sleep(left)
+
+
+class EmulatedExecutor(Executor):
+    """``vllm.v1.executor.abstract.Executor`` without a device.
+
+    Attributes:
+        timer: the cost model; from ``additional_config``, or set by whoever built the engine.
+        time: how its times pass (``spend(batch_s, overhead_s)``).
+    """
+
+    timer: BatchTimer | None = None
+
+    def _init_executor(self) -> None:
+        self.time: Any = RealTime()
+        self.batches = Batches()
+        self._pending: ModelRunnerOutput | None = None
+        device = own_config(self.vllm_config).get("device")
+        if device is not None:
+            own = device.get("profile")
+            profile = load_profile(own) if own else get_profile(device["gpu"], device["model"])
+            self.timer = CostModel(profile)
+
+    def check_health(self) -> None:
+        """A device that is not there does not fail."""
+
+    def shutdown(self) -> None:
+        """Nothing runs."""
+
+    def collective_rpc(
+        self,
+        method: Any,
+        timeout: float | None = None,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        non_block: bool = False,
+        **_: Any,
+    ) -> Any:
+        """What a worker would answer; None to whatever needs no answer."""
+        name = method if isinstance(method, str) else getattr(method, "__name__", "")
+        answers: dict[str, Callable[[], Any]] = {
+            "get_kv_cache_spec": self._kv_cache_spec,
+            "determine_available_memory": self._memory_bytes,
+            "compile_or_warm_up_model": _compilation_times,
+            "get_supported_tasks": lambda: ("generate",),
+            "get_supported_kv_cache_layouts": _layouts,
+            "supports_draft_weight_updates": lambda: False,
+        }
+        answer = answers[name]() if name in answers else None
+        return _done([answer]) if non_block else [answer]
+
+    def execute_model(self, scheduler_output: Any, non_block: bool = False) -> Any:
+        """Let the batch's time pass; a token for everybody whose prefill is through."""
+        work = self.batches.take(scheduler_output)
+        if work.num_tokens and self.timer is not None:
+            batch_s = self.timer.batch_time_s(work.decodes, work.context_tokens, work.prefills)
+            self.time.spend(batch_s, self.timer.step_overhead_s)
+        output = ModelRunnerOutput(
+            req_ids=work.request_ids,
+            req_id_to_index={each: i for i, each in enumerate(work.request_ids)},
+            sampled_token_ids=work.sampled,
+        )
+        if getattr(scheduler_output, "has_structured_output_requests", False):
+            # A grammar says which tokens it takes only after this call (sample_tokens).
+            self._pending = output
+            return _done(None) if non_block else None
+        return _done(output) if non_block else output
+
+    def sample_tokens(self, grammar_output: Any, non_block: bool = False) -> Any:
+        """The batch's tokens once its grammars are known: each the first that is allowed."""
+        output, self._pending = self._pending, None
+        if grammar_output is not None and output is not None:
+            rows = grammar_output.structured_output_request_ids
+            for row, request_id in enumerate(rows):
+                index = output.req_id_to_index[request_id]
+                if output.sampled_token_ids[index]:
+                    token = _first_allowed(grammar_output.grammar_bitmask[row])
+                    output.sampled_token_ids[index] = [token]
+        return _done(output) if non_block else output
+
+    def _kv_cache_spec(self) -> dict[str, FullAttentionSpec]:
+        config, parallel = self.model_config, self.parallel_config
+        spec = FullAttentionSpec(
+            block_size=self.cache_config.block_size,
+            num_kv_heads=config.get_num_kv_heads(parallel),
+            head_size=config.get_head_size(),
+            dtype=config.dtype,
+        )
+        layers = range(config.get_num_layers(parallel))
+        return {f"model.layers.{layer}.self_attn.attn": spec for layer in layers}
+
+    def _memory_bytes(self) -> int:
+        blocks = self.cache_config.num_gpu_blocks_override
+        if blocks is None:
+            raise ValueError(
+                "an emulated device has as many KV blocks as it is told: start vLLM with "
+                "--num-gpu-blocks-override"
+            )
+        pages: int = sum(spec.page_size_bytes for spec in self._kv_cache_spec().values())
+        return int(blocks * pages * SPARE)
+
+
+def _done(value: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future
+
+
+def _compilation_times() -> Any:
+    try:
+        from vllm.v1.worker.worker_base import CompilationTimes  # noqa: PLC0415
+    except ImportError:  # vLLM before 0.2x: a number
+        return 0.0
+    return CompilationTimes(0.0, 0.0)
+
+
+def _layouts() -> list[str]:
+    """All that there are: nothing here reads the cache."""
+    from vllm.v1.attention.backend import KVCacheLayout  # noqa: PLC0415
+
+    return [layout.name for layout in KVCacheLayout]
+
+
+def _first_allowed(bitmask: Any) -> int:
+    """The lowest token id whose bit is set (words of 32 bits)."""
+    for word, bits in enumerate(bitmask.tolist()):
+        if bits:
+            value = int(bits) & 0xFFFFFFFF
+            return word * 32 + (value & -value).bit_length() - 1
+    raise ValueError("a grammar allows no token at all")

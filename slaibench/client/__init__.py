@@ -1,0 +1,1 @@
+"""Open-loop load over HTTP: pacing, streaming, timestamps."""
