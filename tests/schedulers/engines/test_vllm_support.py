@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schedulers.engines.vllm_request import service_class
+from schedulers.engines.vllm_support import (
+    UnsupportedVllmError,
+    check_limits,
+    check_version,
+    own_config,
+)
+
+
+@pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.32.0", "0.32.1rc2"])
+def test_supported_versions_pass(version: str) -> None:
+    assert check_version(version) == version
+
+
+@pytest.mark.parametrize("version", ["0.19.1", "0.33.0", "1.0.0", "dev"])
+def test_other_versions_are_refused_with_the_range(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.32"):
+        check_version(version)
+    monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
+    assert check_version(version) == version
+
+
+def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
+    check_limits("slai", 512, 128, 512, 128)
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-batched-tokens 512.*budget=511"):
+        check_limits("slai", 512, 128, 511, 128)
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-seqs 128.*max_active=127"):
+        check_limits("slai", 512, 128, 512, 127)
+
+
+@pytest.mark.parametrize(
+    ("additional", "own"),
+    [({}, {}), (None, {}), ({"other": 1}, {}), ({"slaibench": {"scheduler": "rad"}},) * 2],
+)
+def test_our_part_of_the_configuration(additional: Any, own: Any) -> None:
+    own = own.get("slaibench", own)
+    assert own_config(SimpleNamespace(additional_config=additional)) == own
+
+
+@pytest.mark.parametrize("ours", [{"schedular": "slai"}, "slai", ["slai"]])
+def test_a_mistyped_configuration_is_refused(ours: Any) -> None:
+    with pytest.raises(UnsupportedVllmError, match="scheduler, options, step_log"):
+        own_config(SimpleNamespace(additional_config={"slaibench": ours}))
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        (None, ("free", 0.5)),
+        ({"tier": "paying", "tbt_slo_s": 0.1}, ("paying", 0.1)),
+        ({"tier": "paying"}, ("paying", 0.5)),
+        ({"tbt_slo_s": "0.2"}, ("free", 0.2)),
+        ({"tbt_slo_s": "soon"}, ("free", 0.5)),
+        ({"tbt_slo_s": -1}, ("free", 0.5)),
+        ({"tbt_slo_s": float("nan")}, ("free", 0.5)),
+        ({"tbt_slo_s": None}, ("free", 0.5)),
+    ],
+)
+def test_a_request_says_its_service_class_or_gets_the_default(
+    extra: dict[str, Any] | None, expected: tuple[str, float]
+) -> None:
+    assert service_class(SimpleNamespace(extra_args=extra)) == expected
+    assert service_class(None) == ("free", 0.5)

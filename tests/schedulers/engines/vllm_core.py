@@ -1,0 +1,165 @@
+"""vLLM's engine core on an emulated device for tests: driven step by step, checked after each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from schedulers import registry
+from schedulers.engines.step_log import MemoryStepLog
+
+FIRST_SECOND_S = 100.0
+
+
+class Clock:
+    """A clock that tests and the emulated device move."""
+
+    def __init__(self) -> None:
+        self.time_s = FIRST_SECOND_S
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def arrival_s(self, request: Any) -> float:
+        return self.time_s
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        self.time_s += batch_s + overhead_s
+
+
+class FlatTimer:
+    """Batches of the same time whatever is in them."""
+
+    step_overhead_s = 0.002
+
+    def batch_time_s(self, num_decodes: int, context_tokens: int, prefills: Any) -> float:
+        return 0.02
+
+
+def build_core(folder: Path, **overrides: Any) -> Any:
+    """An engine core; ``overrides`` are of ``vllm.EngineArgs``."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.v1.engine.core import EngineCore
+
+    from schedulers.engines.vllm import PolicyScheduler
+    from slaibench.backends.vllm.executor import EmulatedExecutor
+
+    args: dict[str, Any] = {
+        "model": str(folder),
+        "load_format": "dummy",
+        "skip_tokenizer_init": True,
+        "dtype": "bfloat16",
+        "enforce_eager": True,
+        "async_scheduling": False,
+        "distributed_executor_backend": EmulatedExecutor,
+        "scheduler_cls": PolicyScheduler,
+        "max_model_len": 1024,
+        "max_num_batched_tokens": 256,
+        "max_num_seqs": 64,
+        "block_size": 16,
+        "num_gpu_blocks_override": 65,
+        "enable_prefix_caching": False,
+        **overrides,
+    }
+    return EngineCore(EngineArgs(**args).create_engine_config(), EmulatedExecutor, log_stats=False)
+
+
+class Driver:
+    """Adds, aborts and steps, and holds vLLM's books against each other after every step.
+
+    Args:
+        core: from ``build_core``; taken over with nothing in it.
+        scheduler: the policy as on the command line.
+    """
+
+    def __init__(self, core: Any, scheduler: str) -> None:
+        self.core, self.scheduler = core, core.scheduler
+        self.clock, self.log = Clock(), MemoryStepLog()
+        core.model_executor.time = self.clock
+        core.model_executor.timer = FlatTimer()
+        self.scheduler.clock, self.scheduler.step_log = self.clock, self.log
+        self.policy = registry.build(scheduler)
+        self.scheduler.decide_by(self.policy)
+        assert self.scheduler.reset_prefix_cache()
+        self.tokens: dict[str, list[int]] = {}
+        self.finished: dict[str, str] = {}
+
+    def add(self, request_id: str, prompt_ids: list[int], priority: int = 0, **params: Any) -> None:
+        from vllm import SamplingParams
+        from vllm.v1.engine import EngineCoreRequest
+
+        defaults = {"ignore_eos": True, "temperature": 0.0, "detokenize": False}
+        request = EngineCoreRequest(
+            request_id=request_id,
+            prompt_token_ids=prompt_ids,
+            mm_features=None,
+            sampling_params=SamplingParams(**{**defaults, **params}),
+            pooling_params=None,
+            arrival_time=self.clock.time_s,
+            lora_request=None,
+            cache_salt=None,
+            data_parallel_rank=None,
+            priority=priority,
+        )
+        self.tokens[request_id] = []
+        self.core.add_request(*self.core.preprocess_add_request(request))
+
+    def abort(self, request_id: str) -> None:
+        self.core.abort_requests([request_id])
+        self.finished.setdefault(request_id, "abort")
+
+    def step(self) -> None:
+        before_s = self.clock.time_s
+        outputs, _ = self.core.step()
+        for client in outputs.values():
+            for output in client.outputs:
+                self.tokens[output.request_id] += output.new_token_ids
+                if output.finish_reason is not None:
+                    self.finished[output.request_id] = str(output.finish_reason)
+        if self.clock.time_s == before_s:
+            self.clock.time_s += 0.01  # everybody withheld
+        self.check()
+
+    def run_out(self, most_steps: int = 100_000) -> None:
+        """Step until nothing is left."""
+        for _ in range(most_steps):
+            if not self.scheduler.has_requests():
+                return
+            self.step()
+        raise AssertionError(f"still {len(self.scheduler.requests)} requests after {most_steps}")
+
+    def check(self) -> None:
+        scheduler, view = self.scheduler, self.scheduler.view
+        size, total = scheduler.block_size, view.total_blocks
+        pool = scheduler.kv_cache_manager.block_pool
+        manager = scheduler.kv_cache_manager.coordinator.single_type_managers[0]
+        held = {key: blocks for key, blocks in manager.req_to_blocks.items() if blocks}
+        counts = Counter(block.block_id for blocks in held.values() for block in blocks)
+        assert pool.get_num_free_blocks() + len(counts) == total
+        for blocks in held.values():
+            for block in blocks:
+                assert block.ref_cnt == counts[block.block_id]
+        running = {request.request_id: request for request in scheduler.running}
+        assert len(running) == len(scheduler.running)
+        assert set(held) <= set(running)
+        for request_id, request in running.items():
+            assert len(held.get(request_id, ())) == -(-request.num_computed_tokens // size)
+            assert request.num_output_placeholders == 0
+        view.follow(scheduler.running)  # as the next step does, after an abort
+        ours = [each.inner.request_id for each in (*view.started, *view.decoding)]
+        assert sorted(ours) == sorted(running)
+        waiting = [request.request_id for request in scheduler.waiting]
+        assert len(waiting) == len(set(waiting)) == len(scheduler.waiting)
+        assert not set(waiting) & set(running)
+        assert set(waiting) | set(running) == set(scheduler.requests)
+        for each in view.started:
+            assert each.inner.num_computed_tokens < each.prefill_tokens
+        for each in view.decoding:
+            assert each.inner.num_computed_tokens >= each.prefill_tokens
+        keys = [scheduler._key(each) for each in view.waiting]
+        assert keys == sorted(keys)
+        if self.log.steps:
+            last = self.log.steps[-1]
+            assert last.prefill_tokens + last.decodes <= self.policy.token_budget
+            assert last.active <= self.policy.max_active
