@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import math
-import os
 from array import array
 from typing import Any
 
@@ -74,9 +73,6 @@ class EmulatedCore:
     """
 
     def __init__(self, options: VllmOptions, timer: BatchTimer) -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         try:
             self._core = _start(options)
         except (ValueError, RuntimeError) as error:

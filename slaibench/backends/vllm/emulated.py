@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,10 @@ class EmulatedVllm:
 
     def _started(self) -> EmulatedCore:
         if self._core is None:
+            # Before vLLM is imported, which reads them once and speaks of what it does not find.
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+            os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
             try:
                 check_version()
             except UnsupportedVllmError as error:
