@@ -20,19 +20,11 @@ from schedulers.slai import Slai
 
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
-BUILT_IN: dict[str, type[Scheduler]] = {
-    cls.name: cls
-    for cls in (
-        Sarathi,
-        Slai,
-        Rad,
-        Orca,
-        PrefillFirst,
-        DecodeFirst,
-        RadBatchPrefill,
-        EngineDefault,
-    )
+POLICIES: dict[str, type[Scheduler]] = {
+    cls.name: cls for cls in (Sarathi, Slai, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
 }
+"""Those that decide, in the simulator and in engines alike."""
+BUILT_IN: dict[str, type[Scheduler]] = {**POLICIES, EngineDefault.name: EngineDefault}
 
 
 def available() -> dict[str, type[Scheduler]]:

@@ -69,6 +69,7 @@ def test_every_built_in_has_a_name_a_line_and_defaults(name: str) -> None:
 def test_the_names_users_type() -> None:
     assert sorted(BUILT_IN) == [
         "decode-first",
+        "engine",
         "orca",
         "prefill-first",
         "rad",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from schedulers.base import Batch, EngineView, Scheduler, SchedulerError
-from schedulers.registry import BUILT_IN, build
+from schedulers.registry import POLICIES, build
 from schedulers.sarathi import Sarathi
 from slaibench.backends.base import Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
@@ -148,7 +148,7 @@ def test_requests_too_long_for_the_model_or_the_cache_fail_and_say_why() -> None
 
 
 def test_a_request_that_fills_the_whole_cache_is_served_by_everyone() -> None:
-    for name in BUILT_IN:
+    for name in POLICIES:
         output = run([Request(0, 0.0, 60, 21), Request(1, 0.5, 60, 21)], name, total_blocks=80)
         assert output.requests.finished.all(), name
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from schedulers.base import Scheduler
-from schedulers.registry import BUILT_IN, build
+from schedulers.registry import POLICIES, build
 from schedulers.slai import Slai
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
@@ -46,14 +46,14 @@ def as_bytes(output: RunOutput) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", POLICIES)
 def test_the_same_run_gives_the_same_bytes(name: str) -> None:
     runs = [served(build(name)) for _ in range(2)]
     assert as_bytes(runs[0]) == as_bytes(runs[1])
     assert runs[0].requests.num_preemptions.sum() > 0  # recompute is part of what must repeat
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", POLICIES)
 def test_a_policy_object_carries_nothing_from_one_run_into_the_next(name: str) -> None:
     """SLAI's mean batch time and RAD's cycle count would change the second run."""
     policy = build(name)
@@ -74,7 +74,7 @@ def test_what_slai_learns_would_matter() -> None:
 def test_every_scheduler_sees_the_same_requests() -> None:
     given = ("request_id", "due_s", "sent_s", "prompt_tokens", "output_tokens", "tier", "tbt_slo_s")
     seen = []
-    for name in BUILT_IN:
+    for name in POLICIES:
         output = as_bytes(served(build(name)))
         seen.append([output[f"RequestTable.{column}"] for column in given])
     assert all(columns == seen[0] for columns in seen)

@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from schedulers.base import Scheduler
-from schedulers.registry import BUILT_IN, build
+from schedulers.registry import POLICIES, build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.costmodel import StaircaseCostModel
@@ -120,7 +120,7 @@ def audited(
 
 
 def test_every_built_in_is_among_the_variants() -> None:
-    assert {variant.partition(":")[0] for variant in VARIANTS} == set(BUILT_IN)
+    assert {variant.partition(":")[0] for variant in VARIANTS} == set(POLICIES)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
