@@ -43,15 +43,16 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
         scheduler: name, ``name:option=value,...`` or ``path/to/file.py:Class``.
         rate: requests a second.
         seed: of arrivals, lengths and tiers; the same seed gives any scheduler the same requests.
-        **spec: further fields of ``slaibench.spec.StudySpec`` (model, gpu, workload, ...).
+        **spec: further fields of ``slaibench.spec.StudySpec`` (model, backend, device, ...).
 
     Raises:
         ValueError: a name or value is wrong; the message says what is accepted.
         SchedulerError: the scheduler broke its contract.
+        BackendError: what should serve cannot be had.
     """
     study = StudySpec(schedulers=(scheduler,), rates=(rate,), first_seed=seed, **spec)
-    bench = prepare(study)
-    return bench.run(bench.cell(scheduler, rate, seed))
+    with prepare(study) as bench:
+        return bench.run(bench.cell(scheduler, rate, seed))
 
 
 def sweep(

@@ -15,6 +15,25 @@ MIN_DURATION_S = 180.0
 """A cell's least default duration: several lifetimes of a request at high rates."""
 PAPER_DURATION_S = 2100.0
 """The paper's 35 minutes a point."""
+DEFAULT_MODEL = "mistral-7b"
+DEFAULT_GPU = "h100"
+
+
+class Device(StrEnum):
+    """What an engine computes on."""
+
+    EMULATED = "emulated"
+    """Nothing: a profile says how long each batch takes."""
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Clock(StrEnum):
+    """Whose time a recording's times are."""
+
+    VIRTUAL = "virtual"
+    """Computed: it jumps from batch to batch, and the same specification gives the same bytes."""
+    REAL = "real"
 
 
 class Convention(StrEnum):
@@ -25,17 +44,48 @@ class Convention(StrEnum):
 
 
 class CellSpec(BaseModel):
-    """One run: everything that decides its recording, and nothing else."""
+    """One run: everything that decides its recording, and nothing else.
+
+    Args:
+        scheduler_source: hash of the code that decides, so that nobody is shown what an edited
+            policy did before; None where it is not ours to see (an endpoint's own).
+        engine: name and version of the engine (``vllm 0.32.0``); None: there is none of ours.
+        device: what the engine computes on; None without an engine of ours.
+        gpu, profile_fingerprint: whose profile gave the batch times; None: they were measured.
+        hardware: what ran, where the clock is real; None for an endpoint, which does not say.
+        weights: the checkpoint; None: random ones.
+        max_context_tokens: longest prompt + output that is taken; None: the endpoint decides.
+        kv_blocks: None: the engine decides.
+        engine_token_budget, engine_max_active: limits that an engine on real hardware was started
+            with: those of the study's widest scheduler, which its memory depends on.
+        url, api, prompts, only_openai, timeout_s: of an endpoint, and how it is spoken to.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str
-    gpu: str
     backend: str
+    engine: str | None
+    device: Device | None
+    clock: Clock
+    model: str
+    gpu: str | None
+    profile_fingerprint: str | None
+    hardware: str | None
+    weights: str | None
+    prefix_caching: bool
+    max_context_tokens: int | None
+    kv_blocks: int | None
+    block_size: int | None
+    engine_token_budget: int | None
+    engine_max_active: int | None
+    url: str | None
+    api: str | None
+    prompts: str | None
+    only_openai: bool
+    timeout_s: float | None
     scheduler: str
     scheduler_options: dict[str, Any]
     scheduler_source: str | None
-    """Hash of the code that decides, so that nobody is shown what an edited policy did before."""
     workload: str
     workload_fingerprint: str
     arrivals: str
@@ -47,20 +97,42 @@ class CellSpec(BaseModel):
     horizon_s: float | None
     convention: Convention
     early_stop: bool
-    profile_fingerprint: str
-    kv_blocks: int
-    block_size: int
     slaibench_version: str
 
     def spec(self) -> dict[str, Any]:
         """Plain values, for the record and its hash."""
         return self.model_dump(mode="json")
 
+    @property
+    def venue(self) -> str:
+        """What served, as the command line has it: ``sim``, ``vllm:cpu``, ``endpoint``."""
+        clock = ":real" if self.device is Device.EMULATED and self.clock is Clock.REAL else ""
+        return f"{self.backend}:{self.device.value}{clock}" if self.device else self.backend
+
+    @property
+    def place(self) -> str:
+        """Whose speed it was: the profile's GPU, the machine's hardware, or an endpoint's URL."""
+        return self.gpu or self.url or self.hardware or "unknown"
+
 
 class StudySpec(BaseModel):
     """A question over many cells: each scheduler at each rate with each seed.
 
+    What is None is decided by the backend (``slaibench.study.venues``), which also refuses what
+    does not go with it.
+
     Args:
+        model: name in the catalog, Hugging Face id or path of a ``config.json``; for an endpoint,
+            what it calls its model.
+        gpu, profile: whose batch times, for what takes them from a profile.
+        weights: a checkpoint's folder or Hugging Face id; None: random weights.
+        max_context_tokens: longest prompt + output that is taken; None: the model's (simulator),
+            or a little more than the workload's longest request (an engine, whose memory it
+            costs).
+        kv_blocks: None: the profile's number, or what the engine finds room for.
+        url, api, prompts: of an endpoint.
+        only_openai: send an endpoint no field that OpenAI's own has not; output lengths then vary.
+        timeout_s: an endpoint's request that is not done so long after it was due has timed out.
         num_requests: requests of a cell; None: at least 1,200 and 180 s' worth (strict), or as
             many as are due in ``duration_s``.
         duration_s: a cell ends here; None: when all its requests are done (strict) or after 35
@@ -71,9 +143,21 @@ class StudySpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = "mistral-7b"
-    gpu: str = "h100"
     backend: str = "sim"
+    device: Device | None = None
+    clock: Clock | None = None
+    model: str | None = None
+    gpu: str | None = None
+    profile: str | None = None
+    weights: str | None = None
+    prefix_caching: bool = False
+    max_context_tokens: int | None = Field(default=None, ge=2)
+    kv_blocks: int | None = Field(default=None, ge=1)
+    url: str | None = None
+    api: str | None = None
+    prompts: str | None = None
+    only_openai: bool = False
+    timeout_s: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
     schedulers: tuple[str, ...] = ("sarathi", "slai")
     workload: str | None = None
     arrivals: str | None = None
@@ -86,9 +170,7 @@ class StudySpec(BaseModel):
     max_total_tokens: int | None = Field(default=None, ge=2)
     convention: Convention = Convention.STRICT
     slo: str = DEFAULT_SLO
-    kv_blocks: int | None = Field(default=None, ge=1)
     early_stop: bool | None = None
-    profile: str | None = None
 
     @field_validator("rates")
     @classmethod

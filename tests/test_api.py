@@ -117,3 +117,23 @@ def test_errors_are_the_studies_own(tmp_path: Path) -> None:
     (tmp_path / "late.py").write_text(BROKEN_LATE.replace("AFTER_S", "1"))
     with pytest.raises(SchedulerError, match=r"late.py:Late at 5 requests/s, seed 0: invariant 5"):
         slaibench.run(f"{tmp_path}/late.py:Late", rate=5.0, **SMALL)
+
+
+def test_backends_are_chosen_by_the_fields_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from slaibench.study.venues import table  # noqa: PLC0415
+    from tests.study.venues.others import RealVenue  # noqa: PLC0415
+
+    monkeypatch.setitem(table.VENUES, "real", RealVenue)
+    monkeypatch.setattr(RealVenue, "log", tmp_path / "log", raising=False)
+    one = slaibench.run("slai", rate=5.0, backend="real", **SMALL)
+    assert one.run["backend"] == {"name": "real", "device": None, "clock": "real"}
+    assert (tmp_path / "log").read_text().split("\n")[-2] == "closed"
+    frame = slaibench.requests_frame(one)
+    assert frame["ttft_s"].notna().all()
+    assert len(slaibench.steps_frame(one)) == 0
+    with pytest.raises(ValueError, match="leave --gpu out"):
+        slaibench.sweep("slai", 5, backend="vllm", device="cpu", gpu="h100", results=tmp_path)
+    with pytest.raises(ValueError, match="'emulated', 'cpu' or 'cuda'"):
+        slaibench.sweep("slai", 5, backend="vllm", device="tpu", results=tmp_path)

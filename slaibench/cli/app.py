@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import facts, run, show
+from slaibench.cli import doctor, facts, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -42,7 +42,8 @@ def start(
             "  [cyan]slaibench capacity slai --slo 'ttft_p50<0.5,tbt_p99<tier'[/]\n"
             "      the largest rate that keeps the targets\n\n"
             "What there is: [cyan]slaibench schedulers[/], [cyan]models[/], [cyan]gpus[/], "
-            "[cyan]workload[/]; what a command takes: [cyan]--help[/]",
+            "[cyan]workload[/]; what runs on this machine: [cyan]doctor[/]; what a command takes: "
+            "[cyan]--help[/]",
             highlight=False,
         )
 
@@ -51,6 +52,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.sweep,
     run.compare,
     run.capacity,
+    run.replay,
+    serve.serve,
+    validate.validate,
     show.report,
     show.results,
     show.verify,
@@ -58,6 +62,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     facts.schedulers,
     facts.models,
     facts.gpus,
+    doctor.doctor,
 )
 for command in COMMANDS:
     app.command()(command)

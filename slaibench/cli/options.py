@@ -2,132 +2,271 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from slaibench.rates import parse_rates
-from slaibench.spec import DEFAULT_SLO, Convention, StudySpec
+from slaibench.spec import DEFAULT_MODEL, DEFAULT_SLO, Clock, Convention, Device, StudySpec
 
-Model = Annotated[str, typer.Option(help="Model of the catalog (slaibench models).")]
-Gpu = Annotated[str, typer.Option(help="GPU of the catalog (slaibench gpus).")]
-Backend = Annotated[str, typer.Option(help="What serves: sim (calibrated simulator).")]
-Rates = Annotated[
-    str, typer.Option(help="Requests a second: start:stop[:step] (inclusive), or a list 0.8,1.2.")
-]
-Workload = Annotated[
-    str | None,
-    typer.Option(
-        help="Name (slaibench workload) or a CSV, parquet or JSONL file of lengths. "
-        "Default: sharegpt4 where the data set is at hand, else its statistical model."
-    ),
-]
-Arrivals = Annotated[
-    str | None,
-    typer.Option(help="poisson, gamma:cv=3, constant, burst, trace[:scale=1], poisson-truncated."),
-]
-Tiers = Annotated[
-    str | None,
-    typer.Option(help="name:share:tbt_slo_s,... Default: paying:0.05:0.1,free:0.95:0.5"),
-]
-Seeds = Annotated[int, typer.Option(help="Replicates of each cell.", min=1)]
-FirstSeed = Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)]
-Requests = Annotated[
-    int | None,
-    typer.Option(help="Requests of a cell. Default: 1,200, and at least 180 s' worth.", min=20),
-]
-Duration = Annotated[
-    float | None,
-    typer.Option(help="End each cell after this many seconds instead of when all is served."),
-]
-MaxTotalTokens = Annotated[
-    int | None,
-    typer.Option(help="Leave out requests of more prompt + output tokens than this.", min=2),
-]
-ConventionOption = Annotated[
-    Convention, typer.Option("--convention", help="Definitions behind the numbers.")
-]
-Slo = Annotated[str, typer.Option(help="Targets, e.g. 'ttft_p50<0.5,tbt_p99<tier'.")]
-KvBlocks = Annotated[
-    int | None, typer.Option(help="KV blocks instead of the profile's own number.", min=1)
-]
-Profile = Annotated[
-    str | None, typer.Option(help="File of a profile of your own (instead of the catalog's).")
-]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", help="Cells run at a time. Default: all cores.", min=1)
-]
-Results = Annotated[Path, typer.Option(help="Folder of the recordings.")]
-Reports = Annotated[Path, typer.Option(help="Folder of the report pages.")]
-Json = Annotated[bool, typer.Option("--json", help="The same numbers as one JSON document.")]
-NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Record again what is already there.")]
-
-DEFAULT_MODEL = "mistral-7b"
-DEFAULT_GPU = "h100"
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
+SERVED, LOAD, JUDGED, KEPT = "What serves", "Load", "Targets", "Running and keeping"
+"""Panels of a command's help."""
+_served, _load, _judged, _kept = (
+    partial(typer.Option, rich_help_panel=panel) for panel in (SERVED, LOAD, JUDGED, KEPT)
+)
+
+Rates = Annotated[
+    str,
+    _load(help="Requests a second: start:stop[:step] (inclusive), or a list 0.8,1.2."),
+]
+Schedulers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scheduler", "-s", help="May be given several times. Default: sarathi and slai."
+    ),
+]
+Seeds = Annotated[int, _load(help="Replicates of each cell.", min=1)]
+Slo = Annotated[
+    str,
+    _judged(help="Targets, e.g. 'ttft_p50<0.5,tbt_p99<tier'."),
+]
+Reports = Annotated[Path, _kept(help="Folder of the report pages.")]
+NoReport = Annotated[bool, _kept("--no-report", help="Write no page.")]
+Json = Annotated[bool, typer.Option("--json", help="The same numbers as one JSON document.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which backend serves, on what."""
+
+    backend: Annotated[
+        str,
+        _served(
+            help="sim (calibrated simulator) or vllm (the real engine); a server that is there "
+            "already: slaibench replay."
+        ),
+    ] = "sim"
+    device: Annotated[
+        Device | None,
+        _served(
+            help="What an engine computes on. Default: emulated, which takes batch times from a "
+            "profile and needs no GPU."
+        ),
+    ] = None
+    clock: Annotated[
+        Clock | None,
+        _served(
+            help="Default: virtual where that is possible; real runs an emulated engine behind "
+            "HTTP."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What an engine serves, and with how much memory."""
+
+    model: Annotated[
+        str | None,
+        _served(help=f"Model of the catalog (slaibench models). Default: {DEFAULT_MODEL}."),
+    ] = None
+    gpu: Annotated[
+        str | None,
+        _served(
+            help="GPU of the catalog (slaibench gpus) whose batch times are simulated or emulated. "
+            "Default: h100."
+        ),
+    ] = None
+    profile: Annotated[
+        str | None,
+        _served(help="File of a profile of your own (instead of the catalog's)."),
+    ] = None
+    weights: Annotated[
+        str | None,
+        _served(help="Checkpoint: a folder or a Hugging Face id. Default: random weights."),
+    ] = None
+    kv_blocks: Annotated[
+        int | None,
+        _served(
+            help="KV blocks. Default: the profile's number, or what the engine finds room for.",
+            min=1,
+        ),
+    ] = None
+    max_context_tokens: Annotated[
+        int | None,
+        _served(
+            help="Longest prompt + output. Default: the model's (sim), or a little more than the "
+            "workload's longest request (engines).",
+            min=2,
+        ),
+    ] = None
+    prefix_caching: Annotated[
+        bool,
+        _served("--prefix-caching", help="Keep KV blocks of common beginnings of prompts."),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server that is there already."""
+
+    url: Annotated[str, _served(help="http://host:port of the server.")] = ""
+    model: Annotated[
+        str | None,
+        _served(help="What the server calls its model. Default: the only one it has."),
+    ] = None
+    api: Annotated[
+        str | None,
+        _served(help="completions or chat. Default: completions."),
+    ] = None
+    prompts: Annotated[
+        str | None,
+        _served(help="token-ids or text. Default: token-ids, or text over the chat interface."),
+    ] = None
+
+    only_openai: Annotated[
+        bool,
+        _served(
+            "--only-openai",
+            help="Send no field that OpenAI's own server has not; output lengths then vary.",
+        ),
+    ] = False
+    timeout: Annotated[
+        float | None,
+        _served(help="Give a request up this many seconds after it was due. Default: 600."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What arrives, and for how long."""
+
+    workload: Annotated[
+        str | None,
+        _load(
+            help="Name (slaibench workload) or a CSV, parquet or JSONL file of lengths. "
+            "Default: sharegpt4 where the data set is at hand, else its statistical model."
+        ),
+    ] = None
+    arrivals: Annotated[
+        str | None,
+        _load(help="poisson, gamma:cv=3, constant, burst, trace[:scale=1], poisson-truncated."),
+    ] = None
+    tiers: Annotated[
+        str | None,
+        _load(help="name:share:tbt_slo_s,... Default: paying:0.05:0.1,free:0.95:0.5"),
+    ] = None
+    first_seed: Annotated[int, _load(help="Seed of the first replicate.", min=0)] = 0
+    requests: Annotated[
+        int | None,
+        _load(help="Requests of a cell. Default: 1,200, and at least 180 s' worth.", min=20),
+    ] = None
+    duration: Annotated[
+        float | None,
+        _load(help="End each cell after this many seconds instead of when all is served."),
+    ] = None
+    max_total_tokens: Annotated[
+        int | None,
+        _load(help="Leave out requests of more prompt + output tokens than this.", min=2),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Definitions behind the numbers, and targets."""
+
+    slo: Slo = DEFAULT_SLO
+    convention: Annotated[
+        Convention,
+        _judged(help="Definitions behind the numbers."),
+    ] = Convention.STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How cells run, and where they are kept."""
+
+    jobs: Annotated[
+        int | None,
+        _kept(
+            "--jobs",
+            "-j",
+            help="Cells run at a time. Default: all cores; 1 where the clock is real.",
+            min=1,
+        ),
+    ] = None
+    results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
+    fresh: Annotated[
+        bool,
+        _kept("--fresh", help="Record again what is already there."),
+    ] = False
+    as_json: Json = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page that a study's result becomes."""
+
+    reports: Reports = REPORTS_FOLDER
+    no_report: NoReport = False
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the page goes; None: none is wanted."""
+        return None if self.no_report else self.reports
+
+
+FIELDS = {
+    "scheduler": "schedulers",
+    "seeds": "num_seeds",
+    "requests": "num_requests",
+    "duration": "duration_s",
+    "timeout": "timeout_s",
+}
+"""Options whose field of a study's specification has another name."""
 OPTION_OF = {
-    "schedulers": "--scheduler",
-    "num_seeds": "--seeds",
-    "num_requests": "--requests",
-    "duration_s": "--duration",
+    **{field: f"--{option}" for option, field in FIELDS.items()},
     **{
-        name: f"--{name.replace('_', '-')}"
-        for name in ("model", "gpu", "rates", "first_seed", "max_total_tokens", "kv_blocks")
+        field.name: f"--{field.name.replace('_', '-')}"
+        for group in (Where, Engine, Endpoint, Load, Judged)
+        for field in fields(group)
+        if field.name not in FIELDS
     },
 }
 """Fields of a study's specification as the command line calls them."""
 
-__all__ = ["DEFAULT_SLO", "check_reports", "study"]
-
 
 def study(
-    *,
-    schedulers: list[str],
-    rates: str | None,
-    model: str,
-    gpu: str,
-    backend: str,
-    workload: str | None,
-    arrivals: str | None,
-    tiers: str | None,
-    seeds: int,
-    first_seed: int,
-    requests: int | None,
-    duration: float | None,
-    max_total_tokens: int | None,
-    convention: Convention,
-    slo: str,
-    kv_blocks: int | None,
-    profile: str | None,
+    schedulers: Sequence[str], seeds: int, rates: str | None, *groups: Any, **more: Any
 ) -> StudySpec:
     """The validated specification behind a command's arguments.
+
+    Args:
+        groups: options whose fields are the specification's (``FIELDS``).
+        more: further fields.
 
     Raises:
         ValueError: a value does not parse or is out of range.
     """
+    values = {
+        FIELDS.get(field.name, field.name): getattr(group, field.name)
+        for group in groups
+        for field in fields(group)
+    }
     return StudySpec(
-        model=model,
-        gpu=gpu,
-        backend=backend,
         schedulers=tuple(schedulers),
-        workload=workload,
-        arrivals=arrivals,
-        tiers=tiers,
-        rates=parse_rates(rates) if rates is not None else (),
         num_seeds=seeds,
-        first_seed=first_seed,
-        num_requests=requests,
-        duration_s=duration,
-        max_total_tokens=max_total_tokens,
-        convention=convention,
-        slo=slo,
-        kv_blocks=kv_blocks,
-        profile=profile,
+        rates=parse_rates(rates) if rates is not None else (),
+        **values,
+        **more,
     )
 
 

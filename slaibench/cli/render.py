@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from slaibench.spec import Convention, StudySpec
+from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.study.capacity import STEADY, CapacityResult
 from slaibench.study.compare import CompareResult
 from slaibench.study.estimate import Estimate
@@ -25,6 +25,7 @@ WIDE = 104
 STATES = {
     "saturated": ("*", "saturated"),
     "stopped": ("**", "saturated, and ended early since that was certain"),
+    "invalid": ("!", "a run of it is invalid and stands for nothing"),
     "too short": ("?", "the run is too short to tell whether it is saturated (more --requests)"),
 }
 """What is said of a point: in a word, as a mark, in full."""
@@ -72,10 +73,17 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def heading(spec: StudySpec) -> str:
+def heading(result: SweepResult) -> str:
     """What was run, in a line."""
+    spec, cell = result.spec, result.cells[0].cell
     seeds = count(spec.num_seeds, "seed")
-    return f"{spec.model} on {spec.gpu}, {seeds} a rate, {spec.convention.value} conventions"
+    return f"{where(cell)}, {seeds} a rate, {spec.convention.value} conventions"
+
+
+def where(cell: CellSpec) -> str:
+    """What was served by what: ``mistral-7b on h100``; the simulator goes without saying."""
+    venue = "" if cell.venue == "sim" else f", {cell.venue}"
+    return f"{cell.model} on {cell.place}{venue}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +99,14 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
         width: columns of the terminal; what is less important is left out of a narrow one.
     """
     columns = _sweep_columns(result.points, wide=width >= WIDE)
-    parts: list[RenderableType] = [Text(heading(result.spec), style="bold")]
+    parts: list[RenderableType] = [Text(heading(result), style="bold")]
     for name in dict.fromkeys(point.scheduler for point in result.points):
         table = plain_table()
         for column in columns:
             table.add_column(column.heading, justify="right", overflow="fold")
         for point in result.of(name):
             cells = (column.cell(point) for column in columns)
-            table.add_row(*cells, style=DIM if point.saturated else "")
+            table.add_row(*cells, style=DIM if point.saturated or point.invalid else "")
         parts += [Text(f"\n{name}", style="bold"), table]
     return Group(*parts, Text("\n" + _sweep_legend(result, wide=width >= WIDE), style=DIM))
 
@@ -133,6 +141,8 @@ def _output(point: Point) -> str:
 
 
 def _state(point: Point) -> str:
+    if point.invalid:
+        return "invalid"
     if point.stopped_early:
         return "stopped"
     return "saturated" if point.saturated else "too short" if point.undecided else ""
@@ -152,7 +162,16 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
     lines += _states_told(result.points, wide=wide)
     if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
         lines.append("unserved: so many had no first token when the run ended")
+    lines += _clock_told(result)
     return "\n".join(lines)
+
+
+def _clock_told(result: SweepResult) -> list[str]:
+    """How late requests were sent, where that may happen."""
+    lags = [point.lag_p99_s for point in result.points if point.lag_p99_s is not None]
+    if result.spec.clock is not Clock.REAL or not lags:
+        return []
+    return [f"sent late by at most {1e3 * max(lags):.2f} ms (P99 of the worst run)"]
 
 
 def _states_told(points: Sequence[Point], *, wide: bool) -> list[str]:
@@ -168,7 +187,7 @@ def compare_table(result: CompareResult) -> RenderableType:
     """Both schedulers side by side, with the paired change of the median TTFT."""
     names = (result.a, result.b)
     short = names if max(map(len, names)) <= LONG_NAME else ("A", "B")
-    title = Text(f"{result.b} against {result.a}: {heading(result.spec)}", style="bold")
+    title = Text(f"{result.b} against {result.a}: {heading(result.sweep)}", style="bold")
     lines = [] if short == names else [Text(f"A: {result.a}\nB: {result.b}")]
     table = plain_table()
     table.add_column("\nreq/s", justify="right", no_wrap=True)
@@ -262,7 +281,8 @@ def headline(result: CompareResult) -> Text:
             if ratio.ci95[0] <= 1 <= ratio.ci95[1]:
                 text.append("; no difference is shown")
         text.append(". ")
-    told = [r for r in result.rates if r.ttft_p50_change.value is not None]
+    valid = [r for r in result.rates if not (r.a.invalid or r.b.invalid)]
+    told = [r for r in valid if r.ttft_p50_change.value is not None]
     steady = [r for r in told if not (mark(r.a) or mark(r.b))]
     if steady or told:
         top = steady[-1] if steady else told[0]
@@ -276,7 +296,7 @@ def headline(result: CompareResult) -> Text:
 def about_lines(
     about: str, workload_note: str, spec: StudySpec, warnings: Sequence[str] = ()
 ) -> list[str]:
-    """What was simulated, from which lengths, and what to beware of: goes with every result."""
+    """What served which lengths, and what to beware of: goes with every result."""
     lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
     if spec.convention is Convention.PAPER:
         lines.append("paper conventions: see docs/metrics.md for how they move the numbers")

@@ -1,11 +1,10 @@
-"""Commands that run: sweep, compare, capacity."""
+"""Commands that run: sweep, compare, capacity, replay."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import options, render
-from slaibench.cli.shell import err, out, print_json, running, usage
-from slaibench.spec import DEFAULT_SLO, Convention
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.spec import StudySpec
 from slaibench.study import capacity as capacity_study
 from slaibench.study import compare as compare_study
 from slaibench.study import sweep as sweep_study
@@ -24,124 +25,90 @@ from slaibench.study.sweep import OnCell
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 
 
+@expanded
 def sweep(
     rates: options.Rates = options.DEFAULT_RATES,
-    scheduler: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--scheduler", "-s", help="May be given several times. Default: sarathi and slai."
-        ),
-    ] = None,
-    model: options.Model = options.DEFAULT_MODEL,
-    gpu: options.Gpu = options.DEFAULT_GPU,
-    backend: options.Backend = "sim",
-    workload: options.Workload = None,
-    arrivals: options.Arrivals = None,
-    tiers: options.Tiers = None,
+    scheduler: options.Schedulers = None,
     seeds: options.Seeds = 3,
-    first_seed: options.FirstSeed = 0,
-    requests: options.Requests = None,
-    duration: options.Duration = None,
-    max_total_tokens: options.MaxTotalTokens = None,
-    convention: options.ConventionOption = Convention.STRICT,
-    slo: options.Slo = DEFAULT_SLO,
-    kv_blocks: options.KvBlocks = None,
-    profile: options.Profile = None,
-    jobs: options.Jobs = None,
-    results: options.Results = options.RESULTS_FOLDER,
-    reports: options.Reports = options.REPORTS_FOLDER,
-    as_json: options.Json = False,
-    no_report: options.NoReport = False,
-    fresh: options.Fresh = False,
+    *,
+    where: Where,
+    engine: Engine,
+    load: Load,
+    judged: Judged,
+    kept: Kept,
+    page: Page,
 ) -> None:
     """Latency against load for one or more schedulers."""
     with usage(options.OPTION_OF):
-        spec = options.study(
-            schedulers=scheduler or list(DEFAULT_SCHEDULERS),
-            rates=rates,
-            model=model,
-            gpu=gpu,
-            backend=backend,
-            workload=workload,
-            arrivals=arrivals,
-            tiers=tiers,
-            seeds=seeds,
-            first_seed=first_seed,
-            requests=requests,
-            duration=duration,
-            max_total_tokens=max_total_tokens,
-            convention=convention,
-            slo=slo,
-            kv_blocks=kv_blocks,
-            profile=profile,
+        names = scheduler or DEFAULT_SCHEDULERS
+        spec = options.study(names, seeds, rates, where, engine, load, judged)
+        sweep_study.check(spec, kept.results, kept.jobs)
+        options.check_reports(page.folder)
+    _sweep("sweep", spec, kept, page)
+
+
+@expanded
+def replay(
+    rates: options.Rates = "1",
+    label: Annotated[
+        str, typer.Option(help="What the server's own scheduler is called in tables and pages.")
+    ] = "endpoint",
+    seeds: options.Seeds = 1,
+    *,
+    endpoint: Endpoint,
+    load: Load,
+    judged: Judged,
+    kept: Kept,
+    page: Page,
+) -> None:
+    """Load on a server that is there already: any OpenAI-compatible URL."""
+    with usage(options.OPTION_OF):
+        spec = options.study([label], seeds, rates, endpoint, load, judged, backend="endpoint")
+        sweep_study.check(spec, kept.results, kept.jobs)
+        options.check_reports(page.folder)
+    _sweep("replay", spec, kept, page)
+
+
+def _sweep(what: str, spec: StudySpec, kept: Kept, page: Page) -> None:
+    with running(), progress(what) as on_cell:
+        result = sweep_study.sweep(
+            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
         )
-        sweep_study.check(spec, results)
-        options.check_reports(None if no_report else reports)
-    with running(), progress("sweep") as on_cell:
-        result = sweep_study.sweep(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
-    if as_json:
+    if kept.as_json:
         print_json(result.to_json())
     else:
         out.print(render.sweep_tables(result, out.width))
         for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
             out.print(line, highlight=False, soft_wrap=True)
-        out.print(f"recordings: {escape(str(results))}", highlight=False, soft_wrap=True)
-    if not no_report:
-        _report(result, reports, as_json)
+        out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
+    _report(result, page, kept.as_json)
+    refuse_invalid(result.cells)
 
 
+@expanded
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
     b: Annotated[str, typer.Argument(help="The scheduler held against it.")],
     rates: options.Rates = options.DEFAULT_RATES,
-    model: options.Model = options.DEFAULT_MODEL,
-    gpu: options.Gpu = options.DEFAULT_GPU,
-    backend: options.Backend = "sim",
-    workload: options.Workload = None,
-    arrivals: options.Arrivals = None,
-    tiers: options.Tiers = None,
     seeds: options.Seeds = 3,
-    first_seed: options.FirstSeed = 0,
-    requests: options.Requests = None,
-    duration: options.Duration = None,
-    max_total_tokens: options.MaxTotalTokens = None,
-    convention: options.ConventionOption = Convention.STRICT,
-    slo: options.Slo = DEFAULT_SLO,
-    kv_blocks: options.KvBlocks = None,
-    profile: options.Profile = None,
-    jobs: options.Jobs = None,
-    results: options.Results = options.RESULTS_FOLDER,
-    reports: options.Reports = options.REPORTS_FOLDER,
-    as_json: options.Json = False,
-    no_report: options.NoReport = False,
-    fresh: options.Fresh = False,
+    *,
+    where: Where,
+    engine: Engine,
+    load: Load,
+    judged: Judged,
+    kept: Kept,
+    page: Page,
 ) -> None:
     """Two schedulers under the same requests: paired differences, capacity of both."""
     with usage(options.OPTION_OF):
-        spec = options.study(
-            schedulers=[a, b],
-            rates=rates,
-            model=model,
-            gpu=gpu,
-            backend=backend,
-            workload=workload,
-            arrivals=arrivals,
-            tiers=tiers,
-            seeds=seeds,
-            first_seed=first_seed,
-            requests=requests,
-            duration=duration,
-            max_total_tokens=max_total_tokens,
-            convention=convention,
-            slo=slo,
-            kv_blocks=kv_blocks,
-            profile=profile,
-        )
-        compare_study.check(spec, results)
-        options.check_reports(None if no_report else reports)
+        spec = options.study([a, b], seeds, rates, where, engine, load, judged)
+        compare_study.check(spec, kept.results, kept.jobs)
+        options.check_reports(page.folder)
     with running(), progress("compare") as on_cell:
-        result = compare_study.compare(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
-    if as_json:
+        result = compare_study.compare(
+            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+        )
+    if kept.as_json:
         print_json(result.to_json())
     else:
         out.print(render.compare_table(result))
@@ -153,64 +120,58 @@ def compare(
             result.sweep.about, result.sweep.workload_note, spec, result.sweep.warnings
         ):
             out.print(line, highlight=False, soft_wrap=True)
-    if not no_report:
-        _report(result, reports, as_json)
+    _report(result, page, kept.as_json)
+    searched = (*result.capacity_a.cells, *result.capacity_b.cells)
+    refuse_invalid(list({cell.folder: cell for cell in (*result.sweep.cells, *searched)}.values()))
 
 
+@expanded
 def capacity(
     scheduler: Annotated[list[str], typer.Argument(help="One or more schedulers.")],
-    slo: options.Slo = DEFAULT_SLO,
-    model: options.Model = options.DEFAULT_MODEL,
-    gpu: options.Gpu = options.DEFAULT_GPU,
-    backend: options.Backend = "sim",
-    workload: options.Workload = None,
-    arrivals: options.Arrivals = None,
-    tiers: options.Tiers = None,
     seeds: options.Seeds = 5,
-    first_seed: options.FirstSeed = 0,
-    requests: options.Requests = None,
-    duration: options.Duration = None,
-    max_total_tokens: options.MaxTotalTokens = None,
-    convention: options.ConventionOption = Convention.STRICT,
-    kv_blocks: options.KvBlocks = None,
-    profile: options.Profile = None,
-    jobs: options.Jobs = None,
-    results: options.Results = options.RESULTS_FOLDER,
-    as_json: options.Json = False,
-    fresh: options.Fresh = False,
+    *,
+    judged: Judged,
+    where: Where,
+    engine: Engine,
+    load: Load,
+    kept: Kept,
 ) -> None:
     """The largest rate at which a scheduler keeps all targets, with its interval."""
     with usage(options.OPTION_OF):
-        spec = options.study(
-            schedulers=scheduler,
-            rates=None,
-            model=model,
-            gpu=gpu,
-            backend=backend,
-            workload=workload,
-            arrivals=arrivals,
-            tiers=tiers,
-            seeds=seeds,
-            first_seed=first_seed,
-            requests=requests,
-            duration=duration,
-            max_total_tokens=max_total_tokens,
-            convention=convention,
-            slo=slo,
-            kv_blocks=kv_blocks,
-            profile=profile,
-        )
-        bench = capacity_study.check(spec, results)
+        spec = options.study(scheduler, seeds, None, where, engine, load, judged)
+        bench = capacity_study.check(spec, kept.results, kept.jobs)
     with running(), progress("capacity") as on_cell:
-        found = capacity_study.find_capacity(spec, results, jobs=jobs, fresh=fresh, on_cell=on_cell)
-    if as_json:
+        found = capacity_study.find_capacity(
+            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+        )
+    if kept.as_json:
         print_json([each.to_json() for each in found])
+    else:
+        for each in found:
+            for text in render.capacity_lines(each):
+                out.print(text, highlight=False, soft_wrap=True)
+        for line in render.about_lines(found[0].about, bench.source.note, spec):
+            out.print(line, highlight=False, soft_wrap=True)
+    refuse_invalid([cell for each in found for cell in each.cells])
+
+
+def refuse_invalid(cells: Sequence[CellResult]) -> None:
+    """End with status 1 when a run is no measurement; what was told of it stays.
+
+    Raises:
+        SystemExit: with how many are not, and why the first is not.
+    """
+    invalid = [cell for cell in cells if cell.digest.invalid is not None]
+    if not invalid:
         return
-    for each in found:
-        for text in render.capacity_lines(each):
-            out.print(text, highlight=False, soft_wrap=True)
-    for line in render.about_lines(found[0].about, bench.source.note, spec):
-        out.print(line, highlight=False, soft_wrap=True)
+    first = invalid[0]
+    where = f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
+    runs = render.count(len(cells), "run")
+    verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
+    raise fail(
+        f"{len(invalid)} of {runs} {verb} no target: {where}: {first.digest.invalid}",
+        EXIT_NO,
+    )
 
 
 @contextmanager
@@ -244,14 +205,16 @@ def progress(what: str) -> Iterator[OnCell]:
 
 
 def _report(
-    result: sweep_study.SweepResult | compare_study.CompareResult, reports: Path, as_json: bool
+    result: sweep_study.SweepResult | compare_study.CompareResult, page: Page, as_json: bool
 ) -> None:
+    if page.folder is None:
+        return
     from slaibench.report.page import write_report  # noqa: PLC0415  (matplotlib: a second)
 
     with running():
         if isinstance(result, compare_study.CompareResult):
-            files = write_report(result.sweep, reports, comparison=result)
+            files = write_report(result.sweep, page.folder, comparison=result)
         else:
-            files = write_report(result, reports)
-    where = err if as_json else out
-    where.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+            files = write_report(result, page.folder)
+    show = err if as_json else out
+    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)

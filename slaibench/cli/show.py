@@ -19,7 +19,7 @@ from slaibench.recording import store
 from slaibench.spec import DEFAULT_SLO
 from slaibench.study import gather as gathering
 
-STUDY = ("model", "gpu", "backend", "workload", "arrivals", "convention")
+STUDY = ("where", "workload", "arrivals", "convention")
 ORDER = (*STUDY, "scheduler", "rate_rps", "seed", "requests", "folder")
 ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
 
@@ -57,7 +57,8 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 "scheduler": cell.scheduler,
                 "model": cell.model,
                 "gpu": cell.gpu,
-                "backend": cell.backend,
+                "backend": cell.venue,
+                "where": f"{cell.model} on {cell.place} ({cell.venue})",
                 "workload": cell.workload,
                 "arrivals": cell.arrivals,
                 "rate_rps": cell.rate_rps,
@@ -82,8 +83,7 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
         Text(f"{render.count(len(rows), 'recording')} in {folder}", style="bold")
     ]
     for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
-        model, gpu, backend, workload, arrivals, convention = names
-        title = f"{model} on {gpu} ({backend}), {workload}, {arrivals}, {convention} conventions"
+        title = f"{', '.join(names)} conventions"
         table = render.plain_table()
         table.add_column("scheduler", overflow="fold")
         for heading in ("req/s", "seed", "requests", "ended after", ""):

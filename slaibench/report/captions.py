@@ -204,6 +204,8 @@ def _states(doc: Document) -> str:
         )
     if any(point["undecided"] and not point["saturated"] for point in points):
         text += " Half-filled: runs too short to tell whether they are steady."
+    if any(point["invalid"] for point in points):
+        text += " Rates without a mark may have invalid runs: the tables say why."
     return text
 
 

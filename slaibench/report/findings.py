@@ -20,7 +20,21 @@ MOST_NAMED = 3
 
 def findings(doc: Document) -> tuple[str, ...]:
     """Sentences for the top of the page, most telling first."""
-    return (*_ratios(doc), *_changes(doc), *_latencies(doc))
+    return (*_invalid(doc), *_ratios(doc), *_changes(doc), *_latencies(doc))
+
+
+def _invalid(doc: Document) -> list[str]:
+    """How many runs are no measurement, and why the first is not."""
+    found = [run for run in doc["runs"] if run["invalid"]]
+    if not found:
+        return []
+    first, names = found[0], short_names(list(doc["schedulers"]))
+    verb = "is invalid and meets" if len(found) == 1 else "are invalid and meet"
+    return [
+        f"{len(found):,} of {plural(len(doc['runs']), 'run')} {verb} no target; "
+        f"{names[first['scheduler']]} at {rate(first['rate_rps'])} requests/s, seed "
+        f"{first['seed']}: {first['invalid']}."
+    ]
 
 
 def _ratios(doc: Document) -> list[str]:

@@ -77,6 +77,8 @@ def _title(doc: Document) -> str:
     if known:
         bounded = caps[known[0]]["shape"] is not None
         return _best(doc, names, known) if bounded else _unbroken(doc, names, known)
+    if any(point["invalid"] for at in doc["points"].values() for point in at.values()):
+        return "Invalid runs: whether the latency targets hold cannot be told"
     if any(each["untold"] for each in caps.values()):
         return "Too few requests to tell whether the latency targets hold"
     single = all(len(each["rates_measured"]) == 1 for each in caps.values())

@@ -13,11 +13,12 @@ from typing import Any
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording import store
 from slaibench.report.subject import Subject
-from slaibench.study.bench import describe_profile
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds
 from slaibench.study.point import Point
 from slaibench.study.pool import CellResult
+from slaibench.study.sweep import warnings_of
+from slaibench.study.venues.table import describe_run
 
 FORMAT = "slaibench-report"
 FORMAT_VERSION = 1
@@ -44,7 +45,6 @@ def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
     place = {cell.folder: index for index, cell in enumerate(cells)}
     swept = {cell.folder for cell in sweep.cells}
     run = store.read_run(cells[0].folder)
-    facts = run.get("profile")
     focus = subject.focus_rate_rps
     return {
         "format": FORMAT,
@@ -53,9 +53,11 @@ def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
         "spec": spec.model_dump(mode="json"),
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
-        "about": describe_profile(spec.model, spec.gpu, facts) if facts else sweep.about,
+        "about": describe_run(run),
+        "warnings": list(warnings_of(cells)),
         "workload_note": run.get("workload", {}).get("note", ""),
-        "profile": facts,
+        "profile": run.get("profile"),
+        "served": _served(cells[0], run),
         "cell": _common(cells[0]),
         "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
         "tiers": _tiers(sweep.points),
@@ -126,6 +128,13 @@ def _common(cell: CellResult) -> dict[str, Any]:
     return {name: spec[name] for name in spec if name not in (*PER_CELL, "num_requests")}
 
 
+def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
+    """What served the first of the runs; that of the others differs in no more than its course."""
+    said = {name: run[name] for name in ("backend", "versions", "hardware")}
+    blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
+    return {"venue": cell.cell.venue, "place": cell.cell.place, **said, **blocks}
+
+
 def _policy(subject: Subject, name: str) -> dict[str, Any]:
     """What a scheduler ran with; None where it has no cell."""
     cell = next((c.cell for c in subject.cells if c.cell.scheduler == name), None)
@@ -149,6 +158,8 @@ def _point(point: Point) -> dict[str, Any]:
         "saturated": point.saturated,
         "undecided": point.undecided,
         "stopped_early": point.stopped_early,
+        "invalid": point.invalid,
+        "invalid_reason": point.invalid_reason,
         "reason": point.reason,
         "ttft_s": {name: estimate(value) for name, value in point.ttft_s.items()},
         "tbt_s": {name: estimate(value) for name, value in point.tbt_s.items()},
@@ -173,6 +184,8 @@ def _point(point: Point) -> dict[str, Any]:
         "kv_peak": finite(point.kv_peak),
         "preemptions": point.preemptions,
         "warmup_s": point.warmup_s,
+        "multi_token_reads": point.multi_token_reads,
+        "lag_p99_s": finite(point.lag_p99_s),
         "audit_ok": point.audit_ok,
     }
 
@@ -253,6 +266,7 @@ def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
         "end_s": digest.metrics.stop_s,
         "steady": digest.steady,
         "stopped_early": digest.stopped_early,
+        "invalid": digest.invalid,
     }
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.report.errors import ReportError
 from slaibench.report.numbers import document
 from slaibench.report.render import Picture, file_stem, render
@@ -23,6 +22,7 @@ from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
 from slaibench.study.capacity import CapacityResult
 from slaibench.study.sweep import SweepResult
+from slaibench.study.venues.profiled import profile_of
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def write_subject(subject: Subject, folder: Path) -> ReportFiles:
 
 
 def made(spec: StudySpec) -> dict[str, Any]:
-    """By what a report is made: versions, and what the catalog says of the study's profile."""
+    """By what a report is made: versions, and what the catalog says of the profile, if any."""
     versions = {"slaibench": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -108,8 +108,10 @@ def made(spec: StudySpec) -> dict[str, Any]:
 
 def _profile(spec: StudySpec) -> dict[str, Any]:
     """Regime and notes of the profile, which recordings do not hold; empty if it is not here."""
+    if spec.gpu is None and spec.profile is None:
+        return {}
     try:
-        profile = load_profile(spec.profile) if spec.profile else get_profile(spec.gpu, spec.model)
+        profile = profile_of(spec)
     except CatalogError:
         return {}
     return {

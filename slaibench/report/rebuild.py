@@ -12,11 +12,13 @@ from slaibench.report.numbers import Document
 from slaibench.report.subject import Subject, capacity_from, make_subject
 from slaibench.spec import StudySpec
 from slaibench.study.digest import Digester
-from slaibench.study.gather import read_cell
+from slaibench.study.gather import SERVING, read_cell
 from slaibench.study.point import make_point
 from slaibench.study.pool import CellResult
 from slaibench.study.sweep import SweepResult, digests_of
 
+LEFT_OPEN = ("kv_blocks", "max_context_tokens")
+"""What a study may leave to what serves."""
 OnRun = Callable[[int, int], None]
 """Told after each recording: (how many are read, how many there are)."""
 
@@ -77,11 +79,12 @@ def _cell(entry: dict[str, Any], spec: StudySpec, folder: Path, digest: Digester
     found = store.spec_hash(recording.run["spec"])
     if not found == recording.run["spec_hash"] == entry["spec_hash"]:
         raise RecordingError(f"{str(path)!r} is of another specification (hash {found})")
-    for name in ("model", "gpu", "backend", "convention", "max_total_tokens"):
-        if getattr(cell, name) != getattr(spec, name):
+    for name in (*SERVING, "convention", "max_total_tokens"):
+        asked = getattr(spec, name)
+        left_open = asked is None and name in LEFT_OPEN
+        if getattr(cell, name) != asked and not left_open:
             raise RecordingError(
-                f"{str(path)!r} has {name} {getattr(cell, name)}, the report's study has "
-                f"{getattr(spec, name)}"
+                f"{str(path)!r} has {name} {getattr(cell, name)}, the report's study has {asked}"
             )
     try:
         return CellResult(cell, path, digest(recording), reused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -43,9 +44,12 @@ class _Figure:
 def file_stem(doc: Document) -> str:
     """Name of the page without its ending, e.g. ``sweep-h100-mistral-7b-0123abcd``."""
     kind = "sweep" if doc["pair"] is None else "compare"
-    parts = (kind, doc["spec"]["gpu"], doc["spec"]["model"], identity(doc))
+    served = doc["served"]
+    venue = [] if served["venue"] == "sim" else served["venue"].split(":")
+    what = dict.fromkeys((*venue, served["place"], doc["cell"]["model"]))
+    parts = (kind, *what, identity(doc))
     # A model or GPU of a user's own profile may be named with what no file name takes.
-    return "-".join("".join(c if c.isalnum() or c in "-._" else "_" for c in p) for p in parts)
+    return "-".join(re.sub(r"[^\w.-]+", "_", part).strip("_") for part in parts)
 
 
 def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
@@ -98,9 +102,9 @@ def embedded(doc: Document) -> str:
 
 
 def _kind(doc: Document) -> str:
-    cell = doc["cell"]
+    served = doc["served"]
     what = "Comparison" if doc["pair"] else "Sweep"
-    return f"{what}: {cell['model']} on {cell['gpu']}, backend {cell['backend']}"
+    return f"{what}: {doc['cell']['model']} on {served['place']}, backend {served['venue']}"
 
 
 def _about(doc: Document) -> str:
@@ -124,7 +128,8 @@ def _facts(doc: Document) -> list[tuple[str, list[tuple[str, str]]]]:
     asked = doc["spec"].items()
     found = [
         ("Asked", [(name, "default" if value is None else _text(value)) for name, value in asked]),
-        ("Every run", [(name, _text(value)) for name, value in doc["cell"].items()]),
+        ("Every run", [(n, _text(v)) for n, v in doc["cell"].items() if v is not None]),
+        ("What served", [(n, _text(v)) for n, v in doc["served"].items() if v is not None]),
         ("Schedulers and their options", schedulers),
     ]
     if doc["profile"] is not None:

@@ -150,13 +150,14 @@ def cells_at(sweep: SweepResult, scheduler: str, rate_rps: float) -> list[CellRe
 def default_focus(sweep: SweepResult) -> float:
     """The largest rate at which no scheduler is saturated; the lowest if there is none.
 
-    Only rates at which every scheduler was measured count, where there are such.
+    Rates with invalid runs count as saturated ones. Only rates at which every scheduler was
+    measured count, where there are such.
     """
     rates = sorted({point.rate_rps for point in sweep.points})
     names = {point.scheduler for point in sweep.points}
     at = {rate: [p for p in sweep.points if p.rate_rps == rate] for rate in rates}
     common = [rate for rate in rates if {p.scheduler for p in at[rate]} == names] or rates
-    steady = [rate for rate in common if not any(point.saturated for point in at[rate])]
+    steady = [rate for rate in common if not any(p.saturated or p.invalid for p in at[rate])]
     return steady[-1] if steady else common[0]
 
 
@@ -187,7 +188,8 @@ def _check_fit(spec: StudySpec, found: CapacityResult) -> None:
             f"capacity of {found.scheduler!r} does not belong to a sweep of "
             f"{', '.join(spec.schedulers)}"
         )
-    for name in ("model", "gpu", "backend", "slo", "convention", "workload", "arrivals", "tiers"):
+    served = ("backend", "device", "clock", "model", "gpu", "weights", "url")
+    for name in (*served, "slo", "convention", "workload", "arrivals", "tiers"):
         mine, other = getattr(spec, name), getattr(found.spec, name)
         if mine != other:
             raise ValueError(

@@ -12,10 +12,10 @@ from slaibench.report.words import NOTHING, fixed, plural
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells of one scheduler at one rate."""
+    """Cells of one scheduler at one rate; ``state``: why it is no operating point, or empty."""
 
     scheduler: str
-    saturated: bool
+    state: str
     cells: tuple[Cell, ...]
 
 
@@ -63,7 +63,7 @@ def audit_table(doc: Document) -> Table:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(rate_key(row["rate_rps"]), []).append(
-            Row(row["scheduler"], False, _audit_cells(row))
+            Row(row["scheduler"], "", _audit_cells(row))
         )
     return Table(
         "audit",
@@ -183,16 +183,20 @@ def _load(doc: Document) -> Table:
         bare_share("KV mean", at("kv_mean")),
         bare_share("KV peak", at("kv_peak")),
         count("preempted", at("preemptions"), "times"),
+        count("several at once", at("multi_token_reads"), "reads"),
     ]
     note = (
         "Requests by outcome over all seeds (the four add up to due). Goodput: requests with every "
-        "token by its deadline (fluidity)."
+        "token by its deadline (fluidity). Several at once: reads that brought more than one token "
+        "of a request, which count as one gap and zeros."
     )
     return _table(doc, "table-load", "Load, outcomes and memory", note, columns)
 
 
 def _saturation(doc: Document) -> Table:
     def state(point: Json) -> Cell:
+        if point["invalid"]:
+            return Cell("invalid", (f"{point['invalid']} of {plural(point['seeds'], 'run')}",))
         if not point["saturated"]:
             few = f"{point['undecided']} of {plural(point['seeds'], 'run')} too short to tell"
             return Cell("not told", (few,)) if point["undecided"] else Cell("steady")
@@ -210,12 +214,20 @@ def _saturation(doc: Document) -> Table:
         Column(
             "arrivals", "", lambda points: [Cell("ok" if p["audit_ok"] else "bad") for p in points]
         ),
-        Column("verdict", "", lambda points: [Cell(point["reason"]) for point in points]),
+        Column("verdict", "", lambda points: [Cell(_told(point)) for point in points]),
     ]
     note = "The verdict is of the first seed that decided it; the warm-up cut is a mean over seeds."
     return _table(
         doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns, left={0, 2, 3}
     )
+
+
+def _state(point: Json) -> str:
+    return "invalid" if point["invalid"] else "saturated" if point["saturated"] else ""
+
+
+def _told(point: Json) -> str:
+    return f"invalid: {point['invalid_reason']}" if point["invalid"] else str(point["reason"])
 
 
 def _table(
@@ -232,7 +244,7 @@ def _table(
     groups: dict[str, list[Row]] = {}
     for index, ((rate, who), point) in enumerate(zip(keys, points, strict=True)):
         cells = tuple(cells[index] for cells in made)
-        groups.setdefault(rate, []).append(Row(who, point["saturated"], cells))
+        groups.setdefault(rate, []).append(Row(who, _state(point), cells))
     return Table(
         name,
         title,

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.simulator.backend import Simulator
-from slaibench.catalog.model import Model, get_model
-from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile, load_profile
-from slaibench.costmodel import CostModel
 from slaibench.measure.steady import early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study import policy
-from slaibench.study.regime import excesses_of_run
+from slaibench.study.venues.base import Demand, Venue
+from slaibench.study.venues.service import Service
+from slaibench.study.venues.table import find, settled
 from slaibench.version import __version__
 from workloads import registry as workload_registry
 from workloads.arrivals import ArrivalKind, ArrivalProcess
@@ -27,23 +24,28 @@ from workloads.lengths import LengthSource, RecordedSource
 from workloads.request import Request
 from workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
 
-BACKENDS = ("sim",)
+ROOM = 1.05
+"""Room for requests longer than those of the sample that describes a workload."""
+ROUND_TOKENS = 256
 
 
 @dataclass(frozen=True)
 class Bench:
     """A validated study with what its names stand for.
 
-    Build it with ``prepare``; it can be sent to worker processes.
+    Build it with ``prepare``; it can be sent to worker processes. What serves is opened by the
+    first ``run`` and kept for the next ones; ``close`` lets go of it, and so does leaving a
+    ``with`` block.
 
     Args:
+        spec: with nothing left open.
         policies: options and code of the study's schedulers, in its order.
     """
 
     spec: StudySpec
     policies: tuple[policy.Policy, ...]
-    model: Model
-    profile: Profile
+    venue: Venue
+    service: Service
     source: LengthSource
     process: ArrivalProcess
     tiers: tuple[Tier, ...]
@@ -53,9 +55,7 @@ class Bench:
         spec = self.spec
         known = self.policies[spec.schedulers.index(scheduler)]
         return CellSpec(
-            model=spec.model,
-            gpu=spec.gpu,
-            backend=spec.backend,
+            **self.venue.identity(),
             scheduler=scheduler,
             scheduler_options=known.options,
             scheduler_source=known.source,
@@ -70,9 +70,6 @@ class Bench:
             horizon_s=spec.horizon_s,
             convention=spec.convention,
             early_stop=spec.stops_early,
-            profile_fingerprint=self.profile.fingerprint,
-            kv_blocks=self.kv_blocks,
-            block_size=self.profile.block_size,
             slaibench_version=__version__,
         )
 
@@ -97,10 +94,6 @@ class Bench:
         rows = int((total <= longest).sum())
         return min(wanted, rows) if self.spec.num_requests is not None else rows
 
-    @property
-    def kv_blocks(self) -> int:
-        return self.spec.kv_blocks or self.profile.kv_blocks
-
     def requests(self, cell: CellSpec) -> list[Request]:
         """The cell's requests; the same for every scheduler (common random numbers)."""
         return generate(
@@ -113,6 +106,20 @@ class Bench:
             max_total_tokens=cell.max_total_tokens,
         )
 
+    def logging_to(self, logs: Path) -> Bench:
+        """The same bench, with what its engines say in another folder."""
+        return replace(self, service=Service(self.venue, logs))
+
+    def close(self) -> None:
+        """Stop whatever serves; may be called more than once."""
+        self.service.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def run(self, cell: CellSpec) -> Recording:
         """Run one cell.
 
@@ -121,28 +128,25 @@ class Bench:
         """
         where = f"{cell.scheduler} at {cell.rate_rps:g} requests/s, seed {cell.seed}"
         try:
-            scheduler = policy.build(cell.scheduler)
+            scheduler = self.venue.build(cell.scheduler)
         except ValueError as error:
             raise SchedulerError(f"{where}: {error}") from error
-        if policy.code_hash(cell.scheduler, scheduler) != cell.scheduler_source:
+        source = cell.scheduler_source
+        if source is not None and policy.code_hash(cell.scheduler, scheduler) != source:
             raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
-        output = self._simulate(cell, scheduler, where)
+        output = self._serve(cell, scheduler, where)
         return self._recording(cell, scheduler, output)
 
-    def _simulate(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
-        simulator = Simulator(
-            CostModel(self.profile),
-            total_blocks=cell.kv_blocks,
-            block_size=cell.block_size,
-            max_context_tokens=self.model.max_context_tokens,
-        )
+    def _serve(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
         settings = RunSettings(
+            scheduler=cell.scheduler,
+            seed=cell.seed,
             horizon_s=cell.horizon_s,
             stop=saturated_early if cell.early_stop else None,
         )
         requests = self.requests(cell)
         try:
-            return simulator.run(requests, scheduler, settings)
+            return self.service.backend().run(requests, scheduler, settings)
         except BackendError as error:
             raise BackendError(f"{where}: {error}") from error
         except SchedulerError as error:
@@ -155,49 +159,33 @@ class Bench:
 
     def _recording(self, cell: CellSpec, scheduler: Scheduler, output: RunOutput) -> Recording:
         spec = cell.spec()
+        # What the backend saw goes before what was known without it.
+        known, said = self.venue.facts(), dict(output.facts)
+        versions = {"slaibench": __version__, **known.pop("versions", {})}
         run = {
             "schema_version": SCHEMA_VERSION,
             "spec": spec,
             "spec_hash": spec_hash(spec),
             "scheduler": {"name": scheduler.name, "options": cell.scheduler_options},
-            "backend": {"name": cell.backend, "clock": "virtual"},
-            "profile": profile_facts(self.profile),
+            "backend": {
+                "name": cell.backend,
+                "device": spec["device"],
+                "clock": said.pop("clock", spec["clock"]),
+            },
+            "profile": None,
             "workload": {"name": self.source.name, "note": self.source.note},
             "convention": cell.convention.value,
             "kv_blocks": cell.kv_blocks,
             "block_size": cell.block_size,
-            "versions": {"slaibench": __version__},
-            "hardware": {"gpu": cell.gpu, "simulated": True},
             "end_s": output.end_s,
             "stopped_early": output.stopped_early,
-            "notes": [
-                f"outside the profile's regime: {each}"
-                for each in excesses_of_run(self.profile, output)
-            ],
+            "notes": [*self.venue.notes(output), *output.notes],
+            **known,
+            "hardware": {**known.get("hardware", {}), **said.pop("hardware", {})},
+            "versions": {**versions, **said.pop("versions", {})},
+            **said,
         }
         return Recording(run, output.requests, output.steps)
-
-    def describe(self) -> str:
-        """One line: what was simulated, by which profile, with what known error."""
-        return describe_profile(self.spec.model, self.spec.gpu, profile_facts(self.profile))
-
-
-def describe_profile(model: str, gpu: str, facts: dict[str, Any]) -> str:
-    """The line that goes with every simulated number (``facts``: ``profile_facts``)."""
-    return (
-        f"simulated {model} on {gpu}: profile {facts['name']} ({facts['status']}; from "
-        f"{facts['engine']}); known errors of its parts: {known_errors(facts['errors'])}"
-    )
-
-
-def known_errors(errors: Mapping[str, float]) -> str:
-    """A profile's mean errors in one line; the largest ones are in its facts as well."""
-    means = {name: value for name, value in errors.items() if not name.endswith("_max")} or errors
-    texts = (
-        f"{name.removesuffix('_mean').replace('_', ' ')} {value:.1%}"
-        for name, value in sorted(means.items())
-    )
-    return ", ".join(texts) or "not known"
 
 
 def prepare(spec: StudySpec) -> Bench:
@@ -206,28 +194,39 @@ def prepare(spec: StudySpec) -> Bench:
     Raises:
         ValueError: an unknown name or a bad value, with the nearest match and the way out.
     """
-    if spec.backend not in BACKENDS:
-        raise ValueError(f"unknown backend {spec.backend!r}. Known: {', '.join(BACKENDS)}")
-    model = get_model(spec.model)
-    own = spec.profile
-    profile = load_profile(own) if own else get_profile(spec.gpu, spec.model)
-    policies = tuple(map(policy.describe, spec.schedulers))
+    kind = find(spec.backend)
+    spec = settled(spec)
+    policies = tuple(map(kind.policy, spec.schedulers))
     source = (
         workload_registry.resolve(spec.workload)
         if spec.workload
         else workload_registry.default_workload()
     )
-    tiers = parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS
+    longest = _at_most(int(source.describe()["total_tokens"]["max"]), spec.max_total_tokens)
+    venue = kind.of(
+        spec,
+        Demand(
+            context_tokens=_at_most(_with_room(source, longest), spec.max_total_tokens),
+            token_budget=max(each.token_budget for each in policies),
+            max_active=max(each.max_active for each in policies),
+        ),
+    )
     bench = Bench(
         spec=spec,
         policies=policies,
-        model=model,
-        profile=profile,
+        venue=venue,
+        service=Service(venue),
         source=source,
         process=ArrivalProcess.parse(spec.arrivals_or_default),
-        tiers=tiers,
+        tiers=parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS,
     )
-    _refuse_too_long(bench)
+    for limit in venue.limits():
+        if longest > limit.most_tokens:
+            raise ValueError(
+                f"workload {source.name} has requests of up to {longest} tokens (prompt + "
+                f"output), {limit.what} holds {limit.most_tokens}; leave longer ones out with "
+                f"--max-total-tokens {limit.most_tokens}"
+            )
     if len(spec.rates) > 1 and not bench.process.takes_rate:
         raise ValueError(
             f"{bench.process} arrivals do not depend on a rate: {len(spec.rates)} rates would be "
@@ -244,36 +243,13 @@ def saturated_early(progress: Progress) -> str | None:
     return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"
 
 
-def _refuse_too_long(bench: Bench) -> None:
-    """Refuse a workload whose longest request could never be served.
-
-    Raises:
-        ValueError: with the limit, and how to leave such requests out.
-    """
-    limit = bench.spec.max_total_tokens
-    longest = int(bench.source.describe()["total_tokens"]["max"])
-    if limit is not None:
-        longest = min(longest, limit)
-    cache_tokens = bench.kv_blocks * bench.profile.block_size
-    for what, most in (
-        (f"the context of {bench.model.name}", bench.model.max_context_tokens),
-        (f"the KV cache ({bench.kv_blocks} blocks)", cache_tokens),
-    ):
-        if longest > most:
-            raise ValueError(
-                f"workload {bench.source.name} has requests of up to {longest} tokens (prompt + "
-                f"output), {what} holds {most}; leave longer ones out with "
-                f"--max-total-tokens {most}"
-            )
+def _with_room(source: LengthSource, longest: int) -> int:
+    """Tokens that hold every request of a workload, of which ``longest`` is known: where lengths
+    are drawn at random, a run may have a longer one."""
+    if isinstance(source, RecordedSource):
+        return longest
+    return -(-math.ceil(ROOM * longest) // ROUND_TOKENS) * ROUND_TOKENS
 
 
-def profile_facts(profile: Profile) -> dict[str, Any]:
-    """What a reader of a recording must know of the profile behind it."""
-    return {
-        "name": profile.name,
-        "status": profile.status.value,
-        "engine": profile.engine,
-        "source": profile.source,
-        "errors": dict(profile.errors),
-        "fingerprint": profile.fingerprint,
-    }
+def _at_most(tokens: int, limit: int | None) -> int:
+    return tokens if limit is None else min(tokens, limit)

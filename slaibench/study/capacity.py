@@ -17,7 +17,7 @@ from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
 from slaibench.study.pool import CellResult, Pool
-from slaibench.study.sweep import OnCell, collect, open_pool, quiet
+from slaibench.study.sweep import OnCell, about_of, collect, open_pool, quiet
 from slaibench.study.sweep import check as check_study
 from slaibench.study.targets import STEADY, check_tellable, log_ratios, never_told, untold_targets
 
@@ -74,12 +74,18 @@ class CapacityResult:
         return None if failing else next(filter(None, reasons), None)
 
     @property
+    def num_invalid(self) -> int:
+        """Cells that are no measurement."""
+        return sum(each.digest.invalid is not None for each in self.cells)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the rate and its interval."""
         found = [self.capacity.note] if self.capacity.note else []
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
-            found.append(f"{what} cannot be told ({self.untold}); use more --requests or --seeds")
+            more = "" if self.num_invalid else "; use more --requests or --seeds"
+            found.append(f"{what} cannot be told ({self.untold}){more}")
         return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
@@ -96,6 +102,7 @@ class CapacityResult:
             "shape": found.shape,
             "replicates": found.replicates,
             "note": "; ".join(self.notes),
+            "invalid_runs": self.num_invalid,
             "rates_measured": self.measured.rates_rps.tolist(),
         }
 
@@ -126,13 +133,13 @@ def find_capacity(
         ]
 
 
-def check(spec: StudySpec, results: Path) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
     """Everything about a search that can be refused before any work is done.
 
     Raises:
         ValueError, RecordingError: as ``study.sweep.check``, or no answer can be had.
     """
-    bench = check_study(spec, results)
+    bench = check_study(spec, results, jobs)
     check_rate_counts(bench)
     check_tellable(bench.spec, bench.tiers)
     return bench
@@ -191,7 +198,7 @@ def search(
     measured = cells_of(spec, cells)
     return CapacityResult(
         spec=spec,
-        about=bench.describe(),
+        about=about_of(cells),
         scheduler=scheduler,
         capacity=capacity(measured, _generator()),
         cells=tuple(cells),

@@ -99,13 +99,13 @@ class CompareResult:
         return pd.json_normalize(self.to_json()["rates"])
 
 
-def check(spec: StudySpec, results: Path) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
     """Everything about a comparison that can be refused before any work is done.
 
     Raises:
         ValueError, RecordingError: as ``study.sweep.check``, or arrivals that take no rate.
     """
-    bench = check_study(spec, results)
+    bench = check_study(spec, results, jobs)
     check_rate_counts(bench)
     return bench
 

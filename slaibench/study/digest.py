@@ -14,6 +14,7 @@ from slaibench.measure.resample import statistic
 from slaibench.measure.slo import evaluate, levels, parse_slos
 from slaibench.measure.steady import Saturation, recording_saturation
 from slaibench.recording.record import FloatArray, Recording, RequestTable
+from slaibench.study.validity import why_invalid
 from workloads.arrivals import ArrivalProcess
 
 
@@ -45,6 +46,7 @@ class CellDigest:
         ttft_s: a value a request by due time (``latency.request_values``), for pairing.
         due_s: when each was due.
         num_steps: batches run.
+        invalid: why its latencies stand for nothing (``study.validity``), or None.
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides.
     """
@@ -60,6 +62,7 @@ class CellDigest:
     due_s: FloatArray
     num_steps: int
     stopped_early: str | None
+    invalid: str | None
     notes: tuple[str, ...]
 
     @property
@@ -102,18 +105,19 @@ class Digester:
         )
         process = ArrivalProcess.parse(spec["arrivals"])
         stop_s = float(recording.run["end_s"])
+        audited = audit(
+            requests.due_s,
+            requests.sent_s,
+            process=process.kind.value,
+            rate_rps=spec["rate_rps"],
+            cv=process.cv or 1.0,
+            median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
+        )
         return CellDigest(
             metrics=metrics,
             small=_small_samples(requests, metrics, self.slo),
             saturation=recording_saturation(recording),
-            audit=audit(
-                requests.due_s,
-                requests.sent_s,
-                process=process.kind.value,
-                rate_rps=spec["rate_rps"],
-                cv=process.cv or 1.0,
-                median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
-            ),
+            audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
             kv=_kv_use(recording),
@@ -121,6 +125,7 @@ class Digester:
             due_s=requests.due_s,
             num_steps=len(steps),
             stopped_early=recording.run["stopped_early"],
+            invalid=why_invalid(requests, audited),
             notes=tuple(recording.run["notes"]),
         )
 

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from slaibench.recording import store
-from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.study.bench import describe_profile
 from slaibench.study.digest import Digester
 from slaibench.study.point import make_point
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import SweepResult, check_slos, digests_of
+from slaibench.study.sweep import SweepResult, about_of, check_slos, digests_of
 from workloads.tiers import parse_tiers
 
 VARIES = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests")
 """What may differ between the cells of one study."""
+SERVING = (
+    *("backend", "device", "clock", "model", "gpu", "weights", "prefix_caching"),
+    *("max_context_tokens", "kv_blocks", "url", "api", "prompts"),
+    *("only_openai", "timeout_s"),
+)
+"""What served, by the names that both a cell and a study have for it."""
 
 
 def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]]]:
@@ -115,19 +119,14 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
                 "folder that holds one of them"
             )
     digest = Digester.for_study(first.convention.value, slo)
-    found: list[CellResult] = []
-    run: Recording | None = None
-    for cell, folder in cells:
-        run = store.read(folder)
-        found.append(CellResult(cell, folder, digest(run), reused=True))
-    assert run is not None
+    found = [
+        CellResult(cell, folder, digest(store.read(folder)), reused=True) for cell, folder in cells
+    ]
     schedulers = tuple(dict.fromkeys(cell.scheduler for cell, _ in cells))
     rates = tuple(sorted({cell.rate_rps for cell, _ in cells}))
     seeds = {cell.seed for cell, _ in cells}
     spec = StudySpec(
-        model=first.model,
-        gpu=first.gpu,
-        backend=first.backend,
+        **{name: getattr(first, name) for name in SERVING},
         schedulers=schedulers,
         workload=first.workload,
         arrivals=first.arrivals,
@@ -147,6 +146,5 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
             digests = digests_of(found, scheduler, rate)
             if digests:
                 points.append(make_point(scheduler, rate, digests))
-    facts, note = run.run.get("profile"), run.run.get("workload", {}).get("note", "")
-    about = describe_profile(first.model, first.gpu, facts) if facts else ""
-    return SweepResult(spec, about, note, tuple(points), tuple(found))
+    note = store.read_run(cells[0][1]).get("workload", {}).get("note", "")
+    return SweepResult(spec, about_of(found), note, tuple(points), tuple(found))

@@ -57,6 +57,10 @@ class Point:
         goodput_rps: requests a second that meet every TBT deadline of theirs.
         kv_mean, kv_peak: share of KV blocks in use.
         warmup_s: mean warm-up cut.
+        multi_token_reads: reads that brought several tokens of a request at once.
+        lag_p99_s: send lag P99 of the replicate with the largest; None: nothing was sent.
+        invalid: how many replicates are no measurement; such a point stands for nothing.
+        invalid_reason: why the first of them is not; empty where all are.
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
     """
 
@@ -80,6 +84,10 @@ class Point:
     kv_peak: float | None
     preemptions: int
     warmup_s: float
+    multi_token_reads: int
+    lag_p99_s: float | None
+    invalid: int
+    invalid_reason: str
     audit_ok: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +98,7 @@ class Point:
             "saturated": True if self.saturated else None if self.undecided else False,
             "stopped_early": self.stopped_early,
             "reason": self.reason,
+            "invalid": self.invalid_reason or None,
             **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
             **{f"tbt_{name}_all_s": finite(value.value) for name, value in self.tbt_s.items()},
             "tbt_p99_s": {name: finite(tier.tbt_p99_s.value) for name, tier in self.tiers.items()},
@@ -123,6 +132,8 @@ class Point:
             "kv_use": {"mean": finite(self.kv_mean), "peak": finite(self.kv_peak)},
             "preemptions": self.preemptions,
             "warmup_s": self.warmup_s,
+            "multi_token_reads": self.multi_token_reads,
+            "send_lag_p99_s": finite(self.lag_p99_s),
             "audit_ok": self.audit_ok,
         }
 
@@ -135,6 +146,7 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
     """
     names = sorted({name for digest in digests for name in digest.metrics.tiers})
     decided = [digest for digest in digests if digest.saturated]
+    invalid = [digest.invalid for digest in digests if digest.invalid is not None]
     verdict = (decided or list(digests))[0]
     return Point(
         scheduler=scheduler,
@@ -162,6 +174,12 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
         kv_peak=max((d.kv.peak for d in digests if d.kv.peak is not None), default=None),
         preemptions=sum(digest.kv.preemptions for digest in digests),
         warmup_s=float(np.mean([digest.metrics.window_s[0] for digest in digests])),
+        multi_token_reads=sum(digest.metrics.multi_token_reads for digest in digests),
+        lag_p99_s=max(
+            (d.audit.lag_p99_s for d in digests if d.audit.lag_p99_s is not None), default=None
+        ),
+        invalid=len(invalid),
+        invalid_reason=next(iter(invalid), ""),
         audit_ok=all(d.audit.valid and d.audit.process_ok is not False for d in digests),
     )
 

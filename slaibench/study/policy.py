@@ -24,11 +24,14 @@ class Policy:
 
     Args:
         options: every option's value, as JSON can hold it.
-        source: hash of the code that decides (``code_hash``).
+        source: hash of the code that decides (``code_hash``); None where it is not ours to see.
+        token_budget, max_active: its limits, which an engine must be started for.
     """
 
     options: dict[str, Any]
-    source: str
+    source: str | None
+    token_budget: int
+    max_active: int
 
 
 def build(text: str) -> Scheduler:
@@ -54,8 +57,17 @@ def describe(text: str) -> Policy:
     Raises:
         ValueError: as ``build``.
     """
-    scheduler = build(text)
-    return Policy(plain(scheduler.options()), code_hash(text, scheduler))
+    return of(text, build(text))
+
+
+def of(text: str, scheduler: Scheduler) -> Policy:
+    """``describe`` for a scheduler that is built."""
+    return Policy(
+        options=plain(scheduler.options()),
+        source=code_hash(text, scheduler),
+        token_budget=scheduler.token_budget,
+        max_active=scheduler.max_active,
+    )
 
 
 def code_hash(text: str, scheduler: Scheduler) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,8 @@ from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
 
+LOGS = "logs"
+"""Folder beside the recordings: what engines say."""
 Digest = Callable[[Recording], Any]
 """What the parent wants of a recording; computed where the recording is at hand."""
 
@@ -45,10 +48,14 @@ class CellResult:
 
 def cell_folder(results: Path, cell: CellSpec) -> Path:
     """Where a cell's recording lies: readable names, made unique by the specification's hash."""
-    place = f"{cell.backend}-{cell.gpu}-{cell.model}"
-    scheduler = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.scheduler)[-80:]
+    place = dict.fromkeys((*cell.venue.split(":"), cell.place, cell.model))
     name = f"rate{cell.rate_rps:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
-    return results / place / scheduler / name
+    parts = "-".join(map(_file_name, place))
+    return results / parts / _file_name(cell.scheduler) / name
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)[-80:].strip("_")
 
 
 def default_jobs() -> int:
@@ -93,6 +100,22 @@ def _read(folder: Path, cell: CellSpec) -> Recording:
     return recording
 
 
+def jobs_for(bench: Bench, asked: int | None) -> int:
+    """How many cells run at a time.
+
+    Raises:
+        ValueError: more than one is asked for where runs must not share the machine.
+    """
+    if not bench.venue.one_at_a_time:
+        return asked or default_jobs()
+    if asked is not None and asked > 1:
+        raise ValueError(
+            f"--jobs {asked}: these runs take the machine's own time, and would slow each other "
+            "down: leave --jobs out"
+        )
+    return 1
+
+
 class _Worker:
     """Holds the bench in each worker process, so that it is sent once and not with every cell."""
 
@@ -109,6 +132,7 @@ class _Worker:
         sys.stdout = sys.stderr
         threading.Thread(target=_leave_with_parent, daemon=True).start()
         cls.bench, cls.results, cls.digest, cls.fresh = bench, results, staticmethod(digest), fresh
+        Finalize(None, bench.close, exitpriority=1)  # atexit does not run in worker processes
 
     @classmethod
     def obtain(cls, cell: CellSpec) -> CellResult:
@@ -146,6 +170,8 @@ def _starting_workers() -> Iterator[None]:
 class Pool:
     """Worker processes for one bench. Use as a context manager; batches of cells may follow.
 
+    What the bench serves with is kept from cell to cell, and let go of at the end.
+
     Args:
         jobs: processes; 1 runs everything in this one.
         fresh: record again what is on disk.
@@ -154,6 +180,7 @@ class Pool:
     def __init__(
         self, bench: Bench, results: Path, digest: Digest, *, jobs: int, fresh: bool = False
     ) -> None:
+        bench = bench.logging_to(results / LOGS)
         self._bench, self._results, self._digest = bench, results, digest
         self._fresh = fresh
         self._executor: ProcessPoolExecutor | None = None
@@ -171,6 +198,7 @@ class Pool:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._executor is None:
+            self._bench.close()
             return
         if kind is None:
             self._executor.shutdown()

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaibench.measure.slo import parse_slos
+from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.point import Point, make_point
-from slaibench.study.pool import CellResult, Pool, default_jobs
+from slaibench.study.pool import CellResult, Pool, jobs_for
+from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class SweepResult:
 
     Args:
         spec: what was asked.
-        about: one line: what was simulated, by which profile, with what known error.
+        about: one line: what served, and how far that can be trusted.
         workload_note: one line on where the lengths come from.
         points: by scheduler and rate, in the order asked for.
         cells: every cell behind them.
@@ -51,13 +53,14 @@ class SweepResult:
         return sum(cell.reused for cell in self.cells)
 
     @property
+    def invalid(self) -> tuple[CellResult, ...]:
+        """Cells that are no measurement (``study.validity``)."""
+        return tuple(cell for cell in self.cells if cell.digest.invalid is not None)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
-        notes: dict[str, set[str]] = {}
-        for cell in self.cells:
-            for note in cell.digest.notes:
-                notes.setdefault(note, set()).add(cell.cell.scheduler)
-        return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+        return warnings_of(self.cells)
 
     def of(self, scheduler: str) -> list[Point]:
         """One scheduler's points by rate."""
@@ -117,14 +120,16 @@ def sweep(
         return sweep_in(pool, bench, on_cell)
 
 
-def check(spec: StudySpec, results: Path) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
     """Everything that can be refused before any work is done.
 
     Raises:
-        ValueError: a name, an SLO or a value of the specification is wrong.
+        ValueError: a name, an SLO or a value of the specification is wrong, or several ``jobs``
+            cannot be had.
         RecordingError: ``results`` cannot be written.
     """
     bench = prepare(spec)
+    jobs_for(bench, jobs)
     check_slos(bench.spec.slo, bench.tiers)
     check_writable(results)
     rate = spec.rates[0] if spec.rates else 1.0
@@ -136,13 +141,14 @@ def open_pool(bench: Bench, results: Path, jobs: int | None, fresh: bool) -> Poo
     """Worker processes for a bench, with the digest its study needs.
 
     Raises:
-        ValueError: the SLO does not parse, or names a tier that is not there.
+        ValueError: the SLO does not parse, or names a tier that is not there, or several jobs
+            cannot be had.
         RecordingError: ``results`` cannot be written.
     """
     check_slos(bench.spec.slo, bench.tiers)
     check_writable(results)
     digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
-    return Pool(bench, results, digest, jobs=jobs or default_jobs(), fresh=fresh)
+    return Pool(bench, results, digest, jobs=jobs_for(bench, jobs), fresh=fresh)
 
 
 def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
@@ -153,7 +159,21 @@ def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
         for scheduler in bench.spec.schedulers
         for rate in bench.spec.rates
     ]
-    return SweepResult(bench.spec, bench.describe(), bench.source.note, tuple(points), cells)
+    return SweepResult(bench.spec, about_of(cells), bench.source.note, tuple(points), cells)
+
+
+def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """What the runs say of themselves, each sentence once, with the schedulers it is said of."""
+    notes: dict[str, set[str]] = {}
+    for cell in cells:
+        for note in cell.digest.notes:
+            notes.setdefault(note, set()).add(cell.cell.scheduler)
+    return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+
+
+def about_of(cells: Sequence[CellResult]) -> str:
+    """What served these cells, in a line; from the recording of the first."""
+    return describe_run(store.read_run(cells[0].folder)) if cells else ""
 
 
 def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[CellResult, ...]:

@@ -21,17 +21,19 @@ def log_ratios(spec: StudySpec, digest: CellDigest) -> list[tuple[str, str | Non
 
     Under strict conventions steadiness is a target of its own: a saturated run is no operating
     point, whatever its latencies, and one too short to tell is not known to be one. The paper's
-    capacity looks at latencies only.
+    capacity looks at latencies only. A run that is no measurement meets nothing.
     """
     found: list[tuple[str, str | None, float]] = []
     for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
         value = verdict.value
         if value is None:
             value = _small_value(spec, digest, verdict.slo, verdict.tier)
-        distance = math.inf if value is None else log_ratio(value, verdict.bound_s)
+        told = value is not None and digest.invalid is None
+        distance = log_ratio(value, verdict.bound_s) if told and value is not None else math.inf
         found.append((verdict.slo.text, verdict.tier, distance))
     if spec.convention is Convention.STRICT:
-        found.append((STEADY, None, -1.0 if digest.steady else math.inf))
+        steady = digest.steady and digest.invalid is None
+        found.append((STEADY, None, -1.0 if steady else math.inf))
     return found
 
 
@@ -45,6 +47,8 @@ def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None
 
 def untold_targets(spec: StudySpec, digest: CellDigest) -> dict[tuple[str, str | None], str]:
     """By SLO and tier: why a run cannot speak about this target."""
+    if digest.invalid is not None:
+        return {(slo, tier): digest.invalid for slo, tier, _ in log_ratios(spec, digest)}
     found = {}
     for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
         if verdict.value is None and _small_value(spec, digest, verdict.slo, verdict.tier) is None:

@@ -98,7 +98,7 @@ def test_the_same_input_gives_the_same_bytes(
 def test_the_file_is_named_after_the_study(written: Written, doc: Document) -> None:
     assert re.fullmatch(r"compare-h100-mistral-7b-[0-9a-f]{8}\.html", written.files.html.name)
     assert file_stem({**doc, "pair": None}).startswith("sweep-h100-mistral-7b-")
-    odd = {**doc, "spec": {**doc["spec"], "gpu": "a/b c:d"}}
+    odd = {**doc, "served": {**doc["served"], "place": "a/b c:d"}}
     assert re.fullmatch(r"compare-a_b_c_d-mistral-7b-[0-9a-f]{8}", file_stem(odd))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from schedulers.base import SchedulerError
-from slaibench.study.bench import known_errors, prepare
+from slaibench.study.bench import prepare
+from slaibench.study.venues.profiled import known_errors
 from tests.study.studies import BROKEN_LATE, study
 
 
@@ -22,7 +23,7 @@ from tests.study.studies import BROKEN_LATE, study
         ({"gpu": "h10"}, "unknown GPU 'h10': did you mean 'h100'"),
         ({"workload": "sharegpt"}, "unknown workload 'sharegpt'; did you mean 'sharegpt4'"),
         ({"arrivals": "poison"}, "unknown arrival process 'poison'; did you mean 'poisson'"),
-        ({"backend": "vlm"}, "unknown backend 'vlm'. Known: sim"),
+        ({"backend": "vlm"}, "unknown backend 'vlm': did you mean 'vllm'"),
         ({"tiers": "gold:0.5:0.1"}, "must add up to 1, not 0.5"),
         ({"profile": "/nowhere/mine.json"}, "cannot read /nowhere/mine.json"),
     ],
@@ -157,9 +158,9 @@ def test_a_recording_says_what_it_ran_with() -> None:
         "options": {**bench.cells()[0].scheduler_options, "offset": "fixed:10"},
     }
     assert run["spec"] == bench.cells()[0].spec()
-    assert run["kv_blocks"] == bench.profile.kv_blocks
+    assert run["kv_blocks"] == bench.cells()[0].kv_blocks
     assert run["convention"] == "strict"
-    assert run["profile"]["fingerprint"] == bench.profile.fingerprint
+    assert run["profile"]["fingerprint"] == bench.cells()[0].profile_fingerprint
 
 
 def test_known_errors_are_the_means_unless_there_are_none() -> None:

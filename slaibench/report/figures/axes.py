@@ -259,6 +259,7 @@ def steady(point: Point) -> bool | None:
 
 
 def marks_of(points: Iterable[Point], pick: Pick) -> list[Mark]:
-    """A figure's values of one scheduler, by rate."""
-    found = [Mark(p.rate_rps, e, steady(p)) for p in points if (e := pick(p)) is not None]
+    """A figure's values of one scheduler, by rate; invalid runs have none."""
+    valid = [point for point in points if not point.invalid]
+    found = [Mark(p.rate_rps, e, steady(p)) for p in valid if (e := pick(p)) is not None]
     return sorted(found, key=lambda mark: mark.rate_rps)

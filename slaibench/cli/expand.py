@@ -1,0 +1,62 @@
+"""Dataclasses of options as parameters of a command: each field becomes an option of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_type_hints
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for Typer that takes the fields of its dataclass parameters instead of them.
+
+    Every field needs a default. Options appear in the order of the command's parameters, and of
+    the fields within each.
+
+    Raises:
+        TypeError: two parameters bring an option of the same name, or a field has no default.
+    """
+    groups: dict[str, type] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if not is_dataclass(parameter.annotation):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        assert isinstance(parameter.annotation, type)
+        groups[parameter.name] = parameter.annotation
+        parameters += _options(parameter.annotation)
+    names = [each.name for each in parameters]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TypeError(f"{command.__name__} has two options called {twice!r}")
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        for name, cls in groups.items():
+            own = {field.name: values.pop(field.name) for field in fields(cls)}
+            values[name] = cls(**own)
+        command(**values)
+
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def _options(cls: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(cls, include_extras=True)
+    found = []
+    for field in fields(cls):
+        if field.default is MISSING:
+            raise TypeError(f"{cls.__name__}.{field.name} needs a default")
+        found.append(
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=hints[field.name],
+            )
+        )
+    return found

@@ -1,0 +1,158 @@
+"""The command that holds backends against each other, and its table."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from slaibench.cli import options, render
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import Engine, Kept, Load
+from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
+from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage
+from slaibench.study import validate as validate_study
+from slaibench.study.agreement import Difference, Verdict
+from slaibench.study.validate import Match, ValidateResult
+
+HEADINGS = {
+    "ttft_p50_s": "TTFT\nP50",
+    "ttft_p99_s": "TTFT\nP99",
+    "output_tokens_per_s": "out\ntok/s",
+    "steps": "\nsteps",
+    "preemptions": "pre-\nempted",
+    "kv_mean": "KV\nmean",
+}
+BEYOND = "!"
+
+
+@expanded
+def validate(
+    between: Annotated[
+        str, typer.Option(help="Backends; the first is held against the others: sim,vllm[:DEVICE].")
+    ] = "sim,vllm",
+    rates: options.Rates = "1",
+    scheduler: options.Schedulers = None,
+    seeds: options.Seeds = 3,
+    *,
+    engine: Engine,
+    load: Load,
+    kept: Kept,
+) -> None:
+    """The same requests on several backends: how far they agree; status 1 beyond the tolerances."""
+    with usage(options.OPTION_OF):
+        names = [name.strip() for name in between.split(",")]
+        spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)
+        validate_study.check(spec, names, kept.results, kept.jobs)
+    with running(), progress("validate") as on_cell:
+        result = validate_study.validate(
+            spec, names, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+        )
+    if kept.as_json:
+        print_json(result.to_json())
+    else:
+        out.print(tables(result))
+        for swept in result.sweeps:
+            out.print(escape(swept.about), highlight=False, soft_wrap=True)
+        for warning in result.to_json()["warnings"]:
+            out.print(f"warning: {escape(warning)}", highlight=False, soft_wrap=True)
+        out.print(
+            f"workload: {escape(result.sweeps[0].workload_note)}; "
+            f"recordings: {escape(str(kept.results))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not result.ok:
+        raise fail(failing(result), EXIT_NO)
+
+
+def failing(result: ValidateResult) -> str:
+    """What does not agree, in a sentence."""
+    places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
+    return (
+        f"{len(places)} of {render.count(len(result.matches), 'row')} beyond tolerance or invalid: "
+        f"{', '.join(places)}"
+    )
+
+
+def tables(result: ValidateResult) -> RenderableType:
+    """A table for each scheduler and backend: a row a rate, with both values and their change."""
+    spec = result.sweeps[0].spec
+    seeds = render.count(spec.num_seeds, "seed")
+    parts: list[RenderableType] = [
+        Text(f"{spec.model}, {seeds} a rate, {spec.convention.value} conventions", style="bold")
+    ]
+    groups = dict.fromkeys((match.other, match.scheduler) for match in result.matches)
+    for other, scheduler in groups:
+        rows = [m for m in result.matches if (m.other, m.scheduler) == (other, scheduler)]
+        parts += [
+            Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
+            _table(rows),
+        ]
+    return Group(*parts, Text("\n" + _legend(result), style=render.DIM))
+
+
+def _table(rows: list[Match]) -> RenderableType:
+    table = render.plain_table()
+    table.add_column("\nreq/s", justify="right", no_wrap=True)
+    names = list(dict.fromkeys(name for row in rows for name in row.agreement.differences))
+    for name in names:
+        table.add_column(_heading(name, rows), justify="right", no_wrap=True)
+    table.add_column("\nn", justify="right", no_wrap=True)
+    table.add_column("")
+    for row in rows:
+        found = row.agreement.differences
+        table.add_row(
+            f"{row.rate_rps:g}",
+            *(_cell(name, found[name]) if name in found else "" for name in names),
+            f"{row.agreement.num_pairs:,}",
+            row.agreement.verdict.value,
+            style="" if row.agreement.verdict.ok else "bold",
+        )
+    return table
+
+
+def _heading(name: str, rows: list[Match]) -> str:
+    """What a column holds, with its tolerance below."""
+    tolerances = [row.agreement.differences[name].tolerance for row in rows]
+    told = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
+    metric, _, tier = name.partition("@")
+    text = f"TBT P99\n{escape(tier)}" if tier else HEADINGS[metric]
+    return f"{text}\n{told}"
+
+
+def _cell(name: str, found: Difference) -> str:
+    """The reference's value, the other's, and the change; marked when beyond its tolerance."""
+    values = [_value(name, value) for value in (found.reference, found.other)]
+    change = "" if found.change is None else f"{found.change:+.1%}"
+    if found.change == 0:
+        change = "same"
+    mark = BEYOND if found.within is False else ""
+    return "\n".join([*values, f"{change}{mark}"])
+
+
+def _value(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if math.isinf(value):
+        return "unserved"
+    if name == "kv_mean":
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if name in ("steps", "preemptions") else render.number(value)
+
+
+def _legend(result: ValidateResult) -> str:
+    lines = [
+        f"each row: {result.reference}, the other, and the change from one to the other; TTFT and "
+        "TBT in seconds",
+        "n: requests whose TTFT both measured; percentiles over all seeds, counts summed; "
+        "- : n too small, or not told",
+        f"{BEYOND}: beyond the tolerance in the heading; columns without one have no verdict",
+    ]
+    if any(match.agreement.verdict is Verdict.IDENTICAL for match in result.matches):
+        lines.append("identical: the same batches, and every token, at the same times")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What serves a study's requests: one module a backend, and the table of them."""

@@ -1,0 +1,37 @@
+"""The simulator as a venue."""
+
+from __future__ import annotations
+
+import pytest
+
+from slaibench.study.bench import prepare
+from slaibench.study.venues.table import describe_run
+from tests.study.studies import study
+
+
+def test_the_engines_own_scheduler_is_refused_before_anything_runs() -> None:
+    for text in ("engine", "engine:token_budget=256"):
+        with pytest.raises(ValueError, match=r"serving engine's own.*--backend vllm"):
+            prepare(study(schedulers=(text,)))
+
+
+def test_a_smaller_context_than_the_models_is_kept_to() -> None:
+    with pytest.raises(ValueError, match=r"holds 1000; leave .* --max-total-tokens 1000"):
+        prepare(study(max_context_tokens=1000))
+    bench = prepare(study(max_context_tokens=1000, max_total_tokens=1000))
+    assert bench.cells()[0].max_context_tokens == 1000
+    assert prepare(study()).cells()[0].max_context_tokens == 32768
+
+
+def test_a_recording_says_what_simulated_it() -> None:
+    with prepare(study(schedulers=("slai",))) as bench:
+        run = bench.run(bench.cells()[0]).run
+    assert run["backend"] == {"name": "sim", "device": None, "clock": "virtual"}
+    assert run["hardware"] == {"gpu": "h100", "simulated": True}
+    assert list(run["versions"]) == ["slaibench"]
+    assert describe_run(run).startswith("simulated mistral-7b on h100: profile h100/mistral-7b (")
+
+
+def test_a_cell_says_where_it_ran() -> None:
+    (cell, *_) = prepare(study()).cells()
+    assert (cell.venue, cell.place) == ("sim", "h100")
