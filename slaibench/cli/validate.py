@@ -103,14 +103,12 @@ def _table(rows: list[Match]) -> RenderableType:
     for name in names:
         table.add_column(_heading(name, rows), justify="right", no_wrap=True)
     table.add_column("\nn", justify="right", no_wrap=True)
-    table.add_column("")
     for row in rows:
         found = row.agreement.differences
         table.add_row(
-            f"{row.rate_rps:g}",
+            f"{row.rate_rps:g}\n\n{row.agreement.verdict.value}",
             *(_cell(name, found[name]) if name in found else "" for name in names),
             f"{row.agreement.num_pairs:,}",
-            row.agreement.verdict.value,
             style="" if row.agreement.verdict.ok else "bold",
         )
     return table
