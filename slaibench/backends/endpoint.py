@@ -1,0 +1,209 @@
+"""The endpoint backend: load on a server that somebody else runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from schedulers.base import Scheduler
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.client.ask import AskError, served_models, token_counter
+from slaibench.client.errors import ClientError
+from slaibench.client.load import Look, run_load
+from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
+from slaibench.client.target import Api, Target
+from slaibench.recording.record import StepTable
+from workloads.request import Request
+
+TOKEN_IDS = "token-ids"
+TEXT = "text"
+LEAST_VOCABULARY = 30_000
+"""Token ids are drawn below this where nothing better is known: few models have fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """A server, and how to load it. slaibench.client.target.Target says more of most of these.
+
+    Args:
+        model: as the server calls it; None: the only one it has.
+        api: ``completions`` or ``chat``.
+        prompts: ``token-ids`` (exact lengths; completions only) or ``text``; None: token ids where
+            the interface takes them.
+        vocab_size: of the token ids.
+        api_key: None: what the environment has in ``OPENAI_API_KEY``, if anything.
+        processes: client processes; None: as many as the load needs.
+
+    Raises:
+        ValueError: a value that no run could use; the message names it.
+    """
+
+    url: str
+    model: str | None = None
+    api: str = Api.COMPLETIONS.value
+    prompts: str | None = None
+    vocab_size: int = LEAST_VOCABULARY
+    timeout_s: float = 600.0
+    read_timeout_s: float | None = None
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ignore_eos: bool = True
+    exact_lengths: bool = True
+    continuous_usage: bool = True
+    max_tokens_field: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_of: Callable[[Request], Mapping[str, Any]] | None = None
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        apis = [api.value for api in Api]
+        if self.api not in apis:
+            raise ValueError(f"api must be {' or '.join(apis)}, not {self.api!r}")
+        if self.prompts not in (None, TOKEN_IDS, TEXT):
+            raise ValueError(f"prompts must be {TOKEN_IDS} or {TEXT}, not {self.prompts!r}")
+        if self.prompts == TOKEN_IDS and self.api == Api.CHAT:
+            raise ValueError("the chat interface takes no token ids: use prompts of text")
+        if self.vocab_size < 1:
+            raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
+        if self.processes is not None and self.processes < 1:
+            raise ValueError(f"processes must be at least 1, not {self.processes}")
+        self.target("")
+
+    def target(self, model: str) -> Target:
+        """How the client sees it, with the model's name."""
+        return Target(
+            url=self.url,
+            model=model,
+            api=Api(self.api),
+            api_key=self.api_key or os.environ.get("OPENAI_API_KEY") or None,
+            headers=self.headers,
+            ignore_eos=self.ignore_eos,
+            exact_lengths=self.exact_lengths,
+            continuous_usage=self.continuous_usage,
+            max_tokens_field=self.max_tokens_field,
+            timeout_s=self.timeout_s,
+            read_timeout_s=self.read_timeout_s,
+            extra_body=self.extra_body,
+            extra_of=self.extra_of,
+        )
+
+
+class EndpointBackend:
+    """Serves requests by whatever answers a URL (slaibench.backends.base.Backend).
+
+    The scheduler given to ``run`` has no say: the server's own decides.
+    """
+
+    def __init__(self, options: EndpointOptions) -> None:
+        self._options = options
+        self._target: Target | None = None
+        self._prompts: Prompts | None = None
+        self._notes: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Nothing outlives a run."""
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        """Send the requests, each at its due time.
+
+        Raises:
+            BackendError: nothing listens there, it is no OpenAI-compatible server, it wants another
+                key or model, or this machine cannot make the load.
+        """
+        if self._target is None or self._prompts is None:
+            self._target = self._options.target(_model(self._options))
+            self._prompts, self._notes = _prompts(self._options, self._target)
+        try:
+            result = run_load(
+                self._target,
+                requests,
+                self._prompts,
+                seed=settings.seed,
+                horizon_s=settings.horizon_s,
+                look=_look(settings),
+                look_every_s=settings.stop_every_s,
+                processes=self._options.processes,
+            )
+        except ClientError as error:
+            raise BackendError(str(error)) from error
+        return RunOutput(
+            requests=result.requests,
+            steps=_no_steps(),
+            end_s=result.end_s,
+            stopped_early=result.stopped_early,
+            facts={"clock": "real", "client": result.facts.to_json()},
+            notes=self._notes + result.notes,
+        )
+
+
+def _model(options: EndpointOptions) -> str:
+    """The name of the model to ask for, known to be there."""
+    try:
+        models = served_models(options.url, options.target("").all_headers())
+    except AskError as error:
+        raise BackendError(_refusal(options, error)) from error
+    if options.model is None:
+        if len(models) == 1:
+            return models[0]
+        raise BackendError(
+            f"{options.url} serves {len(models)} models: name one of {_listed(models)}"
+        )
+    if options.model not in models:
+        raise BackendError(
+            f"{options.url} has no model {options.model!r}; it has {_listed(models)}"
+        )
+    return options.model
+
+
+def _listed(models: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(models) - most} more" if len(models) > most else ""
+    return (", ".join(models[:most]) or "none") + more
+
+
+def _refusal(options: EndpointOptions, error: AskError) -> str:
+    url = options.url
+    if error.status is None:
+        return f"nothing answers at {url} ({error}): start the server, or correct the URL"
+    if error.status in (401, 403):
+        given = "the API key was refused" if options.target("").api_key else "it wants an API key"
+        return f"{url}: {given} ({error}); set OPENAI_API_KEY"
+    return (
+        f"{url} is no OpenAI-compatible server, or not at this path: asked for /v1/models, it "
+        f"answered {error}"
+    )
+
+
+def _prompts(options: EndpointOptions, target: Target) -> tuple[Prompts, tuple[str, ...]]:
+    """Where prompts come from, and what is to be said of their lengths."""
+    wants_ids = options.prompts == TOKEN_IDS
+    if wants_ids or (options.prompts is None and target.api is Api.COMPLETIONS):
+        return TokenIdPrompts(options.vocab_size), ()
+    try:
+        words = calibrate(token_counter(target))
+    except AskError:
+        words = WordPrompts()
+    if words.exact:
+        return words, ()
+    return words, (
+        "prompt lengths are approximate (words, not tokens); the recording has the server's own "
+        "counts where it gave them",
+    )
+
+
+def _look(settings: RunSettings) -> Look | None:
+    stop = settings.stop
+    if stop is None:
+        return None
+    return lambda now_s, due_s, left_s: stop(Progress(now_s, due_s, left_s))
+
+
+def _no_steps() -> StepTable:
+    """An endpoint does not say what its batches were."""
+    none, whole = np.empty(0), np.empty(0, dtype=np.int64)
+    return StepTable(none, none, *[whole] * 7)

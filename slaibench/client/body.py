@@ -1,0 +1,62 @@
+"""The bytes of a request, head and body, as they go to the socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from slaibench.client.prompts import Prompt
+from slaibench.client.target import Api, Target
+from workloads.request import Request
+
+_PATHS = {Api.COMPLETIONS: "/v1/completions", Api.CHAT: "/v1/chat/completions"}
+
+
+def request_body(target: Target, request: Request, prompt: Prompt, seed: int) -> dict[str, Any]:
+    """The JSON object of a request; a prompt of token ids stays a NumPy array."""
+    body: dict[str, Any] = {"model": target.model}
+    if target.api is Api.CHAT:
+        body["messages"] = [{"role": "user", "content": prompt}]
+    else:
+        body["prompt"] = prompt
+    body[target.max_tokens_field or "max_tokens"] = request.output_tokens
+    body["stream"] = True
+    usage = {"include_usage": True}
+    if target.continuous_usage:
+        usage["continuous_usage_stats"] = True
+    body["stream_options"] = usage
+    if target.ignore_eos:
+        body["ignore_eos"] = True
+    body["temperature"] = 0
+    body["seed"] = seed
+    body.update(target.extra_body)
+    if target.extra_of is not None:
+        body.update(target.extra_of(request))
+    return body
+
+
+def request_head(target: Target, length: int, request_id: str) -> bytes:
+    """Request line and headers. Compression is refused: it would hold tokens back."""
+    address = target.address
+    headers = {
+        "Host": address.authority,
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        "Accept": "text/event-stream",
+        "Accept-Encoding": "identity",
+        "X-Request-Id": request_id,
+        **target.all_headers(),
+    }
+    lines = [f"POST {address.path}{_PATHS[target.api]} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def request_bytes(target: Target, request: Request, prompt: Prompt, seed: int) -> bytes:
+    """A whole request, ready for one write."""
+    body = orjson.dumps(
+        request_body(target, request, prompt, seed), option=orjson.OPT_SERIALIZE_NUMPY
+    )
+    request_id = f"{target.request_id_prefix}{request.request_id}"
+    return request_head(target, len(body), request_id) + body

@@ -1,0 +1,228 @@
+"""A whole load: one schedule, sent open-loop by as many processes as it takes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slaibench.client.facts import ClientFacts
+from slaibench.client.plan import num_processes, split
+from slaibench.client.processes import Processes
+from slaibench.client.prompts import Prompts, TokenIdPrompts
+from slaibench.client.table import lost_row, request_table
+from slaibench.client.target import Api, Target
+from slaibench.client.worker import Part, Report, Row
+from slaibench.recording.record import FloatArray, RequestTable
+from workloads.request import Request
+
+START_S = 0.1
+"""From the word to start until the schedule's zero: time for the word to reach every process."""
+GRACE_S = 30.0
+"""A process that has not reported so long after its last request must have ended is stuck."""
+
+Look = Callable[[float, FloatArray, FloatArray], str | None]
+"""Asked now and then: (time in the run, due times of the requests due so far, when each left; NaN:
+still there, or left within the last quarter of a second). A reason ends the run there."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What came of a load.
+
+    Args:
+        requests: one row for each request that was due; times in seconds after the start.
+        t0_monotonic_s: the start on this machine's monotonic clock (``time.monotonic``), which an
+            engine's log on the same machine may use too.
+        end_s: when the run ended.
+        stopped_early: the reason that ``look`` gave, or None.
+        notes: sentences that a reader of the numbers must see.
+    """
+
+    requests: RequestTable
+    t0_monotonic_s: float
+    end_s: float
+    stopped_early: str | None
+    facts: ClientFacts
+    notes: tuple[str, ...] = ()
+
+
+def run_load(
+    target: Target,
+    requests: Sequence[Request],
+    prompts: Prompts,
+    *,
+    seed: int = 0,
+    horizon_s: float | None = None,
+    look: Look | None = None,
+    look_every_s: float = 10.0,
+    processes: int | None = None,
+    parse_at_once: bool = False,
+) -> LoadResult:
+    """Send each request when it is due, and record what comes.
+
+    A process that dies makes its requests failed ones. On Ctrl-C, or when ``look`` raises, all
+    processes are killed and the exception goes on.
+
+    Args:
+        requests: by due time.
+        prompts: makes each request's prompt.
+        seed: the workload's, for prompts.
+        horizon_s: the run ends here, whatever is unfinished; None: when every request has left.
+        look: see ``Look``.
+        processes: client processes; None: as many as the load needs (slaibench.client.plan).
+        parse_at_once: the slow twin of the client's speed trick (slaibench.client.connection).
+
+    Raises:
+        ValueError: the requests are not in order, one is of no size, or an argument is out of
+            range.
+        ClientError: the load cannot be had at all.
+    """
+    _check(target, requests, prompts, horizon_s, processes)
+    count = num_processes(requests) if processes is None else min(processes, max(1, len(requests)))
+    parts = [Part(target, prompts, part, seed, parse_at_once) for part in split(requests, count)]
+    with Processes(parts) as running:
+        return _Run(target, requests, running, parts, horizon_s).until_end(look, look_every_s)
+
+
+def _check(
+    target: Target,
+    requests: Sequence[Request],
+    prompts: Prompts,
+    horizon_s: float | None,
+    processes: int | None,
+) -> None:
+    previous_s = 0.0
+    for request in requests:
+        if not previous_s <= request.due_s < math.inf:
+            raise ValueError(
+                f"request {request.request_id} is due at {request.due_s} s, after one due at "
+                f"{previous_s} s: sort the requests by due time, from 0 on"
+            )
+        if request.prompt_tokens < 1 or request.output_tokens < 1:
+            raise ValueError(
+                f"request {request.request_id} has {request.prompt_tokens} prompt and "
+                f"{request.output_tokens} output tokens; both must be at least 1"
+            )
+        previous_s = request.due_s
+    if processes is not None and processes < 1:
+        raise ValueError(f"processes must be at least 1, not {processes}")
+    if horizon_s is not None and not horizon_s > 0:
+        raise ValueError(f"horizon_s must be positive, not {horizon_s}")
+    if target.api is Api.CHAT and isinstance(prompts, TokenIdPrompts):
+        raise ValueError("the chat interface takes no token ids: use prompts of words")
+
+
+class _Run:
+    """The parent's view of one load while it goes on."""
+
+    def __init__(
+        self,
+        target: Target,
+        requests: Sequence[Request],
+        processes: Processes,
+        parts: Sequence[Part],
+        horizon_s: float | None,
+    ) -> None:
+        self._target = target
+        self._requests = requests
+        self._processes = processes
+        self._parts = parts
+        self._horizon_s = math.inf if horizon_s is None else horizon_s
+        self._due_s = np.array([request.due_s for request in requests])
+        self._left_s = np.full(len(requests), np.nan)
+        self._rows: dict[int, Row] = {}
+        self._reports: list[Report] = []
+        self._running = set(range(len(parts)))
+        self._notes: list[str] = []
+        self._last_s = 0.0
+        """When the last thing happened: a request left, or a process was lost."""
+        self._t0_s = time.monotonic() + START_S
+
+    def until_end(self, look: Look | None, look_every_s: float) -> LoadResult:
+        """Go, watch, stop, and put together what came."""
+        self._processes.say("go", self._t0_s)
+        stopped = None
+        stop_s = self._horizon_s
+        next_look_s = look_every_s if look is not None else math.inf
+        last_due_s = float(self._due_s[-1]) if len(self._due_s) else 0.0
+        stuck_s = last_due_s + self._target.timeout_s + GRACE_S
+        told = False
+        while self._running:
+            now_s = time.monotonic() - self._t0_s
+            if look is not None and now_s >= next_look_s and not told:
+                next_look_s += look_every_s
+                arrived = int(np.searchsorted(self._due_s, now_s, side="right"))
+                stopped = look(now_s, self._due_s[:arrived], self._left_s[:arrived].copy())
+                if stopped:
+                    stop_s = now_s
+            if now_s >= stop_s and not told:
+                self._processes.say("stop")
+                told = True
+                stuck_s = now_s + GRACE_S
+            if now_s >= stuck_s:
+                for number in list(self._running):
+                    self._lose(number, "a client process is stuck")
+                break
+            next_s = stuck_s if told else min(stop_s, next_look_s, stuck_s)
+            wait_s = max(0.0, next_s - (time.monotonic() - self._t0_s))
+            for number, word, value in self._processes.hear(self._running, wait_s):
+                self._heard(number, word, value)
+        return self._result(stop_s, stopped)
+
+    def _heard(self, number: int, word: str, value: object) -> None:
+        if word == "left":
+            assert isinstance(value, list)
+            for position, left_s in value:
+                self._left_s[position] = left_s - self._t0_s
+                self._last_s = max(self._last_s, left_s - self._t0_s)
+        elif word == "done":
+            assert isinstance(value, Report)
+            self._reports.append(value)
+            self._rows.update({row.position: row for row in value.rows})
+            self._running.discard(number)
+        else:
+            self._lose(number, str(value))
+
+    def _lose(self, number: int, text: str) -> None:
+        """Count a process's requests as failed."""
+        self._running.discard(number)
+        now_s = time.monotonic()
+        last_line = text.strip().splitlines()[-1]  # Of a traceback, which is for the notes.
+        for position, request in self._parts[number].requests:
+            # Those that were not due yet count as well: they were part of the load.
+            left_s = max(now_s, self._t0_s + request.due_s)
+            self._rows[position] = lost_row(position, last_line, left_s)
+            self._left_s[position] = left_s - self._t0_s
+            self._last_s = max(self._last_s, left_s - self._t0_s)
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def _result(self, stop_s: float, stopped: str | None) -> LoadResult:
+        # A run that was stopped after everything had left ended when the last one did.
+        waiting = bool(np.isnan(self._left_s).any())
+        end_s = stop_s if waiting and math.isfinite(stop_s) else min(self._last_s, stop_s)
+        end_s = math.ceil(end_s * 1e6) / 1e6
+        table = request_table(self._requests, self._rows, self._t0_s, end_s)
+        return LoadResult(table, self._t0_s, end_s, stopped, self._facts(table), tuple(self._notes))
+
+    def _facts(self, table: RequestTable) -> ClientFacts:
+        lag = table.sent_s - table.due_s
+        lag = lag[~np.isnan(lag)]
+        p50, p99, most = np.quantile(lag, (0.5, 0.99, 1.0)).tolist() if len(lag) else [None] * 3
+        tokens = sum(report.tokens for report in self._reports)
+        cpu_s = sum(report.cpu_s for report in self._reports)
+        return ClientFacts(
+            processes=len(self._parts),
+            reads=sum(report.reads for report in self._reports),
+            reads_of_several=sum(report.reads_of_several for report in self._reports),
+            tokens=tokens,
+            cpu_us_a_token=cpu_s / tokens * 1e6 if tokens else None,
+            lag_p50_s=p50,
+            lag_p99_s=p99,
+            lag_max_s=most,
+            connections=sum(report.connections for report in self._reports),
+        )

@@ -1,0 +1,64 @@
+"""How a load is spread: over processes, and over connections opened beforehand."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from workloads.request import Request
+
+CPU_S_A_TOKEN = 15e-6
+CPU_S_A_REQUEST = 250e-6
+"""What a client process spends (benchmarks/client_accuracy.py on a 2-core EPYC machine, rounded
+up; docs/client.md has the figures)."""
+BUSY_SHARE = 0.4
+"""Of a core, at most, for one process: a busier one reads and sends late."""
+FASTEST_STREAM_TOKENS_PER_S = 100.0
+"""A burst is due at once and yet not served at once: its tokens take at least this long."""
+SPARE_WINDOW_S = 0.1
+"""Time a new connection may take to be there; what is due within it needs spares."""
+
+
+def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
+    """Client processes so that none is busy for more than ``BUSY_SHARE``.
+
+    From the offered load: tokens and requests over the time in which they are due (at least as long
+    as the longest output takes). A saturated server is slower, so this is an upper bound.
+
+    Args:
+        cores: the machine's, of which one is left to others; None: those this process may use.
+    """
+    if not requests:
+        return 1
+    if cores is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    longest = max(request.output_tokens for request in requests)
+    span_s = requests[-1].due_s - requests[0].due_s
+    span_s = max(span_s, longest / FASTEST_STREAM_TOKENS_PER_S)
+    tokens = sum(request.output_tokens for request in requests)
+    cpu_s = tokens * CPU_S_A_TOKEN + len(requests) * CPU_S_A_REQUEST
+    wanted = math.ceil(cpu_s / span_s / BUSY_SHARE)
+    return max(1, min(wanted, (cores or 1) - 1, len(requests)))
+
+
+def split(requests: Sequence[Request], processes: int) -> list[list[tuple[int, Request]]]:
+    """One schedule dealt out in turn: (position, request) for each process. A process's part of a
+    Poisson stream has the same times as in the whole; no process has a seed of its own."""
+    numbered = list(enumerate(requests))
+    return [numbered[start::processes] for start in range(processes)]
+
+
+def num_spares(due_s: Sequence[float], window_s: float = SPARE_WINDOW_S) -> int:
+    """Connections to keep open ahead of need: the most requests due within any such window.
+
+    Args:
+        due_s: ascending.
+    """
+    if not len(due_s):
+        return 0
+    due = np.asarray(due_s)
+    until = np.searchsorted(due, due + window_s, side="right")
+    return int((until - np.arange(len(due))).max()) + 1

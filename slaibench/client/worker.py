@@ -1,0 +1,271 @@
+"""One client process: its part of the schedule, sent and read."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from typing import Any
+
+from slaibench.client.alarm import make_alarm
+from slaibench.client.body import request_bytes
+from slaibench.client.connection import Inbox
+from slaibench.client.errors import ClientError
+from slaibench.client.exchange import Exchange
+from slaibench.client.files import raise_limit
+from slaibench.client.pacer import Pacer
+from slaibench.client.plan import num_spares
+from slaibench.client.pool import Pool
+from slaibench.client.prompts import Prompts
+from slaibench.client.target import Target
+from slaibench.recording.record import Outcome
+from workloads.errors import WorkloadError
+from workloads.request import Request
+
+SWEEP_S = 0.25
+"""How often time limits are looked at, and idle connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process is given.
+
+    Args:
+        requests: (position in the schedule, request), by due time.
+        seed: of the prompts.
+        parse_at_once: see slaibench.client.connection.
+    """
+
+    target: Target
+    prompts: Prompts
+    requests: Sequence[tuple[int, Request]]
+    seed: int
+    parse_at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles."""
+
+    position: int
+    sent_s: float | None
+    left_s: float | None
+    outcome: Outcome | None
+    error: str
+    prompt_tokens: int | None
+    tokens: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a process hands back at its end: a row for each request it sent or tried to."""
+
+    rows: list[Row]
+    reads: int
+    reads_of_several: int
+    tokens: int
+    connections: int
+    cpu_s: float
+
+
+class Worker:
+    """Runs one part on one event loop.
+
+    Speaks through a pipe. In: ``("go", t0)`` starts the schedule at that monotonic time;
+    ``("stop", None)`` ends it. Out: ``("ready", None)``, then ``("left", [(position, time)])`` as
+    requests leave, and a ``("done", Report)``.
+    """
+
+    def __init__(self, part: Part, pipe: Pipe, loop: asyncio.AbstractEventLoop) -> None:
+        self._part = part
+        self._pipe = pipe
+        self._loop = loop
+        target = part.target
+        due_s = [request.due_s for _, request in part.requests]
+        spares = num_spares(due_s)
+        raise_limit(spares)
+        self._bodies: list[bytes | None] = [
+            request_bytes(target, request, part.prompts.prompt(request, part.seed), part.seed)
+            for _, request in part.requests
+        ]
+        self._exchanges: list[Exchange] = []
+        self._inbox = Inbox(loop, at_once=part.parse_at_once)
+        self._pool = Pool(
+            loop, target.address, num_spares=spares, inbox=self._inbox, on_end=self._ended
+        )
+        self._num_left = 0
+        self._just_left: list[tuple[int, float]] = []
+        self._go: asyncio.Future[float] = loop.create_future()
+        self._over = asyncio.Event()
+        self._waiting: deque[Exchange] = deque()
+        self._error: BaseException | None = None
+
+    async def run(self) -> None:
+        """All of it; returns once the report is sent."""
+        self._loop.add_reader(self._pipe.fileno(), self._hear)
+        # libuv makes what it polls non-blocking, and a long report would be sent in part.
+        os.set_blocking(self._pipe.fileno(), True)
+        self._loop.set_exception_handler(self._broken)
+        try:
+            await self._pool.prepare()
+            # Nothing made so far is garbage before the end, and a full collection over it would
+            # stop the process for tens of milliseconds. What is left uncollected in the run is
+            # small: tokens make no cycles.
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+            self._pipe.send(("ready", None))
+            cpu_s = await self._send_all(await self._go)
+            self._tell()
+            self._pipe.send(("done", self._report(cpu_s)))
+        finally:
+            self._loop.remove_reader(self._pipe.fileno())
+            await self._pool.close()
+
+    async def _send_all(self, t0_s: float) -> float:
+        """The schedule, until everything has left or the parent says stop; CPU seconds spent."""
+        cpu_s = time.process_time()
+        pacer = Pacer(
+            [t0_s + request.due_s for _, request in self._part.requests],
+            lambda number: self._fire(number, t0_s),
+            lambda callback: make_alarm(self._loop, callback),
+        )
+        self._inbox.after_each = pacer.catch_up
+        sweep = self._loop.create_task(self._sweep())
+        sweep.add_done_callback(self._swept)
+        if self._part.requests:
+            await self._over.wait()
+        pacer.close()
+        sweep.cancel()
+        if self._error is not None:
+            raise self._error
+        self._inbox.drain()
+        return time.process_time() - cpu_s
+
+    def _fire(self, number: int, t0_s: float) -> None:
+        position, request = self._part.requests[number]
+        data = self._bodies[number]
+        assert data is not None
+        self._bodies[number] = None
+        exact = self._part.target.exact_lengths
+        exchange = Exchange(position, t0_s + request.due_s, request.output_tokens, exact)
+        self._exchanges.append(exchange)
+        self._waiting.append(exchange)
+        self._pool.send(exchange, data)
+
+    def _ended(self, exchange: Exchange) -> None:
+        assert exchange.left_s is not None
+        self._just_left.append((exchange.index, exchange.left_s))
+        self._num_left += 1
+        if self._num_left == len(self._part.requests):
+            self._over.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self._time_out(time.monotonic())
+            self._pool.refresh()
+            self._tell()
+
+    def _swept(self, sweep: asyncio.Task[None]) -> None:
+        if not sweep.cancelled() and (error := sweep.exception()) is not None:
+            self._broken(self._loop, {"exception": error})
+
+    def _time_out(self, now_s: float) -> None:
+        target = self._part.target
+        waiting = self._waiting
+        late_s = now_s - target.timeout_s
+        while waiting and (waiting[0].outcome is not None or waiting[0].due_s <= late_s):
+            exchange = waiting.popleft()
+            if exchange.outcome is None:
+                self._give_up(exchange, f"not done {target.timeout_s:g} s after it was due", now_s)
+        if target.read_timeout_s is not None:
+            silent_s = now_s - target.read_timeout_s
+            reason = f"silent for {target.read_timeout_s:g} s"
+            for exchange in waiting:
+                read_s = exchange.last_read_s
+                if exchange.outcome is None and read_s is not None and read_s <= silent_s:
+                    self._give_up(exchange, reason, now_s)
+
+    def _give_up(self, exchange: Exchange, reason: str, now_s: float) -> None:
+        exchange.time_out(reason, now_s)
+        self._pool.drop(exchange)
+        self._ended(exchange)
+
+    def _tell(self) -> None:
+        if self._just_left:
+            self._pipe.send(("left", self._just_left))
+            self._just_left = []
+
+    def _hear(self) -> None:
+        try:
+            word, value = self._pipe.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # The parent is gone, and with it everyone who wanted to know.
+        if word == "go":
+            self._go.set_result(value)
+        else:
+            self._over.set()
+
+    def _broken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of ours in a callback ends the run; the loop would go on without it."""
+        error = context.get("exception")
+        if isinstance(error, OSError):
+            return  # A socket's: its connection is told of it as well.
+        self._error = error or RuntimeError(str(context.get("message")))
+        self._over.set()
+
+    def _report(self, cpu_s: float) -> Report:
+        counts = self._pool.counts
+        rows = [
+            Row(
+                each.index,
+                each.sent_s,
+                each.left_s,
+                each.outcome,
+                each.error,
+                each.prompt_tokens,
+                each.token_times_s.tobytes(),
+            )
+            for each in self._exchanges
+        ]
+        return Report(
+            rows,
+            reads=counts.reads,
+            reads_of_several=counts.reads_of_several,
+            tokens=counts.tokens,
+            connections=counts.connections,
+            cpu_s=cpu_s,
+        )
+
+
+def work(pipe: Pipe) -> None:
+    """Main function of a client process: the part comes through the pipe first."""
+    # Ctrl-C is the parent's to handle; it ends its children by closing the pipe, or the hard way.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr
+    try:
+        import uvloop  # noqa: PLC0415  (0.1 s that the parent can do without)
+
+        try:
+            part: Any = pipe.recv()
+        except EOFError:
+            return
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(part, pipe))
+    except (ClientError, WorkloadError) as error:
+        pipe.send(("error", str(error)))
+    except Exception:
+        pipe.send(("error", traceback.format_exc()))
+
+
+async def _run(part: Part, pipe: Pipe) -> None:
+    await Worker(part, pipe, asyncio.get_running_loop()).run()

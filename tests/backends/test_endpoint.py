@@ -1,0 +1,172 @@
+"""The endpoint backend against real servers: what it asks first, refuses, and hands back."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schedulers.sarathi import Sarathi
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
+from tests.client.serving import Answer, Asked, serve, tokens
+from workloads.request import Request
+
+REQUESTS = [Request(i, i * 0.01, 6, 2) for i in range(10)]
+Behaviour = Callable[[Asked, Answer], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+def models(*names: str) -> Behaviour:
+    async def answer_models(asked: Asked, answer: Answer) -> None:
+        listed = ", ".join(f'{{"id": "{name}"}}' for name in names)
+        answer.whole(200, f'{{"object": "list", "data": [{listed}]}}')
+
+    return answer_models
+
+
+def run(
+    behaviours: dict[str, Behaviour], settings: RunSettings | None = None, **options: Any
+) -> tuple[RunOutput, list[Asked]]:
+    with serve({"/v1/models": models("m"), **behaviours}) as server:
+        backend = EndpointBackend(EndpointOptions(server.url, **options))
+        output = backend.run(REQUESTS, Sarathi(), settings or RunSettings())
+        backend.close()
+        return output, server.asked
+
+
+def test_a_run_has_every_request_no_step_and_the_clients_word() -> None:
+    output, asked = run({}, RunSettings(seed=3))
+    assert output.requests.finished.all()
+    assert len(output.requests) == len(REQUESTS)
+    assert len(output.steps) == 0
+    assert output.facts["clock"] == "real"
+    assert output.facts["client"]["tokens"] == 20
+    assert output.facts["client"]["processes"] == 1
+    assert output.notes == ()
+    assert {each.body["model"] for each in asked if each.body} == {"m"}
+    assert {each.body["seed"] for each in asked if each.body} == {3}
+
+
+def test_the_stop_rule_sees_progress_and_ends_the_run() -> None:
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> str | None:
+        seen.append(progress)
+        return "enough"
+
+    output, _ = run({}, RunSettings(stop=stop, stop_every_s=0.03))
+    assert output.stopped_early == "enough"
+    assert len(output.requests) < len(REQUESTS)
+    assert len(seen[0].due_s) == len(seen[0].left_s) == len(output.requests)
+
+
+def test_nothing_that_listens_is_said() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        backend = EndpointBackend(EndpointOptions(url))
+        with pytest.raises(BackendError, match=r"nothing answers at .*start the server"):
+            backend.run(REQUESTS, Sarathi(), RunSettings())
+
+
+def test_a_wrong_model_is_answered_with_those_there_are() -> None:
+    with pytest.raises(BackendError, match="has no model 'x'; it has a, b"):
+        run({"/v1/models": models("a", "b")}, model="x")
+
+
+def test_one_of_several_models_must_be_named() -> None:
+    with pytest.raises(BackendError, match="serves 2 models: name one of a, b"):
+        run({"/v1/models": models("a", "b")})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [(None, "it wants an API key"), ("k", "the API key was refused")]
+)
+def test_a_refused_key_is_said(key: str | None, message: str) -> None:
+    async def no(asked: Asked, answer: Answer) -> None:
+        answer.whole(401, "who are you")
+
+    with pytest.raises(BackendError, match=f"{message}.*who are you.*OPENAI_API_KEY"):
+        run({"/v1/models": no}, api_key=key)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(404, "not found"), (200, "<html>"), (200, "{}"), (200, "[1]")]
+)
+def test_another_kind_of_server_is_said(status: int, text: str) -> None:
+    async def other(asked: Asked, answer: Answer) -> None:
+        answer.whole(status, text, "text/html")
+
+    with pytest.raises(BackendError, match="is no OpenAI-compatible server"):
+        run({"/v1/models": other})
+
+
+def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    output, asked = run({})
+    assert {each.headers["Authorization"] for each in asked} == {"Bearer sk-secret"}
+    assert "sk-secret" not in repr(output)
+
+
+def test_words_are_calibrated_by_the_servers_tokenizer() -> None:
+    async def tokenize(asked: Asked, answer: Answer) -> None:
+        answer.whole(200, f'{{"count": {1 + len(asked.body["prompt"].split())}}}')
+
+    output, asked = run({"/tokenize": tokenize}, prompts="text")
+    prompts = [each.body["prompt"] for each in asked if "completions" in each.path]
+    assert {len(prompt.split()) for prompt in prompts} == {5}
+    assert output.notes == ()
+
+
+def test_without_a_tokenizer_lengths_are_said_to_be_approximate() -> None:
+    async def none(asked: Asked, answer: Answer) -> None:
+        answer.whole(404, "no such path")
+
+    output, asked = run({"/tokenize": none}, prompts="text")
+    prompts = [each.body["prompt"] for each in asked if "completions" in each.path]
+    assert {len(prompt.split()) for prompt in prompts} == {6}
+    assert "approximate" in output.notes[0]
+
+
+def test_chat_uses_text() -> None:
+    output, asked = run({"/v1/chat/completions": tokens}, api="chat")
+    assert output.requests.finished.all(), output.requests.error
+    assert any("messages" in each.body for each in asked if "chat" in each.path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"url": "nonsense://"}, "is not one like"),
+        ({"api": "embeddings"}, "api must be completions or chat"),
+        ({"prompts": "images"}, "prompts must be token-ids or text"),
+        ({"api": "chat", "prompts": "token-ids"}, "takes no token ids"),
+        ({"vocab_size": 0}, "vocab_size must be at least 1"),
+        ({"processes": 0}, "processes must be at least 1"),
+        ({"timeout_s": 0}, "timeout_s"),
+    ],
+)
+def test_options_no_run_could_use_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EndpointOptions(**{"url": "http://h", **options})
+
+
+def test_requests_may_have_other_lengths_where_that_is_allowed() -> None:
+    async def fewer(asked: Asked, answer: Answer) -> None:
+        answer.head()
+        answer.token()
+        answer.end()
+
+    output, _ = run({"/v1/completions": fewer}, exact_lengths=False, ignore_eos=False)
+    assert output.requests.finished.all()
+    assert np.array_equal(output.requests.num_tokens, np.ones(len(REQUESTS)))

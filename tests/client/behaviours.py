@@ -1,0 +1,159 @@
+"""Ways in which a server may answer, and what each must come to with four tokens asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+from slaibench.recording.record import Outcome
+from tests.client.serving import Answer, Asked, HangUpError
+
+
+async def several_a_read(asked: Asked, answer: Answer) -> None:
+    event = json.dumps({"choices": [{"index": 0, "text": "a", "finish_reason": None}]})
+    answer.head()
+    answer.chunk(f"data: {event}\n\ndata: {event}\n\ndata: {event}\n\n".encode())
+    await answer.flush()
+    await asyncio.sleep(0.05)
+    answer.token()
+    answer.end()
+
+
+async def byte_by_byte(asked: Asked, answer: Answer) -> None:
+    event = json.dumps({"choices": [{"index": 0, "text": "ä", "finish_reason": None}]})
+    stream = f": hello\r\n\r\ndata: {event}\r\n\r\n".encode() * asked.body["max_tokens"]
+    answer.head()
+    for byte in stream:
+        answer.chunk(bytes([byte]))
+        await answer.flush()
+    answer.end()
+
+
+async def cut(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token()
+    answer.token()
+    await answer.flush()
+    await asyncio.sleep(0.02)
+    raise HangUpError
+
+
+async def reset(asked: Asked, answer: Answer) -> None:
+    sock = answer.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    raise HangUpError
+
+
+async def malformed(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token()
+    answer.event("{nonsense")
+    answer.end()
+
+
+async def bad_request(asked: Asked, answer: Answer) -> None:
+    answer.whole(400, '{"message": "no such thing"}')
+
+
+async def broken(asked: Asked, answer: Answer) -> None:
+    answer.whole(500, "sorry", "text/plain")
+
+
+async def moved(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 307 Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
+
+
+async def no_http(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+async def upgrade(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x01a")
+
+
+async def error_object(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token()
+    answer.event({"error": {"message": "engine dead"}})
+    answer.end()
+
+
+async def never(asked: Asked, answer: Answer) -> None:
+    await asyncio.sleep(60)
+
+
+async def stalls(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token()
+    await answer.flush()
+    await asyncio.sleep(60)
+
+
+async def slow(asked: Asked, answer: Answer) -> None:
+    await asyncio.sleep(0.3)
+    answer.head()
+    for _ in range(asked.body["max_tokens"]):
+        answer.token()
+    answer.end()
+
+
+async def fewer(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token(finish="stop")
+    answer.end()
+
+
+async def until_closed(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    for _ in range(asked.body["max_tokens"]):
+        answer.raw(b'data: {"choices": [{"text": "a"}]}\n\n')
+    answer.raw(b"data: [DONE]\n\n")
+    raise HangUpError
+
+
+async def closing(asked: Asked, answer: Answer) -> None:
+    answer.head(connection="close")
+    for _ in range(asked.body["max_tokens"]):
+        answer.token()
+    answer.end()
+    raise HangUpError
+
+
+async def interim(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 100 Continue\r\n\r\n")
+    answer.head()
+    for _ in range(asked.body["max_tokens"]):
+        answer.token(usage={"prompt_tokens": 77, "completion_tokens": _ + 1})
+    answer.end()
+
+
+BEHAVIOURS = {
+    each.__name__: each
+    for each in (
+        several_a_read, byte_by_byte, cut, reset, malformed, bad_request, broken, moved, no_http,
+        upgrade, error_object, never, stalls, slow, fewer, until_closed, closing, interim,
+    )
+}  # fmt: skip
+
+EXPECTED = {
+    "plain": (Outcome.FINISHED, 4, ""),
+    "several_a_read": (Outcome.FINISHED, 4, ""),
+    "byte_by_byte": (Outcome.FINISHED, 4, ""),
+    "slow": (Outcome.FINISHED, 4, ""),
+    "until_closed": (Outcome.FINISHED, 4, ""),
+    "closing": (Outcome.FINISHED, 4, ""),
+    "interim": (Outcome.FINISHED, 4, ""),
+    "cut": (Outcome.FAILED, 2, "the server closed the connection after 2 tokens"),
+    "reset": (Outcome.FAILED, 0, "connection"),
+    "malformed": (Outcome.FAILED, 1, "malformed stream after 1 tokens: not a completion: {nonse"),
+    "bad_request": (Outcome.FAILED, 0, 'HTTP 400: {"message": "no such thing"}'),
+    "broken": (Outcome.FAILED, 0, "HTTP 500: sorry"),
+    "moved": (Outcome.FAILED, 0, "HTTP 307"),
+    "no_http": (Outcome.FAILED, 0, "not an HTTP/1.1 answer"),
+    "upgrade": (Outcome.FAILED, 0, "not an HTTP/1.1 answer"),
+    "error_object": (Outcome.FAILED, 1, "the server's error after 1 tokens: engine dead"),
+    "fewer": (Outcome.FAILED, 1, "1 tokens came, 4 were asked for"),
+    "never": (Outcome.TIMED_OUT, 0, "not done 2 s after it was due, after 0 tokens"),
+    "stalls": (Outcome.TIMED_OUT, 1, "silent for 1 s, after 1 tokens"),
+}

@@ -1,0 +1,196 @@
+"""A whole load against a real server: its ends, and what is refused. Nothing measures speed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slaibench.client.load import run_load
+from slaibench.client.prompts import TokenIdPrompts, WordPrompts
+from slaibench.client.target import Api, Target
+from slaibench.recording.record import FloatArray
+from tests.client.behaviours import BEHAVIOURS
+from tests.client.serving import Answer, Asked, by_tier, serve
+from workloads.request import Request
+
+PROMPTS = TokenIdPrompts(1000)
+
+
+def test_chat_takes_words_and_its_own_length_field() -> None:
+    async def chat(asked: Asked, answer: Answer) -> None:
+        answer.head()
+        for content in ("", *["a"] * asked.body["max_completion_tokens"]):
+            answer.event({"choices": [{"delta": {"role": "assistant", "content": content}}]})
+        answer.end()
+
+    with serve({"/v1/chat/completions": chat}) as server:
+        target = Target(
+            server.url + "/v1/",
+            "m",
+            api=Api.CHAT,
+            max_tokens_field="max_completion_tokens",
+            continuous_usage=False,
+            ignore_eos=False,
+        )
+        result = run_load(target, [Request(0, 0.0, 9, 3)], WordPrompts())
+        assert result.requests.finished.all(), result.requests.error
+        body = server.asked[0].body
+    assert len(body["messages"][0]["content"].split()) == 9
+    assert body["stream_options"] == {"include_usage": True}
+    assert "ignore_eos" not in body
+    assert "max_tokens" not in body
+
+
+def test_the_horizon_cuts_what_goes_on() -> None:
+    requests = [Request(i, due, 3, 4, tier=name) for i, (due, name) in enumerate(
+        [(0.0, "plain"), (0.0, "stalls"), (0.1, "never"), (30.0, "plain")])]  # fmt: skip
+    with serve(BEHAVIOURS) as server:
+        target = Target(server.url, "m", extra_of=by_tier)
+        result = run_load(target, requests, PROMPTS, horizon_s=1.0)
+    assert result.end_s == 1.0
+    assert result.stopped_early is None
+    assert result.requests.request_id.tolist() == [0, 1, 2]
+    assert result.requests.outcome.tolist() == ["finished", "unfinished", "unfinished"]
+    assert result.requests.num_tokens.tolist() == [4, 1, 0]
+
+
+def test_a_run_that_is_done_ends_before_its_horizon() -> None:
+    with serve() as server:
+        result = run_load(Target(server.url, "m"), [Request(0, 0.0, 3, 4)], PROMPTS, horizon_s=50)
+    assert result.end_s < 50
+
+
+def test_a_reason_ends_the_run() -> None:
+    looks: list[tuple[float, FloatArray, FloatArray]] = []
+
+    def look(now_s: float, due_s: FloatArray, left_s: FloatArray) -> str | None:
+        looks.append((now_s, due_s, left_s))
+        return "enough" if np.isfinite(left_s).any() else None
+
+    requests = [Request(i, i * 0.05, 3, 2, tier="plain" if i else "never") for i in range(1000)]
+    with serve(BEHAVIOURS) as server:
+        target = Target(server.url, "m", extra_of=by_tier)
+        result = run_load(target, requests, PROMPTS, look=look, look_every_s=0.2)
+    now_s, due_s, left_s = looks[-1]
+    assert (result.stopped_early, result.end_s) == ("enough", pytest.approx(now_s, abs=1e-5))
+    assert due_s.max() <= now_s
+    assert len(due_s) == len(left_s) <= len(result.requests) < 1000
+    assert result.requests.due_s.max() <= result.end_s
+    assert result.requests.outcome[0] == "unfinished"
+
+
+def test_a_server_that_is_not_there_fails_every_request() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        result = run_load(
+            Target(url, "m"), [Request(i, i * 0.01, 3, 2) for i in range(20)], PROMPTS
+        )
+    assert result.requests.outcome.tolist() == ["failed"] * 20
+    assert all("no connection to 127.0.0.1" in error for error in result.requests.error)
+    assert "refused" in result.requests.error[0].lower()
+
+
+def test_a_server_that_dies_loses_no_request() -> None:
+    requests = [Request(i, i * 0.01, 3, 2, tier="plain") for i in range(100)]
+    with serve() as server:
+        target = Target(server.url, "m")
+
+        def look(now_s: float, due_s: FloatArray, left_s: FloatArray) -> None:
+            if now_s > 0.4:
+                server.die()
+
+        result = run_load(target, requests, PROMPTS, look=look, look_every_s=0.1)
+    outcomes = result.requests.outcome.tolist()
+    assert len(outcomes) == 100
+    assert outcomes[0] == "finished"
+    assert outcomes[-1] == "failed"
+    assert set(outcomes) == {"finished", "failed"}
+
+
+def test_an_empty_schedule_is_an_empty_table() -> None:
+    result = run_load(Target("http://127.0.0.1:9", "m"), [], PROMPTS)
+    assert len(result.requests) == 0
+    assert result.end_s == 0.0
+    assert result.facts.lag_p99_s is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "more", "message"),
+    [
+        ([Request(0, 1.0, 1, 1), Request(1, 0.5, 1, 1)], {}, "sort the requests by due time"),
+        ([Request(0, -1.0, 1, 1)], {}, "sort the requests"),
+        ([Request(0, 0.0, 0, 1)], {}, "at least 1"),
+        ([Request(0, 0.0, 1, 0)], {}, "at least 1"),
+        ([], {"processes": 0}, "processes must be at least 1, not 0"),
+        ([], {"horizon_s": 0.0}, "horizon_s must be positive"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_it_starts(
+    requests: list[Request], more: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_load(Target("http://h", "m"), requests, PROMPTS, **more)  # type: ignore[arg-type]
+
+
+def test_chat_with_token_ids_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes no token ids"):
+        run_load(Target("http://h", "m", api=Api.CHAT), [], PROMPTS)
+
+
+def test_a_late_server_moves_no_send() -> None:
+    """Open loop: with every answer withheld, all requests are sent all the same."""
+    start = time.monotonic()
+    requests = [Request(i, i * 0.005, 3, 2, tier="never") for i in range(200)]
+    with serve(BEHAVIOURS) as server:
+        target = Target(server.url, "m", extra_of=by_tier)
+        result = run_load(target, requests, PROMPTS, horizon_s=2.0)
+        assert len(server.asked) == 200
+    assert not np.isnan(result.requests.sent_s).any()
+    assert set(result.requests.outcome) == {"unfinished"}
+    assert result.t0_monotonic_s >= start
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed one for localhost, and a server's context with it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return cert, context
+
+
+def test_tls_with_a_certificate_that_is_trusted(
+    certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with serve(tls=certificate[1]) as server:
+        target = Target(f"https://localhost:{server.port}", "m")
+        result = run_load(target, [Request(i, i * 0.01, 3, 2) for i in range(10)], PROMPTS)
+    assert result.requests.finished.all(), result.requests.error
+
+
+def test_tls_with_a_certificate_that_is_not_trusted(
+    certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+    with serve(tls=certificate[1]) as server:
+        target = Target(f"https://localhost:{server.port}", "m")
+        result = run_load(target, [Request(0, 0.0, 3, 2)], PROMPTS)
+    assert result.requests.outcome.tolist() == ["failed"]
+    assert "certificate" in str(result.requests.error[0])

@@ -1,0 +1,103 @@
+"""Which server, and the bytes it gets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slaibench.client.body import request_bytes
+from slaibench.client.target import Address, Api, Target, parse_url
+from workloads.request import Request
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "authority"),
+    [
+        ("http://h:8000", Address("h", 8000, False), "h:8000"),
+        ("http://h:8000/v1", Address("h", 8000, False), "h:8000"),
+        ("http://h:8000/v1/", Address("h", 8000, False), "h:8000"),
+        ("localhost:8000", Address("localhost", 8000, False), "localhost:8000"),
+        ("https://h/some/where/v1", Address("h", 443, True, "/some/where"), "h"),
+        ("http://h", Address("h", 80, False), "h"),
+        ("http://[::1]:8000", Address("::1", 8000, False), "[::1]:8000"),
+    ],
+)
+def test_addresses_of_urls(url: str, address: Address, authority: str) -> None:
+    assert parse_url(url) == address
+    assert address.authority == authority
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://", "ftp://h", "http://h:port", "http://h:99999", "http://h/v1?x=1", "http://h/#a"],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="url"):
+        parse_url(url)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ValueError, match="no user or password") as caught:
+        parse_url("http://me:hunter2@h")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"timeout_s": 0.0}, "timeout_s must be between"),
+        ({"timeout_s": float("nan")}, "timeout_s"),
+        ({"read_timeout_s": -1.0}, "read_timeout_s"),
+        ({"headers": {"A": "b\r\nEvil: c"}}, "header 'A' cannot be sent"),
+        ({"headers": {"A:": "b"}}, "cannot be sent"),
+        ({"headers": {"Content-length": "3"}}, "set by the client"),
+        ({"api_key": "a\nb"}, "header 'Authorization' cannot be sent"),
+    ],
+)
+def test_bad_settings_are_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Target("http://h", "m", **more)
+
+
+def per_request(request: Request) -> dict[str, Any]:
+    return {"vllm_xargs": {"tier": request.tier, "tbt_slo_s": request.tbt_slo_s}}
+
+
+def test_a_request_is_whole_and_says_its_length() -> None:
+    target = Target(
+        "http://h:8000/base",
+        "m",
+        headers={"X-Team": "a"},
+        request_id_prefix="run1-",
+        extra_body={"temperature": 0.5, "top_k": 3},
+        extra_of=per_request,
+    )
+    request = Request(12, 0.0, 3, 9, tier="paying", tbt_slo_s=0.1)
+    data = request_bytes(target, request, np.array([5, 6, 7]), seed=4)
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert first == "POST /base/v1/completions HTTP/1.1"
+    assert int(headers["Content-Length"]) == len(body)
+    assert headers["Host"] == "h:8000"
+    assert headers["X-Request-Id"] == "run1-12"
+    assert headers["X-Team"] == "a"
+    assert headers["Accept-Encoding"] == "identity"
+    assert json.loads(body) == {
+        "model": "m", "prompt": [5, 6, 7], "max_tokens": 9, "stream": True,
+        "stream_options": {"include_usage": True, "continuous_usage_stats": True},
+        "ignore_eos": True, "temperature": 0.5, "seed": 4, "top_k": 3,
+        "vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1},
+    }  # fmt: skip
+
+
+def test_chat_sends_a_message() -> None:
+    target = Target("http://h", "m", api=Api.CHAT)
+    data = request_bytes(target, Request(0, 0.0, 3, 9), "a b c", seed=4)
+    assert data.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
+    body = json.loads(data.partition(b"\r\n\r\n")[2])
+    assert body["messages"] == [{"role": "user", "content": "a b c"}]
+    assert "prompt" not in body
