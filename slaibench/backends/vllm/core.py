@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import math
 from array import array
 from typing import Any
@@ -203,7 +202,6 @@ def _start(options: VllmOptions) -> Any:
     from schedulers.engines.vllm import PolicyScheduler  # noqa: PLC0415
     from slaibench.backends.vllm.executor import EmulatedExecutor  # noqa: PLC0415
 
-    logging.getLogger("vllm").setLevel(logging.ERROR)
     args = EngineArgs(
         **options.engine_args(),
         skip_tokenizer_init=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -91,6 +92,7 @@ class EmulatedVllm:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
             os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
             os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+            logging.getLogger("vllm").setLevel(logging.ERROR)
             try:
                 check_version()
             except UnsupportedVllmError as error:
