@@ -41,6 +41,9 @@ class StepLog(Protocol):
     def flush(self) -> None:
         """Nothing is to be lost from here on."""
 
+    def close(self) -> None:
+        """Nothing more will come."""
+
 
 class NoStepLog:
     """Keeps nothing."""
@@ -54,6 +57,8 @@ class NoStepLog:
     def switched(self, scheduler: str) -> None: ...
 
     def flush(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class MemoryStepLog:
@@ -76,6 +81,8 @@ class MemoryStepLog:
     def switched(self, scheduler: str) -> None: ...
 
     def flush(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class FileStepLog:
@@ -121,6 +128,9 @@ class FileStepLog:
     def flush(self) -> None:
         self._file.flush()
         self._flushed_s = time.monotonic()
+
+    def close(self) -> None:
+        self._file.close()
 
     def _line(self, text: str) -> None:
         self._file.write(text + "\n")

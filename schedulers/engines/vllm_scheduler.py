@@ -171,6 +171,11 @@ class PolicyScheduler(VllmOwnScheduler):
                 self._switch.engine_is_idle()
         return outputs
 
+    def shutdown(self) -> None:
+        """vLLM's own, and the end of the step log."""
+        super().shutdown()
+        self.step_log.close()
+
     def _make_cached_request_data(self, running_reqs: Any, *args: Any, **kwargs: Any) -> Any:
         for request in running_reqs:
             request.num_output_placeholders = 0  # set by cut; the chunks are decided by now

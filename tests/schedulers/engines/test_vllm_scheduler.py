@@ -12,7 +12,7 @@ import pytest
 from schedulers import registry
 from tests.schedulers.engines.vllm_core import Driver
 
-OVERRIDDEN = {"__init__", "add_request", "schedule", "update_from_output"}
+OVERRIDDEN = {"__init__", "add_request", "schedule", "shutdown", "update_from_output"}
 OVERRIDDEN_PRIVATE = {"_make_cached_request_data"}
 
 
@@ -216,6 +216,7 @@ def test_a_step_log_file_tells_what_happened(make_core: Callable[..., Any], tmp_
     assert lines[0] == ["h", "64", "16", vllm.__version__]
     assert [line[0] for line in lines[1:]] == ["f", "s", "s", "s"]
     assert lines[1][1] == "a"
+    driver.scheduler.step_log.close()
     prefill, decodes = [[int(line[i]) for line in lines[2:]] for i in (3, 4)]
     assert (prefill, decodes) == ([64, 36, 0], [0, 0, 1])
 
@@ -226,6 +227,7 @@ def test_a_request_may_switch_the_policy_of_an_idle_engine(
     path = tmp_path / "steps.log"
     core = make_core(additional_config={"slaibench": {"switchable": True, "step_log": str(path)}})
     scheduler = core.scheduler
+    log = scheduler.step_log
     driver = Driver(core, "engine")
 
     def ask(text: str) -> None:
@@ -248,3 +250,4 @@ def test_a_request_may_switch_the_policy_of_an_idle_engine(
     ask("engine")
     driver.run_out()
     assert scheduler.decider is None
+    log.close()
