@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-DEFAULT_TIER = "free"
-DEFAULT_TBT_SLO_S = 0.5
+from schedulers.engines.service_class import service_class
+
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on vLLM's own object, so that nothing is left behind when it goes."""
 
@@ -51,7 +51,8 @@ class VllmRequest:
         self.waiting = True
         self.prefill_tokens: int = inner.num_tokens
         self.policy_data: Any = None
-        self.tier, self.tbt_slo_s = service_class(inner.sampling_params)
+        extra = getattr(inner.sampling_params, "extra_args", None)
+        self.tier, self.tbt_slo_s = service_class(extra)
         self._block_size = block_size
         self._cached_tokens = cached_tokens
 
@@ -96,17 +97,3 @@ class VllmRequest:
         self.prefill_tokens = self.inner.num_tokens
         self.policy_data = None
         self.waiting = True
-
-
-def service_class(sampling_params: Any) -> tuple[str, float]:
-    """Tier and TBT SLO (seconds) of a request, from ``extra_args`` (``vllm_xargs`` over HTTP).
-
-    A value that cannot be meant falls back to the default: a scheduler cannot refuse a request.
-    """
-    extra = getattr(sampling_params, "extra_args", None) or {}
-    tier = str(extra.get("tier", DEFAULT_TIER))
-    try:
-        tbt_slo_s = float(extra.get("tbt_slo_s", DEFAULT_TBT_SLO_S))
-    except (TypeError, ValueError):
-        return tier, DEFAULT_TBT_SLO_S
-    return tier, tbt_slo_s if 0 < tbt_slo_s < float("inf") else DEFAULT_TBT_SLO_S

@@ -13,26 +13,16 @@ from vllm.v1.request import Request
 from schedulers import registry
 from schedulers.base import Batch, Scheduler
 from schedulers.engine_default import EngineDefault
+from schedulers.engines.clock import MonotonicClock
 from schedulers.engines.step_log import FileStepLog, NoStepLog, Step, StepLog
+from schedulers.engines.switch import Switch
 from schedulers.engines.vllm_layout import cut, lay_out, uncut, what_ran
 from schedulers.engines.vllm_queue import NoSecondQueue, PolicyQueue
 from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from schedulers.engines.vllm_support import check_config, check_limits, check_version, own_config
-from schedulers.engines.vllm_switch import Switch
 from schedulers.engines.vllm_view import VllmView
 
 logger = init_logger(__name__)
-
-
-class MonotonicClock:
-    """The machine's clock."""
-
-    def now_s(self) -> float:
-        return time.monotonic()
-
-    def arrival_s(self, request: Request) -> float:
-        """When a request that is being added arrived."""
-        return time.monotonic()
 
 
 class PolicyScheduler(VllmOwnScheduler):
@@ -41,7 +31,7 @@ class PolicyScheduler(VllmOwnScheduler):
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
     line; ``engine`` is vLLM's own rule), ``options`` (those of a class that has its name built
     in), ``step_log`` (a file, ``schedulers.engines.step_log.FileStepLog``) and ``switchable``
-    (``schedulers.engines.vllm_switch``).
+    (``schedulers.engines.switch``).
 
     Attributes:
         decider: the policy; None: vLLM's own rule.
@@ -83,7 +73,8 @@ class PolicyScheduler(VllmOwnScheduler):
         options = own.get("options")
         named = f"{self.scheduler_name}:{options}" if options else self.scheduler_name
         self.use(own.get("scheduler") or named)
-        self._switch = Switch(self) if own.get("switchable") else None
+        own_switch = Switch(self.use, self.reset_prefix_cache)
+        self._switch = own_switch if own.get("switchable") else None
 
     def use(self, text: str) -> None:
         """Have another policy decide from the next step on; it starts from scratch.
@@ -116,7 +107,8 @@ class PolicyScheduler(VllmOwnScheduler):
 
     def add_request(self, request: Request) -> None:
         if self._switch is not None:
-            self._switch.look_at(request)
+            said = getattr(request.sampling_params, "extra_args", None)
+            self._switch.look_at(said, busy=bool(self.requests))
         super().add_request(request)
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:

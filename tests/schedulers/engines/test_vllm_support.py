@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from schedulers.engines.vllm_request import service_class
 from schedulers.engines.vllm_support import (
     UnsupportedVllmError,
     check_limits,
@@ -50,23 +49,3 @@ def test_our_part_of_the_configuration(additional: Any, own: Any) -> None:
 def test_a_mistyped_configuration_is_refused(ours: Any) -> None:
     with pytest.raises(UnsupportedVllmError, match="scheduler, options, step_log"):
         own_config(SimpleNamespace(additional_config={"slaibench": ours}))
-
-
-@pytest.mark.parametrize(
-    ("extra", "expected"),
-    [
-        (None, ("free", 0.5)),
-        ({"tier": "paying", "tbt_slo_s": 0.1}, ("paying", 0.1)),
-        ({"tier": "paying"}, ("paying", 0.5)),
-        ({"tbt_slo_s": "0.2"}, ("free", 0.2)),
-        ({"tbt_slo_s": "soon"}, ("free", 0.5)),
-        ({"tbt_slo_s": -1}, ("free", 0.5)),
-        ({"tbt_slo_s": float("nan")}, ("free", 0.5)),
-        ({"tbt_slo_s": None}, ("free", 0.5)),
-    ],
-)
-def test_a_request_says_its_service_class_or_gets_the_default(
-    extra: dict[str, Any] | None, expected: tuple[str, float]
-) -> None:
-    assert service_class(SimpleNamespace(extra_args=extra)) == expected
-    assert service_class(None) == ("free", 0.5)

@@ -1,0 +1,55 @@
+"""Any scheduler of ours inside SGLang, by the engine's own plug-in hook.
+
+SGLang loads plug-ins (entry-point group ``sglang.srt.plugins``) before its scheduler is built;
+``register`` replaces the scheduler class by a subclass. Which policy decides is said in the
+environment, since SGLang's options have no place for it::
+
+    SLAIBENCH_SGLANG='{"scheduler": "slai:order=fcfs"}' python -m sglang.launch_server
+        --disable-overlap-schedule --enable-mixed-chunk ...
+
+A request says its service class in ``custom_params``: ``{"tier": "paying", "tbt_slo_s": 0.1}``.
+
+SGLang's frame of a step stays SGLang's (``get_next_batch_to_run``): it puts the last batch back,
+and asks two methods for the next one. Ours answer with the policy's batch, built by SGLang's own
+means: chunks by ``ScheduleBatch.init_new`` and ``prepare_for_extend``, decodes mixed in by
+``mix_with_running``, withheld decodes left in ``running_batch``, preemption by the same release
+that its retraction uses. SGLang keeps track of one started prompt at a time; a policy that wants
+two is refused.
+"""
+
+from __future__ import annotations
+
+from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+
+TARGET = "sglang.srt.managers.scheduler.Scheduler"
+
+
+def register() -> None:
+    """Entry point of the plug-in: have SGLang build our scheduler in place of its own.
+
+    Raises:
+        UnsupportedSglangError: another version of SGLang.
+    """
+    check_version()
+    from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
+
+    from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+
+    HookRegistry.register(TARGET, PolicyScheduler, HookType.REPLACE)
+
+
+def check_registered() -> None:
+    """See that the hook took; SGLang only logs one that fails.
+
+    Raises:
+        UnsupportedSglangError: SGLang would still build its own scheduler.
+    """
+    from sglang.srt.managers import scheduler  # noqa: PLC0415
+
+    from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+
+    if scheduler.Scheduler is not PolicyScheduler:
+        raise UnsupportedSglangError(
+            f"SGLang still builds {scheduler.Scheduler.__module__}.{scheduler.Scheduler.__name__}: "
+            f"its plug-in hook did not replace {TARGET}"
+        )

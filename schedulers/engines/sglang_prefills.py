@@ -1,0 +1,62 @@
+"""SGLang's batch of the prefill chunks that a policy decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sglang.srt.managers.schedule_batch import ScheduleBatch
+
+from schedulers.base import Batch, SchedulerError
+from schedulers.engines.sglang_support import set_chunk
+
+
+def with_prefills(scheduler: Any, batch: Batch) -> Any:
+    """Build SGLang's batch; blocks are allocated, the started prompt is noted.
+
+    Args:
+        scheduler: SGLang's; its ``chunked_req`` is the one started prompt that it keeps track of.
+        batch: its new prompts have been looked up in the cache and locked.
+
+    Raises:
+        SchedulerError: two prompts would be left unfinished.
+    """
+    started = scheduler.chunked_req
+    unfinished = None
+    requests = []
+    for ours, tokens in batch.prefills:
+        req = ours.inner
+        requests.append(req)
+        if req is started:
+            req.init_next_round_input()
+        if not set_chunk(req, tokens):
+            if unfinished is not None:
+                raise SchedulerError(_two_unfinished(unfinished, req))
+            unfinished = req
+    goes_on = started is not None and all(started is not each for each in requests)
+    if goes_on and unfinished is not None:
+        raise SchedulerError(_two_unfinished(started, unfinished))
+    if not goes_on:
+        scheduler.chunked_req = unfinished
+    if unfinished is not None:
+        unfinished.inflight_middle_chunks += 1
+    built = ScheduleBatch.init_new(
+        requests,
+        scheduler.req_to_token_pool,
+        scheduler.token_to_kv_pool_allocator,
+        scheduler.tree_cache,
+        scheduler.model_config,
+        scheduler.enable_overlap,
+        scheduler.spec_algorithm,
+        chunked_req=unfinished,
+    )
+    built.contains_last_prefill_chunk = unfinished is None or len(requests) != 1
+    built.prepare_for_extend()
+    built.decoding_reqs = None
+    return built
+
+
+def _two_unfinished(first: Any, second: Any) -> str:
+    return (
+        f"prompts {first.rid} and {second.rid} would both be unfinished: SGLang keeps track of one "
+        "started prompt at a time"
+    )

@@ -1,0 +1,154 @@
+"""An SGLang request, and SGLang's state, as a policy sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from schedulers.engines.service_class import service_class
+
+ATTRIBUTE = "slaibench_request"
+"""Our side of a request hangs on SGLang's own object, so that nothing is left behind."""
+
+
+class SglangRequest:
+    """``schedulers.base.RequestView`` of one request of SGLang's.
+
+    SGLang allocates KV blocks (pages) chunk by chunk; policies admit whole prompts. So a started
+    request counts as holding what its whole prefill will need.
+
+    Args:
+        inner: SGLang's request.
+        request_id: its number in the order of arrival: ties break the same way everywhere.
+        arrival_s: when it reached the engine, on the engine's clock.
+        look_up: how many of a waiting request's tokens the radix cache holds.
+    """
+
+    __slots__ = (
+        "_block_size",
+        "_look_up",
+        "arrival_s",
+        "computed",
+        "inner",
+        "policy_data",
+        "prefill_tokens",
+        "request_id",
+        "tbt_slo_s",
+        "tier",
+        "waiting",
+        "was_scheduled",
+    )
+
+    def __init__(
+        self,
+        inner: Any,
+        request_id: int,
+        arrival_s: float,
+        block_size: int,
+        look_up: Callable[[Any], int],
+    ) -> None:
+        self.inner = inner
+        self.request_id = request_id
+        self.arrival_s = arrival_s
+        self.waiting = True
+        self.was_scheduled = False
+        self.computed = 0
+        self.prefill_tokens = len(inner.origin_input_ids) + len(inner.output_ids)
+        self.policy_data: Any = None
+        self.tier, self.tbt_slo_s = service_class(inner.sampling_params.custom_params)
+        self._block_size = block_size
+        self._look_up = look_up
+
+    @property
+    def computed_tokens(self) -> int:
+        return self._look_up(self.inner) if self.waiting else self.computed
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self.inner.origin_input_ids)
+
+    @property
+    def output_tokens(self) -> int:
+        return len(self.inner.output_ids)
+
+    @property
+    def num_blocks(self) -> int:
+        if self.waiting:
+            return 0
+        return -(-max(self.prefill_tokens, self.computed) // self._block_size)
+
+    @property
+    def promised_blocks(self) -> int:
+        """Blocks that the rest of its prefill will take, and that it does not hold yet."""
+        size = self._block_size
+        return -(-self.prefill_tokens // size) + self.computed // -size
+
+    @property
+    def needs_block(self) -> bool:
+        return self.computed % self._block_size == 0
+
+    def lose_blocks(self) -> None:
+        """Be preempted: everything generated so far becomes part of what must be prefilled."""
+        self.prefill_tokens = len(self.inner.origin_input_ids) + len(self.inner.output_ids)
+        self.computed = 0
+        self.policy_data = None
+        self.waiting = True
+
+
+class SglangView:
+    """``schedulers.base.EngineView`` of SGLang; the adapter sets the time and what is free.
+
+    Args:
+        waiting: the queue, in the policy's order.
+    """
+
+    __slots__ = (
+        "block_size",
+        "decoding",
+        "free_blocks",
+        "now_s",
+        "started",
+        "total_blocks",
+        "waiting",
+    )
+
+    def __init__(self, waiting: list[SglangRequest], total_blocks: int, block_size: int) -> None:
+        self.now_s = 0.0
+        self.waiting = waiting
+        self.started: list[SglangRequest] = []
+        self.decoding: list[SglangRequest] = []
+        self.free_blocks = total_blocks
+        self.total_blocks = total_blocks
+        self.block_size = block_size
+
+    @property
+    def promised_blocks(self) -> int:
+        """Blocks that started prefills will still take."""
+        return sum(request.promised_blocks for request in self.started)
+
+    def admit(self, requests: Iterable[SglangRequest]) -> None:
+        """These have their first chunk."""
+        for request in requests:
+            request.waiting = False
+            self.started.append(request)
+
+    def advance(
+        self, decodes: Iterable[SglangRequest], prefills: Iterable[tuple[SglangRequest, int]]
+    ) -> None:
+        """These tokens are computed: whoever is through with its prefill decodes from now on."""
+        for request in decodes:
+            request.computed += 1
+        for request, tokens in prefills:
+            request.computed += tokens
+            if request.computed >= request.prefill_tokens:
+                self.started.remove(request)
+                self.decoding.append(request)
+
+    def drop_finished(self) -> None:
+        """Forget who is done or was aborted."""
+        self.started = [each for each in self.started if not each.inner.finished()]
+        self.decoding = [each for each in self.decoding if not each.inner.finished()]
+
+    def preempt(self, request: SglangRequest) -> None:
+        """It loses its place."""
+        (self.decoding if request in self.decoding else self.started).remove(request)

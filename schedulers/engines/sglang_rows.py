@@ -1,0 +1,57 @@
+"""Rows of SGLang's batches: some of them taken out for a step, and put back."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from typing import Any
+
+
+def take_rows(batch: Any, request_ids: set[int]) -> Any:
+    """Move some requests of a decode batch into a batch of their own.
+
+    A row that sits out a step keeps its place in the request table and its KV; its next input
+    token lies in a buffer that is indexed by that place, so nothing else has to be kept.
+
+    Args:
+        batch: left with the other rows.
+        request_ids: ``id()`` of the requests to take.
+
+    Returns:
+        A new batch; of no rows where none was asked for.
+    """
+    ours = [row for row, request in enumerate(batch.reqs) if id(request) in request_ids]
+    others = [row for row, request in enumerate(batch.reqs) if id(request) not in request_ids]
+    # Filtering binds new tensors and never writes into the old ones: a shallow copy is enough.
+    taken = copy.copy(batch)
+    taken.sampling_info = copy.copy(batch.sampling_info)
+    _own_penalties(taken)
+    taken.filter_batch(keep_indices=ours)
+    batch.filter_batch(keep_indices=others)
+    return taken
+
+
+def put_back(batch: Any, rows: Any) -> Any:
+    """Both together; whoever finished is dropped."""
+    rows.filter_batch()
+    if rows.is_empty():
+        return batch
+    if batch.is_empty():
+        return rows
+    batch.merge_batch(rows)
+    return batch
+
+
+def _own_penalties(batch: Any) -> None:
+    """Penalties keep a state per row and point at their batch."""
+    shared = getattr(batch.sampling_info, "penalizer_orchestrator", None)
+    if shared is None:
+        return
+    own = copy.copy(shared)
+    own.batch = batch
+    own.penalizers = {}
+    for kind, penalizer in shared.penalizers.items():
+        twin = copy.copy(penalizer)
+        twin._orchestrator_ref = weakref.ref(own)
+        own.penalizers[kind] = twin
+    batch.sampling_info.penalizer_orchestrator = own

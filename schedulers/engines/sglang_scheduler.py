@@ -1,0 +1,287 @@
+"""SGLang's scheduler, steered by a policy (``schedulers.engines.sglang`` says how)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sglang.srt.managers.schedule_batch import NextBatchPlan
+from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
+
+from schedulers import registry
+from schedulers.base import Batch, Scheduler
+from schedulers.engine_default import EngineDefault
+from schedulers.engines.clock import MonotonicClock
+from schedulers.engines.sglang_prefills import with_prefills
+from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
+from schedulers.engines.sglang_rows import put_back, take_rows
+from schedulers.engines.sglang_support import (
+    cached_tokens,
+    check_config,
+    check_limits,
+    check_version,
+    lock_prefix,
+    own_config,
+    release,
+)
+from schedulers.engines.step_log import FileStepLog, NoStepLog, Step, StepLog
+from schedulers.engines.switch import Switch
+from schedulers.waiting import WaitingQueue
+
+logger = logging.getLogger(__name__)
+
+
+class PolicyScheduler(SglangOwnScheduler):
+    """SGLang's scheduler; a policy decides its batches.
+
+    Attributes:
+        decider: the policy; None: SGLang's own rule.
+        clock: an emulated device in virtual time puts its own here.
+        step_log: told of every step.
+        last_batch_decided: what the policy last decided.
+
+    Raises:
+        UnsupportedSglangError: this SGLang, or how it was started, cannot be steered.
+        ValueError: no such scheduler or option.
+    """
+
+    def init_schedule_policy(self) -> None:
+        """SGLang's own, and ours beside it: by now the pools are there."""
+        super().init_schedule_policy()
+        self.waiting_queue: list[Any]
+        self.chunked_req: Any
+        version = check_version()
+        check_config(self)
+        own = own_config()
+        self.clock: Any = MonotonicClock()
+        self.step_log: StepLog = NoStepLog()
+        self.in_order: WaitingQueue[SglangRequest] = WaitingQueue()
+        blocks = self.pages_free()
+        self.view = SglangView(self.in_order.requests, blocks, self.page_size)
+        if own.get("step_log"):
+            self.step_log = FileStepLog(own["step_log"], blocks, self.page_size, version)
+        self.decider: Scheduler | None = None
+        self.last_batch_decided = Batch()
+        self._engine_tokens = self.server_args.chunked_prefill_size
+        self._num_arrived = self._num_preempted = 0
+        self._withheld: Any = None
+        self._step: Step | None = None
+        switch = Switch(self.use, self.flush_cache)
+        self._switch = switch if own.get("switchable") else None
+        self.use(own.get("scheduler") or EngineDefault.name)
+
+    def use(self, text: str) -> None:
+        """Have another policy decide from the next step on; it starts from scratch.
+
+        Raises:
+            ValueError, UnsupportedSglangError: no such scheduler, or one that asks for more than
+                this engine can do; the one before stays.
+        """
+        policy = registry.build(text)
+        self.decide_by(policy)
+        logger.info("scheduler: %s %s", policy.name, policy.options())
+        self.step_log.switched(text)
+
+    def decide_by(self, policy: Scheduler) -> None:
+        """Have this policy object decide, in an engine that holds no request.
+
+        Raises:
+            UnsupportedSglangError: it asks for more than this engine can do.
+        """
+        own_rule = isinstance(policy, EngineDefault)
+        if not own_rule:
+            check_limits(policy.name, policy.max_active, self.max_running_requests)
+        # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
+        self.chunked_prefill_size = policy.token_budget if own_rule else self._engine_tokens
+        self._num_arrived = self._num_preempted = 0
+        self.decider = None if own_rule else policy
+
+    def handle_generate_request(self, recv_req: Any) -> None:
+        """A request arrives."""
+        if self._switch is not None:
+            busy = bool(self.view.started or self.view.decoding or self.waiting_queue)
+            self._switch.look_at(recv_req.sampling_params.custom_params, busy)
+        super().handle_generate_request(recv_req)
+
+    def get_next_batch_to_run(self, running_batch: Any, last_batch: Any) -> Any:
+        """SGLang's own frame: our batch is decided inside it, once the last one is put back."""
+        apart = last_batch is not None and last_batch is not running_batch
+        if apart and last_batch.forward_mode.is_decode():
+            running_batch = put_back(running_batch, last_batch)
+        self._withheld = None
+        plan = super().get_next_batch_to_run(running_batch, last_batch)
+        if self._withheld is not None:
+            plan = NextBatchPlan(batch_to_run=plan.batch_to_run, running_batch=self._withheld)
+        if plan.batch_to_run is None and self.decider is not None and self._holds_any():
+            self.clock.nap(self.last_batch_decided.wake_s)
+        return plan
+
+    def get_new_batch_prefill(self, running_batch: Any) -> Any:
+        """Decide the step; build its batch if there is any prefill in it."""
+        if self.decider is None:
+            self._began_s = self.clock.now_s()
+            return super().get_new_batch_prefill(running_batch)
+        if self.grammar_manager.has_waiting_grammars():
+            for ready in self.grammar_manager.get_ready_grammar_requests():
+                self._add_request_to_queue(ready)
+        running_batch.filter_batch()
+        view = self.view
+        self._began_s = view.now_s = self.clock.now_s()
+        self._forget_the_aborted()
+        view.free_blocks = self._unclaimed_blocks()
+        batch = self.last_batch_decided = self.decider.schedule(view)
+        for request in list(batch.preempt):
+            self._preempt(request, running_batch)
+        if not batch.prefills:
+            return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
+        self._admit([request for request, _ in batch.prefills if request.waiting])
+        built = with_prefills(self, batch)
+        if batch.decodes:
+            rows = take_rows(running_batch, {id(request.inner) for request in batch.decodes})
+            rows.prepare_for_decode()
+            built.mix_with_running(rows)
+            built.decoding_reqs = rows.reqs
+        self._note(batch)
+        return NextBatchPlan(batch_to_run=built, running_batch=running_batch)
+
+    def update_running_batch(self, batch: Any) -> Any:
+        """A step without prefills: the rows that decode leave those that are withheld."""
+        if self.decider is None:
+            return super().update_running_batch(batch)
+        decided = self.last_batch_decided
+        rows = take_rows(batch, {id(request.inner) for request in decided.decodes})
+        self._withheld = batch
+        if decided.decodes:
+            rows.prepare_for_decode()
+            self._note(decided)
+        return rows
+
+    def process_batch_result(self, batch: Any, result: Any) -> None:
+        """SGLang's own, and then the policy is told."""
+        super().process_batch_result(batch, result)
+        view = self.view
+        end_s = view.now_s = self.clock.now_s()
+        if self.decider is None:
+            self._note_own_rule(batch)
+        elif self._step is not None:
+            decided = self.last_batch_decided
+            view.advance(decided.decodes, decided.prefills)
+            view.drop_finished()
+            view.free_blocks = self._unclaimed_blocks()
+            self.decider.batch_done(decided, self._began_s, end_s, view)
+        if self._step is not None:
+            self.step_log.step(self._step._replace(end_s=end_s))
+            self._step = None
+        if not self._holds_any():
+            self.step_log.flush()
+            if self._switch is not None:
+                self._switch.engine_is_idle()
+
+    def _add_request_to_queue(self, req: Any, is_retracted: bool = False) -> None:
+        super()._add_request_to_queue(req, is_retracted)
+        if not self.waiting_queue or self.waiting_queue[-1] is not req:
+            return  # refused
+        ours: SglangRequest | None = getattr(req, ATTRIBUTE, None)
+        if ours is None:
+            self._num_arrived += 1
+            arrival_s = self.clock.arrival_s(req)
+            ours = SglangRequest(req, self._num_arrived, arrival_s, self.page_size, self._look_up)
+            setattr(req, ATTRIBUTE, ours)
+        if is_retracted:
+            ours.lose_blocks()
+            self._num_preempted += 1
+            self.step_log.preempted(req.rid)
+        key = 0 if self.decider is None else self.decider.queue_key(ours)
+        (self.in_order.put_back if is_retracted else self.in_order.add)(ours, key)
+
+    def _admit(self, admitted: list[SglangRequest]) -> None:
+        for request in admitted:
+            request.inner.init_next_round_input(self.tree_cache)
+            request.computed = cached_tokens(request.inner)
+            lock_prefix(request.inner, self.tree_cache)
+        leaving = {id(request.inner) for request in admitted}
+        self.waiting_queue = [each for each in self.waiting_queue if id(each) not in leaving]
+        for request in admitted:
+            self.in_order.remove(request)
+            if not request.was_scheduled:
+                request.was_scheduled = True
+                self.step_log.first_scheduled(request.inner.rid, self._began_s)
+        self.view.admit(admitted)
+
+    def _preempt(self, request: SglangRequest, running_batch: Any) -> None:
+        req = request.inner
+        self.view.preempt(request)
+        release(self, req)
+        if req is self.chunked_req:
+            self.chunked_req = None
+        else:
+            rows = range(len(running_batch.reqs))
+            keep = [row for row in rows if running_batch.reqs[row] is not req]
+            running_batch.filter_batch(keep_indices=keep)
+        self._add_request_to_queue(req, is_retracted=True)
+
+    def _forget_the_aborted(self) -> None:
+        self.view.drop_finished()
+        if len(self.in_order) != len(self.waiting_queue):
+            known = set(map(id, self.waiting_queue))
+            for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
+                self.in_order.remove(request)
+
+    def _note(self, batch: Batch) -> None:
+        view = self.view
+        self._step = Step(
+            start_s=self._began_s,
+            end_s=self._began_s,
+            prefill_tokens=sum(tokens for _, tokens in batch.prefills),
+            decodes=len(batch.decodes),
+            critical_decodes=batch.critical_decodes,
+            waiting=len(self.waiting_queue),
+            active=len(view.started) + len(view.decoding),
+            kv_blocks_used=view.total_blocks - self.pages_free(),
+            preemptions=self._num_preempted,
+        )
+        self._num_preempted = 0
+
+    def _note_own_rule(self, batch: Any) -> None:
+        """The step that SGLang decided itself."""
+        extends = batch.forward_mode.is_extend()
+        decodes = len(batch.decoding_reqs or ()) if extends else len(batch.reqs)
+        for req in batch.reqs:
+            ours: SglangRequest = getattr(req, ATTRIBUTE)
+            if ours.waiting:
+                ours.waiting = False
+                self.in_order.remove(ours)
+                if not ours.was_scheduled:
+                    ours.was_scheduled = True
+                    self.step_log.first_scheduled(req.rid, self._began_s)
+        self._note(Batch(critical_decodes=decodes))
+        assert self._step is not None
+        running = self.running_batch.reqs if self.running_batch is not batch else ()
+        self._step = self._step._replace(
+            prefill_tokens=(batch.extend_num_tokens - decodes) if extends else 0,
+            decodes=decodes,
+            active=len({id(req) for req in (*batch.reqs, *running)}),
+        )
+
+    def _holds_any(self) -> bool:
+        view = self.view
+        if self.decider is None:
+            return bool(self.waiting_queue or self.running_batch.reqs or self.chunked_req)
+        return bool(view.waiting or view.started or view.decoding)
+
+    def _unclaimed_blocks(self) -> int:
+        """Blocks that nobody holds and no started prefill will still take."""
+        return self.pages_free() - self.view.promised_blocks
+
+    def pages_free(self) -> int:
+        """Pages that are free, or held by nothing but the radix cache."""
+        evictable = 0 if self.disable_radix_cache else int(self.tree_cache.evictable_size())
+        tokens: int = self.token_to_kv_pool_allocator.available_size() + evictable
+        pages: int = tokens // self.page_size
+        return pages
+
+    def _look_up(self, req: Any) -> int:
+        if self.disable_radix_cache:
+            return 0
+        req.init_next_round_input(self.tree_cache)
+        return cached_tokens(req)
