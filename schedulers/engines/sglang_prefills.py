@@ -55,6 +55,31 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
     return built
 
 
+def within(batch: Batch, free_pages: int, page_size: int) -> Batch:
+    """As much of a batch as there are pages for; the rest sits out the step.
+
+    Decodes come first, as the policy ordered them, then chunks in their order up to the first that
+    does not fit.
+    """
+    decodes = []
+    for request in batch.decodes:
+        free_pages -= request.needs_block
+        if free_pages < 0:
+            break
+        decodes.append(request)
+    prefills = []
+    if len(decodes) == len(batch.decodes):
+        for request, tokens in batch.prefills:
+            computed = request.computed_tokens
+            held = 0 if request.waiting else -(-computed // page_size)
+            free_pages -= -(-(computed + tokens) // page_size) - held
+            if free_pages < 0:
+                break
+            prefills.append((request, tokens))
+    critical = min(batch.critical_decodes, len(decodes))
+    return Batch(decodes, prefills, batch.preempt, batch.wake_s, critical)
+
+
 def _two_unfinished(first: Any, second: Any) -> str:
     return (
         f"prompts {first.rid} and {second.rid} would both be unfinished: SGLang keeps track of one "

@@ -12,7 +12,7 @@ from schedulers import registry
 from schedulers.base import Batch, Scheduler
 from schedulers.engine_default import EngineDefault
 from schedulers.engines.clock import MonotonicClock
-from schedulers.engines.sglang_prefills import with_prefills
+from schedulers.engines.sglang_prefills import with_prefills, within
 from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from schedulers.engines.sglang_rows import put_back, take_rows
 from schedulers.engines.sglang_support import (
@@ -132,6 +132,9 @@ class PolicyScheduler(SglangOwnScheduler):
         batch = self.last_batch_decided = self.decider.schedule(view)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
+        if batch.preempt and not self.disable_radix_cache:
+            # Pages that others share are not freed with a request, as the policy took them to be.
+            batch = self.last_batch_decided = within(batch, self.pages_free(), self.page_size)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
         self._admit([request for request, _ in batch.prefills if request.waiting])
