@@ -12,6 +12,7 @@ from schedulers.base import Scheduler
 from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
 from slaibench.backends.base import BackendError, RunOutput, RunSettings
 from slaibench.backends.sglang.options import SglangOptions
+from slaibench.backends.sglang.stand_ins import install
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
@@ -84,6 +85,7 @@ class EmulatedSglang:
         if self._core is None:
             os.environ.setdefault("SGLANG_USE_CPU_ENGINE", "1")
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            install()  # before the first import of SGLang
             try:
                 check_version()
             except UnsupportedSglangError as error:

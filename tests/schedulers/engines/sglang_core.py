@@ -1,0 +1,153 @@
+"""SGLang's scheduler for tests: driven turn by turn, checked after each. Needs SGLang."""
+
+from __future__ import annotations
+
+import logging
+import os
+from array import array
+from pathlib import Path
+from typing import Any
+
+os.environ.update(
+    SGLANG_USE_CPU_ENGINE="1",
+    HF_HUB_OFFLINE="1",
+    # A model this small gains nothing from threads, and they wait for each other on a busy machine.
+    OMP_NUM_THREADS="1",
+)
+
+from slaibench.backends.sglang.stand_ins import install
+
+install()
+
+import sglang.srt.managers.scheduler as own
+from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
+from sglang.srt.sampling.sampling_params import SamplingParams
+from sglang.srt.server_args import PortArgs, ServerArgs
+
+from schedulers import registry
+from schedulers.engines.step_log import MemoryStepLog
+from slaibench.backends.sglang.core import QuietScheduler
+from slaibench.backends.sglang.forward import EmulatedForward
+from tests.schedulers.engines.random_model import random_model
+from tests.schedulers.engines.sglang_limits import MAX_ACTIVE, PAGE
+
+__all__ = ["Driver", "EmulatedForward", "build_scheduler", "random_model"]
+
+
+def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
+    """The one scheduler that a process may have."""
+    args = ServerArgs(
+        model_path=str(folder),
+        device="cpu",
+        dtype="float32",
+        attention_backend="torch_native",
+        sampling_backend="pytorch",
+        grammar_backend="none",
+        skip_tokenizer_init=True,
+        disable_cuda_graph=True,
+        mem_fraction_static=0.5,
+        context_length=1024,
+        chunked_prefill_size=256,
+        max_running_requests=MAX_ACTIVE,
+        page_size=PAGE,
+        max_total_tokens=PAGE * kv_blocks,
+        disable_radix_cache=not radix,
+        disable_overlap_schedule=True,
+        enable_mixed_chunk=True,
+    )
+    ports = PortArgs.init_new(args)
+    own.publish(args, role="scheduler", ranks=own.SpawnRanks(0, None, 0))
+    scheduler = QuietScheduler(args, ports)
+    logging.disable(logging.WARNING)
+    return scheduler
+
+
+class Driver:
+    """Adds, aborts and turns; SGLang's books and ours are held against each other every turn.
+
+    Args:
+        scheduler: from ``build_scheduler``; taken over with nothing in it.
+        text: the policy as on the command line.
+    """
+
+    def __init__(self, scheduler: Any, text: str) -> None:
+        self.scheduler = scheduler
+        scheduler.decide_by(registry.build(text))
+        scheduler.step_log = self.log = MemoryStepLog()
+        self.alive: dict[str, Any] = {}
+        self.tokens: dict[str, list[int]] = {}
+        self.aborted: set[str] = set()
+
+    def add(self, name: str, prompt: list[int], **chosen: Any) -> None:
+        params = SamplingParams(**chosen)
+        params.normalize(None)
+        self.scheduler.handle_generate_request(
+            TokenizedGenerateReqInput(
+                rid=f"<{name}>",
+                input_text="",
+                input_ids=array("q", prompt),
+                input_embeds=None,
+                mm_inputs=None,
+                token_type_ids=None,
+                sampling_params=params,
+                return_logprob=False,
+                logprob_start_len=-1,
+                top_logprobs_num=0,
+                token_ids_logprob=None,
+                stream=True,
+            )
+        )
+        self.alive[name] = self.scheduler.waiting_queue[-1]
+
+    def abort(self, name: str) -> None:
+        self.aborted.add(name)
+        req = self.alive[name]
+        waits = any(each is req for each in self.scheduler.waiting_queue)
+        self.scheduler.abort_request(AbortReq(rid=f"<{name}>"))
+        if waits:
+            del self.alive[name]  # SGLang lets it go without another word
+
+    def turn(self) -> bool:
+        """One turn of the event loop; whether anything ran."""
+        scheduler = self.scheduler
+        plan = scheduler.get_next_batch_to_run(
+            running_batch=scheduler.running_batch, last_batch=scheduler.last_batch
+        )
+        scheduler.running_batch = plan.running_batch
+        scheduler.last_batch = batch = plan.batch_to_run
+        if batch:
+            scheduler.process_batch_result(batch, scheduler.run_batch(batch))
+        self.check()
+        for name in [each for each, req in self.alive.items() if req.finished()]:
+            self.tokens[name] = list(self.alive.pop(name).output_ids)
+        return bool(batch)
+
+    def run_out(self) -> None:
+        while self.alive:
+            self.turn()
+        while self.turn():
+            pass
+        assert self.scheduler.flush_cache()
+
+    def check(self) -> None:
+        scheduler, view = self.scheduler, self.scheduler.view
+        scheduler.invariant_checker.self_check_during_busy()
+        if scheduler.decider is None:
+            return
+        waiting = [id(request.inner) for request in view.waiting]
+        if len(waiting) == len(scheduler.waiting_queue):
+            assert set(waiting) == set(map(id, scheduler.waiting_queue))
+        holders = [*view.started, *view.decoding]
+        assert len({id(request.inner) for request in holders}) == len(holders)
+        assert len(view.started) <= 1
+        for request in view.decoding:
+            if not request.inner.finished():
+                expected = len(request.inner.origin_input_ids) + len(request.inner.output_ids) - 1
+                assert request.computed_tokens == expected
+        if scheduler.disable_radix_cache and not any(r.inner.finished() for r in holders):
+            held = sum(-(-request.computed_tokens // PAGE) for request in holders)
+            assert held + scheduler.pages_free() == view.total_blocks
+        if self.log.steps:
+            last = self.log.steps[-1]
+            assert last.prefill_tokens + last.decodes <= scheduler.decider.token_budget
+            assert last.active <= scheduler.decider.max_active

@@ -1,0 +1,4 @@
+"""Sizes of the SGLang engine that tests start."""
+
+PAGE = 16
+MAX_ACTIVE = 48

@@ -1,0 +1,34 @@
+"""Invariant 7 on the engine that computes: no scheduler changes what a request says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.schedulers.engines.greedy_sglang import NUM_REQUESTS, SCHEDULERS, workload
+from tests.schedulers.engines.program import run_program
+from tests.schedulers.engines.sglang_limits import MAX_ACTIVE
+
+
+@pytest.mark.parametrize(("kv_blocks", "cache"), [(400, "plain"), (50, "radix")])
+def test_token_ids_are_the_same_under_every_scheduler(
+    kv_blocks: int, cache: str, tmp_path: Path
+) -> None:
+    results = run_program("sglang", "greedy_sglang", kv_blocks, cache, tmp_path)
+    own = results[SCHEDULERS[0]]["tokens"]
+    asked = {name: params for name, _, params in workload()}
+    assert len(own) == NUM_REQUESTS
+    for name, params in asked.items():
+        if "stop_token_ids" not in params:
+            assert len(own[name]) == params["max_new_tokens"]
+    # Otherwise the same ids would say nothing: requests differ, even by their first token alone.
+    assert own[str(NUM_REQUESTS - 1)] != own[str(NUM_REQUESTS - 2)]
+    assert any(len(own[name]) < params["max_new_tokens"] for name, params in asked.items())
+    for text, result in results.items():
+        different = [name for name in own if result["tokens"][name] != own[name]]
+        assert different == [], text
+        assert (result["free"], result["rows"]) == (kv_blocks, MAX_ACTIVE), text
+        assert result["aborted"] > 0
+        if kv_blocks < 100 and not text.startswith(("decode-first", "engine")):
+            assert result["preemptions"] > 3, text

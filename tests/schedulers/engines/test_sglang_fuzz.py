@@ -1,0 +1,25 @@
+"""Random arrivals, aborts and options against SGLang's real scheduler and pools.
+
+SGLang's own books are checked after every turn (``self_check_during_busy``), ours against them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.schedulers.engines.greedy_sglang import SCHEDULERS
+from tests.schedulers.engines.program import run_program
+
+SELDOM_PREEMPT = ("decode-first", "rad-batch-prefill", "engine")
+"""Those that admit nobody while others decode, and SGLang's rule, which reserves for outputs."""
+
+
+@pytest.mark.parametrize("cache", ["plain", "radix"])
+def test_the_books_balance_after_every_turn(cache: str) -> None:
+    results = run_program("sglang", "fuzz_sglang", cache, 1500, 7)
+    assert list(results) == list(SCHEDULERS)
+    for text, result in results.items():
+        assert result["steps"] > 1000
+        assert result["aborted"] > 10
+        if not text.startswith(SELDOM_PREEMPT):
+            assert result["preemptions"] > 0, text

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schedulers.engines.sglang_support import (
+    UnsupportedSglangError,
+    check_config,
+    check_limits,
+    check_version,
+    own_config,
+)
+
+FINE: dict[str, Any] = {
+    "enable_mixed_chunk": True,
+    "pp_size": 1,
+    "enable_dp_attention": False,
+    "disaggregation_mode": "null",
+    "enable_hierarchical_cache": False,
+}
+
+
+def engine(**changed: Any) -> Any:
+    args = {key: changed.pop(key, value) for key, value in FINE.items()}
+    parts = {"enable_overlap": False, "is_hybrid_swa": False, "is_hybrid_ssm": False, **changed}
+    spec = SimpleNamespace(is_none=lambda: not parts.pop("speculates", False))
+    return SimpleNamespace(server_args=SimpleNamespace(**args), spec_algorithm=spec, **parts)
+
+
+@pytest.mark.parametrize("version", ["0.5.17", "0.5.23"])
+def test_supported_versions_pass(version: str) -> None:
+    assert check_version(version) == version
+
+
+@pytest.mark.parametrize("version", ["0.5.16", "0.5.18", "0.6.0", "dev"])
+def test_other_versions_are_refused_with_those_that_work(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnsupportedSglangError, match=rf"SGLang {version} is not.*0\.5\.23"):
+        check_version(version)
+    monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
+    assert check_version(version) == version
+
+
+def test_an_engine_that_can_be_steered_passes() -> None:
+    check_config(engine())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"enable_overlap": True}, "--disable-overlap-schedule"),
+        ({"enable_mixed_chunk": False}, "--enable-mixed-chunk"),
+        ({"speculates": True}, "speculative decoding"),
+        ({"pp_size": 2}, "--pp-size 1"),
+        ({"enable_dp_attention": True}, "--enable-dp-attention"),
+        ({"disaggregation_mode": "prefill"}, "--disaggregation-mode"),
+        ({"enable_hierarchical_cache": True}, "hierarchical caches"),
+        ({"is_hybrid_swa": True}, "sliding windows"),
+        ({"is_hybrid_ssm": True}, "state space"),
+    ],
+)
+def test_what_cannot_be_steered_is_named(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedSglangError, match=message):
+        check_config(engine(**changed))
+
+
+def test_a_policy_may_keep_as_many_active_as_the_engine_and_no_more() -> None:
+    check_limits("slai", 128, 128)
+    with pytest.raises(UnsupportedSglangError, match=r"--max-running-requests 128.*active=127"):
+        check_limits("slai", 128, 127)
+
+
+def test_our_configuration_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLAIBENCH_SGLANG", raising=False)
+    assert own_config() == {}
+    monkeypatch.setenv("SLAIBENCH_SGLANG", '{"scheduler": "slai", "switchable": true}')
+    assert own_config() == {"scheduler": "slai", "switchable": True}
+
+
+@pytest.mark.parametrize("text", ["slai", "[]", '{"schedular": "slai"}'])
+def test_a_mistyped_configuration_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLAIBENCH_SGLANG", text)
+    with pytest.raises(UnsupportedSglangError, match="SLAIBENCH_SGLANG"):
+        own_config()
