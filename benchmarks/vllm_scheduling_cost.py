@@ -30,8 +30,8 @@ from vllm.v1.engine.core import EngineCore
 
 from schedulers import registry
 from schedulers.engines.vllm import PolicyScheduler
+from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.vllm.executor import EmulatedExecutor
-from slaibench.backends.vllm.model_folder import model_folder
 from slaibench.catalog.model import get_model
 
 ACTIVE = (16, 64, 128, 256)

@@ -50,6 +50,7 @@ class PolicyScheduler(SglangOwnScheduler):
         super().init_schedule_policy()
         self.waiting_queue: list[Any]
         self.chunked_req: Any
+        self.chunked_prefill_size: int | None
         version = check_version()
         check_config(self)
         own = own_config()
@@ -62,7 +63,7 @@ class PolicyScheduler(SglangOwnScheduler):
             self.step_log = FileStepLog(own["step_log"], blocks, self.page_size, version)
         self.decider: Scheduler | None = None
         self.last_batch_decided = Batch()
-        self._engine_tokens = self.server_args.chunked_prefill_size
+        self._engine_tokens = self.chunked_prefill_size
         self._num_arrived = self._num_preempted = 0
         self._withheld: Any = None
         self._step: Step | None = None
@@ -90,7 +91,13 @@ class PolicyScheduler(SglangOwnScheduler):
         """
         own_rule = isinstance(policy, EngineDefault)
         if not own_rule:
-            check_limits(policy.name, policy.max_active, self.max_running_requests)
+            check_limits(
+                policy.name,
+                policy.token_budget,
+                policy.max_active,
+                self._engine_tokens,
+                self.max_running_requests,
+            )
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = policy.token_budget if own_rule else self._engine_tokens
         self._num_arrived = self._num_preempted = 0

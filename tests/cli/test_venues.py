@@ -111,7 +111,7 @@ def test_several_jobs_in_real_time_are_wrong_usage(real: type[RealVenue], tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--device", "cpu"], "--device does not go with --backend sim, only with vllm"),
+        (["--device", "cpu"], "--device does not go with --backend sim, only with vllm or sglang"),
         (["--device", "gpu"], "'emulated', 'cpu', 'cuda'"),
         (["--backend", "vllm", "--device", "cpu", "--gpu", "h100"], "leave --gpu out"),
         (["--backend", "vllm", "--device", "cuda", "--clock", "virtual"], "takes real time"),
