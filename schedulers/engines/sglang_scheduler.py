@@ -15,6 +15,7 @@ from schedulers.engines.clock import MonotonicClock
 from schedulers.engines.sglang_prefills import with_prefills, within
 from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from schedulers.engines.sglang_rows import put_back, take_rows
+from schedulers.engines.sglang_streamer import NotedStreamer
 from schedulers.engines.sglang_support import (
     cached_tokens,
     check_config,
@@ -67,9 +68,20 @@ class PolicyScheduler(SglangOwnScheduler):
         self._num_arrived = self._num_preempted = 0
         self._withheld: Any = None
         self._step: Step | None = None
+        self._ended_s: float | None = None
         switch = Switch(self.use, self.flush_cache)
         self._switch = switch if own.get("switchable") else None
         self.use(own.get("scheduler") or EngineDefault.name)
+
+    def init_output_streamer(self) -> None:
+        """SGLang's own, which notes when a step's tokens are told."""
+        super().init_output_streamer()
+        own: Any = self.output_streamer
+        self.output_streamer: Any = NotedStreamer(own, self._end_step)
+
+    def _end_step(self) -> None:
+        if self._ended_s is None:
+            self._ended_s = self.clock.now_s()
 
     def use(self, text: str) -> None:
         """Have another policy decide from the next step on; it starts from scratch.
@@ -168,9 +180,10 @@ class PolicyScheduler(SglangOwnScheduler):
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
         """SGLang's own, and then the policy is told."""
+        self._ended_s = None
         super().process_batch_result(batch, result)
         view = self.view
-        end_s = view.now_s = self.clock.now_s()
+        end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
         if self.decider is None:
             self._note_own_rule(batch)
         elif self._step is not None:
