@@ -10,10 +10,9 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-import sglang.srt.managers.scheduler as sglang_scheduler
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
-from sglang.srt.server_args import PortArgs, ServerArgs
+from sglang.srt.server_args import ServerArgs
 
 from schedulers.base import Batch, Scheduler
 from schedulers.engines.sglang_scheduler import PolicyScheduler
@@ -21,6 +20,7 @@ from schedulers.engines.sglang_support import UnsupportedSglangError
 from schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.base import BackendError
 from slaibench.backends.sglang.forward import EmulatedForward
+from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.sglang.options import SglangOptions
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.virtual import NEVER
@@ -71,17 +71,6 @@ class CoreRequest:
         self.first_step = NEVER
         self.token_steps: array[int] = array("i")
         self.num_preemptions = 0
-
-
-class QuietScheduler(PolicyScheduler):
-    """Tells nobody of tokens: the run reads them off its requests."""
-
-    def get_output_streamer_class(self) -> Any:
-        class Silent(super().get_output_streamer_class()):  # type: ignore[misc]
-            def stream_output(self, *_: Any, **__: Any) -> None:
-                """There is no detokenizer to send it to."""
-
-        return Silent
 
 
 class EmulatedCore:
@@ -261,10 +250,7 @@ def _start(options: SglangOptions) -> Any:
         disable_cuda_graph=True,
         mem_fraction_static=0.5,
     )
-    ports = PortArgs.init_new(args)
-    ranks = sglang_scheduler.SpawnRanks(world_rank=0, dp_rank=None, gpu_id=0)
-    sglang_scheduler.publish(args, role="scheduler", ranks=ranks)
-    scheduler = QuietScheduler(args, ports)
+    scheduler = start_scheduler(PolicyScheduler, args)
     logging.disable(logging.WARNING)  # each retraction is one, and a level is set over and over
     return scheduler
 
