@@ -163,22 +163,13 @@ def _start(name: str, active: int) -> Any:
 
     install()  # before the first import of SGLang
     import sglang.srt.managers.scheduler as own  # noqa: PLC0415
-    from sglang.srt.server_args import PortArgs, ServerArgs  # noqa: PLC0415
+    from sglang.srt.server_args import ServerArgs  # noqa: PLC0415
 
     from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+    from slaibench.backends.sglang.in_process import start_scheduler  # noqa: PLC0415
     from slaibench.backends.sglang.options import SglangOptions  # noqa: PLC0415
     from slaibench.backends.vllm.model_folder import model_folder  # noqa: PLC0415
     from slaibench.catalog.model import get_model  # noqa: PLC0415
-
-    base: Any = own.Scheduler if name == OWN else PolicyScheduler
-
-    class Quiet(base):  # type: ignore[misc]
-        def get_output_streamer_class(self) -> Any:
-            class Silent(super().get_output_streamer_class()):  # type: ignore[misc]
-                def stream_output(self, *_: Any, **__: Any) -> None:
-                    """There is no detokenizer to send it to."""
-
-            return Silent
 
     model = replace(get_model("tiny-mistral"), max_context_tokens=CONTEXT)
     options = SglangOptions(
@@ -202,9 +193,7 @@ def _start(name: str, active: int) -> Any:
         disable_cuda_graph=True,
         mem_fraction_static=0.5,
     )
-    ports = PortArgs.init_new(args)
-    own.publish(args, role="scheduler", ranks=own.SpawnRanks(0, None, 0))
-    scheduler = Quiet(args, ports)
+    scheduler = start_scheduler(own.Scheduler if name == OWN else PolicyScheduler, args)
     logging.disable(logging.WARNING)
     return scheduler
 

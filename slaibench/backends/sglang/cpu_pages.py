@@ -6,7 +6,6 @@ Later ones bring this along; earlier ones have nothing but two kernels in triton
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from sglang.srt.mem_cache.allocator import paged
