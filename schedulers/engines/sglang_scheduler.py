@@ -146,7 +146,7 @@ class PolicyScheduler(SglangOwnScheduler):
         running_batch.filter_batch()
         view = self.view
         self._began_s = view.now_s = self.clock.now_s()
-        self._forget_the_aborted()
+        self._forget_the_aborted(running_batch)
         view.free_blocks = self._unclaimed_blocks()
         batch = self.last_batch_decided = self.decider.schedule(view)
         for request in list(batch.preempt):
@@ -159,7 +159,7 @@ class PolicyScheduler(SglangOwnScheduler):
         self._admit([request for request, _ in batch.prefills if request.waiting])
         built = with_prefills(self, batch)
         if batch.decodes:
-            rows = take_rows(running_batch, {id(request.inner) for request in batch.decodes})
+            rows, running_batch = take_rows(running_batch, _ids(batch.decodes))
             rows.prepare_for_decode()
             built.mix_with_running(rows)
             built.decoding_reqs = rows.reqs
@@ -171,8 +171,9 @@ class PolicyScheduler(SglangOwnScheduler):
         if self.decider is None:
             return super().update_running_batch(batch)
         decided = self.last_batch_decided
-        rows = take_rows(batch, {id(request.inner) for request in decided.decodes})
-        self._withheld = batch
+        rows, others = take_rows(batch, _ids(decided.decodes))
+        if others.reqs:
+            self._withheld = others
         if decided.decodes:
             rows.prepare_for_decode()
             self._note(decided)
@@ -189,7 +190,8 @@ class PolicyScheduler(SglangOwnScheduler):
         elif self._step is not None:
             decided = self.last_batch_decided
             view.advance(decided.decodes, decided.prefills)
-            view.drop_finished()
+            if any(req.finished() for req in batch.reqs):
+                view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
             self.decider.batch_done(decided, self._began_s, end_s, view)
         if self._step is not None:
@@ -243,8 +245,10 @@ class PolicyScheduler(SglangOwnScheduler):
             running_batch.filter_batch(keep_indices=keep)
         self._add_request_to_queue(req, is_retracted=True)
 
-    def _forget_the_aborted(self) -> None:
-        self.view.drop_finished()
+    def _forget_the_aborted(self, running_batch: Any) -> None:
+        view = self.view
+        if len(view.decoding) != len(running_batch.reqs) or view.started:
+            view.drop_finished()
         if len(self.in_order) != len(self.waiting_queue):
             known = set(map(id, self.waiting_queue))
             for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
@@ -308,3 +312,7 @@ class PolicyScheduler(SglangOwnScheduler):
             return 0
         req.init_next_round_input(self.tree_cache)
         return cached_tokens(req)
+
+
+def _ids(requests: list[SglangRequest]) -> set[int]:
+    return {id(request.inner) for request in requests}

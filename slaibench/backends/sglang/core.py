@@ -9,10 +9,9 @@ import logging
 from array import array
 from typing import Any
 
-import sglang.srt.managers.scheduler as sglang_scheduler
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
-from sglang.srt.server_args import PortArgs, ServerArgs
+from sglang.srt.server_args import ServerArgs
 
 from schedulers.base import Batch, Scheduler
 from schedulers.engines.sglang_scheduler import PolicyScheduler
@@ -25,18 +24,8 @@ from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
+from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.simulator.engine import BatchTimer
-
-
-class QuietScheduler(PolicyScheduler):
-    """Tells nobody of tokens: the run reads them off its requests."""
-
-    def get_output_streamer_class(self) -> Any:
-        class Silent(super().get_output_streamer_class()):  # type: ignore[misc]
-            def stream_output(self, *_: Any, **__: Any) -> None:
-                """There is no detokenizer to send it to."""
-
-        return Silent
 
 
 class SglangCore:
@@ -218,9 +207,6 @@ def _start(options: EngineOptions) -> Any:
         **CPU,
         skip_tokenizer_init=True,
     )
-    ports = PortArgs.init_new(args)
-    ranks = sglang_scheduler.SpawnRanks(world_rank=0, dp_rank=None, gpu_id=0)
-    sglang_scheduler.publish(args, role="scheduler", ranks=ranks)
-    scheduler = QuietScheduler(args, ports)
+    scheduler = start_scheduler(PolicyScheduler, args)
     logging.disable(logging.WARNING)  # each retraction is one, and a level is set over and over
     return scheduler
