@@ -175,6 +175,7 @@ def _start(name: str, active: int) -> Any:
     model = replace(get_model("tiny-mistral"), max_context_tokens=CONTEXT)
     options = EngineOptions(
         model=model,
+        checkpoint=None,
         max_context_tokens=CONTEXT,
         token_budget=BUDGET,
         max_active=active,

@@ -29,7 +29,7 @@ def start_scheduler(kind: Any, args: ServerArgs) -> Any:
         ValueError, RuntimeError, AssertionError: SGLang does not start like that.
     """
 
-    class Quiet(kind):  # type: ignore[misc]
+    class Quiet(kind):
         def init_output_streamer(self) -> None:
             self.output_streamer = Silence()
 
