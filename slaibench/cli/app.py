@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import doctor, facts, run, serve, show, validate
+from slaibench.cli import bound, doctor, facts, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -53,6 +53,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.compare,
     run.capacity,
     run.replay,
+    bound.bound,
     serve.serve,
     validate.validate,
     show.report,

@@ -42,6 +42,27 @@ class FormulaAttentionTimer:
         """Prompt chunks and decodes: one after the other."""
         return self.prefill_s(prefills) + context_tokens * self._mixed_token_s
 
+    @property
+    def launch_s(self) -> float:
+        """Time of a prefill kernel before it does anything."""
+        return self._prefill_launch_s
+
+    @property
+    def mixed_token_s(self) -> float:
+        """Time of a KV token that a decode reads beside a chunk."""
+        return self._mixed_token_s
+
+    @property
+    def pair_s(self) -> float:
+        """Time of a query-key pair."""
+        return self._pair_s
+
+    @property
+    def least_pair_share(self) -> float:
+        """Of ``pair_s``: what a pair of a chunk (its tokens by those before it and half its own)
+        takes at least; waves that are not full take more."""
+        return min(1.0, 2 * self._own_share)
+
     def _pairs(self, prefills: Sequence[tuple[int, int]]) -> float:
         """Query-key pairs, with the last wave of tiles counted whole where history is read."""
         tokens = rows = long = 0

@@ -10,6 +10,9 @@ from slaibench.report import numbers, rebuild, render
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import OnRun
 from slaibench.report.template import Picture
+from slaibench.report.theory import numbers as theory_numbers
+from slaibench.report.theory import rebuild as theory_rebuild
+from slaibench.report.theory import render as theory_render
 from slaibench.report.validation import numbers as validation_numbers
 from slaibench.report.validation import rebuild as validation_rebuild
 from slaibench.report.validation import render as validation_render
@@ -43,6 +46,11 @@ def _validation(doc: Document, folder: Path, on_run: OnRun) -> Document:
     return validation_numbers.document(subject, folder, doc["made"])
 
 
+def _theory(doc: Document, folder: Path, on_run: OnRun) -> Document:
+    result = theory_rebuild.rebuild(doc, folder, on_run)
+    return theory_numbers.document(result, folder, doc["made"])
+
+
 KINDS = {
     numbers.FORMAT: Kind(
         numbers.FORMAT_VERSION, numbers.runs, numbers.results, _study, render.render
@@ -53,6 +61,13 @@ KINDS = {
         validation_numbers.results,
         _validation,
         validation_render.render,
+    ),
+    theory_numbers.FORMAT: Kind(
+        theory_numbers.FORMAT_VERSION,
+        theory_numbers.runs,
+        theory_numbers.results,
+        _theory,
+        theory_render.render,
     ),
 }
 """By the format that a document names."""
