@@ -168,9 +168,9 @@ def _bound(result: BoundResult) -> list[RenderableType]:
         Text(f"No scheduler serves more than {bound.rate_rps:.3f} requests/s", style="bold"),
         Text(
             f"a request: {work.prefill_tokens:,.0f} prompt tokens and {work.decodes:,.0f} decodes "
-            f"that read {work.context_tokens / max(work.decodes, 1e-9):,.0f} KV tokens each; "
-            f"at the bound {bound.tokens_per_batch:,.0f} tokens a batch, {told}"
+            f"that read {work.context_tokens / max(work.decodes, 1e-9):,.0f} KV tokens each"
         ),
+        Text(f"at the bound: {bound.tokens_per_batch:,.0f} tokens a batch, {told}"),
         Text(f"what binds: {parts.binding}; where the time goes, and so what more of it brings:"),
         table,
     ]
@@ -178,16 +178,14 @@ def _bound(result: BoundResult) -> list[RenderableType]:
 
 def _throughputs(result: BoundResult) -> RenderableType:
     table = render.plain_table()
-    table.add_column("scheduler")
+    table.add_column("\nscheduler", no_wrap=True)
     for heading in (
         "saturated\nreq/s",
         "of the\nbound",
         "95 %\ninterval",
         "bound in\nits limits",
         "share\nof that",
-        "whole\nrun",
         "tokens\na batch",
-        "pre-\nempted",
         "\nn",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -199,16 +197,14 @@ def _throughputs(result: BoundResult) -> RenderableType:
             _interval(each.share),
             f"{each.within_rps:.3f}",
             _percent(each.within_share.value),
-            _percent(each.run_share),
             "-" if each.tokens_per_batch is None else f"{each.tokens_per_batch:.0f}",
-            f"{each.preemptions:,}",
             _count(each),
         )
     return table
 
 
 def _count(each: Throughput) -> str:
-    return f"{each.share.n:,}" + (f" ({each.untold} untold)" if each.untold else "")
+    return f"{each.share.n:,}" if not each.untold else f"{each.untold} untold"
 
 
 def _budgets(result: BoundResult) -> RenderableType:
@@ -250,7 +246,7 @@ def _rad(result: BoundResult) -> RenderableType:
 def _maps(result: BoundResult) -> RenderableType:
     plan = result.plan
     table = render.plain_table()
-    table.add_column("scheduler")
+    table.add_column("\nscheduler", no_wrap=True)
     for column in plan.columns:
         heading = f"{column.mean_output} tokens\n{column.bound_rps:.3g} req/s"
         table.add_column(heading, justify="right", no_wrap=True)

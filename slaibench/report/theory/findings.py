@@ -40,7 +40,8 @@ def _best(doc: Document) -> Iterable[str]:
 
 def _binds(doc: Document) -> Iterable[str]:
     shares = doc["bound"]["shares"]
-    parts = [f"{share(value)} {name}" for name, value in shares.items()]
+    names = {"prefill": "the compute of prefill", "decode": "the compute of decodes"}
+    parts = [f"{names.get(name, name)} ({share(value)})" for name, value in shares.items()]
     yield (
         f"A request's time at the bound goes to {listed(parts)}; a resource that grew by 1{SPACE}% "
         f"would lift the bound by so many hundredths of 1{SPACE}%."
@@ -83,10 +84,14 @@ def _budgets(doc: Document) -> Iterable[str]:
 
 def _maps(doc: Document) -> Iterable[str]:
     cells = doc["maps"]["cells"]
-    wrong = [c for c in cells if c["load"] > 1 and c["stability"] == "stable"]
+    wrong = [c for c in cells if c["load"] >= 1 and c["stability"] == "stable"]
     if wrong:
-        places = listed([f"{c['scheduler']} at {c['mean_output']} tokens" for c in wrong])
-        yield f"Judged stable above the bound, which only a run too short to tell can be: {places}."
+        places = dict.fromkeys(f"{c['scheduler']} at {c['mean_output']} tokens" for c in wrong)
+        yield (
+            f"Judged stable in the maps at the bound or above it: {listed(list(places))}. That "
+            "cannot last: where long prompts starve, the number in the system grows too slowly for "
+            "one run to tell."
+        )
 
 
 def share(value: float) -> str:

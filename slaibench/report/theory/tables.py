@@ -23,25 +23,31 @@ def point_grids(doc: Document) -> list[Grid]:
 def _bound(doc: Document) -> Grid:
     bound = doc["bound"]
     decodes = bound["decodes_per_batch"]
-    rows = [
-        ("requests/s that no scheduler exceeds", Cell(significant(bound["rate_rps"], 4))),
-        ("what binds", Cell(bound["binding"])),
-        *((f"share of {name}", Cell(share(value))) for name, value in bound["shares"].items()),
-        ("tokens a batch at the bound", Cell(fixed(bound["tokens_per_batch"], 0))),
-        (
-            "decodes a batch that has any",
-            Cell(NOTHING if decodes is None else fixed(decodes, 0)),
-        ),
-    ]
+    cells = (
+        Cell(significant(bound["rate_rps"], 4)),
+        Cell(bound["binding"]),
+        *(Cell(share(value)) for value in bound["shares"].values()),
+        Cell(fixed(bound["tokens_per_batch"], 0)),
+        Cell(NOTHING if decodes is None else fixed(decodes, 0)),
+    )
     return Grid(
         "bound",
         "The bound of this workload on this profile",
         "Ours: the least time of the work over all batches that there are, with the profile's "
         "batch times and KV blocks (docs/theory.md). Not the paper's Theorem 1, which knows "
         "neither a cost of a step nor a cache that is full; that one stands below, for its own "
-        "model.",
-        ("",),
-        tuple((name, (cell,)) for name, cell in rows),
+        "model. Shares: of a request's time; decodes: of a batch that has any.",
+        (
+            "requests/s",
+            "what binds",
+            "prefill, compute",
+            "decode, compute",
+            "KV bandwidth",
+            "KV capacity",
+            "tokens a batch",
+            "decodes a batch",
+        ),
+        (("no scheduler exceeds", cells),),
     )
 
 

@@ -64,11 +64,12 @@ class BoundMaker:
 
     def made(self, work: Work, token_budget: int | None, max_active: int | None) -> Bound:
         """``bound``, computed."""
-        tokens = token_budget or LARGEST_BATCH_TOKENS
+        cache = self.total_blocks * self.block_size
+        tokens = min(token_budget or LARGEST_BATCH_TOKENS, cache)
         room = Room(
             batch_tokens=tokens,
             decodes=min(max_active or tokens, tokens, self.total_blocks),
-            cache_tokens=self.total_blocks * self.block_size,
+            cache_tokens=cache,
             context_tokens=work.longest,
         )
         floor = batch_floor(self._model, room, work.prefill_pairs / work.prefill_tokens)
