@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import doctor, facts, run, serve, show, validate
+from slaibench.cli import doctor, facts, paper, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -55,6 +55,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.replay,
     serve.serve,
     validate.validate,
+    paper.paper,
     show.report,
     show.results,
     show.verify,

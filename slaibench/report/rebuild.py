@@ -9,8 +9,9 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
-from slaibench.report.subject import Subject, capacity_from, make_subject
+from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
+from slaibench.study.capacity import capacity_from
 from slaibench.study.digest import Digester
 from slaibench.study.gather import SERVING, read_cell
 from slaibench.study.point import make_point
