@@ -8,6 +8,9 @@ from pathlib import Path
 
 from slaibench.report import numbers, rebuild, render
 from slaibench.report.numbers import Document
+from slaibench.report.paper import numbers as paper_numbers
+from slaibench.report.paper import rebuild as paper_rebuild
+from slaibench.report.paper import render as paper_render
 from slaibench.report.rebuild import OnRun
 from slaibench.report.template import Picture
 from slaibench.report.validation import numbers as validation_numbers
@@ -43,6 +46,10 @@ def _validation(doc: Document, folder: Path, on_run: OnRun) -> Document:
     return validation_numbers.document(subject, folder, doc["made"])
 
 
+def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
+    return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
+
+
 KINDS = {
     numbers.FORMAT: Kind(
         numbers.FORMAT_VERSION, numbers.runs, numbers.results, _study, render.render
@@ -53,6 +60,13 @@ KINDS = {
         validation_numbers.results,
         _validation,
         validation_render.render,
+    ),
+    paper_numbers.FORMAT: Kind(
+        paper_numbers.FORMAT_VERSION,
+        paper_numbers.runs,
+        paper_numbers.results,
+        _paper,
+        paper_render.render,
     ),
 }
 """By the format that a document names."""

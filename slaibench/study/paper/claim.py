@@ -8,7 +8,7 @@ from typing import Any
 
 from slaibench.catalog.published import PublishedValue
 from slaibench.study.capacity import CapacityResult
-from slaibench.study.estimate import Estimate
+from slaibench.study.estimate import Estimate, finite
 from slaibench.study.paper.verdict import Verdict, deviation
 
 UNKNOWN = Estimate(None, None, None, 0)
@@ -33,7 +33,7 @@ class Finding:
         return {
             "verdict": self.verdict.value,
             "ours": None if found is None else found.to_json(),
-            "deviation": off,
+            "deviation": finite(off),
             "seen": self.seen,
         }
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from slaibench.catalog.published import bari2025
+from slaibench.recording import store
 from slaibench.spec import Convention
 from slaibench.study.paper.batches import Batches, batch_rows, block_rows, budget_rows
 from slaibench.study.paper.claim import Claim
@@ -20,7 +21,7 @@ from slaibench.study.paper.shapes import batch_shapes, load_shapes
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import warnings_of
+from slaibench.study.sweep import about_of, warnings_of
 
 BatchCells = Mapping[Kind, tuple[CellResult, ...]]
 """Cells of single batches, by what they show."""
@@ -32,17 +33,11 @@ class PaperResult:
 
     Args:
         asked: which, and how much.
-        about: one line: what served, and how far that can be trusted.
-        workload_note: one line on where the lengths come from.
-        papers_lengths: whether they are the paper's own.
         batch_cells: behind figure 6.
         loads: by mix: under the paper's conventions, and under strict ones.
     """
 
     asked: PaperSpec
-    about: str
-    workload_note: str
-    papers_lengths: bool
     batch_cells: BatchCells
     loads: Mapping[Mix, Both]
 
@@ -84,10 +79,42 @@ class PaperResult:
         every += [cell for both in self.loads.values() for load in both for cell in load.cells]
         return tuple({cell.folder: cell for cell in every}.values())
 
+    @cached_property
+    def about(self) -> str:
+        """One line: what served, and how far that can be trusted."""
+        return about_of(self.cells)
+
+    @cached_property
+    def workload_note(self) -> str:
+        """One line on where the lengths under load come from; empty without load."""
+        loaded = self._first_loaded
+        if loaded is None:
+            return ""
+        return str(store.read_run(loaded.folder).get("workload", {}).get("note", ""))
+
+    @property
+    def papers_lengths(self) -> bool | None:
+        """Whether these are the paper's own; None without load."""
+        loaded = self._first_loaded
+        if loaded is None:
+            return None
+        return loaded.cell.workload_fingerprint == bari2025().workload_fingerprint
+
+    @property
+    def _first_loaded(self) -> CellResult | None:
+        return next((c for both in self.loads.values() for each in both for c in each.cells), None)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted."""
-        return warnings_of(self.cells)
+        return tuple(
+            dict.fromkeys(
+                warning
+                for both in self.loads.values()
+                for load in both
+                for warning in warnings_of(load.cells)
+            )
+        )
 
     def counts(self, convention: Convention) -> Counter[Verdict]:
         """Verdicts under one convention; claims about single batches count under both."""

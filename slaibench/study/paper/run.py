@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.study.bench import Bench, prepare
@@ -17,7 +17,6 @@ from slaibench.study.paper.result import PaperResult, sort_cells
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.pool import CellResult, Pool, jobs_for
 from slaibench.study.sweep import OnCell, about_of, collect, quiet, sweep
-from workloads.generate import fingerprint
 
 
 def run(
@@ -40,7 +39,7 @@ def run(
         ValueError: the specification names something unknown.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    bench = check(asked, results, jobs)
+    check(asked, results, jobs)
     batch_cells: dict[Kind, tuple[CellResult, ...]] = {}
     for name in asked.figures:
         if FIGURES[name].mix is None:
@@ -49,27 +48,29 @@ def run(
             # Single batches take no time worth a second process.
             swept = sweep(study, results, jobs=1, fresh=fresh, on_cell=on_cell)
             batch_cells[kind] = sort_cells(swept.cells)
-    loads: dict[Mix, tuple[Load, Load]] = {}
-    for mix in mixes(asked):
-        paper, strict = (
-            _load(asked, mix, convention, results, jobs, fresh, on_cell)
-            for convention in (Convention.PAPER, Convention.STRICT)
-        )
-        loads[mix] = (paper, strict)
-    every = [cell for cells in batch_cells.values() for cell in cells]
-    every += [cell for both in loads.values() for load in both for cell in load.cells]
-    return PaperResult(
-        asked=asked,
-        about=about_of(every),
-        workload_note=bench.source.note,
-        papers_lengths=has_papers_lengths(bench),
-        batch_cells=batch_cells,
-        loads=loads,
-    )
+
+    def load(mix: Mix, convention: Convention) -> Load:
+        return _load(asked, mix, convention, results, jobs, fresh, on_cell)
+
+    return PaperResult(asked=asked, batch_cells=batch_cells, loads=loads_of(asked, load))
 
 
-def check(asked: PaperSpec, results: Path, jobs: int | None = None) -> Bench:
-    """Everything that can be refused before any work is done; the bench of the load's requests.
+def loads_of(
+    asked: PaperSpec, load: Callable[[Mix, Convention], Load]
+) -> dict[Mix, tuple[Load, Load]]:
+    """By mix, in order: its runs under the paper's conventions, and under strict ones."""
+    return {
+        mix: (load(mix, Convention.PAPER), load(mix, Convention.STRICT)) for mix in mixes(asked)
+    }
+
+
+def searches(asked: PaperSpec, mix: Mix) -> bool:
+    """Whether some figure of a mix needs capacities searched."""
+    return any(FIGURES[name].capacities for name in asked.figures if FIGURES[name].mix is mix)
+
+
+def check(asked: PaperSpec, results: Path, jobs: int | None = None) -> None:
+    """Everything that can be refused before any work is done.
 
     Raises:
         ValueError: a name or value of the specification is wrong, or several ``jobs`` cannot be
@@ -84,12 +85,6 @@ def check(asked: PaperSpec, results: Path, jobs: int | None = None) -> Bench:
     check_rate_counts(bench)
     jobs_for(bench, jobs)
     bench.requests(bench.cell(bench.spec.schedulers[0], asked.rates[0], asked.first_seed))
-    return bench
-
-
-def has_papers_lengths(bench: Bench) -> bool:
-    """Whether a bench's requests have the lengths of the paper's own trace."""
-    return fingerprint(bench.source) == bari2025().workload_fingerprint
 
 
 def mixes(asked: PaperSpec) -> tuple[Mix, ...]:
@@ -124,7 +119,7 @@ def _load(
     digest = LoadDigester.for_study(bench.spec)
     with Pool(bench, results, digest, jobs=jobs_for(bench, jobs), fresh=fresh) as pool:
         cells = list(collect(pool, _wanted(asked, bench, figures), on_cell))
-        searched = any(each.capacities for each in figures)
+        searched = searches(asked, mix)
         if searched:
             for scheduler in CAPACITY_OF:
                 cells = _searched(pool, bench, scheduler, cells, on_cell)

@@ -7,7 +7,7 @@ from typing import Any
 
 from slaibench.catalog.published import bari2025
 from slaibench.measure.latency import LatencySummary
-from slaibench.measure.metrics import PromptBucket
+from slaibench.measure.metrics import DEFAULT_QS, PromptBucket
 from slaibench.spec import Convention
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, over_seeds
@@ -18,8 +18,6 @@ from slaibench.study.paper.numbers import Both
 from slaibench.study.point import Point, ttft
 
 CONVENTIONS = (Convention.PAPER, Convention.STRICT)
-DISTRIBUTION = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-"""Levels at which a distribution is told in numbers."""
 Json = dict[str, Any]
 
 
@@ -119,7 +117,7 @@ def _distribution(load: Load, scheduler: str) -> Json:
     digests = load.digests(scheduler, HIGH_RPS)
     if not digests:
         return {}
-    return {f"p{100 * q:g}": ttft(digests, q).to_json() for q in DISTRIBUTION}
+    return {f"p{100 * q:g}": ttft(digests, q).to_json() for q in DEFAULT_QS}
 
 
 def buckets(
