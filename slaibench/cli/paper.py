@@ -28,7 +28,6 @@ OPTION_OF = {
     "figures": "--figure",
     "rates": "--rates",
     "num_seeds": "--seeds",
-    "num_requests": "--requests",
 }
 
 
@@ -55,16 +54,8 @@ def paper(
     ] = None,
     first_seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 0,
     duration: Annotated[
-        float, typer.Option(help="Seconds of a run under the paper's conventions.")
+        float, typer.Option(help="Seconds of a run. Default: the paper's 35 minutes.")
     ] = 2100.0,
-    requests: Annotated[
-        int | None,
-        typer.Option(
-            help="Requests of a run under strict conventions. Default: 1,200, and at least 180 s' "
-            "worth.",
-            min=20,
-        ),
-    ] = None,
     *,
     where: Where,
     kept: Kept,
@@ -82,7 +73,6 @@ def paper(
             num_seeds=seeds,
             first_seed=first_seed,
             duration_s=duration,
-            num_requests=requests,
         )
         paper_study.check(asked, kept.results, kept.jobs)
         options.check_reports(page.folder)
@@ -122,57 +112,66 @@ def about_lines(result: PaperResult) -> list[str]:
 
 
 def tables(result: PaperResult) -> RenderableType:
-    """The claims, figure by figure, and how many hold."""
+    """The claims that are numbers, those that are shapes, and how many hold."""
     seeds = render.count(result.asked.num_seeds, "seed")
     title = f"Figures {', '.join(result.asked.figures)}; {seeds} a rate"
-    parts: list[RenderableType] = [Text(title, style="bold"), _claims(result.claims)]
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    numbers = [claim for claim in result.claims if claim.published is not None]
+    if numbers:
+        parts.append(_numbers(numbers))
+    parts += [_shape(claim) for claim in result.claims if claim.published is None]
     return Group(*parts, Text(_legend(result), style=render.DIM))
 
 
-def _claims(claims: tuple[Claim, ...]) -> RenderableType:
+def _numbers(claims: list[Claim]) -> RenderableType:
     table = render.plain_table()
-    table.add_column("fig.", no_wrap=True)
-    table.add_column("claim", ratio=3, overflow="fold")
-    table.add_column("published", justify="right")
+    table.add_column("\nfig.", no_wrap=True)
+    table.add_column("\nclaim", ratio=3, overflow="fold")
+    table.add_column("\npublished", justify="right", overflow="fold")
     for name in ("paper\nconventions", "strict\nconventions"):
-        table.add_column(name, justify="right", ratio=2)
+        table.add_column(name, justify="right", overflow="fold")
     for claim in claims:
         table.add_row(
             claim.figure,
-            escape(claim.text) + ("" if claim.published is not None else _seen(claim)),
-            printed(claim.published),
+            escape(claim.text),
+            printed(claim.published).replace(" (", "\n("),
             *(_cell(claim, each) for each in (claim.paper, claim.strict)),
         )
     return table
 
 
-def _seen(claim: Claim) -> str:
-    """What is seen of a shape, below it."""
-    lines = [f"\n[{render.DIM}]{escape(claim.paper.seen)}[/]"]
-    if claim.strict is not None:
-        lines.append(f"\n[{render.DIM}]strict: {escape(claim.strict.seen)}[/]")
-    return "".join(lines)
-
-
 def _cell(claim: Claim, finding: Finding | None) -> str:
-    if finding is None:
+    """Ours, its interval, the verdict and how far off it is, a line each."""
+    if finding is None or claim.published is None or finding.estimate is None:
         return ""
-    bold = finding.verdict in (Verdict.DISAGREES, Verdict.CLOSE)
-    verdict = f"[bold]{finding.verdict.value}[/]" if bold else finding.verdict.value
-    if claim.published is None or finding.estimate is None:
-        return verdict
-    off = deviation(claim.published, finding)
-    return f"{ours(claim.published, finding.estimate)}\n{verdict}{off}"
+    value = escape(ours(claim.published, finding.estimate)).replace(" \\[", "\n\\[")
+    return f"{value}\n{_bold(finding.verdict)}{deviation(claim.published, finding)}"
+
+
+def _bold(verdict: Verdict) -> str:
+    return f"[bold]{verdict.value}[/]" if verdict is Verdict.DISAGREES else verdict.value
+
+
+def _shape(claim: Claim) -> RenderableType:
+    """The claim with its verdicts, and what is seen of it below."""
+    findings = {"paper": claim.paper}
+    if claim.strict is not None:
+        findings["strict"] = claim.strict
+    lines = [f"\n{claim.figure}  {escape(claim.text)}"]
+    for name, finding in findings.items():
+        whose = f"{name} conventions: " if len(findings) > 1 else ""
+        lines.append(f"    {whose}{_bold(finding.verdict)}; {escape(finding.seen)}")
+    return Text.from_markup("\n".join(lines))
 
 
 def _legend(result: PaperResult) -> str:
-    lines = ["[...]: 95 % interval over seeds; percentages: how far ours is from the published one"]
+    lines = ["\n[...]: 95 % interval over seeds; (%): how far ours is from the published number"]
     for convention in (Convention.PAPER, Convention.STRICT):
         found = result.counts(convention)
         told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
         lines.append(f"{convention.value} conventions: {told}")
     if any(claim.published is not None and claim.published.fitted for claim in result.claims):
-        lines.append("(fitted): the profile was fitted to it, so agreement says nothing")
+        lines.append("(fitted): the profile was fitted to it, so it is not counted")
     if any(claim.published is not None and claim.published.derived for claim in result.claims):
         lines.append("(derived): the quotient of two printed numbers")
     return "\n".join(lines)

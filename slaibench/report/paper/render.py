@@ -13,7 +13,7 @@ from slaibench.report.paper.captions import captions
 from slaibench.report.paper.numbers import identity, runs
 from slaibench.report.paper.tables import capacity_grid, claim_grids, convention_tables
 from slaibench.report.template import Figure, Picture, fill, stem_of
-from slaibench.report.words import listed, plural
+from slaibench.report.words import plural
 from slaibench.study.paper.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST, Verdict
 
 RULES = (
@@ -21,8 +21,8 @@ RULES = (
     "published value lies in our 95 % interval over seeds",
     f"close: outside it, by at most {CLOSE_WITHIN:.0%}",
     "disagrees: by more; or, for an ordering or a shape, the intervals say the contrary",
-    f"cannot tell: no value, an interval of more than ±{WIDEST:.0%} about a value out of "
-    "tolerance, or intervals that overlap where an order is claimed",
+    f"cannot tell: no value, no interval, one of more than ±{WIDEST:.0%}, or intervals that "
+    "overlap where an order is claimed",
 )
 """``study.paper.verdict``'s rules, in words."""
 
@@ -89,7 +89,8 @@ def _title(doc: Document) -> str:
 
 
 def _told(found: Mapping[str, int]) -> str:
-    return listed([f"{count} {verdict}" for verdict, count in found.items() if count]) or "no claim"
+    counts = [f"{verdict}: {count}" for verdict, count in found.items() if count]
+    return ", ".join(counts) or "no claim"
 
 
 def _about(doc: Document) -> str:

@@ -28,31 +28,49 @@ STRONG = {Verdict.DISAGREES.value: "strong"}
 
 
 def claim_grids(doc: Document) -> list[Grid]:
-    """A table of claims for each figure that has some."""
-    figures = dict.fromkeys(claim["figure"] for claim in doc["claims"])
-    return [_claims(doc, figure) for figure in figures]
+    """A table of numbers for each figure that prints some, and one of all orderings and shapes."""
+    numbers: dict[str, list[Json]] = {}
+    shapes = []
+    for claim in doc["claims"]:
+        if claim["published"] is None:
+            shapes.append(claim)
+        else:
+            numbers.setdefault(claim["figure"], []).append(claim)
+    grids = [_numbers(figure, claims) for figure, claims in numbers.items()]
+    return [*grids, _shapes(shapes)] if shapes else grids
 
 
-def _claims(doc: Document, figure: str) -> Grid:
-    rows = [
-        (
-            claim["claim"],
-            (
-                _printed(claim),
-                *_finding(claim, claim["paper"]),
-                *(_finding(claim, claim["strict"]) if claim["strict"] else (Cell(NOTHING),) * 2),
-            ),
-        )
-        for claim in doc["claims"]
-        if claim["figure"] == figure
-    ]
+def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
     return Grid(
         f"claims-{figure}",
         f"Figure {figure}",
-        "",
+        "Small print: 95 % interval over seeds, what ends a capacity, and how far ours is from the "
+        "published number",
         ("published", "paper's conventions", "verdict", "strict conventions", "verdict"),
-        tuple(rows),
-        left=frozenset({2, 4} | ({1, 3} if all(not cells[0].text for _, cells in rows) else set())),
+        tuple(
+            (
+                claim["claim"],
+                (_printed(claim), *_number(claim, "paper"), *_number(claim, "strict")),
+            )
+            for claim in claims
+        ),
+    )
+
+
+def _shapes(claims: Sequence[Json]) -> Grid:
+    return Grid(
+        "claims-shapes",
+        "Orderings and shapes",
+        "In brackets: 95 % intervals of changes, paired by request and seed",
+        ("figure", "paper's conventions", "verdict", "strict conventions", "verdict"),
+        tuple(
+            (
+                claim["claim"],
+                (Cell(claim["figure"]), *_shape(claim, "paper"), *_shape(claim, "strict")),
+            )
+            for claim in claims
+        ),
+        left=frozenset({0, 1, 3}),
     )
 
 
@@ -80,18 +98,27 @@ def _printed(claim: Json) -> Cell:
     return Cell(text, (mark.rstrip(")"),) if mark else ())
 
 
-def _finding(claim: Json, found: Json) -> tuple[Cell, Cell]:
+def _number(claim: Json, convention: str) -> tuple[Cell, Cell]:
     """Ours with its interval; the verdict with how far off it is."""
-    verdict = found["verdict"]
-    mark = STRONG.get(verdict, "")
-    known = value_of(claim)
-    if known is None or found["ours"] is None:
-        return Cell("", tuple(found["seen"].split("; "))), Cell(verdict, (), mark)
+    found, known = claim[convention], value_of(claim)
+    if found is None or known is None or found["ours"] is None:
+        return Cell(NOTHING), Cell(NOTHING)
     text, _, interval = words.ours(known, estimate_of(found["ours"])).partition(" [")
     off = () if found["deviation"] is None else (hundredths(found["deviation"]),)
     under = (f"{interval.rstrip(']').replace(', ', ' to ')}",) if interval else ()
     seen = (found["seen"],) if found["seen"] else ()
-    return Cell(text, (*under, *seen)), Cell(verdict, off, mark)
+    return Cell(text, (*under, *seen)), _verdict(found, off)
+
+
+def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
+    found = claim[convention]
+    if found is None:
+        return Cell(NOTHING), Cell(NOTHING)
+    return Cell(found["seen"]), _verdict(found)
+
+
+def _verdict(found: Json, under: tuple[str, ...] = ()) -> Cell:
+    return Cell(found["verdict"], under, STRONG.get(found["verdict"], ""))
 
 
 def estimate_of(found: Json) -> Estimate:

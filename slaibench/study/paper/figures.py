@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -150,11 +149,9 @@ def select(names: Sequence[str]) -> tuple[str, ...]:
         text = name.strip().lower()
         parts = {each for each in FIGURES if text in (each, _number(each))}
         if not parts:
-            near = difflib.get_close_matches(text, FIGURES, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
-                f"no figure {name!r} with a plot: {hint}There are {', '.join(FIGURES)}, and a "
-                "number for all its parts (7)"
+                f"no figure {name!r} with a plot: there are {', '.join(FIGURES)}, and a number for "
+                "all its parts (7)"
             )
         found |= parts
     return tuple(each for each in FIGURES if each in found)

@@ -35,12 +35,14 @@ class LoadDigest(CellDigest):
     """A run's numbers, with what only the paper's figures ask for.
 
     Args:
-        nearly_full: share of the time with at least 96 % of the KV blocks in use; None without
-            steps.
+        kv_mean: mean share of KV blocks in use, over the measured window (before the warm-up cut
+            and after the last arrival the cache fills and drains); None without steps.
+        nearly_full: share of the same time with at least 96 % of them in use.
         strictly: the numbers of a run under the paper's conventions by strict definitions: the
             same requests, the same tokens at the same times.
     """
 
+    kv_mean: float | None
     nearly_full: float | None
     strictly: CellDigest | None
 
@@ -62,19 +64,27 @@ class LoadDigester:
     def __call__(self, recording: Recording) -> LoadDigest:
         own = self.own(recording)
         known: dict[str, Any] = {each.name: getattr(own, each.name) for each in fields(own)}
+        kv_mean, nearly_full = _memory(recording, own.metrics.window_s)
         return LoadDigest(
             **known,
-            nearly_full=_nearly_full(recording),
+            kv_mean=kv_mean,
+            nearly_full=nearly_full,
             strictly=None if self.strict is None else self.strict(recording),
         )
 
 
-def _nearly_full(recording: Recording) -> float | None:
+def _memory(
+    recording: Recording, window_s: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """Mean share of KV blocks in use in a window, and share of its time with nearly all."""
     steps, total = recording.steps, recording.run["kv_blocks"]
-    if not len(steps) or not total:
-        return None
-    full = steps.kv_blocks_used >= FULL_SHARE * total
-    return float(np.average(full, weights=steps.end_s - steps.start_s))
+    inside = (steps.start_s >= window_s[0]) & (steps.end_s <= window_s[1])
+    if not inside.any() or not total:
+        return None, None
+    share = steps.kv_blocks_used[inside] / total
+    lengths = (steps.end_s - steps.start_s)[inside]
+    full = share >= FULL_SHARE
+    return float(np.average(share, weights=lengths)), float(np.average(full, weights=lengths))
 
 
 @dataclass(frozen=True)

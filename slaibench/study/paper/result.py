@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -107,19 +108,19 @@ class PaperResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted."""
-        return tuple(
-            dict.fromkeys(
-                warning
-                for both in self.loads.values()
-                for load in both
-                for warning in warnings_of(load.cells)
-            )
+        return worst(
+            warning
+            for both in self.loads.values()
+            for load in both
+            for warning in warnings_of(load.cells)
         )
 
     def counts(self, convention: Convention) -> Counter[Verdict]:
-        """Verdicts under one convention; claims about single batches count under both."""
+        """Verdicts under one convention, but of numbers that the profile was fitted to; claims
+        about single batches count under both."""
         strict = convention is Convention.STRICT
-        findings = [each.strict if strict and each.strict else each.paper for each in self.claims]
+        free = [each for each in self.claims if not (each.published and each.published.fitted)]
+        findings = [each.strict if strict and each.strict else each.paper for each in free]
         return Counter(each.verdict for each in findings)
 
     def to_json(self) -> dict[str, Any]:
@@ -156,3 +157,14 @@ def sort_cells(cells: Sequence[CellResult]) -> tuple[CellResult, ...]:
     return tuple(
         sorted(cells, key=lambda each: (each.cell.rate_rps, each.cell.seed, each.cell.scheduler))
     )
+
+
+def worst(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Warnings that differ in one number only, as the one with the largest."""
+    found: dict[str, tuple[float, str]] = {}
+    for text in warnings:
+        number = re.search(r"\d[\d.]*", text)
+        key = text if number is None else text[: number.start()] + text[number.end() :]
+        size = 0.0 if number is None else float(number.group().rstrip("."))
+        found[key] = max(found.get(key, (size, text)), (size, text))
+    return tuple(text for _, text in found.values())

@@ -105,11 +105,12 @@ def _by_tier(point: Point) -> Json:
 
 def _memory(load: Load, scheduler: str) -> Json:
     digests = load.digests(scheduler, HIGH_RPS)
-    full = [each.nearly_full for each in digests if isinstance(each, LoadDigest)]
+    known = [each for each in digests if isinstance(each, LoadDigest)]
+    n = len(known)
     return {
-        "kv_mean": over_seeds([d.kv.mean for d in digests], len(digests), log=False).to_json(),
-        "nearly_full": over_seeds(full, len(full), log=False).to_json(),
-        "preemptions": sum(digest.kv.preemptions for digest in digests),
+        "kv_mean": over_seeds([each.kv_mean for each in known], n, log=False).to_json(),
+        "nearly_full": over_seeds([each.nearly_full for each in known], n, log=False).to_json(),
+        "preemptions": sum(each.kv.preemptions for each in known),
     }
 
 

@@ -154,28 +154,27 @@ def _free_tail(load: Load) -> Finding:
 
 
 def _saturates(load: Load) -> Finding:
-    full = over_seeds(_full_shares(load, SLAI_FIXED_5), 1, log=False)
+    shares = [each.nearly_full for each in _digests(load, SLAI_FIXED_5)]
+    full = over_seeds(shares, len(shares), log=False)
     seen = "not told" if full.value is None else f"{full.value:.0%} of the time"
     return Finding(None, above(full, MOSTLY), seen)
 
 
 def _underuses(load: Load) -> Finding:
-    means = [
-        [digest.kv.mean for digest in load.digests(name, HIGH_RPS)] for name in (SLAI, SLAI_FIXED)
-    ]
+    means = [[each.kv_mean for each in _digests(load, name)] for name in (SLAI, SLAI_FIXED)]
     pairs = [(a, b) for a, b in zip(*means, strict=False) if a is not None and b is not None]
-    change = over_seeds([b - a for a, b in pairs], len(pairs), log=False)
     if not pairs:
         return Finding(None, Verdict.UNTOLD, "not told")
+    change = over_seeds([b - a for a, b in pairs], len(pairs), log=False)
     dynamic, fixed = (sum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
     seen = f"{fixed:.0%} of the blocks in use on average, {dynamic:.0%} under the dynamic offset"
     return Finding(None, all_below([change]), seen)
 
 
-def _full_shares(load: Load, scheduler: str) -> list[float | None]:
-    """Share of the time with the cache nearly full, a value a seed."""
+def _digests(load: Load, scheduler: str) -> list[LoadDigest]:
+    """Of a scheduler at high load, by seed."""
     digests = load.digests(scheduler, HIGH_RPS)
-    return [each.nearly_full for each in digests if isinstance(each, LoadDigest)]
+    return [each for each in digests if isinstance(each, LoadDigest)]
 
 
 def _change(found: Estimate) -> str:

@@ -33,8 +33,7 @@ class PaperSpec(BaseModel):
         backend, device, clock: what serves, as in a study.
         workload: request lengths; None: the default workload, which the page then says.
         rates: of the load figures; kept ascending and without repeats.
-        duration_s: length of a run under the paper's conventions.
-        num_requests: of a run under strict conventions; None: a study's default.
+        duration_s: length of a run, under either convention.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,7 +47,6 @@ class PaperSpec(BaseModel):
     num_seeds: int = Field(default=3, ge=1, le=1000)
     first_seed: int = Field(default=0, ge=0)
     duration_s: float = Field(default=PAPER_DURATION_S, gt=0, le=1e7, allow_inf_nan=False)
-    num_requests: int | None = Field(default=None, ge=20, le=10_000_000)
 
     @field_validator("figures")
     @classmethod
@@ -90,10 +88,12 @@ class PaperSpec(BaseModel):
     ) -> StudySpec:
         """A study of one mix of tiers under load.
 
+        Runs are equally long under both conventions, and none is ended early: what is asked of a
+        rate beyond capacity is what so many minutes give.
+
         Args:
             more_rates: beside those asked for, since a figure is of them.
         """
-        paper = convention is Convention.PAPER
         return StudySpec.model_validate(
             {
                 **self._served(),
@@ -103,8 +103,8 @@ class PaperSpec(BaseModel):
                 "rates": (*self.rates, *more_rates),
                 "num_seeds": self.num_seeds,
                 "first_seed": self.first_seed,
-                "duration_s": self.duration_s if paper else None,
-                "num_requests": None if paper else self.num_requests,
+                "duration_s": self.duration_s,
+                "early_stop": False,
                 "convention": convention,
                 "slo": DEFAULT_SLO,
             }

@@ -32,31 +32,32 @@ class Verdict(StrEnum):
     UNTOLD = "cannot tell"
 
 
-def of_number(published: PublishedValue, ours: Estimate) -> Verdict:
+def of_number(published: PublishedValue, ours: Estimate, *, exact: bool = False) -> Verdict:
     """A published number against ours.
 
-    - *cannot tell*: there is no value of ours; or it is not within tolerance, and its interval is
-      too wide to say anything (``WIDEST``).
+    - *cannot tell*: there is no value of ours, or no interval, or one too wide to say anything
+      (``WIDEST``).
     - *agrees*: ours deviates by at most 3 % or the rounding of what is printed, whichever is
       larger; or the published value lies in our 95 % interval.
     - *close*: it lies outside, by at most 10 %.
     - *disagrees*: by more.
 
     Relative changes are compared as ratios (-53 % is 0.47), so that 10 % means the same for both.
+
+    Args:
+        exact: ours does not vary from run to run, and so has no interval.
     """
     value, low, high = _as_ratios(published, ours)
     if value is None or not math.isfinite(value) or value <= 0:
         return Verdict.UNTOLD
+    if exact:
+        low = high = value
+    if low is None or high is None or (high - low) / 2 > WIDEST * value:
+        return Verdict.UNTOLD
     target = _target(published)
-    tolerance = max(AGREES_WITHIN, published.rounding / target)
     off = abs(value / target - 1)
-    if off <= tolerance:
+    if off <= max(AGREES_WITHIN, published.rounding / target) or low <= target <= high:
         return Verdict.AGREES
-    if low is not None and high is not None:
-        if (high - low) / 2 > WIDEST * value:
-            return Verdict.UNTOLD
-        if low <= target <= high:
-            return Verdict.AGREES
     return Verdict.CLOSE if off <= CLOSE_WITHIN else Verdict.DISAGREES
 
 
