@@ -82,7 +82,7 @@ def _beyond(doc: Document) -> list[str]:
     rows = [match for match in doc["matches"] if match["verdict"] == Verdict.BEYOND]
     parts = []
     for match in rows[:MOST_ROWS]:
-        far = [e for e in apart(match) if e.tolerance is not None and abs(e.change) > e.tolerance]
+        far = [each for each in apart(match) if each.used > 1]
         texts = [each.judged for each in far[:MOST_QUANTITIES]]
         more = [f"{len(far) - MOST_QUANTITIES} more"] if len(far) > MOST_QUANTITIES else []
         parts.append(f"{_where(doc, match)}: {listed([*texts, *more])}")
@@ -94,30 +94,34 @@ def _beyond(doc: Document) -> list[str]:
 
 def _largest(doc: Document) -> list[str]:
     """Of the rows within tolerance, the difference that uses most of it."""
-    found: list[tuple[float, Apart, Mapping[str, Any]]] = []
-    for match in doc["matches"]:
-        if match["verdict"] == Verdict.WITHIN:
-            found += [(abs(e.change) / e.tolerance, e, match) for e in apart(match) if e.tolerance]
+    found = [
+        (each, match)
+        for match in doc["matches"]
+        if match["verdict"] == Verdict.WITHIN
+        for each in apart(match)
+        if each.used
+    ]
     if not found:
         return []
-    _, most, match = max(found, key=lambda each: each[0])
+    most, match = max(found, key=lambda pair: pair[0].used)
     return [f"Largest difference within its tolerance: {most.judged}, {_where(doc, match)}."]
 
 
 def _unjudged(doc: Document) -> list[str]:
     """What differs without a verdict, by quantity: the span over all rows."""
-    spans: dict[str, list[float]] = {}
+    spans: dict[str, list[Apart]] = {}
     for match in doc["matches"]:
         for each in apart(match) if match["verdict"] != Verdict.INVALID else ():
             if each.tolerance is None:
-                spans.setdefault(each.title, []).append(each.change)
+                spans.setdefault(each.title, []).append(each)
     if not spans:
         return []
     texts = []
-    for title, changes in spans.items():
-        low, high = hundredths(min(changes)), hundredths(max(changes))
-        span = low if low == high else f"{low} to {high}"
-        texts.append(f"{title} {span} (in {plural(len(changes), 'row')})")
+    for title, found in spans.items():
+        changes = sorted(each.change for each in found if each.change is not None)
+        ends = list(dict.fromkeys(hundredths(each) for each in (*changes[:1], *changes[-1:])))
+        span = f" {' to '.join(ends)}" if ends else f", of which {doc['between'][0]} has none"
+        texts.append(f"{title}{span} (in {plural(len(found), 'row')})")
     return [f"Without a tolerance, and so without a verdict: {'; '.join(texts)}."]
 
 

@@ -69,13 +69,22 @@ def quantities(matches: Iterable[Mapping[str, Any]]) -> list[Quantity]:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """How far a quantity is from the reference's in one match; ``tolerance`` None: no verdict."""
+    """A quantity that differs in one match.
+
+    Args:
+        change: None: the reference's value is 0, and nothing is a share of that.
+        tolerance: None: no verdict.
+        values: the reference's and the other's.
+    """
 
     title: str
-    change: float
+    change: float | None
     tolerance: float | None
+    values: tuple[str, str]
 
     def __str__(self) -> str:
+        if self.change is None:
+            return f"{self.title} from {self.values[0]} to {self.values[1]}"
         return f"{self.title} {hundredths(self.change)}"
 
     @property
@@ -83,19 +92,24 @@ class Apart:
         """The same with the tolerance."""
         return str(self) if self.tolerance is None else f"{self} ({allowed(self.tolerance)})"
 
+    @property
+    def used(self) -> float:
+        """How much of its tolerance it is: 1 for just within; 0 without one."""
+        return abs(self.change or 0.0) / self.tolerance if self.tolerance else 0.0
+
 
 def apart(match: Mapping[str, Any]) -> list[Apart]:
     """Quantities of a match that differ: those with a tolerance first, and of these the ones that
     use most of it."""
-    found = [
-        Apart(quantity(name).title, each["change"], each["tolerance"])
-        for name, each in match["quantities"].items()
-        if each["change"]
-    ]
-    judged = [each for each in found if each.tolerance is not None]
-    return sorted(judged, key=lambda each: -abs(each.change) / (each.tolerance or 1)) + [
-        each for each in found if each.tolerance is None
-    ]
+    found = []
+    for name, each in match["quantities"].items():
+        sides = each["reference"], each["other"]
+        if None in sides or sides[0] == sides[1]:
+            continue
+        what = quantity(name)
+        first, second = what.texts(sides)
+        found.append(Apart(what.title, each["change"], each["tolerance"], (first, second)))
+    return sorted(found, key=lambda each: (each.tolerance is None, -each.used))
 
 
 def allowed(tolerance: float) -> str:

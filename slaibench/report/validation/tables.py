@@ -15,7 +15,7 @@ from slaibench.report.tables import Row, Table
 from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others
 from slaibench.report.validation.quantities import Quantity, allowed, apart, quantities
-from slaibench.report.words import NOTHING, hundredths, plural
+from slaibench.report.words import NOTHING, hundredths, listed, plural
 from slaibench.study.agreement import Verdict
 
 SHOWN_APART = 4
@@ -137,20 +137,21 @@ def _groups(
     return tuple(
         (
             rate_key(rate),
-            tuple(Row(who, _state(doc, who, rate), cells(each)) for who, each in at[rate].items()),
+            tuple(_row(doc, who, rate, cells(each)) for who, each in at[rate].items()),
         )
         for rate in sorted(at)
     )
 
 
-def _state(doc: Document, scheduler: str, rate_rps: float) -> str:
-    """Why the row is no operating point on some backend; empty where it is one on all."""
+def _row(doc: Document, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]) -> Row:
+    """A row, with why it is no operating point on some backend."""
     key = rate_key(rate_rps)
-    points = [doc["studies"][name]["points"][scheduler].get(key) for name in doc["between"]]
-    known = [point for point in points if point is not None]
-    if any(point["invalid"] for point in known):
-        return "invalid"
-    return "saturated" if any(point["saturated"] for point in known) else ""
+    points = {name: doc["studies"][name]["points"][scheduler][key] for name in doc["between"]}
+    for state in ("invalid", "saturated"):
+        where = [name for name, point in points.items() if point[state]]
+        if where:
+            return Row(scheduler, state, cells, listed(where) if len(where) < len(points) else "")
+    return Row(scheduler, "", cells)
 
 
 def conclusion_grid(doc: Document) -> Grid:

@@ -1,19 +1,20 @@
-"""A vLLM server that answers, with the log that its engine keeps of its steps."""
+"""A server that answers, with the log that its engine keeps of its steps."""
 
 from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm.server import VllmServer
-from slaibench.backends.vllm.step_file import Header, Steps, read_steps
+from slaibench.backends.engines.base import Engine
+from slaibench.backends.engines.server import EngineServer
+from slaibench.backends.engines.step_file import Header, Steps, read_steps
 
-SWITCH_KEY = "slaibench_scheduler"
-"""In a request's ``vllm_xargs``: the scheduler from then on (schedulers.engines.vllm_switch)."""
 SWITCH_LIMIT_S = 60.0
 """Requests of the run before may still have to be aborted."""
 SWITCH_TRY_S = 2.0
@@ -26,10 +27,11 @@ ANY_TOKEN_ID = 5
 _REFUSED = re.compile(r"(scheduler .*); not switched$", re.MULTILINE)
 
 
-class RunningVllm:
+class RunningEngine:
     """Between two runs another scheduler can take over, and what the engine did can be read.
 
     Args:
+        engine: which.
         server: started, with one of our schedulers that is ``switchable``.
         step_log: file that the engine writes its steps to.
         model: as the server calls it.
@@ -41,7 +43,8 @@ class RunningVllm:
         BackendError: there is no step log: the server is not one of ours.
     """
 
-    def __init__(self, server: VllmServer, step_log: Path, model: str) -> None:
+    def __init__(self, engine: Engine, server: EngineServer, step_log: Path, model: str) -> None:
+        self._engine = engine
         self.server = server
         self._step_log = step_log
         self._model = model
@@ -49,10 +52,11 @@ class RunningVllm:
             steps = read_steps(step_log)
         except OSError as error:
             raise BackendError(
-                f"vLLM wrote no step log ({error}); its log: {server.log}"
+                f"{engine.name} wrote no step log ({error}): our scheduler is not in it; its log: "
+                f"{server.log}"
             ) from error
         if steps.header is None:
-            raise BackendError(f"vLLM's step log is empty; its log: {server.log}")
+            raise BackendError(f"{engine.name}'s step log is empty; its log: {server.log}")
         self.header: Header = steps.header
         self._read_to = steps.end
         self._log_begin = 0
@@ -66,16 +70,16 @@ class RunningVllm:
         self._log_begin = self.server.log.stat().st_size
         deadline = time.monotonic() + SWITCH_LIMIT_S
         while True:
-            status, answer = self._ask({SWITCH_KEY: scheduler}, "switch")
+            status, answer = self._ask({REQUEST_KEY: scheduler}, f"switch-{uuid.uuid4().hex}")
             if status != 200:
-                raise BackendError(f"vLLM answers {status}: {answer[:500]}")
+                raise BackendError(f"{self._engine.name} answers {status}: {answer[:500]}")
             if self._has_switched():
                 return
             refused = _REFUSED.search(self._said())
             if refused or time.monotonic() > deadline:
                 reason = refused[1] if refused else f"it still runs requests of before: {scheduler}"
                 raise BackendError(
-                    f"vLLM keeps its scheduler: {reason}; its log: {self.server.log}"
+                    f"{self._engine.name} keeps its scheduler: {reason}; its log: {self.server.log}"
                 )
 
     def steps_of_run(self, marker: str) -> Steps:
@@ -122,17 +126,16 @@ class RunningVllm:
             file.seek(self._log_begin)
             return file.read().decode("utf-8", errors="replace")
 
-    def _ask(self, xargs: Mapping[str, Any], name: str) -> tuple[int, str]:
+    def _ask(self, said: Mapping[str, Any], name: str) -> tuple[int, str]:
         body: dict[str, Any] = {
             "model": self._model,
             "prompt": [ANY_TOKEN_ID] * 4,
             "max_tokens": 1,
             "temperature": 0,
         }
-        if xargs:
-            body["vllm_xargs"] = dict(xargs)
+        body |= self._engine.body_fields(said, name)
         try:
             return self.server.request("/v1/completions", body, request_id=name)
         except OSError as error:
             why = self.failure() if not self.server.is_running else str(error)
-            raise BackendError(f"vLLM does not answer: {why}") from error
+            raise BackendError(f"{self._engine.name} does not answer: {why}") from error

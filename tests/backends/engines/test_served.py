@@ -1,9 +1,10 @@
-"""Runs on a real vLLM server: emulated GPU, real clock, real HTTP."""
+"""Runs on real servers: emulated GPU, real clock, real HTTP."""
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,18 +15,19 @@ import pytest
 
 from schedulers import registry
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.vllm.model_folder import model_folder
-from slaibench.backends.vllm.options import Device, VllmOptions
-from slaibench.backends.vllm.served import ServedVllm, service_class
+from slaibench.backends.engines.base import ServiceClass
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.served import ServedEngine
+from slaibench.backends.table import ENGINES
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
+from slaibench.spec import Device
 from workloads.request import Request
-
-pytest.importorskip("vllm", reason="vLLM is not installed")
 
 PROFILE = get_profile("h100", "mistral-7b")
 KV_BLOCKS = 120
+ENGINE_PROCESSES = ("VLLM::Engine", "sglang::scheduler")
 
 
 def processes() -> dict[int, int]:
@@ -61,7 +63,7 @@ def _name(pid: int) -> str:
 
 def engines(pid: int) -> list[int]:
     """Descendants that are part of a server, unlike those that make the load."""
-    marks = ("guardian.py", "vllm.entrypoints", "VLLM::")
+    marks = ("guardian.py", "vllm.entrypoints", "VLLM::", "backends.sglang.start", "sglang::")
     return [each for each in descendants(pid) if any(mark in _name(each) for mark in marks)]
 
 
@@ -79,33 +81,39 @@ def workload(count: int = 12, prompt: int = 300, output: int = 20) -> list[Reque
     ]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedVllm]:
+@pytest.fixture(scope="module", params=list(ENGINES))
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedEngine]:
     """An emulated GPU with few KV blocks; its server is started at the first run."""
-    model = get_model("mistral-7b")
-    options = VllmOptions(
-        model=model,
-        folder=model_folder(model, tmp_path_factory.mktemp("models")),
-        dummy_weights=True,
+    engine = ENGINES[request.param]
+    try:
+        engine.check(Device.EMULATED)
+    except BackendError as error:
+        pytest.skip(str(error))
+    options = EngineOptions(
+        model=get_model("mistral-7b"),
+        checkpoint=None,
         max_context_tokens=1024,
         token_budget=512,
         max_active=128,
         kv_blocks=KV_BLOCKS,
+        prefix_caching=True,
     )
-    backend = ServedVllm(
-        options, Device.EMULATED, profile=PROFILE, logs=tmp_path_factory.mktemp("logs")
+    backend = ServedEngine(
+        engine, options, Device.EMULATED, profile=PROFILE, logs=tmp_path_factory.mktemp("logs")
     )
     yield backend
     backend.close()
 
 
-def run(served: ServedVllm, requests: Sequence[Request], text: str, **settings: Any) -> RunOutput:
+def run(served: ServedEngine, requests: Sequence[Request], text: str, **settings: Any) -> RunOutput:
     return served.run(requests, registry.build(text), RunSettings(scheduler=text, **settings))
 
 
 @pytest.fixture(scope="module")
-def outputs(served: ServedVllm) -> dict[str, RunOutput]:
-    """The same requests under two schedulers and under vLLM's own rule, on one server."""
+def outputs(served: ServedEngine) -> dict[str, RunOutput]:
+    """The same requests under two schedulers and under the engine's own rule, on one server."""
     return {text: run(served, workload(), text) for text in ("sarathi", "slai", "engine")}
 
 
@@ -158,22 +166,22 @@ def test_first_batches_are_batches(outputs: dict[str, RunOutput]) -> None:
         assert all(near)
 
 
-def test_facts_are_the_engines(outputs: dict[str, RunOutput]) -> None:
+def test_facts_are_the_engines(served: ServedEngine, outputs: dict[str, RunOutput]) -> None:
     facts = outputs["slai"].facts
     assert (facts["kv_blocks"], facts["block_size"]) == (KV_BLOCKS, 16)
     assert facts["clock"] == "real"
-    assert facts["versions"].keys() >= {"vllm", "torch", "python"}
+    assert facts["versions"].keys() >= {served._engine.key, "torch", "python"}
     assert facts["hardware"]["gpu"] == "h100"
     assert facts["hardware"]["emulated"] is True
     assert facts["client"]["tokens"] == outputs["slai"].requests.num_tokens.sum()
     json.dumps(dict(facts))
 
 
-def test_one_server_serves_all_runs(served: ServedVllm, outputs: dict[str, RunOutput]) -> None:
+def test_one_server_serves_all_runs(served: ServedEngine, outputs: dict[str, RunOutput]) -> None:
     assert len(list(served._logs.glob("*.log"))) == 1
 
 
-def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedVllm) -> None:
+def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedEngine) -> None:
     """4 requests of up to 45 blocks each do not fit 120."""
     requests = [Request(number, 0.0, 400, 300) for number in range(4)]
     output = run(served, requests, "sarathi")
@@ -183,7 +191,7 @@ def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedVl
 
 
 def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
-    served: ServedVllm, outputs: dict[str, RunOutput]
+    served: ServedEngine, outputs: dict[str, RunOutput]
 ) -> None:
     with pytest.raises(BackendError, match=r"keeps its scheduler: .*batches of up to 4096 tokens"):
         run(served, workload(2), "sarathi:token_budget=4096")
@@ -192,7 +200,7 @@ def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
 
 
 def test_the_horizon_cuts_a_run_and_the_next_one_finds_the_engine_at_rest(
-    served: ServedVllm,
+    served: ServedEngine,
 ) -> None:
     long = [Request(number, 0.0, 100, 900) for number in range(2)]
     cut = run(served, long, "sarathi", horizon_s=0.5)
@@ -203,7 +211,7 @@ def test_the_horizon_cuts_a_run_and_the_next_one_finds_the_engine_at_rest(
     assert run(served, workload(2), "slai").requests.finished.all()
 
 
-def test_the_stop_rule_ends_a_run_with_its_reason(served: ServedVllm) -> None:
+def test_the_stop_rule_ends_a_run_with_its_reason(served: ServedEngine) -> None:
     def stop(progress: Progress) -> str | None:
         return "enough" if np.isnan(progress.left_s).any() else None
 
@@ -213,18 +221,22 @@ def test_the_stop_rule_ends_a_run_with_its_reason(served: ServedVllm) -> None:
     assert output.end_s < 5
 
 
-def test_a_run_without_the_schedulers_text_is_refused(served: ServedVllm) -> None:
+def test_a_run_without_the_schedulers_text_is_refused(served: ServedEngine) -> None:
     with pytest.raises(ValueError, match=r"settings\.scheduler is empty: sarathi is built in the"):
         served.run(workload(1), registry.build("sarathi"), RunSettings())
 
 
 def test_a_request_says_its_tier_and_slo() -> None:
     request = Request(0, 0.0, 1, 1, "paying", 0.1)
-    assert service_class(request) == {"vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1}}
+    said = {"tier": "paying", "tbt_slo_s": 0.1}
+    vllm, sglang = (ServiceClass(ENGINES[key], "run7-") for key in ("vllm", "sglang"))
+    assert vllm(request) == {"vllm_xargs": said}
+    assert sglang(request) == {"custom_params": said, "rid": "run7-0"}
+    assert pickle.loads(pickle.dumps(sglang))(request) == sglang(request)
 
 
 def test_an_engine_that_dies_fails_its_requests_and_the_next_run_has_another(
-    served: ServedVllm, outputs: dict[str, RunOutput]
+    served: ServedEngine, outputs: dict[str, RunOutput]
 ) -> None:
     """It costs a start, so it is the last one on this server."""
     mine = engines(os.getpid())
@@ -234,7 +246,7 @@ def test_an_engine_that_dies_fails_its_requests_and_the_next_run_has_another(
 
     def kill(progress: Progress) -> None:
         if not killed:
-            engine = [pid for pid in mine if _name(pid).startswith("VLLM::Engine")]
+            engine = [pid for pid in mine if _name(pid).startswith(ENGINE_PROCESSES)]
             killed.extend(engine)
             os.kill(engine[0], signal.SIGKILL)
 
@@ -242,7 +254,7 @@ def test_an_engine_that_dies_fails_its_requests_and_the_next_run_has_another(
     assert killed
     assert output.requests.outcome.tolist() == [Outcome.FAILED.value] * 2
     assert len(output.notes) == 1
-    assert output.notes[0].startswith("vLLM died during this run: ")
+    assert output.notes[0].startswith(f"{served._engine.name} died during this run: ")
     assert str(served._logs) in output.notes[0]
     assert engines(os.getpid()) == []
     assert run(served, workload(2), "slai").requests.finished.all()

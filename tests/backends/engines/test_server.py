@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm.server import VllmServer, cause
+from slaibench.backends.engines.server import EngineServer, cause
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="servers are started on Linux only")
 
@@ -41,21 +41,22 @@ http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
 @pytest.fixture
-def stopped() -> Iterator[list[VllmServer]]:
+def stopped() -> Iterator[list[EngineServer]]:
     """Servers put here are stopped after the test."""
-    servers: list[VllmServer] = []
+    servers: list[EngineServer] = []
     yield servers
     for server in servers:
         server.stop()
 
 
-Make = Callable[..., VllmServer]
+Make = Callable[..., EngineServer]
 
 
 @pytest.fixture
-def make(tmp_path: Path, stopped: list[VllmServer]) -> Make:
-    def made(code: str = SERVER, slow_s: float = 0.0, **arguments: object) -> VllmServer:
-        server = VllmServer(
+def make(tmp_path: Path, stopped: list[EngineServer]) -> Make:
+    def made(code: str = SERVER, slow_s: float = 0.0, **arguments: object) -> EngineServer:
+        server = EngineServer(
+            "Engine",
             lambda port: [sys.executable, "-c", code, str(port), str(slow_s)],
             log=tmp_path / "server.log",
             **arguments,  # type: ignore[arg-type]
@@ -89,7 +90,7 @@ def test_it_is_gone_after_its_block_also_when_that_fails(make: Make) -> None:
             urls.append(server)
             raise ValueError("no")
 
-    urls: list[VllmServer] = []
+    urls: list[EngineServer] = []
     with pytest.raises(ValueError, match="no"):
         fail()
     assert not urls[0].is_running
@@ -149,7 +150,7 @@ def test_an_early_death_is_told_with_its_reason_and_its_log(make: Make) -> None:
     with pytest.raises(BackendError) as caught:
         server.start()
     assert str(caught.value) == (
-        f"vLLM did not start: ValueError: block size 16 is too small\nIts log: {server.log}"
+        f"Engine did not start: ValueError: block size 16 is too small\nIts log: {server.log}"
     )
     assert not server.is_running
 

@@ -117,7 +117,8 @@ def with_engine_side(
     Args:
         end_s: a first batch after it did not happen.
         id_prefix: begins the ids that the client sent in this run; the number of the request
-            follows. vLLM makes its own of them: ``cmpl-run1-17-0-5f3a9c21`` for ``run1-17``.
+            follows. Some engines make their own of them: ``cmpl-run1-17-0-5f3a9c21`` for
+            ``run1-17``.
     """
     of_this_run = re.compile(rf"(?:^|-){re.escape(id_prefix)}(\d+)(?:-|$)")
     position = {number: at for at, number in enumerate(table.request_id.tolist())}

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines.base import HOST
 from slaibench.machine.guardian import GuardedProcess
 
-HOST = "127.0.0.1"
 START_LIMIT_S = 900.0
 """A large checkpoint from a slow disk and the capture of CUDA graphs take minutes."""
 LOOK_EVERY_S = 0.25
@@ -24,12 +24,13 @@ HEALTH_LIMIT_S = 5.0
 PORT_TRIES = 3
 
 
-class VllmServer:
+class EngineServer:
     """An OpenAI-compatible server as a guarded child (slaibench.machine.guardian).
 
     It is gone once ``stop`` returns, or soon after this process is, whatever ends that.
 
     Args:
+        name: the engine's, for messages.
         command: makes the command from the port it is to listen on.
         log: its output; appended to, and kept.
         env: its environment; None: this process's.
@@ -41,6 +42,7 @@ class VllmServer:
 
     def __init__(
         self,
+        name: str,
         command: Callable[[int], Sequence[str]],
         *,
         log: Path,
@@ -50,6 +52,7 @@ class VllmServer:
         start_limit_s: float = START_LIMIT_S,
         on_look: Callable[[], None] = lambda: None,
     ) -> None:
+        self.name = name
         self._command = command
         self._env = env
         self._wanted_port = port
@@ -101,7 +104,7 @@ class VllmServer:
                 # Somebody else took the free port before the server did.
                 taken = "address already in use" in reason and self._wanted_port is None
                 if not (taken and tries_left):
-                    raise BackendError(f"vLLM did not start: {reason}\nIts log: {self.log}")
+                    raise BackendError(f"{self.name} did not start: {reason}\nIts log: {self.log}")
         except BaseException:
             self.stop()
             raise
@@ -113,7 +116,7 @@ class VllmServer:
 
     def failure(self, begin: int = 0) -> str:
         """Why it ended, as far as its log tells from a byte on, and where that is."""
-        reason = cause(_tail(self.log, begin)) or "nobody knows why"
+        reason = cause(tail(self.log, begin)) or "nobody knows why"
         return f"{reason}; its log: {self.log}"
 
     def request(
@@ -164,7 +167,7 @@ class VllmServer:
                 return f"it does not answer after {self._start_limit_s:g} s"
             time.sleep(LOOK_EVERY_S)
         self._on_look()
-        return cause(_tail(self.log, begin)) or f"it ended with status {status} and said nothing"
+        return cause(tail(self.log, begin)) or f"it ended with status {status} and said nothing"
 
 
 def _free_port(host: str, wanted: int | None) -> int:
@@ -213,7 +216,7 @@ def cause(log: str) -> str:
     return " ".join(said)
 
 
-def _tail(log: Path, begin: int = 0, limit: int = 1 << 20) -> str:
+def tail(log: Path, begin: int = 0, limit: int = 1 << 20) -> str:
     """The end of a log, from a byte on."""
     with log.open("rb") as file:
         file.seek(max(begin, log.stat().st_size - limit))

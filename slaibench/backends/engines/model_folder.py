@@ -1,4 +1,7 @@
-"""A folder that an engine takes for a checkpoint's: shapes and a tokenizer, but no weights."""
+"""A folder that an engine takes for a checkpoint's: shapes and a tokenizer, but no weights.
+
+As a program, it makes one where the tokenizers library is: python -m ... MODEL_AS_JSON
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import itertools
 import json
 import shutil
 import string
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -60,7 +64,7 @@ def model_folder(model: Model, cache: Path | None = None) -> Path:
             f"model {model.name!r} has {model.vocab} tokens; a tokenizer needs at least "
             f"{len(SPECIAL) + NUM_BYTES}"
         )
-    folder = (cache or cache_dir() / "models") / f"{model.name}-{_digest(model)}"
+    folder = folder_of(model, cache)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +81,11 @@ def model_folder(model: Model, cache: Path | None = None) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def folder_of(model: Model, cache: Path | None = None) -> Path:
+    """Where ``model_folder`` puts a model, whether it is there or not."""
+    return (cache or cache_dir() / "models") / f"{model.name}-{_digest(model)}"
 
 
 def config(model: Model) -> dict[str, Any]:
@@ -170,3 +179,7 @@ def _merges() -> Iterator[tuple[str, str]]:
         for letters in itertools.product(string.ascii_lowercase, repeat=length):
             for last in string.ascii_lowercase:
                 yield "".join(letters), last
+
+
+if __name__ == "__main__":
+    model_folder(Model(**json.loads(sys.argv[1])))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedulers.engines.step_log import FileStepLog, Step
-from slaibench.backends.vllm.step_file import (
+from slaibench.backends.engines.step_file import (
     Header,
     StepFileError,
     Steps,

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm import model_folder as module
-from slaibench.backends.vllm.model_folder import config, model_folder
+from slaibench.backends.engines import model_folder as module
+from slaibench.backends.engines.model_folder import config, model_folder
 from slaibench.catalog.model import get_model, model_from_config
 
 tokenizers = pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
