@@ -11,6 +11,8 @@ from slaibench.catalog.fields import Fields, read_object
 
 CHANGE = "change"
 """Unit of a relative change: -0.53 is 53 % less."""
+RATIO = "ratio"
+"""Unit of what has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class PublishedValue:
         source: where it is printed, or from which printed numbers it follows.
         fitted: whether the simulator's profile was fitted to it, so that agreement says nothing.
         derived: the paper does not print it; it is the quotient of two that it prints.
+        given: it describes what the paper's experiment was given, so that agreement says only that
+            ours was given the same.
     """
 
     name: str
@@ -33,6 +37,12 @@ class PublishedValue:
     source: str
     fitted: bool = False
     derived: bool = False
+    given: bool = False
+
+    @property
+    def telling(self) -> bool:
+        """Whether agreement with it says anything of what is measured."""
+        return not (self.fitted or self.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ def _value(entry: Fields) -> PublishedValue:
         rounding=entry.number("rounding"),
         source=entry.text("source"),
         fitted=entry.flag("fitted"),
+        given=entry.flag("given"),
     )
     entry.done()
     return found

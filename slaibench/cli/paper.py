@@ -23,6 +23,7 @@ from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
 from slaibench.study.paper.words import deviation, ours, printed
 
+RATE = "requests/s"
 OPTION_OF = {
     **options.OPTION_OF,
     "figures": "--figure",
@@ -126,26 +127,28 @@ def tables(result: PaperResult) -> RenderableType:
 def _numbers(claims: list[Claim]) -> RenderableType:
     table = render.plain_table()
     table.add_column("\nfig.", no_wrap=True)
-    table.add_column("\nclaim", ratio=3, overflow="fold")
-    table.add_column("\npublished", justify="right", overflow="fold")
+    table.add_column("\nclaim", ratio=1, overflow="fold")
+    table.add_column("\npublished", justify="right", no_wrap=True)
     for name in ("paper\nconventions", "strict\nconventions"):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     for claim in claims:
         table.add_row(
             claim.figure,
-            escape(claim.text),
-            printed(claim.published).replace(" (", "\n("),
+            escape(claim.text.replace(RATE, "req/s")),
+            printed(claim.published).replace(RATE, "req/s").replace(" (", "\n("),
             *(_cell(claim, each) for each in (claim.paper, claim.strict)),
         )
     return table
 
 
 def _cell(claim: Claim, finding: Finding | None) -> str:
-    """Ours, its interval, the verdict and how far off it is, a line each."""
+    """Ours, its interval, the verdict with how far off it is: a line each."""
     if finding is None or claim.published is None or finding.estimate is None:
         return ""
-    value = escape(ours(claim.published, finding.estimate)).replace(" \\[", "\n\\[")
-    return f"{value}\n{_bold(finding.verdict)}{deviation(claim.published, finding)}"
+    value, _, interval = ours(claim.published, finding.estimate).partition(" [")
+    lines = [value.replace(RATE, "req/s"), *([escape(f"[{interval}")] if interval else [])]
+    off = deviation(claim.published, finding)
+    return "\n".join([*lines, f"{_bold(finding.verdict)} {off}".rstrip()])
 
 
 def _bold(verdict: Verdict) -> str:
@@ -165,13 +168,20 @@ def _shape(claim: Claim) -> RenderableType:
 
 
 def _legend(result: PaperResult) -> str:
-    lines = ["\n[...]: 95 % interval over seeds; (%): how far ours is from the published number"]
+    lines = [
+        "\n[...]: 95 % interval over seeds; beside a verdict: how far ours is from the published"
+    ]
     for convention in (Convention.PAPER, Convention.STRICT):
         found = result.counts(convention)
         told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
         lines.append(f"{convention.value} conventions: {told}")
-    if any(claim.published is not None and claim.published.fitted for claim in result.claims):
-        lines.append("(fitted): the profile was fitted to it, so it is not counted")
-    if any(claim.published is not None and claim.published.derived for claim in result.claims):
-        lines.append("(derived): the quotient of two printed numbers")
+    marks = {
+        "fitted": "the profile was fitted to it, so it is not counted",
+        "given": "what runs were given, not what they showed; not counted",
+        "derived": "the quotient of two printed numbers",
+    }
+    known = [claim.published for claim in result.claims if claim.published is not None]
+    for name, text in marks.items():
+        if any(getattr(each, name) for each in known):
+            lines.append(f"({name}): {text}")
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from slaibench.report.words import NOTHING, hundredths
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper import words
 from slaibench.study.paper.conventions import CAPACITY
+from slaibench.study.paper.numbers import WORKLOAD
 from slaibench.study.paper.verdict import Verdict
 
 Json = Mapping[str, Any]
@@ -43,17 +44,23 @@ def claim_grids(doc: Document) -> list[Grid]:
 def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
     return Grid(
         f"claims-{figure}",
-        f"Figure {figure}",
+        "What the runs were given" if figure == WORKLOAD else f"Figure {figure}",
         "Small print: 95 % interval over seeds, what ends a capacity, and how far ours is from the "
         "published number",
-        ("published", "paper's conventions", "verdict", "strict conventions", "verdict"),
+        ("published", "paper's conventions", "verdict", "strict conventions", "verdict", "source"),
         tuple(
             (
                 claim["claim"],
-                (_printed(claim), *_number(claim, "paper"), *_number(claim, "strict")),
+                (
+                    _printed(claim),
+                    *_number(claim, "paper"),
+                    *_number(claim, "strict"),
+                    Cell("", (claim["published"]["source"],)),
+                ),
             )
             for claim in claims
         ),
+        left=frozenset({5}),
     )
 
 
@@ -87,6 +94,7 @@ def value_of(claim: Json) -> PublishedValue | None:
         known["source"],
         known["fitted"],
         known["derived"],
+        known["given"],
     )
 
 

@@ -44,11 +44,11 @@ class Claim:
 
     Args:
         name: unique.
-        figure: where it is shown.
+        figure: where it is shown, or ``numbers.WORKLOAD``.
         text: the statement.
         published: its number; None for an ordering or a shape.
-        paper, strict: findings under each convention; of single batches both are None but
-            ``paper``, since no convention touches them.
+        paper, strict: findings under each convention; ``strict`` is None of single batches, which
+            no convention touches, and of what the paper's conventions alone do.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Claim:
                 "source": known.source,
                 "fitted": known.fitted,
                 "derived": known.derived,
+                "given": known.given,
             },
             "paper": self.paper.to_json(known),
             "strict": None if self.strict is None else self.strict.to_json(known),

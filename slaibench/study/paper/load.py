@@ -15,6 +15,7 @@ from slaibench.study.compare import ttft_change
 from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.figures import FIGURES, SARATHI, SLAI, Mix
+from slaibench.study.paper.given import measured
 from slaibench.study.point import Point, make_point
 from slaibench.study.pool import CellResult
 from slaibench.study.sweep import digests_of
@@ -38,12 +39,14 @@ class LoadDigest(CellDigest):
         kv_mean: mean share of KV blocks in use, over the measured window (before the warm-up cut
             and after the last arrival the cache fills and drains); None without steps.
         nearly_full: share of the same time with at least 96 % of them in use.
+        given: what the run was given, of what the paper says it gave (``given.GIVEN``).
         strictly: the numbers of a run under the paper's conventions by strict definitions: the
             same requests, the same tokens at the same times.
     """
 
     kv_mean: float | None
     nearly_full: float | None
+    given: dict[str, float | None]
     strictly: CellDigest | None
 
 
@@ -69,6 +72,7 @@ class LoadDigester:
             **known,
             kv_mean=kv_mean,
             nearly_full=nearly_full,
+            given=measured(recording, own.audit),
             strictly=None if self.strict is None else self.strict(recording),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from slaibench.catalog.published import Paper, PublishedValue
 from slaibench.study.capacity import CapacityResult, ratio_of
-from slaibench.study.estimate import Estimate
+from slaibench.study.estimate import Estimate, over_seeds
 from slaibench.study.paper.batches import BudgetRow
 from slaibench.study.paper.claim import (
     UNKNOWN,
@@ -16,11 +16,14 @@ from slaibench.study.paper.claim import (
     capacity_estimate,
 )
 from slaibench.study.paper.figures import HIGH_RPS, LABELS, SARATHI, SLAI, Figure, Mix
-from slaibench.study.paper.load import MEDIAN_ONLY, Load
+from slaibench.study.paper.given import EXACT, GIVEN, OF_CUT_GAPS
+from slaibench.study.paper.load import MEDIAN_ONLY, Load, LoadDigest
 from slaibench.study.paper.verdict import of_number
 
 Both = tuple[Load, Load]
 """One mix under the paper's conventions, and under strict ones."""
+WORKLOAD = "load"
+"""Stands for a figure where a claim is about what all figures under load were given."""
 Find = Callable[[Load], tuple[Estimate, str]]
 """Our number in a load, and what is seen besides."""
 
@@ -60,12 +63,39 @@ def load_numbers(paper: Paper, figure: Figure, loads: Both) -> list[Claim]:
     return claims
 
 
+def given_numbers(paper: Paper, loads: Both) -> list[Claim]:
+    """What the paper's runs were given, and ours: of the first scheduler at the highest rate."""
+    claims = []
+    for name, text in GIVEN.items():
+        known = paper.value(name)
+        findings = [
+            Finding(found, of_number(known, found, exact=name in EXACT))
+            for found in (_given(load, name) for load in loads)
+        ]
+        strict = None if name in OF_CUT_GAPS else findings[1]
+        claims.append(Claim(name, WORKLOAD, text, known, findings[0], strict))
+    return claims
+
+
+def _given(load: Load, name: str) -> Estimate:
+    digests = next(
+        (
+            found
+            for who in load.spec.schedulers
+            if (found := load.digests(who, load.spec.rates[-1]))
+        ),
+        [],
+    )
+    given = [each.given[name] for each in digests if isinstance(each, LoadDigest)]
+    return over_seeds(given, sum(len(each.due_s) for each in digests), log=False)
+
+
 def budget_numbers(paper: Paper, rows: tuple[BudgetRow, ...]) -> list[Claim]:
     """TTFT, then batch time, at each token budget."""
     known = paper.token_budgets
     printed = {
-        "ttft": ("median TTFT of a 2,048-token prompt", known.ttft_ms),
-        "batch": ("mean time of a batch", known.batch_ms),
+        "ttft": ("TTFT of one prompt alone", known.ttft_ms),
+        "batch": ("mean batch time", known.batch_ms),
     }
     claims = []
     for key, (text, values_ms) in printed.items():
@@ -80,7 +110,7 @@ def budget_numbers(paper: Paper, rows: tuple[BudgetRow, ...]) -> list[Claim]:
             ours_s = row.ttft_p50_s if key == "ttft" else row.batch_s
             estimate = Estimate(ours_s, None, None, row.n)
             finding = Finding(estimate, of_number(value, estimate, exact=True))
-            where = f"{text} at token budget {row.token_budget}"
+            where = f"{text}, token budget {row.token_budget}"
             claims.append(Claim(value.name, "6a", where, value, finding, None))
     return claims
 

@@ -16,7 +16,7 @@ from slaibench.study.paper.batches import Batches, batch_rows, block_rows, budge
 from slaibench.study.paper.claim import Claim
 from slaibench.study.paper.conventions import Difference, differences
 from slaibench.study.paper.figures import FIGURES, LABELS, Kind, Mix
-from slaibench.study.paper.numbers import Both, budget_numbers, load_numbers
+from slaibench.study.paper.numbers import Both, budget_numbers, given_numbers, load_numbers
 from slaibench.study.paper.series import series
 from slaibench.study.paper.shapes import batch_shapes, load_shapes
 from slaibench.study.paper.spec import PaperSpec
@@ -58,6 +58,8 @@ class PaperResult:
         paper, batches = bari2025(), self.batches
         found = budget_numbers(paper, batches.budgets)
         found += batch_shapes(batches.budgets, batches.blocks, batches.batches)
+        if first := next(iter(self.loads.values()), None):
+            found += given_numbers(paper, first)
         for name in self.asked.figures:
             figure = FIGURES[name]
             if figure.mix is None:
@@ -116,11 +118,11 @@ class PaperResult:
         )
 
     def counts(self, convention: Convention) -> Counter[Verdict]:
-        """Verdicts under one convention, but of numbers that the profile was fitted to; claims
-        about single batches count under both."""
+        """Verdicts under one convention, but of numbers whose agreement says nothing (fitted to, or
+        given to the runs); claims about single batches count under both."""
         strict = convention is Convention.STRICT
-        free = [each for each in self.claims if not (each.published and each.published.fitted)]
-        findings = [each.strict if strict and each.strict else each.paper for each in free]
+        telling = [each for each in self.claims if not each.published or each.published.telling]
+        findings = [each.strict if strict and each.strict else each.paper for each in telling]
         return Counter(each.verdict for each in findings)
 
     def to_json(self) -> dict[str, Any]:

@@ -185,14 +185,15 @@ def _change(found: Estimate) -> str:
 
 
 _Shape = tuple[str, str, Callable[[Load], Finding]]
+_ORDER: _Shape = (
+    "order-of-ttft",
+    f"median TTFT at {HIGH_RPS:g} requests/s, worst to best: Sarathi FCFS, Sarathi SPF, "
+    "SLAI fixed, SLAI dynamic",
+    _order,
+)
 _SHAPES: dict[str, tuple[_Shape, ...]] = {
     "7a": (
-        (
-            "order-of-ttft",
-            f"median TTFT at {HIGH_RPS:g} requests/s, worst to best: Sarathi FCFS, Sarathi SPF, "
-            "SLAI fixed, SLAI dynamic",
-            _order,
-        ),
+        _ORDER,
         (
             "prefill-first-lowest",
             "prefill first has the lowest median TTFT at low load",
@@ -227,4 +228,6 @@ _SHAPES: dict[str, tuple[_Shape, ...]] = {
             _underuses,
         ),
     ),
+    "11": (_ORDER,),
+    "12": (_ORDER,),
 }

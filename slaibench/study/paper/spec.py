@@ -17,6 +17,7 @@ from slaibench.spec import (
     StudySpec,
 )
 from slaibench.study.paper.figures import FIGURES, Mix, select
+from slaibench.study.venues.table import find
 
 GPU = "rtx6000-ada"
 MODEL = DEFAULT_MODEL
@@ -60,6 +61,23 @@ class PaperSpec(BaseModel):
             if not (math.isfinite(rate) and rate > 0):
                 raise ValueError(f"a rate must be a positive number, not {rate}")
         return tuple(sorted(set(rates)))
+
+    @field_validator("backend")
+    @classmethod
+    def _takes_schedulers(cls, backend: str) -> str:
+        if "url" in find(backend).TAKES:
+            raise ValueError("a server has a scheduler of its own, and the figures compare ours")
+        return backend
+
+    @field_validator("device")
+    @classmethod
+    def _of_the_papers_gpu(cls, device: Device | None) -> Device | None:
+        if device not in (None, Device.EMULATED):
+            raise ValueError(
+                f"the paper's figures are of one GPU ({GPU}), and --device {device} would be this "
+                "machine's own: leave it out; slaibench compare measures what is here"
+            )
+        return device
 
     @model_validator(mode="after")
     def _all_figures(self) -> Self:

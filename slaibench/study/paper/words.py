@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from slaibench.catalog.published import CHANGE, PublishedValue
+from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.claim import Finding
 from slaibench.study.paper.verdict import deviation as relative
@@ -16,7 +16,7 @@ def printed(known: PublishedValue | None) -> str:
     """A published number, and what must be known of it: ``1.15 requests/s (fitted)``."""
     if known is None:
         return ""
-    marks = [name for name in ("fitted", "derived") if getattr(known, name)]
+    marks = [name for name in ("fitted", "given", "derived") if getattr(known, name)]
     return f"{_number(known, known.value)}{f' ({marks[0]})' if marks else ''}"
 
 
@@ -31,9 +31,9 @@ def ours(known: PublishedValue, found: Estimate) -> str:
 
 
 def deviation(known: PublishedValue, finding: Finding) -> str:
-    """How far ours is from the published number, where that matters: `` (-8.3 %)``."""
+    """How far ours is from the published number: ``-8.3 %``; empty where it is not known."""
     off = None if finding.estimate is None else relative(known, finding.estimate)
-    return "" if off is None else f" ({100 * off:+.1f} %)"
+    return "" if off is None else f"{100 * off:+.1f} %"
 
 
 def _number(known: PublishedValue, value: float) -> str:
@@ -41,7 +41,7 @@ def _number(known: PublishedValue, value: float) -> str:
         return _bare(known, value)
     if known.unit == "s" and value < 1 and known.value < 0.1:
         return f"{1e3 * value:.1f} ms"
-    return f"{_bare(known, value)} {known.unit}"
+    return _bare(known, value) if known.unit == RATIO else f"{_bare(known, value)} {known.unit}"
 
 
 def _bare(known: PublishedValue, value: float) -> str:
@@ -49,4 +49,6 @@ def _bare(known: PublishedValue, value: float) -> str:
         return "?"
     if known.unit == CHANGE:
         return f"{100 * value:+.0f} %" if abs(value) >= 0.095 else f"{100 * value:+.1f} %"
-    return f"{value:.3g}"
+    if known.unit == RATIO:
+        return f"{value:.4g}"
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
