@@ -104,8 +104,10 @@ def _report(result: PaperResult, page: Page, as_json: bool) -> None:
 
 def about_lines(result: PaperResult) -> list[str]:
     """What served which lengths, and what to beware of."""
-    lines = [result.about, f"workload: {result.workload_note}"]
-    if result.loads and not result.papers_lengths:
+    lines = [result.about]
+    if result.loads:
+        lines.append(f"workload: {result.workload_note}")
+    if result.papers_lengths is False:
         lines.append(
             "these are not the paper's lengths: what is published was measured with others"
         )
@@ -114,8 +116,9 @@ def about_lines(result: PaperResult) -> list[str]:
 
 def tables(result: PaperResult) -> RenderableType:
     """The claims that are numbers, those that are shapes, and how many hold."""
-    seeds = render.count(result.asked.num_seeds, "seed")
-    title = f"Figures {', '.join(result.asked.figures)}; {seeds} a rate"
+    title = f"Figures {', '.join(result.asked.figures)}"
+    if result.loads:
+        title += f"; {render.count(result.asked.num_seeds, 'seed')} a rate"
     parts: list[RenderableType] = [Text(title, style="bold")]
     numbers = [claim for claim in result.claims if claim.published is not None]
     if numbers:
@@ -129,14 +132,17 @@ def _numbers(claims: list[Claim]) -> RenderableType:
     table.add_column("\nfig.", no_wrap=True)
     table.add_column("\nclaim", ratio=1, overflow="fold")
     table.add_column("\npublished", justify="right", no_wrap=True)
-    for name in ("paper\nconventions", "strict\nconventions"):
+    names = ["paper\nconventions", "strict\nconventions"]
+    if all(claim.strict is None for claim in claims):
+        names = ["\nours"]
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for claim in claims:
         table.add_row(
             claim.figure,
             escape(claim.text.replace(RATE, "req/s")),
             printed(claim.published).replace(RATE, "req/s").replace(" (", "\n("),
-            *(_cell(claim, each) for each in (claim.paper, claim.strict)),
+            *(_cell(claim, each) for each in (claim.paper, claim.strict)[: len(names)]),
         )
     return table
 
@@ -174,7 +180,9 @@ def _legend(result: PaperResult) -> str:
     for convention in (Convention.PAPER, Convention.STRICT):
         found = result.counts(convention)
         told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
-        lines.append(f"{convention.value} conventions: {told}")
+        whose = f"{convention.value} conventions: " if result.loads else ""
+        if f"{whose}{told}" not in lines:
+            lines.append(f"{whose}{told}")
     marks = {
         "fitted": "the profile was fitted to it, so it is not counted",
         "given": "what runs were given, not what they showed; not counted",

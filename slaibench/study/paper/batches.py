@@ -177,25 +177,20 @@ def block_rows(cells: Sequence[CellResult]) -> tuple[BlockRow, ...]:
 
 
 def batch_rows(cells: Sequence[CellResult]) -> tuple[BatchRow, ...]:
-    """Of ``batch_study``'s cell, fewest decodes first.
-
-    Raises:
-        RecordingError: the batches that were laid out did not occur.
-    """
-    return tuple(
+    """Of ``batch_study``'s cell, fewest decodes first; batches that did not come about are left
+    out."""
+    found = [
         _batch(recording, num_decodes)
         for recording in (store.read(cell.folder) for cell in cells)
         for num_decodes in NUM_DECODES
-    )
+    ]
+    return tuple(row for row in found if row is not None)
 
 
-def _batch(recording: Recording, num_decodes: int) -> BatchRow:
+def _batch(recording: Recording, num_decodes: int) -> BatchRow | None:
     steps = recording.steps
     wanted = (steps.decodes == num_decodes) & (steps.prefill_tokens == BATCH_TOKENS - num_decodes)
     if np.count_nonzero(wanted) != 1:
-        raise RecordingError(
-            f"{recording.path}: {np.count_nonzero(wanted)} batches of {num_decodes} decodes and "
-            f"a chunk of {BATCH_TOKENS - num_decodes}, not one: use --fresh to record it again"
-        )
+        return None
     place = int(np.flatnonzero(wanted)[0])
     return BatchRow(num_decodes, float(steps.end_s[place] - steps.start_s[place]))

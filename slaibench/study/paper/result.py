@@ -12,7 +12,7 @@ from typing import Any
 from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.spec import Convention
-from slaibench.study.paper.batches import Batches, batch_rows, block_rows, budget_rows
+from slaibench.study.paper.batches import NUM_DECODES, Batches, batch_rows, block_rows, budget_rows
 from slaibench.study.paper.claim import Claim
 from slaibench.study.paper.conventions import Difference, differences
 from slaibench.study.paper.figures import FIGURES, LABELS, Kind, Mix
@@ -57,7 +57,8 @@ class PaperResult:
         """Every claim of the figures asked for, figure by figure."""
         paper, batches = bari2025(), self.batches
         found = budget_numbers(paper, batches.budgets)
-        found += batch_shapes(batches.budgets, batches.blocks, batches.batches)
+        num_laid_out = len(NUM_DECODES) if Kind.BATCHES in self.batch_cells else 0
+        found += batch_shapes(batches.budgets, batches.blocks, batches.batches, num_laid_out)
         if first := next(iter(self.loads.values()), None):
             found += given_numbers(paper, first)
         for name in self.asked.figures:

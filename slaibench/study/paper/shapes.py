@@ -46,9 +46,16 @@ def load_shapes(figure: str, loads: Both) -> list[Claim]:
 
 
 def batch_shapes(
-    budgets: Sequence[BudgetRow], blocks: Sequence[BlockRow], batches: Sequence[BatchRow]
+    budgets: Sequence[BudgetRow],
+    blocks: Sequence[BlockRow],
+    batches: Sequence[BatchRow],
+    num_laid_out: int,
 ) -> list[Claim]:
-    """What grows with what in figure 6; of those parts that were run."""
+    """What grows with what in figure 6; of those parts that were run.
+
+    Args:
+        num_laid_out: how many ``batches`` were to come about; 0: that part was not run.
+    """
     found: list[tuple[str, str, str, list[float], str]] = []
     if budgets:
         found.append(
@@ -70,20 +77,23 @@ def batch_shapes(
                 f"{blocks[0].share:.0%} to {blocks[-1].share:.0%} of all blocks",
             )
         )
-    if batches:
-        found.append(
-            (
-                "batch-grows-with-decodes",
-                "6c",
-                "a 512-token batch takes longer the more of its tokens are decodes",
-                [row.batch_s for row in batches],
-                f"{1e3 * batches[0].batch_s:.1f} to {1e3 * batches[-1].batch_s:.1f} ms",
-            )
-        )
-    return [
+    claims = [
         Claim(name, figure, text, None, Finding(None, grows(values), seen), None)
         for name, figure, text, values, seen in found
     ]
+    if num_laid_out:
+        claims.append(_decodes(batches, num_laid_out))
+    return claims
+
+
+def _decodes(batches: Sequence[BatchRow], num_laid_out: int) -> Claim:
+    finding = Finding(None, Verdict.UNTOLD, f"{len(batches)} of {num_laid_out} batches came about")
+    if len(batches) == num_laid_out:
+        first, last = (1e3 * batches[place].batch_s for place in (0, -1))
+        verdict = grows([row.batch_s for row in batches])
+        finding = Finding(None, verdict, f"{first:.1f} to {last:.1f} ms")
+    text = "a 512-token batch takes longer the more of its tokens are decodes"
+    return Claim("batch-grows-with-decodes", "6c", text, None, finding, None)
 
 
 def _order(load: Load) -> Finding:

@@ -68,11 +68,9 @@ def test_the_requests_of_a_group_come_together() -> None:
     assert len(rows) == 1 + sum(num + 1 for num in NUM_DECODES)
 
 
-def test_batches_that_did_not_occur_are_an_error(tmp_path: Path) -> None:
-    asked = PaperSpec()
-    cells = sweep(block_study(asked), tmp_path, jobs=1).cells
-    with pytest.raises(RecordingError, match="0 batches of 8 decodes and a chunk of 504"):
-        batch_rows(cells)
+def test_batches_that_did_not_come_about_are_left_out(tmp_path: Path) -> None:
+    cells = sweep(block_study(PaperSpec()), tmp_path, jobs=1).cells
+    assert batch_rows(cells) == ()
 
 
 def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
