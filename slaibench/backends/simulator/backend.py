@@ -21,6 +21,7 @@ class Simulator:
         total_blocks: KV blocks of the device.
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
+        delivery_s: how much later than its batch ends a client sees a token.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Simulator:
         total_blocks: int,
         block_size: int = 16,
         max_context_tokens: int | None = None,
+        delivery_s: float = 0.0,
     ) -> None:
         if total_blocks < 1 or block_size < 1:
             raise ValueError(
@@ -39,6 +41,7 @@ class Simulator:
         self._total_blocks = total_blocks
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
+        self._delivery_s = delivery_s
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -66,4 +69,6 @@ class Simulator:
             for request in requests
         ]
         states = [SimRequest(request) for request in requests]
-        return run_virtual(engine, requests, states, refusals, settings)
+        return run_virtual(
+            engine, requests, states, refusals, settings, delivery_s=self._delivery_s
+        )

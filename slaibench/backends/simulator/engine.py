@@ -41,6 +41,7 @@ class Engine:
         self, scheduler: Scheduler, timer: BatchTimer, total_blocks: int, block_size: int
     ) -> None:
         self.now_s = 0.0
+        self.forward_s: float | None = None
         self.started: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
         self.free_blocks = total_blocks
@@ -93,8 +94,10 @@ class Engine:
         self._check_limits(batch, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
-        duration = timer.batch_time_s(num_decodes, context, chunks) + timer.step_overhead_s
-        end = round(start + duration, 6)  # recordings hold whole microseconds
+        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks)
+        end = round(
+            start + forward + timer.step_overhead_s, 6
+        )  # recordings hold whole microseconds
         self.steps.append(
             (
                 start,

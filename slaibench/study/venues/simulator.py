@@ -117,4 +117,5 @@ class SimulatorVenue:
             total_blocks=self.kv_blocks,
             block_size=self.profile.block_size,
             max_context_tokens=self.max_context_tokens,
+            delivery_s=self.profile.delivery_ms * 1e-3,
         )
