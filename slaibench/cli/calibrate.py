@@ -18,15 +18,11 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine
 from slaibench.cli.shell import err, out, print_json, running, usage
 from slaibench.spec import Clock, Device
+from slaibench.study.calibrate import calibrate as measuring
 from slaibench.study.calibrate.ask import asked
-from slaibench.study.calibrate.calibrate import (
-    Budget,
-    Calibration,
-    OnPhase,
-    calibrate as measure,
-)
+from slaibench.study.calibrate.calibrate import Budget, OnPhase
+from slaibench.study.calibrate.fitted import Calibration
 from slaibench.study.calibrate.store import Folder
-from slaibench.study.venues.service import Service
 
 MEASURED = "Measuring"
 
@@ -98,12 +94,15 @@ def calibrate(
         budget = Budget(minutes, rounds)
         kept = Folder(folder)
         kept.take(ask.identity, fresh=fresh)
-    service = Service(ask.venue, folder / "logs")
-    try:
-        with running(), _progress() as on_phase:
-            result = measure(service.backend, ask.limits, budget, kept, ask.known, on_phase)
-    finally:
-        service.close()
+    with running(), _progress() as on_phase:
+        result = measuring.calibrate(
+            lambda: ask.venue.open(folder / "logs"),
+            ask.limits,
+            budget,
+            kept,
+            ask.known,
+            on_phase,
+        )
     if as_json:
         print_json(to_json(result))
     else:
@@ -136,8 +135,8 @@ def to_json(result: Calibration) -> dict[str, object]:
         "held_out": result.num_held_out,
         "step_overhead_s": result.overhead_s,
         "delivery_s": result.delivery_s,
-        "kv_blocks": result.kv_blocks,
-        "block_size": result.block_size,
+        "kv_blocks": result.memory.kv_blocks,
+        "block_size": result.memory.block_size,
         "errors": [
             {
                 "kind": each.kind.value,
@@ -157,9 +156,9 @@ def tables(result: Calibration) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
     table = render.plain_table()
-    for heading in ("batches of", "held out", "error P50", "P95", "bias", "measured again"):
-        justify = "left" if heading == "batches of" else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("batches of", no_wrap=True)
+    for heading in ("held out", "error P50", "P95", "bias", "measured again"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in result.errors:
         table.add_row(
             KINDS[each.kind.value],
@@ -176,9 +175,9 @@ def tables(result: Calibration) -> RenderableType:
     )
     lines = (
         f"{values['engine']}",
-        f"KV cache: {result.kv_blocks:,} blocks of {result.block_size} tokens",
-        f"a step beside the device: {result.overhead_s * 1e3:.2f} ms; a request's way to the engine "
-        f"and back: {result.delivery_s * 1e3:.2f} ms",
+        f"KV cache: {result.memory.kv_blocks:,} blocks of {result.memory.block_size} tokens",
+        f"a step beside the device: {result.overhead_s * 1e3:.2f} ms; "
+        f"a request's way to the engine and back: {result.delivery_s * 1e3:.2f} ms",
         f"profile: {result.profile}",
     )
     return Group(
@@ -192,5 +191,5 @@ def tables(result: Calibration) -> RenderableType:
 
 KINDS = {"decode": "decodes", "prefill": "chunks", "mixed": "both"}
 LEGEND = """
-error: of a batch's time that the fit has not seen, against its median; bias: the median signed one
-measured again: median difference between the first half of the rounds and the second, same batches"""
+error: of the time of batches that no fit has seen, against their median; bias: the signed one's P50
+measured again: the same batches, first half of the rounds against the second, P50"""

@@ -9,8 +9,9 @@ from typing import Any
 from slaibench.catalog.model import Model, get_model
 from slaibench.machine import hardware
 from slaibench.spec import Device, StudySpec
-from slaibench.study.calibrate.calibrate import Known, Limits
+from slaibench.study.calibrate.calibrate import Limits
 from slaibench.study.calibrate.design import DESIGN_SEED, Scope
+from slaibench.study.calibrate.fitted import Known
 from slaibench.study.venues.base import Demand
 from slaibench.study.venues.engine import EngineVenue
 from slaibench.study.venues.table import VENUES, find, settled

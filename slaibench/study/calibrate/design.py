@@ -160,7 +160,7 @@ def token_sizes(budget: int) -> list[int]:
 def decode_counts(most: int) -> list[int]:
     """Numbers of decodes that are measured."""
     edges = [size for size in (4, GRAPHS, 16, 24, 32, 48, 64, 96, 128, 192, 256) if size < most]
-    return sorted({1, 2, *edges, *(edge + 1 for edge in edges), most})
+    return sorted({1, min(2, most), *edges, *(edge + 1 for edge in edges), most})
 
 
 def between(sizes: Sequence[int]) -> list[int]:
@@ -231,7 +231,7 @@ def _walks(most: int, scope: Scope, random: Any) -> list[list[Cell]]:
     beside = sorted({0, 1, most // 8, most // 4, most // 2, most})
     walks: list[list[Cell]] = [[] for _ in range(2 * len(lengths))]
     drawn = 0
-    for history, following in pairwise([*histories, None]):
+    for history, following in pairwise([*histories, 0]):
         chunks = random.permutation(lengths * 2)
         decodes = np.resize(random.permutation(beside * 2), len(walks))
         for walk, chunk, count in zip(walks, chunks, decodes, strict=True):
@@ -242,7 +242,7 @@ def _walks(most: int, scope: Scope, random: Any) -> list[list[Cell]]:
             held_out = drawn % HELD_OUT_EVERY == 0
             walk.append(Cell(int(count), ((tokens, history),), held_out))
             at = history + tokens
-            while following is not None and at < following:
+            while at < following:
                 filler = min(scope.token_budget, following - at)
                 walk.append(Cell(0, ((filler, at),), held_out=False, filler=True))
                 at += filler

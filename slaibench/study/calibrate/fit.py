@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from slaibench.backends.base import BackendError
 from slaibench.recording.record import FloatArray
 from slaibench.study.calibrate.plan import Step
 
@@ -32,6 +33,8 @@ HUBER = 1.345
 NORMAL_MAD = 1.4826
 """Standard deviations in a median absolute deviation of normal errors."""
 ITERATIONS = 8
+TRIAL_ITERATIONS = 3
+"""Where forms are compared."""
 LEAST_SCALE = 1e-4
 """Relative: without a floor, a fit that is exact would take every rounding error for an outlier."""
 ATTENTION = 6
@@ -43,7 +46,7 @@ BETTER = 0.95
 """Times the error of the simpler choice: from here on the other one is taken."""
 
 
-class FitError(ValueError):
+class FitError(BackendError):
     """Too little was measured; the message says of what."""
 
 
@@ -110,7 +113,9 @@ class _Data:
         for each in range(FOLDS):
             left_out = fold == each
             kept = ~left_out
-            numbers = _robust(columns[kept], self.times_s[kept], self.weights[kept])
+            numbers = _robust(
+                columns[kept], self.times_s[kept], self.weights[kept], TRIAL_ITERATIONS
+            )
             found[left_out] = columns[left_out] @ numbers / self.times_s[left_out] - 1.0
         order = np.argsort(np.abs(found))
         share = np.cumsum(self.weights[order])
@@ -230,17 +235,20 @@ def _hats(values: FloatArray, knots: Sequence[int]) -> FloatArray:
     return shares
 
 
-def _robust(columns: FloatArray, times_s: FloatArray, weights: FloatArray) -> FloatArray:
+def _robust(
+    columns: FloatArray, times_s: FloatArray, given: FloatArray, iterations: int = ITERATIONS
+) -> FloatArray:
     relative = columns / times_s[:, None]
     # Columns of like size: NNLS stops by an absolute tolerance.
     size = np.maximum(np.abs(relative).max(axis=0), 1e-300)
     relative = relative / size
-    given, weights = weights, weights
+    weights = given
     found = np.zeros(columns.shape[1])
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         root = np.sqrt(weights)
         found, _ = nnls(relative * root[:, None], root, maxiter=50 * columns.shape[1])
         off = np.abs(relative @ found - 1.0)
         scale = max(LEAST_SCALE, NORMAL_MAD * float(np.median(off)))
         weights = given * np.minimum(1.0, HUBER * scale / np.maximum(off, 1e-12))
-    return found / size
+    numbers: FloatArray = found / size
+    return numbers

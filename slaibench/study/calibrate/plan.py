@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from slaibench.study.calibrate.probe import DECODER, PROMPT
@@ -118,19 +119,16 @@ def read_steps(lines: Iterable[str]) -> list[Step]:
     for line in lines:
         if not line.endswith("\n"):
             break
-        cell, start_s, end_s, forward_s, decodes, context, chunks = json.loads(line)
-        rows.append((start_s, end_s, cell, decodes, context, chunks, forward_s))
+        rows.append(json.loads(line))
     return [
         Step(
             cell=cell,
             decodes=decodes,
             context_tokens=context,
             chunks=tuple((tokens, history) for tokens, history in chunks),
-            cycle_s=following[0] - start_s,
-            between_s=following[0] - end_s,
+            cycle_s=following[1] - start_s,
+            between_s=following[1] - end_s,
             forward_s=forward_s,
         )
-        for (start_s, end_s, cell, decodes, context, chunks, forward_s), following in zip(
-            rows, rows[1:], strict=False
-        )
+        for (cell, start_s, end_s, forward_s, decodes, context, chunks), following in pairwise(rows)
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from schedulers.base import Batch, EngineView, Scheduler, SchedulerError
 
@@ -16,8 +16,8 @@ DECODER, PROMPT = "decoder-", "prompt-"
 """Begin the tiers of a plan's requests; the number in the plan follows."""
 NO_VISIT = -1
 """Stands for the cell of a step that the plan does not ask for: prompts of the pool, the end."""
-FLUSH_EVERY = 64
-"""Visits: what a run that is cut loses at most."""
+WRITE_EVERY = 16
+"""Steps: what a run that is cut loses at most."""
 PATIENCE_S = 60.0
 """How long after the last arrival the rest of the requests may take."""
 
@@ -55,7 +55,8 @@ class Probe(Scheduler):
         self._done = 0
         self._seen = (0, 0.0)  # arrivals, and when their number last changed
         self._decided: tuple[Any, ...] | None = None
-        self._file: TextIO | None = None
+        self._lines: list[str] = []
+        self._mode = "w"
 
     def schedule(self, view: EngineView) -> Batch:
         if not self._pool and not self._all_there(view):
@@ -85,13 +86,14 @@ class Probe(Scheduler):
                     f"{self._done} has {tokens}"
                 )
             self._done += 1
-        if self._file is None:
-            self._file = Path(f"{self.plan}.steps").open("w", encoding="utf-8")  # noqa: SIM115
         line = [cell, round(start_s, 6), round(end_s, 6), view.forward_s, *rest]
-        self._file.write(json.dumps(line) + "\n")
+        self._lines.append(json.dumps(line) + "\n")
         through = not (view.waiting or view.started or view.decoding)
-        if through or self._done % FLUSH_EVERY == 0:
-            self._file.flush()
+        if through or len(self._lines) >= WRITE_EVERY:
+            with Path(f"{self.plan}.steps").open(self._mode, encoding="utf-8") as file:
+                file.writelines(self._lines)
+            self._mode = "a"
+            self._lines.clear()
 
     def _all_there(self, view: EngineView) -> bool:
         """Whether every request has arrived; if so, they are sorted by what they are for.

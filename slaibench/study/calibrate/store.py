@@ -82,7 +82,9 @@ class Folder:
     def keep(self, number: int, phase: str) -> None:
         """A phase is through: its lines become a part of the calibration."""
         plan = self.plan_path(number, phase)
-        Path(f"{plan}.steps").replace(self._steps_path(number, phase))
+        lines = Path(f"{plan}.steps")
+        lines.touch()  # of a phase that was cut at once there are none
+        lines.replace(self._steps_path(number, phase))
         plan.unlink()
 
     def steps(self, number: int, phase: str) -> list[Step] | None:

@@ -13,6 +13,7 @@ from slaibench.catalog.profile import SCHEMA_VERSION, Profile, Status, parse_pro
 from slaibench.study.calibrate.design import Kind, Scope
 from slaibench.study.calibrate.fit import Fit
 from slaibench.study.calibrate.held_out import Error
+from slaibench.study.calibrate.plan import Step
 
 DENSE_UNTIL = 128
 """Sizes up to here are all written down; then every second, from twice that every fourth, ..."""
@@ -122,18 +123,15 @@ def checked(values: Mapping[str, Any], where: str) -> Profile:
     return parse_profile(values, where)
 
 
-def regime_of(scope: Scope, most_decodes: int, longest: int) -> dict[str, int]:
-    """What was measured.
-
-    Args:
-        most_decodes: in a batch.
-        longest: tokens of the longest prompt.
-    """
+def regime_of(scope: Scope, steps: Sequence[Step]) -> dict[str, int]:
+    """What was measured."""
+    ends = [tokens + history for step in steps for tokens, history in step.chunks]
+    most = max((step.decodes for step in steps), default=1)
     return {
         "batch_tokens": scope.token_budget,
-        "context_tokens": longest + 1,
-        "decodes": most_decodes,
-        "mixed_decodes": most_decodes,
+        "context_tokens": max(ends, default=0) + 1,
+        "decodes": most,
+        "mixed_decodes": max((step.decodes for step in steps if step.chunks), default=1),
     }
 
 

@@ -23,6 +23,18 @@ def profile_of(spec: StudySpec) -> Profile:
     return get_profile(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
 
 
+def names_of(spec: StudySpec) -> tuple[str, str]:
+    """Model and GPU of a study: what it says, else what its own profile does, else ours.
+
+    Raises:
+        ValueError: the profile cannot be read.
+    """
+    if spec.profile and not (spec.model and spec.gpu):
+        own = load_profile(spec.profile)
+        return spec.model or own.model, spec.gpu or own.gpu
+    return spec.model or DEFAULT_MODEL, spec.gpu or DEFAULT_GPU
+
+
 def profile_facts(profile: Profile) -> dict[str, Any]:
     """What a reader of a recording must know of the profile behind it."""
     return {
