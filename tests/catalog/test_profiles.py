@@ -134,3 +134,12 @@ def test_a_bad_file_is_refused_with_the_name_of_what_is_wrong(
 ) -> None:
     with pytest.raises(CatalogError, match=message):
         load_profile(own(tmp_path, **changes))
+
+
+def test_a_delivery_is_part_of_a_profile_and_its_absence_is_none(tmp_path: Path) -> None:
+    without, withal = load_profile(own(tmp_path)), load_profile(own(tmp_path, delivery_ms=4.5))
+    assert (without.delivery_ms, withal.delivery_ms) == (0.0, 4.5)
+    assert without.fingerprint == get_profile("rtx6000-ada", "mistral-7b").fingerprint
+    assert withal.fingerprint != without.fingerprint
+    with pytest.raises(CatalogError, match=r"delivery_ms must be .* not -1"):
+        load_profile(own(tmp_path, delivery_ms=-1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from schedulers import registry
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.study.calibrate import probe
-from slaibench.study.calibrate.delivery import delivery_s, light_load
+from slaibench.study.calibrate.delivery import LIGHT_S, delivery_s, light_load
 from slaibench.study.calibrate.design import Phase, Scope, phases
 from slaibench.study.calibrate.fitted import Calibration, Known, Memory, fitted
 from slaibench.study.calibrate.plan import Plan
@@ -86,15 +86,13 @@ def calibrate(
 def _measured(session: _Session, budget: Budget, on_phase: OnPhase) -> int:
     """Measure until the time is up; returns how many rounds there are."""
     deadline_s = time.monotonic() + 60.0 * budget.minutes
-    longest_s = 0.0
+    last_s = 0.0
     for number in range(1, (budget.rounds or MOST_ROUNDS) + 1):
         if session.has(number):
             continue
-        begun_s = time.monotonic()
-        if number > 1 and begun_s + longest_s > deadline_s:
+        if number > 1 and time.monotonic() + last_s > deadline_s:
             return number - 1
-        session.round(number, deadline_s, on_phase)
-        longest_s = max(longest_s, time.monotonic() - begun_s)
+        last_s = session.round(number, deadline_s, on_phase)
     return budget.rounds or MOST_ROUNDS
 
 
@@ -138,15 +136,17 @@ class _Session:
             and all(self.folder.steps(number, each.name) is not None for each in self.phases)
         )
 
-    def round(self, number: int, deadline_s: float, on_phase: OnPhase) -> None:
-        """Measure what is not there of a round."""
+    def round(self, number: int, deadline_s: float, on_phase: OnPhase) -> float:
+        """Measure what is not there of a round; returns what it took, the engine's start apart."""
         if self.folder.delivery_s(number) is None or self.facts is None:
             on_phase(number, "light load")
             self._light(number)
+        begun_s = time.monotonic()
         for phase in self.phases:
             if self.folder.steps(number, phase.name) is None:
                 on_phase(number, f"{phase.name} contexts")
                 self._probe(number, phase, deadline_s)
+        return LIGHT_S + time.monotonic() - begun_s
 
     def _light(self, number: int) -> None:
         limits = self._limits

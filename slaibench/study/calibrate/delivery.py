@@ -10,6 +10,7 @@ from workloads.request import Request
 
 COUNT = 16
 GAP_S = 0.25
+LIGHT_S = COUNT * GAP_S
 OUTPUT_TOKENS = 2
 
 
