@@ -179,6 +179,7 @@ def tables(result: Calibration) -> RenderableType:
         f"a step beside the device: {result.overhead_s * 1e3:.2f} ms; "
         f"a request's way to the engine and back: {result.delivery_s * 1e3:.2f} ms",
         f"profile: {result.profile}",
+        *_warnings(result),
     )
     return Group(
         Text(heading, style="bold"),
@@ -186,6 +187,15 @@ def tables(result: Calibration) -> RenderableType:
         table,
         Text(LEGEND, style=render.DIM),
         *(Text(line) for line in lines),
+    )
+
+
+def _warnings(result: Calibration) -> tuple[str, ...]:
+    if result.disturbance is None:
+        return ()
+    return (
+        f"warning: the same batches differed by {result.disturbance:.0%} between two halves of the "
+        "rounds: something else uses this machine, and no profile of it predicts better than that",
     )
 
 

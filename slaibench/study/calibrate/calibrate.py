@@ -174,7 +174,7 @@ class _Session:
         )
         horizon_s = max(LEAST_HORIZON_S, deadline_s - time.monotonic())
         output = self._run(text, plan.requests(), seed=number, horizon_s=horizon_s)
-        _check(output, plan, horizon_s)
+        _check(output, plan)
         self.folder.keep(number, phase.name)
 
     def _run(
@@ -186,14 +186,14 @@ class _Session:
         return self._backend.run(requests, registry.build(text), settings)
 
 
-def _check(output: RunOutput, plan: Plan, horizon_s: float) -> None:
+def _check(output: RunOutput, plan: Plan) -> None:
     """Refuse what is no measurement: requests that failed, or were preempted.
 
     Raises:
         BackendError: with the first error.
     """
     table = output.requests
-    failed = table.error[(table.error != "")]
+    failed = table.error[table.error != ""]
     if len(failed):
         raise BackendError(
             f"{len(failed)} of {len(plan.requests())} requests of a plan failed: {failed[0]}"

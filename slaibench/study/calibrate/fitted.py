@@ -24,6 +24,9 @@ from slaibench.study.calibrate.written import (
     regime_of,
 )
 
+STEADY = 0.1
+"""Of a step's time: a machine whose batches differ more from one half of the rounds to the other
+has something else to do, and no profile of it predicts better."""
 MOST_OVERHEAD = 0.9
 """Of the shortest step: no batch takes nothing."""
 
@@ -77,6 +80,13 @@ class Calibration:
     delivery_s: float
     memory: Memory
     values: dict[str, Any]
+
+    @property
+    def disturbance(self) -> float | None:
+        """The largest difference of a measurement from itself, where it is too large; None: the
+        machine was steady, or one round cannot tell."""
+        largest = max((each.spread or 0.0 for each in self.errors), default=0.0)
+        return largest if largest > STEADY else None
 
 
 def fitted(

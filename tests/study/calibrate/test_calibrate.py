@@ -110,6 +110,23 @@ def test_the_profile_says_what_was_measured_and_how_well(tmp_path: Path) -> None
         for name in (f"batch_left_out_{kind}", f"batch_left_out_{kind}_p95", f"batch_again_{kind}"):
             assert 0 <= profile.errors[name] < 0.05, name
     assert 0 < result.num_held_out < result.num_cells / 4
+    assert result.disturbance is None
+
+
+def test_a_machine_that_is_slower_in_half_of_the_rounds_is_told(tmp_path: Path) -> None:
+    class Disturbed(Device):
+        """Twice as slow from the second round on."""
+
+        def run(
+            self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+        ) -> RunOutput:
+            if len(self.runs) == 4:
+                self._timer = CostModel(get_profile("h100", "mistral-7b"), slowdown=1.5)
+            return super().run(requests, scheduler, settings)
+
+    steady = CostModel(get_profile("h100", "mistral-7b"))
+    result = calibrated(Disturbed(steady), tmp_path, rounds=2)
+    assert result.disturbance == pytest.approx(1 / 3, rel=0.05)
 
 
 def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
