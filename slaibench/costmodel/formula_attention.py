@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from slaibench.catalog import FormulaAttention
+
+MOST_SEQUENCES = 1024
+"""Decodes in a batch up to which a factor is looked up; beyond, the last one holds."""
 
 
 class FormulaAttentionTimer:
@@ -21,6 +26,13 @@ class FormulaAttentionTimer:
         self._prefill_launch_s = formula.prefill_launch_us * layers_s
         self._token_s = formula.kv_bytes_per_token / (formula.kv_bandwidth_gbps * 1e9) * slowdown
         self._mixed_token_s = self._token_s * formula.mixed_decode_factor
+        self._decode_by: list[float] | None = None
+        if (factors := formula.by_decodes) is not None:
+            numbers = range(MOST_SEQUENCES)
+            self._decode_by, self._mixed_by = (
+                np.interp(numbers, factors.sequences, each).tolist()
+                for each in (factors.decode, factors.mixed)
+            )
         # Two multiplications, two operations each: query by key, and weight by value.
         pair = 4.0 * formula.hidden * formula.layers
         self._pair_s = pair / (formula.prefill_tflops * 1e12) * slowdown
@@ -30,7 +42,10 @@ class FormulaAttentionTimer:
 
     def decode_s(self, num_decodes: int, context_tokens: int) -> float:
         """A batch of decodes only, ``context_tokens`` of cache in all."""
-        return self._decode_launch_s + context_tokens * self._token_s
+        time = context_tokens * self._token_s
+        if self._decode_by is not None:
+            time *= self._decode_by[min(num_decodes, MOST_SEQUENCES - 1)]
+        return self._decode_launch_s + time
 
     def prefill_s(self, prefills: Sequence[tuple[int, int]]) -> float:
         """A batch of prompt chunks only, each (tokens, history)."""
@@ -40,7 +55,10 @@ class FormulaAttentionTimer:
         self, num_decodes: int, context_tokens: int, prefills: Sequence[tuple[int, int]]
     ) -> float:
         """Prompt chunks and decodes: one after the other."""
-        return self.prefill_s(prefills) + context_tokens * self._mixed_token_s
+        time = context_tokens * self._mixed_token_s
+        if self._decode_by is not None:
+            time *= self._mixed_by[min(num_decodes, MOST_SEQUENCES - 1)]
+        return self.prefill_s(prefills) + time
 
     def _pairs(self, prefills: Sequence[tuple[int, int]]) -> float:
         """Query-key pairs, with the last wave of tiles counted whole where history is read."""

@@ -7,19 +7,21 @@ The time of a batch is taken as a sum, each term linear in what is sought:
   never falls;
 - attention: a constant and the KV tokens read, of batches of decodes; a constant, the pairs of a
   chunk's tokens with those before and among them, and the KV tokens read, of batches with chunks.
+  What a KV token costs may go with the number of decodes, straight between a few of them.
 
 No term may be negative. Errors count relative to the time, so that small batches weigh as much as
 large ones; steps far off (another process woke up) weigh less (Huber's weights, iterated).
 
-Two things are not linear and are chosen by cross-validation: how many tokens of a chunk a kernel
-works off at a time against a long history (``wave``), and whether time may fall with more tokens
-(it does on GPUs, where another kernel takes over; where it does not, noise must not say so).
+Three things are chosen by cross-validation: how many tokens of a chunk a kernel works off at a time
+against a long history (``wave``), whether time may fall with more tokens (it does on GPUs, where
+another kernel takes over; where it does not, noise must not say so), and whether a KV token's cost
+goes with the number of decodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -37,7 +39,8 @@ TRIAL_ITERATIONS = 3
 """Where forms are compared."""
 LEAST_SCALE = 1e-4
 """Relative: without a floor, a fit that is exact would take every rounding error for an outlier."""
-ATTENTION = 6
+DECODES = (1, 4, 16, 32, 64, 128, 256)
+"""Numbers of decodes between which what a KV token costs is straight."""
 FOLDS = 5
 WAVES = (1, 32, 64, 128, 256, 384, 512, 768, 1024)
 FINER = (0.8, 0.9, 1.1, 1.2)
@@ -57,6 +60,8 @@ class Fit:
     Args:
         tokens, linear_s: time at measured token counts; straight between.
         sequences, sequence_s: likewise.
+        decodes: numbers of decodes at which ``decode_token_s`` and ``mixed_token_s`` are known;
+            one: they are the same for all.
         decode_launch_s, decode_token_s: of a batch of decodes: once, and for each KV token read.
         prefill_launch_s: of a batch with chunks, once.
         across_s, own_s: for each pair of a chunk's token with one before the chunk; for each
@@ -69,12 +74,13 @@ class Fit:
     linear_s: tuple[float, ...]
     sequences: tuple[int, ...]
     sequence_s: tuple[float, ...]
+    decodes: tuple[int, ...]
     decode_launch_s: float
-    decode_token_s: float
+    decode_token_s: tuple[float, ...]
     prefill_launch_s: float
     across_s: float
     own_s: float
-    mixed_token_s: float
+    mixed_token_s: tuple[float, ...]
     wave: int
 
 
@@ -82,8 +88,9 @@ class Fit:
 class _Form:
     """What is chosen, not fitted."""
 
-    wave: int
-    may_fall: bool
+    wave: int = 1
+    may_fall: bool = False
+    by_decodes: bool = False
 
 
 class _Data:
@@ -94,16 +101,32 @@ class _Data:
         self.num_tokens = np.array([tokens_of(step) for step in steps])
         self.num_sequences = np.array([step.decodes + len(step.chunks) for step in steps])
         self.tokens, self.sequences = _knots(self.num_tokens), _knots(self.num_sequences)
+        self.most = max(1, *(step.decodes for step in steps))
+
+    def decodes(self, form: _Form) -> list[int]:
+        """Where what a KV token costs is known."""
+        if not form.by_decodes:
+            return [1]
+        return [*(number for number in DECODES if 1.5 * number < self.most), self.most]
 
     def columns(self, form: _Form) -> FloatArray:
         ramps = _hats if form.may_fall else _ramps
         return np.hstack(
             [
-                np.array([_attention(step, form.wave) for step in self.steps]),
+                np.array([_chunks(step, form.wave) for step in self.steps]),
+                self._contexts(form),
                 ramps(self.num_tokens, self.tokens),
                 _ramps(self.num_sequences, self.sequences),
             ]
         )
+
+    def _contexts(self, form: _Form) -> FloatArray:
+        """KV tokens that decodes read: shares of the numbers of decodes, without chunks, with."""
+        decodes = np.array([step.decodes for step in self.steps])
+        context = np.array([float(step.context_tokens) for step in self.steps])
+        mixed = np.array([bool(step.chunks) for step in self.steps])
+        shares = _hats(decodes, self.decodes(form)) * context[:, None]
+        return np.hstack([shares * ~mixed[:, None], shares * mixed[:, None]])
 
     def off(self, form: _Form) -> float:
         """Median relative error on batches that were left out of the fit, fold by fold."""
@@ -143,29 +166,27 @@ def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None =
     data = _Data(steps, times_s, np.ones(len(steps)) if weights is None else weights)
     form = _chosen(data)
     found = _robust(data.columns(form), times_s, data.weights)
-    attention, rest = found[:ATTENTION], found[ATTENTION:]
-    tokens, sequences = data.tokens, data.sequences
-    linear = rest[: len(tokens)] if form.may_fall else np.cumsum(rest[: len(tokens)])
-    per_sequence = np.cumsum(rest[len(tokens) :])
-    decode_launch, decode_token, prefill_launch, across, own, mixed = map(float, attention)
+    decodes, tokens, sequences = data.decodes(form), data.tokens, data.sequences
+    sizes = (len(CHUNKS), len(decodes), len(decodes), len(tokens))
+    chunks, decode, mixed, ramps, rest = np.split(found, np.cumsum(sizes))
+    linear = ramps if form.may_fall else np.cumsum(ramps)
     return Fit(
         tokens=tuple(tokens),
         linear_s=tuple(map(float, linear)),
         sequences=tuple(sequences),
-        sequence_s=tuple(map(float, per_sequence)),
-        decode_launch_s=decode_launch,
-        decode_token_s=decode_token,
-        prefill_launch_s=prefill_launch,
-        across_s=across,
-        own_s=own,
-        mixed_token_s=mixed,
+        sequence_s=tuple(map(float, np.cumsum(rest))),
+        decodes=tuple(decodes),
+        decode_token_s=tuple(map(float, decode)),
+        mixed_token_s=tuple(map(float, mixed)),
         wave=form.wave,
+        **dict(zip(CHUNKS, map(float, chunks), strict=True)),
     )
 
 
 def _chosen(data: _Data) -> _Form:
     """The form with the least error; the simpler one where the other is hardly better."""
-    best, least = _Form(1, may_fall=False), data.off(_Form(1, may_fall=False))
+    best = _Form()
+    least = data.off(best)
 
     def look(form: _Form) -> None:
         nonlocal best, least
@@ -173,11 +194,15 @@ def _chosen(data: _Data) -> _Form:
         if off < BETTER * least:
             best, least = form, off
 
-    for may_fall in (False, True):
-        for wave in WAVES:
-            look(_Form(wave, may_fall))
+    for wave in WAVES[1:]:
+        look(replace(best, wave=wave))
+    look(replace(best, by_decodes=True))
+    look(replace(best, may_fall=True))
+    for wave in WAVES:
+        look(replace(best, wave=wave))
+    look(replace(best, by_decodes=True))
     for share in FINER if best.wave > 1 else ():
-        look(_Form(max(1, round(best.wave * share)), best.may_fall))
+        look(replace(best, wave=max(1, round(best.wave * share))))
     return best
 
 
@@ -186,13 +211,15 @@ def tokens_of(step: Step) -> int:
     return step.decodes + sum(tokens for tokens, _ in step.chunks)
 
 
-def _attention(step: Step, wave: int) -> list[float]:
-    across = _across(step.chunks, wave)
+CHUNKS = ("decode_launch_s", "prefill_launch_s", "across_s", "own_s")
+"""Terms of which a batch has one number each."""
+
+
+def _chunks(step: Step, wave: int) -> list[float]:
+    if not step.chunks:
+        return [1.0, 0.0, 0.0, 0.0]
     own = float(sum(tokens * tokens for tokens, _ in step.chunks))
-    context = float(step.context_tokens)
-    if step.chunks:
-        return [0.0, 0.0, 1.0, across, own, context]
-    return [1.0, context, 0.0, 0.0, 0.0, 0.0]
+    return [0.0, 1.0, _across(step.chunks, wave), own]
 
 
 def _across(chunks: Sequence[tuple[int, int]], wave: int) -> float:

@@ -63,7 +63,14 @@ def profile_values(
     """
     tokens, sequences = dense(found.tokens[-1]), dense(found.sequences[-1])
     layers, hidden = model.layers, model.heads * model.head_dim
-    decode, across = max(found.decode_token_s, LEAST_S), max(found.across_s, LEAST_S)
+    across = max(found.across_s, LEAST_S)
+    decode = max(*found.decode_token_s, LEAST_S)
+    factors = {
+        name: [_short(max(each, LEAST_S) / decode) for each in token_s]
+        for name, token_s in (("decode", found.decode_token_s), ("mixed", found.mixed_token_s))
+    }
+    alike = len(found.decodes) == 1
+    by_decodes = {} if alike else {"sequences": list(found.decodes), **factors}
     return {
         "schema_version": SCHEMA_VERSION,
         "gpu": about.gpu,
@@ -97,7 +104,8 @@ def profile_values(
             "decode_launch_us": _short(found.decode_launch_s * 1e6 / layers),
             "prefill_launch_us": _short(found.prefill_launch_s * 1e6 / layers),
             "own_share": _short(max(found.own_s, LEAST_S) / across),
-            "mixed_decode_factor": _short(max(found.mixed_token_s, LEAST_S) / decode),
+            "mixed_decode_factor": factors["mixed"][0] if alike else 1.0,
+            "by_decodes": by_decodes,
             "row_tile": 1,  # a tile is part of the wave
             "wave_tokens": found.wave,
         },

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,12 +19,13 @@ FOUND = Fit(
     linear_s=(0.010, 0.010, 0.014, 0.040),
     sequences=(1, 64),
     sequence_s=(0.001, 0.004),
+    decodes=(1,),
     decode_launch_s=0.0005,
-    decode_token_s=2e-8,
+    decode_token_s=(2e-8,),
     prefill_launch_s=0.0008,
     across_s=3e-9,
     own_s=2e-9,
-    mixed_token_s=5e-8,
+    mixed_token_s=(5e-8,),
     wave=1,
 )
 
@@ -67,10 +69,31 @@ def test_the_simulator_computes_what_was_found() -> None:
 
 
 def test_a_term_that_was_found_to_be_nothing_is_nothing() -> None:
-    nothing = Fit(
-        FOUND.tokens, FOUND.linear_s, FOUND.sequences, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1
+    nothing = replace(
+        FOUND,
+        sequence_s=(0.0, 0.0),
+        decode_launch_s=0.0,
+        decode_token_s=(0.0,),
+        prefill_launch_s=0.0,
+        across_s=0.0,
+        own_s=0.0,
+        mixed_token_s=(0.0,),
     )
     model = cost(nothing)
     assert model.batch_time_s(0, 0, [(64, 5000)]) == pytest.approx(0.010, rel=1e-4)
     assert model.batch_time_s(30, 100_000, [(34, 5000)]) == pytest.approx(0.010, rel=1e-4)
     assert model.batch_time_s(64, 100_000, []) == pytest.approx(0.010, rel=1e-4)
+
+
+def test_a_kv_token_costs_what_it_was_found_to_cost_among_so_many_decodes() -> None:
+    model = cost(
+        replace(FOUND, decodes=(1, 11), decode_token_s=(4e-8, 2e-8), mixed_token_s=(0.0, 5e-8))
+    )
+
+    def token_s(decodes: int, chunks: list[tuple[int, int]]) -> float:
+        few, many = (model.batch_time_s(decodes, each, chunks) for each in (10_000, 30_000))
+        return (many - few) / 20_000
+
+    for decodes, alone, beside in ((1, 4e-8, 0.0), (6, 3e-8, 2.5e-8), (40, 2e-8, 5e-8)):
+        assert token_s(decodes, []) == pytest.approx(alone, rel=1e-4)
+        assert token_s(decodes, [(32, 0)]) == pytest.approx(beside, rel=1e-4, abs=1e-14)
