@@ -114,27 +114,29 @@ class TableAttention:
 
 @dataclass(frozen=True, slots=True)
 class DecodeFactors:
-    """How the time of a KV token that decodes read goes with how many decode.
+    """How the time of a KV token that decodes read goes with how many decode, at what context.
 
     Kernels spread decodes over a GPU well or badly, depending on how many there are. Straight
-    between the measured numbers, constant beyond the last.
+    between the measured places, constant beyond them.
 
     Args:
-        sequences: numbers of decodes, increasing, from 1.
-        decode, mixed: factors on the time at ``kv_bandwidth``, of batches without and with chunks.
+        sequences: numbers of decodes, increasing.
+        context: their mean contexts, increasing.
+        decode, mixed: factors on the time at ``kv_bandwidth``, of batches without and with chunks:
+            ``sequences`` x ``context``, row by row.
     """
 
     sequences: tuple[int, ...]
+    context: tuple[int, ...]
     decode: tuple[float, ...]
     mixed: tuple[float, ...]
 
     @classmethod
     def parse(cls, fields: Fields) -> DecodeFactors:
-        sequences = fields.axis("sequences")
+        sequences, context = fields.axis("sequences"), fields.axis("context")
+        size = len(sequences) * len(context)
         factors = cls(
-            sequences,
-            fields.numbers("decode", len(sequences)),
-            fields.numbers("mixed", len(sequences)),
+            sequences, context, fields.numbers("decode", size), fields.numbers("mixed", size)
         )
         fields.done()
         return factors

@@ -151,8 +151,8 @@ def test_factors_by_decodes_are_as_many_as_the_numbers_they_are_for(tmp_path: Pa
     assert isinstance(attention, FormulaAttention)
     assert attention.by_decodes is None
     values = {key: value for key, value in asdict(attention).items() if key != "by_decodes"}
-    factors = {"sequences": [1, 8], "decode": [1.0, 0.9], "mixed": [1.0]}
-    for mixed, right in (([1.0, 2.0], True), ([1.0], False), ([1.0, 0.0], False)):
+    factors = {"sequences": [1, 8], "context": [64, 512], "decode": [1.0, 0.9, 0.9, 0.8]}
+    for mixed, right in (([1.0] * 4, True), ([1.0], False), ([1.0, 1.0, 1.0, 0.0], False)):
         told = {"kind": "formula", **values, "by_decodes": factors | {"mixed": mixed}}
         if right:
             found = load_profile(own(tmp_path, attention=told))

@@ -7,7 +7,8 @@ The time of a batch is taken as a sum, each term linear in what is sought:
   never falls;
 - attention: a constant and the KV tokens read, of batches of decodes; a constant, the pairs of a
   chunk's tokens with those before and among them, and the KV tokens read, of batches with chunks.
-  What a KV token costs may go with the number of decodes, straight between a few of them.
+  What a KV token costs may go with the number of decodes and their mean context, straight between a
+  few places.
 
 No term may be negative. Errors count relative to the time, so that small batches weigh as much as
 large ones; steps far off (another process woke up) weigh less (Huber's weights, iterated).
@@ -15,7 +16,7 @@ large ones; steps far off (another process woke up) weigh less (Huber's weights,
 Three things are chosen by cross-validation: how many tokens of a chunk a kernel works off at a time
 against a long history (``wave``), whether time may fall with more tokens (it does on GPUs, where
 another kernel takes over; where it does not, noise must not say so), and whether a KV token's cost
-goes with the number of decodes.
+goes with the number of decodes and their mean context.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ LEAST_SCALE = 1e-4
 """Relative: without a floor, a fit that is exact would take every rounding error for an outlier."""
 DECODES = (1, 4, 16, 32, 64, 128, 256)
 """Numbers of decodes between which what a KV token costs is straight."""
+LEVELS = (1 / 6, 1 / 2, 5 / 6)
+"""Quantiles of the mean contexts between which it is: the middles of the three pools."""
 FOLDS = 5
 WAVES = (1, 32, 64, 128, 256, 384, 512, 768, 1024)
 FINER = (0.8, 0.9, 1.1, 1.2)
@@ -60,8 +63,8 @@ class Fit:
     Args:
         tokens, linear_s: time at measured token counts; straight between.
         sequences, sequence_s: likewise.
-        decodes: numbers of decodes at which ``decode_token_s`` and ``mixed_token_s`` are known;
-            one: they are the same for all.
+        decodes, contexts: numbers of decodes, and mean contexts, at which ``decode_token_s`` and
+            ``mixed_token_s`` are known (row by row); one of each: they are the same for all.
         decode_launch_s, decode_token_s: of a batch of decodes: once, and for each KV token read.
         prefill_launch_s: of a batch with chunks, once.
         across_s, own_s: for each pair of a chunk's token with one before the chunk; for each
@@ -75,6 +78,7 @@ class Fit:
     sequences: tuple[int, ...]
     sequence_s: tuple[float, ...]
     decodes: tuple[int, ...]
+    contexts: tuple[int, ...]
     decode_launch_s: float
     decode_token_s: tuple[float, ...]
     prefill_launch_s: float
@@ -103,11 +107,13 @@ class _Data:
         self.tokens, self.sequences = _knots(self.num_tokens), _knots(self.num_sequences)
         self.most = max(1, *(step.decodes for step in steps))
 
-    def decodes(self, form: _Form) -> list[int]:
-        """Where what a KV token costs is known."""
-        if not form.by_decodes:
-            return [1]
-        return [*(number for number in DECODES if 1.5 * number < self.most), self.most]
+    def places(self, form: _Form) -> tuple[list[int], list[int]]:
+        """Numbers of decodes, and mean contexts, where what a KV token costs is known."""
+        means = [step.context_tokens / step.decodes for step in self.steps if step.decodes]
+        contexts = sorted({int(each) for each in np.quantile(means, LEVELS)})
+        if not form.by_decodes or len(contexts) == 1 or self.most == 1:
+            return [1], [1]
+        return [*(each for each in DECODES if 1.5 * each < self.most), self.most], contexts
 
     def columns(self, form: _Form) -> FloatArray:
         ramps = _hats if form.may_fall else _ramps
@@ -121,12 +127,16 @@ class _Data:
         )
 
     def _contexts(self, form: _Form) -> FloatArray:
-        """KV tokens that decodes read: shares of the numbers of decodes, without chunks, with."""
+        """KV tokens that decodes read: shares of the places, without chunks, with."""
         decodes = np.array([step.decodes for step in self.steps])
         context = np.array([float(step.context_tokens) for step in self.steps])
-        mixed = np.array([bool(step.chunks) for step in self.steps])
-        shares = _hats(decodes, self.decodes(form)) * context[:, None]
-        return np.hstack([shares * ~mixed[:, None], shares * mixed[:, None]])
+        mixed = np.array([bool(step.chunks) for step in self.steps])[:, None]
+        numbers, levels = self.places(form)
+        mean = np.clip(context / np.maximum(decodes, 1), levels[0], levels[-1])
+        by_decodes = _hats(decodes, numbers) * context[:, None]
+        by_both = by_decodes[:, :, None] * _hats(mean, levels)[:, None, :]
+        shares = by_both.reshape(len(self.steps), -1)
+        return np.hstack([shares * ~mixed, shares * mixed])
 
     def off(self, form: _Form) -> float:
         """Median relative error on batches that were left out of the fit, fold by fold."""
@@ -166,8 +176,9 @@ def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None =
     data = _Data(steps, times_s, np.ones(len(steps)) if weights is None else weights)
     form = _chosen(data)
     found = _robust(data.columns(form), times_s, data.weights)
-    decodes, tokens, sequences = data.decodes(form), data.tokens, data.sequences
-    sizes = (len(CHUNKS), len(decodes), len(decodes), len(tokens))
+    (decodes, contexts), tokens, sequences = data.places(form), data.tokens, data.sequences
+    places = len(decodes) * len(contexts)
+    sizes = (len(CHUNKS), places, places, len(tokens))
     chunks, decode, mixed, ramps, rest = np.split(found, np.cumsum(sizes))
     linear = ramps if form.may_fall else np.cumsum(ramps)
     return Fit(
@@ -176,6 +187,7 @@ def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None =
         sequences=tuple(sequences),
         sequence_s=tuple(map(float, np.cumsum(rest))),
         decodes=tuple(decodes),
+        contexts=tuple(contexts),
         decode_token_s=tuple(map(float, decode)),
         mixed_token_s=tuple(map(float, mixed)),
         wave=form.wave,

@@ -70,7 +70,8 @@ def profile_values(
         for name, token_s in (("decode", found.decode_token_s), ("mixed", found.mixed_token_s))
     }
     alike = len(found.decodes) == 1
-    by_decodes = {} if alike else {"sequences": list(found.decodes), **factors}
+    places = {"sequences": list(found.decodes), "context": list(found.contexts)}
+    by_decodes = {} if alike else {**places, **factors}
     return {
         "schema_version": SCHEMA_VERSION,
         "gpu": about.gpu,

@@ -20,6 +20,7 @@ FOUND = Fit(
     sequences=(1, 64),
     sequence_s=(0.001, 0.004),
     decodes=(1,),
+    contexts=(1,),
     decode_launch_s=0.0005,
     decode_token_s=(2e-8,),
     prefill_launch_s=0.0008,
@@ -87,13 +88,23 @@ def test_a_term_that_was_found_to_be_nothing_is_nothing() -> None:
 
 def test_a_kv_token_costs_what_it_was_found_to_cost_among_so_many_decodes() -> None:
     model = cost(
-        replace(FOUND, decodes=(1, 11), decode_token_s=(4e-8, 2e-8), mixed_token_s=(0.0, 5e-8))
+        replace(
+            FOUND,
+            decodes=(1, 11),
+            contexts=(100, 1100),
+            decode_token_s=(4e-8, 6e-8, 2e-8, 2e-8),
+            mixed_token_s=(0.0, 0.0, 5e-8, 7e-8),
+        )
     )
-
-    def token_s(decodes: int, chunks: list[tuple[int, int]]) -> float:
-        few, many = (model.batch_time_s(decodes, each, chunks) for each in (10_000, 30_000))
-        return (many - few) / 20_000
-
-    for decodes, alone, beside in ((1, 4e-8, 0.0), (6, 3e-8, 2.5e-8), (40, 2e-8, 5e-8)):
-        assert token_s(decodes, []) == pytest.approx(alone, rel=1e-4)
-        assert token_s(decodes, [(32, 0)]) == pytest.approx(beside, rel=1e-4, abs=1e-14)
+    nothing = cost(replace(FOUND, decode_token_s=(0.0,), mixed_token_s=(0.0,)))
+    for decodes, mean, alone, beside in (
+        (1, 100, 4e-8, 0.0),
+        (1, 600, 5e-8, 0.0),
+        (6, 600, 3.5e-8, 3e-8),
+        (11, 9000, 2e-8, 7e-8),
+        (40, 10, 2e-8, 5e-8),
+    ):
+        context = decodes * mean
+        for chunks, token_s in (([], alone), ([(24, 0)], beside)):
+            more_s = [each.batch_time_s(decodes, context, chunks) for each in (model, nothing)]
+            assert more_s[0] - more_s[1] == pytest.approx(context * token_s, rel=1e-3, abs=1e-9)
