@@ -25,7 +25,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import nnls
 
 from slaibench.backends.base import BackendError
 from slaibench.recording.record import FloatArray
@@ -277,6 +276,8 @@ def _hats(values: FloatArray, knots: Sequence[int]) -> FloatArray:
 def _robust(
     columns: FloatArray, times_s: FloatArray, given: FloatArray, iterations: int = ITERATIONS
 ) -> FloatArray:
+    from scipy.optimize import nnls  # noqa: PLC0415  (half a second, and only a fit needs it)
+
     relative = columns / times_s[:, None]
     # Columns of like size: NNLS stops by an absolute tolerance.
     size = np.maximum(np.abs(relative).max(axis=0), 1e-300)
