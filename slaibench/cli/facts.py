@@ -12,6 +12,7 @@ from schedulers import registry as scheduler_registry
 from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
+from slaibench.catalog.validations import validations_of
 from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.study.policy import describe
@@ -95,6 +96,7 @@ def gpus(as_json: options.Json = False) -> None:
                 "engine": profile.engine,
                 "source": profile.source,
                 "errors": dict(profile.errors),
+                "validations": [each.to_json() for each in validations_of(profile)],
                 "regime": {
                     "batch_tokens": profile.regime.batch_tokens,
                     "context_tokens": profile.regime.context_tokens,
@@ -113,6 +115,7 @@ def gpus(as_json: options.Json = False) -> None:
     table.add_column("status")
     table.add_column("KV blocks", justify="right")
     table.add_column("largest known mean error")
+    table.add_column("whole runs")
     for row in rows:
         table.add_row(
             row["gpu"],
@@ -120,11 +123,14 @@ def gpus(as_json: options.Json = False) -> None:
             row["status"],
             f"{row['kv_blocks']:,}",
             escape(_worst(row["errors"])),
+            escape(_runs(row["validations"])),
         )
     out.print(table)
     out.print(
         "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
-        "published points; datasheet: nothing was. Sources, regimes, all errors: --json.",
+        "published points; datasheet: nothing was. Whole runs: the worst grade of the simulator "
+        "against runs of an engine (slaibench validate --log), and how many those are. Sources, "
+        "regimes, all errors: --json.",
         highlight=False,
     )
 
@@ -136,6 +142,14 @@ def _worst(errors: dict[str, float]) -> str:
         return "not known"
     name = max(means, key=lambda key: means[key])
     return f"{means[name]:.1%} ({name.removesuffix('_mean').replace('_', ' ')})"
+
+
+def _runs(validations: list[dict[str, Any]]) -> str:
+    """The worst grade, and of how many runs."""
+    if not validations:
+        return "-"
+    worst = max(each["grades"]["all"] for each in validations)
+    return f"{worst} ({len(validations)})"
 
 
 def workload(

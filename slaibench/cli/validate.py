@@ -15,6 +15,7 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage
+from slaibench.cli.validate_log import Against, validate_against
 from slaibench.study import validate as validate_study
 from slaibench.study.agreement import Difference, Verdict
 from slaibench.study.validate import Match, ValidateResult
@@ -39,11 +40,16 @@ def validate(
     scheduler: options.Schedulers = None,
     seeds: options.Seeds = 3,
     *,
+    against: Against,
     engine: Engine,
     load: Load,
     kept: Kept,
 ) -> None:
-    """The same requests on several backends: how far they agree; status 1 beyond the tolerances."""
+    """The same requests on several backends, or on the simulator and in a run of an engine's: how
+    far they agree; status 1 beyond the tolerances."""
+    if against.asked:
+        validate_against(against, scheduler, engine, as_json=kept.as_json)
+        return
     with usage(options.OPTION_OF):
         names = [name.strip() for name in between.split(",")]
         spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)

@@ -8,8 +8,10 @@ from typing import Any
 from slaibench.backends.base import RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.catalog.validations import validations_of
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, StudySpec
 from slaibench.study.regime import excesses_of_run
+from slaibench.study.replayed.held import METRICS
 
 
 def profile_of(spec: StudySpec) -> Profile:
@@ -32,15 +34,35 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
         "source": profile.source,
         "errors": dict(profile.errors),
         "fingerprint": profile.fingerprint,
+        "validations": [each.to_json() for each in validations_of(profile)],
     }
 
 
 def describe_profile(facts: Mapping[str, Any]) -> str:
     """Which profile, from where, with what known error (``facts``: ``profile_facts``)."""
+    runs = [f"known errors of whole runs: {known_run_errors(v)}; " for v in _validations(facts)]
     return (
-        f"profile {facts['name']} ({facts['status']}; from {facts['engine']}); "
+        f"profile {facts['name']} ({facts['status']}; from {facts['engine']}); {''.join(runs)}"
         f"known errors of its parts: {known_errors(facts['errors'])}"
     )
+
+
+def known_run_errors(validation: Mapping[str, Any]) -> str:
+    """A validation in a line: mean errors, against what, and its grade."""
+    means = (
+        f"mean {METRICS[name]} {validation['errors'][f'{name}_mean']:+.1%}"
+        for name in METRICS
+        if f"{name}_mean" in validation["errors"]
+    )
+    return (
+        f"{', '.join(means)} (against {validation['engine']}: {validation['against']}; "
+        f"grade {validation['grades']['all']})"
+    )
+
+
+def _validations(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """None in recordings of before there were any."""
+    return list(facts.get("validations", []))
 
 
 def known_errors(errors: Mapping[str, float]) -> str:

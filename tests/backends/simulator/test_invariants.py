@@ -104,7 +104,8 @@ class Audit:
     def __init__(self) -> None:
         self.engines: list[CheckedEngine] = []
 
-    def __call__(self, *args: object) -> CheckedEngine:
+    def __call__(self, *args: object, **options: object) -> CheckedEngine:
+        assert options == {"prefix_caching": False}
         self.engines.append(CheckedEngine(*args))  # type: ignore[arg-type]
         return self.engines[-1]
 
