@@ -2,22 +2,16 @@
 
 usage: python -m benchmarks.vllm_scheduling_cost [--schedulers sarathi slai ...] [--steps 300]
 
-Real engine cores on an emulated device that takes no time, one a scheduler, in one process. Each
-holds the same number of decoding requests; as many wait as stated, behind the limit of active ones
-(``decoding``), or one long prompt after the other is prefilled beside the decodes (``mixed``: every
-batch is full, SLAI withholds decodes). The cores take turns, step by step and in random order, so
-that a noisy machine hits all of them alike. Timed: ``schedule()`` and ``update_from_output()``.
+Real engine cores on an emulated device, one a scheduler, in one process; what they hold and how
+they are compared: ``benchmarks.scheduling_cost``. Timed: ``schedule()`` and
+``update_from_output()``.
 """
 
 from __future__ import annotations
 
-import argparse
-import gc
 import os
-import random
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -28,47 +22,28 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.core import EngineCore
 
-from schedulers import registry
+from benchmarks.scheduling_cost import (
+    BLOCK_SIZE,
+    BUDGET,
+    CONTEXT,
+    KV_BLOCKS,
+    FlatTimer,
+    Lane,
+    VirtualSecond,
+    policy,
+    run,
+)
 from schedulers.engines.vllm import PolicyScheduler
+from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.vllm.executor import EmulatedExecutor
-from slaibench.backends.vllm.model_folder import model_folder
 from slaibench.catalog.model import get_model
 
 ACTIVE = (16, 64, 128, 256)
-WAITING = (0, 100, 1000)
-DEFAULT = ("sarathi", "slai", "rad")
-WARM_UP = 30
-CONTEXT = 32_000
-BUDGET = 512
 OWN = "vLLM's own"
 
 
-class VirtualSecond:
-    """Time that stands still while the device computes, so that only the scheduler takes any."""
-
-    time_s = 0.0
-
-    def now_s(self) -> float:
-        return self.time_s
-
-    def arrival_s(self, request: Any) -> float:
-        return self.time_s
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        self.time_s += batch_s
-
-
-class FlatTimer:
-    """Every batch takes 40 ms."""
-
-    step_overhead_s = 0.0
-
-    def batch_time_s(self, num_decodes: int, context_tokens: int, prefills: Any) -> float:
-        return 0.04
-
-
-class Lane:
-    """One engine core under one scheduler, with the times of its steps in microseconds."""
+class VllmEngine:
+    """An engine core under one scheduler (``benchmarks.scheduling_cost.Engine``)."""
 
     def __init__(self, name: str, active: int) -> None:
         args: dict[str, Any] = {
@@ -82,8 +57,8 @@ class Lane:
             "max_model_len": CONTEXT,
             "max_num_batched_tokens": BUDGET,
             "max_num_seqs": active,
-            "block_size": 16,
-            "num_gpu_blocks_override": 60_000,
+            "block_size": BLOCK_SIZE,
+            "num_gpu_blocks_override": KV_BLOCKS,
             "enable_prefix_caching": False,
         }
         if name != OWN:
@@ -92,13 +67,11 @@ class Lane:
         self.core = EngineCore(config, EmulatedExecutor, log_stats=False)
         self.core.model_executor.timer = FlatTimer()
         self.core.model_executor.time = clock = VirtualSecond()
-        scheduler = self.core.scheduler
+        self._name, self._active = name, active
+        self._scheduler = scheduler = self.core.scheduler
         if name != OWN:
             scheduler.clock = clock
-            limits = f"max_active={active}" + ("" if "rad" in name else f",token_budget={BUDGET}")
-            joint = "," if ":" in name else ":"
-            scheduler.decide_by(registry.build(f"{name}{joint}{limits}"))
-        self.spent_us = 0.0
+        self._spent_us = 0.0
         scheduler.schedule = self._timed(scheduler.schedule)
         scheduler.update_from_output = self._timed(scheduler.update_from_output)
         self._added = 0
@@ -107,19 +80,19 @@ class Lane:
         def timed(*args: Any, **kwargs: Any) -> Any:
             begin = time.perf_counter_ns()
             result = call(*args, **kwargs)
-            self.spent_us += (time.perf_counter_ns() - begin) / 1e3
+            self._spent_us += (time.perf_counter_ns() - begin) / 1e3
             return result
 
         return timed
 
-    def add(self, prompt_tokens: int, output_tokens: int) -> None:
+    def add(self, prompt_tokens: int, output_tokens: int, tbt_slo_s: float) -> None:
         self._added += 1
         params = SamplingParams(
             max_tokens=output_tokens,
             ignore_eos=True,
             temperature=0.0,
             detokenize=False,
-            extra_args={"tbt_slo_s": 0.5 if self._added % 20 else 0.1},
+            extra_args={"tbt_slo_s": tbt_slo_s},
         )
         request = EngineCoreRequest(
             request_id=str(self._added),
@@ -135,77 +108,29 @@ class Lane:
         self.core.add_request(*self.core.preprocess_add_request(request))
 
     def step(self) -> float:
-        """One step; returns the scheduler's time, microseconds."""
-        self.spent_us = 0.0
+        self._spent_us = 0.0
         self.core.step()
-        return self.spent_us
+        return self._spent_us
+
+    def num_held(self) -> int:
+        return int(self._scheduler.get_num_unfinished_requests())
+
+    def num_decoding(self) -> int:
+        return sum(request.num_output_tokens > 0 for request in self._scheduler.running)
+
+    def start_over(self) -> None:
+        self.core.abort_requests(list(self._scheduler.requests))
+        self.core.step()  # the executor is told who has gone
+        if self._name != OWN:
+            self._scheduler.decide_by(policy(self._name, self._active))
 
     def close(self) -> None:
         self.core.shutdown()
 
 
-def fill(lane: Lane, active: int, waiting: int, kind: str) -> None:
-    """Bring a core to where it is measured."""
-    spare = 1 if kind == "mixed" else 0
-    for _ in range(active - spare):
-        lane.add(64, 20_000)
-    for _ in range(200):
-        lane.core.step()
-        if len(lane.core.scheduler.running) == active - spare and not any(
-            request.num_output_tokens == 0 for request in lane.core.scheduler.running
-        ):
-            break
-    for _ in range(waiting + spare):
-        lane.add(30_000 if kind == "mixed" else 64, 20)
-
-
-def measure(
-    names: Sequence[str], active: int, waiting: int, kind: str, steps: int
-) -> dict[str, list[float]]:
-    """Microseconds of each step of each scheduler."""
-    lanes = {name: Lane(name, active) for name in (OWN, *names)}
-    for lane in lanes.values():
-        fill(lane, active, waiting, kind)
-    times: dict[str, list[float]] = {name: [] for name in lanes}
-    order, shuffle = list(lanes), random.Random(0)
-    gc.collect()
-    gc.freeze()
-    for step in range(WARM_UP + steps):
-        shuffle.shuffle(order)
-        for name in order:
-            spent = lanes[name].step()
-            if step >= WARM_UP:
-                times[name].append(spent)
-    gc.unfreeze()
-    for lane in lanes.values():
-        lane.close()
-    return times
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--schedulers", nargs="+", default=list(DEFAULT))
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--active", nargs="+", type=int, default=list(ACTIVE))
-    parser.add_argument("--waiting", nargs="+", type=int, default=list(WAITING))
-    parser.add_argument("--kinds", nargs="+", default=["decoding", "mixed"])
-    asked = parser.parse_args()
-    print("median us a step of vLLM's own scheduler, and what others add to it (paired, median)")
-    print(f"{'':9} {'active':>6} {'waiting':>7} {OWN:>11}", *(f"{n:>9}" for n in asked.schedulers))
-    for kind in asked.kinds:
-        for active in asked.active:
-            for waiting in asked.waiting:
-                times = measure(asked.schedulers, active, waiting, kind, asked.steps)
-                own = times[OWN]
-                added = [
-                    statistics.median(b - a for a, b in zip(own, times[name], strict=True))
-                    for name in asked.schedulers
-                ]
-                print(
-                    f"{kind:9} {active:6} {waiting:7} {statistics.median(own):11.0f}",
-                    *(f"{value:+9.0f}" for value in added),
-                    flush=True,
-                )
+    title = __doc__.split("\n", maxsplit=1)[0]
+    run(title, OWN, (), ACTIVE, lambda name, active: Lane(VllmEngine(name, active)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ two is refused.
 
 from __future__ import annotations
 
-from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+import os
+
+from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
 
 TARGET = "sglang.srt.managers.scheduler.Scheduler"
 
@@ -27,29 +29,19 @@ TARGET = "sglang.srt.managers.scheduler.Scheduler"
 def register() -> None:
     """Entry point of the plug-in: have SGLang build our scheduler in place of its own.
 
+    Only where ``SLAIBENCH_SGLANG`` is set: an SGLang that merely lives beside us stays as it is.
+
     Raises:
-        UnsupportedSglangError: another version of SGLang.
+        SystemExit: another version of SGLang, or none of the shape that we know. SGLang would only
+            log an ordinary exception, and go on with its own scheduler.
     """
-    check_version()
-    from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
+    if VARIABLE not in os.environ:
+        return
+    try:
+        check_version()
+        from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
-    from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
-
+        from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+    except (ImportError, UnsupportedSglangError) as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from error
     HookRegistry.register(TARGET, PolicyScheduler, HookType.REPLACE)
-
-
-def check_registered() -> None:
-    """See that the hook took; SGLang only logs one that fails.
-
-    Raises:
-        UnsupportedSglangError: SGLang would still build its own scheduler.
-    """
-    from sglang.srt.managers import scheduler  # noqa: PLC0415
-
-    from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
-
-    if scheduler.Scheduler is not PolicyScheduler:
-        raise UnsupportedSglangError(
-            f"SGLang still builds {scheduler.Scheduler.__module__}.{scheduler.Scheduler.__name__}: "
-            f"its plug-in hook did not replace {TARGET}"
-        )

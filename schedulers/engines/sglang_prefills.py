@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import ScheduleBatch
+from sglang.srt.managers.scheduler_components.metrics_reporter import PrefillStats, QueueCount
 
 from schedulers.base import Batch, SchedulerError
-from schedulers.engines.sglang_support import set_chunk
+from schedulers.engines.sglang_support import cached_tokens, set_chunk
 
 
 def with_prefills(scheduler: Any, batch: Batch) -> Any:
@@ -23,11 +24,14 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
     started = scheduler.chunked_req
     unfinished = None
     requests = []
+    found_tokens = 0
     for ours, tokens in batch.prefills:
         req = ours.inner
         requests.append(req)
         if req is started:
             req.init_next_round_input()
+        else:
+            found_tokens += cached_tokens(req)
         if not set_chunk(req, tokens):
             if unfinished is not None:
                 raise SchedulerError(_two_unfinished(unfinished, req))
@@ -52,6 +56,14 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
     built.contains_last_prefill_chunk = unfinished is None or len(requests) != 1
     built.prepare_for_extend()
     built.decoding_reqs = None
+    # For SGLang's log and metrics; 0.5.17 does not do without.
+    built.prefill_stats = PrefillStats(
+        log_input_tokens=sum(tokens for _, tokens in batch.prefills),
+        log_hit_tokens=found_tokens,
+        new_token_ratio=scheduler.new_token_ratio_tracker.current,
+        num_running_reqs=QueueCount(total=len(scheduler.view.decoding)),
+        num_new_seqs=len(requests),
+    )
     return built
 
 

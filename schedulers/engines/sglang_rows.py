@@ -6,20 +6,27 @@ import copy
 import weakref
 from typing import Any
 
+from sglang.srt.managers.schedule_batch import ScheduleBatch
 
-def take_rows(batch: Any, request_ids: set[int]) -> Any:
-    """Move some requests of a decode batch into a batch of their own.
+
+def take_rows(batch: Any, request_ids: set[int]) -> tuple[Any, Any]:
+    """Take some requests of a decode batch into a batch of their own.
 
     A row that sits out a step keeps its place in the request table and its KV; its next input
     token lies in a buffer that is indexed by that place, so nothing else has to be kept.
 
     Args:
-        batch: left with the other rows.
-        request_ids: ``id()`` of the requests to take.
+        batch: may be changed, and is one of the two that are returned.
+        request_ids: ``id()`` of the requests to take, all of them in the batch.
 
     Returns:
-        A new batch; of no rows where none was asked for.
+        The rows that were asked for, and the others; either may be of no rows.
     """
+    # Where all run, or nobody does, nothing is copied: that is most steps.
+    if len(request_ids) == len(batch.reqs):
+        return batch, ScheduleBatch(reqs=[])
+    if not request_ids:
+        return ScheduleBatch(reqs=[]), batch
     ours = [row for row, request in enumerate(batch.reqs) if id(request) in request_ids]
     others = [row for row, request in enumerate(batch.reqs) if id(request) not in request_ids]
     # Filtering binds new tensors and never writes into the old ones: a shallow copy is enough.
@@ -28,7 +35,7 @@ def take_rows(batch: Any, request_ids: set[int]) -> Any:
     _own_penalties(taken)
     taken.filter_batch(keep_indices=ours)
     batch.filter_batch(keep_indices=others)
-    return taken
+    return taken, batch
 
 
 def put_back(batch: Any, rows: Any) -> Any:

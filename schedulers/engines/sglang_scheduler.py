@@ -15,6 +15,7 @@ from schedulers.engines.clock import MonotonicClock
 from schedulers.engines.sglang_prefills import with_prefills, within
 from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from schedulers.engines.sglang_rows import put_back, take_rows
+from schedulers.engines.sglang_streamer import NotedStreamer
 from schedulers.engines.sglang_support import (
     cached_tokens,
     check_config,
@@ -50,6 +51,7 @@ class PolicyScheduler(SglangOwnScheduler):
         super().init_schedule_policy()
         self.waiting_queue: list[Any]
         self.chunked_req: Any
+        self.chunked_prefill_size: int | None
         version = check_version()
         check_config(self)
         own = own_config()
@@ -62,13 +64,24 @@ class PolicyScheduler(SglangOwnScheduler):
             self.step_log = FileStepLog(own["step_log"], blocks, self.page_size, version)
         self.decider: Scheduler | None = None
         self.last_batch_decided = Batch()
-        self._engine_tokens = self.server_args.chunked_prefill_size
+        self._engine_tokens = self.chunked_prefill_size
         self._num_arrived = self._num_preempted = 0
         self._withheld: Any = None
         self._step: Step | None = None
+        self._ended_s: float | None = None
         switch = Switch(self.use, self.flush_cache)
         self._switch = switch if own.get("switchable") else None
         self.use(own.get("scheduler") or EngineDefault.name)
+
+    def init_output_streamer(self) -> None:
+        """SGLang's own, which notes when a step's tokens are told."""
+        super().init_output_streamer()
+        own: Any = self.output_streamer
+        self.output_streamer: Any = NotedStreamer(own, self._end_step)
+
+    def _end_step(self) -> None:
+        if self._ended_s is None:
+            self._ended_s = self.clock.now_s()
 
     def use(self, text: str) -> None:
         """Have another policy decide from the next step on; it starts from scratch.
@@ -90,7 +103,13 @@ class PolicyScheduler(SglangOwnScheduler):
         """
         own_rule = isinstance(policy, EngineDefault)
         if not own_rule:
-            check_limits(policy.name, policy.max_active, self.max_running_requests)
+            check_limits(
+                policy.name,
+                policy.token_budget,
+                policy.max_active,
+                self._engine_tokens,
+                self.max_running_requests,
+            )
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = policy.token_budget if own_rule else self._engine_tokens
         self._num_arrived = self._num_preempted = 0
@@ -127,7 +146,7 @@ class PolicyScheduler(SglangOwnScheduler):
         running_batch.filter_batch()
         view = self.view
         self._began_s = view.now_s = self.clock.now_s()
-        self._forget_the_aborted()
+        self._forget_the_aborted(running_batch)
         view.free_blocks = self._unclaimed_blocks()
         batch = self.last_batch_decided = self.decider.schedule(view)
         for request in list(batch.preempt):
@@ -140,7 +159,7 @@ class PolicyScheduler(SglangOwnScheduler):
         self._admit([request for request, _ in batch.prefills if request.waiting])
         built = with_prefills(self, batch)
         if batch.decodes:
-            rows = take_rows(running_batch, {id(request.inner) for request in batch.decodes})
+            rows, running_batch = take_rows(running_batch, _ids(batch.decodes))
             rows.prepare_for_decode()
             built.mix_with_running(rows)
             built.decoding_reqs = rows.reqs
@@ -152,8 +171,9 @@ class PolicyScheduler(SglangOwnScheduler):
         if self.decider is None:
             return super().update_running_batch(batch)
         decided = self.last_batch_decided
-        rows = take_rows(batch, {id(request.inner) for request in decided.decodes})
-        self._withheld = batch
+        rows, others = take_rows(batch, _ids(decided.decodes))
+        if others.reqs:
+            self._withheld = others
         if decided.decodes:
             rows.prepare_for_decode()
             self._note(decided)
@@ -161,15 +181,17 @@ class PolicyScheduler(SglangOwnScheduler):
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
         """SGLang's own, and then the policy is told."""
+        self._ended_s = None
         super().process_batch_result(batch, result)
         view = self.view
-        end_s = view.now_s = self.clock.now_s()
+        end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
         if self.decider is None:
             self._note_own_rule(batch)
         elif self._step is not None:
             decided = self.last_batch_decided
             view.advance(decided.decodes, decided.prefills)
-            view.drop_finished()
+            if any(req.finished() for req in batch.reqs):
+                view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
             self.decider.batch_done(decided, self._began_s, end_s, view)
         if self._step is not None:
@@ -223,8 +245,10 @@ class PolicyScheduler(SglangOwnScheduler):
             running_batch.filter_batch(keep_indices=keep)
         self._add_request_to_queue(req, is_retracted=True)
 
-    def _forget_the_aborted(self) -> None:
-        self.view.drop_finished()
+    def _forget_the_aborted(self, running_batch: Any) -> None:
+        view = self.view
+        if len(view.decoding) != len(running_batch.reqs) or view.started:
+            view.drop_finished()
         if len(self.in_order) != len(self.waiting_queue):
             known = set(map(id, self.waiting_queue))
             for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
@@ -288,3 +312,7 @@ class PolicyScheduler(SglangOwnScheduler):
             return 0
         req.init_next_round_input(self.tree_cache)
         return cached_tokens(req)
+
+
+def _ids(requests: list[SglangRequest]) -> set[int]:
+    return {id(request.inner) for request in requests}

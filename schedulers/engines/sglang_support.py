@@ -95,12 +95,23 @@ def own_config() -> dict[str, Any]:
     return own
 
 
-def check_limits(text: str, max_active: int, engine_active: int) -> None:
-    """Refuse a policy that may keep more requests active than the engine was built for.
+def check_limits(
+    text: str, token_budget: int, max_active: int, engine_tokens: int | None, engine_active: int
+) -> None:
+    """Refuse a policy that may ask for larger batches than the engine was built for.
+
+    Args:
+        engine_tokens: None: the engine sets no limit.
 
     Raises:
         UnsupportedSglangError: with both ways out.
     """
+    if engine_tokens is not None and token_budget > engine_tokens:
+        raise UnsupportedSglangError(
+            f"scheduler {text!r} makes batches of up to {token_budget} tokens, SGLang was started "
+            f"for {engine_tokens}: start it with --chunked-prefill-size {token_budget}, or give "
+            f"the scheduler token_budget={engine_tokens}"
+        )
     if max_active > engine_active:
         raise UnsupportedSglangError(
             f"scheduler {text!r} keeps up to {max_active} requests active, SGLang was started for "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -13,20 +12,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.options import Device
+from slaibench.backends.engines.base import Engine, MissingEngineError
+from slaibench.backends.table import ENGINES
 from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
 from slaibench.machine import checks, hardware
 from slaibench.machine.checks import Check
+from slaibench.spec import Device
 from slaibench.version import __version__
 from workloads.sharegpt4 import sharegpt4_at_hand
 
-ENGINE_MODULE = "vllm.engine.arg_utils"
-"""Of vLLM's modules, one that needs nearly all that a server needs."""
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: "-"}
 NAMES = (
-    *("sim", "sharegpt4", "vllm:emulated", "vllm:cpu", "vllm:cuda", "sglang"),
+    *("sim", "sharegpt4"),
+    *(f"{engine}:{device.value}" for engine in ENGINES for device in Device),
     *("client:files", "client:clock", "client:cores"),
 )
 
@@ -58,15 +57,17 @@ def _checks(wanted: list[str]) -> Iterator[Check]:
     tests = {
         "sim": lambda: Check("sim", works=True, version=__version__, detail="needs nothing else"),
         "sharegpt4": _sharegpt4,
-        "sglang": checks.sglang,
         "client:files": checks.open_files,
         "client:clock": checks.clock,
         "client:cores": checks.cores,
     }
     names = wanted or list(NAMES)
-    vllm = {check.name: check for check in _vllm([Device(n[5:]) for n in names if "vllm:" in n])}
+    of_engines: dict[str, Check] = {}
+    for key, engine in ENGINES.items():
+        devices = [Device(name.removeprefix(f"{key}:")) for name in names if f"{key}:" in name]
+        of_engines |= {check.name: check for check in _engine(engine, devices)}
     for name in names:
-        yield vllm[name] if name in vllm else tests[name]()
+        yield of_engines[name] if name in of_engines else tests[name]()
 
 
 def _sharegpt4() -> Check:
@@ -88,23 +89,24 @@ def _sharegpt4() -> Check:
     )
 
 
-def _vllm(devices: list[Device]) -> Iterator[Check]:
-    """vLLM on each device; whether it can be imported is tried once, since it takes seconds."""
+def _engine(engine: Engine, devices: list[Device]) -> Iterator[Check]:
+    """An engine on each device; importing it is tried once, since it takes seconds."""
     versions: dict[Device, str] = {}
     for device in devices:
-        name = f"vllm:{device.value}"
+        name = f"{engine.key}:{device.value}"
         try:
-            versions[device] = launch.check_engine(device)
-        except launch.MissingEngineError as error:
+            versions[device] = engine.check(device)
+        except MissingEngineError as error:
             yield Check(name, works=False, detail=str(error), fix=error.install)
         except BackendError as error:
             yield Check(name, works=False, detail=str(error))
     if not versions:
         return
-    err.print("importing vLLM, which takes some seconds ...", style="dim")
-    error_text = checks.import_error(ENGINE_MODULE, {**os.environ, "HF_HUB_OFFLINE": "1"})
+    err.print(f"importing {engine.name}, which takes some seconds ...", style="dim")
+    trial = engine.trial()
+    error_text = checks.run_error(trial.python, trial.code, trial.env)
     for device, version in versions.items():
-        name = f"vllm:{device.value}"
+        name = f"{engine.key}:{device.value}"
         if error_text is not None:
             yield checks.broken_import(name, version, error_text)
             continue

@@ -50,8 +50,8 @@ class Where:
     backend: Annotated[
         str,
         _served(
-            help="sim (calibrated simulator) or vllm (the real engine); a server that is there "
-            "already: slaibench replay."
+            help="sim (calibrated simulator), vllm or sglang (the real engines); a server that is "
+            "there already: slaibench replay."
         ),
     ] = "sim"
     device: Annotated[

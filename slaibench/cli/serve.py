@@ -1,4 +1,4 @@
-"""``slaibench serve``: a vLLM server with one of our schedulers, in the foreground."""
+"""``slaibench serve``: an engine's server with one of our schedulers, in the foreground."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from rich.markup import escape
 
 from schedulers import registry
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.options import Device, VllmOptions
-from slaibench.backends.vllm.server import HOST, VllmServer
+from slaibench.backends.engines.base import HOST, Engine
+from slaibench.backends.engines.device import emulated
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.server import EngineServer
+from slaibench.backends.table import ENGINES
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, usage
+from slaibench.spec import Device
 from workloads.cache import cache_dir
 
-BLOCK_SIZES = {Device.CPU: launch.CPU_BLOCK_MULTIPLE}
-BLOCK_SIZE = 16
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
 DEFAULT_MODEL = "mistral-7b"
 ECHO_EVERY_S = 0.2
@@ -35,7 +36,7 @@ def serve(
     scheduler: Annotated[
         str, typer.Option("--scheduler", "-s", help="Name and options (slaibench schedulers).")
     ] = "slai",
-    backend: Annotated[str, typer.Option(help="The engine: vllm.")] = "vllm",
+    backend: Annotated[str, typer.Option(help=f"The engine: {' or '.join(ENGINES)}.")] = "vllm",
     device: Annotated[Device, typer.Option(help="What computes.")] = Device.EMULATED,
     model: Annotated[
         str | None,
@@ -67,13 +68,14 @@ def serve(
         Path | None, typer.Option(help="Keep the log here. Default: in the cache folder.")
     ] = None,
     extra: Annotated[
-        list[str] | None, typer.Argument(help="After --: more arguments for vLLM, unchanged.")
+        list[str] | None, typer.Argument(help="After --: more arguments for the engine, unchanged.")
     ] = None,
 ) -> None:
     """Serve a model over HTTP with one of our schedulers, until Ctrl-C."""
     with usage():
-        if backend != "vllm":
-            raise ValueError(f"--backend {backend}: only vllm can be served")
+        if backend not in ENGINES:
+            raise ValueError(f"--backend {backend}: only {' or '.join(ENGINES)} can be served")
+        engine = ENGINES[backend]
         policy = registry.build(scheduler)
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
         profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
@@ -88,6 +90,7 @@ def serve(
     echo = _echo(file)
     try:
         options = _options(
+            engine,
             shape,
             weights,
             device,
@@ -98,28 +101,32 @@ def serve(
             max_active=policy.max_active,
             prefix_caching=prefix_caching,
         )
-        launch.check_engine(device, options)
+        engine.check(device, options)
         if device is Device.EMULATED:
-            options, own["device"] = launch.emulated(options, profile)
-        server = VllmServer(
-            lambda port: launch.serve_command(
+            options, own["device"] = emulated(options, profile)
+        server = EngineServer(
+            engine.name,
+            lambda port: engine.command(
                 options, device, port, own=own, host=host, extra=extra or ()
             ),
             log=file,
-            env=launch.environment(options, device),
+            env=engine.environment(options, device, own),
             port=port,
             host=host,
             on_look=echo,
         )
-        err.print(f"starting vLLM; its log: {escape(str(file))}", highlight=False, soft_wrap=True)
+        told = f"starting {engine.name}; its log: {escape(str(file))}"
+        err.print(told, highlight=False, soft_wrap=True)
         with server:
-            err.print(escape(_example(server.url, shape.name)), highlight=False, soft_wrap=True)
+            err.print(
+                escape(_example(engine, server.url, shape.name)), highlight=False, soft_wrap=True
+            )
             out.print(server.url, highlight=False)
             while server.is_running:
                 echo()
                 time.sleep(ECHO_EVERY_S)
             echo()
-            raise BackendError(f"vLLM ended: {server.failure()}")
+            raise BackendError(f"{engine.name} ended: {server.failure()}")
     except BackendError as error:
         raise fail(str(error), EXIT_NO) from error
     except KeyboardInterrupt:
@@ -141,6 +148,7 @@ def make_folder(file: Path) -> None:
 
 
 def _options(
+    engine: Engine,
     model: Model,
     weights: str | None,
     device: Device,
@@ -151,16 +159,13 @@ def _options(
     token_budget: int,
     max_active: int,
     prefix_caching: bool,
-) -> VllmOptions:
-    from slaibench.backends.vllm.model_folder import model_folder  # noqa: PLC0415
-
-    block_size = profile.block_size if profile else BLOCK_SIZES.get(device, BLOCK_SIZE)
+) -> EngineOptions:
+    block_size = profile.block_size if profile else engine.block_size(device)
     blocks = kv_blocks or (profile.kv_blocks if profile else None)
     most = [model.max_context_tokens] + ([blocks * block_size] if blocks else [])
-    return VllmOptions(
+    return EngineOptions(
         model=model,
-        folder=Path(weights) if weights else model_folder(model),
-        dummy_weights=weights is None,
+        checkpoint=weights,
         max_context_tokens=max_context_tokens or min(most),
         token_budget=token_budget,
         max_active=max_active,
@@ -188,12 +193,12 @@ def _echo(file: Path) -> Callable[[], None]:
     return echo
 
 
-def _example(url: str, model: str) -> str:
+def _example(engine: Engine, url: str, model: str) -> str:
     """A request of the paying tier, as a shell command."""
     body = {
         "model": model,
         "prompt": "Once upon a time",
         "max_tokens": 16,
-        "vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1},
+        **engine.body_fields({"tier": "paying", "tbt_slo_s": 0.1}),
     }
     return f"curl {url}/v1/completions -H 'Content-Type: application/json' -d '{json.dumps(body)}'"

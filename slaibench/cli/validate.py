@@ -12,9 +12,9 @@ from rich.text import Text
 
 from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Engine, Kept, Load
+from slaibench.cli.options import Engine, Kept, Load, Page
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
-from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.cli.validate_log import Against, validate_against
 from slaibench.study import validate as validate_study
 from slaibench.study.agreement import Difference, Verdict
@@ -44,6 +44,7 @@ def validate(
     engine: Engine,
     load: Load,
     kept: Kept,
+    page: Page,
 ) -> None:
     """The same requests on several backends, or on the simulator and in a run of an engine's: how
     far they agree; status 1 beyond the tolerances."""
@@ -54,6 +55,7 @@ def validate(
         names = [name.strip() for name in between.split(",")]
         spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)
         validate_study.check(spec, names, kept.results, kept.jobs)
+        options.check_reports(page.folder)
     with running(), progress("validate") as on_cell:
         result = validate_study.validate(
             spec, names, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
@@ -72,8 +74,20 @@ def validate(
             highlight=False,
             soft_wrap=True,
         )
+    _report(result, page, kept.as_json)
     if not result.ok:
         raise fail(failing(result), EXIT_NO)
+
+
+def _report(result: ValidateResult, page: Page, as_json: bool) -> None:
+    if page.folder is None:
+        return
+    from slaibench.report.validation.page import write_validation  # noqa: PLC0415
+
+    with running():
+        files = write_validation(result, page.folder)
+    show = err if as_json else out
+    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
 
 
 def failing(result: ValidateResult) -> str:

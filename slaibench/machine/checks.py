@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from slaibench.machine.hardware import num_cores
 
@@ -43,16 +41,16 @@ class Check:
     fix: str | None = None
 
 
-def import_error(module: str, env: Mapping[str, str] | None = None) -> str | None:
-    """Why a module cannot be imported by this interpreter, tried in a process of its own.
+def run_error(python: str, code: str, env: Mapping[str, str]) -> str | None:
+    """Why a short program fails in an interpreter, tried in a process of its own.
 
     Returns:
-        the last line of the error, or None if it can.
+        the last line of the error, or None if it does not.
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", f"import {module}"],
-            env=None if env is None else dict(env),
+            [python, "-P", "-c", code],
+            env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -60,11 +58,13 @@ def import_error(module: str, env: Mapping[str, str] | None = None) -> str | Non
             timeout=IMPORT_LIMIT_S,
         )
     except subprocess.TimeoutExpired:
-        return f"importing {module} takes more than {IMPORT_LIMIT_S:g} s"
+        return f"{code!r} takes more than {IMPORT_LIMIT_S:g} s"
+    except OSError as error:
+        return f"{python} cannot be run: {error.strerror}"
     if done.returncode == 0:
         return None
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"importing {module} ends with status {done.returncode}"
+    return lines[-1] if lines else f"{code!r} ends with status {done.returncode}"
 
 
 def broken_import(name: str, version: str | None, error: str) -> Check:
@@ -77,12 +77,6 @@ def broken_import(name: str, version: str | None, error: str) -> Check:
         detail=f"installed, but importing it fails: {error}",
         fix=REMOVE_BROKEN_BUILDS if mixed else None,
     )
-
-
-def sglang() -> Check:
-    """SGLang, which no backend here drives yet."""
-    there = "installed, " if find_spec("sglang") else ""
-    return Check("sglang", works=False, detail=f"{there}not supported yet")
 
 
 def open_files() -> Check:

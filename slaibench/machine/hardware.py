@@ -21,6 +21,7 @@ INSTRUCTIONS = {
 """Flags of ``/proc/cpuinfo`` that decide how fast a CPU multiplies matrices, and their names."""
 NVIDIA_SMI_LIMIT_S = 20.0
 """With the driver's persistence mode off, the first call of a day can take seconds."""
+NO_GPU = "no NVIDIA GPU was found (nvidia-smi is missing or fails): use --device cpu or emulated"
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 """Of a container."""
 
@@ -137,9 +138,7 @@ def device_name(device: str) -> str:
         raise ValueError(f"device must be cpu or cuda, not {device!r}")
     found = gpus()
     if not found:
-        raise ValueError(
-            "no NVIDIA GPU was found (nvidia-smi is missing or fails): use --device cpu or emulated"
-        )
+        raise ValueError(NO_GPU)
     names = Counter(gpu.name for gpu in found)
     return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in names.items())
 

@@ -22,10 +22,17 @@ Pick = Callable[[Json], Any]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A number, and in small print below it its interval or n."""
+    """A number, and in small print below it its interval or n.
+
+    Args:
+        mark: how it is set off, as a class of the style sheet; empty: not at all.
+        span: columns that it covers.
+    """
 
     text: str
     under: tuple[str, ...] = ()
+    mark: str = ""
+    span: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from slaibench.report.words import (
     together,
 )
 
+NO_RATIO = "no ratio or no interval"
 MOST_NAMED = 3
 """With more schedulers than this, sentences sum them up instead of going through them."""
 
@@ -46,22 +47,23 @@ def _ratios(doc: Document) -> list[str]:
     names = short_names(list(doc["schedulers"]))
     groups: dict[str, list[str]] = {}
     for name in others:
-        verdict, text = _verdict(found[name]), names[name]
+        verdict, text = capacity_verdict(found[name]), names[name]
         if verdict in ("more", "less"):
             value, low, high = (significant(found[name][key]) for key in ("value", "low", "high"))
             text = f"{text} {value} times ({low} to {high})"
         groups.setdefault(verdict, []).append(text)
     parts = [
         f"{verdict}: {listed(groups[verdict])}"
-        for verdict in ("more", "not told apart", "less", "no ratio or no interval")
+        for verdict in ("more", "not told apart", "less", NO_RATIO)
         if verdict in groups
     ]
     return [f"Capacity against {names[reference]}, over common seeds: {'; '.join(parts)}."]
 
 
-def _verdict(found: Document) -> str:
+def capacity_verdict(found: Document) -> str:
+    """What a ratio of capacities comes to, in a word or two."""
     if found["low"] is None:
-        return "no ratio or no interval"
+        return NO_RATIO
     if found["n"] < 2 or found["low"] <= 1 <= found["high"]:
         return "not told apart"
     return "more" if found["low"] > 1 else "less"

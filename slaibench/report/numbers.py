@@ -40,6 +40,16 @@ def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
     Raises:
         RecordingError: a recording's run.json cannot be read.
     """
+    opening = {"format": FORMAT, "format_version": FORMAT_VERSION, "made": made}
+    return {**opening, **study_numbers(subject, folder)}
+
+
+def study_numbers(subject: Subject, folder: Path) -> Document:
+    """The numbers of one study: a whole page's, or one backend's part of a page.
+
+    Raises:
+        RecordingError: a recording's run.json cannot be read.
+    """
     sweep, spec = subject.sweep, subject.sweep.spec
     cells = subject.cells
     place = {cell.folder: index for index, cell in enumerate(cells)}
@@ -47,9 +57,6 @@ def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
     run = store.read_run(cells[0].folder)
     focus = subject.focus_rate_rps
     return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "made": made,
         "spec": spec.model_dump(mode="json"),
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
@@ -94,6 +101,16 @@ def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
         "audit": _audit(subject),
         "runs": [_run(cell, folder, cell.folder in swept) for cell in cells],
     }
+
+
+def runs(doc: Document) -> list[Document]:
+    """The recordings that a study's numbers rest on."""
+    return [dict(run) for run in doc["runs"]]
+
+
+def results(doc: Document) -> Document:
+    """The parts of a study's numbers that recordings decide."""
+    return {name: part for name, part in doc.items() if name not in GIVEN}
 
 
 def rate_key(rate_rps: float) -> str:

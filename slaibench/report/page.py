@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import re
-import shutil
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaibench.catalog.errors import CatalogError
-from slaibench.report.errors import ReportError
+from slaibench.report.files import ReportFiles, make_folder, pictures_of, write
 from slaibench.report.numbers import document
-from slaibench.report.render import Picture, file_stem, render
+from slaibench.report.render import file_stem, render
 from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
 from slaibench.study.capacity import CapacityResult
@@ -26,18 +22,9 @@ from slaibench.study.venues.profiled import profile_of
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
-    from slaibench.report.figures.drawing import Drawn
     from slaibench.study.compare import CompareResult
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2")
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFiles:
-    """What was written."""
-
-    html: Path
-    pngs: tuple[Path, ...]
 
 
 def write_report(
@@ -83,30 +70,27 @@ def write_subject(subject: Subject, folder: Path) -> ReportFiles:
     """``write_report`` for a subject that is made."""
     from slaibench.report.figures.drawing import draw  # noqa: PLC0415  (loads matplotlib)
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)  # before the seconds that drawing takes
-    except OSError as error:
-        raise _refused(folder, error) from error
+    make_folder(folder)  # before the seconds that drawing takes
     doc = document(subject, folder, made(subject.sweep.spec))
     drawn = draw(subject, doc)
-    pictures = {
-        name: [picture(panel, number + 1) for number, panel in enumerate(panels)]
-        for name, panels in drawn.items()
-    }
-    html = render(doc, pictures)
-    return _write(folder, file_stem(doc), html, drawn)
+    return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)
 
 
 def made(spec: StudySpec) -> dict[str, Any]:
     """By what a report is made: versions, and what the catalog says of the profile, if any."""
+    return {**makers(), "profile": profile_notes(spec)}
+
+
+def makers() -> dict[str, Any]:
+    """Versions of what makes a page."""
     versions = {"slaibench": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
-    return {"slaibench": __version__, "versions": versions, "profile": _profile(spec)}
+    return {"slaibench": __version__, "versions": versions}
 
 
-def _profile(spec: StudySpec) -> dict[str, Any]:
+def profile_notes(spec: StudySpec) -> dict[str, Any]:
     """Regime and notes of the profile, which recordings do not hold; empty if it is not here."""
     if spec.gpu is None and spec.profile is None:
         return {}
@@ -129,75 +113,3 @@ def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
                 f"the comparison has the run {cell.folder.name!r}, which the sweep has not; report "
                 "the sweep that the comparison made (comparison.sweep)"
             )
-
-
-def picture(panel: Drawn, number: int) -> Picture:
-    """A drawing as an image element that holds its data."""
-    alt = panel.alt.translate({ord(c): None for c in '<>"&'})
-    return Picture(
-        f'<img class="panel" data-panel="{number}" width="{panel.width_px}" '
-        f'height="{panel.height_px}" alt="{alt}" src="{data_uri(panel.svg)}">'
-    )
-
-
-def data_uri(svg: bytes) -> str:
-    """An SVG as a data URI of little more than its own length: without comments, metadata and
-    line breaks, coordinates to a hundredth of a point, and only what must be escaped escaped."""
-    text = svg.decode()
-    text = re.sub(
-        r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", text, flags=re.S
-    )
-    # Not every number: those of scale(...) are small, and multiply what they are put to.
-    places = r' (?:d|x|y)="[^"]*"|translate\([^)]*\)'
-    text = re.sub(places, lambda found: re.sub(r"\d+\.\d{3,}", _rounded, found.group()), text)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text).replace("xlink:href", "href")
-    text = text.replace("DejaVuSans-", "g")
-    text = re.sub(r"(?<=[;:]) (?=[\w#-])", "", text)
-    text = re.sub(r"\s+", " ", text).replace("> <", "><").strip()
-    text = text.replace('"', "'")
-    for char in "%#<>&":
-        text = text.replace(char, f"%{ord(char):02X}")
-    return f"data:image/svg+xml,{text}"
-
-
-def _rounded(found: re.Match[str]) -> str:
-    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")
-
-
-def _write(folder: Path, stem: str, html: str, drawn: Mapping[str, Sequence[Drawn]]) -> ReportFiles:
-    """Everything under temporary names first, then renamed: the page last, since it is what is
-    looked for. When that fails, what was there is put back."""
-    page, pngs = folder / f"{stem}.html", folder / stem
-    token = uuid.uuid4().hex
-    new_page, new_pngs, old_pngs = (folder / f".{stem}-{token}-{part}" for part in ("p", "n", "o"))
-    placed = False
-    try:
-        new_pngs.mkdir(parents=True)
-        for panels in drawn.values():
-            for panel in panels:
-                (new_pngs / f"{panel.name}.png").write_bytes(panel.png)
-        new_page.write_text(html, encoding="utf-8", newline="\n")
-        if pngs.exists():
-            os.replace(pngs, old_pngs)
-        os.replace(new_pngs, pngs)
-        placed = True
-        os.replace(new_page, page)
-    except OSError as error:
-        if placed:
-            shutil.rmtree(pngs, ignore_errors=True)
-        if old_pngs.exists():
-            os.replace(old_pngs, pngs)
-        raise _refused(folder, error) from error
-    finally:
-        shutil.rmtree(new_pngs, ignore_errors=True)
-        shutil.rmtree(old_pngs, ignore_errors=True)
-        with suppress(OSError):
-            new_page.unlink(missing_ok=True)
-    names = [panel.name for panels in drawn.values() for panel in panels]
-    return ReportFiles(page, tuple(pngs / f"{name}.png" for name in names))
-
-
-def _refused(folder: Path, error: OSError) -> ReportError:
-    return ReportError(
-        f"cannot write the report in {str(folder)!r}: {error}; choose another folder"
-    )

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
 
-from slaibench.report.captions import Caption, captions
-from slaibench.report.figures.style import COLOURS
+from slaibench.report import facts
+from slaibench.report.captions import captions
 from slaibench.report.headline import headline
 from slaibench.report.numbers import Document, identity
 from slaibench.report.tables import audit_table, tables
-from slaibench.report.words import BEYOND, TOO_SMALL, percent, short_names
-
-CONVENTIONS = {
-    "strict": "Strict conventions: open-loop arrivals that are never cut, TTFT from the intended "
-    "arrival, requests still waiting at the end count as longer than their wait, the warm-up is "
-    "cut, and a saturated run meets no target.",
-    "paper": "The paper's conventions, which move its numbers: gaps cut at three means (the true "
-    "rate is 1.052 times the nominal one), no warm-up cut, TTFT of finished requests only, a zero "
-    "in the TBT samples for each first token, percentiles read off a CDF grid; a saturated run may "
-    "meet the targets.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One drawing as the page holds it: an ``img`` element, ready-made."""
-
-    html: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    name: str
-    caption: Caption
-    panels: Sequence[Picture]
+from slaibench.report.template import Figure, Picture, fill, stem_of
 
 
 def file_stem(doc: Document) -> str:
@@ -47,9 +18,7 @@ def file_stem(doc: Document) -> str:
     served = doc["served"]
     venue = [] if served["venue"] == "sim" else served["venue"].split(":")
     what = dict.fromkeys((*venue, served["place"], doc["cell"]["model"]))
-    parts = (kind, *what, identity(doc))
-    # A model or GPU of a user's own profile may be named with what no file name takes.
-    return "-".join(re.sub(r"[^\w.-]+", "_", part).strip("_") for part in parts)
+    return stem_of((kind, *what, identity(doc)))
 
 
 def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
@@ -59,26 +28,15 @@ def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
         doc: the numbers.
         pictures: by figure; a figure without any is left out.
     """
-    import jinja2  # noqa: PLC0415  (only a report needs it)
-    from markupsafe import Markup  # noqa: PLC0415
-
-    folder = files("slaibench.report")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string((folder / "report.html.j2").read_text("utf-8"))
-    names = short_names(list(doc["schedulers"]))
-    return template.render(
-        doc=doc,
-        css=Markup((folder / "report.css").read_text("utf-8").strip()),
-        names=names,
-        places={name: place for place, name in enumerate(names)},
-        colours={name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)},
+    return fill(
+        "study",
+        doc,
+        list(doc["schedulers"]),
         kind=_kind(doc),
         headline=headline(doc),
         about=_about(doc),
         figures=[
-            _Figure(name, caption, pictures.get(name, ()))
+            Figure(name, caption, pictures.get(name, ()))
             for name, caption in captions(doc).items()
             if pictures.get(name) or name == "arrivals"  # whose table is there in any case
         ],
@@ -87,18 +45,7 @@ def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
         facts=_facts(doc),
         runs=doc["runs"],
         file_name=f"{file_stem(doc)}.html",
-        too_small=TOO_SMALL,
-        beyond=BEYOND,
-        numbers=Markup(embedded(doc)),
     )
-
-
-def embedded(doc: Document) -> str:
-    """The document as JSON that no HTML parser mistakes for markup."""
-    text = json.dumps(doc, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    for char in "<>&":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
 
 
 def _kind(doc: Document) -> str:
@@ -112,55 +59,18 @@ def _about(doc: Document) -> str:
     parts = [f"{about[:1].upper()}{about[1:]}."]
     if doc["workload_note"]:
         parts.append(f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
-    parts.append(CONVENTIONS[doc["spec"]["convention"]])
+    parts.append(facts.CONVENTIONS[doc["spec"]["convention"]])
     return " ".join(parts)
 
 
-def _facts(doc: Document) -> list[tuple[str, list[tuple[str, str]]]]:
+def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
     """Tables of names and values: what was asked, what ran, by which profile, with what."""
-    schedulers = [
-        (
-            name,
-            _text(policy["options"]) + (f"; code {policy['source']}" if policy["source"] else ""),
-        )
-        for name, policy in doc["schedulers"].items()
-    ]
-    asked = doc["spec"].items()
     found = [
-        ("Asked", [(name, "default" if value is None else _text(value)) for name, value in asked]),
-        ("Every run", [(n, _text(v)) for n, v in doc["cell"].items() if v is not None]),
-        ("What served", [(n, _text(v)) for n, v in doc["served"].items() if v is not None]),
-        ("Schedulers and their options", schedulers),
+        ("Asked", facts.asked(doc)),
+        ("Every run", facts.every_run(doc)),
+        ("What served", facts.served(doc)),
+        ("Schedulers and their options", facts.schedulers(doc)),
     ]
     if doc["profile"] is not None:
-        found.append(("Profile", _profile(doc)))
-    versions = [(name, _text(value)) for name, value in doc["made"]["versions"].items()]
-    recorded = [("recorded by slaibench", doc["cell"]["slaibench_version"])]
-    return [*found, ("Versions", [*recorded, *versions])]
-
-
-def _profile(doc: Document) -> list[tuple[str, str]]:
-    facts = dict(doc["profile"])
-    errors = facts.pop("errors", {})
-    rows = [(name, _text(value)) for name, value in facts.items()]
-    rows += [
-        (f"error: {name.replace('_', ' ')}", percent(value, 1)) for name, value in errors.items()
-    ]
-    if not errors:
-        rows.append(("error", "not known"))
-    for name, value in doc["made"]["profile"].items():
-        rows.append((name, " ".join(value) if name == "notes" else _text(value)))
-    return rows
-
-
-def _text(value: Any) -> str:
-    """A JSON value as a reader wants it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={_text(inner)}" for name, inner in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(map(_text, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        found.append(("Profile", facts.profile(doc, doc["made"]["profile"])))
+    return [*found, ("Versions", facts.versions(doc, doc["made"]))]

@@ -12,11 +12,17 @@ from slaibench.report.words import NOTHING, fixed, plural
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells of one scheduler at one rate; ``state``: why it is no operating point, or empty."""
+    """Cells of one scheduler at one rate.
+
+    Args:
+        state: why it is no operating point (``saturated``, ``invalid``), or empty.
+        where: of which of several backends that is said; empty: of all.
+    """
 
     scheduler: str
     state: str
     cells: tuple[Cell, ...]
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.report.errors import ReportError
-from slaibench.report.numbers import FORMAT, FORMAT_VERSION, GIVEN, Document, document
-from slaibench.report.rebuild import LostRecordings, OnRun, rebuild
-from slaibench.report.render import Picture, render
+from slaibench.report.kinds import KINDS, Kind
+from slaibench.report.numbers import Document
+from slaibench.report.rebuild import LostRecordings, OnRun
+from slaibench.report.template import Picture
 from slaibench.version import __version__
 
 TOLERANCE = 1e-9
@@ -26,7 +27,7 @@ NONSENSE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 _NUMBERS = re.compile(
     r'<script type="application/json" id="slaibench-numbers">(.*?)</script>', re.DOTALL
 )
-_FIGURE = re.compile(r'<figure id="figure-([a-z-]+)">(.*?)</figure>', re.DOTALL)
+_FIGURE = re.compile(r'<figure id="figure-([a-z0-9-]+)">(.*?)</figure>', re.DOTALL)
 _IMAGE = re.compile(r'<img class="panel" data-panel="\d+"[^>]*>')
 
 
@@ -88,20 +89,19 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
         ReportError: the file cannot be read or is no report of this version.
     """
     page = _read(html)
-    doc = _document(page, html)
-    mismatches, notes = _text_mismatches(page, doc)
+    doc, kind, num_recordings = _document(page, html)
+    mismatches, notes = _text_mismatches(page, doc, kind)
     count = 0
     try:
-        again = document(rebuild(doc, html.parent, on_run), html.parent, doc["made"])
+        again = kind.again(doc, html.parent, on_run)
+        count, wrong = _number_mismatches(kind.results(doc), kind.results(again))
+        mismatches += wrong
     except LostRecordings as lost:
         mismatches += [Mismatch(*each) for each in lost.found]
         notes.append("numbers were not recomputed: that takes all recordings")
     except NONSENSE as error:
         mismatches.append(Mismatch("embedded JSON", "as it is", f"cannot be recomputed: {error!r}"))
-    else:
-        count, wrong = _number_mismatches(doc, again)
-        mismatches += wrong
-    return Verification(count, len(doc["runs"]), tuple(mismatches), tuple(notes))
+    return Verification(count, num_recordings, tuple(mismatches), tuple(notes))
 
 
 def _read(html: Path) -> str:
@@ -111,8 +111,8 @@ def _read(html: Path) -> str:
         raise ReportError(f"cannot read {str(html)!r}: {error}; give a report's .html") from error
 
 
-def _document(page: str, html: Path) -> Document:
-    """The numbers embedded in a page.
+def _document(page: str, html: Path) -> tuple[Document, Kind, int]:
+    """The numbers embedded in a page, of which kind, and how many recordings they rest on.
 
     Raises:
         ReportError: there are none, or of another version.
@@ -122,20 +122,23 @@ def _document(page: str, html: Path) -> Document:
         raise ReportError(f"{str(html)!r} is no slaibench report: it has no embedded numbers")
     try:
         doc = json.loads(found.group(1))
-        kind, version = doc["format"], doc["format_version"]
+        name, version = doc["format"], doc["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise ReportError(f"{str(html)!r}: its embedded numbers are damaged ({error})") from error
-    if (kind, version) != (FORMAT, FORMAT_VERSION):
+    kind = KINDS.get(str(name))
+    if kind is None or version != kind.version:
+        reads = f"{name} {kind.version}" if kind else ", ".join(KINDS)
         raise ReportError(
-            f"{str(html)!r} is {kind} {version}, this slaibench reads {FORMAT} {FORMAT_VERSION}; "
-            "use the version that wrote it"
+            f"{str(html)!r} is {name} {version}, this slaibench reads {reads}; use the version "
+            "that wrote it"
         )
-    if not isinstance(doc.get("runs"), list):
-        raise ReportError(f"{str(html)!r}: its embedded numbers name no recordings")
-    return dict(doc)
+    try:
+        return dict(doc), kind, len(kind.runs(doc))
+    except NONSENSE as error:
+        raise ReportError(f"{str(html)!r}: its embedded numbers name no recordings") from error
 
 
-def _text_mismatches(page: str, doc: Document) -> tuple[list[Mismatch], list[str]]:
+def _text_mismatches(page: str, doc: Document, kind: Kind) -> tuple[list[Mismatch], list[str]]:
     """Lines of the page that its numbers do not render to."""
     written_by = doc.get("made", {}).get("slaibench")
     if written_by != __version__:
@@ -148,7 +151,7 @@ def _text_mismatches(page: str, doc: Document) -> tuple[list[Mismatch], list[str
         for name, body in _FIGURE.findall(page)
     }
     try:
-        expected = render(doc, pictures)
+        expected = kind.render(doc, pictures)
     except NONSENSE as error:
         return [Mismatch("embedded JSON", "as it is", f"cannot be rendered: {error!r}")], []
     if page == expected:
@@ -193,10 +196,9 @@ def _as_json(doc: Document) -> Document:
 
 
 def _leaves(doc: Document) -> Iterator[tuple[str, Any]]:
-    """(path, value) of every result in a document."""
+    """(path, value) of everything in a document."""
     for key, value in doc.items():
-        if key not in GIVEN:
-            yield from _walk(value, key)
+        yield from _walk(value, key)
 
 
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:

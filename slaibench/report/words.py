@@ -75,6 +75,17 @@ def change(value: float) -> str:
     return f"{_signed(text)}{SPACE}%"
 
 
+def hundredths(value: float) -> str:
+    """A relative change that may be small: to a hundredth of a percent below 10 %, and never as
+    none; from the double on as a factor."""
+    if value >= 1 or abs(value) >= 0.1:
+        return change(value)
+    percents = 100 * value
+    if value and abs(percents) < 0.005:
+        return f"{'+' if value > 0 else MINUS}<{SPACE}0.01{SPACE}%"
+    return f"{_signed(f'{percents:+.2f}')}{SPACE}%"
+
+
 def seconds(value: float, digits: int = 3) -> str:
     """A duration in ms below 0.1 s, else in s."""
     if value < 0.1:

@@ -105,14 +105,26 @@ def validate(
     for bench in prepared(spec, between):
         with open_pool(bench, results, jobs, fresh) as pool:
             sweeps.append(sweep_in(pool, bench, on_cell))
+    return ValidateResult(tuple(between), tuple(sweeps), matches_of(between, sweeps))
+
+
+def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:
+    """Each other backend held against the first, by scheduler and rate; reads the recordings.
+
+    Args:
+        sweeps: the same study on each of ``between``.
+
+    Raises:
+        ValueError: not the same requests on two of them.
+        RecordingError: a recording cannot be read.
+    """
     first = sweeps[0]
-    matches = [
+    return tuple(
         Match(scheduler, rate, name, _agreement(first, swept, scheduler, rate))
         for name, swept in zip(between[1:], sweeps[1:], strict=True)
         for scheduler in first.spec.schedulers
         for rate in first.spec.rates
-    ]
-    return ValidateResult(tuple(between), tuple(sweeps), tuple(matches))
+    )
 
 
 def check(spec: StudySpec, between: Sequence[str], results: Path, jobs: int | None = None) -> None:
@@ -160,4 +172,12 @@ def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[Rep
     ]
 
 
-__all__ = ["Match", "ValidateResult", "Verdict", "check", "prepared", "validate"]
+__all__ = [
+    "Match",
+    "ValidateResult",
+    "Verdict",
+    "check",
+    "matches_of",
+    "prepared",
+    "validate",
+]

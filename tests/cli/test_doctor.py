@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import typer
 from typer.testing import CliRunner
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.options import Device
 from slaibench.cli.doctor import NAMES, doctor
 from slaibench.machine import checks
+from slaibench.spec import Device
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(doctor)
@@ -54,7 +55,7 @@ def with_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     """The build for CPUs, which imports at once."""
     monkeypatch.setattr(launch, "_builds", lambda: {Device.CPU: "0.32.0"})
     monkeypatch.setattr(launch.hardware, "gpus", tuple)
-    monkeypatch.setattr("slaibench.cli.doctor.ENGINE_MODULE", "json")
+    monkeypatch.setattr(launch, "TRIED", "json")
 
 
 @pytest.mark.usefixtures("without_vllm")
@@ -106,7 +107,7 @@ def test_an_engine_that_is_there_runs_where_its_build_does() -> None:
 
 @pytest.mark.usefixtures("with_vllm")
 def test_an_engine_that_cannot_be_imported_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slaibench.cli.doctor.ENGINE_MODULE", "no_such_module_anywhere")
+    monkeypatch.setattr(launch, "TRIED", "no_such_module_anywhere")
     found = ask_json("vllm:cpu")["vllm:cpu"]
     assert found["works"] is False
     assert "No module named 'no_such_module_anywhere'" in found["detail"]
@@ -119,9 +120,16 @@ def test_an_import_in_a_process_of_its_own_says_what_is_wrong(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "broken.py").write_text("print('noise')\nraise RuntimeError('operator is missing')")
     (tmp_path / "fatal.py").write_text("import os; os._exit(9)")
-    assert checks.import_error("json") is None
-    assert checks.import_error("broken") == "RuntimeError: operator is missing"
-    assert checks.import_error("fatal") == "importing fatal ends with status 9"
+
+    def said(code: str) -> str | None:
+        return checks.run_error(sys.executable, code, os.environ)
+
+    assert said("import json") is None
+    assert said("import broken") == "RuntimeError: operator is missing"
+    assert said("import fatal") == "'import fatal' ends with status 9"
+    nowhere = checks.run_error(str(tmp_path / "python"), "import json", os.environ)
+    assert nowhere is not None
+    assert "cannot be run" in nowhere
     assert "broken" not in sys.modules
 
 
@@ -180,10 +188,21 @@ def test_open_files_are_those_of_the_hard_limit(
     assert (check.fix is None) is works
 
 
-@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
-def test_the_engine_that_is_installed_here_can_be_imported() -> None:
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_an_engine_that_is_installed_here_can_be_imported(engine: str) -> None:
     try:
-        launch.check_engine(Device.EMULATED)
+        version = ENGINES[engine].check(Device.EMULATED)
     except BackendError as error:
         pytest.skip(str(error))
-    assert ask("vllm:emulated").status == 0
+    found = ask_json(f"{engine}:emulated", f"{engine}:cuda")
+    assert found[f"{engine}:emulated"]["works"] is True
+    assert found[f"{engine}:emulated"]["version"] == version
+
+
+def test_an_sglang_in_no_environment_is_told_with_the_way_to_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", "/nowhere/python")
+    found = ask_json("sglang:cpu")["sglang:cpu"]
+    assert found["works"] is False
+    assert "SLAIBENCH_SGLANG_PYTHON is '/nowhere/python'" in found["detail"]

@@ -19,9 +19,9 @@ import typer
 from typer.testing import CliRunner
 
 from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.options import Device
 from slaibench.cli.serve import serve
 from slaibench.machine.hardware import Gpu
+from slaibench.spec import Device
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120.0
@@ -57,7 +57,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--backend", "sglang"], "--backend sglang: only vllm can be served"),
+        (["--backend", "tgi"], "--backend tgi: only vllm or sglang can be served"),
         (["--scheduler", "slay"], "unknown scheduler 'slay'"),
         (["--scheduler", "slai:nonsense=1"], "scheduler 'slai' has no option 'nonsense'"),
         (["--model", "gpt-5"], "unknown model 'gpt-5'"),

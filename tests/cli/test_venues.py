@@ -111,7 +111,7 @@ def test_several_jobs_in_real_time_are_wrong_usage(real: type[RealVenue], tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--device", "cpu"], "--device does not go with --backend sim, only with vllm"),
+        (["--device", "cpu"], "--device does not go with --backend sim, only with vllm or sglang"),
         (["--device", "gpu"], "'emulated', 'cpu', 'cuda'"),
         (["--backend", "vllm", "--device", "cpu", "--gpu", "h100"], "leave --gpu out"),
         (["--backend", "vllm", "--device", "cuda", "--clock", "virtual"], "takes real time"),
@@ -162,7 +162,8 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
 def validated(results: Path, between: str, *more: str, columns: int = 120) -> Any:
     size = ("--workload", "uniform:prompt=200-1800,output=20-120", "--requests", "300")
     arguments = ("--between", between, "--rates", "5,15", "--seeds", "2", "--jobs", "1", *size)
-    return slaibench("validate", *arguments, "--results", results, *more, columns=columns)
+    page = () if "--reports" in more else ("--no-report",)
+    return slaibench("validate", *arguments, "--results", results, *page, *more, columns=columns)
 
 
 @pytest.mark.usefixtures("twins")
@@ -192,6 +193,36 @@ def test_a_validation_that_fails_is_status_1_with_the_numbers_all_the_same(tmp_p
     median = busy["quantities"]["ttft_p50_s"]
     assert f"{median['change']:+.1%}!" in ran.out
     assert (calm["seeds"], busy["scheduler"]) == (2, "sarathi")
+
+
+@pytest.mark.usefixtures("twins")
+def test_a_validation_s_page_verifies_and_a_report_of_its_folder_is_of_each_backend(
+    tmp_path: Path,
+) -> None:
+    results, pages = tmp_path / "r", tmp_path / "p"
+    ran = validated(results, "sim,small", "-s", "sarathi", "--reports", str(pages))
+    assert ran.status == 1
+    page = page_in(ran.out)
+    assert page.name.startswith("validate-sim-small-h100-mistral-7b-")
+    checked = slaibench("verify", page)
+    assert checked.status == 0
+    assert "from 8 recordings: all the same" in checked.out
+    page.write_text(page.read_text().replace("beyond tolerance in", "within tolerance in"))
+    assert slaibench("verify", page).status == 1
+    told = slaibench("report", results, "--reports", tmp_path / "each").out
+    assert {each.name.split("-h100")[0] for each in (tmp_path / "each").glob("*.html")} == {
+        "sweep",
+        "sweep-small",
+    }
+    assert told.count("report: ") == 2
+
+
+@pytest.mark.usefixtures("twins")
+def test_json_of_a_validation_is_alone_on_stdout(tmp_path: Path) -> None:
+    more = ("-s", "sarathi", "--json", "--reports", str(tmp_path / "p"))
+    ran = validated(tmp_path / "r", "sim,twin", *more)
+    assert json.loads(ran.out)["ok"] is True
+    assert "report: " in ran.err
 
 
 def test_a_validation_between_what_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.report import page
+from slaibench.report import files as written_files
 from slaibench.report.errors import ReportError
+from slaibench.report.files import data_uri
 from slaibench.report.numbers import Document
-from slaibench.report.page import data_uri, write_report
-from slaibench.report.render import Picture, file_stem, render
+from slaibench.report.page import write_report
+from slaibench.report.render import file_stem, render
+from slaibench.report.template import Picture
 from slaibench.study.compare import CompareResult
 from slaibench.study.sweep import sweep
 from tests.report.conftest import Written
@@ -134,7 +136,7 @@ def test_what_was_there_stays_when_writing_fails(
 
     monkeypatch.setattr(os, "replace", fails_last)
     with pytest.raises(ReportError, match="disk full"):
-        page._write(copied.root / "reports", copied.files.html.stem, "new", {})
+        written_files.write(copied.root / "reports", copied.files.html.stem, "new", {})
     assert calls
     assert contents(copied.root / "reports") == before
 

@@ -1,91 +1,37 @@
-"""SGLang's scheduler in this process, on an emulated device, in virtual time."""
+"""SGLang's scheduler in this process, on an emulated device, in virtual time.
+
+To be imported where SGLang can be (``slaibench.backends.sglang.emulated`` sees to that).
+"""
 
 from __future__ import annotations
 
-import json
 import logging
-import math
-import tempfile
 from array import array
-from pathlib import Path
 from typing import Any
 
-import sglang.srt.managers.scheduler as sglang_scheduler
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
-from sglang.srt.server_args import PortArgs, ServerArgs
+from sglang.srt.server_args import ServerArgs
 
 from schedulers.base import Batch, Scheduler
 from schedulers.engines.sglang_scheduler import PolicyScheduler
-from schedulers.engines.sglang_support import UnsupportedSglangError
+from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
 from schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines.core_request import CoreRequest
+from slaibench.backends.engines.device_time import VirtualTime
+from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
-from slaibench.backends.sglang.options import SglangOptions
+from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.simulator.engine import BatchTimer
-from slaibench.backends.virtual import NEVER
-from workloads.request import Request
 
 
-class VirtualTime:
-    """The clock of a run: the device moves it, the scheduler reads it."""
+class SglangCore:
+    """One SGLang scheduler (``slaibench.backends.engines.emulated.EmulatedCore``).
 
-    def __init__(self) -> None:
-        self.time_s = 0.0
-        self.due_s = 0.0
-        """Of the request that is being added."""
-
-    def now_s(self) -> float:
-        return self.time_s
-
-    def arrival_s(self, request: Any) -> float:
-        return self.due_s
-
-    def nap(self, wake_s: float | None) -> None:
-        """The run moves the clock."""
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        """A batch is computed."""
-        # Recordings hold whole microseconds; the simulator's clock is rounded the same way.
-        self.time_s = round(self.time_s + (batch_s + overhead_s), 6)
-
-
-class CoreRequest:
-    """A request of a run inside SGLang (``slaibench.backends.virtual.RequestState``)."""
-
-    __slots__ = (
-        "arrival_s",
-        "first_step",
-        "left_s",
-        "num_preemptions",
-        "prompt_ids",
-        "request",
-        "token_steps",
-    )
-
-    def __init__(self, request: Request, prompt_ids: list[int]) -> None:
-        self.request = request
-        self.prompt_ids = prompt_ids
-        self.arrival_s = request.due_s
-        self.left_s = math.nan
-        self.first_step = NEVER
-        self.token_steps: array[int] = array("i")
-        self.num_preemptions = 0
-
-
-class QuietScheduler(PolicyScheduler):
-    """Tells nobody of tokens: the run reads them off its requests."""
-
-    def get_output_streamer_class(self) -> Any:
-        class Silent(super().get_output_streamer_class()):  # type: ignore[misc]
-            def stream_output(self, *_: Any, **__: Any) -> None:
-                """There is no detokenizer to send it to."""
-
-        return Silent
-
-
-class EmulatedCore:
-    """One SGLang scheduler (``slaibench.backends.virtual.VirtualEngine``), good for many runs.
+    One a process: SGLang keeps its configuration in globals.
 
     Args:
         options: what it is started with; ``kv_blocks`` must be given.
@@ -95,7 +41,8 @@ class EmulatedCore:
         BackendError: SGLang cannot be started like that.
     """
 
-    def __init__(self, options: SglangOptions, timer: BatchTimer) -> None:
+    def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
+        self.engine_version = check_version()
         self._time = VirtualTime()
         try:
             self._scheduler = _start(options)
@@ -220,12 +167,18 @@ class EmulatedCore:
         # Aborted requests leave with their next token: every one is given it. The last turn finds
         # nothing to run, and SGLang drops what it still has of the last batch.
         scheduler.step_log = MemoryStepLog()
-        scheduler.decide_by(_Everybody(max_active=scheduler.max_running_requests))
+        everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
+        scheduler.decide_by(everybody)
+        ended_s = self.now_s
         while batch := self._turn():
             scheduler.process_batch_result(batch, scheduler.run_batch(batch))
+        self.now_s = ended_s  # the run's end was before that
         held = scheduler.view.total_blocks - scheduler.pages_free()
         if held or not scheduler.flush_cache():
             raise BackendError(f"{held} KV blocks are still held although no request is left")
+
+    def close(self) -> None:
+        """Nothing can be let go of: the scheduler is this process's."""
 
     def _turn(self) -> Any:
         """The first half of a turn of SGLang's event loop: the batch to run, or None."""
@@ -247,52 +200,13 @@ class _Everybody(Scheduler):
         return Batch(decodes=list(view.decoding))
 
 
-def _start(options: SglangOptions) -> Any:
+def _start(options: EngineOptions) -> Any:
     logging.getLogger().setLevel(logging.ERROR)
-    arguments = {**options.engine_args(), "model_path": str(_small_model(options))}
     args = ServerArgs(
-        **arguments,
-        device="cpu",
-        dtype="float32",
-        attention_backend="torch_native",
-        sampling_backend="pytorch",
-        grammar_backend="none",
+        **engine_args(options, model_folder(narrow(options.model))),
+        **CPU,
         skip_tokenizer_init=True,
-        disable_cuda_graph=True,
-        mem_fraction_static=0.5,
     )
-    ports = PortArgs.init_new(args)
-    ranks = sglang_scheduler.SpawnRanks(world_rank=0, dp_rank=None, gpu_id=0)
-    sglang_scheduler.publish(args, role="scheduler", ranks=ranks)
-    scheduler = QuietScheduler(args, ports)
+    scheduler = start_scheduler(PolicyScheduler, args)
     logging.disable(logging.WARNING)  # each retraction is one, and a level is set over and over
     return scheduler
-
-
-def _small_model(options: SglangOptions) -> Path:
-    """A model of one narrow layer.
-
-    The scheduler knows of a model only its vocabulary and its context; the KV cache is counted in
-    tokens. SGLang fills a cache with zeros, and the real one would not fit into a CPU's memory.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="slaibench-sglang-"))
-    config = {
-        "architectures": ["MistralForCausalLM"],
-        "model_type": "mistral",
-        "hidden_size": 64,
-        "intermediate_size": 64,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 32,
-        "vocab_size": options.model.vocab,
-        "max_position_embeddings": options.model.max_context_tokens,
-        "sliding_window": None,
-        "torch_dtype": "float32",
-        "hidden_act": "silu",
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder

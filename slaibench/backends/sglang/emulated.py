@@ -1,104 +1,50 @@
-"""The real SGLang scheduler on an emulated device: a backend that needs no GPU and no weights."""
+"""SGLang as a backend in virtual time: in the process that has it, and from any other."""
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-from schedulers.base import Scheduler
 from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
-from slaibench.backends.base import BackendError, RunOutput, RunSettings
-from slaibench.backends.sglang.options import SglangOptions
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines.elsewhere import Elsewhere
+from slaibench.backends.engines.emulated import EmulatedCore, EmulatedEngine
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.sglang.launch import SglangEngine, python
 from slaibench.backends.sglang.stand_ins import install
-from slaibench.backends.virtual import check_requests, refusal, run_virtual
+from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.catalog.profile import Profile
-from slaibench.costmodel import CostModel
-from workloads.generate import prompt_token_ids
-from workloads.request import Request
-
-if TYPE_CHECKING:
-    from slaibench.backends.sglang.core import EmulatedCore
-
-FIRST_TOKEN_ID = 3
-"""Ids below are special in the tokenizers of Llama 2 and Mistral."""
+from slaibench.spec import Device
 
 
-class EmulatedSglang:
-    """Serves requests in virtual time (``slaibench.backends.base.Backend``); deterministic.
+def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    """SGLang as a backend that needs no GPU and no weights, in the Python that has it.
 
-    The scheduler is started at the first run (some ten seconds) and kept for the next ones. One
-    of them a process: SGLang keeps its configuration in globals.
+    Always in a process of its own, since a process can have one SGLang only.
 
     Args:
-        options: what SGLang is started with; without ``kv_blocks``, with the profile's.
-        profile: of the GPU that is emulated.
+        logs: folder for what it prints.
+
+    Raises:
+        BackendError: there is none here, or none that can be steered.
     """
+    SglangEngine().check(Device.EMULATED)
+    return Elsewhere(SglangEngine.name, python(), in_this_process, (options, profile), logs)
 
-    def __init__(self, options: SglangOptions, profile: Profile) -> None:
-        blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-        self._options = replace(options, kv_blocks=blocks)
-        self._kv_blocks = blocks
-        self._profile = profile
-        self._core: EmulatedCore | None = None
 
-    def run(
-        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
-    ) -> RunOutput:
-        """Serve the requests, each at its due time.
+def in_this_process(options: EngineOptions, profile: Profile) -> EmulatedEngine:
+    """The same in this process, which must have SGLang and no other one."""
+    return EmulatedEngine("sglang", _open_core, options, profile)
 
-        The scheduler is copied: whatever it learns in a run does not reach the next one.
 
-        Raises:
-            ValueError: the requests are not in the order of their due times, or one is of no size.
-            BackendError: SGLang is missing, of another version, or does not start like that.
-            SchedulerError: the scheduler broke its contract.
-        """
-        check_requests(requests)
-        core = self._started()
-        from slaibench.backends.sglang.core import CoreRequest  # noqa: PLC0415  (seconds)
+def _open_core(options: EngineOptions, timer: BatchTimer) -> EmulatedCore:
+    os.environ.setdefault("SGLANG_USE_CPU_ENGINE", "1")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    install()  # before the first import of SGLang
+    try:
+        check_version()
+    except UnsupportedSglangError as error:
+        raise BackendError(str(error)) from error
+    from slaibench.backends.sglang.core import SglangCore  # noqa: PLC0415  (seconds)
 
-        options, vocab = self._options, self._options.model.vocab
-        refusals = [
-            refusal(
-                request,
-                total_blocks=self._kv_blocks,
-                block_size=options.block_size,
-                max_context_tokens=options.max_context_tokens,
-            )
-            for request in requests
-        ]
-        states = [
-            CoreRequest(each, prompt_token_ids(each, settings.seed, vocab, FIRST_TOKEN_ID).tolist())
-            for each in requests
-        ]
-        core.start_run(copy.deepcopy(scheduler))
-        output = run_virtual(core, requests, states, refusals, settings, core.end_run)
-        return replace(output, facts=self._facts())
-
-    def close(self) -> None:
-        """Nothing to stop: the scheduler is this process's."""
-
-    def _started(self) -> EmulatedCore:
-        if self._core is None:
-            os.environ.setdefault("SGLANG_USE_CPU_ENGINE", "1")
-            os.environ.setdefault("HF_HUB_OFFLINE", "1")
-            install()  # before the first import of SGLang
-            try:
-                check_version()
-            except UnsupportedSglangError as error:
-                raise BackendError(str(error)) from error
-            from slaibench.backends.sglang.core import EmulatedCore  # noqa: PLC0415  (seconds)
-
-            self._core = EmulatedCore(self._options, CostModel(self._profile))
-        return self._core
-
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "clock": "virtual",
-            "kv_blocks": self._kv_blocks,
-            "block_size": self._options.block_size,
-            "versions": {"sglang": check_version()},
-        }
+    return SglangCore(options, timer)

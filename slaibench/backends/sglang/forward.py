@@ -6,43 +6,15 @@ do is not.
 
 from __future__ import annotations
 
-import time
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from sglang.srt.layers.logits_processor import LogitsProcessorOutput
 from sglang.srt.managers.utils import GenerationBatchResult
 
+from slaibench.backends.engines.device import MADE_UP_TOKEN
+from slaibench.backends.engines.device_time import DeviceTime
 from slaibench.backends.simulator.engine import BatchTimer
-
-MADE_UP_TOKEN = 7
-"""What every request says, always: lengths and times do not depend on it."""
-
-
-class Time(Protocol):
-    """How a device's time passes."""
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        """Return when a batch that begins now is done."""
-
-
-class RealTime:
-    """A device that computes as long as the cost model says, on the machine's own clock.
-
-    The time between two steps that is not the device's is part of the cost model; the engine's
-    own work between steps is taken off it.
-    """
-
-    def __init__(self) -> None:
-        self._free_s = 0.0
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        now = time.monotonic()
-        earliest = self._free_s + overhead_s
-        start = earliest if self._free_s <= now < earliest else now
-        self._free_s = start + batch_s
-        while (left := self._free_s - time.monotonic()) > 0:
-            time.sleep(left)
 
 
 class EmulatedForward:
@@ -53,7 +25,7 @@ class EmulatedForward:
         passes: how its times pass.
     """
 
-    def __init__(self, timer: BatchTimer, passes: Time) -> None:
+    def __init__(self, timer: BatchTimer, passes: DeviceTime) -> None:
         self.timer = timer
         self.time = passes
 

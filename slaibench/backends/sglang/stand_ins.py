@@ -27,6 +27,18 @@ TRITON_VERSION = "3.0.0"
 """SGLang compares it with versions of before this one."""
 DRIVER = "triton.runtime.driver.active"
 
+_TRANSFORMERS = "transformers.utils.import_utils"
+ASKED_BY_OTHERS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "triton": (
+        ("torch.utils._triton", ("has_triton_package", "has_triton")),
+        ("torch._inductor.runtime.triton_compat", ()),
+        ("torch._inductor.runtime.hints", ()),
+    ),
+    "torchvision": ((_TRANSFORMERS, ("is_torchvision_available",)),),
+    "torchaudio": ((_TRANSFORMERS, ("is_torchaudio_available",)),),
+}
+"""By package: modules, and functions of theirs, that find out once whether it is there."""
+
 
 class MissingPackageError(NotImplementedError):
     """SGLang wants to compute by a package that is not there."""
@@ -107,8 +119,7 @@ class StandInFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         top = fullname.partition(".")[0]
         if top not in self.names or not _imported_by_sglang(sys._getframe(1)):
             return None
-        if fullname == "triton":
-            _let_torch_see_there_is_no_triton()
+        _let_others_see_it_is_not_there(fullname)
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
@@ -179,13 +190,14 @@ def _imported_by_sglang(frame: FrameType | None) -> bool:
     return False
 
 
-def _let_torch_see_there_is_no_triton() -> None:
-    """PyTorch looks for triton when it needs it, and remembers; by then there is a stand-in."""
-    for name, questions in (
-        ("torch.utils._triton", ("has_triton_package", "has_triton")),
-        ("torch._inductor.runtime.triton_compat", ()),
-        ("torch._inductor.runtime.hints", ()),
-    ):
+def _let_others_see_it_is_not_there(package: str) -> None:
+    """PyTorch and transformers look for it when they need it, and remember; then it is stood in."""
+    for name, questions in ASKED_BY_OTHERS.get(package, ()):
         module = importlib.import_module(name)
         for question in questions:
             getattr(module, question)()
+    if package == "torchvision":
+        # SGLang registers at a class that transformers 5.12 takes for one of torchvision's.
+        name = "AutoImageProcessor"
+        registry = importlib.import_module("transformers.models.auto.image_processing_auto")
+        setattr(importlib.import_module("transformers"), name, getattr(registry, name))

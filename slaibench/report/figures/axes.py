@@ -60,7 +60,7 @@ def draw_series(
             [mark.rate_rps + shift for mark in stretch],
             [mark.shown or 0.0 for mark in stretch],
             linestyle=":" if faded else "-",
-            linewidth=1.0 if faded else 1.5,
+            linewidth=look.width / 1.5 if faded else look.width,
             color=look.colour,
             alpha=FADED if faded else 1.0,
         )
@@ -91,10 +91,11 @@ def draw_series(
 
 def mark_style(look: Look, state: bool | None) -> dict[str, Any]:
     """Filled: steady; hollow and faded: saturated; half filled: too short to tell."""
+    shape = {"marker": look.marker, "markersize": look.size}
     if state is None:
-        return {"marker": look.marker, "fillstyle": "bottom", "markerfacecoloralt": "white"}
+        return {**shape, "fillstyle": "bottom", "markerfacecoloralt": "white"}
     return {
-        "marker": look.marker,
+        **shape,
         "markerfacecolor": look.colour if state else "white",
         "alpha": 1.0 if state else FADED,
     }
@@ -220,7 +221,16 @@ def scheduler_handles(looks: Iterable[Look]) -> list[Any]:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     return [
-        Line2D([], [], color=look.colour, marker=look.marker, label=look.label) for look in looks
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            markersize=look.size,
+            linewidth=look.width,
+            label=look.label,
+        )
+        for look in looks
     ]
 
 
@@ -256,6 +266,21 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
 def steady(point: Point) -> bool | None:
     """Whether a point's runs were steady; None: some were too short to tell."""
     return False if point.saturated else None if point.undecided else True
+
+
+def shifts(count: int, apart: float) -> list[float]:
+    """Where series of the same thing lie beside a rate: the first on it, the others around it."""
+    others = count - 1
+    return [0.0, *((place - (others - 1) / 2) * apart for place in range(others))]
+
+
+def scaled(mark: Mark, scale: float) -> Mark:
+    """A mark in another unit."""
+    found = mark.estimate
+    value, low, high = (
+        None if x is None else scale * x for x in (found.value, found.low, found.high)
+    )
+    return Mark(mark.rate_rps, Estimate(value, low, high, found.n), mark.steady)
 
 
 def marks_of(points: Iterable[Point], pick: Pick) -> list[Mark]:

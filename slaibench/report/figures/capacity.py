@@ -1,18 +1,15 @@
-"""Figures of capacity and of the paired change: the comparison's answers."""
+"""Figures of capacity: how much each scheduler carries, and how they compare."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slaibench.report.figures.axes import Mark, mark_style, rate_axis, state_handles, steady
 from slaibench.report.figures.panel import Panel
-from slaibench.report.figures.style import INK, WIDTH_IN, Look, legend, panel
-from slaibench.report.subject import CHANGE_LEVELS, Change, Ratio, Subject
-from slaibench.report.words import MINUS, capacity_digits, together
+from slaibench.report.figures.style import INK, WIDTH_IN, Look, panel
+from slaibench.report.subject import Ratio, Subject
+from slaibench.report.words import capacity_digits, together
 from slaibench.study.capacity import CapacityResult
-from slaibench.study.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,29 +18,6 @@ BAR_IN = 0.36
 AROUND_IN = 1.05
 CHAR_IN = 0.083
 """A little more than a character of the figures' font is wide."""
-RATIO_TICKS = (
-    1,
-    0.5,
-    2,
-    0.2,
-    5,
-    0.1,
-    10,
-    0.05,
-    20,
-    0.02,
-    50,
-    0.01,
-    100,
-    0.3,
-    3,
-    0.7,
-    1.5,
-    0.85,
-    1.2,
-)
-"""Where a ratio's axis may be marked, those first that matter most."""
-TICK_ROOM = 0.075
 
 
 def capacity(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
@@ -191,83 +165,3 @@ def _ratios(
     ax.set_xlabel(f"capacity over that of {looks[reference].label}")
     ax.set_title("Ratio of capacities")
     return Panel("03-capacity-ratio", "Ratio of capacities with its 95 % interval", figure)
-
-
-def change(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
-    """Paired change of TTFT from a to b against rate; nothing without a comparison."""
-    if subject.pair is None:
-        return []
-    return [
-        _change(
-            subject,
-            [each for each in subject.changes if each.q == q],
-            looks,
-            "median TTFT" if q == 0.5 else f"P{100 * q:g} TTFT",
-            f"04-change-p{100 * q:g}",
-        )
-        for q in CHANGE_LEVELS
-    ]
-
-
-def _change(
-    subject: Subject, changes: list[Change], looks: Mapping[str, Look], what: str, name: str
-) -> Panel:
-    a, b = (looks[who] for who in subject.pair or ())
-    figure, (ax,) = panel()
-    marks = [_ratio_mark(subject, each) for each in changes]
-    known = [mark for mark in marks if mark.shown is not None]
-    for mark in known:
-        value = mark.shown or 1.0
-        low, high = mark.estimate.ci95 or (value, value)
-        ax.vlines([mark.rate_rps], low, high, color=b.colour, linewidth=1.3)
-        style = mark_style(b, mark.steady)
-        ax.plot([mark.rate_rps], [value], linestyle="none", markersize=5.5, color=b.colour, **style)
-    ax.axhline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-    _change_axis(ax, known)
-    shown = known or marks
-    rate_axis(ax, [mark.rate_rps for mark in shown])
-    if not known:
-        ax.text(0.5, 0.6, "no rate at which it can be told", ha="center", transform=ax.transAxes)
-    ax.set_ylabel(f"change of {what}")
-    ax.set_title(f"{what[0].upper()}{what[1:]}: {b.label} against {a.label}")
-    legend(figure, state_handles(known))
-    return Panel(name, f"Paired change of {what} against offered load", figure)
-
-
-def _ratio_mark(subject: Subject, each: Change) -> Mark:
-    """The change as a ratio, whose logarithm is symmetric: half and double are equally far."""
-    found = each.estimate
-    value, low, high = (None if x is None else 1 + x for x in (found.value, found.low, found.high))
-    points = [subject.point(name, each.rate_rps) for name in subject.pair or ()]
-    states = [steady(point) for point in points if point is not None]
-    state = False if False in states else None if None in states else True
-    return Mark(each.rate_rps, Estimate(value, low, high, found.n), state)
-
-
-def _change_axis(ax: Axes, marks: list[Mark]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
-
-    ends = [1.0]
-    for mark in marks:
-        ends += [end for end in (mark.shown, *(mark.estimate.ci95 or ())) if end is not None]
-    low, high = min(ends) / 1.12, max(ends) * 1.12
-    ax.set_yscale("log")
-    ax.set_ylim(low, high)
-    ticks: list[float] = []
-    for tick in RATIO_TICKS:
-        far = all(abs(math.log(tick / t)) > TICK_ROOM * math.log(high / low) for t in ticks)
-        if low <= tick <= high and far:
-            ticks.append(tick)
-    if len(ticks) < 3:
-        ticks = sorted({1.0, *(round(low + i * (high - low) / 5, 2) for i in range(1, 5))})
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(_as_change))
-
-
-def _as_change(ratio: float, _: int | None) -> str:
-    if ratio == 1:
-        return "0 %"
-    if ratio >= 2:
-        return f"×{ratio:g}"
-    return f"{100 * (ratio - 1):+.0f} %".replace("-", MINUS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slaibench.recording import store
 from slaibench.report.figures.arrivals import arrivals
-from slaibench.report.figures.capacity import capacity, change
+from slaibench.report.figures.capacity import capacity
+from slaibench.report.figures.change import change
 from slaibench.report.figures.course import engine, first_cells, in_system
 from slaibench.report.figures.deadlines import deadlines
 from slaibench.report.figures.latency import distribution, tbt, ttft
@@ -59,7 +61,12 @@ def draw(subject: Subject, doc: Document) -> dict[str, list[Drawn]]:
             "arrivals": arrivals(subject),
             "in-system": in_system(subject, look, at_focus),
         }
-        return {name: [_drawn(panel) for panel in panels] for name, panels in found.items()}
+        return finished(found)
+
+
+def finished(found: Mapping[str, Sequence[Panel]]) -> dict[str, list[Drawn]]:
+    """Panels by figure as files."""
+    return {name: [_drawn(panel) for panel in panels] for name, panels in found.items()}
 
 
 def _drawn(panel: Panel) -> Drawn:

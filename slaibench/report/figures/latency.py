@@ -9,12 +9,12 @@ import numpy as np
 from slaibench.measure.slo import Slo, parse_slos
 from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import (
-    Mark,
     draw_series,
     limits,
     log_axis,
     marks_of,
     rate_axis,
+    scaled,
     scheduler_handles,
     state_handles,
     target_line,
@@ -33,11 +33,7 @@ def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """Median and P99 TTFT against rate."""
     panels = []
     for level, q, title in (("p50", 0.5, "Median TTFT"), ("p99", 0.99, "P99 TTFT")):
-        targets = [
-            (slo.bound_s, f"SLO {slo.bound_s:g} s")
-            for slo in parse_slos(subject.sweep.spec.slo)
-            if slo.metric == "ttft" and slo.q == q and slo.tier is None and slo.bound_s != "tier"
-        ]
+        targets = ttft_targets(subject, q)
 
         def pick(point: Point, level: str = level) -> Estimate | None:
             return point.ttft_s[level]
@@ -57,18 +53,10 @@ def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
 
 def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """P99 TBT of each tier against rate."""
-    slos: dict[str, float] = {}
-    for point in subject.sweep.points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, tier.tbt_slo_s)
+    slos = tier_slos(subject)
     panels = []
-    for name in sorted(slos, key=lambda tier: (slos[tier], tier)):
-        targets = [] if np.isnan(slos[name]) else [(slos[name], f"SLO {1e3 * slos[name]:g} ms")]
-        targets += [
-            (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
-            for slo in parse_slos(subject.sweep.spec.slo)
-            if _is_tbt_bound(slo, name) and slo.bound_s != "tier" and slo.bound_s != slos[name]
-        ]
+    for name in slos:
+        targets = tbt_targets(subject, name, slos[name])
 
         def pick(point: Point, name: str = name) -> Estimate | None:
             return point.tiers[name].tbt_p99_s if name in point.tiers else None
@@ -87,6 +75,34 @@ def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     return panels
 
 
+def ttft_targets(subject: Subject, q: float) -> list[tuple[float, str]]:
+    """Bounds of the study's targets for a TTFT percentile, seconds, with their texts."""
+    return [
+        (slo.bound_s, f"SLO {slo.bound_s:g} s")
+        for slo in parse_slos(subject.sweep.spec.slo)
+        if slo.metric == "ttft" and slo.q == q and slo.tier is None and slo.bound_s != "tier"
+    ]
+
+
+def tier_slos(subject: Subject) -> dict[str, float]:
+    """TBT SLO of every tier seen at any point, seconds, strictest first."""
+    slos: dict[str, float] = {}
+    for point in subject.sweep.points:
+        for name, tier in point.tiers.items():
+            slos.setdefault(name, tier.tbt_slo_s)
+    return {name: slos[name] for name in sorted(slos, key=lambda tier: (slos[tier], tier))}
+
+
+def tbt_targets(subject: Subject, tier: str, slo_s: float) -> list[tuple[float, str]]:
+    """A tier's TBT SLO and the study's targets for its P99, seconds, with their texts."""
+    targets = [] if np.isnan(slo_s) else [(slo_s, f"SLO {1e3 * slo_s:g} ms")]
+    return targets + [
+        (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
+        for slo in parse_slos(subject.sweep.spec.slo)
+        if _is_tbt_bound(slo, tier) and not isinstance(slo.bound_s, str) and slo.bound_s != slo_s
+    ]
+
+
 def _is_tbt_bound(slo: Slo, tier: str) -> bool:
     return slo.metric == "tbt" and slo.q == 0.99 and slo.tier in (None, tier)
 
@@ -102,7 +118,7 @@ def _against_rate(
 ) -> Panel:
     figure, (ax,) = panel()
     series = {
-        who: [_scaled(mark, scale) for mark in marks_of(subject.sweep.of(who), pick)]
+        who: [scaled(mark, scale) for mark in marks_of(subject.sweep.of(who), pick)]
         for who in looks
     }
     every = [mark for marks in series.values() for mark in marks]
@@ -118,14 +134,6 @@ def _against_rate(
     ax.set_title(title)
     legend(figure, [*scheduler_handles(looks.values()), *state_handles(every)])
     return Panel(name, f"{title} against offered load, by scheduler", figure)
-
-
-def _scaled(mark: Mark, scale: float) -> Mark:
-    found = mark.estimate
-    value, low, high = (
-        None if x is None else scale * x for x in (found.value, found.low, found.high)
-    )
-    return Mark(mark.rate_rps, Estimate(value, low, high, found.n), mark.steady)
 
 
 def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:

@@ -34,11 +34,17 @@ LEGEND_ROW_IN = 0.19
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A scheduler's colour and mark, the same in every figure of a page."""
+    """A series' colour and mark, the same in every figure of a page.
+
+    Args:
+        width, size: of its line and of its mark, in points.
+    """
 
     label: str
     colour: str
     marker: str
+    width: float = 1.5
+    size: float = 4.5
 
 
 def looks(names: Sequence[str], labels: dict[str, str]) -> dict[str, Look]:
@@ -47,6 +53,12 @@ def looks(names: Sequence[str], labels: dict[str, str]) -> dict[str, Look]:
         name: Look(plain(labels[name]), COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
     }
+
+
+def pale(colour: str) -> str:
+    """A colour mixed with so much white that dark marks stand out on it."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - 0.4 * (255 - part)):02X}" for part in parts)
 
 
 def plain(text: str) -> str:

@@ -73,8 +73,8 @@ class Venue(Protocol):
             ValueError: an unknown name, or something that this machine cannot serve.
         """
 
-    @staticmethod
-    def describe(run: Facts) -> str:
+    @classmethod
+    def describe(cls, run: Facts) -> str:
         """One line from a recording's ``run.json``: what served, and how far to trust it."""
 
     @property

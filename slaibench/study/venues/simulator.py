@@ -56,7 +56,7 @@ class SimulatorVenue:
         if isinstance(scheduler, EngineDefault):
             raise ValueError(
                 f"scheduler {text!r} is the serving engine's own, which the simulator has not: "
-                "use --backend vllm, or another scheduler (slaibench schedulers)"
+                "use --backend vllm or sglang, or another scheduler (slaibench schedulers)"
             )
         return scheduler
 

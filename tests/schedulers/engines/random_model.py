@@ -15,7 +15,7 @@ def random_model(folder: Path) -> Path:
     import torch
     from transformers import AutoConfig, MistralForCausalLM
 
-    from slaibench.backends.vllm.model_folder import model_folder
+    from slaibench.backends.engines.model_folder import model_folder
     from slaibench.catalog.model import get_model
 
     shape = replace(

@@ -11,6 +11,7 @@ from typing import Any
 os.environ.update(
     SGLANG_USE_CPU_ENGINE="1",
     HF_HUB_OFFLINE="1",
+    SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE="1",
     # A model this small gains nothing from threads, and they wait for each other on a busy machine.
     OMP_NUM_THREADS="1",
 )
@@ -19,19 +20,19 @@ from slaibench.backends.sglang.stand_ins import install
 
 install()
 
-import sglang.srt.managers.scheduler as own
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
-from sglang.srt.server_args import PortArgs, ServerArgs
+from sglang.srt.server_args import ServerArgs
 
 from schedulers import registry
+from schedulers.engines.sglang_scheduler import PolicyScheduler
 from schedulers.engines.step_log import MemoryStepLog
-from slaibench.backends.sglang.core import QuietScheduler
 from slaibench.backends.sglang.forward import EmulatedForward
+from slaibench.backends.sglang.in_process import start_scheduler
 from tests.schedulers.engines.random_model import random_model
 from tests.schedulers.engines.sglang_limits import MAX_ACTIVE, PAGE
 
-__all__ = ["Driver", "EmulatedForward", "build_scheduler", "random_model"]
+__all__ = ["Driver", "EmulatedForward", "build_scheduler", "message", "random_model"]
 
 
 def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
@@ -55,11 +56,29 @@ def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
         disable_overlap_schedule=True,
         enable_mixed_chunk=True,
     )
-    ports = PortArgs.init_new(args)
-    own.publish(args, role="scheduler", ranks=own.SpawnRanks(0, None, 0))
-    scheduler = QuietScheduler(args, ports)
+    scheduler = start_scheduler(PolicyScheduler, args)
     logging.disable(logging.WARNING)
     return scheduler
+
+
+def message(name: str, prompt: list[int], **chosen: Any) -> Any:
+    """A request as it reaches SGLang's scheduler."""
+    params = SamplingParams(**chosen)
+    params.normalize(None)
+    return TokenizedGenerateReqInput(
+        rid=f"<{name}>",
+        input_text="",
+        input_ids=array("q", prompt),
+        input_embeds=None,
+        mm_inputs=None,
+        token_type_ids=None,
+        sampling_params=params,
+        return_logprob=False,
+        logprob_start_len=-1,
+        top_logprobs_num=0,
+        token_ids_logprob=None,
+        stream=True,
+    )
 
 
 class Driver:
@@ -79,24 +98,7 @@ class Driver:
         self.aborted: set[str] = set()
 
     def add(self, name: str, prompt: list[int], **chosen: Any) -> None:
-        params = SamplingParams(**chosen)
-        params.normalize(None)
-        self.scheduler.handle_generate_request(
-            TokenizedGenerateReqInput(
-                rid=f"<{name}>",
-                input_text="",
-                input_ids=array("q", prompt),
-                input_embeds=None,
-                mm_inputs=None,
-                token_type_ids=None,
-                sampling_params=params,
-                return_logprob=False,
-                logprob_start_len=-1,
-                top_logprobs_num=0,
-                token_ids_logprob=None,
-                stream=True,
-            )
-        )
+        self.scheduler.handle_generate_request(message(name, prompt, **chosen))
         self.alive[name] = self.scheduler.waiting_queue[-1]
 
     def abort(self, name: str) -> None:
@@ -114,9 +116,12 @@ class Driver:
             running_batch=scheduler.running_batch, last_batch=scheduler.last_batch
         )
         scheduler.running_batch = plan.running_batch
-        scheduler.last_batch = batch = plan.batch_to_run
+        batch = plan.batch_to_run
         if batch:
             scheduler.process_batch_result(batch, scheduler.run_batch(batch))
+        else:
+            scheduler.on_idle()
+        scheduler.last_batch = batch
         self.check()
         for name in [each for each, req in self.alive.items() if req.finished()]:
             self.tokens[name] = list(self.alive.pop(name).output_ids)

@@ -23,3 +23,11 @@ def test_the_books_balance_after_every_turn(cache: str) -> None:
         assert result["aborted"] > 10
         if not text.startswith(SELDOM_PREEMPT):
             assert result["preemptions"] > 0, text
+
+
+@pytest.mark.parametrize("cache", ["plain", "radix"])
+def test_turns_that_run_nothing_are_no_idleness_to_the_engine(cache: str) -> None:
+    results = run_program("sglang", "idle_sglang", cache)
+    for result in results.values():
+        assert result["idle_holding_kv"] > 100
+        assert result["idle"] > 0

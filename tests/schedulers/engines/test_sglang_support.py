@@ -67,10 +67,12 @@ def test_what_cannot_be_steered_is_named(changed: dict[str, Any], message: str) 
         check_config(engine(**changed))
 
 
-def test_a_policy_may_keep_as_many_active_as_the_engine_and_no_more() -> None:
-    check_limits("slai", 128, 128)
+def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
+    check_limits("slai", 512, 128, 512, 128)
     with pytest.raises(UnsupportedSglangError, match=r"--max-running-requests 128.*active=127"):
-        check_limits("slai", 128, 127)
+        check_limits("slai", 512, 128, 512, 127)
+    with pytest.raises(UnsupportedSglangError, match=r"--chunked-prefill-size 512.*budget=511"):
+        check_limits("slai", 512, 128, 511, 128)
 
 
 def test_our_configuration_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

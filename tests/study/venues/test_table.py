@@ -43,7 +43,7 @@ def test_what_is_left_open_is_filled_in_and_then_stays(
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"device": "cpu"}, "--device does not go with --backend sim, only with vllm"),
+        ({"device": "cpu"}, "--device does not go with --backend sim, only with vllm or sglang"),
         ({"weights": "/w"}, "--weights does not go with --backend sim"),
         ({"prefix_caching": True}, "--prefix-caching does not go with --backend sim"),
         ({"url": "http://x"}, "--url does not go with --backend sim, only with endpoint"),

@@ -1,0 +1,1 @@
+"""What every serving engine here has in common: options, servers, emulated devices."""

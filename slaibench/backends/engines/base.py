@@ -1,0 +1,121 @@
+"""The contract of a serving engine: whether it can run here, how it is started and spoken to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from slaibench.backends.base import BackendError
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.model import Model
+from slaibench.spec import Device
+from workloads.request import Request
+
+HOST = "127.0.0.1"
+"""Where a server of ours listens, and nobody else's machine reaches it."""
+
+
+class MissingEngineError(BackendError):
+    """An engine is not installed, or not the build that a device needs.
+
+    Attributes:
+        install: what to do about it: a command, or several.
+    """
+
+    def __init__(self, reason: str, install: str) -> None:
+        self.install = install
+        super().__init__(f"{reason}: {install}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A short program, the Python that is to run it, and its environment."""
+
+    python: str
+    code: str
+    env: Mapping[str, str]
+
+
+class Engine(Protocol):
+    """A kind of engine. A value; it can be sent to other processes."""
+
+    name: ClassVar[str]
+    """As its makers write it: ``vLLM``."""
+    key: ClassVar[str]
+    """As the command line has it: ``vllm``."""
+
+    def check(self, device: Device, options: EngineOptions | None = None) -> str:
+        """The version that is installed, which can compute on this device.
+
+        Raises:
+            MissingEngineError: it is not installed, or another build is.
+            BackendError: it is of another version, cannot have these options there, or there is no
+                such device.
+        """
+
+    def block_size(self, device: Device) -> int:
+        """Tokens in a KV block on a device, where no profile says it."""
+
+    def cpu_weight_bytes(self, model: Model) -> int:
+        """Memory that a model's weights take on a CPU."""
+
+    def trial(self) -> Trial:
+        """What must succeed where the engine can be imported."""
+
+    def command(
+        self,
+        options: EngineOptions,
+        device: Device,
+        port: int,
+        *,
+        own: Mapping[str, Any],
+        host: str = HOST,
+        extra: Sequence[str] = (),
+    ) -> list[str]:
+        """The command of an OpenAI-compatible server with one of our schedulers.
+
+        Args:
+            own: our configuration: any of ``scheduler``, ``step_log``, ``switchable`` and
+                ``device`` (``slaibench.backends.engines.device``).
+            extra: more arguments, which go to the engine as they are and win over ours.
+
+        Raises:
+            BackendError: it cannot be made.
+        """
+
+    def environment(
+        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """What such a server needs in its environment; what the user has set stands.
+
+        Nothing is downloaded and nothing is reported, unless the weights are a name on the hub.
+        """
+
+    def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
+        """Fields of a request's body.
+
+        Args:
+            said: what our schedulers must know of it.
+            request_id: by which the engine's step log calls it, or calls it in part; None: the
+                engine makes one up.
+        """
+
+    def versions(self) -> dict[str, str]:
+        """Of what decides times besides the engine: Python, PyTorch, and its CUDA if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceClass:
+    """What a request's body says besides the request itself; a function that can be sent around.
+
+    Args:
+        prefix: begins the ids of a load's requests.
+    """
+
+    engine: Engine
+    prefix: str
+
+    def __call__(self, request: Request) -> Mapping[str, Any]:
+        said = {"tier": request.tier, "tbt_slo_s": request.tbt_slo_s}
+        return self.engine.body_fields(said, f"{self.prefix}{request.request_id}")

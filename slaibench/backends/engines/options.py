@@ -1,0 +1,41 @@
+"""What an engine is started with, the same for every engine and every way of starting it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slaibench.catalog.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Engine arguments that a study decides.
+
+    Args:
+        model: shapes; nothing is downloaded.
+        checkpoint: a folder or Hugging Face id; None: random weights, and a folder with nothing
+            but shapes and a tokenizer (``model_folder``).
+        max_context_tokens: longest prompt + output that is taken.
+        token_budget: most tokens of any batch: the largest of the study's schedulers.
+        max_active: most requests that hold KV blocks: likewise.
+        kv_blocks: KV blocks that requests may hold; None: what the engine finds room for.
+        block_size: tokens in a KV block.
+        prefix_caching: whether common beginnings of prompts are kept.
+        seed: of random weights and sampling.
+    """
+
+    model: Model
+    checkpoint: str | None
+    max_context_tokens: int
+    token_budget: int
+    max_active: int
+    kv_blocks: int | None
+    block_size: int = 16
+    prefix_caching: bool = False
+    seed: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing has to be fetched from the hub."""
+        return self.checkpoint is None or Path(self.checkpoint).exists()

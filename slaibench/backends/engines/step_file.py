@@ -1,0 +1,140 @@
+"""What an engine wrote of its steps (``schedulers.engines.step_log``), read back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from slaibench.recording.record import FloatArray, IntArray, RequestTable, StepTable
+
+NUM_FIELDS = 9
+"""Of a step: the columns of ``StepTable``."""
+NUM_TIMES = 2
+"""Of these, how many are times; the rest are counts."""
+
+
+class StepFileError(ValueError):
+    """A line that no engine writes; the message has the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the engine had: KV blocks that requests may hold, their tokens, its version."""
+
+    total_blocks: int
+    block_size: int
+    version: str
+
+
+@dataclass(slots=True)
+class Steps:
+    """A part of a step file. Times are seconds of the machine's monotonic clock.
+
+    Args:
+        rows: fields of each step, in the order of ``StepTable``'s columns.
+        first_scheduled_s: by the engine's own request id.
+        num_preemptions: likewise; those of none are absent.
+        schedulers: each that took over, as its user wrote it.
+        end: where to read on: after the last whole line.
+    """
+
+    header: Header | None = None
+    rows: list[tuple[float, ...]] = field(default_factory=list)
+    first_scheduled_s: dict[str, float] = field(default_factory=dict)
+    num_preemptions: dict[str, int] = field(default_factory=dict)
+    schedulers: list[str] = field(default_factory=list)
+    end: int = 0
+
+
+def read_steps(path: Path, begin: int = 0) -> Steps:
+    """What a step file holds from a byte on; a last line without its end is not there yet.
+
+    Raises:
+        OSError: unreadable.
+        StepFileError: a whole line is not one of an engine's.
+    """
+    with path.open("rb") as file:
+        file.seek(begin)
+        data = file.read()
+    data = data[: data.rfind(b"\n") + 1]
+    steps = Steps(end=begin + len(data))
+    for line in data.decode("utf-8", errors="replace").splitlines():
+        try:
+            _read_line(line, steps)
+        except (ValueError, IndexError) as error:
+            raise StepFileError(f"{path} holds {line!r}, which is no line of a step log") from error
+    return steps
+
+
+def _read_line(line: str, steps: Steps) -> None:
+    kind, _, rest = line.partition(",")
+    if kind == "s":
+        values = tuple(float(value) for value in rest.split(","))
+        if len(values) != NUM_FIELDS:
+            raise ValueError(line)
+        steps.rows.append(values)
+    elif kind == "f":
+        request_id, time_s = rest.rsplit(",", 1)
+        steps.first_scheduled_s.setdefault(request_id, float(time_s))
+    elif kind == "p" and rest:
+        steps.num_preemptions[rest] = steps.num_preemptions.get(rest, 0) + 1
+    elif kind == "w" and rest:
+        steps.schedulers.append(rest)
+    elif kind == "h":
+        blocks, size, version = rest.split(",", 2)
+        steps.header = Header(int(blocks), int(size), version)
+    else:
+        raise ValueError(line)
+
+
+def step_table(rows: Iterable[tuple[float, ...]], t0_s: float, end_s: float) -> StepTable:
+    """The steps of a run, in seconds after its start.
+
+    Args:
+        t0_s: the run's start on the machine's monotonic clock.
+        end_s: the run's end, after its start; the tokens of a step that it cuts were never seen,
+            so that step is left out, as are those before the start.
+    """
+    values = np.array(list(rows), dtype=np.float64).reshape(-1, NUM_FIELDS)
+    # As the log has them: whole microseconds.
+    times = np.rint((values[:, :NUM_TIMES] - t0_s) * 1e6) / 1e6
+    kept = (times[:, 0] >= 0) & (times[:, 1] <= end_s)
+    counts: IntArray = values[kept, NUM_TIMES:].astype(np.int64)
+    return StepTable(
+        times[kept, 0], times[kept, 1], *(counts[:, column] for column in range(counts.shape[1]))
+    )
+
+
+def with_engine_side(
+    table: RequestTable, steps: Steps, t0_s: float, end_s: float, id_prefix: str
+) -> RequestTable:
+    """A client's table with what only the engine knows: first batches and preemptions.
+
+    Args:
+        end_s: a first batch after it did not happen.
+        id_prefix: begins the ids that the client sent in this run; the number of the request
+            follows. Some engines make their own of them: ``cmpl-run1-17-0-5f3a9c21`` for
+            ``run1-17``.
+    """
+    of_this_run = re.compile(rf"(?:^|-){re.escape(id_prefix)}(\d+)(?:-|$)")
+    position = {number: at for at, number in enumerate(table.request_id.tolist())}
+
+    def place(request_id: str) -> int | None:
+        found = of_this_run.search(request_id)
+        return position.get(int(found[1])) if found else None
+
+    first: FloatArray = np.full(len(table), np.nan)
+    preemptions: IntArray = np.zeros(len(table), dtype=np.int64)
+    for request_id, time_s in steps.first_scheduled_s.items():
+        at, after_s = place(request_id), round(time_s - t0_s, 6)
+        if at is not None and after_s <= end_s:
+            first[at] = after_s
+    for request_id, count in steps.num_preemptions.items():
+        at = place(request_id)
+        if at is not None:
+            preemptions[at] = count
+    return replace(table, first_scheduled_s=first, num_preemptions=preemptions)

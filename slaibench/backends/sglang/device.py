@@ -1,0 +1,48 @@
+"""An emulated device behind SGLang's real server, put there by its plug-in hook.
+
+SGLang loads ``register`` in each of its processes (entry-point group ``sglang.srt.plugins``). It
+does nothing unless ``SLAIBENCH_SGLANG`` has a ``device``
+(``slaibench.backends.engines.device.timer_of``); then no forward pass is computed: batches take
+the time that the profile says, on the machine's own clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schedulers.engines.sglang_support import (
+    UnsupportedSglangError,
+    check_version,
+    own_config,
+)
+from slaibench.catalog.errors import CatalogError
+
+TARGET = "sglang.srt.managers.tp_worker.TpModelWorker.forward_batch_generation"
+
+
+def register() -> None:
+    """Entry point of the plug-in.
+
+    Raises:
+        SystemExit: another version of SGLang, or no such profile. SGLang would only log an ordinary
+            exception, and compute.
+    """
+    try:
+        device = own_config().get("device")
+        if device is None:
+            return
+        check_version()
+        from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
+
+        from slaibench.backends.engines.device import timer_of  # noqa: PLC0415
+        from slaibench.backends.engines.device_time import RealTime  # noqa: PLC0415
+        from slaibench.backends.sglang.forward import EmulatedForward  # noqa: PLC0415
+
+        forward = EmulatedForward(timer_of(device), RealTime())
+    except (ImportError, CatalogError, UnsupportedSglangError) as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from error
+
+    def emulate(worker: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        return forward(batch)
+
+    HookRegistry.register(TARGET, emulate, HookType.REPLACE)

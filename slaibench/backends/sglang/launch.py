@@ -1,0 +1,200 @@
+"""How an SGLang server of ours is started: its command, its environment, and whether it can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
+from slaibench.backends.base import BackendError
+from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
+from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.model_folder import folder_of
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
+from slaibench.catalog.model import Model
+from slaibench.machine import hardware
+from slaibench.machine.interpreters import InterpreterError, import_path, interpreter, variable
+from slaibench.spec import Device
+
+PROGRAM = "slaibench.backends.sglang.start"
+PROBE = "slaibench.backends.sglang.probe"
+FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
+TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"
+"""With the stand-ins that a server has as well."""
+LIMIT_S = 120.0
+"""Of a program that only looks: from a cold disk, the first import of NumPy takes seconds."""
+INSTALL = "docs/sglang.md says how to make its environment; then set " + variable("sglang")
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SglangEngine:
+    """``slaibench.backends.engines.base.Engine``: SGLang in this interpreter or another."""
+
+    name: ClassVar[str] = "SGLang"
+    key: ClassVar[str] = "sglang"
+
+    def check(self, device: Device, options: EngineOptions | None = None) -> str:
+        if sys.platform != "linux":
+            raise BackendError(f"SGLang is started on Linux only, not on {sys.platform}")
+        if device is Device.CUDA and not hardware.gpus():
+            raise BackendError(hardware.NO_GPU)
+        where = python()
+        found = probe(where)
+        if found["sglang"] is None:
+            raise MissingEngineError(f"SGLang is not installed for {where}", INSTALL)
+        try:
+            installed = check_version(found["sglang"])
+        except UnsupportedSglangError as error:
+            raise BackendError(str(error)) from error
+        if device is Device.CUDA and not found["kernels"]:
+            raise MissingEngineError(
+                f"the SGLang of {where} has no CUDA kernels (sglang-kernel)", INSTALL
+            )
+        if not found["plugins"]:
+            raise MissingEngineError(
+                f"SGLang does not find our plug-in in the environment of {where}: slaibench must "
+                "be installed there as well",
+                f"{where} -m pip install --no-deps slaibench (of a source tree: -e .)",
+            )
+        return installed
+
+    def block_size(self, device: Device) -> int:
+        return 16
+
+    def cpu_weight_bytes(self, model: Model) -> int:
+        return _as_float32(model.weight_bytes, model)
+
+    def trial(self) -> Trial:
+        where = python()
+        env = {"SGLANG_USE_CPU_ENGINE": "1"} if not hardware.gpus() else {}
+        own = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": import_path(where)}
+        return Trial(where, TRIED, {**env, **os.environ, **own})
+
+    def command(
+        self,
+        options: EngineOptions,
+        device: Device,
+        port: int,
+        *,
+        own: Mapping[str, Any],
+        host: str = HOST,
+        extra: Sequence[str] = (),
+    ) -> list[str]:
+        where, model = python(), options.model
+        if device is Device.EMULATED:
+            model = narrow(model)
+        args = {
+            **engine_args(options, options.checkpoint or _folder(model, where)),
+            "host": host,
+            "port": port,
+            "served_model_name": model.name,
+            "skip_server_warmup": True,
+            "log_level_http": "warning",
+        }
+        if device is not Device.CUDA:
+            args |= CPU
+        if device is Device.CPU:
+            token = _as_float32(model.kv_bytes_per_token, model)
+            args["max_total_tokens"] = kv_blocks_on_cpu(options, token) * options.block_size
+        # -P: a file of the working directory must not stand in for one of SGLang's modules.
+        return [where, "-P", "-W", "ignore", "-m", PROGRAM, *flags(args), *extra]
+
+    def environment(
+        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+    ) -> dict[str, str]:
+        needed = {
+            # Else each look whether it answers is a request, and in the step log.
+            "SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false",
+            "DO_NOT_TRACK": "1",
+            "NO_COLOR": "1",
+        }
+        if options.is_local:
+            needed["HF_HUB_OFFLINE"] = "1"
+        if device is not Device.CUDA:
+            needed["SGLANG_USE_CPU_ENGINE"] = "1"
+        if device is Device.EMULATED:
+            needed["OMP_NUM_THREADS"] = "1"  # nothing is computed
+        ours = {VARIABLE: json.dumps(dict(own)), "PYTHONPATH": import_path(python())}
+        return needed | os.environ | ours
+
+    def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
+        named = {} if request_id is None else {"rid": request_id}
+        return {"custom_params": dict(said), **named}
+
+    def versions(self) -> dict[str, str]:
+        found: dict[str, str] = probe(python())["versions"]
+        return found
+
+
+def _as_float32(size_bytes: int, model: Model) -> int:
+    """What a part of a model takes on a CPU, where SGLang computes in float32 here."""
+    return size_bytes * FLOAT32_BYTES // model.bytes_per_value
+
+
+def python() -> str:
+    """The interpreter that has SGLang, or is said to have it.
+
+    Raises:
+        MissingEngineError: there is none.
+        BackendError: what the environment names cannot be run.
+    """
+    try:
+        found = interpreter("sglang")
+    except InterpreterError as error:
+        raise BackendError(str(error)) from error
+    if found is None:
+        raise MissingEngineError("SGLang is not installed here", INSTALL)
+    return found
+
+
+def probe(where: str) -> dict[str, Any]:
+    """What an interpreter has of SGLang (``slaibench.backends.sglang.probe``).
+
+    Raises:
+        BackendError: it cannot be asked.
+    """
+    found: dict[str, Any] = json.loads(_said_by(where, [PROBE]))
+    return found
+
+
+def _folder(model: Model, where: str) -> Path:
+    """A folder that SGLang takes for a checkpoint's, made where the tokenizers library is."""
+    folder = folder_of(model)
+    if not folder.is_dir():
+        _said_by(where, [FOLDER_PROGRAM, json.dumps(asdict(model))])
+    return folder
+
+
+def _said_by(where: str, arguments: Sequence[str]) -> str:
+    """What a program of ours prints in an interpreter.
+
+    Raises:
+        BackendError: it fails; with its last line.
+    """
+    try:
+        done = subprocess.run(
+            [where, "-P", "-W", "ignore", "-m", *arguments],
+            env={**os.environ, "PYTHONPATH": import_path(where)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackendError(f"{where} cannot be asked what it has of SGLang: {error}") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise BackendError(
+            f"{where} cannot say what it has of SGLang ({last}): slaibench must be installed there "
+            "as well (pip install slaibench; of a source tree: -e .)"
+        )
+    return done.stdout

@@ -1,0 +1,139 @@
+"""Figures of the paired change of TTFT from one scheduler to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from slaibench.report.figures.axes import (
+    Mark,
+    mark_style,
+    rate_axis,
+    scheduler_handles,
+    shifts,
+    state_handles,
+    steady,
+)
+from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.subject import CHANGE_LEVELS, Change, Subject
+from slaibench.report.words import MINUS
+from slaibench.study.estimate import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RATIO_TICKS = (
+    1,
+    0.5,
+    2,
+    0.2,
+    5,
+    0.1,
+    10,
+    0.05,
+    20,
+    0.02,
+    50,
+    0.01,
+    100,
+    0.3,
+    3,
+    0.7,
+    1.5,
+    0.85,
+    1.2,
+)
+"""Where a ratio's axis may be marked, those first that matter most."""
+TICK_ROOM = 0.075
+
+
+def change(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
+    """Paired change of TTFT from a to b against rate; nothing without a comparison."""
+    if subject.pair is None:
+        return []
+    a, b = (looks[who] for who in subject.pair)
+    series = [(replace(b, size=5.5), subject)]
+    return [
+        change_panel(series, q, f"{b.label} against {a.label}", f"04-change-p{100 * q:g}")
+        for q in CHANGE_LEVELS
+    ]
+
+
+def change_panel(
+    series: Sequence[tuple[Look, Subject]], q: float, who: str, name: str, apart: float = 0.0
+) -> Panel:
+    """The change of one TTFT percentile against rate.
+
+    Args:
+        series: studies of the same pair, each with the look that it is drawn with.
+        who: the pair in words.
+        apart: how far series lie beside each other (``axes.shifts``); with several, the legend
+            names them.
+    """
+    what = "median TTFT" if q == 0.5 else f"P{100 * q:g} TTFT"
+    figure, (ax,) = panel()
+    every: list[Mark] = []
+    for (look, subject), aside in zip(series, shifts(len(series), apart), strict=True):
+        marks = [_ratio_mark(subject, each) for each in subject.changes if each.q == q]
+        every += marks
+        for mark in marks:
+            if mark.shown is None:
+                continue
+            value, x = mark.shown, mark.rate_rps + aside
+            low, high = mark.estimate.ci95 or (value, value)
+            ax.vlines([x], low, high, color=look.colour, linewidth=look.width)
+            style = mark_style(look, mark.steady)
+            ax.plot([x], [value], linestyle="none", color=look.colour, **style)
+    known = [mark for mark in every if mark.shown is not None]
+    ax.axhline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
+    _change_axis(ax, known)
+    rate_axis(ax, [mark.rate_rps for mark in known or every], apart * len(series) / 2)
+    if not known:
+        ax.text(0.5, 0.6, "no rate at which it can be told", ha="center", transform=ax.transAxes)
+    ax.set_ylabel(f"change of {what}")
+    ax.set_title(f"{what[0].upper()}{what[1:]}: {who}")
+    named = scheduler_handles([look for look, _ in series]) if len(series) > 1 else []
+    legend(figure, [*named, *state_handles(known)])
+    return Panel(name, f"Paired change of {what} against offered load", figure)
+
+
+def _ratio_mark(subject: Subject, each: Change) -> Mark:
+    """The change as a ratio, whose logarithm is symmetric: half and double are equally far."""
+    found = each.estimate
+    value, low, high = (None if x is None else 1 + x for x in (found.value, found.low, found.high))
+    points = [subject.point(name, each.rate_rps) for name in subject.pair or ()]
+    states = [steady(point) for point in points if point is not None]
+    state = False if False in states else None if None in states else True
+    return Mark(each.rate_rps, Estimate(value, low, high, found.n), state)
+
+
+def _change_axis(ax: Axes, marks: list[Mark]) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
+
+    ends = [1.0]
+    for mark in marks:
+        ends += [end for end in (mark.shown, *(mark.estimate.ci95 or ())) if end is not None]
+    low, high = min(ends) / 1.12, max(ends) * 1.12
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    ticks: list[float] = []
+    for tick in RATIO_TICKS:
+        far = all(abs(math.log(tick / t)) > TICK_ROOM * math.log(high / low) for t in ticks)
+        if low <= tick <= high and far:
+            ticks.append(tick)
+    if len(ticks) < 3:
+        ticks = sorted({1.0, *(round(low + i * (high - low) / 5, 2) for i in range(1, 5))})
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(_as_change))
+
+
+def _as_change(ratio: float, _: int | None) -> str:
+    if ratio == 1:
+        return "0 %"
+    if ratio >= 2:
+        return f"×{ratio:g}"
+    return f"{100 * (ratio - 1):+.0f} %".replace("-", MINUS)

@@ -1,0 +1,82 @@
+"""Pages from templates: what every page has, whatever it is about."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from slaibench.report.captions import Caption
+from slaibench.report.figures.style import COLOURS
+from slaibench.report.words import BEYOND, TOO_SMALL, short_names
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One drawing as the page holds it: an ``img`` element, ready-made."""
+
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Drawings under one number, with what is said below them."""
+
+    name: str
+    caption: Caption
+    panels: Sequence[Picture]
+
+
+def fill(template: str, doc: Mapping[str, Any], schedulers: Sequence[str], **parts: Any) -> str:
+    """A page.
+
+    Args:
+        template: one of ``templates/``, without its ending.
+        doc: the page's document, which is embedded.
+        schedulers: all that the page names, in order: each has its colour.
+        parts: what else the template asks for.
+    """
+    import jinja2  # noqa: PLC0415  (only a report needs it)
+    from markupsafe import Markup  # noqa: PLC0415
+
+    folder = files("slaibench.report") / "templates"
+
+    def load(name: str) -> str:
+        return (folder / name).read_text("utf-8")
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(load),
+    )
+    names = short_names(schedulers)
+    return environment.get_template(f"{template}.html.j2").render(
+        doc=doc,
+        css=Markup(load("page.css").strip()),
+        names=names,
+        places={name: place for place, name in enumerate(names)},
+        colours={name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)},
+        too_small=TOO_SMALL,
+        beyond=BEYOND,
+        numbers=Markup(embedded(doc)),
+        **parts,
+    )
+
+
+def embedded(doc: Mapping[str, Any]) -> str:
+    """The document as JSON that no HTML parser mistakes for markup."""
+    text = json.dumps(doc, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    for char in "<>&":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def stem_of(parts: Sequence[str]) -> str:
+    """A file name without its ending, of parts that may hold what no file name takes: a model or
+    GPU of a user's own profile is called what its user likes."""
+    return "-".join(re.sub(r"[^\w.-]+", "_", part).strip("_") for part in parts)

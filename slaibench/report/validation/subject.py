@@ -1,0 +1,50 @@
+"""What a page of several backends is about: the study on each, and how far they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slaibench.report.subject import Subject, default_focus, make_subject
+from slaibench.study.validate import Match, ValidateResult
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Everything that such a page shows, as values.
+
+    Args:
+        between: the backends; the first is the reference of the others.
+        studies: the study on each, with its own answers: the capacities that its rates give and,
+            of two schedulers, the paired changes.
+        matches: by other backend, scheduler and rate.
+    """
+
+    between: tuple[str, ...]
+    studies: tuple[Subject, ...]
+    matches: tuple[Match, ...]
+
+    @property
+    def reference(self) -> Subject:
+        return self.studies[0]
+
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        return self.reference.schedulers
+
+
+def make_validation(result: ValidateResult) -> Validation:
+    """Bring a validation's studies to the form that pages are made of.
+
+    All are shown in detail at the same rate, the reference's (``subject.default_focus``).
+
+    Raises:
+        ValueError: there is no rate to show.
+    """
+    schedulers = result.sweeps[0].spec.schedulers
+    pair = (schedulers[0], schedulers[1]) if len(schedulers) == 2 else None
+    focus = default_focus(result.sweeps[0])
+    return Validation(
+        result.between,
+        tuple(make_subject(each, pair=pair, focus_rate_rps=focus) for each in result.sweeps),
+        result.matches,
+    )

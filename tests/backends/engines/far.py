@@ -1,0 +1,42 @@
+"""Backends that tests open in another process; their makers are found there by name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from schedulers.base import Scheduler
+from slaibench.backends.base import Backend, RunOutput, RunSettings
+from slaibench.backends.simulator.backend import Simulator
+from slaibench.catalog.profiles import get_profile
+from slaibench.costmodel import CostModel
+from tests.backends.agreement import CONTEXT, GPU, KV_BLOCKS, MODEL
+from workloads.request import Request
+
+
+def simulator() -> Backend:
+    profile = get_profile(GPU, MODEL)
+    return Simulator(CostModel(profile), total_blocks=KV_BLOCKS, max_context_tokens=CONTEXT)
+
+
+class Mortal:
+    """The simulator, but for a run with seed 13, in the middle of which its process ends."""
+
+    def __init__(self) -> None:
+        self._inner = simulator()
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        if settings.seed == 13:
+            print("MemoryError: all of it", file=sys.stderr, flush=True)
+            os._exit(3)
+        return self._inner.run(requests, scheduler, settings)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def unwilling() -> Backend:
+    raise ValueError("there is no such engine")

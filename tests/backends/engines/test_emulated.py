@@ -1,0 +1,168 @@
+"""Engines on an emulated device against the simulator: the same decisions at the same times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schedulers import registry
+from schedulers.base import SchedulerError
+from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profiles import get_profile
+from slaibench.recording.record import Outcome
+from slaibench.spec import Device
+from slaibench.study.venues.engine import EngineVenue as Venue
+from slaibench.study.venues.sglang import SglangVenue
+from slaibench.study.venues.vllm import VllmVenue
+from tests.backends.agreement import (
+    CONTEXT,
+    GPU,
+    KV_BLOCKS,
+    MODEL,
+    SCHEDULERS,
+    assert_same,
+    requests,
+    simulate,
+)
+from tests.backends.engines import policies
+from workloads.request import Request
+
+VENUES: dict[str, type[Venue]] = {"vllm": VllmVenue, "sglang": SglangVenue}
+FOREIGN = f"{policies.__file__}:"
+
+
+@pytest.fixture(scope="module", params=list(VENUES))
+def venue(request: pytest.FixtureRequest) -> type[Venue]:
+    found = VENUES[request.param]
+    try:
+        found.ENGINE.check(Device.EMULATED)
+    except BackendError as error:
+        pytest.skip(str(error))
+    return found
+
+
+@pytest.fixture(scope="module")
+def emulated(venue: type[Venue], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    options = EngineOptions(
+        model=get_model(MODEL),
+        checkpoint=None,
+        max_context_tokens=CONTEXT,
+        token_budget=8192,
+        max_active=1000,
+        kv_blocks=KV_BLOCKS,
+    )
+    logs = tmp_path_factory.mktemp("logs")
+    backend = venue._open_emulated(options, get_profile(GPU, MODEL), logs)
+    yield backend
+    backend.close()
+
+
+def run(backend: Backend, wanted: list[Request], text: str, **settings: Any) -> RunOutput:
+    return backend.run(wanted, registry.build(text), RunSettings(scheduler=text, **settings))
+
+
+@pytest.mark.parametrize("text", SCHEDULERS)
+def test_an_engine_does_what_the_simulator_does(emulated: Backend, text: str) -> None:
+    wanted = requests()
+    ours = simulate(registry.build(text), wanted, RunSettings())
+    theirs = run(emulated, wanted, text)
+    assert_same(ours, theirs)
+    assert theirs.requests.finished.all()
+    if not text.startswith("decode-first"):
+        assert theirs.requests.num_preemptions.sum() > 0
+
+
+@pytest.mark.parametrize("arrivals", ["burst", "gamma:cv=3"])
+def test_ties_and_bursts_break_the_same_way(emulated: Backend, arrivals: str) -> None:
+    wanted = requests(60, arrivals)
+    ours = simulate(registry.build("slai"), wanted, RunSettings())
+    assert_same(ours, run(emulated, wanted, "slai"))
+
+
+def test_a_horizon_cuts_both_alike_and_leaves_nothing_behind(emulated: Backend) -> None:
+    wanted, settings = requests(), RunSettings(horizon_s=30.0)
+    ours = simulate(registry.build("slai"), wanted, settings)
+    theirs = run(emulated, wanted, "slai", horizon_s=30.0)
+    assert_same(ours, theirs)
+    assert (theirs.requests.outcome == Outcome.UNFINISHED.value).any()
+    again = run(emulated, wanted, "slai", horizon_s=30.0)
+    assert_same(theirs, again)  # invariant 4, on a core that was left in the middle
+
+
+def test_a_stop_rule_ends_both_at_the_same_time(emulated: Backend) -> None:
+    def enough(progress: Progress) -> str | None:
+        return "enough" if progress.now_s > 20 else None
+
+    wanted, settings = requests(), RunSettings(stop=enough, stop_every_s=3.0)
+    ours = simulate(registry.build("sarathi"), wanted, settings)
+    theirs = run(emulated, wanted, "sarathi", stop=enough, stop_every_s=3.0)
+    assert_same(ours, theirs)
+    assert ours.stopped_early == "enough"
+
+
+def test_what_can_never_be_served_is_refused_alike(emulated: Backend) -> None:
+    wanted = [Request(0, 0.0, CONTEXT, 1), Request(1, 0.0, 100, 3)]
+    ours = simulate(registry.build("sarathi"), wanted, RunSettings())
+    theirs = run(emulated, wanted, "sarathi")
+    assert_same(ours, theirs)
+    assert theirs.requests.outcome.tolist() == ["failed", "finished"]
+
+
+def test_the_engines_own_rule_serves_everybody_too(emulated: Backend) -> None:
+    wanted = requests()
+    output = run(emulated, wanted, "engine:token_budget=512")
+    assert output.requests.finished.all()
+    assert (output.steps.prefill_tokens + output.steps.decodes).max() <= 512
+
+
+def test_facts_name_the_engine_and_its_cache(venue: type[Venue], emulated: Backend) -> None:
+    output = run(emulated, requests(5), "slai")
+    engine = venue.ENGINE
+    assert output.facts["versions"] == {engine.key: engine.check(Device.EMULATED)}
+    assert (output.facts["kv_blocks"], output.facts["block_size"]) == (KV_BLOCKS, 16)
+    assert output.facts["clock"] == "virtual"
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("sarathi:token_budget=9000", r"--(max-num-batched-tokens|chunked-prefill-size) 9000"),
+        ("sarathi:max_active=2000", "max_active=1000"),
+    ],
+)
+def test_a_policy_that_wants_more_than_the_engine_is_refused(
+    emulated: Backend, text: str, way_out: str
+) -> None:
+    with pytest.raises(BackendError, match=way_out):
+        run(emulated, requests(5), text)
+
+
+def test_a_policy_that_never_runs_anything_is_told_so(emulated: Backend) -> None:
+    with pytest.raises(SchedulerError, match=r"invariant 8.*5 requests waiting"):
+        run(emulated, [Request(i, 0.0, 10, 2) for i in range(5)], f"{FOREIGN}Never")
+    assert run(emulated, requests(5), "slai").requests.finished.all()
+
+
+def test_a_policy_may_withhold_everything_for_a_while(emulated: Backend) -> None:
+    """Requests hold KV blocks, and no batch runs: engines see to it that nothing leaks then."""
+    wanted = [Request(i, 0.0, 100, 5) for i in range(3)]
+    ours = simulate(registry.build(f"{FOREIGN}Naps"), wanted, RunSettings())
+    assert_same(ours, run(emulated, wanted, f"{FOREIGN}Naps"))
+    assert np.diff(ours.steps.start_s).min() == pytest.approx(policies.Naps.REST_S)
+
+
+def test_started_prompts_get_the_chunks_that_a_policy_gives_them(
+    venue: type[Venue], emulated: Backend
+) -> None:
+    wanted = [Request(0, 0.0, 3000, 5), Request(1, 0.01, 2000, 5)]
+    ours = simulate(registry.build(f"{FOREIGN}TwoChunks"), wanted, RunSettings())
+    if venue is SglangVenue:
+        with pytest.raises(SchedulerError, match="SGLang keeps track of one started prompt"):
+            run(emulated, wanted, f"{FOREIGN}TwoChunks")
+        return
+    assert_same(ours, run(emulated, wanted, f"{FOREIGN}TwoChunks"))

@@ -1,0 +1,264 @@
+"""Runs on real servers: emulated GPU, real clock, real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schedulers import registry
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.backends.engines.base import ServiceClass
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.served import ServedEngine
+from slaibench.backends.table import ENGINES
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profiles import get_profile
+from slaibench.recording.record import Outcome
+from slaibench.spec import Device
+from workloads.request import Request
+
+PROFILE = get_profile("h100", "mistral-7b")
+KV_BLOCKS = 120
+ENGINE_PROCESSES = ("VLLM::Engine", "sglang::scheduler")
+
+
+def processes() -> dict[int, int]:
+    """Parent of every process that runs."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            state, parent = text.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(entry.name)] = int(parent)
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    parents = processes()
+
+    def line(each: int) -> Iterator[int]:
+        while each in parents:
+            each = parents[each]
+            yield each
+
+    return [each for each in parents if pid in line(each)]
+
+
+def _name(pid: int) -> str:
+    text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return text.replace(b"\0", b" ").decode(errors="replace")
+
+
+def engines(pid: int) -> list[int]:
+    """Descendants that are part of a server, unlike those that make the load."""
+    marks = ("guardian.py", "vllm.entrypoints", "VLLM::", "backends.sglang.start", "sglang::")
+    return [each for each in descendants(pid) if any(mark in _name(each) for mark in marks)]
+
+
+def workload(count: int = 12, prompt: int = 300, output: int = 20) -> list[Request]:
+    """Requests of different sizes, a new one every 30 ms."""
+    return [
+        Request(
+            number,
+            0.03 * number,
+            prompt + 7 * number,
+            output + number % 5,
+            *(("paying", 0.1) if number % 3 == 0 else ("free", 0.5)),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.fixture(scope="module", params=list(ENGINES))
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedEngine]:
+    """An emulated GPU with few KV blocks; its server is started at the first run."""
+    engine = ENGINES[request.param]
+    try:
+        engine.check(Device.EMULATED)
+    except BackendError as error:
+        pytest.skip(str(error))
+    options = EngineOptions(
+        model=get_model("mistral-7b"),
+        checkpoint=None,
+        max_context_tokens=1024,
+        token_budget=512,
+        max_active=128,
+        kv_blocks=KV_BLOCKS,
+        prefix_caching=True,
+    )
+    backend = ServedEngine(
+        engine, options, Device.EMULATED, profile=PROFILE, logs=tmp_path_factory.mktemp("logs")
+    )
+    yield backend
+    backend.close()
+
+
+def run(served: ServedEngine, requests: Sequence[Request], text: str, **settings: Any) -> RunOutput:
+    return served.run(requests, registry.build(text), RunSettings(scheduler=text, **settings))
+
+
+@pytest.fixture(scope="module")
+def outputs(served: ServedEngine) -> dict[str, RunOutput]:
+    """The same requests under two schedulers and under the engine's own rule, on one server."""
+    return {text: run(served, workload(), text) for text in ("sarathi", "slai", "engine")}
+
+
+def test_every_request_is_served_and_every_token_received(outputs: dict[str, RunOutput]) -> None:
+    for output in outputs.values():
+        table = output.requests
+        assert table.outcome.tolist() == [Outcome.FINISHED.value] * 12, table.error
+        assert table.num_tokens.tolist() == [each.output_tokens for each in workload()]
+        assert table.prompt_tokens.tolist() == [each.prompt_tokens for each in workload()]
+        assert output.notes == ()
+
+
+def test_times_are_in_order_across_client_and_engine(outputs: dict[str, RunOutput]) -> None:
+    """Invariant 3; the two sides are different processes with one clock."""
+    for output in outputs.values():
+        table, steps = output.requests, output.steps
+        assert (table.due_s <= table.sent_s).all()
+        assert (table.sent_s <= table.first_scheduled_s).all()
+        assert (table.first_scheduled_s < table.first_token_s).all()
+        assert (table.last_token_s <= output.end_s).all()
+        assert (steps.start_s < steps.end_s).all()
+        assert (steps.end_s[:-1] <= steps.start_s[1:]).all()
+        assert steps.start_s[0] >= 0
+        assert steps.end_s[-1] <= output.end_s
+
+
+def test_the_engines_steps_are_those_of_the_run_and_no_others(
+    outputs: dict[str, RunOutput],
+) -> None:
+    """Neither the warm-up's nor those of the requests that switch and mark the end."""
+    for output in outputs.values():
+        table, steps = output.requests, output.steps
+        recomputed = int(steps.prefill_tokens.sum()) - int(table.prompt_tokens.sum())
+        if table.num_preemptions.sum() == 0:
+            assert recomputed == 0
+            assert steps.decodes.sum() == (table.num_tokens - 1).sum()
+        assert steps.preemptions.sum() == table.num_preemptions.sum()
+        assert steps.kv_blocks_used.max() <= KV_BLOCKS
+        assert steps.waiting[-1] == 0
+
+
+def test_first_batches_are_batches(outputs: dict[str, RunOutput]) -> None:
+    for output in outputs.values():
+        starts = set(output.steps.start_s.tolist())
+        # The log rounds times on the machine's clock, the table those of the run.
+        near = [
+            any(abs(each - start) < 2e-6 for start in starts)
+            for each in output.requests.first_scheduled_s.tolist()
+        ]
+        assert all(near)
+
+
+def test_facts_are_the_engines(served: ServedEngine, outputs: dict[str, RunOutput]) -> None:
+    facts = outputs["slai"].facts
+    assert (facts["kv_blocks"], facts["block_size"]) == (KV_BLOCKS, 16)
+    assert facts["clock"] == "real"
+    assert facts["versions"].keys() >= {served._engine.key, "torch", "python"}
+    assert facts["hardware"]["gpu"] == "h100"
+    assert facts["hardware"]["emulated"] is True
+    assert facts["client"]["tokens"] == outputs["slai"].requests.num_tokens.sum()
+    json.dumps(dict(facts))
+
+
+def test_one_server_serves_all_runs(served: ServedEngine, outputs: dict[str, RunOutput]) -> None:
+    assert len(list(served._logs.glob("*.log"))) == 1
+
+
+def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedEngine) -> None:
+    """4 requests of up to 45 blocks each do not fit 120."""
+    requests = [Request(number, 0.0, 400, 300) for number in range(4)]
+    output = run(served, requests, "sarathi")
+    assert output.requests.finished.all()
+    assert output.requests.num_preemptions.sum() > 0
+    assert output.steps.preemptions.sum() == output.requests.num_preemptions.sum()
+
+
+def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
+    served: ServedEngine, outputs: dict[str, RunOutput]
+) -> None:
+    with pytest.raises(BackendError, match=r"keeps its scheduler: .*batches of up to 4096 tokens"):
+        run(served, workload(2), "sarathi:token_budget=4096")
+    assert run(served, workload(2), "sarathi").requests.finished.all()
+    assert len(list(served._logs.glob("*.log"))) == 1
+
+
+def test_the_horizon_cuts_a_run_and_the_next_one_finds_the_engine_at_rest(
+    served: ServedEngine,
+) -> None:
+    long = [Request(number, 0.0, 100, 900) for number in range(2)]
+    cut = run(served, long, "sarathi", horizon_s=0.5)
+    assert cut.end_s == pytest.approx(0.5, abs=1e-6)
+    assert cut.requests.outcome.tolist() == [Outcome.UNFINISHED.value] * 2
+    assert cut.requests.num_tokens.min() > 0
+    assert cut.steps.end_s[-1] <= 0.5
+    assert run(served, workload(2), "slai").requests.finished.all()
+
+
+def test_the_stop_rule_ends_a_run_with_its_reason(served: ServedEngine) -> None:
+    def stop(progress: Progress) -> str | None:
+        return "enough" if np.isnan(progress.left_s).any() else None
+
+    long = [Request(0, 0.0, 100, 900)]
+    output = run(served, long, "sarathi", stop=stop, stop_every_s=0.2)
+    assert output.stopped_early == "enough"
+    assert output.end_s < 5
+
+
+def test_a_run_without_the_schedulers_text_is_refused(served: ServedEngine) -> None:
+    with pytest.raises(ValueError, match=r"settings\.scheduler is empty: sarathi is built in the"):
+        served.run(workload(1), registry.build("sarathi"), RunSettings())
+
+
+def test_a_request_says_its_tier_and_slo() -> None:
+    request = Request(0, 0.0, 1, 1, "paying", 0.1)
+    said = {"tier": "paying", "tbt_slo_s": 0.1}
+    vllm, sglang = (ServiceClass(ENGINES[key], "run7-") for key in ("vllm", "sglang"))
+    assert vllm(request) == {"vllm_xargs": said}
+    assert sglang(request) == {"custom_params": said, "rid": "run7-0"}
+    assert pickle.loads(pickle.dumps(sglang))(request) == sglang(request)
+
+
+def test_an_engine_that_dies_fails_its_requests_and_the_next_run_has_another(
+    served: ServedEngine, outputs: dict[str, RunOutput]
+) -> None:
+    """It costs a start, so it is the last one on this server."""
+    mine = engines(os.getpid())
+    assert len(mine) >= 3  # the guardian, the server, the engine
+    long = [Request(0, 0.0, 100, 900), Request(1, 3.0, 100, 10)]
+    killed: list[int] = []
+
+    def kill(progress: Progress) -> None:
+        if not killed:
+            engine = [pid for pid in mine if _name(pid).startswith(ENGINE_PROCESSES)]
+            killed.extend(engine)
+            os.kill(engine[0], signal.SIGKILL)
+
+    output = run(served, long, "slai", stop=kill, stop_every_s=0.5)
+    assert killed
+    assert output.requests.outcome.tolist() == [Outcome.FAILED.value] * 2
+    assert len(output.notes) == 1
+    assert output.notes[0].startswith(f"{served._engine.name} died during this run: ")
+    assert str(served._logs) in output.notes[0]
+    assert engines(os.getpid()) == []
+    assert run(served, workload(2), "slai").requests.finished.all()
+    assert len(list(served._logs.glob("*.log"))) == 2
+    served.close()
+    assert engines(os.getpid()) == []
+    served.close()  # once more is nothing

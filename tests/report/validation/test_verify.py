@@ -1,0 +1,106 @@
+"""A page of several backends that is not true any more is found out."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.report.files import ReportFiles
+from slaibench.report.numbers import Document
+from slaibench.report.verify import verify
+from slaibench.study.gather import read_cell
+from tests.report.conftest import Written
+from tests.report.test_verify import edit
+
+
+def test_an_untouched_page_is_true(page: ReportFiles) -> None:
+    told: list[tuple[int, int]] = []
+    found = verify(page.html, on_run=lambda done, total: told.append((done, total)))
+    assert found.mismatches == ()
+    assert found.notes == ()
+    assert found.checked > 1000
+    assert found.num_recordings == 24
+    assert told == [(n, 24) for n in range(1, 25)]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (
+            lambda doc: doc["matches"][0]["quantities"]["ttft_p50_s"].update(change=0.01),
+            "matches[0]/quantities/ttft_p50_s/change",
+        ),
+        (lambda doc: doc["matches"][-1].update(verdict="identical"), "matches[7]/verdict"),
+        (
+            lambda doc: doc["studies"]["twin"]["points"]["slai"]["2"].update(preemptions=1),
+            "studies/twin/points/slai/2/preemptions",
+        ),
+        (
+            lambda doc: doc["studies"]["small"]["changes"]["2"]["p50"].update(value=-0.9),
+            "studies/small/changes/2/p50/value",
+        ),
+        (
+            lambda doc: doc["studies"]["sim"]["capacities"]["slai"].update(rate_rps=99.0),
+            "studies/sim/capacities/slai/rate_rps",
+        ),
+        (lambda doc: doc["studies"]["sim"]["runs"][0].update(seed=7), "studies/sim/runs[0]/seed"),
+        (lambda doc: doc["between"].reverse(), "matches[4]/other"),
+    ],
+)
+def test_a_changed_number_is_found_in_the_json_and_on_the_page(
+    spoilt: Written, change: Callable[[Document], Any], where: str
+) -> None:
+    edit(spoilt.files.html, change)
+    found = verify(spoilt.files.html)
+    assert where in [each.where for each in found.mismatches]
+
+
+def test_a_changed_verdict_in_the_text_is_found(spoilt: Written) -> None:
+    html = spoilt.files.html
+    text = html.read_text("utf-8")
+    assert 'class="strong">beyond' in text
+    html.write_text(text.replace('class="strong">beyond', 'class="strong">within', 1), "utf-8")
+    (found,) = verify(html).mismatches
+    assert found.where.startswith("page, line ")
+    assert "within" in found.page
+    assert "beyond" in found.found
+
+
+def of(spoilt: Written, backend: str) -> Path:
+    runs = store.find_runs(spoilt.results)
+    return next(path for path in runs if read_cell(path).backend == backend)
+
+
+@pytest.mark.parametrize("backend", ["sim", "twin"])
+def test_a_changed_recording_of_any_backend_is_found(spoilt: Written, backend: str) -> None:
+    folder = of(spoilt, backend)
+    recording = store.read(folder)
+    requests = recording.requests
+    later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
+    store.write(dataclasses.replace(recording, requests=later), folder)
+    where = [each.where for each in verify(spoilt.files.html).mismatches]
+    assert any(each.startswith(f"studies/{backend}/points/") for each in where)
+    assert any(each.startswith("matches[") for each in where)
+
+
+def test_a_missing_recording_is_found_with_its_backend(spoilt: Written) -> None:
+    folder = of(spoilt, "twin")
+    shutil.rmtree(folder)
+    found = verify(spoilt.files.html)
+    (missing,) = found.mismatches
+    assert missing.where.startswith("studies/twin/runs[")
+    assert folder.name in missing.found
+    assert found.checked == 0
+
+
+def test_nonsense_is_a_finding_and_no_crash(spoilt: Written) -> None:
+    edit(spoilt.files.html, lambda doc: doc.update(matches=[{"verdict": 3}]))
+    found = verify(spoilt.files.html)
+    assert any("cannot be rendered" in each.found for each in found.mismatches)
+    assert any(each.where.startswith("matches") for each in found.mismatches)
