@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from slaibench.catalog.errors import CatalogError
@@ -122,16 +123,36 @@ def keep(profile: Profile, validation: Validation) -> Path:
         temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        raise CatalogError(
-            f"cannot write {path} ({error.strerror}): name another cache folder with "
-            "SLAIBENCH_CACHE, or give --no-keep"
-        ) from error
+        raise _unwritable(path, error) from error
     return path
+
+
+def check_keepable(profile: Profile) -> None:
+    """Refuse what ``keep`` could not do, before any work is done.
+
+    Raises:
+        CatalogError: this machine's file is damaged, or its folder cannot be written.
+    """
+    path = own_file(profile)
+    _read(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def own_file(profile: Profile) -> Path:
     """Where this machine's validations of a profile lie; the file need not exist."""
     return cache_dir() / FOLDER / _file(profile)
+
+
+def _unwritable(path: Path, error: OSError) -> CatalogError:
+    return CatalogError(
+        f"cannot write {path} ({error.strerror}): name another cache folder with SLAIBENCH_CACHE, "
+        "or give --no-keep"
+    )
 
 
 def _file(profile: Profile) -> str:

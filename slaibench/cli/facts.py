@@ -13,9 +13,10 @@ from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
-from slaibench.cli import options
+from slaibench.cli import options, render
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.study.policy import describe
+from slaibench.study.venues.profiled import validated
 from workloads import registry as workload_registry
 
 
@@ -109,30 +110,33 @@ def gpus(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(title="GPU profiles")
-    table.add_column("GPU", no_wrap=True)
-    table.add_column("model", no_wrap=True)
-    table.add_column("status")
-    table.add_column("KV blocks", justify="right")
+    table = render.plain_table()
+    table.title = "GPU profiles"
+    for heading in ("GPU", "model", "status"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("KV blocks", justify="right", no_wrap=True)
+    table.add_column("grade", no_wrap=True)
     table.add_column("largest known mean error")
-    table.add_column("whole runs")
     for row in rows:
         table.add_row(
             row["gpu"],
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
+            max((each["grades"]["all"] for each in row["validations"]), default="-"),
             escape(_worst(row["errors"])),
-            escape(_runs(row["validations"])),
         )
     out.print(table)
     out.print(
         "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
-        "published points; datasheet: nothing was. Whole runs: the worst grade of the simulator "
-        "against runs of an engine (slaibench validate --log), and how many those are. Sources, "
-        "regimes, all errors: --json.",
+        "published points; datasheet: nothing was. Grade: of whole runs against an engine's "
+        "(slaibench validate --log); -: not validated. Sources, regimes, all errors: --json.",
         highlight=False,
     )
+    for row in rows:
+        if row["validations"]:
+            line = f"{row['gpu']}/{row['model']}: {validated(row)}"
+            out.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _worst(errors: dict[str, float]) -> str:
@@ -141,15 +145,7 @@ def _worst(errors: dict[str, float]) -> str:
     if not means:
         return "not known"
     name = max(means, key=lambda key: means[key])
-    return f"{means[name]:.1%} ({name.removesuffix('_mean').replace('_', ' ')})"
-
-
-def _runs(validations: list[dict[str, Any]]) -> str:
-    """The worst grade, and of how many runs."""
-    if not validations:
-        return "-"
-    worst = max(each["grades"]["all"] for each in validations)
-    return f"{worst} ({len(validations)})"
+    return f"{means[name]:.1%} {name.removesuffix('_mean').replace('_', ' ')}"
 
 
 def workload(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +13,22 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import render
-from slaibench.cli.options import Engine
+from slaibench.cli.options import Engine, Load
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
-from slaibench.measure.errors import Errors, StatisticError
+from slaibench.measure.errors import MEAN
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.study.replayed.ask import Answer, Question, answer, prepare
-from slaibench.study.replayed.held import METRICS, Held
+from slaibench.study.replayed.held import NEIGHBOURS, Held
 from slaibench.study.replayed.log import LogFile
+from slaibench.study.replayed.observed import METRICS
 
 _against = partial(typer.Option, rich_help_panel="Against a log or recordings")
+
+
+BETWEEN = "sim,vllm"
+RATES = "1"
+SEEDS = 3
+"""Defaults of what a validation between backends is asked for besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Against:
 
     log: Annotated[
         Path | None,
-        _against(help="JSONL, a request a line, with meta.json beside it (docs/how-to-gpu.md)."),
+        _against(help="JSONL, a request a line, with meta.json beside it (docs/validation.md)."),
     ] = None
     recording: Annotated[
         Path | None, _against(help="Folder with recordings of an engine (--results of a sweep).")
@@ -61,14 +68,57 @@ class Against:
 
     @property
     def asked(self) -> bool:
-        return self.log is not None or self.recording is not None
+        """Whether it is about a run of an engine at all.
+
+        Raises:
+            ValueError: there are options of such a run, and no run.
+        """
+        found = self.log is not None or self.recording is not None
+        if not found and self != Against():
+            raise ValueError("there is nothing to validate against: give --log FILE or --recording")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What a validation between backends is asked for, and one against a run has no use for."""
+
+    between: str
+    rates: str
+    seeds: int
+    load: Load
+
+    def check_unused(self) -> None:
+        """Refuse what would be ignored in silence.
+
+        Raises:
+            ValueError: an option is given.
+        """
+        plain = {"--between": self.between, "--rates": self.rates, "--seeds": self.seeds}
+        defaults = {"--between": BETWEEN, "--rates": RATES, "--seeds": SEEDS}
+        given = [name for name, value in plain.items() if value != defaults[name]]
+        given += [
+            f"--{field.name.replace('_', '-')}"
+            for field in fields(self.load)
+            if getattr(self.load, field.name) != field.default
+        ]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)}: requests and times are the run's own here: leave it out"
+            )
 
 
 def validate_against(
-    against: Against, schedulers: list[str] | None, engine: Engine, *, as_json: bool
+    against: Against,
+    schedulers: list[str] | None,
+    engine: Engine,
+    between: Between,
+    *,
+    as_json: bool,
 ) -> None:
     """Replay, compare, print; status 1 if a run gets the last grade."""
     with usage():
+        between.check_unused()
         prepared = prepare(_question(against, schedulers, engine))
     done: list[Held] = []
 
@@ -77,7 +127,7 @@ def validate_against(
         if len(prepared.runs) > 1:
             err.print(f"{len(done)} of {len(prepared.runs)} runs", highlight=False)
 
-    with running():
+    with usage(), running():
         result = answer(prepared, told)
     if as_json:
         print_json(result.to_json())
@@ -88,11 +138,15 @@ def validate_against(
 
 
 def _question(against: Against, schedulers: list[str] | None, engine: Engine) -> Question:
+    recorded = against.recording is not None
     for given, option in (
         (engine.weights, "--weights"),
         (engine.prefix_caching, "--prefix-caching"),
         (engine.max_context_tokens, "--max-context-tokens"),
-        (against.recording is not None and engine.kv_blocks, "--kv-blocks"),
+        (recorded and engine.kv_blocks, "--kv-blocks"),
+        (recorded and against.meta, "--meta"),
+        (recorded and against.column, "--column"),
+        (recorded and against.time_unit != Against().time_unit, "--time-unit"),
     ):
         if given:
             raise ValueError(f"{option} is the run's own matter here: leave it out")
@@ -136,43 +190,37 @@ def _show(result: Answer) -> None:
 
 
 def table(held: Held) -> RenderableType:
-    """A row a latency: both sides, the change and its range, statistic by statistic."""
+    """A block a latency, a row a statistic: both sides, the change and its range."""
     grid = render.plain_table()
-    grid.add_column("", no_wrap=True)
-    names = list(next(iter(held.errors.values())).statistics)
-    for name in names:
-        grid.add_column(name.upper() if name != "mean" else name, justify="right", no_wrap=True)
-    for heading in ("each\nrequest", "KS", "grade"):
+    for heading in ("", ""):
+        grid.add_column(heading, no_wrap=True)
+    for heading in ("engine", "simulator", "change", "other caches"):
         grid.add_column(heading, justify="right", no_wrap=True)
     for metric, found in held.errors.items():
-        cells = (
-            _cell(each, held.ranges[metric].get(name)) for name, each in found.statistics.items()
-        )
-        grid.add_row(
-            f"{METRICS[metric]}, s\n",
-            *cells,
-            _each(found),
-            f"{found.ks:.3f}",
-            held.judgements[metric].grade,
-        )
+        names = list(found.statistics)
+        for name, each in found.statistics.items():
+            ends = held.ranges[metric].get(name)
+            grid.add_row(
+                f"{METRICS[metric]}, s" if name == names[0] else "",
+                name.upper() if name != MEAN else name,
+                render.number(each.reference),
+                render.number(each.other),
+                f"{each.change:+.1%}{'' if each.told else '?'}",
+                "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
+                end_section=name == names[-1],
+            )
     title = f"{held.run.name}: {held.run.settings.engine}, {held.run.load}"
     return Group(Text(title, style="bold"), grid)
 
 
-def _cell(found: StatisticError, ends: tuple[float, float] | None) -> str:
-    mark = "" if found.told else "?"
-    lines = [
-        render.number(found.reference),
-        render.number(found.other),
-        f"{found.change:+.1%}{mark}",
-    ]
-    if ends is not None:
-        lines.append(f"{ends[0]:+.1%}..{ends[1]:+.1%}")
-    return "\n".join(lines)
-
-
-def _each(found: Errors) -> str:
-    return f"{found.median_bias:+.1%}\n± {found.typical:.1%}"
+def _of_latency(held: Held, metric: str) -> str:
+    """One latency's requests, its distribution and its grade, in a line."""
+    found, judgement = held.errors[metric], held.judgements[metric]
+    return (
+        f"{METRICS[metric]}: grade {judgement.grade} ({judgement.reason}); request by request "
+        f"{found.median_bias:+.1%} (median), {found.typical:.1%} off (median of sizes), "
+        f"{found.bias:+.1%} ± {found.spread:.1%} (mean, standard deviation); KS {found.ks:.3f}"
+    )
 
 
 def _legend(held: Held) -> list[str]:
@@ -185,15 +233,17 @@ def _legend(held: Held) -> list[str]:
     loop = "asynchronous" if settings.asynchronous else "one batch after the other"
     caching = "on" if settings.prefix_caching else "off"
     lines = [
-        "rows: the engine, the simulator, the change, and its range over KV caches up to 0.5 % "
-        "smaller or larger; ?: too few requests to judge",
-        "each request: median of its relative error, and of the error's size; KS: largest "
-        "difference of the two distribution functions",
+        *(_of_latency(held, metric) for metric in held.errors),
+        f"all: grade {held.verdict.grade}",
         f"simulated on {profile.name} with {held.scheduler}, {settings.kv_blocks:,} KV blocks, "
         f"prefix caching {caching}, scheduling {loop}, {steps}",
     ]
-    lines += [f"grade {each.grade}: {each.reason}" for each in held.judgements.values()]
     limits = ", ".join(f"{each.grade} {each.limit:.0%}" for each in THRESHOLDS)
+    lines.append(
+        f"other caches: range of the change over KV caches up to {max(NEIGHBOURS):.1%} smaller or "
+        "larger; ?: too few requests to judge; KS: largest difference of the two distribution "
+        "functions"
+    )
     lines.append(
         f"grades: {limits} for means and medians, {TAIL_FACTOR:g} times as much from P90 on; "
         f"{LAST.grade} beyond"

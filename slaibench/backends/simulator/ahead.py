@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
 
-from schedulers.base import Batch
-from slaibench.backends.simulator.engine import Engine
+from schedulers.base import Batch, Scheduler
+from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
 
 
@@ -23,14 +23,24 @@ class AheadEngine(Engine):
     When that leaves nothing to run, it decides again at the batch's end, with everything known. The
     view's ``now_s`` is the start of the batch that is decided, not the moment of the decision.
 
-    Source: vLLM 0.19, ``EngineCore.step_with_batch_queue`` and ``AsyncScheduler``.
+    Source: vLLM 0.19.0, ``EngineCore.step_with_batch_queue`` (a queue of two batches) and
+    ``AsyncScheduler``; on by default since 0.14.0 (vllm-project/vllm#27614).
 
-    Arguments as ``Engine``.
+    Args:
+        scheduler, timer, total_blocks, block_size, prefix_caching: as ``Engine``.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._unseen: list[SimRequest] = []
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        timer: BatchTimer,
+        total_blocks: int,
+        block_size: int,
+        *,
+        prefix_caching: bool = False,
+    ) -> None:
+        super().__init__(scheduler, timer, total_blocks, block_size, prefix_caching=prefix_caching)
+        self._unseen: deque[SimRequest] = deque()
         self._ended: list[SimRequest] = []
         self._busy_until_s: float | None = None
 
@@ -80,7 +90,7 @@ class AheadEngine(Engine):
     def _see(self, moment_s: float) -> None:
         """Who had arrived by then joins the waiting queue."""
         while self._unseen and self._unseen[0].arrival_s <= moment_s:
-            super().add(self._unseen.pop(0))
+            super().add(self._unseen.popleft())
 
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s

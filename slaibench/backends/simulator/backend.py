@@ -22,8 +22,10 @@ class Simulator:
         total_blocks: KV blocks of the device.
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
-        prefix_caching: a preempted request finds again what is left of its blocks.
-        asynchronous: a batch is decided while the one before it runs (``AheadEngine``).
+        prefix_caching: a preempted request finds again what is left of its blocks
+            (``FreedBlocks``, by the rules of vLLM).
+        asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
+            of vLLM).
     """
 
     def __init__(

@@ -23,15 +23,18 @@ class _Run:
 
 
 class FreedBlocks:
-    """What prefix caching leaves of preempted requests, by vLLM's rules (``BlockPool``, 0.32).
+    """What prefix caching leaves of preempted requests, by the rules of vLLM 0.19.
 
-    A block that is full keeps its tokens until another request takes it. Those are taken in the
+    A block that is full keeps its tokens until another request takes it. Blocks are taken in the
     order in which they were freed, and those of one request from its last to its first, so that
-    what is left of a preempted request is always a beginning. Blocks that were not full are taken
-    before all others. While a preempted request waits, its ``computed_tokens`` say how much of it
-    is left; only the rest is computed again.
+    what is left of a preempted request is always a beginning. While such a request waits, its
+    ``computed_tokens`` say how much of it is left; only the rest is computed again.
 
     Prompts of different requests are taken to have nothing in common.
+
+    Source: ``vllm/v1/core/block_pool.py`` (``free_blocks``, ``get_new_blocks``) and
+    ``single_type_kv_cache_manager.py`` (``free``) of 0.19.0. Later versions (0.32 is one) take the
+    last block of a request before all others when it was not full; that is a block a request.
 
     Args:
         total_blocks: of the whole cache, all of them free.
@@ -57,7 +60,7 @@ class FreedBlocks:
         """
         full = min(num_blocks, computed_tokens // self._block_size)
         if full < num_blocks:
-            self._runs.appendleft(_Run(num_blocks - full))
+            self._runs.append(_Run(num_blocks - full))
         run = _Run(full, owner)
         self._runs.append(run)
         if owner is not None:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slaibench.catalog.gpu import list_gpus
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
-from slaibench.catalog.validations import keep
+from slaibench.catalog.validations import check_keepable, keep
 from slaibench.recording import store
-from slaibench.study import policy
 from slaibench.study.replayed.held import Held, hold
 from slaibench.study.replayed.log import LogFile
 from slaibench.study.replayed.observed import Observed
 from slaibench.study.replayed.recorded import observed
+from slaibench.study.venues.simulator import SimulatorVenue
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def prepare(question: Question) -> Prepared:
     if (question.log is None) == (question.recording is None):
         raise ValueError("give either --log FILE or --recording FOLDER")
     if question.scheduler is not None:
-        policy.build(question.scheduler)
+        SimulatorVenue.build(question.scheduler)
     runs, left_out = _runs(question)
     pairs = tuple((run, _profile(question, run)) for run in runs)
     for run, _ in pairs:
@@ -102,6 +104,14 @@ def prepare(question: Question) -> Prepared:
                 "not known: say so with --scheduler, e.g. "
                 "sarathi:token_budget=2048,max_active=256,watermark=0"
             )
+        if question.fit and not np.isfinite(run.latencies.tpot).any():
+            raise ValueError(
+                f"{run.name}: no request has two output tokens or more, so the time between steps "
+                "cannot be fitted: leave --fit-step-overhead out"
+            )
+    if question.kept:
+        for profile in {profile.name: profile for _, profile in pairs}.values():
+            check_keepable(profile)
     return Prepared(question, pairs, tuple(left_out))
 
 
@@ -112,7 +122,7 @@ def answer(prepared: Prepared, on_run: Callable[[Held], None] = lambda _: None) 
         on_run: told of each as it is done.
 
     Raises:
-        ValueError: a run has nothing to score.
+        BackendError: a run has nothing to score.
         SchedulerError: a scheduler broke its contract.
         CatalogError: the errors cannot be kept.
     """

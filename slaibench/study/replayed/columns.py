@@ -130,4 +130,7 @@ def _number(row: Mapping[str, Any], name: str, path: Path, line: int) -> float:
         return float("nan")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise LogError(f"{path}, request {line}: {name} must be a number, not {value!r:.60}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise LogError(f"{path}, request {line}: {name} is too large: {value!r:.60}") from None

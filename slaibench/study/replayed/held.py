@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.backends.base import RunOutput
+from slaibench.backends.base import BackendError, RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
 from slaibench.measure.errors import Errors, errors
@@ -15,13 +15,12 @@ from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.study.regime import excesses_of_run
 from slaibench.study.replayed.fit import BoolArray, Fit, every_second, fit_step_overhead
-from slaibench.study.replayed.observed import Latencies, Observed
+from slaibench.study.replayed.observed import METRICS, Latencies, Observed
 from slaibench.study.replayed.replay import replay
 
 NEIGHBOURS = tuple(step / 1000 for step in range(-5, 6))
 """By how much other KV caches are smaller or larger with which a run is replayed once more: shares
 far below what a memory model, or another card of the kind, differs by."""
-METRICS = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "latency", "tbt": "TBT"}
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,8 @@ def hold(
         fit: fit the time between steps to every second request, and score the others.
 
     Raises:
-        ValueError: no scheduler is known, or nothing can be scored.
+        ValueError: no scheduler is known, or there is nothing to fit to.
+        BackendError: the simulator serves none of the requests that are scored.
         SchedulerError: the scheduler broke its contract.
     """
     scheduler = scheduler or run.settings.scheduler
@@ -150,7 +150,11 @@ def hold(
     output = replay(run, profile, scheduler, None if found is None else found.step_overhead_ms)
     by_metric = _errors(run, output, scored)
     if "ttft" not in by_metric:
-        raise ValueError(f"{run.name}: the simulator served none of the requests that are scored")
+        reasons = sorted({text for text in output.requests.error.tolist() if text})
+        raise BackendError(
+            f"{run.name}: the simulator served none of the requests that are scored"
+            + (f": {reasons[0]}" if reasons else "")
+        )
     return Held(
         run=run,
         profile=profile,

@@ -13,6 +13,7 @@ from slaibench.study.replayed.columns import LogError, read_columns
 from slaibench.study.replayed.meta import read_settings
 from slaibench.study.replayed.observed import Observed
 from workloads.request import Request
+from workloads.table_file import MAX_TOKENS
 
 META = "meta.json"
 DAY_S = 86_400.0
@@ -79,19 +80,19 @@ class LogFile:
         self, columns: Mapping[str, FloatArray], served: np.ndarray[tuple[int], np.dtype[np.bool_]]
     ) -> tuple[FloatArray, str]:
         arrival_s = columns["arrival"]
-        if np.isnan(arrival_s).any():
-            raise LogError(
-                f"{self.path}: request {int(np.isnan(arrival_s).argmax()) + 1} has no arrival time"
-            )
-        wait_s = (columns["first_token"] - arrival_s)[served]
-        if (wait_s >= 0).all() and (wait_s < DAY_S).all():
-            return arrival_s, ""
+        lacks = ~np.isfinite(arrival_s)
+        if lacks.any():
+            raise LogError(f"{self.path}: request {int(lacks.argmax()) + 1} has no arrival time")
+        wait_s = columns["first_token"] - arrival_s
+        same_clock = (wait_s >= 0) & (wait_s < DAY_S)
+        if same_clock[served].any():
+            return arrival_s, ""  # a request that is out of order is refused by ``_check``
         if "queued" not in columns:
             raise LogError(
                 f"{self.path}: arrivals and tokens are on different clocks (the first request's "
-                f"first token comes {wait_s[0]:.3f} s after its arrival), and there is no queued "
-                "time to bring them together: add one on the tokens' clock (queued_ts), or write "
-                "arrivals on that clock"
+                f"first token comes {wait_s[served][0]:.3f} s after its arrival), and there is no "
+                "queued time to bring them together: add one on the tokens' clock (queued_ts), or "
+                "write arrivals on that clock"
             )
         lag_s = columns["queued"] - arrival_s
         if np.isnan(lag_s).any():
@@ -115,15 +116,17 @@ class LogFile:
         served: np.ndarray[tuple[int], np.dtype[np.bool_]],
     ) -> None:
         for name in ("prompt", "output"):
-            bad = ~(columns[name] >= 1)
+            tokens = columns[name]
+            bad = ~((tokens >= 1) & (tokens <= MAX_TOKENS) & (tokens == np.floor(tokens)))
             if bad.any():
                 row = int(bad.argmax())
                 raise LogError(
-                    f"{self.path}: request {row + 1} has {columns[name][row]:g} {name} tokens; "
-                    "at least 1 is needed: leave it out"
+                    f"{self.path}: request {row + 1} has {tokens[row]:g} {name} tokens, which must "
+                    f"be a whole number from 1 to {MAX_TOKENS}: leave it out"
                 )
         first_s, last_s = columns["first_token"], columns["last_token"]
-        wrong = served & ~((first_s > arrival_s) & (last_s >= first_s))
+        in_order = (first_s > arrival_s) & (last_s >= first_s) & (last_s < arrival_s + DAY_S)
+        wrong = served & ~in_order
         if wrong.any():
             row = int(wrong.argmax())
             raise LogError(

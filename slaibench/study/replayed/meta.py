@@ -20,6 +20,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "prefix_caching": ("prefix_caching", "enable_prefix_caching"),
     "asynchronous": ("async_scheduling",),
     "watermark": ("watermark",),
+    "chunked_prefill": ("enable_chunked_prefill",),
+    "policy": ("scheduling_policy",),
     "vllm": ("vllm_version",),
     "engine": ("engine",),
     "model": ("model",),
@@ -29,7 +31,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 NULL_BLOCKS = {"num_gpu_blocks": 1}
 """Blocks that a count includes and no request may hold: vLLM keeps its first one for itself."""
 ASYNCHRONOUS_SINCE = (0, 14)
-"""The version of vLLM from which on asynchronous scheduling is the default."""
+"""The version of vLLM from which on asynchronous scheduling is the default
+(vllm-project/vllm#27614)."""
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 def read_settings(path: Path, kv_blocks: int | None = None) -> EngineSettings:
@@ -42,13 +46,15 @@ def read_settings(path: Path, kv_blocks: int | None = None) -> EngineSettings:
         LogError: the file cannot be read, contradicts itself, or lacks what cannot be guessed.
     """
     try:
-        found = _found(read_object(path), path)
+        values = read_object(path)
     except CatalogError as error:
         raise LogError(
             f"{error}; a log needs its engine's settings beside it: write {path.name} with "
             "num_gpu_blocks, block_size, max_num_seqs, max_num_batched_tokens and vllm_version, "
             "or name another file with --meta"
         ) from error
+    _check_parallel(values, path)
+    found = _found(values, path)
     version = found.get("vllm")
     name = found.get("engine") or (f"vLLM {version}" if version else None)
     if name is None:
@@ -73,6 +79,15 @@ def read_settings(path: Path, kv_blocks: int | None = None) -> EngineSettings:
         model=found.get("model"),
         device=found.get("device"),
     )
+
+
+def _check_parallel(values: Mapping[str, Any], path: Path) -> None:
+    for name, value in _leaves(values):
+        if name in PARALLEL and value not in (None, 1):
+            raise LogError(
+                f"{path}: {name} is {value!r}, and profiles are of one GPU: give a log of one GPU, "
+                "or take the name out if the profile (--profile) is of all of them together"
+            )
 
 
 def _found(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -128,18 +143,27 @@ def _is_ahead(version: Any) -> bool:
     return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE
 
 
+def _share(found: Mapping[str, Any], key: str, path: Path) -> float:
+    value = found.get(key, 0.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise LogError(f"{path}: {key} must be a share from 0 to below 1, not {value!r}")
+    return float(value)
+
+
 def _scheduler(found: Mapping[str, Any], path: Path) -> str | None:
-    """vLLM's own rule as a policy of ours; None: its limits are not told.
+    """vLLM's own rule as a policy of ours; None: none of ours is, or its limits are not told.
 
     Decodes first, then chunks of prompts, first come, first served; a prompt is admitted when the
-    blocks of all of it are free. On an emulated device that is what vLLM does, batch by batch.
+    blocks of all of it are free, without a watermark. Who is preempted is who was admitted last,
+    which is who arrived last.
+
+    Source: vLLM 0.19.0, ``Scheduler.schedule`` and ``SchedulerConfig.scheduler_reserve_full_isl``.
     """
-    if "token_budget" not in found or "max_active" not in found:
+    ours = _flag(found, "chunked_prefill", True, path) and found.get("policy", "fcfs") == "fcfs"
+    if not ours or "token_budget" not in found or "max_active" not in found:
         return None
-    limits = {
-        "token_budget": _count(found, "token_budget", path),
-        "max_active": _count(found, "max_active", path),
-        "watermark": float(found.get("watermark", 0)),
-    }
-    options = ",".join(f"{name}={value}" for name, value in limits.items())
-    return f"sarathi:{options}"
+    return (
+        f"sarathi:token_budget={_count(found, 'token_budget', path)},"
+        f"max_active={_count(found, 'max_active', path)},"
+        f"watermark={_share(found, 'watermark', path):g}"
+    )

@@ -10,6 +10,9 @@ import numpy as np
 from slaibench.recording.record import FloatArray, IntArray
 from workloads.request import Request
 
+METRICS = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "tbt": "TBT"}
+"""Latencies that are compared, as people call them."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
