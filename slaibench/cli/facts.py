@@ -136,7 +136,7 @@ def gpus(as_json: options.Json = False) -> None:
     for row in rows:
         if row["validations"]:
             line = f"{row['gpu']}/{row['model']}: {validated(row)}"
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            out.print(escape(line), highlight=False)
 
 
 def _worst(errors: dict[str, float]) -> str:

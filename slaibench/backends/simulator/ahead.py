@@ -74,6 +74,8 @@ class AheadEngine(Engine):
         self._let_go()
         done = self._carry_out(batch)
         self._busy_until_s = self.now_s if done else None
+        if not self.has_work:
+            self._let_go()  # there is no next batch to wait for
         return done
 
     def _decide_ahead(self, moment_s: float) -> Batch:
