@@ -80,6 +80,9 @@ class Validation:
             grades={key: grades.text(key) for key in fields.mapping("grades")},
         )
         fields.done()
+        if not found.errors:
+            raise CatalogError(f"{fields.where}: errors must not be empty")
+        grades.text("all")
         return found
 
 

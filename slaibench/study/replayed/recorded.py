@@ -59,7 +59,7 @@ def observed(recording: Recording, name: str) -> Observed:
             asynchronous=False,  # ours never are: docs/design.md
             scheduler=_policy_of(spec["scheduler"]),
             model=spec.get("model"),
-            device=spec.get("gpu"),
+            device=spec.get("gpu") or spec.get("hardware"),
         ),
         requests=requests,
         first_token_s=np.where(finished, table.first_token_s, np.nan)[order],
