@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from slaibench.measure.percentiles import needed_samples, sorted_quantiles
 from slaibench.recording.record import FloatArray
@@ -108,6 +107,8 @@ def errors(reference: FloatArray, other: FloatArray) -> Errors | None:
             "errors need finite values, and positive reference values: leave out what was not "
             "observed"
         )
+    from scipy import stats  # noqa: PLC0415
+
     ratio = other / reference - 1
     ordered = np.sort(reference), np.sort(other)
     levels = [sorted_quantiles(side, LEVELS) for side in ordered]
