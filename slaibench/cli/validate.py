@@ -33,7 +33,10 @@ BEYOND = "!"
 @expanded
 def validate(
     between: Annotated[
-        str, typer.Option(help="Backends; the first is held against the others: sim,vllm[:DEVICE].")
+        str,
+        typer.Option(
+            help="Backends; the first is held against the others: sim,vllm[:DEVICE],sglang[:DEVICE]."
+        ),
     ] = "sim,vllm",
     rates: options.Rates = "1",
     scheduler: options.Schedulers = None,
