@@ -41,7 +41,10 @@ BEYOND = "!"
 @expanded
 def validate(
     between: Annotated[
-        str, typer.Option(help="Backends; the first is held against the others: sim,vllm[:DEVICE].")
+        str,
+        typer.Option(
+            help="Backends; the first is held against the others: sim,vllm[:DEVICE],sglang[:DEVICE]."
+        ),
     ] = BETWEEN,
     rates: options.Rates = RATES,
     scheduler: options.Schedulers = None,
