@@ -43,7 +43,8 @@ def validate(
     between: Annotated[
         str,
         typer.Option(
-            help="Backends; the first is held against the others: sim,vllm[:DEVICE],sglang[:DEVICE]."
+            help="Backends; the first is held against the others: "
+            "sim,vllm[:DEVICE],sglang[:DEVICE]."
         ),
     ] = BETWEEN,
     rates: options.Rates = RATES,
