@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
+from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
@@ -22,6 +23,10 @@ class Simulator:
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
         delivery_s: how much later than its batch ends a client sees a token.
+        prefix_caching: a preempted request finds again what is left of its blocks
+            (``FreedBlocks``, by the rules of vLLM).
+        asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
+            of vLLM).
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class Simulator:
         block_size: int = 16,
         max_context_tokens: int | None = None,
         delivery_s: float = 0.0,
+        prefix_caching: bool = False,
+        asynchronous: bool = False,
     ) -> None:
         if total_blocks < 1 or block_size < 1:
             raise ValueError(
@@ -42,6 +49,8 @@ class Simulator:
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
         self._delivery_s = delivery_s
+        self._prefix_caching = prefix_caching
+        self._engine = AheadEngine if asynchronous else Engine
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -58,7 +67,13 @@ class Simulator:
         """
         check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
-        engine = Engine(scheduler, self._timer, self._total_blocks, self._block_size)
+        engine = self._engine(
+            scheduler,
+            self._timer,
+            self._total_blocks,
+            self._block_size,
+            prefix_caching=self._prefix_caching,
+        )
         refusals = [
             refusal(
                 request,
