@@ -83,16 +83,15 @@ class Fields:
         return float(value)
 
     def signed(self, key: str) -> float:
-        """A number of either sign."""
+        """A finite number of either sign."""
         value = self._take(key)
         ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not ok:
             raise CatalogError(f"{self.where}: {key} must be a number, not {value!r}")
         return float(value)
 
-    def flag(self, key: str) -> bool:
-        """True or false; false where nothing is said."""
-        value = self._take(key, False)
+    def flag(self, key: str, default: Any = MISSING) -> bool:
+        value = self._take(key, default)
         if not isinstance(value, bool):
             raise CatalogError(f"{self.where}: {key} must be true or false, not {value!r}")
         return value
@@ -132,7 +131,10 @@ class Fields:
         value = self._take(key)
         if not isinstance(value, list):
             raise CatalogError(f"{self.where}: {key} must be a list of objects, not {value!r}")
-        return [Fields(each, f"{self.where}, {key}[{i}]") for i, each in enumerate(value)]
+        return [
+            Fields(item, f"{self.where}, {key} number {place}")
+            for place, item in enumerate(value, start=1)
+        ]
 
     def mapping(self, key: str) -> dict[str, Any]:
         value = self._take(key, {})

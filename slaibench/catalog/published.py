@@ -132,8 +132,8 @@ def _value(entry: Fields) -> PublishedValue:
         unit=entry.text("unit"),
         rounding=entry.number("rounding"),
         source=entry.text("source"),
-        fitted=entry.flag("fitted"),
-        given=entry.flag("given"),
+        fitted=entry.flag("fitted", False),
+        given=entry.flag("given", False),
     )
     entry.done()
     return found

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import doctor, facts, paper, run, serve, show, validate
+from slaibench.cli import calibrate, doctor, facts, paper, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -54,6 +54,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.capacity,
     run.replay,
     serve.serve,
+    calibrate.calibrate,
     validate.validate,
     paper.paper,
     show.report,

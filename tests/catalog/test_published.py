@@ -81,7 +81,7 @@ def test_an_unknown_value_names_the_nearest() -> None:
         ("signed", {"x": float("nan")}, "x must be a number, not nan"),
         ("flag", {"x": 1}, "x must be true or false, not 1"),
         ("objects", {"x": {}}, "x must be a list of objects"),
-        ("objects", {"x": [1]}, r"x\[0\] must be an object, not 1"),
+        ("objects", {"x": [1]}, r"x number 1 must be an object, not 1"),
     ],
 )
 def test_values_of_the_wrong_kind_are_refused(
