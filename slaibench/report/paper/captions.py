@@ -113,7 +113,7 @@ def _served(doc: Document, found: Json) -> str:
     del doc, found
     return (
         f"Requests that got a first token, a minute, at {HIGH_RPS:g} requests/s, in buckets of 512 "
-        "prompt tokens; seeds together."
+        "prompt tokens; seeds together. Where lines lie on each other, as many were served."
     )
 
 
