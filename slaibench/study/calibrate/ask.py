@@ -22,8 +22,6 @@ SMALL_MODEL = "tiny-mistral"
 CONTEXT_TOKENS = {Device.CPU: 1024}
 """A CPU would take minutes to fill a cache with long contexts."""
 DEFAULT_CONTEXT_TOKENS = 8192
-SPARE_CONTEXT_TOKENS = 16
-"""SGLang refuses prompts that come within six tokens of the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +72,11 @@ def asked(spec: StudySpec, *, token_budget: int, max_active: int, name: str | No
         raise ValueError(
             f"--max-context-tokens {context}: {model.name} takes {model.max_context_tokens}"
         )
-    context = min(context, model.max_context_tokens - SPARE_CONTEXT_TOKENS)
     # Whatever is wrong with these alone is told before an engine is started.
     Scope(token_budget, max_active, context, cache_tokens=2 * context)
     venue = kind.of(
-        spec.model_copy(update={"max_context_tokens": context + SPARE_CONTEXT_TOKENS}),
-        Demand(context + SPARE_CONTEXT_TOKENS, token_budget, max_active),
+        spec.model_copy(update={"max_context_tokens": context}),
+        Demand(context, token_budget, max_active),
     )
     limits = Limits(token_budget, max_active, context)
     identity = {key: getattr(value, "value", value) for key, value in venue.identity().items()} | {
