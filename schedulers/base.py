@@ -90,6 +90,11 @@ class EngineView(Protocol):
     def block_size(self) -> int:
         """Tokens in a KV block."""
 
+    @property
+    def forward_s(self) -> float | None:
+        """How long the device had the last batch: from when it was handed over until its tokens
+        were back, seconds; None where the engine does not tell."""
+
 
 @dataclass(slots=True)
 class Batch:

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
-    from slaibench.api import capacity, compare, requests_frame, run, steps_frame, sweep
+    from slaibench.api import capacity, compare, paper, requests_frame, run, steps_frame, sweep
     from slaibench.recording.record import Recording
     from slaibench.study.capacity import CapacityResult
     from slaibench.study.compare import CompareResult
+    from slaibench.study.paper.result import PaperResult
     from slaibench.study.sweep import SweepResult
 
 __all__ = [
     "CapacityResult",
     "CompareResult",
+    "PaperResult",
     "Recording",
     "SweepResult",
     "__version__",
     "capacity",
     "compare",
+    "paper",
     "requests_frame",
     "run",
     "steps_frame",

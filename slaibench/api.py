@@ -26,6 +26,9 @@ from slaibench.study import sweep as sweep_study
 from slaibench.study.bench import prepare
 from slaibench.study.capacity import CapacityResult
 from slaibench.study.compare import CompareResult
+from slaibench.study.paper import run as paper_study
+from slaibench.study.paper.result import PaperResult
+from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.sweep import SweepResult
 
 if TYPE_CHECKING:
@@ -100,6 +103,26 @@ def capacity(
         spec["slo"] = slo
     study = StudySpec(schedulers=(scheduler,), **spec)
     return capacity_study.find_capacity(study, Path(results), jobs=jobs)[0]
+
+
+def paper(
+    figures: str | Sequence[str] = (),
+    *,
+    results: str | Path = RESULTS,
+    jobs: int | None = None,
+    **spec: Any,
+) -> PaperResult:
+    """The paper's figures and claims (Bari et al., arXiv 2508.01002).
+
+    Args:
+        figures: ``"7a"``, ``"7"`` for all its parts, or several; none: all.
+        **spec: further fields of ``slaibench.study.paper.spec.PaperSpec`` (workload, num_seeds,
+            rates, ...).
+    """
+    names = (figures,) if isinstance(figures, str) else tuple(figures)
+    if "rates" in spec:
+        spec["rates"] = _rates(spec["rates"])
+    return paper_study.run(PaperSpec(figures=names, **spec), Path(results), jobs=jobs)
 
 
 def requests_frame(recording: Recording) -> pd.DataFrame:

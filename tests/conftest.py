@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.study.paper.small import SmallPaper, run_small
+
 # A machine may be busy: how long an example takes says nothing about the code.
 settings.register_profile("slaibench", deadline=None)
 settings.load_profile("slaibench")
@@ -21,3 +23,9 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("reference data is absent: set SLAIBENCH_DATA to the folder that holds traces/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_paper(tmp_path_factory: pytest.TempPathFactory) -> SmallPaper:
+    """Parts of the paper with short runs, for all tests of its figures and of their page."""
+    return run_small(tmp_path_factory.mktemp("paper"))

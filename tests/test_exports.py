@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[1]
 PUBLIC = [
     "CapacityResult",
     "CompareResult",
+    "PaperResult",
     "Recording",
     "SweepResult",
     "capacity",
     "compare",
+    "paper",
     "requests_frame",
     "run",
     "steps_frame",

@@ -105,6 +105,7 @@ class SglangView:
     __slots__ = (
         "block_size",
         "decoding",
+        "forward_s",
         "free_blocks",
         "now_s",
         "started",
@@ -114,6 +115,8 @@ class SglangView:
 
     def __init__(self, waiting: list[SglangRequest], total_blocks: int, block_size: int) -> None:
         self.now_s = 0.0
+        # On a GPU a step's device time ends somewhere inside SGLang's processing of its result.
+        self.forward_s: float | None = None
         self.waiting = waiting
         self.started: list[SglangRequest] = []
         self.decoding: list[SglangRequest] = []

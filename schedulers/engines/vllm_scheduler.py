@@ -69,6 +69,7 @@ class PolicyScheduler(VllmOwnScheduler):
         self.last_batch = Batch()
         self._num_arrived = 0
         self._num_preempted = 0
+        self._handed_over_s = 0.0
         self._in_flight: tuple[float, Batch, Step] | None = None
         options = own.get("options")
         named = f"{self.scheduler_name}:{options}" if options else self.scheduler_name
@@ -140,10 +141,12 @@ class PolicyScheduler(VllmOwnScheduler):
         if lost:
             output.preempted_req_ids = (output.preempted_req_ids or set()) | set(lost)
         self._settle(what_ran(batch, output.num_scheduled_tokens), began_s)
+        self._handed_over_s = self.clock.now_s()
         return output
 
     def update_from_output(self, scheduler_output: Any, model_runner_output: Any) -> Any:
         """vLLM's own, and then the policy is told."""
+        self.view.forward_s = self.clock.now_s() - self._handed_over_s
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         if self._in_flight is None:
             return outputs

@@ -23,6 +23,7 @@ class VllmView:
     __slots__ = (
         "block_size",
         "decoding",
+        "forward_s",
         "free_blocks",
         "now_s",
         "started",
@@ -32,6 +33,7 @@ class VllmView:
 
     def __init__(self, waiting: list[VllmRequest], total_blocks: int, block_size: int) -> None:
         self.now_s = 0.0
+        self.forward_s: float | None = None
         self.waiting = waiting
         self.started: list[VllmRequest] = []
         self.decoding: list[VllmRequest] = []

@@ -102,6 +102,8 @@ def run_virtual(
     refusals: Sequence[str],
     settings: RunSettings,
     at_end: Callable[[], None] = lambda: None,
+    *,
+    delivery_s: float = 0.0,
 ) -> RunOutput:
     """Serve requests, each at its due time.
 
@@ -110,6 +112,9 @@ def run_virtual(
         states: the engine's side of each.
         refusals: why a request can never be served; empty if it can.
         at_end: called when nothing more is run, before the states are read.
+        delivery_s: how much later than its batch ends a client sees a token. The way to the
+            engine is in it: to have every request arrive later by the same time is to have
+            every token read later by it.
 
     Raises:
         SchedulerError: the scheduler would leave its requests for ever (invariant 8).
@@ -148,14 +153,20 @@ def run_virtual(
         idle += 1
         engine.now_s = _wake(batch, next_due, engine, idle)
     at_end()
-    end_s = min(engine.now_s, horizon)
+
+    def read_s(time_s: float) -> float:
+        """When a client reads what an engine tells at a time; whole microseconds."""
+        return round(time_s + delivery_s, 6) if delivery_s else time_s
+
+    end_s = min(read_s(engine.now_s), horizon)
     steps = engine.steps
     # The tokens of a batch that the horizon cuts were never seen: it is not on record.
     num_steps = len(steps) - (1 if steps and steps[-1][1] > end_s else 0)
+    num_seen = bisect_right(steps, end_s, key=lambda step: read_s(step[1]))
     count = bisect_right(requests, end_s, key=attrgetter("due_s"))
     return RunOutput(
         requests=_request_table(
-            requests[:count], states[:count], refusals[:count], engine, num_steps
+            requests[:count], states[:count], refusals[:count], engine, num_seen, delivery_s
         ),
         steps=_step_table(engine, num_steps),
         end_s=end_s,
@@ -200,6 +211,7 @@ def _request_table(
     refusals: Sequence[str],
     engine: VirtualEngine,
     num_steps: int,
+    delivery_s: float,
 ) -> RequestTable:
     """The requests' columns; step numbers become times here.
 
@@ -216,6 +228,8 @@ def _request_table(
     for state, begin, end in zip(states, offsets, offsets[1:], strict=False):
         token_steps[begin:end] = state.token_steps[: end - begin]
     token_times = ends[token_steps] if len(ends) else np.empty(0)
+    if delivery_s:
+        token_times = np.rint((token_times + delivery_s) * 1e6) / 1e6
     wanted = np.array([request.output_tokens for request in requests], dtype=np.int64)
     first_step = np.array([state.first_step for state in states], dtype=np.int64)
     scheduled = first_step != NEVER

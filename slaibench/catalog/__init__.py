@@ -13,6 +13,7 @@ from slaibench.catalog.tables import (
     TableAttention,
     TokenTable,
 )
+from slaibench.catalog.validations import Validation, validations_of
 
 __all__ = [
     "Attention",
@@ -26,6 +27,7 @@ __all__ = [
     "Status",
     "TableAttention",
     "TokenTable",
+    "Validation",
     "get_gpu",
     "get_model",
     "get_profile",
@@ -36,4 +38,5 @@ __all__ = [
     "load_profile",
     "model_from_config",
     "parse_profile",
+    "validations_of",
 ]

@@ -82,6 +82,20 @@ class Fields:
             raise CatalogError(f"{self.where}: {key} must be {kind}, not {value!r}")
         return float(value)
 
+    def signed(self, key: str) -> float:
+        """A finite number of either sign."""
+        value = self._take(key)
+        ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not ok:
+            raise CatalogError(f"{self.where}: {key} must be a number, not {value!r}")
+        return float(value)
+
+    def flag(self, key: str, default: Any = MISSING) -> bool:
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            raise CatalogError(f"{self.where}: {key} must be true or false, not {value!r}")
+        return value
+
     def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
         """A list of positive numbers, of this length if one is given."""
         value = self._take(key)
@@ -111,6 +125,16 @@ class Fields:
 
     def inner(self, key: str, default: Any = MISSING) -> Fields:
         return Fields(self._take(key, default), f"{self.where}, {key}")
+
+    def objects(self, key: str) -> list[Fields]:
+        """A list of objects."""
+        value = self._take(key)
+        if not isinstance(value, list):
+            raise CatalogError(f"{self.where}: {key} must be a list of objects, not {value!r}")
+        return [
+            Fields(item, f"{self.where}, {key} number {place}")
+            for place, item in enumerate(value, start=1)
+        ]
 
     def mapping(self, key: str) -> dict[str, Any]:
         value = self._take(key, {})

@@ -75,12 +75,15 @@ class Profile:
         errors: known relative errors by name (0.01: 1 %). ``batch_``: of a batch's time,
             ``linear_`` and ``attention_``: of that part. ``all_rows``: the shipped tables against
             every measured row; ``left_out``: rows predicted by tables without their place on the
-            grid; ``formula``: on the cards the formula was fitted to. Rows that exceed the card's
-            KV cache do not count.
+            grid; ``formula``: on the cards the formula was fitted to; ``again``: of the
+            measurement itself, one half of its rounds against the other. Rows that exceed the
+            card's KV cache do not count.
         kv_blocks: KV blocks of ``block_size`` tokens at 0.9 memory utilization.
         kv_source: where that number is from.
         step_overhead_ms: time between steps that is not the GPU's.
         constant_ms: GPU time of every batch that the tables lack.
+        delivery_ms: what a request's first token takes beside its batches: the way to the engine
+            and back.
     """
 
     gpu: str
@@ -100,6 +103,7 @@ class Profile:
     linear: TokenTable
     per_sequence: SequenceTable
     attention: Attention
+    delivery_ms: float = 0.0
 
     @property
     def name(self) -> str:
@@ -111,6 +115,10 @@ class Profile:
         values = asdict(self)
         for key in ("source", "licence", "notes", "errors", "kv_source", "status", "engine"):
             del values[key]
+        if not self.delivery_ms:
+            del values["delivery_ms"]  # profiles of before it keep their hash
+        if values["attention"].get("by_decodes") is None:
+            values["attention"].pop("by_decodes", None)
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -152,6 +160,7 @@ def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
         linear=TokenTable.parse(fields.inner("linear")),
         per_sequence=SequenceTable.parse(fields.inner("per_sequence")),
         attention=_attention(fields.inner("attention")),
+        delivery_ms=fields.number("delivery_ms", default=0.0, positive=False),
     )
     kv.done()
     fields.done()

@@ -113,6 +113,36 @@ class TableAttention:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeFactors:
+    """How the time of a KV token that decodes read goes with how many decode, at what context.
+
+    Kernels spread decodes over a GPU well or badly, depending on how many there are. Straight
+    between the measured places, constant beyond them.
+
+    Args:
+        sequences: numbers of decodes, increasing.
+        context: their mean contexts, increasing.
+        decode, mixed: factors on the time at ``kv_bandwidth``, of batches without and with chunks:
+            ``sequences`` x ``context``, row by row.
+    """
+
+    sequences: tuple[int, ...]
+    context: tuple[int, ...]
+    decode: tuple[float, ...]
+    mixed: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> DecodeFactors:
+        sequences, context = fields.axis("sequences"), fields.axis("context")
+        size = len(sequences) * len(context)
+        factors = cls(
+            sequences, context, fields.numbers("decode", size), fields.numbers("mixed", size)
+        )
+        fields.done()
+        return factors
+
+
+@dataclass(frozen=True, slots=True)
 class FormulaAttention:
     """Attention from a bandwidth and a rate, where no table was measured.
 
@@ -129,6 +159,7 @@ class FormulaAttention:
         kv_bandwidth_gbps: effective bandwidth of reading the cache, 1e9 bytes a second.
         prefill_tflops: effective rate of prompt attention.
         decode_launch_us, prefill_launch_us: least time of the kernel, one layer.
+        by_decodes: further factors on reading the cache, by the number of decodes; None: none.
     """
 
     layers: int
@@ -142,9 +173,11 @@ class FormulaAttention:
     mixed_decode_factor: float
     row_tile: int
     wave_tokens: int
+    by_decodes: DecodeFactors | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> FormulaAttention:
+        by_decodes = fields.mapping("by_decodes")
         formula = cls(
             layers=fields.whole("layers"),
             hidden=fields.whole("hidden"),
@@ -157,6 +190,9 @@ class FormulaAttention:
             mixed_decode_factor=fields.number("mixed_decode_factor"),
             row_tile=fields.whole("row_tile"),
             wave_tokens=fields.whole("wave_tokens"),
+            by_decodes=DecodeFactors.parse(Fields(by_decodes, f"{fields.where}, by_decodes"))
+            if by_decodes
+            else None,
         )
         fields.done()
         return formula

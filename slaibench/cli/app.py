@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import bound, doctor, facts, run, serve, show, validate
+from slaibench.cli import bound, calibrate, doctor, facts, paper, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -55,7 +55,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.replay,
     bound.bound,
     serve.serve,
+    calibrate.calibrate,
     validate.validate,
+    paper.paper,
     show.report,
     show.results,
     show.verify,

@@ -12,9 +12,11 @@ from schedulers import registry as scheduler_registry
 from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
-from slaibench.cli import options
+from slaibench.catalog.validations import validations_of
+from slaibench.cli import options, render
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.study.policy import describe
+from slaibench.study.venues.profiled import validated
 from workloads import registry as workload_registry
 
 
@@ -95,6 +97,7 @@ def gpus(as_json: options.Json = False) -> None:
                 "engine": profile.engine,
                 "source": profile.source,
                 "errors": dict(profile.errors),
+                "validations": [each.to_json() for each in validations_of(profile)],
                 "regime": {
                     "batch_tokens": profile.regime.batch_tokens,
                     "context_tokens": profile.regime.context_tokens,
@@ -107,11 +110,12 @@ def gpus(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(title="GPU profiles")
-    table.add_column("GPU", no_wrap=True)
-    table.add_column("model", no_wrap=True)
-    table.add_column("status")
-    table.add_column("KV blocks", justify="right")
+    table = render.plain_table()
+    table.title = "GPU profiles"
+    for heading in ("GPU", "model", "status"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("KV blocks", justify="right", no_wrap=True)
+    table.add_column("grade", no_wrap=True)
     table.add_column("largest known mean error")
     for row in rows:
         table.add_row(
@@ -119,14 +123,20 @@ def gpus(as_json: options.Json = False) -> None:
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
+            max((each["grades"]["all"] for each in row["validations"]), default="-"),
             escape(_worst(row["errors"])),
         )
     out.print(table)
     out.print(
         "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
-        "published points; datasheet: nothing was. Sources, regimes, all errors: --json.",
+        "published points; datasheet: nothing was. Grade: of whole runs against an engine's "
+        "(slaibench validate --log); -: not validated. Sources, regimes, all errors: --json.",
         highlight=False,
     )
+    for row in rows:
+        if row["validations"]:
+            line = f"{row['gpu']}/{row['model']}: {validated(row)}"
+            out.print(escape(line), highlight=False)
 
 
 def _worst(errors: dict[str, float]) -> str:
@@ -135,7 +145,7 @@ def _worst(errors: dict[str, float]) -> str:
     if not means:
         return "not known"
     name = max(means, key=lambda key: means[key])
-    return f"{means[name]:.1%} ({name.removesuffix('_mean').replace('_', ' ')})"
+    return f"{means[name]:.1%} {name.removesuffix('_mean').replace('_', ' ')}"
 
 
 def workload(

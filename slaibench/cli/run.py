@@ -79,7 +79,7 @@ def _sweep(what: str, spec: StudySpec, kept: Kept, page: Page) -> None:
     else:
         out.print(render.sweep_tables(result, out.width))
         for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
-            out.print(line, highlight=False, soft_wrap=True)
+            out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
     _report(result, page, kept.as_json)
     refuse_invalid(result.cells)
@@ -119,7 +119,7 @@ def compare(
         for line in render.about_lines(
             result.sweep.about, result.sweep.workload_note, spec, result.sweep.warnings
         ):
-            out.print(line, highlight=False, soft_wrap=True)
+            out.print(escape(line), highlight=False, soft_wrap=True)
     _report(result, page, kept.as_json)
     searched = (*result.capacity_a.cells, *result.capacity_b.cells)
     refuse_invalid(list({cell.folder: cell for cell in (*result.sweep.cells, *searched)}.values()))
@@ -151,7 +151,7 @@ def capacity(
             for text in render.capacity_lines(each):
                 out.print(text, highlight=False, soft_wrap=True)
         for line in render.about_lines(found[0].about, bench.source.note, spec):
-            out.print(line, highlight=False, soft_wrap=True)
+            out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid([cell for each in found for cell in each.cells])
 
 

@@ -63,7 +63,10 @@ def _bad_field(error: ValidationError, options: Mapping[str, str]) -> str:
     if not first["loc"]:
         return text
     field = str(first["loc"][0])
-    return f"{options.get(field, field)} {first['input']}: {text.replace('Input should', 'must')}"
+    given = first["input"]
+    if isinstance(given, tuple):
+        given = " ".join(map(str, given))
+    return f"{options.get(field, field)} {given}: {text.replace('Input should', 'must')}"
 
 
 @contextmanager

@@ -15,6 +15,14 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.validate_log import (
+    BETWEEN,
+    RATES,
+    SEEDS,
+    Against,
+    Between,
+    validate_against,
+)
 from slaibench.study import validate as validate_study
 from slaibench.study.agreement import Difference, Verdict
 from slaibench.study.validate import Match, ValidateResult
@@ -33,18 +41,30 @@ BEYOND = "!"
 @expanded
 def validate(
     between: Annotated[
-        str, typer.Option(help="Backends; the first is held against the others: sim,vllm[:DEVICE].")
-    ] = "sim,vllm",
-    rates: options.Rates = "1",
+        str,
+        typer.Option(
+            help="Backends; the first is held against the others: "
+            "sim,vllm[:DEVICE],sglang[:DEVICE]."
+        ),
+    ] = BETWEEN,
+    rates: options.Rates = RATES,
     scheduler: options.Schedulers = None,
-    seeds: options.Seeds = 3,
+    seeds: options.Seeds = SEEDS,
     *,
+    against: Against,
     engine: Engine,
     load: Load,
     kept: Kept,
     page: Page,
 ) -> None:
-    """The same requests on several backends: how far they agree; status 1 beyond the tolerances."""
+    """The same requests on several backends, or on the simulator and in a run of an engine's: how
+    far they agree; status 1 beyond the tolerances."""
+    with usage():
+        asked = against.asked
+    if asked:
+        others = Between(between, rates, seeds, load)
+        validate_against(against, scheduler, engine, others, as_json=kept.as_json)
+        return
     with usage(options.OPTION_OF):
         names = [name.strip() for name in between.split(",")]
         spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.report.numbers import Document
-from slaibench.report.words import percent
+from slaibench.report.words import change, percent
 
 CONVENTIONS = {
     "strict": "Strict conventions: open-loop arrivals that are never cut, TTFT from the intended "
@@ -53,12 +53,25 @@ def profile(doc: Document, catalogued: Document) -> Facts:
         return []
     known = dict(doc["profile"])
     errors = known.pop("errors", {})
+    validations = known.pop("validations", [])
     rows = [(name, text(value)) for name, value in known.items()]
     rows += [
         (f"error: {name.replace('_', ' ')}", percent(value, 1)) for name, value in errors.items()
     ]
     if not errors:
         rows.append(("error", "not known"))
+    rows += [
+        (
+            f"validation: {each['against']}",
+            ", ".join(
+                f"{name.replace('_', ' ')} {change(value)}"
+                for name, value in each["errors"].items()
+            )
+            + f"; grade {each['grades']['all']}; {each['engine']}, {each['num_requests']} requests"
+            f" scored; {each['source']}",
+        )
+        for each in validations
+    ]
     for name, value in catalogued.items():
         rows.append((name, " ".join(value) if name == "notes" else text(value)))
     return rows

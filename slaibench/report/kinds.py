@@ -8,6 +8,9 @@ from pathlib import Path
 
 from slaibench.report import numbers, rebuild, render
 from slaibench.report.numbers import Document
+from slaibench.report.paper import numbers as paper_numbers
+from slaibench.report.paper import rebuild as paper_rebuild
+from slaibench.report.paper import render as paper_render
 from slaibench.report.rebuild import OnRun
 from slaibench.report.template import Picture
 from slaibench.report.theory import numbers as theory_numbers
@@ -51,6 +54,10 @@ def _theory(doc: Document, folder: Path, on_run: OnRun) -> Document:
     return theory_numbers.document(result, folder, doc["made"])
 
 
+def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
+    return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
+
+
 KINDS = {
     numbers.FORMAT: Kind(
         numbers.FORMAT_VERSION, numbers.runs, numbers.results, _study, render.render
@@ -68,6 +75,13 @@ KINDS = {
         theory_numbers.results,
         _theory,
         theory_render.render,
+    ),
+    paper_numbers.FORMAT: Kind(
+        paper_numbers.FORMAT_VERSION,
+        paper_numbers.runs,
+        paper_numbers.results,
+        _paper,
+        paper_render.render,
     ),
 }
 """By the format that a document names."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
-from slaibench.report.subject import Subject, capacity_from, make_subject
+from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
+from slaibench.study.capacity import capacity_from
 from slaibench.study.digest import Digester
 from slaibench.study.gather import SERVING, read_cell
 from slaibench.study.point import make_point
-from slaibench.study.pool import CellResult
+from slaibench.study.pool import CellResult, Digest
 from slaibench.study.sweep import SweepResult, digests_of
 
 LEFT_OPEN = ("kv_blocks", "max_context_tokens")
 """What a study may leave to what serves."""
+Entry = dict[str, Any]
+"""One of a document's ``runs``."""
 OnRun = Callable[[int, int], None]
 """Told after each recording: (how many are read, how many there are)."""
 
@@ -47,17 +50,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
     """
     spec = StudySpec.model_validate(doc["spec"])
     digest = Digester.for_study(spec.convention.value, spec.slo)
-    cells: list[CellResult] = []
-    lost: list[tuple[str, str, str]] = []
-    for index, entry in enumerate(doc["runs"]):
-        try:
-            cells.append(_cell(entry, spec, folder, digest))
-        except RecordingError as error:
-            where = f"runs[{index}], {entry['scheduler']} at {entry['rate_rps']:g}"
-            lost.append((f"{where}, seed {entry['seed']}", str(entry["spec_hash"]), str(error)))
-        on_run(index + 1, len(doc["runs"]))
-    if lost:
-        raise LostRecordings(lost)
+    cells = read_all(doc["runs"], lambda entry: _cell(entry, spec, folder, digest), on_run)
     sweep = _sweep(doc, spec, cells)
     pair = doc["pair"]
     return make_subject(
@@ -72,24 +65,61 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
     )
 
 
-def _cell(entry: dict[str, Any], spec: StudySpec, folder: Path, digest: Digester) -> CellResult:
+def read_all(
+    entries: Sequence[Entry], read: Callable[[Entry], CellResult], on_run: OnRun
+) -> list[CellResult]:
+    """Every recording that a document names, in its order.
+
+    Args:
+        entries: the document's ``runs``.
+        read: one of them; raises ``RecordingError``.
+        on_run: told of each.
+
+    Raises:
+        LostRecordings: some cannot be read.
+    """
+    cells: list[CellResult] = []
+    lost: list[tuple[str, str, str]] = []
+    for index, entry in enumerate(entries):
+        try:
+            cells.append(read(entry))
+        except RecordingError as error:
+            where = f"runs[{index}], {entry['scheduler']} at {entry['rate_rps']:g}"
+            lost.append((f"{where}, seed {entry['seed']}", str(entry["spec_hash"]), str(error)))
+        on_run(index + 1, len(entries))
+    if lost:
+        raise LostRecordings(lost)
+    return cells
+
+
+def read_again(entry: Entry, folder: Path, digest: Digest) -> CellResult:
+    """One recording that a document names, measured once more.
+
+    Raises:
+        RecordingError: it is missing, damaged, or not the run it is said to be.
+    """
     path = folder / entry["folder"]
     cell = read_cell(path)
     recording = store.read(path)
     found = store.spec_hash(recording.run["spec"])
     if not found == recording.run["spec_hash"] == entry["spec_hash"]:
         raise RecordingError(f"{str(path)!r} is of another specification (hash {found})")
-    for name in (*SERVING, "convention", "max_total_tokens"):
-        asked = getattr(spec, name)
-        left_open = asked is None and name in LEFT_OPEN
-        if getattr(cell, name) != asked and not left_open:
-            raise RecordingError(
-                f"{str(path)!r} has {name} {getattr(cell, name)}, the report's study has {asked}"
-            )
     try:
         return CellResult(cell, path, digest(recording), reused=True)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise RecordingError(f"{str(path)!r} cannot be measured ({error})") from error
+
+
+def _cell(entry: Entry, spec: StudySpec, folder: Path, digest: Digest) -> CellResult:
+    read = read_again(entry, folder, digest)
+    for name in (*SERVING, "convention", "max_total_tokens"):
+        has, asked = getattr(read.cell, name), getattr(spec, name)
+        left_open = asked is None and name in LEFT_OPEN
+        if has != asked and not left_open:
+            raise RecordingError(
+                f"{str(read.folder)!r} has {name} {has}, the report's study has {asked}"
+            )
+    return read
 
 
 def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:

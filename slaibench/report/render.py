@@ -10,6 +10,7 @@ from slaibench.report.headline import headline
 from slaibench.report.numbers import Document, identity
 from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import Figure, Picture, fill, stem_of
+from slaibench.report.words import sentences
 
 
 def file_stem(doc: Document) -> str:
@@ -54,13 +55,11 @@ def _kind(doc: Document) -> str:
     return f"{what}: {doc['cell']['model']} on {served['place']}, backend {served['venue']}"
 
 
-def _about(doc: Document) -> str:
-    about = str(doc["about"])
-    parts = [f"{about[:1].upper()}{about[1:]}."]
+def _about(doc: Document) -> list[str]:
+    parts = [facts.CONVENTIONS[doc["spec"]["convention"]]]
     if doc["workload_note"]:
-        parts.append(f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
-    parts.append(facts.CONVENTIONS[doc["spec"]["convention"]])
-    return " ".join(parts)
+        parts.insert(0, f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
+    return [*sentences(doc["about"]), " ".join(parts)]
 
 
 def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from slaibench.measure.capacity import capacity
-from slaibench.study.capacity import RESAMPLE_SEED, CapacityResult, cells_of, ratio_of
+from slaibench.study.capacity import CapacityResult, capacity_from, ratio_of
 from slaibench.study.compare import ttft_change
 from slaibench.study.estimate import Estimate
 from slaibench.study.point import Point
@@ -165,21 +162,6 @@ def capacity_in(sweep: SweepResult, scheduler: str) -> CapacityResult:
     """What the sweep's own cells say of a scheduler's capacity."""
     cells = tuple(cell for cell in sweep.cells if cell.cell.scheduler == scheduler)
     return capacity_from(sweep.spec, sweep.about, scheduler, cells)
-
-
-def capacity_from(
-    spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
-) -> CapacityResult:
-    """Capacity from given cells, as ``study.capacity.search`` ends: nothing is run."""
-    measured = cells_of(spec, cells)
-    return CapacityResult(
-        spec=spec,
-        about=about,
-        scheduler=scheduler,
-        capacity=capacity(measured, np.random.default_rng(RESAMPLE_SEED)),
-        cells=cells,
-        measured=measured,
-    )
 
 
 def _check_fit(spec: StudySpec, found: CapacityResult) -> None:

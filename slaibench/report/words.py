@@ -67,6 +67,11 @@ def percent(share: float, decimals: int = 2) -> str:
     return f"{text}{SPACE}%"
 
 
+def sentences(lines: str) -> list[str]:
+    """Lines of a terminal as sentences of a page."""
+    return [f"{line[:1].upper()}{line[1:]}." for line in lines.splitlines()]
+
+
 def change(value: float) -> str:
     """A relative change as people say it: −70 %, +26 %, +0.4 %; from the double on as a factor."""
     if value >= 1:

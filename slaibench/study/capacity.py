@@ -25,6 +25,7 @@ __all__ = [
     "RESAMPLE_SEED",
     "STEADY",
     "CapacityResult",
+    "capacity_from",
     "cells_of",
     "check",
     "check_rate_counts",
@@ -195,13 +196,20 @@ def search(
         if not wanted:
             break
         cells.extend(collect(pool, wanted, on_cell))
+    return capacity_from(spec, about_of(cells), scheduler, tuple(cells))
+
+
+def capacity_from(
+    spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
+) -> CapacityResult:
+    """Capacity from given cells, at least one: nothing is run."""
     measured = cells_of(spec, cells)
     return CapacityResult(
         spec=spec,
-        about=about_of(cells),
+        about=about,
         scheduler=scheduler,
         capacity=capacity(measured, _generator()),
-        cells=tuple(cells),
+        cells=cells,
         measured=measured,
     )
 

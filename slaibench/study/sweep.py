@@ -35,7 +35,7 @@ class SweepResult:
 
     Args:
         spec: what was asked.
-        about: one line: what served, and how far that can be trusted.
+        about: what served; in a second line, how far whole runs on its profile can be trusted.
         workload_note: one line on where the lengths come from.
         points: by scheduler and rate, in the order asked for.
         cells: every cell behind them.
@@ -172,7 +172,7 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 
 def about_of(cells: Sequence[CellResult]) -> str:
-    """What served these cells, in a line; from the recording of the first."""
+    """What served these cells (``describe_run``); from the recording of the first."""
     return describe_run(store.read_run(cells[0].folder)) if cells else ""
 
 

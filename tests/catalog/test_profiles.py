@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,28 @@ def test_a_bad_file_is_refused_with_the_name_of_what_is_wrong(
 ) -> None:
     with pytest.raises(CatalogError, match=message):
         load_profile(own(tmp_path, **changes))
+
+
+def test_a_delivery_is_part_of_a_profile_and_its_absence_is_none(tmp_path: Path) -> None:
+    without, withal = load_profile(own(tmp_path)), load_profile(own(tmp_path, delivery_ms=4.5))
+    assert (without.delivery_ms, withal.delivery_ms) == (0.0, 4.5)
+    assert without.fingerprint == get_profile("rtx6000-ada", "mistral-7b").fingerprint
+    assert withal.fingerprint != without.fingerprint
+    with pytest.raises(CatalogError, match=r"delivery_ms must be .* not -1"):
+        load_profile(own(tmp_path, delivery_ms=-1))
+
+
+def test_factors_by_decodes_are_as_many_as_the_numbers_they_are_for(tmp_path: Path) -> None:
+    attention = load_profile(own(tmp_path)).attention
+    assert isinstance(attention, FormulaAttention)
+    assert attention.by_decodes is None
+    values = {key: value for key, value in asdict(attention).items() if key != "by_decodes"}
+    factors = {"sequences": [1, 8], "context": [64, 512], "decode": [1.0, 0.9, 0.9, 0.8]}
+    for mixed, right in (([1.0] * 4, True), ([1.0], False), ([1.0, 1.0, 1.0, 0.0], False)):
+        told = {"kind": "formula", **values, "by_decodes": factors | {"mixed": mixed}}
+        if right:
+            found = load_profile(own(tmp_path, attention=told))
+            assert found.fingerprint != load_profile(own(tmp_path)).fingerprint
+        else:
+            with pytest.raises(CatalogError, match="by_decodes: mixed h"):
+                load_profile(own(tmp_path, attention=told))

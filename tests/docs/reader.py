@@ -9,7 +9,7 @@ Fenced blocks run in order, in one empty folder:
 - any other language is for reading only.
 
 An HTML comment on the line before a block changes that: ``file: NAME`` (write the block there
-instead of running it), ``fails: STATUS``, ``needs: MODULE`` (left out where it is not installed),
+instead of running it), ``fails: STATUS``, ``needs: ENGINE`` (left out where no Python has it),
 ``installs: FOLDER`` (what ``pip install -e FOLDER`` does to entry points, without a network) and
 ``not run: REASON``.
 """
@@ -17,7 +17,6 @@ instead of running it), ``fails: STATUS``, ``needs: MODULE`` (left out where it 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import re
@@ -30,12 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slaibench.machine.interpreters import interpreter
+
 ROOT = Path(__file__).parents[2]
 COLUMNS = 110
 """Terminal width at which the outputs in the pages were printed."""
 ANY_LINES = "..."
 LEFT_OUT = "(left out)"
-"""What a block "prints" that needs a module which is not installed."""
+"""What a block "prints" that needs an engine which no Python here has."""
 DIRECTIVES = ("file", "fails", "needs", "installs", "not run")
 
 
@@ -131,7 +132,7 @@ class Reader:
 
     def work(self, block: Block) -> str:
         """Do what a block asks for; returns what it printed."""
-        if "needs" in block.directives and not _importable(block.directives["needs"]):
+        if "needs" in block.directives and interpreter(block.directives["needs"]) is None:
             return LEFT_OUT
         if "file" in block.directives:
             path = self._folder / block.directives["file"]
@@ -178,10 +179,6 @@ class Reader:
             for group, points in project["entry-points"].items()
         )
         (facts / "entry_points.txt").write_text("\n".join(groups))
-
-
-def _importable(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def _lines(text: str) -> list[str]:

@@ -131,3 +131,11 @@ def test_short_names_stay_different(names: list[str]) -> None:
     short = words.short_names(names)
     assert list(short) == names
     assert len(set(short.values())) == len(names)
+
+
+def test_lines_of_a_terminal_become_sentences() -> None:
+    assert words.sentences("simulated x: y\nnot validated") == [
+        "Simulated x: y.",
+        "Not validated.",
+    ]
+    assert words.sentences("") == []

@@ -103,7 +103,15 @@ class EmulatedEngine:
         ]
         core.start_run(copy.deepcopy(scheduler))
         try:
-            output = run_virtual(core, requests, states, refusals, settings, core.end_run)
+            output = run_virtual(
+                core,
+                requests,
+                states,
+                refusals,
+                settings,
+                core.end_run,
+                delivery_s=self._profile.delivery_ms * 1e-3,
+            )
         except BaseException:
             self.close()  # a core that was left in the middle is good for nothing
             raise

@@ -23,11 +23,15 @@ CPU: dict[str, Any] = {
 """What SGLang needs to be told on a machine without a GPU."""
 
 
+SPARE_CONTEXT_TOKENS = 8
+"""SGLang takes prompts of up to seven tokens less than its context, and ends requests two short."""
+
+
 def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
     """Options as ``sglang.srt.server_args.ServerArgs`` takes them; a flag is there for each."""
     args: dict[str, Any] = {
         "model_path": str(model),
-        "context_length": options.max_context_tokens,
+        "context_length": options.max_context_tokens + SPARE_CONTEXT_TOKENS,
         "chunked_prefill_size": options.token_budget,
         "max_running_requests": options.max_active,
         "page_size": options.block_size,

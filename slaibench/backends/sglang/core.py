@@ -140,6 +140,12 @@ class SglangCore:
             ours = self._requests[each.rid]
             ours.token_steps.extend([number] * (len(each.output_ids) - had))
             if each.finished():
+                if len(each.output_ids) < ours.request.output_tokens:
+                    raise BackendError(
+                        f"SGLang ended request {ours.request.request_id} after "
+                        f"{len(each.output_ids)} of {ours.request.output_tokens} tokens: it nearly "
+                        "fills the KV cache; give more --kv-blocks"
+                    )
                 ours.left_s = self.now_s
                 ours.num_preemptions = self._log.num_preemptions.get(each.rid, 0)
                 del self._requests[each.rid]

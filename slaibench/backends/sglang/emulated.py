@@ -40,6 +40,7 @@ def in_this_process(options: EngineOptions, profile: Profile) -> EmulatedEngine:
 def _open_core(options: EngineOptions, timer: BatchTimer) -> EmulatedCore:
     os.environ.setdefault("SGLANG_USE_CPU_ENGINE", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "1")
     install()  # before the first import of SGLang
     try:
         check_version()

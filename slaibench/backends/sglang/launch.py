@@ -113,6 +113,8 @@ class SglangEngine:
         needed = {
             # Else each look whether it answers is a request, and in the step log.
             "SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false",
+            # What is to spare (``arguments.SPARE_CONTEXT_TOKENS``) may lie beyond the model's own.
+            "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN": "1",
             "DO_NOT_TRACK": "1",
             "NO_COLOR": "1",
         }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
+from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
@@ -21,6 +22,11 @@ class Simulator:
         total_blocks: KV blocks of the device.
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
+        delivery_s: how much later than its batch ends a client sees a token.
+        prefix_caching: a preempted request finds again what is left of its blocks
+            (``FreedBlocks``, by the rules of vLLM).
+        asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
+            of vLLM).
     """
 
     def __init__(
@@ -30,6 +36,9 @@ class Simulator:
         total_blocks: int,
         block_size: int = 16,
         max_context_tokens: int | None = None,
+        delivery_s: float = 0.0,
+        prefix_caching: bool = False,
+        asynchronous: bool = False,
     ) -> None:
         if total_blocks < 1 or block_size < 1:
             raise ValueError(
@@ -39,6 +48,9 @@ class Simulator:
         self._total_blocks = total_blocks
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
+        self._delivery_s = delivery_s
+        self._prefix_caching = prefix_caching
+        self._engine = AheadEngine if asynchronous else Engine
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -55,7 +67,13 @@ class Simulator:
         """
         check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
-        engine = Engine(scheduler, self._timer, self._total_blocks, self._block_size)
+        engine = self._engine(
+            scheduler,
+            self._timer,
+            self._total_blocks,
+            self._block_size,
+            prefix_caching=self._prefix_caching,
+        )
         refusals = [
             refusal(
                 request,
@@ -66,4 +84,6 @@ class Simulator:
             for request in requests
         ]
         states = [SimRequest(request) for request in requests]
-        return run_virtual(engine, requests, states, refusals, settings)
+        return run_virtual(
+            engine, requests, states, refusals, settings, delivery_s=self._delivery_s
+        )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from schedulers.base import Batch, Scheduler, SchedulerError
 from schedulers.waiting import WaitingQueue
+from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import NEVER
 
@@ -35,12 +36,20 @@ class Engine:
     Args:
         total_blocks: KV blocks of the whole cache.
         block_size: tokens in a block.
+        prefix_caching: a preempted request finds again what is left of its blocks.
     """
 
     def __init__(
-        self, scheduler: Scheduler, timer: BatchTimer, total_blocks: int, block_size: int
+        self,
+        scheduler: Scheduler,
+        timer: BatchTimer,
+        total_blocks: int,
+        block_size: int,
+        *,
+        prefix_caching: bool = False,
     ) -> None:
         self.now_s = 0.0
+        self.forward_s: float | None = None
         self.started: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
         self.free_blocks = total_blocks
@@ -54,6 +63,7 @@ class Engine:
         self._num_preempted = 0  # since the last step on record
         self._scheduler = scheduler
         self._timer = timer
+        self._freed = FreedBlocks(total_blocks, block_size) if prefix_caching else None
 
     def add(self, request: SimRequest) -> None:
         """A request arrives."""
@@ -76,7 +86,9 @@ class Engine:
         Raises:
             SchedulerError: the batch is impossible.
         """
-        batch = self._scheduler.schedule(self)
+        return self._carry_out(self._scheduler.schedule(self))
+
+    def _carry_out(self, batch: Batch) -> Batch:
         if batch.decodes is self.decoding:
             batch.decodes = list(self.decoding)  # a policy may answer with the view's own list
         if batch.preempt:
@@ -86,15 +98,20 @@ class Engine:
         if not batch.decodes and not batch.prefills:
             return batch
         step = len(self.steps)
-        chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
+        seen = [request.computed_tokens for request, _ in batch.prefills] if self._freed else []
         context, ended = self._decode(batch.decodes, step)
+        if self._freed is not None:
+            batch.prefills = self._admitted(batch, seen, step)
+        chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
         num_decodes = len(batch.decodes)
         active = len(self.started) + len(self.decoding)
         self._check_limits(batch, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
-        duration = timer.batch_time_s(num_decodes, context, chunks) + timer.step_overhead_s
-        end = round(start + duration, 6)  # recordings hold whole microseconds
+        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks)
+        end = round(
+            start + forward + timer.step_overhead_s, 6
+        )  # recordings hold whole microseconds
         self.steps.append(
             (
                 start,
@@ -128,8 +145,11 @@ class Engine:
                 f"invariant 2: request {request.request_id} holds no KV blocks, so it cannot be "
                 "preempted"
             )
-        self.free_blocks += request.num_blocks
+        num_blocks, computed = request.num_blocks, request.computed_tokens
+        self.free_blocks += num_blocks
         request.lose_blocks()
+        if self._freed is not None:
+            self._freed.put(num_blocks, computed, owner=request)
         self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
@@ -178,6 +198,29 @@ class Engine:
             raise SchedulerError("invariant 5: a request has two prefill chunks in one batch")
         return chunks, total, through
 
+    def _admitted(
+        self, batch: Batch, seen: Sequence[int], step: int
+    ) -> list[tuple[SimRequest, int]]:
+        """The batch's prefills once its admissions are carried out.
+
+        Decodes and admissions of the same batch may take blocks in which a request was to find its
+        tokens again: it computes as much more, as long as the token budget lasts.
+
+        Args:
+            seen: computed tokens of each prefill's request when the policy decided.
+        """
+        room = max(self._scheduler.token_budget, batch.num_tokens) - len(batch.decodes)
+        prefills = []
+        for (request, tokens), before in zip(batch.prefills, seen, strict=True):
+            if not room:
+                break
+            if request.waiting:
+                self._admit(request, step)
+            given = min(tokens + before - request.computed_tokens, room)
+            prefills.append((request, given))
+            room -= given
+        return prefills
+
     def _admit(self, request: SimRequest, step: int) -> None:
         try:
             self._queue.remove(request)
@@ -186,7 +229,9 @@ class Engine:
                 f"invariant 1: request {request.request_id} is not in the waiting queue"
             ) from None
         num_blocks = -(-request.prefill_tokens // self.block_size)
-        self._take_blocks(num_blocks, request)
+        found = self._freed.reclaim(request) if self._freed is not None else 0
+        self.free_blocks -= found
+        self._take_blocks(num_blocks - found, request)
         request.hold(num_blocks, self.block_size)
         request.waiting = False
         if request.first_step == NEVER:
@@ -209,8 +254,13 @@ class Engine:
         self._release(request)
 
     def _release(self, request: SimRequest) -> None:
-        self.free_blocks += request.num_blocks
         request.left_s = self.now_s
+        self._free(request)
+
+    def _free(self, request: SimRequest) -> None:
+        self.free_blocks += request.num_blocks
+        if self._freed is not None:
+            self._freed.put(request.num_blocks, request.computed_tokens)
 
     def _take_blocks(self, num_blocks: int, request: SimRequest) -> None:
         if num_blocks > self.free_blocks:
@@ -219,6 +269,8 @@ class Engine:
                 f"{self.free_blocks} are free; preempt first, or schedule less"
             )
         self.free_blocks -= num_blocks
+        if self._freed is not None:
+            self._freed.take(num_blocks)
 
     def _check_decodes(self, decodes: Sequence[SimRequest]) -> None:
         unique = set(decodes)

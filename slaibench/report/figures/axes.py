@@ -195,8 +195,13 @@ def rate_axis(ax: Axes, rates: Sequence[float], shift: float = 0.0) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
+SHORT_DECADES = 0.5
+"""A shorter axis may have only one of 1, 2 and 5 on it."""
+
+
 def log_axis(ax: Axes, which: Literal["x", "y"], span: tuple[float, float] | None) -> None:
-    """A logarithmic axis with plain numbers at 1, 2 and 5 (at powers of ten if it is long).
+    """A logarithmic axis with plain numbers at 1, 2 and 5 (at powers of ten if it is long, at more
+    if it is short).
 
     Args:
         span: its range; None: there is nothing to show, which the axes then say.
@@ -210,7 +215,9 @@ def log_axis(ax: Axes, which: Literal["x", "y"], span: tuple[float, float] | Non
         return
     ax.set(**{f"{which}scale": "log", f"{which}lim": span})
     decades = math.log10(span[1] / span[0])
-    subs = (1.0, 2.0, 5.0) if decades < 3.3 else (1.0,)
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if decades < 3.3 else (1.0,)
+    if decades < SHORT_DECADES:
+        subs = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

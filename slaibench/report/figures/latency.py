@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from slaibench.measure.slo import Slo, parse_slos
 from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import (
+    Mark,
     draw_series,
     limits,
     log_axis,
@@ -116,24 +118,73 @@ def _against_rate(
     targets: list[tuple[float, str]],
     scale: float = 1.0,
 ) -> Panel:
-    figure, (ax,) = panel()
     series = {
         who: [scaled(mark, scale) for mark in marks_of(subject.sweep.of(who), pick)]
         for who in looks
     }
+    return against_rate(
+        series,
+        looks,
+        [point.rate_rps for point in subject.sweep.points],
+        name,
+        title,
+        "ms" if scale == 1e3 else "s",
+        [(scale * value, text) for value, text in targets],
+    )
+
+
+def against_rate(
+    series: Mapping[str, Sequence[Mark]],
+    looks: Mapping[str, Look],
+    rates: Sequence[float],
+    name: str,
+    title: str,
+    unit: str,
+    targets: Sequence[tuple[float, str]] = (),
+    published: Sequence[tuple[str, float, float]] = (),
+) -> Panel:
+    """A panel of times against rate, on a logarithmic scale.
+
+    Args:
+        series: by what ``looks`` has a look for.
+        rates: that the axis shows.
+        title: what it shows; the part before the first comma names the axis.
+        targets: (value, text).
+        published: (series, rate, value) that somebody else printed, drawn as stars.
+    """
+    figure, (ax,) = panel()
     every = [mark for marks in series.values() for mark in marks]
-    span = limits(every, [scale * value for value, _ in targets])
-    log_axis(ax, "y", span)
+    log_axis(ax, "y", limits(every, [value for value, *_ in targets] + [p[2] for p in published]))
     for place, (who, marks) in enumerate(series.items()):
         draw_series(ax, marks, looks[who], place)
     for value, text in targets:
-        target_line(ax, scale * value, text)
-    rate_axis(ax, [point.rate_rps for point in subject.sweep.points])
-    unit = "ms" if scale == 1e3 else "s"
+        target_line(ax, value, text)
+    for who, rate, value in published:
+        ax.plot([rate], [value], color=looks[who].colour, zorder=5, **PUBLISHED)
+    rate_axis(ax, [*rates, *(rate for _, rate, _ in published)])
     ax.set_ylabel(f"{title.partition(',')[0]} ({unit}, log scale)")
     ax.set_title(title)
-    legend(figure, [*scheduler_handles(looks.values()), *state_handles(every)])
+    shown = [looks[who] for who in series]
+    stars = published_handle() if published else []
+    legend(figure, [*scheduler_handles(shown), *stars, *state_handles(every)])
     return Panel(name, f"{title} against offered load, by scheduler", figure)
+
+
+PUBLISHED: dict[str, Any] = {
+    "marker": "*",
+    "markersize": 12,
+    "markeredgecolor": INK,
+    "markeredgewidth": 0.8,
+    "linestyle": "none",
+}
+"""How a value looks that somebody else printed."""
+
+
+def published_handle() -> list[Any]:
+    """The legend's entry of published values."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    return [Line2D([], [], color="white", label="published", **PUBLISHED)]
 
 
 def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
@@ -149,53 +200,79 @@ def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     known = np.concatenate([*finite, slos])
     known = known[known > 0]
     span = (float(known.min()) / 1.1, float(known.max()) * 1.3) if len(known) else None
-    panels = []
-    for above in (False, True):
-        figure, (ax,) = panel()
-        for name, sample in samples.items():
-            x, y = steps(sample)
-            if not len(x):
-                continue  # all were still waiting when their runs ended
-            look = looks[name]
-            ax.step(x, 1 - y if above else y, where="post", color=look.colour)
-            # A few marks a line, so that lines are told apart without colour.
-            some = np.linspace(0, len(x) - 1, 8).astype(int)[1:-1]
-            ax.plot(
-                x[some],
-                (1 - y if above else y)[some],
-                linestyle="none",
-                marker=look.marker,
-                color=look.colour,
-            )
-        log_axis(ax, "x", span)
-        for value in slos:
-            ax.axvline(value, color=INK, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
-            ax.annotate(
-                f"SLO {value:g} s",
-                (value, 0.03),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(-3 if above else 3, 0),
-                textcoords="offset points",
-                ha="right" if above else "left",
-                rotation=90,
-                fontsize=8.5,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
-            )
-        ax.set_xlabel("TTFT (s, log scale)")
-        if above:
-            most = max((len(sample) for sample in samples.values()), default=1)
-            log_axis(ax, "y", (0.7 / most, 1.3))
-            ax.set_ylabel("share of requests above")
-        else:
-            ax.set_ylim(0, 1.02)
-            ax.set_ylabel("share of requests at or below")
-        ax.set_title("Tail (log scale)" if above else "Distribution")
-        shown = [looks[name] for name in samples]
-        legend(figure, scheduler_handles(shown))
-        what = "above" if above else "at or below"
-        name = "05-ttft-tail" if above else "05-ttft-distribution"
-        panels.append(Panel(name, f"Share of requests with a TTFT {what} a value", figure))
-    return panels
+    return [
+        distribution_panel(
+            samples,
+            looks,
+            span,
+            slos,
+            name="05-ttft-tail" if above else "05-ttft-distribution",
+            title="Tail (log scale)" if above else "Distribution",
+            above=above,
+        )
+        for above in (False, True)
+    ]
+
+
+def distribution_panel(
+    samples: Mapping[str, FloatArray],
+    looks: Mapping[str, Look],
+    span: tuple[float, float] | None,
+    slos: Sequence[float],
+    *,
+    name: str,
+    title: str,
+    above: bool = False,
+) -> Panel:
+    """Share of requests with a TTFT at or below a value, or above it, by scheduler.
+
+    Args:
+        samples: sorted TTFTs by scheduler, ``inf`` for requests still waiting.
+        span: range of the TTFT's axis.
+        slos: bounds that are marked.
+    """
+    figure, (ax,) = panel()
+    for who, sample in samples.items():
+        x, y = steps(sample)
+        if not len(x):
+            continue  # all were still waiting when their runs ended
+        look = looks[who]
+        ax.step(x, 1 - y if above else y, where="post", color=look.colour)
+        # A few marks a line, so that lines are told apart without colour.
+        some = np.linspace(0, len(x) - 1, 8).astype(int)[1:-1]
+        ax.plot(
+            x[some],
+            (1 - y if above else y)[some],
+            linestyle="none",
+            marker=look.marker,
+            color=look.colour,
+        )
+    log_axis(ax, "x", span)
+    for value in slos:
+        ax.axvline(value, color=INK, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
+        ax.annotate(
+            f"SLO {value:g} s",
+            (value, 0.03),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(-3 if above else 3, 0),
+            textcoords="offset points",
+            ha="right" if above else "left",
+            rotation=90,
+            fontsize=8.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
+        )
+    ax.set_xlabel("TTFT (s, log scale)")
+    if above:
+        most = max((len(sample) for sample in samples.values()), default=1)
+        log_axis(ax, "y", (0.7 / most, 1.3))
+        ax.set_ylabel("share of requests above")
+    else:
+        ax.set_ylim(0, 1.02)
+        ax.set_ylabel("share of requests at or below")
+    ax.set_title(title)
+    legend(figure, scheduler_handles([looks[who] for who in samples]))
+    what = "above" if above else "at or below"
+    return Panel(name, f"Share of requests with a TTFT {what} a value", figure)
 
 
 def pooled_ttft(subject: Subject, scheduler: str) -> FloatArray:

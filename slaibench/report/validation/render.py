@@ -17,7 +17,7 @@ from slaibench.report.validation.tables import (
     verdict_table,
     warnings,
 )
-from slaibench.report.words import listed
+from slaibench.report.words import listed, sentences
 
 
 def file_stem(doc: Document) -> str:
@@ -42,7 +42,9 @@ def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
         kind=f"Validation: {first['cell']['model']} on {first['served']['place']}, backends "
         f"{listed(doc['between'])}",
         headline=headline(doc),
-        served=[(name, _sentence(doc["studies"][name]["about"])) for name in doc["between"]],
+        served=[
+            (name, " ".join(sentences(doc["studies"][name]["about"]))) for name in doc["between"]
+        ],
         about=_about(first),
         warnings=warnings(doc),
         verdicts=verdict_table(doc),
@@ -64,7 +66,3 @@ def _about(first: Document) -> str:
     workload = f"Workload {first['cell']['workload']}"
     note = f"{workload}: {first['workload_note']}." if first["workload_note"] else f"{workload}."
     return f"{note} {CONVENTIONS[first['spec']['convention']]} No run was stopped early."
-
-
-def _sentence(text: str) -> str:
-    return f"{text}." if text else ""

@@ -75,7 +75,7 @@ class Venue(Protocol):
 
     @classmethod
     def describe(cls, run: Facts) -> str:
-        """One line from a recording's ``run.json``: what served, and how far to trust it."""
+        """As ``table.describe_run``, of a recording of this venue's."""
 
     @property
     def one_at_a_time(self) -> bool:

@@ -13,11 +13,12 @@ from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, Device, StudySpec
+from slaibench.spec import DEFAULT_MODEL, Clock, Device, StudySpec
 from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
 from slaibench.study.venues.profiled import (
     describe_profile,
+    names_of,
     profile_facts,
     profile_of,
     regime_notes,
@@ -91,11 +92,12 @@ class EngineVenue(ABC):
                 "a server on an emulated device finds the catalog's profiles only: leave --profile "
                 "out, or give --clock virtual"
             )
+        model, gpu = names_of(spec)
         filled = {
             "device": device,
             "clock": clock,
-            "model": spec.model or spec.weights or DEFAULT_MODEL,
-            "gpu": spec.gpu or DEFAULT_GPU if emulated else None,
+            "model": spec.model or spec.weights or model,
+            "gpu": gpu if emulated else None,
         }
         return spec.model_copy(update=filled)
 

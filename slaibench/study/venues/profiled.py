@@ -8,19 +8,36 @@ from typing import Any
 from slaibench.backends.base import RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.catalog.validations import validations_of
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, StudySpec
 from slaibench.study.regime import excesses_of_run
+from slaibench.study.replayed.observed import METRICS
 
 
 def profile_of(spec: StudySpec) -> Profile:
     """The profile that a specification names, or one of the user's own.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or a file of its validations is damaged.
     """
     if spec.profile:
-        return load_profile(spec.profile)
-    return get_profile(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
+        profile = load_profile(spec.profile)
+    else:
+        profile = get_profile(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
+    validations_of(profile)  # recordings will hold them: refuse a damaged file before any work
+    return profile
+
+
+def names_of(spec: StudySpec) -> tuple[str, str]:
+    """Model and GPU of a study: what it says, else what its own profile does, else ours.
+
+    Raises:
+        ValueError: the profile cannot be read.
+    """
+    if spec.profile and not (spec.model and spec.gpu):
+        own = load_profile(spec.profile)
+        return spec.model or own.model, spec.gpu or own.gpu
+    return spec.model or DEFAULT_MODEL, spec.gpu or DEFAULT_GPU
 
 
 def profile_facts(profile: Profile) -> dict[str, Any]:
@@ -32,15 +49,48 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
         "source": profile.source,
         "errors": dict(profile.errors),
         "fingerprint": profile.fingerprint,
+        "validations": [each.to_json() for each in validations_of(profile)],
     }
 
 
 def describe_profile(facts: Mapping[str, Any]) -> str:
-    """Which profile, from where, with what known error (``facts``: ``profile_facts``)."""
+    """A profile in two lines: from where, with what known error; and what it was held against.
+
+    Args:
+        facts: ``profile_facts``.
+    """
     return (
         f"profile {facts['name']} ({facts['status']}; from {facts['engine']}); "
-        f"known errors of its parts: {known_errors(facts['errors'])}"
+        f"known errors of its parts: {known_errors(facts['errors'])}\n{validated(facts)}"
     )
+
+
+def validated(facts: Mapping[str, Any]) -> str:
+    """In a line: how far whole runs on a profile were from an engine's.
+
+    Of several validations, that of the worst grade.
+
+    Args:
+        facts: ``profile_facts``; recordings of before there were validations have none.
+    """
+    known = sorted(facts.get("validations", ()), key=_grade, reverse=True)
+    if not known:
+        return "not validated against a run of an engine"
+    worst = known[0]
+    more = f" (the worst of {len(known)} validations)" if len(known) > 1 else ""
+    medians = (
+        f"median {METRICS[name]} {worst['errors'][f'{name}_p50']:+.1%}"
+        for name in METRICS
+        if f"{name}_p50" in worst["errors"]
+    )
+    return (
+        f"validated against {worst['engine']}, {worst['against']}: {', '.join(medians)}; "
+        f"grade {_grade(worst)}{more}"
+    )
+
+
+def _grade(validation: Mapping[str, Any]) -> str:
+    return str(validation["grades"]["all"])
 
 
 def known_errors(errors: Mapping[str, float]) -> str:

@@ -18,6 +18,7 @@ from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
 from slaibench.study.venues.profiled import (
     describe_profile,
+    names_of,
     profile_facts,
     profile_of,
     regime_notes,
@@ -43,11 +44,8 @@ class SimulatorVenue:
     def settled(cls, spec: StudySpec) -> StudySpec:
         if spec.clock is Clock.REAL:
             raise ValueError("the simulator's clock is virtual: leave --clock out")
-        filled = {
-            "model": spec.model or DEFAULT_MODEL,
-            "gpu": spec.gpu or DEFAULT_GPU,
-            "clock": Clock.VIRTUAL,
-        }
+        model, gpu = names_of(spec)
+        filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
         return spec.model_copy(update=filled)
 
     @classmethod
@@ -117,4 +115,5 @@ class SimulatorVenue:
             total_blocks=self.kv_blocks,
             block_size=self.profile.block_size,
             max_context_tokens=self.max_context_tokens,
+            delivery_s=self.profile.delivery_ms * 1e-3,
         )

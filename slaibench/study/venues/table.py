@@ -97,7 +97,8 @@ def on_venue(spec: StudySpec, text: str) -> StudySpec:
 
 
 def describe_run(run: Facts) -> str:
-    """One line from a recording's ``run.json``: what served it, and how far to trust that."""
+    """From a recording's ``run.json``: what served it, in a line; in a second one, how far whole
+    runs on its profile can be trusted, if it has one."""
     return find(run["backend"]["name"]).describe(run)
 
 

@@ -77,6 +77,14 @@ def test_an_engine_does_what_the_simulator_does(emulated: Backend, text: str) ->
         assert theirs.requests.num_preemptions.sum() > 0
 
 
+def test_the_longest_requests_get_all_their_tokens(emulated: Backend) -> None:
+    wanted = [Request(0, 0.0, CONTEXT - 1, 1), Request(1, 1.0, CONTEXT - 40, 40)]
+    theirs = run(emulated, wanted, "sarathi")
+    assert_same(simulate(registry.build("sarathi"), wanted, RunSettings()), theirs)
+    assert theirs.requests.output_tokens.tolist() == [1, 40]
+    assert theirs.requests.finished.all()
+
+
 @pytest.mark.parametrize("arrivals", ["burst", "gamma:cv=3"])
 def test_ties_and_bursts_break_the_same_way(emulated: Backend, arrivals: str) -> None:
     wanted = requests(60, arrivals)

@@ -53,6 +53,28 @@ def test_times_of_a_request_served_alone() -> None:
     assert output.stopped_early is None
 
 
+def test_a_client_reads_each_token_later_by_its_delivery() -> None:
+    requests = [Request(0, 2.5, 600, 3), Request(1, 2.75, 1, 40)]
+    simulators = [
+        Simulator(SECOND, total_blocks=1000, block_size=1, delivery_s=delivery_s)
+        for delivery_s in (0.0, 0.0125)
+    ]
+    near, far = (each.run(requests, build("sarathi"), RunSettings()) for each in simulators)
+    assert far.requests.token_times_s.tolist() == pytest.approx(
+        near.requests.token_times_s + 0.0125
+    )
+    assert far.requests.first_scheduled_s.tolist() == near.requests.first_scheduled_s.tolist()
+    assert far.steps.end_s.tolist() == near.steps.end_s.tolist()
+    assert far.end_s == pytest.approx(near.end_s + 0.0125)
+    assert far.requests.last_token_s.max() <= far.end_s
+    # What the horizon finds on its way was not read; its batch was.
+    (_, cut) = (
+        each.run(requests, build("sarathi"), RunSettings(horizon_s=4.505)) for each in simulators
+    )
+    assert cut.requests.num_tokens.tolist() == [0, 0]
+    assert len(cut.steps) == 2
+
+
 def test_an_arrival_during_a_batch_waits_for_its_end() -> None:
     output = run([Request(0, 0.0, 1, 2), Request(1, 0.25, 1, 1), Request(2, 1.0, 1, 1)])
     # At 1.0 both have arrived: the third exactly then.

@@ -20,7 +20,7 @@ from schedulers.sarathi import Sarathi
 from schedulers.slai import Slai
 from tests.schedulers.engines.fuzz_sglang import KV_BLOCKS, FlatTimer, Time
 
-NUM_REQUESTS = 40
+NUM_REQUESTS = 16
 LIMITS = {"token_budget": 64, "max_active": 16}
 IDLE_TURNS = 3
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from slaibench.machine.interpreters import interpreter, variable
 
 ROOT = Path(__file__).parents[3]
 
 
 def python_with(engine: str) -> str:
     """The interpreter that has an engine; skips the test where there is none."""
-    variable = f"SLAIBENCH_{engine.upper()}_PYTHON"
-    named = os.environ.get(variable)
-    if named:
-        return named
-    if importlib.util.find_spec(engine) is None:
-        pytest.skip(f"no {engine} here, and {variable} names no Python that has it")
-    return sys.executable
+    found = interpreter(engine)
+    if found is None:
+        pytest.skip(f"no {engine} here, and {variable(engine)} names no Python that has it")
+    return found
 
 
 def run_program(engine: str, name: str, *arguments: object) -> dict[str, Any]:

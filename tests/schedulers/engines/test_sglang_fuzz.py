@@ -16,11 +16,11 @@ SELDOM_PREEMPT = ("decode-first", "rad-batch-prefill", "engine")
 
 @pytest.mark.parametrize("cache", ["plain", "radix"])
 def test_the_books_balance_after_every_turn(cache: str) -> None:
-    results = run_program("sglang", "fuzz_sglang", cache, 1500, 7)
+    results = run_program("sglang", "fuzz_sglang", cache, 600, 7)
     assert list(results) == list(SCHEDULERS)
     for text, result in results.items():
-        assert result["steps"] > 1000
-        assert result["aborted"] > 10
+        assert result["steps"] > 400
+        assert result["aborted"] > 5
         if not text.startswith(SELDOM_PREEMPT):
             assert result["preemptions"] > 0, text
 

@@ -172,7 +172,7 @@ def test_a_line_says_what_served() -> None:
     }
     assert describe_run(run) == (
         "vLLM 0.32.0 on an emulated h100 (virtual clock): mistral-7b, profile h100/m (fitted; from "
-        "x); known errors of its parts: a 5.0%"
+        "x); known errors of its parts: a 5.0%\nnot validated against a run of an engine"
     )
     spec = {"model": "tiny-mistral", "gpu": None, "hardware": "AMD EPYC (2 cores)", "weights": None}
     measured = {**run, "spec": spec, "profile": None}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from slaibench.study.bench import prepare
@@ -35,3 +38,27 @@ def test_a_recording_says_what_simulated_it() -> None:
 def test_a_cell_says_where_it_ran() -> None:
     (cell, *_) = prepare(study()).cells()
     assert (cell.venue, cell.place) == ("sim", "h100")
+
+
+def test_a_profile_of_ones_own_says_whose_it_is(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"extends": "h100_llama-3.1-8b", "gpu": "my-card"}))
+    (cell, *_) = prepare(study(profile=str(own))).cells()
+    assert (cell.gpu, cell.model) == ("my-card", "llama-3.1-8b")
+    (named, *_) = prepare(study(profile=str(own), gpu="a-name", model="mistral-7b")).cells()
+    assert (named.gpu, named.model) == ("a-name", "mistral-7b")
+    own.write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        prepare(study(profile=str(own)))
+
+
+def test_the_way_to_the_engine_and_back_is_simulated(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"extends": "h100_llama-3.1-8b", "delivery_ms": 7}))
+    with (
+        prepare(study(profile=str(own))) as far,
+        prepare(study(gpu="h100", model="llama-3.1-8b")) as near,
+    ):
+        runs = [bench.run(bench.cells()[0]) for bench in (near, far)]
+    first, later = (run.requests.ttft_s for run in runs)
+    assert later.tolist() == pytest.approx(first + 0.007)

@@ -1,0 +1,1 @@
+"""One JSON file a (GPU, model) pair, written by ``slaibench validate --log``."""

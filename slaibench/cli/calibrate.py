@@ -1,0 +1,205 @@
+"""The command that measures an engine on this machine, and its table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from slaibench.cli import options, render
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import Engine
+from slaibench.cli.shell import err, out, print_json, running, usage
+from slaibench.spec import Clock, Device
+from slaibench.study.calibrate import calibrate as measuring
+from slaibench.study.calibrate.ask import asked
+from slaibench.study.calibrate.calibrate import Budget, OnPhase
+from slaibench.study.calibrate.fitted import Calibration
+from slaibench.study.calibrate.store import Folder
+
+MEASURED = "Measuring"
+
+
+@expanded
+def calibrate(
+    backend: Annotated[str, typer.Option(help="The engine: vllm or sglang.")] = "vllm",
+    device: Annotated[
+        Device | None,
+        typer.Option(help="What computes: cuda or cpu; emulated tries it on a known profile."),
+    ] = None,
+    clock: Annotated[
+        Clock | None, typer.Option(help="Of an emulated device. Default: virtual.")
+    ] = None,
+    token_budget: Annotated[
+        int,
+        typer.Option(
+            help="Largest batch: the most of the schedulers it is for.",
+            min=2,
+            rich_help_panel=MEASURED,
+        ),
+    ] = 512,
+    max_active: Annotated[
+        int,
+        typer.Option(
+            help="Requests at a time: the most of the schedulers it is for.",
+            min=1,
+            rich_help_panel=MEASURED,
+        ),
+    ] = 128,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="Begin no round that would end later; the engine's start counts.",
+            rich_help_panel=MEASURED,
+        ),
+    ] = 5.0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds in all, those in the folder among them. Default: what fits the minutes.",
+            rich_help_panel=MEASURED,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of what computes, in the profile. Default: the hardware's.",
+            rich_help_panel=MEASURED,
+        ),
+    ] = None,
+    folder: Annotated[
+        Path,
+        typer.Option("--out", help="Folder of the profile and of what it rests on."),
+    ] = Path("calibration"),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what is already there.")
+    ] = False,
+    as_json: options.Json = False,
+    *,
+    engine: Engine,
+) -> None:
+    """Measure batch times of an engine on this machine, and fit a profile for the simulator."""
+    with usage(options.OPTION_OF):
+        spec = options.study(
+            ("sarathi",), 1, None, engine, backend=backend, device=device, clock=clock
+        )
+        ask = asked(spec, token_budget=token_budget, max_active=max_active, name=name)
+        budget = Budget(minutes, rounds)
+        kept = Folder(folder)
+        kept.take(ask.identity, fresh=fresh)
+    with running(), _progress() as on_phase:
+        result = measuring.calibrate(
+            lambda: ask.venue.open(folder / "logs"),
+            ask.limits,
+            budget,
+            kept,
+            ask.known,
+            on_phase,
+        )
+    if as_json:
+        print_json(to_json(result))
+    else:
+        out.print(tables(result))
+
+
+@contextmanager
+def _progress() -> Iterator[OnPhase]:
+    """A line on stderr for each part of a round; how long all took at the end."""
+    begun = time.monotonic()
+    count = 0
+
+    def on_phase(number: int, phase: str) -> None:
+        nonlocal count
+        count += 1
+        err.print(f"calibrate: round {number}, {escape(phase)}", highlight=False)
+
+    yield on_phase
+    took = time.monotonic() - begun
+    parts = render.count(count, "part")
+    err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
+
+
+def to_json(result: Calibration) -> dict[str, object]:
+    """The profile, and how it came about."""
+    return {
+        "profile": str(result.profile),
+        "rounds": result.rounds,
+        "cells": result.num_cells,
+        "held_out": result.num_held_out,
+        "step_overhead_s": result.overhead_s,
+        "delivery_s": result.delivery_s,
+        "kv_blocks": result.memory.kv_blocks,
+        "block_size": result.memory.block_size,
+        "errors": [
+            {
+                "kind": each.kind.value,
+                "held_out": each.num_cells,
+                "median": each.median,
+                "p95": each.p95,
+                "bias": each.bias,
+                "spread": each.spread,
+            }
+            for each in result.errors
+        ],
+        "values": result.values,
+    }
+
+
+def tables(result: Calibration) -> RenderableType:
+    """Errors on batches that were held out, by kind, beside the measurement's own spread."""
+    values = result.values
+    table = render.plain_table()
+    table.add_column("batches of", no_wrap=True)
+    for heading in ("held out", "error P50", "P95", "bias", "measured again"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in result.errors:
+        table.add_row(
+            KINDS[each.kind.value],
+            f"{each.num_cells}",
+            f"{each.median:.1%}",
+            f"{each.p95:.1%}",
+            f"{each.bias:+.1%}",
+            render.share(each.spread),
+        )
+    rounds = render.count(result.rounds, "round")
+    heading = (
+        f"{values['model']} on {values['gpu']}: {result.num_cells:,} batches, {rounds}, "
+        f"{result.num_held_out} batches held out"
+    )
+    lines = (
+        f"{values['engine']}",
+        f"KV cache: {result.memory.kv_blocks:,} blocks of {result.memory.block_size} tokens",
+        f"a step beside the device: {result.overhead_s * 1e3:.2f} ms; "
+        f"a request's way to the engine and back: {result.delivery_s * 1e3:.2f} ms",
+        f"profile: {result.profile}",
+        *_warnings(result),
+    )
+    return Group(
+        Text(heading, style="bold"),
+        Text(),
+        table,
+        Text(LEGEND, style=render.DIM),
+        *(Text(line) for line in lines),
+    )
+
+
+def _warnings(result: Calibration) -> tuple[str, ...]:
+    if result.disturbance is None:
+        return ()
+    return (
+        f"warning: the same batches differed by {result.disturbance:.0%} between two halves of the "
+        "rounds: something else uses this machine, and no profile of it predicts better than that",
+    )
+
+
+KINDS = {"decode": "decodes", "prefill": "chunks", "mixed": "both"}
+LEGEND = """
+error: of the time of batches that no fit has seen, against their median; bias: the signed one's P50
+measured again: the same batches, first half of the rounds against the second, P50"""

@@ -1,0 +1,1 @@
+"""The page of the paper's figures: claims, conventions, drawings."""

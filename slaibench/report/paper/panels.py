@@ -1,0 +1,152 @@
+"""Drawings that only the paper's figures have: single batches, memory over time, prompt lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slaibench.catalog.published import TokenBudgets
+from slaibench.recording.record import FloatArray
+from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
+from slaibench.report.figures.latency import PUBLISHED, published_handle
+from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.style import COLOURS, Look, legend, panel
+from slaibench.study.estimate import Estimate
+from slaibench.study.paper.batches import BatchRow, BlockRow, BudgetRow
+
+OURS = Look("ours", COLOURS[0], "o")
+
+
+def budget_panel(rows: Sequence[BudgetRow], known: TokenBudgets) -> list[Panel]:
+    """TTFT and batch time by token budget, beside the published values."""
+    budgets = [row.token_budget for row in rows]
+    return [
+        _budget("ttft", "Median TTFT", budgets, [1e3 * row.ttft_p50_s for row in rows], known),
+        _budget("batch", "Mean batch time", budgets, [1e3 * row.batch_s for row in rows], known),
+    ]
+
+
+def _budget(
+    what: str, title: str, budgets: Sequence[int], ours_ms: Sequence[float], known: TokenBudgets
+) -> Panel:
+    printed = known.ttft_ms if what == "ttft" else known.batch_ms
+    figure, (ax,) = panel()
+    ax.plot(budgets, ours_ms, color=OURS.colour, marker=OURS.marker)
+    ax.plot(known.budgets, printed, color=OURS.colour, zorder=5, **PUBLISHED)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("token budget")
+    ax.set_ylabel(f"{title[0].lower()}{title[1:]} (ms)".replace("tTFT", "TTFT"))
+    ax.set_title(f"{title}, 2,048-token prompts")
+    legend(figure, [*scheduler_handles([OURS]), *published_handle()])
+    return Panel(f"fig-6a-{what}", f"{title} by token budget, ours and published", figure)
+
+
+def bars_panel(rows: Sequence[BlockRow]) -> Panel:
+    """Share of KV blocks in use by number of requests."""
+    figure, (ax,) = panel()
+    places = range(len(rows))
+    ax.bar(places, [100 * row.share for row in rows], color=OURS.colour, width=0.7)
+    for place, row in zip(places, rows, strict=True):
+        ax.annotate(
+            f"{row.kv_blocks:,}",
+            (place, 100 * row.share),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [str(row.num_requests) for row in rows])
+    ax.set_ylim(0, 108)
+    ax.set_xlabel("requests of 2,048 prompt tokens")
+    ax.set_ylabel("KV blocks in use (%)")
+    ax.set_title("Memory by number of requests")
+    return Panel("fig-6b", "Share of KV blocks in use by number of requests", figure)
+
+
+def batch_panel(rows: Sequence[BatchRow]) -> Panel:
+    """Time of a 512-token batch by its number of decodes."""
+    figure, (ax,) = panel()
+    places = range(len(rows))
+    ax.bar(places, [1e3 * row.batch_s for row in rows], color=OURS.colour, width=0.7)
+    for place, row in zip(places, rows, strict=True):
+        ax.annotate(
+            f"{1e3 * row.batch_s:.1f}",
+            (place, 1e3 * row.batch_s),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [str(row.num_decodes) for row in rows])
+    ax.margins(y=0.12)
+    ax.set_xlabel("decodes among the batch's 512 tokens")
+    ax.set_ylabel("time of the batch (ms)")
+    ax.set_title("Time of a 512-token batch")
+    return Panel("fig-6c", "Time of a 512-token batch by its number of decodes", figure)
+
+
+def over_time_panel(
+    lines: Mapping[str, tuple[FloatArray, FloatArray]],
+    looks: Mapping[str, Look],
+    name: str,
+    title: str,
+) -> Panel:
+    """Share of KV blocks in use over time, a line a scheduler.
+
+    Args:
+        lines: (seconds, per cent).
+    """
+    figure, (ax,) = panel()
+    for who, (time_s, used) in lines.items():
+        look = looks[who]
+        every = max(len(time_s) // 8, 1)
+        ax.plot(
+            time_s,
+            used,
+            color=look.colour,
+            marker=look.marker,
+            markevery=(every // 2, every),
+            linewidth=1.2,
+        )
+    ax.set_ylim(0, 103)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("KV blocks in use (%)")
+    ax.set_title(title)
+    legend(figure, scheduler_handles([looks[who] for who in lines]))
+    return Panel(name, "Share of KV blocks in use over time, by scheduler", figure)
+
+
+def length_panel(
+    series: Mapping[str, Sequence[tuple[float, Estimate]]],
+    looks: Mapping[str, Look],
+    name: str,
+    title: str,
+    label: str,
+    *,
+    log: bool = False,
+) -> Panel:
+    """A value by prompt length, a line a scheduler.
+
+    Args:
+        series: (middle of the bucket in tokens, value).
+    """
+    figure, (ax,) = panel()
+    every: list[Mark] = []
+    for who, points in series.items():
+        look = looks[who]
+        marks = [Mark(tokens, value, steady=True) for tokens, value in points]
+        known = [mark for mark in marks if mark.shown is not None]
+        every += known
+        shown: list[Any] = [mark.shown for mark in known]
+        ax.plot([mark.rate_rps for mark in known], shown, color=look.colour, marker=look.marker)
+    if log:
+        log_axis(ax, "y", limits(every, ()))
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("prompt (tokens)")
+    ax.set_ylabel(label)
+    ax.set_title(title)
+    legend(figure, scheduler_handles([looks[who] for who in series]))
+    return Panel(name, f"{title} by prompt length, by scheduler", figure)

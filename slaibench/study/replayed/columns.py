@@ -1,0 +1,136 @@
+"""The columns of a request log: which name means what, in which unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slaibench.recording.record import FloatArray
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "arrival": (
+        *("arrival_time", "arrival", "arrival_ts", "arrived_at", "due", "due_time"),
+        *("request_time", "start_time", "sent", "sent_at"),
+    ),
+    "prompt": (
+        *("input_toks", "input_tokens", "prompt_tokens", "num_prompt_tokens", "prompt_len"),
+        *("input_len", "input_length"),
+    ),
+    "output": (
+        *("output_toks", "output_tokens", "completion_tokens", "num_generation_tokens"),
+        *("generated_tokens", "output_len", "output_length"),
+    ),
+    "first_token": (
+        "first_token_ts", "first_token_time", "first_token", "first_token_at",
+    ),
+    "last_token": (
+        *("last_token_ts", "last_token_time", "last_token", "last_token_at"),
+        *("finish_time", "finished_at", "end_time", "completed_at"),
+    ),
+    "queued": ("queued_ts", "queued_time", "queued", "queued_at"),
+}  # fmt: skip
+"""What a log may call each column; times also with a unit at their end (``arrival_time_ns``)."""
+TIMES = ("arrival", "first_token", "last_token", "queued")
+OPTIONAL = ("queued",)
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+class LogError(ValueError):
+    """A log that cannot be replayed; the message names what is wrong and the way out."""
+
+
+def read_columns(path: Path, named: Mapping[str, str], unit: str) -> dict[str, FloatArray]:
+    """The columns of a JSONL file with a request a line; times in seconds.
+
+    Args:
+        named: columns that the user names (``{"arrival": "t0"}``), before ``NAMES``.
+        unit: of times whose name does not end in one.
+
+    Returns:
+        By the keys of ``NAMES``; NaN for null. Those of ``OPTIONAL`` may be missing.
+
+    Raises:
+        LogError: not such a file, or a column is missing.
+    """
+    _check_named(named)
+    if unit not in UNITS:
+        raise LogError(f"time unit {unit!r} is none of {', '.join(UNITS)}")
+    rows = _rows(path)
+    found = {}
+    for column in NAMES:
+        name = _name_of(column, rows[0], named, path)
+        if name is None:
+            continue
+        scale = UNITS[_unit_of(name, unit)] if column in TIMES else 1.0
+        values = [_number(row, name, path, line) for line, row in enumerate(rows, start=1)]
+        found[column] = np.array(values, dtype=np.float64) * scale
+    return found
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LogError(f"cannot read log {str(path)!r}: {reason}") from error
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise LogError(f"{path}, line {number} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise LogError(f"{path}, line {number}: a request is an object, not {row!r:.60}")
+        rows.append(row)
+    if not rows:
+        raise LogError(f"log {str(path)!r} has no requests: a JSON object a line is wanted")
+    return rows
+
+
+def _check_named(named: Mapping[str, str]) -> None:
+    for column in named:
+        if column not in NAMES:
+            raise LogError(f"unknown column {column!r}: name one of {', '.join(NAMES)}")
+
+
+def _name_of(
+    column: str, row: Mapping[str, Any], named: Mapping[str, str], path: Path
+) -> str | None:
+    if column in named:
+        if named[column] not in row:
+            raise LogError(f"{path} has no {named[column]!r} (named as the {column} column)")
+        return named[column]
+    units = ("", *(f"_{unit}" for unit in UNITS)) if column in TIMES else ("",)
+    names = [f"{name}{unit}" for name in NAMES[column] for unit in units]
+    present = [name for name in names if name in row]
+    if present:
+        return present[0]
+    if column in OPTIONAL:
+        return None
+    raise LogError(
+        f"{path} has no {column.replace('_', ' ')} column (has: {', '.join(row)}): known names are "
+        f"{', '.join(NAMES[column])}; name another with --column {column}=NAME"
+    )
+
+
+def _unit_of(name: str, unit: str) -> str:
+    ending = name.rpartition("_")[2]
+    return ending if "_" in name and ending in UNITS else unit
+
+
+def _number(row: Mapping[str, Any], name: str, path: Path, line: int) -> float:
+    value = row.get(name)
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise LogError(f"{path}, request {line}: {name} must be a number, not {value!r:.60}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise LogError(f"{path}, request {line}: {name} is too large: {value!r:.60}") from None

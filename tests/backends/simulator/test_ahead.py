@@ -1,0 +1,227 @@
+"""Asynchronous scheduling: what is known a batch too late, and nothing else, changes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from schedulers.base import Batch
+from schedulers.registry import build
+from slaibench.backends.base import RunOutput, RunSettings
+from slaibench.backends.simulator import backend
+from slaibench.backends.simulator.ahead import AheadEngine
+from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.state import SimRequest
+from tests.backends.simulator.random_runs import (
+    MILLISECONDS,
+    VARIANTS,
+    policies,
+    total_blocks,
+    workloads,
+)
+from tests.schedulers.scenario import batches_of, name
+from workloads.request import Request
+
+SECOND = batches_of(1.0)
+
+
+def written(batch: Batch) -> str:
+    return " ".join(
+        [
+            *(f"-{name(request)}" for request in batch.preempt),
+            *(name(request) for request in batch.decodes),
+            *(f"{name(request)}+{tokens}" for request, tokens in batch.prefills),
+        ]
+    )
+
+
+def served(
+    requests: list[Request], policy: str, blocks: int = 1000, *, asynchronous: bool = True
+) -> list[str]:
+    """Batches of a second each, as one reads them."""
+    kind = AheadEngine if asynchronous else Engine
+    engine = kind(build(policy), SECOND, blocks, 1)
+    coming = [SimRequest(request) for request in requests]
+    batches = []
+    while coming or engine.has_work:
+        while coming and coming[0].arrival_s <= engine.now_s:
+            engine.add(coming.pop(0))
+        if not engine.has_work:
+            engine.now_s = coming[0].arrival_s
+            continue
+        batches.append(written(engine.step()))
+    assert engine.free_blocks == engine.total_blocks
+    return batches
+
+
+def test_who_arrives_while_a_batch_runs_waits_for_the_one_after_the_next() -> None:
+    requests = [Request(0, 0.0, 1, 5), Request(1, 0.5, 1, 2)]
+    assert served(requests, "sarathi") == ["A+1", "A", "A B+1", "A B", "A"]
+    assert served(requests, "sarathi", asynchronous=False) == ["A+1", "A B+1", "A B", "A", "A"]
+
+
+def test_who_ends_holds_its_blocks_while_the_next_batch_is_decided() -> None:
+    """C ends with the first batch; its four blocks are not there yet when the second is decided."""
+    requests = [Request(0, 0.0, 1, 6), Request(1, 0.0, 1, 2), Request(2, 0.0, 4, 1)]
+    policy = "sarathi:watermark=0"
+    assert served(requests, policy, 6) == ["A+1 B+1 C+4", "-B A", "A B+2", "A", "A", "A"]
+    at_once = served(requests, policy, 6, asynchronous=False)
+    assert at_once == ["A+1 B+1 C+4", "A B", "A", "A", "A", "A"]
+
+
+def test_who_ends_counts_as_active_while_the_next_batch_is_decided() -> None:
+    requests = [Request(0, 0.0, 1, 6), Request(1, 0.0, 1, 2), Request(2, 0.0, 1, 1)]
+    policy = "sarathi:max_active=2"
+    assert served(requests, policy) == ["A+1 B+1", "A B", "A", "A C+1", "A", "A"]
+    assert served(requests, policy, asynchronous=False)[2] == "A C+1"
+
+
+def test_the_limit_of_active_requests_is_the_policys_own_again() -> None:
+    policy = build("sarathi:max_active=2")
+    engine = AheadEngine(policy, SECOND, 100, 1)
+    for number in range(4):
+        engine.add(SimRequest(Request(number, 0.0, 1, 2)))
+    while engine.has_work:
+        engine.step()
+        assert policy.max_active == 2
+
+
+def test_with_nothing_to_run_it_looks_again_when_the_batch_is_over() -> None:
+    """One at a time, each has left before the next one is decided: nothing is known too late."""
+    requests = [Request(i, 0.0, 5, 1) for i in range(4)]
+    policy = "sarathi:max_active=1"
+    assert served(requests, policy) == served(requests, policy, asynchronous=False)
+    assert served(requests, policy) == ["A+5", "B+5", "C+5", "D+5"]
+
+
+class Watched:
+    """A kind of engine whose books are held against its requests after every step."""
+
+    def __init__(self, kind: type[Engine]) -> None:
+        self._kind = kind
+        self.engine: Engine | None = None
+        self.found_again = 0
+        """Tokens that preempted requests found in the cache."""
+
+    def __call__(self, *args: object, **options: object) -> Engine:
+        watched = self
+
+        class Kind(self._kind):  # type: ignore[name-defined, misc]
+            def _carry_out(self, batch: Batch) -> Batch:
+                before = {request: request.computed_tokens for request in self.waiting}
+                done = super()._carry_out(batch)
+                watched.found_again += sum(
+                    before.get(request, 0) for request, _ in done.prefills if request in before
+                )
+                assert done.num_tokens <= self._scheduler.token_budget
+                return done
+
+            def step(self) -> Batch:
+                batch = super().step()
+                active = [*self.started, *self.decoding]
+                ended = getattr(self, "_ended", [])
+                held = sum(request.num_blocks for request in (*active, *ended))
+                assert self.free_blocks + held == self.total_blocks, "invariant 2"
+                assert len(active) <= self._scheduler.max_active, "invariant 5"
+                if self._freed is not None:
+                    assert self._freed.num_blocks == self.free_blocks
+                for request in active:
+                    tokens = max(request.computed_tokens, request.prefill_tokens)
+                    assert request.num_blocks == -(-tokens // self.block_size), "invariant 2"
+                for request in self.waiting:
+                    assert 0 <= request.computed_tokens < request.prefill_tokens
+                return batch
+
+        self.engine = Kind(*args, **options)
+        return self.engine
+
+
+def run(
+    requests: list[Request],
+    policy: object,
+    blocks: int,
+    block_size: int,
+    *,
+    asynchronous: bool,
+    prefix_caching: bool,
+) -> tuple[RunOutput, Watched]:
+    simulator = backend.Simulator(
+        MILLISECONDS,
+        total_blocks=blocks,
+        block_size=block_size,
+        asynchronous=asynchronous,
+        prefix_caching=prefix_caching,
+    )
+    watched = Watched(simulator._engine)
+    simulator._engine = watched  # type: ignore[assignment]
+    return simulator.run(requests, policy, RunSettings()), watched  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asynchronous", "prefix_caching"), [(True, False), (False, True), (True, True)]
+)
+@pytest.mark.parametrize("variant", VARIANTS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_invariants_hold_as_an_engine_has_it(
+    variant: str, asynchronous: bool, prefix_caching: bool, data: st.DataObject
+) -> None:
+    requests = data.draw(workloads())
+    block_size = data.draw(st.sampled_from([1, 2, 5, 16]), label="block_size")
+    slack = data.draw(st.sampled_from([0, 1, 2, 5, 20, 200]), label="slack")
+    policy = data.draw(policies(variant))
+    blocks = total_blocks(requests, block_size, slack)
+    output, watched = run(
+        *(requests, policy, blocks, block_size),
+        asynchronous=asynchronous,
+        prefix_caching=prefix_caching,
+    )
+    table, steps = output.requests, output.steps
+    event(f"preempted: {bool(table.num_preemptions.sum())}; found: {watched.found_again > 0}")
+    # 8, 1, 6: arrivals have stopped, so everybody finished, each with its tokens.
+    assert table.finished.all()
+    assert table.num_tokens.tolist() == [request.output_tokens for request in requests]
+    # 2: nobody holds anything any more.
+    assert watched.engine is not None
+    assert watched.engine.free_blocks == blocks
+    # 3: in order, and no token twice.
+    assert (table.due_s <= table.first_scheduled_s).all()
+    assert (table.first_scheduled_s < table.first_token_s).all()
+    for begin, end in itertools.pairwise(table.token_offsets):
+        assert (np.diff(table.token_times_s[begin:end]) > 0).all()
+    assert (steps.end_s[:-1] <= steps.start_s[1:]).all()
+    # Whatever was computed again had been lost; nothing was computed too little.
+    assert steps.prefill_tokens.sum() >= table.prompt_tokens.sum()
+
+
+def test_prefix_caching_spares_computing_again_what_nobody_took() -> None:
+    """Twelve requests in room for three: with it, most of what is preempted is found again."""
+    requests = [Request(i, 0.0, 40, 60) for i in range(12)]
+    computed = {}
+    for caching in (False, True):
+        output, watched = run(
+            requests,
+            build("sarathi:watermark=0"),
+            *(60, 5),
+            asynchronous=False,
+            prefix_caching=caching,
+        )
+        assert output.requests.num_preemptions.sum() > 0
+        assert (watched.found_again > 0) is caching
+        computed[caching] = output.steps.prefill_tokens.sum()
+    assert 480 <= computed[True] < computed[False]
+
+
+def test_without_preemption_prefix_caching_changes_nothing() -> None:
+    requests = [Request(i, 0.01 * i, 40, 60) for i in range(12)]
+    runs = [
+        run(requests, build("sarathi"), 1000, 5, asynchronous=False, prefix_caching=caching)[0]
+        for caching in (False, True)
+    ]
+    for column in ("start_s", "end_s", "prefill_tokens", "decodes", "kv_blocks_used"):
+        first, second = (getattr(output.steps, column) for output in runs)
+        assert np.array_equal(first, second)
