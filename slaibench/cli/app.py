@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import calibrate, doctor, facts, paper, run, serve, show, validate
+from slaibench.cli import bound, calibrate, doctor, facts, paper, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -53,6 +53,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.compare,
     run.capacity,
     run.replay,
+    bound.bound,
     serve.serve,
     calibrate.calibrate,
     validate.validate,

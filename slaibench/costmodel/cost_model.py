@@ -86,6 +86,11 @@ class CostModel:
         except IndexError:
             return time + self.linear_s(tokens) + self.sequences_s(sequences)
 
+    @property
+    def attention(self) -> TableAttentionTimer | FormulaAttentionTimer:
+        """What times the attention layers."""
+        return self._attention
+
     def linear_s(self, tokens: int) -> float:
         """Linear layers' share of a batch of so many tokens."""
         if tokens < len(self._linear_s):

@@ -59,6 +59,36 @@ class FormulaAttentionTimer:
             time *= self._mixed_by.at(num_decodes, context_tokens)
         return self.prefill_s(prefills) + time
 
+    @property
+    def launch_s(self) -> float:
+        """Time of a prefill kernel before it does anything."""
+        return self._prefill_launch_s
+
+    def decode_floor_s(self, num_decodes: int, context_tokens: float) -> float:
+        """What decodes alone take at least, in proportion to what they read."""
+        time = context_tokens * self._token_s
+        if self._decode_by is not None:
+            time *= self._decode_by.least(num_decodes)
+        return self._decode_launch_s + time
+
+    def beside_floor_s(self, num_decodes: int, context_tokens: float) -> float:
+        """What decodes add at least to the time of chunks."""
+        time = context_tokens * self._mixed_token_s
+        if self._decode_by is not None:
+            time *= self._mixed_by.least(num_decodes)
+        return time
+
+    @property
+    def pair_s(self) -> float:
+        """Time of a query-key pair."""
+        return self._pair_s
+
+    @property
+    def least_pair_share(self) -> float:
+        """Of ``pair_s``: what a pair of a chunk (its tokens by those before it and half its own)
+        takes at least; waves that are not full take more."""
+        return min(1.0, 2 * self._own_share)
+
     def _pairs(self, prefills: Sequence[tuple[int, int]]) -> float:
         """Query-key pairs, with the last wave of tiles counted whole where history is read."""
         tokens = rows = long = 0
@@ -96,3 +126,7 @@ class _Factors:
         low, high = context[upper - 1], context[upper]
         weight = min(1.0, max(0.0, (mean - low) / (high - low)))
         return row[upper - 1] + (row[upper] - row[upper - 1]) * weight
+
+    def least(self, num_decodes: int) -> float:
+        """The least factor for so many decodes, whatever they read."""
+        return min(self._rows[min(num_decodes, MOST_SEQUENCES - 1)])

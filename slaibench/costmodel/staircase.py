@@ -23,7 +23,7 @@ class StaircaseCostModel:
         prefill_attention_s: of a prompt chunk, for each pair of its tokens and a KV token that
             comes before or with it.
         step_overhead_s: time between batches that is not the GPU's.
-        slowdown: factor on the batch time.
+        slowdown: factor on the batch time; the attributes of these names hold it already.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class StaircaseCostModel:
         if not slowdown > 0:
             raise ValueError(f"slowdown must be positive, not {slowdown}")
         self.step_overhead_s = step_overhead_s
-        self._t_lin_s = t_lin_s * slowdown
-        self._t_col_tokens = t_col_tokens
-        self._per_token_s = per_token_s * slowdown
-        self._constant_s = constant_s * slowdown
-        self._decode_attention_s = decode_attention_s * slowdown
-        self._prefill_attention_s = prefill_attention_s * slowdown
+        self.t_lin_s = t_lin_s * slowdown
+        self.t_col_tokens = t_col_tokens
+        self.per_token_s = per_token_s * slowdown
+        self.constant_s = constant_s * slowdown
+        self.decode_attention_s = decode_attention_s * slowdown
+        self.prefill_attention_s = prefill_attention_s * slowdown
 
     def batch_time_s(
         self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
@@ -72,11 +72,11 @@ class StaircaseCostModel:
         if not tokens:
             return 0.0
         return (
-            self._constant_s
-            + self._t_lin_s * -(-tokens // self._t_col_tokens)
-            + self._per_token_s * tokens
-            + self._decode_attention_s * decode_context_tokens
-            + self._prefill_attention_s * pairs
+            self.constant_s
+            + self.t_lin_s * -(-tokens // self.t_col_tokens)
+            + self.per_token_s * tokens
+            + self.decode_attention_s * decode_context_tokens
+            + self.prefill_attention_s * pairs
         )
 
     def outside_regime(

@@ -40,6 +40,7 @@ class TableAttentionTimer:
             tables.prefill_chunk, self._chunk_row, tables.row_tile, tables.wave_tokens
         )
         self._largest_chunk = tables.prefill_chunk[-1]
+        self._tables = tables
 
         self._mixed_context = _Axis(tables.mixed_context)
         self._mixed_history = _Axis(tables.mixed_history)
@@ -177,6 +178,30 @@ class TableAttentionTimer:
         high = table[i]
         high += (table[i + 1] - high) * weight
         return low + (high - low) * across + extra
+
+    @property
+    def tables(self) -> TableAttention:
+        """What was measured."""
+        return self._tables
+
+    @property
+    def launch_s(self) -> float:
+        """Time of a prefill kernel before it does anything."""
+        return self._launch_s
+
+    def chunk_range_s(self, chunk: int, history: int) -> tuple[float, float]:
+        """Two times that one chunk's lies between, each straight in history between two measured
+        histories; the chunk no longer than the largest measured one."""
+        axis = self._history
+        j = bisect_right(axis.inner, history)
+        weight = (history - axis.values[j]) * axis.inverse[j]
+        i, by_tokens, by_waves = self._chunk_places[chunk]
+        table = self._prefill
+        low, high = (
+            table[k] + (table[k + 1] - table[k]) * weight for k in (i + j, i + j + self._chunk_row)
+        )
+        times = (low + (high - low) * by_tokens, low + (high - low) * by_waves)
+        return min(times), max(times)
 
 
 class _Axis:

@@ -13,6 +13,9 @@ from slaibench.report.paper import rebuild as paper_rebuild
 from slaibench.report.paper import render as paper_render
 from slaibench.report.rebuild import OnRun
 from slaibench.report.template import Picture
+from slaibench.report.theory import numbers as theory_numbers
+from slaibench.report.theory import rebuild as theory_rebuild
+from slaibench.report.theory import render as theory_render
 from slaibench.report.validation import numbers as validation_numbers
 from slaibench.report.validation import rebuild as validation_rebuild
 from slaibench.report.validation import render as validation_render
@@ -50,6 +53,11 @@ def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
     return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
 
 
+def _theory(doc: Document, folder: Path, on_run: OnRun) -> Document:
+    result = theory_rebuild.rebuild(doc, folder, on_run)
+    return theory_numbers.document(result, folder, doc["made"])
+
+
 KINDS = {
     numbers.FORMAT: Kind(
         numbers.FORMAT_VERSION, numbers.runs, numbers.results, _study, render.render
@@ -67,6 +75,13 @@ KINDS = {
         paper_numbers.results,
         _paper,
         paper_render.render,
+    ),
+    theory_numbers.FORMAT: Kind(
+        theory_numbers.FORMAT_VERSION,
+        theory_numbers.runs,
+        theory_numbers.results,
+        _theory,
+        theory_render.render,
     ),
 }
 """By the format that a document names."""
