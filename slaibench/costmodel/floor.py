@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +96,7 @@ def batch_floor(
         pairs_per_token: of the prompts that are to be bounded, mean of p * p / 2 over mean of p:
             decides between equally valid pairs of ``pair_s`` and ``chunk_token_s``.
     """
-    tokens, counts = range(room.batch_tokens + 1), np.arange(room.decodes + 1)
+    tokens = range(room.batch_tokens + 1)
     if isinstance(model, StaircaseCostModel):
         return _staircase(model, room)
     attention = model.attention
@@ -104,13 +106,12 @@ def batch_floor(
         else ()
     )
     contexts = _contexts(room, inner)
-    decode_s = np.zeros_like(contexts)
-    for n in counts[1:].tolist():
-        decode_s[n] = [attention.decode_s(n, n * m) for m in contexts[n].tolist()]
     if isinstance(attention, FormulaAttentionTimer):
-        beside_s = attention.mixed_token_s * contexts * counts[:, None]
+        decode_s = _by_count(attention.decode_floor_s, contexts)
+        beside_s = _by_count(attention.beside_floor_s, contexts)
         pair_s, chunk_token_s = attention.pair_s * attention.least_pair_share, 0.0
     else:
+        decode_s = _by_count(attention.decode_s, contexts)
         beside_s = beside_table(attention, contexts, room.context_tokens)
         pair_s, chunk_token_s = chunk_table(attention, room.context_tokens, pairs_per_token)
     return BatchFloor(
@@ -143,6 +144,14 @@ def _staircase(model: StaircaseCostModel, room: Room) -> BatchFloor:
         # The model's pairs are chunk * (chunk + 1) / 2 where ours are chunk * chunk / 2.
         chunk_token_s=model.prefill_attention_s / 2,
     )
+
+
+def _by_count(time_s: Callable[[int, Any], float], contexts: FloatArray) -> FloatArray:
+    """Times of n decodes with a mean context of m each; 0 for none."""
+    found = np.zeros_like(contexts)
+    for n in range(1, len(contexts)):
+        found[n] = [time_s(n, n * m) for m in contexts[n].tolist()]
+    return found
 
 
 def _contexts(room: Room, inner: tuple[int, ...]) -> FloatArray:

@@ -64,10 +64,19 @@ class FormulaAttentionTimer:
         """Time of a prefill kernel before it does anything."""
         return self._prefill_launch_s
 
-    @property
-    def mixed_token_s(self) -> float:
-        """Time of a KV token that a decode reads beside a chunk."""
-        return self._mixed_token_s
+    def decode_floor_s(self, num_decodes: int, context_tokens: float) -> float:
+        """What decodes alone take at least, in proportion to what they read."""
+        time = context_tokens * self._token_s
+        if self._decode_by is not None:
+            time *= self._decode_by.least(num_decodes)
+        return self._decode_launch_s + time
+
+    def beside_floor_s(self, num_decodes: int, context_tokens: float) -> float:
+        """What decodes add at least to the time of chunks."""
+        time = context_tokens * self._mixed_token_s
+        if self._decode_by is not None:
+            time *= self._mixed_by.least(num_decodes)
+        return time
 
     @property
     def pair_s(self) -> float:
@@ -117,3 +126,7 @@ class _Factors:
         low, high = context[upper - 1], context[upper]
         weight = min(1.0, max(0.0, (mean - low) / (high - low)))
         return row[upper - 1] + (row[upper] - row[upper - 1]) * weight
+
+    def least(self, num_decodes: int) -> float:
+        """The least factor for so many decodes, whatever they read."""
+        return min(self._rows[min(num_decodes, MOST_SEQUENCES - 1)])

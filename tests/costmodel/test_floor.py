@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slaibench.catalog import get_profile
+from slaibench.catalog import FormulaAttention, get_profile
+from slaibench.catalog.tables import DecodeFactors
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.costmodel.floor import BatchFloor, Room, batch_floor
 
@@ -22,12 +24,26 @@ STAIRCASE = StaircaseCostModel(
     prefill_attention_s=2e-9,
     step_overhead_s=0.001,
 )
-MODELS = ("staircase", "h100", "rtx6000-ada", "rtx4090", "rtx-pro-6000")
+MODELS = ("staircase", "h100", "h100 by decodes", "rtx6000-ada", "rtx4090", "rtx-pro-6000")
+
+
+FACTORS = DecodeFactors(
+    sequences=(1, 32, 512),
+    context=(100, 1000, 8000),
+    decode=(0.9, 1.4, 1.0, 0.7, 0.8, 1.5, 1.1, 0.6, 1.2),
+    mixed=(1.2, 0.5, 1.0, 1.3, 0.8, 0.4, 1.0, 2.0, 0.9),
+)
 
 
 @cache
 def model_of(name: str) -> CostModel | StaircaseCostModel:
-    return STAIRCASE if name == "staircase" else CostModel(get_profile(name, "mistral-7b"))
+    if name == "staircase":
+        return STAIRCASE
+    profile = get_profile(name.split(maxsplit=1)[0], "mistral-7b")
+    if name.endswith("by decodes"):
+        assert isinstance(profile.attention, FormulaAttention)
+        profile = replace(profile, attention=replace(profile.attention, by_decodes=FACTORS))
+    return CostModel(profile)
 
 
 @cache

@@ -72,8 +72,9 @@ def _prose(page: Path) -> Iterator[str]:
     """A page's lines outside its blocks."""
     inside = False
     for line in page.read_text(encoding="utf-8").splitlines():
-        inside ^= line.startswith("```")
-        if not inside:
+        fence = line.startswith("```")
+        inside ^= fence
+        if not inside and not fence:
             yield line
 
 

@@ -44,7 +44,7 @@ def test_an_ordering_has_no_number() -> None:
         (
             value(1.15, "requests/s"),
             Estimate(1.141, 1.113, 1.168, 3),
-            "1.14 x [1.11, 1.17]",
+            "1.14 requests/s [1.11, 1.17]",
         ),
         (value(-0.53, CHANGE), Estimate(-0.502, -0.531, -0.468, 3), "-50 % [-53 %, -47 %]"),
         (value(0.0465, "s"), Estimate(0.05271, None, None, 20), "52.7 ms"),
