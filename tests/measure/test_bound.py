@@ -109,8 +109,8 @@ def test_more_memory_or_larger_batches_never_lower_it(gpu: str) -> None:
     work = same(1500, 400)
     by_memory = [bound_of(model, work, blocks).rate_rps for blocks in (500, 2000, 8000)]
     by_tokens = [bound_of(model, work, 3000, tokens).rate_rps for tokens in (128, 512, 2048)]
-    assert by_memory == sorted(by_memory)
-    assert by_tokens == sorted(by_tokens)
+    for rates in (by_memory, by_tokens):
+        assert all(more >= less * (1 - 1e-6) for less, more in pairwise(rates))
 
 
 @pytest.mark.parametrize(
