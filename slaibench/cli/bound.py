@@ -185,7 +185,6 @@ def _throughputs(result: BoundResult) -> RenderableType:
         "95 %\ninterval",
         "bound in\nits limits",
         "share\nof that",
-        "tokens\na batch",
         "\nn",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -197,7 +196,6 @@ def _throughputs(result: BoundResult) -> RenderableType:
             _interval(each.share),
             f"{each.within_rps:.3f}",
             _percent(each.within_share.value),
-            "-" if each.tokens_per_batch is None else f"{each.tokens_per_batch:.0f}",
             _count(each),
         )
     return table

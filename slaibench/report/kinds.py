@@ -49,13 +49,13 @@ def _validation(doc: Document, folder: Path, on_run: OnRun) -> Document:
     return validation_numbers.document(subject, folder, doc["made"])
 
 
-def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
-    return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
-
-
 def _theory(doc: Document, folder: Path, on_run: OnRun) -> Document:
     result = theory_rebuild.rebuild(doc, folder, on_run)
     return theory_numbers.document(result, folder, doc["made"])
+
+
+def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
+    return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
 
 
 KINDS = {
@@ -69,19 +69,19 @@ KINDS = {
         _validation,
         validation_render.render,
     ),
-    paper_numbers.FORMAT: Kind(
-        paper_numbers.FORMAT_VERSION,
-        paper_numbers.runs,
-        paper_numbers.results,
-        _paper,
-        paper_render.render,
-    ),
     theory_numbers.FORMAT: Kind(
         theory_numbers.FORMAT_VERSION,
         theory_numbers.runs,
         theory_numbers.results,
         _theory,
         theory_render.render,
+    ),
+    paper_numbers.FORMAT: Kind(
+        paper_numbers.FORMAT_VERSION,
+        paper_numbers.runs,
+        paper_numbers.results,
+        _paper,
+        paper_render.render,
     ),
 }
 """By the format that a document names."""

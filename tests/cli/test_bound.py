@@ -13,7 +13,8 @@ from tests.cli.command import Ran, refused, slaibench
 from tests.study.studies import WORKLOAD
 
 SMALL = (
-    *("bound", "--gpu", "rtx6000-ada", "--workload", WORKLOAD, "-s", "sarathi", "--seeds", "2"),
+    *("bound", "--gpu", "rtx6000-ada", "--workload", WORKLOAD, "-s", "sarathi"),
+    *("-s", "rad-batch-prefill", "--seeds", "2"),
     *("--requests", "400", "--outputs", "60", "--loads", "0.3,1.2", "--budgets", "512,528"),
     *("--no-rad", "--jobs", "1"),
 )

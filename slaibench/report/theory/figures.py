@@ -9,7 +9,7 @@ from slaibench.report.figures.drawing import Drawn, finished
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, looks, panel, plain, styled
 from slaibench.report.numbers import Document
-from slaibench.report.words import short_names
+from slaibench.report.words import short_names, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def _throughput(doc: Document) -> list[Panel]:
     ax.axvline(100, color=INK, linestyle="--", linewidth=1.0)
     ax.set_xlim(0, 104)
     ax.set_xlabel("saturated throughput, % of the bound")
-    ax.set_title(f"Bound: {doc['bound']['rate_rps']:.3g} requests/s")
+    ax.set_title(f"Bound: {significant(doc['bound']['rate_rps'], 4)} requests/s")
     return [Panel("throughput", "Saturated throughput of each scheduler over the bound", figure)]
 
 
@@ -99,8 +99,13 @@ def _map(name: str, columns: list[Document], cells: list[Document], look: dict[s
     ax.set_yscale("log")
     ax.grid(visible=False)
     ax.set_xlim(10 ** _edges(lengths, 0)[0], 10 ** _edges(lengths, len(lengths) - 1)[1])
-    every = [math.log10(rate) for column in columns for rate in column["rates"]]
-    ax.set_ylim(10 ** (min(every) - 0.05), 10 ** (max(every) + 0.05))
+    ends = [
+        end
+        for column in columns
+        for rates in [[math.log10(rate) for rate in column["rates"]]]
+        for end in (_edges(rates, 0)[0], _edges(rates, len(rates) - 1)[1])
+    ]
+    ax.set_ylim(10 ** min(ends), 10 ** (max(ends) + 0.03))
     ax.set_xticks(
         [each["mean_output"] for each in columns], [str(each["mean_output"]) for each in columns]
     )
