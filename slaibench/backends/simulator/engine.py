@@ -109,9 +109,8 @@ class Engine:
         start = self.now_s
         timer = self._timer
         forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks)
-        end = round(
-            start + forward + timer.step_overhead_s, 6
-        )  # recordings hold whole microseconds
+        # Recordings hold whole microseconds; emulated devices add and round in the same order.
+        end = round(start + (forward + timer.step_overhead_s), 6)
         self.steps.append(
             (
                 start,
