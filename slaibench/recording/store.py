@@ -132,9 +132,13 @@ def read(folder: Path) -> Recording:
 
 def find_runs(root: Path) -> Iterator[Path]:
     """Every recording's folder under ``root``, by path; half-written ones are not among them."""
-    for path in sorted(root.rglob(RUN)):
-        if not any(part.startswith(".") for part in path.relative_to(root).parts):
-            yield path.parent
+    found = []
+    # A study may be writing beside us: folders that are half-written go while we look.
+    for folder, inner, files in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        if RUN in files:
+            found.append(Path(folder))
+    yield from sorted(found)
 
 
 def _requests_to_arrow(table: RequestTable) -> pa.Table:
