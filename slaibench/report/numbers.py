@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +9,8 @@ from typing import Any
 
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording import store
+from slaibench.report.runs import entry
+from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds
@@ -123,9 +122,8 @@ def identity(doc: Document) -> str:
 
     Not of what was asked alone: studies gathered from disk may differ in nothing but their runs.
     """
-    runs = sorted(run["spec_hash"] for run in doc["runs"])
-    text = json.dumps([doc["spec"], doc["pair"], runs], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    answers = sorted(run["spec_hash"] for run in doc["runs"])
+    return identity_of([doc["spec"], doc["pair"], answers])
 
 
 def estimate(value: Estimate) -> dict[str, Any]:
@@ -271,11 +269,7 @@ def _audit_row(cell: CellResult) -> dict[str, Any]:
 def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
     digest: CellDigest = cell.digest
     return {
-        "folder": relative(cell.folder, folder),
-        "spec_hash": store.spec_hash(cell.cell.spec()),
-        "scheduler": cell.cell.scheduler,
-        "rate_rps": cell.cell.rate_rps,
-        "seed": cell.cell.seed,
+        **entry(cell, folder),
         "in_sweep": in_sweep,
         "due": digest.metrics.counts.due,
         "measured": digest.metrics.num_measured,
@@ -285,11 +279,3 @@ def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
         "stopped_early": digest.stopped_early,
         "invalid": digest.invalid,
     }
-
-
-def relative(target: Path, folder: Path) -> str:
-    """``target`` as seen from ``folder``, with forward slashes; absolute on another drive."""
-    try:
-        return Path(os.path.relpath(target, folder)).as_posix()
-    except ValueError:
-        return target.resolve().as_posix()

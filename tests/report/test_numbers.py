@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.report.numbers import Document, document, estimate, identity, rate_key, relative
+from slaibench.report.numbers import Document, document, estimate, identity, rate_key
+from slaibench.report.runs import relative
 from slaibench.report.subject import Subject
 from slaibench.study.estimate import Estimate
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document, relative
+from slaibench.report.numbers import Document
+from slaibench.report.runs import entry
+from slaibench.report.runs import identity as identity_of
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.pool import CellResult
 
@@ -63,12 +63,8 @@ def document(result: PaperResult, folder: Path, made: dict[str, Any]) -> Documen
 def _run(cell: CellResult, folder: Path, part: str) -> Document:
     return {
         "part": part,
-        "folder": relative(cell.folder, folder),
-        "spec_hash": store.spec_hash(cell.cell.spec()),
-        "scheduler": cell.cell.scheduler,
+        **entry(cell, folder),
         "scheduler_options": cell.cell.spec()["scheduler_options"],
-        "rate_rps": cell.cell.rate_rps,
-        "seed": cell.cell.seed,
     }
 
 
@@ -85,5 +81,4 @@ def results(doc: Document) -> Document:
 def identity(doc: Document) -> str:
     """Eight hex digits for file names: what was asked, and which runs answer."""
     answers = sorted(run["spec_hash"] for run in doc["runs"])
-    text = json.dumps([doc["spec"], answers], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return identity_of([doc["spec"], answers])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document, relative
+from slaibench.report.numbers import Document
+from slaibench.report.runs import entry
+from slaibench.report.runs import identity as identity_of
 from slaibench.study.bound.plan import BACKLOG
 from slaibench.study.bound.result import BoundResult
 
@@ -43,14 +43,7 @@ def document(result: BoundResult, folder: Path, made: dict[str, Any]) -> Documen
         "profile": run.get("profile"),
         "recorded_by": first.cell.slaibench_version,
         "runs": [
-            {
-                "part": part,
-                "folder": relative(cell.folder, folder),
-                "spec_hash": store.spec_hash(cell.cell.spec()),
-                "scheduler": cell.cell.scheduler,
-                "rate_rps": cell.cell.rate_rps,
-                "seed": cell.cell.seed,
-            }
+            {"part": part, **entry(cell, folder)}
             for part, cells in result.cells.items()
             for cell in cells
         ],
@@ -69,6 +62,5 @@ def results(doc: Document) -> Document:
 
 def identity(doc: Document) -> str:
     """Eight hex digits for file names, as ``report.numbers.identity``."""
-    hashes = sorted(run["spec_hash"] for run in doc["runs"])
-    text = json.dumps([doc["ask"], hashes], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    answers = sorted(run["spec_hash"] for run in doc["runs"])
+    return identity_of([doc["ask"], answers])

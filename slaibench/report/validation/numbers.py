@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from slaibench.report import numbers
 from slaibench.report.numbers import Document, study_numbers
+from slaibench.report.runs import identity as identity_of
 from slaibench.report.validation.subject import Validation
 
 FORMAT = "slaibench-validation"
@@ -66,5 +65,4 @@ def identity(doc: Document) -> str:
     """Eight hex digits for file names, as ``report.numbers.identity``."""
     asked = [doc["studies"][name]["spec"] for name in doc["between"]]
     answers = [run["spec_hash"] for run in runs(doc)]
-    text = json.dumps([doc["between"], asked, answers], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return identity_of([doc["between"], asked, answers])

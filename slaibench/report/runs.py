@@ -1,0 +1,46 @@
+"""The recordings that a page rests on, as its document names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slaibench.recording import store
+from slaibench.study.pool import CellResult
+
+
+def entry(cell: CellResult, folder: Path) -> dict[str, Any]:
+    """What names a recording.
+
+    Args:
+        folder: where the page will lie; the recording is named relative to it.
+    """
+    return {
+        "folder": relative(cell.folder, folder),
+        "spec_hash": store.spec_hash(cell.cell.spec()),
+        "scheduler": cell.cell.scheduler,
+        "rate_rps": cell.cell.rate_rps,
+        "seed": cell.cell.seed,
+    }
+
+
+def identity(parts: Sequence[Any]) -> str:
+    """Eight hex digits for a page's file name: what was asked, and which runs answer.
+
+    Args:
+        parts: JSON values.
+    """
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def relative(target: Path, folder: Path) -> str:
+    """``target`` as seen from ``folder``, with forward slashes; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(target, folder)).as_posix()
+    except ValueError:
+        return target.resolve().as_posix()
