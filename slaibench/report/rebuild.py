@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
     """
     spec = StudySpec.model_validate(doc["spec"])
     digest = Digester.for_study(spec.convention.value, spec.slo)
-    cells = read_all(doc["runs"], lambda entry: _cell(entry, spec, folder, digest), on_run)
+    entries = doc["runs"]
+    reads = [partial(_cell, entry, spec, folder, digest) for entry in entries]
+    cells = read_all(entries, reads, on_run)
     sweep = _sweep(doc, spec, cells)
     pair = doc["pair"]
     return make_subject(
@@ -66,23 +69,24 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
 
 
 def read_all(
-    entries: Sequence[Entry], read: Callable[[Entry], CellResult], on_run: OnRun
+    entries: Sequence[Entry], reads: Sequence[Callable[[], CellResult]], on_run: OnRun
 ) -> list[CellResult]:
     """Every recording that a document names, in its order.
 
     Args:
         entries: the document's ``runs``.
-        read: one of them; raises ``RecordingError``.
+        reads: reads each of them; raises ``RecordingError``.
         on_run: told of each.
 
     Raises:
         LostRecordings: some cannot be read.
+        ValueError: there are not as many entries as are to be read.
     """
     cells: list[CellResult] = []
     lost: list[tuple[str, str, str]] = []
-    for index, entry in enumerate(entries):
+    for index, (entry, read) in enumerate(zip(entries, reads, strict=True)):
         try:
-            cells.append(read(entry))
+            cells.append(read())
         except RecordingError as error:
             where = f"runs[{index}], {entry['scheduler']} at {entry['rate_rps']:g}"
             lost.append((f"{where}, seed {entry['seed']}", str(entry["spec_hash"]), str(error)))

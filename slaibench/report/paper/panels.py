@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slaibench.catalog.published import TokenBudgets
 from slaibench.recording.record import FloatArray
@@ -13,6 +13,9 @@ from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import COLOURS, Look, legend, panel
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.batches import BatchRow, BlockRow, BudgetRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 OURS = Look("ours", COLOURS[0], "o")
 
@@ -44,18 +47,7 @@ def _budget(
 def bars_panel(rows: Sequence[BlockRow]) -> Panel:
     """Share of KV blocks in use by number of requests."""
     figure, (ax,) = panel()
-    places = range(len(rows))
-    ax.bar(places, [100 * row.share for row in rows], color=OURS.colour, width=0.7)
-    for place, row in zip(places, rows, strict=True):
-        ax.annotate(
-            f"{row.kv_blocks:,}",
-            (place, 100 * row.share),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-        )
-    ax.set_xticks(list(places), [str(row.num_requests) for row in rows])
+    _labelled_bars(ax, [(row.num_requests, 100 * row.share, f"{row.kv_blocks:,}") for row in rows])
     ax.set_ylim(0, 108)
     ax.set_xlabel("requests of 2,048 prompt tokens")
     ax.set_ylabel("KV blocks in use (%)")
@@ -66,23 +58,30 @@ def bars_panel(rows: Sequence[BlockRow]) -> Panel:
 def batch_panel(rows: Sequence[BatchRow]) -> Panel:
     """Time of a 512-token batch by its number of decodes."""
     figure, (ax,) = panel()
-    places = range(len(rows))
-    ax.bar(places, [1e3 * row.batch_s for row in rows], color=OURS.colour, width=0.7)
-    for place, row in zip(places, rows, strict=True):
-        ax.annotate(
-            f"{1e3 * row.batch_s:.1f}",
-            (place, 1e3 * row.batch_s),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-        )
-    ax.set_xticks(list(places), [str(row.num_decodes) for row in rows])
+    _labelled_bars(
+        ax, [(row.num_decodes, 1e3 * row.batch_s, f"{1e3 * row.batch_s:.1f}") for row in rows]
+    )
     ax.margins(y=0.12)
     ax.set_xlabel("decodes among the batch's 512 tokens")
     ax.set_ylabel("time of the batch (ms)")
     ax.set_title("Time of a 512-token batch")
     return Panel("fig-6c", "Time of a 512-token batch by its number of decodes", figure)
+
+
+def _labelled_bars(ax: Axes, bars: Sequence[tuple[int, float, str]]) -> None:
+    """Bars side by side, each (what stands below it, height, what stands on it)."""
+    places = range(len(bars))
+    ax.bar(places, [height for _, height, _ in bars], color=OURS.colour, width=0.7)
+    for place, (_, height, label) in zip(places, bars, strict=True):
+        ax.annotate(
+            label,
+            (place, height),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [str(below) for below, _, _ in bars])
 
 
 def over_time_panel(

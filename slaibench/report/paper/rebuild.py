@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,8 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> PaperResult:
             specs[mix, convention] = part, spec
             digests[part] = LoadDigester.for_study(spec)
     entries = doc["runs"]
-    cells = read_all(
-        entries, lambda entry: read_again(entry, folder, digests[entry["part"]]), on_run
-    )
+    reads = [partial(read_again, entry, folder, digests[entry["part"]]) for entry in entries]
+    cells = read_all(entries, reads, on_run)
     found: dict[str, list[CellResult]] = {}
     for entry, cell in zip(entries, cells, strict=True):
         found.setdefault(entry["part"], []).append(cell)
