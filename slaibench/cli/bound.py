@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page, Where
 from slaibench.cli.run import progress
-from slaibench.cli.shell import err, out, print_json, running, usage
+from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.study.bound import study as bound_study
 from slaibench.study.bound.ask import (
     BUDGETS,
@@ -90,7 +91,7 @@ def bound(
         spec = plan.backlog.bench.spec
         about = render.about_lines(result.about, result.workload_note, spec, result.warnings)
         for line in about:
-            out.print(line, highlight=False, soft_wrap=True)
+            out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
     _report(result, page, kept.as_json)
 
@@ -100,10 +101,7 @@ def _report(result: BoundResult, page: Page, as_json: bool) -> None:
         return
     from slaibench.report.theory.page import write_bound  # noqa: PLC0415  (loads matplotlib)
 
-    with running():
-        files = write_bound(result, page.folder)
-    show = err if as_json else out
-    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    write_page(partial(write_bound, result, page.folder), as_json=as_json)
 
 
 def _numbers(option: str, text: str) -> tuple[float, ...]:
@@ -192,10 +190,10 @@ def _throughputs(result: BoundResult) -> RenderableType:
         table.add_row(
             escape(each.scheduler),
             _number(each.rate_rps, 3),
-            _percent(each.share.value),
+            render.share(each.share.value),
             _interval(each.share),
             f"{each.within_rps:.3f}",
-            _percent(each.within_share.value),
+            render.share(each.within_share.value),
             _count(each),
         )
     return table
@@ -236,8 +234,8 @@ def _rad(result: BoundResult) -> RenderableType:
         for tile in ask.tiles:
             points = result.rad_at(step_s, tile)
             limit = points[0].limit_rps / result.plan.theorem_rps
-            shares = (_percent(each.share.value) for each in points)
-            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, _percent(limit))
+            shares = (render.share(each.share.value) for each in points)
+            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, render.share(limit))
     return table
 
 
@@ -272,10 +270,6 @@ def stable_up_to(stable: Sequence[float], unstable: Sequence[float]) -> str:
     least = min(unstable, default=math.inf)
     below = [load for load in stable if load < least]
     return f"{max(below):.0%}" if below else "-"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
 
 
 def _number(found: Estimate, decimals: int) -> str:

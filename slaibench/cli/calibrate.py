@@ -104,7 +104,7 @@ def calibrate(
             on_phase,
         )
     if as_json:
-        print_json(to_json(result))
+        print_json(result.to_json())
     else:
         out.print(tables(result))
 
@@ -124,32 +124,6 @@ def _progress() -> Iterator[OnPhase]:
     took = time.monotonic() - begun
     parts = render.count(count, "part")
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
-
-
-def to_json(result: Calibration) -> dict[str, object]:
-    """The profile, and how it came about."""
-    return {
-        "profile": str(result.profile),
-        "rounds": result.rounds,
-        "cells": result.num_cells,
-        "held_out": result.num_held_out,
-        "step_overhead_s": result.overhead_s,
-        "delivery_s": result.delivery_s,
-        "kv_blocks": result.memory.kv_blocks,
-        "block_size": result.memory.block_size,
-        "errors": [
-            {
-                "kind": each.kind.value,
-                "held_out": each.num_cells,
-                "median": each.median,
-                "p95": each.p95,
-                "bias": each.bias,
-                "spread": each.spread,
-            }
-            for each in result.errors
-        ],
-        "values": result.values,
-    }
 
 
 def tables(result: Calibration) -> RenderableType:

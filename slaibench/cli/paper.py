@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Kept, Page, Where
 from slaibench.cli.run import progress
-from slaibench.cli.shell import err, out, print_json, running, usage
+from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.rates import parse_rates
 from slaibench.spec import Convention
 from slaibench.study.paper import run as paper_study
@@ -96,10 +97,7 @@ def _report(result: PaperResult, page: Page, as_json: bool) -> None:
         return
     from slaibench.report.paper.page import write_paper  # noqa: PLC0415  (matplotlib: a second)
 
-    with running():
-        files = write_paper(result, page.folder)
-    show = err if as_json else out
-    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    write_page(partial(write_paper, result, page.folder), as_json=as_json)
 
 
 def about_lines(result: PaperResult) -> list[str]:

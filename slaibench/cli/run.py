@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
 from slaibench.spec import StudySpec
 from slaibench.study import capacity as capacity_study
 from slaibench.study import compare as compare_study
@@ -211,10 +212,8 @@ def _report(
         return
     from slaibench.report.page import write_report  # noqa: PLC0415  (matplotlib: a second)
 
-    with running():
-        if isinstance(result, compare_study.CompareResult):
-            files = write_report(result.sweep, page.folder, comparison=result)
-        else:
-            files = write_report(result, page.folder)
-    show = err if as_json else out
-    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    if isinstance(result, compare_study.CompareResult):
+        write = partial(write_report, result.sweep, page.folder, comparison=result)
+    else:
+        write = partial(write_report, result, page.folder)
+    write_page(write, as_json=as_json)

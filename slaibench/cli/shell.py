@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -17,6 +17,7 @@ from schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
 from slaibench.recording.store import RecordingError
 from slaibench.report.errors import ReportError
+from slaibench.report.files import ReportFiles
 
 EXIT_NO = 1
 EXIT_USAGE = 2
@@ -88,6 +89,14 @@ def running() -> Iterator[None]:
             "interrupted; what was finished is kept, the same command goes on from there",
             EXIT_INTERRUPTED,
         ) from None
+
+
+def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
+    """Write a page, and say where it is: beside a JSON document on stderr, else on stdout."""
+    with running():
+        files = write()
+    show = err if as_json else out
+    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

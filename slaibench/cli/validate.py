@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
 from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
@@ -98,10 +99,7 @@ def _report(result: ValidateResult, page: Page, as_json: bool) -> None:
         return
     from slaibench.report.validation.page import write_validation  # noqa: PLC0415
 
-    with running():
-        files = write_validation(result, page.folder)
-    show = err if as_json else out
-    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    write_page(partial(write_validation, result, page.folder), as_json=as_json)
 
 
 def failing(result: ValidateResult) -> str:

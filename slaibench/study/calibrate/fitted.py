@@ -88,6 +88,31 @@ class Calibration:
         largest = max((each.spread or 0.0 for each in self.errors), default=0.0)
         return largest if largest > STEADY else None
 
+    def to_json(self) -> dict[str, Any]:
+        """The profile, and how it came about."""
+        return {
+            "profile": str(self.profile),
+            "rounds": self.rounds,
+            "cells": self.num_cells,
+            "held_out": self.num_held_out,
+            "step_overhead_s": self.overhead_s,
+            "delivery_s": self.delivery_s,
+            "kv_blocks": self.memory.kv_blocks,
+            "block_size": self.memory.block_size,
+            "errors": [
+                {
+                    "kind": each.kind.value,
+                    "held_out": each.num_cells,
+                    "median": each.median,
+                    "p95": each.p95,
+                    "bias": each.bias,
+                    "spread": each.spread,
+                }
+                for each in self.errors
+            ],
+            "values": self.values,
+        }
+
 
 def fitted(
     folder: Folder,
