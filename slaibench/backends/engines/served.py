@@ -100,7 +100,7 @@ class ServedEngine:
                 f"settings.scheduler is empty: {scheduler.name} is built in the engine's process, "
                 "from what its user wrote"
             )
-        running = self._started()
+        running = self.running()
         running.switch(settings.scheduler)
         prefix = self._new_prefix()
         try:
@@ -126,7 +126,7 @@ class ServedEngine:
             notes=notes,
         )
 
-    def _started(self) -> RunningEngine:
+    def running(self) -> RunningEngine:
         """The server, started and warmed up if it was not.
 
         Raises:

@@ -1,0 +1,70 @@
+"""The time of a step that only decodes, under the engine's own scheduler and under ours."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slaibench.backends.base import Backend, RunSettings
+from slaibench.study import policy
+from workloads.request import Request
+
+PROMPT_TOKENS = 64
+OUTPUT_TOKENS = 120
+REPEATS = 2
+PATIENT_S = 1e6
+"""A TBT that nobody misses, so that no decode is urgent and none is withheld for another."""
+
+
+def decode_cost(
+    backend: Backend, schedulers: Sequence[str], actives: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Cycle of a step, from its start to the start of the next, and the part after its end.
+
+    All requests decode together: the same batch under every scheduler. Runs are interleaved, and
+    repeated ``REPEATS`` times; the first of each is not counted.
+
+    Returns:
+        For each number of active requests and scheduler: the median of all its steps, the medians
+        of its repeats (``spread``), and of what lies between two steps; milliseconds.
+    """
+    rows = []
+    for active in actives:
+        cycles: dict[str, list[float]] = {text: [] for text in schedulers}
+        between: dict[str, list[float]] = {text: [] for text in schedulers}
+        for repeat in range(REPEATS + 1):
+            for text in schedulers:
+                cycle, gap = _run(backend, text, active, repeat)
+                if repeat:
+                    cycles[text].append(cycle)
+                    between[text].append(gap)
+        rows += [
+            {
+                "active": active,
+                "scheduler": text,
+                "cycle_ms": 1e3 * statistics.median(cycles[text]),
+                "spread_ms": [1e3 * each for each in sorted(cycles[text])],
+                "between_ms": 1e3 * statistics.median(between[text]),
+            }
+            for text in schedulers
+        ]
+    return rows
+
+
+def _run(backend: Backend, text: str, active: int, repeat: int) -> tuple[float, float]:
+    requests = [
+        Request(number, 0.0, PROMPT_TOKENS, OUTPUT_TOKENS, "free", PATIENT_S)
+        for number in range(active)
+    ]
+    settings = RunSettings(scheduler=text, seed=repeat)
+    steps = backend.run(requests, policy.build(text), settings).steps
+    full = np.flatnonzero((steps.decodes == active) & (steps.prefill_tokens == 0))
+    full = full[(full + 1 < len(steps)) & np.isin(full + 1, full)]
+    if len(full) < OUTPUT_TOKENS // 4:
+        return float("nan"), float("nan")
+    cycle = steps.start_s[full + 1] - steps.start_s[full]
+    gap = steps.start_s[full + 1] - steps.end_s[full]
+    return float(np.median(cycle)), float(np.median(gap))

@@ -1,0 +1,297 @@
+"""All that one sitting at a GPU measures, with one server, in the order of its worth.
+
+usage: python -m benchmarks.gpu.session --out DIR [--backend vllm|sglang] [--device cuda|cpu]
+           [--model mistral-7b] [--minutes 12] [--loads 0.9,0.75,1.0 | --rates 6,8] ...
+
+Greedy token ids, a calibration, a comparison at rates around capacity, the cost of a decode step.
+Everything is written as it comes. The same command goes on where an interrupted one was; what does
+not fit into the minutes is left out and said so in ``session.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gpu.clocks import Clocks
+from benchmarks.gpu.decode_cost import decode_cost
+from benchmarks.gpu.greedy import greedy
+from schedulers.base import Scheduler
+from slaibench.backends.base import Backend, RunOutput, RunSettings
+from slaibench.backends.engines.served import ServedEngine
+from slaibench.machine import hardware
+from slaibench.spec import CellSpec, Device, StudySpec
+from slaibench.study.bench import Bench, prepare
+from slaibench.study.calibrate.ask import asked
+from slaibench.study.calibrate.calibrate import Budget, calibrate
+from slaibench.study.calibrate.store import PROFILE, Folder
+from slaibench.study.digest import Digester
+from slaibench.study.pool import LOGS, obtain
+from workloads.request import Request
+
+STAGES = ("start", "greedy", "calibrate", "compare", "cost")
+BACKLOG = 400
+HANGS = 5
+"""Exit status when the engine does not come up, as opposed to failing."""
+SPARE_S = 8.0
+"""Left at the end for what remains to be written."""
+
+
+class Lent:
+    """A backend that somebody else closes (``slaibench.backends.base.Backend``)."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        return self._backend.run(requests, scheduler, settings)
+
+    def close(self) -> None:
+        """Leave it running."""
+
+
+class Session:
+    """One sitting.
+
+    Args:
+        out: folder of everything.
+        minutes: nothing begins that would not end within them.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.out: Path = args.out
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._deadline_s = time.monotonic() + 60 * args.minutes
+        self.spec = self._spec((1.0,))
+        self.bench = prepare(self.spec).logging_to(self.out / LOGS)
+        self._clocks = Clocks(self.out / "clocks.csv")
+
+    @property
+    def left_s(self) -> float:
+        return self._deadline_s - SPARE_S - time.monotonic()
+
+    def run(self) -> bool:
+        """All stages, also after one that failed. Returns whether all ran."""
+        fine = True
+        with self._clocks, self.bench:
+            for name in self.args.stages.split(","):
+                begun = datetime.now().astimezone()
+                try:
+                    result = getattr(self, name)()
+                except Exception as error:
+                    fine = False
+                    result = {"error": f"{type(error).__name__}: {error}"}
+                    (self.out / f"{name}.traceback").write_text(traceback.format_exc())
+                self.note(name, begun, result)
+                if name == "start" and not fine:
+                    break
+        return fine
+
+    def note(self, what: str, begun: datetime, result: Any) -> None:
+        """Add a line to ``session.jsonl``, with the clocks since ``begun``."""
+        ended = datetime.now().astimezone()
+        line = {
+            "what": what,
+            "begun": begun.isoformat(),
+            "took_s": round((ended - begun).total_seconds(), 3),
+            "left_s": round(self.left_s, 1),
+            "clocks": self._clocks.between(begun, ended),
+            "result": result,
+        }
+        with (self.out / "session.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, default=str) + "\n")
+        print(f"{ended:%H:%M:%S} {what}: {json.dumps(result, default=str)[:600]}", flush=True)
+
+    def start(self) -> dict[str, Any]:
+        """Start the engine and warm it up; ends the program where that hangs."""
+        limit = threading.Timer(self.args.start_limit, os._exit, (HANGS,))
+        limit.start()
+        try:
+            header = self._served().running().header
+        finally:
+            limit.cancel()
+        return {"kv_blocks": header.total_blocks, "block_size": header.block_size}
+
+    def greedy(self) -> dict[str, Any]:
+        """Token ids under each scheduler against the engine's own."""
+        backend = self._served()
+        engine = self.args.backend
+        model = prepare(self.spec).venue.model  # type: ignore[attr-defined]
+        names = [each for each in self.spec.schedulers if not each.startswith("engine")]
+        return greedy(backend.running(), engine, model.name, model.vocab, names)
+
+    def calibrate(self) -> dict[str, Any]:
+        """A profile of this machine (``slaibench calibrate``), on the session's own server."""
+        args, bench = self.args, self.bench
+        budget, active = (max(getattr(each, key) for each in bench.policies) for key in LIMITS)
+        ask = asked(self.spec, token_budget=budget, max_active=active, name=args.name)
+        if ask.venue != bench.venue:
+            raise ValueError(f"calibration asks for {ask.venue}, the comparison for {bench.venue}")
+        folder = Folder(self.out / "calibration")
+        folder.take(ask.identity, fresh=False)
+        minutes = min(args.calibrate_minutes, self.left_s / 60)
+
+        def told(number: int, phase: str) -> None:
+            print(f"calibrate: round {number}, {phase}", flush=True)
+
+        result = calibrate(
+            lambda: Lent(self._served()),
+            ask.limits,
+            Budget(minutes, args.rounds),
+            folder,
+            ask.known,
+            told,
+        )
+        values = result.to_json()
+        return {key: values[key] for key in ("rounds", "kv_blocks", "errors")} | {
+            "step_overhead_s": result.overhead_s,
+            "delivery_s": result.delivery_s,
+        }
+
+    def compare(self) -> dict[str, Any]:
+        """The schedulers under the same requests, rate by rate, while there is time."""
+        rates = self._rates()
+        bench = replace(self.bench, spec=prepare(self._spec(sorted(rates))).spec)
+        results = self.out / "recordings"
+        digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
+        last_s, left_out = 0.0, []
+        for cell in self._cells(bench, rates):
+            name = f"{cell.scheduler} at {cell.rate_rps:g}, seed {cell.seed}"
+            if last_s > self.left_s:
+                left_out.append(name)
+                continue
+            begun, begun_s = datetime.now().astimezone(), time.monotonic()
+            try:
+                got = obtain(bench, cell, results, digest, False)
+            except Exception as error:
+                self.note(name, begun, {"error": str(error)})
+                continue
+            if not got.reused:
+                last_s = max(last_s, time.monotonic() - begun_s)
+            first = got.digest.metrics
+            self.note(name, begun, {"folder": str(got.folder), "metrics": _short(first)})
+        return {"rates": rates, "left_out": left_out}
+
+    def _cells(self, bench: Bench, rates: Sequence[float]) -> list[CellSpec]:
+        """In the order of the rates as they were asked for: what is left out is at the end."""
+        once = self.args.only_first
+        everywhere = [name for name in bench.spec.schedulers if name not in once]
+        seeds = range(bench.spec.first_seed, bench.spec.first_seed + bench.spec.num_seeds)
+        return [
+            bench.cell(scheduler, rate, seed)
+            for seed in seeds
+            for rate, names in [*((rate, everywhere) for rate in rates), (rates[0], once)]
+            for scheduler in names
+        ]
+
+    def cost(self) -> list[dict[str, Any]]:
+        """Time of a decode step under each scheduler."""
+        if self.left_s < 20:
+            return []
+        active = min(policy.max_active for policy in self.bench.policies)
+        limits = f":token_budget={self._budget()},max_active={active}"
+        texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai")]
+        return decode_cost(self._served(), texts, [active])
+
+    def _budget(self) -> int:
+        return min(policy.token_budget for policy in self.bench.policies)
+
+    def _served(self) -> ServedEngine:
+        backend = self.bench.service.backend()
+        assert isinstance(backend, ServedEngine)
+        return backend
+
+    def _rates(self) -> tuple[float, ...]:
+        """Those asked for, or shares of what the calibrated simulator carries."""
+        if self.args.rates:
+            return tuple(map(float, self.args.rates.split(",")))
+        profile = self.out / "calibration" / PROFILE
+        spec = StudySpec(
+            schedulers=(self.args.reference,),
+            num_seeds=1,
+            rates=(1.0,),
+            num_requests=BACKLOG,
+            arrivals="burst",
+            workload=self.args.workload,
+            profile=str(profile),
+            max_total_tokens=self.args.max_total_tokens,
+            early_stop=False,
+        )
+        bench = prepare(spec)
+        ends = np.sort(bench.run(bench.cells()[0]).requests.last_token_s)
+        first, last = len(ends) // 5, len(ends) * 4 // 5
+        carried = float((last - first) / (ends[last] - ends[first]))
+        rates = [round(carried * float(load), 2) for load in self.args.loads.split(",")]
+        print(f"the simulator carries {carried:.2f} requests/s: rates {rates}", flush=True)
+        return tuple(rates)
+
+    def _spec(self, rates: Sequence[float]) -> StudySpec:
+        args = self.args
+        return StudySpec(
+            schedulers=tuple(args.scheduler),
+            num_seeds=args.seeds,
+            rates=tuple(rates),
+            num_requests=args.requests,
+            workload=args.workload,
+            backend=args.backend,
+            device=Device(args.device),
+            model=args.model,
+            max_context_tokens=args.max_context_tokens,
+            max_total_tokens=args.max_total_tokens,
+        )
+
+
+LIMITS = ("token_budget", "max_active")
+SCHEDULERS = ("sarathi", "slai", "engine:token_budget=2048", "rad")
+
+
+def _short(metrics: Any) -> str:
+    return repr(metrics)[:400]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add: Callable[..., Any] = parser.add_argument
+    add("--out", type=Path, required=True)
+    add("--backend", default="vllm")
+    add("--device", default="cuda")
+    add("--model", default="mistral-7b")
+    add("--name", help="of the GPU, in the profile")
+    add("--minutes", type=float, default=12.0, help="for everything, the start of the engine too")
+    add("--start-limit", type=float, default=240.0, help="seconds until a start counts as hung")
+    add("--stages", default=",".join(STAGES))
+    add("--scheduler", "-s", action="append", help=f"default: {' '.join(SCHEDULERS)}")
+    add("--only-first", action="append", default=[], help="schedulers for the first rate alone")
+    add("--reference", default="sarathi", help="whose capacity in the simulator the loads share")
+    add("--loads", default="0.9,0.75,1.0")
+    add("--rates", help="requests/s, instead of --loads; the most important one first")
+    add("--requests", type=int, default=320)
+    add("--seeds", type=int, default=1)
+    add("--workload", default="sharegpt4-model")
+    add("--max-context-tokens", type=int, default=8192)
+    add("--max-total-tokens", type=int)
+    add("--calibrate-minutes", type=float, default=4.0)
+    add("--rounds", type=int)
+    args = parser.parse_args(argv)
+    args.scheduler = args.scheduler or list(SCHEDULERS)
+    session = Session(args)
+    session.note("hardware", datetime.now().astimezone(), hardware.facts(args.device))
+    return 0 if session.run() else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
