@@ -1,0 +1,166 @@
+"""What a sitting at a GPU showed, beside what the simulator says of the same cells.
+
+usage: python -m benchmarks.gpu.summary SESSION --out results/gpu/NAME [--gpu h200]
+
+Reads the folder that ``benchmarks.gpu.session`` wrote; leaves the calibrated profile, one line a
+stage with its clocks, and ``summary.json``: latencies of each cell as measured, from the
+calibrated profile, and from the catalog's profile (``--gpu``), and the schedulers against each
+other, paired. Strict convention; the engine's warm-up cut is used for all three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slaibench.measure.metrics import run_metrics
+from slaibench.measure.paired import paired_ratio
+from slaibench.recording import store
+from slaibench.recording.record import FloatArray, Recording
+from slaibench.spec import StudySpec
+from slaibench.study.bench import prepare
+from slaibench.study.calibrate.store import PROFILE
+
+SEED = 0
+PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
+
+
+def predicted(recording: Recording, **profile: Any) -> Recording:
+    """The cell of a recording from the simulator.
+
+    Raises:
+        ValueError: it has other requests than the engine had.
+    """
+    cell = recording.run["spec"]
+    spec = StudySpec(
+        schedulers=(cell["scheduler"],),
+        num_seeds=1,
+        rates=(cell["rate_rps"],),
+        num_requests=cell["num_requests"],
+        workload=cell["workload"],
+        max_total_tokens=cell["max_total_tokens"],
+        model=cell["model"],
+        **profile,
+    )
+    bench = prepare(spec)
+    found = bench.run(bench.cell(cell["scheduler"], cell["rate_rps"], cell["seed"]))
+    ours, theirs = found.requests, recording.requests
+    if not (
+        np.array_equal(ours.prompt_tokens, theirs.prompt_tokens)
+        and np.array_equal(ours.output_tokens, theirs.output_tokens)
+        and np.array_equal(ours.due_s, theirs.due_s)
+    ):
+        raise ValueError(f"{recording.path}: its requests are not those of {cell['workload']}")
+    return found
+
+
+def ttft_s(recording: Recording, from_s: float) -> FloatArray:
+    """Of requests due from a time on; infinite where no token came."""
+    table = recording.requests
+    values: FloatArray = np.nan_to_num(table.first_token_s - table.due_s, nan=np.inf)
+    return values[table.due_s >= from_s]
+
+
+def latencies(recording: Recording, from_s: float) -> dict[str, float]:
+    """TTFT and TBT (gaps between tokens) of requests due from a time on; seconds."""
+    table = recording.requests
+    chosen = np.flatnonzero(table.due_s >= from_s)
+    bounds = [(table.token_offsets[each], table.token_offsets[each + 1]) for each in chosen]
+    gaps = np.concatenate([np.diff(table.token_times_s[a:b]) for a, b in bounds])
+    first = ttft_s(recording, from_s)
+    return {
+        "requests": len(chosen),
+        **{name: float(np.quantile(first, q)) for name, q in PERCENTILES.items()},
+        "tbt_p50_s": float(np.median(gaps)),
+        "tbt_p99_s": float(np.quantile(gaps, 0.99)),
+    }
+
+
+def cell_of(recording: Recording, profile: Path, gpu: str | None) -> dict[str, Any]:
+    """One cell: measured, predicted, and how far predictions are off."""
+    cell = recording.run["spec"]
+    from_s = run_metrics(recording).window_s[0]
+    rows = {"measured": latencies(recording, from_s)}
+    rows["calibrated"] = latencies(predicted(recording, profile=str(profile)), from_s)
+    if gpu:
+        rows["catalog"] = latencies(predicted(recording, gpu=gpu), from_s)
+    errors = {
+        name: {key: row[key] / rows["measured"][key] - 1 for key in row if key != "requests"}
+        for name, row in rows.items()
+        if name != "measured"
+    }
+    return {
+        "scheduler": cell["scheduler"],
+        "rate_rps": cell["rate_rps"],
+        "seed": cell["seed"],
+        "window_from_s": from_s,
+        "kv_blocks": recording.run["kv_blocks"],
+        "notes": recording.run["notes"],
+        **rows,
+        "errors": errors,
+    }
+
+
+def pairs(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
+    """Median TTFT of every two schedulers at the same rate, paired by request."""
+    found = []
+    for a, b in combinations(recordings, 2):
+        one, other = a.run["spec"], b.run["spec"]
+        if any(one[key] != other[key] for key in ("rate_rps", "seed", "num_requests")):
+            continue
+        from_s = max(run_metrics(each).window_s[0] for each in (a, b))
+        ratio = paired_ratio(
+            [ttft_s(a, from_s)], [ttft_s(b, from_s)], np.random.default_rng(SEED)
+        ).as_change()
+        found.append(
+            {
+                "rate_rps": one["rate_rps"],
+                "seed": one["seed"],
+                "a": one["scheduler"],
+                "b": other["scheduler"],
+                "ttft_p50_change": ratio.estimate,
+                "interval": [ratio.low, ratio.high],
+            }
+        )
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("session", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--gpu", help="whose profile of the catalog is held against it as well")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    profile = args.session / "calibration" / PROFILE
+    shutil.copyfile(profile, args.out / PROFILE)
+    lines = []
+    for text in (args.session / "session.jsonl").read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if isinstance(line["result"], dict):
+            for key in ("folder", "metrics"):  # in summary.json, and without paths
+                line["result"].pop(key, None)
+        lines.append(json.dumps(line) + "\n")
+    (args.out / "session.jsonl").write_text("".join(lines), encoding="utf-8")
+    found = [store.read(each.parent) for each in sorted(args.session.rglob("run.json"))]
+    about = {key: found[0].run[key] for key in ("versions", "hardware", "backend", "client")}
+    (args.out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    summary = {
+        "cells": [cell_of(each, profile, args.gpu) for each in found],
+        "pairs": pairs(found),
+    }
+    text = json.dumps(summary, indent=1) + "\n"
+    (args.out / "summary.json").write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
