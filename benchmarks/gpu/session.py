@@ -30,6 +30,7 @@ from benchmarks.gpu.greedy import greedy
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput, RunSettings
 from slaibench.backends.engines.served import ServedEngine
+from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.study.bench import Bench, prepare
@@ -76,7 +77,7 @@ class Session:
         self.out: Path = args.out
         self.out.mkdir(parents=True, exist_ok=True)
         self._deadline_s = time.monotonic() + 60 * args.minutes
-        self.spec = self._spec((1.0,))
+        self.spec = self._spec()
         self.bench = prepare(self.spec).logging_to(self.out / LOGS)
         self._clocks = Clocks(self.out / "clocks.csv")
 
@@ -130,7 +131,7 @@ class Session:
         """Token ids under each scheduler against the engine's own."""
         backend = self._served()
         engine = self.args.backend
-        model = prepare(self.spec).venue.model  # type: ignore[attr-defined]
+        model = get_model(self.args.model)
         names = [each for each in self.spec.schedulers if not each.startswith("engine")]
         return greedy(backend.running(), engine, model.name, model.vocab, names)
 
@@ -157,15 +158,14 @@ class Session:
             told,
         )
         values = result.to_json()
-        return {key: values[key] for key in ("rounds", "kv_blocks", "errors")} | {
-            "step_overhead_s": result.overhead_s,
-            "delivery_s": result.delivery_s,
-        }
+        told_of = ("rounds", "kv_blocks", "errors", "step_overhead_s", "delivery_s")
+        return {key: values[key] for key in told_of}
 
     def compare(self) -> dict[str, Any]:
         """The schedulers under the same requests, rate by rate, while there is time."""
         rates = self._rates()
-        bench = replace(self.bench, spec=prepare(self._spec(sorted(rates))).spec)
+        spec = self.bench.spec.model_copy(update={"rates": tuple(sorted(rates))})
+        bench = replace(self.bench, spec=spec)
         results = self.out / "recordings"
         digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
         last_s, left_out = 0.0, []
@@ -182,8 +182,7 @@ class Session:
                 continue
             if not got.reused:
                 last_s = max(last_s, time.monotonic() - begun_s)
-            first = got.digest.metrics
-            self.note(name, begun, {"folder": str(got.folder), "metrics": _short(first)})
+            self.note(name, begun, {"folder": str(got.folder.relative_to(self.out))})
         return {"rates": rates, "left_out": left_out}
 
     def _cells(self, bench: Bench, rates: Sequence[float]) -> list[CellSpec]:
@@ -203,12 +202,10 @@ class Session:
         if self.left_s < 20:
             return []
         active = min(policy.max_active for policy in self.bench.policies)
-        limits = f":token_budget={self._budget()},max_active={active}"
+        budget = min(policy.token_budget for policy in self.bench.policies)
+        limits = f":token_budget={budget},max_active={active}"
         texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai")]
         return decode_cost(self._served(), texts, [active])
-
-    def _budget(self) -> int:
-        return min(policy.token_budget for policy in self.bench.policies)
 
     def _served(self) -> ServedEngine:
         backend = self.bench.service.backend()
@@ -239,12 +236,12 @@ class Session:
         print(f"the simulator carries {carried:.2f} requests/s: rates {rates}", flush=True)
         return tuple(rates)
 
-    def _spec(self, rates: Sequence[float]) -> StudySpec:
+    def _spec(self) -> StudySpec:
         args = self.args
         return StudySpec(
             schedulers=tuple(args.scheduler),
             num_seeds=args.seeds,
-            rates=tuple(rates),
+            rates=(1.0,),
             num_requests=args.requests,
             workload=args.workload,
             backend=args.backend,
@@ -257,10 +254,6 @@ class Session:
 
 LIMITS = ("token_budget", "max_active")
 SCHEDULERS = ("sarathi", "slai", "engine:token_budget=2048", "rad")
-
-
-def _short(metrics: Any) -> str:
-    return repr(metrics)[:400]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metrics import run_metrics
 from slaibench.measure.paired import paired_ratio
 from slaibench.recording import store
@@ -29,6 +30,7 @@ from slaibench.study.bench import prepare
 from slaibench.study.calibrate.store import PROFILE
 
 SEED = 0
+SESSION = "session.jsonl"
 PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
 
 
@@ -62,21 +64,18 @@ def predicted(recording: Recording, **profile: Any) -> Recording:
 
 
 def ttft_s(recording: Recording, from_s: float) -> FloatArray:
-    """Of requests due from a time on; infinite where no token came."""
+    """Of requests due from a time on (``measure.latency.request_values``)."""
     table = recording.requests
-    values: FloatArray = np.nan_to_num(table.first_token_s - table.due_s, nan=np.inf)
-    return values[table.due_s >= from_s]
+    return request_values(table, "ttft", recording.run["end_s"])[table.due_s >= from_s]
 
 
 def latencies(recording: Recording, from_s: float) -> dict[str, float]:
     """TTFT and TBT (gaps between tokens) of requests due from a time on; seconds."""
     table = recording.requests
-    chosen = np.flatnonzero(table.due_s >= from_s)
-    bounds = [(table.token_offsets[each], table.token_offsets[each + 1]) for each in chosen]
-    gaps = np.concatenate([np.diff(table.token_times_s[a:b]) for a, b in bounds])
+    gaps = token_gaps(table, table.due_s >= from_s).values
     first = ttft_s(recording, from_s)
     return {
-        "requests": len(chosen),
+        "requests": len(first),
         **{name: float(np.quantile(first, q)) for name, q in PERCENTILES.items()},
         "tbt_p50_s": float(np.median(gaps)),
         "tbt_p99_s": float(np.quantile(gaps, 0.99)),
@@ -141,14 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     profile = args.session / "calibration" / PROFILE
     shutil.copyfile(profile, args.out / PROFILE)
-    lines = []
-    for text in (args.session / "session.jsonl").read_text(encoding="utf-8").splitlines():
-        line = json.loads(text)
-        if isinstance(line["result"], dict):
-            for key in ("folder", "metrics"):  # in summary.json, and without paths
-                line["result"].pop(key, None)
-        lines.append(json.dumps(line) + "\n")
-    (args.out / "session.jsonl").write_text("".join(lines), encoding="utf-8")
+    shutil.copyfile(args.session / SESSION, args.out / SESSION)
     found = [store.read(each.parent) for each in sorted(args.session.rglob("run.json"))]
     about = {key: found[0].run[key] for key in ("versions", "hardware", "backend", "client")}
     (args.out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
