@@ -1,34 +1,34 @@
 """How well a profile measured on this CPU predicts runs of the engine that it has not seen.
 
-usage: python -m benchmarks.cpu_prediction OUT [--passes 2] [--rounds 3] [--rates 3.5 4.5 5.5] ...
+usage: python -m benchmarks.cpu_prediction OUT [--passes 3] [--rates 3.5 4.5] [--requests 180] ...
 
-Each pass calibrates for some rounds and then serves every cell once (all schedulers, rate by
-rate), so that both see the same hours of a machine whose speed changes; after the last pass comes
-one more calibration. The cells are then predicted by the simulator from the profile that rests on
-all rounds, and from that of the rounds before the first cell alone. The same cells in different
-passes differ by the machine's noise only (A/A): no prediction can be nearer than that. What is in
-OUT is not measured again.
+One server. Each pass serves every cell once (rate by rate, all schedulers), and before every
+second cell goes one round of calibration, so that both see the same minutes of a machine whose
+speed changes. The cells are then predicted by the simulator from the profile that rests on all
+rounds. Measured is the median over the passes; what the passes differ by is the machine's noise
+alone (A/A), and no prediction can be told to be nearer than that. What is in OUT is not measured
+again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import shutil
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from slaibench.recording import store
+from benchmarks.lent import Lent
+from slaibench.catalog.model import get_model
 from slaibench.spec import StudySpec
-from slaibench.study.agreement import Replicate, agreement
-from slaibench.study.bench import Bench, prepare
+from slaibench.study.bench import prepare
 from slaibench.study.calibrate import calibrate as measuring
-from slaibench.study.calibrate.ask import asked
+from slaibench.study.calibrate.ask import Ask, asked
 from slaibench.study.calibrate.calibrate import Budget
 from slaibench.study.calibrate.store import PROFILE, Folder
 from slaibench.study.digest import Digester
@@ -37,156 +37,154 @@ from slaibench.study.venues.table import on_venue
 
 AIM = 0.15
 """Largest error of the median TTFT and of the P99 of TBT that a prediction is to have."""
-ENGINE = "vllm:cpu"
-MODEL = "tiny-mistral"
-CONTEXT_TOKENS = 1024
-BEFORE = "before.json"
-"""The profile of the rounds before the first cell."""
-SHOWN = ("ttft_p50_s", "tbt_p99_s")
+SPARE_ACTIVE = 2
+"""So many more requests than are served at a time are calibrated for (docs/calibrate.md)."""
+CELLS_A_ROUND = 2
+SHOWN = {"ttft_p50_s": ("TTFT P50", "ttft", 0.5), "tbt_p99_s": ("TBT P99", "tbt", 0.99)}
+"""Heading, metric and level of each number that is predicted."""
 
 
-def main() -> None:
-    asked_for = _arguments()
-    out: Path = asked_for.out
-    limits = f"token_budget={asked_for.token_budget},max_active={asked_for.max_active}"
-    spec = StudySpec(
-        schedulers=tuple(f"{name}:{limits}" for name in asked_for.schedulers),
-        rates=tuple(asked_for.rates),
-        num_seeds=1,
-        num_requests=asked_for.requests,
-        workload=asked_for.workload,
-        tiers="all:1:0.2",
-        model=MODEL,
-        early_stop=False,
-    )
-    engine = prepare(on_venue(spec, ENGINE)).logging_to(out / "logs")
-    for number in range(1, asked_for.passes + 1):
-        _calibrate(out, asked_for, number * asked_for.rounds)
-        if number == 1:
-            shutil.copy(out / "calibration" / PROFILE, out / BEFORE)
-        with engine:
-            list(_runs(engine, out / f"pass-{number}"))
-    _calibrate(out, asked_for, (asked_for.passes + 1) * asked_for.rounds)
-    passes = [list(_runs(engine, out / f"pass-{n}")) for n in range(1, asked_for.passes + 1)]
-    engine.close()
-    rows: list[dict[str, Any]] = []
-    for name, profile in (("all", out / "calibration" / PROFILE), ("before", out / BEFORE)):
-        with prepare(_simulated(spec, profile)) as simulator:
-            rows += _rows(name, passes, list(_runs(simulator, out / f"simulated-{name}")))
-    (out / "errors.json").write_text(json.dumps(rows, indent=1) + "\n")
-    _print(rows)
+class Prediction:
+    """The cells, the server that they and the calibration share, and their folder."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._out: Path = args.out
+        self._passes: int = args.passes
+        limits = f"token_budget={args.token_budget},max_active={args.max_active}"
+        self._spec = StudySpec(
+            schedulers=tuple(f"{name}:{limits}" for name in args.schedulers),
+            rates=tuple(args.rates),
+            num_seeds=1,
+            num_requests=args.requests,
+            workload=args.workload,
+            tiers="all:1:0.2",
+            model=get_model(args.model).name,
+            max_context_tokens=args.max_context_tokens,
+            early_stop=False,
+        )
+        # The first scheduler runs nothing: its limits are those that the server starts with.
+        wide = (
+            f"sarathi:token_budget={args.token_budget},max_active={args.max_active + SPARE_ACTIVE}"
+        )
+        spec = self._spec.model_copy(update={"schedulers": (wide, *self._spec.schedulers)})
+        self._engine = prepare(on_venue(spec, f"{args.backend}:cpu")).logging_to(self._out / "logs")
+        slo = self._spec.slo
+        self._digest = Digester.for_study(self._spec.convention.value, slo)
+        self._ask: Ask = asked(
+            self._engine.spec,
+            token_budget=args.token_budget,
+            max_active=args.max_active + SPARE_ACTIVE,
+        )
+
+    def measure(self) -> None:
+        """All passes, with calibration between the cells."""
+        number = count()
+        with self._engine:
+            for each in range(1, self._passes + 1):
+                for cell in self._engine.cells():
+                    if cell.scheduler not in self._spec.schedulers:
+                        continue
+                    done = next(number)
+                    if done % CELLS_A_ROUND == 0:
+                        self._calibrate(done // CELLS_A_ROUND + 1)
+                    got = obtain(self._engine, cell, self._pass(each), self._digest, fresh=False)
+                    if not got.reused:
+                        print(f"{got.folder.relative_to(self._out)}", flush=True)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A row a cell: each pass, their median, what the simulator says."""
+        profile = self._out / "calibration" / PROFILE
+        spec = on_venue(self._spec.model_copy(update={"profile": str(profile)}), "sim")
+        with prepare(spec) as simulator, self._engine:
+            for cell in simulator.cells():
+                same = self._engine.cell(cell.scheduler, cell.rate_rps, cell.seed)
+                runs = [
+                    obtain(self._engine, same, self._pass(each), self._digest, fresh=False).digest
+                    for each in range(1, self._passes + 1)
+                ]
+                predicted = obtain(
+                    simulator, cell, self._out / "simulated", self._digest, fresh=False
+                )
+                row = {"scheduler": cell.scheduler.partition(":")[0], "rate_rps": cell.rate_rps}
+                row["invalid"] = [run.invalid for run in runs if run.invalid is not None]
+                for name, (_, metric, q) in SHOWN.items():
+                    *measured, simulated = (
+                        getattr(run.metrics.overall, metric).percentile(q).value
+                        for run in (*runs, predicted.digest)
+                    )
+                    row[name] = _held(measured, simulated)
+                yield row
+
+    def _pass(self, number: int) -> Path:
+        return self._out / f"pass-{number}"
+
+    def _calibrate(self, rounds: int) -> None:
+        folder = Folder(self._out / "calibration")
+        folder.take(self._ask.identity, fresh=False)
+        measuring.calibrate(
+            lambda: Lent(self._engine.service.backend()),
+            self._ask.limits,
+            Budget(60.0, rounds),
+            folder,
+            self._ask.known,
+            lambda number, phase: print(f"calibration: round {number}, {phase}", flush=True),
+        )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3, help="of calibration before each pass")
-    parser.add_argument("--rates", type=float, nargs="+", default=[3.5, 4.5, 5.5])
-    parser.add_argument("--schedulers", nargs="+", default=["sarathi", "slai", "rad"])
-    parser.add_argument("--requests", type=int, default=260)
-    parser.add_argument("--workload", default="uniform:prompt=20-300,output=10-60")
-    parser.add_argument("--token-budget", type=int, default=256)
-    parser.add_argument("--max-active", type=int, default=14)
-    return parser.parse_args()
-
-
-def _calibrate(out: Path, asked_for: argparse.Namespace, rounds: int) -> None:
-    """Measure on until there are so many rounds; two more active requests than are served, since
-    so many less are measured (docs/calibrate.md)."""
-    spec = on_venue(
-        StudySpec(schedulers=("sarathi",), model=MODEL, max_context_tokens=CONTEXT_TOKENS), ENGINE
-    )
-    ask = asked(
-        spec, token_budget=asked_for.token_budget, max_active=asked_for.max_active + 2, name=None
-    )
-    folder = Folder(out / "calibration")
-    folder.take(ask.identity, fresh=False)
-    measuring.calibrate(
-        lambda: ask.venue.open(out / "calibration" / "logs"),
-        ask.limits,
-        Budget(60.0, rounds),
-        folder,
-        ask.known,
-        lambda number, phase: print(f"calibration: round {number}, {phase}", flush=True),
-    )
-
-
-def _simulated(spec: StudySpec, profile: Path) -> StudySpec:
-    return on_venue(spec.model_copy(update={"profile": str(profile)}), "sim")
-
-
-def _runs(bench: Bench, results: Path) -> Iterator[tuple[str, float, Replicate]]:
-    """Every cell of a study, from disk or run now."""
-    digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
-    for cell in bench.cells():
-        found = obtain(bench, cell, results, digest, fresh=False)
-        if not found.reused:
-            print(f"{results.name}: {cell.scheduler} at {cell.rate_rps:g} requests/s", flush=True)
-        yield cell.scheduler, cell.rate_rps, Replicate(store.read(found.folder), found.digest)
-
-
-def _rows(
-    profile: str, passes: Sequence[list[Any]], predicted: Sequence[Any]
-) -> Iterator[dict[str, Any]]:
-    """A row a cell: what was measured (passes pooled), the prediction's error, the A/A change."""
-    for cells, (scheduler, rate, simulated) in zip(
-        zip(*passes, strict=True), predicted, strict=True
-    ):
-        runs = [run for _, _, run in cells]
-        error = agreement(runs, [simulated] * len(runs)).differences
-        again = agreement(runs[:1], runs[-1:]).differences
-        row: dict[str, Any] = {"profile": profile, "scheduler": scheduler, "rate_rps": rate}
-        row["invalid"] = [run.digest.invalid for run in runs if run.digest.invalid is not None]
-        for name in SHOWN:
-            key = f"{name}@all" if name.startswith("tbt") else name
-            row[name] = {
-                "measured": error[key].reference,
-                "predicted": error[key].other,
-                "error": error[key].change,
-                "again": again[key].change,
-            }
-        yield row
+def _held(measured: Sequence[float], predicted: float) -> dict[str, Any]:
+    middle = median(measured)
+    return {
+        "passes": list(measured),
+        "measured": middle,
+        "predicted": predicted,
+        "error": predicted / middle - 1,
+        "again": [min(measured) / middle - 1, max(measured) / middle - 1],
+    }
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(box=None)
-    for heading in ("profile", "scheduler", "req/s"):
-        table.add_column(heading)
-    for heading in (
-        "TTFT P50",
-        "predicted",
-        "error",
-        "A/A",
-        "TBT P99",
-        "predicted",
-        "error",
-        "A/A",
-    ):
-        table.add_column(heading, justify="right")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("scheduler")
+    table.add_column("req/s", justify="right")
+    for heading, _, _ in SHOWN.values():
+        for each in (heading, "predicted", "error", "A/A"):
+            table.add_column(each, justify="right", no_wrap=True)
     for row in rows:
-        cells = [row["profile"], row["scheduler"].partition(":")[0], f"{row['rate_rps']:g}"]
+        cells = [row["scheduler"], f"{row['rate_rps']:g}"]
         for name in SHOWN:
             found = row[name]
-            cells += [_ms(found["measured"]), _ms(found["predicted"])]
-            cells += [_change(found["error"]), _change(found["again"])]
+            low, high = found["again"]
+            cells += [f"{found[key] * 1e3:.1f}" for key in ("measured", "predicted")]
+            cells += [f"{found['error']:+.1%}", f"{low:+.0%} {high:+.0%}"]
         table.add_row(*cells)
-    Console().print(table)
-    for name in SHOWN:
-        inside = [
-            abs(row[name]["error"] or math.inf) <= AIM for row in rows if row["profile"] == "all"
-        ]
-        print(f"{name}: {sum(inside)} of {len(inside)} predictions within {AIM:.0%}")
+    Console(width=110).print(table)
+    print("milliseconds; medians over the passes; A/A: the least and the largest pass against it")
+    for name, (heading, _, _) in SHOWN.items():
+        inside = sum(abs(row[name]["error"]) <= AIM for row in rows)
+        print(f"{heading}: {inside} of {len(rows)} predictions within {AIM:.0%}")
     invalid = [reason for row in rows for reason in row["invalid"]]
-    print(f"runs that are no measurement: {len(invalid)}", *dict.fromkeys(invalid))
+    print(f"runs in which the client was late, or requests failed: {len(invalid)}")
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value * 1e3:.1f} ms"
-
-
-def _change(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.1%}"
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--backend", default="vllm")
+    parser.add_argument("--model", default="tiny-mistral")
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--rates", type=float, nargs="+", default=[3.5, 4.5])
+    parser.add_argument("--schedulers", nargs="+", default=["sarathi", "slai", "rad"])
+    parser.add_argument("--requests", type=int, default=180)
+    parser.add_argument("--workload", default="uniform:prompt=40-400,output=10-60")
+    parser.add_argument("--token-budget", type=int, default=256)
+    parser.add_argument("--max-active", type=int, default=14)
+    parser.add_argument("--max-context-tokens", type=int, default=1024)
+    args = parser.parse_args()
+    prediction = Prediction(args)
+    prediction.measure()
+    rows = list(prediction.rows())
+    (args.out / "errors.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    _print(rows)
 
 
 if __name__ == "__main__":

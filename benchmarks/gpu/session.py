@@ -27,8 +27,7 @@ import numpy as np
 from benchmarks.gpu.clocks import Clocks
 from benchmarks.gpu.decode_cost import decode_cost
 from benchmarks.gpu.greedy import greedy
-from schedulers.base import Scheduler
-from slaibench.backends.base import Backend, RunOutput, RunSettings
+from benchmarks.lent import Lent
 from slaibench.backends.engines.served import ServedEngine
 from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
@@ -39,7 +38,6 @@ from slaibench.study.calibrate.calibrate import Budget, calibrate
 from slaibench.study.calibrate.store import PROFILE, Folder
 from slaibench.study.digest import Digester
 from slaibench.study.pool import LOGS, obtain
-from workloads.request import Request
 
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
 BACKLOG = 400
@@ -47,21 +45,6 @@ HANGS = 5
 """Exit status when the engine does not come up, as opposed to failing."""
 SPARE_S = 8.0
 """Left at the end for what remains to be written."""
-
-
-class Lent:
-    """A backend that somebody else closes (``slaibench.backends.base.Backend``)."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def run(
-        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
-    ) -> RunOutput:
-        return self._backend.run(requests, scheduler, settings)
-
-    def close(self) -> None:
-        """Leave it running."""
 
 
 class Session:

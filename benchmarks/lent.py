@@ -1,0 +1,24 @@
+"""A backend that is used here and closed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schedulers.base import Scheduler
+from slaibench.backends.base import Backend, RunOutput, RunSettings
+from workloads.request import Request
+
+
+class Lent:
+    """Runs what it is given (``slaibench.backends.base.Backend``) and stays up when closed."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def run(
+        self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
+    ) -> RunOutput:
+        return self._backend.run(requests, scheduler, settings)
+
+    def close(self) -> None:
+        """Leave it running."""
