@@ -12,6 +12,7 @@ import typer
 
 from slaibench.rates import parse_rates
 from slaibench.spec import DEFAULT_MODEL, DEFAULT_SLO, Clock, Convention, Device, StudySpec
+from slaibench.study.pool import ExecutorName, Jobs, OnRay
 
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
@@ -191,10 +192,10 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """How cells run, and where they are kept."""
+class Workers:
+    """Where cells run, and how many at a time."""
 
-    jobs: Annotated[
+    num_jobs: Annotated[
         int | None,
         _kept(
             "--jobs",
@@ -203,6 +204,42 @@ class Kept:
             min=1,
         ),
     ] = None
+    executor: Annotated[
+        ExecutorName,
+        _kept(help="Where cells run: processes of this machine, or a Ray cluster."),
+    ] = ExecutorName.LOCAL
+    ray_address: Annotated[
+        str | None,
+        _kept(
+            help="host:port of the Ray cluster; local: one that is started for this command. "
+            "Default: RAY_ADDRESS, or the one that runs on this machine."
+        ),
+    ] = None
+    ray_gpus: Annotated[
+        float,
+        _kept(help="GPUs that a cell with --device cuda takes on a Ray cluster.", min=0.01),
+    ] = 1.0
+
+    @property
+    def jobs(self) -> Jobs:
+        """How many cells run at a time, and where.
+
+        Raises:
+            ValueError: a cluster is described that is not asked for.
+        """
+        if self.executor is ExecutorName.RAY:
+            return OnRay(self.num_jobs, self.ray_address, self.ray_gpus)
+        if self.ray_address is not None:
+            raise ValueError(
+                f"--ray-address {self.ray_address} goes with --executor ray, which is not given"
+            )
+        return self.num_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Workers):
+    """How cells run, and where they are kept."""
+
     results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
     fresh: Annotated[
         bool,
