@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.clocks import Clocks
 from benchmarks.gpu.decode_cost import decode_cost
 from benchmarks.gpu.greedy import greedy
 from schedulers.base import Scheduler
@@ -32,6 +31,7 @@ from slaibench.backends.base import Backend, RunOutput, RunSettings
 from slaibench.backends.engines.served import ServedEngine
 from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
+from slaibench.machine.clocks import Clocks
 from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.calibrate.ask import asked
