@@ -42,13 +42,14 @@ def connected(on: OnRay) -> Any:
             logging_level=logging.ERROR,
             **(own if address == STARTED else {}),
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where = "on this machine" if address == RUNNING else f"at {address}"
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ValueError(
             f"--executor ray: no Ray cluster is reached {where} ({reason}): start one with "
             f"{START!r}, name one that runs with --ray-address HOST:PORT, or have one started for "
-            f"this command with --ray-address {STARTED}"
+            f"this command with --ray-address {STARTED}; one that wants a token is reached by its "
+            "address with RAY_AUTH_MODE=token"
         ) from error
     return ray
 
