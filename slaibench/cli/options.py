@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
+from slaibench.cli.workers import KEPT, Workers
 from slaibench.rates import parse_rates
 from slaibench.spec import DEFAULT_MODEL, DEFAULT_SLO, Clock, Convention, Device, StudySpec
-from slaibench.study.pool import ExecutorName, Jobs, OnRay
 
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
-SERVED, LOAD, JUDGED, KEPT = "What serves", "Load", "Targets", "Running and keeping"
+SERVED, LOAD, JUDGED = "What serves", "Load", "Targets"
 """Panels of a command's help."""
 _served, _load, _judged, _kept = (
     partial(typer.Option, rich_help_panel=panel) for panel in (SERVED, LOAD, JUDGED, KEPT)
@@ -189,51 +189,6 @@ class Judged:
         Convention,
         _judged(help="Definitions behind the numbers."),
     ] = Convention.STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Where cells run, and how many at a time."""
-
-    num_jobs: Annotated[
-        int | None,
-        _kept(
-            "--jobs",
-            "-j",
-            help="Cells run at a time. Default: all cores; 1 where the clock is real.",
-            min=1,
-        ),
-    ] = None
-    executor: Annotated[
-        ExecutorName,
-        _kept(help="Where cells run: processes of this machine, or a Ray cluster."),
-    ] = ExecutorName.LOCAL
-    ray_address: Annotated[
-        str | None,
-        _kept(
-            help="host:port of the Ray cluster; local: one that is started for this command. "
-            "Default: RAY_ADDRESS, or the one that runs on this machine."
-        ),
-    ] = None
-    ray_gpus: Annotated[
-        float,
-        _kept(help="GPUs that a cell with --device cuda takes on a Ray cluster.", min=0.01),
-    ] = 1.0
-
-    @property
-    def jobs(self) -> Jobs:
-        """How many cells run at a time, and where.
-
-        Raises:
-            ValueError: a cluster is described that is not asked for.
-        """
-        if self.executor is ExecutorName.RAY:
-            return OnRay(self.num_jobs, self.ray_address, self.ray_gpus)
-        if self.ray_address is not None:
-            raise ValueError(
-                f"--ray-address {self.ray_address} goes with --executor ray, which is not given"
-            )
-        return self.num_jobs
 
 
 @dataclass(frozen=True, slots=True)
