@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from slaibench.study.capacity import CapacityResult
     from slaibench.study.compare import CompareResult
     from slaibench.study.paper.result import PaperResult
+    from slaibench.study.pool import OnRay
     from slaibench.study.sweep import SweepResult
 
 __all__ = [
     "CapacityResult",
     "CompareResult",
+    "OnRay",
     "PaperResult",
     "Recording",
     "SweepResult",

@@ -29,6 +29,7 @@ from slaibench.study.compare import CompareResult
 from slaibench.study.paper import run as paper_study
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.paper.spec import PaperSpec
+from slaibench.study.pool import OnRay
 from slaibench.study.sweep import SweepResult
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def sweep(
     rates: Rates = "1:20",
     *,
     results: str | Path = RESULTS,
-    jobs: int | None = None,
+    jobs: int | OnRay | None = None,
     **spec: Any,
 ) -> SweepResult:
     """Latency against load; cells on disk in ``results`` are reused.
@@ -82,7 +83,7 @@ def compare(
     rates: Rates = "1:20",
     *,
     results: str | Path = RESULTS,
-    jobs: int | None = None,
+    jobs: int | OnRay | None = None,
     **spec: Any,
 ) -> CompareResult:
     """Two schedulers under the same requests, with the capacity of both (``b`` against ``a``)."""
@@ -95,7 +96,7 @@ def capacity(
     *,
     slo: str | None = None,
     results: str | Path = RESULTS,
-    jobs: int | None = None,
+    jobs: int | OnRay | None = None,
     **spec: Any,
 ) -> CapacityResult:
     """The largest rate at which a scheduler keeps all SLOs."""
@@ -109,7 +110,7 @@ def paper(
     figures: str | Sequence[str] = (),
     *,
     results: str | Path = RESULTS,
-    jobs: int | None = None,
+    jobs: int | OnRay | None = None,
     **spec: Any,
 ) -> PaperResult:
     """The paper's figures and claims (Bari et al., arXiv 2508.01002).

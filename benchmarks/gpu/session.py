@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.clocks import Clocks
 from benchmarks.gpu.decode_cost import decode_cost
 from benchmarks.gpu.greedy import greedy
 from benchmarks.lent import Lent
 from slaibench.backends.engines.served import ServedEngine
 from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
+from slaibench.machine.clocks import Clocks
 from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.calibrate.ask import asked

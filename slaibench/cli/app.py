@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import bound, calibrate, doctor, facts, paper, run, serve, show, validate
+from slaibench.cli import bound, calibrate, doctor, env, facts, paper, run, serve, show, validate
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -66,6 +66,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     facts.models,
     facts.gpus,
     doctor.doctor,
+    env.env,
 )
 for command in COMMANDS:
     app.command()(command)

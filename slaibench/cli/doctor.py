@@ -16,7 +16,7 @@ from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.table import ENGINES
 from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
-from slaibench.machine import checks, hardware
+from slaibench.machine import checks, hardware, steady_checks
 from slaibench.machine.checks import Check
 from slaibench.spec import Device
 from slaibench.version import __version__
@@ -27,7 +27,10 @@ NAMES = (
     *("sim", "sharegpt4"),
     *(f"{engine}:{device.value}" for engine in ENGINES for device in Device),
     *("client:files", "client:clock", "client:cores"),
+    *("cpu:governor", "cpu:idle", "gpu:idle", "gpu:clocks", "gpu:persistence", "build:debug"),
 )
+STEADY = ("cpu:", "gpu:", "build:", "client:")
+"""Names of checks whose fix makes numbers steadier, rather than something possible."""
 
 
 def doctor(
@@ -35,9 +38,15 @@ def doctor(
         list[str] | None,
         typer.Argument(help="What must work, e.g. vllm:cpu; else the exit status is 1."),
     ] = None,
+    fix_hints: Annotated[
+        bool,
+        typer.Option(
+            "--fix-hints", help="For all that is missing or unsteady: the commands that help."
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Say what this machine can run, and how to install what is missing."""
+    """Say what this machine can run, how to install what is missing, and what is unsteady."""
     wanted = what or []
     with usage():
         for name in wanted:
@@ -48,6 +57,7 @@ def doctor(
         print_json([asdict(check) for check in found])
     else:
         _print(found)
+        _print_fixes(found, all_of_them=fix_hints)
     if wanted and not all(check.works for check in found):
         raise SystemExit(EXIT_NO)
 
@@ -60,6 +70,12 @@ def _checks(wanted: list[str]) -> Iterator[Check]:
         "client:files": checks.open_files,
         "client:clock": checks.clock,
         "client:cores": checks.cores,
+        "cpu:governor": steady_checks.governor,
+        "cpu:idle": steady_checks.idle,
+        "gpu:idle": steady_checks.gpu_idle,
+        "gpu:clocks": steady_checks.gpu_clocks,
+        "gpu:persistence": steady_checks.gpu_persistence,
+        "build:debug": steady_checks.build,
     }
     names = wanted or list(NAMES)
     of_engines: dict[str, Check] = {}
@@ -123,7 +139,19 @@ def _print(found: list[Check]) -> None:
     for check in found:
         table.add_row(check.name, MARKS[check.works], check.version or "", escape(check.detail))
     out.print(table)
-    fixes = dict.fromkeys(check.fix for check in found if check.fix)
-    for fix in fixes:
-        names = ", ".join(check.name for check in found if check.fix == fix)
-        out.print(f"for {names}: [cyan]{escape(fix)}[/]", highlight=False, soft_wrap=True)
+
+
+def _print_fixes(found: list[Check], *, all_of_them: bool) -> None:
+    """Commands for what is missing; those for what is unsteady where they are asked for."""
+    steady = [check for check in found if check.fix and check.name.startswith(STEADY)]
+    shown = [check for check in found if check.fix and (all_of_them or check not in steady)]
+    for fix in dict.fromkeys(check.fix for check in shown):
+        names = ", ".join(check.name for check in shown if check.fix == fix)
+        out.print(f"for {names}: [cyan]{escape(str(fix))}[/]", highlight=False, soft_wrap=True)
+    if steady and not all_of_them:
+        names = ", ".join(check.name for check in steady)
+        out.print(
+            f"numbers can be made steadier ({names}): [cyan]slaibench doctor --fix-hints[/]",
+            highlight=False,
+            soft_wrap=True,
+        )

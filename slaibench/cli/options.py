@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from slaibench.cli.workers import KEPT, Workers
 from slaibench.rates import parse_rates
 from slaibench.spec import DEFAULT_MODEL, DEFAULT_SLO, Clock, Convention, Device, StudySpec
 
@@ -17,7 +18,7 @@ DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
-SERVED, LOAD, JUDGED, KEPT = "What serves", "Load", "Targets", "Running and keeping"
+SERVED, LOAD, JUDGED = "What serves", "Load", "Targets"
 """Panels of a command's help."""
 _served, _load, _judged, _kept = (
     partial(typer.Option, rich_help_panel=panel) for panel in (SERVED, LOAD, JUDGED, KEPT)
@@ -191,18 +192,9 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Workers):
     """How cells run, and where they are kept."""
 
-    jobs: Annotated[
-        int | None,
-        _kept(
-            "--jobs",
-            "-j",
-            help="Cells run at a time. Default: all cores; 1 where the clock is real.",
-            min=1,
-        ),
-    ] = None
     results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
     fresh: Annotated[
         bool,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from slaibench.machine import nvidia
 
 INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -19,8 +20,6 @@ INSTRUCTIONS = {
     "amx_bf16": "AMX BF16",
 }
 """Flags of ``/proc/cpuinfo`` that decide how fast a CPU multiplies matrices, and their names."""
-NVIDIA_SMI_LIMIT_S = 20.0
-"""With the driver's persistence mode off, the first call of a day can take seconds."""
 NO_GPU = "no NVIDIA GPU was found (nvidia-smi is missing or fails): use --device cpu or emulated"
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 """Of a container."""
@@ -95,30 +94,21 @@ def free_memory_bytes() -> int:
 
 def gpus() -> tuple[Gpu, ...]:
     """NVIDIA GPUs; none where there is no working ``nvidia-smi``."""
-    query = "--query-gpu=name,memory.total,driver_version"
     try:
-        done = subprocess.run(
-            ["nvidia-smi", query, "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=NVIDIA_SMI_LIMIT_S,
+        text = nvidia.ask(
+            "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"
         )
-    except (OSError, subprocess.SubprocessError):
+    except nvidia.NvidiaError:
         return ()
-    return parse_gpus(done.stdout)
+    return parse_gpus(text)
 
 
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
     """GPUs from ``nvidia-smi``'s comma-separated lines; memory comes in MiB."""
     found = []
-    for line in text.splitlines():
-        fields = [field.strip() for field in line.split(",")]
-        if len(fields) == 3:
-            name, memory_mib, driver = fields
-            found.append(
-                Gpu(name, int(memory_mib) * 2**20 if memory_mib.isdigit() else None, driver)
-            )
+    for name, memory_mib, driver in nvidia.rows(text, 3):
+        memory = int(memory_mib) * 2**20 if memory_mib.isdigit() else None
+        found.append(Gpu(name, memory, driver))
     return tuple(found)
 
 

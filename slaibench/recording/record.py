@@ -115,7 +115,8 @@ class Recording:
     ``run`` holds at least: ``schema_version``, ``spec`` (the cell's whole specification),
     ``spec_hash``, ``scheduler`` (name and options), ``backend``, ``versions``, ``hardware``,
     ``convention``, ``kv_blocks``, ``block_size``, ``end_s`` (when the run ended), ``stopped_early``
-    (why it was stopped, or None) and ``notes``.
+    (why it was stopped, or None) and ``notes``; under a real clock also ``steadiness``
+    (``slaibench.machine.watch.Seen.facts``).
     """
 
     run: dict[str, Any]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.machine.watch import Seen
 from slaibench.measure.steady import early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study import policy
+from slaibench.study.steadiness import watch_of
 from slaibench.study.venues.base import Demand, Venue
 from slaibench.study.venues.service import Service
 from slaibench.study.venues.table import find, settled
@@ -134,8 +136,11 @@ class Bench:
         source = cell.scheduler_source
         if source is not None and policy.code_hash(cell.scheduler, scheduler) != source:
             raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
-        output = self._serve(cell, scheduler, where)
-        return self._recording(cell, scheduler, output)
+        if not self.venue.one_at_a_time:
+            return self._recording(cell, scheduler, self._serve(cell, scheduler, where))
+        with watch_of(self.spec, running=self.service.is_open) as watch:
+            output = self._serve(cell, scheduler, where)
+        return self._recording(cell, scheduler, output, watch.seen(output.end_s))
 
     def _serve(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
         settings = RunSettings(
@@ -157,7 +162,9 @@ class Bench:
             # A user's scheduler may fail in any way at all; what it said is all that helps.
             raise SchedulerError(f"{where}: {policy.failure(error)}") from error
 
-    def _recording(self, cell: CellSpec, scheduler: Scheduler, output: RunOutput) -> Recording:
+    def _recording(
+        self, cell: CellSpec, scheduler: Scheduler, output: RunOutput, seen: Seen | None = None
+    ) -> Recording:
         spec = cell.spec()
         # What the backend saw goes before what was known without it.
         known, said = self.venue.facts(), dict(output.facts)
@@ -179,7 +186,8 @@ class Bench:
             "block_size": cell.block_size,
             "end_s": output.end_s,
             "stopped_early": output.stopped_early,
-            "notes": [*self.venue.notes(output), *output.notes],
+            "notes": [*self.venue.notes(output), *output.notes, *(seen.notes if seen else ())],
+            **({"steadiness": seen.facts} if seen else {}),
             **known,
             "hardware": {**known.get("hardware", {}), **said.pop("hardware", {})},
             "versions": {**versions, **said.pop("versions", {})},

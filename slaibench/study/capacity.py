@@ -16,7 +16,7 @@ from slaibench.spec import StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
-from slaibench.study.pool import CellResult, Pool
+from slaibench.study.pool import CellResult, Jobs, Pool
 from slaibench.study.sweep import OnCell, about_of, collect, open_pool, quiet
 from slaibench.study.sweep import check as check_study
 from slaibench.study.targets import STEADY, check_tellable, log_ratios, never_told, untold_targets
@@ -112,7 +112,7 @@ def find_capacity(
     spec: StudySpec,
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> list[CapacityResult]:
@@ -134,7 +134,7 @@ def find_capacity(
         ]
 
 
-def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """Everything about a search that can be refused before any work is done.
 
     Raises:

@@ -16,6 +16,7 @@ from slaibench.study.capacity import CapacityResult, check_rate_counts, ratio_of
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, from_interval
 from slaibench.study.point import Point
+from slaibench.study.pool import Jobs
 from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
 from slaibench.study.sweep import check as check_study
 
@@ -99,7 +100,7 @@ class CompareResult:
         return pd.json_normalize(self.to_json()["rates"])
 
 
-def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """Everything about a comparison that can be refused before any work is done.
 
     Raises:
@@ -114,7 +115,7 @@ def compare(
     spec: StudySpec,
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> CompareResult:

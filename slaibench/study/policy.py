@@ -76,8 +76,8 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
     Those of its classes, and of what these import from their own package or from ours: whoever
     edits a policy must not be shown recordings of what it was. Names and places do not count.
     """
-    name = registry.parse(text)[0].partition(":")[0]
-    files = {Path(name)} if name.endswith(".py") else set()
+    own = file_of(text)
+    files = set() if own is None else {own}
     for cls in type(scheduler).__mro__:
         module = sys.modules.get(cls.__module__)
         if module is None or (files and module.__name__ == type(scheduler).__module__):
@@ -85,6 +85,12 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
         files |= _files(module)
     digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def file_of(text: str) -> Path | None:
+    """The file that a scheduler's text names, ``path/to/file.py:Class``; None: it names none."""
+    name = registry.parse(text)[0].partition(":")[0]
+    return Path(name) if name.endswith(".py") else None
 
 
 def _files(module: ModuleType) -> set[Path]:

@@ -14,7 +14,7 @@ from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.point import Point, make_point
-from slaibench.study.pool import CellResult, Pool, jobs_for
+from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
 from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
 
@@ -97,7 +97,7 @@ def sweep(
     spec: StudySpec,
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> SweepResult:
@@ -105,7 +105,7 @@ def sweep(
 
     Args:
         results: folder of the recordings; cells found there are not run again.
-        jobs: cells at a time; None: one a core.
+        jobs: cells at a time (None: one a core), or the cluster that runs them.
         fresh: run all of them again.
         on_cell: told of each finished cell.
 
@@ -120,7 +120,7 @@ def sweep(
         return sweep_in(pool, bench, on_cell)
 
 
-def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """Everything that can be refused before any work is done.
 
     Raises:
@@ -137,7 +137,7 @@ def check(spec: StudySpec, results: Path, jobs: int | None = None) -> Bench:
     return bench
 
 
-def open_pool(bench: Bench, results: Path, jobs: int | None, fresh: bool) -> Pool:
+def open_pool(bench: Bench, results: Path, jobs: Jobs, fresh: bool) -> Pool:
     """Worker processes for a bench, with the digest its study needs.
 
     Raises:

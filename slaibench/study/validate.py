@@ -12,7 +12,7 @@ from slaibench.recording.store import check_writable
 from slaibench.spec import StudySpec
 from slaibench.study.agreement import Agreement, Replicate, Verdict, agreement
 from slaibench.study.bench import Bench, prepare
-from slaibench.study.pool import CellResult, jobs_for
+from slaibench.study.pool import CellResult, Jobs, jobs_for
 from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
 from slaibench.study.venues.table import on_venue
 
@@ -84,7 +84,7 @@ def validate(
     between: Sequence[str],
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> ValidateResult:
@@ -127,7 +127,7 @@ def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[M
     )
 
 
-def check(spec: StudySpec, between: Sequence[str], results: Path, jobs: int | None = None) -> None:
+def check(spec: StudySpec, between: Sequence[str], results: Path, jobs: Jobs = None) -> None:
     """Everything that can be refused before any work is done.
 
     Raises:

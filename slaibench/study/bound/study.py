@@ -9,11 +9,11 @@ from slaibench.recording.store import check_writable
 from slaibench.study.bound.ask import BoundAsk
 from slaibench.study.bound.plan import Plan, plan
 from slaibench.study.bound.result import BoundResult, assemble
-from slaibench.study.pool import CellResult, Pool, jobs_for
+from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
 from slaibench.study.sweep import OnCell, collect, quiet
 
 
-def check(ask: BoundAsk, results: Path, jobs: int | None = None) -> Plan:
+def check(ask: BoundAsk, results: Path, jobs: Jobs = None) -> Plan:
     """Everything that can be refused before any work is done; what will be run.
 
     Raises:
@@ -33,7 +33,7 @@ def run(
     made: Plan,
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> BoundResult:
@@ -41,7 +41,7 @@ def run(
 
     Args:
         results: folder of the recordings; cells found there are not run again.
-        jobs: cells at a time; None: one a core.
+        jobs: cells at a time (None: one a core), or the cluster that runs them.
         fresh: run all of them again.
         on_cell: told of each finished cell.
 

@@ -15,7 +15,7 @@ from slaibench.study.paper.figures import FIGURES, Figure, Kind, Mix
 from slaibench.study.paper.load import CAPACITY_OF, MEDIAN_ONLY, Load, LoadDigester, load_spec
 from slaibench.study.paper.result import PaperResult, sort_cells
 from slaibench.study.paper.spec import PaperSpec
-from slaibench.study.pool import CellResult, Pool, jobs_for
+from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
 from slaibench.study.sweep import OnCell, about_of, collect, quiet, sweep
 
 
@@ -23,7 +23,7 @@ def run(
     asked: PaperSpec,
     results: Path,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     fresh: bool = False,
     on_cell: OnCell = quiet,
 ) -> PaperResult:
@@ -31,7 +31,7 @@ def run(
 
     Args:
         results: folder of the recordings; cells found there are not run again.
-        jobs: cells at a time; None: one a core.
+        jobs: cells at a time (None: one a core), or the cluster that runs them.
         fresh: run all of them again.
         on_cell: told of each finished cell.
 
@@ -69,7 +69,7 @@ def searches(asked: PaperSpec, mix: Mix) -> bool:
     return any(FIGURES[name].capacities for name in asked.figures if FIGURES[name].mix is mix)
 
 
-def check(asked: PaperSpec, results: Path, jobs: int | None = None) -> None:
+def check(asked: PaperSpec, results: Path, jobs: Jobs = None) -> None:
     """Everything that can be refused before any work is done.
 
     Raises:
@@ -109,7 +109,7 @@ def _load(
     mix: Mix,
     convention: Convention,
     results: Path,
-    jobs: int | None,
+    jobs: Jobs,
     fresh: bool,
     on_cell: OnCell,
 ) -> Load:

@@ -25,6 +25,11 @@ class Service:
         self._venue, self._logs = venue, logs
         self._backend: Backend | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a backend."""
+        return self._backend is not None
+
     def backend(self) -> Backend:
         """The open backend.
 

@@ -17,8 +17,8 @@ from slaibench.study.sweep import check, sweep
 from slaibench.study.venues import table
 from slaibench.study.venues.service import Service
 from slaibench.study.venues.simulator import SimulatorVenue
+from tests.study.pool.test_pool import length
 from tests.study.studies import study
-from tests.study.test_pool import length
 from tests.study.venues.others import RealVenue, ToldVenue
 
 

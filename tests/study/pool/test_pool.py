@@ -199,7 +199,7 @@ def test_workers_do_not_run_the_script_that_started_them(tmp_path: Path) -> None
         f" results={str(tmp_path / 'r')!r})\n"
         "print(swept.num_reused, len(swept.cells))\n"
     )
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     done = subprocess.run(
         [sys.executable, str(script)],
         env={**os.environ, "PYTHONPATH": root},

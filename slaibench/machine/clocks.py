@@ -1,15 +1,19 @@
-"""What ``nvidia-smi`` says of a GPU while something runs: clocks, power, temperature, limits."""
+"""A GPU's clocks while something runs: how fast, at what power, and what held them down."""
 
 from __future__ import annotations
 
 import csv
 import statistics
 import subprocess
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from slaibench.machine import nvidia
+
+REASONS_FIELD = "clocks_event_reasons.active"
 FIELDS = (
     "timestamp",
     "clocks.sm",
@@ -17,15 +21,34 @@ FIELDS = (
     "power.draw",
     "temperature.gpu",
     "utilization.gpu",
-    "clocks_event_reasons.active",
+    REASONS_FIELD,
+    "uuid",
 )
 EVERY_MS = 500
+REASONS = {
+    0x1: "idle",
+    0x2: "clocks as set by the user",
+    0x4: "power limit",
+    0x8: "hardware slowdown",
+    0x10: "synchronous boost",
+    0x20: "temperature (driver)",
+    0x40: "temperature (hardware)",
+    0x80: "power brake",
+    0x100: "display clocks",
+}
+"""Bits of the clocks' event reasons (NVML's ``nvmlClocksEventReasons``)."""
 IDLE_REASON = 0x1
-"""Bit of the reasons that only says that nothing runs."""
+SLOWING = 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80
+"""Those that change clocks while something runs; what the user has set stays as it is."""
+
+
+def slowing(reasons: int) -> tuple[str, ...]:
+    """What holds clocks down, in words; nothing where they are as they should be."""
+    return tuple(text for bit, text in REASONS.items() if reasons & bit & SLOWING)
 
 
 class Clocks:
-    """Writes a line every half second until it is left; nothing where there is no ``nvidia-smi``.
+    """Writes a line a GPU every half second until it is left; nothing without ``nvidia-smi``.
 
     Args:
         path: the CSV file.
@@ -37,7 +60,7 @@ class Clocks:
 
     def __enter__(self) -> Self:
         command = [
-            "nvidia-smi",
+            nvidia.TOOL,
             f"--query-gpu={','.join(FIELDS)}",
             "--format=csv,noheader,nounits",
             f"--loop-ms={EVERY_MS}",
@@ -51,9 +74,17 @@ class Clocks:
             self._process.terminate()
             self._process.wait()
 
-    def between(self, begin: datetime, end: datetime) -> dict[str, Any]:
-        """Medians and extremes of a stretch of local time; empty without a reading in it."""
-        rows = [row for when, row in self._rows() if begin <= when <= end]
+    def between(self, begin: datetime, end: datetime, gpus: Collection[str] = ()) -> dict[str, Any]:
+        """Medians and extremes of a stretch of local time; empty without a reading in it.
+
+        Args:
+            gpus: UUIDs of those that count; none: all.
+        """
+        rows = [
+            row
+            for when, row in self._rows()
+            if begin <= when <= end and (not gpus or row[-1] in gpus)
+        ]
         if not rows:
             return {}
         columns = list(zip(*(row[:5] for row in rows), strict=True))
@@ -78,3 +109,11 @@ class Clocks:
                     int(row[6], 16)
                     found.append((when, row[1:]))
         return found
+
+
+def reasons_of(found: dict[str, Any]) -> int:
+    """All event reasons of a stretch (``Clocks.between``), as one mask."""
+    mask = 0
+    for text in found.get("event_reasons", ()):
+        mask |= int(text, 16)
+    return mask

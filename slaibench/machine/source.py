@@ -1,0 +1,63 @@
+"""Which code this is: a fingerprint of our packages, and the commit they are of."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGES = ("schedulers", "slaibench", "workloads")
+SUFFIXES = (".json", ".py")
+"""Of what decides a recording: code, and the catalog's data."""
+GIT_LIMIT_S = 20.0
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Where a source tree is.
+
+    Args:
+        revision: of its last commit, 40 hex digits.
+        dirty: whether tracked files differ from it.
+    """
+
+    revision: str
+    dirty: bool
+
+
+def fingerprint() -> str:
+    """16 hex digits over the files of our packages as this Python finds them."""
+    found = hashlib.sha256()
+    for name in PACKAGES:
+        spec = find_spec(name)
+        folders = (spec.submodule_search_locations or []) if spec else []
+        for folder in map(Path, folders):
+            for path in sorted(each for each in folder.rglob("*") if each.suffix in SUFFIXES):
+                found.update(f"{name}/{path.relative_to(folder)}\0".encode())
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def commit(root: Path = ROOT) -> Commit | None:
+    """The commit of a source tree; None: it is none, or there is no git."""
+    if not (root / ".git").exists():
+        return None
+    try:
+        revision = _git(root, "rev-parse", "HEAD").strip()
+        return Commit(revision, bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=GIT_LIMIT_S,
+    )
+    return done.stdout

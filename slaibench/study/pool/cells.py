@@ -1,0 +1,127 @@
+"""A cell's place on disk: found there, or run and kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slaibench.recording import store
+from slaibench.recording.record import Recording
+from slaibench.spec import CellSpec
+from slaibench.study.bench import Bench
+
+LOGS = "logs"
+"""Folder beside the recordings: what engines say."""
+Digest = Callable[[Recording], Any]
+"""What the parent wants of a recording; computed where the recording is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """A cell that is on disk.
+
+    Args:
+        folder: its recording.
+        digest: what the study asked of it.
+        reused: whether it was there already.
+    """
+
+    cell: CellSpec
+    folder: Path
+    digest: Any
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """What cells are run for, and where they are kept; it can be sent to worker processes.
+
+    Args:
+        fresh: record again what is on disk.
+    """
+
+    bench: Bench
+    results: Path
+    digest: Digest
+    fresh: bool
+
+    def obtain(self, cell: CellSpec) -> CellResult:
+        """A cell from disk, else by running it here (``obtain``)."""
+        found = self.found(cell)
+        if found is not None:
+            return found
+        recording = self.bench.run(cell)
+        folder = self.keep(cell, recording)
+        return CellResult(cell, folder, self.digest(recording), reused=False)
+
+    def is_there(self, cell: CellSpec) -> bool:
+        """Whether a cell is on disk, and may be taken from there."""
+        return not self.fresh and _is_there(cell_folder(self.results, cell))
+
+    def found(self, cell: CellSpec) -> CellResult | None:
+        """A cell that is on disk; None: it has to be run.
+
+        Raises:
+            RecordingError: what is there is damaged or another run's.
+        """
+        if not self.is_there(cell):
+            return None
+        folder = cell_folder(self.results, cell)
+        return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
+
+    def keep(self, cell: CellSpec, recording: Recording) -> Path:
+        """Store what was run, and say where.
+
+        Raises:
+            RecordingError: it cannot be written.
+        """
+        folder = cell_folder(self.results, cell)
+        # Another process may have recorded the same cell meanwhile. What it wrote stays, since
+        # somebody may be reading it; by invariant 4 it is the same.
+        if self.fresh or not _is_there(folder):
+            try:
+                store.write(recording, folder)
+            except store.RecordingError:
+                if self.fresh or not _is_there(folder):
+                    raise
+        return folder
+
+
+def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: bool) -> CellResult:
+    """A cell from disk if it is there and whole, else by running it.
+
+    Raises:
+        RecordingError: what is there is damaged or another run's, or cannot be written.
+        BackendError, SchedulerError: the run cannot be had.
+    """
+    return Work(bench, results, digest, fresh).obtain(cell)
+
+
+def cell_folder(results: Path, cell: CellSpec) -> Path:
+    """Where a cell's recording lies: readable names, made unique by the specification's hash."""
+    place = dict.fromkeys((*cell.venue.split(":"), cell.place, cell.model))
+    name = f"rate{cell.rate_rps:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
+    parts = "-".join(map(_file_name, place))
+    return results / parts / _file_name(cell.scheduler) / name
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)[-80:].strip("_")
+
+
+def _is_there(folder: Path) -> bool:
+    return (folder / store.RUN).exists()
+
+
+def _read(folder: Path, cell: CellSpec) -> Recording:
+    """Load the recording of a cell; whatever else lies there is refused, never replaced."""
+    recording = store.read(folder)
+    if recording.run.get("spec") != cell.spec():
+        raise store.RecordingError(
+            f"{str(folder)!r} holds another run than its name says; remove the folder to have "
+            "it recorded again"
+        )
+    return recording

@@ -1,0 +1,159 @@
+"""Workflows are what GitHub takes, and call what a person can call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+SCRIPTS = sorted((ROOT / ".ci").iterdir())
+SCHEMA = pytest.mark.skipif(
+    find_spec("check_jsonschema") is None, reason="check-jsonschema is not installed"
+)
+STAND_IN = """#!/bin/sh
+echo "slaibench $*" >> "$SAID"
+for word in "$@"; do [ "$last" = --markdown ] && echo "a summary" > "$word"; last=$word; done
+[ "$1" != "$FAILS" ]
+"""
+
+
+def schema_says(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    return subprocess.run(
+        [*command, "vendor.github-workflows", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def load(path: Path) -> dict[str, Any]:
+    yaml = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml is not installed")
+    found: dict[str, Any] = yaml.YAML(typ="safe").load(path.read_text())
+    return found
+
+
+def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+@SCHEMA
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_it_is_a_workflow(path: Path, tmp_path: Path) -> None:
+    assert schema_says(path).returncode == 0, schema_says(path).stdout
+    wrong = tmp_path / path.name
+    wrong.write_text(path.read_text().replace("runs-on:", "run-on:"))
+    assert schema_says(wrong).returncode != 0
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_it_may_only_read_and_takes_no_text_of_others_into_a_command(path: Path) -> None:
+    workflow = load(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        writes = "write" in job.get("permissions", {}).values()
+        assert not (writes and "self-hosted" in job["runs-on"])
+        assert not (writes and any("checkout" in step.get("uses", "") for step in job["steps"]))
+    for step in steps(workflow):
+        assert "${{" not in step.get("run", ""), "a value goes by the environment"
+
+
+def test_the_one_on_a_cpu_is_the_one_command() -> None:
+    workflow = load(ROOT / ".github" / "workflows" / "ci.yml")
+    assert [step["run"] for step in steps(workflow) if "run" in step] == [".ci/run"]
+
+
+def test_the_one_on_a_gpu_holds_it_alone_and_tries_both_engines() -> None:
+    workflow = load(ROOT / ".github" / "workflows" / "gpu-regression.yml")
+    measure = workflow["jobs"]["measure"]
+    assert measure["runs-on"] == ["self-hosted", "gpu"]
+    assert measure["strategy"]["matrix"]["engine"] == ["vllm", "sglang"]
+    assert measure["strategy"]["max-parallel"] == 1
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert '.ci/gpu-regression "$ENGINE" cuda' in [step.get("run") for step in measure["steps"]]
+
+
+def shellcheck_says(text: str) -> str:
+    """What is wrong with a script; nothing if it is sound."""
+    beside = Path(sys.executable).with_name("shellcheck")
+    found = str(beside) if beside.exists() else shutil.which("shellcheck")
+    if found is None:
+        pytest.skip("shellcheck is not installed")
+    command = [found, "--shell=bash", "--severity=warning", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_can_be_run_and_are_sound(path: Path) -> None:
+    assert os.access(path, os.X_OK)
+    assert shellcheck_says(path.read_text()) == ""
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_commands_inside_are_sound_and_scripts_they_call_are_there(path: Path) -> None:
+    for command in (step["run"] for step in steps(load(path)) if "run" in step):
+        assert shellcheck_says(command) == ""
+        if command.startswith(".ci/"):
+            assert ROOT / command.split()[0] in SCRIPTS
+    assert "SC2164" in shellcheck_says("cd /nowhere\n")  # it does look
+
+
+@pytest.mark.parametrize("arguments", [("trtllm", "cpu", "v"), ("vllm", "tpu", "v")])
+def test_no_other_engine_or_device_is_installed(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [ROOT / ".ci" / "install", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "engines: vllm, sglang; devices: cuda, cpu" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fails", "status", "asked"), [("", 0, 4), ("regress", 1, 4), ("doctor", 1, 2)]
+)
+def test_a_regression_ends_with_the_status_of_its_command(
+    fails: str, status: int, asked: int, tmp_path: Path
+) -> None:
+    tool = tmp_path / "venv" / "bin" / "slaibench"
+    tool.parent.mkdir(parents=True)
+    tool.write_text(STAND_IN)
+    tool.chmod(0o755)
+    said = tmp_path / "said"
+    env = {
+        **os.environ,
+        "SAID": str(said),
+        "FAILS": fails,
+        "VENV": str(tool.parents[1]),
+        "OUT": str(tmp_path / "out"),
+        "MODEL": "tiny-mistral",
+        "REGRESS": "--rates 2 --seeds 4",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+    done = subprocess.run(
+        [ROOT / ".ci" / "gpu-regression", "vllm", "cpu"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = said.read_text().splitlines()
+    assert (done.returncode, len(lines)) == (status, asked), done.stderr
+    if asked == 4:
+        assert lines[:3] == [
+            "slaibench env",
+            "slaibench doctor --fix-hints",
+            "slaibench doctor vllm:cpu",
+        ]
+        assert lines[3].startswith(
+            "slaibench regress --baseline results/baselines/gpu-vllm --backend vllm --device cpu "
+            "--against origin/main --model tiny-mistral --results"
+        )
+        assert lines[3].endswith("--rates 2 --seeds 4")
+        assert (tmp_path / "summary").read_text() == "a summary\n"
