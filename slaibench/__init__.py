@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
-    from slaibench.api import capacity, compare, paper, requests_frame, run, steps_frame, sweep
+    from slaibench.api import (
+        capacity,
+        compare,
+        paper,
+        regress,
+        requests_frame,
+        run,
+        steps_frame,
+        sweep,
+    )
     from slaibench.recording.record import Recording
     from slaibench.study.capacity import CapacityResult
     from slaibench.study.compare import CompareResult
     from slaibench.study.paper.result import PaperResult
     from slaibench.study.pool import OnRay
+    from slaibench.study.regress.result import RegressResult
     from slaibench.study.sweep import SweepResult
 
 __all__ = [
@@ -25,11 +35,13 @@ __all__ = [
     "OnRay",
     "PaperResult",
     "Recording",
+    "RegressResult",
     "SweepResult",
     "__version__",
     "capacity",
     "compare",
     "paper",
+    "regress",
     "requests_frame",
     "run",
     "steps_frame",

@@ -30,6 +30,8 @@ from slaibench.study.paper import run as paper_study
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.pool import OnRay
+from slaibench.study.regress import run as regress_study
+from slaibench.study.regress.result import RegressResult
 from slaibench.study.sweep import SweepResult
 
 if TYPE_CHECKING:
@@ -124,6 +126,47 @@ def paper(
     if "rates" in spec:
         spec["rates"] = _rates(spec["rates"])
     return paper_study.run(PaperSpec(figures=names, **spec), Path(results), jobs=jobs)
+
+
+def regress(
+    baseline: str | Path,
+    *,
+    update: bool = False,
+    against: str | None = None,
+    margin: float | None = None,
+    metrics: Sequence[str] = (),
+    results: str | Path | None = None,
+    jobs: int | None = None,
+    **spec: Any,
+) -> RegressResult:
+    """Run a baseline's specification again, and say what got worse (docs/regress.md).
+
+    Args:
+        baseline: its folder.
+        update: write it anew from what comes out; without one there, the first.
+        against: another Python, a git ref or another server's URL, which is run in turns with this
+            code; None: the stored numbers count.
+        margin: largest relative change that does not matter; None: the baseline's, or 0.05.
+        metrics: names; none: the baseline's, or the default ones.
+        results: folder of the recordings; None: they are not kept.
+        **spec: fields of ``slaibench.spec.StudySpec`` that are not to be the baseline's.
+
+    Raises:
+        ValueError: there is no such baseline, or a value is wrong.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    if "rates" in spec:
+        spec["rates"] = _rates(spec["rates"])
+    question = regress_study.ask(
+        Path(baseline),
+        update=update,
+        other=against,
+        margin=margin,
+        names=metrics,
+        jobs=jobs,
+        **spec,
+    )
+    return regress_study.answer(question, None if results is None else Path(results))
 
 
 def requests_frame(recording: Recording) -> pd.DataFrame:

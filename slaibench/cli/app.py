@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 import typer
 
-from slaibench.cli import bound, calibrate, doctor, env, facts, paper, run, serve, show, validate
+from slaibench.cli import (
+    bound,
+    calibrate,
+    doctor,
+    env,
+    facts,
+    paper,
+    regress,
+    run,
+    serve,
+    show,
+    validate,
+)
 from slaibench.cli.shell import out
 from slaibench.version import __version__
 
@@ -58,6 +70,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     calibrate.calibrate,
     validate.validate,
     paper.paper,
+    regress.regress,
     show.report,
     show.results,
     show.verify,

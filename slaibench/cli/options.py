@@ -262,6 +262,16 @@ def study(
     )
 
 
+def given(*groups: Any) -> dict[str, Any]:
+    """Fields of a specification that the options say something else of than their defaults do."""
+    return {
+        FIELDS.get(field.name, field.name): getattr(group, field.name)
+        for group in groups
+        for field in fields(group)
+        if getattr(group, field.name) != field.default
+    }
+
+
 def check_reports(folder: Path | None) -> None:
     """Make the folder of the pages, if any is wanted, before any work is done.
 

@@ -71,8 +71,12 @@ def _bad_field(error: ValidationError, options: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def running() -> Iterator[None]:
-    """Around the work itself: what stops it is told in a sentence (status 1), finished cells stay.
+def running(status: int = EXIT_NO, *, kept: bool = True) -> Iterator[None]:
+    """Around the work itself: what stops it is told in a sentence, finished cells stay.
+
+    Args:
+        status: of a run that cannot be finished.
+        kept: whether finished cells are where the same command finds them again.
 
     Raises:
         SystemExit: with the status, after the message.
@@ -83,12 +87,12 @@ def running() -> Iterator[None]:
     except (RecordingError, BackendError, SchedulerError, ReportError) as error:
         if os.environ.get("SLAIBENCH_DEBUG"):
             raise
-        raise fail(f"{error}\nWhat was finished is kept.", EXIT_NO) from error
-    except KeyboardInterrupt:
         raise fail(
-            "interrupted; what was finished is kept, the same command goes on from there",
-            EXIT_INTERRUPTED,
-        ) from None
+            f"{error}\nWhat was finished is kept." if kept else str(error), status
+        ) from error
+    except KeyboardInterrupt:
+        goes_on = "; what was finished is kept, the same command goes on from there"
+        raise fail(f"interrupted{goes_on if kept else ''}", EXIT_INTERRUPTED) from None
 
 
 def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:

@@ -97,11 +97,19 @@ class Digester:
         """With every percentile that the study's SLOs ask for."""
         return cls(convention, slo, tuple(sorted({*DEFAULT_QS, *levels(parse_slos(slo))})))
 
-    def __call__(self, recording: Recording) -> CellDigest:
+    def __call__(self, recording: Recording, cut_s: float | None = None) -> CellDigest:
+        """The digest.
+
+        Args:
+            cut_s: the warm-up cut, to measure the same requests as in another run; None: find it.
+        """
         requests, steps = recording.requests, recording.steps
         spec = recording.run["spec"]
         metrics = run_metrics(
-            recording, convention="paper" if self.convention == "paper" else "strict", qs=self.qs
+            recording,
+            convention="paper" if self.convention == "paper" else "strict",
+            qs=self.qs,
+            cut_s=cut_s,
         )
         process = ArrivalProcess.parse(spec["arrivals"])
         stop_s = float(recording.run["end_s"])
@@ -134,20 +142,32 @@ def _small_samples(
     requests: RequestTable, metrics: RunMetrics, slos: str
 ) -> dict[tuple[str, str | None], SmallSample]:
     found = {}
-    inside = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
     for verdict in evaluate(parse_slos(slos), metrics):
         slo, tier = verdict.slo, verdict.tier
         if verdict.value is not None or slo.q is None:
             continue
-        members = inside if tier is None else inside & (requests.tier == tier)
-        if slo.metric == "tbt":
-            sample = token_gaps(requests, members & (requests.num_tokens > 0)).values
-        else:
-            sample = request_values(requests, slo.metric, metrics.stop_s)[members]
-            sample = sample[~np.isnan(sample)]
+        sample = measured_sample(requests, metrics, slo.metric, tier)
         if len(sample):
             found[slo.text, tier] = SmallSample(statistic(sample, slo.q), len(sample))
     return found
+
+
+def measured_sample(
+    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None = None
+) -> FloatArray:
+    """The values of a latency that a run measured under strict conventions.
+
+    Args:
+        metric: ``tbt``, or one of ``latency.request_values``.
+        tier: None: all requests.
+    """
+    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
+    if tier is not None:
+        members &= requests.tier == tier
+    if metric == "tbt":
+        return token_gaps(requests, members & (requests.num_tokens > 0)).values
+    sample = request_values(requests, metric, metrics.stop_s)[members]
+    return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
 
 
 def _kv_use(recording: Recording) -> KvUse:

@@ -2,7 +2,7 @@
 is on disk already is not run again."""
 
 from slaibench.study.pool.cells import LOGS, CellResult, Digest, cell_folder, obtain
-from slaibench.study.pool.jobs import ExecutorName, Jobs, OnRay, default_jobs, jobs_for
+from slaibench.study.pool.jobs import ExecutorName, Jobs, OnRay, default_jobs, jobs_for, local_jobs
 from slaibench.study.pool.pool import Pool
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "cell_folder",
     "default_jobs",
     "jobs_for",
+    "local_jobs",
     "obtain",
 ]

@@ -46,14 +46,23 @@ def jobs_for(bench: Bench, asked: Jobs) -> int | OnRay:
     """How many cells run at a time, and where.
 
     Raises:
-        ValueError: more than one is asked for where runs must not share the machine, or a cluster
-            that is not there or has nothing for these cells.
+        ValueError: as ``local_jobs``, or a cluster that is not there or has nothing for these
+            cells.
     """
     if isinstance(asked, OnRay):
         from slaibench.study.pool.cluster import check  # noqa: PLC0415  (Ray: a second)
 
         check(asked, share_of(bench, asked))
         return asked
+    return local_jobs(bench, asked)
+
+
+def local_jobs(bench: Bench, asked: int | None) -> int:
+    """How many cells run at a time on this machine.
+
+    Raises:
+        ValueError: more than one is asked for where runs must not share the machine.
+    """
     if not bench.venue.one_at_a_time:
         return asked or default_jobs()
     if asked is not None and asked > 1:

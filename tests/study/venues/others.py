@@ -120,7 +120,8 @@ class RealVenue(SimulatorVenue):
 
     @classmethod
     def settled(cls, spec: StudySpec) -> StudySpec:
-        return super().settled(spec).model_copy(update={"clock": Clock.REAL})
+        open_clock = spec.model_copy(update={"clock": None})  # settled ones stay as they are
+        return super().settled(open_clock).model_copy(update={"clock": Clock.REAL})
 
     @staticmethod
     def describe(run: Facts) -> str:

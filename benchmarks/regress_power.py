@@ -1,0 +1,226 @@
+"""How often regression runs raise a false alarm, and how often they find what they should.
+
+    python -m benchmarks.regress_power [--jobs 200] [--replicates 8] [--processes 2]
+    python -m benchmarks.regress_power --backend vllm --jobs 10
+    python -m benchmarks.regress_power --cpu --jobs 3
+
+A job is what a person would run: a baseline is written, and the same specification is run again,
+unchanged or with something injected. Every job has seeds of its own. Printed are the shares of jobs
+that end with "worse", with 95 % intervals (Clopper and Pearson).
+
+- *A/A, other seeds*: nothing changed, the second run has other requests: independent runs.
+- *10 % slower* (*same seeds*, *other seeds*): every time of the profile times 1.1.
+- *1 % slower*: less than the margin. At rates where queues are short latencies then move by about
+  as much; near saturation they would move more, rightly beyond the margin.
+- *worse scheduler*: its file is edited between the runs: half of the token budget.
+
+With ``--cpu`` a job is ``--against HEAD`` on vLLM's CPU engine: real time, both sides in turns, the
+same code on both. Run it on a clean checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binomtest
+
+from slaibench.measure.regression import Verdict
+from slaibench.study.regress.result import RegressResult
+from slaibench.study.regress.run import answer, ask
+
+GPU, MODEL = "h100", "mistral-7b"
+LOAD: dict[str, Any] = {
+    "workload": "uniform:prompt=200-1800,output=20-120",
+    "rates": (12.0,),
+    "num_requests": 250,
+}
+CPU_LOAD: dict[str, Any] = {
+    "workload": "uniform:prompt=20-120,output=5-15",
+    "rates": (4.0,),
+    "num_requests": 60,
+}
+SHOW_EVERY = 20
+APART = 1000
+"""Between the seeds of one job's baseline and those of its "other seeds"."""
+POLICY = '''"""A policy of a user's own."""
+
+from schedulers.sarathi import Sarathi
+
+
+class Mine(Sarathi):
+    """Sarathi-Serve{what}."""
+{body}
+'''
+POLICIES = {
+    "as it was": ("", ""),
+    "half the budget": (
+        " with half of the token budget",
+        "\n    def __init__(self):\n        super().__init__(token_budget=256)\n",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that is done to the second run.
+
+    Args:
+        changed: fields of the specification that are not the baseline's.
+        policy: a key of ``POLICIES`` that the scheduler's file is then.
+    """
+
+    name: str
+    changed: dict[str, Any]
+    policy: str = "as it was"
+
+
+def scaled_profile(gpu: str, model: str, factor: float, folder: Path) -> Path:
+    """A file with a shipped profile whose every time is multiplied."""
+    stem = f"{gpu}_{model}"
+    values = _shipped(stem)
+    if "extends" in values:
+        values = {**_shipped(values.pop("extends")), **values}
+    file = folder / f"{stem}-times-{factor:g}.json"
+    file.write_text(json.dumps(_scaled(values, factor, "")), encoding="utf-8")
+    return file
+
+
+def _shipped(stem: str) -> dict[str, Any]:
+    text = (files("slaibench.catalog.data.profiles") / f"{stem}.json").read_text(encoding="utf-8")
+    values: dict[str, Any] = json.loads(text)
+    return values
+
+
+def _scaled(value: Any, factor: float, name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _scaled(each, factor, key) for key, each in value.items()}
+    if name in ("ms", "us"):
+        return [each * factor for each in value]
+    if name.endswith(("_ms", "_us")):
+        return value * factor
+    if name.endswith(("_gbps", "_tflops")):
+        return value / factor
+    return value
+
+
+def cases(folder: Path, first_seed: int) -> list[Case]:
+    """What is done in every job."""
+    slower = {
+        percent: str(scaled_profile(GPU, MODEL, 1 + percent / 100, folder)) for percent in (1, 10)
+    }
+    other = {"first_seed": first_seed + APART}
+    return [
+        Case("A/A, other seeds", other),
+        Case("10 % slower, same seeds", {"profile": slower[10]}),
+        Case("10 % slower, other seeds", {"profile": slower[10], **other}),
+        Case("1 % slower, same seeds", {"profile": slower[1]}),
+        Case("worse scheduler", {}, "half the budget"),
+    ]
+
+
+def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict]]:
+    """One baseline, and every case held against it: verdicts by case."""
+    with tempfile.TemporaryDirectory(prefix="slaibench-power-") as temporary:
+        folder, policy = Path(temporary), Path(temporary) / "mine.py"
+        _write(policy, "as it was")
+        # Two thousand seeds a job: none is used twice.
+        first_seed = 2 * APART * number
+        spec = {
+            **LOAD,
+            **{"backend": backend, "gpu": GPU, "model": MODEL, "num_seeds": replicates},
+            **{"schedulers": (f"{policy}:Mine", "slai"), "first_seed": first_seed},
+        }
+        answer(ask(folder / "baseline", update=True, jobs=1, **spec))
+        found = {}
+        for case in cases(folder, first_seed):
+            _write(policy, case.policy)
+            result = answer(ask(folder / "baseline", jobs=1, **case.changed))
+            found[case.name] = _verdicts(result)
+        return found
+
+
+def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
+    """An A/A job on vLLM's CPU engine, both sides in turns."""
+    with tempfile.TemporaryDirectory(prefix="slaibench-power-") as temporary:
+        folder = Path(temporary) / "baseline"
+        spec = {
+            **CPU_LOAD,
+            **{"backend": "vllm", "device": "cpu", "model": "tiny-mistral"},
+            **{"schedulers": ("sarathi",), "num_seeds": replicates, "first_seed": 100 * number},
+        }
+        stored = answer(ask(folder, update=True, **spec))
+        print(f"job {number}: baseline of {stored.num_cells} runs", flush=True)
+        again = answer(ask(folder))
+        turns = answer(ask(folder, other="HEAD"))
+        for note in turns.notes:
+            print(f"job {number}: {note}", flush=True)
+        for row in turns.rows:
+            print(f"  {row.metric}: {row.verdict.value}, change {row.change}, noise {row.noise}")
+        return {"A/A, stored": _verdicts(again), "A/A, in turns": _verdicts(turns)}
+
+
+def _write(policy: Path, name: str) -> None:
+    what, body = POLICIES[name]
+    policy.write_text(POLICY.format(what=what, body=body), encoding="utf-8")
+
+
+def _verdicts(result: RegressResult) -> Counter[Verdict]:
+    return Counter(row.verdict for row in result.rows)
+
+
+def table(found: Sequence[dict[str, Counter[Verdict]]]) -> str:
+    """Share of jobs with a "worse" in them, by case; and all verdicts."""
+    lines = [f"{'':34}  jobs  worse  share  95 % interval   verdicts"]
+    for name in found[0]:
+        counts = [each[name] for each in found]
+        worse = sum(each[Verdict.WORSE] > 0 for each in counts)
+        ends = binomtest(worse, len(counts)).proportion_ci(method="exact")
+        total: Counter[Verdict] = sum(counts, Counter())
+        said = ", ".join(f"{total[each]:,} {each.value}" for each in Verdict if total[each])
+        share = f"{worse / len(counts):6.1%}  {ends.low:.1%} to {ends.high:.1%}"
+        lines.append(f"{name:34}  {len(counts):4}  {worse:5}  {share:22}  {said}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--replicates", type=int, default=8)
+    parser.add_argument("--backend", default="sim", choices=("sim", "vllm"))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--cpu", action="store_true")
+    asked = parser.parse_args()
+    begun = time.monotonic()
+    one: Callable[[int], dict[str, Counter[Verdict]]]
+    if asked.cpu:
+        one = partial(cpu_job, replicates=asked.replicates)
+        found = [one(number) for number in range(asked.jobs)]
+    else:
+        one = partial(job, backend=asked.backend, replicates=asked.replicates)
+        with ProcessPoolExecutor(
+            asked.processes, mp_context=multiprocessing.get_context("spawn")
+        ) as pool:
+            found = []
+            for each in pool.map(one, range(asked.jobs)):
+                found.append(each)
+                if len(found) % SHOW_EVERY == 0:
+                    print(table(found), flush=True)
+    print(table(found))
+    print(f"{time.monotonic() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The command that holds a specification's results against a baseline, and its table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from slaibench.cli import options, render
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import Engine, Judged, Load, Where
+from slaibench.cli.run import progress
+from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
+from slaibench.measure.regression import Verdict
+from slaibench.rates import parse_rates
+from slaibench.report.regress import words
+from slaibench.report.regress.annotations import annotation_lines
+from slaibench.report.regress.files import check, write
+from slaibench.report.regress.junit import junit as junit_of
+from slaibench.report.regress.markdown import markdown as markdown_of
+from slaibench.study.regress import baseline as baselines
+from slaibench.study.regress import metrics as metrics_of_runs
+from slaibench.study.regress import run as study
+from slaibench.study.regress.result import RegressResult, Row
+
+_held, _told = (
+    partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
+)
+STYLES = {
+    Verdict.WORSE: "bold red",
+    Verdict.BETTER: "green",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.SAME: "",
+    Verdict.IDENTICAL: "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Against what, by which rule."""
+
+    update: Annotated[
+        bool, _held("--update", help="Write the baseline anew, and say what changed.")
+    ] = False
+    against: Annotated[
+        str | None,
+        _held(
+            help="Run another side in turns instead of using stored numbers: a Python (its file or "
+            "its environment's folder), a git ref, or another server's URL."
+        ),
+    ] = None
+    margin: Annotated[
+        float | None,
+        _held(
+            help="Largest relative change that does not matter. Default: the baseline's, or "
+            f"{baselines.DEFAULT_MARGIN:g}."
+        ),
+    ] = None
+    metric: Annotated[
+        list[str] | None,
+        _held(
+            help="May be given several times. Default: the baseline's, or "
+            f"{', '.join(metrics_of_runs.DEFAULT_METRICS)}."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where the outcome is written."""
+
+    junit: Annotated[Path | None, _told(help="File for JUnit XML.")] = None
+    markdown: Annotated[Path | None, _told(help="File for a summary in Markdown.")] = None
+    annotations: Annotated[
+        bool | None,
+        _told(help="Lines that GitHub shows beside the job. Default: where GITHUB_ACTIONS is set."),
+    ] = None
+    results: Annotated[
+        Path | None, _told(help="Folder of the recordings. Default: they are not kept.")
+    ] = None
+    jobs: Annotated[
+        int | None,
+        _told("--jobs", "-j", help="Cells run at a time. Default: all cores, or 1.", min=1),
+    ] = None
+    as_json: options.Json = False
+
+
+@expanded
+def regress(
+    baseline: Annotated[Path, typer.Option(help="Folder of the baseline.")],
+    rates: Annotated[
+        str | None, typer.Option(help="start:stop[:step] or a list. Default: the baseline's.")
+    ] = None,
+    scheduler: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scheduler", "-s", help="May be given several times. Default: the baseline's."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Replicates. Default: the baseline's, or {baselines.DEFAULT_SEEDS}.", min=1
+        ),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="A server that is there already.")] = None,
+    *,
+    held: Held,
+    told: Told,
+    where: Where,
+    engine: Engine,
+    load: Load,
+    judged: Judged,
+) -> None:
+    """Run a baseline's specification again: worse, better, no difference shown, cannot tell.
+
+    Options of the specification replace the baseline's. Status 1 only for worse.
+    """
+    with usage(options.OPTION_OF):
+        spec = options.given(where, engine, load, judged)
+        spec |= {"schedulers": tuple(scheduler)} if scheduler else {}
+        spec |= {"rates": parse_rates(rates)} if rates else {}
+        spec |= {"num_seeds": seeds} if seeds else {}
+        spec |= {"backend": "endpoint", "url": url} if url else {}
+        for file, option in ((told.junit, "--junit"), (told.markdown, "--markdown")):
+            check(file, option)
+        question = study.ask(
+            baseline,
+            update=held.update,
+            other=held.against,
+            margin=held.margin,
+            names=held.metric or (),
+            jobs=told.jobs,
+            **spec,
+        )
+    with running(EXIT_USAGE, kept=False), progress("regress") as on_cell:
+        result = study.answer(question, told.results, on_cell)
+    _tell(result, told)
+    if result.invalid and (held.update or not result.worse):
+        kept = " (no baseline was written)" if held.update else ""
+        raise fail(f"a run is no measurement{kept}: {result.invalid[0]}", EXIT_USAGE)
+    if held.update:
+        show = err if told.as_json else out
+        show.print(f"baseline: {escape(str(baseline))}", highlight=False, soft_wrap=True)
+    elif result.worse:
+        raise fail(words.headline(result), EXIT_NO)
+
+
+def _tell(result: RegressResult, told: Told) -> None:
+    if told.as_json:
+        print_json(result.to_json())
+    else:
+        if result.rows:
+            out.print(table(result))
+        for line in (words.headline(result), *words.about(result)):
+            out.print(escape(line), highlight=False, soft_wrap=True)
+    with running(EXIT_USAGE, kept=False):
+        if told.junit is not None:
+            write(told.junit, junit_of(result))
+        if told.markdown is not None:
+            write(told.markdown, markdown_of(result))
+    wanted = told.annotations
+    if wanted if wanted is not None else bool(os.environ.get("GITHUB_ACTIONS")):
+        stream = sys.stderr if told.as_json else sys.stdout
+        for line in annotation_lines(result):
+            print(line, file=stream)
+
+
+def table(result: RegressResult) -> RenderableType:
+    """A block a scheduler, a row a metric and rate; what is identical is only counted."""
+    parts: list[RenderableType] = []
+    for scheduler in dict.fromkeys(row.scheduler for row in result.rows):
+        rows = [row for row in result.rows if row.scheduler == scheduler]
+        shown = [row for row in rows if row.verdict is not Verdict.IDENTICAL]
+        same = len(rows) - len(shown)
+        title = f"{scheduler}: {same} of {len(rows)} identical" if same else scheduler
+        parts.append(Text(title, style="bold"))
+        if shown:
+            parts.append(_grid(shown))
+    return Group(*parts)
+
+
+def _grid(rows: list[Row]) -> RenderableType:
+    grid = render.plain_table()
+    grid.add_column("req/s", justify="right", no_wrap=True)
+    grid.add_column("metric", no_wrap=True)
+    for heading in ("before", "after", "change"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("90 % interval", no_wrap=True)
+    grid.add_column("verdict")
+    for number, row in enumerate(rows):
+        first = number == 0 or rows[number - 1].rate_rps != row.rate_rps
+        last = number == len(rows) - 1 or rows[number + 1].rate_rps != row.rate_rps
+        detail = words.detail(row)
+        verdict = Text(row.verdict.value, style=STYLES[row.verdict])
+        if detail:
+            verdict.append(f": {detail}", style=render.DIM)
+        grid.add_row(
+            f"{row.rate_rps:g}" if first else "",
+            row.words,
+            words.value(row, row.before),
+            words.value(row, row.after),
+            words.change(row),
+            words.interval(row),
+            verdict,
+            end_section=last,
+        )
+    return grid

@@ -1,0 +1,1 @@
+"""A regression run as others read it: Markdown, JUnit XML, annotations of a workflow."""

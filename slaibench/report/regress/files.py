@@ -1,0 +1,38 @@
+"""A regression run's files on disk."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from slaibench.report.errors import ReportError
+
+
+def check(file: Path | None, option: str) -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Raises:
+        ValueError: its folder is not there, or it is a folder itself.
+    """
+    if file is None:
+        return
+    if file.is_dir():
+        raise ValueError(f"{option} {str(file)!r} is a folder: name a file")
+    if not os.access(file.parent, os.W_OK):
+        raise ValueError(f"{option} {str(file)!r}: its folder is missing or cannot be written")
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        ReportError: the file system refused.
+    """
+    temporary = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ReportError(f"cannot write {str(file)!r}: {error}") from error

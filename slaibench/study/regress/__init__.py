@@ -1,0 +1,1 @@
+"""Regression runs: a specification run again, and held against what it gave before."""
