@@ -111,7 +111,7 @@ def test_options_and_commands_in_the_text_exist() -> None:
     known = {"--help", "--version"}
     for command in commands.values():
         for parameter in command.params:
-            known |= set(parameter.opts)
+            known |= {*parameter.opts, *parameter.secondary_opts}
     for page in PAGES:
         code = " ".join(re.findall(r"`([^`]+)`", "\n".join(_prose(page))))
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)) <= known, page.name
