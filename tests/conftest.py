@@ -14,6 +14,22 @@ from tests.study.paper.small import SmallPaper, run_small
 settings.register_profile("slaibench", deadline=None)
 settings.load_profile("slaibench")
 
+FIRST = ("schedulers/engines", "docs", "backends/engines", "study/calibrate", "study/regress")
+"""Folders whose files take minutes each. Begun last, one of them would keep a worker busy long
+after the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; otherwise in their order."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        found = [number for number, name in enumerate(FIRST) if path.startswith(f"{name}/")]
+        return found[0] if found else len(FIRST)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
