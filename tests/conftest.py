@@ -13,6 +13,9 @@ from tests.study.paper.small import SmallPaper, run_small
 # A machine may be busy: how long an example takes says nothing about the code.
 settings.register_profile("slaibench", deadline=None)
 settings.load_profile("slaibench")
+# Tests that run side by side are given these, and a console keeps for good what it finds at first.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
 
 FIRST = ("schedulers/engines", "docs", "backends/engines", "study/calibrate", "study/regress")
 """Folders whose files take minutes each. Begun last, one of them would keep a worker busy long
