@@ -31,14 +31,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import binomtest
 
+from slaibench.catalog.profiles import shipped_values
 from slaibench.measure.regression import Verdict
-from slaibench.study.regress.result import RegressResult
 from slaibench.study.regress.run import answer, ask
 
 GPU, MODEL = "h100", "mistral-7b"
@@ -90,18 +89,10 @@ class Case:
 def scaled_profile(gpu: str, model: str, factor: float, folder: Path) -> Path:
     """A file with a shipped profile whose every time is multiplied."""
     stem = f"{gpu}_{model}"
-    values = _shipped(stem)
-    if "extends" in values:
-        values = {**_shipped(values.pop("extends")), **values}
+    values = shipped_values(stem)
     file = folder / f"{stem}-times-{factor:g}.json"
     file.write_text(json.dumps(_scaled(values, factor, "")), encoding="utf-8")
     return file
-
-
-def _shipped(stem: str) -> dict[str, Any]:
-    text = (files("slaibench.catalog.data.profiles") / f"{stem}.json").read_text(encoding="utf-8")
-    values: dict[str, Any] = json.loads(text)
-    return values
 
 
 def _scaled(value: Any, factor: float, name: str) -> Any:
@@ -148,7 +139,7 @@ def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict
         for case in cases(folder, first_seed):
             _write(policy, case.policy)
             result = answer(ask(folder / "baseline", jobs=1, **case.changed))
-            found[case.name] = _verdicts(result)
+            found[case.name] = result.counts
         return found
 
 
@@ -169,16 +160,12 @@ def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
             print(f"job {number}: {note}", flush=True)
         for row in turns.rows:
             print(f"  {row.metric}: {row.verdict.value}, change {row.change}, noise {row.noise}")
-        return {"A/A, stored": _verdicts(again), "A/A, in turns": _verdicts(turns)}
+        return {"A/A, stored": again.counts, "A/A, in turns": turns.counts}
 
 
 def _write(policy: Path, name: str) -> None:
     what, body = POLICIES[name]
     policy.write_text(POLICY.format(what=what, body=body), encoding="utf-8")
-
-
-def _verdicts(result: RegressResult) -> Counter[Verdict]:
-    return Counter(row.verdict for row in result.rows)
 
 
 def table(found: Sequence[dict[str, Counter[Verdict]]]) -> str:

@@ -104,6 +104,16 @@ class CellSpec(BaseModel):
         return self.model_dump(mode="json")
 
     @property
+    def key(self) -> tuple[str, float, int]:
+        """What tells a cell from the others of its study: scheduler, rate and seed."""
+        return self.scheduler, self.rate_rps, self.seed
+
+    @property
+    def words(self) -> str:
+        """The same for a reader: ``slai at 5 requests/s, seed 0``."""
+        return f"{self.scheduler} at {self.rate_rps:g} requests/s, seed {self.seed}"
+
+    @property
     def venue(self) -> str:
         """What served, as the command line has it: ``sim``, ``vllm:cpu``, ``endpoint``."""
         clock = ":real" if self.device is Device.EMULATED and self.clock is Clock.REAL else ""

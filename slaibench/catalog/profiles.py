@@ -61,10 +61,11 @@ def load_profile(path: str | Path) -> Profile:
 
 @cache
 def _load(stem: str) -> Profile:
-    return parse_profile(_shipped_values(stem), f"profile {stem}")
+    return parse_profile(shipped_values(stem), f"profile {stem}")
 
 
-def _shipped_values(stem: str) -> dict[str, Any]:
+def shipped_values(stem: str) -> dict[str, Any]:
+    """A shipped profile as its file has it (``rtx4090_llama-3.1-8b``), with what it extends."""
     values = read_object(files("slaibench.catalog.data.profiles") / f"{stem}.json")
     return _resolved(values, f"profile {stem}")
 

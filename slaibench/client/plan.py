@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
+from slaibench.machine.hardware import num_cores
 from workloads.request import Request
 
 CPU_S_A_TOKEN = 15e-6
@@ -34,14 +34,14 @@ def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
     if not requests:
         return 1
     if cores is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cores = num_cores()
     longest = max(request.output_tokens for request in requests)
     span_s = requests[-1].due_s - requests[0].due_s
     span_s = max(span_s, longest / FASTEST_STREAM_TOKENS_PER_S)
     tokens = sum(request.output_tokens for request in requests)
     cpu_s = tokens * CPU_S_A_TOKEN + len(requests) * CPU_S_A_REQUEST
     wanted = math.ceil(cpu_s / span_s / BUSY_SHARE)
-    return max(1, min(wanted, (cores or 1) - 1, len(requests)))
+    return max(1, min(wanted, cores - 1, len(requests)))
 
 
 def split(requests: Sequence[Request], processes: int) -> list[list[tuple[int, Request]]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from slaibench.machine.hardware import num_cores
+from slaibench.machine.hardware import most_open_files, num_cores
 
 IMPORT_LIMIT_S = 180.0
 """An engine's modules come from a cold disk at first: half a minute is not rare."""
@@ -81,13 +82,11 @@ def broken_import(name: str, version: str | None, error: str) -> Check:
 
 def open_files() -> Check:
     """How many connections the load may have open."""
-    try:
-        import resource  # noqa: PLC0415  (Unix only)
-    except ImportError:
+    hard = most_open_files()
+    if hard is None:
         return Check("client:files", works=None, detail="no limit is known")
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY or hard >= ENOUGH_FILES:
-        most = "any number of" if hard == resource.RLIM_INFINITY else f"{hard:,}"
+    if hard >= ENOUGH_FILES:
+        most = "any number of" if math.isinf(hard) else f"{hard:,}"
         return Check("client:files", works=True, detail=f"{most} open files a process")
     return Check(
         "client:files",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 from slaibench.machine import cpu_state, hardware, nvidia
 from slaibench.machine.gpu_state import gpu_states
-from slaibench.machine.interpreters import InterpreterError, import_path, interpreter, variable
+from slaibench.machine.interpreters import InterpreterError, answer, interpreter, variable
 from slaibench.machine.packages import versions_of, versions_of_torch
 from slaibench.machine.source import commit, fingerprint
 from slaibench.machine.variables import relevant
@@ -79,12 +80,13 @@ def _slaibench(doc: _Document) -> dict[str, Any]:
 
 
 def _system() -> dict[str, Any]:
+    files = hardware.most_open_files()
     return {
         "platform": platform.platform(),
         "kernel": platform.release(),
         "libc": " ".join(platform.libc_ver()),
         "distribution": _distribution(),
-        "open_files": _open_files(),
+        "open_files": None if files is None or math.isinf(files) else int(files),
     }
 
 
@@ -93,15 +95,6 @@ def _distribution() -> str | None:
         return platform.freedesktop_os_release().get("PRETTY_NAME")
     except OSError:
         return None
-
-
-def _open_files() -> int | None:
-    try:
-        import resource  # noqa: PLC0415  (Unix only)
-    except ImportError:
-        return None
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def _cpu(doc: _Document) -> dict[str, Any]:
@@ -184,14 +177,7 @@ def versions_in(python: str, names: tuple[str, ...]) -> dict[str, str]:
         f"found = {{'python': platform.python_version(), **versions_of({names!r})}}\n"
         "print(json.dumps(found))"
     )
-    done = subprocess.run(
-        [python, "-P", "-c", code],
-        env={**os.environ, "PYTHONPATH": import_path(python)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PYTHON_LIMIT_S,
-    )
+    done = answer(python, "-c", code, limit_s=PYTHON_LIMIT_S)
+    done.check_returncode()
     found: dict[str, str] = json.loads(done.stdout)
     return found

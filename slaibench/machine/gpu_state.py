@@ -10,14 +10,6 @@ from slaibench.machine import nvidia
 from slaibench.machine.clocks import REASONS, REASONS_FIELD
 
 
-def _whole(text: str) -> int:
-    return int(text)
-
-
-def _number(text: str) -> float:
-    return float(text)
-
-
 def _mib(text: str) -> int:
     return int(text) * 2**20
 
@@ -43,25 +35,25 @@ FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "compute_capability": ("compute_cap", str),
     "memory_bytes": ("memory.total", _mib),
     "memory_used_bytes": ("memory.used", _mib),
-    "pcie_generation": ("pcie.link.gen.current", _whole),
-    "pcie_width": ("pcie.link.width.current", _whole),
+    "pcie_generation": ("pcie.link.gen.current", int),
+    "pcie_width": ("pcie.link.width.current", int),
     "persistence_mode": ("persistence_mode", _switch),
     "compute_mode": ("compute_mode", str),
     "ecc": ("ecc.mode.current", _switch),
     "mig": ("mig.mode.current", _switch),
-    "power_limit_w": ("power.limit", _number),
-    "power_limit_default_w": ("power.default_limit", _number),
-    "power_limit_max_w": ("power.max_limit", _number),
-    "power_draw_w": ("power.draw", _number),
-    "sm_clock_mhz": ("clocks.sm", _whole),
-    "sm_clock_max_mhz": ("clocks.max.sm", _whole),
-    "sm_clock_application_mhz": ("clocks.applications.graphics", _whole),
-    "memory_clock_mhz": ("clocks.mem", _whole),
-    "memory_clock_max_mhz": ("clocks.max.memory", _whole),
-    "memory_clock_application_mhz": ("clocks.applications.memory", _whole),
+    "power_limit_w": ("power.limit", float),
+    "power_limit_default_w": ("power.default_limit", float),
+    "power_limit_max_w": ("power.max_limit", float),
+    "power_draw_w": ("power.draw", float),
+    "sm_clock_mhz": ("clocks.sm", int),
+    "sm_clock_max_mhz": ("clocks.max.sm", int),
+    "sm_clock_application_mhz": ("clocks.applications.graphics", int),
+    "memory_clock_mhz": ("clocks.mem", int),
+    "memory_clock_max_mhz": ("clocks.max.memory", int),
+    "memory_clock_application_mhz": ("clocks.applications.memory", int),
     "clocks_event_reasons": (REASONS_FIELD, _reasons),
     "performance_state": ("pstate", str),
-    "temperature_c": ("temperature.gpu", _whole),
+    "temperature_c": ("temperature.gpu", int),
     "utilization": ("utilization.gpu", _percent),
 }
 """By our name: ``nvidia-smi``'s field (``--help-query-gpu``), and how its text is read."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,3 +56,20 @@ def import_path(python: str) -> str:
     ours = [str(root)] if (root / "pyproject.toml").is_file() else []
     inherited = os.environ.get("PYTHONPATH", "") if python == sys.executable else ""
     return os.pathsep.join([*ours, *filter(None, [inherited])])
+
+
+def answer(python: str, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[str]:
+    """What a program of ours did in a Python, with the code that we run.
+
+    Raises:
+        OSError, SubprocessError: it cannot be run, or takes longer than ``limit_s``.
+    """
+    return subprocess.run(
+        [python, "-P", *arguments],
+        env={**os.environ, "PYTHONPATH": import_path(python)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=limit_s,
+    )

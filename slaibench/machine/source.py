@@ -45,19 +45,23 @@ def commit(root: Path = ROOT) -> Commit | None:
     """The commit of a source tree; None: it is none, or there is no git."""
     if not (root / ".git").exists():
         return None
+    revision = git(root, "rev-parse", "HEAD", limit_s=GIT_LIMIT_S)
+    changes = git(root, "status", "--porcelain", "--untracked-files=no", limit_s=GIT_LIMIT_S)
+    if revision is None or changes is None:
+        return None
+    return Commit(revision, bool(changes))
+
+
+def git(folder: Path, *arguments: str, limit_s: float | None = None) -> str | None:
+    """What a git command prints in a folder; None: it failed, took too long, or there is no git."""
     try:
-        revision = _git(root, "rev-parse", "HEAD").strip()
-        return Commit(revision, bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=limit_s,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=GIT_LIMIT_S,
-    )
-    return done.stdout
+    return done.stdout.strip()

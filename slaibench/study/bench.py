@@ -128,7 +128,7 @@ class Bench:
         Raises:
             BackendError, SchedulerError: the run cannot be had; the message names the cell.
         """
-        where = f"{cell.scheduler} at {cell.rate_rps:g} requests/s, seed {cell.seed}"
+        where = cell.words
         try:
             scheduler = self.venue.build(cell.scheduler)
         except ValueError as error:

@@ -184,8 +184,8 @@ def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[Cel
             on_cell(result, done, len(cells))
             yield result
 
-    by_cell = {_key(result.cell): result for result in told()}
-    return tuple(by_cell[_key(cell)] for cell in cells)
+    by_cell = {result.cell.key: result for result in told()}
+    return tuple(by_cell[cell.key] for cell in cells)
 
 
 def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[CellDigest]:
@@ -206,7 +206,3 @@ def check_slos(text: str, tiers: Sequence[Tier]) -> None:
             raise ValueError(
                 f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(known)}"
             )
-
-
-def _key(cell: CellSpec) -> tuple[str, float, int]:
-    return (cell.scheduler, cell.rate_rps, cell.seed)

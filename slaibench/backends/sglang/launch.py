@@ -20,7 +20,13 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware
-from slaibench.machine.interpreters import InterpreterError, import_path, interpreter, variable
+from slaibench.machine.interpreters import (
+    InterpreterError,
+    answer,
+    import_path,
+    interpreter,
+    variable,
+)
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
@@ -182,15 +188,7 @@ def _said_by(where: str, arguments: Sequence[str]) -> str:
         BackendError: it fails; with its last line.
     """
     try:
-        done = subprocess.run(
-            [where, "-P", "-W", "ignore", "-m", *arguments],
-            env={**os.environ, "PYTHONPATH": import_path(where)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LIMIT_S,
-        )
+        done = answer(where, "-W", "ignore", "-m", *arguments, limit_s=LIMIT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackendError(f"{where} cannot be asked what it has of SGLang: {error}") from error
     if done.returncode != 0:

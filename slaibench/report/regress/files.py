@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 
+from slaibench.recording.whole import write_whole
 from slaibench.report.errors import ReportError
 
 
@@ -29,10 +29,7 @@ def write(file: Path, text: str) -> None:
     Raises:
         ReportError: the file system refused.
     """
-    temporary = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, file)
+        write_whole(file, text)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ReportError(f"cannot write {str(file)!r}: {error}") from error

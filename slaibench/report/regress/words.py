@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 
 from slaibench.measure.regression import Verdict
@@ -70,7 +69,7 @@ def headline(result: RegressResult) -> str:
     """The verdict on the whole, with how often each was given."""
     if not result.rows:
         return f"{result.name}: nothing to compare with"
-    counts = Counter(row.verdict for row in result.rows)
+    counts = result.counts
     if result.verdict is Verdict.IDENTICAL:
         return (
             f"{result.name}: identical; in {result.num_cells:,} runs every token came at the "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 
+from slaibench.machine.hardware import num_cores
 from slaibench.spec import Device
 from slaibench.study.bench import Bench
 
@@ -39,7 +39,7 @@ Jobs = int | OnRay | None
 
 def default_jobs() -> int:
     """As many as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return num_cores()
 
 
 def jobs_for(bench: Bench, asked: Jobs) -> int | OnRay:

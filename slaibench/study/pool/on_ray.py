@@ -155,7 +155,7 @@ class RayWorkers:
             if isinstance(answer, Failure):
                 raise ERRORS[answer.kind](answer.text)
             self._idle.append(worker)
-            self._losses[_key(cell)] = 0
+            self._losses[None if cell is None else cell.key] = 0
             self._hand_out(waiting)  # before this process is busy with storing
             if cell is not None:
                 recording, digest = pickle.loads(answer)
@@ -215,8 +215,9 @@ class RayWorkers:
             BackendError: too many were lost at the same place.
         """
         self._end(worker)
-        self._losses[_key(cell)] += 1
-        if self._losses[_key(cell)] < MOST_LOSSES:
+        key = None if cell is None else cell.key
+        self._losses[key] += 1
+        if self._losses[key] < MOST_LOSSES:
             return
         said = [line for line in str(error).splitlines() if line.strip()]
         reason = said[-1].strip() if said else type(error).__name__
@@ -226,8 +227,8 @@ class RayWorkers:
                 "every node?"
             ) from error
         raise BackendError(
-            f"{cell.scheduler} at {cell.rate_rps:g} requests/s, seed {cell.seed}: {MOST_LOSSES} "
-            f"Ray workers died one after the other, most likely for want of memory ({reason})"
+            f"{cell.words}: {MOST_LOSSES} Ray workers died one after the other, most likely for "
+            f"want of memory ({reason})"
         ) from error
 
     def _end(self, *workers: Any) -> None:
@@ -237,7 +238,3 @@ class RayWorkers:
 
     def _kept(self, cell: CellSpec, recording: Recording, digest: Any) -> CellResult:
         return CellResult(cell, self._work.keep(cell, recording), digest, reused=False)
-
-
-def _key(cell: CellSpec | None) -> tuple[str, float, int] | None:
-    return None if cell is None else (cell.scheduler, cell.rate_rps, cell.seed)

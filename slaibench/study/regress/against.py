@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.server import cause, tail
 from slaibench.machine.guardian import GuardedProcess
 from slaibench.machine.interpreters import import_path
+from slaibench.machine.source import git
 from slaibench.spec import StudySpec
 from slaibench.study.regress import other_program
 
@@ -70,9 +70,9 @@ def find(text: str) -> Side:
         # Not resolved: a link is what makes an environment.
         return _interpreter(str((inside if inside.is_file() else path).absolute()), text)
     folder = Path.cwd()
-    if _git(folder, "rev-parse", "--show-toplevel") is None:
+    if git(folder, "rev-parse", "--show-toplevel") is None:
         folder = Path(__file__).parents[3]
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
+    commit = git(folder, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
     if commit is None:
         raise ValueError(
             f"--against {text!r} is no interpreter, no folder of an environment (bin/python), no "
@@ -92,10 +92,10 @@ def opened(side: Side) -> Iterator[Side]:
     if side.commit is None:
         yield side
         return
-    root = Path(_git(side.folder, "rev-parse", "--show-toplevel") or side.folder)
+    root = Path(git(side.folder, "rev-parse", "--show-toplevel") or side.folder)
     with tempfile.TemporaryDirectory(prefix="slaibench-against-") as temporary:
         tree = Path(temporary) / "tree"
-        added = _git(root, "worktree", "add", "--detach", str(tree), side.commit)
+        added = git(root, "worktree", "add", "--detach", str(tree), side.commit)
         if added is None:
             raise BackendError(f"{side.words} cannot be checked out (git worktree add)")
         try:
@@ -106,7 +106,7 @@ def opened(side: Side) -> Iterator[Side]:
             folder = inside if inside.is_dir() else tree
             yield Side(side.words, side.python, path, folder)
         finally:
-            _git(root, "worktree", "remove", "--force", str(tree))
+            git(root, "worktree", "remove", "--force", str(tree))
 
 
 def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
@@ -137,13 +137,10 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
         "spec": fields,
     }
     question.write_text(json.dumps(asked), encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    if side.import_path:
-        environment["PYTHONPATH"] = side.import_path
     process = GuardedProcess(
         [side.python, "-P", str(Path(other_program.__file__)), str(question.absolute())],
         log=log,
-        env=environment,
+        env=_environment(side.import_path),
     )
     try:
         while (status := process.poll()) is None:
@@ -157,12 +154,11 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
 
 def _interpreter(python: str, text: str) -> Side:
     """Another Python, with its own slaibench if it has one, else with ours."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ask = "import slaibench; print(slaibench.__version__)"
     try:
         said = subprocess.run(
             [python, "-P", "-c", ask],
-            env=clean,
+            env=_environment(""),
             capture_output=True,
             text=True,
             timeout=ASK_LIMIT_S,
@@ -175,12 +171,7 @@ def _interpreter(python: str, text: str) -> Side:
     return Side(f"{text} (with this code)", python, import_path(python), Path.cwd())
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What a git command prints; None: it failed, or there is no git."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    done = subprocess.run(
-        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
+def _environment(path: str) -> dict[str, str]:
+    """Ours, with another ``PYTHONPATH``; empty: none."""
+    others = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return others | ({"PYTHONPATH": path} if path else {})

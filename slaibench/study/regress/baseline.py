@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording.store import RecordingError
+from slaibench.recording.whole import write_whole
 from slaibench.spec import Clock, StudySpec
 from slaibench.study.regress import metrics as metrics_of_runs
 from slaibench.study.regress.replicate import Replicate
@@ -112,12 +111,9 @@ def write(baseline: Baseline, folder: Path) -> Path:
     text = json.dumps(head, indent=1).removesuffix("\n}")
     runs = ",\n  ".join(json.dumps(each.to_json()) for each in baseline.replicates)
     file = folder / FILE
-    temporary = folder / f".{FILE}-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(f'{text},\n "replicates": [\n  {runs}\n ]\n}}\n', encoding="utf-8")
-        os.replace(temporary, file)
+        write_whole(file, f'{text},\n "replicates": [\n  {runs}\n ]\n}}\n')
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RecordingError(f"cannot write baseline {str(folder)!r}: {error}") from error
     return file

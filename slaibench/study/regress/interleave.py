@@ -12,7 +12,7 @@ from slaibench.study.bench import Bench
 from slaibench.study.pool import CellResult
 from slaibench.study.regress import against
 from slaibench.study.regress.against import Side
-from slaibench.study.regress.replicate import Key, Reader, Replicate
+from slaibench.study.regress.replicate import Key, Reader, Replicate, key_of
 from slaibench.study.sweep import OnCell
 
 REPEATS = 2
@@ -85,7 +85,7 @@ def both(
             for path in store.find_runs(folder):
                 sides[turn.ours].append(path)
                 done += 1
-                key = _key(path)
+                key = key_of(store.read_run(path)["spec"])
                 on_cell(CellResult(bench.cell(*key), path, None, reused=False), done, total)
     before, after = _measured_alike(reader, [sides[False], sides[True]])
     return Both(before, after, sides[True][0])
@@ -105,8 +105,3 @@ def _measured_alike(reader: Reader, sides: Sequence[Sequence[Path]]) -> list[tup
         )
         for found, side in zip(first, sides, strict=True)
     ]
-
-
-def _key(folder: Path) -> Key:
-    spec = store.read_run(folder)["spec"]
-    return str(spec["scheduler"]), float(spec["rate_rps"]), int(spec["seed"])

@@ -170,10 +170,8 @@ def _without_a_test(
     if invalid:
         return Verdict.UNKNOWN, f"{len(invalid)} runs are no measurement: {invalid[0]}"
     if metric.latency is not None and any(each.stopped_early for each in (*old, *new)):
-        became = flip(*([each.saturated for each in side] for side in (old, new)))
-        said = f"saturated in {_of(old)} runs before, {_of(new)} now"
-        settled = became in (Verdict.WORSE, Verdict.BETTER)
-        return (became if settled else Verdict.UNKNOWN), said
+        became = _flipped(*([each.saturated for each in side] for side in (old, new)))
+        return became, f"saturated in {_of(old)} runs before, {_of(new)} now"
     return _without_numbers(metric, *([e.values.get(name) for e in side] for side in (old, new)))
 
 
@@ -186,10 +184,8 @@ def _without_numbers(
         return Verdict.UNKNOWN, "some run has no value"
     lost = [[_is_unserved(each) for each in side] for side in (old, new)]
     if any(map(any, lost)):
-        became = flip(*lost)
         said = "the percentile lies among requests that were still waiting at the end"
-        settled = became in (Verdict.WORSE, Verdict.BETTER)
-        return (became if settled else Verdict.UNKNOWN), said
+        return _flipped(*lost), said
     samples = min(sum(each.n for each in side if each is not None) for side in (old, new))
     if metric.q is not None and samples < needed_samples(metric.q):
         needs = needed_samples(metric.q)
@@ -197,6 +193,12 @@ def _without_numbers(
     if any(not each.value for each in known):
         return Verdict.UNKNOWN, "some value is 0, which has no ratio"
     return None
+
+
+def _flipped(before: Sequence[bool], after: Sequence[bool]) -> Verdict:
+    """``flip`` where numbers are missing: that both sides miss them is no answer."""
+    became = flip(before, after)
+    return became if became in (Verdict.WORSE, Verdict.BETTER) else Verdict.UNKNOWN
 
 
 def _is_unserved(value: Value | None) -> bool:

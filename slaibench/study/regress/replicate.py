@@ -95,7 +95,7 @@ class Reader:
 
     def __call__(self, recording: Recording) -> Replicate:
         spec, requests = recording.run["spec"], recording.requests
-        key = str(spec["scheduler"]), float(spec["rate_rps"]), int(spec["seed"])
+        key = key_of(spec)
         digester = Digester.for_study(self.convention, DEFAULT_SLO)
         digest = digester(recording, self.cuts.get(key))
         return Replicate(
@@ -108,6 +108,11 @@ class Reader:
             invalid=digest.invalid,
             values=values_of(self.metrics, recording, digest),
         )
+
+
+def key_of(spec: Mapping[str, Any]) -> Key:
+    """Of a recording's specification."""
+    return str(spec["scheduler"]), float(spec["rate_rps"]), int(spec["seed"])
 
 
 def load_hash(spec: Mapping[str, Any], requests: RequestTable) -> str:

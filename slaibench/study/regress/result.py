@@ -108,6 +108,11 @@ class RegressResult:
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def counts(self) -> Counter[Verdict]:
+        """How often each verdict was given."""
+        return Counter(row.verdict for row in self.rows)
+
     def of(self, verdict: Verdict) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict is verdict)
 
@@ -120,12 +125,12 @@ class RegressResult:
         """Of the whole: worse before better before what cannot be told; identical if all is."""
         if not self.rows:
             return Verdict.UNKNOWN
-        counts = Counter(row.verdict for row in self.rows)
+        counts = self.counts
         order = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN, Verdict.SAME)
         return next((each for each in order if counts[each]), Verdict.IDENTICAL)
 
     def to_json(self) -> dict[str, Any]:
-        counts = Counter(row.verdict for row in self.rows)
+        counts = self.counts
         return {
             "baseline": self.name,
             "verdict": self.verdict.value,
