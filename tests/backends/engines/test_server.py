@@ -189,7 +189,8 @@ def test_a_death_in_the_middle_is_noticed_and_explained(make: Make) -> None:
     last_words = "print('MemoryError: gone', flush=True); __import__('os')._exit(1)"
     server = make(SERVER.replace("def do_POST(self):", f"def do_POST(self):\n        {last_words}"))
     server.start()
-    with pytest.raises(OSError, match="RemoteDisconnected"):
+    # Closed or reset, as it comes: the process is gone before it has read all that was sent.
+    with pytest.raises(OSError, match=r"RemoteDisconnected|Connection reset by peer"):
         server.request("/v1/completions", {})
     while server.is_running:
         pass
