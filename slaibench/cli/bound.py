@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page, Where
 from slaibench.cli.run import progress
@@ -158,7 +158,7 @@ def _bound(result: BoundResult) -> list[RenderableType]:
     )
     decodes = bound.decodes_per_batch
     told = "no decodes" if decodes is None else f"{decodes:.0f} decodes a batch that has any"
-    table = render.plain_table()
+    table = formats.plain_table()
     for name, _ in shares:
         table.add_column(name, justify="right")
     table.add_row(*(f"{share / parts.total_s:.1%}" for _, share in shares))
@@ -175,7 +175,7 @@ def _bound(result: BoundResult) -> list[RenderableType]:
 
 
 def _throughputs(result: BoundResult) -> RenderableType:
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("\nscheduler", no_wrap=True)
     for heading in (
         "saturated\nreq/s",
@@ -190,10 +190,10 @@ def _throughputs(result: BoundResult) -> RenderableType:
         table.add_row(
             escape(each.scheduler),
             _number(each.rate_rps, 3),
-            render.share(each.share.value),
+            formats.share(each.share.value),
             _interval(each.share),
             f"{each.within_rps:.3f}",
-            render.share(each.within_share.value),
+            formats.share(each.within_share.value),
             _count(each),
         )
     return table
@@ -204,7 +204,7 @@ def _count(each: Throughput) -> str:
 
 
 def _budgets(result: BoundResult) -> RenderableType:
-    table = render.plain_table()
+    table = formats.plain_table()
     for heading in ("token budget", "req/s", "95 % interval", "against 512", "bound in it"):
         table.add_column(heading, justify="right")
     base = result.budgets.get(512)
@@ -224,7 +224,7 @@ def _budgets(result: BoundResult) -> RenderableType:
 
 def _rad(result: BoundResult) -> RenderableType:
     ask = result.plan.ask
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("step cost", justify="right")
     table.add_column("tile", justify="right")
     for cycle in ask.cycles:
@@ -234,14 +234,14 @@ def _rad(result: BoundResult) -> RenderableType:
         for tile in ask.tiles:
             points = result.rad_at(step_s, tile)
             limit = points[0].limit_rps / result.plan.theorem_rps
-            shares = (render.share(each.share.value) for each in points)
-            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, render.share(limit))
+            shares = (formats.share(each.share.value) for each in points)
+            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, formats.share(limit))
     return table
 
 
 def _maps(result: BoundResult) -> RenderableType:
     plan = result.plan
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("\nscheduler", no_wrap=True)
     for column in plan.columns:
         heading = f"{column.mean_output} tokens\n{column.bound_rps:.3g} req/s"

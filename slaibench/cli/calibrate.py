@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine
 from slaibench.cli.shell import err, out, print_json, running, usage
@@ -122,14 +122,14 @@ def _progress() -> Iterator[OnPhase]:
 
     yield on_phase
     took = time.monotonic() - begun
-    parts = render.count(count, "part")
+    parts = formats.count(count, "part")
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
 
 
 def tables(result: Calibration) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("batches of", no_wrap=True)
     for heading in ("held out", "error P50", "P95", "bias", "measured again"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -140,9 +140,9 @@ def tables(result: Calibration) -> RenderableType:
             f"{each.median:.1%}",
             f"{each.p95:.1%}",
             f"{each.bias:+.1%}",
-            render.share(each.spread),
+            formats.share(each.spread),
         )
-    rounds = render.count(result.rounds, "round")
+    rounds = formats.count(result.rounds, "round")
     heading = (
         f"{values['model']} on {values['gpu']}: {result.num_cells:,} batches, {rounds}, "
         f"{result.num_held_out} batches held out"
@@ -159,7 +159,7 @@ def tables(result: Calibration) -> RenderableType:
         Text(heading, style="bold"),
         Text(),
         table,
-        Text(LEGEND, style=render.DIM),
+        Text(LEGEND, style=formats.DIM),
         *(Text(line) for line in lines),
     )
 

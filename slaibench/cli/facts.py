@@ -13,7 +13,7 @@ from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
-from slaibench.cli import options, render
+from slaibench.cli import formats, options
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.study.policy import describe
 from slaibench.study.venues.profiled import validated
@@ -110,7 +110,7 @@ def gpus(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = render.plain_table()
+    table = formats.plain_table()
     table.title = "GPU profiles"
     for heading in ("GPU", "model", "status"):
         table.add_column(heading, no_wrap=True)

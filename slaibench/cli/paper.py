@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Kept, Page, Where
 from slaibench.cli.run import progress
@@ -116,17 +116,17 @@ def tables(result: PaperResult) -> RenderableType:
     """The claims that are numbers, those that are shapes, and how many hold."""
     title = f"Figures {', '.join(result.asked.figures)}"
     if result.loads:
-        title += f"; {render.count(result.asked.num_seeds, 'seed')} a rate"
+        title += f"; {formats.count(result.asked.num_seeds, 'seed')} a rate"
     parts: list[RenderableType] = [Text(title, style="bold")]
     numbers = [claim for claim in result.claims if claim.published is not None]
     if numbers:
         parts.append(_numbers(numbers))
     parts += [_shape(claim) for claim in result.claims if claim.published is None]
-    return Group(*parts, Text(_legend(result), style=render.DIM))
+    return Group(*parts, Text(_legend(result), style=formats.DIM))
 
 
 def _numbers(claims: list[Claim]) -> RenderableType:
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("\nfig.", no_wrap=True)
     table.add_column("\nclaim", ratio=1, overflow="fold")
     table.add_column("\npublished", justify="right", no_wrap=True)

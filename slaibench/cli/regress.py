@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Judged, Load, Where
 from slaibench.cli.run import progress
@@ -189,7 +189,7 @@ def table(result: RegressResult) -> RenderableType:
 
 
 def _grid(rows: list[Row]) -> RenderableType:
-    grid = render.plain_table()
+    grid = formats.plain_table()
     grid.add_column("req/s", justify="right", no_wrap=True)
     grid.add_column("metric", no_wrap=True)
     for heading in ("before", "after", "change"):
@@ -202,7 +202,7 @@ def _grid(rows: list[Row]) -> RenderableType:
         detail = words.detail(row)
         verdict = Text(row.verdict.value, style=STYLES[row.verdict])
         if detail:
-            verdict.append(f": {detail}", style=render.DIM)
+            verdict.append(f": {detail}", style=formats.DIM)
         grid.add_row(
             f"{row.rate_rps:g}" if first else "",
             row.words,

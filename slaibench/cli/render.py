@@ -6,20 +6,27 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from slaibench.cli.formats import (
+    DIM,
+    change,
+    change_interval,
+    count,
+    interval,
+    number,
+    plain_table,
+    seconds,
+    share,
+)
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.study.capacity import STEADY, CapacityResult
 from slaibench.study.compare import CompareResult
-from slaibench.study.estimate import Estimate
 from slaibench.study.point import Point
 from slaibench.study.sweep import SweepResult
 
-DIM = "dim"
 WIDE = 104
 """Columns of a terminal from which on nothing has to be left out or abbreviated."""
 STATES = {
@@ -31,46 +38,6 @@ STATES = {
 """What is said of a point: in a word, as a mark, in full."""
 LONG_NAME = 10
 """A scheduler's name beyond this does not fit over a column of numbers."""
-
-
-def number(value: float) -> str:
-    """Three significant digits, never in scientific notation: ``0.0838``, ``11.8``, ``2,151``."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    digits = max(2 - math.floor(math.log10(abs(value))), 0)
-    return f"{value:.{min(digits, 6)}f}"
-
-
-def seconds(estimate: Estimate) -> str:
-    """``0.123``; words where there is no number."""
-    if estimate.value is None:
-        return "n too small"
-    return "unserved" if math.isinf(estimate.value) else number(estimate.value)
-
-
-def interval(estimate: Estimate) -> str:
-    """``0.115–0.131``; empty without one."""
-    if estimate.ci95 is None:
-        return ""
-    return "–".join("?" if math.isinf(end) else number(end) for end in estimate.ci95)
-
-
-def share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def change(estimate: Estimate) -> str:
-    return "cannot tell" if estimate.value is None else f"{estimate.value:+.1%}"
-
-
-def change_interval(estimate: Estimate) -> str:
-    """``-55.0% to -51.2%``; empty without one."""
-    return "" if estimate.ci95 is None else " to ".join(f"{end:+.1%}" for end in estimate.ci95)
-
-
-def count(number: int, what: str) -> str:
-    """``1 seed``, ``3 seeds``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def heading(result: SweepResult) -> str:
@@ -217,11 +184,6 @@ def compare_table(result: CompareResult) -> RenderableType:
     legend = ["TTFT: seconds; change: paired by request and seed"]
     legend += _states_told(points, wide=False)
     return Group(title, *lines, table, Text("\n".join(legend), style=DIM))
-
-
-def plain_table() -> Table:
-    """A table without walls: they leave no room for numbers."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def capacity_lines(result: CapacityResult) -> list[Text]:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
@@ -167,7 +167,7 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
         return
     first = invalid[0]
     where = f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
-    runs = render.count(len(cells), "run")
+    runs = formats.count(len(cells), "run")
     verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     raise fail(
         f"{len(invalid)} of {runs} {verb} no target: {where}: {first.digest.invalid}",
@@ -202,7 +202,7 @@ def progress(what: str) -> Iterator[OnCell]:
         yield on_cell
     kept = f", {reused} taken from disk" if reused else ""
     took = time.monotonic() - begun
-    err.print(f"{what}: {render.count(ran, 'cell')} run{kept}, in {took:.0f} s", highlight=False)
+    err.print(f"{what}: {formats.count(ran, 'cell')} run{kept}, in {took:.0f} s", highlight=False)
 
 
 def _report(

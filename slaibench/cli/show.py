@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.recording import store
 from slaibench.spec import DEFAULT_SLO
@@ -80,11 +80,11 @@ def _tell_skipped(messages: Sequence[str]) -> None:
 def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
     """A table for each model, GPU, workload and so on, so that names need no column of theirs."""
     parts: list[RenderableType] = [
-        Text(f"{render.count(len(rows), 'recording')} in {folder}", style="bold")
+        Text(f"{formats.count(len(rows), 'recording')} in {folder}", style="bold")
     ]
     for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
         title = f"{', '.join(names)} conventions"
-        table = render.plain_table()
+        table = formats.plain_table()
         table.add_column("scheduler", overflow="fold")
         for heading in ("req/s", "seed", "requests", "ended after", ""):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -153,7 +153,7 @@ def verify(
                 highlight=False,
             )
     if not outcome.ok:
-        found = render.count(len(outcome.mismatches), "difference")
+        found = formats.count(len(outcome.mismatches), "difference")
         raise fail(f"{found} in {str(page)!r}", EXIT_NO)
 
 

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
@@ -105,16 +105,14 @@ def _report(result: ValidateResult, page: Page, as_json: bool) -> None:
 def failing(result: ValidateResult) -> str:
     """What does not agree, in a sentence."""
     places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
-    return (
-        f"{len(places)} of {render.count(len(result.matches), 'row')} beyond tolerance or invalid: "
-        f"{', '.join(places)}"
-    )
+    rows = formats.count(len(result.matches), "row")
+    return f"{len(places)} of {rows} beyond tolerance or invalid: {', '.join(places)}"
 
 
 def tables(result: ValidateResult) -> RenderableType:
     """A table for each scheduler and backend: a row a rate, with both values and their change."""
     spec = result.sweeps[0].spec
-    seeds = render.count(spec.num_seeds, "seed")
+    seeds = formats.count(spec.num_seeds, "seed")
     parts: list[RenderableType] = [
         Text(f"{spec.model}, {seeds} a rate, {spec.convention.value} conventions", style="bold")
     ]
@@ -125,11 +123,11 @@ def tables(result: ValidateResult) -> RenderableType:
             Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
             _table(rows),
         ]
-    return Group(*parts, Text("\n" + _legend(result), style=render.DIM))
+    return Group(*parts, Text("\n" + _legend(result), style=formats.DIM))
 
 
 def _table(rows: list[Match]) -> RenderableType:
-    table = render.plain_table()
+    table = formats.plain_table()
     table.add_column("\nreq/s", justify="right", no_wrap=True)
     names = list(dict.fromkeys(name for row in rows for name in row.agreement.differences))
     for name in names:
@@ -172,7 +170,7 @@ def _value(name: str, value: float | None) -> str:
         return "unserved"
     if name == "kv_mean":
         return f"{value:.1%}"
-    return f"{value:,.0f}" if name in ("steps", "preemptions") else render.number(value)
+    return f"{value:,.0f}" if name in ("steps", "preemptions") else formats.number(value)
 
 
 def _legend(result: ValidateResult) -> str:

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import render
+from slaibench.cli import formats
 from slaibench.cli.options import Engine, Load
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.measure.errors import MEAN
@@ -191,7 +191,7 @@ def _show(result: Answer) -> None:
 
 def table(held: Held) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
-    grid = render.plain_table()
+    grid = formats.plain_table()
     for heading in ("", ""):
         grid.add_column(heading, no_wrap=True)
     for heading in ("engine", "simulator", "change", "other caches"):
@@ -203,8 +203,8 @@ def table(held: Held) -> RenderableType:
             grid.add_row(
                 f"{METRICS[metric]}, s" if name == names[0] else "",
                 name.upper() if name != MEAN else name,
-                render.number(each.reference),
-                render.number(each.other),
+                formats.number(each.reference),
+                formats.number(each.other),
                 f"{each.change:+.1%}{'' if each.told else '?'}",
                 "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
                 end_section=name == names[-1],

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from slaibench.cli import render
+from slaibench.cli import formats, render
 from slaibench.study.capacity import CapacityResult, find_capacity
 from slaibench.study.compare import CompareResult, compare
 from slaibench.study.estimate import Estimate
@@ -201,24 +201,24 @@ def test_a_capacity_is_a_sentence_that_says_what_ends_it(
     ],
 )
 def test_numbers_have_three_digits_and_no_exponent(value: float, shown: str) -> None:
-    assert render.number(value) == shown
+    assert formats.number(value) == shown
 
 
 @given(st.floats(1e-3, 1e6))
 def test_a_shown_number_is_close_to_the_number(value: float) -> None:
-    assert float(render.number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
+    assert float(formats.number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
 
 
 def test_what_is_not_a_number_is_a_word() -> None:
-    assert render.seconds(Estimate(None, None, None, 5)) == "n too small"
-    assert render.seconds(Estimate(math.inf, None, None, 5)) == "unserved"
-    assert render.interval(Estimate(1.0, None, None, 5)) == ""
-    assert render.interval(Estimate(1.0, 0.5, math.inf, 5)) == "0.500–?"
-    assert render.share(None) == "-"
-    assert render.share(0.0) == "0.0%"
-    assert render.change(Estimate(None, None, None, 0)) == "cannot tell"
-    assert render.count(1, "seed") == "1 seed"
-    assert render.count(1200, "cell") == "1,200 cells"
+    assert formats.seconds(Estimate(None, None, None, 5)) == "n too small"
+    assert formats.seconds(Estimate(math.inf, None, None, 5)) == "unserved"
+    assert formats.interval(Estimate(1.0, None, None, 5)) == ""
+    assert formats.interval(Estimate(1.0, 0.5, math.inf, 5)) == "0.500–?"
+    assert formats.share(None) == "-"
+    assert formats.share(0.0) == "0.0%"
+    assert formats.change(Estimate(None, None, None, 0)) == "cannot tell"
+    assert formats.count(1, "seed") == "1 seed"
+    assert formats.count(1200, "cell") == "1,200 cells"
 
 
 def test_a_tier_that_meets_nothing_is_not_passed_over(tmp_path: Path) -> None:
