@@ -8,6 +8,11 @@ speed changes. The cells are then predicted by the simulator from the profile th
 rounds. Measured is the median over the passes; what the passes differ by is the machine's noise
 alone (A/A), and no prediction can be told to be nearer than that. What is in OUT is not measured
 again.
+
+A machine that others share has no one speed. Each run is therefore predicted a second time ("at its
+speed"): with every time of the profile multiplied by one factor, that with which full batches take
+as long as they did in this very run. What is left then is the error of the model and the simulator;
+it is no forecast, since the factor comes from the run.
 """
 
 from __future__ import annotations
@@ -20,19 +25,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lent import Lent
+from benchmarks.scaled_profile import scaled
 from slaibench.catalog.model import get_model
-from slaibench.spec import StudySpec
+from slaibench.recording import store
+from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.bench import prepare
 from slaibench.study.calibrate import calibrate as measuring
 from slaibench.study.calibrate.ask import Ask, asked
 from slaibench.study.calibrate.calibrate import Budget
 from slaibench.study.calibrate.store import PROFILE, Folder
 from slaibench.study.digest import Digester
-from slaibench.study.pool import obtain
+from slaibench.study.pool import CellResult, obtain
 from slaibench.study.venues.table import on_venue
 
 AIM = 0.15
@@ -40,6 +48,10 @@ AIM = 0.15
 SPARE_ACTIVE = 2
 """So many more requests than are served at a time are calibrated for (docs/calibrate.md)."""
 CELLS_A_ROUND = 2
+FULL = 0.98
+"""Share of the token budget from which a batch is full."""
+SPEED_ROUNDS = 4
+"""A device that gets slower has other batches, too: the factor is looked for again so often."""
 SHOWN = {"ttft_p50_s": ("TTFT P50", "ttft", 0.5), "tbt_p99_s": ("TBT P99", "tbt", 0.99)}
 """Heading, metric and level of each number that is predicted."""
 
@@ -94,26 +106,55 @@ class Prediction:
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row a cell: each pass, their median, what the simulator says."""
         profile = self._out / "calibration" / PROFILE
-        spec = on_venue(self._spec.model_copy(update={"profile": str(profile)}), "sim")
-        with prepare(spec) as simulator, self._engine:
-            for cell in simulator.cells():
-                same = self._engine.cell(cell.scheduler, cell.rate_rps, cell.seed)
+        with self._engine:
+            for cell in self._engine.cells():
+                if cell.scheduler not in self._spec.schedulers:
+                    continue
                 runs = [
-                    obtain(self._engine, same, self._pass(each), self._digest, fresh=False).digest
+                    obtain(self._engine, cell, self._pass(each), self._digest, fresh=False)
                     for each in range(1, self._passes + 1)
                 ]
-                predicted = obtain(
-                    simulator, cell, self._out / "simulated", self._digest, fresh=False
-                )
-                row = {"scheduler": cell.scheduler.partition(":")[0], "rate_rps": cell.rate_rps}
-                row["invalid"] = [run.invalid for run in runs if run.invalid is not None]
-                for name, (_, metric, q) in SHOWN.items():
-                    *measured, simulated = (
-                        getattr(run.metrics.overall, metric).percentile(q).value
-                        for run in (*runs, predicted.digest)
+                predicted = self._simulated(cell, profile)
+                at_speed = [self._at_its_speed(cell, profile, run) for run in runs]
+                row: dict[str, Any] = {
+                    "scheduler": cell.scheduler.partition(":")[0],
+                    "rate_rps": cell.rate_rps,
+                    "invalid": [r.digest.invalid for r in runs if r.digest.invalid is not None],
+                    "speed": [factor for factor, _ in at_speed],
+                }
+                for name in SHOWN:
+                    measured = [_value(run, name) for run in runs]
+                    row[name] = _held(measured, _value(predicted, name))
+                    again = [_value(run, name) for _, run in at_speed]
+                    row[name]["at_speed"] = again
+                    row[name]["error_at_speed"] = median(
+                        there / here - 1 for there, here in zip(again, measured, strict=True)
                     )
-                    row[name] = _held(measured, simulated)
                 yield row
+
+    def _simulated(self, cell: CellSpec, profile: Path) -> CellResult:
+        spec = on_venue(self._spec.model_copy(update={"profile": str(profile)}), "sim")
+        with prepare(spec) as simulator:
+            same = simulator.cell(cell.scheduler, cell.rate_rps, cell.seed)
+            return obtain(simulator, same, self._out / "simulated", self._digest, fresh=False)
+
+    def _at_its_speed(
+        self, cell: CellSpec, profile: Path, run: CellResult
+    ) -> tuple[float, CellResult]:
+        """The run as predicted for a machine on which full batches take as long as in it."""
+        values = json.loads(profile.read_text(encoding="utf-8"))
+        file = self._out / "at-its-speed.json"
+        factor, found = 1.0, self._simulated(cell, profile)
+        for _ in range(SPEED_ROUNDS):
+            factor *= self._full_batch_s(run) / self._full_batch_s(found)
+            file.write_text(json.dumps(scaled(values, factor)), encoding="utf-8")
+            found = self._simulated(cell, file)
+        return factor, found
+
+    def _full_batch_s(self, run: CellResult) -> float:
+        steps = store.read(run.folder).steps
+        full = steps.prefill_tokens + steps.decodes >= FULL * self._ask.limits.token_budget
+        return float(np.median((steps.end_s - steps.start_s)[full]))
 
     def _pass(self, number: int) -> Path:
         return self._out / f"pass-{number}"
@@ -129,6 +170,12 @@ class Prediction:
             self._ask.known,
             lambda number, phase: print(f"calibration: round {number}, {phase}", flush=True),
         )
+
+
+def _value(run: CellResult, name: str) -> float:
+    _, metric, q = SHOWN[name]
+    value: float = getattr(run.digest.metrics.overall, metric).percentile(q).value
+    return value
 
 
 def _held(measured: Sequence[float], predicted: float) -> dict[str, Any]:
@@ -147,21 +194,25 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     table.add_column("scheduler")
     table.add_column("req/s", justify="right")
     for heading, _, _ in SHOWN.values():
-        for each in (heading, "predicted", "error", "A/A"):
+        for each in (heading, "error", "A/A", "at speed"):
             table.add_column(each, justify="right", no_wrap=True)
     for row in rows:
         cells = [row["scheduler"], f"{row['rate_rps']:g}"]
         for name in SHOWN:
             found = row[name]
             low, high = found["again"]
-            cells += [f"{found[key] * 1e3:.1f}" for key in ("measured", "predicted")]
-            cells += [f"{found['error']:+.1%}", f"{low:+.0%} {high:+.0%}"]
+            cells += [f"{found['measured'] * 1e3:.0f} ms", f"{found['error']:+.1%}"]
+            cells += [f"{low:+.0%} {high:+.0%}", f"{found['error_at_speed']:+.1%}"]
         table.add_row(*cells)
     Console(width=110).print(table)
-    print("milliseconds; medians over the passes; A/A: the least and the largest pass against it")
+    print("medians over the passes; A/A: the least and the largest pass against it;")
+    print("at speed: each run predicted with one factor on all times, from its own full batches")
     for name, (heading, _, _) in SHOWN.items():
-        inside = sum(abs(row[name]["error"]) <= AIM for row in rows)
-        print(f"{heading}: {inside} of {len(rows)} predictions within {AIM:.0%}")
+        for key, what in (("error", "predictions"), ("error_at_speed", "at the run's speed")):
+            inside = sum(abs(row[name][key]) <= AIM for row in rows)
+            print(f"{heading}, {what}: {inside} of {len(rows)} within {AIM:.0%}")
+    factors = [factor for row in rows for factor in row["speed"]]
+    print(f"times of the runs against the profile's: {min(factors):.2f} to {max(factors):.2f}")
     invalid = [reason for row in rows for reason in row["invalid"]]
     print(f"runs in which the client was late, or requests failed: {len(invalid)}")
 

@@ -36,6 +36,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from benchmarks.scaled_profile import scaled
 from slaibench.catalog.profiles import shipped_values
 from slaibench.measure.regression import Verdict
 from slaibench.study.regress.run import answer, ask
@@ -91,20 +92,8 @@ def scaled_profile(gpu: str, model: str, factor: float, folder: Path) -> Path:
     stem = f"{gpu}_{model}"
     values = shipped_values(stem)
     file = folder / f"{stem}-times-{factor:g}.json"
-    file.write_text(json.dumps(_scaled(values, factor, "")), encoding="utf-8")
+    file.write_text(json.dumps(scaled(values, factor)), encoding="utf-8")
     return file
-
-
-def _scaled(value: Any, factor: float, name: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _scaled(each, factor, key) for key, each in value.items()}
-    if name in ("ms", "us"):
-        return [each * factor for each in value]
-    if name.endswith(("_ms", "_us")):
-        return value * factor
-    if name.endswith(("_gbps", "_tflops")):
-        return value / factor
-    return value
 
 
 def cases(folder: Path, first_seed: int) -> list[Case]:
