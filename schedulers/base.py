@@ -95,6 +95,10 @@ class EngineView(Protocol):
         """How long the device had the last batch: from when it was handed over until its tokens
         were back, seconds; None where the engine does not tell."""
 
+    @property
+    def max_started(self) -> int | None:
+        """Most requests that may be started after a batch; None: any number (SGLang: one)."""
+
 
 @dataclass(slots=True)
 class Batch:

@@ -102,6 +102,7 @@ class SglangView:
         waiting: the queue, in the policy's order.
     """
 
+    max_started: int | None = 1  # SGLang's chunked_req
     __slots__ = (
         "block_size",
         "decoding",

@@ -24,16 +24,18 @@ def lay_out(batch: Batch, running: list[Any]) -> tuple[list[Any], list[Any]]:
 def cut(batch: Batch) -> None:
     """Keep vLLM from giving a started prefill more than its chunk.
 
-    vLLM gives each the rest of its prompt, as far as the budget goes. Output that is yet to come
-    counts as tokens to schedule, so a negative number of it leaves as many out. ``uncut`` must
-    follow once the chunks are decided.
+    vLLM gives each the rest of its prompt, as far as the budget goes, and serves those that run
+    before those that it admits, whatever the policy's order is. Output that is yet to come counts
+    as tokens to schedule, so a negative number of it leaves as many out. ``uncut`` must follow
+    once the chunks are decided.
     """
     left = batch.num_tokens - len(batch.decodes)
     for request, tokens in batch.prefills:
-        if not request.waiting:
-            rest = request.prefill_tokens - request.inner.num_computed_tokens
-            if tokens < min(rest, left):
-                request.inner.num_output_placeholders = tokens - rest
+        if request.waiting:
+            continue
+        rest = request.prefill_tokens - request.inner.num_computed_tokens
+        if tokens < min(rest, left):
+            request.inner.num_output_placeholders = tokens - rest
         left -= tokens
 
 

@@ -20,6 +20,7 @@ class VllmView:
         waiting: the queue, in the policy's order.
     """
 
+    max_started: int | None = None
     __slots__ = (
         "block_size",
         "decoding",

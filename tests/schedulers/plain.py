@@ -36,6 +36,7 @@ class PlainView:
     free_blocks: int = 100
     total_blocks: int = field(default=100)
     block_size: int = 1
+    max_started: int | None = None
 
 
 def ids(requests: Sequence[Any]) -> list[int | str]:

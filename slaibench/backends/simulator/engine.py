@@ -50,6 +50,7 @@ class Engine:
     ) -> None:
         self.now_s = 0.0
         self.forward_s: float | None = None
+        self.max_started: int | None = None
         self.started: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
         self.free_blocks = total_blocks
