@@ -1,0 +1,187 @@
+"""The tables and the figure of docs/beyond-slai.md.
+
+usage: python -m benchmarks.beyond_slai PART [PART ...] --traces FOLDER [--seeds 5] [--jobs 1]
+
+Parts: ``central`` (the paper's workload: latencies, changes, capacities), ``others`` (mixes of
+tiers, traces, GPUs, bursts), ``engine`` (vLLM's own rule in the same places), ``fairness`` (TTFT
+by length of the prompt), ``ablation`` and ``ceiling`` (medians against the least that any
+scheduler can reach; draws ``--figure``). FOLDER holds the lengths that docs/beyond-slai.md names.
+Strict conventions; intervals are over seeds, changes paired by request and seed; seconds. Cells
+that are in ``--results`` are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.beyond_slai.ceiling import draw, medians
+from benchmarks.beyond_slai.places import (
+    CENTRAL_RPS,
+    ENGINE,
+    HIGH_RPS,
+    OTHERS,
+    OURS,
+    PAPER,
+    SARATHI,
+    SLAI,
+    Bench,
+)
+from benchmarks.beyond_slai.shown import LATENCIES, capacity, change, latencies, shown, table
+from slaibench.study.bench import prepare
+from slaibench.study.capacity import ratio_of
+
+NAMES = (SARATHI, SLAI, OURS)
+SLOS = ("ttft_p50<0.5,tbt_p99<tier", "ttft_p50<0.5,ttft_p99<10,tbt_p99<tier")
+EDGES = (0, 512, 1024, 2048, 4096, 8192)
+ABLATION = {
+    "as it is": "hrrn",
+    "started prompts are not interrupted": "hrrn:started=first",
+    "shortest remaining prompt first": "hrrn:patience_s=inf",
+    "less patience": "hrrn:patience_s=0.5",
+    "batches of the whole budget": "hrrn:size=budget",
+    "the same, 512 tokens": "hrrn:size=budget,token_budget=512",
+    "at most 512 tokens": "hrrn:token_budget=512",
+    "to the token, not to tiles": "hrrn:tile=1",
+    "decodes withheld in a full cache too": "hrrn:scarce=1",
+    "critical 2 batches ahead": "hrrn:ahead=2",
+    "critical 5 batches ahead": "hrrn:ahead=5",
+    "one started prompt, as in SGLang": "hrrn:max_started=1",
+    "SLAI": SLAI,
+    "SLAI with 768 tokens": "slai:token_budget=768",
+    "SLAI with 1,024 tokens": "slai:token_budget=1024",
+}
+
+
+def central(bench: Bench) -> None:
+    swept = bench.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
+    points = sorted(swept.points, key=lambda point: point.rate_rps)
+    rows = [(f"{p.rate_rps:g}", p.scheduler, *latencies(p), str(p.preemptions)) for p in points]
+    table(("requests/s", "scheduler", *LATENCIES, "preempted"), rows)
+    heads = ("median against slai", "against sarathi", "P99 against slai", "against sarathi")
+    rows = [
+        (f"{r:g}", *(change(swept, r, base, q) for q in (0.5, 0.99) for base in (SLAI, SARATHI)))
+        for r in CENTRAL_RPS
+    ]
+    table(("requests/s", *heads), rows)
+    for slo in SLOS:
+        found = bench.capacities(PAPER, NAMES, slo)
+        print(slo, end="\n\n")
+        rows = [
+            (
+                each.scheduler,
+                capacity(each),
+                str(each.capacity.binding),
+                shown(ratio_of(each, found[-1]), 2),
+            )
+            for each in found
+        ]
+        table(("scheduler", "requests/s", "what fails above", "hrrn over it"), rows)
+
+
+def others(bench: Bench) -> None:
+    rows = []
+    for place in OTHERS:
+        rates = bench.rates(place)
+        swept = bench.sweep(place, NAMES, rates=rates)
+        for point in sorted(swept.points, key=lambda each: each.rate_rps):
+            rate, name = point.rate_rps, point.scheduler
+            against = ("", "")
+            if name != OURS:
+                against = change(swept, rate, name), change(swept, rate, name, 0.99)
+            rows.append((place.label, f"{rate:g}", name, *latencies(point), *against))
+    heads = ("hrrn: median", "hrrn: P99")
+    table(("place", "requests/s", "scheduler", *LATENCIES, *heads), rows)
+
+
+def engine(bench: Bench) -> None:
+    """vLLM's own rule, and ours in vLLM, on the emulated device; the higher rate of each place."""
+    rows = []
+    for place in OTHERS:
+        rate = bench.rates(place)[-1]
+        swept = bench.sweep(place, (ENGINE, OURS), rates=(rate,), backend="vllm")
+        for point in swept.points:
+            against = "" if point.scheduler == OURS else change(swept, rate, ENGINE)
+            rows.append((place.label, f"{rate:g}", point.scheduler, *latencies(point), against))
+    table(("place", "requests/s", "scheduler", *LATENCIES, "hrrn: median"), rows)
+
+
+def fairness(bench: Bench) -> None:
+    swept = bench.sweep(PAPER, NAMES, rates=HIGH_RPS)
+    with prepare(swept.spec) as asked:
+        for rate in HIGH_RPS:
+            rows = []
+            for name in NAMES:
+                prompts, waits = [], []
+                for each in swept.cells:
+                    if (each.cell.scheduler, each.cell.rate_rps) != (name, rate):
+                        continue
+                    digest = each.digest
+                    tokens = [request.prompt_tokens for request in asked.requests(each.cell)]
+                    inside = digest.due_s >= digest.metrics.window_s[0]
+                    prompts.append(np.array(tokens)[: len(inside)][inside])
+                    waits.append(digest.ttft_s[inside])
+                prompt, wait = np.concatenate(prompts), np.concatenate(waits)
+                groups = [wait[(prompt > low) & (prompt <= high)] for low, high in pairwise(EDGES)]
+                cells = (f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" for g in groups)
+                rows.append((f"{rate:g}", name, *cells, f"{wait.max():.1f}"))
+            buckets = (f"up to {high:,}" for high in EDGES[1:])
+            table(("requests/s", "scheduler", *buckets, "longest"), rows)
+
+
+def ablation(bench: Bench) -> None:
+    swept = bench.sweep(PAPER, ABLATION.values(), rates=HIGH_RPS)
+    rows = [
+        (label, f"`{name}`", f"{point.rate_rps:g}", *latencies(point))
+        for label, name in ABLATION.items()
+        for point in swept.of(name)
+    ]
+    table(("", "scheduler", "requests/s", *LATENCIES), rows)
+
+
+def ceiling(bench: Bench, file: Path | None = None) -> None:
+    swept, least = medians(bench)
+    rows = [
+        (f"{rate:g}", shown(bound), *(shown(swept.of(name)[i].ttft_s["p50"]) for name in NAMES))
+        for i, (rate, bound) in enumerate(zip(CENTRAL_RPS, least, strict=True))
+    ]
+    table(("requests/s", "no scheduler is below", *NAMES), rows)
+    if file is not None:
+        draw(swept, least, file)
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "central": central,
+    "others": others,
+    "engine": engine,
+    "fairness": fairness,
+    "ablation": ablation,
+    "ceiling": ceiling,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--traces", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--figure", type=Path, help="where ceiling draws its figure")
+    args = parser.parse_args(argv)
+    bench = Bench(args.traces, args.results, args.seeds, args.jobs)
+    for part in args.parts:
+        print(f"## {part}", end="\n\n")
+        if part == "ceiling":
+            ceiling(bench, args.figure)
+        else:
+            PARTS[part](bench)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,76 @@
+"""The least median TTFT of any scheduler, beside those of ours; and both as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.beyond_slai.places import CENTRAL_RPS, OURS, PAPER, SARATHI, SLAI, Bench
+from slaibench.costmodel import CostModel
+from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
+from slaibench.costmodel.floor import Room, batch_floor
+from slaibench.costmodel.prompt_floor import prompt_floor
+from slaibench.measure.ttft_bound import least_ttft_s
+from slaibench.report.figures.style import COLOURS, INK, MARKERS, legend, panel, png, styled
+from slaibench.study.bench import prepare
+from slaibench.study.estimate import Estimate, over_seeds
+from slaibench.study.sweep import SweepResult
+from slaibench.study.venues.profiled import profile_of
+
+NAMES = (SARATHI, SLAI, OURS)
+
+
+def medians(bench: Bench) -> tuple[SweepResult, list[Estimate]]:
+    """The three schedulers, and the least median of any at each rate."""
+    swept = bench.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
+    return swept, [_least(bench, swept, rate) for rate in CENTRAL_RPS]
+
+
+def _least(bench: Bench, swept: SweepResult, rate: float) -> Estimate:
+    """Of the requests that ours measured, and of no others."""
+    values, count = [], 0
+    with prepare(bench.spec(PAPER, (OURS,), rates=(rate,))) as asked:
+        profile = profile_of(asked.spec)
+        for each in swept.cells:
+            if (each.cell.scheduler, each.cell.rate_rps) != (OURS, rate):
+                continue
+            start_s = each.digest.metrics.window_s[0]
+            requests = [r for r in asked.requests(each.cell) if r.due_s >= start_s]
+            prompts = np.array([request.prompt_tokens for request in requests])
+            cache_tokens = profile.kv_blocks * profile.block_size
+            room = Room(LARGEST_BATCH_TOKENS, 1, cache_tokens, int(prompts.max()))
+            pairs = float((prompts.astype(float) ** 2).sum() / 2 / prompts.sum())
+            least = prompt_floor(batch_floor(CostModel(profile), room, pairs), prompts)
+            due = np.array([request.due_s for request in requests])
+            values.append(least_ttft_s(due, least.work_s, least.alone_s, 0.5))
+            count += len(requests)
+    return over_seeds(values, count)
+
+
+def draw(swept: SweepResult, least: Sequence[Estimate], file: Path) -> None:
+    """Medians against rate, with intervals over seeds."""
+    with styled():
+        figure, (ax,) = panel()
+        handles = []
+        for name, colour, marker in zip(NAMES, COLOURS, MARKERS, strict=False):
+            found = [point.ttft_s["p50"] for point in swept.of(name)]
+            handles += ax.plot(
+                CENTRAL_RPS, [each.value for each in found], colour, marker=marker, label=name
+            )
+            ends = [each.ci95 or (each.value, each.value) for each in found]
+            ax.fill_between(
+                CENTRAL_RPS,
+                [low for low, _ in ends],
+                [high for _, high in ends],
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+            )
+        values = [each.value for each in least]
+        handles += ax.plot(CENTRAL_RPS, values, INK, linestyle="--", label="no scheduler is below")
+        ax.set(xlabel="requests/s", ylabel="median TTFT, s", ylim=(0, None))
+        legend(figure, handles)
+        figure.draw_without_rendering()
+        file.write_bytes(png(figure))

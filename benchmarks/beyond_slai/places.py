@@ -1,0 +1,81 @@
+"""Where the schedulers are compared, and how a study is asked for there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slaibench.spec import StudySpec
+from slaibench.study.bench import prepare
+from slaibench.study.bound.limits import BoundMaker
+from slaibench.study.capacity import CapacityResult, find_capacity
+from slaibench.study.sweep import SweepResult, sweep
+
+OURS, SLAI, SARATHI, ENGINE = "hrrn", "slai", "sarathi", "engine:token_budget=2048"
+CENTRAL_RPS = (1.0, 1.2, 1.4, 1.6)
+HIGH_RPS = (1.4, 1.6)
+SHARES = (0.6, 0.8)
+"""Of the capacity bound: the rates at which the other places are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A workload on a card; ``fields`` are further ones of ``StudySpec``."""
+
+    label: str
+    workload: str = "sharegpt4_8k_lengths.csv"
+    gpu: str = "rtx6000-ada"
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+# A trace's own times are the same for every seed.
+OWN_TIMES = {"arrivals": "trace", "num_seeds": 1}
+PAPER = Place("5 % paying")
+OTHERS = (
+    PAPER,
+    Place("50 % paying", fields={"tiers": "paying:0.5:0.1,free:0.5:0.5"}),
+    Place("95 % paying", fields={"tiers": "paying:0.95:0.1,free:0.05:0.5"}),
+    Place("bursts, cv 3", fields={"arrivals": "gamma:cv=3"}),
+    Place("arXiv", "arxiv_summarization_4k_lengths.csv"),
+    Place("Azure chat", "azure_2023_conv.csv"),
+    Place("Azure chat, own times", "azure_2023_conv.csv", fields=OWN_TIMES),
+    Place("Azure code", "azure_2023_code.csv"),
+    Place("Azure code, own times", "azure_2023_code.csv", fields=OWN_TIMES),
+    Place("a100", gpu="a100"),
+    Place("rtx4090", gpu="rtx4090"),
+    Place("h100", gpu="h100"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Asks for studies, with what all of them share.
+
+    Args:
+        traces: folder of the lengths.
+    """
+
+    traces: Path
+    results: Path
+    seeds: int
+    jobs: int
+
+    def spec(self, place: Place, schedulers: Iterable[str], **more: Any) -> StudySpec:
+        fields: dict[str, Any] = {"num_seeds": self.seeds, **place.fields, **more}
+        workload = str(self.traces / place.workload)
+        return StudySpec(schedulers=tuple(schedulers), workload=workload, gpu=place.gpu, **fields)
+
+    def sweep(self, place: Place, schedulers: Iterable[str], **more: Any) -> SweepResult:
+        return sweep(self.spec(place, schedulers, **more), self.results, jobs=self.jobs)
+
+    def capacities(self, place: Place, schedulers: Iterable[str], slo: str) -> list[CapacityResult]:
+        return find_capacity(self.spec(place, schedulers, slo=slo), self.results, jobs=self.jobs)
+
+    def rates(self, place: Place) -> tuple[float, ...]:
+        """``SHARES`` of the rate that no scheduler exceeds, to two digits behind the point."""
+        with prepare(self.spec(place, (OURS,), rates=(1.0,))) as bench:
+            maker = BoundMaker(bench)
+            bound = maker.bound(maker.work(bench.source)).rate_rps
+        return tuple(round(share * bound, 2) for share in SHARES)

@@ -1,0 +1,68 @@
+"""Numbers and tables as a page holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from benchmarks.beyond_slai.places import OURS
+from slaibench.study.capacity import CapacityResult
+from slaibench.study.compare import ttft_change
+from slaibench.study.estimate import Estimate
+from slaibench.study.point import Point
+from slaibench.study.sweep import SweepResult
+
+LATENCIES = ("median TTFT", "P99 TTFT", "P99 TBT free", "P99 TBT paying")
+TIERS = ("free", "paying")
+
+
+def shown(found: Estimate | None, digits: int = 3) -> str:
+    """A value with its interval, as ``0.412 [0.398, 0.427]``."""
+    if found is None or found.value is None:
+        return "-"
+    if math.isinf(found.value):
+        return "inf"
+    text = f"{found.value:.{digits}f}"
+    if found.ci95 is None:
+        return text
+    low, high = found.ci95
+    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def percent(found: Estimate) -> str:
+    """A change, as ``-31 % [-35, -27]``."""
+    if found.value is None:
+        return "-"
+    text = f"{100 * found.value:+.0f} %"
+    return (
+        text
+        if found.ci95 is None
+        else f"{text} [{', '.join(f'{100 * e:+.0f}' for e in found.ci95)}]"
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Markdown, each row as soon as it is known."""
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---|" * len(heads))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+    print()
+
+
+def latencies(point: Point) -> list[str]:
+    """``LATENCIES``, seconds."""
+    tiers = (point.tiers[name].tbt_p99_s if name in point.tiers else None for name in TIERS)
+    p50 = shown(point.ttft_s["p50"]) + (" (saturated)" if point.saturated else "")
+    return [p50, shown(point.ttft_s["p99"], 2), *map(shown, tiers)]
+
+
+def change(swept: SweepResult, rate: float, base: str, q: float = 0.5) -> str:
+    """A TTFT percentile of ours against another's, paired by request and seed."""
+    return percent(ttft_change(swept.digests(base, rate), swept.digests(OURS, rate), q))
+
+
+def capacity(found: CapacityResult) -> str:
+    rate, ends = found.capacity.rate_rps, found.capacity.ci95
+    interval = "" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
+    return f"{rate:.2f}{interval}" + (f" ({found.notes[0]})" if found.notes else "")
