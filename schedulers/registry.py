@@ -12,6 +12,7 @@ from typing import Any
 from schedulers.base import Scheduler, option_names
 from schedulers.decode_first import DecodeFirst
 from schedulers.engine_default import EngineDefault
+from schedulers.hrrn import Hrrn
 from schedulers.orca import Orca
 from schedulers.prefill_first import PrefillFirst
 from schedulers.rad import Rad, RadBatchPrefill
@@ -21,7 +22,8 @@ from schedulers.slai import Slai
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
 POLICIES: dict[str, type[Scheduler]] = {
-    cls.name: cls for cls in (Sarathi, Slai, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
+    cls.name: cls
+    for cls in (Sarathi, Slai, Hrrn, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
 }
 """Those that decide, in the simulator and in engines alike."""
 BUILT_IN: dict[str, type[Scheduler]] = {**POLICIES, EngineDefault.name: EngineDefault}

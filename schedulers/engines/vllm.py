@@ -18,6 +18,7 @@ from schedulers.engines.vllm_scheduler import PolicyScheduler
 
 __all__ = [
     "DecodeFirstScheduler",
+    "HrrnScheduler",
     "OrcaScheduler",
     "PolicyScheduler",
     "PrefillFirstScheduler",
@@ -38,6 +39,12 @@ class SlaiScheduler(PolicyScheduler):
     """``slai``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "slai"
+
+
+class HrrnScheduler(PolicyScheduler):
+    """``hrrn``; options as for ``SarathiScheduler``."""
+
+    scheduler_name = "hrrn"
 
 
 class RadScheduler(PolicyScheduler):

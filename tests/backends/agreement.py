@@ -28,6 +28,7 @@ SCHEDULERS = (
     "sarathi:order=spf",
     "slai",
     "slai:order=spf-priority,offset=fixed:3",
+    "hrrn:max_started=1",
     "rad",
     "rad-batch-prefill:cycle=64,max_active=512",
     "orca",

@@ -141,7 +141,8 @@ def test_a_request_beyond_the_cache_is_refused() -> None:
 SCHEDULERS = (
     *("sarathi", "sarathi:order=spf,token_budget=64", "sarathi:token_budget=2048,max_active=400"),
     *("slai", "slai:order=fcfs,offset=fixed:10", "rad", "rad:tile=32,chunk=64,cycle=20"),
-    *("rad-batch-prefill:cycle=30", "orca", "prefill-first", "decode-first"),
+    *("hrrn", "hrrn:size=budget,scarce=1,token_budget=300", "rad-batch-prefill:cycle=30"),
+    *("orca", "prefill-first", "decode-first"),
 )
 BLOCKS = {"staircase": 300, "h100": 2500, "rtx6000-ada": 900, "rtx4090": 700, "rtx-pro-6000": 3000}
 

@@ -70,6 +70,7 @@ def test_the_names_users_type() -> None:
     assert sorted(BUILT_IN) == [
         "decode-first",
         "engine",
+        "hrrn",
         "orca",
         "prefill-first",
         "rad",
@@ -125,7 +126,10 @@ def test_options_build_the_same_policy_again(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sarati", "unknown scheduler 'sarati': did you mean 'sarathi'? Known: sarathi, slai, rad"),
+        (
+            "sarati",
+            "unknown scheduler 'sarati': did you mean 'sarathi'? Known: sarathi, slai, hrrn",
+        ),
         ("xyzzy", "unknown scheduler 'xyzzy': Known: "),
         ("", "unknown scheduler ''"),
         ("slai:spf", "option 'spf' has no value; write name:option=value"),

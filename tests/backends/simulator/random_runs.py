@@ -25,6 +25,8 @@ VARIANTS = [
         for order in ("fcfs", "spf", "spf-priority")
         for offset in ("dynamic", "fixed:5", "fixed:10")
     ),
+    "hrrn",
+    "hrrn:patience_s=inf,started=first,size=budget,scarce=1",
     "rad",
     "rad-batch-prefill",
     "orca",
@@ -72,6 +74,9 @@ def policies(variant: str) -> st.SearchStrategy[Scheduler]:
         }
     else:
         options["token_budget"] = st.sampled_from([16, 1, 2, 5, 9, 60])
+    if variant == "hrrn":
+        options["tile"] = st.sampled_from([4, 1, 256])
+        options["max_started"] = st.sampled_from(["inf", 1, 2])
     if variant.startswith("slai"):
         options["decode_limit"] = st.sampled_from([9, 1, 2, 4, 20])
     glue = "," if ":" in variant else ":"

@@ -19,6 +19,7 @@ SCHEDULERS = (
     f"sarathi:order=spf,{LIMITS}",
     f"slai:{LIMITS}",
     "slai:order=spf-priority,offset=fixed:0,token_budget=48,max_active=48",
+    f"hrrn:tile=16,{LIMITS}",
     "rad:tile=32,chunk=64",
     "rad-batch-prefill:cycle=40,tile=16,chunk=64,max_active=48",
     f"orca:{LIMITS}",

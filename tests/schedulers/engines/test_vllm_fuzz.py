@@ -15,6 +15,8 @@ SCHEDULERS = (
     "sarathi:order=spf,token_budget=64",
     "slai",
     "slai:order=spf-priority,offset=fixed:2,decode_limit=6",
+    "hrrn:tile=32",
+    "hrrn:patience_s=inf,size=budget",
     "rad:tile=16,chunk=64",
     "rad-batch-prefill:cycle=12,tile=8,chunk=64",
     "orca",

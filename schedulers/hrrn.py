@@ -1,0 +1,261 @@
+"""Highest response ratio next, in batches no longer than the nearest TBT deadline allows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from heapq import heapify, heappop
+from itertools import accumulate
+from math import inf
+from operator import attrgetter
+from typing import Any
+
+from schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
+from schedulers.step_time import StepTime
+from schedulers.steps import blocks_for, blocks_left, continue_prefills, fits, take_decodes
+
+STARTED = ("ranked", "first")
+SIZES = ("deadline", "budget")
+ALMOST_SURELY = 3.0
+"""Standard deviations of the predictions' errors by which a batch is to end before a deadline."""
+FULL = 0.96
+"""Share of KV blocks in use from which no decode is withheld any more (SLAI's threshold)."""
+FORGETS = 0.05
+
+_due_s = attrgetter("policy_data")
+_context = attrgetter("computed_tokens")
+
+
+class Hrrn(Scheduler):
+    """Decodes that cannot wait, then prompts by response ratio, then other decodes.
+
+    A request's next token is due at the end of the batch with its previous one plus its TBT SLO. A
+    decode cannot wait when it is due within ``ahead`` batches; from ``scarce`` of the KV blocks in
+    use on that horizon widens, until none is withheld. Of the prompts that one is next whose
+    ``(waited + patience_s) / remaining prompt tokens`` is highest, whether it was started or not;
+    an interrupted one keeps its KV. The batch is as large as ``token_budget``, or as many tiles
+    smaller as it takes for its predicted end to meet the earliest TBT deadline that can be met.
+
+    Args:
+        patience_s: how long a prompt waits before its wait counts much; ``inf``: shortest
+            remaining prompt first, without any bound on the wait of long ones.
+        started: ``ranked`` among the waiting, or ``first``: never interrupted.
+        size: of a batch: by the TBT ``deadline``, or always the token ``budget``.
+        tile: steps in which a batch is made smaller, tokens; 1: to the token.
+        ahead: batches, of the recent mean time of those with prompts.
+        scarce: share of KV blocks; 1: decodes are withheld however full the cache is.
+        max_started: most prompts that may be unfinished at a time (as an engine's own limit, if it
+            has one): with 1, only those pass a started one that the rest of the batch holds whole.
+
+    Raises:
+        ValueError: an option out of its range.
+    """
+
+    name = "hrrn"
+    description = "highest response ratio next, batches sized to TBT deadlines"
+
+    def __init__(
+        self,
+        *,
+        patience_s: float = 2.0,
+        started: str = "ranked",
+        size: str = "deadline",
+        tile: int = 256,
+        ahead: float = 3.0,
+        scarce: float = 0.8,
+        max_started: float = inf,
+        token_budget: int = 1024,
+        **limits: Any,
+    ) -> None:
+        super().__init__(token_budget=token_budget, **limits)
+        for name, value, known in (("started", started, STARTED), ("size", size, SIZES)):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        if not isinstance(patience_s, int | float) or not patience_s > 0:
+            raise ValueError(f"patience_s must be above 0, not {patience_s!r}")
+        if not isinstance(ahead, int | float) or not 1 <= ahead < inf:
+            raise ValueError(f"ahead must be at least 1 batch, not {ahead!r}")
+        if not isinstance(scarce, int | float) or not 0 <= scarce <= 1:
+            raise ValueError(f"scarce must be in [0, 1], not {scarce!r}")
+        self.max_started = inf if max_started == inf else whole_number("max_started", max_started)
+        self.patience_s, self.ahead, self.scarce = patience_s, ahead, scarce
+        self.started, self.size, self.tile = started, size, whole_number("tile", tile)
+        self._with_prompts, self._alone = StepTime(), StepTime()
+        self._typical_s = 0.0
+        self._read = 0, 0  # decodes of the last batch, and the KV tokens that they read
+
+    def schedule(self, view: EngineView) -> Batch:
+        batch = Batch()
+        order = sorted(view.decoding, key=_due_s)
+        num_critical = bisect_right(order, view.now_s + self._horizon_s(view), key=_due_s)
+        prompts = self._ranked(view)
+        victims: list[RequestView] = []
+        if view.free_blocks < num_critical:
+            # Whoever is preempted for a decode is the started prompt that would come last.
+            victims = [request for _, _, request in sorted(prompts) if request.num_blocks]
+        take_decodes(view, batch, order[:num_critical], victims, self.token_budget)
+        if batch.preempt:
+            prompts = [each for each in prompts if each[2] not in batch.preempt]
+            heapify(prompts)
+        num_decodes = batch.critical_decodes = len(batch.decodes)
+        context = sum(map(_context, batch.decodes)) + num_decodes
+        left = self.token_budget - num_decodes
+        if prompts and left > 0:
+            left = self._room(view, order, num_decodes, context, prompts[0][2])
+            left = self._take_prompts(view, batch, prompts, left)
+        others = [] if batch.preempt else order[num_critical:][: max(left, 0)]
+        if others:
+            contexts = [*accumulate(map(_context, others), initial=context)]
+            room = self._others(view, order, batch, contexts)
+            take_decodes(view, batch, others, [], room)
+            context = contexts[room] + room
+        self._read = len(batch.decodes), context
+        return batch
+
+    def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
+        took_s = end_s - start_s
+        num_decodes, context = self._read
+        if batch.preempt or len(batch.decodes) != num_decodes:  # it is not what was read
+            context = sum(map(_context, batch.decodes))
+        model = self._with_prompts if batch.prefills else self._alone
+        model.learn(batch.num_tokens, context, _pairs(batch, done=True), took_s)
+        if batch.prefills or not self._typical_s:
+            change = took_s - self._typical_s
+            self._typical_s += change * FORGETS if self._typical_s else change
+        for request in batch.decodes:
+            request.policy_data = end_s + request.tbt_slo_s
+        for request, _ in batch.prefills:
+            if request.computed_tokens >= request.prefill_tokens:
+                request.policy_data = end_s + request.tbt_slo_s
+
+    def _horizon_s(self, view: EngineView) -> float:
+        """A token that is due within it cannot wait for a later batch."""
+        used = 1 - view.free_blocks / view.total_blocks
+        if not self._typical_s or (used >= FULL and self.scarce < 1):
+            return inf
+        widened = (FULL - self.scarce) / (FULL - used) if used > self.scarce else 1.0
+        return self.ahead * self._typical_s * max(widened, 1.0)
+
+    def _ranked(self, view: EngineView) -> list[tuple[float, int, RequestView]]:
+        """Prompts as a heap, the next one at its top: (place, tie breaker, request)."""
+        since_s = view.now_s + self.patience_s
+        endless = self.patience_s == inf
+        ranked: list[tuple[float, int, RequestView]] = []
+        for request in view.started:
+            rest = request.prefill_tokens - request.computed_tokens
+            place = rest if endless else rest / (since_s - request.arrival_s)
+            ranked.append((place if self.started == "ranked" else -1.0, len(ranked), request))
+        # Where nobody can be admitted, nobody need be ranked: a queue may be long.
+        active = len(view.started) + len(view.decoding)
+        room = view.free_blocks > int(self.watermark * view.total_blocks)
+        for request in view.waiting if room and active < self.max_active else ():
+            rest = request.prefill_tokens
+            place = rest if endless else rest / (since_s - request.arrival_s)
+            ranked.append((place, len(ranked), request))
+        heapify(ranked)
+        return ranked
+
+    def _room(
+        self,
+        view: EngineView,
+        order: Sequence[RequestView],
+        num_decodes: int,
+        context: int,
+        first: RequestView,
+    ) -> int:
+        """Tokens for prompts beside these decodes: at least one, and up to a tile, whatever is
+        due, so that prompts go on where decodes alone take as long as they may."""
+        budget = self.token_budget
+        model = self._with_prompts
+        if self.size == "budget":
+            return budget - num_decodes
+        least = min(budget, max(self.tile, num_decodes + 1))
+        if not model.is_known:
+            return min(budget, max(least, 2 * self.tile)) - num_decodes
+        allowed_s = self._allowed_s(view, order, model, model.predict_s(least, context, 0.0))
+        computed = first.computed_tokens
+        tokens = budget
+        while tokens > least:
+            chunk = tokens - num_decodes
+            pairs = chunk * (computed + chunk / 2)
+            if model.predict_s(tokens, context, pairs) <= allowed_s:
+                break
+            tokens -= self.tile
+        return max(tokens, least) - num_decodes
+
+    def _allowed_s(
+        self, view: EngineView, order: Sequence[RequestView], model: StepTime, least_s: float
+    ) -> float:
+        """How long the batch may last by the earliest deadline that it can meet."""
+        spare_s = ALMOST_SURELY * model.error_s
+        first = bisect_left(order, view.now_s + least_s + spare_s, key=_due_s)
+        return inf if first == len(order) else _due_s(order[first]) - view.now_s - spare_s
+
+    def _take_prompts(
+        self,
+        view: EngineView,
+        batch: Batch,
+        prompts: list[tuple[float, int, RequestView]],
+        room: int,
+    ) -> int:
+        """Chunks in the order of the heap, which is used up; returns the room left."""
+        active = len(view.started) + len(view.decoding)
+        unfinished = len(view.started)
+        most = min(self.max_started, view.max_started or inf)
+        # A step that preempts admits nobody; the first that cannot be admitted ends admission.
+        admits = not batch.preempt
+        free = blocks_left(view, batch)
+        while prompts and room > 0:
+            _, _, request = heappop(prompts)
+            rest = request.prefill_tokens - request.computed_tokens
+            if request.num_blocks:
+                unfinished -= rest <= room
+            elif not admits:
+                continue
+            else:
+                # One that stays unfinished has to be tracked by the engine from then on.
+                admits = (
+                    active < self.max_active
+                    and (rest <= room or unfinished < most)
+                    and fits(request, view, free, self.watermark)
+                )
+                if not admits:
+                    continue
+                active += 1
+                free -= blocks_for(request.prefill_tokens, view.block_size)
+            room = continue_prefills([request], batch, room)
+        return room
+
+    def _others(
+        self,
+        view: EngineView,
+        order: Sequence[RequestView],
+        batch: Batch,
+        contexts: Sequence[int],
+    ) -> int:
+        """How many decodes that could wait are taken along; all, if no deadline is in the way.
+
+        Args:
+            contexts: KV tokens that the batch reads with none of them, the first, the first two ...
+        """
+        most = len(contexts) - 1
+        model = self._with_prompts if batch.prefills else self._alone
+        if self.size == "budget" or not model.is_known:
+            return most
+        tokens, pairs = batch.num_tokens, _pairs(batch)
+        allowed_s = self._allowed_s(view, order, model, model.predict_s(tokens, contexts[0], pairs))
+
+        def takes_s(number: int) -> float:
+            return model.predict_s(tokens + number, contexts[number] + number, pairs)
+
+        room = bisect_right(range(1, most + 1), allowed_s, key=takes_s)
+        return room or int(not batch)
+
+
+def _pairs(batch: Batch, *, done: bool = False) -> float:
+    """Pairs of a chunk's token and a token before it, of all chunks."""
+    pairs: float = sum(
+        tokens * (request.computed_tokens - (tokens if done else 0) + tokens / 2)
+        for request, tokens in batch.prefills
+    )
+    return pairs

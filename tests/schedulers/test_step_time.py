@@ -1,0 +1,69 @@
+"""Batch times learned online: found again where they are a formula, a staircase, or drift."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from schedulers.step_time import KNOWN, StepTime
+
+
+def learned(took_s, batches: int = 400) -> StepTime:  # type: ignore[no-untyped-def]
+    model, some = StepTime(), random.Random(0)
+    for _ in range(batches):
+        tokens = some.choice([256, 512, 512, 768, some.randint(1, 1024)])
+        context, pairs = some.randint(0, 200_000), float(some.randint(0, 3_000_000))
+        model.learn(tokens, context, pairs, took_s(tokens, context, pairs))
+    return model
+
+
+def straight(tokens: int, context: int, pairs: float) -> float:
+    return 0.012 + 7e-5 * tokens + 1.5e-7 * context + 4e-9 * pairs
+
+
+def test_a_straight_law_is_found_again_where_no_batch_was() -> None:
+    model = learned(straight)
+    for batch in ((2048, 50_000, 1e6), (100, 250_000, 0.0), (1, 0, 0.0)):
+        assert model.predict_s(*batch) == pytest.approx(straight(*batch), rel=0.01)
+    assert model.error_s < 1e-3
+
+
+def test_stairs_are_learned_where_batches_are() -> None:
+    def tiles(tokens: int, context: int, pairs: float) -> float:
+        return 0.012 + 0.01 * -(-tokens // 256) + 1.5e-7 * context
+
+    model = learned(tiles)
+    for tokens in (256, 512, 768):
+        assert model.predict_s(tokens, 100_000, 1e6) == pytest.approx(
+            tiles(tokens, 100_000, 1e6), abs=1.5e-3
+        )
+
+
+def test_nothing_is_known_of_an_engine_that_has_run_little() -> None:
+    assert not learned(straight, KNOWN - 1).is_known
+    assert learned(straight, KNOWN).is_known
+
+
+def test_the_error_is_that_of_what_cannot_be_predicted() -> None:
+    noise = random.Random(1)
+    model = learned(lambda *batch: straight(*batch) + noise.gauss(0, 0.005), 3000)
+    assert 0.003 < model.error_s < 0.008
+
+
+def test_batches_that_are_all_alike_do_not_wear_it_out() -> None:
+    model = learned(straight)
+    for _ in range(50_000):
+        model.learn(512, 100_000, 1e6, straight(512, 100_000, 1e6))
+    assert model.predict_s(512, 100_000, 1e6) == pytest.approx(straight(512, 100_000, 1e6))
+    assert model.predict_s(1024, 0, 0.0) == pytest.approx(straight(1024, 0, 0.0), rel=0.1)
+
+
+def test_a_device_that_slows_down_is_followed() -> None:
+    model, some = learned(straight), random.Random(2)
+    for _ in range(5000):
+        batch = some.randint(1, 1024), some.randint(0, 200_000), 1e6
+        model.learn(*batch, 1.5 * straight(*batch))
+    assert model.predict_s(512, 100_000, 1e6) == pytest.approx(
+        1.5 * straight(512, 100_000, 1e6), rel=0.03
+    )
