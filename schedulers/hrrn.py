@@ -11,11 +11,12 @@ from operator import attrgetter
 from typing import Any
 
 from schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
+from schedulers.pace import Pace
 from schedulers.step_time import StepTime
 from schedulers.steps import blocks_for, blocks_left, continue_prefills, fits, take_decodes
 
 STARTED = ("ranked", "first")
-SIZES = ("deadline", "budget")
+SIZES = ("efficient", "deadline", "budget")
 ALMOST_SURELY = 3.0
 """Standard deviations of the predictions' errors by which a batch is to end before a deadline."""
 FULL = 0.96
@@ -32,15 +33,20 @@ class Hrrn(Scheduler):
     A request's next token is due at the end of the batch with its previous one plus its TBT SLO. A
     decode cannot wait when it is due within ``ahead`` batches; from ``scarce`` of the KV blocks in
     use on that horizon widens, until none is withheld. Of the prompts that one is next whose
-    ``(waited + patience_s) / remaining prompt tokens`` is highest, whether it was started or not;
-    an interrupted one keeps its KV. The batch is as large as ``token_budget``, or as many tiles
-    smaller as it takes for its predicted end to meet the earliest TBT deadline that can be met.
+    ``(waited + patience) / remaining prompt tokens`` is highest, whether it was started or not; an
+    interrupted one keeps its KV. The batch is as large as ``token_budget``, or some tiles smaller:
+    of the sizes whose predicted end meets the earliest TBT deadline that can be met, that which
+    takes least time a prompt token.
 
     Args:
-        patience_s: how long a prompt waits before its wait counts much; ``inf``: shortest
-            remaining prompt first, without any bound on the wait of long ones.
+        patience_s: how long a prompt waits, at least, before its wait counts much; ``inf``:
+            shortest remaining prompt first, without any bound on the wait of long ones.
+        backlog: times the time that the queue takes: patience while that is more than
+            ``patience_s``. A wait counts only against the waits of the time: in overload, which
+            makes everybody wait, it must not turn the order into first come, first served.
         started: ``ranked`` among the waiting, or ``first``: never interrupted.
-        size: of a batch: by the TBT ``deadline``, or always the token ``budget``.
+        size: of a batch: ``efficient`` as said, the largest that meets the ``deadline``, or always
+            the token ``budget``.
         tile: steps in which a batch is made smaller, tokens; 1: to the token.
         ahead: batches, of the recent mean time of those with prompts.
         scarce: share of KV blocks; 1: decodes are withheld however full the cache is.
@@ -59,10 +65,11 @@ class Hrrn(Scheduler):
         *,
         patience_s: float = 2.0,
         started: str = "ranked",
-        size: str = "deadline",
+        size: str = "efficient",
         tile: int = 256,
         ahead: float = 3.0,
         scarce: float = 0.8,
+        backlog: float = 3.0,
         max_started: float = inf,
         token_budget: int = 1024,
         **limits: Any,
@@ -78,9 +85,13 @@ class Hrrn(Scheduler):
         if not isinstance(scarce, int | float) or not 0 <= scarce <= 1:
             raise ValueError(f"scarce must be in [0, 1], not {scarce!r}")
         self.max_started = inf if max_started == inf else whole_number("max_started", max_started)
-        self.patience_s, self.ahead, self.scarce = patience_s, ahead, scarce
+        if not isinstance(backlog, int | float) or not 0 <= backlog < inf:
+            raise ValueError(f"backlog must be at least 0 and finite, not {backlog!r}")
+        self.patience_s, self.backlog = patience_s, backlog
+        self.ahead, self.scarce = ahead, scarce
         self.started, self.size, self.tile = started, size, whole_number("tile", tile)
         self._with_prompts, self._alone = StepTime(), StepTime()
+        self._pace = Pace()
         self._typical_s = 0.0
         self._read = 0, 0  # decodes of the last batch, and the KV tokens that they read
 
@@ -138,7 +149,9 @@ class Hrrn(Scheduler):
 
     def _ranked(self, view: EngineView) -> list[tuple[float, int, RequestView]]:
         """Prompts as a heap, the next one at its top: (place, tie breaker, request)."""
-        since_s = view.now_s + self.patience_s
+        queue_s = len(view.waiting) * self._pace.interval_s
+        patience_s = max(self.patience_s, self.backlog * queue_s)
+        since_s = view.now_s + patience_s
         endless = self.patience_s == inf
         ranked: list[tuple[float, int, RequestView]] = []
         for request in view.started:
@@ -174,22 +187,25 @@ class Hrrn(Scheduler):
             return min(budget, max(least, 2 * self.tile)) - num_decodes
         allowed_s = self._allowed_s(view, order, model, model.predict_s(least, context, 0.0))
         computed = first.computed_tokens
-        tokens = budget
-        while tokens > least:
+        best, best_s = 0, inf
+        for tokens in range(budget, least, -self.tile):
             chunk = tokens - num_decodes
-            pairs = chunk * (computed + chunk / 2)
-            if model.predict_s(tokens, context, pairs) <= allowed_s:
-                break
-            tokens -= self.tile
-        return max(tokens, least) - num_decodes
+            takes_s = model.predict_s(tokens, context, chunk * (computed + chunk / 2))
+            if takes_s <= allowed_s and takes_s / chunk < best_s:
+                best, best_s = chunk, takes_s / chunk
+                if self.size == "deadline":
+                    break
+        return best or least - num_decodes
 
     def _allowed_s(
         self, view: EngineView, order: Sequence[RequestView], model: StepTime, least_s: float
     ) -> float:
         """How long the batch may last by the earliest deadline that it can meet."""
-        spare_s = ALMOST_SURELY * model.error_s
-        first = bisect_left(order, view.now_s + least_s + spare_s, key=_due_s)
-        return inf if first == len(order) else _due_s(order[first]) - view.now_s - spare_s
+        first = bisect_left(order, view.now_s + least_s, key=_due_s)
+        if first == len(order):
+            return inf
+        due_s: float = _due_s(order[first])
+        return due_s - view.now_s - ALMOST_SURELY * model.error_s
 
     def _take_prompts(
         self,
@@ -201,6 +217,7 @@ class Hrrn(Scheduler):
         """Chunks in the order of the heap, which is used up; returns the room left."""
         active = len(view.started) + len(view.decoding)
         unfinished = len(view.started)
+        before = active
         most = min(self.max_started, view.max_started or inf)
         # A step that preempts admits nobody; the first that cannot be admitted ends admission.
         admits = not batch.preempt
@@ -224,6 +241,7 @@ class Hrrn(Scheduler):
                 active += 1
                 free -= blocks_for(request.prefill_tokens, view.block_size)
             room = continue_prefills([request], batch, room)
+        self._pace.admitted(active - before, view.now_s, len(view.waiting))
         return room
 
     def _others(

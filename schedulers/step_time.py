@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import sqrt
 
 KNOWN = 30
 """Batches from which predictions are used."""
-UNSURE = 100.0
 REMEMBERS = 0.999
 """Weight of a batch against the next one: some thousand batches count."""
+KEEPS = 1e-3
+"""Weight of what was known, in batches: decides only where batches are too much alike to tell."""
+SOLVE_EVERY = 8
+"""Batches between two solutions, once it is known."""
 STAIR = 64
 """Tokens of a step of the staircase. A matrix product's time has wider ones."""
 STAIR_LEARNS, ERROR_LEARNS = 0.1, 0.02
 _Four = tuple[float, float, float, float]
 
 
+@dataclass(slots=True)
 class StepTime:
-    """Recursive least squares of a batch's time over its tokens, the KV that its decodes read and
-    the query-key pairs of its chunks; on top, what batches of about so many tokens took more or
-    less than that (time goes in tiles, not in tokens).
+    """Least squares, exponentially weighted, of a batch's time over its tokens, the KV that its
+    decodes read and the query-key pairs of its chunks; on top, what batches of about so many tokens
+    took more or less than that (time goes in tiles, not in tokens).
 
-    Source: any textbook on adaptive filters (exponentially weighted recursive least squares).
+    The sums of the normal equations are kept and solved. The recursive form, which keeps their
+    inverse, is cheaper and blows up: after some ten thousand batches rounding has made the inverse
+    indefinite.
 
     Attributes:
         error_s: standard deviation of recent predictions' errors.
     """
 
-    def __init__(self) -> None:
-        self.error_s = 0.0
-        self._weights = [0.0, 0.0, 0.0, 0.0]
-        self._covariance = [[UNSURE if i == j else 0.0 for j in range(4)] for i in range(4)]
-        self._stairs: dict[int, float] = {}
-        self._count = 0
+    error_s: float = 0.0
+    _weights: list[float] = field(default_factory=lambda: [0.0] * 4)
+    _products: list[list[float]] = field(default_factory=lambda: [[0.0] * 4 for _ in range(4)])
+    """Of features with each other; ``_targets``: of features with times."""
+    _targets: list[float] = field(default_factory=lambda: [0.0] * 4)
+    _stairs: dict[int, float] = field(default_factory=dict)
+    _count: int = 0
 
     @property
     def is_known(self) -> bool:
@@ -64,17 +72,24 @@ class StepTime:
         self._stairs[stair] = known + STAIR_LEARNS * (rest - known)
 
     def _fit(self, features: _Four, took_s: float) -> None:
-        weights, covariance = self._weights, self._covariance
-        a, b, c, d = features
-        gains = [row[0] * a + row[1] * b + row[2] * c + row[3] * d for row in covariance]
-        scale = REMEMBERS + gains[0] * a + gains[1] * b + gains[2] * c + gains[3] * d
-        error = took_s - (weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d)
-        # Where batches are all alike nothing is learned, and what is known must not be forgotten.
-        unsure = covariance[0][0] + covariance[1][1] + covariance[2][2] + covariance[3][3]
-        keeps = REMEMBERS if unsure < 4 * UNSURE else 1.0
-        for i, gain in enumerate(gains):
-            weights[i] += gain / scale * error
-            covariance[i] = [
-                (value - gain / scale * other) / keeps
-                for value, other in zip(covariance[i], gains, strict=True)
-            ]
+        targets = self._targets
+        for i, (row, feature) in enumerate(zip(self._products, features, strict=True)):
+            for j, other in enumerate(features):
+                row[j] = REMEMBERS * row[j] + feature * other
+            targets[i] = REMEMBERS * targets[i] + feature * took_s
+        if self._count < KNOWN or self._count % SOLVE_EVERY == 0:
+            self._weights = self._solved()
+
+    def _solved(self) -> list[float]:
+        """Weights of the least squares, drawn to those before; Cholesky's factors."""
+        low = [[0.0] * 4 for _ in range(4)]
+        found = [t + KEEPS * w for t, w in zip(self._targets, self._weights, strict=True)]
+        for i, row in enumerate(self._products):
+            for j in range(i + 1):
+                rest = row[j] - sum(low[i][k] * low[j][k] for k in range(j))
+                low[i][j] = sqrt(rest + KEEPS) if i == j else rest / low[j][j]
+            found[i] = (found[i] - sum(low[i][k] * found[k] for k in range(i))) / low[i][i]
+        for i in reversed(range(4)):
+            later = sum(low[k][i] * found[k] for k in range(i + 1, 4))
+            found[i] = (found[i] - later) / low[i][i]
+        return found

@@ -2,10 +2,11 @@
 
 usage: python -m benchmarks.beyond_slai PART [PART ...] --traces FOLDER [--seeds 5] [--jobs 1]
 
-Parts: ``central`` (the paper's workload: latencies, changes, capacities), ``others`` (mixes of
-tiers, traces, GPUs, bursts), ``engine`` (vLLM's own rule in the same places), ``fairness`` (TTFT
-by length of the prompt), ``ablation`` and ``ceiling`` (medians against the least that any
-scheduler can reach; draws ``--figure``). FOLDER holds the lengths that docs/beyond-slai.md names.
+Parts: ``central`` (the paper's workload: latencies, changes, capacities), ``vllm`` (its latencies
+and changes in vLLM on the emulated device), ``others`` (mixes of tiers, traces, GPUs, bursts),
+``engine`` (vLLM's own rule in the same places), ``fairness`` (TTFT by length of the prompt),
+``ablation`` and ``ceiling`` (medians against the least that any scheduler can reach; draws
+``--figure``). FOLDER holds the lengths that docs/beyond-slai.md names.
 Strict conventions; intervals are over seeds, changes paired by request and seed; seconds. Cells
 that are in ``--results`` are not run again.
 """
@@ -16,11 +17,14 @@ import argparse
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.beyond_slai.ceiling import draw, medians
 from benchmarks.beyond_slai.places import (
+    A100,
+    BURSTS,
     CENTRAL_RPS,
     ENGINE,
     HIGH_RPS,
@@ -30,8 +34,20 @@ from benchmarks.beyond_slai.places import (
     SARATHI,
     SLAI,
     Bench,
+    Place,
 )
-from benchmarks.beyond_slai.shown import LATENCIES, capacity, change, latencies, shown, table
+from benchmarks.beyond_slai.shown import (
+    LATENCIES,
+    LONGEST,
+    ON_TIME,
+    capacity,
+    change,
+    latencies,
+    longest,
+    on_time,
+    shown,
+    table,
+)
 from slaibench.study.bench import prepare
 from slaibench.study.capacity import ratio_of
 
@@ -42,7 +58,9 @@ ABLATION = {
     "as it is": "hrrn",
     "started prompts are not interrupted": "hrrn:started=first",
     "shortest remaining prompt first": "hrrn:patience_s=inf",
-    "less patience": "hrrn:patience_s=0.5",
+    "less patience": "hrrn:patience_s=0.5,backlog=0",
+    "patience not by the queue": "hrrn:backlog=0",
+    "the largest batch that meets deadlines": "hrrn:size=deadline",
     "batches of the whole budget": "hrrn:size=budget",
     "the same, 512 tokens": "hrrn:size=budget,token_budget=512",
     "at most 512 tokens": "hrrn:token_budget=512",
@@ -58,16 +76,7 @@ ABLATION = {
 
 
 def central(bench: Bench) -> None:
-    swept = bench.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
-    points = sorted(swept.points, key=lambda point: point.rate_rps)
-    rows = [(f"{p.rate_rps:g}", p.scheduler, *latencies(p), str(p.preemptions)) for p in points]
-    table(("requests/s", "scheduler", *LATENCIES, "preempted"), rows)
-    heads = ("median against slai", "against sarathi", "P99 against slai", "against sarathi")
-    rows = [
-        (f"{r:g}", *(change(swept, r, base, q) for q in (0.5, 0.99) for base in (SLAI, SARATHI)))
-        for r in CENTRAL_RPS
-    ]
-    table(("requests/s", *heads), rows)
+    _compared(bench, CENTRAL_RPS)
     for slo in SLOS:
         found = bench.capacities(PAPER, NAMES, slo)
         print(slo, end="\n\n")
@@ -83,6 +92,31 @@ def central(bench: Bench) -> None:
         table(("scheduler", "requests/s", "what fails above", "hrrn over it"), rows)
 
 
+def vllm(bench: Bench) -> None:
+    _compared(bench, HIGH_RPS, backend="vllm")
+
+
+def _compared(bench: Bench, rates: tuple[float, ...], **more: Any) -> None:
+    """The paper's workload: every latency, and TTFT of ours against the others'."""
+    swept = bench.sweep(PAPER, NAMES, rates=rates, **more)
+    points = sorted(swept.points, key=lambda point: point.rate_rps)
+    rows = [
+        (
+            *(f"{p.rate_rps:g}", p.scheduler, *latencies(p)),
+            *(on_time(p), longest(swept, p.scheduler, p.rate_rps), str(p.preemptions)),
+        )
+        for p in points
+    ]
+    heads: tuple[str, ...] = ("requests/s", "scheduler", *LATENCIES, ON_TIME, LONGEST, "preempted")
+    table(heads, rows)
+    heads = ("median against slai", "against sarathi", "P99 against slai", "against sarathi")
+    rows = [
+        (f"{r:g}", *(change(swept, r, base, q) for q in (0.5, 0.99) for base in (SLAI, SARATHI)))
+        for r in rates
+    ]
+    table(("requests/s", *heads), rows)
+
+
 def others(bench: Bench) -> None:
     rows = []
     for place in OTHERS:
@@ -93,9 +127,11 @@ def others(bench: Bench) -> None:
             against = ("", "")
             if name != OURS:
                 against = change(swept, rate, name), change(swept, rate, name, 0.99)
-            rows.append((place.label, f"{rate:g}", name, *latencies(point), *against))
+            rows.append(
+                (place.label, f"{rate:g}", name, *latencies(point), on_time(point), *against)
+            )
     heads = ("hrrn: median", "hrrn: P99")
-    table(("place", "requests/s", "scheduler", *LATENCIES, *heads), rows)
+    table(("place", "requests/s", "scheduler", *LATENCIES, ON_TIME, *heads), rows)
 
 
 def engine(bench: Bench) -> None:
@@ -106,8 +142,17 @@ def engine(bench: Bench) -> None:
         swept = bench.sweep(place, (ENGINE, OURS), rates=(rate,), backend="vllm")
         for point in swept.points:
             against = "" if point.scheduler == OURS else change(swept, rate, ENGINE)
-            rows.append((place.label, f"{rate:g}", point.scheduler, *latencies(point), against))
-    table(("place", "requests/s", "scheduler", *LATENCIES, "hrrn: median"), rows)
+            rows.append(
+                (
+                    place.label,
+                    f"{rate:g}",
+                    point.scheduler,
+                    *latencies(point),
+                    on_time(point),
+                    against,
+                )
+            )
+    table(("place", "requests/s", "scheduler", *LATENCIES, ON_TIME, "hrrn: median"), rows)
 
 
 def fairness(bench: Bench) -> None:
@@ -128,19 +173,29 @@ def fairness(bench: Bench) -> None:
                 prompt, wait = np.concatenate(prompts), np.concatenate(waits)
                 groups = [wait[(prompt > low) & (prompt <= high)] for low, high in pairwise(EDGES)]
                 cells = (f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" for g in groups)
-                rows.append((f"{rate:g}", name, *cells, f"{wait.max():.1f}"))
+                rows.append((f"{rate:g}", name, *cells))
             buckets = (f"up to {high:,}" for high in EDGES[1:])
-            table(("requests/s", "scheduler", *buckets, "longest"), rows)
+            table(("requests/s", "scheduler", *buckets), rows)
 
 
 def ablation(bench: Bench) -> None:
-    swept = bench.sweep(PAPER, ABLATION.values(), rates=HIGH_RPS)
+    """On the paper's workload; in a queue that a burst leaves, and on a card with other tiles."""
+    for place, rates in ((PAPER, HIGH_RPS), (BURSTS, (1.52,)), (A100, (2.65,))):
+        print(place.label, end="\n\n")
+        _ablation(bench, place, rates)
+
+
+def _ablation(bench: Bench, place: Place, rates: tuple[float, ...]) -> None:
+    swept = bench.sweep(place, ABLATION.values(), rates=rates)
     rows = [
-        (label, f"`{name}`", f"{point.rate_rps:g}", *latencies(point))
+        (
+            *(label, f"`{name}`", f"{point.rate_rps:g}", *latencies(point)),
+            longest(swept, name, point.rate_rps),
+        )
         for label, name in ABLATION.items()
         for point in swept.of(name)
     ]
-    table(("", "scheduler", "requests/s", *LATENCIES), rows)
+    table(("", "scheduler", "requests/s", *LATENCIES, LONGEST), rows)
 
 
 def ceiling(bench: Bench, file: Path | None = None) -> None:
@@ -156,6 +211,7 @@ def ceiling(bench: Bench, file: Path | None = None) -> None:
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "central": central,
+    "vllm": vllm,
     "others": others,
     "engine": engine,
     "fairness": fairness,

@@ -33,17 +33,19 @@ class Place:
 # A trace's own times are the same for every seed.
 OWN_TIMES = {"arrivals": "trace", "num_seeds": 1}
 PAPER = Place("5 % paying")
+BURSTS = Place("bursts, cv 3", fields={"arrivals": "gamma:cv=3"})
+A100 = Place("a100", gpu="a100")
 OTHERS = (
     PAPER,
     Place("50 % paying", fields={"tiers": "paying:0.5:0.1,free:0.5:0.5"}),
     Place("95 % paying", fields={"tiers": "paying:0.95:0.1,free:0.05:0.5"}),
-    Place("bursts, cv 3", fields={"arrivals": "gamma:cv=3"}),
+    BURSTS,
     Place("arXiv", "arxiv_summarization_4k_lengths.csv"),
     Place("Azure chat", "azure_2023_conv.csv"),
     Place("Azure chat, own times", "azure_2023_conv.csv", fields=OWN_TIMES),
     Place("Azure code", "azure_2023_code.csv"),
     Place("Azure code, own times", "azure_2023_code.csv", fields=OWN_TIMES),
-    Place("a100", gpu="a100"),
+    A100,
     Place("rtx4090", gpu="rtx4090"),
     Place("h100", gpu="h100"),
 )

@@ -13,6 +13,8 @@ from slaibench.study.point import Point
 from slaibench.study.sweep import SweepResult
 
 LATENCIES = ("median TTFT", "P99 TTFT", "P99 TBT free", "P99 TBT paying")
+LONGEST = "longest TTFT"
+ON_TIME = "tokens on time"
 TIERS = ("free", "paying")
 
 
@@ -55,6 +57,22 @@ def latencies(point: Point) -> list[str]:
     tiers = (point.tiers[name].tbt_p99_s if name in point.tiers else None for name in TIERS)
     p50 = shown(point.ttft_s["p50"]) + (" (saturated)" if point.saturated else "")
     return [p50, shown(point.ttft_s["p99"], 2), *map(shown, tiers)]
+
+
+def on_time(point: Point) -> str:
+    """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
+    shares = [tier.tokens_on_time.value for tier in point.tiers.values()]
+    least = min((share for share in shares if share is not None), default=None)
+    return "-" if least is None else f"{100 * least:.2f} %"
+
+
+def longest(swept: SweepResult, scheduler: str, rate: float) -> str:
+    """The longest TTFT of any request measured, of all seeds; seconds."""
+    waits = [
+        float(each.ttft_s[each.due_s >= each.metrics.window_s[0]].max())
+        for each in swept.digests(scheduler, rate)
+    ]
+    return f"{max(waits):.1f}"
 
 
 def change(swept: SweepResult, rate: float, base: str, q: float = 0.5) -> str:

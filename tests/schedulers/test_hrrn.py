@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 import pytest
@@ -67,7 +68,7 @@ def test_however_many_short_prompts_come_a_long_one_gets_its_turn() -> None:
         run = Simulator(model, total_blocks=1000).run([*long, *short], policy, RunSettings())
         return float(run.requests.ttft_s[0])
 
-    # Whoever comes is passed once (waited + 2) / 400 > (0 + 2) / 100, and four chunks are needed.
+    # It passes whoever comes once (waited + 2) / 400 > (0 + 2) / 100, and four chunks are needed.
     assert ttft_s(2.0) < 10
     assert ttft_s(inf) > 50
 
@@ -121,7 +122,9 @@ def test_a_full_cache_withholds_no_decode(scarce: float, critical: int) -> None:
 class Learned:
     """A policy that has seen batches of a millisecond a token, with prompts and without."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(
+        self, takes_s: Callable[[int], float] = lambda tokens: 0.001 * tokens, **options: object
+    ) -> None:
         self.policy = Hrrn(tile=64, token_budget=512, **options)  # type: ignore[arg-type]
         view = PlainView()
         for step in range(3 * KNOWN):
@@ -131,7 +134,7 @@ class Learned:
                 batch = self.policy.schedule(view)
                 batch.prefills = list(kind.get("prefills", []))  # type: ignore[arg-type]
                 batch.decodes = list(kind.get("decodes", []))  # type: ignore[arg-type]
-                self.policy.batch_done(batch, 0.0, 0.001 * tokens, view)
+                self.policy.batch_done(batch, 0.0, takes_s(tokens), view)
 
 
 def due(number: int, at_s: float) -> PlainRequest:
@@ -145,6 +148,34 @@ def test_a_batch_ends_before_the_nearest_deadline() -> None:
     assert Learned(size="budget").policy.schedule(view).num_tokens == 512
     view.decoding = [due(0, 0.6)]
     assert Learned().policy.schedule(view).num_tokens == 512
+
+
+def test_of_the_sizes_that_deadlines_allow_the_most_efficient_is_taken() -> None:
+    """From 257 tokens on every one takes four times as long: some 256 are the best."""
+    view = PlainView(waiting=[waiting(1, 2000)], total_blocks=9999)
+    view.free_blocks = 9999
+
+    def size(**options: object) -> int:
+        learned = Learned(**options, takes_s=lambda n: 0.05 + 0.001 * n + 0.003 * max(n - 256, 0))
+        return learned.policy.schedule(view).num_tokens
+
+    assert size() in (192, 256)
+    assert size(size="deadline") == size(size="budget") == 512
+
+
+def test_in_a_long_queue_a_wait_counts_less() -> None:
+    """A prompt of 100 has waited 20 s, one of 10 has come; 9 more that are longer make a queue."""
+    queue = [waiting(0, 100), waiting(1, 10, 20.0), *(waiting(2 + i, 1000, 20.0) for i in range(9))]
+
+    def first(backlog: float) -> list[tuple[int, int]]:
+        policy, view = Hrrn(token_budget=8, backlog=backlog), PlainView(waiting=list(queue))
+        for step in range(3):
+            policy._pace.admitted(1, 0.5 * step, waiting=9)
+        view.now_s = 20.0
+        return chunks(policy.schedule(view))
+
+    assert first(0.0) == [(0, 8)]  # 22 / 100 against 2 / 10
+    assert first(3.0) == [(1, 8)]  # 3 * 11 * 0.5 s: 36.5 / 100 against 16.5 / 10
 
 
 def test_a_deadline_that_cannot_be_met_makes_no_batch_smaller() -> None:
@@ -177,8 +208,10 @@ def test_the_longest_started_prompt_gives_way_to_a_decode() -> None:
     ("options", "says"),
     [
         ({"started": "last"}, "started must be one of ranked, first, not 'last'"),
-        ({"size": "small"}, "size must be one of deadline, budget, not 'small'"),
+        ({"size": "small"}, "size must be one of efficient, deadline, budget, not 'small'"),
         ({"patience_s": 0}, "patience_s must be above 0, not 0"),
+        ({"backlog": -1}, "backlog must be at least 0 and finite, not -1"),
+        ({"backlog": inf}, "backlog must be at least 0 and finite, not inf"),
         ({"ahead": 0.5}, "ahead must be at least 1 batch, not 0.5"),
         ({"scarce": 1.5}, r"scarce must be in \[0, 1\], not 1.5"),
         ({"tile": 0}, "tile must be a whole number of at least 1, not 0"),

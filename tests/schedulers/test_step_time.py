@@ -59,6 +59,19 @@ def test_batches_that_are_all_alike_do_not_wear_it_out() -> None:
     assert model.predict_s(1024, 0, 0.0) == pytest.approx(straight(1024, 0, 0.0), rel=0.1)
 
 
+def test_it_is_as_good_after_a_day_as_after_an_hour() -> None:
+    """Features that hardly move for long are what blows up a recursive form."""
+    model, some, context = learned(straight), random.Random(3), 100_000.0
+    worst_s = 0.0
+    for _ in range(40_000):
+        context = min(max(context + some.gauss(0, 500), 0), 200_000)
+        tokens = some.choice([512, 512, 512, 512, 511, 1024])
+        batch = tokens, int(context), some.choice([0.0, 1e5, 3e6])
+        model.learn(*batch, straight(*batch) + some.gauss(0, 0.0005))
+        worst_s = max(worst_s, model.error_s)
+    assert worst_s < 2e-3
+
+
 def test_a_device_that_slows_down_is_followed() -> None:
     model, some = learned(straight), random.Random(2)
     for _ in range(5000):
