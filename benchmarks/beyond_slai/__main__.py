@@ -1,6 +1,6 @@
 """The tables and the figure of docs/beyond-slai.md.
 
-usage: python -m benchmarks.beyond_slai PART [PART ...] --traces FOLDER [--seeds 5] [--jobs 1]
+usage: python -m benchmarks.beyond_slai PART [PART ...] --traces FOLDER [--seeds 5] [--requests N]
 
 Parts: ``central`` (the paper's workload: latencies, changes, capacities), ``vllm`` (its latencies
 and changes in vLLM on the emulated device), ``others`` (mixes of tiers, traces, GPUs, bursts),
@@ -46,6 +46,7 @@ from benchmarks.beyond_slai.shown import (
     longest,
     on_time,
     shown,
+    side_by_side,
     table,
 )
 from slaibench.study.bench import prepare
@@ -118,41 +119,32 @@ def _compared(bench: Bench, rates: tuple[float, ...], **more: Any) -> None:
 
 
 def others(bench: Bench) -> None:
-    rows = []
-    for place in OTHERS:
-        rates = bench.rates(place)
-        swept = bench.sweep(place, NAMES, rates=rates)
-        for point in sorted(swept.points, key=lambda each: each.rate_rps):
-            rate, name = point.rate_rps, point.scheduler
-            against = ("", "")
-            if name != OURS:
-                against = change(swept, rate, name), change(swept, rate, name, 0.99)
-            rows.append(
-                (place.label, f"{rate:g}", name, *latencies(point), on_time(point), *against)
-            )
-    heads = ("hrrn: median", "hrrn: P99")
-    table(("place", "requests/s", "scheduler", *LATENCIES, ON_TIME, *heads), rows)
+    _side_by_side(bench, NAMES, bench.rates)
 
 
 def engine(bench: Bench) -> None:
     """vLLM's own rule, and ours in vLLM, on the emulated device; the higher rate of each place."""
+    _side_by_side(bench, (ENGINE, OURS), lambda place: bench.rates(place)[-1:], backend="vllm")
+
+
+def _side_by_side(
+    bench: Bench, names: tuple[str, ...], rates: Callable[[Place], tuple[float, ...]], **more: Any
+) -> None:
+    """A row a place and rate: every latency of each, and TTFT of ours against the others'."""
+    base = [name for name in names if name != OURS]
+    against = [f"{what} against {name}" for what in ("median", "P99") for name in base]
     rows = []
     for place in OTHERS:
-        rate = bench.rates(place)[-1]
-        swept = bench.sweep(place, (ENGINE, OURS), rates=(rate,), backend="vllm")
-        for point in swept.points:
-            against = "" if point.scheduler == OURS else change(swept, rate, ENGINE)
-            rows.append(
-                (
-                    place.label,
-                    f"{rate:g}",
-                    point.scheduler,
-                    *latencies(point),
-                    on_time(point),
-                    against,
-                )
+        swept = bench.sweep(place, names, rates=rates(place), **more)
+        rows += [
+            (
+                *(place.label, f"{rate:g}", *side_by_side(swept, names, rate)),
+                *(change(swept, rate, name, q) for q in (0.5, 0.99) for name in base),
             )
-    table(("place", "requests/s", "scheduler", *LATENCIES, ON_TIME, "hrrn: median"), rows)
+            for rate in rates(place)
+        ]
+    print(" / ".join(names), end="\n\n")
+    table(("place", "requests/s", *LATENCIES, ON_TIME, *against), rows)
 
 
 def fairness(bench: Bench) -> None:
@@ -172,7 +164,10 @@ def fairness(bench: Bench) -> None:
                     waits.append(digest.ttft_s[inside])
                 prompt, wait = np.concatenate(prompts), np.concatenate(waits)
                 groups = [wait[(prompt > low) & (prompt <= high)] for low, high in pairwise(EDGES)]
-                cells = (f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" for g in groups)
+                cells = (
+                    f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" if len(g) else "-"
+                    for g in groups
+                )
                 rows.append((f"{rate:g}", name, *cells))
             buckets = (f"up to {high:,}" for high in EDGES[1:])
             table(("requests/s", "scheduler", *buckets), rows)
@@ -226,10 +221,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--traces", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--requests", type=int, help="of a run; as slaibench has it unless given")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--figure", type=Path, help="where ceiling draws its figure")
     args = parser.parse_args(argv)
-    bench = Bench(args.traces, args.results, args.seeds, args.jobs)
+    bench = Bench(args.traces, args.results, args.seeds, args.jobs, args.requests)
     for part in args.parts:
         print(f"## {part}", end="\n\n")
         if part == "ceiling":

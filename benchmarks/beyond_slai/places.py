@@ -57,15 +57,22 @@ class Bench:
 
     Args:
         traces: folder of the lengths.
+        requests: of a run; None: as the command line has it.
     """
 
     traces: Path
     results: Path
     seeds: int
     jobs: int
+    requests: int | None = None
 
     def spec(self, place: Place, schedulers: Iterable[str], **more: Any) -> StudySpec:
-        fields: dict[str, Any] = {"num_seeds": self.seeds, **place.fields, **more}
+        fields: dict[str, Any] = {
+            "num_seeds": self.seeds,
+            "num_requests": self.requests,
+            **place.fields,
+            **more,
+        }
         workload = str(self.traces / place.workload)
         return StudySpec(schedulers=tuple(schedulers), workload=workload, gpu=place.gpu, **fields)
 
