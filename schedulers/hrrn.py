@@ -266,7 +266,9 @@ class Hrrn(Scheduler):
         def takes_s(number: int) -> float:
             return model.predict_s(tokens + number, contexts[number] + number, pairs)
 
-        room = bisect_right(range(1, most + 1), allowed_s, key=takes_s)
+        if takes_s(most) <= allowed_s:  # nearly always
+            return most
+        room = bisect_right(range(1, most), allowed_s, key=takes_s)
         return room or int(not batch)
 
 

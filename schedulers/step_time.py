@@ -35,8 +35,8 @@ class StepTime:
 
     error_s: float = 0.0
     _weights: list[float] = field(default_factory=lambda: [0.0] * 4)
-    _products: list[list[float]] = field(default_factory=lambda: [[0.0] * 4 for _ in range(4)])
-    """Of features with each other; ``_targets``: of features with times."""
+    _products: list[float] = field(default_factory=lambda: [0.0] * 10)
+    """Sums of features times each other; ``_targets``: of features times times."""
     _targets: list[float] = field(default_factory=lambda: [0.0] * 4)
     _stairs: dict[int, float] = field(default_factory=dict)
     _count: int = 0
@@ -68,15 +68,30 @@ class StepTime:
         self._fit(features, took_s)
         stair = -(-tokens // STAIR)
         known = self._stairs.get(stair, 0.0)
-        rest = took_s - sum(w * x for w, x in zip(self._weights, features, strict=True))
+        rest = took_s - (self.predict_s(tokens, context, pairs) - known)
         self._stairs[stair] = known + STAIR_LEARNS * (rest - known)
 
     def _fit(self, features: _Four, took_s: float) -> None:
-        targets = self._targets
-        for i, (row, feature) in enumerate(zip(self._products, features, strict=True)):
-            for j, other in enumerate(features):
-                row[j] = REMEMBERS * row[j] + feature * other
-            targets[i] = REMEMBERS * targets[i] + feature * took_s
+        a, b, c, d = features
+        keeps = REMEMBERS
+        # The lower triangle, row by row. Written out, since it is done at every step.
+        p = self._products
+        self._products = [
+            keeps * p[0] + a * a,
+            keeps * p[1] + b * a,
+            keeps * p[2] + b * b,
+            keeps * p[3] + c * a,
+            keeps * p[4] + c * b,
+            keeps * p[5] + c * c,
+            keeps * p[6] + d * a,
+            keeps * p[7] + d * b,
+            keeps * p[8] + d * c,
+            keeps * p[9] + d * d,
+        ]
+        t = self._targets
+        self._targets = [
+            keeps * old + feature * took_s for old, feature in zip(t, features, strict=True)
+        ]
         if self._count < KNOWN or self._count % SOLVE_EVERY == 0:
             self._weights = self._solved()
 
@@ -84,9 +99,10 @@ class StepTime:
         """Weights of the least squares, drawn to those before; Cholesky's factors."""
         low = [[0.0] * 4 for _ in range(4)]
         found = [t + KEEPS * w for t, w in zip(self._targets, self._weights, strict=True)]
-        for i, row in enumerate(self._products):
+        for i in range(4):
             for j in range(i + 1):
-                rest = row[j] - sum(low[i][k] * low[j][k] for k in range(j))
+                known = self._products[i * (i + 1) // 2 + j]
+                rest = known - sum(low[i][k] * low[j][k] for k in range(j))
                 low[i][j] = sqrt(rest + KEEPS) if i == j else rest / low[j][j]
             found[i] = (found[i] - sum(low[i][k] * found[k] for k in range(i))) / low[i][i]
         for i in reversed(range(4)):
