@@ -32,6 +32,10 @@ def interval(row: Row) -> str:
     return f"{percent(row.low)} to {percent(row.high)}"
 
 
+TENFOLD = 9.0
+"""Changes beyond it are of no use as percentages."""
+
+
 def percent(relative: float) -> str:
     return f"{relative:+.1%}"
 
@@ -47,6 +51,8 @@ def detail(row: Row) -> str:
         if row.needed is not None
         else "more than 10,000 replicates would be needed"
     )
+    if row.mde > TENFOLD:
+        return f"not even a tenfold change would have been found; {more}"
     return f"{percent(row.mde)} would have been found; {more}"
 
 

@@ -123,3 +123,11 @@ def test_files_that_cannot_be_written_are_refused_or_told(tmp_path: Path) -> Non
         files.write(tmp_path / "none" / "new.xml", "text")
     files.write(tmp_path / "new.xml", "text")
     assert (tmp_path / "new.xml").read_text() == "text"
+
+
+def test_a_change_that_no_run_could_hide_is_no_percentage() -> None:
+    said = words.detail(replace(UNKNOWN, mde=1442.8, needed=648))
+    assert said == (
+        "not even a tenfold change would have been found; 648 replicates would find twice the "
+        "margin"
+    )
