@@ -138,6 +138,17 @@ def whole_number(name: str, value: Any) -> int:
     return value
 
 
+def one_of(name: str, value: str, known: Sequence[str]) -> str:
+    """The value of a policy's option that is a choice.
+
+    Raises:
+        ValueError: it is none of those known.
+    """
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    return value
+
+
 class Scheduler:
     """Base of all policies: limits, defaults, and the two hooks every policy may override.
 

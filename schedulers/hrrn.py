@@ -10,10 +10,17 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
+from schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
 from schedulers.pace import Pace
 from schedulers.step_time import StepTime
-from schedulers.steps import blocks_for, blocks_left, continue_prefills, fits, take_decodes
+from schedulers.steps import (
+    blocks_for,
+    blocks_left,
+    continue_prefills,
+    fits,
+    note_due,
+    take_decodes,
+)
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")
@@ -23,6 +30,8 @@ FULL = 0.96
 """Share of KV blocks in use from which no decode is withheld any more (SLAI's threshold)."""
 FORGETS = 0.05
 
+_Ranked = tuple[float, int, RequestView]
+"""The place of a prompt, a tie breaker, and the prompt."""
 _due_s = attrgetter("policy_data")
 _context = attrgetter("computed_tokens")
 
@@ -75,9 +84,6 @@ class Hrrn(Scheduler):
         **limits: Any,
     ) -> None:
         super().__init__(token_budget=token_budget, **limits)
-        for name, value, known in (("started", started, STARTED), ("size", size, SIZES)):
-            if value not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
         if not isinstance(patience_s, int | float) or not patience_s > 0:
             raise ValueError(f"patience_s must be above 0, not {patience_s!r}")
         if not isinstance(ahead, int | float) or not 1 <= ahead < inf:
@@ -89,7 +95,9 @@ class Hrrn(Scheduler):
             raise ValueError(f"backlog must be at least 0 and finite, not {backlog!r}")
         self.patience_s, self.backlog = patience_s, backlog
         self.ahead, self.scarce = ahead, scarce
-        self.started, self.size, self.tile = started, size, whole_number("tile", tile)
+        self.started = one_of("started", started, STARTED)
+        self.size = one_of("size", size, SIZES)
+        self.tile = whole_number("tile", tile)
         self._with_prompts, self._alone = StepTime(), StepTime()
         self._pace = Pace()
         self._typical_s = 0.0
@@ -133,11 +141,7 @@ class Hrrn(Scheduler):
         if batch.prefills or not self._typical_s:
             change = took_s - self._typical_s
             self._typical_s += change * FORGETS if self._typical_s else change
-        for request in batch.decodes:
-            request.policy_data = end_s + request.tbt_slo_s
-        for request, _ in batch.prefills:
-            if request.computed_tokens >= request.prefill_tokens:
-                request.policy_data = end_s + request.tbt_slo_s
+        note_due(batch, end_s)
 
     def _horizon_s(self, view: EngineView) -> float:
         """A token that is due within it cannot wait for a later batch."""
@@ -147,13 +151,13 @@ class Hrrn(Scheduler):
         widened = (FULL - self.scarce) / (FULL - used) if used > self.scarce else 1.0
         return self.ahead * self._typical_s * max(widened, 1.0)
 
-    def _ranked(self, view: EngineView) -> list[tuple[float, int, RequestView]]:
+    def _ranked(self, view: EngineView) -> list[_Ranked]:
         """Prompts as a heap, the next one at its top: (place, tie breaker, request)."""
         queue_s = len(view.waiting) * self._pace.interval_s
         patience_s = max(self.patience_s, self.backlog * queue_s)
         since_s = view.now_s + patience_s
         endless = self.patience_s == inf
-        ranked: list[tuple[float, int, RequestView]] = []
+        ranked: list[_Ranked] = []
         for request in view.started:
             rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
@@ -211,7 +215,7 @@ class Hrrn(Scheduler):
         self,
         view: EngineView,
         batch: Batch,
-        prompts: list[tuple[float, int, RequestView]],
+        prompts: list[_Ranked],
         room: int,
     ) -> int:
         """Chunks in the order of the heap, which is used up; returns the room left."""
@@ -219,24 +223,23 @@ class Hrrn(Scheduler):
         unfinished = len(view.started)
         before = active
         most = min(self.max_started, view.max_started or inf)
-        # A step that preempts admits nobody; the first that cannot be admitted ends admission.
-        admits = not batch.preempt
         free = blocks_left(view, batch)
+        if batch.preempt:  # such a step admits nobody
+            prompts = _started(prompts)
         while prompts and room > 0:
             _, _, request = heappop(prompts)
             rest = request.prefill_tokens - request.computed_tokens
             if request.num_blocks:
                 unfinished -= rest <= room
-            elif not admits:
-                continue
             else:
-                # One that stays unfinished has to be tracked by the engine from then on.
-                admits = (
+                # One that stays unfinished has to be tracked by the engine from then on. The first
+                # that cannot be admitted ends admission.
+                if not (
                     active < self.max_active
                     and (rest <= room or unfinished < most)
                     and fits(request, view, free, self.watermark)
-                )
-                if not admits:
+                ):
+                    prompts = _started(prompts)
                     continue
                 active += 1
                 free -= blocks_for(request.prefill_tokens, view.block_size)
@@ -270,6 +273,13 @@ class Hrrn(Scheduler):
             return most
         room = bisect_right(range(1, most), allowed_s, key=takes_s)
         return room or int(not batch)
+
+
+def _started(prompts: Sequence[_Ranked]) -> list[_Ranked]:
+    """Those prompts of a heap that were started, as a heap."""
+    found = [each for each in prompts if each[2].num_blocks]
+    heapify(found)
+    return found
 
 
 def _pairs(batch: Batch, *, done: bool = False) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler
+from schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of
 from schedulers.steps import admit, by_arrival, continue_prefills, decode_by_arrival
 
 ORDERS = ("fcfs", "spf")
@@ -28,9 +28,7 @@ class Sarathi(Scheduler):
 
     def __init__(self, *, order: str = "fcfs", **limits: Any) -> None:
         super().__init__(**limits)
-        if order not in ORDERS:
-            raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
-        self.order = order
+        self.order = one_of("order", order, ORDERS)
 
     def queue_key(self, request: RequestView) -> Any:
         return request.prefill_tokens if self.order == "spf" else 0

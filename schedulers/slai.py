@@ -6,8 +6,8 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
-from schedulers.steps import admit, continue_prefills, take_decodes
+from schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
+from schedulers.steps import admit, continue_prefills, note_due, take_decodes
 
 ORDERS = ("fcfs", "spf", "spf-priority")
 
@@ -51,9 +51,7 @@ class Slai(Scheduler):
         **limits: Any,
     ) -> None:
         super().__init__(**limits)
-        if order not in ORDERS:
-            raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
-        self.order = order
+        self.order = one_of("order", order, ORDERS)
         self.offset = offset
         self.decode_limit = whole_number("decode_limit", decode_limit)
         self._fixed_offset = _parse_offset(offset)
@@ -87,11 +85,7 @@ class Slai(Scheduler):
         self._num_batches += 1
         self._mean_batch_s += (end_s - start_s - self._mean_batch_s) / self._num_batches
         base = end_s - self._offset(view) * self._mean_batch_s
-        for request in batch.decodes:
-            request.policy_data = base + request.tbt_slo_s
-        for request, _ in batch.prefills:
-            if request.computed_tokens >= request.prefill_tokens:
-                request.policy_data = base + request.tbt_slo_s
+        note_due(batch, base)
 
     def _offset(self, view: EngineView) -> float:
         if self._fixed_offset is not None:

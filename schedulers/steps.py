@@ -93,6 +93,16 @@ def decode_by_arrival(
     take_decodes(view, batch, sorted(decoding, key=by_arrival), victims, limit)
 
 
+def note_due(batch: Batch, from_s: float) -> None:
+    """Each request that has a token of this batch keeps, as ``policy_data``, when its next one is
+    due: its TBT SLO after a moment."""
+    for request in batch.decodes:
+        request.policy_data = from_s + request.tbt_slo_s
+    for request, _ in batch.prefills:
+        if request.computed_tokens >= request.prefill_tokens:
+            request.policy_data = from_s + request.tbt_slo_s
+
+
 def continue_prefills(started: Iterable[RequestView], batch: Batch, budget: int) -> int:
     """Give started prefills their next chunks, in the given order; returns the budget left."""
     for request in started:

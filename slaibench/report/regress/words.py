@@ -10,6 +10,8 @@ from slaibench.report.words import NOTHING, significant
 from slaibench.study.regress.result import SATURATED, RegressResult, Row
 
 UNSERVED = "unserved"
+TENFOLD = 9.0
+"""Changes beyond it are of no use as percentages."""
 
 
 def value(row: Row, number: float | None) -> str:
@@ -30,10 +32,6 @@ def interval(row: Row) -> str:
     if row.low is None or row.high is None:
         return ""
     return f"{percent(row.low)} to {percent(row.high)}"
-
-
-TENFOLD = 9.0
-"""Changes beyond it are of no use as percentages."""
 
 
 def percent(relative: float) -> str:
