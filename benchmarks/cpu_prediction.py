@@ -93,9 +93,7 @@ class Prediction:
         number = count()
         with self._engine:
             for each in range(1, self._passes + 1):
-                for cell in self._engine.cells():
-                    if cell.scheduler not in self._spec.schedulers:
-                        continue
+                for cell in self._cells():
                     done = next(number)
                     if done % CELLS_A_ROUND == 0:
                         self._calibrate(done // CELLS_A_ROUND + 1)
@@ -107,9 +105,7 @@ class Prediction:
         """A row a cell: each pass, their median, what the simulator says."""
         profile = self._out / "calibration" / PROFILE
         with self._engine:
-            for cell in self._engine.cells():
-                if cell.scheduler not in self._spec.schedulers:
-                    continue
+            for cell in self._cells():
                 runs = [
                     obtain(self._engine, cell, self._pass(each), self._digest, fresh=False)
                     for each in range(1, self._passes + 1)
@@ -132,6 +128,11 @@ class Prediction:
                     )
                 yield row
 
+    def _cells(self) -> Iterator[CellSpec]:
+        """All but those of the scheduler whose limits the server has."""
+        names = self._spec.schedulers
+        return (cell for cell in self._engine.cells() if cell.scheduler in names)
+
     def _simulated(self, cell: CellSpec, profile: Path) -> CellResult:
         spec = on_venue(self._spec.model_copy(update={"profile": str(profile)}), "sim")
         with prepare(spec) as simulator:
@@ -144,9 +145,9 @@ class Prediction:
         """The run as predicted for a machine on which full batches take as long as in it."""
         values = json.loads(profile.read_text(encoding="utf-8"))
         file = self._out / "at-its-speed.json"
-        factor, found = 1.0, self._simulated(cell, profile)
+        factor, found, full_s = 1.0, self._simulated(cell, profile), self._full_batch_s(run)
         for _ in range(SPEED_ROUNDS):
-            factor *= self._full_batch_s(run) / self._full_batch_s(found)
+            factor *= full_s / self._full_batch_s(found)
             file.write_text(json.dumps(scaled(values, factor)), encoding="utf-8")
             found = self._simulated(cell, file)
         return factor, found

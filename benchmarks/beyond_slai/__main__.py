@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from benchmarks.beyond_slai.places import (
     CENTRAL_RPS,
     ENGINE,
     HIGH_RPS,
+    NAMES,
     OTHERS,
     OURS,
     PAPER,
@@ -35,6 +37,7 @@ from benchmarks.beyond_slai.places import (
     SLAI,
     Bench,
     Place,
+    measured,
 )
 from benchmarks.beyond_slai.shown import (
     LATENCIES,
@@ -52,7 +55,6 @@ from benchmarks.beyond_slai.shown import (
 from slaibench.study.bench import prepare
 from slaibench.study.capacity import ratio_of
 
-NAMES = (SARATHI, SLAI, OURS)
 SLOS = ("ttft_p50<0.5,tbt_p99<tier", "ttft_p50<0.5,ttft_p99<10,tbt_p99<tier")
 EDGES = (0, 512, 1024, 2048, 4096, 8192)
 ABLATION = {
@@ -135,13 +137,14 @@ def _side_by_side(
     against = [f"{what} against {name}" for what in ("median", "P99") for name in base]
     rows = []
     for place in OTHERS:
-        swept = bench.sweep(place, names, rates=rates(place), **more)
+        looked_at = rates(place)
+        swept = bench.sweep(place, names, rates=looked_at, **more)
         rows += [
             (
                 *(place.label, f"{rate:g}", *side_by_side(swept, names, rate)),
                 *(change(swept, rate, name, q) for q in (0.5, 0.99) for name in base),
             )
-            for rate in rates(place)
+            for rate in looked_at
         ]
     print(" / ".join(names), end="\n\n")
     table(("place", "requests/s", *LATENCIES, ON_TIME, *against), rows)
@@ -153,16 +156,11 @@ def fairness(bench: Bench) -> None:
         for rate in HIGH_RPS:
             rows = []
             for name in NAMES:
-                prompts, waits = [], []
-                for each in swept.cells:
-                    if (each.cell.scheduler, each.cell.rate_rps) != (name, rate):
-                        continue
-                    digest = each.digest
-                    tokens = [request.prompt_tokens for request in asked.requests(each.cell)]
-                    inside = digest.due_s >= digest.metrics.window_s[0]
-                    prompts.append(np.array(tokens)[: len(inside)][inside])
-                    waits.append(digest.ttft_s[inside])
-                prompt, wait = np.concatenate(prompts), np.concatenate(waits)
+                found = list(measured(asked, swept, name, rate))
+                prompt = np.array(
+                    [each.prompt_tokens for requests, _ in found for each in requests]
+                )
+                wait = np.concatenate([waits for _, waits in found])
                 groups = [wait[(prompt > low) & (prompt <= high)] for low, high in pairwise(EDGES)]
                 cells = (
                     f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" if len(g) else "-"
@@ -226,12 +224,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--figure", type=Path, help="where ceiling draws its figure")
     args = parser.parse_args(argv)
     bench = Bench(args.traces, args.results, args.seeds, args.jobs, args.requests)
+    parts = {**PARTS, "ceiling": partial(ceiling, file=args.figure)}
     for part in args.parts:
         print(f"## {part}", end="\n\n")
-        if part == "ceiling":
-            ceiling(bench, args.figure)
-        else:
-            PARTS[part](bench)
+        parts[part](bench)
     return 0
 
 

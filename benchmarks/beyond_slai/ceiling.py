@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.beyond_slai.places import CENTRAL_RPS, OURS, PAPER, SARATHI, SLAI, Bench
+from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, Bench, measured
 from slaibench.costmodel import CostModel
 from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
@@ -18,8 +18,6 @@ from slaibench.study.bench import prepare
 from slaibench.study.estimate import Estimate, over_seeds
 from slaibench.study.sweep import SweepResult
 from slaibench.study.venues.profiled import profile_of
-
-NAMES = (SARATHI, SLAI, OURS)
 
 
 def medians(bench: Bench) -> tuple[SweepResult, list[Estimate]]:
@@ -33,11 +31,7 @@ def _least(bench: Bench, swept: SweepResult, rate: float) -> Estimate:
     values, count = [], 0
     with prepare(bench.spec(PAPER, (OURS,), rates=(rate,))) as asked:
         profile = profile_of(asked.spec)
-        for each in swept.cells:
-            if (each.cell.scheduler, each.cell.rate_rps) != (OURS, rate):
-                continue
-            start_s = each.digest.metrics.window_s[0]
-            requests = [r for r in asked.requests(each.cell) if r.due_s >= start_s]
+        for requests, _ in measured(asked, swept, OURS, rate):
             prompts = np.array([request.prompt_tokens for request in requests])
             cache_tokens = profile.kv_blocks * profile.block_size
             room = Room(LARGEST_BATCH_TOKENS, 1, cache_tokens, int(prompts.max()))

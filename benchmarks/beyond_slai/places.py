@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
+from slaibench.study.bench import Bench as Prepared
 from slaibench.study.bench import prepare
 from slaibench.study.bound.limits import BoundMaker
 from slaibench.study.capacity import CapacityResult, find_capacity
 from slaibench.study.sweep import SweepResult, sweep
+from workloads.request import Request
 
 OURS, SLAI, SARATHI, ENGINE = "hrrn", "slai", "sarathi", "engine:token_budget=2048"
+NAMES = (SARATHI, SLAI, OURS)
 CENTRAL_RPS = (1.0, 1.2, 1.4, 1.6)
 HIGH_RPS = (1.4, 1.6)
 SHARES = (0.6, 0.8)
@@ -88,3 +92,14 @@ class Bench:
             maker = BoundMaker(bench)
             bound = maker.bound(maker.work(bench.source)).rate_rps
         return tuple(round(share * bound, 2) for share in SHARES)
+
+
+def measured(
+    asked: Prepared, swept: SweepResult, scheduler: str, rate: float
+) -> Iterator[tuple[list[Request], FloatArray]]:
+    """Requests in the measured window of each replicate, and their TTFT in seconds."""
+    for each in swept.cells:
+        if (each.cell.scheduler, each.cell.rate_rps) == (scheduler, rate):
+            inside = each.digest.due_s >= each.digest.metrics.window_s[0]
+            requests = zip(asked.requests(each.cell), inside, strict=False)
+            yield [request for request, there in requests if there], each.digest.ttft_s[inside]

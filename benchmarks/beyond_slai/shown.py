@@ -55,9 +55,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def latencies(point: Point) -> list[str]:
     """``LATENCIES``, seconds."""
+    p50, p99, *tiers = _estimates(point)
+    saturated = " (saturated)" if point.saturated else ""
+    return [shown(p50) + saturated, shown(p99, 2), *map(shown, tiers)]
+
+
+def _estimates(point: Point) -> list[Estimate | None]:
+    """What ``LATENCIES`` names."""
     tiers = (point.tiers[name].tbt_p99_s if name in point.tiers else None for name in TIERS)
-    p50 = shown(point.ttft_s["p50"]) + (" (saturated)" if point.saturated else "")
-    return [p50, shown(point.ttft_s["p99"], 2), *map(shown, tiers)]
+    return [point.ttft_s["p50"], point.ttft_s["p99"], *tiers]
 
 
 def side_by_side(swept: SweepResult, names: Sequence[str], rate: float) -> list[str]:
@@ -65,9 +71,7 @@ def side_by_side(swept: SweepResult, names: Sequence[str], rate: float) -> list[
     at_rate = {point.scheduler: point for point in swept.points if point.rate_rps == rate}
     columns = []
     for point in (at_rate[name] for name in names):
-        tiers = (point.tiers[name].tbt_p99_s if name in point.tiers else None for name in TIERS)
-        found = [point.ttft_s["p50"], point.ttft_s["p99"], *tiers]
-        values = [shown(each and replace(each, low=None, high=None)) for each in found]
+        values = [shown(each and replace(each, low=None, high=None)) for each in _estimates(point)]
         values[0] += "*" if point.saturated else ""
         columns.append([*values, on_time(point)])
     return [" / ".join(values) for values in zip(*columns, strict=True)]
@@ -75,9 +79,8 @@ def side_by_side(swept: SweepResult, names: Sequence[str], rate: float) -> list[
 
 def on_time(point: Point) -> str:
     """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
-    shares = [tier.tokens_on_time.value for tier in point.tiers.values()]
-    least = min((share for share in shares if share is not None), default=None)
-    return "-" if least is None else f"{100 * least:.2f} %"
+    share = point.tokens_on_time
+    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 def longest(swept: SweepResult, scheduler: str, rate: float) -> str:

@@ -80,7 +80,7 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
 
 def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
     tiers = sorted({name for point in points for name in point.tiers})
-    extra = [_Column("on time", _on_time), _Column("out\ntok/s", _output)]
+    extra = [_Column("on time", lambda p: share(p.tokens_on_time)), _Column("out\ntok/s", _output)]
     return [
         _Column("\nreq/s", lambda p: f"{p.rate_rps:g}"),
         _Column("TTFT\nP50", lambda p: seconds(p.ttft_s["p50"])),
@@ -95,11 +95,6 @@ def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
 
 def _tbt(tier: str) -> Callable[[Point], str]:
     return lambda p: seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
-
-
-def _on_time(point: Point) -> str:
-    shares = [tier.tokens_on_time.value for tier in point.tiers.values()]
-    return share(min((value for value in shares if value is not None), default=None))
 
 
 def _output(point: Point) -> str:

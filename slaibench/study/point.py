@@ -90,6 +90,12 @@ class Point:
     invalid_reason: str
     audit_ok: bool
 
+    @property
+    def tokens_on_time(self) -> float | None:
+        """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
+        shares = (tier.tokens_on_time.value for tier in self.tiers.values())
+        return min((share for share in shares if share is not None), default=None)
+
     def to_json(self) -> dict[str, Any]:
         """The flat form that scripts read: seconds, requests a second, null for unknown."""
         return {
