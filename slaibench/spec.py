@@ -58,6 +58,7 @@ class CellSpec(BaseModel):
         kv_blocks: None: the engine decides.
         engine_token_budget, engine_max_active: limits that an engine on real hardware was started
             with: those of the study's widest scheduler, which its memory depends on.
+        engine_args: what else its server was started with; None: nothing.
         url, api, prompts, only_openai, timeout_s: of an endpoint, and how it is spoken to.
     """
 
@@ -78,6 +79,7 @@ class CellSpec(BaseModel):
     block_size: int | None
     engine_token_budget: int | None
     engine_max_active: int | None
+    engine_args: str | None = None
     url: str | None
     api: str | None
     prompts: str | None
@@ -100,8 +102,15 @@ class CellSpec(BaseModel):
     slaibench_version: str
 
     def spec(self) -> dict[str, Any]:
-        """Plain values, for the record and its hash."""
-        return self.model_dump(mode="json")
+        """Plain values, for the record and its hash.
+
+        ``engine_args`` are there only if there are any: cells recorded before there could be are
+        found again by their hash.
+        """
+        values = self.model_dump(mode="json")
+        if self.engine_args is None:
+            del values["engine_args"]
+        return values
 
     @property
     def key(self) -> tuple[str, float, int]:
@@ -140,6 +149,7 @@ class StudySpec(BaseModel):
             or a little more than the workload's longest request (an engine, whose memory it
             costs).
         kv_blocks: None: the profile's number, or what the engine finds room for.
+        engine_args: more arguments of an engine's server, as its command line has them.
         url, api, prompts: of an endpoint.
         only_openai: send an endpoint no field that OpenAI's own has not; output lengths then vary.
         timeout_s: an endpoint's request that is not done so long after it was due has timed out.
@@ -163,6 +173,7 @@ class StudySpec(BaseModel):
     prefix_caching: bool = False
     max_context_tokens: int | None = Field(default=None, ge=2)
     kv_blocks: int | None = Field(default=None, ge=1)
+    engine_args: str | None = None
     url: str | None = None
     api: str | None = None
     prompts: str | None = None

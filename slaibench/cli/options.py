@@ -113,6 +113,13 @@ class Engine:
         bool,
         _served("--prefix-caching", help="Keep KV blocks of common beginnings of prompts."),
     ] = False
+    engine_args: Annotated[
+        str | None,
+        _served(
+            help="More arguments of the engine's server, in one word: "
+            "'--tensor-parallel-size=2 ...'."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

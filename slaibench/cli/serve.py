@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,7 +108,7 @@ def serve(
         server = EngineServer(
             engine.name,
             lambda port: engine.command(
-                options, device, port, own=own, host=host, extra=extra or ()
+                replace(options, more=tuple(extra or ())), device, port, own=own, host=host
             ),
             log=file,
             env=engine.environment(options, device, own),

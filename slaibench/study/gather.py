@@ -18,7 +18,7 @@ VARIES = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "see
 """What may differ between the cells of one study."""
 SERVING = (
     *("backend", "device", "clock", "model", "gpu", "weights", "prefix_caching"),
-    *("max_context_tokens", "kv_blocks", "url", "api", "prompts"),
+    *("max_context_tokens", "kv_blocks", "engine_args", "url", "api", "prompts"),
     *("only_openai", "timeout_s"),
 )
 """What served, by the names that both a cell and a study have for it."""

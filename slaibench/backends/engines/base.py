@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model
 from slaibench.spec import Device
@@ -44,6 +45,8 @@ class Engine(Protocol):
     """As its makers write it: ``vLLM``."""
     key: ClassVar[str]
     """As the command line has it: ``vllm``."""
+    flags: ClassVar[Mapping[str, Instead]]
+    """Flags of its server that we set on any device, and the way out for who wants to set one."""
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:
         """The version that is installed, which can compute on this device.
@@ -71,14 +74,12 @@ class Engine(Protocol):
         *,
         own: Mapping[str, Any],
         host: str = HOST,
-        extra: Sequence[str] = (),
     ) -> list[str]:
         """The command of an OpenAI-compatible server with one of our schedulers.
 
         Args:
             own: our configuration: any of ``scheduler``, ``step_log``, ``switchable`` and
                 ``device`` (``slaibench.backends.engines.device``).
-            extra: more arguments, which go to the engine as they are and win over ours.
 
         Raises:
             BackendError: it cannot be made.

@@ -23,6 +23,7 @@ class EngineOptions:
         block_size: tokens in a KV block.
         prefix_caching: whether common beginnings of prompts are kept.
         seed: of random weights and sampling.
+        more: further words of a server's command line, which win over all of the above.
     """
 
     model: Model
@@ -34,6 +35,7 @@ class EngineOptions:
     block_size: int = 16
     prefix_caching: bool = False
     seed: int = 0
+    more: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
@@ -16,6 +17,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import folder_of
+from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.catalog.model import Model
@@ -46,6 +48,26 @@ class SglangEngine:
 
     name: ClassVar[str] = "SGLang"
     key: ClassVar[str] = "sglang"
+    flags: ClassVar[Mapping[str, Instead]] = MappingProxyType(
+        {
+            "model-path": Instead.MODEL,
+            "load-format": Instead.WEIGHTS,
+            "context-length": Instead.CONTEXT,
+            "chunked-prefill-size": Instead.BUDGET,
+            "max-running-requests": Instead.ACTIVE,
+            "max-total-tokens": Instead.BLOCKS,
+            "page-size": Instead.NOTHING,
+            "disable-radix-cache": Instead.CACHING,
+            "disable-overlap-schedule": Instead.NOTHING,
+            "enable-mixed-chunk": Instead.NOTHING,
+            "random-seed": Instead.NOTHING,
+            "served-model-name": Instead.MODEL,
+            "host": Instead.NOTHING,
+            "port": Instead.NOTHING,
+            "skip-server-warmup": Instead.NOTHING,
+            "log-level-http": Instead.NOTHING,
+        }
+    )
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:
         if sys.platform != "linux":
@@ -92,7 +114,6 @@ class SglangEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
-        extra: Sequence[str] = (),
     ) -> list[str]:
         where, model = python(), options.model
         if device is Device.EMULATED:
@@ -111,7 +132,7 @@ class SglangEngine:
             token = _as_float32(model.kv_bytes_per_token, model)
             args["max_total_tokens"] = kv_blocks_on_cpu(options, token) * options.block_size
         # -P: a file of the working directory must not stand in for one of SGLang's modules.
-        return [where, "-P", "-W", "ignore", "-m", PROGRAM, *flags(args), *extra]
+        return [where, "-P", "-W", "ignore", "-m", PROGRAM, *flags(args), *options.more]
 
     def environment(
         self, options: EngineOptions, device: Device, own: Mapping[str, Any]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import schedulers
@@ -18,6 +19,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware, packages
@@ -41,6 +43,26 @@ class VllmEngine:
 
     name: ClassVar[str] = "vLLM"
     key: ClassVar[str] = "vllm"
+    flags: ClassVar[Mapping[str, Instead]] = MappingProxyType(
+        {
+            "model": Instead.MODEL,
+            "load-format": Instead.WEIGHTS,
+            "max-model-len": Instead.CONTEXT,
+            "max-num-batched-tokens": Instead.BUDGET,
+            "max-num-seqs": Instead.ACTIVE,
+            "num-gpu-blocks-override": Instead.BLOCKS,
+            "block-size": Instead.NOTHING,
+            "enable-prefix-caching": Instead.CACHING,
+            "async-scheduling": Instead.NOTHING,
+            "seed": Instead.NOTHING,
+            "scheduler-cls": Instead.SCHEDULER,
+            "additional-config": Instead.SCHEDULER,
+            "served-model-name": Instead.MODEL,
+            "host": Instead.NOTHING,
+            "port": Instead.NOTHING,
+            "disable-uvicorn-access-log": Instead.NOTHING,
+        }
+    )
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:
         if sys.platform != "linux":
@@ -85,7 +107,6 @@ class VllmEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
-        extra: Sequence[str] = (),
     ) -> list[str]:
         args = {
             **engine_args(options, options.checkpoint or model_folder(options.model)),
@@ -113,7 +134,7 @@ class VllmEngine:
             else:
                 flags += [f"--{flag}", str(value)]
         # -P: a file of the working directory must not stand in for one of vLLM's modules.
-        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *extra]
+        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *options.more]
 
     def environment(
         self, options: EngineOptions, device: Device, own: Mapping[str, Any]

@@ -44,7 +44,8 @@ def asked(spec: StudySpec, *, token_budget: int, max_active: int, name: str | No
 
     Args:
         spec: what serves: ``backend``, ``device``, ``clock``, ``model``, ``weights``, ``gpu`` or
-            ``profile`` (of an emulated device), ``kv_blocks``, ``max_context_tokens``.
+            ``profile`` (of an emulated device), ``kv_blocks``, ``max_context_tokens``,
+            ``engine_args``.
         token_budget, max_active: the largest of the schedulers that the profile is for.
         name: of what computes, in the profile; None: made from the hardware's.
 
@@ -100,9 +101,10 @@ def _known(venue: EngineVenue, model: Model, name: str | None) -> Known:
         short = re.sub(r"[^a-z0-9]+", "-", computes.lower()).strip("-")
     versions = ", ".join(f"{key} {value}" for key, value in sorted(venue.ENGINE.versions().items()))
     weights = f"weights {venue.weights}" if venue.weights else "random weights"
+    told = f", {venue.engine_args}" if venue.engine_args else ""
     return Known(
         model=model,
         name=name or short,
-        engine=f"{venue.ENGINE.name} {venue.engine_version} ({versions}), {weights}",
+        engine=f"{venue.ENGINE.name} {venue.engine_version} ({versions}), {weights}{told}",
         source=f"slaibench {__version__} calibrate on {computes}{memory}",
     )

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, BackendError, RunOutput
 from slaibench.backends.engines.base import Engine, MissingEngineError
+from slaibench.backends.engines.more_args import more_args
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
@@ -44,7 +45,7 @@ class EngineVenue(ABC):
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {
             *("device", "clock", "gpu", "profile", "kv_blocks"),
-            *("max_context_tokens", "weights", "prefix_caching"),
+            *("max_context_tokens", "weights", "prefix_caching", "engine_args"),
         }
     )
 
@@ -65,6 +66,7 @@ class EngineVenue(ABC):
     block_size: int
     token_budget: int
     max_active: int
+    engine_args: str | None
 
     @classmethod
     def settled(cls, spec: StudySpec) -> StudySpec:
@@ -92,6 +94,13 @@ class EngineVenue(ABC):
                 "a server on an emulated device finds the catalog's profiles only: leave --profile "
                 "out, or give --clock virtual"
             )
+        if spec.engine_args is not None:
+            more_args(spec.engine_args, cls.ENGINE.flags)
+            if clock is Clock.VIRTUAL:
+                raise ValueError(
+                    "under a virtual clock there is no server to give --engine-args to: leave it "
+                    "out, or give --clock real, or --device cpu or cuda"
+                )
         model, gpu = names_of(spec)
         filled = {
             "device": device,
@@ -138,6 +147,7 @@ class EngineVenue(ABC):
             # Engines want room for a token of every active request.
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
+            engine_args=spec.engine_args,
         )
 
     @classmethod
@@ -151,7 +161,8 @@ class EngineVenue(ABC):
                 f"{describe_profile(run['profile'])}"
             )
         weights = f"weights {spec['weights']}" if spec["weights"] else "random weights"
-        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {weights}"
+        told = f", {spec['engine_args']}" if spec.get("engine_args") else ""
+        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {weights}{told}"
 
     @property
     def one_at_a_time(self) -> bool:
@@ -177,6 +188,8 @@ class EngineVenue(ABC):
             # They size what a real device sets aside, and with it the KV cache.
             "engine_token_budget": self.token_budget if computes else None,
             "engine_max_active": self.max_active if computes else None,
+            # Only if there are any: a calibration's folder from before there could be is taken.
+            **({"engine_args": self.engine_args} if self.engine_args is not None else {}),
         }
 
     def limits(self) -> tuple[Limit, ...]:
@@ -237,6 +250,7 @@ class EngineVenue(ABC):
             kv_blocks=self.kv_blocks,
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
+            more=more_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )
 
 

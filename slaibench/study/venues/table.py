@@ -28,6 +28,7 @@ OPTIONS = {
     "prefix_caching": "--prefix-caching",
     "max_context_tokens": "--max-context-tokens",
     "kv_blocks": "--kv-blocks",
+    "engine_args": "--engine-args",
     "url": "--url",
     "api": "--api",
     "prompts": "--prompts",
@@ -88,7 +89,7 @@ def on_venue(spec: StudySpec, text: str) -> StudySpec:
     if wanted not in (None, Device.EMULATED):
         takes -= {"gpu", "profile"}
     elif "device" in takes:
-        takes -= {"weights"}
+        takes -= {"weights", "engine_args"}
     dropped: dict[str, Any] = {
         field: StudySpec.model_fields[field].default for field in OPTIONS if field not in takes
     }

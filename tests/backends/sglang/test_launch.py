@@ -103,7 +103,7 @@ def test_a_cpu_gets_what_sglang_must_be_told_and_a_cache_of_float32(
 @pytest.mark.usefixtures("machine")
 def test_what_the_user_adds_comes_last_so_that_it_wins() -> None:
     extra = ["--max-running-requests", "7"]
-    assert ENGINE.command(options(), Device.CPU, 1, own={}, extra=extra)[-2:] == extra
+    assert ENGINE.command(options(more=tuple(extra)), Device.CPU, 1, own={})[-2:] == extra
 
 
 @pytest.mark.usefixtures("machine")

@@ -100,7 +100,7 @@ def test_only_an_emulated_device_has_an_executor_of_ours() -> None:
 
 def test_what_the_user_adds_comes_last_so_that_it_wins() -> None:
     extra = ["--no-enforce-eager", "--max-num-seqs", "7"]
-    command = ENGINE.command(options(), Device.CPU, 1, own={}, extra=extra)
+    command = ENGINE.command(options(more=tuple(extra)), Device.CPU, 1, own={})
     assert command[-3:] == extra
     assert "--enforce-eager" in command
 

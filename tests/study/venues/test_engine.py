@@ -89,6 +89,27 @@ def test_whatever_changes_a_recording_changes_the_cell(other: dict[str, Any], ce
     assert cell() != cell(**other)
 
 
+def test_more_arguments_reach_the_server_and_are_part_of_the_cell(engine: str, cell: Cell) -> None:
+    plain, told = cell(device="cuda"), cell(device="cuda", engine_args="--dtype 'float 16'")
+    assert plain != told
+    assert "engine_args" not in plain.spec()  # as recorded before there were any
+    assert CellSpec.model_validate(plain.spec()) == plain
+    assert CellSpec.model_validate(told.spec()) == told
+    bench = prepare(study(backend=engine, device="cuda", engine_args="--dtype 'float 16'"))
+    assert isinstance(bench.venue, EngineVenue)
+    assert bench.venue._options().more == ("--dtype", "float 16")
+
+
+def test_more_arguments_that_reach_no_server_are_refused(cell: Cell) -> None:
+    with pytest.raises(ValueError, match="under a virtual clock there is no server"):
+        cell(engine_args="--dtype float16")
+    cell(engine_args="--dtype float16", clock="real")
+    with pytest.raises(ValueError, match="--port=7 would change"):
+        cell(device="cuda", engine_args="--port=7")
+    with pytest.raises(ValueError, match="--engine-args does not go with --backend sim"):
+        prepare(study(engine_args="--dtype float16"))
+
+
 def test_another_engine_version_is_another_cell(
     engine: str, cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,3 +200,5 @@ def test_a_line_says_what_served() -> None:
     assert describe_run(measured) == (
         "vLLM 0.32.0 on AMD EPYC (2 cores): measured, tiny-mistral with random weights"
     )
+    told = describe_run({**measured, "spec": {**spec, "engine_args": "--dtype float16"}})
+    assert told.endswith("tiny-mistral with random weights, --dtype float16")

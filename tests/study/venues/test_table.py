@@ -81,6 +81,9 @@ def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> N
     assert on_venue(asked, "vllm:emulated") == on_venue(asked, "vllm")
     on_cpu = on_venue(study(gpu="a100", weights="/w", model="tiny-mistral"), "vllm:cpu")
     assert (on_cpu.gpu, on_cpu.weights, on_cpu.clock) == (None, "/w", Clock.REAL)
+    served = study(backend="vllm", clock="real", engine_args="--dtype float16")
+    assert on_venue(served, "sglang:cpu").engine_args == "--dtype float16"
+    assert on_venue(served, "vllm").engine_args is None  # there is no server
     simulated = on_venue(study(weights="/w", prefix_caching=True), "sim")
     assert (simulated.weights, simulated.prefix_caching) == (None, False)
     assert simulated.gpu == "h100"

@@ -1,0 +1,58 @@
+"""Arguments of an engine's server that a study does not decide itself, as its user wrote them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from enum import StrEnum
+
+OPTION = "--engine-args"
+
+
+class Instead(StrEnum):
+    """The way out for who gives a flag that is ours."""
+
+    MODEL = "use --model or --weights instead"
+    WEIGHTS = "use --weights instead"
+    SCHEDULER = "use --scheduler instead"
+    BUDGET = "give a scheduler token_budget= instead"
+    ACTIVE = "give a scheduler max_active= instead"
+    CONTEXT = "use --max-context-tokens instead"
+    BLOCKS = "use --kv-blocks instead"
+    CACHING = "use --prefix-caching instead"
+    NOTHING = "leave it out"
+
+
+def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
+    """The words of a command line.
+
+    Args:
+        text: quoted as for a shell.
+        ours: flags that slaibench sets itself, without dashes in front.
+
+    Raises:
+        ValueError: an open quote, no flag at the beginning, or a flag of ours.
+    """
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"{OPTION} {text!r}: {error}") from error
+    if not words or not words[0].startswith("-"):
+        raise ValueError(
+            f"{OPTION} {text!r} begins with no flag: write it as the engine's own command line "
+            f"has it, e.g. {OPTION} '--tensor-parallel-size=2'"
+        )
+    for word in words:
+        if instead := ours.get(_name(word)):
+            raise ValueError(
+                f"{OPTION}: {word} would change behind a study's back what its recordings say: "
+                f"{instead}"
+            )
+    return words
+
+
+def _name(word: str) -> str:
+    """Of a flag, as ``ours`` has it; empty for a value."""
+    if not word.startswith("--"):
+        return ""
+    return word[2:].partition("=")[0].replace("_", "-").removeprefix("no-")
