@@ -88,7 +88,7 @@ class MemoryStepLog:
 class FileStepLog:
     """Writes lines of comma-separated values; the first field says what a line is.
 
-    ``h,total blocks,block size,engine version`` once at the start, ``s,`` and the fields of
+    ``h,total blocks,block size,graph tokens,engine version`` once at the start, ``s,`` and the fields of
     ``Step``, ``f,request id,time`` at a request's first batch, ``p,request id`` at a preemption,
     ``w,scheduler`` when another one takes over. Lines reach the disk within a second, and when
     the engine has nothing left to do. Times are seconds of ``time.monotonic()``, which all
@@ -96,15 +96,24 @@ class FileStepLog:
 
     Args:
         path: appended to.
+        graph_tokens: of the largest batch that a CUDA graph was captured for; 0: of none, or the
+            engine does not say.
 
     Raises:
         OSError: it cannot be written.
     """
 
-    def __init__(self, path: str | Path, total_blocks: int, block_size: int, version: str) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        total_blocks: int,
+        block_size: int,
+        version: str,
+        graph_tokens: int = 0,
+    ) -> None:
         self._file = Path(path).open("a", buffering=1 << 16)  # noqa: SIM115  (lives as long as we)
         self._flushed_s = time.monotonic()
-        self._line(f"h,{total_blocks},{block_size},{version}")
+        self._line(f"h,{total_blocks},{block_size},{graph_tokens},{version}")
         self.flush()
 
     def step(self, step: Step) -> None:

@@ -60,7 +60,10 @@ class PolicyScheduler(VllmOwnScheduler):
         self.clock: Any = MonotonicClock()
         self.step_log: StepLog = NoStepLog()
         if own.get("step_log"):
-            self.step_log = FileStepLog(own["step_log"], self._num_blocks, self.block_size, version)
+            captured = self.vllm_config.compilation_config.max_cudagraph_capture_size or 0
+            self.step_log = FileStepLog(
+                own["step_log"], self._num_blocks, self.block_size, version, captured
+            )
         self.waiting = PolicyQueue(self._wrap, self._key, self._on_preempted)
         if hasattr(self, "skipped_waiting"):
             self.skipped_waiting = NoSecondQueue(self.waiting)

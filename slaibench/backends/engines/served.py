@@ -12,6 +12,7 @@ from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettin
 from slaibench.backends.engines.base import Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.emulated import FIRST_TOKEN_ID
+from slaibench.backends.engines.graphs import graph_notes
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.running import RunningEngine
 from slaibench.backends.engines.server import START_LIMIT_S, EngineServer
@@ -117,9 +118,12 @@ class ServedEngine:
                 raise SchedulerError(f"scheduler {settings.scheduler}: {reason}")
             notes += (f"{self._engine.name} died during this run: {reason}",)
         t0_s, end_s = load.t0_monotonic_s, load.end_s
+        table = step_table(steps.rows, t0_s, end_s)
+        if self._device is Device.CUDA:
+            notes += graph_notes(table, running.header.graph_tokens)
         return RunOutput(
             requests=with_engine_side(load.requests, steps, t0_s, end_s, prefix),
-            steps=step_table(steps.rows, t0_s, end_s),
+            steps=table,
             end_s=end_s,
             stopped_early=load.stopped_early,
             facts=self._facts(running.header, load),

@@ -23,11 +23,19 @@ class StepFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the engine had: KV blocks that requests may hold, their tokens, its version."""
+    """What the engine had.
+
+    Args:
+        total_blocks: KV blocks that requests may hold.
+        block_size: tokens of a block.
+        graph_tokens: of the largest batch that a CUDA graph was captured for; 0: of none, or it
+            does not say.
+    """
 
     total_blocks: int
     block_size: int
     version: str
+    graph_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -85,8 +93,8 @@ def _read_line(line: str, steps: Steps) -> None:
     elif kind == "w" and rest:
         steps.schedulers.append(rest)
     elif kind == "h":
-        blocks, size, version = rest.split(",", 2)
-        steps.header = Header(int(blocks), int(size), version)
+        blocks, size, graph_tokens, version = rest.split(",", 3)
+        steps.header = Header(int(blocks), int(size), version, int(graph_tokens))
     else:
         raise ValueError(line)
 

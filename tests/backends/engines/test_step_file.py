@@ -49,7 +49,7 @@ def row(start_s: float, end_s: float) -> tuple[float, ...]:
 
 def test_what_an_engine_wrote_is_read(tmp_path: Path) -> None:
     path = tmp_path / "steps.log"
-    log = FileStepLog(path, 512, 16, "0.32.0+cpu")
+    log = FileStepLog(path, 512, 16, "0.32.0+cpu", 256)
     with contextlib.closing(log._file):  # an engine keeps it for as long as it lives
         log.switched("slai:order=spf,offset=fixed:10")
         log.first_scheduled("cmpl-run1-0-0-5f3a9c21", 100.25)
@@ -57,7 +57,7 @@ def test_what_an_engine_wrote_is_read(tmp_path: Path) -> None:
         log.preempted("cmpl-run1-0-0-5f3a9c21")
         log.preempted("cmpl-run1-0-0-5f3a9c21")
     steps = read_steps(path)
-    assert steps.header == Header(512, 16, "0.32.0+cpu")
+    assert steps.header == Header(512, 16, "0.32.0+cpu", 256)
     assert steps.schedulers == ["slai:order=spf,offset=fixed:10"]
     assert steps.rows == [(100.25, 100.5, 512, 3, 1, 7, 4, 99, 0)]
     assert steps.first_scheduled_s == {"cmpl-run1-0-0-5f3a9c21": 100.25}
@@ -67,7 +67,7 @@ def test_what_an_engine_wrote_is_read(tmp_path: Path) -> None:
 
 def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "steps.log"
-    path.write_text("h,8,16,0.32.0\nw,sarathi\ns,1,2,3,4,5,6,7,8,9\n")
+    path.write_text("h,8,16,0,0.32.0\nw,sarathi\ns,1,2,3,4,5,6,7,8,9\n")
     first = read_steps(path)
     with path.open("a") as file:
         file.write("w,slai\n")
@@ -76,7 +76,7 @@ def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert then.end == path.stat().st_size
 
 
-LINES = "h,8,16,0.32.0\nf,cmpl-run1-0-0-aa,1.5\ns,1.5,2.25,3,4,0,6,7,8,9\np,cmpl-run1-0-0-aa\n"
+LINES = "h,8,16,0,0.32.0\nf,cmpl-run1-0-0-aa,1.5\ns,1.5,2.25,3,4,0,6,7,8,9\np,cmpl-run1-0-0-aa\n"
 
 
 @given(st.integers(0, len(LINES)))
@@ -97,11 +97,11 @@ def test_a_torn_last_line_is_left_for_later(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x,1", "s,1,2,3", "s,1,2,3,4,5,6,7,8,nine", "f,request", "p,", "w,", "h,8,16", ""]
+    "line", ["x,1", "s,1,2,3", "s,1,2,3,4,5,6,7,8,nine", "f,request", "p,", "w,", "h,8,16,0", ""]
 )
 def test_a_whole_line_that_no_engine_writes_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "steps.log"
-    path.write_text(f"h,8,16,0.32.0\n{line}\n")
+    path.write_text(f"h,8,16,0,0.32.0\n{line}\n")
     with pytest.raises(StepFileError, match=r"steps\.log holds .*no line of a step log"):
         read_steps(path)
 
