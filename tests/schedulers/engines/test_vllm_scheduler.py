@@ -213,7 +213,7 @@ def test_a_step_log_file_tells_what_happened(make_core: Callable[..., Any], tmp_
     driver.add("a", [5] * 100, max_tokens=2)
     driver.run_out()
     lines = [line.split(",") for line in path.read_text().splitlines()]
-    assert lines[0] == ["h", "64", "16", vllm.__version__]
+    assert lines[0] == ["h", "64", "16", "0", vllm.__version__]
     assert [line[0] for line in lines[1:]] == ["f", "s", "s", "s"]
     assert lines[1][1] == "a"
     driver.scheduler.step_log.close()
