@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput, RunSettings
@@ -10,10 +10,15 @@ from workloads.request import Request
 
 
 class Lent:
-    """Runs what it is given (``slaibench.backends.base.Backend``) and stays up when closed."""
+    """Runs what it is given (``slaibench.backends.base.Backend``) and stays up when closed.
 
-    def __init__(self, backend: Backend) -> None:
+    Args:
+        on_close: told when it is.
+    """
+
+    def __init__(self, backend: Backend, on_close: Callable[[], None] = lambda: None) -> None:
         self._backend = backend
+        self._on_close = on_close
 
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
@@ -22,3 +27,4 @@ class Lent:
 
     def close(self) -> None:
         """Leave it running."""
+        self._on_close()

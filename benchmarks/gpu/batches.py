@@ -2,10 +2,10 @@
 
 usage: python -m benchmarks.gpu.batches FOLDER [--profile FILE] [--captured 256]
 
-Reads the recordings under ``FOLDER``; the profile is ``FOLDER/profile.json`` unless another is
-named. ``--captured``: tokens of the largest batch with a CUDA graph, which is where sizes are cut.
-A second table says how the same kinds of batches swing in time: what a line through decodes and KV
-tokens does not explain, in medians over some seconds.
+Reads the recordings of ``FOLDER``, which ``benchmarks.gpu.summary`` left; the profile is that
+folder's unless another is named. ``--captured``: tokens of the largest batch with a CUDA graph,
+which is where sizes are cut. A second table says how the same kinds of batches swing in time: what
+a line through decodes and KV tokens does not explain, in medians over some seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.gpu.summary import predicted
+from benchmarks.gpu.summary import RECORDINGS, predicted
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording, StepTable
 from slaibench.study.calibrate.store import PROFILE
@@ -94,11 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     profile = args.profile or args.folder / PROFILE
     head = f"{'scheduler':9}req/s  {'batches':26} {'number':>6}"
     print(f"{head}  {'ms P5':>6} {'P50':>6} {'P95':>6}   95/5  profile P50")
-    runs = [
-        store.read(file.parent)
-        for file in sorted(args.folder.rglob(store.RUN))
-        if file.parent != args.folder  # what stands there is of the whole sitting
-    ]
+    files = sorted((args.folder / RECORDINGS).rglob(store.RUN))
+    runs = [store.read(each.parent) for each in files]
     for run in runs:
         print("\n".join(rows(run, profile, args.captured)))
     print(f"\nin stretches of {STRETCH_S:g} s, against what decodes and KV tokens explain")

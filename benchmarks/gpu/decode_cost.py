@@ -13,14 +13,13 @@ from slaibench.study import policy
 from workloads.request import Request
 
 PROMPT_TOKENS = 64
-OUTPUT_TOKENS = 120
 REPEATS = 2
 PATIENT_S = 1e6
 """A TBT that nobody misses, so that no decode is urgent and none is withheld for another."""
 
 
 def decode_cost(
-    backend: Backend, schedulers: Sequence[str], actives: Sequence[int]
+    backend: Backend, schedulers: Sequence[str], actives: Sequence[int], output_tokens: int
 ) -> list[dict[str, Any]]:
     """Cycle of a step, from its start to the start of the next, and the part after its end.
 
@@ -37,7 +36,7 @@ def decode_cost(
         between: dict[str, list[float]] = {text: [] for text in schedulers}
         for repeat in range(REPEATS + 1):
             for text in schedulers:
-                cycle, gap = _run(backend, text, active, repeat)
+                cycle, gap = _run(backend, text, active, repeat, output_tokens)
                 if repeat:
                     cycles[text].append(cycle)
                     between[text].append(gap)
@@ -54,16 +53,18 @@ def decode_cost(
     return rows
 
 
-def _run(backend: Backend, text: str, active: int, repeat: int) -> tuple[float, float]:
+def _run(
+    backend: Backend, text: str, active: int, repeat: int, output_tokens: int
+) -> tuple[float, float]:
     requests = [
-        Request(number, 0.0, PROMPT_TOKENS, OUTPUT_TOKENS, "free", PATIENT_S)
+        Request(number, 0.0, PROMPT_TOKENS, output_tokens, "free", PATIENT_S)
         for number in range(active)
     ]
     settings = RunSettings(scheduler=text, seed=repeat)
     steps = backend.run(requests, policy.build(text), settings).steps
     full = np.flatnonzero((steps.decodes == active) & (steps.prefill_tokens == 0))
     full = full[(full + 1 < len(steps)) & np.isin(full + 1, full)]
-    if len(full) < OUTPUT_TOKENS // 4:
+    if len(full) < output_tokens // 4:
         return float("nan"), float("nan")
     cycle = steps.start_s[full + 1] - steps.start_s[full]
     gap = steps.start_s[full + 1] - steps.end_s[full]

@@ -12,18 +12,19 @@ import numpy as np
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.running import RunningEngine
 
-NUM_REQUESTS = 64
 OUTPUT_TOKENS = 48
 PROMPTS = (16, 900)
+"""Tokens of the shortest and of the longest prompt, where the context has room for it."""
 SEED = 20_261_126
 
 Ids = list[list[int]]
 
 
-def prompts(vocab: int) -> Ids:
+def prompts(vocab: int, number: int, context_tokens: int) -> Ids:
     """The same in every run: random ids, of lengths all over ``PROMPTS``."""
     random = np.random.default_rng(SEED)
-    lengths = random.integers(*PROMPTS, NUM_REQUESTS)
+    shortest, longest = PROMPTS
+    lengths = random.integers(shortest, min(longest, context_tokens - OUTPUT_TOKENS), number)
     return [random.integers(10, vocab - 10, each).tolist() for each in lengths]
 
 
@@ -66,10 +67,13 @@ def compared(own: Ids, other: Ids) -> dict[str, Any]:
 
 
 def greedy(
-    running: RunningEngine, engine: str, model: str, vocab: int, schedulers: Sequence[str]
+    running: RunningEngine, engine: str, model: str, asked: Ids, schedulers: Sequence[str]
 ) -> dict[str, Any]:
-    """The engine's own scheduler twice (what batches alone do to rounding), then each of ours."""
-    asked = prompts(vocab)
+    """The engine's own scheduler twice (what batches alone do to rounding), then each of ours.
+
+    Args:
+        asked: ``prompts``.
+    """
     running.switch("engine")
     own = answers(running, engine, model, asked)
     found: dict[str, Any] = {}
@@ -80,7 +84,7 @@ def greedy(
         )
     distinct = len({tuple(each) for each in own})
     return {
-        "requests": NUM_REQUESTS,
+        "requests": len(asked),
         "output_tokens": OUTPUT_TOKENS,
         "distinct_answers": distinct,
         "distinct_tokens": len({token for each in own for token in each}),

@@ -24,8 +24,9 @@ if [ ! -e "$work/started" ]; then
             kit=$1; site=$2; work=$3; shift 3
             date; nvidia-smi || exit 3
             bash .kit/install.sh "$kit" "$site" || exit 4
-            python3 -m pip install -q --no-index --no-deps --no-compile --target "$site" .kit/whl/*.whl || exit 4
-            cp -r .kit/slaibench.egg-info "$site/"
+            # --upgrade: a kit may have a stand-in where the server needs the package itself.
+            python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" \
+                .kit/whl/*.whl || exit 4
             . "$site/env.sh"; export PYTHONPATH=$PWD:$PYTHONPATH SLAIBENCH_CACHE=/tmp/slaibench-cache
             date; nvidia-smi -q -d CLOCK,POWER,TEMPERATURE,PERFORMANCE > "$work/nvidia-smi.txt"
             case $kit in vllm*) timeout 90 python3 .kit/verify.py || echo "verify.py failed" ;; esac

@@ -1,7 +1,8 @@
 """All that one sitting at a GPU measures, with one server, in the order of its worth.
 
 usage: python -m benchmarks.gpu.session --out DIR [--backend vllm|sglang] [--device cuda|cpu]
-           [--model mistral-7b] [--minutes 12] [--loads 0.9,0.75,1.0 | --rates 6,8] ...
+           [--model mistral-7b] [--minutes 12] [--loads 0.9,0.75,1.0 | --rates 6,8]
+           [--engine-args '--compilation-config.max_cudagraph_capture_size=512'] ...
 
 Greedy token ids, a calibration, a comparison at rates around capacity, the cost of a decode step.
 Everything is written as it comes. The same command goes on where an interrupted one was; what does
@@ -16,7 +17,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu.arguments import parsed
 from benchmarks.gpu.decode_cost import decode_cost
-from benchmarks.gpu.greedy import greedy
+from benchmarks.gpu.greedy import greedy, prompts
+from benchmarks.gpu.summary import RECORDINGS, SESSION
 from benchmarks.lent import Lent
 from slaibench.backends.engines.served import ServedEngine
 from slaibench.catalog.model import get_model
@@ -96,7 +99,7 @@ class Session:
             "clocks": self._clocks.between(begun, ended),
             "result": result,
         }
-        with (self.out / "session.jsonl").open("a", encoding="utf-8") as file:
+        with (self.out / SESSION).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
         print(f"{ended:%H:%M:%S} {what}: {json.dumps(result, default=str)[:600]}", flush=True)
 
@@ -116,7 +119,9 @@ class Session:
         engine = self.args.backend
         model = get_model(self.args.model)
         names = [each for each in self.spec.schedulers if not each.startswith("engine")]
-        return greedy(backend.running(), engine, model.name, model.vocab, names)
+        args = self.args
+        asked = prompts(model.vocab, args.greedy_requests, args.max_context_tokens)
+        return greedy(backend.running(), engine, model.name, asked, names)
 
     def calibrate(self) -> dict[str, Any]:
         """A profile of this machine (``slaibench calibrate``), on the session's own server."""
@@ -129,11 +134,18 @@ class Session:
         folder.take(ask.identity, fresh=False)
         minutes = min(args.calibrate_minutes, self.left_s / 60)
 
+        begun: list[tuple[str, datetime]] = []
+
         def told(number: int, phase: str) -> None:
-            print(f"calibrate: round {number}, {phase}", flush=True)
+            ended()
+            begun.append((f"calibrate: round {number}, {phase}", datetime.now().astimezone()))
+
+        def ended() -> None:
+            if begun:
+                self.note(*begun.pop(), None)
 
         result = calibrate(
-            lambda: Lent(self._served()),
+            lambda: Lent(self._served(), ended),
             ask.limits,
             Budget(minutes, args.rounds),
             folder,
@@ -149,7 +161,7 @@ class Session:
         rates = self._rates()
         spec = self.bench.spec.model_copy(update={"rates": tuple(sorted(rates))})
         bench = replace(self.bench, spec=spec)
-        results = self.out / "recordings"
+        results = self.out / RECORDINGS
         digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
         last_s, left_out = 0.0, []
         for cell in self._cells(bench, rates):
@@ -187,8 +199,8 @@ class Session:
         active = min(policy.max_active for policy in self.bench.policies)
         budget = min(policy.token_budget for policy in self.bench.policies)
         limits = f":token_budget={budget},max_active={active}"
-        texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai")]
-        return decode_cost(self._served(), texts, [active])
+        texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai", "hrrn")]
+        return decode_cost(self._served(), texts, [active], self.args.cost_tokens)
 
     def _served(self) -> ServedEngine:
         backend = self.bench.service.backend()
@@ -229,6 +241,7 @@ class Session:
             workload=args.workload,
             backend=args.backend,
             device=Device(args.device),
+            engine_args=args.engine_args,
             model=args.model,
             max_context_tokens=args.max_context_tokens,
             max_total_tokens=args.max_total_tokens,
@@ -236,36 +249,11 @@ class Session:
 
 
 LIMITS = ("token_budget", "max_active")
-SCHEDULERS = ("sarathi", "slai", "engine:token_budget=2048", "rad")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    add: Callable[..., Any] = parser.add_argument
-    add("--out", type=Path, required=True)
-    add("--backend", default="vllm")
-    add("--device", default="cuda")
-    add("--model", default="mistral-7b")
-    add("--name", help="of the GPU, in the profile")
-    add("--minutes", type=float, default=12.0, help="for everything, the start of the engine too")
-    add("--start-limit", type=float, default=240.0, help="seconds until a start counts as hung")
-    add("--stages", default=",".join(STAGES))
-    add("--scheduler", "-s", action="append", help=f"default: {' '.join(SCHEDULERS)}")
-    add("--only-first", action="append", default=[], help="schedulers for the first rate alone")
-    add("--reference", default="sarathi", help="whose capacity in the simulator the loads share")
-    add("--loads", default="0.9,0.75,1.0")
-    add("--rates", help="requests/s, instead of --loads; the most important one first")
-    add("--requests", type=int, default=320)
-    add("--seeds", type=int, default=1)
-    add("--workload", default="sharegpt4-model")
-    add("--max-context-tokens", type=int, default=8192)
-    add("--max-total-tokens", type=int)
-    add("--calibrate-minutes", type=float, default=4.0)
-    add("--rounds", type=int)
-    args = parser.parse_args(argv)
-    args.scheduler = args.scheduler or list(SCHEDULERS)
-    session = Session(args)
-    session.note("hardware", datetime.now().astimezone(), hardware.facts(args.device))
+    session = Session(parsed(argv, (__doc__ or "").partition("\n")[0], STAGES))
+    session.note("hardware", datetime.now().astimezone(), hardware.facts(session.args.device))
     return 0 if session.run() else 1
 
 

@@ -1,11 +1,13 @@
 """What a sitting at a GPU showed, beside what the simulator says of the same cells.
 
-usage: python -m benchmarks.gpu.summary SESSION --out results/gpu/NAME [--gpu h200]
+usage: python -m benchmarks.gpu.summary SESSION --out results/gpu/NAME [--gpu h200] [--emulated]
 
-Reads the folder that ``benchmarks.gpu.session`` wrote; leaves the calibrated profile, one line a
-stage with its clocks, and ``summary.json``: latencies of each cell as measured, from the
-calibrated profile, and from the catalog's profile (``--gpu``), and the schedulers against each
-other, paired. Strict convention; the engine's warm-up cut is used for all three.
+Reads the folder that ``benchmarks.gpu.session`` wrote, or one that this program left; leaves the
+calibrated profile, one line a stage with its clocks, and ``summary.json``: the schedulers against
+each other, paired, and latencies of each cell as measured and as predicted: by the simulator with
+the calibrated profile, with the catalog's (``--gpu``), and by the engine that is installed here on
+an emulated device with the calibrated profile (``--emulated``). Strict convention; the warm-up cut
+of the measured run is used for all.
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ from slaibench.measure.metrics import run_metrics
 from slaibench.measure.paired import paired_ratio
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording
-from slaibench.spec import StudySpec
+from slaibench.spec import Device, StudySpec
 from slaibench.study.bench import prepare
 from slaibench.study.calibrate.store import PROFILE
 
 SEED = 0
 SESSION = "session.jsonl"
+RECORDINGS = "recordings"
 PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
 
 
@@ -82,7 +85,7 @@ def latencies(recording: Recording, from_s: float) -> dict[str, float]:
     }
 
 
-def cell_of(recording: Recording, profile: Path, gpu: str | None) -> dict[str, Any]:
+def cell_of(recording: Recording, profile: Path, gpu: str | None, emulated: bool) -> dict[str, Any]:
     """One cell: measured, predicted, and how far predictions are off."""
     cell = recording.run["spec"]
     from_s = run_metrics(recording).window_s[0]
@@ -90,6 +93,10 @@ def cell_of(recording: Recording, profile: Path, gpu: str | None) -> dict[str, A
     rows["calibrated"] = latencies(predicted(recording, profile=str(profile)), from_s)
     if gpu:
         rows["catalog"] = latencies(predicted(recording, gpu=gpu), from_s)
+    if emulated:
+        engine = recording.run["backend"]["name"]
+        found = predicted(recording, profile=str(profile), backend=engine, device=Device.EMULATED)
+        rows["emulated"] = latencies(found, from_s)
     errors = {
         name: {key: row[key] / rows["measured"][key] - 1 for key in row if key != "requests"}
         for name, row in rows.items()
@@ -136,16 +143,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("session", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--gpu", help="whose profile of the catalog is held against it as well")
+    parser.add_argument(
+        "--emulated", action="store_true", help="the engine on an emulated device as well"
+    )
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    profile = args.session / "calibration" / PROFILE
-    shutil.copyfile(profile, args.out / PROFILE)
-    shutil.copyfile(args.session / SESSION, args.out / SESSION)
-    found = [store.read(each.parent) for each in sorted(args.session.rglob("run.json"))]
+    fresh = args.session / "calibration" / PROFILE
+    profile = fresh if fresh.exists() else args.session / PROFILE
+    for file in (profile, args.session / SESSION):
+        if file.parent.resolve() != args.out.resolve():
+            shutil.copyfile(file, args.out / file.name)
+    runs = sorted((args.session / RECORDINGS).rglob(store.RUN))
+    found = [store.read(each.parent) for each in runs]
     about = {key: found[0].run[key] for key in ("versions", "hardware", "backend", "client")}
     (args.out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     summary = {
-        "cells": [cell_of(each, profile, args.gpu) for each in found],
+        "cells": [cell_of(each, profile, args.gpu, args.emulated) for each in found],
         "pairs": pairs(found),
     }
     text = json.dumps(summary, indent=1) + "\n"

@@ -1,0 +1,96 @@
+"""The sitting at a GPU, rehearsed: the same program with vLLM on this machine's CPU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.backends.base import BackendError
+from slaibench.backends.vllm.launch import VllmEngine
+from slaibench.catalog.profiles import load_profile
+from slaibench.recording import store
+from slaibench.spec import Device
+
+ROOT = Path(__file__).parents[2]
+LIMITS = "token_budget=64,max_active=8"
+SARATHI, SLAI = f"sarathi:{LIMITS}", f"slai:{LIMITS},decode_limit=8"
+STAGES = ("start", "greedy", "calibrate", "compare", "cost")
+ASKED = (
+    *("--device", "cpu", "--model", "tiny-mistral", "--name", "rehearsed"),
+    *("--minutes", "9", "--calibrate-minutes", "3", "--rounds", "2"),
+    *("--max-context-tokens", "512", "--max-total-tokens", "500"),
+    *("-s", SARATHI, "-s", SLAI, "--rates", "3", "--requests", "40"),
+    *("--workload", "uniform:prompt=40-200,output=4-10", "--engine-args=--max-logprobs=7"),
+    *("--greedy-requests", "16", "--cost-tokens", "24"),
+)
+
+
+@pytest.fixture(scope="module")
+def sitting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a sitting leaves."""
+    try:
+        VllmEngine().check(Device.CPU)
+    except BackendError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("gpu") / "sitting"
+    command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder), *ASKED]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stages(sitting: Path) -> dict[str, Any]:
+    """What each line of the sitting's diary says, by its name."""
+    lines = map(json.loads, (sitting / "session.jsonl").read_text().splitlines())
+    return {line["what"]: line["result"] for line in lines}
+
+
+def test_every_stage_runs_and_each_part_of_the_calibration_is_on_record(
+    stages: dict[str, Any],
+) -> None:
+    assert [name for name in stages if name in STAGES] == list(STAGES)
+    parts = [name for name in stages if name.startswith("calibrate: ")]
+    phases = ("light load", "short contexts", "middle contexts", "long contexts")
+    assert parts == [f"calibrate: round {number}, {each}" for number in (1, 2) for each in phases]
+    assert stages["calibrate"]["rounds"] == 2
+    assert stages["compare"] == {"rates": [3.0], "left_out": []}
+    assert {row["scheduler"].partition(":")[0] for row in stages["cost"]} == {
+        *("engine", "sarathi", "slai", "hrrn")
+    }
+    assert all(row["cycle_ms"] > 0 for row in stages["cost"])
+
+
+def test_greedy_ids_are_the_engines_own_under_every_scheduler(stages: dict[str, Any]) -> None:
+    found = stages["greedy"]
+    assert found["distinct_answers"] > 1
+    assert set(found["against_the_engines_own"]) == {"engine again", SARATHI, SLAI}
+    for name, row in found["against_the_engines_own"].items():
+        assert row["first_tokens_equal"] == 1.0, name
+
+
+def test_the_summary_has_what_was_measured_beside_what_was_predicted(
+    sitting: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "summary"
+    command = [sys.executable, "-m", "benchmarks.gpu.summary", str(sitting), "--out", str(out)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert load_profile(out / "profile.json").gpu == "rehearsed"
+    found = json.loads((out / "summary.json").read_text())
+    assert {cell["scheduler"] for cell in found["cells"]} == {SARATHI, SLAI}
+    for cell in found["cells"]:
+        assert set(cell["errors"]) == {"calibrated"}
+        assert cell["measured"]["ttft_p50_s"] > 0 < cell["calibrated"]["ttft_p50_s"]
+    (pair,) = found["pairs"]
+    assert (pair["a"], pair["b"], pair["rate_rps"]) == (SARATHI, SLAI, 3.0)
+    low, high = pair["interval"]
+    assert low <= pair["ttft_p50_change"] <= high
+    runs = [store.read(file.parent) for file in (sitting / "recordings").rglob(store.RUN)]
+    assert [run.run["spec"]["engine_args"] for run in runs] == ["--max-logprobs=7"] * 2
+    assert all(run.requests.finished.all() for run in runs)
