@@ -88,11 +88,11 @@ class MemoryStepLog:
 class FileStepLog:
     """Writes lines of comma-separated values; the first field says what a line is.
 
-    ``h,total blocks,block size,graph tokens,engine version`` once at the start, ``s,`` and the fields of
-    ``Step``, ``f,request id,time`` at a request's first batch, ``p,request id`` at a preemption,
-    ``w,scheduler`` when another one takes over. Lines reach the disk within a second, and when
-    the engine has nothing left to do. Times are seconds of ``time.monotonic()``, which all
-    processes of a machine share.
+    ``h,total blocks,block size,graph tokens,engine version`` once at the start, ``s,`` and the
+    fields of ``Step``, ``f,request id,time`` at a request's first batch, ``p,request id`` at a
+    preemption, ``w,scheduler`` when another one takes over. Lines reach the disk within a second,
+    and when the engine has nothing left to do. Times are seconds of ``time.monotonic()``, which
+    all processes of a machine share.
 
     Args:
         path: appended to.
