@@ -18,7 +18,7 @@ pack() {
 if [ ! -e "$work/started" ]; then
     touch "$work/started"
     {
-        # shellcheck disable=SC1091
+        # shellcheck disable=SC1091,SC2016
         setsid bash -c '
             set -uo pipefail
             kit=$1; site=$2; work=$3; shift 3

@@ -1,0 +1,46 @@
+"""Arguments of a sitting at a GPU, as a shell hands them over."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.gpu.arguments import SCHEDULERS, parsed
+from slaibench.study import policy
+
+GRAPHS = "--compilation-config.max_cudagraph_capture_size=512"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--engine-args", GRAPHS],
+        [f"--engine-args={GRAPHS}"],
+        ["--engine-args", f"{GRAPHS} --max-logprobs=7"],
+    ],
+)
+def test_arguments_of_the_engine_are_one_word_or_two(words: list[str]) -> None:
+    args = parsed(["--out", "x", *words, "--requests", "20"], "", ("start",))
+    assert args.engine_args == words[-1].removeprefix("--engine-args=")
+    assert args.requests == 20
+
+
+def test_without_them_the_engine_gets_none() -> None:
+    assert parsed(["--out", "x"], "", ("start",)).engine_args is None
+
+
+def test_arguments_of_the_engine_that_are_missing_are_asked_for() -> None:
+    with pytest.raises(SystemExit):
+        parsed(["--out", "x", "--engine-args"], "", ("start",))
+
+
+def test_no_default_scheduler_has_larger_batches_than_the_others_are_compared_at() -> None:
+    found = parsed(["--out", "x"], "", ("start",)).scheduler
+    assert found == list(SCHEDULERS)
+    assert max(policy.build(text).token_budget for text in found) == 512
+
+
+def test_a_scheduler_for_the_first_rate_alone_is_one_of_them() -> None:
+    asked = ["--out", "x", "--only-first", "rad"]
+    assert parsed(asked, "", ("start",)).only_first == ["rad"]
+    with pytest.raises(SystemExit):
+        parsed([*asked, "-s", "sarathi"], "", ("start",))
