@@ -154,7 +154,7 @@ class Prediction:
 
     def _full_batch_s(self, run: CellResult) -> float:
         steps = store.read(run.folder).steps
-        full = steps.prefill_tokens + steps.decodes >= FULL * self._ask.limits.token_budget
+        full = steps.tokens >= FULL * self._ask.limits.token_budget
         return float(np.median((steps.end_s - steps.start_s)[full]))
 
     def _pass(self, number: int) -> Path:

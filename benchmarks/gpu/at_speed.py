@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gpu.summary import RECORDINGS, latencies, predicted
+from benchmarks.gpu.batches import times_ms
+from benchmarks.gpu.summary import latencies, predicted, recordings
 from slaibench.measure.metrics import run_metrics
-from slaibench.recording import store
 from slaibench.recording.record import Recording, StepTable
 from slaibench.study.calibrate.store import PROFILE
 
@@ -45,14 +45,13 @@ def slowed(profile: Path, added_ms: float, captured: int, folder: Path) -> Path:
 
 def largest_ms(steps: StepTable, tokens: int) -> float:
     """What batches of so many tokens take on average."""
-    chosen = steps.prefill_tokens + steps.decodes == tokens
-    return float(1e3 * np.mean((steps.end_s - steps.start_s)[chosen]))
+    return float(np.mean(times_ms(steps)[steps.tokens == tokens]))
 
 
 def at_speed(recording: Recording, profile: Path, captured: int) -> tuple[float, Recording]:
     """The constant in milliseconds, and the cell with it."""
     steps = recording.steps
-    most = int((steps.prefill_tokens + steps.decodes).max())
+    most = int(steps.tokens.max())
     added_ms = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(TURNS):
@@ -69,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--captured", type=int, default=256)
     args = parser.parse_args(argv)
     print("scheduler  req/s  added, ms  TTFT P50     P90  TBT P50     P99")
-    for file in sorted((args.folder / RECORDINGS).rglob(store.RUN)):
-        run = store.read(file.parent)
+    for run in recordings(args.folder):
         added_ms, found = at_speed(run, args.folder / PROFILE, args.captured)
         from_s = run_metrics(run).window_s[0]
         was, told = (latencies(each, from_s) for each in (run, found))

@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.gpu.summary import RECORDINGS, predicted
-from slaibench.recording import store
+from benchmarks.gpu.summary import predicted, recordings
 from slaibench.recording.record import FloatArray, Recording, StepTable
 from slaibench.study.calibrate.store import PROFILE
 
@@ -30,7 +29,7 @@ FEW_IN_A_STRETCH = 10
 
 def kinds(steps: StepTable, captured: int) -> dict[str, npt.NDArray[np.bool_]]:
     """Which batches are of which size."""
-    tokens = steps.prefill_tokens + steps.decodes
+    tokens = steps.tokens
     alone = steps.prefill_tokens == 0
     largest = int(tokens.max())
     return {
@@ -94,14 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     profile = args.profile or args.folder / PROFILE
     head = f"{'scheduler':9}req/s  {'batches':26} {'number':>6}"
     print(f"{head}  {'ms P5':>6} {'P50':>6} {'P95':>6}   95/5  profile P50")
-    files = sorted((args.folder / RECORDINGS).rglob(store.RUN))
-    runs = [store.read(each.parent) for each in files]
+    runs = recordings(args.folder)
     for run in runs:
         print("\n".join(rows(run, profile, args.captured)))
     print(f"\nin stretches of {STRETCH_S:g} s, against what decodes and KV tokens explain")
     for run in runs:
         steps, spec = run.steps, run.run["spec"]
-        tokens = steps.prefill_tokens + steps.decodes
+        tokens = steps.tokens
         for kind, chosen in (
             ("decodes", steps.prefill_tokens == 0),
             (f"with a chunk, {tokens.max()}", tokens == tokens.max()),

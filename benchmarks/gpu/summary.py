@@ -37,6 +37,11 @@ RECORDINGS = "recordings"
 PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
 
 
+def recordings(folder: Path) -> list[Recording]:
+    """Those of a sitting, by path."""
+    return [store.read(each) for each in store.find_runs(folder / RECORDINGS)]
+
+
 def predicted(recording: Recording, **profile: Any) -> Recording:
     """The cell of a recording from the simulator.
 
@@ -153,8 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in (profile, args.session / SESSION):
         if file.parent.resolve() != args.out.resolve():
             shutil.copyfile(file, args.out / file.name)
-    runs = sorted((args.session / RECORDINGS).rglob(store.RUN))
-    found = [store.read(each.parent) for each in runs]
+    found = recordings(args.session)
     about = {key: found[0].run[key] for key in ("versions", "hardware", "backend", "client")}
     (args.out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     summary = {

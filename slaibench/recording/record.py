@@ -107,6 +107,11 @@ class StepTable:
     def __len__(self) -> int:
         return len(self.start_s)
 
+    @property
+    def tokens(self) -> IntArray:
+        """Of each batch: those of its chunks, and one for each decode."""
+        return self.prefill_tokens + self.decodes
+
 
 @dataclass(frozen=True)
 class Recording:

@@ -16,11 +16,7 @@ def excesses_of_run(profile: Profile, output: RunOutput) -> tuple[Excess, ...]:
     mixed = steps.prefill_tokens > 0
     longest = requests.prompt_tokens + requests.num_tokens
     found = (
-        Excess(
-            "tokens in a batch",
-            int((steps.prefill_tokens + steps.decodes).max()),
-            regime.batch_tokens,
-        ),
+        Excess("tokens in a batch", int(steps.tokens.max()), regime.batch_tokens),
         Excess(
             "decodes beside a prefill",
             int(steps.decodes[mixed].max(initial=0)),

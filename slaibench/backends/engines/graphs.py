@@ -22,7 +22,7 @@ def graph_notes(steps: StepTable, graph_tokens: int) -> tuple[str, ...]:
     """
     if not graph_tokens or not len(steps):
         return ()
-    tokens = steps.prefill_tokens + steps.decodes
+    tokens = steps.tokens
     share = float(np.mean(tokens > graph_tokens))
     if share < FEW:
         return ()

@@ -13,7 +13,7 @@ from slaibench.study.calibrate.calibrate import Limits
 from slaibench.study.calibrate.design import DESIGN_SEED, Scope
 from slaibench.study.calibrate.fitted import Known
 from slaibench.study.venues.base import Demand
-from slaibench.study.venues.engine import EngineVenue
+from slaibench.study.venues.engine import EngineVenue, started_with
 from slaibench.study.venues.table import VENUES, find, settled
 from slaibench.version import __version__
 
@@ -100,11 +100,10 @@ def _known(venue: EngineVenue, model: Model, name: str | None) -> Known:
         memory += "".join(f", driver {each}" for each in sorted(drivers))
         short = re.sub(r"[^a-z0-9]+", "-", computes.lower()).strip("-")
     versions = ", ".join(f"{key} {value}" for key, value in sorted(venue.ENGINE.versions().items()))
-    weights = f"weights {venue.weights}" if venue.weights else "random weights"
-    told = f", {venue.engine_args}" if venue.engine_args else ""
+    started = started_with(venue.weights, venue.engine_args)
     return Known(
         model=model,
         name=name or short,
-        engine=f"{venue.ENGINE.name} {venue.engine_version} ({versions}), {weights}{told}",
+        engine=f"{venue.ENGINE.name} {venue.engine_version} ({versions}), {started}",
         source=f"slaibench {__version__} calibrate on {computes}{memory}",
     )

@@ -160,9 +160,8 @@ class EngineVenue(ABC):
                 f"{engine} on an emulated {spec['gpu']} ({clock}): {spec['model']}, "
                 f"{describe_profile(run['profile'])}"
             )
-        weights = f"weights {spec['weights']}" if spec["weights"] else "random weights"
-        told = f", {spec['engine_args']}" if spec.get("engine_args") else ""
-        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {weights}{told}"
+        started = started_with(spec["weights"], spec.get("engine_args"))
+        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {started}"
 
     @property
     def one_at_a_time(self) -> bool:
@@ -252,6 +251,12 @@ class EngineVenue(ABC):
             prefix_caching=self.prefix_caching,
             more=more_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )
+
+
+def started_with(weights: str | None, engine_args: str | None) -> str:
+    """What a real engine was started with, in words."""
+    held = f"weights {weights}" if weights else "random weights"
+    return f"{held}, {engine_args}" if engine_args else held
 
 
 def _hardware_name(device: Device) -> str:
