@@ -63,8 +63,8 @@ class RunOutput:
         stopped_early: the stop rule's reason, or None.
         facts: what only the backend knows, for ``run.json``; any of ``kv_blocks`` and
             ``block_size`` (as the engine had them), ``clock`` (``virtual`` or ``real``),
-            ``versions``, ``hardware`` (both objects) and ``client`` (an object, what the load
-            generator says of itself).
+            ``versions``, ``hardware`` (both objects), ``client`` (an object, what the load
+            generator says of itself) and ``cuda_graphs`` (an object: ``GraphUse``).
         notes: sentences that a reader of the numbers must see.
     """
 

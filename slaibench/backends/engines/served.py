@@ -12,7 +12,7 @@ from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettin
 from slaibench.backends.engines.base import Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.emulated import FIRST_TOKEN_ID
-from slaibench.backends.engines.graphs import graph_notes
+from slaibench.backends.engines.graphs import GraphUse
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.running import RunningEngine
 from slaibench.backends.engines.server import START_LIMIT_S, EngineServer
@@ -119,14 +119,17 @@ class ServedEngine:
             notes += (f"{self._engine.name} died during this run: {reason}",)
         t0_s, end_s = load.t0_monotonic_s, load.end_s
         table = step_table(steps.rows, t0_s, end_s)
-        if self._device is Device.CUDA:
-            notes += graph_notes(table, running.header.graph_tokens)
+        facts = self._facts(running.header, load)
+        captured = running.header.graph_tokens if self._device is Device.CUDA else 0
+        if graphs := GraphUse.of(table, captured):
+            facts["cuda_graphs"] = graphs.facts()
+            notes += graphs.notes()
         return RunOutput(
             requests=with_engine_side(load.requests, steps, t0_s, end_s, prefix),
             steps=table,
             end_s=end_s,
             stopped_early=load.stopped_early,
-            facts=self._facts(running.header, load),
+            facts=facts,
             notes=notes,
         )
 

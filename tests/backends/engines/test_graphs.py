@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slaibench.backends.engines.graphs import graph_notes
+from slaibench.backends.engines.graphs import GraphUse
 from slaibench.recording.record import StepTable
 
 
@@ -18,17 +18,33 @@ def steps(*tokens: int) -> StepTable:
     return StepTable(times, times + 0.5, chunks, decodes, *([zeros] * 5))
 
 
-def test_the_share_and_the_limit_are_told() -> None:
-    (note,) = graph_notes(steps(10, 256, 257, 512), 256)
-    assert note.startswith("50% of the batches had more than 256 tokens")
-    assert "largest batch: 512 tokens" in note
+def used(*tokens: int, captured: int = 256) -> GraphUse:
+    found = GraphUse.of(steps(*tokens), captured)
+    assert found is not None
+    return found
 
 
-@pytest.mark.parametrize(
-    ("tokens", "captured"),
-    [((10, 256), 256), ((512, 512), 0), ((), 256), ((*[8] * 200, 512), 256)],
-)
-def test_nothing_is_told_where_nothing_is_to_be_told(
+def test_the_share_and_the_sizes_are_on_record() -> None:
+    assert used(10, 256, 257, 512).facts() == {
+        "captured_tokens": 256,
+        "largest_batch_tokens": 512,
+        "share_larger": 0.5,
+    }
+
+
+def test_runs_of_an_engine_say_the_same_whatever_their_shares() -> None:
+    (note,) = used(10, 256, 257, 512).notes()
+    assert note.startswith("batches had more than 256 tokens")
+    assert used(300, 1024).notes() == (note,)
+
+
+@pytest.mark.parametrize("tokens", [(10, 256), (*[8] * 200, 512)])
+def test_few_such_batches_are_not_told_of(tokens: tuple[int, ...]) -> None:
+    assert used(*tokens).notes() == ()
+
+
+@pytest.mark.parametrize(("tokens", "captured"), [((512, 512), 0), ((), 256)])
+def test_without_batches_or_graphs_there_is_nothing_to_say(
     tokens: tuple[int, ...], captured: int
 ) -> None:
-    assert graph_notes(steps(*tokens), captured) == ()
+    assert GraphUse.of(steps(*tokens), captured) is None
