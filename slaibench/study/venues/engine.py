@@ -156,8 +156,9 @@ class EngineVenue(ABC):
         spec = run["spec"]
         if run.get("profile"):
             clock = f"{run['backend']['clock']} clock"
+            model = " with ".join(filter(None, (spec["model"], spec.get("engine_args"))))
             return (
-                f"{engine} on an emulated {spec['gpu']} ({clock}): {spec['model']}, "
+                f"{engine} on an emulated {spec['gpu']} ({clock}): {model}, "
                 f"{describe_profile(run['profile'])}"
             )
         started = started_with(spec["weights"], spec.get("engine_args"))

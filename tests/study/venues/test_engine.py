@@ -195,6 +195,8 @@ def test_a_line_says_what_served() -> None:
         "vLLM 0.32.0 on an emulated h100 (virtual clock): mistral-7b, profile h100/m (fitted; from "
         "x); known errors of its parts: a 5.0%\nnot validated against a run of an engine"
     )
+    in_real_time = {**run, "spec": {**run["spec"], "engine_args": "--max-logprobs=7"}}
+    assert "h100 (virtual clock): mistral-7b with --max-logprobs=7, " in describe_run(in_real_time)
     spec = {"model": "tiny-mistral", "gpu": None, "hardware": "AMD EPYC (2 cores)", "weights": None}
     measured = {**run, "spec": spec, "profile": None}
     assert describe_run(measured) == (
