@@ -72,13 +72,14 @@ class Session:
         return self._deadline_s - SPARE_S - time.monotonic()
 
     def run(self) -> bool:
-        """All stages, also after one that failed. Returns whether all ran."""
+        """All stages, also after one that failed. Returns whether all ran, and every cell."""
         fine = True
         with self._clocks, self.bench:
             for name in self.args.stages.split(","):
                 begun = datetime.now().astimezone()
                 try:
                     result = getattr(self, name)()
+                    fine &= not (isinstance(result, dict) and result.get("failed"))
                 except Exception as error:
                     fine = False
                     result = {"error": f"{type(error).__name__}: {error}"}
@@ -163,7 +164,7 @@ class Session:
         bench = replace(self.bench, spec=spec)
         results = self.out / RECORDINGS
         digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
-        last_s, left_out = 0.0, []
+        last_s, left_out, failed = 0.0, [], []
         for cell in self._cells(bench, rates):
             name = f"{cell.scheduler} at {cell.rate_rps:g}, seed {cell.seed}"
             if last_s > self.left_s:
@@ -174,11 +175,12 @@ class Session:
                 got = obtain(bench, cell, results, digest, False)
             except Exception as error:
                 self.note(name, begun, {"error": str(error)})
+                failed.append(name)
                 continue
             if not got.reused:
                 last_s = max(last_s, time.monotonic() - begun_s)
             self.note(name, begun, {"folder": str(got.folder.relative_to(self.out))})
-        return {"rates": rates, "left_out": left_out}
+        return {"rates": rates, "left_out": left_out, "failed": failed}
 
     def _cells(self, bench: Bench, rates: Sequence[float]) -> list[CellSpec]:
         """In the order of the rates as they were asked for: what is left out is at the end."""

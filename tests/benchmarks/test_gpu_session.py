@@ -30,13 +30,18 @@ ASKED = (
 )
 
 
+def needs(device: Device) -> None:
+    """Skips a test where vLLM does not serve on a device."""
+    try:
+        VllmEngine().check(device)
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="module")
 def sitting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a sitting leaves."""
-    try:
-        VllmEngine().check(Device.CPU)
-    except BackendError as error:
-        pytest.skip(str(error))
+    needs(Device.CPU)
     folder = tmp_path_factory.mktemp("gpu") / "sitting"
     command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder), *ASKED]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -59,7 +64,7 @@ def test_every_stage_runs_and_each_part_of_the_calibration_is_on_record(
     phases = ("light load", "short contexts", "middle contexts", "long contexts")
     assert parts == [f"calibrate: round {number}, {each}" for number in (1, 2) for each in phases]
     assert stages["calibrate"]["rounds"] == 2
-    assert stages["compare"] == {"rates": [3.0], "left_out": []}
+    assert stages["compare"] == {"rates": [3.0], "left_out": [], "failed": []}
     assert {row["scheduler"].partition(":")[0] for row in stages["cost"]} == {
         *("engine", "sarathi", "slai", "hrrn")
     }
@@ -94,3 +99,32 @@ def test_the_summary_has_what_was_measured_beside_what_was_predicted(
     runs = [store.read(file.parent) for file in (sitting / "recordings").rglob(store.RUN)]
     assert [run.run["spec"]["engine_args"] for run in runs] == ["--max-logprobs=7"] * 2
     assert all(run.requests.finished.all() for run in runs)
+
+
+BROKEN = """
+from schedulers.base import Batch, EngineView, Scheduler
+
+class Broken(Scheduler):
+    name = "broken"
+
+    def schedule(self, view: EngineView) -> Batch:
+        raise RuntimeError("no batch today")
+"""
+
+
+def test_a_cell_that_fails_is_told_and_the_others_run(tmp_path: Path) -> None:
+    needs(Device.EMULATED)
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN)
+    broken, folder = f"{file}:Broken", tmp_path / "sitting"
+    command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder)]
+    command += ["--device", "emulated", "--stages", "compare", "-s", broken, "-s", "sarathi"]
+    command += ["--rates", "4", "--requests", "40"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "no batch today" in ran.stdout
+    lines = map(json.loads, (folder / "session.jsonl").read_text().splitlines())
+    compared = {line["what"]: line["result"] for line in lines}["compare"]
+    assert compared == {"rates": [4.0], "left_out": [], "failed": [f"{broken} at 4, seed 0"]}
+    (run,) = (store.read(file.parent) for file in (folder / "recordings").rglob(store.RUN))
+    assert run.run["spec"]["scheduler"] == "sarathi"
