@@ -8,7 +8,7 @@ from sglang.srt.managers.schedule_batch import ScheduleBatch
 from sglang.srt.managers.scheduler_components.metrics_reporter import PrefillStats, QueueCount
 
 from schedulers.base import Batch, SchedulerError
-from schedulers.engines.sglang_support import cached_tokens, set_chunk
+from schedulers.engines.sglang_pages import cached_tokens
 
 
 def with_prefills(scheduler: Any, batch: Batch) -> Any:
@@ -32,7 +32,7 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
             req.init_next_round_input()
         else:
             found_tokens += cached_tokens(req)
-        if not set_chunk(req, tokens):
+        if not _set_chunk(req, tokens):
             if unfinished is not None:
                 raise SchedulerError(_two_unfinished(unfinished, req))
             unfinished = req
@@ -90,6 +90,17 @@ def within(batch: Batch, free_pages: int, page_size: int) -> Batch:
             prefills.append((request, tokens))
     critical = min(batch.critical_decodes, len(decodes))
     return Batch(decodes, prefills, batch.preempt, batch.wake_s, critical)
+
+
+def _set_chunk(request: Any, tokens: int) -> bool:
+    """Give a request its next chunk; returns whether that ends its prefill."""
+    start, whole = cached_tokens(request), len(request.full_untruncated_fill_ids)
+    end = min(start + tokens, whole)
+    if hasattr(request, "set_extend_range"):
+        request.set_extend_range(start, end)  # 0.5.17
+    else:
+        request.extend_end = end
+    return end == whole
 
 
 def _two_unfinished(first: Any, second: Any) -> str:

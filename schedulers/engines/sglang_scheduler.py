@@ -12,18 +12,16 @@ from schedulers import registry
 from schedulers.base import Batch, Scheduler
 from schedulers.engine_default import EngineDefault
 from schedulers.engines.clock import MonotonicClock
+from schedulers.engines.sglang_pages import Pages
 from schedulers.engines.sglang_prefills import with_prefills, within
 from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from schedulers.engines.sglang_rows import put_back, take_rows
 from schedulers.engines.sglang_streamer import NotedStreamer
 from schedulers.engines.sglang_support import (
-    cached_tokens,
     check_config,
     check_limits,
     check_version,
-    lock_prefix,
     own_config,
-    release,
 )
 from schedulers.engines.step_log import FileStepLog, NoStepLog, Step, StepLog
 from schedulers.engines.switch import Switch
@@ -37,6 +35,7 @@ class PolicyScheduler(SglangOwnScheduler):
 
     Attributes:
         decider: the policy; None: SGLang's own rule.
+        pages: its KV blocks.
         clock: an emulated device in virtual time puts its own here.
         step_log: told of every step.
         last_batch_decided: what the policy last decided.
@@ -58,7 +57,8 @@ class PolicyScheduler(SglangOwnScheduler):
         self.clock: Any = MonotonicClock()
         self.step_log: StepLog = NoStepLog()
         self.in_order: WaitingQueue[SglangRequest] = WaitingQueue()
-        blocks = self.pages_free()
+        self.pages = Pages(self)
+        blocks = self.pages.free()
         self.view = SglangView(self.in_order.requests, blocks, self.page_size)
         if own.get("step_log"):
             self.step_log = FileStepLog(own["step_log"], blocks, self.page_size, version)
@@ -151,9 +151,9 @@ class PolicyScheduler(SglangOwnScheduler):
         batch = self.last_batch_decided = self.decider.schedule(view)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
-        if batch.preempt and not self.disable_radix_cache:
+        if batch.preempt and self.pages.cached:
             # Pages that others share are not freed with a request, as the policy took them to be.
-            batch = self.last_batch_decided = within(batch, self.pages_free(), self.page_size)
+            batch = self.last_batch_decided = within(batch, self.pages.free(), self.page_size)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
         self._admit([request for request, _ in batch.prefills if request.waiting])
@@ -210,7 +210,8 @@ class PolicyScheduler(SglangOwnScheduler):
         if ours is None:
             self._num_arrived += 1
             arrival_s = self.clock.arrival_s(req)
-            ours = SglangRequest(req, self._num_arrived, arrival_s, self.page_size, self._look_up)
+            size, look_up = self.page_size, self.pages.look_up
+            ours = SglangRequest(req, self._num_arrived, arrival_s, size, look_up)
             setattr(req, ATTRIBUTE, ours)
         if is_retracted:
             ours.lose_blocks()
@@ -221,9 +222,7 @@ class PolicyScheduler(SglangOwnScheduler):
 
     def _admit(self, admitted: list[SglangRequest]) -> None:
         for request in admitted:
-            request.inner.init_next_round_input(self.tree_cache)
-            request.computed = cached_tokens(request.inner)
-            lock_prefix(request.inner, self.tree_cache)
+            request.computed = self.pages.lock(request.inner)
         leaving = {id(request.inner) for request in admitted}
         self.waiting_queue = [each for each in self.waiting_queue if id(each) not in leaving]
         for request in admitted:
@@ -236,7 +235,7 @@ class PolicyScheduler(SglangOwnScheduler):
     def _preempt(self, request: SglangRequest, running_batch: Any) -> None:
         req = request.inner
         self.view.preempt(request)
-        release(self, req)
+        self.pages.take(req)
         if req is self.chunked_req:
             self.chunked_req = None
         else:
@@ -264,7 +263,7 @@ class PolicyScheduler(SglangOwnScheduler):
             critical_decodes=batch.critical_decodes,
             waiting=len(self.waiting_queue),
             active=len(view.started) + len(view.decoding),
-            kv_blocks_used=view.total_blocks - self.pages_free(),
+            kv_blocks_used=view.total_blocks - self.pages.free(),
             preemptions=self._num_preempted,
         )
         self._num_preempted = 0
@@ -298,20 +297,7 @@ class PolicyScheduler(SglangOwnScheduler):
 
     def _unclaimed_blocks(self) -> int:
         """Blocks that nobody holds and no started prefill will still take."""
-        return self.pages_free() - self.view.promised_blocks
-
-    def pages_free(self) -> int:
-        """Pages that are free, or held by nothing but the radix cache."""
-        evictable = 0 if self.disable_radix_cache else int(self.tree_cache.evictable_size())
-        tokens: int = self.token_to_kv_pool_allocator.available_size() + evictable
-        pages: int = tokens // self.page_size
-        return pages
-
-    def _look_up(self, req: Any) -> int:
-        if self.disable_radix_cache:
-            return 0
-        req.init_next_round_input(self.tree_cache)
-        return cached_tokens(req)
+        return self.pages.free() - self.view.promised_blocks
 
 
 def _ids(requests: list[SglangRequest]) -> set[int]:

@@ -1,8 +1,7 @@
-"""Which SGLang, started how, a policy of ours can steer; and where its versions differ."""
+"""Which SGLang, started how, a policy of ours can steer."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from typing import Any
@@ -118,51 +117,3 @@ def check_limits(
             f"{engine_active}: start it with --max-running-requests {max_active}, or give the "
             f"scheduler max_active={engine_active}"
         )
-
-
-def cached_tokens(request: Any) -> int:
-    """Tokens of a request that the last look into the cache found there."""
-    if hasattr(request, "prefix_len"):
-        return int(request.prefix_len)
-    return len(request.prefix_indices)  # 0.5.17
-
-
-def tokens_to_prefill(request: Any) -> int:
-    """Length of what the next prefill of a request must reach."""
-    return len(request.full_untruncated_fill_ids)
-
-
-def set_chunk(request: Any, tokens: int) -> bool:
-    """Give a request its next chunk; returns whether that ends its prefill."""
-    start = cached_tokens(request)
-    end = min(start + tokens, tokens_to_prefill(request))
-    if hasattr(request, "set_extend_range"):
-        request.set_extend_range(start, end)  # 0.5.17
-    else:
-        request.extend_end = end
-    return end == tokens_to_prefill(request)
-
-
-def lock_prefix(request: Any, tree_cache: Any) -> None:
-    """Keep what was found in the cache from being evicted while the request needs it."""
-    if hasattr(tree_cache, "lock"):
-        request.lock = tree_cache.lock(request.last_node)
-    else:
-        tree_cache.inc_lock_ref(request.last_node)  # 0.5.17
-
-
-def release(scheduler: Any, request: Any) -> None:
-    """Take a request's KV blocks, as SGLang does when it retracts one."""
-    from sglang.srt.managers.schedule_batch import release_req  # noqa: PLC0415
-
-    arguments = {
-        "req": request,
-        "remaing_req_count": 0,
-        "req_to_token_pool": scheduler.req_to_token_pool,
-        "token_to_kv_pool_allocator": scheduler.token_to_kv_pool_allocator,
-        "tree_cache": scheduler.tree_cache,
-        "hisparse_coordinator": None,
-    }
-    if "server_args" in inspect.signature(release_req).parameters:
-        arguments["server_args"] = scheduler.server_args  # 0.5.17
-    release_req(**arguments)

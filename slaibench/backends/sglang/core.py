@@ -179,7 +179,7 @@ class SglangCore:
         while batch := self._turn():
             scheduler.process_batch_result(batch, scheduler.run_batch(batch))
         self.now_s = ended_s  # the run's end was before that
-        held = scheduler.view.total_blocks - scheduler.pages_free()
+        held = scheduler.view.total_blocks - scheduler.pages.free()
         if held or not scheduler.flush_cache():
             raise BackendError(f"{held} KV blocks are still held although no request is left")
 

@@ -71,7 +71,7 @@ def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
     for name, wanted in asked.items():
         if name not in driver.aborted:
             assert len(driver.tokens[name]) == wanted, (text, name)  # invariant 6
-    assert scheduler.pages_free() == scheduler.view.total_blocks
+    assert scheduler.pages.free() == scheduler.view.total_blocks
     return {
         "requests": len(asked),
         "aborted": len(driver.aborted),

@@ -83,7 +83,7 @@ def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
         "tokens": {name: ids for name, ids in driver.tokens.items() if not name.endswith("-twin")},
         "aborted": len(driver.aborted),
         "preemptions": sum(driver.log.num_preemptions.values()),
-        "free": scheduler.pages_free(),
+        "free": scheduler.pages.free(),
         "rows": scheduler.req_to_token_pool.available_size(),
     }
 

@@ -75,7 +75,7 @@ class Feed:
     def recv_requests(self, *_: Any, **__: Any) -> list[Any]:
         scheduler = self.scheduler
         if scheduler.last_batch is None:
-            held = scheduler.pages_free() < scheduler.view.total_blocks
+            held = scheduler.pages.free() < scheduler.view.total_blocks
             self.idle_turns_holding_kv += held
             self.idle_turns += not held
         if self.messages and self.some.random() < 0.2:
@@ -106,7 +106,7 @@ def serve(scheduler: Any, policy: Any) -> dict[str, Any]:
     scheduler.event_loop_normal()
     got = {req.rid: len(req.output_ids) for req in policy.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
-    assert scheduler.pages_free() == scheduler.view.total_blocks
+    assert scheduler.pages.free() == scheduler.view.total_blocks
     return {"idle_holding_kv": feed.idle_turns_holding_kv, "idle": feed.idle_turns}
 
 

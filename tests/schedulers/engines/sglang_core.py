@@ -151,7 +151,7 @@ class Driver:
                 assert request.computed_tokens == expected
         if scheduler.disable_radix_cache and not any(r.inner.finished() for r in holders):
             held = sum(-(-request.computed_tokens // PAGE) for request in holders)
-            assert held + scheduler.pages_free() == view.total_blocks
+            assert held + scheduler.pages.free() == view.total_blocks
         if self.log.steps:
             last = self.log.steps[-1]
             assert last.prefill_tokens + last.decodes <= scheduler.decider.token_budget
