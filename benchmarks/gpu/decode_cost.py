@@ -24,11 +24,13 @@ def decode_cost(
     """Cycle of a step, from its start to the start of the next, and the part after its end.
 
     All requests decode together: the same batch under every scheduler. Runs are interleaved, and
-    repeated ``REPEATS`` times; the first of each is not counted.
+    repeated ``REPEATS`` times; the first of each is not counted, nor is one in which the requests
+    came too far apart to decode together for long.
 
     Returns:
         For each number of active requests and scheduler: the median of all its steps, the medians
-        of its repeats (``spread``), and of what lies between two steps; milliseconds.
+        of its repeats (``spread``), and of what lies between two steps; milliseconds, None where no
+        repeat counts.
     """
     rows = []
     for active in actives:
@@ -36,26 +38,31 @@ def decode_cost(
         between: dict[str, list[float]] = {text: [] for text in schedulers}
         for repeat in range(REPEATS + 1):
             for text in schedulers:
-                cycle, gap = _run(backend, text, active, repeat, output_tokens)
-                if repeat:
-                    cycles[text].append(cycle)
-                    between[text].append(gap)
+                found = _run(backend, text, active, repeat, output_tokens)
+                if repeat and found is not None:
+                    cycles[text].append(found[0])
+                    between[text].append(found[1])
         rows += [
             {
                 "active": active,
                 "scheduler": text,
-                "cycle_ms": 1e3 * statistics.median(cycles[text]),
+                "cycle_ms": _median_ms(cycles[text]),
                 "spread_ms": [1e3 * each for each in sorted(cycles[text])],
-                "between_ms": 1e3 * statistics.median(between[text]),
+                "between_ms": _median_ms(between[text]),
             }
             for text in schedulers
         ]
     return rows
 
 
+def _median_ms(times_s: Sequence[float]) -> float | None:
+    return 1e3 * statistics.median(times_s) if times_s else None
+
+
 def _run(
     backend: Backend, text: str, active: int, repeat: int, output_tokens: int
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
+    """Median cycle and gap, seconds; None: too few steps in which all decode."""
     requests = [
         Request(number, 0.0, PROMPT_TOKENS, output_tokens, "free", PATIENT_S)
         for number in range(active)
@@ -65,7 +72,7 @@ def _run(
     full = np.flatnonzero((steps.decodes == active) & (steps.prefill_tokens == 0))
     full = full[(full + 1 < len(steps)) & np.isin(full + 1, full)]
     if len(full) < output_tokens // 4:
-        return float("nan"), float("nan")
+        return None
     cycle = steps.start_s[full + 1] - steps.start_s[full]
     gap = steps.start_s[full + 1] - steps.end_s[full]
     return float(np.median(cycle)), float(np.median(gap))
