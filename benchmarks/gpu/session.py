@@ -66,6 +66,7 @@ class Session:
         self.spec = self._spec()
         self.bench = prepare(self.spec).logging_to(self.out / LOGS)
         self._clocks = Clocks(self.out / "clocks.csv")
+        self._fine = True
 
     @property
     def left_s(self) -> float:
@@ -73,21 +74,19 @@ class Session:
 
     def run(self) -> bool:
         """All stages, also after one that failed. Returns whether all ran, and every cell."""
-        fine = True
         with self._clocks, self.bench:
             for name in self.args.stages.split(","):
                 begun = datetime.now().astimezone()
                 try:
                     result = getattr(self, name)()
-                    fine &= not (isinstance(result, dict) and result.get("failed"))
                 except Exception as error:
-                    fine = False
+                    self._fine = False
                     result = {"error": f"{type(error).__name__}: {error}"}
                     (self.out / f"{name}.traceback").write_text(traceback.format_exc())
                 self.note(name, begun, result)
-                if name == "start" and not fine:
+                if name == "start" and not self._fine:
                     break
-        return fine
+        return self._fine
 
     def note(self, what: str, begun: datetime, result: Any) -> None:
         """Add a line to ``session.jsonl``, with the clocks since ``begun``."""
@@ -176,6 +175,7 @@ class Session:
             except Exception as error:
                 self.note(name, begun, {"error": str(error)})
                 failed.append(name)
+                self._fine = False
                 continue
             if not got.reused:
                 last_s = max(last_s, time.monotonic() - begun_s)

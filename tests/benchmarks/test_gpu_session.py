@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from slaibench.backends.base import BackendError
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profiles import load_profile
 from slaibench.recording import store
 from slaibench.spec import Device
+from tests.backends.needed import needed
 
 ROOT = Path(__file__).parents[2]
 LIMITS = "token_budget=64,max_active=8"
@@ -30,18 +30,10 @@ ASKED = (
 )
 
 
-def needs(device: Device) -> None:
-    """Skips a test where vLLM does not serve on a device."""
-    try:
-        VllmEngine().check(device)
-    except BackendError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
 def sitting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that a sitting leaves."""
-    needs(Device.CPU)
+    needed(VllmEngine(), Device.CPU)
     folder = tmp_path_factory.mktemp("gpu") / "sitting"
     command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder), *ASKED]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -113,7 +105,7 @@ class Broken(Scheduler):
 
 
 def test_a_cell_that_fails_is_told_and_the_others_run(tmp_path: Path) -> None:
-    needs(Device.EMULATED)
+    needed(VllmEngine(), Device.EMULATED)
     file = tmp_path / "broken.py"
     file.write_text(BROKEN)
     broken, folder = f"{file}:Broken", tmp_path / "sitting"

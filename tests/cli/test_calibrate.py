@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.backends.base import BackendError
 from slaibench.backends.table import ENGINES
 from slaibench.spec import Device
+from tests.backends.needed import needed
 from tests.cli.command import refused, slaibench
 
 SMALL = ("--token-budget", "64", "--max-active", "6", "--max-context-tokens", "256")
@@ -39,10 +39,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_starts(
 @pytest.fixture
 def emulated() -> tuple[str, ...]:
     """Arguments for an engine on an emulated device."""
-    try:
-        ENGINES["vllm"].check(Device.EMULATED)
-    except BackendError as error:
-        pytest.skip(str(error))
+    needed(ENGINES["vllm"], Device.EMULATED)
     return ("calibrate", "--device", "emulated", "--gpu", "h100", *SMALL)
 
 

@@ -13,12 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slaibench.backends.base import BackendError
 from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
 from slaibench.cli.doctor import NAMES, doctor
 from slaibench.machine import checks
 from slaibench.spec import Device
+from tests.backends.needed import needed
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(doctor)
@@ -202,10 +202,7 @@ def test_open_files_are_those_of_the_hard_limit(
 
 @pytest.mark.parametrize("engine", list(ENGINES))
 def test_an_engine_that_is_installed_here_can_be_imported(engine: str) -> None:
-    try:
-        version = ENGINES[engine].check(Device.EMULATED)
-    except BackendError as error:
-        pytest.skip(str(error))
+    version = needed(ENGINES[engine], Device.EMULATED)
     found = ask_json(f"{engine}:emulated", f"{engine}:cuda")
     assert found[f"{engine}:emulated"]["works"] is True
     assert found[f"{engine}:emulated"]["version"] == version

@@ -30,6 +30,7 @@ from tests.backends.agreement import (
     simulate,
 )
 from tests.backends.engines import policies
+from tests.backends.needed import needed
 from workloads.request import Request
 
 VENUES: dict[str, type[Venue]] = {"vllm": VllmVenue, "sglang": SglangVenue}
@@ -39,10 +40,7 @@ FOREIGN = f"{policies.__file__}:"
 @pytest.fixture(scope="module", params=list(VENUES))
 def venue(request: pytest.FixtureRequest) -> type[Venue]:
     found = VENUES[request.param]
-    try:
-        found.ENGINE.check(Device.EMULATED)
-    except BackendError as error:
-        pytest.skip(str(error))
+    needed(found.ENGINE, Device.EMULATED)
     return found
 
 

@@ -23,6 +23,7 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
 from slaibench.spec import Device
+from tests.backends.needed import needed
 from workloads.request import Request
 
 PROFILE = get_profile("h100", "mistral-7b")
@@ -87,10 +88,7 @@ def served(
 ) -> Iterator[ServedEngine]:
     """An emulated GPU with few KV blocks; its server is started at the first run."""
     engine = ENGINES[request.param]
-    try:
-        engine.check(Device.EMULATED)
-    except BackendError as error:
-        pytest.skip(str(error))
+    needed(engine, Device.EMULATED)
     options = EngineOptions(
         model=get_model("mistral-7b"),
         checkpoint=None,

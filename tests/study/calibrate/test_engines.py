@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slaibench.backends.base import BackendError
 from slaibench.backends.table import ENGINES
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel
@@ -18,6 +17,7 @@ from slaibench.study.calibrate.calibrate import Budget, Limits, calibrate
 from slaibench.study.calibrate.design import Kind
 from slaibench.study.calibrate.fitted import Calibration
 from slaibench.study.calibrate.store import Folder
+from tests.backends.needed import needed
 from tests.study.calibrate.test_calibrate import off
 
 pytestmark = [
@@ -37,10 +37,7 @@ def measured(
     backend: str, device: Device, path: Path, limits: Limits, **fields: str
 ) -> Calibration:
     """One round on an engine."""
-    try:
-        ENGINES[backend].check(device)
-    except BackendError as error:
-        pytest.skip(str(error))
+    needed(ENGINES[backend], device)
     spec = StudySpec(
         backend=backend, device=device, max_context_tokens=limits.context_tokens, **fields
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slaibench.backends.base import BackendError
 from slaibench.measure.regression import Verdict
 from slaibench.spec import Device
 from slaibench.study.regress import baseline
 from slaibench.study.regress.run import answer, ask
 from slaibench.study.venues.engine import EngineVenue
 from slaibench.study.venues.table import find
+from tests.backends.needed import needed
 
 BASELINES = sorted(Path(__file__).parents[3].joinpath("results", "baselines").iterdir())
 MOST_BYTES = 1_000_000
@@ -24,10 +24,7 @@ def test_nothing_has_moved(folder: Path) -> None:
     kept = baseline.read(folder)
     venue = find(kept.spec.backend)
     if issubclass(venue, EngineVenue):
-        try:
-            version = venue.ENGINE.check(Device.EMULATED)
-        except BackendError as error:
-            pytest.skip(str(error))
+        version = needed(venue.ENGINE, Device.EMULATED)
         if version != kept.versions[venue.ENGINE.key]:
             pytest.skip(f"the baseline is of {kept.versions[venue.ENGINE.key]}, here is {version}")
     result = answer(ask(folder))
