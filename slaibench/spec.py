@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-DEFAULT_SLO = "ttft_p50<0.5,tbt_p99<tier"
-MIN_REQUESTS = 1200
-"""A cell's default size: after the warm-up cut, 1,000 requests are left for a P99."""
+DEFAULT_SLO = "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
+PAPER_SLO = "ttft_p50<0.5,tbt_p99<tier"
+"""The paper's targets, ``--slo paper``: a scheduler that starves long prompts may meet them."""
+MIN_REQUESTS = 1250
+"""A cell's least default size; it grows as ``measure.run_length`` says."""
 MIN_DURATION_S = 180.0
 """A cell's least default duration: several lifetimes of a request at high rates."""
 PAPER_DURATION_S = 2100.0
@@ -59,6 +61,8 @@ class CellSpec(BaseModel):
         engine_token_budget, engine_max_active: limits that an engine on real hardware was started
             with: those of the study's widest scheduler, which its memory depends on.
         engine_args: what else its server was started with; None: nothing.
+        overload: of a run that measures a scheduler's saturated throughput, the bound and the
+            prices that its work counts at (``study.overload``); None: a run as any other.
         url, api, prompts, only_openai, timeout_s: of an endpoint, and how it is spoken to.
     """
 
@@ -80,6 +84,7 @@ class CellSpec(BaseModel):
     engine_token_budget: int | None
     engine_max_active: int | None
     engine_args: str | None = None
+    overload: dict[str, float] | None = None
     url: str | None
     api: str | None
     prompts: str | None
@@ -104,12 +109,12 @@ class CellSpec(BaseModel):
     def spec(self) -> dict[str, Any]:
         """Plain values, for the record and its hash.
 
-        ``engine_args`` are there only if there are any: cells recorded before there could be are
-        found again by their hash.
+        What few cells have is there only where they have it.
         """
         values = self.model_dump(mode="json")
-        if self.engine_args is None:
-            del values["engine_args"]
+        for name in ("engine_args", "overload"):
+            if values[name] is None:
+                del values[name]
         return values
 
     @property
@@ -153,11 +158,13 @@ class StudySpec(BaseModel):
         url, api, prompts: of an endpoint.
         only_openai: send an endpoint no field that OpenAI's own has not; output lengths then vary.
         timeout_s: an endpoint's request that is not done so long after it was due has timed out.
-        num_requests: requests of a cell; None: at least 1,200 and 180 s' worth (strict), or as
-            many as are due in ``duration_s``.
+        num_requests: requests of a cell; None: at least 1,250 and 180 s' worth, and in virtual
+            time as many more as the numbers need (strict), or as many as are due in
+            ``duration_s``.
         duration_s: a cell ends here; None: when all its requests are done (strict) or after 35
             minutes (paper).
         rates: requests a second, kept ascending and without repeats.
+        slo: the targets; ``paper``: the paper's. Not given: those of the convention.
         num_seeds: replicates, seeded ``first_seed``, ``first_seed + 1``, ...
     """
 
@@ -192,6 +199,14 @@ class StudySpec(BaseModel):
     convention: Convention = Convention.STRICT
     slo: str = DEFAULT_SLO
     early_stop: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _targets(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("slo") in (None, "paper"):
+            paper = values.get("slo") or values.get("convention") == Convention.PAPER
+            return {**values, "slo": PAPER_SLO if paper else DEFAULT_SLO}
+        return values
 
     @field_validator("rates")
     @classmethod
@@ -231,8 +246,15 @@ class StudySpec(BaseModel):
             return self.early_stop
         return self.convention is Convention.STRICT and self.duration_s is None
 
+    @property
+    def extends(self) -> bool:
+        """Whether a cell may be made longer than ``requests_at``: nobody said how long it is, and
+        no engine has to serve for it."""
+        fixed = self.num_requests is not None or self.horizon_s is not None
+        return self.backend == "sim" and self.stops_early and not fixed
+
     def requests_at(self, rate_rps: float) -> int:
-        """Requests generated for a cell at this rate."""
+        """Requests generated for a cell at this rate, at least."""
         if self.num_requests is not None:
             return self.num_requests
         if self.horizon_s is not None:

@@ -22,11 +22,14 @@ class Progress:
     Args:
         now_s: time in the run.
         due_s: due times of the requests that arrived so far, ascending.
+        first_s: when each of them got its first token; NaN: not yet. A client that hears of a
+            request only when it leaves gives ``left_s``.
         left_s: when each of them left (finished or refused); NaN: still there.
     """
 
     now_s: float
     due_s: FloatArray
+    first_s: FloatArray
     left_s: FloatArray
 
 

@@ -200,7 +200,7 @@ def _look(settings: RunSettings) -> Look | None:
     stop = settings.stop
     if stop is None:
         return None
-    return lambda now_s, due_s, left_s: stop(Progress(now_s, due_s, left_s))
+    return lambda now_s, due_s, left_s: stop(Progress(now_s, due_s, left_s, left_s))
 
 
 def _no_steps() -> StepTable:

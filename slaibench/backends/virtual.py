@@ -137,7 +137,7 @@ def run_virtual(
             idle = 0
         if now >= next_look and settings.stop:
             next_look = now + settings.stop_every_s
-            stopped = settings.stop(_progress(now, states[:arrived]))
+            stopped = settings.stop(_progress(now, states[:arrived], engine))
             if stopped:
                 break
         next_due = requests[arrived].due_s if arrived < count else None
@@ -174,10 +174,14 @@ def run_virtual(
     )
 
 
-def _progress(now_s: float, states: Sequence[RequestState]) -> Progress:
+def _progress(now_s: float, states: Sequence[RequestState], engine: VirtualEngine) -> Progress:
+    steps = engine.steps
     return Progress(
         now_s,
         due_s=np.array([state.arrival_s for state in states]),
+        first_s=np.array(
+            [steps[state.token_steps[0]][1] if state.token_steps else math.nan for state in states]
+        ),
         left_s=np.array([state.left_s for state in states]),
     )
 

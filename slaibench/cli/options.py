@@ -12,7 +12,15 @@ import typer
 
 from slaibench.cli.workers import KEPT, Workers
 from slaibench.rates import parse_rates
-from slaibench.spec import DEFAULT_MODEL, DEFAULT_SLO, Clock, Convention, Device, StudySpec
+from slaibench.spec import (
+    DEFAULT_MODEL,
+    DEFAULT_SLO,
+    PAPER_SLO,
+    Clock,
+    Convention,
+    Device,
+    StudySpec,
+)
 
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
@@ -36,8 +44,11 @@ Schedulers = Annotated[
 ]
 Seeds = Annotated[int, _load(help="Replicates of each cell.", min=1)]
 Slo = Annotated[
-    str,
-    _judged(help="Targets, e.g. 'ttft_p50<0.5,tbt_p99<tier'."),
+    str | None,
+    _judged(
+        help=f"Targets; paper: {PAPER_SLO}. Default: {DEFAULT_SLO}, or by the paper's conventions "
+        "paper."
+    ),
 ]
 Reports = Annotated[Path, _kept(help="Folder of the report pages.")]
 NoReport = Annotated[bool, _kept("--no-report", help="Write no page.")]
@@ -191,7 +202,7 @@ class Load:
 class Judged:
     """Definitions behind the numbers, and targets."""
 
-    slo: Slo = DEFAULT_SLO
+    slo: Slo = None
     convention: Annotated[
         Convention,
         _judged(help="Definitions behind the numbers."),

@@ -33,7 +33,8 @@ STATES = {
     "saturated": ("*", "saturated"),
     "stopped": ("**", "saturated, and ended early since that was certain"),
     "invalid": ("!", "a run of it is invalid and stands for nothing"),
-    "too short": ("?", "the run is too short to tell whether it is saturated (more --requests)"),
+    "some": ("1/3", "so many of its runs are saturated: fewer than half"),
+    "too short": ("?", "its runs cannot tell whether it is saturated: too short, or at its limit"),
 }
 """What is said of a point: in a word, as a mark, in full."""
 LONG_NAME = 10
@@ -89,7 +90,7 @@ def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
         *(_Column(f"TBT P99\n{escape(name)}", _tbt(name)) for name in tiers),
         *(extra if wide else []),
         _Column("\nn", lambda p: f"{p.ttft_s['p50'].n:,}"),
-        _Column("", lambda p: _state(p) if wide else mark(p)),
+        _Column("", lambda p: _state_words(p) if wide else mark(p)),
     ]
 
 
@@ -107,12 +108,24 @@ def _state(point: Point) -> str:
         return "invalid"
     if point.stopped_early:
         return "stopped"
-    return "saturated" if point.saturated else "too short" if point.undecided else ""
+    if point.saturated:
+        return "saturated"
+    if point.num_growing:
+        return "some"
+    return "too short" if point.undecided else ""
+
+
+def _state_words(point: Point) -> str:
+    state = _state(point)
+    return f"{point.num_growing} of {point.num_seeds} saturated" if state == "some" else state
 
 
 def mark(point: Point) -> str:
     """A sign for what ``STATES`` says in full."""
-    return STATES[_state(point)][0] if _state(point) else ""
+    state = _state(point)
+    if state == "some":
+        return f"{point.num_growing}/{point.num_seeds}"
+    return STATES[state][0] if state else ""
 
 
 def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
@@ -141,7 +154,7 @@ def _states_told(points: Sequence[Point], *, wide: bool) -> list[str]:
     return [
         f"{state if wide else sign}: {text}"
         for state, (sign, text) in STATES.items()
-        if state in found and not (wide and state == text)
+        if state in found and not (wide and state in (text, "some"))
     ]
 
 
@@ -193,9 +206,7 @@ def capacity_lines(result: CapacityResult) -> list[Text]:
         return [text, *_notes(result)]
     text.append(" carries at least " if found.shape is None else " carries ")
     text.append(f"{number(found.rate_rps)} requests/s", style="bold green")
-    if found.shape == "cliff" and found.bracket[1] is not None:
-        text.append(f" (not {number(found.bracket[1])})")
-    elif found.ci95 is not None:
+    if found.ci95 is not None:
         text.append(f" (95 % interval {number(found.ci95[0])} to {number(found.ci95[1])})")
     text.append(f" within {slo}")
     if found.binding is not None:
@@ -233,8 +244,7 @@ def headline(result: CompareResult) -> Text:
         if None in shapes:
             text.append(" or thereabouts: a capacity is only a lower bound")
         elif ratio.ci95 is not None:
-            kind = "from the brackets" if "cliff" in shapes else "95 % interval"
-            text.append(f" ({kind} {ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})")
+            text.append(f" (95 % interval {ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})")
             if ratio.ci95[0] <= 1 <= ratio.ci95[1]:
                 text.append("; no difference is shown")
         text.append(". ")

@@ -16,7 +16,6 @@ from rich.text import Text
 from slaibench.cli import formats, options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.recording import store
-from slaibench.spec import DEFAULT_SLO
 from slaibench.study import gather as gathering
 
 STUDY = ("where", "workload", "arrivals", "convention")
@@ -103,7 +102,7 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
 
 def report(
     folder: ResultsArgument = options.RESULTS_FOLDER,
-    slo: options.Slo = DEFAULT_SLO,
+    slo: options.Slo = None,
     reports: options.Reports = options.REPORTS_FOLDER,
     focus_rate: Annotated[
         float | None, typer.Option(help="Rate whose distributions are shown in detail.")

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from slaibench.measure.clusters import Clusters
 from slaibench.measure.percentiles import (
     Percentile,
     censored_percentiles,
@@ -16,7 +17,6 @@ from slaibench.measure.percentiles import (
     paper_token_summary,
     percentiles,
 )
-from slaibench.measure.resample import Clusters
 from slaibench.recording.record import FloatArray, Outcome, RequestTable
 
 Convention = Literal["strict", "paper"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure.clusters import Clusters
 from slaibench.measure.latency import (
     BoolArray,
     Convention,
@@ -17,8 +18,8 @@ from slaibench.measure.latency import (
     summarise_gaps,
     token_gaps,
 )
-from slaibench.measure.resample import Clusters
-from slaibench.measure.steady import Warmup, left_s, warmup
+from slaibench.measure.steady import left_s
+from slaibench.measure.warmup import Warmup, warmup
 from slaibench.recording.record import FloatArray, Outcome, Recording, RequestTable
 
 DEFAULT_QS = (0.5, 0.9, 0.95, 0.99)
@@ -131,7 +132,7 @@ def run_metrics(
     found: Warmup | None = None
     start = 0.0
     if convention == "strict":
-        found = warmup(requests.due_s[due], left_s(requests)[due], requests.ttft_s[due], stop_s)
+        found = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
         start = found.cut_s if cut_s is None else cut_s
     measured = due & (requests.due_s >= start)
     window = _window(requests.due_s[due], start, stop_s, convention)

@@ -1,203 +1,108 @@
-"""Two schedulers under the same requests: the interval of their difference or ratio.
+"""Two schedulers under the same requests: the interval of the ratio of a quantile.
 
 With common random numbers, request i of seed s is the same request under both, so most of the
 noise is shared and cancels in the comparison; two intervals side by side would count it twice.
-
-Which method, by the number of seeds (``method="auto"``):
-
-- 3 or more: Student's t on the per-seed values (logarithms of the ratios). Seeds are independent
-  whatever the correlation within a run, so nothing about block lengths has to be assumed.
-- 2: t would have one degree of freedom (a factor of 12.7), so blocks are drawn jointly for both
-  schedulers within each seed, and seeds on top. Drawing at both levels overstates the variance
-  by up to a half, which near saturation makes up for correlation longer than a block.
-- 1: the block bootstrap within that run, drawn jointly. It knows only the variation inside one
-  run; the result says so.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from slaibench.measure.intervals import (
-    LEVEL,
-    MIN_REQUESTS,
-    MIN_TAIL_BLOCKS,
-    RESAMPLES,
-    Interval,
-    expanded_percentiles,
-    t_interval,
-    tail_blocks,
-)
-from slaibench.measure.resample import (
-    Clusters,
-    Sample,
-    block_length,
-    draw_starts,
-    influence,
-    resampled,
-    statistic,
-)
+from slaibench.measure.dependence import long_run_variance
+from slaibench.measure.intervals import LEVEL, Interval, t_quantile
+from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.measure.quantile_interval import LEAST_SIZE
 from slaibench.recording.record import FloatArray
 
-PairedMethod = Literal["auto", "t", "bootstrap"]
+BANDWIDTH = 0.1
+"""Half the share of values about a quantile over which the density is taken."""
 
 
 def paired_ratio(
-    a: Sequence[Sample],
-    b: Sequence[Sample],
-    rng: np.random.Generator,
-    *,
-    q: float | None = 0.5,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    method: PairedMethod = "auto",
+    a: Sequence[FloatArray], b: Sequence[FloatArray], *, q: float = 0.5, level: float = LEVEL
 ) -> Interval:
-    """Ratio b / a of a quantile or mean, paired by request and seed.
+    """Ratio b / a of a quantile, each over all seeds, paired by request and seed.
 
-    The estimate is the geometric mean over seeds of the per-seed ratios; ``as_change()`` gives
-    b / a - 1.
+    A quantile moves with the share of values above it, divided by the density there (Bahadur, "A
+    note on quantiles in large samples", Ann. Math. Statist. 37, 1966). The difference of both
+    sides' contributions is taken by request, so what the requests share cancels, and its
+    long-run variance gives Student's t interval of the logarithm.
 
     Args:
-        a, b: per seed, the sample of one scheduler; request i of a seed is the same in both. One
-            value a request (NaN: it has none, the pair is left out; ``inf``: still waiting at the
-            end), or ``Clusters`` of values.
-        rng: where resamples come from.
-        q: quantile level; None for the mean.
+        a, b: per seed, one scheduler's value a request by due time; request i of a seed is the same
+            in both. NaN: it has none, the pair is left out; ``inf``: still waiting at the end.
+        q: quantile level.
         level: nominal coverage.
-        resamples: how many (bootstrap only).
-        method: "auto" as in the module's text; "t" and "bootstrap" force one.
+
+    Returns:
+        An interval of the ratio over so many pairs (``as_change()``: of b / a - 1), without ends
+        where a quantile is infinite or the pairs are worth too few independent ones.
 
     Raises:
-        ValueError: seeds or requests do not match, or a statistic is not positive.
+        ValueError: seeds or requests do not match, no pair has values, or a quantile is not
+            positive.
     """
+    pairs = _matched(a, b)
+    num_pairs = sum(len(before) for before, _ in pairs)
+    before, after = (np.sort(np.concatenate([pair[side] for pair in pairs])) for side in (0, 1))
+    centre_a, centre_b = (float(sorted_quantiles(x, [q])[0]) for x in (before, after))
+    if not (math.isfinite(centre_a) and math.isfinite(centre_b)):
+        note = "more requests were waiting at the end than the statistic allows"
+        return Interval(math.nan, None, None, level, num_pairs, "none", note)
+    if centre_a <= 0 or centre_b <= 0:
+        raise ValueError(f"a ratio needs positive quantiles, not {centre_a} and {centre_b}")
+    ratio = centre_b / centre_a
+    slopes = _log_slope(before, q), _log_slope(after, q)
+    if None in slopes:
+        note = "too many equal values about the quantile"
+        return Interval(ratio, None, None, level, num_pairs, "none", note)
+    slope_a, slope_b = slopes[0] or 0.0, slopes[1] or 0.0
+    moved = [
+        ((y > centre_b) - (1 - q)) * slope_b - ((x > centre_a) - (1 - q)) * slope_a
+        for x, y in pairs
+    ]
+    found = long_run_variance(moved)
+    own = max(
+        long_run_variance([(pair[side] > centre) - (1 - q) for pair in pairs]).inflation
+        for side, centre in ((0, centre_a), (1, centre_b))
+    )
+    if num_pairs / own < LEAST_SIZE:
+        note = f"worth {num_pairs / own:.0f} independent pairs, {LEAST_SIZE} needed: run longer"
+        return Interval(ratio, None, None, level, num_pairs, "none", note)
+    error = math.sqrt(found.variance * found.inflation / num_pairs)
+    half = t_quantile(found.degrees, level) * error
+    low, high = ratio * math.exp(-half), ratio * math.exp(half)
+    return Interval(ratio, low, high, level, num_pairs, "influence", "paired by request")
 
-    return _paired(a, b, rng, q=q, level=level, resamples=resamples, method=method, log=True)
+
+def _log_slope(ordered: FloatArray, q: float) -> float | None:
+    """How far the logarithm of a quantile moves with the level: one over the density of logarithms
+    there; None where it is not defined."""
+    width = min(BANDWIDTH, q / 2, (1 - q) / 2)
+    low, high = sorted_quantiles(ordered, [q - width, q + width])
+    if not (0 < low < high < math.inf):
+        return None
+    return math.log(high / low) / (2 * width)
 
 
-def paired_difference(
-    a: Sequence[Sample],
-    b: Sequence[Sample],
-    rng: np.random.Generator,
-    *,
-    q: float | None = 0.5,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    method: PairedMethod = "auto",
-) -> Interval:
-    """Difference b - a of a quantile or mean, paired by request and seed: its mean over seeds.
-
-    Arguments and errors as for ``paired_ratio``.
-    """
-
-    return _paired(a, b, rng, q=q, level=level, resamples=resamples, method=method, log=False)
-
-
-def _paired(
-    a: Sequence[Sample],
-    b: Sequence[Sample],
-    rng: np.random.Generator,
-    *,
-    q: float | None,
-    level: float,
-    resamples: int,
-    method: PairedMethod,
-    log: bool,
-) -> Interval:
+def _matched(
+    a: Sequence[FloatArray], b: Sequence[FloatArray]
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Each seed's samples restricted to the requests that have a value on both sides."""
     if len(a) != len(b) or not a:
         raise ValueError(f"pairs need the same seeds on both sides, not {len(a)} and {len(b)}")
-    pairs = [_matched(before, after) for before, after in zip(a, b, strict=True)]
-    num_pairs = sum(len(before) for before, _ in pairs)
-    back = math.exp if log else float
-    values = _contrast(
-        np.array([statistic(before, q) for before, _ in pairs]),
-        np.array([statistic(after, q) for _, after in pairs]),
-        log=log,
-    )
-    if not np.isfinite(values).all():
-        centre = math.nan if np.isnan(values).any() else back(float(np.median(values)))
-        note = "in some seed more requests were waiting at the end than the statistic allows"
-        return Interval(centre, None, None, level, num_pairs, "none", note)
-    if method == "t" or (method == "auto" and len(pairs) >= 3):
-        return t_interval((np.exp(values) if log else values).tolist(), level=level, log=log)
-    estimate = back(float(values.mean()))
-    blocks = [max(block_length(influence(sample, q)) for sample in pair) for pair in pairs]
-    if not all(
-        _enough(sample, q, block)
-        for pair, block in zip(pairs, blocks, strict=True)
-        for sample in pair
-    ):
-        note = "too few requests for the correlation seen; use three or more seeds"
-        return Interval(estimate, None, None, level, num_pairs, "none", note)
-    draws, num_blocks = _joint_draws(pairs, blocks, q, resamples, rng, log=log)
-    low, high = expanded_percentiles(draws, num_blocks, level)
-    one_seed = len(pairs) == 1
-    return Interval(
-        estimate,
-        None if low is None else back(low),
-        None if high is None else back(high),
-        level,
-        num_pairs,
-        "block-bootstrap" if one_seed else "hierarchical-bootstrap",
-        f"paired blocks of up to {max(blocks)} requests"
-        + (", one seed: variation between runs is not in it" if one_seed else " within seeds"),
-    )
-
-
-def _joint_draws(
-    pairs: Sequence[tuple[Sample, Sample]],
-    blocks: Sequence[int],
-    q: float | None,
-    resamples: int,
-    rng: np.random.Generator,
-    *,
-    log: bool,
-) -> tuple[FloatArray, int]:
-    """The contrast's mean over drawn seeds, each with drawn blocks; and the number of blocks."""
-    slots = len(pairs)
-    # Fresh blocks for each of the slots a drawn seed may fill: a seed drawn twice varies twice.
-    per_seed = np.empty((slots, resamples, slots))
-    num_blocks = 0
-    for row, ((before, after), block) in enumerate(zip(pairs, blocks, strict=True)):
-        starts = draw_starts(len(before), block, resamples * slots, rng)
-        num_blocks += starts.shape[1]
-        values = _contrast(
-            resampled(before, q, starts, block), resampled(after, q, starts, block), log=log
-        )
-        per_seed[row] = values.reshape(resamples, slots)
-    seeds = rng.integers(0, slots, size=(resamples, slots))
-    drawn = per_seed[seeds, np.arange(resamples)[:, None], np.arange(slots)]
-    return drawn.mean(axis=1), num_blocks
-
-
-def _contrast(before: FloatArray, after: FloatArray, *, log: bool) -> FloatArray:
-    if log and not ((before > 0).all() and (after > 0).all()):
-        raise ValueError("a ratio needs positive statistics; use paired_difference")
-    with np.errstate(invalid="ignore"):
-        return np.log(after) - np.log(before) if log else after - before
-
-
-def _enough(sample: Sample, q: float | None, block: int) -> bool:
-    if len(sample) < MIN_REQUESTS:
-        return False
-    return q is None or tail_blocks(sample, q, block) >= MIN_TAIL_BLOCKS
-
-
-def _matched(before: Sample, after: Sample) -> tuple[Sample, Sample]:
-    """Both samples restricted to the requests that have a value on both sides."""
-    if len(before) != len(after):
-        raise ValueError(
-            f"pairs need the same requests on both sides, not {len(before)} and {len(after)}; "
-            "cut both runs at the later warm-up and at the earlier end"
-        )
-    if isinstance(before, Clusters) or isinstance(after, Clusters):
-        if not (isinstance(before, Clusters) and isinstance(after, Clusters)):
-            raise ValueError("pairs need the same kind of sample on both sides")
-        return before, after
-    both = ~(np.isnan(before) | np.isnan(after))
-    if not both.any():
+    out = []
+    for before, after in zip(a, b, strict=True):
+        if len(before) != len(after):
+            raise ValueError(
+                f"pairs need the same requests on both sides, not {len(before)} and {len(after)}; "
+                "cut both runs at the later warm-up and at the earlier end"
+            )
+        both = ~(np.isnan(before) | np.isnan(after))
+        out.append((before[both], after[both]))
+    if not any(len(before) for before, _ in out):
         raise ValueError("no request has a value on both sides")
-    return before[both], after[both]
+    return out

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.steady import left_s, time_to_fill
+from slaibench.measure.steady import left_s
+from slaibench.measure.warmup import time_to_fill
 from slaibench.measure.work import Prices, worth_of_decodes, worth_of_prompts
 from slaibench.recording.record import FloatArray, Recording, RequestTable
 

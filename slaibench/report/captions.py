@@ -186,10 +186,13 @@ _FIGURES: dict[str, tuple[str, Callable[[Document], str]]] = {
 
 def _intervals(doc: Document, what: str, scale: str = ", on logarithms") -> str:
     seeds = sorted({p["seeds"] for points in doc["points"].values() for p in points.values()})
-    if seeds[-1] == 1:
-        return f"{what}: 95 % block-bootstrap intervals within the one run of each point"
     over = f"{seeds[-1]}" if seeds[0] == seeds[-1] else f"{seeds[0]} to {seeds[-1]}"
-    return f"{what}: 95 % t intervals over {over} seeds{scale}"
+    if doc["spec"]["convention"] == "paper":
+        return f"{what}: 95 % t intervals over {over} seeds{scale}"
+    return (
+        f"{what}: 95 % intervals from the requests of {plural(int(seeds[-1]), 'seed')} together, "
+        "for their correlation; where runs are too short for one, there is none"
+    )
 
 
 def _states(doc: Document) -> str:

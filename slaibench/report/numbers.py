@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.measure.audit import ArrivalAudit
+from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.report.runs import entry
 from slaibench.report.runs import identity as identity_of
@@ -16,7 +17,7 @@ from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds
 from slaibench.study.point import Point
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import warnings_of
+from slaibench.study.sweep import tail_warnings, warnings_of
 from slaibench.study.venues.table import describe_run
 
 FORMAT = "slaibench-report"
@@ -60,7 +61,7 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
         "about": describe_run(run),
-        "warnings": list(warnings_of(cells)),
+        "warnings": [*warnings_of(cells), *tail_warnings(sweep.cells)],
         "workload_note": run.get("workload", {}).get("note", ""),
         "profile": run.get("profile"),
         "served": _served(cells[0], run),
@@ -172,6 +173,7 @@ def _point(point: Point) -> dict[str, Any]:
         "seeds": point.num_seeds,
         "saturated": point.saturated,
         "undecided": point.undecided,
+        "runs": {state.value: point.states.get(state, 0) for state in Steadiness},
         "stopped_early": point.stopped_early,
         "invalid": point.invalid,
         "invalid_reason": point.invalid_reason,
@@ -275,7 +277,7 @@ def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
         "measured": digest.metrics.num_measured,
         "warmup_s": digest.metrics.window_s[0],
         "end_s": digest.metrics.stop_s,
-        "steady": digest.steady,
+        "state": digest.state.value,
         "stopped_early": digest.stopped_early,
         "invalid": digest.invalid,
     }

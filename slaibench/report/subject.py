@@ -140,7 +140,7 @@ def make_subject(
 
 def cells_at(sweep: SweepResult, scheduler: str, rate_rps: float) -> list[CellResult]:
     """A sweep's cells of one scheduler at one rate, by seed."""
-    found = [c for c in sweep.cells if c.cell.scheduler == scheduler]
+    found = [c for c in sweep.cells if c.cell.scheduler == scheduler and not c.cell.overload]
     return sorted((c for c in found if c.cell.rate_rps == rate_rps), key=lambda c: c.cell.seed)
 
 
@@ -191,8 +191,6 @@ def _ratios(capacities: Sequence[CapacityResult]) -> tuple[Ratio, ...]:
 
 
 def _ratio(a: CapacityResult, b: CapacityResult) -> Estimate:
-    if not set(a.measured.seeds) & set(b.measured.seeds):
-        return UNKNOWN
     return ratio_of(a, b)
 
 

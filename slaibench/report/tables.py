@@ -203,12 +203,13 @@ def _saturation(doc: Document) -> Table:
     def state(point: Json) -> Cell:
         if point["invalid"]:
             return Cell("invalid", (f"{point['invalid']} of {plural(point['seeds'], 'run')}",))
-        if not point["saturated"]:
-            few = f"{point['undecided']} of {plural(point['seeds'], 'run')} too short to tell"
-            return Cell("not told", (few,)) if point["undecided"] else Cell("steady")
-        cut = point["stopped_early"]
-        under = (f"{cut} of {plural(point['seeds'], 'run')} stopped early",) if cut else ()
-        return Cell("saturated", under)
+        total = plural(point["seeds"], "run")
+        shares = [f"{num} of {total} {name}" for name, num in point["runs"].items() if num]
+        under = tuple(shares) if len(shares) > 1 else ()
+        if point["stopped_early"]:
+            under += (f"{point['stopped_early']} of {total} stopped early",)
+        word = "saturated" if point["saturated"] else "steady"
+        return Cell("cannot tell" if point["undecided"] else word, under)
 
     columns = [
         Column("state", "", lambda points: [state(point) for point in points]),
@@ -222,7 +223,10 @@ def _saturation(doc: Document) -> Table:
         ),
         Column("verdict", "", lambda points: [Cell(_told(point)) for point in points]),
     ]
-    note = "The verdict is of the first seed that decided it; the warm-up cut is a mean over seeds."
+    note = (
+        "The state is that of more than half of the runs, the verdict of the first of these; the "
+        "warm-up cut is a mean over seeds."
+    )
     return _table(
         doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns, left={0, 2, 3}
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen
-from slaibench.measure.steady import early_verdict
+from slaibench.measure.steady import Steadiness, early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
 from slaibench.spec import CellSpec, StudySpec
@@ -52,8 +52,14 @@ class Bench:
     process: ArrivalProcess
     tiers: tuple[Tier, ...]
 
-    def cell(self, scheduler: str, rate_rps: float, seed: int) -> CellSpec:
-        """The specification of one run."""
+    def cell(
+        self, scheduler: str, rate_rps: float, seed: int, num_requests: int | None = None
+    ) -> CellSpec:
+        """The specification of one run.
+
+        Args:
+            num_requests: instead of the study's own number.
+        """
         spec = self.spec
         known = self.policies[spec.schedulers.index(scheduler)]
         return CellSpec(
@@ -67,7 +73,7 @@ class Bench:
             tiers=",".join(map(str, self.tiers)),
             rate_rps=rate_rps,
             seed=seed,
-            num_requests=self.requests_at(rate_rps),
+            num_requests=num_requests or self.requests_at(rate_rps),
             max_total_tokens=spec.max_total_tokens,
             horizon_s=spec.horizon_s,
             convention=spec.convention,
@@ -214,7 +220,7 @@ def prepare(spec: StudySpec) -> Bench:
     venue = kind.of(
         spec,
         Demand(
-            context_tokens=_at_most(_with_room(source, longest), spec.max_total_tokens),
+            context_tokens=_at_most(with_room(source, longest), spec.max_total_tokens),
             token_budget=max(each.token_budget for each in policies),
             max_active=max(each.max_active for each in policies),
         ),
@@ -245,13 +251,13 @@ def prepare(spec: StudySpec) -> Bench:
 
 def saturated_early(progress: Progress) -> str | None:
     """Stop rule: the reason, once it is certain that the run is saturated."""
-    verdict = early_verdict(progress.due_s, progress.left_s, progress.now_s)
-    if not verdict.saturated:
+    verdict = early_verdict(progress.due_s, progress.first_s, progress.left_s, progress.now_s)
+    if verdict.state is not Steadiness.GROWING:
         return None
     return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"
 
 
-def _with_room(source: LengthSource, longest: int) -> int:
+def with_room(source: LengthSource, longest: int) -> int:
     """Tokens that hold every request of a workload, of which ``longest`` is known: where lengths
     are drawn at random, a run may have a longer one."""
     if isinstance(source, RecordedSource):

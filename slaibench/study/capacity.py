@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio, level
+from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio
+from slaibench.measure.overload import SaturatedThroughput
+from slaibench.measure.run_length import MOST_TIMES
 from slaibench.measure.search import Trial, next_rates
-from slaibench.spec import StudySpec
+from slaibench.measure.slo import parse_slos
+from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
+from slaibench.study.overload import throughput_of, under_load
 from slaibench.study.pool import CellResult, Jobs, Pool
-from slaibench.study.sweep import OnCell, about_of, collect, open_pool, quiet
+from slaibench.study.sweep import (
+    OnCell,
+    about_of,
+    collect,
+    collect_overload,
+    open_pool,
+    quiet,
+)
 from slaibench.study.sweep import check as check_study
-from slaibench.study.targets import STEADY, check_tellable, log_ratios, never_told, untold_targets
+from slaibench.study.targets import FAILS, STEADY, check_tellable, slo_levels, why_not_measured
 
 __all__ = [
-    "RESAMPLE_SEED",
     "STEADY",
     "CapacityResult",
     "capacity_from",
-    "cells_of",
     "check",
     "check_rate_counts",
     "find_capacity",
@@ -37,7 +46,15 @@ __all__ = [
 RESOLUTION = 0.05
 """Ends of the last bracket lie within 5 % of each other; the answer is interpolated inside."""
 MAX_ROUNDS = 40
-RESAMPLE_SEED = 20_250_801
+TAIL_FROM = 0.9
+"""Percentile beyond which a TTFT's target is one of its tail."""
+LEAST_SURE = 0.8
+"""A rate that is sure to hold is looked for down to this share of the bracket, in steps, and if
+there is none down to ``FURTHEST``."""
+FURTHEST = 0.5
+STEP_DOWN = 0.92
+MOST_EXTENSIONS = 8
+"""Rounds that look for rates sure to hold and sure to fail."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +65,12 @@ class CapacityResult:
         scheduler: whose.
         slo: the targets.
         capacity: the rate with its interval, bracket and binding SLO.
-        cells: every cell that was looked at, by rate and seed.
-        measured: the same as arrays (``measure.capacity.Cells``).
+        cells: every cell that was looked at, by rate and seed, the one that measured the saturated
+            throughput among them.
+        measured: where each rate stands (``measure.capacity.Cells``).
+        throughput: the saturated throughput, which no capacity exceeds; None: not measured.
+        without_tail: the same cells by the targets without those of a tail's TTFT, which a
+            scheduler that starves a few may meet; None: there are none.
     """
 
     spec: StudySpec
@@ -58,21 +79,22 @@ class CapacityResult:
     capacity: Capacity
     cells: tuple[CellResult, ...]
     measured: Cells
+    throughput: SaturatedThroughput | None
+    without_tail: Capacity | None
 
     @property
     def untold(self) -> str | None:
-        """Why the target that ends the capacity is not known to fail; None where it does fail."""
-        found, rate = self.capacity, self.capacity.bracket[1]
-        binding = (found.binding or "", found.binding_tier)
-        at = [each.digest for each in self.cells if each.cell.rate_rps == rate]
-        reasons = [untold_targets(self.spec, digest).get(binding) for digest in at]
-        failing = any(
-            (slo, tier) == binding and log_ratio > 0
-            for digest, reason in zip(at, reasons, strict=True)
-            for slo, tier, log_ratio in log_ratios(self.spec, digest)
-            if reason is None
-        )
-        return None if failing else next(filter(None, reasons), None)
+        """Why the target that ends the capacity was not measured; None where it was."""
+        rate = self.capacity.bracket[1]
+        at = [one.digest for one in under_load(self.cells) if one.cell.rate_rps == rate]
+        binding, tier = self.capacity.binding, self.capacity.binding_tier
+        return None if binding is None else why_not_measured(self.spec, at, binding, tier)
+
+    @property
+    def tail_matters(self) -> bool:
+        """Whether the capacity is another without the targets of the TTFT's tail."""
+        other, own = self.without_tail, self.capacity.rate_rps
+        return other is not None and other.rate_rps is not None and other.rate_rps != own
 
     @property
     def num_invalid(self) -> int:
@@ -83,6 +105,10 @@ class CapacityResult:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the rate and its interval."""
         found = [self.capacity.note] if self.capacity.note else []
+        if self.without_tail is not None and self.tail_matters:
+            other = self.without_tail
+            ends = "" if other.ci95 is None else f" [{other.ci95[0]:.3g}, {other.ci95[1]:.3g}]"
+            found.append(f"without its tail's target: {other.rate_rps:.3g} requests/s{ends}")
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
             more = "" if self.num_invalid else "; use more --requests or --seeds"
@@ -105,6 +131,20 @@ class CapacityResult:
             "note": "; ".join(self.notes),
             "invalid_runs": self.num_invalid,
             "rates_measured": self.measured.rates_rps.tolist(),
+            "saturated_rps": None
+            if self.throughput is None
+            else {
+                "value": self.throughput.rate_rps,
+                "ci95": [self.throughput.low, self.throughput.high],
+            },
+            "without_ttft_tail": None
+            if self.without_tail is None
+            else {
+                "rate_rps": finite(self.without_tail.rate_rps),
+                "ci95": None
+                if self.without_tail.ci95 is None
+                else [finite(end) for end in self.without_tail.ci95],
+            },
         }
 
 
@@ -127,7 +167,7 @@ def find_capacity(
     """
     bench = prepare(spec)
     check_rate_counts(bench)
-    check_tellable(bench.spec, bench.tiers)
+    check_tellable(bench.spec)
     with open_pool(bench, results, jobs, fresh) as pool:
         return [
             search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
@@ -142,7 +182,7 @@ def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """
     bench = check_study(spec, results, jobs)
     check_rate_counts(bench)
-    check_tellable(bench.spec, bench.tiers)
+    check_tellable(bench.spec)
     return bench
 
 
@@ -163,98 +203,184 @@ def search(
     pool: Pool,
     bench: Bench,
     scheduler: str,
-    known: Sequence[CellResult],
+    at_hand: Sequence[CellResult],
     *,
     on_cell: OnCell = quiet,
 ) -> CapacityResult:
     """Search one scheduler's capacity, from what is already measured.
 
+    First the boundary is bracketed (``measure.search``); then the rates about it are run longer,
+    and rates further off are added, until one is sure to hold and one is sure to fail.
+
     Args:
-        known: cells of this scheduler that are at hand (of a sweep); more are run as needed,
-            unless these are all too short to tell.
+        at_hand: cells of a sweep; more are run as needed.
     """
     spec = bench.spec
-    cells = [cell for cell in known if cell.cell.scheduler == scheduler]
-    if not cells and spec.rates:
+    cells = [cell for cell in at_hand if cell.cell.scheduler == scheduler]
+    if all(cell.cell.overload is None for cell in cells):
+        cells += collect_overload(pool, bench, (scheduler,), on_cell)
+    if not _by_rate(cells) and spec.rates:
         wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
         cells.extend(collect(pool, wanted, on_cell))
-    rounds = 0 if cells and never_told(bench.spec, bench.tiers) else MAX_ROUNDS
-    for _ in range(rounds):
+    for _ in range(MAX_ROUNDS):
         proposals = next_rates(
             [_trial(bench, rate, digests) for rate, digests in _by_rate(cells).items()],
             start_rps=1.0,
             resolution=RESOLUTION,
             replicates=spec.num_seeds,
         )
-        have = {(cell.cell.rate_rps, cell.cell.seed) for cell in cells}
         wanted = [
-            bench.cell(scheduler, proposal.rate_rps, spec.first_seed + replicate)
+            cell
             for proposal in proposals
-            for replicate in range(proposal.replicates)
-            if (proposal.rate_rps, spec.first_seed + replicate) not in have
+            for cell in _missing(bench, scheduler, proposal.rate_rps, cells, proposal.replicates)
         ]
         if not wanted:
             break
-        cells.extend(collect(pool, wanted, on_cell))
+        cells = _longest([*cells, *collect(pool, wanted, on_cell)])
+    for _ in range(MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0):
+        wanted = list(_surer(bench, scheduler, cells))
+        if not wanted:
+            break
+        cells = _longest([*cells, *collect(pool, wanted, on_cell)])
     return capacity_from(spec, about_of(cells), scheduler, tuple(cells))
+
+
+def _missing(
+    bench: Bench,
+    scheduler: str,
+    rate_rps: float,
+    cells: Sequence[CellResult],
+    replicates: int,
+    num_requests: int | None = None,
+) -> Iterator[CellSpec]:
+    """Cells of a rate that are not at hand, with so many seeds and requests."""
+    there = [one.cell for one in cells if one.cell.rate_rps == rate_rps and not one.cell.overload]
+    longest = max((cell.num_requests for cell in there), default=0)
+    size = max(num_requests or bench.requests_at(rate_rps), longest)
+    have = {cell.seed for cell in there if cell.num_requests >= size}
+    for seed in range(bench.spec.first_seed, bench.spec.first_seed + replicates):
+        if seed not in have:
+            yield bench.cell(scheduler, rate_rps, seed, size)
+
+
+def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterator[CellSpec]:
+    """Cells that would make an end of the interval surer, if any would."""
+    spec = bench.spec
+    result = capacity_from(spec, "", scheduler, tuple(cells))
+    low, high = result.capacity.bracket
+    if low is None or high is None or result.capacity.ci95 is None:
+        return
+    rates = result.measured.rates_rps.tolist()
+    levels = {
+        rate: [curve.levels[place] for curve in result.measured.curves]
+        for place, rate in enumerate(rates)
+    }
+    # Longer runs at the last rate that holds, where they exclude nothing.
+    lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
+    first = bench.requests_at(low)
+    blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
+    if blind and spec.extends and 2 * lengths[low] <= MOST_TIMES * first:
+        yield from _missing(bench, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
+    sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
+    size = lengths[low] if spec.extends else None
+    if not blind and (not sure or max(sure) < LEAST_SURE * low):
+        below = [rate for rate in rates if rate < low and LEAST_SURE * low <= rate]
+        tried = min(below, default=low)
+        lower = float(f"{tried * STEP_DOWN:.4g}")
+        if lower >= low * FURTHEST:
+            yield from _missing(bench, scheduler, lower, cells, spec.num_seeds, size)
+    if not any(level.low > 0 for rate in rates if rate >= high for level in levels[rate]):
+        yield from _missing(
+            bench, scheduler, float(f"{rates[-1] / STEP_DOWN:.4g}"), cells, spec.num_seeds
+        )
 
 
 def capacity_from(
     spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
 ) -> CapacityResult:
     """Capacity from given cells, at least one: nothing is run."""
-    measured = cells_of(spec, cells)
+    throughput = throughput_of(cells, scheduler)
+    by_rate = _by_rate(cells)
+    measured = _cells_of(spec, by_rate, throughput)
+    tails = [
+        slo.text
+        for slo in parse_slos(spec.slo)
+        if slo.metric == "ttft" and slo.q is not None and slo.q > TAIL_FROM
+    ]
+    rest = measured.without(tails) if tails and len(parse_slos(spec.slo)) > len(tails) else None
     return CapacityResult(
         spec=spec,
         about=about,
         scheduler=scheduler,
-        capacity=capacity(measured, _generator()),
+        capacity=_within(capacity(measured), throughput),
         cells=cells,
         measured=measured,
+        throughput=throughput,
+        without_tail=None if rest is None else _within(capacity(rest), throughput),
     )
 
 
+def _within(answer: Capacity, throughput: SaturatedThroughput | None) -> Capacity:
+    """An answer that the saturated throughput allows: cut at it, or refused."""
+    if throughput is None or answer.rate_rps is None:
+        return answer
+    most = f"its saturated throughput of {throughput.rate_rps:.4g} requests/s"
+    if answer.rate_rps > throughput.high or (answer.ci95 and answer.ci95[0] > throughput.high):
+        note = f"refused: {answer.rate_rps:.4g} requests/s lie above {most}"
+        return replace(answer, rate_rps=None, ci95=None, note=note)
+    if answer.ci95 is None or answer.ci95[1] <= throughput.high:
+        return answer
+    note = "; ".join(filter(None, [answer.note, f"the interval is cut at {most}"]))
+    return replace(answer, ci95=(answer.ci95[0], throughput.high), note=note)
+
+
 def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
-    """Capacity of b over that of a, over their common seeds."""
-    found = capacity_ratio(a.measured, b.measured, _generator())
-    if math.isnan(found.estimate):
-        return Estimate(None, None, None, found.n)
-    return from_interval(found)
+    """Capacity of b over that of a."""
+    interval = capacity_ratio(a.capacity, b.capacity)
+    if math.isnan(interval.estimate):
+        return Estimate(None, None, None, interval.n)
+    return from_interval(interval)
 
 
-def cells_of(spec: StudySpec, cells: Sequence[CellResult]) -> Cells:
-    """How far every cell is from each SLO, as arrays over rates and seeds."""
-    rates = sorted({cell.cell.rate_rps for cell in cells})
-    seeds = sorted({cell.cell.seed for cell in cells})
-    curves: dict[tuple[str, str | None], np.ndarray[Any, np.dtype[np.float64]]] = {}
-    for cell in cells:
-        place = rates.index(cell.cell.rate_rps), seeds.index(cell.cell.seed)
-        for slo, tier, log_ratio in log_ratios(spec, cell.digest):
-            values = curves.setdefault((slo, tier), np.full((len(rates), len(seeds)), math.nan))
-            values[place] = log_ratio
+def _cells_of(
+    spec: StudySpec,
+    by_rate: dict[float, list[CellDigest]],
+    throughput: SaturatedThroughput | None,
+) -> Cells:
+    """Where every rate stands; one beyond the saturated throughput is no operating point."""
+    rates = sorted(by_rate)
+    levels = {rate: slo_levels(spec, by_rate[rate]) for rate in rates}
+    for rate in rates:
+        if throughput is not None and rate > throughput.high and (STEADY, None) in levels[rate]:
+            levels[rate][STEADY, None] = FAILS
+    keys = dict.fromkeys(key for rate in rates for key in levels[rate])
     return Cells(
         np.array(rates),
-        tuple(seeds),
-        tuple(SloCurve(slo, tier, values) for (slo, tier), values in curves.items()),
+        tuple(
+            SloCurve(slo, tier, tuple(levels[rate].get((slo, tier), FAILS) for rate in rates))
+            for slo, tier in keys
+        ),
+        max(len(digests) for digests in by_rate.values()),
     )
 
 
 def _by_rate(cells: Sequence[CellResult]) -> dict[float, list[CellDigest]]:
-    found: dict[float, list[CellDigest]] = {}
-    for cell in cells:
-        found.setdefault(cell.cell.rate_rps, []).append(cell.digest)
-    return found
+    by_rate: dict[float, list[CellDigest]] = {}
+    for cell in under_load(cells):
+        by_rate.setdefault(cell.cell.rate_rps, []).append(cell.digest)
+    return by_rate
+
+
+def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
+    """Of each rate the cells with most requests: longer runs replace the shorter ones."""
+    most: dict[float, int] = {}
+    for one in cells:
+        rate = one.cell.rate_rps
+        most[rate] = max(most.get(rate, 0), one.cell.num_requests)
+    return [one for one in cells if one.cell.num_requests == most[one.cell.rate_rps]]
 
 
 def _trial(bench: Bench, rate_rps: float, digests: Sequence[CellDigest]) -> Trial:
     """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
-    totals: dict[tuple[str, str | None], list[float]] = {}
-    for digest in digests:
-        for slo, tier, log_ratio in log_ratios(bench.spec, digest):
-            totals.setdefault((slo, tier), []).append(log_ratio)
-    passes = all(level(np.array(values)) <= 0 for values in totals.values())
-    return Trial(rate_rps, passes, len(digests))
-
-
-def _generator() -> np.random.Generator:
-    return np.random.default_rng(RESAMPLE_SEED)
+    levels = slo_levels(bench.spec, digests)
+    return Trial(rate_rps, all(one.value <= 0 for one in levels.values()), len(digests))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
-from slaibench.measure.latency import request_values, token_gaps
+from slaibench.measure.latency import BoolArray, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
-from slaibench.measure.resample import statistic
-from slaibench.measure.slo import evaluate, levels, parse_slos
-from slaibench.measure.steady import Saturation, recording_saturation
+from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
+from slaibench.measure.quantile_interval import RunSample, gap_tail
+from slaibench.measure.slo import levels, parse_slos
+from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import FloatArray, Recording, RequestTable
 from slaibench.study.validity import why_invalid
 from workloads.arrivals import ArrivalProcess
@@ -27,12 +29,10 @@ class KvUse:
     preemptions: int
 
 
-@dataclass(frozen=True, slots=True)
-class SmallSample:
-    """A percentile that an SLO asks for, over ``n`` values: too few to print by themselves."""
-
-    value: float
-    n: int
+TAIL_LEVEL = 0.99
+"""Of token gaps a digest keeps what percentiles from here on need."""
+SampleKey = tuple[str, str | None]
+"""A latency metric, and whose: a tier's, or None for all requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,21 @@ class CellDigest:
     """One run's numbers.
 
     Args:
-        small: by SLO text and tier: percentiles that ``metrics`` is silent about. They count
-            where the replicates together are enough.
+        samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
+            intervals are computed from; of the measured requests, by due time.
         goodput_rps: requests a second with every token by its deadline (fluidity).
         ttft_s: a value a request by due time (``latency.request_values``), for pairing.
         due_s: when each was due.
         num_steps: batches run.
+        throughput: of a run that measures the saturated throughput; else None.
         invalid: why its latencies stand for nothing (``study.validity``), or None.
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides.
     """
 
     metrics: RunMetrics
-    small: dict[tuple[str, str | None], SmallSample]
-    saturation: Saturation
+    samples: dict[SampleKey, RunSample]
+    steadiness: SteadyVerdict
     audit: ArrivalAudit
     deadlines: dict[str, TierDeadlines]
     goodput_rps: float | None
@@ -61,21 +62,19 @@ class CellDigest:
     ttft_s: FloatArray
     due_s: FloatArray
     num_steps: int
+    throughput: SaturatedThroughput | None
     stopped_early: str | None
     invalid: str | None
     notes: tuple[str, ...]
 
     @property
-    def saturated(self) -> bool:
-        """Saturated, or cut short for it; False as well where it cannot be told (``steady``)."""
-        return bool(self.saturation.saturated) or self.stopped_early is not None
+    def state(self) -> Steadiness:
+        """Whether the run had a steady state; one that was cut short for growing had none."""
+        return Steadiness.GROWING if self.stopped_early is not None else self.steadiness.state
 
     @property
-    def steady(self) -> bool | None:
-        """Whether the run had a steady state; None: too short to tell."""
-        if self.saturated:
-            return False
-        return None if self.saturation.saturated is None else True
+    def saturated(self) -> bool:
+        return self.state is Steadiness.GROWING
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,26 @@ class Digester:
         convention: whose definitions.
         slo: the targets that will be asked for.
         qs: percentile levels: the default ones and those of the targets.
+        metrics: of whose samples percentiles over replicates are wanted.
+        tail_level: least percentile of token gaps among these.
     """
 
     convention: str
-    slo: str
     qs: tuple[float, ...]
+    metrics: tuple[str, ...]
+    tail_level: float
 
     @classmethod
     def for_study(cls, convention: str, slo: str) -> Digester:
         """With every percentile that the study's SLOs ask for."""
-        return cls(convention, slo, tuple(sorted({*DEFAULT_QS, *levels(parse_slos(slo))})))
+        slos = parse_slos(slo)
+        tails = [one.q for one in slos if one.metric == "tbt" and one.q is not None]
+        return cls(
+            convention,
+            tuple(sorted({*DEFAULT_QS, *levels(slos)})),
+            tuple(sorted({"ttft", "tbt", *(one.metric for one in slos if one.q is not None)})),
+            min([TAIL_LEVEL, *tails]),
+        )
 
     def __call__(self, recording: Recording, cut_s: float | None = None) -> CellDigest:
         """The digest.
@@ -123,8 +132,8 @@ class Digester:
         )
         return CellDigest(
             metrics=metrics,
-            small=_small_samples(requests, metrics, self.slo),
-            saturation=recording_saturation(recording),
+            samples=self._samples(requests, metrics),
+            steadiness=recording_steadiness(recording),
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
@@ -132,24 +141,47 @@ class Digester:
             ttft_s=request_values(requests, "ttft", stop_s),
             due_s=requests.due_s,
             num_steps=len(steps),
+            throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
             invalid=why_invalid(requests, audited),
             notes=tuple(recording.run["notes"]),
         )
 
+    def _samples(self, requests: RequestTable, metrics: RunMetrics) -> dict[SampleKey, RunSample]:
+        gaps = token_gaps(requests)
+        owner = np.repeat(np.arange(len(requests)), np.diff(gaps.offsets))
+        out: dict[SampleKey, RunSample] = {}
+        for tier in (None, *metrics.tiers):
+            for metric in self.metrics:
+                if metric != "tbt":
+                    out[metric, tier] = _settled(requests, metrics, metric, tier)
+                    continue
+                members = _members(requests, metrics, tier) & (requests.num_tokens > 0)
+                counts = np.diff(gaps.offsets)[members]
+                out[metric, tier] = gap_tail(gaps.values[members[owner]], counts, self.tail_level)
+        return out
 
-def _small_samples(
-    requests: RequestTable, metrics: RunMetrics, slos: str
-) -> dict[tuple[str, str | None], SmallSample]:
-    found = {}
-    for verdict in evaluate(parse_slos(slos), metrics):
-        slo, tier = verdict.slo, verdict.tier
-        if verdict.value is not None or slo.q is None:
-            continue
-        sample = measured_sample(requests, metrics, slo.metric, tier)
-        if len(sample):
-            found[slo.text, tier] = SmallSample(statistic(sample, slo.q), len(sample))
-    return found
+
+def _settled(
+    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None
+) -> FloatArray:
+    """``measured_sample`` without who had not waited long when the run ended.
+
+    Such a request says nothing about percentiles above its wait so far (``summarise`` counts it in
+    parts); taken as infinite it would make a run that ends at a fixed time look slow.
+    """
+    members = _members(requests, metrics, tier)
+    values = request_values(requests, metric, metrics.stop_s)
+    longest = getattr(metrics.overall, metric).percentile(TAIL_LEVEL).value
+    if longest is not None and math.isfinite(longest):
+        members &= ~(np.isinf(values) & (metrics.stop_s - requests.due_s < longest))
+    sample = values[members]
+    return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
+
+
+def _members(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> BoolArray:
+    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
+    return members if tier is None else members & (requests.tier == tier)
 
 
 def measured_sample(
@@ -161,9 +193,7 @@ def measured_sample(
         metric: ``tbt``, or one of ``latency.request_values``.
         tier: None: all requests.
     """
-    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
-    if tier is not None:
-        members &= requests.tier == tier
+    members = _members(requests, metrics, tier)
     if metric == "tbt":
         return token_gaps(requests, members & (requests.num_tokens > 0)).values
     sample = request_values(requests, metric, metrics.stop_s)[members]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.measure.intervals import Interval, block_bootstrap, t_interval
+from slaibench.measure.intervals import Interval, t_interval
 from slaibench.measure.percentiles import needed_samples
-from slaibench.recording.record import FloatArray
+from slaibench.measure.quantile_interval import RunSample, quantile_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,9 @@ class Estimate:
     """A value and how sure it is.
 
     Args:
-        value: mean over replicates (geometric where the interval is on logarithms); None when the
-            sample is too small to tell; ``inf`` when it lies among requests that were still
+        value: of a percentile, that of all replicates' requests together; else the mean over
+            replicates (geometric where the interval is on logarithms). None when the sample is too
+            small to tell; ``inf`` when it lies among requests that were still
             waiting at the end.
         low, high: ends of the 95 % interval, or None.
         n: samples behind it, over all replicates.
@@ -72,10 +73,22 @@ def over_seeds(
     return Estimate(found.estimate, found.low, found.high, n)
 
 
-def within_run(sample: FloatArray, q: float | None, value: float | None) -> Estimate:
-    """The only replicate's value, with the block-bootstrap interval of its own sample."""
-    n = len(sample)
-    if value is None or not math.isfinite(value):
-        return Estimate(value, None, None, n)
-    found = block_bootstrap(sample, np.random.default_rng(n), q=q)
-    return Estimate(value, found.low, found.high, n)
+def pooled(runs: Sequence[RunSample], q: float, *, steady: bool = True) -> Estimate:
+    """A percentile of all replicates' requests together, with the interval of its exceedances.
+
+    Args:
+        runs: one sample a replicate; none may be missing.
+        steady: whether they had a steady state: else there is nothing that an interval is of.
+
+    Returns:
+        n counts requests, also where a request has many values; too few of them print nothing.
+    """
+    n = sum(len(run) for run in runs)
+    if n < needed_samples(q):
+        return Estimate(None, None, None, n)
+    interval = quantile_interval(runs, q)
+    if math.isnan(interval.estimate):
+        return Estimate(None, None, None, n)
+    ends = (interval.low, interval.high)
+    sure = steady and all(end is not None and math.isfinite(end) for end in ends)
+    return Estimate(interval.estimate, *(ends if sure else (None, None)), n)

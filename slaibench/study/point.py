@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import Counts, GroupMetrics
-from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.measure.quantile_interval import quantile
+from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
 from slaibench.study.digest import CellDigest
-from slaibench.study.estimate import Estimate, finite, over_seeds, within_run
+from slaibench.study.estimate import Estimate, finite, over_seeds, pooled
 
 TTFT_LEVELS = (0.5, 0.9, 0.99)
 TBT_LEVELS = (0.5, 0.99)
@@ -47,10 +50,9 @@ class Point:
 
     Args:
         counts: requests by outcome, over all replicates.
-        saturated: whether any replicate was.
-        undecided: how many replicates were too short to tell.
-        stopped_early: how many replicates were cut short for it.
-        reason: the saturation verdict of the first replicate that decided it.
+        states: how many replicates were steady, growing, or could not tell.
+        stopped_early: how many replicates were cut short for growing.
+        reason: the verdict of the first replicate in the point's own state.
         ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
         tbt_s: the same over all tiers (``p50``, ``p99``).
         tiers: by tier name.
@@ -68,8 +70,7 @@ class Point:
     rate_rps: float
     num_seeds: int
     counts: Counts
-    saturated: bool
-    undecided: int
+    states: dict[Steadiness, int]
     stopped_early: int
     reason: str
     ttft_s: dict[str, Estimate]
@@ -91,6 +92,23 @@ class Point:
     audit_ok: bool
 
     @property
+    def state(self) -> Steadiness:
+        """What most replicates say; where no state has more than half of them: cannot tell."""
+        return majority(self.states)
+
+    @property
+    def saturated(self) -> bool:
+        return self.state is Steadiness.GROWING
+
+    @property
+    def undecided(self) -> bool:
+        return self.state is Steadiness.CANNOT_TELL
+
+    @property
+    def num_growing(self) -> int:
+        return self.states.get(Steadiness.GROWING, 0)
+
+    @property
     def tokens_on_time(self) -> float | None:
         """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
         shares = (tier.tokens_on_time.value for tier in self.tiers.values())
@@ -102,6 +120,7 @@ class Point:
             "n": self.ttft_s["p50"].n,
             "seeds": self.num_seeds,
             "saturated": True if self.saturated else None if self.undecided else False,
+            "runs": {state.value: self.states.get(state, 0) for state in Steadiness},
             "stopped_early": self.stopped_early,
             "reason": self.reason,
             "invalid": self.invalid_reason or None,
@@ -151,25 +170,23 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
         digests: one a seed, in the order of seeds; at least one.
     """
     names = sorted({name for digest in digests for name in digest.metrics.tiers})
-    decided = [digest for digest in digests if digest.saturated]
+    states = Counter(digest.state for digest in digests)
+    state = majority(states)
     invalid = [digest.invalid for digest in digests if digest.invalid is not None]
-    verdict = (decided or list(digests))[0]
+    verdict = next((digest for digest in digests if digest.state is state), digests[0])
     return Point(
         scheduler=scheduler,
         rate_rps=rate_rps,
         num_seeds=len(digests),
         counts=_counts(digests),
-        saturated=bool(decided),
-        undecided=sum(digest.steady is None for digest in digests),
+        states=dict(states),
         stopped_early=sum(digest.stopped_early is not None for digest in digests),
-        reason=verdict.stopped_early or verdict.saturation.reason,
+        reason=verdict.stopped_early or verdict.steadiness.reason,
         ttft_s={
-            **{f"p{level * 100:g}": ttft(digests, level) for level in TTFT_LEVELS},
+            **{f"p{level * 100:g}": percentile(digests, "ttft", level) for level in TTFT_LEVELS},
             "mean": _latency(digests, lambda m: m.ttft, None),
         },
-        tbt_s={
-            f"p{level * 100:g}": _latency(digests, lambda m: m.tbt, level) for level in TBT_LEVELS
-        },
+        tbt_s={f"p{level * 100:g}": percentile(digests, "tbt", level) for level in TBT_LEVELS},
         tpot_mean_s=_latency(digests, lambda m: m.tpot, None),
         e2e_p50_s=_latency(digests, lambda m: m.e2e, 0.5),
         tiers={name: _tier(digests, name) for name in names},
@@ -199,26 +216,32 @@ def measured_ttft(digest: CellDigest) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
-def ttft(digests: Sequence[CellDigest], level: float) -> Estimate:
-    """A TTFT percentile over replicates.
+def percentile(
+    digests: Sequence[CellDigest], metric: str, level: float, tier: str | None = None
+) -> Estimate:
+    """A latency percentile over replicates.
 
-    Each replicate's own percentile is taken even where its sample alone would be too small to
-    print (its n is what the warm-up cut leaves): whether it prints is decided by all together.
+    Under strict conventions of all their requests together: a short run's own percentile of a tail
+    is too low. Under the paper's, the mean of the replicates' own.
     """
-    samples = [np.sort(measured_ttft(digest)) for digest in digests]
-    values = []
-    for digest, sample in zip(digests, samples, strict=True):
-        known = digest.metrics.overall.ttft.percentile(level).value
-        if known is None and len(sample):
-            known = float(sorted_quantiles(sample, [level])[0])
-        values.append(known)
-    if len(digests) == 1:
-        return within_run(
-            measured_ttft(digests[0]),
-            level,
-            digests[0].metrics.overall.ttft.percentile(level).value,
-        )
-    return over_seeds(values, sum(map(len, samples)), q=level)
+    samples = [d.samples[metric, tier] for d in digests if (metric, tier) in d.samples]
+    if digests[0].metrics.convention == "paper" or quantile(samples, level) is None:
+        return _latency(digests, attrgetter(metric), level, tier)
+    growing = majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING
+    return pooled(samples, level, steady=not growing)
+
+
+def majority(states: Mapping[Steadiness, int]) -> Steadiness:
+    """The state of more than half of the replicates; else they cannot tell.
+
+    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
+    only if two of them are wrong.
+    """
+    total = sum(states.values())
+    for state, count in states.items():
+        if 2 * count > total:
+            return state
+    return Steadiness.CANNOT_TELL
 
 
 def _latency(
@@ -248,8 +271,8 @@ def _tier(digests: Sequence[CellDigest], name: str) -> TierPoint:
     requests = sum(each.gap.num_requests for each in kept)
     return TierPoint(
         tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
-        ttft_p50_s=_latency(digests, lambda m: m.ttft, 0.5, name),
-        tbt_p99_s=_latency(digests, lambda m: m.tbt, 0.99, name),
+        ttft_p50_s=percentile(digests, "ttft", 0.5, name),
+        tbt_p99_s=percentile(digests, "tbt", 0.99, name),
         tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
         requests_on_time=over_seeds(
             [each.fluidity.requests_met for each in kept], requests, log=False

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slaibench.measure.quantile_interval import quantile_size
+from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.slo import parse_slos
+from slaibench.measure.steady import Steadiness
+from slaibench.measure.tail import tail_of
 from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest, Digester
-from slaibench.study.point import Point, make_point
+from slaibench.study.overload import overload_cells, under_load
+from slaibench.study.point import Point, majority, make_point
 from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
 from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
@@ -21,6 +27,10 @@ from workloads.tiers import Tier
 if TYPE_CHECKING:
     import pandas as pd
 
+EXTREME_TAIL = 20.0
+"""P99 over P50 of TTFT from which on a few requests starve. In an M/M/1 queue it is 6.6 at any
+load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
+GROWING_TAIL = 1.5
 OnCell = Callable[[CellResult, int, int], None]
 """Told of each finished cell: (cell, how many are done, how many there are)."""
 
@@ -60,7 +70,7 @@ class SweepResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
-        return warnings_of(self.cells)
+        return (*warnings_of(self.cells), *tail_warnings(self.cells))
 
     def of(self, scheduler: str) -> list[Point]:
         """One scheduler's points by rate."""
@@ -153,7 +163,8 @@ def open_pool(bench: Bench, results: Path, jobs: Jobs, fresh: bool) -> Pool:
 
 def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
     """The sweep of a bench, in a pool that is open."""
-    cells = collect(pool, bench.cells(), on_cell)
+    cells = collect_overload(pool, bench, bench.spec.schedulers, on_cell)
+    cells += collect_extended(pool, bench, on_cell)
     points = [
         make_point(scheduler, rate, digests_of(cells, scheduler, rate))
         for scheduler in bench.spec.schedulers
@@ -169,6 +180,29 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
         for note in cell.digest.notes:
             notes.setdefault(note, set()).add(cell.cell.scheduler)
     return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+
+
+def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """Which schedulers let some requests wait out of all proportion: at the lowest such rate."""
+    by_scheduler: dict[str, list[CellResult]] = {}
+    for one in sorted(under_load(cells), key=lambda one: one.cell.rate_rps):
+        by_scheduler.setdefault(one.cell.scheduler, []).append(one)
+    out = []
+    for scheduler, own in by_scheduler.items():
+        for rate in dict.fromkeys(one.cell.rate_rps for one in own):
+            digests = [o.digest for o in own if o.cell.rate_rps == rate]
+            if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
+                break
+            tail = tail_of([digest.samples["ttft", None] for digest in digests])
+            if tail is None or tail.ratio < EXTREME_TAIL:
+                continue
+            grows = f", and {tail.growth:.1f} times as long in the runs' second halves"
+            out.append(
+                f"{scheduler} at {rate:g} requests/s: the P99 of TTFT is {tail.ratio:.0f} times "
+                f"its median{grows if tail.growth >= GROWING_TAIL else ''}: some requests starve"
+            )
+            break
+    return tuple(out)
 
 
 def about_of(cells: Sequence[CellResult]) -> str:
@@ -188,10 +222,74 @@ def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[Cel
     return tuple(by_cell[cell.key] for cell in cells)
 
 
+def collect_overload(
+    pool: Pool, bench: Bench, schedulers: Sequence[str], on_cell: OnCell
+) -> tuple[CellResult, ...]:
+    """The runs that measure these schedulers' saturated throughputs, where there can be any."""
+    wanted = [cell for cell in overload_cells(bench) if cell.scheduler in schedulers]
+    return collect(pool, wanted, on_cell)
+
+
+def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellResult, ...]:
+    """Every cell of a bench, as long as its numbers need (``measure.run_length``).
+
+    Where a scheduler's runs at a rate are too short, they are run again, longer, from their start.
+    Their first requests are the same, so that schedulers are compared over those they share.
+    """
+    cells = _first_runs(pool, bench, on_cell)
+    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.spec.extends else ()
+    while todo:
+        wanted: list[CellSpec] = []
+        for scheduler, rate in todo:
+            own = [one for one in cells if one.cell.key[:2] == (scheduler, rate)]
+            size = next_length(bench.requests_at(rate), own[0].cell.num_requests, _worth(own))
+            if size is not None:
+                wanted += [bench.cell(scheduler, rate, one.cell.seed, size) for one in own]
+        todo = {cell.key[:2] for cell in wanted}
+        cells = [one for one in cells if one.cell.key[:2] not in todo]
+        cells += collect(pool, wanted, on_cell)
+    order = {cell.key: place for place, cell in enumerate(bench.cells())}
+    return tuple(sorted(cells, key=lambda one: order[one.cell.key]))
+
+
+def _first_runs(pool: Pool, bench: Bench, on_cell: OnCell) -> list[CellResult]:
+    """Every cell of a bench at its first length, but replicates of what was stopped early.
+
+    A run is stopped only once it is certain that it grows, and that another would as well.
+    """
+    spec = bench.spec
+    first = [cell for cell in bench.cells() if cell.seed == spec.first_seed]
+    cells = list(collect(pool, first, on_cell))
+    hopeless = {
+        (one.cell.scheduler, one.cell.rate_rps)
+        for one in cells
+        if spec.stops_early and one.digest.stopped_early is not None
+    }
+    rest = [
+        cell
+        for cell in bench.cells()
+        if cell.seed != spec.first_seed and (cell.scheduler, cell.rate_rps) not in hopeless
+    ]
+    return [*cells, *collect(pool, rest, on_cell)]
+
+
+def _worth(cells: Sequence[CellResult]) -> list[Worth]:
+    """What a scheduler's runs at a rate are worth for the percentiles of TTFT.
+
+    One that keeps growing has no steady state that a longer run could show.
+    """
+    digests = [one.digest for one in cells]
+    if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
+        return []
+    samples = [digest.samples["ttft", None] for digest in digests]
+    return [Worth(q, quantile_size(samples, q), q == 0.5) for q in (0.5, 0.99)]
+
+
 def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[CellDigest]:
     """Digests of one scheduler at one rate, by seed."""
-    chosen = [c for c in cells if c.cell.scheduler == scheduler and c.cell.rate_rps == rate_rps]
-    return [c.digest for c in sorted(chosen, key=lambda c: c.cell.seed)]
+    own = [one for one in cells if one.cell.scheduler == scheduler]
+    chosen = [one for one in under_load(own) if one.cell.rate_rps == rate_rps]
+    return [one.digest for one in sorted(chosen, key=lambda one: one.cell.seed)]
 
 
 def check_slos(text: str, tiers: Sequence[Tier]) -> None:

@@ -1,99 +1,122 @@
-"""How far a run is from a study's targets, and when it cannot say."""
+"""How far a scheduler at one rate is from a study's targets, and how sure that is."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
-from slaibench.measure.percentiles import needed_samples
-from slaibench.measure.slo import Slo, evaluate, log_ratio, parse_slos
-from slaibench.measure.steady import RULE
-from slaibench.spec import MIN_REQUESTS, Convention, StudySpec
+from slaibench.measure.capacity import SloLevel
+from slaibench.measure.intervals import t_interval
+from slaibench.measure.quantile_interval import quantile_interval
+from slaibench.measure.slo import SloVerdict, evaluate, log_ratio, parse_slos
+from slaibench.measure.steady import RULE, Steadiness
+from slaibench.spec import Convention, StudySpec
 from slaibench.study.digest import CellDigest
-from workloads.tiers import Tier
+from slaibench.study.point import majority
 
 STEADY = "not saturated"
 """The target that strict conventions add to the SLOs."""
+HOLDS = SloLevel(-1.0, -1.0, -1.0)
+FAILS = SloLevel(math.inf, 1.0, math.inf)
+NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
+"""Nothing speaks against it, and nothing excludes that it fails."""
+NOT_MEASURED = SloLevel(math.inf, -math.inf, math.inf)
 
 
-def log_ratios(spec: StudySpec, digest: CellDigest) -> list[tuple[str, str | None, float]]:
-    """(SLO, tier, log(metric / bound)) of one run; infinite where it cannot count as met.
+def slo_levels(
+    spec: StudySpec, digests: Sequence[CellDigest]
+) -> dict[tuple[str, str | None], SloLevel]:
+    """By SLO and tier: where one scheduler stands at one rate, over its replicates.
 
-    Under strict conventions steadiness is a target of its own: a saturated run is no operating
+    Under strict conventions steadiness is a target of its own: a growing run is no operating
     point, whatever its latencies, and one too short to tell is not known to be one. The paper's
     capacity looks at latencies only. A run that is no measurement meets nothing.
     """
-    found: list[tuple[str, str | None, float]] = []
-    for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
-        value = verdict.value
-        if value is None:
-            value = _small_value(spec, digest, verdict.slo, verdict.tier)
-        told = value is not None and digest.invalid is None
-        distance = log_ratio(value, verdict.bound_s) if told and value is not None else math.inf
-        found.append((verdict.slo.text, verdict.tier, distance))
+    levels: dict[tuple[str, str | None], SloLevel] = {}
+    for verdicts in zip(
+        *(evaluate(parse_slos(spec.slo), digest.metrics) for digest in digests), strict=True
+    ):
+        first = verdicts[0]
+        invalid = any(digest.invalid is not None for digest in digests)
+        level = NOT_MEASURED if invalid else _level(spec, verdicts, digests)
+        levels[first.slo.text, first.tier] = level
     if spec.convention is Convention.STRICT:
-        steady = digest.steady and digest.invalid is None
-        found.append((STEADY, None, -1.0 if steady else math.inf))
-    return found
+        levels[STEADY, None] = _steady_level(digests)
+    return levels
 
 
-def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None) -> float | None:
-    """A percentile that the run alone is too small for, if all replicates together are not."""
-    small = digest.small.get((slo.text, tier))
-    if small is None or slo.q is None or small.n * spec.num_seeds < needed_samples(slo.q):
-        return None
-    return small.value
+def _level(
+    spec: StudySpec, verdicts: Sequence[SloVerdict], digests: Sequence[CellDigest]
+) -> SloLevel:
+    slo, tier, bound_s = verdicts[0].slo, verdicts[0].tier, verdicts[0].bound_s
+    if spec.convention is Convention.PAPER or slo.q is None:
+        values = [verdict.value for verdict in verdicts if verdict.value is not None]
+        return _over_seeds(values, bound_s) if len(values) == len(verdicts) else NOT_MEASURED
+    samples = [digest.samples.get((slo.metric, tier)) for digest in digests]
+    present = [sample for sample in samples if sample is not None and len(sample)]
+    interval = quantile_interval(present, slo.q) if present else None
+    if interval is None or math.isnan(interval.estimate):
+        return NOT_MEASURED
+    return SloLevel(
+        _log_ratio(interval.estimate, bound_s),
+        -math.inf if interval.low is None else _log_ratio(interval.low, bound_s),
+        math.inf if interval.high is None else _log_ratio(interval.high, bound_s),
+    )
 
 
-def untold_targets(spec: StudySpec, digest: CellDigest) -> dict[tuple[str, str | None], str]:
-    """By SLO and tier: why a run cannot speak about this target."""
-    if digest.invalid is not None:
-        return {(slo, tier): digest.invalid for slo, tier, _ in log_ratios(spec, digest)}
-    found = {}
-    for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
-        if verdict.value is None and _small_value(spec, digest, verdict.slo, verdict.tier) is None:
-            found[verdict.slo.text, verdict.tier] = verdict.why
-    if spec.convention is Convention.STRICT and digest.steady is None:
-        found[STEADY, None] = digest.saturation.reason.removeprefix("not told: ")
-    return found
+def _over_seeds(values: Sequence[float], bound_s: float) -> SloLevel:
+    """From one value a replicate: the mean of their logarithms, with Student's t."""
+    logs = [_log_ratio(value, bound_s) for value in values]
+    if not all(map(math.isfinite, logs)):
+        middle = sorted(logs)[len(logs) // 2]
+        return SloLevel(middle, min(logs), max(logs))
+    interval = t_interval(logs)
+    low, high = interval.low, interval.high
+    return SloLevel(
+        interval.estimate,
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+    )
 
 
-def check_tellable(spec: StudySpec, tiers: Sequence[Tier]) -> None:
-    """Refuse runs too short to tell whether the targets hold.
+def _log_ratio(value: float, bound_s: float) -> float:
+    return math.inf if math.isinf(value) else log_ratio(value, bound_s)
+
+
+def _steady_level(digests: Sequence[CellDigest]) -> SloLevel:
+    state = majority(Counter(digest.state for digest in digests))
+    if state is Steadiness.STEADY:
+        return HOLDS
+    return FAILS if state is Steadiness.GROWING else NOT_KNOWN
+
+
+def why_not_measured(
+    spec: StudySpec, digests: Sequence[CellDigest], slo: str, tier: str | None
+) -> str | None:
+    """Why runs cannot speak about a target at all; None where they can, however little."""
+    for digest in digests:
+        if digest.invalid is not None:
+            return digest.invalid
+        if slo == STEADY:
+            continue
+        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+            if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
+                sample = digest.samples.get((verdict.slo.metric, tier))
+                if sample is None or not len(sample):
+                    return verdict.why
+    return None
+
+
+def check_tellable(spec: StudySpec) -> None:
+    """Refuse runs too short to tell whether they are steady.
 
     Raises:
         ValueError: with what is missing.
     """
-    why = never_told(spec, tiers)
-    if why is not None:
-        raise ValueError(why)
-
-
-def never_told(spec: StudySpec, tiers: Sequence[Tier]) -> str | None:
-    """Why no run of this study can say whether the targets hold; None where it may.
-
-    Counts requests before the warm-up cut, of which the sample is what is left.
-    """
-    if spec.convention is Convention.PAPER or (spec.num_requests is None and spec.horizon_s):
-        return None
-    num = MIN_REQUESTS if spec.num_requests is None else spec.num_requests
-    if num < RULE.min_arrivals:
-        return (
-            f"{num} requests are too few to tell whether a run is steady "
+    if spec.convention is Convention.STRICT and (spec.num_requests or math.inf) < RULE.min_arrivals:
+        raise ValueError(
+            f"{spec.num_requests} requests are too few to tell whether a run is steady "
             f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
             f"{4 * RULE.min_arrivals} or more"
         )
-    shares = {tier.name: tier.share for tier in tiers}
-    for slo in parse_slos(spec.slo):
-        share = 1.0 if slo.tier is None else shares.get(slo.tier, 1.0)
-        expected = num * spec.num_seeds * share
-        if slo.q is None or slo.metric == "tbt" or expected >= needed_samples(slo.q):
-            continue
-        whose = f" of tier {slo.tier}" if slo.tier else ""
-        enough = math.ceil(2 * needed_samples(slo.q) / share / spec.num_seeds)
-        return (
-            f"SLO {slo.text!r} needs {needed_samples(slo.q):,} requests{whose}, and "
-            f"{spec.num_seeds} seed(s) of {num:,} requests have about {expected:,.0f}: use "
-            f"--requests {enough} or more, or more --seeds"
-        )
-    return None

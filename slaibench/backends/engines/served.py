@@ -195,7 +195,7 @@ class ServedEngine:
         stop = settings.stop
 
         def look(now_s: float, due_s: FloatArray, left_s: FloatArray) -> str | None:
-            return stop(Progress(now_s, due_s, left_s)) if stop is not None else None
+            return stop(Progress(now_s, due_s, left_s, left_s)) if stop is not None else None
 
         target = Target(
             url=running.server.url,

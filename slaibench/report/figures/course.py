@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.steady import left_s, num_in_system
+from slaibench.measure.steady import left_s
+from slaibench.measure.trend import num_in_system
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording, StepTable
 from slaibench.report.figures.axes import scheduler_handles

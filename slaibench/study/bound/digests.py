@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slaibench.measure.saturated import Saturated, saturated, worth_between
-from slaibench.measure.steady import recording_saturation
+from slaibench.measure.steady import Steadiness, recording_steadiness
 from slaibench.measure.work import Prices
 from slaibench.recording.record import Recording
 
@@ -59,10 +59,11 @@ class MapDigest:
 
 def map_digest(recording: Recording) -> MapDigest:
     """The verdict on a recording, as everywhere else in slaibench."""
-    found = recording_saturation(recording)
+    verdict = recording_steadiness(recording)
     stopped = recording.run["stopped_early"]
-    if stopped is not None or found.saturated:
+    if stopped is not None or verdict.state is Steadiness.GROWING:
         state = Stability.UNSTABLE
     else:
-        state = Stability.UNTOLD if found.saturated is None else Stability.STABLE
-    return MapDigest(state, stopped or found.reason, tuple(recording.run["notes"]))
+        steady = verdict.state is Steadiness.STEADY
+        state = Stability.STABLE if steady else Stability.UNTOLD
+    return MapDigest(state, stopped or verdict.reason, tuple(recording.run["notes"]))

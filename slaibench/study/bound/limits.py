@@ -12,7 +12,7 @@ from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
 from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.work import Work, work_of
-from slaibench.study.bench import Bench
+from slaibench.study.bench import Bench, with_room
 from slaibench.study.venues.profiled import profile_of
 from workloads.lengths import DESCRIBED_REQUESTS, IntArray, Lengths, LengthSource, RecordedSource
 
@@ -47,8 +47,7 @@ class BoundMaker:
         are drawn."""
         most = self.most_tokens if self._max_total is None else self._max_total
         lengths = lengths_of(source, most)
-        # Where lengths are drawn, a run may have longer requests than the sample.
-        longest = int(lengths.total_tokens.max()) if isinstance(source, RecordedSource) else most
+        longest = with_room(source, int(lengths.total_tokens.max()))
         return work_of(
             lengths.prompt_tokens,
             lengths.output_tokens,

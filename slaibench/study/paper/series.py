@@ -15,7 +15,7 @@ from slaibench.study.paper.batches import Batches
 from slaibench.study.paper.figures import HIGH_RPS, Figure, Kind, Mix
 from slaibench.study.paper.load import Load, LoadDigest
 from slaibench.study.paper.numbers import Both
-from slaibench.study.point import Point, ttft
+from slaibench.study.point import Point, percentile
 
 CONVENTIONS = (Convention.PAPER, Convention.STRICT)
 Json = dict[str, Any]
@@ -118,7 +118,7 @@ def _distribution(load: Load, scheduler: str) -> Json:
     digests = load.digests(scheduler, HIGH_RPS)
     if not digests:
         return {}
-    return {f"p{100 * q:g}": ttft(digests, q).to_json() for q in DEFAULT_QS}
+    return {f"p{100 * q:g}": percentile(digests, "ttft", q).to_json() for q in DEFAULT_QS}
 
 
 def buckets(

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from slaibench.spec import (
     DEFAULT_MODEL,
-    DEFAULT_SLO,
     PAPER_DURATION_S,
+    PAPER_SLO,
     Clock,
     Convention,
     Device,
@@ -124,7 +124,7 @@ class PaperSpec(BaseModel):
                 "duration_s": self.duration_s,
                 "early_stop": False,
                 "convention": convention,
-                "slo": DEFAULT_SLO,
+                "slo": PAPER_SLO,
             }
         )
 

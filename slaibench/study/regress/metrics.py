@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import GroupMetrics
-from slaibench.measure.resample import statistic
-from slaibench.recording.record import Recording
+from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.recording.record import FloatArray, Recording
 from slaibench.study.digest import CellDigest, measured_sample
 
 AT = "@"
@@ -129,7 +131,7 @@ def _latency(metric: Metric, recording: Recording, digest: CellDigest, tier: str
     if value is None and metrics.convention != "paper":
         # Too few to print by themselves; whether all replicates are enough is decided later.
         sample = measured_sample(recording.requests, metrics, metric.latency, tier)
-        value = statistic(sample, metric.q) if len(sample) else None
+        value = _statistic(sample, metric.q) if len(sample) else None
     return _value(value, summary.n)
 
 
@@ -138,3 +140,8 @@ def _value(value: float | None, n: int) -> Value:
     if value is None or math.isnan(value):
         return Value(None, n)
     return Value(float(f"{value:.9g}"), n)
+
+
+def _statistic(sample: FloatArray, q: float | None) -> float:
+    """Quantile ``q``, or the mean when it is None."""
+    return float(sample.mean() if q is None else sorted_quantiles(np.sort(sample), [q])[0])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from slaibench.recording.record import Recording, RequestTable
-from slaibench.spec import DEFAULT_SLO
+from slaibench.spec import PAPER_SLO
 from slaibench.study.digest import Digester
 from slaibench.study.regress.metrics import Value, values_of
 
@@ -96,7 +96,7 @@ class Reader:
     def __call__(self, recording: Recording) -> Replicate:
         spec, requests = recording.run["spec"], recording.requests
         key = key_of(spec)
-        digester = Digester.for_study(self.convention, DEFAULT_SLO)
+        digester = Digester.for_study(self.convention, PAPER_SLO)
         digest = digester(recording, self.cuts.get(key))
         return Replicate(
             *key,
