@@ -59,7 +59,8 @@ def _ttft(doc: Document, found: Json) -> str:
     return (
         "Left by the paper's conventions, right by strict ones. Stars: what the paper prints (the "
         "rate at which the median reaches 0.5 s, and the median at high load), in the colour of "
-        f"its scheduler; {INFERRED}. Prefill first leaves the panel. {_seeds(doc)}{_states(found)}"
+        f"its scheduler; {INFERRED}. The axis holds all but prefill first, which may leave it. "
+        f"{_seeds(doc)}{_states(found)}"
     )
 
 

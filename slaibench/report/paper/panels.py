@@ -112,12 +112,15 @@ def tier_panel(means: Sequence[tuple[str, Estimate]], look: Look, name: str, tit
         )
     ax.set_xticks(list(places), [tier for tier, _, _ in known])
     ax.set_xlim(-0.7, len(means) - 0.3)
-    ax.margins(y=0.12)
+    # Of two seeds an interval may span decades: it then leaves the panel, and the bars do not.
+    most = max((value for _, _, value in known), default=1.0)
+    ends = [mean.high for _, mean, _ in known if mean.high is not None]
+    ax.set_ylim(0, 1.12 * min(max([most, *ends]), 2 * most))
     ax.set_xlabel("tier")
     ax.set_ylabel("mean TTFT (s)")
     ax.set_title(title)
     legend(figure, scheduler_handles([look]))
-    return Panel(name, f"{title}", figure)
+    return Panel(name, title, figure)
 
 
 def over_time_panel(
