@@ -7,24 +7,27 @@ from collections.abc import Callable, Sequence
 
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.claim import UNKNOWN, Finding, as_seconds
-from slaibench.study.paper.figures import HIGH_RPS
+from slaibench.study.paper.figures import HIGH_RPS, LABELS
 from slaibench.study.paper.load import Load
 from slaibench.study.paper.series import buckets, mean_ttft
-from slaibench.study.paper.verdict import Verdict, rises, rises_falls_rises
+from slaibench.study.paper.verdict import Verdict, all_of, rises
 
 Course = list[tuple[float, Estimate]]
 """(rate or prompt tokens, seconds)."""
 Rule = Callable[[Sequence[Estimate]], Verdict]
 
 
-def tail_rises(scheduler: str, tier: str) -> Callable[[Load], Finding]:
-    """Whether P99 TBT of a tier rises with load."""
-    return lambda load: _judged(_tail(load, scheduler, tier), rises)
+def tails(rule: Rule, schedulers: Sequence[str], tier: str) -> Callable[[Load], Finding]:
+    """Whether a rule holds of a tier's P99 TBT against load, under each of some schedulers."""
 
+    def found(load: Load) -> Finding:
+        parts = {name: _judged(_tail(load, name, tier), rule) for name in schedulers}
+        seen = "; ".join(
+            f"{LABELS[name]} {part.verdict.value}, {part.seen}" for name, part in parts.items()
+        )
+        return Finding(None, all_of([part.verdict for part in parts.values()]), seen)
 
-def tail_rises_falls_rises(scheduler: str, tier: str) -> Callable[[Load], Finding]:
-    """Whether P99 TBT of a tier rises with load, falls, and rises again."""
-    return lambda load: _judged(_tail(load, scheduler, tier), rises_falls_rises)
+    return found
 
 
 def ttft_grows_with_prompt(scheduler: str) -> Callable[[Load], Finding]:
@@ -49,7 +52,7 @@ def _tail(load: Load, scheduler: str, tier: str) -> Course:
 
 
 def _judged(course: Course, rule: Rule, unit: str = "requests/s") -> Finding:
-    """A verdict on a course, with its ends and its peak in words."""
+    """A verdict on a course, with its ends, its peak and its least value after that in words."""
     verdict = rule([estimate for _, estimate in course])
     known = [
         (place, estimate)
@@ -59,6 +62,7 @@ def _judged(course: Course, rule: Rule, unit: str = "requests/s") -> Finding:
     if not known:
         return Finding(None, Verdict.UNTOLD, "not told")
     peak = max(known, key=lambda at: at[1].value or 0.0)
-    marks = dict.fromkeys((known[0], peak, known[-1]))
+    trough = min(known[known.index(peak) :], key=lambda at: at[1].value or 0.0)
+    marks = dict.fromkeys((known[0], peak, trough, known[-1]))
     seen = ", ".join(f"{as_seconds(estimate)} at {place:g}" for place, estimate in marks)
     return Finding(None, verdict, f"{seen} {unit}")

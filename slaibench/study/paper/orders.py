@@ -26,6 +26,7 @@ from slaibench.study.paper.verdict import (
     CLOSE_WITHIN,
     Verdict,
     all_below,
+    all_of,
     apart,
     between,
 )
@@ -65,10 +66,7 @@ def prefill_first_breaks(load: Load) -> Finding:
     """The largest rate at which every tier's P99 TBT holds, against those of two others."""
     first = load.capacity(VLLM, TBT_ONLY)
     others = {name: load.capacity(name, TBT_ONLY) for name in (SARATHI, SLAI)}
-    verdicts = [apart(_ends(first), _ends(each)) for each in others.values()]
-    verdict = next(
-        (each for each in (Verdict.DISAGREES, Verdict.UNTOLD) if each in verdicts), Verdict.AGREES
-    )
+    verdict = all_of([apart(_ends(first), _ends(each)) for each in others.values()])
     told = {VLLM: first, **others}
     seen = "; ".join(f"{LABELS[name]} keeps it to {_kept(each)}" for name, each in told.items())
     return Finding(None, verdict, seen)

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from slaibench.study.paper.claim import Claim, Finding
-from slaibench.study.paper.courses import (
-    tail_rises,
-    tail_rises_falls_rises,
-    ttft_grows_with_prompt,
+from slaibench.study.paper.courses import tails, ttft_grows_with_prompt
+from slaibench.study.paper.figures import (
+    HIGH_RPS,
+    LABELS,
+    SARATHI,
+    SARATHI_SPF,
+    SLAI,
+    SLAI_FCFS,
+    SLAI_FIXED,
 )
-from slaibench.study.paper.figures import HIGH_RPS, LABELS, SARATHI, SARATHI_SPF, SLAI
 from slaibench.study.paper.load import Load
 from slaibench.study.paper.memory import fixed_5_saturates, fixed_10_underuses
 from slaibench.study.paper.numbers import Both
@@ -25,7 +29,11 @@ from slaibench.study.paper.orders import (
     prefill_first_lowest,
     prefill_first_serves_less,
 )
+from slaibench.study.paper.verdict import rises, rises_falls_rises
 
+OF_SARATHI = "Sarathi (both orders)", (SARATHI, SARATHI_SPF)
+OF_SLAI = "SLAI (all three variants)", (SLAI_FCFS, SLAI_FIXED, SLAI)
+"""What the text calls Sarathi and SLAI, where it speaks of a figure's tails."""
 AT_HIGH = f"at {HIGH_RPS:g} requests/s"
 
 
@@ -59,9 +67,10 @@ def _order(*figures: str) -> Shape:
     return Shape("order-of-ttft", figures, text, order_of_ttft)
 
 
-def _tail_rises(scheduler: str, tier: str, figure: str) -> Shape:
-    text = f"P99 TBT of {tier} requests under {LABELS[scheduler]} rises with load"
-    return Shape(f"tail-rises-{scheduler}", (figure,), text, tail_rises(scheduler, tier))
+def _tail_rises(tier: str, figure: str, who: str, schedulers: tuple[str, ...]) -> Shape:
+    text = f"P99 TBT of {tier} requests under {who} rises with load"
+    name = f"tail-rises-{who.partition(' ')[0].lower()}"
+    return Shape(name, (figure,), text, tails(rises, schedulers, tier))
 
 
 def _grows_with_prompt(scheduler: str) -> Shape:
@@ -75,20 +84,20 @@ def _grows_with_prompt(scheduler: str) -> Shape:
 
 
 SHAPES = (
-    _tail_rises(SARATHI, "paying", "7a"),
-    _tail_rises(SLAI, "paying", "7a"),
+    _tail_rises("paying", "7a", *OF_SARATHI),
+    _tail_rises("paying", "7a", *OF_SLAI),
     Shape(
         "prefill-first-breaks",
         ("7a", "7b"),
         "prefill first breaks P99 TBT at a lower rate than Sarathi-Serve and SLAI",
         prefill_first_breaks,
     ),
-    _tail_rises(SARATHI, "free", "7b"),
+    _tail_rises("free", "7b", *OF_SARATHI),
     Shape(
         "free-tail",
         ("7b",),
-        f"P99 TBT of free requests under {LABELS[SLAI]} rises with load, falls, rises again",
-        tail_rises_falls_rises(SLAI, "free"),
+        f"P99 TBT of free requests under {OF_SLAI[0]} rises with load, falls, rises again",
+        tails(rises_falls_rises, OF_SLAI[1], "free"),
     ),
     _order("7c", "9a"),
     Shape(

@@ -82,14 +82,18 @@ def _as_ratios(
     return value, low, high
 
 
+def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """Whether several parts of one claim hold: disagrees if one does, agrees if all do."""
+    if Verdict.DISAGREES in verdicts:
+        return Verdict.DISAGREES
+    agrees = bool(verdicts) and all(verdict is Verdict.AGREES for verdict in verdicts)
+    return Verdict.AGREES if agrees else Verdict.UNTOLD
+
+
 def all_below(changes: Sequence[Estimate], bound: float = 0.0) -> Verdict:
     """Whether every one of these lies below a bound: agrees if all intervals do, disagrees if one
     lies above it."""
-    verdicts = [_below(each, bound) for each in changes]
-    if Verdict.DISAGREES in verdicts:
-        return Verdict.DISAGREES
-    agrees = bool(verdicts) and all(each is Verdict.AGREES for each in verdicts)
-    return Verdict.AGREES if agrees else Verdict.UNTOLD
+    return all_of([_below(each, bound) for each in changes])
 
 
 def _below(found: Estimate, bound: float) -> Verdict:

@@ -7,13 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from slaibench.study.estimate import Estimate
-from slaibench.study.paper.courses import (
-    tail_rises,
-    tail_rises_falls_rises,
-    ttft_grows_with_prompt,
-)
-from slaibench.study.paper.figures import SARATHI, SLAI
-from slaibench.study.paper.verdict import Verdict
+from slaibench.study.paper.courses import tails, ttft_grows_with_prompt
+from slaibench.study.paper.figures import SARATHI, SARATHI_SPF, SLAI
+from slaibench.study.paper.verdict import Verdict, rises, rises_falls_rises
 from tests.study.paper.loads import digest, load
 
 AGREES, _, DISAGREES, UNTOLD = Verdict
@@ -24,7 +20,7 @@ def sharp(values: Sequence[float]) -> list[Estimate]:
 
 
 @pytest.mark.parametrize(
-    ("tails", "verdict"),
+    ("values", "verdict"),
     [
         ((0.05, 0.06, 0.06, 0.11), AGREES),
         ((0.05, 0.09, 0.07, 0.11), DISAGREES),
@@ -32,18 +28,31 @@ def sharp(values: Sequence[float]) -> list[Estimate]:
         ((0.05, 0.0505, 0.051), UNTOLD),
     ],
 )
-def test_a_tail_that_falls_does_not_rise(tails: Sequence[float], verdict: Verdict) -> None:
-    found = tail_rises(SARATHI, "paying")(load(tails={SARATHI: sharp(tails)}))
+def test_a_tail_that_falls_does_not_rise(values: Sequence[float], verdict: Verdict) -> None:
+    found = tails(rises, [SARATHI], "paying")(load(tails={SARATHI: sharp(values)}))
     assert found.verdict is verdict
-    assert found.seen.startswith(f"{tails[0]:.3g} s at 0.2")
+    assert f"{verdict.value}, {values[0]:.3g} s at 0.2" in found.seen
+
+
+def test_one_of_several_that_falls_is_enough_to_disagree() -> None:
+    rising, falling = sharp((0.05, 0.09)), sharp((0.09, 0.05))
+    find = tails(rises, [SARATHI, SARATHI_SPF], "free")
+    assert find(load(tails={SARATHI: rising, SARATHI_SPF: rising})).verdict is AGREES
+    found = find(load(tails={SARATHI: rising, SARATHI_SPF: falling}))
+    assert found.verdict is DISAGREES
+    assert found.seen == (
+        "Sarathi-Serve (FCFS) agrees, 0.05 s at 0.2, 0.09 s at 0.4 requests/s; "
+        "Sarathi-Serve (SPF) disagrees, 0.09 s at 0.2, 0.05 s at 0.4 requests/s"
+    )
+    assert find(load(tails={SARATHI: rising})).verdict is UNTOLD
 
 
 def test_a_tail_of_nobody_is_not_told() -> None:
-    assert tail_rises(SARATHI, "paying")(load()).seen == "not told"
+    assert tails(rises, [SARATHI], "paying")(load()).seen.endswith("not told")
 
 
 def test_a_tail_that_only_rises_and_falls_does_not_rise_again() -> None:
-    find = tail_rises_falls_rises(SLAI, "free")
+    find = tails(rises_falls_rises, [SLAI], "free")
     assert find(load(tails={SLAI: sharp((0.03, 0.4, 0.3, 0.45))})).verdict is AGREES
     assert find(load(tails={SLAI: sharp((0.03, 0.4, 0.3, 0.3))})).verdict is DISAGREES
 
