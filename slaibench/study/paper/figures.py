@@ -137,7 +137,7 @@ FIGURES = {
             (SLAI_FIXED_5, SLAI_FIXED, SLAI),
             _HIGH,
         ),
-        Figure("9a", Kind.TTFT_LOG, "Median TTFT, log axis", Mix.FEW, AGAINST_LOAD),
+        Figure("9a", Kind.TTFT_LOG, "Median TTFT against rate, log axis", Mix.FEW, AGAINST_LOAD),
         Figure(
             "9b",
             Kind.SERVED,
