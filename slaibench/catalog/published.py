@@ -26,6 +26,7 @@ class PublishedValue:
         source: where it is printed, or from which printed numbers it follows.
         fitted: whether the simulator's profile was fitted to it, so that agreement says nothing.
         derived: the paper does not print it; it is the quotient of two that it prints.
+        inferred: the paper prints it for "high load"; at which rate that is is our inference.
         given: it describes what the paper's experiment was given, so that agreement says only that
             ours was given the same.
     """
@@ -38,6 +39,7 @@ class PublishedValue:
     fitted: bool = False
     derived: bool = False
     given: bool = False
+    inferred: bool = False
 
     @property
     def telling(self) -> bool:
@@ -134,6 +136,7 @@ def _value(entry: Fields) -> PublishedValue:
         source=entry.text("source"),
         fitted=entry.flag("fitted", False),
         given=entry.flag("given", False),
+        inferred=entry.flag("inferred", False),
     )
     entry.done()
     return found
@@ -150,6 +153,7 @@ def _quotient(entry: Fields, values: dict[str, PublishedValue]) -> PublishedValu
         rounding=ratio * (of.rounding / of.value + over.rounding / over.value),
         source=f"quotient of {of.value:g} and {over.value:g} {of.unit}",
         derived=True,
+        inferred=of.inferred or over.inferred,
     )
     entry.done()
     return found

@@ -20,13 +20,16 @@ from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.study.bound import study as bound_study
 from slaibench.study.bound.ask import (
     BUDGETS,
+    EPS,
     MAP_LOADS,
     MAP_OUTPUTS,
     RAD_REQUESTS,
     SCHEDULERS,
     BoundAsk,
 )
+from slaibench.study.bound.cycles import least_cycle_json
 from slaibench.study.bound.result import BoundResult, Throughput
+from slaibench.study.bound.words import NODES, theorem_2
 from slaibench.study.estimate import Estimate
 
 
@@ -60,6 +63,10 @@ def bound(
     rad_requests: Annotated[
         int, typer.Option(help="Requests of each of RAD's runs there.", min=20)
     ] = RAD_REQUESTS,
+    eps: Annotated[
+        float,
+        typer.Option(help="Share of Theorem 1's bound that Theorem 2's cycle may give up."),
+    ] = EPS,
     *,
     where: Where,
     engine: Engine,
@@ -76,6 +83,7 @@ def bound(
             loads=_numbers("--loads", loads),
             budgets=_whole("--budgets", budgets),
             rad_requests=rad_requests,
+            eps=eps,
             **({} if rad else {"cycles": (), "tiles": ()}),
         )
         plan = bound_study.check(ask, kept.results, kept.jobs)
@@ -136,7 +144,10 @@ def tables(result: BoundResult) -> RenderableType:
     if result.rad:
         theorem = f"{result.plan.theorem_rps:.2f} requests/s"
         parts += [_title(f"RAD under the paper's batch-time model: share of Theorem 1's {theorem}")]
-        parts += [_rad(result)]
+        parts += [
+            _rad(result),
+            *(Text(theorem_2(least_cycle_json(cycle))) for cycle in result.least_cycles),
+        ]
     if result.maps:
         parts += [_title("Stable up to, as a share of the bound at each mean output length")]
         parts += [_maps(result)]
@@ -164,6 +175,7 @@ def _bound(result: BoundResult) -> list[RenderableType]:
     table.add_row(*(f"{share / parts.total_s:.1%}" for _, share in shares))
     return [
         Text(f"No scheduler serves more than {bound.rate_rps:.3f} requests/s", style="bold"),
+        Text(NODES),
         Text(
             f"a request: {work.prefill_tokens:,.0f} prompt tokens and {work.decodes:,.0f} decodes "
             f"that read {work.context_tokens / max(work.decodes, 1e-9):,.0f} KV tokens each"

@@ -22,7 +22,7 @@ from slaibench.study.paper.claim import Claim, Finding
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
-from slaibench.study.paper.words import deviation, ours, printed
+from slaibench.study.paper.words import MARKS, deviation, ours, printed
 
 RATE = "requests/s"
 OPTION_OF = {
@@ -139,7 +139,10 @@ def _numbers(claims: list[Claim]) -> RenderableType:
         table.add_row(
             claim.figure,
             escape(claim.text.replace(RATE, "req/s")),
-            printed(claim.published).replace(RATE, "req/s").replace(" (", "\n("),
+            printed(claim.published)
+            .replace(RATE, "req/s")
+            .replace(" (", "\n(")
+            .replace(", ", ",\n"),
             *(_cell(claim, each) for each in (claim.paper, claim.strict)[: len(names)]),
         )
     return table
@@ -181,13 +184,8 @@ def _legend(result: PaperResult) -> str:
         whose = f"{convention.value} conventions: " if result.loads else ""
         if f"{whose}{told}" not in lines:
             lines.append(f"{whose}{told}")
-    marks = {
-        "fitted": "the profile was fitted to it, so it is not counted",
-        "given": "what runs were given, not what they showed; not counted",
-        "derived": "the quotient of two printed numbers",
-    }
     known = [claim.published for claim in result.claims if claim.published is not None]
-    for name, text in marks.items():
+    for name, text in MARKS.items():
         if any(getattr(each, name) for each in known):
             lines.append(f"({name}): {text}")
     return "\n".join(lines)

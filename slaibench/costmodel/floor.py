@@ -141,8 +141,9 @@ def _staircase(model: StaircaseCostModel, room: Room) -> BatchFloor:
         beside_s=read_s,
         launch_s=0.0,
         pair_s=model.prefill_attention_s,
-        # The model's pairs are chunk * (chunk + 1) / 2 where ours are chunk * chunk / 2.
-        chunk_token_s=model.prefill_attention_s / 2,
+        # Ours are chunk * (history + chunk / 2) pairs. The model's are chunk * tile / 2 more where
+        # chunk and history are whole tiles, and never less than that.
+        chunk_token_s=model.prefill_attention_s * model.attention_tile_tokens / 2,
     )
 
 

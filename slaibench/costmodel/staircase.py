@@ -10,7 +10,14 @@ from slaibench.costmodel.regime import Excess
 class StaircaseCostModel:
     """``constant + t_lin * ceil(tokens / t_col) + per_token * tokens + attention``.
 
-    Eq. 7 of Bari, Hegde and de Veciana, "Optimal Scheduling Algorithms for LLM Inference" (2025).
+    Without ``constant_s`` this is eq. 7 of Bari, Hegde and de Veciana, "Optimal Scheduling
+    Algorithms for LLM Inference" (2025), but for its attention: of that we know only that eq. 7
+    adds a term for each prefill and each decode of the batch. The terms here are ours:
+
+    - a chunk costs ``prefill_attention_s * prefill_pairs``: pairs of a query and a KV token that
+      come before or with it, in tiles that are always computed whole (``prefill_pairs``);
+    - a decode costs ``decode_attention_s`` for each KV token that it reads, in no tiles.
+
     Without attention and ``per_token_s`` it is ``c + a * ceil(tokens / b0)`` of Li, Dai and Peng,
     "Throughput-Optimal Scheduling Algorithms for LLM Inference and AI Agents" (2025).
 
@@ -20,8 +27,9 @@ class StaircaseCostModel:
         per_token_s: what each token costs beside (the paper's 1 / mu).
         constant_s: what each batch costs beside.
         decode_attention_s: of a decode, for each KV token it reads.
-        prefill_attention_s: of a prompt chunk, for each pair of its tokens and a KV token that
-            comes before or with it.
+        prefill_attention_s: of a prompt chunk, for each of its ``prefill_pairs``.
+        attention_tile_tokens: queries, and KV tokens, of a tile of a chunk's attention; 1: no
+            padding; None: ``t_col_tokens``.
         step_overhead_s: time between batches that is not the GPU's.
         slowdown: factor on the batch time; the attributes of these names hold it already.
     """
@@ -35,6 +43,7 @@ class StaircaseCostModel:
         constant_s: float = 0.0,
         decode_attention_s: float = 0.0,
         prefill_attention_s: float = 0.0,
+        attention_tile_tokens: int | None = None,
         step_overhead_s: float = 0.0,
         slowdown: float = 1.0,
     ) -> None:
@@ -48,8 +57,14 @@ class StaircaseCostModel:
         ):
             if not value >= 0:
                 raise ValueError(f"{name} must not be negative, but is {value}")
-        if t_col_tokens < 1:
-            raise ValueError(f"t_col_tokens must be at least 1, not {t_col_tokens}")
+        if attention_tile_tokens is None:
+            attention_tile_tokens = t_col_tokens
+        for name, tokens in (
+            ("t_col_tokens", t_col_tokens),
+            ("attention_tile_tokens", attention_tile_tokens),
+        ):
+            if tokens < 1:
+                raise ValueError(f"{name} must be at least 1, not {tokens}")
         if not slowdown > 0:
             raise ValueError(f"slowdown must be positive, not {slowdown}")
         self.step_overhead_s = step_overhead_s
@@ -59,16 +74,17 @@ class StaircaseCostModel:
         self.constant_s = constant_s * slowdown
         self.decode_attention_s = decode_attention_s * slowdown
         self.prefill_attention_s = prefill_attention_s * slowdown
+        self.attention_tile_tokens = attention_tile_tokens
 
     def batch_time_s(
         self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
     ) -> float:
         """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``."""
         tokens = num_decodes
-        pairs = 0.0
+        pairs = 0
         for chunk, history in prefills:
             tokens += chunk
-            pairs += chunk * history + chunk * (chunk + 1) / 2
+            pairs += self.prefill_pairs(chunk, history)
         if not tokens:
             return 0.0
         return (
@@ -78,6 +94,24 @@ class StaircaseCostModel:
             + self.decode_attention_s * decode_context_tokens
             + self.prefill_attention_s * pairs
         )
+
+    def prefill_pairs(self, chunk: int, history: int) -> int:
+        """Pairs that the attention of one chunk computes, padding included.
+
+        The chunk's queries lie in tiles of ``attention_tile_tokens`` from its first token on, the
+        last of them filled up. A tile of queries meets the KV tokens up to its own last query, in
+        whole tiles. With tiles of one token: ``chunk * history + chunk * (chunk + 1) / 2``.
+
+        Args:
+            chunk: its tokens.
+            history: KV tokens before them.
+        """
+        tile = self.attention_tile_tokens
+        queries = -(-chunk // tile)
+        before = -(-history // tile)
+        last = -(-(history + chunk) // tile)
+        inner = queries - 1
+        return tile * tile * (inner * before + inner * queries // 2 + last) if chunk else 0
 
     def outside_regime(
         self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]

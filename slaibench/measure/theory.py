@@ -13,34 +13,58 @@ from slaibench.recording.record import FloatArray, IntArray
 def request_time_s(
     model: StaircaseCostModel, prompt_tokens: IntArray, decodes: IntArray, chunk: int
 ) -> float:
-    """The paper's T_R: mean time of a request's work in batches that fill whole tiles.
+    """The paper's T_R: mean time of a request's work in batches that fill whole tiles, seconds.
 
     ``(p + d) * (T_lin / t_col + 1 / mu)`` and attention, the prompt's in prefills of ``chunk``
     tokens and the decodes' one by one. No cost of a batch enters: the paper has none.
 
     Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 4 (d: the output tokens after the one
-    that the prefill yields).
+    that the prefill yields). What attention costs is the model's, and so ours.
+
+    Args:
+        prompt_tokens, decodes: of each request.
+        chunk: tokens of a prefill; the last one of a prompt has the rest. It counts through the
+            tiles of attention that it does not fill: chunks of whole tiles all cost the same, and
+            where tiles are of one token (no padding) so does every chunk.
+
+    Raises:
+        ValueError: ``chunk`` is less than 1.
     """
     token_s = model.t_lin_s / model.t_col_tokens + model.per_token_s
-    prompts = prompt_tokens.astype(np.float64)
-    # Chunks' pairs add up to the same however they are cut in this model.
-    pairs = prompts * (prompts + 1) / 2
-    context = decodes * prompts + decodes * (decodes + 1) / 2
-    times = (
-        (prompts + decodes) * token_s
-        + model.prefill_attention_s * pairs
-        + model.decode_attention_s * context
-    )
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1, not {chunk}")
-    return float(times.mean())
+    linear_s = (prompt_tokens + decodes) * token_s
+    return float((linear_s + _attention_s(model, prompt_tokens, decodes, chunk)).mean())
 
 
 def theorem_1_rps(
-    model: StaircaseCostModel, prompt_tokens: IntArray, decodes: IntArray, chunk: int
+    model: StaircaseCostModel,
+    prompt_tokens: IntArray,
+    decodes: IntArray,
+    chunk: int,
+    num_nodes: int = 1,
 ) -> float:
-    """The paper's Theorem 1 for one node: above ``1 / T_R`` no scheduler is stable."""
-    return 1 / request_time_s(model, prompt_tokens, decodes, chunk)
+    """The paper's Theorem 1: above ``num_nodes / T_R`` no planner and no scheduler is stable.
+
+    Under uniformly random routing each of r identical nodes is one node at rate / r.
+    """
+    return num_nodes / request_time_s(model, prompt_tokens, decodes, chunk)
+
+
+def _attention_s(
+    model: StaircaseCostModel, prompt_tokens: IntArray, decodes: IntArray, chunk: int
+) -> FloatArray:
+    """Attention of each request: its prompt in chunks, its decodes alone."""
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    lengths, places = np.unique(prompt_tokens, return_inverse=True)
+    starts = range(0, int(lengths.max(initial=0)), chunk)
+    whole = np.cumsum([0, *(model.prefill_pairs(chunk, start) for start in starts)])
+    pairs = [
+        int(whole[length // chunk]) + model.prefill_pairs(length % chunk, length - length % chunk)
+        for length in lengths.tolist()
+    ]
+    prefill_s = model.prefill_attention_s * np.array(pairs, dtype=np.float64)
+    context = decodes * prompt_tokens.astype(np.float64) + decodes * (decodes + 1) / 2
+    return np.asarray(prefill_s[places] + model.decode_attention_s * context)
 
 
 def rad_limit_rps(
@@ -59,24 +83,39 @@ def rad_limit_rps(
     )
     prefill = whole * linear[chunk] + linear[rest]
     decode = decodes * (model.batch_time_s(tile, 0, []) + overhead_s) / tile
-    prompts = prompt_tokens.astype(np.float64)
-    attention = model.prefill_attention_s * prompts * (prompts + 1) / 2
-    attention = attention + model.decode_attention_s * (
-        decodes * prompts + decodes * (decodes + 1) / 2
-    )
+    attention = _attention_s(model, prompt_tokens, decodes, chunk)
     return 1 / float((prefill + decode + attention).mean())
 
 
-def least_cycle(tile: int, longest_s: float, mean_s: float, slack: float) -> float:
-    """Theorem 1's other half: with a longer cycle RAD is stable at ``1 - slack`` of the bound.
+def longest_request_s(
+    model: StaircaseCostModel, prompt_tokens: IntArray, decodes: IntArray
+) -> float:
+    """T_max of Theorem 2: the most time that the work of one request can take, seconds.
 
-    ``cycle > (tile - 1) * T_max / (slack * T_R)``.
+    The paper's own definition is not known to us. Taken as the request of which every token has a
+    batch to itself, ``(p + d) * (T_lin + 1 / mu)`` and its attention: no schedule takes longer
+    over it.
+    """
+    token_s = model.t_lin_s + model.per_token_s
+    alone_s = (prompt_tokens + decodes) * token_s
+    return float((alone_s + _attention_s(model, prompt_tokens, decodes, 1)).max())
+
+
+def least_cycle(tile: int, longest_s: float, mean_s: float, eps: float) -> float:
+    """Theorem 2: with a longer cycle RAD and random routing are stable up to ``1 - eps`` of
+    Theorem 1's bound.
+
+    ``cycle > (tile - 1) * T_max / (eps * T_R)``; sufficient, not necessary.
+
+    Source: Bari, Hegde, de Veciana, arXiv 2508.01002.
 
     Args:
-        longest_s: T_max, the time of the longest request's work.
-        mean_s: T_R.
+        tile: requests that decode together.
+        longest_s: T_max (``longest_request_s``).
+        mean_s: T_R (``request_time_s``).
+        eps: share of the bound that is given up; 0 or less: no cycle is long enough.
     """
-    return math.inf if slack <= 0 else (tile - 1) * longest_s / (slack * mean_s)
+    return math.inf if eps <= 0 else (tile - 1) * longest_s / (eps * mean_s)
 
 
 def work_conserving_rps(

@@ -160,3 +160,8 @@ def test_factors_by_decodes_are_as_many_as_the_numbers_they_are_for(tmp_path: Pa
         else:
             with pytest.raises(CatalogError, match="by_decodes: mixed h"):
                 load_profile(own(tmp_path, attention=told))
+
+
+def test_the_fitted_profile_says_that_its_second_rate_is_inferred() -> None:
+    notes = " ".join(get_profile("rtx6000-ada", "mistral-7b").notes)
+    assert "1.6 requests/s is our inference" in notes

@@ -89,3 +89,14 @@ def test_values_of_the_wrong_kind_are_refused(
 ) -> None:
     with pytest.raises(CatalogError, match=message):
         getattr(Fields(values, "file"), read)("x")
+
+
+def test_what_is_printed_for_high_load_has_a_rate_that_is_ours() -> None:
+    """The text names no rate for it."""
+    inferred = {name for name, value in bari2025().values.items() if value.inferred}
+    assert inferred == {
+        f"ttft-{what}-{mix}" for what in ("sarathi", "slai", "change") for mix in (5, 50, 95)
+    }
+    for name in inferred:
+        value = bari2025().value(name)
+        assert value.derived or "1.6 requests/s is our inference" in value.source

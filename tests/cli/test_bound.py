@@ -38,6 +38,8 @@ def test_it_prints_the_bound_what_binds_and_every_table(ran: Ran) -> None:
     assert re.search(r"528 +[\d.]+ +[\d.]+ to [\d.]+ +-\d+\.\d%", ran.out)
     assert re.search(r"sarathi +30%", ran.out)
     assert "RAD under" not in ran.out
+    assert "Theorem 2" not in ran.out
+    assert "each is this one node at rate / r" in " ".join(ran.out.split())
 
 
 def test_tables_fit_80_columns(ran: Ran) -> None:
@@ -67,6 +69,7 @@ def test_json_has_the_same_numbers_and_all_is_taken_from_disk(ran: Ran, results:
         (("--budgets", "512.5"), "--budgets takes whole numbers, not 512.5"),
         (("--loads", "0.5,0.4"), "loads must increase: 0.5, 0.4"),
         (("--backend", "vllm", "--device", "cpu"), "--device cpu has its own"),
+        (("--eps", "1"), "eps must lie between 0 and 1, not be 1"),
         (("--prefix-caching",), "leave --prefix-caching out"),
         (("--kv-blocks", "50"), "leave longer ones out with --max-total-tokens 800"),
         (("-s", "sarathy"), "sarathi"),

@@ -22,9 +22,12 @@ STAIRCASE = StaircaseCostModel(
     constant_s=0.002,
     decode_attention_s=3e-8,
     prefill_attention_s=2e-9,
+    attention_tile_tokens=1,
     step_overhead_s=0.001,
 )
-MODELS = ("staircase", "h100", "h100 by decodes", "rtx6000-ada", "rtx4090", "rtx-pro-6000")
+TILED = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=128, prefill_attention_s=2e-7)
+"""Where padding of attention is most of a batch's time."""
+MODELS = ("staircase", "tiled", "h100", "h100 by decodes", "rtx6000-ada", "rtx4090", "rtx-pro-6000")
 
 
 FACTORS = DecodeFactors(
@@ -39,6 +42,8 @@ FACTORS = DecodeFactors(
 def model_of(name: str) -> CostModel | StaircaseCostModel:
     if name == "staircase":
         return STAIRCASE
+    if name == "tiled":
+        return TILED
     profile = get_profile(name.split(maxsplit=1)[0], "mistral-7b")
     if name.endswith("by decodes"):
         assert isinstance(profile.attention, FormulaAttention)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,35 @@ def test_attention_terms() -> None:
     assert both == pytest.approx(3e-3 + 1056e-9)
 
 
+@pytest.mark.parametrize(
+    ("chunk", "history", "pairs"),
+    [
+        (4, 0, 16),  # one tile of queries on one of keys, the masked half with it
+        (8, 0, 16 + 32),
+        (8, 4, 32 + 48),
+        (1, 0, 16),  # three queries are padding
+        (5, 0, 16 + 32),
+        (4, 1, 32),  # the keys' last tile is filled up
+        (6, 3, 32 + 48),
+        (0, 9, 0),
+    ],
+)
+def test_attention_is_computed_in_whole_tiles(chunk: int, history: int, pairs: int) -> None:
+    model = StaircaseCostModel(
+        t_lin_s=0.0, t_col_tokens=128, prefill_attention_s=1e-3, attention_tile_tokens=4
+    )
+    assert model.prefill_pairs(chunk, history) == pairs
+    assert model.batch_time_s(0, 0, [(chunk, history)]) == pytest.approx(1e-3 * pairs)
+
+
+@given(st.integers(1, 600), st.integers(0, 3000), st.sampled_from((1, 2, 16, 128)))
+def test_pairs_are_those_of_the_tiles_one_by_one(chunk: int, history: int, tile: int) -> None:
+    model = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=tile, prefill_attention_s=1.0)
+    ends = [min(start + tile, chunk) for start in range(0, chunk, tile)]
+    tiles = sum(math.ceil((history + end) / tile) for end in ends)
+    assert model.prefill_pairs(chunk, history) == tile * tile * tiles
+
+
 def test_an_empty_batch_takes_no_time() -> None:
     model = StaircaseCostModel(t_lin_s=1.0, t_col_tokens=1, constant_s=1.0)
     assert model.batch_time_s(0, 0, []) == 0.0
@@ -50,7 +80,12 @@ def test_an_empty_batch_takes_no_time() -> None:
 def test_slowdown_leaves_the_time_between_steps_alone(
     tokens: int, column: int, slowdown: float
 ) -> None:
-    numbers = {"t_lin_s": 1e-3, "per_token_s": 1e-6, "constant_s": 2e-3, "step_overhead_s": 5e-3}
+    numbers: dict[str, Any] = {
+        "t_lin_s": 1e-3,
+        "per_token_s": 1e-6,
+        "constant_s": 2e-3,
+        "step_overhead_s": 5e-3,
+    }
     base = StaircaseCostModel(t_col_tokens=column, **numbers)
     slow = StaircaseCostModel(t_col_tokens=column, slowdown=slowdown, **numbers)
     expected = slowdown * base.batch_time_s(tokens, 0, [])
@@ -69,6 +104,7 @@ def test_a_formula_holds_everywhere() -> None:
         ({"t_lin_s": -1.0}, "t_lin_s must not be negative, but is -1"),
         ({"per_token_s": float("nan")}, "per_token_s must not be negative, but is nan"),
         ({"t_col_tokens": 0}, "t_col_tokens must be at least 1, not 0"),
+        ({"attention_tile_tokens": 0}, "attention_tile_tokens must be at least 1, not 0"),
         ({"slowdown": 0.0}, "slowdown must be positive, not 0"),
     ],
 )

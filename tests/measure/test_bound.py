@@ -19,6 +19,7 @@ from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.costmodel.floor import BatchFloor, Room, batch_floor
 from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.saturated import worth_between
+from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Work, work_of
 from slaibench.study.bound.paper_model import paper_lengths, paper_model
 from tests.costmodel.test_floor import STAIRCASE
@@ -56,6 +57,21 @@ def test_under_the_papers_model_it_is_theorem_1() -> None:
     assert bound_of(paper_model(0.0), work, 10_000_000).rate_rps == pytest.approx(36.25, abs=0.01)
 
 
+def test_with_attention_in_tiles_it_is_theorem_1_too() -> None:
+    """Prompts of whole tiles, in chunks of whole tiles: nothing is padded that need not be."""
+    model = StaircaseCostModel(
+        t_lin_s=0.004,
+        t_col_tokens=128,
+        per_token_s=5e-6,
+        decode_attention_s=3e-8,
+        prefill_attention_s=2e-8,
+    )
+    found = bound_of(model, same(768, 201), 10_000_000).rate_rps
+    theorem_rps = theorem_1_rps(model, np.array([768]), np.array([200]), 128)
+    assert found == pytest.approx(theorem_rps, rel=1e-6)
+    assert theorem_rps > 1.01 * theorem_1_rps(model, np.array([768]), np.array([200]), 100)
+
+
 def test_within_a_token_budget_it_is_ldps_boundary() -> None:
     model = StaircaseCostModel(constant_s=0.01128, t_lin_s=0.03547, t_col_tokens=128)
     found = bound_of(model, same(129, 113), 1_000_000, tokens=512)
@@ -83,7 +99,11 @@ def test_reading_the_cache_binds_by_what_each_decode_reads() -> None:
     """10 prompt tokens of 55 pairs, 12 decodes that read 11 .. 22 tokens; a pair takes a second, as
     does a token that is read."""
     model = StaircaseCostModel(
-        t_lin_s=1e-6, t_col_tokens=4096, decode_attention_s=1.0, prefill_attention_s=1.0
+        t_lin_s=1e-6,
+        t_col_tokens=4096,
+        decode_attention_s=1.0,
+        prefill_attention_s=1.0,
+        attention_tile_tokens=1,
     )
     found = bound_of(model, same(10, 13), total_blocks=1000)
     assert 1 / found.rate_rps == pytest.approx(55 + 198, rel=1e-5)

@@ -142,6 +142,8 @@ def against_rate(
     unit: str,
     targets: Sequence[tuple[float, str]] = (),
     published: Sequence[tuple[str, float, float]] = (),
+    *,
+    top: float | None = None,
 ) -> Panel:
     """A panel of times against rate, on a logarithmic scale.
 
@@ -151,10 +153,15 @@ def against_rate(
         title: what it shows; the part before the first comma names the axis.
         targets: (value, text).
         published: (series, rate, value) that somebody else printed, drawn as stars.
+        top: a linear scale up to here instead; what lies above leaves the panel.
     """
     figure, (ax,) = panel()
     every = [mark for marks in series.values() for mark in marks]
-    log_axis(ax, "y", limits(every, [value for value, *_ in targets] + [p[2] for p in published]))
+    if top is None:
+        marked = [value for value, *_ in targets] + [p[2] for p in published]
+        log_axis(ax, "y", limits(every, marked))
+    else:
+        ax.set_ylim(0, top)
     for place, (who, marks) in enumerate(series.items()):
         draw_series(ax, marks, looks[who], place)
     for value, text in targets:
@@ -162,7 +169,8 @@ def against_rate(
     for who, rate, value in published:
         ax.plot([rate], [value], color=looks[who].colour, zorder=5, **PUBLISHED)
     rate_axis(ax, [*rates, *(rate for _, rate, _ in published)])
-    ax.set_ylabel(f"{title.partition(',')[0]} ({unit}, log scale)")
+    scale = f"{unit}, log scale" if top is None else unit
+    ax.set_ylabel(f"{title.partition(',')[0]} ({scale})")
     ax.set_title(title)
     shown = [looks[who] for who in series]
     stars = published_handle() if published else []

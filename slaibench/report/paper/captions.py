@@ -7,7 +7,7 @@ from collections.abc import Callable
 from slaibench.report.captions import Caption
 from slaibench.report.numbers import Document
 from slaibench.report.words import listed
-from slaibench.study.paper.figures import FIGURES, HIGH_RPS, Kind
+from slaibench.study.paper.figures import FIGURES, HIGH_RPS, INFERRED, Kind
 
 CONVENTIONS = ("paper", "strict")
 Json = Document
@@ -59,22 +59,22 @@ def _ttft(doc: Document, found: Json) -> str:
     return (
         "Left by the paper's conventions, right by strict ones. Stars: what the paper prints (the "
         "rate at which the median reaches 0.5 s, and the median at high load), in the colour of "
-        f"its scheduler. {_seeds(doc)}{_states(found)}"
+        f"its scheduler; {INFERRED}. The axis holds all but prefill first, which may leave it. "
+        f"{_seeds(doc)}{_states(found)}"
+    )
+
+
+def _ttft_log(doc: Document, found: Json) -> str:
+    return (
+        "The same runs as figure 7c, on a logarithmic axis that holds prefill first as well. "
+        f"{_seeds(doc)}{_states(found)}"
     )
 
 
 def _tbt(doc: Document, found: Json) -> str:
     return (
         "Gap between successive tokens of a request, all gaps of the tier together; the dashed "
-        f"line is its SLO. {_seeds(doc)}{_states(found)}"
-    )
-
-
-def _mix(doc: Document, found: Json) -> str:
-    return (
-        "Median TTFT, P99 TBT of paying and of free requests; left by the paper's conventions, "
-        "right by strict ones. Stars: what the paper prints; its high load is taken to be "
-        f"{HIGH_RPS:g} requests/s. {_seeds(doc)}{_states(found)}"
+        f"line is its SLO. No published values are known. {_seeds(doc)}{_states(found)}"
     )
 
 
@@ -91,21 +91,6 @@ def _memory(doc: Document, found: Json) -> str:
     return (
         "Share of KV blocks in use, first seed. Mean over time and seeds (in brackets: share of "
         f"the time with 96 % of the blocks or more in use), {'; '.join(parts)}."
-    )
-
-
-def _distribution(doc: Document, found: Json) -> str:
-    parts = []
-    for convention in CONVENTIONS:
-        told = [
-            f"{doc['schedulers'][name]} {each['p99']['value']:.3g} s"
-            for name, each in found[convention].items()
-            if each and each["p99"]["value"] is not None
-        ]
-        parts.append(f"{convention} conventions: {listed(told) or 'not told'}")
-    return (
-        f"All measured requests at {HIGH_RPS:g} requests/s, seeds pooled. Where short prompts go "
-        f"first the median falls and the tail grows: P99 TTFT, {'; '.join(parts)}."
     )
 
 
@@ -126,10 +111,13 @@ def _mean_ttft(doc: Document, found: Json) -> str:
     )
 
 
-def _priority(doc: Document, found: Json) -> str:
+def _by_tier(doc: Document, found: Json) -> str:
+    del found
+    seeds = doc["spec"]["num_seeds"]
+    intervals = "one seed: no interval" if seeds == 1 else f"lines: 95 % intervals, {seeds} seeds"
     return (
-        "Shortest prompt first among all, and among paying requests before all others. No "
-        f"published values are known. {_seeds(doc)}{_states(found)}"
+        "SLAI with paying requests before all others, and shortest prompt first among each, at "
+        f"{HIGH_RPS:g} requests/s; {intervals}. No published values are known."
     )
 
 
@@ -137,15 +125,14 @@ _TEXTS: dict[Kind, Callable[[Document, Json], str]] = {
     Kind.BUDGETS: _budgets,
     Kind.BLOCKS: _blocks,
     Kind.BATCHES: _batches,
-    Kind.TTFT: _ttft,
     Kind.TBT_PAYING: _tbt,
     Kind.TBT_FREE: _tbt,
+    Kind.TTFT: _ttft,
+    Kind.TTFT_LOG: _ttft_log,
     Kind.MEMORY: _memory,
-    Kind.DISTRIBUTION: _distribution,
     Kind.SERVED: _served,
     Kind.MEAN_TTFT: _mean_ttft,
-    Kind.PRIORITY: _priority,
-    Kind.MIX: _mix,
+    Kind.BY_TIER: _by_tier,
 }
 
 

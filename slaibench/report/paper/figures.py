@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
 
 from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.report.figures.axes import Mark, marks_of, scaled
 from slaibench.report.figures.course import course
 from slaibench.report.figures.drawing import Drawn, finished
-from slaibench.report.figures.latency import against_rate, distribution_panel
+from slaibench.report.figures.latency import against_rate
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import Look, looks, styled
 from slaibench.report.paper.panels import (
@@ -20,6 +18,7 @@ from slaibench.report.paper.panels import (
     budget_panel,
     length_panel,
     over_time_panel,
+    tier_panel,
 )
 from slaibench.spec import Convention
 from slaibench.study.estimate import Estimate
@@ -27,19 +26,26 @@ from slaibench.study.paper.figures import (
     FIGURES,
     HIGH_RPS,
     LABELS,
-    SLAI,
-    SLAI_PRIORITY,
+    VLLM,
     Figure,
     Kind,
 )
 from slaibench.study.paper.load import Load
 from slaibench.study.paper.result import PaperResult
-from slaibench.study.paper.series import buckets, mean_ttft, published_points, served
+from slaibench.study.paper.series import (
+    buckets,
+    by_tier,
+    mean_ttft,
+    published_points,
+    served,
+)
 from slaibench.study.paper.spec import TBT_SLO_S
-from slaibench.study.point import Point, measured_ttft
+from slaibench.study.point import Point
 
 CONVENTION = {Convention.PAPER: "paper's conventions", Convention.STRICT: "strict conventions"}
 TTFT_TARGET = ((0.5, "0.5 s"),)
+ROOM = 1.12
+"""Of a linear axis, over the largest value that is kept on it."""
 Draw = Callable[[Figure, Load, Mapping[str, Look]], list[Panel]]
 
 
@@ -72,8 +78,8 @@ def _batches(result: PaperResult, figure: Figure) -> list[Panel]:
     return [batch_panel(found.batches)]
 
 
-def _name(figure: Figure, load: Load, what: str = "") -> str:
-    return "-".join(filter(None, (f"fig-{figure.name}", what, load.convention.value)))
+def _name(figure: Figure, load: Load) -> str:
+    return f"fig-{figure.name}-{load.convention.value}"
 
 
 def _titled(what: str, load: Load) -> str:
@@ -81,26 +87,47 @@ def _titled(what: str, load: Load) -> str:
 
 
 def _median(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
+    """On a linear axis as long as all but prefill first need: its median leaves the panel."""
     published = [
         (point["scheduler"], point["rate_rps"], point["ttft_p50_s"])
         for point in published_points(figure)
     ]
-    series = {
-        name: marks_of(load.of(name), lambda point: point.ttft_s["p50"])
+    kept = [
+        mark.shown or 0.0
         for name in figure.schedulers
-    }
-    return [
-        against_rate(
-            series,
-            look,
-            load.spec.rates,
-            _name(figure, load, "ttft" if figure.kind is Kind.MIX else ""),
-            _titled("Median TTFT", load),
-            "s",
-            TTFT_TARGET,
-            published,
-        )
+        if name != VLLM
+        for mark in _medians(load, name)
     ]
+    top = ROOM * max([*kept, *(value for _, _, value in published)])
+    return [_median_panel(figure, load, look, published, top)]
+
+
+def _median_log(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
+    return [_median_panel(figure, load, look, [], None)]
+
+
+def _medians(load: Load, scheduler: str) -> list[Mark]:
+    return marks_of(load.of(scheduler), lambda point: point.ttft_s["p50"])
+
+
+def _median_panel(
+    figure: Figure,
+    load: Load,
+    look: Mapping[str, Look],
+    published: Sequence[tuple[str, float, float]],
+    top: float | None,
+) -> Panel:
+    return against_rate(
+        {name: _medians(load, name) for name in figure.schedulers},
+        look,
+        load.spec.rates,
+        _name(figure, load),
+        _titled("Median TTFT", load),
+        "s",
+        TTFT_TARGET,
+        published,
+        top=top,
+    )
 
 
 def _tail(tier: str) -> Draw:
@@ -118,7 +145,7 @@ def _tail(tier: str) -> Draw:
                 series,
                 look,
                 load.spec.rates,
-                _name(figure, load, tier if figure.kind is Kind.MIX else ""),
+                _name(figure, load),
                 f"P99 TBT, {tier}, {CONVENTION[load.convention]}",
                 "ms",
                 [(slo_ms, f"SLO {slo_ms:g} ms")],
@@ -126,35 +153,6 @@ def _tail(tier: str) -> Draw:
         ]
 
     return panels
-
-
-def _mix(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
-    parts = (_median, _tail("paying"), _tail("free"))
-    return [panel for part in parts for panel in part(figure, load, look)]
-
-
-def _priority(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
-    """Median TTFT of each tier under both orders: a colour an order, a mark a tier."""
-    del look
-    names = {SLAI: "SPF", SLAI_PRIORITY: "paying first"}
-    keys = {
-        f"{who}-{tier}": (who, tier, f"{text}: {tier}")
-        for who, text in names.items()
-        for tier in TBT_SLO_S
-    }
-    own = looks(list(keys), {key: label for key, (_, _, label) in keys.items()})
-
-    def marks(who: str, tier: str) -> list[Mark]:
-        def pick(point: Point) -> Estimate | None:
-            return point.tiers[tier].ttft_p50_s if tier in point.tiers else None
-
-        return marks_of(load.of(who), pick)
-
-    series = {key: marks(who, tier) for key, (who, tier, _) in keys.items()}
-    title = _titled("Median TTFT by tier", load)
-    return [
-        against_rate(series, own, load.spec.rates, _name(figure, load), title, "s", TTFT_TARGET)
-    ]
 
 
 def _memory(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
@@ -172,22 +170,6 @@ def _memory(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]
             lines[name] = (found.middle_s, 100 * found.kv_mean)
     title = _titled("KV blocks in use", load)
     return [over_time_panel(lines, look, _name(figure, load), title)]
-
-
-def _distribution(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
-    samples = {}
-    for name in figure.schedulers:
-        digests = load.digests(name, HIGH_RPS)
-        if digests:
-            samples[name] = np.sort(np.concatenate([measured_ttft(each) for each in digests]))
-    known = np.concatenate([sample[np.isfinite(sample)] for sample in samples.values()] or [[]])
-    known = known[known > 0]
-    span = (float(known.min()) / 1.1, float(known.max()) * 1.3) if len(known) else None
-    return [
-        distribution_panel(
-            samples, look, span, (0.5,), name=_name(figure, load), title=_titled("TTFT", load)
-        )
-    ]
 
 
 def _served(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
@@ -212,14 +194,21 @@ def _mean_ttft(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Pan
     ]
 
 
+def _by_tier(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
+    (name,) = figure.schedulers
+    digests = load.digests(name, HIGH_RPS)
+    means = [(tier, by_tier(digests, tier)) for tier in TBT_SLO_S]
+    title = _titled("Mean TTFT by tier", load)
+    return [tier_panel(means, look[name], _name(figure, load), title)]
+
+
 _LOADS: dict[Kind, Draw] = {
-    Kind.TTFT: _median,
     Kind.TBT_PAYING: _tail("paying"),
     Kind.TBT_FREE: _tail("free"),
-    Kind.MIX: _mix,
-    Kind.PRIORITY: _priority,
+    Kind.TTFT: _median,
+    Kind.TTFT_LOG: _median_log,
     Kind.MEMORY: _memory,
-    Kind.DISTRIBUTION: _distribution,
     Kind.SERVED: _served,
     Kind.MEAN_TTFT: _mean_ttft,
+    Kind.BY_TIER: _by_tier,
 }

@@ -13,7 +13,7 @@ from slaibench.study.paper.result import PaperResult
 from slaibench.study.pool import CellResult
 
 FORMAT = "slaibench-paper"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 GIVEN = ("format", "format_version", "made", "spec")
 """Parts that say what was asked and by what: not results."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
 from slaibench.report.figures.latency import PUBLISHED, published_handle
 from slaibench.report.figures.panel import Panel
-from slaibench.report.figures.style import COLOURS, Look, legend, panel
+from slaibench.report.figures.style import COLOURS, INK, Look, legend, panel
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.batches import BatchRow, BlockRow, BudgetRow
 
@@ -82,6 +83,44 @@ def _labelled_bars(ax: Axes, bars: Sequence[tuple[int, float, str]]) -> None:
             fontsize=8.5,
         )
     ax.set_xticks(list(places), [str(below) for below, _, _ in bars])
+
+
+def tier_panel(means: Sequence[tuple[str, Estimate]], look: Look, name: str, title: str) -> Panel:
+    """A time of each tier, a bar each, with its interval.
+
+    Args:
+        means: (tier, seconds); those that are not known are left out.
+    """
+    figure, (ax,) = panel()
+    known = [
+        (tier, mean, mean.value)
+        for tier, mean in means
+        if mean.value is not None and math.isfinite(mean.value)
+    ]
+    places = range(len(known))
+    ax.bar(places, [value for _, _, value in known], color=look.colour, width=0.5)
+    for place, (_, mean, value) in zip(places, known, strict=True):
+        if mean.ci95 is not None:
+            ax.plot([place, place], mean.ci95, color=INK, linewidth=1.2)
+        ax.annotate(
+            f"{value:.3g} s",
+            (place, value),
+            xytext=(5, 2),
+            textcoords="offset points",
+            ha="left",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [tier for tier, _, _ in known])
+    ax.set_xlim(-0.7, len(means) - 0.3)
+    # Of two seeds an interval may span decades: it then leaves the panel, and the bars do not.
+    most = max((value for _, _, value in known), default=1.0)
+    ends = [mean.high for _, mean, _ in known if mean.high is not None]
+    ax.set_ylim(0, 1.12 * min(max([most, *ends]), 2 * most))
+    ax.set_xlabel("tier")
+    ax.set_ylabel("mean TTFT (s)")
+    ax.set_title(title)
+    legend(figure, scheduler_handles([look]))
+    return Panel(name, title, figure)
 
 
 def over_time_panel(

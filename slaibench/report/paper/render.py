@@ -14,6 +14,7 @@ from slaibench.report.paper.numbers import identity, runs
 from slaibench.report.paper.tables import capacity_grid, claim_grids, convention_tables
 from slaibench.report.template import Figure, Picture, fill, stem_of
 from slaibench.report.words import plural
+from slaibench.study.paper import words
 from slaibench.study.paper.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST, Verdict
 
 RULES = (
@@ -60,6 +61,7 @@ def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
         labels=doc["schedulers"],
         about=_about(doc),
         rules=RULES,
+        marks=words.MARKS,
         claims=claim_grids(doc),
         figures=[
             Figure(name, caption, pictures[name])

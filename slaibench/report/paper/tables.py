@@ -97,6 +97,7 @@ def value_of(claim: Json) -> PublishedValue | None:
         known["fitted"],
         known["derived"],
         known["given"],
+        known["inferred"],
     )
 
 

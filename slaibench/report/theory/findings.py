@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from slaibench.report.numbers import Document
 from slaibench.report.validation.findings import Headline
 from slaibench.report.words import MINUS, SPACE, fixed, listed, significant
+from slaibench.study.bound.words import NODES, theorem_2
 
 TILED = 512
 """The budget that others are held against: whole tiles on every card of the catalog."""
@@ -19,7 +20,15 @@ def headline(doc: Document) -> Headline:
         f"No scheduler serves more than {significant(bound['rate_rps'], 4)} requests/s; "
         f"{bound['binding']} binds"
     )
-    told = (*_best(doc), *_binds(doc), *_rad(doc), *_budgets(doc), *_maps(doc))
+    told = (
+        *_best(doc),
+        *_binds(doc),
+        NODES,
+        *_rad(doc),
+        *map(theorem_2, doc["rad"]["theorem_2"]),
+        *_budgets(doc),
+        *_maps(doc),
+    )
     return Headline(title, told)
 
 

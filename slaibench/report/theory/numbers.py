@@ -13,7 +13,7 @@ from slaibench.study.bound.plan import BACKLOG
 from slaibench.study.bound.result import BoundResult
 
 FORMAT = "slaibench-bound"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 GIVEN = ("format", "format_version", "made", "ask")
 """Parts that say what was asked and by what: nothing to recompute."""
 

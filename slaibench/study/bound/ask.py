@@ -16,6 +16,7 @@ BACKLOG_REQUESTS = 2000
 """Enough for the engine to be full most of the time, with some 100 to 300 requests active."""
 RAD_REQUESTS = 4000
 """Two cycles of the longest finite one."""
+EPS = 0.05
 MAP_LOADS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 MAP_OUTPUTS = (50, 150, 400, 1000)
 BUDGETS = (496, 504, 512, 520, 528)
@@ -34,6 +35,7 @@ class BoundAsk:
         cycles, tiles: of RAD under the paper's batch-time model; empty: not run.
         step_costs_s: cost of a batch that is added to that model.
         rad_requests: requests of each of RAD's runs.
+        eps: share of Theorem 1's bound that Theorem 2 may give up for a finite cycle.
     """
 
     study: StudySpec
@@ -44,6 +46,7 @@ class BoundAsk:
     tiles: tuple[int, ...] = (64, 128, 256)
     step_costs_s: tuple[float, ...] = (0.0, 0.001)
     rad_requests: int = RAD_REQUESTS
+    eps: float = EPS
 
     def __post_init__(self) -> None:
         for name in ("outputs", "loads", "budgets", "cycles", "tiles"):
@@ -53,6 +56,8 @@ class BoundAsk:
                     raise ValueError(f"{name}: {value} is not a positive number")
             if list(values) != sorted(set(values)):
                 raise ValueError(f"{name} must increase: {', '.join(map(str, values))}")
+        if not 0 < self.eps < 1:
+            raise ValueError(f"eps must lie between 0 and 1, not be {self.eps:g}")
         spec = self.study
         if spec.prefix_caching:
             raise ValueError(
@@ -105,6 +110,7 @@ class BoundAsk:
             tiles=tuple(values["tiles"]),
             step_costs_s=tuple(values["step_costs_s"]),
             rad_requests=values["rad_requests"],
+            eps=values["eps"],
         )
 
 

@@ -9,6 +9,13 @@ from typing import Any
 
 from slaibench.measure.theory import rad_limit_rps
 from slaibench.study.bound.ask import rad, sarathi
+from slaibench.study.bound.cycles import (
+    LeastCycle,
+    RadPoint,
+    least_cycle_json,
+    least_cycles,
+    rad_json,
+)
 from slaibench.study.bound.digests import BacklogDigest
 from slaibench.study.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model
 from slaibench.study.bound.plan import BACKLOG, Plan, rad_part
@@ -47,24 +54,6 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
-class RadPoint:
-    """RAD under the paper's batch-time model.
-
-    Args:
-        step_s: cost of a batch besides.
-        limit_rps: with every batch of decodes full and no end of cycles (``theory.rad_limit_rps``).
-        share: of Theorem 1's bound.
-    """
-
-    step_s: float
-    tile: int
-    cycle: float
-    rate_rps: Estimate
-    share: Estimate
-    limit_rps: float
-
-
-@dataclass(frozen=True, slots=True)
 class MapCell:
     """One place of a scheduler's stability map."""
 
@@ -83,6 +72,7 @@ class BoundResult:
         throughputs: of the schedulers that were asked for.
         budgets: by token budget: Sarathi-Serve's.
         rad: by step cost, tile and cycle.
+        least_cycles: by tile; empty where RAD was not run on the paper's model as it is.
         maps: by scheduler, length and rate.
         cells: every run, by part.
     """
@@ -93,6 +83,7 @@ class BoundResult:
     throughputs: tuple[Throughput, ...]
     budgets: dict[int, Throughput]
     rad: tuple[RadPoint, ...]
+    least_cycles: tuple[LeastCycle, ...]
     maps: tuple[MapCell, ...]
     cells: Cells
 
@@ -121,7 +112,8 @@ class BoundResult:
             ],
             "rad": {
                 "theorem_1_rps": plan.theorem_rps,
-                "points": [_rad_json(each) for each in self.rad],
+                "theorem_2": [least_cycle_json(each) for each in self.least_cycles],
+                "points": [rad_json(each) for each in self.rad],
             },
             "maps": {
                 "columns": [asdict(each) for each in plan.columns],
@@ -154,17 +146,6 @@ def throughput_json(each: Throughput) -> dict[str, Any]:
     return {n: v.to_json() if isinstance(v, Estimate) else v for n, v in values.items()}
 
 
-def _rad_json(each: RadPoint) -> dict[str, Any]:
-    return {
-        "step_s": each.step_s,
-        "tile": each.tile,
-        "cycle": f"{each.cycle:g}",
-        "rate_rps": each.rate_rps.to_json(),
-        "share": each.share.to_json(),
-        "limit_rps": each.limit_rps,
-    }
-
-
 def assemble(plan: Plan, cells: Cells) -> BoundResult:
     """Bring the runs of a plan together.
 
@@ -173,18 +154,20 @@ def assemble(plan: Plan, cells: Cells) -> BoundResult:
     """
     found = cells[BACKLOG]
     ask = plan.ask
+    rad_points = tuple(
+        _rad_point(plan, cells[rad_part(step_s)], step_s, tile, cycle)
+        for step_s in (ask.step_costs_s if ask.cycles else ())
+        for tile in ask.tiles
+        for cycle in ask.cycles
+    )
     return BoundResult(
         plan=plan,
         about=about_of(found),
         workload_note=plan.backlog.bench.source.note,
         throughputs=tuple(_throughput(plan, found, name) for name in ask.study.schedulers),
         budgets={each: _throughput(plan, found, sarathi(each)) for each in ask.budgets},
-        rad=tuple(
-            _rad_point(plan, cells[rad_part(step_s)], step_s, tile, cycle)
-            for step_s in (ask.step_costs_s if ask.cycles else ())
-            for tile in ask.tiles
-            for cycle in ask.cycles
-        ),
+        rad=rad_points,
+        least_cycles=least_cycles(rad_points, ask.eps),
         maps=tuple(
             MapCell(
                 scheduler,

@@ -73,6 +73,7 @@ class Claim:
                 "fitted": known.fitted,
                 "derived": known.derived,
                 "given": known.given,
+                "inferred": known.inferred,
             },
             "paper": self.paper.to_json(known),
             "strict": None if self.strict is None else self.strict.to_json(known),
@@ -98,6 +99,14 @@ def capacity_ends(found: CapacityResult | None) -> str:
         return f"no rate failed, up to {known.rate_rps:g}"
     of = f" of {known.binding_tier}" if known.binding_tier else ""
     return f"ends at {known.binding}{of}"
+
+
+def as_change(found: Estimate) -> str:
+    """``-8.6% [-14%, -2%]``, or that it is not told."""
+    if found.value is None:
+        return "not told"
+    ends = "" if found.ci95 is None else f" [{found.ci95[0]:+.0%}, {found.ci95[1]:+.0%}]"
+    return f"{found.value:+.1%}{ends}"
 
 
 def as_seconds(found: Estimate) -> str:

@@ -24,6 +24,7 @@ Both = tuple[Load, Load]
 """One mix under the paper's conventions, and under strict ones."""
 WORKLOAD = "load"
 """Stands for a figure where a claim is about what all figures under load were given."""
+HIGH_LOAD = f"at high load (taken as {HIGH_RPS:g} requests/s)"
 Find = Callable[[Load], tuple[Estimate, str]]
 """Our number in a load, and what is seen besides."""
 
@@ -53,11 +54,11 @@ def load_numbers(paper: Paper, figure: Figure, loads: Both) -> list[Claim]:
         "-median",
     )
     for short, name in who.items():
-        text = f"{LABELS[name]}: median TTFT at {HIGH_RPS:g} requests/s"
+        text = f"{LABELS[name]}: median TTFT {HIGH_LOAD}"
         add(f"ttft-{short}", text, _ttft(name))
     add(
         "ttft-change",
-        f"median TTFT at {HIGH_RPS:g} requests/s, SLAI against Sarathi-Serve",
+        f"median TTFT {HIGH_LOAD}, SLAI against Sarathi-Serve",
         lambda load: (load.ttft_change(SARATHI, SLAI, HIGH_RPS), ""),
     )
     return claims

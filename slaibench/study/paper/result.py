@@ -12,13 +12,14 @@ from typing import Any
 from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.spec import Convention
+from slaibench.study.paper.batch_shapes import batch_shapes
 from slaibench.study.paper.batches import NUM_DECODES, Batches, batch_rows, block_rows, budget_rows
 from slaibench.study.paper.claim import Claim
 from slaibench.study.paper.conventions import Difference, differences
 from slaibench.study.paper.figures import FIGURES, LABELS, Kind, Mix
 from slaibench.study.paper.numbers import Both, budget_numbers, given_numbers, load_numbers
 from slaibench.study.paper.series import series
-from slaibench.study.paper.shapes import batch_shapes, load_shapes
+from slaibench.study.paper.shapes import load_shapes
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
 from slaibench.study.pool import CellResult
@@ -68,7 +69,7 @@ class PaperResult:
             loads = self.loads[figure.mix]
             if figure.capacities:
                 found += load_numbers(paper, figure, loads)
-            found += load_shapes(name, loads)
+            found += load_shapes(name, self.asked.figures, loads)
         return tuple(found)
 
     @cached_property

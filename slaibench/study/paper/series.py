@@ -7,7 +7,7 @@ from typing import Any
 
 from slaibench.catalog.published import bari2025
 from slaibench.measure.latency import LatencySummary
-from slaibench.measure.metrics import DEFAULT_QS, PromptBucket
+from slaibench.measure.metrics import PromptBucket
 from slaibench.spec import Convention
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, over_seeds
@@ -15,7 +15,7 @@ from slaibench.study.paper.batches import Batches
 from slaibench.study.paper.figures import HIGH_RPS, Figure, Kind, Mix
 from slaibench.study.paper.load import Load, LoadDigest
 from slaibench.study.paper.numbers import Both
-from slaibench.study.point import Point, percentile
+from slaibench.study.point import Point
 
 CONVENTIONS = (Convention.PAPER, Convention.STRICT)
 Json = dict[str, Any]
@@ -38,9 +38,10 @@ def series(figure: Figure, batches: Batches, loads: Mapping[Mix, Both]) -> Json:
 def published_points(figure: Figure) -> list[Json]:
     """Printed points of a figure against load: (rate, median TTFT) of a scheduler.
 
-    The capacity is the rate at which the median TTFT reaches 0.5 s, by the paper's definition.
+    The capacity is the rate at which the median TTFT reaches 0.5 s, by the paper's definition; at
+    which rate its high load is, is our inference (``figures.INFERRED``).
     """
-    if figure.kind not in (Kind.TTFT, Kind.MIX) or figure.mix is None:
+    if figure.kind is not Kind.TTFT or figure.mix is None:
         return []
     paper, mix = bari2025(), figure.mix.value
     found = []
@@ -94,15 +95,6 @@ def _tbt(tier: str) -> Callable[[Point], Json]:
     return pick
 
 
-def _mix(point: Point) -> Json:
-    tails = {name: tier.tbt_p99_s.to_json() for name, tier in point.tiers.items()}
-    return {**_ttft(point), "tbt_p99_s": tails}
-
-
-def _by_tier(point: Point) -> Json:
-    return {"ttft_p50_s": {name: t.ttft_p50_s.to_json() for name, t in point.tiers.items()}}
-
-
 def _memory(load: Load, scheduler: str) -> Json:
     digests = load.digests(scheduler, HIGH_RPS)
     known = [each for each in digests if isinstance(each, LoadDigest)]
@@ -112,13 +104,6 @@ def _memory(load: Load, scheduler: str) -> Json:
         "nearly_full": over_seeds([each.nearly_full for each in known], n, log=False).to_json(),
         "preemptions": sum(each.kv.preemptions for each in known),
     }
-
-
-def _distribution(load: Load, scheduler: str) -> Json:
-    digests = load.digests(scheduler, HIGH_RPS)
-    if not digests:
-        return {}
-    return {f"p{100 * q:g}": percentile(digests, "ttft", q).to_json() for q in DEFAULT_QS}
 
 
 def buckets(
@@ -159,14 +144,40 @@ def _buckets(load: Load, scheduler: str) -> Json:
     }
 
 
+def share_served(digest: CellDigest) -> float | None:
+    """Of the requests due in a run's measured window, those that got a first token; None: none was
+    due."""
+    kept = digest.metrics.prompt_buckets
+    due = sum(bucket.num_due for bucket in kept)
+    return sum(bucket.num_served for bucket in kept) / due if due else None
+
+
+def tier_mean_ttft(digest: CellDigest, tier: str) -> float | None:
+    """Mean TTFT of one tier in one run, seconds; None without requests of it."""
+    group = digest.metrics.tiers.get(tier)
+    return None if group is None else group.ttft.mean
+
+
+def by_tier(digests: Sequence[CellDigest], tier: str) -> Estimate:
+    """Mean TTFT of one tier over replicates."""
+    groups = [digest.metrics.tiers.get(tier) for digest in digests]
+    count = sum(group.ttft.n for group in groups if group is not None)
+    return over_seeds([tier_mean_ttft(digest, tier) for digest in digests], count)
+
+
+def _by_tier(load: Load, scheduler: str) -> Json:
+    digests = load.digests(scheduler, HIGH_RPS)
+    tiers = sorted({name for digest in digests for name in digest.metrics.tiers})
+    return {"mean_ttft_s": {name: by_tier(digests, name).to_json() for name in tiers}}
+
+
 _LOADS: dict[Kind, Callable[[Load, str], Json]] = {
-    Kind.TTFT: _by_rate(_ttft),
     Kind.TBT_PAYING: _by_rate(_tbt("paying")),
     Kind.TBT_FREE: _by_rate(_tbt("free")),
-    Kind.MIX: _by_rate(_mix),
-    Kind.PRIORITY: _by_rate(_by_tier),
+    Kind.TTFT: _by_rate(_ttft),
+    Kind.TTFT_LOG: _by_rate(_ttft),
     Kind.MEMORY: _memory,
-    Kind.DISTRIBUTION: _distribution,
     Kind.SERVED: _buckets,
     Kind.MEAN_TTFT: _buckets,
+    Kind.BY_TIER: _by_tier,
 }

@@ -82,14 +82,18 @@ def _as_ratios(
     return value, low, high
 
 
+def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """Whether several parts of one claim hold: disagrees if one does, agrees if all do."""
+    if Verdict.DISAGREES in verdicts:
+        return Verdict.DISAGREES
+    agrees = bool(verdicts) and all(verdict is Verdict.AGREES for verdict in verdicts)
+    return Verdict.AGREES if agrees else Verdict.UNTOLD
+
+
 def all_below(changes: Sequence[Estimate], bound: float = 0.0) -> Verdict:
     """Whether every one of these lies below a bound: agrees if all intervals do, disagrees if one
     lies above it."""
-    verdicts = [_below(each, bound) for each in changes]
-    if Verdict.DISAGREES in verdicts:
-        return Verdict.DISAGREES
-    agrees = bool(verdicts) and all(each is Verdict.AGREES for each in verdicts)
-    return Verdict.AGREES if agrees else Verdict.UNTOLD
+    return all_of([_below(each, bound) for each in changes])
 
 
 def _below(found: Estimate, bound: float) -> Verdict:
@@ -124,12 +128,36 @@ def apart(
     return Verdict.UNTOLD
 
 
+def between(found: Estimate, low: float, high: float) -> Verdict:
+    """Whether a value lies between two bounds: agrees if its interval does, disagrees if that
+    lies outside."""
+    if found.low is None or found.high is None:
+        return Verdict.UNTOLD
+    if low < found.low and found.high < high:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if found.high < low or found.low > high else Verdict.UNTOLD
+
+
+def rises(series: Sequence[Estimate]) -> Verdict:
+    """Whether a series rises; it may stay where it is for a while.
+
+    Agrees if its last interval lies beyond its first and none lies below an earlier one;
+    disagrees if one does. A difference of up to 3 % is none. With intervals that overlap, or
+    without those of both ends, it cannot be told.
+    """
+    if any(_sure(later, earlier) for earlier, later in itertools.combinations(series, 2)):
+        return Verdict.DISAGREES
+    if len(series) > 1 and _sure(series[0], series[-1]):
+        return Verdict.AGREES
+    return Verdict.UNTOLD
+
+
 def rises_falls_rises(series: Sequence[Estimate]) -> Verdict:
     """Whether a series rises, falls, and rises again.
 
     Agrees if four of its values, in order, have intervals of which each lies beyond its
-    predecessor's, up, down, up. Disagrees if even the values themselves have no such four. With
-    values that do and intervals that overlap it cannot be told.
+    predecessor's, up, down, up, by more than 3 %. Disagrees if even the values themselves have no
+    such four. With values that do and intervals that overlap it cannot be told.
     """
     known = [each for each in series if each.value is not None and math.isfinite(each.value)]
     fours = list(itertools.combinations(known, 4))
@@ -144,7 +172,10 @@ def rises_falls_rises(series: Sequence[Estimate]) -> Verdict:
 
 
 def _sure(low: Estimate, high: Estimate) -> bool:
-    return low.high is not None and high.low is not None and low.high < high.low
+    """Whether one interval lies above another, by more than counts as agreement."""
+    if low.high is None or high.low is None:
+        return False
+    return low.high * (1 + AGREES_WITHIN) < high.low
 
 
 def grows(values: Sequence[float]) -> Verdict:

@@ -7,17 +7,26 @@ import math
 from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
 from slaibench.study.estimate import Estimate
 from slaibench.study.paper.claim import Finding
+from slaibench.study.paper.figures import INFERRED
 from slaibench.study.paper.verdict import deviation as relative
 
 NOT_TOLD = "not told"
+MARKS = {
+    "fitted": "the profile was fitted to it, so it is not counted",
+    "given": "what runs were given, not what they showed; not counted",
+    "derived": "the quotient of two printed numbers",
+    "inferred": INFERRED,
+}
+"""What must be known of a published number, by the name of the field that says so."""
 
 
 def printed(known: PublishedValue | None) -> str:
     """A published number, and what must be known of it: ``1.15 requests/s (fitted)``."""
     if known is None:
         return ""
-    marks = [name for name in ("fitted", "given", "derived") if getattr(known, name)]
-    return f"{_number(known, known.value)}{f' ({marks[0]})' if marks else ''}"
+    marks = [name for name in MARKS if getattr(known, name)]
+    number = _number(known, known.value)
+    return f"{number} ({', '.join(marks)})" if marks else number
 
 
 def ours(known: PublishedValue, found: Estimate) -> str:

@@ -18,9 +18,10 @@ from tests.report.test_page import outline
 from tests.study.paper.small import SmallPaper
 from tests.study.studies import contents
 
+FIGURES_5 = ("7a", "7b", "7c", "8", "9a", "9b", "9c", "10")
 PANELS = [
     *("fig-6a-ttft", "fig-6a-batch", "fig-6b", "fig-6c"),
-    *(f"fig-{name}-{whose}" for name in ("7a", "7b", "8") for whose in ("paper", "strict")),
+    *(f"fig-{name}-{whose}" for name in FIGURES_5 for whose in ("paper", "strict")),
 ]
 
 
@@ -55,7 +56,8 @@ def test_every_figure_has_a_caption_that_says_what_is_published(
 ) -> None:
     told = captions(paper_doc)
     assert list(told) == list(draw(small_paper.result)) == list(small_paper.result.asked.figures)
-    assert "Stars: what the paper prints" in told["7a"].text
+    assert "Stars: what the paper prints" in told["7c"].text
+    assert "1.6 requests/s is our inference" in told["7c"].text
     assert "No published values are known" in told["6b"].text
 
 

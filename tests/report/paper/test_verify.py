@@ -77,7 +77,7 @@ def test_a_changed_recording_is_found(spoilt: Written) -> None:
     store.write(dataclasses.replace(recording, requests=later), folder)
     where = [each.where for each in verify(spoilt.files.html).mismatches]
     assert any(each.startswith("claims[") for each in where)
-    assert any(each.startswith("figures/7a/") for each in where)
+    assert any(each.startswith("figures/7c/") for each in where)
 
 
 def test_a_missing_recording_is_found(spoilt: Written) -> None:

@@ -57,16 +57,18 @@ def test_the_title_is_the_bound_and_what_binds(numbers: Document) -> None:
     text = " ".join(found.findings)
     assert re.search(r"schedulers reach of it: sarathi [\d.]+\s% and rad [\d.]+\s%\.", text)
     assert re.search(r"RAD comes at best to (9[789]|100)\.\d\s% at 0 ms a step", text)
+    assert "routed uniformly at random, each is this one node at rate / r" in text
+    assert "stable up to 95 % of that with a cycle above 566,4" in text
     assert re.search(r"throughput changes with 528 tokens −\d+\.\d\s%", text)
 
 
 def test_what_was_not_asked_is_not_on_the_page(numbers: Document) -> None:
     doc = copy.deepcopy(numbers)
-    doc["budgets"], doc["rad"]["points"] = [], []
+    doc["budgets"], doc["rad"] = [], {**doc["rad"], "points": [], "theorem_2": []}
     doc["maps"] = {"columns": [], "cells": []}
     assert list(draw(doc)) == ["throughput"]
     assert point_grids(doc) == []
-    assert len(headline(doc).findings) == 2
+    assert len(headline(doc).findings) == 3
 
 
 def test_a_backlog_too_small_to_tell_is_no_number(numbers: Document) -> None:

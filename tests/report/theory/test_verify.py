@@ -34,6 +34,10 @@ def test_an_untouched_page_is_true(page: ReportFiles) -> None:
             lambda doc: doc["schedulers"][0]["share"].update(value=0.999),
             "schedulers[0]/share/value",
         ),
+        (
+            lambda doc: doc["rad"]["theorem_2"][0].update(enough="32"),
+            "rad/theorem_2[0]/enough",
+        ),
         (lambda doc: doc["rad"]["points"][0].update(tile=256), "rad/points[0]/tile"),
         (
             lambda doc: doc["maps"]["cells"][0].update(stability="unstable"),

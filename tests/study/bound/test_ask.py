@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ STUDY = StudySpec(schedulers=("sarathi", "rad"), workload="fixed:prompt=100,outp
 
 
 def test_a_question_survives_json() -> None:
-    ask = BoundAsk(STUDY, outputs=(10, 20))
+    ask = BoundAsk(STUDY, outputs=(10, 20), eps=0.1)
     assert BoundAsk.from_json(json.loads(json.dumps(ask.to_json()))) == ask
 
 
@@ -36,11 +37,13 @@ def test_budgets_that_are_among_the_schedulers_run_once() -> None:
         ({"outputs": (20, 10)}, "outputs must increase: 20, 10"),
         ({"loads": (0.0, 0.5)}, "loads: 0.0 is not a positive number"),
         ({"budgets": (512, 512)}, "budgets must increase"),
+        ({"eps": 0.0}, "eps must lie between 0 and 1, not be 0"),
+        ({"eps": 1.0}, "eps must lie between 0 and 1, not be 1"),
     ],
 )
-def test_bad_values_are_refused(fields: dict[str, tuple[int, ...]], message: str) -> None:
+def test_bad_values_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        BoundAsk(STUDY, **fields)  # type: ignore[arg-type]
+        BoundAsk(STUDY, **fields)
 
 
 def test_measured_devices_and_spared_prompts_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_rad_comes_close_to_theorem_1_without_a_cost_of_steps_and_not_with_it(
     assert (dear[-1].share.value or 1) == pytest.approx(
         dear[-1].limit_rps / found.plan.theorem_rps, rel=0.02
     )
+
+
+def test_theorem_2_asks_for_more_than_is_enough(found: BoundResult) -> None:
+    (least,) = found.least_cycles
+    assert (least.tile, least.eps) == (128, 0.05)
+    assert least.cycle == pytest.approx(566_400, rel=1e-3)
+    assert least.enough == math.inf
+    assert found.to_json()["rad"]["theorem_2"][0]["enough"] == "inf"
 
 
 def test_maps_are_stable_far_below_the_bound_and_unstable_above_it(found: BoundResult) -> None:

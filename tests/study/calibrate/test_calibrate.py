@@ -28,6 +28,7 @@ STAIRCASE = StaircaseCostModel(
     constant_s=0.003,
     decode_attention_s=2e-7,
     prefill_attention_s=4e-9,
+    attention_tile_tokens=1,
     step_overhead_s=0.0015,
 )
 

@@ -11,7 +11,11 @@ from slaibench.study.paper.spec import PaperSpec
 
 WORKLOAD = "uniform:prompt=1000-6000,output=20-100"
 ASKED = PaperSpec(
-    figures=("6", "7a", "7b", "8"), workload=WORKLOAD, rates=(0.8, 1.6), num_seeds=2, duration_s=200
+    figures=("6", "7", "8", "9", "10"),
+    workload=WORKLOAD,
+    rates=(0.8, 1.6),
+    num_seeds=2,
+    duration_s=200,
 )
 
 

@@ -68,8 +68,8 @@ def test_mixes_are_those_of_the_figures() -> None:
 
 
 def test_capacities_are_searched_where_a_figure_prints_them() -> None:
-    assert searches(PaperSpec(figures=("7a",)), Mix.FEW)
-    assert not searches(PaperSpec(figures=("8",)), Mix.FEW)
+    assert searches(PaperSpec(figures=("7c",)), Mix.FEW)
+    assert not searches(PaperSpec(figures=("7a", "8")), Mix.FEW)
     assert searches(PaperSpec(figures=("8", "11")), Mix.HALF)
 
 
@@ -83,7 +83,7 @@ def test_capacities_are_searched_where_a_figure_prints_them() -> None:
 def test_what_cannot_be_had_is_refused_before_any_work(
     tmp_path: Path, fields: dict[str, object], told: str
 ) -> None:
-    asked = PaperSpec.model_validate({"figures": ("7a",), **fields})
+    asked = PaperSpec.model_validate({"figures": ("7c",), **fields})
     with pytest.raises(ValueError, match=told):
         check(asked, tmp_path)
     assert not list(tmp_path.rglob("run.json"))

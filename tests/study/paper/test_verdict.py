@@ -19,8 +19,10 @@ from slaibench.study.paper.verdict import (
     deviation,
     grows,
     of_number,
+    rises,
     rises_falls_rises,
 )
+from slaibench.study.paper.verdict import between as lies_between
 
 AGREES, CLOSE, DISAGREES, UNTOLD = Verdict
 
@@ -130,6 +132,45 @@ def test_one_range_below_another(
     verdict: Verdict,
 ) -> None:
     assert apart(lower, higher) is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (between(-0.09, -0.01), AGREES),
+        (between(-0.11, -0.01), UNTOLD),
+        (between(-0.3, -0.11), DISAGREES),
+        (between(0.01, 0.02), DISAGREES),
+        (Estimate(-0.05, None, None, 1), UNTOLD),
+    ],
+)
+def test_between_two_bounds_by_the_interval(found: Estimate, verdict: Verdict) -> None:
+    assert lies_between(found, -0.1, 0.0) is verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ((1.0, 2.0, 3.0), AGREES),
+        ((1.0, 2.0, 2.0, 2.0), AGREES),
+        ((1.0, 2.0, 1.95, 3.0), AGREES),  # within 3 %: no fall
+        ((1.0, 2.0, 1.9, 3.0), DISAGREES),
+        ((1.0, 1.02), UNTOLD),
+        ((3.0, 1.0), DISAGREES),
+        ((1.0,), UNTOLD),
+        ((), UNTOLD),
+    ],
+)
+def test_a_rise_may_pause_and_not_fall(values: tuple[float, ...], verdict: Verdict) -> None:
+    assert rises([sharp(value) for value in values]) is verdict
+
+
+def test_a_rise_needs_intervals_of_both_ends() -> None:
+    unknown = Estimate(None, None, None, 0)
+    assert rises([unknown, sharp(1.0), sharp(2.0)]) is UNTOLD
+    assert rises([sharp(1.0), unknown, sharp(2.0)]) is AGREES
+    assert rises([unknown, sharp(2.0), sharp(1.0)]) is DISAGREES
+    assert rises([sharp(1.0), between(0.5, 9.0)]) is UNTOLD
 
 
 def test_a_rise_a_fall_and_a_rise_need_all_three() -> None:
