@@ -14,7 +14,10 @@ from slaibench.study.pool import CellResult
 from slaibench.study.sweep import SweepResult, about_of, check_slos, digests_of
 from workloads.tiers import parse_tiers
 
-VARIES = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests")
+VARIES = (
+    *("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests"),
+    *("overload", "early_stop"),
+)
 """What may differ between the cells of one study."""
 SERVING = (
     *("backend", "device", "clock", "model", "gpu", "weights", "prefix_caching"),
@@ -27,8 +30,9 @@ SERVING = (
 def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]]]:
     """Cells by study: all that agree in everything but ``VARIES``.
 
-    A study holds a scheduler at a rate with a seed once. Where the same was recorded over several
-    numbers of requests, cells are set apart by that number. Where a scheduler was recorded before
+    A study holds a scheduler at a rate with a seed once. Where a study made its runs longer, the
+    longest are taken; where the same was asked for over several numbers of requests, cells are set
+    apart by that number. Where a scheduler was recorded before
     and after its code or defaults changed, only what was recorded last is taken (``left_out``).
 
     Raises:
@@ -49,7 +53,20 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
         for cell, folder in newest:
             asked = _requests_asked(cell)
             found.setdefault(f"{name} {asked}", []).append((cell, folder))
-    return found
+    return {name: _longest(cells) for name, cells in found.items()}
+
+
+def _longest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
+    """Of each scheduler at a rate with a seed, the run with most requests."""
+    most: dict[tuple[str, float], int] = {}
+    for cell, _ in cells:
+        place = cell.scheduler, cell.rate_rps
+        most[place] = max(most.get(place, 0), cell.num_requests)
+    return [
+        (cell, folder)
+        for cell, folder in cells
+        if cell.num_requests == most[cell.scheduler, cell.rate_rps]
+    ]
 
 
 def left_out(
@@ -78,9 +95,11 @@ def _identity(cell: CellSpec) -> str:
 
 
 def _requests_asked(cell: CellSpec) -> int | None:
-    """The number of requests that was asked for; None: the default, which grows with the rate."""
+    """The number of requests that was asked for; None: the default, which grows with the rate, and
+    in steps of itself where numbers need it."""
     default = StudySpec(duration_s=cell.horizon_s, convention=cell.convention)
-    return None if cell.num_requests == default.requests_at(cell.rate_rps) else cell.num_requests
+    own = cell.overload or cell.num_requests % default.requests_at(cell.rate_rps) == 0
+    return None if own else cell.num_requests
 
 
 def read_cell(folder: Path) -> CellSpec:
@@ -100,15 +119,19 @@ def read_cell(folder: Path) -> CellSpec:
         ) from error
 
 
-def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
+def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str | None = None) -> SweepResult:
     """The sweep behind recordings of one study: schedulers and rates as found.
+
+    Args:
+        slo: the targets; None: the convention's own.
 
     Raises:
         RecordingError: a recording is damaged.
         ValueError: the SLO does not parse or names a tier that is not there, or a cell is there
             twice (``group_cells`` sets such apart).
     """
-    first = cells[0][0]
+    first = next(cell for cell, _ in cells if cell.overload is None)
+    slo = StudySpec.model_validate({"convention": first.convention, "slo": slo}).slo
     check_slos(slo, parse_tiers(first.tiers))
     known: dict[tuple[str, float, int], Path] = {}
     for cell, folder in cells:
@@ -123,8 +146,9 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str) -> SweepResult:
         CellResult(cell, folder, digest(store.read(folder)), reused=True) for cell, folder in cells
     ]
     schedulers = tuple(dict.fromkeys(cell.scheduler for cell, _ in cells))
-    rates = tuple(sorted({cell.rate_rps for cell, _ in cells}))
-    seeds = {cell.seed for cell, _ in cells}
+    loaded = [cell for cell, _ in cells if cell.overload is None]
+    rates = tuple(sorted({cell.rate_rps for cell in loaded}))
+    seeds = {cell.seed for cell in loaded}
     spec = StudySpec(
         **{name: getattr(first, name) for name in SERVING},
         schedulers=schedulers,

@@ -1,0 +1,1 @@
+"""How often the 95 % intervals that slaibench prints hold the truth."""
