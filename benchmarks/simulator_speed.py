@@ -83,10 +83,16 @@ class TimedCost:
         self.spent_s = 0.0
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        longest_context_tokens: int = 0,
     ) -> float:
         begun = time.perf_counter()
-        found = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills)
+        found = self.inner.batch_time_s(
+            num_decodes, decode_context_tokens, prefills, longest_context_tokens
+        )
         self.spent_s += time.perf_counter() - begun
         return found
 

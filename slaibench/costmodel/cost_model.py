@@ -9,6 +9,7 @@ from slaibench.costmodel.formula_attention import FormulaAttentionTimer
 from slaibench.costmodel.regime import Excess, excesses
 from slaibench.costmodel.steps import beyond, expand_steps, period
 from slaibench.costmodel.table_attention import TableAttentionTimer
+from slaibench.costmodel.unequal_contexts import UnequalContextsTimer
 
 LARGEST_BATCH_TOKENS = 16_384
 LARGEST_BATCH_SEQUENCES = 1_024
@@ -52,11 +53,18 @@ class CostModel:
         self._attention: TableAttentionTimer | FormulaAttentionTimer
         if isinstance(profile.attention, TableAttention):
             self._attention = TableAttentionTimer(profile.attention, slowdown)
+            unequal, layers = profile.attention.unequal, profile.attention.layers
+            self._unequal = UnequalContextsTimer(unequal, layers, slowdown) if unequal else None
         else:
             self._attention = FormulaAttentionTimer(profile.attention, slowdown)
+            self._unequal = None
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        longest_context_tokens: int = 0,
     ) -> float:
         """GPU time of one batch, seconds.
 
@@ -64,6 +72,8 @@ class CostModel:
             num_decodes: requests that generate a token.
             decode_context_tokens: KV tokens they read, all together.
             prefills: prompt chunks: (tokens, KV tokens before them).
+            longest_context_tokens: of those, what the one with the longest context reads; 0: all
+                of them as much.
 
         Returns:
             0 for an empty batch.
@@ -80,6 +90,13 @@ class CostModel:
             time = self._attention.decode_s(num_decodes, decode_context_tokens)
         else:
             return 0.0
+        if (
+            self._unequal is not None
+            and longest_context_tokens * num_decodes > decode_context_tokens
+        ):
+            time += self._unequal.extra_s(
+                num_decodes, decode_context_tokens, prefills, longest_context_tokens
+            )
         sequences = num_decodes + len(prefills)
         try:
             return time + self._linear_s[tokens] + self._sequence_s[sequences]

@@ -61,9 +61,16 @@ class StaircaseCostModel:
         self.prefill_attention_s = prefill_attention_s * slowdown
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        longest_context_tokens: int = 0,
     ) -> float:
-        """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``."""
+        """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``.
+
+        The longest context makes no difference here: the model has a sum only.
+        """
         tokens = num_decodes
         pairs = 0.0
         for chunk, history in prefills:

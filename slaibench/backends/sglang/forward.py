@@ -35,12 +35,15 @@ class EmulatedForward:
         if batch.forward_mode.is_decode():
             decodes, prefills = rows, []
             context_tokens = int(batch.seq_lens_cpu.sum())
+            longest_tokens = int(batch.seq_lens_cpu.max())
         else:
             decodes = len(batch.decoding_reqs or ())
             first = rows - decodes
             prefills = list(zip(batch.extend_lens[:first], batch.prefix_lens[:first], strict=True))
-            context_tokens = sum(batch.prefix_lens[first:]) + decodes
-        batch_s = self.timer.batch_time_s(decodes, context_tokens, prefills)
+            before = batch.prefix_lens[first:]
+            context_tokens = sum(before) + decodes
+            longest_tokens = max(before, default=-1) + 1
+        batch_s = self.timer.batch_time_s(decodes, context_tokens, prefills, longest_tokens)
         self.time.spend(batch_s, self.timer.step_overhead_s)
         return GenerationBatchResult(
             logits_output=LogitsProcessorOutput(next_token_logits=None),

@@ -26,8 +26,12 @@ class BatchTimer(Protocol):
         num_decodes: int,
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
+        longest_context_tokens: int = 0,
     ) -> float:
-        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
+        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk).
+
+        ``longest_context_tokens`` is what the decode with the longest context reads.
+        """
 
 
 class Engine:
@@ -100,7 +104,7 @@ class Engine:
             return batch
         step = len(self.steps)
         seen = [request.computed_tokens for request, _ in batch.prefills] if self._freed else []
-        context, ended = self._decode(batch.decodes, step)
+        context, longest, ended = self._decode(batch.decodes, step)
         if self._freed is not None:
             batch.prefills = self._admitted(batch, seen, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
@@ -109,7 +113,7 @@ class Engine:
         self._check_limits(batch, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
-        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks)
+        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks, longest)
         # Recordings hold whole microseconds; emulated devices add and round in the same order.
         end = round(start + (forward + timer.step_overhead_s), 6)
         self.steps.append(
@@ -153,17 +157,22 @@ class Engine:
         self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
-    def _decode(self, decodes: Sequence[SimRequest], step: int) -> tuple[int, list[SimRequest]]:
-        """One token for each; returns the KV tokens they read and who is done."""
+    def _decode(
+        self, decodes: Sequence[SimRequest], step: int
+    ) -> tuple[int, int, list[SimRequest]]:
+        """One token for each; returns the KV tokens they read, in all and at most, and who is
+        done."""
         # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
         if decodes != self.decoding:
             self._check_decodes(decodes)
-        context = 0
+        context = longest = 0
         ended = []
         for request in decodes:
             tokens = request.computed_tokens + 1
             request.computed_tokens = tokens
             context += tokens
+            if tokens > longest:
+                longest = tokens
             if tokens >= request.event_at:
                 if tokens > request.kv_capacity:
                     self._take_blocks(1, request)
@@ -171,7 +180,7 @@ class Engine:
                 if tokens == request.final_tokens:
                     ended.append(request)
             request.emit(step)
-        return context, ended
+        return context, longest, ended
 
     def _prefill(
         self, prefills: Sequence[tuple[SimRequest, int]], step: int

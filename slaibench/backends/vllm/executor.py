@@ -76,7 +76,9 @@ class EmulatedExecutor(Executor):
         """Let the batch's time pass; a token for everybody whose prefill is through."""
         work = self.batches.take(scheduler_output)
         if work.num_tokens and self.timer is not None:
-            batch_s = self.timer.batch_time_s(work.decodes, work.context_tokens, work.prefills)
+            batch_s = self.timer.batch_time_s(
+                work.decodes, work.context_tokens, work.prefills, work.longest_tokens
+            )
             self.time.spend(batch_s, self.timer.step_overhead_s)
         output = ModelRunnerOutput(
             req_ids=work.request_ids,

@@ -33,7 +33,9 @@ class FlatTimer:
 
     step_overhead_s = 0.002
 
-    def batch_time_s(self, num_decodes: int, context_tokens: int, prefills: Any) -> float:
+    def batch_time_s(
+        self, num_decodes: int, context_tokens: int, prefills: Any, longest_context_tokens: int = 0
+    ) -> float:
         return 0.02
 
 
