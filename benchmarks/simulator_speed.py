@@ -27,7 +27,7 @@ from schedulers.base import Batch, EngineView, Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
-from slaibench.costmodel import CostModel
+from slaibench.costmodel import CostModel, Spread
 from slaibench.recording import store
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from workloads.arrivals import ArrivalProcess
@@ -80,6 +80,7 @@ class TimedCost:
     def __init__(self, inner: CostModel) -> None:
         self.inner = inner
         self.step_overhead_s = inner.step_overhead_s
+        self.needs_spread = inner.needs_spread
         self.spent_s = 0.0
 
     def batch_time_s(
@@ -87,11 +88,11 @@ class TimedCost:
         num_decodes: int,
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
-        longest_context_tokens: int = 0,
+        spread: Spread | None = None,
     ) -> float:
         begun = time.perf_counter()
         found = self.inner.batch_time_s(
-            num_decodes, decode_context_tokens, prefills, longest_context_tokens
+            num_decodes, decode_context_tokens, prefills, spread
         )
         self.spent_s += time.perf_counter() - begun
         return found

@@ -19,14 +19,19 @@ import pandas as pd
 
 from benchmarks.profiles import grid, raw
 from slaibench.catalog import get_profile
-from slaibench.costmodel import CostModel
+from slaibench.costmodel import CostModel, Spread
 
 Array = npt.NDArray[np.float64]
 KINDS = ("decode", "mixed")
 
 
+def beyond_weighted_mean_and_history(rows: pd.DataFrame) -> Array:
+    """The profile's: KV tokens of the longest beyond the mean by length and the history."""
+    weighted = rows["mean"] + _variance(rows) / rows["mean"]
+    return np.asarray(np.maximum(0.0, rows["longest"] - np.maximum(weighted, rows["history"])))
+
+
 def beyond_mean_and_history(rows: pd.DataFrame) -> Array:
-    """The profile's: KV tokens of the longest beyond the mean and the chunk's history."""
     floor = np.maximum(rows["mean"], rows["history"])
     return np.asarray(np.maximum(0.0, rows["longest"] - floor))
 
@@ -41,7 +46,7 @@ def _variance(rows: pd.DataFrame) -> Array:
 
 
 def deviation(rows: pd.DataFrame) -> Array:
-    """What a sum of squares would carry: the contexts' standard deviation."""
+    """The contexts' standard deviation."""
     return np.asarray(np.sqrt(_variance(rows)))
 
 
@@ -50,6 +55,7 @@ def variance_over_mean(rows: pd.DataFrame) -> Array:
 
 
 FORMS: dict[str, Callable[[pd.DataFrame], Array]] = {
+    "longest - max(weighted, history)": beyond_weighted_mean_and_history,
     "longest - max(mean, history)": beyond_mean_and_history,
     "longest - mean": beyond_mean,
     "standard deviation": deviation,
@@ -67,7 +73,7 @@ def with_batch_us(rows: pd.DataFrame, rest_ms: Array, layers: int) -> pd.DataFra
 
 
 def fitted(
-    rows: pd.DataFrame, form: Callable[[pd.DataFrame], Array] = beyond_mean_and_history
+    rows: pd.DataFrame, form: Callable[[pd.DataFrame], Array] = beyond_weighted_mean_and_history
 ) -> dict[str, dict[int, float]]:
     """Microseconds for each unit of the form by kind and number of decodes.
 
@@ -88,7 +94,7 @@ def fitted(
 def predicted_us(
     numbers: dict[str, dict[int, float]],
     rows: pd.DataFrame,
-    form: Callable[[pd.DataFrame], Array] = beyond_mean_and_history,
+    form: Callable[[pd.DataFrame], Array] = beyond_weighted_mean_and_history,
 ) -> Array:
     """Extra time of one layer for each row."""
     units = form(rows)
@@ -154,22 +160,26 @@ def main() -> None:
             )
 
 
+def contexts_of(row: Any) -> list[int]:
+    """The contexts of a measured row's decodes."""
+    long, count = int(row.long), int(row.sequences)
+    return [int(row.longest)] * long + [int(row.shortest)] * (count - long)
+
+
 def _shipped(model: CostModel, rows: pd.DataFrame) -> Array:
     """Signed errors of the profile's whole batch times, tables and all."""
     times = []
     for row in rows.itertuples(index=False):
-        chunks = [(int(row.chunk), int(row.history))] if row.chunk else []  # type: ignore[arg-type]
-        decodes = int(row.sequences)  # type: ignore[arg-type]
-        context = round(decodes * float(row.mean))  # type: ignore[arg-type]
-        times.append(model.batch_time_s(decodes, context, chunks, int(row.longest)))  # type: ignore[arg-type]
+        chunks = [(int(str(row.chunk)), int(str(row.history)))] if row.chunk else []
+        contexts = contexts_of(row)
+        batch = len(contexts), sum(contexts), chunks
+        times.append(model.batch_time_s(*batch, Spread.of(contexts)))
     return np.array(times) * 1e6 / rows["batch_us"].to_numpy() - 1
 
 
 def _print(name: str, found: Array) -> None:
     size = np.abs(found)
-    print(
-        f"    {name:30} {size.mean():6.2%} {found.mean():+7.2%} {np.quantile(size, 0.95):6.1%}"
-    )
+    print(f"    {name:32} {size.mean():6.2%} {found.mean():+7.2%} {np.quantile(size, 0.95):6.1%}")
 
 
 if __name__ == "__main__":

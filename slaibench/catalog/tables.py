@@ -53,9 +53,10 @@ class UnequalContexts:
 
     A kernel gives each sequence (and head) to one multiprocessor once there are enough of them,
     and ends with the longest. The extra time of one layer is a number of nanoseconds, by the number
-    of decodes, for each KV token by which the longest context exceeds the mean; beside prompt
-    chunks, by which it exceeds the mean and every chunk's history, since a tile of a chunk takes
-    as long for a KV token as a decode does.
+    of decodes, for each KV token by which the longest context exceeds the mean weighted by length
+    (squares over sum: the context that a KV token read belongs to); beside prompt chunks, by which
+    it exceeds that and every chunk's history, since a tile of a chunk takes as long for a KV token
+    as a decode does.
 
     Straight between the measured numbers of decodes, constant beyond them; never negative.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slaibench.costmodel.regime import Excess
+from slaibench.costmodel.spread import Spread
 
 
 class StaircaseCostModel:
@@ -25,6 +26,8 @@ class StaircaseCostModel:
         step_overhead_s: time between batches that is not the GPU's.
         slowdown: factor on the batch time; the attributes of these names hold it already.
     """
+
+    needs_spread = False
 
     def __init__(
         self,
@@ -65,11 +68,11 @@ class StaircaseCostModel:
         num_decodes: int,
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
-        longest_context_tokens: int = 0,
+        spread: Spread | None = None,
     ) -> float:
         """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``.
 
-        The longest context makes no difference here: the model has a sum only.
+        How unequal contexts are makes no difference here.
         """
         tokens = num_decodes
         pairs = 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slaibench.catalog import UnequalContexts
+from slaibench.costmodel.spread import Spread
 
 MOST_SEQUENCES = 1024
 """Decodes in a batch up to which a number is looked up; beyond, the last one holds."""
@@ -36,7 +37,7 @@ class UnequalContextsTimer:
         num_decodes: int,
         context_tokens: int,
         prefills: Sequence[tuple[int, int]],
-        longest_tokens: int,
+        spread: Spread,
     ) -> float:
         """The extra time, never negative.
 
@@ -44,14 +45,15 @@ class UnequalContextsTimer:
             num_decodes: at least 1.
             context_tokens: KV tokens they read, all together.
             prefills: prompt chunks: (tokens, KV tokens before them).
-            longest_tokens: what the decode with the longest context reads.
+            spread: of the contexts.
         """
-        beyond: float = longest_tokens - context_tokens / num_decodes
+        longest, squared = spread
+        beyond: float = longest - squared / context_tokens
         token_s = self._decode_s
         if prefills:
             token_s = self._mixed_s
             for _, history in prefills:
-                beyond = min(beyond, longest_tokens - history)
+                beyond = min(beyond, longest - history)
         if beyond <= 0.0:
             return 0.0
         return beyond * token_s[min(num_decodes, MOST_SEQUENCES)]
