@@ -91,9 +91,7 @@ class TimedCost:
         spread: Spread | None = None,
     ) -> float:
         begun = time.perf_counter()
-        found = self.inner.batch_time_s(
-            num_decodes, decode_context_tokens, prefills, spread
-        )
+        found = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills, spread)
         self.spent_s += time.perf_counter() - begun
         return found
 

@@ -29,7 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from slaibench.catalog import Profile, TableAttention, get_profile
-from slaibench.costmodel import CostModel, Spread
+from slaibench.costmodel import CostModel, spread_of
 
 Array = npt.NDArray[np.float64]
 SAME_S = 1e-3
@@ -71,7 +71,7 @@ def contexts_at(rows: pd.DataFrame, time_s: float) -> Array:
 
 def _batch_s(model: CostModel, contexts: Array, chunks: list[tuple[int, int]]) -> float:
     whole = np.rint(contexts).astype(int).tolist()
-    return model.batch_time_s(len(whole), sum(whole), chunks, Spread.of(whole))
+    return model.batch_time_s(len(whole), sum(whole), chunks, spread_of(whole))
 
 
 def pairs(rows: pd.DataFrame, mean: CostModel, unequal: CostModel) -> pd.DataFrame:

@@ -56,8 +56,8 @@ def profile(folder: Path, gpu: str) -> dict[str, Any]:
             "for decodes about twice as slowly as their own kernel does; measured, in the tables.",
             "The kernels were timed with decodes of equal context. What unequal ones cost beside "
             "their mean was timed with two contexts in a batch, one mostly 4 times the other, and "
-            "fitted: nanoseconds for each KV token of the longest beyond the mean weighted by length "
-            "(beside a chunk: and beyond its history).",
+            "fitted: nanoseconds for each KV token of the longest beyond the mean weighted by "
+            "length (beside a chunk: and beyond its history).",
             NO_OVERHEAD,
         ],
         "regime": {

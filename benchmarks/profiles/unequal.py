@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.profiles import grid, raw
 from slaibench.catalog import get_profile
-from slaibench.costmodel import CostModel, Spread
+from slaibench.costmodel import CostModel, spread_of
 
 Array = npt.NDArray[np.float64]
 KINDS = ("decode", "mixed")
@@ -173,7 +173,7 @@ def _shipped(model: CostModel, rows: pd.DataFrame) -> Array:
         chunks = [(int(str(row.chunk)), int(str(row.history)))] if row.chunk else []
         contexts = contexts_of(row)
         batch = len(contexts), sum(contexts), chunks
-        times.append(model.batch_time_s(*batch, Spread.of(contexts)))
+        times.append(model.batch_time_s(*batch, spread_of(contexts)))
     return np.array(times) * 1e6 / rows["batch_us"].to_numpy() - 1
 
 

@@ -74,7 +74,9 @@ def share_added(contexts: Sequence[float], slots: int, rate: float) -> float:
 
 def errors(rows: pd.DataFrame, slots: int, rate: float) -> Array:
     """Of the share added, on measured rows."""
-    model = [share_added(unequal.contexts_of(row), slots, rate) for row in rows.itertuples(index=False)]
+    model = [
+        share_added(unequal.contexts_of(row), slots, rate) for row in rows.itertuples(index=False)
+    ]
     return np.asarray(np.array(model) - (rows["extra_us"] / rows["us_mean"]).to_numpy())
 
 

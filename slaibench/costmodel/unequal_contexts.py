@@ -56,4 +56,4 @@ class UnequalContextsTimer:
                 beyond = min(beyond, longest - history)
         if beyond <= 0.0:
             return 0.0
-        return beyond * token_s[min(num_decodes, MOST_SEQUENCES)]
+        return beyond * (token_s[num_decodes] if num_decodes < MOST_SEQUENCES else token_s[-1])

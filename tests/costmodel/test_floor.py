@@ -67,7 +67,7 @@ def batches(draw: st.DrawFn) -> Work:
     others = max(decodes - 1, 0)
     longest = draw(st.integers(-(-context // max(decodes, 1)), context - others))
     squared = longest**2 + (context - longest) ** 2 // max(others, 1)
-    return decodes, context, chunks, Spread(longest, squared)
+    return decodes, context, chunks, (longest, squared)
 
 
 @pytest.mark.parametrize("name", MODELS)

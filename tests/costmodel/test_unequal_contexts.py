@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.catalog import Profile, TableAttention, UnequalContexts, get_profile
-from slaibench.costmodel import CostModel, Spread
+from slaibench.costmodel import CostModel, spread_of
 
 UNEQUAL = UnequalContexts(
     decode_sequences=(2, 10, 20),
@@ -30,12 +30,10 @@ PLAIN, MODEL = CostModel(profile(None)), CostModel(profile(UNEQUAL))
 LAYERS = 32
 
 
-def extra_ns(
-    contexts: list[int], chunks: list[tuple[int, int]], model: CostModel = MODEL
-) -> float:
+def extra_ns(contexts: list[int], chunks: list[tuple[int, int]], model: CostModel = MODEL) -> float:
     """What it adds that contexts are unequal, one layer."""
     batch = len(contexts), sum(contexts), chunks
-    added_s = model.batch_time_s(*batch, Spread.of(contexts)) - model.batch_time_s(*batch)
+    added_s = model.batch_time_s(*batch, spread_of(contexts)) - model.batch_time_s(*batch)
     return added_s / LAYERS * 1e9
 
 
@@ -65,7 +63,7 @@ def test_a_chunk_with_a_longer_history_hides_the_longest_decode() -> None:
 def test_equal_contexts_cost_nothing_more() -> None:
     assert extra_ns([1000] * 10, []) == 0.0
     assert extra_ns([5000], [(16, 0)]) == 0.0
-    empty = Spread.of([])
+    empty = spread_of([])
     assert MODEL.batch_time_s(0, 0, [(512, 0)], empty) == PLAIN.batch_time_s(0, 0, [(512, 0)])
     assert MODEL.batch_time_s(0, 0, [], empty) == 0.0
 

@@ -15,7 +15,7 @@ from sglang.srt.managers.utils import GenerationBatchResult
 from slaibench.backends.engines.device import MADE_UP_TOKEN
 from slaibench.backends.engines.device_time import DeviceTime
 from slaibench.backends.simulator.engine import BatchTimer
-from slaibench.costmodel import Spread
+from slaibench.costmodel import spread_of
 
 
 class EmulatedForward:
@@ -40,7 +40,7 @@ class EmulatedForward:
             prefills = list(zip(batch.extend_lens[:first], batch.prefix_lens[:first], strict=True))
             contexts = [before + 1 for before in batch.prefix_lens[first:]]
         batch_s = self.timer.batch_time_s(
-            len(contexts), sum(contexts), prefills, Spread.of(contexts)
+            len(contexts), sum(contexts), prefills, spread_of(contexts)
         )
         self.time.spend(batch_s, self.timer.step_overhead_s)
         return GenerationBatchResult(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.costmodel import Spread
+from slaibench.costmodel import Spread, spread_of
 
-NOTHING = Spread(0, 0)
+NOTHING = (0, 0)
 
 
 class KeptSpread:
@@ -38,8 +38,8 @@ class KeptSpread:
             return NOTHING  # and no context has changed
         if everybody and self._last is not None:
             longest, squared = self._last
-            spread = Spread(longest + 1, squared + 2 * context - len(decodes))
+            spread = (longest + 1, squared + 2 * context - len(decodes))
         else:
-            spread = Spread.of([request.computed_tokens for request in decodes])
+            spread = spread_of([request.computed_tokens for request in decodes])
         self._last = spread if everybody else None
         return spread

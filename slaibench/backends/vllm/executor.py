@@ -21,7 +21,7 @@ from slaibench.backends.engines.device import timer_of
 from slaibench.backends.engines.device_time import DeviceTime, RealTime
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.batches import Batches
-from slaibench.costmodel import Spread
+from slaibench.costmodel import spread_of
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
@@ -79,7 +79,7 @@ class EmulatedExecutor(Executor):
         if work.num_tokens and self.timer is not None:
             contexts = work.contexts
             batch_s = self.timer.batch_time_s(
-                len(contexts), sum(contexts), work.prefills, Spread.of(contexts)
+                len(contexts), sum(contexts), work.prefills, spread_of(contexts)
             )
             self.time.spend(batch_s, self.timer.step_overhead_s)
         output = ModelRunnerOutput(

@@ -10,7 +10,7 @@ from schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.costmodel import Spread
+from slaibench.costmodel import Spread, spread_of
 from tests.backends.agreement import requests, simulate
 
 
@@ -26,7 +26,7 @@ def test_it_is_that_of_the_contexts_whoever_comes_goes_or_is_preempted(
     ) -> Spread:
         kept.append(everybody and self._last is not None)
         spread = carried_on(self, decodes, context, everybody)
-        assert spread == Spread.of([request.computed_tokens for request in decodes])
+        assert spread == spread_of([request.computed_tokens for request in decodes])
         return spread
 
     monkeypatch.setattr(KeptSpread, "after", checked)
