@@ -140,13 +140,11 @@ def line(values: pd.DataFrame, wanted: Callable[[pd.DataFrame], pd.Series[float]
     return f"{errors.mean():+.1%} ± {errors.std():.1%}"
 
 
-def slope(found: pd.DataFrame) -> tuple[Array, Array]:
-    """Of measured / mean - 1 over unequal / mean - 1: (intercept, slope), standard errors."""
-    share = (found["unequal"] / found["mean"] - 1).to_numpy()
-    over = (found["measured"] / found["mean"] - 1).to_numpy()
-    columns = np.stack([np.ones(len(share)), share], axis=1)
-    numbers, *_ = np.linalg.lstsq(columns, over, rcond=None)
-    left = over - columns @ numbers
+def regression(over: pd.Series[float], of: pd.Series[float]) -> tuple[Array, Array]:
+    """Straight line by least squares: (intercept, slope), and their standard errors."""
+    columns = np.stack([np.ones(len(of)), of.to_numpy()], axis=1)
+    numbers, *_ = np.linalg.lstsq(columns, over.to_numpy(), rcond=None)
+    left = over.to_numpy() - columns @ numbers
     spread = (left @ left) / (len(left) - 2) * np.linalg.inv(columns.T @ columns)
     return numbers, np.sqrt(spread.diagonal())
 
@@ -178,10 +176,21 @@ def main() -> None:
     ):
         both = [line(some, lambda values, key=key: values[key]) for key in ("mean", "unequal")]
         print(f"  {name}: {len(some)}; {both[0]}; {both[1]}")
-    numbers, errors = slope(found)
+    print(
+        f"  {found['decodes'].min():.0f} to {found['decodes'].max():.0f} decodes, "
+        f"{found['measured'].min() * 1e3:.0f} to {found['measured'].max() * 1e3:.0f} ms a pair"
+    )
+    numbers, errors = regression(
+        found["measured"] / found["mean"] - 1, found["unequal"] / found["mean"] - 1
+    )
     print(
         f"  measured / mean = 1 {numbers[0]:+.3f} (± {errors[0]:.3f}) + {numbers[1]:.2f} "
         f"(± {errors[1]:.2f}) * what unequal contexts add"
+    )
+    numbers, errors = regression(found["unequal"] - found["measured"], found["unequal"])
+    print(
+        f"  model - measured = {numbers[0] * 1e3:.1f} (± {errors[0] * 1e3:.1f}) ms "
+        f"+ {numbers[1]:.1%} (± {errors[1]:.1%}) of the model"
     )
 
 
