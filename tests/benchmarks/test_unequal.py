@@ -1,4 +1,4 @@
-"""What unequal contexts cost, from raw tables to a profile: on tables made up here, and real ones."""
+"""What unequal contexts cost, from raw tables to a profile: tables made up here, and real ones."""
 
 from __future__ import annotations
 
@@ -29,13 +29,32 @@ def write_tables(folder: Path, *, ratio: float = ROUNDS, ns: float = 20.0) -> No
                 us, us_max = (sequences * some * 0.010 for some in (mean, longest))
                 times = (us, us_max, us + ns * 1e-3 * extra)
                 apart.append(
-                    (sequences, long, 0, 0, shortest, longest, round(mean))
-                    + tuple(ratio * time for time in times)
+                    (
+                        sequences,
+                        long,
+                        0,
+                        0,
+                        shortest,
+                        longest,
+                        round(mean),
+                        *tuple(ratio * time for time in times),
+                    )
                 )
                 alike.append((0, 0, sequences, longest, us_max))
-    names = "n nb pc kp kvs kv_big kv_mean t_mean_us t_max_us t_skew_us".split()
+    names = [
+        "n",
+        "nb",
+        "pc",
+        "kp",
+        "kvs",
+        "kv_big",
+        "kv_mean",
+        "t_mean_us",
+        "t_max_us",
+        "t_skew_us",
+    ]
     pd.DataFrame(apart, columns=names).to_csv(folder / "card_attention_skew.csv.gz", index=False)
-    names = "prefill_chunk kv_prefill n_decode kv_decode time_us".split()
+    names = ["prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us"]
     pd.DataFrame(alike, columns=names).drop_duplicates().to_csv(
         folder / "card_attention.csv", index=False
     )
