@@ -161,3 +161,24 @@ def test_steps_of_a_log_are_those_of_the_engine_that_made_it() -> None:
     most, fewest, _, measured_s, by_mean_s, _ = spans[0]
     assert (most, fewest) == (31, 31)
     assert by_mean_s < 0.97 * measured_s
+
+
+def test_what_cancelled_on_the_real_log_is_what_the_docs_say(data_dir: Path) -> None:
+    """Its steps are shorter than the kernel tables say, and longer by unequal contexts."""
+    path = data_dir / "logs" / "rtx4090_llama-3.1-8b_vllm-0.19" / "requests.jsonl"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    profile = get_profile("rtx4090", "llama-3.1-8b")
+    mean, model = CostModel(log_steps.without_unequal(profile)), CostModel(profile)
+    rows = log_steps.read(path)
+    spans = [span for span in log_steps.drain(rows, mean, model) if span[1] >= 15]
+    for _, _, _, measured_s, by_mean_s, by_model_s in spans:
+        assert 1.01 * measured_s < by_mean_s < by_model_s < 1.08 * measured_s
+    found = log_steps.pairs(rows, mean, model)
+    assert len(found) > 50
+    (faster, share), (_, error) = log_steps.regression(
+        found["measured"] / found["mean"] - 1, found["unequal"] / found["mean"] - 1
+    )
+    assert -0.05 < faster < -0.02
+    assert share - 2 * error > 0
+    assert abs(share - 1) < 2 * error
