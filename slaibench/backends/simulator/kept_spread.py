@@ -14,8 +14,8 @@ class KeptSpread:
     """Knows the spread without looking at every request, while the same ones decode.
 
     While batches decode everybody, and nobody comes or goes, each context is one longer than in the
-    batch before: (x + 1)^2 - x^2 = 2 (x + 1) - 1, added up over all. Counting anew takes half as
-    long as the decodes themselves (benchmarks/simulator_speed.py).
+    batch before: (x + 1)^2 - x^2 = 2 (x + 1) - 1, added up over all. Counting anew for every
+    batch takes half as long as the decodes (``benchmarks.simulator_speed --gpu rtx-pro-6000``).
     """
 
     __slots__ = ("_last",)
