@@ -55,8 +55,11 @@ class FlatTimer:
     """Every batch takes 40 ms."""
 
     step_overhead_s = 0.0
+    needs_spread = False
 
-    def batch_time_s(self, num_decodes: int, context_tokens: int, prefills: Any) -> float:
+    def batch_time_s(
+        self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
+    ) -> float:
         return 0.04
 
 

@@ -1,9 +1,11 @@
 """How fast the simulator is, as ratios to real time, and where its time goes.
 
-    python -m benchmarks.simulator_speed [--workload TRACE.csv] [--repeat 5] [--no-memory]
+    python -m benchmarks.simulator_speed [--workload TRACE.csv] [--gpu NAME] [--repeat 5]
+        [--no-memory]
 
-The paper's workload: Mistral-7B on an RTX 6000 Ada, 1.6 requests/s, 35 minutes, one core. Runs of
-the schedulers are interleaved; medians and ranges are printed. Nothing is asserted: machines vary.
+The paper's workload: Mistral-7B on an RTX 6000 Ada, 1.6 requests/s, 35 minutes, one core; with
+``--gpu rtx-pro-6000`` a profile that asks how unequal contexts are. Runs of the schedulers are
+interleaved; medians and ranges are printed. Nothing is asserted: machines vary.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from schedulers.base import Batch, EngineView, Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
-from slaibench.costmodel import CostModel
+from slaibench.costmodel import CostModel, Spread
 from slaibench.recording import store
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from workloads.arrivals import ArrivalProcess
@@ -35,6 +37,7 @@ from workloads.generate import generate
 from workloads.registry import resolve
 from workloads.request import Request
 
+MODEL = "mistral-7b"
 RATE_RPS = 1.6
 DURATION_S = 2100.0
 SCHEDULERS = ("sarathi", "slai")
@@ -80,13 +83,18 @@ class TimedCost:
     def __init__(self, inner: CostModel) -> None:
         self.inner = inner
         self.step_overhead_s = inner.step_overhead_s
+        self.needs_spread = inner.needs_spread
         self.spent_s = 0.0
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        spread: Spread | None = None,
     ) -> float:
         begun = time.perf_counter()
-        found = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills)
+        found = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills, spread)
         self.spent_s += time.perf_counter() - begun
         return found
 
@@ -101,30 +109,30 @@ def make_requests(workload: str, count: int) -> list[Request]:
     )
 
 
-def simulate(requests: Sequence[Request], scheduler: Scheduler, timer: Any) -> RunOutput:
-    simulator = Simulator(timer, total_blocks=get_profile("rtx6000-ada", "mistral-7b").kv_blocks)
+def simulate(requests: Sequence[Request], scheduler: Scheduler, timer: Any, gpu: str) -> RunOutput:
+    simulator = Simulator(timer, total_blocks=get_profile(gpu, MODEL).kv_blocks)
     return simulator.run(requests, scheduler, RunSettings())
 
 
 def timed_run(
-    requests: Sequence[Request], name: str, folder: Path
+    requests: Sequence[Request], name: str, folder: Path, gpu: str
 ) -> tuple[float, float, float, int]:
     """(seconds simulated, wall seconds with the recording on disk, CPU seconds of it, steps)."""
-    timer = CostModel(get_profile("rtx6000-ada", "mistral-7b"))
+    timer = CostModel(get_profile(gpu, MODEL))
     begun, begun_cpu = time.perf_counter(), time.process_time()
-    output = simulate(requests, registry.build(name), timer)
+    output = simulate(requests, registry.build(name), timer, gpu)
     run = {"schema_version": SCHEMA_VERSION, "end_s": output.end_s}
     store.write(Recording(run, output.requests, output.steps), folder / name)
     took, took_cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
     return output.end_s, took, took_cpu, len(output.steps)
 
 
-def parts(requests: Sequence[Request], name: str, folder: Path) -> None:
+def parts(requests: Sequence[Request], name: str, folder: Path, gpu: str) -> None:
     """Print where the time of one run goes, and how the cost of a step develops."""
     policy = Timed(registry.build(name))
-    cost = TimedCost(CostModel(get_profile("rtx6000-ada", "mistral-7b")))
+    cost = TimedCost(CostModel(get_profile(gpu, MODEL)))
     begun = time.perf_counter()
-    output = simulate(requests, policy, cost)
+    output = simulate(requests, policy, cost, gpu)
     simulated = time.perf_counter()
     store.write(Recording({"schema_version": 1}, output.requests, output.steps), folder / "parts")
     written = time.perf_counter()
@@ -150,11 +158,11 @@ def parts(requests: Sequence[Request], name: str, folder: Path) -> None:
     print(f"    microseconds a step, by requests in the batch: {'; '.join(rows)}")
 
 
-def memory(workload: str) -> None:
+def memory(workload: str, gpu: str) -> None:
     """Run many requests, record them, and print this process's peak memory."""
     requests = make_requests(workload, MANY_REQUESTS)
     with tempfile.TemporaryDirectory() as folder:
-        _, took, _, steps = timed_run(requests, "slai", Path(folder))
+        _, took, _, steps = timed_run(requests, "slai", Path(folder), gpu)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(
         f"{MANY_REQUESTS:,} requests: {steps:,} steps in {took:.0f} s, peak memory {peak:.2f} GiB"
@@ -165,12 +173,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workload", default="sharegpt4-model")
+    parser.add_argument("--gpu", default="rtx6000-ada")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only_memory:
-        memory(arguments.workload)
+        memory(arguments.workload, arguments.gpu)
         return
     requests = make_requests(arguments.workload, int(RATE_RPS * DURATION_S))
     print(f"{arguments.workload}, {RATE_RPS} requests/s, {len(requests):,} requests, one core")
@@ -178,7 +187,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(arguments.repeat):
             for name in SCHEDULERS:
-                simulated, took, took_cpu, steps = timed_run(requests, name, Path(folder))
+                simulated, took, took_cpu, steps = timed_run(
+                    requests, name, Path(folder), arguments.gpu
+                )
                 ratios[name].append((simulated / took, simulated / took_cpu))
         for name, found in ratios.items():
             for clock, values in zip(("wall", "CPU"), zip(*found, strict=True), strict=True):
@@ -189,11 +200,13 @@ def main() -> None:
                 )
         print(f"where it goes (with stopwatches, {steps:,} steps):")
         for name in SCHEDULERS:
-            parts(requests, name, Path(folder))
+            parts(requests, name, Path(folder), arguments.gpu)
     if not arguments.no_memory:
         # A process of its own: peak memory cannot be reset.
         again = [sys.executable, "-m", "benchmarks.simulator_speed", "--only-memory"]
-        subprocess.run([*again, "--workload", arguments.workload], check=True)
+        subprocess.run(
+            [*again, "--workload", arguments.workload, "--gpu", arguments.gpu], check=True
+        )
 
 
 if __name__ == "__main__":

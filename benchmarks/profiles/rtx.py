@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.profiles import errors, grid, raw
+from benchmarks.profiles import errors, grid, raw, unequal
 from slaibench.catalog import get_gpu, get_model, kv_blocks
 from slaibench.costmodel.steps import expand_steps
 
@@ -38,7 +38,8 @@ def profile(folder: Path, gpu: str) -> dict[str, Any]:
         heads=MEASURED.heads,
         multiprocessors=get_gpu(gpu).multiprocessors,
     )
-    attention = build(rows)
+    apart = unequal_rows(folder, gpu)
+    attention = build(rows) | {"unequal": unequal.table(apart)}
     blocks = kv_blocks(MEASURED, get_gpu(gpu))
     return {
         "schema_version": 1,
@@ -53,8 +54,10 @@ def profile(folder: Path, gpu: str) -> dict[str, Any]:
             "layer, embedding and last norm once.",
             "Chunks and decodes in one batch run in one attention kernel, which reads the cache "
             "for decodes about twice as slowly as their own kernel does; measured, in the tables.",
-            "The kernels were timed with decodes of equal context; unequal ones are taken at "
-            "their mean.",
+            "The kernels were timed with decodes of equal context. What unequal ones cost beside "
+            "their mean was timed with two contexts in a batch, one mostly 4 times the other, and "
+            "fitted: nanoseconds for each KV token of the longest beyond the mean weighted by "
+            "length (beside a chunk: and beyond its history).",
             NO_OVERHEAD,
         ],
         "regime": {
@@ -63,7 +66,7 @@ def profile(folder: Path, gpu: str) -> dict[str, Any]:
             "decodes": int(rows["sequences"].max()),
             "mixed_decodes": int(rows.loc[rows["chunk"] > 0, "sequences"].max()),
         },
-        "errors": _errors(linear, heads, rows, build, blocks * 16),
+        "errors": _errors(linear, heads, rows, build, blocks * 16) | _unequal_errors(apart),
         "kv": {
             "blocks": blocks,
             "block_size": 16,
@@ -140,6 +143,28 @@ def _errors(
         "batch_all_rows_max": batch["all_rows"].max(),
         "linear_left_out_mean": errors.linear_left_out(linear).mean(),
         "attention_left_out_mean": attention["left_out"].mean(),
+    }
+    return {name: grid.significant(float(value), 2) for name, value in figures.items()}
+
+
+def unequal_rows(folder: Path, gpu: str) -> pd.DataFrame:
+    """Measured rows of unequal contexts whose KV tokens fit the card's cache."""
+    stem = STEMS[gpu]
+    rows = raw.unequal_us(folder, stem)
+    tokens = rows["chunk"] + rows["history"] + rows["sequences"] * rows["mean"]
+    rows = rows[tokens <= 16 * kv_blocks(MEASURED, get_gpu(gpu))]
+    rest = _rest_ms(rows, raw.linear_ms(folder, stem), raw.per_sequence_ms(folder, stem))
+    return unequal.with_batch_us(rows, rest, raw.LAYERS)
+
+
+def _unequal_errors(rows: pd.DataFrame) -> dict[str, float]:
+    """Errors on batches of unequal contexts that were left out of the fit."""
+    fit_to, scored = unequal.left_out(rows)
+    extra = unequal.predicted_us(unequal.fitted(fit_to), scored)
+    size = np.abs(unequal.errors(scored, extra, raw.LAYERS))
+    figures = {
+        "batch_unequal_left_out_mean": size.mean(),
+        "batch_unequal_left_out_p95": np.quantile(size, 0.95),
     }
     return {name: grid.significant(float(value), 2) for name, value in figures.items()}
 

@@ -12,6 +12,7 @@ from slaibench.catalog.tables import (
     SequenceTable,
     TableAttention,
     TokenTable,
+    UnequalContexts,
 )
 from slaibench.catalog.validations import Validation, validations_of
 
@@ -27,6 +28,7 @@ __all__ = [
     "Status",
     "TableAttention",
     "TokenTable",
+    "UnequalContexts",
     "Validation",
     "get_gpu",
     "get_model",

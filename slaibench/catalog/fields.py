@@ -96,15 +96,22 @@ class Fields:
             raise CatalogError(f"{self.where}: {key} must be true or false, not {value!r}")
         return value
 
-    def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
-        """A list of positive numbers, of this length if one is given."""
+    def numbers(
+        self, key: str, length: int | None = None, *, positive: bool = True
+    ) -> tuple[float, ...]:
+        """A list of numbers, of this length if one is given.
+
+        Args:
+            positive: 0 is refused as well, not only what is below it.
+        """
         value = self._take(key)
         if not isinstance(value, list) or not value:
             raise CatalogError(f"{self.where}: {key} must be a list of numbers")
         for item in value:
             ok = isinstance(item, int | float) and not isinstance(item, bool)
-            if not ok or not math.isfinite(item) or item <= 0:
-                raise CatalogError(f"{self.where}: {key} holds {item!r}, not a positive number")
+            if not ok or not math.isfinite(item) or item < 0 or (positive and item == 0):
+                kind = "a positive number" if positive else "a number that is not negative"
+                raise CatalogError(f"{self.where}: {key} holds {item!r}, not {kind}")
         if length is not None and len(value) != length:
             raise CatalogError(f"{self.where}: {key} has {len(value)} values where {length} belong")
         return tuple(float(item) for item in value)

@@ -117,8 +117,9 @@ class Profile:
             del values[key]
         if not self.delivery_ms:
             del values["delivery_ms"]  # profiles of before it keep their hash
-        if values["attention"].get("by_decodes") is None:
-            values["attention"].pop("by_decodes", None)
+        for key in ("by_decodes", "unequal"):
+            if values["attention"].get(key) is None:
+                values["attention"].pop(key, None)
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -48,8 +48,47 @@ class SequenceTable:
 
 
 @dataclass(frozen=True, slots=True)
+class UnequalContexts:
+    """What decodes of unequal context cost beside the time of as many of their mean context.
+
+    A kernel gives each sequence (and head) to one multiprocessor once there are enough of them,
+    and ends with the longest. The extra time of one layer is a number of nanoseconds, by the number
+    of decodes, for each KV token by which the longest context exceeds the mean weighted by length
+    (squares over sum: the context that a KV token read belongs to); beside prompt chunks, by which
+    it exceeds that and every chunk's history, since a tile of a chunk takes as long for a KV token
+    as a decode does.
+
+    Straight between the measured numbers of decodes, constant beyond them; never negative.
+
+    Args:
+        decode_sequences: numbers of decodes of batches without chunks, increasing.
+        decode_ns: their nanoseconds for a KV token.
+        mixed_sequences, mixed_ns: the same beside chunks.
+    """
+
+    decode_sequences: tuple[int, ...]
+    decode_ns: tuple[float, ...]
+    mixed_sequences: tuple[int, ...]
+    mixed_ns: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> UnequalContexts:
+        decode, mixed = fields.inner("decode"), fields.inner("mixed")
+        sequences, beside = decode.axis("sequences"), mixed.axis("sequences")
+        contexts = cls(
+            decode_sequences=sequences,
+            decode_ns=decode.numbers("ns_per_token", len(sequences), positive=False),
+            mixed_sequences=beside,
+            mixed_ns=mixed.numbers("ns_per_token", len(beside), positive=False),
+        )
+        for part in (fields, decode, mixed):
+            part.done()
+        return contexts
+
+
+@dataclass(frozen=True, slots=True)
 class TableAttention:
-    """Attention as measured, microseconds of one layer.
+    """Attention as measured, microseconds of one layer, every decode of a batch of equal context.
 
     A kernel works off a prompt chunk in tiles of ``row_tile`` tokens a head, ``wave_tokens`` tokens
     at a time (``row_tile`` * multiprocessors / heads): against a long history its time goes in
@@ -62,6 +101,7 @@ class TableAttention:
         prefill_us: one chunk only, ``prefill_chunk`` x ``prefill_history`` (KV tokens before it).
         mixed_us: one chunk and decodes in one kernel, ``mixed_chunk`` x ``mixed_history`` x
             ``mixed_sequences`` x ``mixed_context``.
+        unequal: what unequal contexts cost beside; None: not measured, taken as nothing.
     """
 
     layers: int
@@ -78,9 +118,11 @@ class TableAttention:
     mixed_sequences: tuple[int, ...]
     mixed_context: tuple[int, ...]
     mixed_us: tuple[float, ...]
+    unequal: UnequalContexts | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> TableAttention:
+        unequal = fields.mapping("unequal")
         decode, prefill, mixed = (fields.inner(key) for key in ("decode", "prefill", "mixed"))
         sequences, context = decode.axis("sequences"), decode.axis("context")
         chunk, history = prefill.axis("chunk"), prefill.axis("history", at_least=0)
@@ -106,6 +148,9 @@ class TableAttention:
             mixed_sequences=axes[2],
             mixed_context=axes[3],
             mixed_us=mixed.numbers("us", size),
+            unequal=UnequalContexts.parse(Fields(unequal, f"{fields.where}, unequal"))
+            if unequal
+            else None,
         )
         for part in (fields, decode, prefill, mixed):
             part.done()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from slaibench.catalog import Profile, TableAttention
 from slaibench.costmodel.formula_attention import FormulaAttentionTimer
 from slaibench.costmodel.regime import Excess, excesses
+from slaibench.costmodel.spread import Spread
 from slaibench.costmodel.steps import beyond, expand_steps, period
 from slaibench.costmodel.table_attention import TableAttentionTimer
+from slaibench.costmodel.unequal_contexts import UnequalContextsTimer
 
 LARGEST_BATCH_TOKENS = 16_384
 LARGEST_BATCH_SEQUENCES = 1_024
@@ -28,6 +30,7 @@ class CostModel:
     Attributes:
         step_overhead_s: time from the end of one batch to the start of the next that is not the
             GPU's (scheduling, preparing, detokenizing).
+        needs_spread: whether it makes a difference how unequal contexts are.
     """
 
     def __init__(self, profile: Profile, *, slowdown: float = 1.0) -> None:
@@ -52,11 +55,19 @@ class CostModel:
         self._attention: TableAttentionTimer | FormulaAttentionTimer
         if isinstance(profile.attention, TableAttention):
             self._attention = TableAttentionTimer(profile.attention, slowdown)
+            unequal, layers = profile.attention.unequal, profile.attention.layers
+            self._unequal = UnequalContextsTimer(unequal, layers, slowdown) if unequal else None
         else:
             self._attention = FormulaAttentionTimer(profile.attention, slowdown)
+            self._unequal = None
+        self.needs_spread = self._unequal is not None
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        spread: Spread | None = None,
     ) -> float:
         """GPU time of one batch, seconds.
 
@@ -64,6 +75,7 @@ class CostModel:
             num_decodes: requests that generate a token.
             decode_context_tokens: KV tokens they read, all together.
             prefills: prompt chunks: (tokens, KV tokens before them).
+            spread: of their contexts; None: all are equal.
 
         Returns:
             0 for an empty batch.
@@ -80,6 +92,8 @@ class CostModel:
             time = self._attention.decode_s(num_decodes, decode_context_tokens)
         else:
             return 0.0
+        if spread is not None and num_decodes and self._unequal is not None:
+            time += self._unequal.extra_s(num_decodes, decode_context_tokens, prefills, spread)
         sequences = num_decodes + len(prefills)
         try:
             return time + self._linear_s[tokens] + self._sequence_s[sequences]

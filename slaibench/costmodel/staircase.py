@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slaibench.costmodel.regime import Excess
+from slaibench.costmodel.spread import Spread
 
 
 class StaircaseCostModel:
@@ -33,6 +34,8 @@ class StaircaseCostModel:
         step_overhead_s: time between batches that is not the GPU's.
         slowdown: factor on the batch time; the attributes of these names hold it already.
     """
+
+    needs_spread = False
 
     def __init__(
         self,
@@ -77,9 +80,16 @@ class StaircaseCostModel:
         self.attention_tile_tokens = attention_tile_tokens
 
     def batch_time_s(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
+        self,
+        num_decodes: int,
+        decode_context_tokens: int,
+        prefills: Sequence[tuple[int, int]],
+        spread: Spread | None = None,
     ) -> float:
-        """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``."""
+        """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``.
+
+        How unequal contexts are makes no difference here.
+        """
         tokens = num_decodes
         pairs = 0
         for chunk, history in prefills:

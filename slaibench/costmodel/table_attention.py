@@ -13,10 +13,9 @@ MOST_SEQUENCES = 1024
 
 
 class TableAttentionTimer:
-    """Seconds of all attention layers of a batch.
+    """Seconds of all attention layers of a batch, its decodes all of one context: their mean.
 
-    Decodes of unequal context are taken at their mean: the kernel splits the cache evenly over the
-    GPU, so that its time goes with the sum.
+    What unequal contexts cost beside is ``UnequalContextsTimer``'s.
 
     Args:
         tables: what was measured.

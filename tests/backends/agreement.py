@@ -18,7 +18,8 @@ from workloads.generate import generate
 from workloads.request import Request
 
 MODEL = "mistral-7b"
-GPU = "rtx6000-ada"
+GPU = "rtx4090"
+"""Its profile times unequal contexts: whoever misreads the longest one is found out."""
 KV_BLOCKS = 1500
 """So few that requests are preempted all the time."""
 CONTEXT = 9216

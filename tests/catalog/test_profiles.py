@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from slaibench.catalog import (
     CatalogError,
     FormulaAttention,
     Status,
+    TableAttention,
+    UnequalContexts,
     get_model,
     get_profile,
     list_profiles,
@@ -165,3 +168,38 @@ def test_factors_by_decodes_are_as_many_as_the_numbers_they_are_for(tmp_path: Pa
 def test_the_fitted_profile_says_that_its_second_rate_is_inferred() -> None:
     notes = " ".join(get_profile("rtx6000-ada", "mistral-7b").notes)
     assert "1.6 requests/s is our inference" in notes
+
+
+@pytest.mark.parametrize(
+    ("gpu", "of_before"), [("rtx4090", "9275847351831e3e"), ("rtx-pro-6000", "79eb9c3f4f3f6d77")]
+)
+def test_unequal_contexts_count_where_they_were_measured(gpu: str, of_before: str) -> None:
+    shipped = get_profile(gpu, "llama-3.1-8b")
+    assert isinstance(shipped.attention, TableAttention)
+    assert shipped.attention.unequal is not None
+    without = replace(shipped, attention=replace(shipped.attention, unequal=None))
+    assert without.fingerprint == of_before != shipped.fingerprint
+    other = get_profile(gpu, "mistral-7b").attention
+    assert other == shipped.attention  # the same layers
+
+
+def test_unequal_contexts_have_a_number_for_each_count_and_none_below_0(tmp_path: Path) -> None:
+    path = files("slaibench.catalog.data") / "profiles" / "rtx4090_llama-3.1-8b.json"
+    attention = json.loads(path.read_text(encoding="utf-8"))["attention"]
+    base = {"extends": "rtx4090_llama-3.1-8b", "attention": attention}
+    for numbers, message in (
+        ([1.0, 0.0], None),
+        ([1.0], "decode: ns_per_token has 1 values where 2 belong"),
+        ([1.0, -0.1], "ns_per_token holds -0.1, not a number that is not negative"),
+    ):
+        decode = {"sequences": [2, 64], "ns_per_token": numbers}
+        attention["unequal"] = {"decode": decode, "mixed": decode | {"ns_per_token": [0, 3.5]}}
+        file = tmp_path / "own.json"
+        file.write_text(json.dumps(base), encoding="utf-8")
+        if message is None:
+            found = load_profile(file).attention
+            assert isinstance(found, TableAttention)
+            assert found.unequal == UnequalContexts((2, 64), (1.0, 0.0), (2, 64), (0.0, 3.5))
+        else:
+            with pytest.raises(CatalogError, match=message):
+                load_profile(file)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from slaibench.catalog import FormulaAttention, get_profile
 from slaibench.catalog.tables import DecodeFactors
-from slaibench.costmodel import CostModel, StaircaseCostModel
+from slaibench.costmodel import CostModel, Spread, StaircaseCostModel
 from slaibench.costmodel.floor import BatchFloor, Room, batch_floor
 
 ROOM = Room(batch_tokens=4096, decodes=600, cache_tokens=200_000, context_tokens=8192)
@@ -56,36 +56,41 @@ def floor_of(name: str) -> BatchFloor:
     return batch_floor(model_of(name), ROOM, pairs_per_token=2000.0)
 
 
+Work = tuple[int, int, list[tuple[int, int]], Spread]
+
+
 @st.composite
-def batches(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int]]]:
-    """Decodes, their context in all, and chunks; all within ``ROOM``."""
+def batches(draw: st.DrawFn) -> Work:
+    """Decodes, their context in all, chunks, and how unequal it is; all within ``ROOM``."""
     chunks = draw(
         st.lists(st.tuples(st.integers(1, 1100), st.integers(0, 7000)), min_size=0, max_size=3)
     )
     decodes = draw(st.integers(0 if chunks else 1, ROOM.decodes))
     most = min(ROOM.context_tokens * decodes, ROOM.cache_tokens)
     context = draw(st.integers(decodes, max(most, decodes)))
-    return decodes, context, chunks
+    # One of the contexts is the longest, the others share what is left.
+    others = max(decodes - 1, 0)
+    longest = draw(st.integers(-(-context // max(decodes, 1)), context - others))
+    squared = longest**2 + (context - longest) ** 2 // max(others, 1)
+    return decodes, context, chunks, (longest, squared)
 
 
 @pytest.mark.parametrize("name", MODELS)
 @settings(max_examples=150, deadline=None)
 @given(batch=batches())
-def test_no_batch_is_below_its_floor(
-    name: str, batch: tuple[int, int, list[tuple[int, int]]]
-) -> None:
-    decodes, context, chunks = batch
+def test_no_batch_is_below_its_floor(name: str, batch: Work) -> None:
+    decodes, context, chunks, spread = batch
     model = model_of(name)
-    time_s = model.batch_time_s(decodes, context, chunks) + model.step_overhead_s
+    time_s = model.batch_time_s(decodes, context, chunks, spread) + model.step_overhead_s
     mean = context / decodes if decodes else 1.0
     assert floor_of(name).batch_s(decodes, mean, chunks) <= time_s * (1 + 1e-9)
 
 
 @settings(max_examples=100, deadline=None)
 @given(batch=batches())
-def test_the_papers_model_is_its_own_floor(batch: tuple[int, int, list[tuple[int, int]]]) -> None:
-    decodes, context, chunks = batch
-    time_s = STAIRCASE.batch_time_s(decodes, context, chunks) + STAIRCASE.step_overhead_s
+def test_the_papers_model_is_its_own_floor(batch: Work) -> None:
+    decodes, context, chunks, spread = batch
+    time_s = STAIRCASE.batch_time_s(decodes, context, chunks, spread) + STAIRCASE.step_overhead_s
     found = floor_of("staircase").batch_s(decodes, context / max(decodes, 1), chunks)
     assert found == pytest.approx(time_s, rel=1e-9)
 

@@ -15,7 +15,7 @@ from schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
-from slaibench.costmodel import CostModel, StaircaseCostModel
+from slaibench.costmodel import CostModel, StaircaseCostModel, spread_of
 from slaibench.costmodel.floor import BatchFloor, Room, batch_floor
 from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.saturated import worth_between
@@ -240,7 +240,8 @@ def test_no_batch_is_worth_more_than_its_time(name: str) -> None:
         room = blocks - int((-(-contexts // BLOCK)).sum())
         with_chunk = (rng.random() < 0.5 or not len(contexts)) and room > 0
         chunks = [(int(rng.integers(1, min(1500, room * BLOCK) + 1)), 0)] if with_chunk else []
-        time_s = model.batch_time_s(len(contexts), int(contexts.sum()), chunks)
+        spread = spread_of(contexts.tolist())
+        time_s = model.batch_time_s(len(contexts), int(contexts.sum()), chunks, spread)
         worth = sum(
             prices.decode_s + x * prices.context_s + -(-x // BLOCK) * prices.block_s
             for x in contexts.tolist()

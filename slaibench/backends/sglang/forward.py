@@ -15,6 +15,7 @@ from sglang.srt.managers.utils import GenerationBatchResult
 from slaibench.backends.engines.device import MADE_UP_TOKEN
 from slaibench.backends.engines.device_time import DeviceTime
 from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.costmodel import spread_of
 
 
 class EmulatedForward:
@@ -33,14 +34,14 @@ class EmulatedForward:
         """Let the batch's time pass; a token for every row (SGLang skips unfinished prompts)."""
         rows = len(batch.reqs)
         if batch.forward_mode.is_decode():
-            decodes, prefills = rows, []
-            context_tokens = int(batch.seq_lens_cpu.sum())
+            contexts, prefills = batch.seq_lens_cpu.tolist(), []
         else:
-            decodes = len(batch.decoding_reqs or ())
-            first = rows - decodes
+            first = rows - len(batch.decoding_reqs or ())
             prefills = list(zip(batch.extend_lens[:first], batch.prefix_lens[:first], strict=True))
-            context_tokens = sum(batch.prefix_lens[first:]) + decodes
-        batch_s = self.timer.batch_time_s(decodes, context_tokens, prefills)
+            contexts = [before + 1 for before in batch.prefix_lens[first:]]
+        batch_s = self.timer.batch_time_s(
+            len(contexts), sum(contexts), prefills, spread_of(contexts)
+        )
         self.time.spend(batch_s, self.timer.step_overhead_s)
         return GenerationBatchResult(
             logits_output=LogitsProcessorOutput(next_token_logits=None),

@@ -12,20 +12,24 @@ from typing import Protocol
 from schedulers.base import Batch, Scheduler, SchedulerError
 from schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
+from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import NEVER
+from slaibench.costmodel import Spread
 
 
 class BatchTimer(Protocol):
     """What the engine asks of a cost model (slaibench.costmodel)."""
 
     step_overhead_s: float
+    needs_spread: bool
 
     def batch_time_s(
         self,
         num_decodes: int,
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
+        spread: Spread | None = None,
     ) -> float:
         """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
 
@@ -62,6 +66,7 @@ class Engine:
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
         self._num_preempted = 0  # since the last step on record
+        self._spread = KeptSpread()
         self._scheduler = scheduler
         self._timer = timer
         self._freed = FreedBlocks(total_blocks, block_size) if prefix_caching else None
@@ -100,7 +105,7 @@ class Engine:
             return batch
         step = len(self.steps)
         seen = [request.computed_tokens for request, _ in batch.prefills] if self._freed else []
-        context, ended = self._decode(batch.decodes, step)
+        context, spread, ended = self._decode(batch.decodes, step)
         if self._freed is not None:
             batch.prefills = self._admitted(batch, seen, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
@@ -109,7 +114,7 @@ class Engine:
         self._check_limits(batch, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
-        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks)
+        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks, spread)
         # Recordings hold whole microseconds; emulated devices add and round in the same order.
         end = round(start + (forward + timer.step_overhead_s), 6)
         self.steps.append(
@@ -138,6 +143,7 @@ class Engine:
         if request in self._decoding_set:
             self._decoding_set.remove(request)
             self.decoding.remove(request)
+            self._spread.forget()
         elif request in self.started:
             self.started.remove(request)
         else:
@@ -153,10 +159,13 @@ class Engine:
         self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
-    def _decode(self, decodes: Sequence[SimRequest], step: int) -> tuple[int, list[SimRequest]]:
-        """One token for each; returns the KV tokens they read and who is done."""
+    def _decode(
+        self, decodes: Sequence[SimRequest], step: int
+    ) -> tuple[int, Spread | None, list[SimRequest]]:
+        """One token for each; returns the KV tokens they read, their spread, and who is done."""
         # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
-        if decodes != self.decoding:
+        everybody = decodes == self.decoding
+        if not everybody:
             self._check_decodes(decodes)
         context = 0
         ended = []
@@ -171,7 +180,10 @@ class Engine:
                 if tokens == request.final_tokens:
                     ended.append(request)
             request.emit(step)
-        return context, ended
+        spread = None
+        if self._timer.needs_spread:
+            spread = self._spread.after(decodes, context, everybody)
+        return context, spread, ended
 
     def _prefill(
         self, prefills: Sequence[tuple[SimRequest, int]], step: int
@@ -247,10 +259,12 @@ class Engine:
         else:
             self.decoding.append(request)
             self._decoding_set.add(request)
+            self._spread.forget()
 
     def _leave(self, request: SimRequest) -> None:
         self.decoding.remove(request)
         self._decoding_set.remove(request)
+        self._spread.forget()
         self._release(request)
 
     def _release(self, request: SimRequest) -> None:

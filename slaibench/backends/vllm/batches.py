@@ -13,22 +13,21 @@ class Work:
     """A batch in a cost model's terms, and its outcome.
 
     Args:
-        decodes: requests that each compute one token after their prefill.
-        context_tokens: KV tokens that these read, their own new one among them.
+        contexts: of requests that each compute one token after their prefill: the KV tokens that
+            they read, their own new one among them.
         prefills: (chunk tokens, tokens before the chunk).
         request_ids: all of them, in vLLM's order.
         sampled: new token ids of each; empty while its prefill is not through.
     """
 
-    decodes: int
-    context_tokens: int
+    contexts: list[int]
     prefills: list[tuple[int, int]]
     request_ids: list[str]
     sampled: list[list[int]]
 
     @property
     def num_tokens(self) -> int:
-        return self.decodes + sum(tokens for tokens, _ in self.prefills)
+        return len(self.contexts) + sum(tokens for tokens, _ in self.prefills)
 
 
 @dataclass(slots=True)
@@ -60,12 +59,11 @@ class Batches:
             if request_id in resumed:
                 known = self._known[request_id]
                 known.prefill_tokens = known.prompt_tokens + known.output_tokens
-        work = Work(0, 0, [], [], [])
+        work = Work([], [], [], [])
         for request_id, tokens in output.num_scheduled_tokens.items():
             known, start = self._known[request_id], starts[request_id]
             if start >= known.prefill_tokens:
-                work.decodes += 1
-                work.context_tokens += start + 1
+                work.contexts.append(start + 1)
             else:
                 work.prefills.append((tokens, start))
             through = start + tokens >= known.prompt_tokens + known.output_tokens

