@@ -48,7 +48,7 @@ class CellDigest:
         num_steps: batches run.
         invalid: why its latencies stand for nothing (``study.validity``), or None.
         stopped_early: why the run was cut short, or None.
-        notes: what a reader of the run must know besides.
+        notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
     """
 
     metrics: RunMetrics
@@ -134,7 +134,7 @@ class Digester:
             num_steps=len(steps),
             stopped_early=recording.run["stopped_early"],
             invalid=why_invalid(requests, audited),
-            notes=tuple(recording.run["notes"]),
+            notes=(*recording.run["notes"], *audited.notes),
         )
 
 
