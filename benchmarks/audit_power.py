@@ -1,6 +1,6 @@
 """What the arrival audit finds: how often it is wrong, and how often it sees each fault.
 
-    python -m benchmarks.audit_power [--runs 1000] [--null-runs 4000] [--seed 1]
+    python -m benchmarks.audit_power [--runs 500] [--null-runs 3000] [--seed 1]
 
 Printed is, by length of the run, the share of runs with a finding: of processes that are as
 declared (``--null-runs`` of each), and of faults that load generators have (``--runs``), declared
@@ -150,8 +150,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--null-runs", type=int, default=4000)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--null-runs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     start = time.perf_counter()

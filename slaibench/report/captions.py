@@ -44,7 +44,7 @@ def _tbt(doc: Document) -> str:
     return (
         "Gap between successive tokens of a request, all gaps of a tier together; a tier is served "
         f"as promised while its line stays below the dashed one. {sure}; "
-        f"n = {_range(counts, 'gap')} a point. No mark: n too small.{_states(doc)}"
+        f"n = {_range(counts, 'request')} a point. No mark: n too small.{_states(doc)}"
     )
 
 

@@ -139,13 +139,13 @@ def _ttft(doc: Document) -> Table:
 
 def _tbt(doc: Document) -> Table:
     columns = [
-        count("n", at("tbt_s", "p99", "n"), "gaps"),
+        count("n", at("tbt_s", "p99", "n"), "requests"),
         estimates("TBT P50", "ms", at("tbt_s", "p50"), 1e3),
         estimates("TBT P99", "ms", at("tbt_s", "p99"), 1e3),
     ]
     for name in doc["tiers"]:
         columns += [
-            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "gaps"),
+            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "requests"),
             estimates(f"{name}: TBT P99", "ms", at("tiers", name, "tbt_p99_s"), 1e3),
         ]
     note = "Gaps of all tiers together, then tier by tier. Small print: 95 % interval."

@@ -8,9 +8,10 @@ import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
-from slaibench.measure.latency import request_values, token_gaps
+from slaibench.measure.late_share import independent_values
+from slaibench.measure.latency import BoolArray, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
-from slaibench.measure.resample import statistic
+from slaibench.measure.resample import Clusters
 from slaibench.measure.slo import evaluate, levels, parse_slos
 from slaibench.measure.steady import Saturation, recording_saturation
 from slaibench.recording.record import FloatArray, Recording, RequestTable
@@ -29,10 +30,20 @@ class KvUse:
 
 @dataclass(frozen=True, slots=True)
 class SmallSample:
-    """A percentile that an SLO asks for, over ``n`` values: too few to print by themselves."""
+    """A percentile that an SLO asks for, over too few requests to print by themselves.
+
+    Args:
+        value: of the sample as it is.
+        n: requests that it is of.
+        independent: of times between tokens: how many independent ones they are worth
+            (``late_share.independent_values``); None of one value a request.
+        late_share: share of the values that are beyond the SLO's bound.
+    """
 
     value: float
     n: int
+    independent: float | None
+    late_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +51,8 @@ class CellDigest:
     """One run's numbers.
 
     Args:
-        small: by SLO text and tier: percentiles that ``metrics`` is silent about. They count
-            where the replicates together are enough.
+        small: by SLO text and tier: percentiles that ``metrics`` is silent about. Whether they
+            count is for the replicates together to decide (``study.targets``).
         goodput_rps: requests a second with every token by its deadline (fluidity).
         ttft_s: a value a request by due time (``latency.request_values``), for pairing.
         due_s: when each was due.
@@ -141,33 +152,36 @@ class Digester:
 def _small_samples(
     requests: RequestTable, metrics: RunMetrics, slos: str
 ) -> dict[tuple[str, str | None], SmallSample]:
-    found = {}
+    samples = {}
     for verdict in evaluate(parse_slos(slos), metrics):
-        slo, tier = verdict.slo, verdict.tier
-        if verdict.value is not None or slo.q is None:
+        slo, tier, value = verdict.slo, verdict.tier, verdict.sample_value
+        if verdict.value is not None or slo.q is None or value is None:
             continue
-        sample = measured_sample(requests, metrics, slo.metric, tier)
-        if len(sample):
-            found[slo.text, tier] = SmallSample(statistic(sample, slo.q), len(sample))
-    return found
+        values, independent = _measured(requests, metrics, slo.metric, tier, slo.q)
+        late_share = float(np.mean(values > verdict.bound_s))
+        samples[slo.text, tier] = SmallSample(value, verdict.n, independent, late_share)
+    return samples
 
 
-def measured_sample(
-    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None = None
-) -> FloatArray:
-    """The values of a latency that a run measured under strict conventions.
-
-    Args:
-        metric: ``tbt``, or one of ``latency.request_values``.
-        tier: None: all requests.
-    """
-    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
-    if tier is not None:
-        members &= requests.tier == tier
+def _measured(
+    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None, q: float
+) -> tuple[FloatArray, float | None]:
+    """The values that a run's percentile is of; of several a request, what they are worth."""
     if metric == "tbt":
-        return token_gaps(requests, members & (requests.num_tokens > 0)).values
-    sample = request_values(requests, metric, metrics.stop_s)[members]
-    return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
+        gaps = measured_gaps(requests, metrics, tier)
+        return gaps.values, independent_values(gaps, q)
+    values = request_values(requests, metric, metrics.stop_s)
+    return values[_measured_requests(requests, metrics, tier) & ~np.isnan(values)], None
+
+
+def measured_gaps(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> Clusters:
+    """The times between tokens that a run measured, by request; of all tiers where it is None."""
+    return token_gaps(requests, _measured_requests(requests, metrics, tier))
+
+
+def _measured_requests(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> BoolArray:
+    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
+    return members if tier is None else members & (requests.tier == tier)
 
 
 def _kv_use(recording: Recording) -> KvUse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from slaibench.measure.late_share import MIN_REQUESTS, is_within
 from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.slo import Slo, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE
-from slaibench.spec import MIN_REQUESTS, Convention, StudySpec
+from slaibench.spec import MIN_REQUESTS as DEFAULT_REQUESTS
+from slaibench.spec import Convention, StudySpec
 from slaibench.study.digest import CellDigest
 from workloads.tiers import Tier
 
@@ -38,11 +40,25 @@ def log_ratios(spec: StudySpec, digest: CellDigest) -> list[tuple[str, str | Non
 
 
 def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None) -> float | None:
-    """A percentile that the run alone is too small for, if all replicates together are not."""
+    """A percentile that the run alone is too small for, where the replicates decide the target.
+
+    They do where all of them together are enough to print it. Times between tokens, of which a
+    request has many, also where they are worth as many independent ones, or where so few are late,
+    or so many, that there is no doubt (``measure.late_share``). As many runs like this one are
+    taken as there are seeds.
+    """
     small = digest.small.get((slo.text, tier))
-    if small is None or slo.q is None or small.n * spec.num_seeds < needed_samples(slo.q):
+    if small is None or slo.q is None:
         return None
-    return small.value
+    num = small.n * spec.num_seeds
+    if num >= needed_samples(slo.q):
+        return small.value
+    if small.independent is None or num < MIN_REQUESTS:
+        return None
+    independent = small.independent * spec.num_seeds
+    enough = independent >= needed_samples(slo.q)
+    decided = is_within(small.late_share, independent, slo.q) is not None
+    return small.value if enough or decided else None
 
 
 def untold_targets(spec: StudySpec, digest: CellDigest) -> dict[tuple[str, str | None], str]:
@@ -76,7 +92,7 @@ def never_told(spec: StudySpec, tiers: Sequence[Tier]) -> str | None:
     """
     if spec.convention is Convention.PAPER or (spec.num_requests is None and spec.horizon_s):
         return None
-    num = MIN_REQUESTS if spec.num_requests is None else spec.num_requests
+    num = DEFAULT_REQUESTS if spec.num_requests is None else spec.num_requests
     if num < RULE.min_arrivals:
         return (
             f"{num} requests are too few to tell whether a run is steady "
@@ -85,14 +101,21 @@ def never_told(spec: StudySpec, tiers: Sequence[Tier]) -> str | None:
         )
     shares = {tier.name: tier.share for tier in tiers}
     for slo in parse_slos(spec.slo):
-        share = 1.0 if slo.tier is None else shares.get(slo.tier, 1.0)
-        expected = num * spec.num_seeds * share
-        if slo.q is None or slo.metric == "tbt" or expected >= needed_samples(slo.q):
+        if slo.q is None:
             continue
-        whose = f" of tier {slo.tier}" if slo.tier else ""
-        enough = math.ceil(2 * needed_samples(slo.q) / share / spec.num_seeds)
+        tier = slo.tier
+        if tier is None and slo.bound_s == "tier":
+            tier = min(shares, key=lambda name: (shares[name], name))
+        share = 1.0 if tier is None else shares.get(tier, 1.0)
+        expected = num * spec.num_seeds * share
+        # Of gaps far within their bound fewer are enough; how many is seen when they are there.
+        needed = MIN_REQUESTS if slo.metric == "tbt" else needed_samples(slo.q)
+        if expected >= needed:
+            continue
+        whose = f" of tier {tier}" if tier else ""
+        enough = math.ceil(2 * needed / share / spec.num_seeds)
         return (
-            f"SLO {slo.text!r} needs {needed_samples(slo.q):,} requests{whose}, and "
+            f"SLO {slo.text!r} needs {needed:,} requests{whose}, and "
             f"{spec.num_seeds} seed(s) of {num:,} requests have about {expected:,.0f}: use "
             f"--requests {enough} or more, or more --seeds"
         )

@@ -33,7 +33,8 @@ def ratios(spec: StudySpec, of: CellDigest) -> dict[tuple[str, str | None], floa
 
 def test_a_ratio_is_the_log_of_metric_over_bound_for_each_tier(tmp_path: Path) -> None:
     slo = "ttft_p50<0.5,tbt_p99<tier"
-    spec, run = digest(tmp_path, num_requests=800, rates=(15.0,), slo=slo)
+    tiers = "paying:0.5:0.1,free:0.5:0.5"
+    spec, run = digest(tmp_path, num_requests=2600, rates=(15.0,), slo=slo, tiers=tiers)
     found = ratios(spec, run)
     assert set(found) == {
         ("ttft_p50<0.5", None),
@@ -82,6 +83,27 @@ def test_a_percentile_counts_when_the_replicates_together_are_enough(tmp_path: P
     assert untold_targets(of_five, run) == {}
 
 
+def test_gaps_far_within_their_bound_say_so_before_their_p99_would_print(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"num_requests": 800, "rates": (10.0,), "num_seeds": 3}
+    spec, run = digest(tmp_path, **fields, slo="tbt_p99@paying<10")
+    small = run.small["tbt_p99@paying<10", "paying"]
+    assert small.n * 3 < 300
+    assert small.independent * 3 > 299
+    assert run.metrics.tiers["paying"].tbt.percentile(0.99).value is None
+    assert untold_targets(spec, run) == {}
+    assert ratios(spec, run)["tbt_p99@paying<10", "paying"] == pytest.approx(
+        math.log(small.value / 10)
+    )
+    # Of eleven requests nothing is known, however many gaps they have.
+    few = {**fields, "num_requests": 300, "num_seeds": 1}
+    spec, run = digest(tmp_path, **few, slo="tbt_p99@paying<10")
+    assert ratios(spec, run)["tbt_p99@paying<10", "paying"] == math.inf
+    assert untold_targets(spec, run)["tbt_p99@paying<10", "paying"] == "n too small: 11 requests"
+    # Far beyond it.
+    spec, run = digest(tmp_path, **fields, slo="tbt_p99@paying<0.001")
+    assert 0 < ratios(spec, run)["tbt_p99@paying<0.001", "paying"] < math.inf
+
+
 @pytest.mark.parametrize(
     ("slo", "tier"),
     [("e2e_p99@free<60", "free"), ("tpot_p99<1", None), ("tbt_p99.99@paying<1", "paying")],
@@ -100,13 +122,16 @@ def test_small_samples_are_of_the_metric_and_tier_that_were_asked(
     members = requests.due_s >= cell.digest.metrics.window_s[0]
     if tier is not None:
         members &= requests.tier == tier
+    carriers = None
     if slo.startswith("tbt"):
         sample = token_gaps(requests, members).values
+        carriers = int((requests.num_tokens[members] > 1).sum())
     else:
         sample = request_values(requests, slo.partition("_")[0], math.inf)[members]
     level = float(slo.partition("_p")[2].partition("<")[0].partition("@")[0]) / 100
     found = cell.digest.small[slo, tier]
-    assert found.n == len(sample)
+    assert found.n == (len(sample) if carriers is None else carriers)
+    assert found.late_share == 0
     assert found.value == pytest.approx(float(np.quantile(sample, level)))
 
 
@@ -119,7 +144,9 @@ def test_small_samples_are_of_the_metric_and_tier_that_were_asked(
         ({"num_requests": 334, "slo": "ttft_p99<1", "num_seeds": 3}, None),
         ({"num_requests": None, "slo": "ttft_p99@paying<1", "num_seeds": 3}, "of tier paying"),
         ({"num_requests": 7000, "slo": "ttft_p99@paying<1", "num_seeds": 3}, None),
-        ({"num_requests": 100, "slo": "ttft_mean<1,tbt_p99<tier"}, None),
+        ({"num_requests": 400, "slo": "ttft_mean<1,tbt_p99<tier"}, None),
+        ({"num_requests": 133, "slo": "tbt_p99<tier", "num_seeds": 3}, "20 requests of tier pay"),
+        ({"num_requests": 134, "slo": "tbt_p99<tier", "num_seeds": 3}, None),
         ({"num_requests": 20, "slo": "ttft_p99<1", "convention": "paper"}, None),
         ({"num_requests": None, "duration_s": 5.0}, None),
     ],
