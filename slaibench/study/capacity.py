@@ -12,6 +12,7 @@ import numpy as np
 
 from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio, level
 from slaibench.measure.search import Trial, next_rates
+from slaibench.measure.slo import NO_SECOND_TOKEN
 from slaibench.spec import StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
@@ -85,7 +86,8 @@ class CapacityResult:
         found = [self.capacity.note] if self.capacity.note else []
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
-            more = "" if self.num_invalid else "; use more --requests or --seeds"
+            longer_helps = not self.num_invalid and self.untold != NO_SECOND_TOKEN
+            more = "; use more --requests or --seeds" if longer_helps else ""
             found.append(f"{what} cannot be told ({self.untold}){more}")
         return tuple(found)
 
@@ -127,7 +129,7 @@ def find_capacity(
     """
     bench = prepare(spec)
     check_rate_counts(bench)
-    check_tellable(bench.spec, bench.tiers)
+    check_tellable(bench.spec, bench.tiers, second_tokens=bench.has_second_tokens)
     with open_pool(bench, results, jobs, fresh) as pool:
         return [
             search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
@@ -142,7 +144,7 @@ def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """
     bench = check_study(spec, results, jobs)
     check_rate_counts(bench)
-    check_tellable(bench.spec, bench.tiers)
+    check_tellable(bench.spec, bench.tiers, second_tokens=bench.has_second_tokens)
     return bench
 
 
@@ -178,7 +180,8 @@ def search(
     if not cells and spec.rates:
         wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
         cells.extend(collect(pool, wanted, on_cell))
-    rounds = 0 if cells and never_told(bench.spec, bench.tiers) else MAX_ROUNDS
+    untellable = never_told(bench.spec, bench.tiers, second_tokens=bench.has_second_tokens)
+    rounds = 0 if cells and untellable else MAX_ROUNDS
     for _ in range(rounds):
         proposals = next_rates(
             [_trial(bench, rate, digests) for rate, digests in _by_rate(cells).items()],

@@ -12,7 +12,7 @@ from slaibench.measure.late_share import independent_values
 from slaibench.measure.latency import BoolArray, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
 from slaibench.measure.resample import Clusters
-from slaibench.measure.slo import evaluate, levels, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, evaluate, levels, parse_slos
 from slaibench.measure.steady import Saturation, recording_saturation
 from slaibench.recording.record import FloatArray, Recording, RequestTable
 from slaibench.study.validity import why_invalid
@@ -145,8 +145,14 @@ class Digester:
             num_steps=len(steps),
             stopped_early=recording.run["stopped_early"],
             invalid=why_invalid(requests, audited),
-            notes=(*recording.run["notes"], *audited.notes),
+            notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
         )
+
+
+def _missing(metrics: RunMetrics) -> tuple[str, ...]:
+    """What the run has none of, though a table has a column for it."""
+    served = metrics.overall.ttft.n > metrics.overall.ttft.unserved
+    return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
 
 
 def _small_samples(

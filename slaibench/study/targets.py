@@ -74,22 +74,34 @@ def untold_targets(spec: StudySpec, digest: CellDigest) -> dict[tuple[str, str |
     return found
 
 
-def check_tellable(spec: StudySpec, tiers: Sequence[Tier]) -> None:
-    """Refuse runs too short to tell whether the targets hold.
+def check_tellable(spec: StudySpec, tiers: Sequence[Tier], *, second_tokens: bool = True) -> None:
+    """Refuse runs that cannot tell whether the targets hold, as those too short to.
+
+    Args:
+        second_tokens: whether any output has two tokens.
 
     Raises:
         ValueError: with what is missing.
     """
-    why = never_told(spec, tiers)
+    why = never_told(spec, tiers, second_tokens=second_tokens)
     if why is not None:
         raise ValueError(why)
 
 
-def never_told(spec: StudySpec, tiers: Sequence[Tier]) -> str | None:
+def never_told(spec: StudySpec, tiers: Sequence[Tier], *, second_tokens: bool = True) -> str | None:
     """Why no run of this study can say whether the targets hold; None where it may.
 
     Counts requests before the warm-up cut, of which the sample is what is left.
+
+    Args:
+        second_tokens: whether any output has two tokens.
     """
+    between = [slo.text for slo in parse_slos(spec.slo) if slo.metric in ("tbt", "tpot")]
+    if between and not second_tokens:
+        return (
+            f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
+            "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
+        )
     if spec.convention is Convention.PAPER or (spec.num_requests is None and spec.horizon_s):
         return None
     num = DEFAULT_REQUESTS if spec.num_requests is None else spec.num_requests

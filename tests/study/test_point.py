@@ -20,8 +20,8 @@ from tests.study.studies import study
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
-    """1,200 requests in three replicates: 400 are too few for a P99, together they are enough."""
-    spec = study(schedulers=("slai",), rates=(15.0,), num_requests=400, num_seeds=3)
+    """1,350 requests in three replicates: 450 are too few for a P99, together they are enough."""
+    spec = study(schedulers=("slai",), rates=(15.0,), num_requests=450, num_seeds=3)
     return sweep(spec, tmp_path_factory.mktemp("results"), jobs=1)
 
 
@@ -79,7 +79,7 @@ def test_tail_gaps_are_taken_by_tier_and_print_by_the_requests_of_all_replicates
 
 def test_counts_are_of_all_replicates(swept: SweepResult, point: Point) -> None:
     assert point.num_seeds == 3
-    assert (point.counts.due, point.counts.finished) == (1200, 1200)
+    assert (point.counts.due, point.counts.finished) == (1350, 1350)
     assert point.preemptions == 0
     assert point.audit_ok
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from slaibench.measure.slo import NO_SECOND_TOKEN
+from slaibench.recording import store
+from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
-from slaibench.study.digest import CellDigest
+from slaibench.study.capacity import find_capacity
+from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.sweep import sweep
 from slaibench.study.targets import (
     STEADY,
@@ -83,6 +89,41 @@ def test_a_percentile_counts_when_the_replicates_together_are_enough(tmp_path: P
     assert untold_targets(of_five, run) == {}
 
 
+def test_outputs_of_one_token_are_known_to_have_no_time_between_tokens(tmp_path: Path) -> None:
+    slo = "ttft_p50<10,tbt_p99<tier"
+    fields: dict[str, Any] = {"num_requests": 500, "rates": (10.0,), "slo": slo}
+    spec, run = digest(tmp_path, workload="fixed:prompt=200,output=1", **fields)
+    assert run.notes == (NO_SECOND_TOKEN,)
+    assert {why for slo, why in untold_targets(spec, run).items() if slo[0] == "tbt_p99<tier"} == {
+        NO_SECOND_TOKEN
+    }
+    why = never_told(spec, DEFAULT_TIERS, second_tokens=False)
+    assert why is not None
+    assert why.startswith("SLO 'tbt_p99<tier' is about times between tokens")
+    with pytest.raises(ValueError, match="every output of this workload is one token"):
+        find_capacity(spec, tmp_path)
+    without = spec.model_copy(update={"slo": "ttft_p50<10"})
+    assert never_told(without, DEFAULT_TIERS, second_tokens=False) is None
+    _, two = digest(tmp_path, workload="fixed:prompt=200,output=2", **fields)
+    assert two.notes == ()
+
+
+def test_what_the_arrival_audit_finds_is_a_note_of_the_run(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"num_requests": 500, "rates": (10.0,)}
+    (cell,) = sweep(study(schedulers=("slai",), **fields), tmp_path, jobs=1).cells
+    assert cell.digest.notes == ()
+    recording = store.read(cell.folder)
+    due_s = recording.requests.due_s
+    cut = np.cumsum(np.minimum(np.diff(due_s, prepend=0.0), 0.3))
+    spoilt = Recording(
+        recording.run, replace(recording.requests, due_s=cut, sent_s=cut), recording.steps
+    )
+    found = Digester.for_study("strict", "ttft_p50<1")(spoilt)
+    assert found.notes == found.audit.notes
+    assert "longest gap in mean gaps 3" in found.notes[0]
+    assert found.invalid is None
+
+
 def test_gaps_far_within_their_bound_say_so_before_their_p99_would_print(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"num_requests": 800, "rates": (10.0,), "num_seeds": 3}
     spec, run = digest(tmp_path, **fields, slo="tbt_p99@paying<10")
@@ -111,10 +152,7 @@ def test_gaps_far_within_their_bound_say_so_before_their_p99_would_print(tmp_pat
 def test_small_samples_are_of_the_metric_and_tier_that_were_asked(
     tmp_path: Path, slo: str, tier: str | None
 ) -> None:
-    import numpy as np  # noqa: PLC0415
-
     from slaibench.measure.latency import request_values, token_gaps  # noqa: PLC0415
-    from slaibench.recording import store  # noqa: PLC0415
 
     spec = study(schedulers=("slai",), num_requests=400, slo=slo, rates=(15.0,))
     (cell,) = sweep(spec, tmp_path, jobs=1).cells
