@@ -45,13 +45,15 @@ def _small_value(spec: StudySpec, digest: CellDigest, slo: Slo, tier: str | None
     They do where all of them together are enough to print it. Times between tokens, of which a
     request has many, also where they are worth as many independent ones, or where so few are late,
     or so many, that there is no doubt (``measure.late_share``). As many runs like this one are
-    taken as there are seeds.
+    taken as there are seeds. A saturated run fails whatever its latencies are, so that its sample
+    is taken as it is.
     """
     small = digest.small.get((slo.text, tier))
     if small is None or slo.q is None:
         return None
     num = small.n * spec.num_seeds
-    if num >= needed_samples(slo.q):
+    fails = spec.convention is Convention.STRICT and digest.saturated
+    if fails or num >= needed_samples(slo.q):
         return small.value
     if small.independent is None or num < MIN_REQUESTS:
         return None

@@ -69,6 +69,20 @@ def test_a_saturated_run_meets_nothing_under_strict_whatever_its_median(tmp_path
     assert set(ratios(paper, run)) == {("ttft_p50<0.5", None)}
 
 
+def test_a_saturated_run_fails_for_sure_however_few_of_a_tier_it_served(tmp_path: Path) -> None:
+    flooded: dict[str, Any] = {
+        "rates": (60.0,),
+        "num_requests": 1500,
+        "tiers": "a:0.005:0.1,b:0.995:1",
+    }
+    spec, run = digest(tmp_path, **flooded, slo="tbt_p99@a<10")
+    assert run.saturated
+    assert run.small["tbt_p99@a<10", "a"].n < 20
+    assert untold_targets(spec, run) == {}
+    assert ratios(spec, run)["tbt_p99@a<10", "a"] < 0
+    assert ratios(spec, run)[STEADY, None] == math.inf
+
+
 def test_a_run_too_short_to_tell_is_not_taken_for_steady(tmp_path: Path) -> None:
     spec, run = digest(tmp_path)
     assert run.steady is None
