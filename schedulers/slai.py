@@ -25,7 +25,9 @@ class Slai(Scheduler):
 
     Each decoding request carries its last schedulable time
     ``lst = e + tbt_slo_s - offset * t_batch``: ``e`` is the end of the batch that yielded its
-    previous token, ``t_batch`` the running mean of batch times. It is critical from then on.
+    previous token, ``t_batch`` the running mean of batch times. It is critical from then on. Of
+    equal ones, as all of an SLO that decode together are, the one whose prompt was finished first
+    goes first (``sorted`` keeps the view's order).
 
     Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 6 and eq. 8.
 

@@ -15,6 +15,7 @@ class Gpu:
     """One accelerator.
 
     Args:
+        driver_names: what a driver calls it, where that is not its full name.
         memory_bytes: as the driver gives it to a process, a little less than on the box.
         bandwidth_gbps: peak memory bandwidth, 1e9 bytes a second.
         fp16_tflops: dense 16-bit tensor peak with 32-bit accumulation.
@@ -29,6 +30,7 @@ class Gpu:
     fp16_tflops: float
     multiprocessors: int
     source: str
+    driver_names: tuple[str, ...] = ()
 
 
 @cache
@@ -45,6 +47,7 @@ def _shipped() -> dict[str, Gpu]:
             fp16_tflops=entry.number("fp16_tflops"),
             multiprocessors=entry.whole("multiprocessors"),
             source=entry.text("source"),
+            driver_names=entry.texts("driver_names"),
         )
         entry.done()
     return gpus
@@ -65,3 +68,15 @@ def get_gpu(name: str) -> Gpu:
     if name not in gpus:
         raise unknown("GPU", name, gpus)
     return gpus[name]
+
+
+def find_gpu(device: str) -> Gpu | None:
+    """The GPU that a person, a datasheet or a driver calls so; None: none of the catalog's.
+
+    Whole names only: an "NVIDIA GeForce RTX 4090 D" is no RTX 4090.
+    """
+    name = device.strip().casefold()
+    for gpu in _shipped().values():
+        if name in {each.casefold() for each in (gpu.name, gpu.full_name, *gpu.driver_names)}:
+            return gpu
+    return None

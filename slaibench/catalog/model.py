@@ -113,6 +113,24 @@ def get_model(name: str) -> Model:
     raise unknown("model", name, models, "or the path of a Hugging Face config.json")
 
 
+def find_model(name: str) -> Model | None:
+    """The catalog's model that a log calls so; None: none of them.
+
+    By its name or Hugging Face id, and by the last part of either or of a path, since a model
+    tuned for instructions has the shape of the one it was tuned from.
+    """
+    wanted = _plain(name)
+    for model in _shipped().values():
+        if wanted in {_plain(model.name), _plain(model.hf_id or model.name)}:
+            return model
+    return None
+
+
+def _plain(name: str) -> str:
+    """``meta-llama/Llama-3.1-8B-Instruct`` -> ``llama-3.1-8b``."""
+    return name.strip().rstrip("/").rpartition("/")[2].casefold().replace("-instruct", "")
+
+
 def model_from_config(path: str | Path) -> Model:
     """A model from a Hugging Face ``config.json``, or from the folder that holds it.
 

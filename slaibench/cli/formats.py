@@ -21,9 +21,9 @@ def number(value: float) -> str:
 
 
 def seconds(estimate: Estimate) -> str:
-    """``0.123``; words where there is no number."""
+    """``0.123``; words where there is no number, a dash where there is nothing to measure."""
     if estimate.value is None:
-        return "n too small"
+        return "n too small" if estimate.n else "-"
     return "unserved" if math.isinf(estimate.value) else number(estimate.value)
 
 

@@ -21,6 +21,7 @@ from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.server import EngineServer
 from slaibench.backends.table import ENGINES
+from slaibench.catalog.mismatch import model_mismatch
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
@@ -80,6 +81,9 @@ def serve(
         policy = registry.build(scheduler)
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
         profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
+        other = profile and model_mismatch(shape.name, shape, profile, "the served model")
+        if other and other.certain:
+            raise ValueError(f"{other.words}: give --model of the catalog (slaibench models)")
         file = (
             log
             or cache_dir() / "logs" / f"serve-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

@@ -20,6 +20,7 @@ from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.study.replayed.ask import Answer, Question, answer, prepare
 from slaibench.study.replayed.held import NEIGHBOURS, Held
 from slaibench.study.replayed.log import LogFile
+from slaibench.study.replayed.matching import DESPITE
 from slaibench.study.replayed.observed import METRICS
 
 _against = partial(typer.Option, rich_help_panel="Against a log or recordings")
@@ -62,6 +63,13 @@ class Against:
     source: Annotated[str, _against(help="Where the run is from, kept with its errors.")] = (
         "this machine"
     )
+    despite_mismatch: Annotated[
+        bool,
+        _against(
+            DESPITE,
+            help="Replay it though GPU, model or parallel size are others; nothing is kept.",
+        ),
+    ] = False
     no_keep: Annotated[
         bool, _against("--no-keep", help="Do not keep the errors with the profile.")
     ] = False
@@ -124,8 +132,8 @@ def validate_against(
 
     def told(held: Held) -> None:
         done.append(held)
-        if len(prepared.runs) > 1:
-            err.print(f"{len(done)} of {len(prepared.runs)} runs", highlight=False)
+        if len(prepared.subjects) > 1:
+            err.print(f"{len(done)} of {len(prepared.subjects)} runs", highlight=False)
 
     with usage(), running():
         result = answer(prepared, told)
@@ -166,6 +174,7 @@ def _question(against: Against, schedulers: list[str] | None, engine: Engine) ->
         scheduler=schedulers[0] if schedulers else None,
         fit=against.fit_step_overhead,
         kept=not against.no_keep,
+        despite_mismatch=against.despite_mismatch,
         source=against.source,
     )
 

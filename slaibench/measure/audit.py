@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure.arrival_tests import LAG1, GapTest, findings, gap_moments, gap_tests
 from slaibench.recording.record import FloatArray
 
 PROCESSES = ("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace")
-TRUNCATION_MEANS = 3.0
 LAG_BUDGET_S = 0.005
 LAG_SHARE_OF_TTFT = 0.01
-P_TOO_SMALL = 0.001
-"""A sound generator falls below this once in a thousand runs."""
 COUNTS_A_WINDOW = 20
+MAX_OFF = 1e-6
+"""What constant gaps may be off by, as a share of them: rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,13 @@ class ArrivalAudit:
         gap_cv, expected_gap_cv: coefficient of variation of the gaps.
         dispersion: variance over mean of the counts in windows of about 20 arrivals (1 for a
             Poisson process); None with fewer than 10 windows.
-        ks_statistic, ks_p: Kolmogorov-Smirnov against the declared gaps; None where that makes no
-            sense.
-        process_ok: whether the gaps agree with the declaration; None: not tested.
-        process_note: why.
+        longest_gap: in declared mean gaps; None without a declared rate.
+        lag1: rank correlation of successive gaps; None where gaps are not tested.
+        joint_p: the smallest p of all tests of the gaps, as one of their family; None: not tested.
+        findings: tests that say the gaps are not as declared, under one error rate for all
+            (``arrival_tests``). They never make a run invalid.
+        process_ok: whether there is none; None: not tested.
+        process_note: why, in words.
         lag_p50_s, lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
         lag_budget_s: what the P99 may be.
         valid: False marks the whole run invalid.
@@ -50,8 +53,10 @@ class ArrivalAudit:
     gap_cv: float | None
     expected_gap_cv: float | None
     dispersion: float | None
-    ks_statistic: float | None
-    ks_p: float | None
+    longest_gap: float | None
+    lag1: float | None
+    joint_p: float | None
+    findings: tuple[GapTest, ...]
     process_ok: bool | None
     process_note: str
     lag_p50_s: float | None
@@ -60,6 +65,17 @@ class ArrivalAudit:
     lag_budget_s: float
     valid: bool
     reason: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the run must know of its arrivals: nothing, where they are as declared.
+
+        The same at every rate, and under every scheduler: so are the gaps, in declared mean gaps.
+        """
+        if not self.findings:
+            return ()
+        words = "; ".join(test.words for test in self.findings)
+        return (f"arrivals are not as declared ({self.process}): {words}",)
 
 
 def audit(
@@ -93,8 +109,10 @@ def audit(
         raise ValueError(f"process {process!r} needs a positive rate_rps, not {rate_rps}")
     gaps = np.diff(due_s)
     span = float(due_s[-1] - due_s[0]) if len(due_s) else 0.0
-    mean_share, expected_cv = _gap_moments(process, cv)
-    ks_statistic, ks_p, ok, note = _test(gaps, process, rate_rps if needs_rate else None, cv)
+    unit_gaps = gaps * rate_rps if needs_rate and rate_rps else gaps
+    moments = gap_moments(process, cv) if needs_rate else None
+    tests, note = _tests(unit_gaps, process, cv)
+    unexpected = findings(tests)
     lag = (sent_s - due_s)[~np.isnan(sent_s)]
     budget = lag_budget_s
     if median_ttft_s is not None and math.isfinite(median_ttft_s):
@@ -105,13 +123,15 @@ def audit(
         declared_rps=rate_rps,
         num_requests=len(due_s),
         measured_rps=len(gaps) / span if span > 0 else None,
-        expected_rps=rate_rps / mean_share if needs_rate and rate_rps else None,
+        expected_rps=rate_rps / moments[0] if moments and rate_rps else None,
         gap_cv=float(gaps.std() / gaps.mean()) if span > 0 else None,
-        expected_gap_cv=expected_cv,
+        expected_gap_cv=moments[1] if moments else None,
         dispersion=index_of_dispersion(due_s),
-        ks_statistic=ks_statistic,
-        ks_p=ks_p,
-        process_ok=ok,
+        longest_gap=float(unit_gaps.max()) if needs_rate and len(gaps) else None,
+        lag1=next((test.value for test in tests if test.statistic == LAG1), None),
+        joint_p=min((test.joint_p for test in tests), default=None),
+        findings=unexpected,
+        process_ok=not unexpected if tests else None,
         process_note=note,
         lag_p50_s=float(np.median(lag)) if len(lag) else None,
         lag_p99_s=float(np.quantile(lag, 0.99)) if len(lag) else None,
@@ -135,60 +155,36 @@ def index_of_dispersion(due_s: FloatArray) -> float | None:
     return float(counts.var(ddof=1) / counts.mean())
 
 
-def _gap_moments(process: str, cv: float) -> tuple[float, float | None]:
-    """Mean gap over the declared one, and coefficient of variation, of a process's gaps."""
-    if process == "poisson-truncated":
-        # min(E, c), E a unit exponential: E[X] = 1 - exp(-c), E[X^2] = 2 (1 - (1 + c) exp(-c))
-        c = TRUNCATION_MEANS
-        mean = 1 - math.exp(-c)
-        return mean, math.sqrt(2 * (1 - (1 + c) * math.exp(-c)) - mean**2) / mean
-    expected = {"poisson": 1.0, "gamma": cv, "constant": 0.0}
-    return 1.0, expected.get(process)
+def _tests(unit_gaps: FloatArray, process: str, cv: float) -> tuple[tuple[GapTest, ...], str]:
+    """Tests of the gaps, and the verdict in words.
 
-
-def _test(
-    gaps: FloatArray, process: str, rate_rps: float | None, cv: float
-) -> tuple[float | None, float | None, bool | None, str]:
-    """(KS statistic, p, whether the gaps agree, why)."""
-    if process == "trace":
-        return None, None, None, "recorded timestamps: no distribution to test"
-    if process == "burst":
-        same = bool((gaps == 0).all())
-        return None, None, same, "all due at once" if same else "not all due at once"
-    assert rate_rps is not None
-    if process == "constant":
-        worst = float(np.abs(gaps * rate_rps - 1).max()) if len(gaps) else 0.0
-        return None, None, worst < 1e-6, f"gaps are off by at most {worst:.1e} of their length"
-    if len(gaps) < 2:
-        return None, None, None, "too few gaps to test"
-    statistic, p = _kolmogorov_smirnov(gaps * rate_rps, process, cv)
-    verdict = "agree" if p >= P_TOO_SMALL else "disagree"
-    return statistic, p, p >= P_TOO_SMALL, f"gaps {verdict} with {process}: KS p {p:.2g}"
-
-
-def _kolmogorov_smirnov(unit_gaps: FloatArray, process: str, cv: float) -> tuple[float, float]:
-    """KS statistic and p of gaps in units of the declared mean.
-
-    ``poisson-truncated`` has an atom at three means, where KS does not hold: the share of gaps at
-    the cut is tested as a binomial, the others against the exponential conditioned on being
-    shorter, and the two p-values are joined by Bonferroni.
+    Args:
+        unit_gaps: in declared mean gaps; seconds for a burst.
     """
-    from scipy import stats  # noqa: PLC0415
+    if process == "trace":
+        return (), "recorded timestamps: no distribution to test"
+    if process in ("constant", "burst"):
+        tests = _exact(unit_gaps, process)
+    else:
+        tests = gap_tests(unit_gaps, process, cv)
+    if not tests:
+        return (), f"too few gaps to test: {len(unit_gaps)}"
+    unexpected = findings(tests)
+    if unexpected:
+        return tests, "; ".join(test.words for test in unexpected)
+    return tests, f"gaps agree with {process}"
 
-    if process == "poisson":
-        result = stats.ks_1samp(unit_gaps, stats.expon.cdf)
-        return float(result.statistic), float(result.pvalue)
-    if process == "gamma":
-        result = stats.ks_1samp(unit_gaps, stats.gamma(cv**-2, scale=cv**2).cdf)
-        return float(result.statistic), float(result.pvalue)
-    atom = math.exp(-TRUNCATION_MEANS)
-    at_cut = unit_gaps >= TRUNCATION_MEANS * (1 - 1e-9)
-    share_p = stats.binomtest(int(at_cut.sum()), len(unit_gaps), atom).pvalue
-    if at_cut.all() or float(unit_gaps.max()) > TRUNCATION_MEANS * (1 + 1e-6):
-        return 1.0, 0.0
-    shorter = stats.truncexpon(TRUNCATION_MEANS)
-    result = stats.ks_1samp(unit_gaps[~at_cut], shorter.cdf)
-    return float(result.statistic), min(1.0, 2 * min(float(share_p), float(result.pvalue)))
+
+def _exact(unit_gaps: FloatArray, process: str) -> tuple[GapTest, ...]:
+    """The only test of gaps that nothing random decides: none may be off at all."""
+    if not len(unit_gaps):
+        return ()
+    if process == "burst":
+        longest = float(unit_gaps.max())
+        return (GapTest("longest gap in s", longest, 0.0, float(longest == 0), 1.0),)
+    worst = float(unit_gaps[np.abs(unit_gaps - 1).argmax()])
+    p = float(abs(worst - 1) < MAX_OFF)
+    return (GapTest("gap in declared gaps", worst, 1.0, p, 1.0),)
 
 
 def _lag_verdict(lag: FloatArray, budget: float) -> tuple[bool, str]:

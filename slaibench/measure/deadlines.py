@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from slaibench.measure.latency import BoolArray
+from slaibench.measure.latency import BoolArray, in_window
 from slaibench.recording.record import FloatArray, IntArray, Outcome, RequestTable
 
 Rule = Literal["fluidity", "gap"]
@@ -74,7 +74,7 @@ def goodput_rps(
     ttft_slo_s: float | Mapping[str, float] | None = None,
     rule: Rule = "fluidity",
 ) -> float | None:
-    """Requests a second, of those due in the window, that meet every SLO of theirs.
+    """Requests a second, of those due in the window (``in_window``), that meet every SLO of theirs.
 
     Such a request finished, no token of it was late by ``rule``, and its TTFT is within
     ``ttft_slo_s`` where its tier has one.
@@ -91,7 +91,7 @@ def goodput_rps(
     start, end = window_s
     if end <= start:
         return None
-    good = (requests.due_s >= start) & (requests.due_s <= end) & requests.finished
+    good = in_window(requests.due_s, window_s) & requests.finished
     good &= _per_request(requests, late_tokens(requests, rule)) == 0
     if ttft_slo_s is not None:
         by_tier = isinstance(ttft_slo_s, Mapping)

@@ -81,12 +81,13 @@ class Errors:
         }
 
 
-def errors(reference: FloatArray, other: FloatArray) -> Errors | None:
-    """Errors of ``other`` against ``reference``, a value a request on each side, in one order.
+def errors(reference: FloatArray, other: FloatArray, carriers: int | None = None) -> Errors | None:
+    """Errors of ``other`` against ``reference``, in one order, mostly a value a request.
 
     Args:
         reference: positive, seconds.
         other: of the same requests.
+        carriers: of how many requests the values are; None: of one each.
 
     Returns:
         None without any pair.
@@ -114,7 +115,7 @@ def errors(reference: FloatArray, other: FloatArray) -> Errors | None:
     levels = [sorted_quantiles(side, LEVELS) for side in ordered]
     found = {MEAN: _statistic(float(reference.mean()), float(other.mean()), told=True)}
     for q, a, b in zip(LEVELS, *levels, strict=True):
-        told = len(reference) >= needed_samples(q)
+        told = (len(reference) if carriers is None else carriers) >= needed_samples(q)
         found[f"p{100 * q:g}"] = _statistic(float(a), float(b), told=told)
     return Errors(
         n=len(reference),

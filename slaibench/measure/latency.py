@@ -37,7 +37,8 @@ class LatencySummary:
     """One latency of one group of requests.
 
     Args:
-        n: samples; requests still waiting are among them, failed ones are not.
+        n: requests with a sample, of TBT those with a gap; requests still waiting are among them,
+            failed ones are not.
         unserved: of these, requests for which it had not happened when the run ended.
         mean: seconds; a lower bound when ``unserved`` is not 0 (they count with their wait so
             far); None without samples.
@@ -93,15 +94,18 @@ def summarise_gaps(gaps: Clusters, members: BoolArray, reading: Reading) -> Late
         members: requests to take. Under ``paper`` all of them must have a token.
         reading: how.
     """
+    sizes = np.diff(gaps.offsets)
     inside = gaps.values
     if not members.all():
-        inside = inside[np.repeat(members, np.diff(gaps.offsets))]
+        inside = inside[np.repeat(members, sizes)]
     if reading.convention == "paper":
-        samples = np.concatenate([np.zeros(np.count_nonzero(members)), inside])
-        mean, read = paper_token_summary(samples, reading.qs)
-        return LatencySummary(len(samples), 0, mean, read)
+        carriers = int(np.count_nonzero(members))
+        samples = np.concatenate([np.zeros(carriers), inside])
+        mean, read = paper_token_summary(samples, reading.qs, carriers)
+        return LatencySummary(carriers, 0, mean, read)
+    carriers = int(np.count_nonzero(members & (sizes > 0)))
     mean = float(inside.mean()) if len(inside) else None
-    return LatencySummary(len(inside), 0, mean, percentiles(inside, reading.qs))
+    return LatencySummary(carriers, 0, mean, percentiles(inside, reading.qs, carriers))
 
 
 def token_gaps(requests: RequestTable, members: BoolArray | None = None) -> Clusters:
@@ -119,6 +123,17 @@ def token_gaps(requests: RequestTable, members: BoolArray | None = None) -> Clus
         values = values[np.repeat(members, sizes)]
         sizes = sizes[members]
     return Clusters(values, np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def in_window(times_s: FloatArray, window_s: tuple[float, float]) -> BoolArray:
+    """Which of these times a rate over ``window_s`` counts: (start, end].
+
+    Half open, so that no event that the window begins with is counted, as the request due at a
+    warm-up cut. A run has no such event at 0: what is due when it starts belongs to it.
+    """
+    start, end = window_s
+    after = times_s > start if start > 0 else times_s >= start
+    return np.asarray(after & (times_s <= end))
 
 
 def multi_token_reads(gaps: Clusters) -> int:

@@ -13,6 +13,7 @@ from slaibench.measure.latency import (
     Convention,
     LatencySummary,
     Reading,
+    in_window,
     multi_token_reads,
     summarise,
     summarise_gaps,
@@ -76,10 +77,11 @@ class RunMetrics:
         convention: which rules were used.
         stop_s: when the run ended.
         warmup: the warm-up cut; None under ``paper``.
-        window_s: requests due from its start on are measured; rates are over it. Under ``strict``
-            from the cut to the last arrival, under ``paper`` the whole run.
+        window_s: latencies are of requests due at its start or later, rates are over it
+            (``latency.in_window``). Under ``strict`` from the cut to the last arrival, under
+            ``paper`` the whole run.
         counts: the whole run's requests by outcome.
-        num_measured: requests due in the window.
+        num_measured: requests that latencies are of, whether or not they have any.
         throughput_rps: requests finished in the window, a second.
         output_tokens_per_s: tokens received in the window, a second.
         multi_token_reads: reads that brought more than one token of a request (whole run).
@@ -143,8 +145,8 @@ def run_metrics(
         str(name): _group(requests, gaps, measured & (requests.tier == name), reading, str(name))
         for name in np.unique(requests.tier[due])
     }
-    num_finished = np.count_nonzero(requests.finished & _within(requests.last_token_s, window))
-    num_tokens = np.count_nonzero(_within(requests.token_times_s, window))
+    num_finished = np.count_nonzero(requests.finished & in_window(requests.last_token_s, window))
+    num_tokens = np.count_nonzero(in_window(requests.token_times_s, window))
     return RunMetrics(
         convention=convention,
         stop_s=stop_s,
@@ -214,7 +216,3 @@ def _window(
     if convention == "paper" or last <= start:
         return start, stop_s
     return start, last
-
-
-def _within(times: FloatArray, window: tuple[float, float]) -> BoolArray:
-    return np.asarray((times > window[0]) & (times <= window[1]))

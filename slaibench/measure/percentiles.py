@@ -27,12 +27,15 @@ class Percentile:
         q: its level, in (0, 1).
         value: None when ``n`` is too small to tell; ``inf`` when it falls among requests that were
             still waiting when the run ended.
-        n: samples behind it.
+        n: independent carriers behind it: requests.
+        sample_value: the same of the sample as it is, however small: where several samples
+            together are large enough, each counts with its own. None without a sample.
     """
 
     q: float
     value: float | None
     n: int
+    sample_value: float | None = None
 
 
 def needed_samples(q: float) -> int:
@@ -49,12 +52,14 @@ def needed_samples(q: float) -> int:
     return math.ceil(round(TAIL_SAMPLES / min(q, 1 - q), 6))
 
 
-def percentile(samples: npt.ArrayLike, q: float) -> Percentile:
+def percentile(samples: npt.ArrayLike, q: float, carriers: int | None = None) -> Percentile:
     """One exact percentile (linear interpolation); see ``percentiles``."""
-    return percentiles(samples, (q,))[0]
+    return percentiles(samples, (q,), carriers)[0]
 
 
-def percentiles(samples: npt.ArrayLike, qs: Sequence[float]) -> tuple[Percentile, ...]:
+def percentiles(
+    samples: npt.ArrayLike, qs: Sequence[float], carriers: int | None = None
+) -> tuple[Percentile, ...]:
     """Exact percentiles of one sample, interpolated linearly between order statistics.
 
     One sort serves all levels: NumPy's vectorised sort is faster than a partition about eight
@@ -63,6 +68,7 @@ def percentiles(samples: npt.ArrayLike, qs: Sequence[float]) -> tuple[Percentile
     Args:
         samples: any order; ``inf`` stands for "longer than anything seen".
         qs: levels in (0, 1).
+        carriers: of how many independent requests the samples are; None: one each.
 
     Raises:
         ValueError: a sample is NaN (leave out what was not observed), or a level is out of range.
@@ -71,12 +77,16 @@ def percentiles(samples: npt.ArrayLike, qs: Sequence[float]) -> tuple[Percentile
     n = len(ordered)
     if n and np.isnan(ordered[-1]):
         raise ValueError("samples hold NaN: drop what was not observed before taking percentiles")
-    enough = [n >= needed_samples(q) for q in qs]
-    values = sorted_quantiles(ordered, qs) if n else np.zeros(len(qs))
-    return tuple(
-        Percentile(q, float(value) if told else None, n)
-        for q, value, told in zip(qs, values, enough, strict=True)
-    )
+    carried = n if carriers is None else carriers
+    if not n:
+        return tuple(_of_sample(q, None, carried) for q in qs)
+    values = sorted_quantiles(ordered, qs)
+    return tuple(_of_sample(q, float(value), carried) for q, value in zip(qs, values, strict=True))
+
+
+def _of_sample(q: float, value: float | None, n: int) -> Percentile:
+    """A sample's percentile, silent where ``n`` is too small."""
+    return Percentile(q, value if n >= needed_samples(q) else None, n, value)
 
 
 def sorted_quantiles(ordered: FloatArray, qs: Sequence[float] | FloatArray) -> FloatArray:
@@ -128,9 +138,7 @@ def censored_percentiles(
     beyond = not completed.any() or bool(survival[-1] > 0)
     last = float(seats[-1]) if completed.any() else -1.0
     return tuple(
-        Percentile(q, None, n)
-        if n < needed_samples(q)
-        else Percentile(q, math.inf if beyond and q > last else float(value), n)
+        _of_sample(q, math.inf if beyond and q > last else float(value), n)
         for q, value in zip(qs, values, strict=True)
     )
 
@@ -150,11 +158,13 @@ def paper_summary(
     ordered = np.sort(samples)
     values = np.quantile(ordered, qs, method="inverted_cdf")
     mean = float(np.trapezoid(ordered, dx=1 / n))
-    return mean, tuple(Percentile(q, float(v), n) for q, v in zip(qs, values, strict=True))
+    return mean, tuple(
+        Percentile(q, float(v), n, float(v)) for q, v in zip(qs, values, strict=True)
+    )
 
 
 def paper_token_summary(
-    samples: FloatArray, qs: Sequence[float]
+    samples: FloatArray, qs: Sequence[float], carriers: int
 ) -> tuple[float | None, tuple[Percentile, ...]]:
     """(mean, percentiles) of a token metric as the paper's code reads them off a CDF grid.
 
@@ -165,12 +175,16 @@ def paper_token_summary(
     Args:
         samples: must already hold the 0 of each first token.
         qs: levels in (0, 1).
+        carriers: of how many requests they are.
     """
     n = len(samples)
     if not n:
-        return None, tuple(Percentile(q, None, 0) for q in qs)
+        return None, tuple(Percentile(q, None, carriers) for q in qs)
     grid = np.linspace(0, 1, PAPER_GRID_STEPS + 1)
     values = np.sort(samples)[np.floor(grid * (n - 1)).astype(np.int64)]
     rows = np.searchsorted(grid, np.asarray(qs) - 1e-12)
-    read = tuple(Percentile(q, float(values[r]), n) for q, r in zip(qs, rows, strict=True))
+    read = tuple(
+        Percentile(q, float(values[r]), carriers, float(values[r]))
+        for q, r in zip(qs, rows, strict=True)
+    )
     return float(np.trapezoid(values, grid)), read

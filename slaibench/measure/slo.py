@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from slaibench.measure.latency import LatencySummary
-    from slaibench.measure.metrics import RunMetrics
+    from slaibench.measure.metrics import GroupMetrics, RunMetrics
 
 METRICS = ("ttft", "tbt", "tpot", "e2e")
 FORM = (
@@ -18,6 +18,7 @@ FORM = (
     "p50 or p99.9, or mean; BOUND seconds (0.5, 500ms, 2s) or, for tbt and tpot, the word tier. "
     "Example: ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms"
 )
+NO_SECOND_TOKEN = "no request has a second token, so there is no time between tokens"
 _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3}
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 
@@ -54,6 +55,8 @@ class SloVerdict:
         met: value <= bound; None when it cannot be told, which never counts as met.
         margin: 1 - value / bound: the share of the bound that is left, negative when it is broken.
         why: why it cannot be told; else empty.
+        sample_value: the metric of the run's sample, however small; None without a sample.
+        n: requests that this is of.
     """
 
     slo: Slo
@@ -63,6 +66,8 @@ class SloVerdict:
     met: bool | None
     margin: float | None
     why: str = ""
+    sample_value: float | None = None
+    n: int = 0
 
     @property
     def log_ratio(self) -> float | None:
@@ -172,8 +177,18 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
         why = f"no request of tier {tier!r} in this run (tiers seen: {known})"
         return SloVerdict(slo, tier, None, bound or math.nan, None, None, why)
     summary: LatencySummary = getattr(group, slo.metric)
-    value = summary.mean if slo.q is None else summary.percentile(slo.q).value
+    value = of_sample = summary.mean
+    if slo.q is not None:
+        value, of_sample = summary.percentile(slo.q).value, summary.percentile(slo.q).sample_value
     if value is None:
-        why = f"n too small: {summary.n} samples"
-        return SloVerdict(slo, tier, None, bound, None, None, why)
-    return SloVerdict(slo, tier, value, bound, value <= bound, 1 - value / bound)
+        why = _too_few(slo.metric, group)
+        return SloVerdict(slo, tier, None, bound, None, None, why, of_sample, summary.n)
+    met, margin = value <= bound, 1 - value / bound
+    return SloVerdict(slo, tier, value, bound, met, margin, "", of_sample, summary.n)
+
+
+def _too_few(metric: str, group: GroupMetrics) -> str:
+    summary: LatencySummary = getattr(group, metric)
+    if metric in ("tbt", "tpot") and summary.n == 0 and group.ttft.n > group.ttft.unserved:
+        return NO_SECOND_TOKEN
+    return f"n too small: {summary.n:,} requests"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.report.headline import asked
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.words import listed, plural, rate, short_names
@@ -43,7 +44,7 @@ def _tbt(doc: Document) -> str:
     return (
         "Gap between successive tokens of a request, all gaps of a tier together; a tier is served "
         f"as promised while its line stays below the dashed one. {sure}; "
-        f"n = {_range(counts, 'gap')} a point. No mark: n too small.{_states(doc)}"
+        f"n = {_range(counts, 'request')} a point. No mark: n too small.{_states(doc)}"
     )
 
 
@@ -142,7 +143,8 @@ def _arrivals(doc: Document) -> str:
     runs = plural(audit["num_runs"], "run")
     tested = (
         f"{audit['num_agreeing']:,} of {audit['num_tested']:,} tested agree with the process "
-        "declared (Kolmogorov-Smirnov, p of at least 0.001)"
+        "declared (shape, longest gap, rate, dispersion and lag-1 correlation of gaps; together "
+        f"they disagree with at most {100 * FAMILY_ERROR:g} % of runs that are as declared)"
         if audit["num_tested"]
         else "none could be tested against a distribution"
     )

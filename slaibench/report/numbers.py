@@ -240,7 +240,7 @@ def _audit(subject: Subject) -> dict[str, Any]:
         "num_valid": sum(each.valid for each in audits),
         "num_tested": len(tested),
         "num_agreeing": sum(bool(each.process_ok) for each in tested),
-        "least_ks_p": min((e.ks_p for e in audits if e.ks_p is not None), default=None),
+        "least_joint_p": min((e.joint_p for e in audits if e.joint_p is not None), default=None),
         "failing": [
             _audit_row(cell)
             for cell in cells
@@ -265,6 +265,7 @@ def _audit_row(cell: CellResult) -> dict[str, Any]:
         "rate_rps": cell.cell.rate_rps,
         "seed": cell.cell.seed,
         **values,
+        "findings": [asdict(test) for test in audit.findings],
     }
 
 

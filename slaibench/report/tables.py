@@ -60,8 +60,9 @@ def audit_table(doc: Document) -> Table:
         ("measured", "requests/s"),
         ("gap CV", "expected"),
         ("dispersion", "var/mean"),
-        ("KS", "D"),
-        ("KS", "p"),
+        ("longest gap", "mean gaps"),
+        ("lag-1", "ranks"),
+        ("joint p", ""),
         ("lag P99", "ms"),
         ("lag max", "ms"),
         ("verdict", ""),
@@ -75,8 +76,9 @@ def audit_table(doc: Document) -> Table:
         "audit",
         "Arrivals of each run at the focus rate",
         "Expected differs from declared where the process cuts gaps. Dispersion: variance over "
-        "mean of counts in windows of about 20 arrivals (1 for a Poisson process). Lag: sent minus "
-        "due; 0 on a virtual clock.",
+        "mean of counts in windows of about 20 arrivals (1 for a Poisson process). Lag-1: rank "
+        "correlation of successive gaps. Joint p: the smallest of all tests, as one of their "
+        "family. Lag: sent minus due; 0 on a virtual clock.",
         columns,
         tuple((rate, tuple(rows)) for rate, rows in groups.items()),
         left=frozenset({len(columns) - 1}),
@@ -89,7 +91,7 @@ def _audit_cells(row: Json) -> tuple[Cell, ...]:
         return Cell(NOTHING if value is None else fixed(scale * value, decimals))
 
     expected = () if row["expected_gap_cv"] is None else (fixed(row["expected_gap_cv"], 3),)
-    p = row["ks_p"]
+    p = row["joint_p"]
     return (
         Cell(str(row["seed"])),
         Cell(f"{row['num_requests']:,}"),
@@ -98,7 +100,8 @@ def _audit_cells(row: Json) -> tuple[Cell, ...]:
         text("measured_rps"),
         Cell(text("gap_cv").text, expected),
         text("dispersion", 2),
-        text("ks_statistic", 4),
+        text("longest_gap", 2),
+        text("lag1"),
         Cell(NOTHING if p is None else "< 0.001" if p < 0.001 else fixed(p, 3)),
         text("lag_p99_s", 2, 1e3),
         text("lag_max_s", 2, 1e3),
@@ -136,13 +139,13 @@ def _ttft(doc: Document) -> Table:
 
 def _tbt(doc: Document) -> Table:
     columns = [
-        count("n", at("tbt_s", "p99", "n"), "gaps"),
+        count("n", at("tbt_s", "p99", "n"), "requests"),
         estimates("TBT P50", "ms", at("tbt_s", "p50"), 1e3),
         estimates("TBT P99", "ms", at("tbt_s", "p99"), 1e3),
     ]
     for name in doc["tiers"]:
         columns += [
-            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "gaps"),
+            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "requests"),
             estimates(f"{name}: TBT P99", "ms", at("tiers", name, "tbt_p99_s"), 1e3),
         ]
     note = "Gaps of all tiers together, then tier by tier. Small print: 95 % interval."

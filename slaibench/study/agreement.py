@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
 from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metrics import run_metrics
-from slaibench.measure.percentiles import percentile, sorted_quantiles
+from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import finite, over_seeds
@@ -198,11 +199,11 @@ def _paired_ttft(a: Replicate, b: Replicate) -> tuple[FloatArray, FloatArray]:
     return x[both], y[both]
 
 
-def _gaps(a: Replicate, b: Replicate, tier: str) -> tuple[FloatArray, FloatArray]:
-    def of(each: Replicate) -> FloatArray:
+def _gaps(a: Replicate, b: Replicate, tier: str) -> tuple[Clusters, Clusters]:
+    def of(each: Replicate) -> Clusters:
         requests = each.recording.requests
         members = (requests.due_s >= _cut(a, b)) & (requests.tier == tier)
-        return token_gaps(requests, members & (requests.num_tokens > 0)).values
+        return token_gaps(requests, members & (requests.num_tokens > 1))
 
     return of(a), of(b)
 
@@ -211,19 +212,23 @@ def _tokens_per_s(run: Replicate, cut_s: float) -> float | None:
     return run_metrics(run.recording, cut_s=cut_s).output_tokens_per_s
 
 
-def _percentile(
-    samples: Sequence[tuple[FloatArray, FloatArray]], q: float, tolerance: float
-) -> Difference:
+def _percentile(samples: Sequence[tuple[Sample, Sample]], q: float, tolerance: float) -> Difference:
     """A percentile of all seeds' samples; its ratio's interval from the seeds' own percentiles."""
-    a, b = (
-        percentile(np.concatenate([pair[side] for pair in samples]), q).value for side in (0, 1)
-    )
-    each = [
-        (float(sorted_quantiles(np.sort(x), [q])[0]), float(sorted_quantiles(np.sort(y), [q])[0]))
-        for x, y in samples
-        if len(x) and len(y)
-    ]
+    a, b = (_together([pair[side] for pair in samples], q) for side in (0, 1))
+    each = [(statistic(x, q), statistic(y, q)) for x, y in samples if len(x) and len(y)]
     return _difference(a, b, each, tolerance)
+
+
+def _together(samples: Sequence[Sample], q: float) -> float | None:
+    """A percentile of samples of independent runs; None where they are too few.
+
+    What is judged is a difference, so gaps count as what they are worth with requests as clusters.
+    """
+    values = [each.values if isinstance(each, Clusters) else each for each in samples]
+    worth = sum(
+        independent_values(each, q) if isinstance(each, Clusters) else len(each) for each in samples
+    )
+    return percentile(np.concatenate(values), q, int(worth)).value
 
 
 def _mean(

@@ -52,6 +52,11 @@ class Bench:
     process: ArrivalProcess
     tiers: tuple[Tier, ...]
 
+    @property
+    def has_second_tokens(self) -> bool:
+        """Whether any output has two tokens, without which there is no time between tokens."""
+        return int(self.source.describe()["output_tokens"]["max"]) > 1
+
     def cell(
         self, scheduler: str, rate_rps: float, seed: int, num_requests: int | None = None
     ) -> CellSpec:

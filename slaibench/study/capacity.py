@@ -14,7 +14,7 @@ from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capa
 from slaibench.measure.overload import SaturatedThroughput
 from slaibench.measure.run_length import MOST_TIMES
 from slaibench.measure.search import Trial, next_rates
-from slaibench.measure.slo import parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, parse_slos
 from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.digest import CellDigest
@@ -111,7 +111,8 @@ class CapacityResult:
             found.append(f"without its tail's target: {other.rate_rps:.3g} requests/s{ends}")
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
-            more = "" if self.num_invalid else "; use more --requests or --seeds"
+            longer_helps = not self.num_invalid and self.untold != NO_SECOND_TOKEN
+            more = "; use more --requests or --seeds" if longer_helps else ""
             found.append(f"{what} cannot be told ({self.untold}){more}")
         return tuple(found)
 
@@ -167,7 +168,7 @@ def find_capacity(
     """
     bench = prepare(spec)
     check_rate_counts(bench)
-    check_tellable(bench.spec)
+    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
     with open_pool(bench, results, jobs, fresh) as pool:
         return [
             search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
@@ -182,7 +183,7 @@ def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
     """
     bench = check_study(spec, results, jobs)
     check_rate_counts(bench)
-    check_tellable(bench.spec)
+    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
     return bench
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
+from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
 from slaibench.measure.latency import BoolArray, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
 from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.quantile_interval import RunSample, gap_tail
-from slaibench.measure.slo import levels, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, levels, parse_slos
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import FloatArray, Recording, RequestTable
 from slaibench.study.validity import why_invalid
@@ -49,7 +50,7 @@ class CellDigest:
         throughput: of a run that measures the saturated throughput; else None.
         invalid: why its latencies stand for nothing (``study.validity``), or None.
         stopped_early: why the run was cut short, or None.
-        notes: what a reader of the run must know besides.
+        notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
     """
 
     metrics: RunMetrics
@@ -144,7 +145,7 @@ class Digester:
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
             invalid=why_invalid(requests, audited),
-            notes=tuple(recording.run["notes"]),
+            notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
         )
 
     def _samples(self, requests: RequestTable, metrics: RunMetrics) -> dict[SampleKey, RunSample]:
@@ -165,7 +166,7 @@ class Digester:
 def _settled(
     requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None
 ) -> FloatArray:
-    """``measured_sample`` without who had not waited long when the run ended.
+    """A run's values of a request's latency, without who had not waited long when the run ended.
 
     Such a request says nothing about percentiles above its wait so far (``summarise`` counts it in
     parts); taken as infinite it would make a run that ends at a fixed time look slow.
@@ -184,20 +185,15 @@ def _members(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> B
     return members if tier is None else members & (requests.tier == tier)
 
 
-def measured_sample(
-    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None = None
-) -> FloatArray:
-    """The values of a latency that a run measured under strict conventions.
+def measured_gaps(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> Clusters:
+    """The times between tokens that a run measured, by request; of all tiers where it is None."""
+    return token_gaps(requests, _members(requests, metrics, tier))
 
-    Args:
-        metric: ``tbt``, or one of ``latency.request_values``.
-        tier: None: all requests.
-    """
-    members = _members(requests, metrics, tier)
-    if metric == "tbt":
-        return token_gaps(requests, members & (requests.num_tokens > 0)).values
-    sample = request_values(requests, metric, metrics.stop_s)[members]
-    return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
+
+def _missing(metrics: RunMetrics) -> tuple[str, ...]:
+    """What the run has none of, though a table has a column for it."""
+    served = metrics.overall.ttft.n > metrics.overall.ttft.unserved
+    return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
 
 
 def _kv_use(recording: Recording) -> KvUse:

@@ -255,8 +255,10 @@ def _latency(
         for digest in digests
     ]
     summaries = [metric(group) for group in groups if group is not None]
-    values = [s.mean if level is None else s.percentile(level).value for s in summaries]
-    return over_seeds(values, sum(summary.n for summary in summaries), q=level)
+    values = [s.mean if level is None else s.percentile(level).sample_value for s in summaries]
+    # Whether it prints is decided by all replicates together; the paper's rules print any sample.
+    paper = any(digest.metrics.convention == "paper" for digest in digests)
+    return over_seeds(values, sum(s.n for s in summaries), q=None if paper else level)
 
 
 def _plain(digests: Sequence[CellDigest], value: Callable[[CellDigest], float | None]) -> Estimate:

@@ -108,12 +108,21 @@ def why_not_measured(
     return None
 
 
-def check_tellable(spec: StudySpec) -> None:
-    """Refuse runs too short to tell whether they are steady.
+def check_tellable(spec: StudySpec, *, second_tokens: bool = True) -> None:
+    """Refuse runs that cannot tell whether targets hold, however they end.
+
+    Args:
+        second_tokens: whether any output has two tokens.
 
     Raises:
         ValueError: with what is missing.
     """
+    between = [slo.text for slo in parse_slos(spec.slo) if slo.metric in ("tbt", "tpot")]
+    if between and not second_tokens:
+        raise ValueError(
+            f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
+            "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
+        )
     if spec.convention is Convention.STRICT and (spec.num_requests or math.inf) < RULE.min_arrivals:
         raise ValueError(
             f"{spec.num_requests} requests are too few to tell whether a run is steady "

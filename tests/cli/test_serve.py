@@ -219,3 +219,18 @@ def test_a_cpu_serves_texts_and_leaves_nothing_when_its_command_is_killed(cache:
             process.kill()
         assert len(tree) >= 4  # the guardian, the server, the engine and its worker
     until(lambda: not tree & set(processes()), "all of it is gone")
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_folder_that_is_called_as_a_model_of_the_catalog_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "mistral-7b"
+    folder.mkdir()
+    sizes = {"num_hidden_layers": 2, "hidden_size": 256, "intermediate_size": 512}
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 32000}
+    config = {**sizes, **heads, "max_position_embeddings": 8192}
+    (folder / "config.json").write_text(json.dumps(config))
+    status, said = ask("--model", str(folder))
+    assert status == 2
+    assert "profile h100/mistral-7b is of a model with layers 32, not 2" in said

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.catalog import get_profile
 from slaibench.catalog.validations import own_file
 from tests.cli.command import refused, slaibench, sweep
 from tests.study.replayed.logs import PROFILE, meta, write_log
@@ -147,8 +148,22 @@ def test_a_file_that_is_no_log_is_told(tmp_path: Path, content: str, told: str) 
 
 def test_a_log_without_the_size_of_the_cache_needs_it_told(tmp_path: Path) -> None:
     log = write_log(tmp_path / "mine", num_gpu_blocks=None)
-    assert "lacks the size of the KV cache" in refused("validate", "--log", log)
+    assert "does not say the size of the KV cache" in refused("validate", "--log", log)
     assert slaibench("validate", "--log", log, "--kv-blocks", "600").status == 0
+
+
+def test_a_log_of_another_gpu_is_refused_and_told_apart_where_it_is_wanted_all_the_same(
+    tmp_path: Path,
+) -> None:
+    log = write_log(tmp_path / "mine", count=20)
+    message = refused("validate", "--log", log, "--gpu", "h100")
+    assert "the log's GPU is NVIDIA GeForce RTX 4090, and profile h100/llama-3.1-8b is" in message
+    assert "Give --gpu rtx4090 --model llama-3.1-8b; or --despite-mismatch" in message
+    ran = slaibench("validate", "--log", log, "--gpu", "h100", "--despite-mismatch")
+    assert "note: the log's GPU is NVIDIA GeForce RTX 4090" in ran.out
+    assert "errors are not kept with profile h100/llama-3.1-8b" in ran.out
+    assert "errors kept in" not in ran.out
+    assert not own_file(get_profile("h100", "llama-3.1-8b")).exists()
 
 
 def test_a_cache_in_which_nothing_fits_is_no_answer(tmp_path: Path) -> None:

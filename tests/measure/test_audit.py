@@ -63,12 +63,33 @@ def test_truncated_gaps_have_the_rate_and_variation_of_the_paper() -> None:
     assert found.gap_cv == pytest.approx(found.expected_gap_cv, rel=0.01)
 
 
-def test_p_values_of_a_sound_generator_are_uniform() -> None:
-    rng = np.random.default_rng(5)
-    due = [arrivals("poisson", rng, 300) for _ in range(200)]
-    p = np.array([audit(d, d, process="poisson", rate_rps=RATE).ks_p for d in due])
-    assert 0.02 <= np.mean(p < 0.1) <= 0.2
-    assert 0.35 <= np.mean(p < 0.5) <= 0.65
+def test_a_finding_is_a_named_note_and_never_makes_a_run_invalid() -> None:
+    due = arrivals("poisson-truncated", np.random.default_rng(5), 500)
+    audited = audit(due, due, process="poisson", rate_rps=RATE)
+    assert audited.valid
+    assert audited.process_ok is False
+    (note,) = audited.notes
+    assert note.startswith("arrivals are not as declared (poisson): longest gap in mean gaps 3, ")
+    assert "expected 6.58 (p " in note
+    assert audited.longest_gap == pytest.approx(3.0)
+    assert audited.joint_p is not None
+    assert audited.joint_p < 1e-9
+
+
+def test_a_note_is_the_same_at_every_rate() -> None:
+    gaps = np.minimum(np.random.default_rng(5).exponential(1.0, 500), 3.0)
+    first, second = (
+        audit(np.cumsum(gaps) / rate, np.cumsum(gaps) / rate, process="poisson", rate_rps=rate)
+        for rate in (0.7, 11.0)
+    )
+    assert first.notes == second.notes != ()
+
+
+def test_arrivals_as_declared_have_no_note() -> None:
+    due = arrivals("poisson", np.random.default_rng(6), 500)
+    audited = audit(due, due, process="poisson", rate_rps=RATE)
+    assert audited.notes == audited.findings == ()
+    assert audited.process_note == "gaps agree with poisson"
 
 
 def test_dispersion_tells_even_from_bursty() -> None:
@@ -82,7 +103,7 @@ def test_dispersion_tells_even_from_bursty() -> None:
 def test_trace_has_no_distribution() -> None:
     due = np.sort(np.random.default_rng(7).uniform(0, 100, 400))
     found = audit(due, due, process="trace")
-    assert (found.process_ok, found.ks_p, found.expected_rps) == (None, None, None)
+    assert (found.process_ok, found.joint_p, found.expected_rps) == (None, None, None)
     assert found.measured_rps == pytest.approx(399 / (due[-1] - due[0]))
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps, late_tokens
+from slaibench.measure.metrics import run_metrics
 from tests.measure.recordings import Row, random_rows, recording
 
 
@@ -109,6 +110,24 @@ def test_goodput_counts_requests_that_meet_all_of_theirs() -> None:
     assert goodput_rps(requests, (0.0, 10.0), ttft_slo_s=by_tier) == pytest.approx(0.2)
     assert goodput_rps(requests, (0.0, 10.0), ttft_slo_s={"free": 1.0}) == pytest.approx(0.2)
     assert goodput_rps(requests, (5.0, 5.0)) is None
+
+
+def test_the_request_due_at_the_cut_is_where_the_clock_starts_and_no_part_of_a_rate() -> None:
+    rows = [Row(float(due), [due + 0.2]) for due in range(6)]
+    run = recording(rows, 20.0)
+    metrics = run_metrics(run, cut_s=2.0)
+    assert metrics.window_s == (2.0, 5.0)
+    assert metrics.num_measured == 4  # its latencies are those of any other
+    assert goodput_rps(run.requests, metrics.window_s) == pytest.approx(3 / 3)
+    assert metrics.throughput_rps == pytest.approx(3 / 3)
+
+
+def test_what_is_due_when_the_run_starts_belongs_to_it() -> None:
+    rows = [Row(0.0, [1.0 + place]) for place in range(4)]
+    run = recording(rows, 8.0)
+    window = run_metrics(run).window_s
+    assert window == (0.0, 8.0)
+    assert goodput_rps(run.requests, window) == pytest.approx(4 / 8)
 
 
 def test_nothing_in_nothing_out() -> None:

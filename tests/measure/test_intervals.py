@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slaibench.measure.intervals import block_bootstrap, expanded_tail, t_interval, t_quantile
-from slaibench.measure.resample import Clusters
+from slaibench.measure.clusters import Clusters
 from tests.measure.queues import normal_series
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaibench.measure.latency import (
+    LatencySummary,
     Reading,
     multi_token_reads,
     request_values,
@@ -124,9 +125,30 @@ def test_paper_adds_a_zero_for_each_first_token() -> None:
     served = requests.num_tokens > 0
     strict = summarise_gaps(gaps, served, STRICT)
     paper = summarise_gaps(gaps, served, PAPER)
-    assert (strict.n, paper.n) == (3, 3 + 4)
     assert strict.mean == pytest.approx((0.2 + 0.4 + 1.0) / 3)
+    assert (strict.n, paper.n) == (2, 4)
     assert paper.percentile(0.5).value == 0.0
+
+
+def test_gaps_count_by_the_requests_that_carry_them() -> None:
+    def served(num_requests: int, num_gaps: int) -> LatencySummary:
+        rows = [
+            Row(float(i), [i + 0.1 * k for k in range(num_gaps + 1)], "finished")
+            for i in range(num_requests)
+        ]
+        requests = recording(rows, 1e6).requests
+        reading = Reading("strict", (0.5, 0.99), 10.0)
+        return summarise_gaps(token_gaps(requests), requests.num_tokens > 0, reading)
+
+    few = served(30, 200)
+    assert few.n == 30
+    assert few.percentile(0.5).value == pytest.approx(0.1)
+    tail = few.percentile(0.99)
+    assert (tail.value, tail.n) == (None, 30)
+    assert tail.sample_value == pytest.approx(0.1)
+    assert served(1000, 2).percentile(0.99).value == pytest.approx(0.1)
+    assert served(999, 2).percentile(0.99).value is None
+    assert served(50, 0).n == 0
 
 
 def test_starvation_shows_in_the_tail_that_dropping_would_hide() -> None:

@@ -76,7 +76,7 @@ def test_paper_measures_everything() -> None:
     assert found.warmup is None
     assert found.window_s == (0.0, end)
     assert found.num_measured == 2000
-    assert found.overall.tbt.n == 4000  # a gap and a zero each
+    assert found.overall.tbt.n == 2000
     assert found.throughput_rps == pytest.approx(2000 / end)
 
 

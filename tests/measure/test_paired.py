@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slaibench.measure.paired import paired_difference, paired_ratio
-from slaibench.measure.resample import Clusters
+from slaibench.measure.clusters import Clusters
 from slaibench.recording.record import FloatArray
 from tests.measure.queues import normal_series
 

@@ -108,12 +108,12 @@ def test_paper_reads_request_percentiles_off_ranks() -> None:
 
 def test_paper_reads_token_percentiles_off_a_grid() -> None:
     samples = np.arange(0.0, 200.0)
-    mean, (p99, between) = paper_token_summary(samples, [0.99, 0.98765])
-    assert p99.value == math.floor(0.99 * 199)
+    mean, (p99, between) = paper_token_summary(samples, [0.99, 0.98765], 20)
+    assert (p99.value, p99.n) == (math.floor(0.99 * 199), 20)
     assert between.value == math.floor(0.988 * 199)
     assert mean == pytest.approx(99.5, abs=1.0)
 
 
 def test_paper_without_samples() -> None:
     assert paper_summary(np.empty(0), [0.5])[1][0].value is None
-    assert paper_token_summary(np.empty(0), [0.5])[1][0].value is None
+    assert paper_token_summary(np.empty(0), [0.5], 0)[1][0].value is None

@@ -67,7 +67,7 @@ def test_whatever_is_written_in_the_form_is_read(
     assert found.bound_s == pytest.approx(bound_ms / 1000)
 
 
-def steady(n: int = 1200) -> list[Row]:
+def steady(n: int = 2400) -> list[Row]:
     """TTFT 0.2 s; gaps of 80 ms for free, 120 ms for paying (whose SLO is 0.1 s)."""
     return [
         Row(float(i), [i + 0.2, i + 0.2 + gap, i + 0.2 + 2 * gap], "finished", tier, slo)
@@ -77,7 +77,7 @@ def steady(n: int = 1200) -> list[Row]:
 
 
 def test_tier_bound_is_asked_of_each_tier() -> None:
-    metrics = run_metrics(recording(steady(), 2000.0))
+    metrics = run_metrics(recording(steady(), 3000.0))
     free, paying = evaluate(parse_slos("tbt_p99<tier"), metrics)
     assert (free.tier, free.bound_s, free.met) == ("free", 0.5, True)
     assert (paying.tier, paying.bound_s, paying.met) == ("paying", 0.1, False)
@@ -87,7 +87,7 @@ def test_tier_bound_is_asked_of_each_tier() -> None:
 
 
 def test_number_is_asked_of_all_or_of_the_named_tier() -> None:
-    metrics = run_metrics(recording(steady(), 2000.0))
+    metrics = run_metrics(recording(steady(), 3000.0))
     overall, named, own = evaluate(
         parse_slos("tbt_mean<0.101,tbt_p50@free<70ms,tbt_p99@paying<tier"), metrics
     )
@@ -107,10 +107,24 @@ def test_what_cannot_be_told_is_not_met() -> None:
     metrics = run_metrics(recording(steady(500), 900.0))
     (few,) = evaluate(parse_slos("ttft_p99<10"), metrics)
     assert (few.value, few.met, few.margin, few.log_ratio) == (None, None, None, None)
-    assert "n too small" in few.why
+    assert few.why == f"n too small: {few.n} requests"
+    assert few.sample_value == pytest.approx(0.2)
+    gaps, free = evaluate(parse_slos("tbt_p99<1,tbt_p99@free<1"), metrics)
+    assert (gaps.met, gaps.n, free.n) == (None, few.n, few.n // 2)
     (absent,) = evaluate(parse_slos("ttft_p50@gold<10"), metrics)
     assert absent.met is None
     assert "free, paying" in absent.why
+
+
+def test_outputs_of_one_token_have_no_time_between_tokens() -> None:
+    rows = [Row(float(i), [i + 0.2], "finished") for i in range(1200)]
+    metrics = run_metrics(recording(rows, 2000.0))
+    for text in ("tbt_p99<tier", "tbt_mean<1", "tpot_p50<1"):
+        (verdict,) = evaluate(parse_slos(text), metrics)
+        assert (verdict.met, verdict.n) == (None, 0)
+        assert verdict.why == "no request has a second token, so there is no time between tokens"
+    (other,) = evaluate(parse_slos("tbt_p99<1"), run_metrics(recording([Row(0.0, [])], 1.0)))
+    assert other.why == "n too small: 0 requests"
 
 
 def test_starving_requests_break_a_tail_slo_and_not_the_median() -> None:
@@ -126,10 +140,10 @@ def test_starving_requests_break_a_tail_slo_and_not_the_median() -> None:
 
 
 def test_percentile_that_was_not_computed_is_an_error() -> None:
-    metrics = run_metrics(recording(steady(), 2000.0))
+    metrics = run_metrics(recording(steady(), 3000.0))
     with pytest.raises(ValueError, match=r"percentile 0\.75 was not computed"):
         evaluate(parse_slos("ttft_p75<1"), metrics)
-    again = run_metrics(recording(steady(), 2000.0), qs=levels(parse_slos("ttft_p75<1")))
+    again = run_metrics(recording(steady(), 3000.0), qs=levels(parse_slos("ttft_p75<1")))
     assert evaluate(parse_slos("ttft_p75<1"), again)[0].met
 
 

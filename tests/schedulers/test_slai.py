@@ -92,6 +92,14 @@ def test_critical_decodes_go_by_last_schedulable_time() -> None:
     assert ids(Slai(token_budget=2).schedule(view).decodes) == [1, 2]
 
 
+@pytest.mark.parametrize("now_s", [0.0, 5.0])
+def test_of_equal_last_schedulable_times_the_first_finished_prompt_goes_first(now_s: float) -> None:
+    # Neither by id nor by arrival: by place in the view, which is the order of finished prompts.
+    equal = [decoding(number, 4.0, arrival_s=arrival) for number, arrival in ((7, 2.0), (3, 3.0))]
+    view = PlainView(now_s=now_s, decoding=[*equal, decoding(1, 4.0), decoding(0, 3.0)])
+    assert ids(Slai(decode_limit=3).schedule(view).decodes) == [0, 7, 3]
+
+
 def test_prefills_go_between_critical_and_other_decodes() -> None:
     view = PlainView(
         now_s=9.0,

@@ -14,7 +14,7 @@ from slaibench.study.compare import CompareResult, check, compare, ttft_change
 from slaibench.study.sweep import sweep
 from tests.study.studies import study
 
-SPEC: dict[str, Any] = {"num_requests": 400, "rates": (10.0, 22.0)}
+SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
 
 
 def run(results: Path, a: str, b: str, **fields: Any) -> CompareResult:

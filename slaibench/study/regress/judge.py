@@ -189,7 +189,10 @@ def _without_numbers(
     samples = min(sum(each.n for each in side if each is not None) for side in (old, new))
     if metric.q is not None and samples < needed_samples(metric.q):
         needs = needed_samples(metric.q)
-        return Verdict.UNKNOWN, f"n too small: {samples:,} samples of the {needs:,} it takes"
+        return (
+            Verdict.UNKNOWN,
+            f"n too small: worth {samples:,} independent values of the {needs:,} it takes",
+        )
     if any(not each.value for each in known):
         return Verdict.UNKNOWN, "some value is 0, which has no ratio"
     return None

@@ -7,13 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from slaibench.measure.clusters import independent_values
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import GroupMetrics
-from slaibench.measure.percentiles import sorted_quantiles
-from slaibench.recording.record import FloatArray, Recording
-from slaibench.study.digest import CellDigest, measured_sample
+from slaibench.recording.record import Recording
+from slaibench.study.digest import CellDigest, measured_gaps
 
 AT = "@"
 """Between a metric and its tier: ``tbt_p99_s@paying``."""
@@ -59,7 +57,8 @@ class Value:
     Args:
         value: None: there is none; ``inf``: it lies among requests that were still waiting at the
             end.
-        n: samples behind it.
+        n: independent values behind it: requests; of gaps, what they are worth with requests as
+            clusters (``late_share.independent_values``), since what is judged is a change.
     """
 
     value: float | None
@@ -127,12 +126,12 @@ def _latency(metric: Metric, recording: Recording, digest: CellDigest, tier: str
     summary: LatencySummary = getattr(group, metric.latency)
     if metric.q is None:
         return _value(summary.mean, summary.n)
-    value = summary.percentile(metric.q).value
-    if value is None and metrics.convention != "paper":
-        # Too few to print by themselves; whether all replicates are enough is decided later.
-        sample = measured_sample(recording.requests, metrics, metric.latency, tier)
-        value = _statistic(sample, metric.q) if len(sample) else None
-    return _value(value, summary.n)
+    # It may be too few to print by themselves; whether all replicates are enough is decided later.
+    value = summary.percentile(metric.q).sample_value
+    if metric.latency != "tbt":
+        return _value(value, summary.n)
+    gaps = measured_gaps(recording.requests, metrics, tier)
+    return _value(value, int(independent_values(gaps, metric.q)))
 
 
 def _value(value: float | None, n: int) -> Value:
@@ -140,8 +139,3 @@ def _value(value: float | None, n: int) -> Value:
     if value is None or math.isnan(value):
         return Value(None, n)
     return Value(float(f"{value:.9g}"), n)
-
-
-def _statistic(sample: FloatArray, q: float | None) -> float:
-    """Quantile ``q``, or the mean when it is None."""
-    return float(sample.mean() if q is None else sorted_quantiles(np.sort(sample), [q])[0])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slaibench.catalog.gpu import list_gpus
-from slaibench.catalog.model import list_models
+from slaibench.catalog.gpu import find_gpu
+from slaibench.catalog.model import find_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.catalog.validations import check_keepable, keep
 from slaibench.recording import store
 from slaibench.study.replayed.held import Held, hold
 from slaibench.study.replayed.log import LogFile
+from slaibench.study.replayed.matching import mismatches, refusal
 from slaibench.study.replayed.observed import Observed
 from slaibench.study.replayed.recorded import observed
 from slaibench.study.venues.simulator import SimulatorVenue
@@ -32,7 +33,8 @@ class Question:
         profile: file of a profile of the user's own.
         scheduler: instead of what ran, or stands for it.
         fit: fit the time between steps to half of the requests.
-        kept: keep errors beside the profile (of measured runs).
+        kept: keep errors beside the profile (of measured runs that it is of).
+        despite_mismatch: replay runs that the profile is surely not of as well.
         source: where the run is from, for whoever reads its errors.
     """
 
@@ -44,6 +46,7 @@ class Question:
     scheduler: str | None = None
     fit: bool = False
     kept: bool = True
+    despite_mismatch: bool = False
     source: str = "this machine"
 
 
@@ -76,11 +79,24 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """A run, and the profile that it is replayed with.
+
+    Args:
+        kept: whether errors are kept with that profile.
+    """
+
+    run: Observed
+    profile: Profile
+    kept: bool
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A question whose every name is resolved and whose runs are read."""
 
     question: Question
-    runs: tuple[tuple[Observed, Profile], ...]
+    subjects: tuple[Subject, ...]
     left_out: tuple[str, ...]
 
 
@@ -96,8 +112,8 @@ def prepare(question: Question) -> Prepared:
     if question.scheduler is not None:
         SimulatorVenue.build(question.scheduler)
     runs, left_out = _runs(question)
-    pairs = tuple((run, _profile(question, run)) for run in runs)
-    for run, _ in pairs:
+    subjects = tuple(_subject(question, run) for run in runs)
+    for run in runs:
         if question.scheduler is None and run.settings.scheduler is None:
             raise ValueError(
                 f"{run.name}: which of our schedulers stands for that of {run.settings.engine} is "
@@ -109,10 +125,9 @@ def prepare(question: Question) -> Prepared:
                 f"{run.name}: no request has two output tokens or more, so the time between steps "
                 "cannot be fitted: leave --fit-step-overhead out"
             )
-    if question.kept:
-        for profile in {profile.name: profile for _, profile in pairs}.values():
-            check_keepable(profile)
-    return Prepared(question, pairs, tuple(left_out))
+    for profile in {each.profile.name: each.profile for each in subjects if each.kept}.values():
+        check_keepable(profile)
+    return Prepared(question, subjects, tuple(left_out))
 
 
 def answer(prepared: Prepared, on_run: Callable[[Held], None] = lambda _: None) -> Answer:
@@ -128,17 +143,22 @@ def answer(prepared: Prepared, on_run: Callable[[Held], None] = lambda _: None) 
     """
     question = prepared.question
     held, files = [], []
-    for run, profile in prepared.runs:
-        held.append(hold(run, profile, question.scheduler, fit=question.fit))
+    for subject in prepared.subjects:
+        held.append(hold(subject.run, subject.profile, question.scheduler, fit=question.fit))
         on_run(held[-1])
-        if question.kept and run.measured:
-            files.append(keep(profile, held[-1].validation(question.source)))
+        if subject.kept and subject.run.measured:
+            files.append(keep(subject.profile, held[-1].validation(question.source)))
     return Answer(tuple(held), prepared.left_out, tuple(dict.fromkeys(files)))
 
 
 def _runs(question: Question) -> tuple[list[Observed], list[str]]:
     if question.log is not None:
-        return [question.log.read()], []
+        said = {
+            "device": question.gpu or question.profile,
+            "model": question.model or question.profile,
+            "scheduler": question.scheduler,
+        }
+        return [question.log.read([key for key, value in said.items() if value is None])], []
     assert question.recording is not None
     return _recorded(question.recording)
 
@@ -162,32 +182,47 @@ def _recorded(root: Path) -> tuple[list[Observed], list[str]]:
     return runs, left_out
 
 
+def _subject(question: Question, run: Observed) -> Subject:
+    """The run with its profile, and what a reader must know of how well they match.
+
+    Raises:
+        ValueError: they surely do not, or there is no such profile.
+    """
+    profile = _profile(question, run)
+    found = mismatches(
+        run.settings,
+        profile,
+        gpu=question.gpu,
+        model=question.model,
+        run="log" if question.log is not None else "recording",
+    )
+    certain = tuple(mismatch for mismatch in found if mismatch.certain)
+    if certain and not question.despite_mismatch:
+        why = refusal(run.settings, certain, own_profile=question.profile is not None)
+        raise ValueError(f"{run.name}: {why}")
+    keeps = all(mismatch.keeps for mismatch in found)
+    notes = [mismatch.words for mismatch in found]
+    if question.kept and run.measured and not keeps:
+        notes.append(f"for this, errors are not kept with profile {profile.name}")
+    return Subject(replace(run, notes=(*notes, *run.notes)), profile, kept=question.kept and keeps)
+
+
 def _profile(question: Question, run: Observed) -> Profile:
     if question.profile is not None:
         return load_profile(question.profile)
-    gpu = question.gpu or _known_gpu(run.settings.device)
-    model = question.model or _known_model(run.settings.model)
-    if gpu is None or model is None:
-        missing, option = ("GPU", "--gpu") if gpu is None else ("model", "--model")
-        named = run.settings.device if gpu is None else run.settings.model
-        raise ValueError(
-            f"{run.name}: {missing} {named or '(not named there)'} is none of the catalog's: say "
-            f"which one it is with {option} (slaibench gpus), or give --profile FILE"
+    known_gpu = find_gpu(run.settings.device or "")
+    known_model = find_model(question.model or run.settings.model or "")
+    gpu = question.gpu or (None if known_gpu is None else known_gpu.name)
+    model = question.model if known_model is None else known_model.name
+    if gpu is not None and model is not None:
+        return get_profile(gpu, model)
+    lacks = [
+        f"{what} {said or '(not named there)'} is none of the catalog's: say which one it is with "
+        f"{option}"
+        for what, option, said, name in (
+            ("GPU", "--gpu (slaibench gpus)", run.settings.device, gpu),
+            ("model", "--model (slaibench models)", run.settings.model, model),
         )
-    return get_profile(gpu, model)
-
-
-def _known_gpu(device: str | None) -> str | None:
-    """The catalog's name of a GPU that a driver calls so, or that is called so already."""
-    for gpu in list_gpus():
-        if device is not None and (device == gpu.name or device.startswith(gpu.full_name)):
-            return gpu.name
-    return None
-
-
-def _known_model(name: str | None) -> str | None:
-    """The catalog's name of a model with this name or Hugging Face id."""
-    for model in list_models():
-        if name is not None and name in (model.name, model.hf_id):
-            return model.name
-    return None
+        if name is None
+    ]
+    raise ValueError(f"{run.name}: {'; '.join(lacks)}; or give --profile FILE")

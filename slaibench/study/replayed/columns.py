@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,19 @@ class LogError(ValueError):
     """A log that cannot be replayed; the message names what is wrong and the way out."""
 
 
+class IncompleteLogError(LogError):
+    """A log, or the settings beside it, lacks something.
+
+    Args:
+        lacks: all of it, each with the way out.
+    """
+
+    def __init__(self, lacks: Sequence[str]) -> None:
+        self.lacks = tuple(lacks)
+        more = "".join(f"\n- {each}" for each in self.lacks)
+        super().__init__(f"this log cannot be replayed yet:{more}")
+
+
 def read_columns(path: Path, named: Mapping[str, str], unit: str) -> dict[str, FloatArray]:
     """The columns of a JSONL file with a request a line; times in seconds.
 
@@ -54,15 +67,19 @@ def read_columns(path: Path, named: Mapping[str, str], unit: str) -> dict[str, F
         By the keys of ``NAMES``; NaN for null. Those of ``OPTIONAL`` may be missing.
 
     Raises:
-        LogError: not such a file, or a column is missing.
+        IncompleteLogError: with every column that is missing.
+        LogError: not such a file.
     """
     _check_named(named)
     if unit not in UNITS:
         raise LogError(f"time unit {unit!r} is none of {', '.join(UNITS)}")
     rows = _rows(path)
+    names = {column: _name_of(column, rows[0], named, path) for column in NAMES}
+    missing = [column for column, name in names.items() if name is None and column not in OPTIONAL]
+    if missing:
+        raise IncompleteLogError([_missing(missing, rows[0], path)])
     found = {}
-    for column in NAMES:
-        name = _name_of(column, rows[0], named, path)
+    for column, name in names.items():
         if name is None:
             continue
         scale = UNITS[_unit_of(name, unit)] if column in TIMES else 1.0
@@ -108,15 +125,15 @@ def _name_of(
         return named[column]
     units = ("", *(f"_{unit}" for unit in UNITS)) if column in TIMES else ("",)
     names = [f"{name}{unit}" for name in NAMES[column] for unit in units]
-    present = [name for name in names if name in row]
-    if present:
-        return present[0]
-    if column in OPTIONAL:
-        return None
-    raise LogError(
-        f"{path} has no {column.replace('_', ' ')} column (has: {', '.join(row)}): known names are "
-        f"{', '.join(NAMES[column])}; name another with --column {column}=NAME"
-    )
+    return next((name for name in names if name in row), None)
+
+
+def _missing(columns: Sequence[str], row: Mapping[str, Any], path: Path) -> str:
+    has = ", ".join(row) or "nothing"
+    words = " and no ".join(f"{column.replace('_', ' ')} column" for column in columns)
+    known = ", ".join(NAMES[column][0] for column in columns)
+    own = " ".join(f"--column {column}=NAME" for column in columns)
+    return f"{path.name} has no {words} (it has: {has}): write {known}, or name yours with {own}"
 
 
 def _unit_of(name: str, unit: str) -> str:

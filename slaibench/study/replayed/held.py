@@ -222,10 +222,11 @@ def _gap_errors(run: Observed, output: RunOutput) -> dict[str, Errors]:
     """Errors of the gaps between tokens, where both sides have all of them."""
     theirs = run.gaps_s
     served = np.isfinite(run.last_token_s)
-    ours = token_gaps(output.requests, served & output.requests.finished).values
+    gaps = token_gaps(output.requests, served & output.requests.finished)
+    ours = gaps.values
     if theirs is None or len(theirs) != len(ours) or not len(ours) or not (theirs > 0).all():
         return {}
-    found = errors(theirs, ours)
+    found = errors(theirs, ours, carriers=int(np.count_nonzero(np.diff(gaps.offsets))))
     return {} if found is None else {"tbt": found}
 
 

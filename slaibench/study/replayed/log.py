@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from slaibench.recording.record import FloatArray
-from slaibench.study.replayed.columns import LogError, read_columns
+from slaibench.study.replayed.columns import IncompleteLogError, LogError, read_columns
 from slaibench.study.replayed.meta import read_settings
 from slaibench.study.replayed.observed import Observed
 from workloads.request import Request
@@ -38,18 +38,32 @@ class LogFile:
     unit: str = "s"
     kv_blocks: int | None = None
 
-    def read(self) -> Observed:
+    def read(self, needed: Collection[str] = ()) -> Observed:
         """The run.
 
         Arrivals on another clock than the tokens (a client's, a wall clock) are moved onto it by
         the times at which the engine queued the requests: the quickest hand-over is taken to have
         taken no time.
 
+        Args:
+            needed: settings that nobody says if the log does not (``read_settings``).
+
         Raises:
-            LogError: something is missing or cannot be; the message names it and the way out.
+            IncompleteLogError: with all that is missing, in the log and in its settings.
+            LogError: something cannot be; the message names it and the way out.
         """
-        settings = read_settings(self.meta or self.path.parent / META, self.kv_blocks)
-        columns = read_columns(self.path, self.columns, self.unit)
+        lacks: list[str] = []
+        settings = columns = None
+        try:
+            columns = read_columns(self.path, self.columns, self.unit)
+        except IncompleteLogError as error:
+            lacks += error.lacks
+        try:
+            settings = read_settings(self.meta or self.path.parent / META, self.kv_blocks, needed)
+        except IncompleteLogError as error:
+            lacks += error.lacks
+        if settings is None or columns is None:
+            raise IncompleteLogError(lacks)
         first_s, last_s = columns["first_token"], columns["last_token"]
         served = np.isfinite(first_s) & np.isfinite(last_s)
         if not served.any():

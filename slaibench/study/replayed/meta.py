@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from slaibench.catalog.errors import CatalogError
 from slaibench.catalog.fields import read_object
-from slaibench.study.replayed.columns import LogError
+from slaibench.study.replayed.columns import IncompleteLogError, LogError
 from slaibench.study.replayed.observed import EngineSettings
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -26,6 +26,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "engine": ("engine",),
     "model": ("model",),
     "device": ("device_name",),
+    "quantization": ("quantization",),
+    "kv_cache_dtype": ("kv_cache_dtype",),
 }
 """What each setting may be called, at any depth of the file."""
 NULL_BLOCKS = {"num_gpu_blocks": 1}
@@ -33,39 +35,58 @@ NULL_BLOCKS = {"num_gpu_blocks": 1}
 ASYNCHRONOUS_SINCE = (0, 14)
 """The version of vLLM from which on asynchronous scheduling is the default
 (vllm-project/vllm#27614)."""
+UNGUESSED = {
+    "engine": "which engine ran: add vllm_version, or engine",
+    "kv_blocks": "the size of the KV cache: add num_gpu_blocks, or give --kv-blocks",
+    "block_size": "block_size, the tokens in a KV block: add it",
+    "device": "which GPU it was: add device_name, or give --gpu or --profile",
+    "model": "which model it was: add model, or give --model or --profile",
+    "scheduler": "how its scheduler works, as far as one of ours stands for it: add max_num_seqs "
+    "and max_num_batched_tokens of a vLLM with its own rule, or give --scheduler, e.g. "
+    "sarathi:token_budget=2048,max_active=256,watermark=0",
+}
+"""What cannot be guessed, and the way out."""
 PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
-def read_settings(path: Path, kv_blocks: int | None = None) -> EngineSettings:
+def read_settings(
+    path: Path, kv_blocks: int | None = None, needed: Collection[str] = ()
+) -> EngineSettings:
     """Engine settings from a file; what vLLM does unless told otherwise where it says nothing.
 
     Args:
         kv_blocks: instead of the file's.
+        needed: what nobody says if the file does not: ``device``, ``model``, ``scheduler``.
 
     Raises:
-        LogError: the file cannot be read, contradicts itself, or lacks what cannot be guessed.
+        IncompleteLogError: with all that is missing and cannot be guessed.
+        LogError: the file cannot be read, or contradicts itself.
     """
     try:
         values = read_object(path)
     except CatalogError as error:
-        raise LogError(
-            f"{error}; a log needs its engine's settings beside it: write {path.name} with "
-            "num_gpu_blocks, block_size, max_num_seqs, max_num_batched_tokens and vllm_version, "
-            "or name another file with --meta"
+        raise IncompleteLogError(
+            [
+                f"{error}: a log needs its engine's settings beside it. Write {path.name} with "
+                "vllm_version, num_gpu_blocks, block_size, max_num_seqs, max_num_batched_tokens, "
+                "model and device_name, or name another file with --meta"
+            ]
         ) from error
-    _check_parallel(values, path)
     found = _found(values, path)
     version = found.get("vllm")
     name = found.get("engine") or (f"vLLM {version}" if version else None)
-    if name is None:
-        raise LogError(f"{path} does not say which engine ran: add vllm_version, or engine")
-    if kv_blocks is None and "kv_blocks" not in found:
-        raise LogError(
-            f"{path} lacks the size of the KV cache ({' or '.join(NAMES['kv_blocks'])}): add it, "
-            "or give --kv-blocks"
-        )
-    if "block_size" not in found:
-        raise LogError(f"{path} lacks block_size, the tokens in a KV block: add it")
+    scheduler = _scheduler(found, path) if version else None
+    present = {
+        "engine": name,
+        "kv_blocks": kv_blocks or found.get("kv_blocks"),
+        "block_size": found.get("block_size"),
+        "scheduler": scheduler,
+        **{key: found.get(key) for key in ("device", "model")},
+    }
+    wanted = {"engine", "kv_blocks", "block_size", *needed}
+    lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
+    if lacks:
+        raise IncompleteLogError([f"{path.name} does not say {each}" for each in lacks])
     return EngineSettings(
         engine=str(name),
         kv_blocks=kv_blocks or _count(found, "kv_blocks", path),
@@ -75,19 +96,26 @@ def read_settings(path: Path, kv_blocks: int | None = None) -> EngineSettings:
         else None,
         prefix_caching=_flag(found, "prefix_caching", version is not None, path),
         asynchronous=_flag(found, "asynchronous", _is_ahead(version), path),
-        scheduler=_scheduler(found, path) if version else None,
+        scheduler=scheduler,
         model=found.get("model"),
         device=found.get("device"),
+        parallel={
+            key: value
+            for key, value in _leaves(values)
+            if key in PARALLEL and value not in (None, 1)
+        },
+        formats=_formats(found),
     )
 
 
-def _check_parallel(values: Mapping[str, Any], path: Path) -> None:
-    for name, value in _leaves(values):
-        if name in PARALLEL and value not in (None, 1):
-            raise LogError(
-                f"{path}: {name} is {value!r}, and profiles are of one GPU: give a log of one GPU, "
-                "or take the name out if the profile (--profile) is of all of them together"
-            )
+def _formats(found: Mapping[str, Any]) -> dict[str, str]:
+    """Number formats that are not the model's own, by the names that vLLM has for them."""
+    plain = (None, "auto", "none", "bfloat16", "float16", False)
+    return {
+        key: str(found[key])
+        for key in ("quantization", "kv_cache_dtype")
+        if found.get(key) not in plain
+    }
 
 
 def _found(values: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,8 @@ class EngineSettings:
         scheduler: which of our policies stands for the engine's, as the command line has it; None:
             not known.
         model, device: as the run names them; None: it does not.
+        parallel: sizes other than 1 of how the engine spread over GPUs, by vLLM's names.
+        formats: number formats other than the model's own, by vLLM's names.
     """
 
     engine: str
@@ -37,6 +39,8 @@ class EngineSettings:
     scheduler: str | None
     model: str | None
     device: str | None
+    parallel: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

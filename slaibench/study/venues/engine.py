@@ -19,6 +19,7 @@ from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
 from slaibench.study.venues.profiled import (
     describe_profile,
+    doubts_of,
     names_of,
     profile_facts,
     profile_of,
@@ -40,6 +41,7 @@ class EngineVenue(ABC):
         gpu, profile: of an emulated device; None on a real one.
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
+        doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
@@ -67,6 +69,7 @@ class EngineVenue(ABC):
     token_budget: int
     max_active: int
     engine_args: str | None
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def settled(cls, spec: StudySpec) -> StudySpec:
@@ -148,6 +151,7 @@ class EngineVenue(ABC):
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
             engine_args=spec.engine_args,
+            doubts=doubts_of(spec, model, profile) if profile else (),
         )
 
     @classmethod
@@ -210,7 +214,7 @@ class EngineVenue(ABC):
         return found
 
     def notes(self, output: RunOutput) -> list[str]:
-        return regime_notes(self.profile, output) if self.profile else []
+        return [*self.doubts, *regime_notes(self.profile, output)] if self.profile else []
 
     def open(self, logs: Path) -> Backend:
         if self.clock is Clock.VIRTUAL:

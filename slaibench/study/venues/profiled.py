@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from slaibench.backends.base import RunOutput
+from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
+from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.catalog.validations import validations_of
@@ -38,6 +40,39 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
         own = load_profile(spec.profile)
         return spec.model or own.model, spec.gpu or own.gpu
     return spec.model or DEFAULT_MODEL, spec.gpu or DEFAULT_GPU
+
+
+def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...]:
+    """What a reader must know where a profile of the user's own may not be of the study's GPU and
+    model. What the catalog pairs is.
+
+    Raises:
+        ValueError: it surely is of others: their names would be told with its times.
+    """
+    if spec.profile is None:
+        return ()
+    name = spec.model or DEFAULT_MODEL
+    mismatches = [
+        mismatch
+        for mismatch in (
+            gpu_mismatch(spec.gpu or profile.gpu, profile, "the study's GPU"),
+            model_mismatch(name, model, profile, "the study's model"),
+        )
+        if mismatch is not None
+    ]
+    certain = [mismatch.words for mismatch in mismatches if mismatch.certain]
+    if certain:
+        wrong = "".join(f"\n- {words}" for words in certain)
+        named = {"--gpu": spec.gpu != profile.gpu, "--model": name != profile.model}
+        options = " and ".join(option for option, differs in named.items() if differs)
+        way = (
+            f"Leave {options} out, to have what the profile is of, or give the profile of what you "
+            "name"
+            if options
+            else "Write the model whose times it has as its model"
+        )
+        raise ValueError(f"profile {spec.profile} is not of what is asked for:{wrong}\n{way}")
+    return tuple(mismatch.words for mismatch in mismatches)
 
 
 def profile_facts(profile: Profile) -> dict[str, Any]:

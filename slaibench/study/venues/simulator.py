@@ -18,6 +18,7 @@ from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
 from slaibench.study.venues.profiled import (
     describe_profile,
+    doubts_of,
     names_of,
     profile_facts,
     profile_of,
@@ -27,7 +28,11 @@ from slaibench.study.venues.profiled import (
 
 @dataclass(frozen=True)
 class SimulatorVenue:
-    """The simulator with one profile."""
+    """The simulator with one profile.
+
+    Args:
+        doubts: whether the profile is of this GPU and model (``doubts_of``).
+    """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens"}
@@ -38,6 +43,7 @@ class SimulatorVenue:
     profile: Profile
     kv_blocks: int
     max_context_tokens: int
+    doubts: tuple[str, ...] = ()
     one_at_a_time: ClassVar[bool] = False
 
     @classmethod
@@ -72,6 +78,7 @@ class SimulatorVenue:
             profile=profile,
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
+            doubts=doubts_of(spec, model, profile),
         )
 
     @staticmethod
@@ -107,7 +114,7 @@ class SimulatorVenue:
         }
 
     def notes(self, output: RunOutput) -> list[str]:
-        return regime_notes(self.profile, output)
+        return [*self.doubts, *regime_notes(self.profile, output)]
 
     def open(self, logs: Path) -> Backend:
         return Simulator(

@@ -92,7 +92,7 @@ def test_identical_runs_are_identical_whatever_their_code() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ({"n": 100}, {"n": 300}, "n too small: 400 samples of the 1,000 it takes"),
+        ({"n": 100}, {"n": 300}, "n too small: worth 400 independent values of the 1,000 it takes"),
         ({}, {"invalid": "sent late"}, "4 runs are no measurement: sent late"),
         ({"saturated": True, "stopped_early": True}, {}, None),
         (

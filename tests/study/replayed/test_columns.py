@@ -83,7 +83,7 @@ def test_null_is_unknown_and_blank_lines_are_nothing(tmp_path: Path) -> None:
         ([ROW | {"arrival": 10**400}], "arrival is too large"),
         ([without("arrival")], "has no arrival column .*--column arrival=NAME"),
         ([without("first_token")], "has no first token column .*--column first_token=NAME"),
-        ([without("prompt_tokens")], r"has no prompt column \(has: arrival, output_tokens"),
+        ([without("prompt_tokens")], r"has no prompt column \(it has: arrival, output_tokens"),
     ],
 )
 def test_what_is_no_log_is_named_with_the_place(tmp_path: Path, rows: list[Any], told: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slaibench.study import policy
-from slaibench.study.replayed.columns import LogError
+from slaibench.study.replayed.columns import IncompleteLogError, LogError
 from slaibench.study.replayed.meta import read_settings
 
 META: dict[str, Any] = {
@@ -104,10 +104,10 @@ def test_prefix_caching_is_on_in_vllm_unless_it_says_otherwise(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        (kv(num_gpu_blocks=None), "lacks the size of the KV cache .*give --kv-blocks"),
+        (kv(num_gpu_blocks=None), "does not say the size of the KV cache: .*give --kv-blocks"),
         (kv(num_gpu_blocks=1), "kv_blocks must be a whole number of at least 1, not 0"),
         (kv(num_gpu_blocks="many"), "kv_blocks must be a whole number of at least 1, not 'many'"),
-        (kv(block_size=None), "lacks block_size"),
+        (kv(block_size=None), "does not say block_size"),
         (kv(block_size=-16), "block_size must be a whole number of at least 1, not -16"),
         (kv(enable_prefix_caching="yes"), "prefix_caching must be true or false, not 'yes'"),
         (kv(kv_blocks=3), "two values of kv_blocks: 100 and 3|two values of kv_blocks"),
@@ -115,7 +115,6 @@ def test_prefix_caching_is_on_in_vllm_unless_it_says_otherwise(tmp_path: Path) -
         ({"vllm_version": "main"}, "vllm_version 'main' is not understood: write it as 0.19.0"),
         (kwargs(max_num_seqs=0), "max_active must be a whole number of at least 1, not 0"),
         (kwargs(watermark="little"), "watermark must be a share from 0 to below 1, not 'little'"),
-        (kwargs(tensor_parallel_size=2), "tensor_parallel_size is 2, and profiles are of one GPU"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(
@@ -131,3 +130,23 @@ def test_a_log_needs_settings_beside_it(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("[1]")
     with pytest.raises(LogError, match="must hold a JSON object"):
         read_settings(tmp_path / "meta.json")
+
+
+def test_how_it_was_spread_and_in_which_formats_is_told(tmp_path: Path) -> None:
+    plain = read_settings(meta(tmp_path, **kwargs(tensor_parallel_size=1, kv_cache_dtype="auto")))
+    assert (plain.parallel, plain.formats) == ({}, {})
+    more = kwargs(tensor_parallel_size=2, kv_cache_dtype="fp8", quantization="awq")
+    found = read_settings(meta(tmp_path, **more))
+    assert found.parallel == {"tensor_parallel_size": 2}
+    assert found.formats == {"kv_cache_dtype": "fp8", "quantization": "awq"}
+
+
+def test_what_is_needed_besides_is_named_with_all_else_that_is_missing(tmp_path: Path) -> None:
+    assert read_settings(meta(tmp_path, engine_kwargs={})).scheduler is None
+    path = meta(tmp_path, engine_kwargs={}, hardware={}, kv_cache={})
+    with pytest.raises(IncompleteLogError) as refused:
+        read_settings(path, needed=("device", "scheduler"))
+    assert len(refused.value.lacks) == 4
+    with pytest.raises(IncompleteLogError) as refused:
+        read_settings(path)
+    assert len(refused.value.lacks) == 2

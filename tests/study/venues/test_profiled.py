@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from slaibench.catalog import get_profile
 from slaibench.catalog.validations import own_file
 from slaibench.study.bench import prepare
+from slaibench.study.sweep import sweep
 from slaibench.study.venues.profiled import describe_profile, profile_facts, validated
 from tests.study.studies import study
 
@@ -58,3 +60,58 @@ def test_a_damaged_file_of_validations_is_refused_before_any_work(
     path.write_text("[]")
     with pytest.raises(ValueError, match=r"h100_mistral-7b.json must hold a JSON object"):
         prepare(study())
+
+
+CONFIG = {
+    "num_hidden_layers": 16,
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    path = tmp_path / "own.json"
+    path.write_text('{"extends": "h100_llama-3.1-8b"}')
+    return str(path)
+
+
+def test_what_a_study_names_is_what_its_profile_is_of(tmp_path: Path, own: str) -> None:
+    config = tmp_path / "small" / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps(CONFIG))
+    with pytest.raises(ValueError, match=r"(?s)a model with layers 32, not 16.*Leave --model out"):
+        prepare(study(profile=own, model=str(config)))
+    with pytest.raises(ValueError, match=r"(?s)is of an NVIDIA H100.*Leave --gpu out"):
+        prepare(study(profile=own, gpu="rtx4090"))
+    with pytest.raises(ValueError, match="Leave --gpu and --model out"):
+        prepare(study(profile=own, gpu="rtx4090", model="codellama-34b"))
+    Path(own).write_text('{"extends": "h100_llama-3.1-8b", "model": "codellama-34b"}')
+    with pytest.raises(ValueError, match=r"(?s)layers 32, not 48.*Write the model whose times"):
+        prepare(study(profile=own))
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({}, None),
+        ({"gpu": "h100", "model": "llama-3.1-8b"}, None),
+        ({"model": "meta-llama/Llama-3.1-8B"}, None),
+        ({"model": "mistral-7b"}, "another vocabulary (128,256 tokens, not 32,000)"),
+        ({"gpu": "rack-7"}, "rack-7 is none of the catalog's names"),
+    ],
+)
+def test_where_it_may_be_of_something_else_every_run_says_so(
+    tmp_path: Path, own: str, given: dict[str, Any], note: str | None
+) -> None:
+    spec = study(profile=own, num_requests=20, schedulers=("sarathi",), **given)
+    (cell,) = sweep(spec, tmp_path / "results", jobs=1).cells
+    if note is None:
+        assert cell.digest.notes == ()
+    else:
+        assert note in cell.digest.notes[0]
