@@ -12,6 +12,7 @@ from slaibench.measure.latency import BoolArray, in_window
 from slaibench.recording.record import FloatArray, IntArray, Outcome, RequestTable
 
 Rule = Literal["fluidity", "gap"]
+RULES: tuple[Rule, ...] = ("fluidity", "gap")
 TOLERANCE_S = 1e-9
 """A token on its deadline is on time, whatever the last bits of the sums say."""
 
@@ -39,6 +40,15 @@ class DeadlineShare:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kept:
+    """By request: late tokens, whether it is undecided, and its longest run of late tokens."""
+
+    num_late: IntArray
+    undecided: BoolArray
+    longest_runs: IntArray
+
+
+@dataclass(frozen=True, slots=True)
 class TierDeadlines:
     """Both kinds of deadline for one tier."""
 
@@ -56,13 +66,13 @@ def deadlines(
     predecessor. Each request has its own TBT SLO.
     """
     measured = (requests.due_s >= start_s) & (requests.due_s <= stop_s)
-    late = {rule: late_tokens(requests, rule) for rule in ("fluidity", "gap")}
+    kept = {rule: _kept(requests, rule, stop_s) for rule in RULES}
     out = {}
     for name in np.unique(requests.tier[measured]):
         members = measured & (requests.tier == name)
         out[str(name)] = TierDeadlines(
-            fluidity=_share(requests, members, "fluidity", late["fluidity"], stop_s),
-            gap=_share(requests, members, "gap", late["gap"], stop_s),
+            fluidity=_share(requests, members, kept["fluidity"]),
+            gap=_share(requests, members, kept["gap"]),
         )
     return out
 
@@ -124,13 +134,17 @@ def _per_request(requests: RequestTable, late: BoolArray) -> IntArray:
     return np.asarray(running[requests.token_offsets[1:]] - running[requests.token_offsets[:-1]])
 
 
-def _share(
-    requests: RequestTable, members: BoolArray, rule: Rule, late: BoolArray, stop_s: float
-) -> DeadlineShare:
+def _kept(requests: RequestTable, rule: Rule, stop_s: float) -> _Kept:
+    late = late_tokens(requests, rule)
     num_late = _per_request(requests, late)
     overdue = _next_deadline(requests, rule) < stop_s - TOLERANCE_S
     unfinished = requests.outcome == Outcome.UNFINISHED.value
-    undecided = members & unfinished & (num_late == 0) & ~overdue
+    return _Kept(num_late, unfinished & (num_late == 0) & ~overdue, _longest_runs(requests, late))
+
+
+def _share(requests: RequestTable, members: BoolArray, kept: _Kept) -> DeadlineShare:
+    num_late = kept.num_late
+    undecided = members & kept.undecided
     decided = members & ~undecided
     met = decided & requests.finished & (num_late == 0)
     num_tokens = int(np.maximum(requests.num_tokens[members] - 1, 0).sum())
@@ -141,7 +155,7 @@ def _share(
         requests_met=int(np.count_nonzero(met)) / num_decided if num_decided else None,
         num_requests=num_decided,
         num_undecided=int(np.count_nonzero(undecided)),
-        worst_late_run=_longest_run(requests, members, late),
+        worst_late_run=int(kept.longest_runs[members].max(initial=0)),
     )
 
 
@@ -152,10 +166,11 @@ def _next_deadline(requests: RequestTable, rule: Rule) -> FloatArray:
     return requests.first_token_s + requests.num_tokens * requests.tbt_slo_s
 
 
-def _longest_run(requests: RequestTable, members: BoolArray, late: BoolArray) -> int:
+def _longest_runs(requests: RequestTable, late: BoolArray) -> IntArray:
     # First tokens are never late, so a run of late tokens cannot cross from request to request.
     edges = np.flatnonzero(np.diff(np.concatenate([[False], late, [False]])))
     starts, ends = edges[::2], edges[1::2]
     owner = np.searchsorted(requests.token_offsets, starts, side="right") - 1
-    lengths = (ends - starts)[members[owner]]
-    return int(lengths.max()) if len(lengths) else 0
+    longest = np.zeros(len(requests), dtype=np.int64)
+    np.maximum.at(longest, owner, ends - starts)
+    return longest

@@ -60,8 +60,8 @@ def paired_ratio(
         note = "too many equal values about the quantile"
         return Interval(ratio, None, None, level, num_pairs, "none", note)
     slope_a, slope_b = slopes[0] or 0.0, slopes[1] or 0.0
-    moved: list[FloatArray] = [
-        ((y > centre_b) - (1 - q)) * slope_b - ((x > centre_a) - (1 - q)) * slope_a
+    moved = [
+        np.asarray(((y > centre_b) - (1 - q)) * slope_b - ((x > centre_a) - (1 - q)) * slope_a)
         for x, y in pairs
     ]
     found = long_run_variance(moved)

@@ -19,6 +19,7 @@ from slaibench.measure.dependence import (
     acceptance,
     effective_size,
     long_run_variance,
+    needed_size,
 )
 from slaibench.measure.intervals import LEVEL, Interval
 from slaibench.measure.percentiles import sorted_quantiles
@@ -30,8 +31,11 @@ larger of both inflations counts (in an M/M/1 queue they are within a half of ea
 MEDIAN_BURSTS = 2.0
 """Bursts of a tail are taken to last at least so many times as long as those about the median,
 which are known best (M/M/1: 2.7 to 4 times). Otherwise runs that saw no burst would look sure."""
-LEAST_SIZE = 50
+LEAST_SIZE = 60
 """Independent values below which the correlation itself is not known well enough."""
+TAIL_MARGIN = 1.23
+"""Independent values for a tail's upper end, over those below which it can have none. How many they
+are is itself estimated, and what would do with fewer is mostly luck (benchmarks/coverage)."""
 TAIL_SHARE = 6
 """A ``GapTail`` keeps so many times the share beyond its quantile."""
 
@@ -101,7 +105,8 @@ def quantile_interval(runs: Sequence[RunSample], q: float, *, level: float = LEV
         return Interval(estimate, None, None, level, n, "none", note)
     least, most = acceptance(size, 1 - q, level)
     low = None if most is None else _values_at(runs, [1 - most])
-    high = None if least is None else _values_at(runs, [1 - least])
+    sound = least is not None and size >= sound_size(q, level=level)
+    high = _values_at(runs, [1 - least]) if sound and least is not None else None
     note = f"shares of exceedances of {size:.0f} independent requests"
     return Interval(
         estimate,
@@ -112,6 +117,11 @@ def quantile_interval(runs: Sequence[RunSample], q: float, *, level: float = LEV
         "exceedances",
         note,
     )
+
+
+def sound_size(q: float, *, level: float = LEVEL) -> float:
+    """Independent requests without which an interval of quantile ``q`` has no upper end."""
+    return TAIL_MARGIN * needed_size(1 - q, level)
 
 
 def quantile_size(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) -> float:

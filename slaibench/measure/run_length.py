@@ -6,14 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slaibench.measure.dependence import needed_size
-from slaibench.measure.intervals import LEVEL
+from slaibench.measure.quantile_interval import sound_size
 
-MEDIAN_SIZE = 120.0
+MEDIAN_SIZE = 150.0
 """Independent requests for a median and its paired change."""
-TAIL_MARGIN = 1.23
-"""Independent requests for a tail's percentile, over those below which it can have no interval.
-How many they are is itself estimated, and runs that stop at the first good sign are lucky ones."""
 ROOM = 1.1
 """Length asked for, over what the correlation seen so far needs: longer runs see more of it."""
 MOST_TIMES = 16
@@ -37,7 +33,7 @@ class Worth:
 
 def wanted_size(q: float) -> float:
     """Independent requests that a percentile's interval is to rest on."""
-    return max(MEDIAN_SIZE, TAIL_MARGIN * needed_size(1 - q, LEVEL))
+    return max(MEDIAN_SIZE, sound_size(q))
 
 
 def next_length(first: int, now: int, worth: Sequence[Worth]) -> int | None:
@@ -52,7 +48,7 @@ def next_length(first: int, now: int, worth: Sequence[Worth]) -> int | None:
     times = 1.0
     for one in worth:
         short = wanted_size(one.q) / max(one.size, 1e-9)
-        within_reach = one.size * most / now >= needed_size(1 - one.q, LEVEL)
+        within_reach = one.size * most / now >= sound_size(one.q)
         if short > 1 and (one.essential or within_reach):
             times = max(times, ROOM * short)
     if times == 1.0 or now >= most:
