@@ -27,7 +27,8 @@ ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or 
 def results(
     folder: ResultsArgument = options.RESULTS_FOLDER, as_json: options.Json = False
 ) -> None:
-    """List the recordings of a folder; those of another version are named, not read."""
+    """List the recordings of a folder; those of another version, and damaged ones, are named and
+    not read."""
     with usage():
         found = _folders(folder)
     rows, skipped = _readable(found)
@@ -37,6 +38,7 @@ def results(
     else:
         out.print(_results_table(rows, folder))
     _tell_skipped(skipped)
+    _tell_unsealed(rows)
     if skipped and not rows:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
@@ -46,6 +48,7 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     rows, skipped = [], []
     for path in found:
         try:
+            store.check(path)
             cell = gathering.read_cell(path)
             run = store.read_run(path)
         except store.RecordingError as error:
@@ -67,6 +70,8 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 "requests": cell.num_requests,
                 "end_s": run.get("end_s"),
                 "stopped_early": run.get("stopped_early"),
+                "code": cell.code_fingerprint,
+                "commit": run.get("commit"),
             }
         )
     return rows, skipped
@@ -75,6 +80,18 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 def _tell_skipped(messages: Sequence[str]) -> None:
     for message in messages:
         err.print(f"[yellow]not read:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def _tell_unsealed(rows: Sequence[dict[str, Any]]) -> None:
+    old = sum(row["code"] is None for row in rows)
+    if old:
+        verb = "is" if old == 1 else "are"
+        err.print(
+            f"[yellow]{formats.count(old, 'recording')} {verb} of before recordings had hashes and "
+            "knew their code: read as they are[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
@@ -117,17 +134,23 @@ def report(
         groups = gathering.group_cells(readable)
         options.check_reports(reports)
     _tell_skipped([*skipped, *gathering.left_out(readable, groups)])
-    if not groups:
-        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
+    _tell_unsealed(rows)
+    pages = 0
     for cells in groups.values():
         with usage():
-            result = gathering.gather(cells, slo)
+            try:
+                result = gathering.gather(cells, slo, lambda error: _tell_skipped([str(error)]))
+            except store.DamagedRecordingError:
+                continue  # all of them are, and that was told
+        pages += 1
         with running(), usage():
             from slaibench.report.page import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
         out.print(render.sweep_tables(result, out.width))
         out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    if not pages:
+        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
 
 def verify(

@@ -9,12 +9,13 @@ from typing import Any
 
 CONTENT = "content"
 """Key of ``run.json``: by file, its ``sha256``, and of a table its number of ``rows``."""
+OTHER = "not as it was written, its SHA-256 is another"
 _BLANK = "0" * 64
 """Stands in the place of the file's own hash while that is taken."""
 
 
 class BrokenSealError(ValueError):
-    """Bytes are not those that were written; the message says which."""
+    """Bytes are not those that were written; the message says how that shows."""
 
 
 def sealed(name: str, run: Mapping[str, Any], files: Mapping[str, tuple[bytes, int]]) -> bytes:
@@ -48,12 +49,12 @@ def opened(name: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     run: dict[str, Any] = json.loads(data)
     if CONTENT not in run:
-        raise BrokenSealError(f"{name} has lost its hashes")
+        raise BrokenSealError("it has lost its hashes")
     content = dict(run.pop(CONTENT))
     own = str(content.pop(name)["sha256"]).encode()
     blank = data.replace(own, _BLANK.encode())
     if hashlib.sha256(blank).hexdigest().encode() != own:
-        raise BrokenSealError(f"{name} is not as it was written: its SHA-256 is another")
+        raise BrokenSealError(OTHER)
     return run, content
 
 
@@ -65,4 +66,4 @@ def check(name: str, data: bytes, content: Mapping[str, Any]) -> None:
         KeyError, TypeError: it says nothing of them.
     """
     if hashlib.sha256(data).hexdigest() != content[name]["sha256"]:
-        raise BrokenSealError(f"{name} is not as it was written: its SHA-256 is another")
+        raise BrokenSealError(OTHER)

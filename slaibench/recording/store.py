@@ -42,7 +42,16 @@ class RecordingError(RuntimeError):
 
 
 class DamagedRecordingError(RecordingError):
-    """What is there is not what was written; the message says in which file, and what is wrong."""
+    """What is there is not what was written.
+
+    Args:
+        what: the recording, and that it is none.
+        wrong: in which file, and what.
+    """
+
+    def __init__(self, what: str, wrong: str) -> None:
+        super().__init__(f"{what} ({wrong}); {_AGAIN}")
+        self.wrong = wrong
 
 
 def spec_hash(spec: dict[str, Any]) -> str:
@@ -192,10 +201,8 @@ def _opened(folder: Path) -> _Opened:
         run: dict[str, Any] = json.loads(data)
         version = run["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedRecordingError(
-            f"{str(folder)!r} is not a recording: {RUN} is missing or damaged ({_words(error)}); "
-            f"{_AGAIN}"
-        ) from error
+        what = f"{str(folder)!r} is not a recording: {RUN} is missing or damaged"
+        raise DamagedRecordingError(what, _words(error)) from error
     if version not in (SCHEMA_VERSION, _UNSEALED_VERSION):
         raise RecordingError(
             f"{str(folder)!r} has record schema {version}, this slaibench reads {SCHEMA_VERSION}; "
@@ -204,11 +211,11 @@ def _opened(folder: Path) -> _Opened:
     if version == _UNSEALED_VERSION and seal.CONTENT not in run:
         return _Opened(folder, run, None)
     if version == _UNSEALED_VERSION:
-        raise _damaged(folder, f"{RUN} has hashes, which record schema {version} has not")
+        raise _damaged(folder, f"{RUN}: it has hashes, which record schema {version} has not")
     try:
         return _Opened(folder, *seal.opened(RUN, data))
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, _words(error)) from error
+        raise _damaged(folder, f"{RUN}: {_words(error)}") from error
 
 
 def _num_requests(run: dict[str, Any]) -> int | None:
@@ -218,7 +225,7 @@ def _num_requests(run: dict[str, Any]) -> int | None:
 
 
 def _damaged(folder: Path, wrong: str) -> DamagedRecordingError:
-    return DamagedRecordingError(f"{str(folder)!r} is damaged ({wrong}); {_AGAIN}")
+    return DamagedRecordingError(f"{str(folder)!r} is damaged", wrong)
 
 
 def _words(error: Exception) -> str:

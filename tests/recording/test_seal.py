@@ -97,7 +97,7 @@ def test_an_edited_run_json_is_refused(cell: Path) -> None:
     run = json.loads(file.read_text())
     run["spec"]["rate_rps"] = 2.0
     file.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n")
-    with pytest.raises(store.DamagedRecordingError, match=r"run\.json is not as it was written"):
+    with pytest.raises(store.DamagedRecordingError, match=r"run\.json: not as it was written"):
         store.read_run(cell)
 
 
