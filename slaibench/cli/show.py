@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -18,6 +18,9 @@ from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, us
 from slaibench.recording import store
 from slaibench.spec import DEFAULT_SLO
 from slaibench.study import gather as gathering
+
+if TYPE_CHECKING:
+    from slaibench.report.verify import Verification
 
 STUDY = ("where", "workload", "arrivals", "convention")
 ORDER = (*STUDY, "scheduler", "rate_rps", "seed", "requests", "folder")
@@ -157,27 +160,42 @@ def verify(
     page: Annotated[Path, typer.Argument(help="A report page (.html).")],
     as_json: options.Json = False,
 ) -> None:
-    """Recompute every number of a report from its recordings; status 1 if one differs."""
+    """Recompute every number and drawing of a report from its recordings; status 1 if one differs,
+    or if recordings are absent."""
     from slaibench.report.verify import verify as recompute  # noqa: PLC0415
 
     with usage():
         outcome = recompute(page)
     if as_json:
-        print_json(asdict(outcome))
+        print_json({"verdict": outcome.verdict.value, **asdict(outcome)})
     else:
-        for each in outcome.mismatches:
-            out.print(escape(str(each)), highlight=False, soft_wrap=True)
-        for note in outcome.notes:
-            out.print(escape(note), highlight=False, soft_wrap=True)
-        if outcome.ok:
-            out.print(
-                f"{outcome.checked} numbers recomputed from {outcome.num_recordings} "
-                "recordings: all the same.",
-                highlight=False,
-            )
-    if not outcome.ok:
+        for line in _verified(outcome):
+            out.print(escape(line), highlight=False, soft_wrap=True)
+    if outcome.mismatches:
         found = formats.count(len(outcome.mismatches), "difference")
-        raise fail(f"{found} in {str(page)!r}", EXIT_NO)
+        raise fail(f"other numbers: {found} in {str(page)!r}", EXIT_NO)
+    if outcome.num_absent:
+        raise fail(
+            f"recordings absent: {outcome.num_absent} of {outcome.num_recordings} are not where "
+            f"{str(page)!r} looks for them; this makes them again:\n{outcome.again}",
+            EXIT_NO,
+        )
+
+
+def _verified(outcome: Verification) -> Iterator[str]:
+    """What was found, but for what ends the command."""
+    yield from map(str, outcome.mismatches)
+    yield from outcome.notes
+    if outcome.ok:
+        yield (
+            f"{outcome.checked} numbers and {outcome.pictures} drawings recomputed from "
+            f"{outcome.num_recordings} recordings: all the same."
+        )
+    if outcome.code:
+        yield (
+            f"other code: the recordings are by {outcome.code}. What this code gives: "
+            f"{outcome.again}"
+        )
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
+from slaibench.spec import CODE, CellSpec
 from slaibench.study.pool import CellResult
 
 
@@ -25,7 +26,18 @@ def entry(cell: CellResult, folder: Path) -> dict[str, Any]:
         "scheduler": cell.cell.scheduler,
         "rate_rps": cell.cell.rate_rps,
         "seed": cell.cell.seed,
+        "code": {name: getattr(cell.cell, name) for name in CODE},
     }
+
+
+def hash_by_code(spec: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    """Identity of a cell as other code would have recorded it.
+
+    Args:
+        spec: a cell's (``CellSpec.spec``).
+        code: as ``entry`` has it.
+    """
+    return store.spec_hash(CellSpec.model_validate({**spec, **code}).spec())
 
 
 def identity(parts: Sequence[Any]) -> str:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
+from slaibench.report.numbers import PICTURES, Document
 from slaibench.report.runs import entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.pool import CellResult
 
 FORMAT = "slaibench-paper"
-FORMAT_VERSION = 1
-GIVEN = ("format", "format_version", "made", "spec")
+FORMAT_VERSION = 2
+GIVEN = ("format", "format_version", "made", PICTURES, "spec")
 """Parts that say what was asked and by what: not results."""
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
+from slaibench.report.numbers import PICTURES, Document
 from slaibench.report.runs import entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.study.bound.plan import BACKLOG
 from slaibench.study.bound.result import BoundResult
 
 FORMAT = "slaibench-bound"
-FORMAT_VERSION = 1
-GIVEN = ("format", "format_version", "made", "ask")
+FORMAT_VERSION = 2
+GIVEN = ("format", "format_version", "made", PICTURES, "ask")
 """Parts that say what was asked and by what: nothing to recompute."""
 
 

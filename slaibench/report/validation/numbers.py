@@ -11,7 +11,7 @@ from slaibench.report.runs import identity as identity_of
 from slaibench.report.validation.subject import Validation
 
 FORMAT = "slaibench-validation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def document(subject: Validation, folder: Path, made: dict[str, Any]) -> Document:
