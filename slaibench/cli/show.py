@@ -188,8 +188,8 @@ def _verified(outcome: Verification) -> Iterator[str]:
     yield from outcome.notes
     if outcome.ok:
         yield (
-            f"{outcome.checked} numbers and {outcome.pictures} drawings recomputed from "
-            f"{outcome.num_recordings} recordings: all the same."
+            f"{outcome.checked} numbers recomputed from {outcome.num_recordings} recordings: all "
+            "the same."
         )
     if outcome.code:
         yield (

@@ -18,10 +18,10 @@ def fingerprint(files: Mapping[str, Path]) -> str:
     Args:
         files: by module name (``modules``).
     """
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(files):
-        found.update(f"{name}\0{syntax_of(files[name]).digest}\0".encode())
-    return found.hexdigest()[:16]
+        hashed.update(f"{name}\0{syntax_of(files[name]).digest}\0".encode())
+    return hashed.hexdigest()[:16]
 
 
 def modules(
@@ -40,21 +40,19 @@ def modules(
     Raises:
         ValueError: a root is no module of ours.
     """
-    found: dict[str, Path] = {}
-    for name in alone:
-        found[name] = _file_or_refuse(name)
-    waiting = [name for name in roots if name not in found]
+    files = {name: _file_or_refuse(name) for name in alone}
+    waiting = [name for name in roots if name not in files]
     for name in waiting:
         _file_or_refuse(name)
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if path is None or name in found or name in apart:
+        if path is None or name in files or name in apart:
             continue
-        found[name] = path
+        files[name] = path
         for named in syntax_of(path).imports:
             waiting.extend(_named(named, name, path))
-    return found
+    return files
 
 
 def commit_of(files: Iterable[Path]) -> str | None:
@@ -83,7 +81,7 @@ def commit_of(files: Iterable[Path]) -> str | None:
 @lru_cache(maxsize=256)
 def _repository(folder: Path) -> Path | None:
     """The work tree that a folder lies in."""
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    return next((tree for tree in (folder, *folder.parents) if (tree / ".git").exists()), None)
 
 
 def _file_or_refuse(name: str) -> Path:
@@ -134,9 +132,8 @@ def _absolute(module: str, by: str, path: Path) -> str:
 def _innermost(text: str) -> str:
     """The module that a dotted text names, or that what it names lies in."""
     parts = text.split(".")
-    lengths = range(len(parts), 1, -1)
-    found = (".".join(parts[:n]) for n in lengths)
-    return next((name for name in found if _file(name) is not None), text)
+    names = (".".join(parts[:length]) for length in range(len(parts), 1, -1))
+    return next((name for name in names if _file(name) is not None), text)
 
 
 def _origin(module: str, name: str) -> str:

@@ -18,10 +18,10 @@ SHOWN_DIGITS = 6
 def drawn_digest(figure: Figure) -> str:
     """16 hex digits over all that is drawn: the arrays of lines, areas and bars, their colours, and
     the text. The size, fonts and layout do not count; nor does whether it was rendered already."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for part in _parts(figure):
-        found.update(part.encode() + b"\0")
-    return found.hexdigest()[:16]
+        hashed.update(part.encode() + b"\0")
+    return hashed.hexdigest()[:16]
 
 
 def _parts(figure: Figure) -> Iterator[str]:
