@@ -9,7 +9,7 @@ from typing import Any
 
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording import store
-from slaibench.report.runs import entry
+from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
 from slaibench.study.digest import CellDigest
@@ -124,8 +124,7 @@ def identity(doc: Document) -> str:
 
     Not of what was asked alone: studies gathered from disk may differ in nothing but their runs.
     """
-    answers = sorted(run["spec_hash"] for run in doc["runs"])
-    return identity_of([doc["spec"], doc["pair"], answers])
+    return identity_of([doc["spec"], doc["pair"], sorted(answers(doc["runs"]))])
 
 
 def estimate(value: Estimate) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import pytest
 from slaibench.recording import store
 from slaibench.report import verify as verification
 from slaibench.report.errors import ReportError
-from slaibench.report.numbers import Document
+from slaibench.report.kinds import KINDS
+from slaibench.report.numbers import Document, identity
 from slaibench.report.verify import Verdict, verify
 from slaibench.study.code import Code
 from tests.cli.command import slaibench
@@ -320,3 +321,20 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message:
         path.write_text(text)
     with pytest.raises(ReportError, match=message):
         verify(path)
+
+
+def test_a_page_keeps_its_name_when_only_the_code_is_another(copied: Written) -> None:
+    before = document_of(copied.files.html)
+    for folder in list(store.find_runs(copied.results)):
+        by_other_code(folder, code_fingerprint="0" * 16, scheduler_source="f" * 16)
+    again = KINDS[before["format"]].again(before, copied.files.html.parent, lambda *_: None)
+    assert [run["spec_hash"] for run in again.doc["runs"]] != [
+        run["spec_hash"] for run in before["runs"]
+    ]
+    assert identity(again.doc) == identity(before)
+
+
+def document_of(html: Path) -> Document:
+    found = NUMBERS.search(html.read_text("utf-8"))
+    assert found is not None
+    return dict(json.loads(found.group(2)))
