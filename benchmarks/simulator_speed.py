@@ -134,7 +134,10 @@ def parts(requests: Sequence[Request], name: str, folder: Path, gpu: str) -> Non
     begun = time.perf_counter()
     output = simulate(requests, policy, cost, gpu)
     simulated = time.perf_counter()
-    store.write(Recording({"schema_version": 1}, output.requests, output.steps), folder / "parts")
+    store.write(
+        Recording({"schema_version": SCHEMA_VERSION}, output.requests, output.steps),
+        folder / "parts",
+    )
     written = time.perf_counter()
     engine = simulated - begun - policy.spent_s - cost.spent_s
     total = written - begun

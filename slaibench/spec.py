@@ -45,11 +45,19 @@ class Convention(StrEnum):
     PAPER = "paper"
 
 
+LATER = frozenset({"engine_args", "code_fingerprint", "overload"})
+"""Fields of a cell that came later than the first recordings."""
+CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
+"""Fields of a cell that say which code makes it."""
+
+
 class CellSpec(BaseModel):
     """One run: everything that decides its recording, and nothing else.
 
     Args:
-        scheduler_source: hash of the code that decides, so that nobody is shown what an edited
+        code_fingerprint: of the code that serves, and makes the load (``study.code``); None: of
+            before recordings knew it.
+        scheduler_source: hash of the code that schedules, so that nobody is shown what an edited
             policy did before; None where it is not ours to see (an endpoint's own).
         engine: name and version of the engine (``vllm 0.32.0``); None: there is none of ours.
         device: what the engine computes on; None without an engine of ours.
@@ -105,17 +113,22 @@ class CellSpec(BaseModel):
     convention: Convention
     early_stop: bool
     slaibench_version: str
+    code_fingerprint: str | None = None
 
     def spec(self) -> dict[str, Any]:
         """Plain values, for the record and its hash.
 
-        What few cells have is there only where they have it.
+        What few cells have (``LATER``) is there only where they have it.
         """
         values = self.model_dump(mode="json")
-        for name in ("engine_args", "overload"):
-            if values[name] is None:
-                del values[name]
-        return values
+        return {
+            name: values[name] for name in values if values[name] is not None or name not in LATER
+        }
+
+    def asks_the_same(self, other: CellSpec) -> bool:
+        """Whether another cell is this one but for the code that makes it."""
+        a, b = ({**cell.spec(), **dict.fromkeys(CODE)} for cell in (self, other))
+        return a == b
 
     @property
     def key(self) -> tuple[str, float, int]:

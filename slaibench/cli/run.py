@@ -24,6 +24,8 @@ from slaibench.study.pool import CellResult
 from slaibench.study.sweep import OnCell
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
+MOST_DAMAGES = 5
+"""Damaged recordings that are named one by one."""
 
 
 @expanded
@@ -189,12 +191,16 @@ def progress(what: str) -> Iterator[OnCell]:
         disable=not err.is_terminal,
     ) as bar:
         task = bar.add_task(what, total=None)
-        ran = reused = 0
+        ran = reused = stale = 0
+        damaged: list[CellResult] = []
 
         def on_cell(result: CellResult, done: int, total: int) -> None:
-            nonlocal ran, reused
+            nonlocal ran, reused, stale
             ran += not result.reused
             reused += result.reused
+            stale += result.stale
+            if result.damage is not None:
+                damaged.append(result)
             cell = result.cell
             text = f"{what}: {cell.scheduler} at {cell.rate_rps:g} requests/s"
             bar.update(task, completed=done, total=total, description=text)
@@ -203,6 +209,22 @@ def progress(what: str) -> Iterator[OnCell]:
     kept = f", {reused} taken from disk" if reused else ""
     took = time.monotonic() - begun
     err.print(f"{what}: {formats.count(ran, 'cell')} run{kept}, in {took:.0f} s", highlight=False)
+    for line in _not_taken(what, stale, damaged):
+        err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+
+
+def _not_taken(what: str, stale: int, damaged: Sequence[CellResult]) -> Iterator[str]:
+    """Why cells were run that are on disk."""
+    if stale:
+        yield (
+            f"{what}: the code has changed since {formats.count(stale, 'cell')} "
+            f"{'was' if stale == 1 else 'were'} recorded: the recordings on disk are stale, and "
+            "were not taken"
+        )
+    for result in damaged[:MOST_DAMAGES]:
+        yield f"{what}: recorded again, {str(result.folder)!r} was damaged ({result.damage})"
+    if len(damaged) > MOST_DAMAGES:
+        yield f"{what}: and {len(damaged) - MOST_DAMAGES} more"
 
 
 def _report(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -18,6 +18,9 @@ from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, us
 from slaibench.recording import store
 from slaibench.study import gather as gathering
 
+if TYPE_CHECKING:
+    from slaibench.report.verify import Verification
+
 STUDY = ("where", "workload", "arrivals", "convention")
 ORDER = (*STUDY, "scheduler", "rate_rps", "seed", "requests", "folder")
 ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
@@ -26,7 +29,8 @@ ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or 
 def results(
     folder: ResultsArgument = options.RESULTS_FOLDER, as_json: options.Json = False
 ) -> None:
-    """List the recordings of a folder; those of another version are named, not read."""
+    """List the recordings of a folder; those of another version, and damaged ones, are named and
+    not read."""
     with usage():
         found = _folders(folder)
     rows, skipped = _readable(found)
@@ -36,6 +40,7 @@ def results(
     else:
         out.print(_results_table(rows, folder))
     _tell_skipped(skipped)
+    _tell_unsealed(rows)
     if skipped and not rows:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
@@ -45,6 +50,7 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     rows, skipped = [], []
     for path in found:
         try:
+            store.check(path)
             cell = gathering.read_cell(path)
             run = store.read_run(path)
         except store.RecordingError as error:
@@ -66,6 +72,8 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 "requests": cell.num_requests,
                 "end_s": run.get("end_s"),
                 "stopped_early": run.get("stopped_early"),
+                "code": cell.code_fingerprint,
+                "commit": run.get("commit"),
             }
         )
     return rows, skipped
@@ -74,6 +82,18 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 def _tell_skipped(messages: Sequence[str]) -> None:
     for message in messages:
         err.print(f"[yellow]not read:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def _tell_unsealed(rows: Sequence[dict[str, Any]]) -> None:
+    old = sum(row["code"] is None for row in rows)
+    if old:
+        verb = "is" if old == 1 else "are"
+        err.print(
+            f"[yellow]{formats.count(old, 'recording')} {verb} of before recordings had hashes and "
+            "knew their code: read as they are[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
@@ -116,44 +136,65 @@ def report(
         groups = gathering.group_cells(readable)
         options.check_reports(reports)
     _tell_skipped([*skipped, *gathering.left_out(readable, groups)])
-    if not groups:
-        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
+    _tell_unsealed(rows)
+    pages = 0
     for cells in groups.values():
         with usage():
-            result = gathering.gather(cells, slo)
+            try:
+                result = gathering.gather(cells, slo, lambda error: _tell_skipped([str(error)]))
+            except store.DamagedRecordingError:
+                continue  # all of them are, and that was told
+        pages += 1
         with running(), usage():
             from slaibench.report.page import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
         out.print(render.sweep_tables(result, out.width))
         out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    if not pages:
+        raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
 
 def verify(
     page: Annotated[Path, typer.Argument(help="A report page (.html).")],
     as_json: options.Json = False,
 ) -> None:
-    """Recompute every number of a report from its recordings; status 1 if one differs."""
+    """Recompute every number and drawing of a report from its recordings; status 1 if one differs,
+    or if recordings are absent."""
     from slaibench.report.verify import verify as recompute  # noqa: PLC0415
 
     with usage():
         outcome = recompute(page)
     if as_json:
-        print_json(asdict(outcome))
+        print_json({"verdict": outcome.verdict.value, **asdict(outcome)})
     else:
-        for each in outcome.mismatches:
-            out.print(escape(str(each)), highlight=False, soft_wrap=True)
-        for note in outcome.notes:
-            out.print(escape(note), highlight=False, soft_wrap=True)
-        if outcome.ok:
-            out.print(
-                f"{outcome.checked} numbers recomputed from {outcome.num_recordings} "
-                "recordings: all the same.",
-                highlight=False,
-            )
-    if not outcome.ok:
+        for line in _verified(outcome):
+            out.print(escape(line), highlight=False, soft_wrap=True)
+    if outcome.mismatches:
         found = formats.count(len(outcome.mismatches), "difference")
-        raise fail(f"{found} in {str(page)!r}", EXIT_NO)
+        raise fail(f"other numbers: {found} in {str(page)!r}", EXIT_NO)
+    if outcome.num_absent:
+        raise fail(
+            f"recordings absent: {outcome.num_absent} of {outcome.num_recordings} are not where "
+            f"{str(page)!r} looks for them; this makes them again:\n{outcome.again}",
+            EXIT_NO,
+        )
+
+
+def _verified(outcome: Verification) -> Iterator[str]:
+    """What was found, but for what ends the command."""
+    yield from map(str, outcome.mismatches)
+    yield from outcome.notes
+    if outcome.ok:
+        yield (
+            f"{outcome.checked} numbers recomputed from {outcome.num_recordings} recordings: all "
+            "the same."
+        )
+    if outcome.code:
+        yield (
+            f"other code: the recordings are by {outcome.code}. What this code gives: "
+            f"{outcome.again}"
+        )
 
 
 def _folders(folder: Path) -> list[Path]:

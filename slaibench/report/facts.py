@@ -79,7 +79,12 @@ def profile(doc: Document, catalogued: Document) -> Facts:
 
 def versions(doc: Document, made: Document) -> Facts:
     """Versions that recorded a study, and those that made its page."""
-    recorded = [("recorded by slaibench", str(doc["cell"]["slaibench_version"]))]
+    cell = doc["cell"]
+    recorded = [("recorded by slaibench", str(cell["slaibench_version"]))]
+    if code := cell.get("code_fingerprint"):
+        recorded.append(("by code", code))
+    if commit := doc.get("served", {}).get("commit"):
+        recorded.append(("of commit", commit))
     return [*recorded, *((name, text(value)) for name, value in made["versions"].items())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -10,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slaibench.report.errors import ReportError
+from slaibench.report.numbers import PICTURES
 from slaibench.report.template import Picture
 
 if TYPE_CHECKING:
@@ -45,6 +47,24 @@ def pictures_of(drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, list[Picture]
         name: [picture(panel, number + 1) for number, panel in enumerate(panels)]
         for name, panels in drawn.items()
     }
+
+
+def with_pictures(doc: Mapping[str, Any], drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, Any]:
+    """A document that names its drawings, by figure: the file, SHA-256 hashes of it and of the
+    image in the page, and what is drawn (``figures.data``)."""
+    entries = {
+        name: [
+            {
+                "name": panel.name,
+                "png_sha256": hashlib.sha256(panel.png).hexdigest(),
+                "image_sha256": hashlib.sha256(image.html.encode()).hexdigest(),
+                "data": panel.data,
+            }
+            for panel, image in zip(panels, pictures_of({name: panels})[name], strict=True)
+        ]
+        for name, panels in drawn.items()
+    }
+    return {**doc, PICTURES: entries}
 
 
 def picture(panel: Drawn, number: int) -> Picture:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from slaibench.report import numbers, rebuild, render
+from slaibench.report import command, numbers, rebuild, render
 from slaibench.report.numbers import Document
 from slaibench.report.paper import numbers as paper_numbers
 from slaibench.report.paper import rebuild as paper_rebuild
@@ -20,6 +21,25 @@ from slaibench.report.validation import numbers as validation_numbers
 from slaibench.report.validation import rebuild as validation_rebuild
 from slaibench.report.validation import render as validation_render
 
+if TYPE_CHECKING:
+    from slaibench.report.figures.panel import Panel
+
+
+Panels = Mapping[str, Sequence["Panel"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A document from its recordings.
+
+    Args:
+        doc: without the names of its drawings.
+        panels: draws what the page shows, by figure, without rendering it.
+    """
+
+    doc: Document
+    panels: Callable[[], Panels]
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -29,38 +49,78 @@ class Kind:
         version: of its document's form.
         runs: the recordings that a document rests on.
         results: the parts of a document that recordings decide.
-        again: the document from the recordings; raises ``rebuild.LostRecordings``.
+        again: all of it from the recordings; raises ``rebuild.LostRecordings``.
         render: the page of a document.
+        command: what makes the recordings of a document, into a folder.
     """
 
     version: int
     runs: Callable[[Document], Sequence[Document]]
     results: Callable[[Document], Document]
-    again: Callable[[Document, Path, OnRun], Document]
+    again: Callable[[Document, Path, OnRun], Again]
     render: Callable[[Document, Mapping[str, Sequence[Picture]]], str]
+    command: Callable[[Document, Path], str]
 
 
-def _study(doc: Document, folder: Path, on_run: OnRun) -> Document:
-    return numbers.document(rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
+# Drawing loads matplotlib: a second that whoever only reads shall not wait for.
 
 
-def _validation(doc: Document, folder: Path, on_run: OnRun) -> Document:
+def _study(doc: Document, folder: Path, on_run: OnRun) -> Again:
+    subject = rebuild.rebuild(doc, folder, on_run)
+    again = numbers.document(subject, folder, doc["made"])
+
+    def panels() -> Panels:
+        from slaibench.report.figures.drawing import panels as drawn  # noqa: PLC0415
+
+        return drawn(subject, again)
+
+    return Again(again, panels)
+
+
+def _validation(doc: Document, folder: Path, on_run: OnRun) -> Again:
     subject = validation_rebuild.rebuild(doc, folder, on_run)
-    return validation_numbers.document(subject, folder, doc["made"])
+    again = validation_numbers.document(subject, folder, doc["made"])
+
+    def panels() -> Panels:
+        from slaibench.report.validation.figures import panels as drawn  # noqa: PLC0415
+
+        return drawn(subject, again)
+
+    return Again(again, panels)
 
 
-def _theory(doc: Document, folder: Path, on_run: OnRun) -> Document:
+def _theory(doc: Document, folder: Path, on_run: OnRun) -> Again:
     result = theory_rebuild.rebuild(doc, folder, on_run)
-    return theory_numbers.document(result, folder, doc["made"])
+    again = theory_numbers.document(result, folder, doc["made"])
+
+    def panels() -> Panels:
+        from slaibench.report.theory.figures import panels as drawn  # noqa: PLC0415
+
+        return drawn(again)
+
+    return Again(again, panels)
 
 
-def _paper(doc: Document, folder: Path, on_run: OnRun) -> Document:
-    return paper_numbers.document(paper_rebuild.rebuild(doc, folder, on_run), folder, doc["made"])
+def _paper(doc: Document, folder: Path, on_run: OnRun) -> Again:
+    result = paper_rebuild.rebuild(doc, folder, on_run)
+    again = paper_numbers.document(result, folder, doc["made"])
+
+    def panels() -> Panels:
+        from slaibench.report.paper.figures import panels as drawn  # noqa: PLC0415
+
+        return drawn(result)
+
+    return Again(again, panels)
 
 
 KINDS = {
     numbers.FORMAT: Kind(
-        numbers.FORMAT_VERSION, numbers.runs, numbers.results, _study, render.render
+        numbers.FORMAT_VERSION,
+        numbers.runs,
+        numbers.results,
+        _study,
+        render.render,
+        command.of_study,
     ),
     validation_numbers.FORMAT: Kind(
         validation_numbers.FORMAT_VERSION,
@@ -68,6 +128,7 @@ KINDS = {
         validation_numbers.results,
         _validation,
         validation_render.render,
+        command.of_validation,
     ),
     theory_numbers.FORMAT: Kind(
         theory_numbers.FORMAT_VERSION,
@@ -75,6 +136,7 @@ KINDS = {
         theory_numbers.results,
         _theory,
         theory_render.render,
+        command.of_bound,
     ),
     paper_numbers.FORMAT: Kind(
         paper_numbers.FORMAT_VERSION,
@@ -82,6 +144,7 @@ KINDS = {
         paper_numbers.results,
         _paper,
         paper_render.render,
+        command.of_paper,
     ),
 }
 """By the format that a document names."""

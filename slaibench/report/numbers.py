@@ -10,7 +10,7 @@ from typing import Any
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.report.runs import entry
+from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
 from slaibench.study.digest import CellDigest
@@ -21,10 +21,12 @@ from slaibench.study.sweep import tail_warnings, warnings_of
 from slaibench.study.venues.table import describe_run
 
 FORMAT = "slaibench-report"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 Document = dict[str, Any]
 """Plain JSON values; its parts are named in ``document``."""
-GIVEN = ("format", "format_version", "made", "spec", "pair", "focus_rate_rps")
+PICTURES = "pictures"
+"""Names a page's drawings (``files.with_pictures``)."""
+GIVEN = ("format", "format_version", "made", PICTURES, "spec", "pair", "focus_rate_rps")
 """Parts that say what was asked and by what: not results, so there is nothing to recompute."""
 PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
 
@@ -123,8 +125,7 @@ def identity(doc: Document) -> str:
 
     Not of what was asked alone: studies gathered from disk may differ in nothing but their runs.
     """
-    answers = sorted(run["spec_hash"] for run in doc["runs"])
-    return identity_of([doc["spec"], doc["pair"], answers])
+    return identity_of([doc["spec"], doc["pair"], sorted(answers(doc["runs"]))])
 
 
 def estimate(value: Estimate) -> dict[str, Any]:
@@ -145,10 +146,12 @@ def _common(cell: CellResult) -> dict[str, Any]:
 
 
 def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
-    """What served the first of the runs; that of the others differs in no more than its course."""
+    """What served the first of the runs; that of the others differs in no more than its course.
+    ``commit`` is of the code that did, None where that is unknown."""
     said = {name: run[name] for name in ("backend", "versions", "hardware")}
     blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
-    return {"venue": cell.cell.venue, "place": cell.cell.place, **said, **blocks}
+    where = {"venue": cell.cell.venue, "place": cell.cell.place, "commit": run.get("commit")}
+    return {**where, **said, **blocks}
 
 
 def _policy(subject: Subject, name: str) -> dict[str, Any]:

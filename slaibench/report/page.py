@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaibench.catalog.errors import CatalogError
-from slaibench.report.files import ReportFiles, make_folder, pictures_of, write
+from slaibench.report.files import (
+    ReportFiles,
+    make_folder,
+    pictures_of,
+    with_pictures,
+    write,
+)
 from slaibench.report.numbers import document
 from slaibench.report.render import file_stem, render
 from slaibench.report.subject import Subject, make_subject
@@ -73,6 +79,7 @@ def write_subject(subject: Subject, folder: Path) -> ReportFiles:
     make_folder(folder)  # before the seconds that drawing takes
     doc = document(subject, folder, made(subject.sweep.spec))
     drawn = draw(subject, doc)
+    doc = with_pictures(doc, drawn)
     return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)
 
 

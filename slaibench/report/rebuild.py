@@ -10,6 +10,7 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
+from slaibench.report.runs import hash_by_code
 from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
 from slaibench.study.capacity import capacity_from
@@ -27,13 +28,21 @@ OnRun = Callable[[int, int], None]
 """Told after each recording: (how many are read, how many there are)."""
 
 
-class LostRecordings(Exception):  # noqa: N818  (a finding about a report, not a fault of ours)
-    """Recordings cannot be read as what the report says they are: ``found`` has (where, what the
-    report says, what is there)."""
+class AbsentRecordingError(RecordingError):
+    """There is no recording at all where one should be."""
 
-    def __init__(self, found: list[tuple[str, str, str]]) -> None:
-        super().__init__(f"{len(found)} recordings")
-        self.found = found
+
+class LostRecordings(Exception):  # noqa: N818  (a finding about a report, not a fault of ours)
+    """Recordings cannot be read as what the report says they are.
+
+    Args:
+        found: (where, what the report says, what is there instead).
+        absent: folders in which nothing is.
+    """
+
+    def __init__(self, found: list[tuple[str, str, str]], absent: list[Path]) -> None:
+        super().__init__(f"{len(found) + len(absent)} recordings")
+        self.found, self.absent = found, absent
 
 
 def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
@@ -84,34 +93,59 @@ def read_all(
     """
     cells: list[CellResult] = []
     lost: list[tuple[str, str, str]] = []
+    absent: list[Path] = []
     for index, (entry, read) in enumerate(zip(entries, reads, strict=True)):
         try:
             cells.append(read())
+        except AbsentRecordingError as error:
+            absent.append(Path(str(error)))
         except RecordingError as error:
             where = f"runs[{index}], {entry['scheduler']} at {entry['rate_rps']:g}"
             lost.append((f"{where}, seed {entry['seed']}", str(entry["spec_hash"]), str(error)))
         on_run(index + 1, len(entries))
-    if lost:
-        raise LostRecordings(lost)
+    if lost or absent:
+        raise LostRecordings(lost, absent)
     return cells
 
 
 def read_again(entry: Entry, folder: Path, digest: Digest) -> CellResult:
-    """One recording that a document names, measured once more.
+    """One recording that a document names, measured once more; or the same cell as other code
+    recorded it since, where that is all there is.
 
     Raises:
-        RecordingError: it is missing, damaged, or not the run it is said to be.
+        AbsentRecordingError: neither is there; the message is the folder.
+        RecordingError: it is damaged, or not the run it is said to be.
     """
-    path = folder / entry["folder"]
+    path = _place(entry, folder)
     cell = read_cell(path)
     recording = store.read(path)
-    found = store.spec_hash(recording.run["spec"])
-    if not found == recording.run["spec_hash"] == entry["spec_hash"]:
-        raise RecordingError(f"{str(path)!r} is of another specification (hash {found})")
+    own = store.spec_hash(recording.run["spec"])
+    if own != recording.run["spec_hash"] or hash_by_code(cell.spec(), entry["code"]) != str(
+        entry["spec_hash"]
+    ):
+        raise RecordingError(f"{str(path)!r} is of another specification (hash {own})")
     try:
         return CellResult(cell, path, digest(recording), reused=True)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise RecordingError(f"{str(path)!r} cannot be measured ({error})") from error
+
+
+def _place(entry: Entry, folder: Path) -> Path:
+    path: Path = folder / entry["folder"]
+    if (path / store.RUN).exists():
+        return path
+    begin = path.name.removesuffix(str(entry["spec_hash"]))
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    others = [each for each in beside if each.name.startswith(begin)]
+    runs = [each / store.RUN for each in others if (each / store.RUN).exists()]
+    for run in sorted(runs, key=lambda each: each.stat().st_mtime_ns, reverse=True):
+        try:
+            spec = read_cell(run.parent).spec()
+        except RecordingError:
+            continue
+        if hash_by_code(spec, entry["code"]) == entry["spec_hash"]:
+            return Path(run.parent)
+    raise AbsentRecordingError(str(path))
 
 
 def _cell(entry: Entry, spec: StudySpec, folder: Path, digest: Digest) -> CellResult:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
+from slaibench.spec import CODE, CellSpec
 from slaibench.study.pool import CellResult
 
 
@@ -22,10 +23,35 @@ def entry(cell: CellResult, folder: Path) -> dict[str, Any]:
     return {
         "folder": relative(cell.folder, folder),
         "spec_hash": store.spec_hash(cell.cell.spec()),
+        "asks": store.spec_hash(
+            {name: value for name, value in cell.cell.spec().items() if name not in CODE}
+        ),
         "scheduler": cell.cell.scheduler,
         "rate_rps": cell.cell.rate_rps,
         "seed": cell.cell.seed,
+        "code": {name: getattr(cell.cell, name) for name in CODE},
     }
+
+
+def answers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which cells answer a question, for ``identity``.
+
+    The same whatever code recorded them, so that a page keeps its name.
+
+    Args:
+        runs: ``entry`` of each.
+    """
+    return [str(run["asks"]) for run in runs]
+
+
+def hash_by_code(spec: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    """Identity of a cell as other code would have recorded it.
+
+    Args:
+        spec: a cell's (``CellSpec.spec``).
+        code: as ``entry`` has it.
+    """
+    return store.spec_hash(CellSpec.model_validate({**spec, **code}).spec())
 
 
 def identity(parts: Sequence[Any]) -> str:

@@ -1,21 +1,27 @@
-"""Is a report still true? Its numbers, recomputed from the recordings and held against the page."""
+"""Is a report still true? Its numbers and drawings, made again from the recordings and compared."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from slaibench.recording import store
 from slaibench.report.errors import ReportError
 from slaibench.report.kinds import KINDS, Kind
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import LostRecordings, OnRun
-from slaibench.report.template import Picture
+from slaibench.report.verify_pictures import data_wrong, files_wrong, pictures_in
+from slaibench.spec import CODE, CellSpec
+from slaibench.study.code import code_of
+from slaibench.study.venues.table import find
 from slaibench.version import __version__
 
 TOLERANCE = 1e-9
@@ -24,11 +30,11 @@ SHOWN_LINES = 20
 ABSENT = "(absent)"
 NONSENSE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 """What working with a document raises whose shape was tampered with."""
+BY_CODE = frozenset({*CODE, "code", "commit", "folder", "recorded_by", "slaibench", "spec_hash"})
+"""Names in a document under which code and places of recordings are."""
 _NUMBERS = re.compile(
     r'<script type="application/json" id="slaibench-numbers">(.*?)</script>', re.DOTALL
 )
-_FIGURE = re.compile(r'<figure id="figure-([a-z0-9-]+)">(.*?)</figure>', re.DOTALL)
-_IMAGE = re.compile(r'<img class="panel" data-panel="\d+"[^>]*>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +55,54 @@ class Mismatch:
         return f"{self.where}: the page has {self.page}; {self.found}"
 
 
+class Verdict(StrEnum):
+    """What became of a report, the worst first."""
+
+    OTHER_NUMBERS = "other numbers"
+    """Something in it does not follow from its recordings, or they are not what was recorded."""
+    ABSENT = "recordings absent"
+    """Not all of its recordings are there, so that its numbers cannot be recomputed."""
+    OTHER_CODE = "other code"
+    """It is true; this code is not the one that made its recordings, and might make others."""
+    SAME = "all the same"
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What became of a report.
 
     Args:
         checked: numbers that were recomputed and compared.
+        pictures: drawings that were compared.
         num_recordings: recordings it rests on.
-        mismatches: everything that does not hold; empty: the report is true.
+        num_absent: how many of them are not there.
+        mismatches: everything that does not hold.
+        code: which code made the recordings, where it is not this one; else empty.
+        again: the command that makes the recordings again.
         notes: what could not be checked.
     """
 
     checked: int
+    pictures: int
     num_recordings: int
+    num_absent: int
     mismatches: tuple[Mismatch, ...]
+    code: str
+    again: str
     notes: tuple[str, ...]
 
     @property
+    def verdict(self) -> Verdict:
+        if self.mismatches:
+            return Verdict.OTHER_NUMBERS
+        if self.num_absent:
+            return Verdict.ABSENT
+        return Verdict.OTHER_CODE if self.code else Verdict.SAME
+
+    @property
     def ok(self) -> bool:
-        return not self.mismatches
+        """Whether every number follows from the recordings."""
+        return self.verdict in (Verdict.SAME, Verdict.OTHER_CODE)
 
 
 def _quiet(_: int, __: int) -> None:
@@ -75,11 +110,12 @@ def _quiet(_: int, __: int) -> None:
 
 
 def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
-    """Recompute every number of a report, and hold the page's text against its numbers.
+    """Recompute every number of a report, and hold the page's text and drawings against them.
 
-    Three checks: each recording is there and is the run it is said to be; each number of the
+    Four checks: each recording is there and is the run it is said to be; each number of the
     embedded JSON follows from the recordings; the page, but for its drawings, is what these
-    numbers render to. What the study asked for (specification, focus rate) is taken as given.
+    numbers render to; the drawings are the files that were written, and what they show follows
+    from the recordings. What the study asked for (specification, focus rate) is taken as given.
 
     Args:
         html: a page that ``write_report`` wrote, where it can see its recordings.
@@ -89,19 +125,83 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
         ReportError: the file cannot be read or is no report of this version.
     """
     page = _read(html)
-    doc, kind, num_recordings = _document(page, html)
+    doc, kind, runs = _document(page, html)
     mismatches, notes = _text_mismatches(page, doc, kind)
-    count = 0
+    pictures, wrong = files_wrong(doc, page, html)
+    mismatches += [Mismatch(*each) for each in wrong]
+    count, absent, code = 0, 0, ""
     try:
         again = kind.again(doc, html.parent, on_run)
-        count, wrong = _number_mismatches(kind.results(doc), kind.results(again))
-        mismatches += wrong
+        code = _other_code(kind.runs(again.doc), html.parent)
+        ours, theirs = kind.results(doc), kind.results(again.doc)
+        if [run["code"] for run in runs] != [run["code"] for run in kind.runs(again.doc)]:
+            notes.append(
+                "the page's own recordings are not there: compared with those of the same cells "
+                "by other code"
+            )
+            ours, theirs = _without_code(ours), _without_code(theirs)
+        count, differing = _number_mismatches(ours, theirs)
+        mismatches += differing
+        mismatches += [Mismatch(*each) for each in data_wrong(doc, again.panels())]
     except LostRecordings as lost:
         mismatches += [Mismatch(*each) for each in lost.found]
+        absent = len(lost.absent)
         notes.append("numbers were not recomputed: that takes all recordings")
     except NONSENSE as error:
         mismatches.append(Mismatch("embedded JSON", "as it is", f"cannot be recomputed: {error!r}"))
-    return Verification(count, num_recordings, tuple(mismatches), tuple(notes))
+    return Verification(
+        count,
+        pictures,
+        len(runs),
+        absent,
+        tuple(mismatches),
+        code,
+        _command(doc, kind, html, runs),
+        tuple(notes),
+    )
+
+
+def _other_code(runs: Sequence[Document], folder: Path) -> str:
+    """Which code made recordings, if another would now; else nothing."""
+    by_code = {run["code"]["code_fingerprint"]: run for run in runs}
+    others = []
+    for name, run in by_code.items():
+        if name is None:
+            others.append("code of before recordings knew it")
+            continue
+        recorded = store.read_run(folder / run["folder"])
+        cell = CellSpec.model_validate(recorded["spec"])
+        now = code_of(find(cell.backend), cell.clock).fingerprint
+        if now != name:
+            commit = recorded.get("commit")
+            others.append(f"{name}{f' (commit {commit[:10]})' if commit else ''}, here it is {now}")
+    return "; ".join(others)
+
+
+def _without_code(doc: Document) -> Document:
+    """Parts of a document that do not tell which code made its recordings, nor where they lie."""
+
+    def kept(value: Any, inside: str) -> Any:
+        if isinstance(value, dict):
+            named = {"source"} if inside == "schedulers" else set()
+            names = BY_CODE | named
+            return {
+                name: kept(inner, name if inside != "schedulers" else inside)
+                for name, inner in value.items()
+                if name not in names
+            }
+        return [kept(each, inside) for each in value] if isinstance(value, list) else value
+
+    return dict(kept(doc, ""))
+
+
+def _command(doc: Document, kind: Kind, html: Path, runs: Sequence[Document]) -> str:
+    """What makes the recordings again where the page looks for them."""
+    try:
+        place = os.path.normpath(html.parent / runs[0]["folder"])
+        return kind.command(doc, Path(place).parents[2])
+    except NONSENSE:
+        return ""
 
 
 def _read(html: Path) -> str:
@@ -111,8 +211,8 @@ def _read(html: Path) -> str:
         raise ReportError(f"cannot read {str(html)!r}: {error}; give a report's .html") from error
 
 
-def _document(page: str, html: Path) -> tuple[Document, Kind, int]:
-    """The numbers embedded in a page, of which kind, and how many recordings they rest on.
+def _document(page: str, html: Path) -> tuple[Document, Kind, Sequence[Document]]:
+    """The numbers embedded in a page, of which kind, and the recordings that they rest on.
 
     Raises:
         ReportError: there are none, or of another version.
@@ -133,7 +233,7 @@ def _document(page: str, html: Path) -> tuple[Document, Kind, int]:
             "that wrote it"
         )
     try:
-        return dict(doc), kind, len(kind.runs(doc))
+        return dict(doc), kind, kind.runs(doc)
     except NONSENSE as error:
         raise ReportError(f"{str(html)!r}: its embedded numbers name no recordings") from error
 
@@ -146,12 +246,8 @@ def _text_mismatches(page: str, doc: Document, kind: Kind) -> tuple[list[Mismatc
             f"the page was written by slaibench {written_by}, this is {__version__}: its text was "
             "not held against its numbers"
         ]
-    pictures = {
-        name: [Picture(image) for image in _IMAGE.findall(body)]
-        for name, body in _FIGURE.findall(page)
-    }
     try:
-        expected = kind.render(doc, pictures)
+        expected = kind.render(doc, pictures_in(page))
     except NONSENSE as error:
         return [Mismatch("embedded JSON", "as it is", f"cannot be rendered: {error!r}")], []
     if page == expected:

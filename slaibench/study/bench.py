@@ -12,8 +12,9 @@ from slaibench.machine.watch import Seen
 from slaibench.measure.steady import Steadiness, early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
-from slaibench.spec import CellSpec, StudySpec
+from slaibench.spec import CellSpec, Clock, StudySpec
 from slaibench.study import policy
+from slaibench.study.code import Code, code_of
 from slaibench.study.steadiness import watch_of
 from slaibench.study.venues.base import Demand, Venue
 from slaibench.study.venues.service import Service
@@ -42,11 +43,13 @@ class Bench:
     Args:
         spec: with nothing left open.
         policies: options and code of the study's schedulers, in its order.
+        code: what else makes its recordings.
     """
 
     spec: StudySpec
     policies: tuple[policy.Policy, ...]
     venue: Venue
+    code: Code
     service: Service
     source: LengthSource
     process: ArrivalProcess
@@ -84,6 +87,7 @@ class Bench:
             convention=spec.convention,
             early_stop=spec.stops_early,
             slaibench_version=__version__,
+            code_fingerprint=self.code.fingerprint,
         )
 
     def cells(self) -> list[CellSpec]:
@@ -184,6 +188,7 @@ class Bench:
             "schema_version": SCHEMA_VERSION,
             "spec": spec,
             "spec_hash": spec_hash(spec),
+            "commit": self.code.commit,
             "scheduler": {"name": scheduler.name, "options": cell.scheduler_options},
             "backend": {
                 "name": cell.backend,
@@ -234,6 +239,7 @@ def prepare(spec: StudySpec) -> Bench:
         spec=spec,
         policies=policies,
         venue=venue,
+        code=code_of(kind, spec.clock or Clock.VIRTUAL),
         service=Service(venue),
         source=source,
         process=ArrivalProcess.parse(spec.arrivals_or_default),

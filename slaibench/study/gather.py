@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.digest import Digester
 from slaibench.study.point import make_point
-from slaibench.study.pool import CellResult
+from slaibench.study.pool import CellResult, Digest
 from slaibench.study.sweep import SweepResult, about_of, check_slos, digests_of
 from workloads.tiers import parse_tiers
 
+OnDamage = Callable[[store.DamagedRecordingError], None]
 VARIES = (
     *("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests"),
     *("overload", "early_stop"),
 )
 """What may differ between the cells of one study."""
+HARNESS = ("code_fingerprint", "slaibench_version")
+"""What says which code made a cell, besides its scheduler's."""
 SERVING = (
     *("backend", "device", "clock", "model", "gpu", "weights", "prefix_caching"),
     *("max_context_tokens", "kv_blocks", "engine_args", "url", "api", "prompts"),
@@ -32,8 +35,9 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
 
     A study holds a scheduler at a rate with a seed once. Where a study made its runs longer, the
     longest are taken; where the same was asked for over several numbers of requests, cells are set
-    apart by that number. Where a scheduler was recorded before
-    and after its code or defaults changed, only what was recorded last is taken (``left_out``).
+    apart by that number. Where a scheduler was recorded before and after its code or defaults
+    changed, or all were before and after other code did that decides recordings, only what was
+    recorded last is taken (``left_out``).
 
     Raises:
         RecordingError: a folder's run.json is damaged or of another version.
@@ -41,11 +45,11 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
     groups: dict[str, list[tuple[CellSpec, Path]]] = {}
     for folder in folders:
         cell = read_cell(folder)
-        rest = {key: value for key, value in cell.spec().items() if key not in VARIES}
+        rest = {key: value for key, value in cell.spec().items() if key not in (*VARIES, *HARNESS)}
         groups.setdefault(json.dumps(rest, sort_keys=True), []).append((cell, folder))
     found: dict[str, list[tuple[CellSpec, Path]]] = {}
     for name, cells in groups.items():
-        newest = _newest(cells)
+        newest = _newest(_by_last_code(cells))
         keys = [(cell.scheduler, cell.rate_rps, cell.seed) for cell, _ in newest]
         if len(set(keys)) == len(keys):
             found[name] = newest
@@ -74,11 +78,26 @@ def left_out(
 ) -> list[str]:
     """Which of the folders' schedulers ``group_cells`` left out recordings of, in words."""
     taken = {folder for cells in groups.values() for _, folder in cells}
-    dropped = [read_cell(folder).scheduler for folder in folders if folder not in taken]
-    return [
-        f"recordings of {name} as it was before its code or defaults changed: {dropped.count(name)}"
-        for name in dict.fromkeys(dropped)
+    codes = {_harness(cell) for cells in groups.values() for cell, _ in cells}
+    dropped = [read_cell(folder) for folder in folders if folder not in taken]
+    stale = sum(_harness(cell) not in codes for cell in dropped)
+    before = [cell.scheduler for cell in dropped if _harness(cell) in codes]
+    by_code = "recordings by code that has changed since (other than a scheduler's)"
+    return [f"{by_code}: {stale}"] * (stale > 0) + [
+        f"recordings of {name} as it was before its code or defaults changed: {before.count(name)}"
+        for name in dict.fromkeys(before)
     ]
+
+
+def _by_last_code(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
+    """The cells by the code that recorded the last of them: times by two simulators cannot be
+    compared."""
+    last = max(cells, key=lambda each: ((each[1] / store.RUN).stat().st_mtime_ns, str(each[1])))
+    return [each for each in cells if _harness(each[0]) == _harness(last[0])]
+
+
+def _harness(cell: CellSpec) -> tuple[str | None, str]:
+    return cell.code_fingerprint, cell.slaibench_version
 
 
 def _newest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
@@ -119,14 +138,19 @@ def read_cell(folder: Path) -> CellSpec:
         ) from error
 
 
-def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str | None = None) -> SweepResult:
+def gather(
+    cells: Sequence[tuple[CellSpec, Path]],
+    slo: str | None = None,
+    on_damage: OnDamage | None = None,
+) -> SweepResult:
     """The sweep behind recordings of one study: schedulers and rates as found.
 
     Args:
         slo: the targets; None: the convention's own.
+        on_damage: told of each recording that is damaged and left out; None: the first is raised.
 
     Raises:
-        RecordingError: a recording is damaged.
+        DamagedRecordingError: a recording is damaged, and nobody is told, or all are.
         ValueError: the SLO does not parse or names a tier that is not there, or a cell is there
             twice (``group_cells`` sets such apart).
     """
@@ -142,11 +166,9 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str | None = None) -> Sw
                 "folder that holds one of them"
             )
     digest = Digester.for_study(first.convention.value, slo)
-    found = [
-        CellResult(cell, folder, digest(store.read(folder)), reused=True) for cell, folder in cells
-    ]
-    schedulers = tuple(dict.fromkeys(cell.scheduler for cell, _ in cells))
-    loaded = [cell for cell, _ in cells if cell.overload is None]
+    results = _read(cells, digest, on_damage)
+    schedulers = tuple(dict.fromkeys(one.cell.scheduler for one in results))
+    loaded = [one.cell for one in results if one.cell.overload is None]
     rates = tuple(sorted({cell.rate_rps for cell in loaded}))
     seeds = {cell.seed for cell in loaded}
     spec = StudySpec(
@@ -167,8 +189,26 @@ def gather(cells: Sequence[tuple[CellSpec, Path]], slo: str | None = None) -> Sw
     points = []
     for scheduler in schedulers:
         for rate in rates:
-            digests = digests_of(found, scheduler, rate)
+            digests = digests_of(results, scheduler, rate)
             if digests:
                 points.append(make_point(scheduler, rate, digests))
-    note = store.read_run(cells[0][1]).get("workload", {}).get("note", "")
-    return SweepResult(spec, about_of(found), note, tuple(points), tuple(found))
+    note = store.read_run(results[0].folder).get("workload", {}).get("note", "")
+    return SweepResult(spec, about_of(results), note, tuple(points), tuple(results))
+
+
+def _read(
+    cells: Sequence[tuple[CellSpec, Path]], digest: Digest, on_damage: OnDamage | None
+) -> list[CellResult]:
+    found: list[CellResult] = []
+    damaged: store.DamagedRecordingError | None = None
+    for cell, folder in cells:
+        try:
+            found.append(CellResult(cell, folder, digest(store.read(folder)), reused=True))
+        except store.DamagedRecordingError as error:
+            if on_damage is None:
+                raise
+            on_damage(error)
+            damaged = error
+    if damaged is not None and not found:
+        raise damaged
+    return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from schedulers import registry
 from schedulers.base import Scheduler
+from slaibench.machine.syntax import digest_of
 
 OURS = "schedulers"
 HOUSE = (Path(__file__).parents[1], Path(registry.__file__).parent)
@@ -71,10 +72,11 @@ def of(text: str, scheduler: Scheduler) -> Policy:
 
 
 def code_hash(text: str, scheduler: Scheduler) -> str:
-    """16 hex digits over the source files behind a scheduler.
+    """16 hex digits over the syntax of the files behind a scheduler.
 
     Those of its classes, and of what these import from their own package or from ours: whoever
-    edits a policy must not be shown recordings of what it was. Names and places do not count.
+    edits a policy must not be shown recordings of what it was. Names and places do not count, nor
+    do comments, docstrings and layout.
     """
     own = file_of(text)
     files = set() if own is None else {own}
@@ -83,7 +85,7 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
         if module is None or (files and module.__name__ == type(scheduler).__module__):
             continue  # a user's file is taken by its path: another one may bear its module's name
         files |= _files(module)
-    digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    digests = sorted(map(digest_of, files))
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from slaibench.recording import store
 from tests.cli.command import refused, slaibench, sweep
-from tests.study.studies import BROKEN_LATE, contents
+from tests.study.studies import BROKEN_LATE, contents, rewritten
 
 
 def refused_sweep(results: Path, *arguments: str | Path) -> str:
@@ -186,32 +186,48 @@ def test_a_scheduler_that_breaks_in_the_middle_leaves_what_was_finished(tmp_path
     assert "3 cells run, 1 taken from disk" in mended.err
 
 
-def test_a_damaged_recording_stops_the_sweep_and_is_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_recording_is_run_again_with_a_notice(tmp_path: Path) -> None:
     assert sweep(tmp_path, "--rates", "2,5", "-s", "slai").status == 0
     victim = sorted(store.find_runs(tmp_path))[1]
     file = victim / store.REQUESTS
     whole = file.read_bytes()
-    file.write_bytes(whole[:-100])
     before = contents(tmp_path)
+    file.write_bytes(whole[:-100])
+    listed = slaibench("results", tmp_path)
+    assert "1 recording in" in listed.out
+    assert f"not read: '{victim}' is damaged ({store.REQUESTS}: not as it was" in listed.err
     ran = sweep(tmp_path, "--rates", "2,5", "-s", "slai")
-    assert (ran.status, ran.out) == (1, "")
-    assert str(victim) in ran.err
-    assert "remove the folder to have it recorded again" in ran.err
+    assert ran.status == 0
+    assert "1 cell run, 1 taken from disk" in ran.err
+    assert f"sweep: recorded again, '{victim}' was damaged ({store.REQUESTS}: not" in ran.err
     assert contents(tmp_path) == before
-    file.unlink()
-    (victim / store.STEPS).unlink()
-    (victim / store.RUN).unlink()
-    victim.rmdir()
-    assert "1 cell run, 1 taken from disk" in sweep(tmp_path, "--rates", "2,5", "-s", "slai").err
-    assert file.read_bytes() == whole
+    assert "damaged" not in sweep(tmp_path, "--rates", "2,5", "-s", "slai").err
+
+
+def test_a_report_leaves_damaged_recordings_out_and_says_so(tmp_path: Path) -> None:
+    results, pages = tmp_path / "r", ("--reports", tmp_path / "p")
+    assert sweep(results, "--rates", "2,5", "-s", "slai").status == 0
+    victim, whole = sorted(store.find_runs(results))
+    (victim / store.STEPS).write_bytes(b"")
+    ran = slaibench("report", results, *pages)
+    assert ran.status == 0
+    assert f"not read: '{victim}' is damaged" in ran.err
+    assert len([line for line in ran.out.splitlines() if line.startswith("report: ")]) == 1
+    # One whose bytes are whole, and whose run cannot have been.
+    recording = store.read(whole)
+    late = dataclasses.replace(recording.steps, start_s=recording.steps.start_s[::-1].copy())
+    store.write(dataclasses.replace(recording, steps=late), whole)
+    ran = slaibench("report", results, *pages)
+    assert ran.status == 1
+    assert "invariant 3" in ran.err
+    assert "can be read" in ran.err
 
 
 def test_recordings_of_another_version_are_named_and_not_read(tmp_path: Path) -> None:
     sweep(tmp_path, "--rates", "2,5,8", "-s", "slai")
     schema, fields, _ = sorted(store.find_runs(tmp_path))
     for folder, change in ((schema, {"schema_version": 99}), (fields, {"spec": {"odd": 1}})):
-        file = folder / store.RUN
-        file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+        rewritten(folder, **change)
     listed = slaibench("results", tmp_path)
     assert listed.status == 0
     assert "1 recording in" in listed.out

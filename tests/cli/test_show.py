@@ -92,7 +92,7 @@ def test_a_page_from_recordings_is_the_sweeps_and_says_what_it_leaves_out(tmp_pa
     text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     mine.write_text(text)
     sweep(results, "-s", f"{mine}:Mine", "--rates", "2,5")
-    mine.write_text(text + "# edited\n")
+    mine.write_text(text.replace("pass", "name = 'mine, edited'"))
     args = ("-s", f"{mine}:Mine", "--rates", "5", "--results", results, *SMALL)
     swept = slaibench("sweep", *args, "--reports", tmp_path / "p")
     assert swept.status == 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slaibench.recording import store
-from slaibench.recording.record import Recording, RequestTable, StepTable
+from slaibench.recording.record import SCHEMA_VERSION, Recording, RequestTable, StepTable
 
 
 def make_recording(num: int = 3) -> Recording:
@@ -19,7 +19,7 @@ def make_recording(num: int = 3) -> Recording:
         request_id=np.arange(num),
         due_s=np.arange(num) * 0.1234567890123,
         sent_s=np.arange(num) * 0.1234567890123,
-        first_scheduled_s=np.where(np.arange(num) == 0, np.nan, np.arange(num) * 1.0),
+        first_scheduled_s=np.where(np.arange(num) == 0, np.nan, np.arange(num) * 0.5),
         prompt_tokens=counts * 10,
         output_tokens=counts,
         tier=np.array(["paying", "free", "free"][:num]),
@@ -31,7 +31,7 @@ def make_recording(num: int = 3) -> Recording:
         token_times_s=np.round(1 + np.arange(offsets[-1]) * 0.0456789, 6),
     )
     steps = StepTable(*(np.arange(4.0) for _ in range(2)), *(np.arange(4) for _ in range(7)))
-    return Recording({"schema_version": 1, "spec": {"rate_rps": 1.0}}, requests, steps)
+    return Recording({"schema_version": SCHEMA_VERSION, "spec": {"rate_rps": 1.0}}, requests, steps)
 
 
 def test_a_recording_read_back_equals_the_one_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
+from slaibench.report import verify as verification
 from slaibench.report.errors import ReportError
-from slaibench.report.numbers import Document
-from slaibench.report.verify import verify
+from slaibench.report.kinds import KINDS
+from slaibench.report.numbers import Document, identity
+from slaibench.report.verify import Verdict, verify
+from slaibench.study.code import Code
+from tests.cli.command import slaibench
 from tests.report.conftest import Written
 
 NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
@@ -149,11 +154,108 @@ def test_a_missing_recording_is_found_and_named(copied: Written) -> None:
     folder = first_run(copied)
     shutil.rmtree(folder)
     found = verify(copied.files.html)
-    (missing,) = found.mismatches
-    assert folder.name in missing.found
-    assert missing.where.startswith("runs[")
+    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
+    assert not found.ok
+    assert found.mismatches == ()
     assert found.notes
     assert found.checked == 0
+
+
+def test_the_command_that_is_named_makes_absent_recordings_again(copied: Written) -> None:
+    shutil.rmtree(copied.results)
+    found = verify(copied.files.html)
+    assert found.num_absent == found.num_recordings
+    program, command, *arguments = shlex.split(found.again)
+    assert (program, command) == ("slaibench", "compare")
+    ran = slaibench(command, *arguments, "--jobs", "1")
+    assert ran.status == 0
+    again = verify(copied.files.html)
+    assert again.mismatches == ()
+    assert again.verdict is Verdict.SAME
+
+
+def by_other_code(folder: Path, **change: Any) -> Path:
+    """A recording, as other code would have made it; where it lies then."""
+    recording = store.read(folder)
+    spec = {**recording.run["spec"], **change}
+    run = {**recording.run, "spec": spec, "spec_hash": store.spec_hash(spec), "commit": "c" * 40}
+    begin = folder.name.removesuffix(recording.run["spec_hash"])
+    target = folder.with_name(begin + run["spec_hash"])
+    store.write(dataclasses.replace(recording, run=run), target)
+    shutil.rmtree(folder)
+    return target
+
+
+def test_the_same_cells_by_other_code_take_the_place_of_absent_ones(copied: Written) -> None:
+    other = {"code_fingerprint": "0" * 16, "slaibench_version": "9", "scheduler_source": "f" * 16}
+    for folder in list(store.find_runs(copied.results)):
+        by_other_code(folder, **other)
+    found = verify(copied.files.html)
+    assert found.mismatches == ()
+    assert found.verdict is Verdict.OTHER_CODE
+    assert found.ok
+    assert found.checked > 500
+    assert "0000000000000000 (commit cccccccccc), here it is " in found.code
+    assert any("by other code" in note for note in found.notes)
+
+
+def test_other_numbers_by_other_code_are_other_numbers(copied: Written) -> None:
+    folder = by_other_code(first_run(copied), code_fingerprint="0" * 16)
+    recording = store.read(folder)
+    requests = recording.requests
+    later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
+    store.write(dataclasses.replace(recording, requests=later), folder)
+    found = verify(copied.files.html)
+    assert found.verdict is Verdict.OTHER_NUMBERS
+    assert found.code
+    assert any(each.where.startswith("points/sarathi/") for each in found.mismatches)
+
+
+def test_another_cell_beside_does_not_take_an_absent_one_s_place(copied: Written) -> None:
+    by_other_code(first_run(copied), code_fingerprint="0" * 16, num_requests=401)
+    assert verify(copied.files.html).num_absent == 1
+
+
+def test_a_page_by_other_code_is_true_and_says_so(
+    copied: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "code_of", lambda *_: Code("0" * 16, None))
+    found = verify(copied.files.html)
+    assert found.mismatches == ()
+    assert (found.verdict, found.ok) == (Verdict.OTHER_CODE, True)
+    assert "here it is 0000000000000000" in found.code
+
+
+def test_a_picture_replaced_by_another_is_found(copied: Written) -> None:
+    first, second, *_ = copied.files.pngs
+    first.write_bytes(second.read_bytes())
+    (found,) = verify(copied.files.html).mismatches
+    assert found.where == str(first)
+    second.unlink()
+    found = verify(copied.files.html).mismatches[-1]
+    assert found.where == str(second)
+    assert "cannot be read" in found.found
+
+
+def test_an_image_in_the_page_replaced_by_another_is_found(copied: Written) -> None:
+    text = copied.files.html.read_text("utf-8")
+    first, second, *_ = re.findall(r' src="data:image/svg[^"]*"', text)
+    copied.files.html.write_text(text.replace(first, second, 1), "utf-8")
+    (found,) = verify(copied.files.html).mismatches
+    assert found.where.startswith("figure ttft, drawing 01-ttft-p50")
+
+
+def test_a_drawing_of_something_else_is_found_though_its_hashes_are_right(copied: Written) -> None:
+    def change(doc: Document) -> None:
+        doc["pictures"]["ttft"][0]["data"] = doc["pictures"]["ttft"][1]["data"]
+
+    edit(copied.files.html, change)
+    where = [each.where for each in verify(copied.files.html).mismatches]
+    assert "figure ttft, drawing 01-ttft-p50" in where
+    assert "figure ttft, drawing 01-ttft-p99" not in where
+    edit(copied.files.html, lambda doc: doc["pictures"].pop("change"))
+    where = [each.where for each in verify(copied.files.html).mismatches]
+    assert "figure change" in where
 
 
 @pytest.mark.parametrize("part", [store.RUN, store.REQUESTS, store.STEPS])
@@ -208,7 +310,7 @@ def test_nonsense_in_the_json_is_a_finding_and_no_crash(copied: Written) -> None
         ),
         (
             '<script type="application/json" id="slaibench-numbers">'
-            '{"format":"slaibench-report","format_version":1}</script>',
+            '{"format":"slaibench-report","format_version":2}</script>',
             "name no recordings",
         ),
     ],
@@ -219,3 +321,20 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message:
         path.write_text(text)
     with pytest.raises(ReportError, match=message):
         verify(path)
+
+
+def test_a_page_keeps_its_name_when_only_the_code_is_another(copied: Written) -> None:
+    before = document_of(copied.files.html)
+    for folder in list(store.find_runs(copied.results)):
+        by_other_code(folder, code_fingerprint="0" * 16, scheduler_source="f" * 16)
+    again = KINDS[before["format"]].again(before, copied.files.html.parent, lambda *_: None)
+    assert [run["spec_hash"] for run in again.doc["runs"]] != [
+        run["spec_hash"] for run in before["runs"]
+    ]
+    assert identity(again.doc) == identity(before)
+
+
+def document_of(html: Path) -> Document:
+    found = NUMBERS.search(html.read_text("utf-8"))
+    assert found is not None
+    return dict(json.loads(found.group(2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def study(**fields: Any) -> StudySpec:
     """A study of 60 requests a cell, one seed, unless told otherwise."""
     small = {"workload": WORKLOAD, "rates": (5.0,), "num_requests": 60, "num_seeds": 1}
     return StudySpec(**{**small, **fields})
+
+
+def rewritten(folder: Path, **change: Any) -> None:
+    """A recording written anew, whole, with other values in its ``run.json``."""
+    recording = store.read(folder)
+    store.write(replace(recording, run={**recording.run, **change}), folder)
 
 
 def recordings(results: Path) -> dict[str, Recording]:

@@ -142,7 +142,7 @@ def test_a_scheduler_edited_while_the_study_runs_is_not_recorded_as_what_it_was(
     file.write_text(text)
     bench = prepare(study(schedulers=(f"{file}:Mine",)))
     bench.run(bench.cells()[0])
-    file.write_text(text + "# edited\n")
+    file.write_text(text + "EDITED = True\n")
     with pytest.raises(SchedulerError, match="code changed while the study ran"):
         bench.run(bench.cells()[0])
     file.write_text("import nothing_of_that_name\n")

@@ -12,9 +12,11 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.spec import StudySpec
+from slaibench.study import bench
+from slaibench.study.code import Code
 from slaibench.study.gather import gather, group_cells, left_out, read_cell
 from slaibench.study.sweep import SweepResult, sweep
-from tests.study.studies import study
+from tests.study.studies import rewritten, study
 
 SPEC = {"schedulers": ("sarathi", "slai:order=fcfs"), "rates": (2.0, 5.0), "num_seeds": 2}
 
@@ -102,6 +104,37 @@ def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
     assert told.endswith(": 2")
 
 
+def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path)
+    for path in store.find_runs(tmp_path):
+        os.utime(path / store.RUN, (1, 1))
+    monkeypatch.setattr(bench, "code_of", lambda *_: Code("0" * 16, None))
+    now = run(tmp_path, schedulers=("slai:order=fcfs",), rates=(5.0,))
+    assert now.num_reused == 0
+    folders = list(store.find_runs(tmp_path))
+    groups = group_cells(folders)
+    (back,) = grouped(tmp_path)
+    assert points(back) == points(now)
+    assert left_out(folders, groups) == [
+        "recordings by code that has changed since (other than a scheduler's): 8"
+    ]
+
+
+def test_a_damaged_recording_is_left_out_where_somebody_is_told(tmp_path: Path) -> None:
+    swept = run(tmp_path)
+    victim = swept.cells[0].folder
+    (victim / store.STEPS).write_bytes(b"")
+    (cells,) = group_cells(list(store.find_runs(tmp_path))).values()
+    told: list[store.DamagedRecordingError] = []
+    back = gather(cells, swept.spec.slo, told.append)
+    assert len(back.cells) == len(swept.cells) - 1
+    assert [str(victim) in str(error) for error in told] == [True]
+    with pytest.raises(store.DamagedRecordingError, match="damaged"):
+        gather(cells, swept.spec.slo)
+
+
 def test_copies_of_one_recording_are_refused_by_name(tmp_path: Path) -> None:
     run(tmp_path / "a", schedulers=("slai",), rates=(2.0,), num_seeds=1)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
@@ -124,8 +157,7 @@ def test_a_recording_of_another_version_is_refused_with_the_way_out(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     (cell,) = run(tmp_path, schedulers=("slai",), rates=(2.0,), num_seeds=1).cells
-    file = cell.folder / store.RUN
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    rewritten(cell.folder, **change)
     with pytest.raises(store.RecordingError, match="written by another slaibench"):
         read_cell(cell.folder)
 

@@ -10,6 +10,7 @@ from slaibench.report.figures.arrivals import arrivals
 from slaibench.report.figures.capacity import capacity
 from slaibench.report.figures.change import change
 from slaibench.report.figures.course import engine, first_cells, in_system
+from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.deadlines import deadlines
 from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
@@ -28,6 +29,7 @@ class Drawn:
         name: file name without ending.
         alt: what it shows.
         width_px, height_px: its size on a page.
+        data: digest of what is drawn (``data.drawn_digest``).
         svg, png: its bytes.
     """
 
@@ -35,11 +37,22 @@ class Drawn:
     alt: str
     width_px: int
     height_px: int
+    data: str
     svg: bytes
     png: bytes
 
 
 def draw(subject: Subject, doc: Document) -> dict[str, list[Drawn]]:
+    """``panels`` as files.
+
+    Raises:
+        RecordingError: as ``panels``.
+    """
+    with styled():
+        return finished(panels(subject, doc))
+
+
+def panels(subject: Subject, doc: Document) -> dict[str, list[Panel]]:
     """Panels by figure, as ``captions.CAPTIONS`` names them; a figure may have none.
 
     Raises:
@@ -48,20 +61,18 @@ def draw(subject: Subject, doc: Document) -> dict[str, list[Drawn]]:
     look = looks(subject.schedulers, short_names(subject.schedulers))
     cells = first_cells(subject, subject.focus_rate_rps)
     at_focus = {name: store.read(cell.folder) for name, cell in cells.items()}
-    with styled():
-        found: dict[str, list[Panel]] = {
-            "ttft": ttft(subject, look),
-            "tbt": tbt(subject, look),
-            "capacity": capacity(subject, look),
-            "change": change(subject, look),
-            "distribution": distribution(subject, look),
-            "lengths": lengths(doc["lengths"], look),
-            "engine": engine(subject, look, at_focus),
-            "deadlines": deadlines(subject, look),
-            "arrivals": arrivals(subject),
-            "in-system": in_system(subject, look, at_focus),
-        }
-        return finished(found)
+    return {
+        "ttft": ttft(subject, look),
+        "tbt": tbt(subject, look),
+        "capacity": capacity(subject, look),
+        "change": change(subject, look),
+        "distribution": distribution(subject, look),
+        "lengths": lengths(doc["lengths"], look),
+        "engine": engine(subject, look, at_focus),
+        "deadlines": deadlines(subject, look),
+        "arrivals": arrivals(subject),
+        "in-system": in_system(subject, look, at_focus),
+    }
 
 
 def finished(found: Mapping[str, Sequence[Panel]]) -> dict[str, list[Drawn]]:
@@ -76,6 +87,7 @@ def _drawn(panel: Panel) -> Drawn:
         panel.alt,
         round(96 * float(width)),
         round(96 * float(height)),
+        drawn_digest(panel.figure),
         svg(panel.figure),
         png(panel.figure),
     )

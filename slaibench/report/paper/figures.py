@@ -50,23 +50,32 @@ Draw = Callable[[Figure, Load, Mapping[str, Look]], list[Panel]]
 
 
 def draw(result: PaperResult) -> dict[str, list[Drawn]]:
+    """``panels`` as files.
+
+    Raises:
+        RecordingError: as ``panels``.
+    """
+    with styled():
+        return finished(panels(result))
+
+
+def panels(result: PaperResult) -> dict[str, list[Panel]]:
     """Panels by figure, as ``FIGURES`` names them.
 
     Raises:
         RecordingError: a recording that is shown in time cannot be read.
     """
     look = looks(result.schedulers, dict(LABELS))
-    with styled():
-        found: dict[str, list[Panel]] = {}
-        for name in result.asked.figures:
-            figure = FIGURES[name]
-            if figure.mix is None:
-                found[name] = _batches(result, figure)
-                continue
-            each = [_LOADS[figure.kind](figure, load, look) for load in result.loads[figure.mix]]
-            # Side by side: what the two conventions say of the same thing.
-            found[name] = [panel for pair in zip(*each, strict=True) for panel in pair]
-        return finished(found)
+    found: dict[str, list[Panel]] = {}
+    for name in result.asked.figures:
+        figure = FIGURES[name]
+        if figure.mix is None:
+            found[name] = _batches(result, figure)
+            continue
+        each = [_LOADS[figure.kind](figure, load, look) for load in result.loads[figure.mix]]
+        # Side by side: what the two conventions say of the same thing.
+        found[name] = [panel for pair in zip(*each, strict=True) for panel in pair]
+    return found
 
 
 def _batches(result: PaperResult, figure: Figure) -> list[Panel]:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
-from slaibench.report.runs import entry
+from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.study.paper.result import PaperResult
 from slaibench.study.pool import CellResult
 
 FORMAT = "slaibench-paper"
 FORMAT_VERSION = 2
-GIVEN = ("format", "format_version", "made", "spec")
+GIVEN = ("format", "format_version", "made", PICTURES, "spec")
 """Parts that say what was asked and by what: not results."""
 
 
@@ -80,5 +80,4 @@ def results(doc: Document) -> Document:
 
 def identity(doc: Document) -> str:
     """Eight hex digits for file names: what was asked, and which runs answer."""
-    answers = sorted(run["spec_hash"] for run in doc["runs"])
-    return identity_of([doc["spec"], answers])
+    return identity_of([doc["spec"], sorted(answers(doc["runs"]))])

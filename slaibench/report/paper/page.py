@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slaibench.report.files import ReportFiles, make_folder, pictures_of, write
+from slaibench.report.files import (
+    ReportFiles,
+    make_folder,
+    pictures_of,
+    with_pictures,
+    write,
+)
 from slaibench.report.page import makers, profile_notes
 from slaibench.report.paper.numbers import document
 from slaibench.report.paper.render import file_stem, render
@@ -30,4 +36,5 @@ def write_paper(result: PaperResult, folder: Path) -> ReportFiles:
     profile = profile_notes(StudySpec(gpu=GPU, model=MODEL))
     doc = document(result, folder, {**makers(), "profile": profile})
     drawn = draw(result)
+    doc = with_pictures(doc, drawn)
     return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)

@@ -20,15 +20,20 @@ ROW_IN = 0.33
 
 
 def draw(doc: Document) -> dict[str, list[Drawn]]:
-    """Panels by figure, as ``captions.captions`` names them; figures without any are left out."""
+    """``panels`` as files."""
     with styled():
-        found = {
-            "throughput": _throughput(doc),
-            "map": _maps(doc),
-            "rad": _rad(doc),
-            "budgets": _budgets(doc),
-        }
-        return finished({name: panels for name, panels in found.items() if panels})
+        return finished(panels(doc))
+
+
+def panels(doc: Document) -> dict[str, list[Panel]]:
+    """Panels by figure, as ``captions.captions`` names them; figures without any are left out."""
+    found = {
+        "throughput": _throughput(doc),
+        "map": _maps(doc),
+        "rad": _rad(doc),
+        "budgets": _budgets(doc),
+    }
+    return {name: some for name, some in found.items() if some}
 
 
 def _looks(doc: Document) -> dict[str, Look]:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
-from slaibench.report.runs import entry
+from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.study.bound.plan import BACKLOG
 from slaibench.study.bound.result import BoundResult
 
 FORMAT = "slaibench-bound"
 FORMAT_VERSION = 2
-GIVEN = ("format", "format_version", "made", "ask")
+GIVEN = ("format", "format_version", "made", PICTURES, "ask")
 """Parts that say what was asked and by what: nothing to recompute."""
 
 
@@ -62,5 +62,4 @@ def results(doc: Document) -> Document:
 
 def identity(doc: Document) -> str:
     """Eight hex digits for file names, as ``report.numbers.identity``."""
-    answers = sorted(run["spec_hash"] for run in doc["runs"])
-    return identity_of([doc["ask"], answers])
+    return identity_of([doc["ask"], sorted(answers(doc["runs"]))])

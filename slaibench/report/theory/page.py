@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slaibench.report.files import ReportFiles, make_folder, pictures_of, write
+from slaibench.report.files import (
+    ReportFiles,
+    make_folder,
+    pictures_of,
+    with_pictures,
+    write,
+)
 from slaibench.report.page import makers, profile_notes
 from slaibench.report.theory.numbers import document
 from slaibench.report.theory.render import file_stem, render
@@ -27,4 +33,5 @@ def write_bound(result: BoundResult, folder: Path) -> ReportFiles:
     spec = result.plan.backlog.bench.spec
     doc = document(result, folder, {**makers(), "profile": profile_notes(spec)})
     drawn = draw(doc)
+    doc = with_pictures(doc, drawn)
     return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)

@@ -8,13 +8,13 @@ from pathlib import Path
 from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import OnRun, read_again, read_all
-from slaibench.spec import CellSpec
+from slaibench.spec import CODE, CellSpec
 from slaibench.study.bound.ask import BoundAsk
 from slaibench.study.bound.plan import Part, plan
 from slaibench.study.bound.result import BoundResult, assemble
 from slaibench.study.pool import CellResult
 
-MAY_DIFFER = frozenset({"slaibench_version", "scheduler_source"})
+MAY_DIFFER = frozenset(CODE)
 """Of a cell, what a newer version of the code changes without another question being asked."""
 
 

@@ -70,14 +70,19 @@ class View:
 
 
 def draw(subject: Validation, doc: Document) -> dict[str, list[Drawn]]:
-    """Panels by figure, as ``captions.captions`` names them."""
-    look = looks(subject.schedulers, short_names(subject.schedulers))
+    """``panels`` as files."""
     with styled():
-        found = {"differences": differences(subject, look)}
-        for view in views(subject.reference, reference(doc)["tiers"]):
-            found[view.figure] = _panels(subject, look, view)
-        found["change"] = _changes(subject, look)
-        return finished({name: panels for name, panels in found.items() if panels})
+        return finished(panels(subject, doc))
+
+
+def panels(subject: Validation, doc: Document) -> dict[str, list[Panel]]:
+    """Panels by figure, as ``captions.captions`` names them; figures without any are left out."""
+    look = looks(subject.schedulers, short_names(subject.schedulers))
+    found = {"differences": differences(subject, look)}
+    for view in views(subject.reference, reference(doc)["tiers"]):
+        found[view.figure] = _panels(subject, look, view)
+    found["change"] = _changes(subject, look)
+    return {name: some for name, some in found.items() if some}
 
 
 def views(study: Subject, tiers: Mapping[str, float | None]) -> list[View]:

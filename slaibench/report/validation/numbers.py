@@ -7,11 +7,12 @@ from typing import Any
 
 from slaibench.report import numbers
 from slaibench.report.numbers import Document, study_numbers
+from slaibench.report.runs import answers
 from slaibench.report.runs import identity as identity_of
 from slaibench.report.validation.subject import Validation
 
 FORMAT = "slaibench-validation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def document(subject: Validation, folder: Path, made: dict[str, Any]) -> Document:
@@ -64,5 +65,4 @@ def others(doc: Document) -> list[str]:
 def identity(doc: Document) -> str:
     """Eight hex digits for file names, as ``report.numbers.identity``."""
     asked = [doc["studies"][name]["spec"] for name in doc["between"]]
-    answers = [run["spec_hash"] for run in runs(doc)]
-    return identity_of([doc["between"], asked, answers])
+    return identity_of([doc["between"], asked, answers(runs(doc))])

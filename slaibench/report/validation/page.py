@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slaibench.report.files import ReportFiles, make_folder, pictures_of, write
+from slaibench.report.files import (
+    ReportFiles,
+    make_folder,
+    pictures_of,
+    with_pictures,
+    write,
+)
 from slaibench.report.page import makers, profile_notes
 from slaibench.report.validation.numbers import document
 from slaibench.report.validation.render import file_stem, render
@@ -32,4 +38,5 @@ def write_validation(result: ValidateResult, folder: Path) -> ReportFiles:
     profiles = {name: profile_notes(study.sweep.spec) for name, study in studies}
     doc = document(subject, folder, {**makers(), "profiles": profiles})
     drawn = draw(subject, doc)
+    doc = with_pictures(doc, drawn)
     return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)

@@ -18,6 +18,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Validation:
     total, before = len(runs(doc)), 0
     studies: list[Subject] = []
     lost: list[tuple[str, str, str]] = []
+    absent: list[Path] = []
     for name in doc["between"]:
         part = doc["studies"][name]
 
@@ -28,8 +29,9 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Validation:
             studies.append(study.rebuild(part, folder, told))
         except LostRecordings as some:
             lost += [(f"studies/{name}/{where}", page, found) for where, page, found in some.found]
+            absent += some.absent
         before += len(part["runs"])
-    if lost:
-        raise LostRecordings(lost)
+    if lost or absent:
+        raise LostRecordings(lost, absent)
     between = tuple(doc["between"])
     return Validation(between, tuple(studies), matches_of(between, [s.sweep for s in studies]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +164,7 @@ class Load:
         for cell in self.cells:
             if cell.digest.strictly is None:
                 raise ValueError(f"{cell.folder} was measured by strict definitions already")
-            cells.append(CellResult(cell.cell, cell.folder, cell.digest.strictly, cell.reused))
+            cells.append(replace(cell, digest=cell.digest.strictly))
         return Load(self.mix, spec, self.about, tuple(cells), self.searched)
 
 

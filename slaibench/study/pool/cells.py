@@ -27,12 +27,16 @@ class CellResult:
         folder: its recording.
         digest: what the study asked of it.
         reused: whether it was there already.
+        stale: whether it was there as other code recorded it, which does not count.
+        damage: why what was there had to be replaced; None: nothing had.
     """
 
     cell: CellSpec
     folder: Path
     digest: Any
     reused: bool
+    stale: bool = False
+    damage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,15 @@ class Work:
 
     def obtain(self, cell: CellSpec) -> CellResult:
         """A cell from disk, else by running it here (``obtain``)."""
-        found = self.found(cell)
-        if found is not None:
-            return found
+        damage = None
+        try:
+            found = self.found(cell)
+            if found is not None:
+                return found
+        except store.DamagedRecordingError as error:
+            damage = error.wrong
         recording = self.bench.run(cell)
-        folder = self.keep(cell, recording)
-        return CellResult(cell, folder, self.digest(recording), reused=False)
+        return self.kept(cell, recording, self.digest(recording), damage)
 
     def is_there(self, cell: CellSpec) -> bool:
         """Whether a cell is on disk, and may be taken from there."""
@@ -65,36 +72,47 @@ class Work:
         """A cell that is on disk; None: it has to be run.
 
         Raises:
-            RecordingError: what is there is damaged or another run's.
+            DamagedRecordingError: what is there is damaged: it has to be run, and replaced.
+            RecordingError: what is there is another run's, or of another version.
         """
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
         return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
 
-    def keep(self, cell: CellSpec, recording: Recording) -> Path:
-        """Store what was run, and say where.
+    def kept(
+        self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None
+    ) -> CellResult:
+        """Store what was run.
+
+        Args:
+            damage: what is wrong with the recording that is there; None: nothing, or there is none.
 
         Raises:
             RecordingError: it cannot be written.
         """
         folder = cell_folder(self.results, cell)
+        stale = not self.fresh and damage is None and _is_there_by_other_code(folder, cell)
+        self._keep(folder, recording, replace=self.fresh or damage is not None)
+        return CellResult(cell, folder, digest, reused=False, stale=stale, damage=damage)
+
+    @staticmethod
+    def _keep(folder: Path, recording: Recording, *, replace: bool) -> None:
         # Another process may have recorded the same cell meanwhile. What it wrote stays, since
         # somebody may be reading it; by invariant 4 it is the same.
-        if self.fresh or not _is_there(folder):
+        if replace or not _is_there(folder):
             try:
                 store.write(recording, folder)
             except store.RecordingError:
-                if self.fresh or not _is_there(folder):
+                if replace or not _is_there(folder):
                     raise
-        return folder
 
 
 def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: bool) -> CellResult:
     """A cell from disk if it is there and whole, else by running it.
 
     Raises:
-        RecordingError: what is there is damaged or another run's, or cannot be written.
+        RecordingError: what is there is another run's or of another version, or cannot be written.
         BackendError, SchedulerError: the run cannot be had.
     """
     return Work(bench, results, digest, fresh).obtain(cell)
@@ -116,8 +134,24 @@ def _is_there(folder: Path) -> bool:
     return (folder / store.RUN).exists()
 
 
+def _is_there_by_other_code(folder: Path, cell: CellSpec) -> bool:
+    """Whether there is the same cell, as other code than today's recorded it."""
+    begin = folder.name.removesuffix(store.spec_hash(cell.spec()))
+    if not folder.parent.is_dir():
+        return False
+    for other in folder.parent.iterdir():
+        if not other.name.startswith(begin) or other == folder:
+            continue
+        try:
+            if cell.asks_the_same(CellSpec.model_validate(store.read_run(other)["spec"])):
+                return True
+        except (store.RecordingError, KeyError, ValueError):
+            continue
+    return False
+
+
 def _read(folder: Path, cell: CellSpec) -> Recording:
-    """Load the recording of a cell; whatever else lies there is refused, never replaced."""
+    """Load the recording of a cell; another one that lies there is refused, never replaced."""
     recording = store.read(folder)
     if recording.run.get("spec") != cell.spec():
         raise store.RecordingError(

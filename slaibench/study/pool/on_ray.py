@@ -18,7 +18,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.elsewhere import ERRORS, Failure
 from slaibench.machine.hardware import device_name
 from slaibench.machine.source import fingerprint
-from slaibench.recording.record import Recording
+from slaibench.recording.store import DamagedRecordingError
 from slaibench.spec import CellSpec, Device
 from slaibench.study.bench import Bench
 from slaibench.study.policy import file_of
@@ -137,10 +137,22 @@ class RayWorkers:
         self._losses: Counter[tuple[str, float, int] | None] = Counter()
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
-        there = [cell for cell in cells if self._work.is_there(cell)]
-        waiting = deque(cell for cell in cells if not self._work.is_there(cell))
+        there: list[CellSpec] = []
+        waiting: deque[CellSpec] = deque()
+        for asked in cells:
+            (there if self._work.is_there(asked) else waiting).append(asked)
+        damages: dict[tuple[str, float, int], str] = {}
         self._hand_out(waiting)
-        yield from filter(None, map(self._work.found, there))
+        for recorded in there:
+            result = None
+            try:
+                result = self._work.found(recorded)
+            except DamagedRecordingError as error:
+                damages[recorded.key] = error.wrong
+            if result is None:
+                waiting.append(recorded)
+            else:
+                yield result
         while waiting or any(cell is not None for _, cell in self._busy.values()):
             self._hand_out(waiting)
             (done,), _ = self._ray.wait(list(self._busy), num_returns=1)
@@ -159,7 +171,7 @@ class RayWorkers:
             self._hand_out(waiting)  # before this process is busy with storing
             if cell is not None:
                 recording, digest = pickle.loads(answer)
-                yield self._kept(cell, recording, digest)
+                yield self._work.kept(cell, recording, digest, damages.get(cell.key))
 
     def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -235,6 +247,3 @@ class RayWorkers:
         for worker in workers:
             with suppress(self._ray.exceptions.RayError, ValueError):
                 self._ray.kill(worker)
-
-    def _kept(self, cell: CellSpec, recording: Recording, digest: Any) -> CellResult:
-        return CellResult(cell, self._work.keep(cell, recording), digest, reused=False)

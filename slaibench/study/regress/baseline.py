@@ -32,6 +32,8 @@ class Baseline:
         about: what served, in a line.
         versions, hardware: of what decides times, as recordings tell them.
         sources: hash of each scheduler's code.
+        code: fingerprint of what else makes recordings (``study.code``); None: of before it was
+            kept.
         metrics: judged ones.
         margin: largest relative change that does not matter.
         replicates: what came of each run.
@@ -42,6 +44,7 @@ class Baseline:
     versions: Mapping[str, str]
     hardware: Mapping[str, Any]
     sources: Mapping[str, str | None]
+    code: str | None
     metrics: tuple[str, ...]
     margin: float
     replicates: tuple[Replicate, ...]
@@ -80,6 +83,7 @@ def read(folder: Path) -> Baseline:
             versions=dict(data["versions"]),
             hardware=dict(data["hardware"]),
             sources=dict(data["sources"]),
+            code=data.get("code"),
             metrics=metrics_of_runs.check(data["metrics"]),
             margin=float(data["margin"]),
             replicates=tuple(map(Replicate.from_json, data["replicates"])),
@@ -106,6 +110,7 @@ def write(baseline: Baseline, folder: Path) -> Path:
         "versions": dict(baseline.versions),
         "hardware": dict(baseline.hardware),
         "sources": dict(baseline.sources),
+        "code": baseline.code,
         "spec": baseline.spec.model_dump(mode="json"),
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")

@@ -114,7 +114,8 @@ def answer(
 ) -> RegressResult:
     """Run, judge, and with ``update`` write the baseline, unless a run is no measurement.
 
-    Nothing on disk is reused: a recording does not know of which simulator or engine's code it is.
+    Nothing on disk is reused: a recording knows an engine by its version only, and whoever works on
+    an engine does not change that.
 
     Args:
         results: folder for the recordings; None: they are not kept.
@@ -207,6 +208,7 @@ def _baseline_of(question: Question, replicates: tuple[Replicate, ...], first: P
         versions={**tools, **run["versions"]},
         hardware=run["hardware"],
         sources={name: policy.source for name, policy in names},
+        code=bench.code.fingerprint,
         metrics=question.metrics,
         margin=question.margin,
         replicates=replicates,
@@ -245,6 +247,10 @@ def _differences(old: Baseline, new: Baseline) -> Iterator[str]:
 
 
 def _code_notes(old: Baseline, new: Baseline, sides: Sequence[Sides]) -> Iterator[str]:
+    if old.code not in (None, new.code):
+        same = bool(sides) and all(each.identical for each in sides)
+        what = "the code that serves, or makes the load, changed"
+        yield what + (", and nothing that is recorded did" if same else "")
     for name, source in new.sources.items():
         if name not in old.sources or old.sources[name] == source:
             continue

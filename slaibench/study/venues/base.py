@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
-from slaibench.spec import StudySpec
+from slaibench.spec import Clock, StudySpec
 from slaibench.study import policy
 
 Facts = dict[str, Any]
@@ -76,6 +76,11 @@ class Venue(Protocol):
     @classmethod
     def describe(cls, run: Facts) -> str:
         """As ``table.describe_run``, of a recording of this venue's."""
+
+    @classmethod
+    def modules(cls, clock: Clock) -> tuple[str, ...]:
+        """Modules that make recordings under a clock; what they import comes along
+        (``study.code``)."""
 
     @property
     def one_at_a_time(self) -> bool:

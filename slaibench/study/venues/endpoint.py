@@ -113,6 +113,10 @@ class EndpointVenue:
             "timeout_s": self.options.timeout_s,
         }
 
+    @staticmethod
+    def modules(clock: Clock) -> tuple[str, ...]:
+        return ("slaibench.backends.endpoint",)
+
     def limits(self) -> tuple[Limit, ...]:
         if self.max_context_tokens is None:
             return ()

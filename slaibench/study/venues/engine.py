@@ -26,6 +26,7 @@ from slaibench.study.venues.profiled import (
     regime_notes,
 )
 
+SERVED = "slaibench.backends.engines.served"
 MEMORY_SHARE = 0.9
 """Of this machine's memory: what weights may take on a CPU; the rest is for everything else."""
 
@@ -36,6 +37,7 @@ class EngineVenue(ABC):
 
     Attributes:
         ENGINE: which.
+        VIRTUAL, REAL: modules of its own that run under such a clock, as ``Venue.modules``.
 
     Args:
         gpu, profile: of an emulated device; None on a real one.
@@ -52,6 +54,8 @@ class EngineVenue(ABC):
     )
 
     ENGINE: ClassVar[Engine]
+    VIRTUAL: ClassVar[tuple[str, ...]]
+    REAL: ClassVar[tuple[str, ...]]
 
     name: str
     model: Model
@@ -195,6 +199,10 @@ class EngineVenue(ABC):
             # Only if there are any: a calibration's folder from before there could be is taken.
             **({"engine_args": self.engine_args} if self.engine_args is not None else {}),
         }
+
+    @classmethod
+    def modules(cls, clock: Clock) -> tuple[str, ...]:
+        return cls.VIRTUAL if clock is Clock.VIRTUAL else (SERVED, *cls.REAL)
 
     def limits(self) -> tuple[Limit, ...]:
         of_model = Limit(f"the context of {self.name}", self.model.max_context_tokens)

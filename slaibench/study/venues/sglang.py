@@ -19,6 +19,13 @@ class SglangVenue(EngineVenue):
     """SGLang in the interpreter that has it."""
 
     ENGINE: ClassVar[Engine] = SglangEngine()
+    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.sglang.emulated",)
+    # Plug-ins, which SGLang finds by their entry points.
+    REAL: ClassVar[tuple[str, ...]] = (
+        "slaibench.backends.sglang.launch",
+        "slaibench.backends.sglang.device",
+        "schedulers.engines.sglang",
+    )
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:

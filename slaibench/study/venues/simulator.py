@@ -99,6 +99,10 @@ class SimulatorVenue:
             "block_size": self.profile.block_size,
         }
 
+    @staticmethod
+    def modules(clock: Clock) -> tuple[str, ...]:
+        return "slaibench.backends.simulator.backend", "slaibench.costmodel.cost_model"
+
     def limits(self) -> tuple[Limit, ...]:
         return (
             Limit(f"the context of {self.model}", self.max_context_tokens),

@@ -19,6 +19,9 @@ class VllmVenue(EngineVenue):
     """vLLM in this interpreter."""
 
     ENGINE: ClassVar[Engine] = VllmEngine()
+    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.core",)
+    # The scheduler and the emulated device are named in the server's command line.
+    REAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.launch",)
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:

@@ -13,7 +13,7 @@ import pytest
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.verify import verify
+from slaibench.report.verify import Verdict, verify
 from slaibench.study.gather import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
@@ -83,6 +83,7 @@ def test_a_changed_recording_is_found(spoilt: Written) -> None:
 def test_a_missing_recording_is_found(spoilt: Written) -> None:
     folder = loaded(spoilt.results)
     shutil.rmtree(folder)
-    (missing,) = verify(spoilt.files.html).mismatches
-    assert missing.where.startswith("runs[")
-    assert folder.name in missing.found
+    found = verify(spoilt.files.html)
+    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
+    assert found.again.startswith("slaibench paper --rates 0.")
+    assert f"--results {spoilt.results}" in found.again

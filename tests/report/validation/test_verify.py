@@ -13,7 +13,7 @@ import pytest
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.verify import verify
+from slaibench.report.verify import Verdict, verify
 from slaibench.study.gather import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
@@ -93,9 +93,8 @@ def test_a_missing_recording_is_found_with_its_backend(spoilt: Written) -> None:
     folder = of(spoilt, "twin")
     shutil.rmtree(folder)
     found = verify(spoilt.files.html)
-    (missing,) = found.mismatches
-    assert missing.where.startswith("studies/twin/runs[")
-    assert folder.name in missing.found
+    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
+    assert found.again.startswith("slaibench validate --between sim,twin,small")
     assert found.checked == 0
 
 

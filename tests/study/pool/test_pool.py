@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.pool import Pool, cell_folder, default_jobs, obtain
-from tests.study.studies import contents, study
+from tests.study.studies import contents, rewritten, study
 
 
 def length(recording: Recording) -> int:
@@ -87,27 +86,52 @@ def recorded(tmp_path: Path) -> tuple[Bench, CellSpec, Path]:
 
 
 @pytest.mark.parametrize("name", [store.REQUESTS, store.STEPS, store.RUN])
-def test_a_truncated_recording_is_refused_and_left_alone(
+def test_a_damaged_recording_is_run_again_and_replaced(
     recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, name: str
 ) -> None:
     bench, cell, folder = recorded
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    before = contents(tmp_path)
-    with pytest.raises(store.RecordingError, match="remove the folder to have it recorded again"):
-        obtain(bench, cell, tmp_path, length, fresh=False)
-    assert contents(tmp_path) == before
-    assert not obtain(bench, cell, tmp_path, length, fresh=True).reused
+    again = obtain(bench, cell, tmp_path, length, fresh=False)
+    assert not again.reused
+    assert again.damage
     assert (folder / name).read_bytes() == whole
+    taken = obtain(bench, cell, tmp_path, length, fresh=False)
+    assert (taken.reused, taken.damage) == (True, None)
+
+
+def test_a_recording_by_other_code_is_stale_and_stays(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+) -> None:
+    bench, cell, folder = recorded
+    other = replace(bench, code=replace(bench.code, fingerprint="0" * 16))
+    (now,) = other.cells()
+    assert now.asks_the_same(cell)
+    again = obtain(other, now, tmp_path, length, fresh=False)
+    assert (again.reused, again.stale, again.damage) == (False, True, None)
+    assert again.folder.parent == folder.parent
+    assert again.folder != folder
+    assert obtain(other, now, tmp_path, length, fresh=False).reused
+    assert obtain(bench, cell, tmp_path, length, fresh=False).reused
+
+
+@pytest.mark.parametrize("other", [{"rates": (6.0,)}, {"gpu": "a100"}, {"num_requests": 61}])
+def test_a_recording_of_another_cell_by_other_code_is_not_called_stale(
+    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, other: dict[str, Any]
+) -> None:
+    bench = prepare(study(schedulers=("slai",), **other))
+    bench = replace(bench, code=replace(bench.code, fingerprint="0" * 16))
+    (cell,) = bench.cells()
+    again = obtain(bench, cell, tmp_path, length, fresh=False)
+    assert (again.reused, again.stale) == (False, False)
 
 
 def test_another_record_schema_is_refused_with_the_way_out(
     recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
 ) -> None:
     bench, cell, folder = recorded
-    run = json.loads((folder / store.RUN).read_text())
-    (folder / store.RUN).write_text(json.dumps({**run, "schema_version": 99}))
-    with pytest.raises(store.RecordingError, match=r"schema 99, this slaibench reads 1; .*results"):
+    rewritten(folder, schema_version=99)
+    with pytest.raises(store.RecordingError, match=r"schema 99, this slaibench reads 2; .*results"):
         obtain(bench, cell, tmp_path, length, fresh=False)
 
 
@@ -116,8 +140,7 @@ def test_a_folder_that_holds_another_run_is_neither_used_nor_replaced(
     recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, change: dict[str, Any]
 ) -> None:
     bench, cell, folder = recorded
-    run = json.loads((folder / store.RUN).read_text())
-    (folder / store.RUN).write_text(json.dumps({**run, **change}))
+    rewritten(folder, **change)
     before = contents(tmp_path)
     with pytest.raises(store.RecordingError, match="another run than its name says"):
         obtain(bench, cell, tmp_path, length, fresh=False)

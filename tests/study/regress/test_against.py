@@ -57,6 +57,7 @@ def unmeasured(question: Question) -> Baseline:
     """The baseline of a question, without a run."""
     bench = question.bench
     facts: dict[str, Any] = {"versions": {}, "hardware": {}, "sources": {}, "replicates": ()}
+    facts["code"] = None
     return Baseline(
         spec=bench.spec, about="", metrics=question.metrics, margin=question.margin, **facts
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import replace
@@ -24,6 +25,7 @@ def baseline() -> Baseline:
         versions={"slaibench": "0.1.0"},
         hardware={"name": "here"},
         sources={"sarathi": "0123456789abcdef"},
+        code="fedcba9876543210",
         metrics=("ttft_p50_s", "ttft_p99_s", "tbt_p99_s"),
         margin=0.05,
         replicates=(replicate(0, values), replicate(1, values, saturated=True, invalid="late")),
@@ -37,6 +39,15 @@ def test_it_comes_back_as_it_was_and_a_run_is_a_line(tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     assert sum('"content"' in line for line in lines) == len(there.replicates)
     assert [path.name for path in (tmp_path / "new").iterdir()] == [FILE]
+
+
+def test_one_of_before_it_named_its_code_is_read(tmp_path: Path) -> None:
+    there = baseline()
+    file = write(there, tmp_path / "new")
+    values = json.loads(file.read_text())
+    del values["code"]
+    file.write_text(json.dumps(values))
+    assert read(tmp_path / "new") == dataclasses.replace(there, code=None)
 
 
 def test_only_virtual_clocks_are_exact() -> None:

@@ -108,7 +108,7 @@ def test_an_edit_without_a_decision_is_identical_and_a_worse_one_is_caught(tmp_p
     file.write_text(POLICY)
     name = f"{file}:Mine"
     regress(folder, update=True, schedulers=(name,))
-    file.write_text(POLICY + "\n# another line\n")
+    file.write_text(POLICY + "\nANOTHER = 1\n")
     same = regress(folder)
     assert verdicts(same) == {Verdict.IDENTICAL}
     assert same.notes == (f"the code of {name} changed, and none of its decisions did",)

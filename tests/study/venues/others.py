@@ -43,14 +43,19 @@ class Spoilt:
             raise BackendError("the server does not start")
         output = self._inner.run(requests, scheduler, settings)
         table = output.requests
-        sent = replace(table, sent_s=table.due_s + self._lag_s)
+        sent = replace(
+            table,
+            sent_s=table.due_s + self._lag_s,
+            first_scheduled_s=table.first_scheduled_s + self._lag_s,
+            token_times_s=table.token_times_s + self._lag_s,
+        )
         dead = table.due_s > self._dies_at_s
         notes = ("the server died",) if dead.any() else ()
         none, whole = np.empty(0), np.empty(0, dtype=np.int64)
         return RunOutput(
             requests=failing(sent, dead),
             steps=StepTable(none, none, *[whole] * 7),
-            end_s=output.end_s,
+            end_s=output.end_s + self._lag_s,
             stopped_early=output.stopped_early,
             facts={"clock": "real", "versions": {"thing": "1.2"}, "client": {"processes": 1}},
             notes=notes,

@@ -1,0 +1,96 @@
+"""Are a report's drawings those that were drawn, and of these recordings?"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.template import Picture
+
+if TYPE_CHECKING:
+    from slaibench.report.figures.panel import Panel
+
+_FIGURE = re.compile(r'<figure id="figure-([a-z0-9-]+)">(.*?)</figure>', re.DOTALL)
+_IMAGE = re.compile(r'<img class="panel" data-panel="\d+"[^>]*>')
+Wrong = tuple[str, str, str]
+"""(where, what the page has, what is wrong)."""
+
+
+def pictures_in(page: str) -> dict[str, list[Picture]]:
+    """The drawings of a page, by figure."""
+    return {
+        name: [Picture(image) for image in _IMAGE.findall(body)]
+        for name, body in _FIGURE.findall(page)
+    }
+
+
+def files_wrong(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]:
+    """Drawings that are not the ones that were written with a page.
+
+    Returns:
+        How many there are, and what is wrong with them.
+    """
+    wrong: list[Wrong] = []
+    shown = pictures_in(page)
+    named = doc.get(PICTURES)
+    if not isinstance(named, dict):
+        return 0, [("embedded JSON", "no names of drawings", "it was written with them")]
+    count = 0
+    for figure in sorted({*named, *shown}):
+        entries, images = named.get(figure, []), shown.get(figure, [])
+        if len(entries) != len(images):
+            wrong.append(
+                (f"figure {figure}", f"{len(images)} drawings", f"its JSON names {len(entries)}")
+            )
+            continue
+        for entry, image in zip(entries, images, strict=True):
+            count += 1
+            if _sha256(image.html.encode()) != entry["image_sha256"]:
+                where = f"figure {figure}, drawing {entry['name']}"
+                wrong.append((where, "another image", "than was drawn (its SHA-256 is another)"))
+            file = html.parent / html.stem / f"{entry['name']}.png"
+            try:
+                same = _sha256(file.read_bytes()) == entry["png_sha256"]
+            except OSError as error:
+                wrong.append((str(file), "drawn it", f"it cannot be read ({error.strerror})"))
+                continue
+            if not same:
+                wrong.append((str(file), "drawn another", "its SHA-256 is another"))
+    return count, wrong
+
+
+def data_wrong(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
+    """Drawings that show something else than would be drawn now.
+
+    Args:
+        panels: what the recordings give, by figure.
+    """
+    from slaibench.report.figures.data import drawn_digest  # noqa: PLC0415  (loads matplotlib)
+
+    named = {
+        (figure, entry["name"]): entry["data"]
+        for figure, entries in doc[PICTURES].items()
+        for entry in entries
+    }
+    drawn = {
+        (figure, panel.name): drawn_digest(panel.figure)
+        for figure, some in panels.items()
+        for panel in some
+    }
+    return [
+        (
+            f"figure {place[0]}, drawing {place[1]}",
+            "drawn it" if place in named else "no such drawing",
+            "its recordings give another" if place in drawn else "its recordings give none",
+        )
+        for place in sorted({*named, *drawn})
+        if named.get(place) != drawn.get(place)
+    ]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
