@@ -77,11 +77,12 @@ def _overloads_of(
 ) -> list[tuple[CellSpec, Path]]:
     """The runs that measured the saturated throughput of what these cells were scheduled by.
 
-    They are never stopped early, whether or not the others may be.
+    Their arrivals and when they end are their own (``study.overload``).
     """
 
     def who(cell: CellSpec) -> tuple[object, ...]:
-        return cell.scheduler, _identity(cell), _harness(cell), _in_common(cell, "early_stop")
+        rest = _in_common(cell, "arrivals", "horizon_s", "early_stop")
+        return cell.scheduler, _identity(cell), _harness(cell), rest
 
     schedulers = {who(cell) for cell, _ in cells}
     return [(cell, folder) for cell, folder in overloads if who(cell) in schedulers]
