@@ -29,9 +29,7 @@ def curve(values: FloatArray | list[float], half: float = 0.0, number: int = 0) 
     return SloCurve(f"slo{number}", f"tier{number}", levels)
 
 
-def cells(
-    *curves: FloatArray | list[float], half: float = 0.0, rates: FloatArray = RATES
-) -> Cells:
+def cells(*curves: FloatArray | list[float], half: float = 0.0, rates: FloatArray = RATES) -> Cells:
     made = tuple(curve(values, half, number) for number, values in enumerate(curves))
     return Cells(rates, made, 3)
 
@@ -190,9 +188,7 @@ def test_tighter_bounds_never_raise_the_capacity(values: list[float], tighter: f
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.floats(-3, 3), min_size=6, max_size=6), st.floats(0.0, 0.5), st.floats(0.0, 1.0)
-)
+@given(st.lists(st.floats(-3, 3), min_size=6, max_size=6), st.floats(0.0, 0.5), st.floats(0.0, 1.0))
 def test_surer_levels_never_widen_the_interval(
     values: list[float], half: float, more: float
 ) -> None:

@@ -110,7 +110,9 @@ def test_acceptance_is_the_binomials(size: int, share: float) -> None:
     # Between whole counts the incomplete beta function interpolates: the ends lie within one of
     # the counts whose tails are just below and just above 2.5 %.
     low, high = least * size, most * size
-    assert binom.cdf(math.floor(low), size, share) <= 0.025 <= binom.cdf(math.ceil(low), size, share)
+    assert (
+        binom.cdf(math.floor(low), size, share) <= 0.025 <= binom.cdf(math.ceil(low), size, share)
+    )
     assert binom.sf(math.ceil(high) - 1, size, share) <= 0.025
     assert binom.sf(math.floor(high) - 1, size, share) >= 0.025
     assert least < share < most

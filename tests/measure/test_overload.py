@@ -13,9 +13,7 @@ ONE_EACH = Prices(0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def test_work_is_priced_where_it_ended() -> None:
-    prices = Prices(
-        prefill_token_s=1.0, pair_s=0.0, decode_s=10.0, context_s=100.0, block_s=1000.0
-    )
+    prices = Prices(prefill_token_s=1.0, pair_s=0.0, decode_s=10.0, context_s=100.0, block_s=1000.0)
     rows = [
         Row(0.0, (2.0, 3.0, 7.0), prompt_tokens=16),
         Row(1.0, (6.0,), prompt_tokens=5),

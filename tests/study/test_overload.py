@@ -114,9 +114,7 @@ def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: Swee
 
 def test_a_lucky_run_is_told_so(overloaded: SweepResult) -> None:
     one = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
-    calm = replace(
-        one.digest.steadiness, state=Steadiness.STEADY, reason="waiting does not grow"
-    )
+    calm = replace(one.digest.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
     lucky = replace(one, digest=replace(one.digest, steadiness=calm, stopped_early=None))
     others = [cell for cell in overloaded.cells if cell.cell.overload is not None]
     (seen,) = under_load([*others, lucky])
