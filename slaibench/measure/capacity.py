@@ -136,10 +136,10 @@ def capacity(cells: Cells) -> Capacity:
     in interval estimation", J. R. Stat. Soc. B 16, 1954). So what one rate is not sure of makes the
     interval longer, and moves no estimate.
     """
-    boundary = _least(cells, "value")
+    boundary = _least(_boundaries(cells, "value"))
     note: list[str] = []
     ci95: tuple[float, float] | None = None
-    sure = _least(cells, "high")
+    sure = _least(_boundaries(cells, "high"))
     if boundary.rate is None:
         note.append(f"the lowest rate measured, {cells.rates_rps[0]:g}, already fails")
     elif boundary.shape is None:
@@ -149,11 +149,11 @@ def capacity(cells: Cells) -> Capacity:
             who = "none" if sure.rate is None else f"none above {sure.rate:.4g}"
             note.append(f"no rate failed, but {who} is sure to hold: {sure.curve.slo} {LONGER}")
     else:
-        possible = _least(cells, "low")
         low = 0.0 if sure.rate is None else min(sure.rate, boundary.rate)
-        high = possible.rate if possible.shape == "smooth" else possible.high
-        if high is None:
-            high = float(cells.rates_rps[-1])
+        # Each SLO excludes what lies beyond its own end: that of a cliff is the failing rate.
+        possible = [b.rate if b.shape == "smooth" else b.high for b in _boundaries(cells, "low")]
+        excluded = [end for end in possible if end is not None]
+        high = min(excluded, default=float(cells.rates_rps[-1]))
         ci95 = (low, max(high, boundary.rate))
         if boundary.shape == "cliff":
             note.append(
@@ -162,7 +162,7 @@ def capacity(cells: Cells) -> Capacity:
             )
         if low == 0.0:
             note.append(f"no rate is sure to hold: {sure.curve.slo} {LONGER}")
-        elif possible.shape is None:
+        elif not excluded:
             note.append("no rate is sure to fail: measure higher rates")
     failed = boundary.high is not None
     return Capacity(
@@ -204,8 +204,8 @@ def capacity_ratio(a: Capacity, b: Capacity) -> Interval:
     return Interval(ratio, low, high, LEVEL, n, "mover", "from both intervals")
 
 
-def _least(cells: Cells, of: Literal["value", "low", "high"]) -> _Boundary:
-    """The least boundary over the SLOs, by the estimates or by one end of their intervals."""
+def _boundaries(cells: Cells, of: Literal["value", "low", "high"]) -> list[_Boundary]:
+    """One an SLO and tier, by the estimates or by one end of their intervals."""
     boundaries = []
     for curve in cells.curves:
         known = [
@@ -217,6 +217,10 @@ def _least(cells: Cells, of: Literal["value", "low", "high"]) -> _Boundary:
             known = [(float(cells.rates_rps[-1]), _FLOOR)]
         rates = np.array([rate for rate, _ in known])
         boundaries.append(_curve_boundary(rates, [value for _, value in known], curve))
+    return boundaries
+
+
+def _least(boundaries: Sequence[_Boundary]) -> _Boundary:
     return min(
         boundaries,
         key=lambda b: (-math.inf if b.rate is None else b.rate, b.shape is None, -b.closeness),

@@ -303,10 +303,10 @@ def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterato
     lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
     first = bench.requests_at(low)
     blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
-    if blind and spec.extends and 2 * lengths[low] <= MOST_TIMES * first:
+    if blind and bench.extends and 2 * lengths[low] <= MOST_TIMES * first:
         yield from _missing(bench, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
     sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
-    size = lengths[low] if spec.extends else None
+    size = lengths[low] if bench.extends else None
     if not blind and (not sure or max(sure) < LEAST_SURE * low):
         below = [rate for rate in rates if rate < low and LEAST_SURE * low <= rate]
         tried = min(below, default=low)

@@ -242,7 +242,7 @@ def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellRes
     Their first requests are the same, so that schedulers are compared over those they share.
     """
     cells = _first_runs(pool, bench, on_cell)
-    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.spec.extends else ()
+    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.extends else ()
     while todo:
         wanted: list[CellSpec] = []
         for scheduler, rate in todo:
