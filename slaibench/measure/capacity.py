@@ -15,7 +15,7 @@ from slaibench.recording.record import FloatArray
 Shape = Literal["smooth", "cliff"]
 CLIFF_LOG_JUMP = math.log(4)
 """Across a bracket where the metric grows more than fourfold, no interpolation is defensible."""
-LONGER = "needs longer or more runs"
+LONGER = "needs longer runs"
 _FLOOR = -50.0
 
 

@@ -25,13 +25,14 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
 
     With Poisson arrivals, whatever the study's, and not all requests at once: a burst lets an order
     by length serve them sorted, which is another mix. None where times come from no profile (then
-    there is no bound to exceed), in real time, or under the paper's conventions, which have no such
-    rule.
+    there is no bound to exceed), in real time, where no run is to end early (a study of the runs
+    themselves), or under the paper's conventions, which have no such rule.
     """
     identity = bench.venue.identity()
     if (
         bench.spec.backend != "sim"
         or bench.spec.convention is Convention.PAPER
+        or bench.spec.early_stop is False
         or not bench.process.takes_rate
         or not identity["kv_blocks"]
         or identity["profile_fingerprint"] is None

@@ -130,7 +130,7 @@ def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: Doc
 
 def test_rates_that_may_hold_are_no_lower_bound(doc: Document) -> None:
     """Runs too short to exclude that a target fails: nothing is known to be kept."""
-    remark = "no rate failed, but none is sure to hold: ttft_p99<5 needs longer or more runs"
+    remark = "no rate failed, but none is sure to hold: ttft_p99<5 needs longer runs"
     caps = {"a": capacity(4.0), "b": capacity(20.0, None, sure_rps=None, remarks=[remark])}
     found = headline(answered(doc, caps, {("a", "b"): (5.0, None, None)}))
     assert found.title == (
