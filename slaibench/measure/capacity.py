@@ -15,6 +15,7 @@ from slaibench.recording.record import FloatArray
 Shape = Literal["smooth", "cliff"]
 CLIFF_LOG_JUMP = math.log(4)
 """Across a bracket where the metric grows more than fourfold, no interpolation is defensible."""
+LONGER = "needs longer runs"
 _FLOOR = -50.0
 
 
@@ -96,6 +97,7 @@ class Capacity:
             the bracket: the answer is its lower end), None when there is no boundary.
         replicates: seeds.
         note: what a reader must know besides.
+        sure_rps: the largest rate of which the runs exclude that an SLO fails; None: there is none.
     """
 
     rate_rps: float | None
@@ -106,6 +108,7 @@ class Capacity:
     shape: Shape | None
     replicates: int
     note: str
+    sure_rps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,16 @@ def capacity(cells: Cells) -> Capacity:
     boundary = _least(_boundaries(cells, "value"))
     note: list[str] = []
     ci95: tuple[float, float] | None = None
+    sure = _least(_boundaries(cells, "high"))
     if boundary.rate is None:
         note.append(f"the lowest rate measured, {cells.rates_rps[0]:g}, already fails")
     elif boundary.shape is None:
-        note.append("no rate failed: the capacity is at least this; measure higher rates")
+        if sure.rate == boundary.rate:
+            note.append("no rate failed: the capacity is at least this; measure higher rates")
+        else:
+            who = "none" if sure.rate is None else f"none above {sure.rate:.4g}"
+            note.append(f"no rate failed, but {who} is sure to hold: {sure.curve.slo} {LONGER}")
     else:
-        sure = _least(_boundaries(cells, "high"))
         low = 0.0 if sure.rate is None else min(sure.rate, boundary.rate)
         # Each SLO excludes what lies beyond its own end: that of a cliff is the failing rate.
         possible = [b.rate if b.shape == "smooth" else b.high for b in _boundaries(cells, "low")]
@@ -149,9 +156,12 @@ def capacity(cells: Cells) -> Capacity:
         high = min(excluded, default=float(cells.rates_rps[-1]))
         ci95 = (low, max(high, boundary.rate))
         if boundary.shape == "cliff":
-            note.append("the boundary is a cliff inside the bracket; the answer is its lower end")
+            note.append(
+                f"the boundary is a cliff between {boundary.low:.4g} and {boundary.high:.4g}, and "
+                "the answer its lower end"
+            )
         if low == 0.0:
-            note.append(f"no rate is sure to hold: {sure.curve.slo} needs longer runs")
+            note.append(f"no rate is sure to hold: {sure.curve.slo} {LONGER}")
         elif not excluded:
             note.append("no rate is sure to fail: measure higher rates")
     failed = boundary.high is not None
@@ -164,6 +174,7 @@ def capacity(cells: Cells) -> Capacity:
         shape=boundary.shape,
         replicates=cells.replicates,
         note="; ".join(note),
+        sure_rps=sure.rate,
     )
 
 
