@@ -58,7 +58,7 @@ def length(runs: list[tuple[FloatArray, FloatArray, FloatArray]]) -> int:
     now = MIN_REQUESTS
     while True:
         samples = [measured(run, now) for run in runs]
-        worth = [Worth(q, quantile_size(samples, q), q == 0.5) for q in (0.5, 0.99)]
+        worth = [Worth(q, quantile_size(samples, q)) for q in (0.5, 0.99)]
         longer = next_length(MIN_REQUESTS, now, worth)
         if longer is None:
             return now

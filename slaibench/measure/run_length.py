@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from slaibench.measure.quantile_interval import sound_size
 
+MEDIAN = 0.5
 MEDIAN_SIZE = 150.0
 """Independent requests for a median and its paired change."""
 ROOM = 1.1
 """Length asked for, over what the correlation seen so far needs: longer runs see more of it."""
 MOST_TIMES = 16
 """A run grows to at most so many times its first length."""
+MOST_FOR_MEDIAN = 4
+"""And to so many times for a median, which says less the nearer to saturation it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,10 @@ class Worth:
     Args:
         q: its level.
         size: independent requests.
-        essential: run as long as may be for it; else only if that will do.
     """
 
     q: float
     size: float
-    essential: bool
 
 
 def wanted_size(q: float) -> float:
@@ -44,13 +45,11 @@ def next_length(first: int, now: int, worth: Sequence[Worth]) -> int | None:
         now: requests of the present ones.
         worth: of the percentiles that are to have intervals.
     """
-    most = MOST_TIMES * first
-    times = 1.0
+    wanted = now
     for one in worth:
-        short = wanted_size(one.q) / max(one.size, 1e-9)
+        most = first * (MOST_FOR_MEDIAN if one.q == MEDIAN else MOST_TIMES)
+        enough = now * wanted_size(one.q) / max(one.size, 1e-9)
         within_reach = one.size * most / now >= sound_size(one.q)
-        if short > 1 and (one.essential or within_reach):
-            times = max(times, ROOM * short)
-    if times == 1.0 or now >= most:
-        return None
-    return min(first * math.ceil(times * now / first), most)
+        if enough > now and within_reach:
+            wanted = max(wanted, min(first * math.ceil(ROOM * enough / first), most))
+    return wanted if wanted > now else None

@@ -31,6 +31,7 @@ Given = dict[str, Any]
 def of_study(doc: Document, results: Path) -> str:
     """Of a sweep, a comparison, or a server that was loaded."""
     spec = _with_workload(doc["spec"], doc["cell"]["workload"])
+    spec = {**spec, "num_requests": spec["num_requests"] or _num_requests(doc)}
     rates = ["--rates", _list(spec["rates"])]
     if spec["backend"] == "endpoint":
         begin = ["replay", "--label", *spec["schedulers"], *rates]
@@ -78,6 +79,17 @@ def of_paper(doc: Document, results: Path) -> str:
 def _with_workload(spec: Given, name: str) -> Given:
     """A default workload depends on what is at hand."""
     return {**spec, "workload": spec["workload"] or name}
+
+
+def _num_requests(doc: Document) -> int | None:
+    """Requests of a cell, where a study that was found on disk does not say; None: the default."""
+    asked = StudySpec.model_validate(doc["spec"])
+    due = {run["rate_rps"]: 0 for run in doc["runs"]}
+    for run in doc["runs"]:
+        due[run["rate_rps"]] = max(due[run["rate_rps"]], run["due"])
+    if asked.horizon_s is not None or all(asked.requests_at(rate) == due[rate] for rate in due):
+        return None
+    return int(max(due.values()))
 
 
 def _fields(spec: Mapping[str, Any]) -> Iterable[str]:

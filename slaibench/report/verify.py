@@ -13,15 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from slaibench.recording import store
 from slaibench.report.errors import ReportError
 from slaibench.report.kinds import KINDS, Kind
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import LostRecordings, OnRun
+from slaibench.report.verify_code import other_code, without_code
 from slaibench.report.verify_pictures import data_wrong, files_wrong, pictures_in
-from slaibench.spec import CODE, CellSpec
-from slaibench.study.code import code_of
-from slaibench.study.venues.table import find
 from slaibench.version import __version__
 
 TOLERANCE = 1e-9
@@ -30,8 +27,6 @@ SHOWN_LINES = 20
 ABSENT = "(absent)"
 NONSENSE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 """What working with a document raises whose shape was tampered with."""
-BY_CODE = frozenset({*CODE, "code", "commit", "folder", "recorded_by", "slaibench", "spec_hash"})
-"""Names in a document under which code and places of recordings are."""
 _NUMBERS = re.compile(
     r'<script type="application/json" id="slaibench-numbers">(.*?)</script>', re.DOTALL
 )
@@ -132,14 +127,14 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
     count, absent, code = 0, 0, ""
     try:
         again = kind.again(doc, html.parent, on_run)
-        code = _other_code(kind.runs(again.doc), html.parent)
+        code = other_code(kind.runs(again.doc), html.parent)
         ours, theirs = kind.results(doc), kind.results(again.doc)
         if [run["code"] for run in runs] != [run["code"] for run in kind.runs(again.doc)]:
             notes.append(
                 "the page's own recordings are not there: compared with those of the same cells "
                 "by other code"
             )
-            ours, theirs = _without_code(ours), _without_code(theirs)
+            ours, theirs = without_code(ours), without_code(theirs)
         count, differing = _number_mismatches(ours, theirs)
         mismatches += differing
         mismatches += [Mismatch(*each) for each in data_wrong(doc, again.panels())]
@@ -159,40 +154,6 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
         _command(doc, kind, html, runs),
         tuple(notes),
     )
-
-
-def _other_code(runs: Sequence[Document], folder: Path) -> str:
-    """Which code made recordings, if another would now; else nothing."""
-    by_code = {run["code"]["code_fingerprint"]: run for run in runs}
-    others = []
-    for name, run in by_code.items():
-        if name is None:
-            others.append("code of before recordings knew it")
-            continue
-        recorded = store.read_run(folder / run["folder"])
-        cell = CellSpec.model_validate(recorded["spec"])
-        now = code_of(find(cell.backend), cell.clock).fingerprint
-        if now != name:
-            commit = recorded.get("commit")
-            others.append(f"{name}{f' (commit {commit[:10]})' if commit else ''}, here it is {now}")
-    return "; ".join(others)
-
-
-def _without_code(doc: Document) -> Document:
-    """Parts of a document that do not tell which code made its recordings, nor where they lie."""
-
-    def kept(value: Any, inside: str) -> Any:
-        if isinstance(value, dict):
-            named = {"source"} if inside == "schedulers" else set()
-            names = BY_CODE | named
-            return {
-                name: kept(inner, name if inside != "schedulers" else inside)
-                for name, inner in value.items()
-                if name not in names
-            }
-        return [kept(each, inside) for each in value] if isinstance(value, list) else value
-
-    return dict(kept(doc, ""))
 
 
 def _command(doc: Document, kind: Kind, html: Path, runs: Sequence[Document]) -> str:

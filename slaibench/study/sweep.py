@@ -282,7 +282,7 @@ def _worth(cells: Sequence[CellResult]) -> list[Worth]:
     if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
         return []
     samples = [digest.samples["ttft", None] for digest in digests]
-    return [Worth(q, quantile_size(samples, q), q == 0.5) for q in (0.5, 0.99)]
+    return [Worth(q, quantile_size(samples, q)) for q in (0.5, 0.99)]
 
 
 def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[CellDigest]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report import verify as verification
+from slaibench.report import verify_code
 from slaibench.report.errors import ReportError
 from slaibench.report.kinds import KINDS
 from slaibench.report.numbers import Document, identity
@@ -219,7 +219,7 @@ def test_another_cell_beside_does_not_take_an_absent_one_s_place(copied: Written
 def test_a_page_by_other_code_is_true_and_says_so(
     copied: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "code_of", lambda *_: Code("0" * 16, None))
+    monkeypatch.setattr(verify_code, "code_of", lambda *_: Code("0" * 16, None))
     found = verify(copied.files.html)
     assert found.mismatches == ()
     assert (found.verdict, found.ok) == (Verdict.OTHER_CODE, True)

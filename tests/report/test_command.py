@@ -1,0 +1,62 @@
+"""The command that a page names makes its own recordings again, and no others."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.report.command import of_bound, of_paper, of_study
+from slaibench.report.numbers import Document, document
+from slaibench.report.page import made
+from slaibench.report.subject import make_subject
+from slaibench.study.bound.ask import BoundAsk
+from slaibench.study.gather import gather, group_cells
+from slaibench.study.paper.spec import PaperSpec
+from slaibench.study.sweep import sweep
+from tests.cli.command import slaibench
+from tests.study.studies import study
+
+
+def numbers(results: Path, **fields: Any) -> Document:
+    """The document of the page of what is found in a folder."""
+    spec = study(**fields)
+    sweep(spec, results, jobs=1)
+    (cells,) = group_cells(list(store.find_runs(results))).values()
+    found = gather(cells, spec.slo)
+    return document(make_subject(found), results.parent / "reports", made(found.spec))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedulers": ("slai",), "rates": (2.0, 5.25)},
+        {"schedulers": ("sarathi", "slai:order=fcfs"), "gpu": "a100", "num_seeds": 2},
+        {"num_requests": None, "duration_s": 30.0, "convention": "paper", "first_seed": 3},
+        {"arrivals": "gamma:cv=2", "tiers": "gold:1:0.2", "max_total_tokens": 1500},
+    ],
+)
+def test_a_study_found_on_disk_is_all_taken_from_there(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    results = tmp_path / "r"
+    before = numbers(results, **fields)
+    program, *arguments = shlex.split(of_study(before, results))
+    ran = slaibench(*arguments, "--jobs", "1")
+    assert program == "slaibench"
+    assert ran.status == 0
+    assert f"0 cells run, {len(before['runs'])} taken from disk" in ran.err
+
+
+def test_commands_of_other_pages_name_what_was_asked() -> None:
+    asked = {"spec": PaperSpec(figures=("7a",), rates=(1.6,), num_seeds=1).model_dump(mode="json")}
+    assert of_paper(asked, Path("r")) == (
+        "slaibench paper --rates 1.6 --seeds 1 --figure 7a --duration 2100 --results r --no-report"
+    )
+    bound = BoundAsk(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
+    words = of_bound({"ask": bound.to_json()}, Path("r"))
+    assert words.startswith("slaibench bound --scheduler slai --seeds 1 --outputs none")
+    assert "--no-rad" in words
