@@ -12,6 +12,7 @@ from slaibench.study.bench import Bench
 from slaibench.study.bound.limits import BoundMaker
 from slaibench.study.digest import CellDigest
 from slaibench.study.pool import CellResult
+from workloads.arrivals import ArrivalKind
 
 LOAD = 1.1
 """Of the capacity bound, which no scheduler exceeds: enough to fill any, and near enough to the
@@ -24,13 +25,16 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
 
     With Poisson arrivals and not all requests at once: a burst lets an order by length serve them
     sorted, which is another mix. None where times come from no profile (then there is no bound to
-    exceed), in real time, or under the paper's conventions, which have no such rule.
+    exceed), in real time, for recorded arrivals, where no run is to end early (a study of the runs
+    themselves), or under the paper's conventions, which have no such rule.
     """
     identity = bench.venue.identity()
     if (
         bench.spec.backend != "sim"
         or bench.spec.convention is Convention.PAPER
+        or bench.spec.early_stop is False
         or not bench.process.takes_rate
+        or bench.process.kind is ArrivalKind.TRACE
         or not identity["kv_blocks"]
         or identity["profile_fingerprint"] is None
     ):
