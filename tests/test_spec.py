@@ -12,19 +12,62 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from slaibench.recording.store import spec_hash
-from slaibench.spec import CellSpec, Convention, StudySpec
+from slaibench.spec import DEFAULT_SLO, PAPER_SLO, CellSpec, Convention, StudySpec
 from slaibench.study.bench import prepare
 from tests.study.studies import study
 from workloads.arrivals import ArrivalProcess, due_times
 
 
-def test_a_default_cell_has_1200_requests_and_at_least_180_seconds_of_them() -> None:
+def test_a_default_cell_has_1250_requests_and_at_least_180_seconds_of_them() -> None:
     spec = StudySpec()
-    assert spec.requests_at(1.0) == 1200
-    assert spec.requests_at(6.0) == 1200
+    assert spec.requests_at(1.0) == 1250
+    assert spec.requests_at(6.0) == 1250
     assert spec.requests_at(20.0) == 3600
     assert spec.horizon_s is None
     assert spec.stops_early
+    assert spec.extends
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"num_requests": 400},
+        {"duration_s": 60.0},
+        {"early_stop": False},
+        {"convention": "paper"},
+        {"backend": "vllm"},
+    ],
+)
+def test_a_length_that_somebody_named_or_an_engine_has_to_serve_is_kept(
+    fields: dict[str, Any],
+) -> None:
+    assert not StudySpec(**fields).extends
+
+
+@pytest.mark.parametrize(
+    ("fields", "slo"),
+    [
+        ({}, DEFAULT_SLO),
+        ({"slo": None}, DEFAULT_SLO),
+        ({"convention": "paper"}, PAPER_SLO),
+        ({"slo": "paper"}, PAPER_SLO),
+        ({"slo": "paper", "convention": "strict"}, PAPER_SLO),
+        ({"slo": "ttft_p90<1", "convention": "paper"}, "ttft_p90<1"),
+    ],
+)
+def test_targets_are_the_conventions_unless_named(fields: dict[str, Any], slo: str) -> None:
+    assert StudySpec(**fields).slo == slo
+    assert DEFAULT_SLO == "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
+    assert PAPER_SLO == "ttft_p50<0.5,tbt_p99<tier"
+
+
+def test_a_run_that_measures_a_throughput_is_another_cell_and_others_keep_their_name() -> None:
+    cell = prepare(study()).cells()[0]
+    assert "overload" not in cell.spec()
+    overload = cell.model_copy(update={"overload": {"bound_rps": 9.0}})
+    assert overload.spec()["overload"] == {"bound_rps": 9.0}
+    assert spec_hash(overload.spec()) != spec_hash(cell.spec())
+    assert not overload.asks_the_same(cell)
 
 
 def test_requests_asked_for_are_taken_at_every_rate() -> None:

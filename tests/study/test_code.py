@@ -154,7 +154,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     tree = Tree(tmp_path / "tree")
     results, reports = tmp_path / "r", tmp_path / "p"
     command = (*SWEEP, "--results", results, "--reports", reports)
-    assert "sweep: 2 cells run, in" in tree.run(*command)
+    assert "sweep: 3 cells run, in" in tree.run(*command)
     tree.run(
         "sweep", "--rates", "3", "-s", "sarathi", *SWEEP[5:], "--no-report", "--results", results
     )
@@ -166,7 +166,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     tree.edit(model, '"""', '"""Words. ')
     tree.edit("slaibench/report/words.py", "\nBEYOND", "\nUNUSED = 1\nBEYOND")
     taken = tree.run(*SWEEP, "--results", results, "--no-report")
-    assert "sweep: 0 cells run, 2 taken from disk" in taken
+    assert "sweep: 0 cells run, 3 taken from disk" in taken
     assert "stale" not in taken
     assert "other code" not in tree.run("verify", page)
 
@@ -182,7 +182,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     assert "other code" in judged
     assert "all the same" in judged
     again = tree.run(*SWEEP, "--results", results, "--no-report", "--json")
-    assert "sweep: 2 cells run, in" in again
+    assert "sweep: 3 cells run, in" in again
     (told,) = [line for line in again.splitlines() if "stale" in line]
     assert told.startswith("sweep: the code has changed since 2 cells were recorded")
     points = json.loads(again[: again.rindex("]\n}") + 3])["points"]

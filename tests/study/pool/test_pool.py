@@ -220,7 +220,7 @@ def test_workers_do_not_run_the_script_that_started_them(tmp_path: Path) -> None
         "print('script runs')\n"
         "swept = slaibench.sweep('slai', 5, num_requests=60, num_seeds=2, jobs=2,"
         f" results={str(tmp_path / 'r')!r})\n"
-        "print(swept.num_reused, len(swept.cells))\n"
+        "print(swept.num_reused, len(swept.cells), len(swept.points))\n"
     )
     root = str(Path(__file__).parents[3])
     done = subprocess.run(
@@ -231,4 +231,4 @@ def test_workers_do_not_run_the_script_that_started_them(tmp_path: Path) -> None
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "script runs\n0 2\n"
+    assert done.stdout == "script runs\n0 3 1\n"

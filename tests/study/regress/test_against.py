@@ -14,11 +14,12 @@ import pytest
 from slaibench.backends.base import BackendError
 from slaibench.measure.regression import Verdict
 from slaibench.recording import store
-from slaibench.spec import Clock
+from slaibench.spec import Clock, StudySpec
 from slaibench.study.regress import against, baseline, interleave
 from slaibench.study.regress.baseline import Baseline
 from slaibench.study.regress.result import RegressResult
 from slaibench.study.regress.run import Question, answer, ask
+from slaibench.study.sweep import sweep
 from tests.client.serving import Server, serve
 from tests.study.regress.test_run import POLICY, WORSE
 from tests.study.studies import WORKLOAD, study
@@ -106,17 +107,32 @@ def test_another_python_without_slaibench_runs_this_code(tmp_path: Path) -> None
     assert (result.num_cells, result.num_identical) == (2, 2)
 
 
-def test_both_sides_have_every_replicate_and_no_run_that_was_not_asked_for(tmp_path: Path) -> None:
+def test_both_sides_have_every_replicate_and_no_run_that_was_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a rate that is stopped early a sweep makes one run alone, and of one that is nearly full
-    it makes longer ones."""
-    fields: dict[str, Any] = {"schedulers": ("sarathi",), "rates": (20.0, 60.0), "num_seeds": 2}
+    it makes longer ones; the runs that measure a saturated throughput are no cells either."""
+    fields: dict[str, Any] = {"schedulers": ("sarathi",), "rates": (5.0, 60.0), "num_seeds": 2}
     folder = written(tmp_path / "baseline", **fields, num_requests=None)
+    asked: list[StudySpec] = []
+
+    def here(_: against.Side, spec: StudySpec, results: Path, jobs: int) -> None:
+        asked.append(spec)
+        sweep(spec, results, jobs=jobs)
+
+    monkeypatch.setattr(against, "run", here)
     results = tmp_path / "results"
     result = answer(ask(folder, other=sys.executable, jobs=1), results)
     assert (result.num_cells, result.num_identical) == (4, 4)
     assert result.verdict is Verdict.IDENTICAL
-    stopped = [store.read_run(path)["stopped_early"] for path in store.find_runs(results)]
-    assert len(stopped) > 4 + 4
+    # Both rates, each at its own length; then the other seed of the one that was stopped.
+    lengths = [(one.rates, one.num_requests, one.num_seeds, one.first_seed) for one in asked]
+    assert lengths == 2 * [
+        ((5.0,), 1250, 2, 0),
+        ((60.0,), 10_800, 2, 0),
+        ((60.0,), 10_800, 1, 1),
+    ]
+    assert len(list(store.find_runs(results))) == 2 * (4 + 2)  # a throughput for either seed
 
 
 def test_an_environments_folder_stands_for_its_python(tmp_path: Path) -> None:

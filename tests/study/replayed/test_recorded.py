@@ -12,14 +12,14 @@ from slaibench.study.replayed.held import hold
 from slaibench.study.replayed.recorded import observed
 from slaibench.study.sweep import sweep
 from slaibench.study.venues.profiled import profile_of
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     spec = study(schedulers=("slai:offset=fixed:5",), kv_blocks=300, rates=(15.0,))
-    (folder,) = sweep(spec, tmp_path_factory.mktemp("results"), jobs=1).folders()
-    return store.read(folder)
+    (cell,) = loaded(sweep(spec, tmp_path_factory.mktemp("results"), jobs=1).cells)
+    return store.read(cell.folder)
 
 
 def test_a_recording_of_the_simulators_is_replayed_token_by_token(recording: Recording) -> None:

@@ -13,7 +13,7 @@ from slaibench.catalog.validations import own_file
 from slaibench.study.bench import prepare
 from slaibench.study.sweep import sweep
 from slaibench.study.venues.profiled import describe_profile, profile_facts, validated
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 
 
 def validation(grade: str, against: str = "a log (9 requests in 1 s)") -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_where_it_may_be_of_something_else_every_run_says_so(
     tmp_path: Path, own: str, given: dict[str, Any], note: str | None
 ) -> None:
     spec = study(profile=own, num_requests=20, schedulers=("sarathi",), **given)
-    (cell,) = sweep(spec, tmp_path / "results", jobs=1).cells
+    (cell,) = loaded(sweep(spec, tmp_path / "results", jobs=1).cells)
     if note is None:
         assert cell.digest.notes == ()
     else:
