@@ -220,7 +220,9 @@ def test_a_report_leaves_damaged_recordings_out_and_says_so(tmp_path: Path) -> N
     results, pages = tmp_path / "r", ("--reports", tmp_path / "p")
     assert sweep(results, "--rates", "2,5", "-s", "slai").status == 0
     victim, whole = (
-        next(folder for folder in store.find_runs(results) if folder.name.startswith(f"rate{rate}-"))
+        next(
+            folder for folder in store.find_runs(results) if folder.name.startswith(f"rate{rate}-")
+        )
         for rate in (2, 5)
     )
     (victim / store.STEPS).write_bytes(b"")
