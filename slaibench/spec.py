@@ -138,7 +138,8 @@ class CellSpec(BaseModel):
     @property
     def words(self) -> str:
         """The same for a reader: ``slai at 5 requests/s, seed 0``."""
-        return f"{self.scheduler} at {self.rate_rps:g} requests/s, seed {self.seed}"
+        under = "at" if self.overload is None else "under overload of"
+        return f"{self.scheduler} {under} {self.rate_rps:g} requests/s, seed {self.seed}"
 
     @property
     def venue(self) -> str:

@@ -72,6 +72,7 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 "requests": cell.num_requests,
                 "end_s": run.get("end_s"),
                 "stopped_early": run.get("stopped_early"),
+                "overload": cell.overload is not None,
                 "code": cell.code_fingerprint,
                 "commit": run.get("commit"),
             }
@@ -114,10 +115,17 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
                 str(row["seed"]),
                 f"{row['requests']:,}",
                 "-" if row["end_s"] is None else f"{row['end_s']:,.0f} s",
-                "saturated, stopped" if row["stopped_early"] else "",
+                _purpose(row),
             )
         parts += [Text(f"\n{title}"), table]
     return Group(*parts)
+
+
+def _purpose(row: dict[str, Any]) -> str:
+    """What a recording is besides a point of a study."""
+    if row["overload"]:
+        return "under overload"
+    return "saturated, stopped" if row["stopped_early"] else ""
 
 
 def report(

@@ -348,9 +348,9 @@ def _within(answer: Capacity, throughput: SaturatedThroughput | None) -> Capacit
     """An answer that the saturated throughput allows: cut at it, or refused."""
     if throughput is None or answer.rate_rps is None:
         return answer
-    most = f"its saturated throughput of {throughput.rate_rps:.4g} requests/s"
+    most = f"the most that its saturated throughput may be, {throughput.high:.4g} requests/s"
     if answer.rate_rps > throughput.high or (answer.ci95 and answer.ci95[0] > throughput.high):
-        note = f"refused: {answer.rate_rps:.4g} requests/s lie above {most}"
+        note = f"refused: {answer.rate_rps:.4g} requests/s are more than {most}"
         return replace(answer, rate_rps=None, ci95=None, note=note)
     if answer.ci95 is None or answer.ci95[1] <= throughput.high:
         return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -143,9 +144,9 @@ def test_folders_that_cannot_be_written_are_refused_before_anything_runs(tmp_pat
 def test_a_capacity_that_no_run_can_tell_is_refused(tmp_path: Path) -> None:
     base = ("capacity", "slai", "--results", tmp_path)
     assert "60 requests are too few" in refused(*base, "--requests", "60")
-    message = refused(*base, "--requests", "150", "--seeds", "3", "--slo", "ttft_p99<10")
-    assert "needs 1,000 requests" in message
-    assert "--requests 667 or more" in message
+    one_token = refused(*base, "--workload", "fixed:prompt=100,output=1")
+    assert "'tbt_p99<tier' is about times between tokens" in one_token
+    assert "name targets without tbt and tpot" in one_token
     assert "no capacity to find" in refused(*base, "--arrivals", "burst")
     assert "no recorded arrival times" in refused(*base, "--arrivals", "trace")
     assert "max_total_tokens=5" in refused(*base, "--max-total-tokens", "5")
@@ -169,21 +170,32 @@ def test_an_unknown_command_or_option_is_wrong_usage() -> None:
 
 def test_a_scheduler_that_breaks_in_the_middle_leaves_what_was_finished(tmp_path: Path) -> None:
     results, mine = tmp_path / "r", tmp_path / "late.py"
-    mine.write_text(BROKEN_LATE.replace("AFTER_S", "15"))
-    # 60 requests at 20 requests/s are done after 3 s, at 2 requests/s after 30.
-    rates = ("--rates", "2,20", "-s", "sarathi", "-s", f"{mine}:Late")
+    mine.write_text(BROKEN_LATE.replace("AFTER_S", "100"))
+    # 60 requests at 20 requests/s are done after 3 s, at 0.4 requests/s after 150; the 2,000 under
+    # overload after 80.
+    rates = ("--rates", "0.4,20", "-s", "sarathi", "-s", f"{mine}:Late")
     broken = sweep(results, *rates)
     assert (broken.status, broken.out) == (1, "")
-    assert "late.py:Late at 2 requests/s, seed 0: invariant 5" in broken.err
+    assert "late.py:Late at 0.4 requests/s, seed 0: invariant 5" in broken.err
     assert "What was finished is kept" in broken.err
     assert "Traceback" not in broken.err
-    assert len(list(store.find_runs(results))) == 1
+    assert len(list(store.find_runs(results))) == 3
     assert sweep(results, "--rates", "20", "-s", f"{mine}:Late").status == 0
     mine.write_text(BROKEN_LATE.replace("AFTER_S", "1e9"))
     mended = sweep(results, *rates)
     assert mended.status == 0
     # What the broken file recorded is not taken for the mended one's.
-    assert "3 cells run, 1 taken from disk" in mended.err
+    assert "4 cells run, 2 taken from disk" in mended.err
+
+
+def test_a_scheduler_that_breaks_under_overload_is_told_so(tmp_path: Path) -> None:
+    mine = tmp_path / "late.py"
+    mine.write_text(BROKEN_LATE.replace("AFTER_S", "30"))
+    broken = sweep(tmp_path / "r", "--rates", "20", "-s", f"{mine}:Late")
+    assert (broken.status, broken.out) == (1, "")
+    assert re.search(
+        r"late\.py:Late under overload of [\d.]+ requests/s, seed 0: invariant 5", broken.err
+    )
 
 
 def test_a_damaged_recording_is_run_again_with_a_notice(tmp_path: Path) -> None:
@@ -194,11 +206,11 @@ def test_a_damaged_recording_is_run_again_with_a_notice(tmp_path: Path) -> None:
     before = contents(tmp_path)
     file.write_bytes(whole[:-100])
     listed = slaibench("results", tmp_path)
-    assert "1 recording in" in listed.out
+    assert "2 recordings in" in listed.out
     assert f"not read: '{victim}' is damaged ({store.REQUESTS}: not as it was" in listed.err
     ran = sweep(tmp_path, "--rates", "2,5", "-s", "slai")
     assert ran.status == 0
-    assert "1 cell run, 1 taken from disk" in ran.err
+    assert "1 cell run, 2 taken from disk" in ran.err
     assert f"sweep: recorded again, '{victim}' was damaged ({store.REQUESTS}: not" in ran.err
     assert contents(tmp_path) == before
     assert "damaged" not in sweep(tmp_path, "--rates", "2,5", "-s", "slai").err
@@ -207,7 +219,12 @@ def test_a_damaged_recording_is_run_again_with_a_notice(tmp_path: Path) -> None:
 def test_a_report_leaves_damaged_recordings_out_and_says_so(tmp_path: Path) -> None:
     results, pages = tmp_path / "r", ("--reports", tmp_path / "p")
     assert sweep(results, "--rates", "2,5", "-s", "slai").status == 0
-    victim, whole = sorted(store.find_runs(results))
+    victim, whole = (
+        next(
+            folder for folder in store.find_runs(results) if folder.name.startswith(f"rate{rate}-")
+        )
+        for rate in (2, 5)
+    )
     (victim / store.STEPS).write_bytes(b"")
     ran = slaibench("report", results, *pages)
     assert ran.status == 0
@@ -225,15 +242,16 @@ def test_a_report_leaves_damaged_recordings_out_and_says_so(tmp_path: Path) -> N
 
 def test_recordings_of_another_version_are_named_and_not_read(tmp_path: Path) -> None:
     sweep(tmp_path, "--rates", "2,5,8", "-s", "slai")
-    schema, fields, _ = sorted(store.find_runs(tmp_path))
+    schema, fields, *others = sorted(store.find_runs(tmp_path))
+    assert len(others) == 2  # one of them made under overload
     for folder, change in ((schema, {"schema_version": 99}), (fields, {"spec": {"odd": 1}})):
         rewritten(folder, **change)
     listed = slaibench("results", tmp_path)
     assert listed.status == 0
-    assert "1 recording in" in listed.out
+    assert "2 recordings in" in listed.out
     assert f"{schema}' has record schema 99" in listed.err
     assert f"{fields}' was written by another slaibench" in listed.err
-    resumed = sweep(tmp_path, "--rates", "2", "-s", "slai")
+    resumed = sweep(tmp_path, "--rates", "2,5,8", "-s", "slai")
     assert resumed.status == 1
     assert "choose another --results folder" in resumed.err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from slaibench.cli import formats, render
+from slaibench.measure.steady import Steadiness
 from slaibench.study.capacity import CapacityResult, find_capacity
 from slaibench.study.compare import CompareResult, compare
 from slaibench.study.estimate import Estimate
+from slaibench.study.point import Point
 from slaibench.study.sweep import SweepResult, sweep
 from tests.study.studies import study
 
@@ -35,7 +38,9 @@ def swept(results: Path) -> SweepResult:
 @pytest.fixture(scope="module")
 def compared(results: Path) -> CompareResult:
     names = ("sarathi:token_budget=128", "sarathi")
-    spec = study(schedulers=names, rates=(3.0, 60.0), num_requests=700, num_seeds=2)
+    # A median is sure after fewer requests than a tail is.
+    slo = "ttft_p50<0.2"
+    spec = study(schedulers=names, rates=(3.0, 60.0), num_requests=700, num_seeds=2, slo=slo)
     return compare(spec, results, jobs=1)
 
 
@@ -126,15 +131,62 @@ def test_a_comparison_fits_and_keeps_long_names_out_of_the_headings(
     assert any(line.startswith("**: saturated") for line in shown)
 
 
+def disagreeing(point: Point) -> Point:
+    """One of three replicates grows: a false alarm, or a rate near the limit."""
+    states = {Steadiness.STEADY: 2, Steadiness.GROWING: 1}
+    return replace(point, num_seeds=3, states=states, stopped_early=0)
+
+
+def test_replicates_that_disagree_are_counted_and_nothing_is_marked_saturated(
+    swept: SweepResult,
+) -> None:
+    calm = sweep_of(swept, (3.0,))
+    calm = replace(calm, points=tuple(disagreeing(point) for point in calm.points))
+    for width, words in ((80, "1/3"), (120, "1 of 3 saturated")):
+        shown = lines(render.sweep_tables(calm, width), width)
+        rows = [line for line in shown if line[:5].strip().isdigit()]
+        assert all(row.endswith(f" {words}") for row in rows)
+    assert "1/3: so many of its runs are saturated (1/3: 1 of 3), and most are not" in lines(
+        render.sweep_tables(calm, 80), 80
+    )
+
+
+def test_a_count_of_replicates_is_no_part_of_the_number_beside_it(compared: CompareResult) -> None:
+    calm, _ = compared.rates
+    some = replace(compared, rates=(replace(calm, a=disagreeing(calm.a), b=disagreeing(calm.b)),))
+    shown = lines(render.compare_table(some), 80)
+    row = next(line.split() for line in shown if line.strip().startswith("3 "))
+    assert row[1:5:2] == [formats.seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]
+    assert row[2:6:2] == ["1/3", "1/3"]
+    assert max(map(len, shown)) <= 80
+    # A latency may be told where most runs are steady; the mark stays beside it.
+    assert "Median TTFT at 3 requests/s" in render.headline(some).plain
+
+
+def test_both_capacities_are_told_where_they_differ(results: Path) -> None:
+    found = capacity(results, slo="ttft_p50<0.06")
+    rate = found.capacity.rate_rps
+    assert rate is not None
+    (sentence,) = render.capacity_lines(replace(found, without_tail=found.capacity))
+    assert sentence.plain.startswith("sarathi carries ")
+    other = replace(found.capacity, rate_rps=2 * rate, ci95=(1.5 * rate, 2.5 * rate))
+    sentence, line = render.capacity_lines(replace(found, without_tail=other))
+    assert line.plain == (
+        f"  without the target for its TTFT's tail: {2 * rate:.3g} requests/s "
+        f"[{1.5 * rate:.3g}, {2.5 * rate:.3g}]"
+    )
+
+
 def test_the_headline_says_who_carries_how_much_and_how_sure(compared: CompareResult) -> None:
     text = render.headline(compared).plain
     ratio = compared.capacity_ratio
     assert ratio.value is not None
     assert ratio.low is not None
     assert text.startswith(
-        f"sarathi carries {ratio.value:.2f} times the load of sarathi:token_budget=128 ("
+        f"sarathi carries {ratio.value:.2f} times the load of sarathi:token_budget=128 (95 % "
+        f"interval {ratio.low:.2f} to {ratio.high:.2f})"
     )
-    assert f"{ratio.low:.2f} to {ratio.high:.2f})" in text
+    assert 1 < ratio.low < ratio.value < (ratio.high or 0)
     assert "no difference is shown" not in text
     # At 60 requests/s both are saturated: the latency that is told is from where both are not.
     assert "Median TTFT at 3 requests/s: -" in text
@@ -143,7 +195,8 @@ def test_the_headline_says_who_carries_how_much_and_how_sure(compared: CompareRe
 
 def test_a_ratio_that_may_be_one_is_no_difference(results: Path) -> None:
     names = ("sarathi", "sarathi:watermark=0.0100001")
-    spec = study(schedulers=names, rates=(3.0,), num_requests=700, num_seeds=2)
+    slo = "ttft_p50<0.2"
+    spec = study(schedulers=names, rates=(3.0,), num_requests=700, num_seeds=2, slo=slo)
     found = compare(spec, results, jobs=1)
     assert "carries 1.00 times the load" in render.headline(found).plain
     assert "; no difference is shown." in render.headline(found).plain
@@ -160,16 +213,27 @@ def capacity(results: Path, **fields: Any) -> CapacityResult:
     ("fields", "told"),
     [
         ({"slo": "ttft_p50<0.06"}, ["95 % interval", "above that ttft_p50<0.06 fails"]),
-        ({"slo": "tbt_p99<tier,ttft_p50<9"}, [" (not ", "above that it is saturated"]),
+        (
+            {"slo": "tbt_p99<tier,ttft_p50<9"},
+            ["95 % interval 0 to", "above that it is saturated", "the boundary is a cliff between"],
+        ),
         (
             {"slo": "ttft_p50<1ms", "num_seeds": 1},
             ["no rate is known to keep ttft_p50<1ms", "the lowest measured", "fails"],
         ),
         (
             {"slo": "ttft_p99<0.2", "num_requests": 340, "num_seeds": 3},
-            ["it cannot be told", "n too small"],
+            ["95 % interval 0 to", "no rate is sure to hold: ttft_p99<0.2 needs longer runs"],
         ),
-        ({"slo": "ttft_mean<100", "convention": "paper", "num_seeds": 1}, ["carries at least"]),
+        (
+            {"slo": "ttft_p50@gold<1", "tiers": "gold:0.0001:0.05,free:0.9999:0.5"},
+            ["the lowest measured, it cannot be told", "no request of tier 'gold'"],
+        ),
+        ({"slo": "ttft_mean<100", "convention": "paper"}, ["carries at least"]),
+        (
+            {"slo": "ttft_mean<100", "convention": "paper", "num_seeds": 1},
+            ["may carry", "no rate failed, but none is sure to hold"],
+        ),
     ],
 )
 def test_a_capacity_is_a_sentence_that_says_what_ends_it(

@@ -29,25 +29,32 @@ def rows(out: str) -> list[list[str]]:
 def test_recordings_are_listed_by_scheduler_rate_and_seed(results: Path, columns: int) -> None:
     ran = slaibench("results", results, columns=columns)
     assert ran.status == 0
-    assert f"8 recordings in {results}" in " ".join(ran.out.split())
+    assert f"10 recordings in {results}" in " ".join(ran.out.split())
     assert "mistral-7b on h100 (sim)" in ran.out
     assert "strict conventions" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= columns
     listed = [line.split() for line in ran.out.splitlines() if line.startswith(("sar", "slai "))]
-    assert [(row[0], row[1], row[2]) for row in listed] == [
+    points = [row for row in listed if "overload" not in row]
+    assert [(row[0], row[1], row[2]) for row in points] == [
         (name, rate, seed)
         for name in ("sarathi", "slai")
         for rate in ("2", "10")
         for seed in ("0", "1")
     ]
-    assert all(row[3:] == ["300", row[4], "s"] for row in listed)
+    assert all(row[3:] == ["300", row[4], "s"] for row in points)
+    overloads = [row for row in listed if row not in points]
+    assert [(row[0], row[2], row[3]) for row in overloads] == [
+        (name, "0", "2,000") for name in ("sarathi", "slai")
+    ]
+    assert all(row[-2:] == ["under", "overload"] for row in overloads)
+    assert [listed.index(row) for row in overloads] == [4, 9]  # the highest rate of each
 
 
 def test_one_recording_may_be_named_by_itself(results: Path) -> None:
-    folder = next(store.find_runs(results))
+    folder = next(folder for folder in store.find_runs(results) if "rate=2" in folder.name)
     (row,) = json.loads(slaibench("results", folder, "--json").out)
     assert row["folder"] == str(folder)
-    assert row["requests"] == 300
+    assert (row["requests"], row["overload"]) == (300, False)
     assert row["stopped_early"] is None
 
 
