@@ -31,7 +31,6 @@ from slaibench.spec import Device, StudySpec
 from slaibench.study.bench import prepare
 from slaibench.study.calibrate.store import PROFILE
 
-SEED = 0
 SESSION = "session.jsonl"
 RECORDINGS = "recordings"
 PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
@@ -91,7 +90,7 @@ def latencies(recording: Recording, from_s: float) -> dict[str, float]:
 
 
 def cell_of(recording: Recording, profile: Path, gpu: str | None, emulated: bool) -> dict[str, Any]:
-    """One cell: measured, predicted, and how far predictions are off."""
+    """One cell: measured, predicted, and how far predictions are off; None from a measured 0."""
     cell = recording.run["spec"]
     from_s = run_metrics(recording).window_s[0]
     rows = {"measured": latencies(recording, from_s)}
@@ -103,7 +102,11 @@ def cell_of(recording: Recording, profile: Path, gpu: str | None, emulated: bool
         found = predicted(recording, profile=str(profile), backend=engine, device=Device.EMULATED)
         rows["emulated"] = latencies(found, from_s)
     errors = {
-        name: {key: row[key] / rows["measured"][key] - 1 for key in row if key != "requests"}
+        name: {
+            key: row[key] / rows["measured"][key] - 1 if rows["measured"][key] else None
+            for key in row
+            if key != "requests"
+        }
         for name, row in rows.items()
         if name != "measured"
     }
@@ -127,9 +130,7 @@ def pairs(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
         if any(one[key] != other[key] for key in ("rate_rps", "seed", "num_requests")):
             continue
         from_s = max(run_metrics(each).window_s[0] for each in (a, b))
-        ratio = paired_ratio(
-            [ttft_s(a, from_s)], [ttft_s(b, from_s)], np.random.default_rng(SEED)
-        ).as_change()
+        ratio = paired_ratio([ttft_s(a, from_s)], [ttft_s(b, from_s)]).as_change()
         found.append(
             {
                 "rate_rps": one["rate_rps"],

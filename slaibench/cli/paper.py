@@ -175,9 +175,7 @@ def _shape(claim: Claim) -> RenderableType:
 
 
 def _legend(result: PaperResult) -> str:
-    lines = [
-        "\n[...]: 95 % interval over seeds; beside a verdict: how far ours is from the published"
-    ]
+    lines = ["\n[...]: 95 % interval; beside a verdict: how far ours is from the published"]
     for convention in (Convention.PAPER, Convention.STRICT):
         found = result.counts(convention)
         told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)

@@ -33,7 +33,7 @@ STATES = {
     "saturated": ("*", "saturated"),
     "stopped": ("**", "saturated, and ended early since that was certain"),
     "invalid": ("!", "a run of it is invalid and stands for nothing"),
-    "some": ("1/3", "so many of its runs are saturated: fewer than half"),
+    "some": ("1/3", "so many of its runs are saturated (1/3: 1 of 3), and most are not"),
     "too short": ("?", "its runs cannot tell whether it is saturated: too short, or at its limit"),
 }
 """What is said of a point: in a word, as a mark, in full."""
@@ -117,7 +117,9 @@ def _state(point: Point) -> str:
 
 def _state_words(point: Point) -> str:
     state = _state(point)
-    return f"{point.num_growing} of {point.num_seeds} saturated" if state == "some" else state
+    if state in ("some", "saturated") and point.num_growing < point.num_seeds:
+        return f"{point.num_growing} of {point.num_seeds} saturated"
+    return state
 
 
 def mark(point: Point) -> str:
@@ -128,10 +130,17 @@ def mark(point: Point) -> str:
     return STATES[state][0] if state else ""
 
 
+def _marked(point: Point) -> str:
+    """A median TTFT with its mark: figures stay apart from each other."""
+    sign = mark(point)
+    return seconds(point.ttft_s["p50"]) + (f" {sign}" if sign[:1].isdigit() else sign)
+
+
 def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
-    seeds = result.spec.num_seeds
-    basis = "within the run" if seeds == 1 else f"over {seeds} seeds"
-    lines = [f"TTFT, TBT: seconds; interval: TTFT P50 {basis}; n: requests measured"]
+    runs = f"{count(result.spec.num_seeds, 'seed')} together"
+    paper = result.spec.convention is Convention.PAPER
+    basis = f"t over {count(result.spec.num_seeds, 'seed')}" if paper else runs
+    lines = [f"TTFT, TBT: seconds; interval: of TTFT P50, {basis}; n: requests measured"]
     if wide:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
     lines += _states_told(result.points, wide=wide)
@@ -150,11 +159,13 @@ def _clock_told(result: SweepResult) -> list[str]:
 
 
 def _states_told(points: Sequence[Point], *, wide: bool) -> list[str]:
-    found = {_state(point) for point in points}
+    signs: dict[str, list[str]] = {}
+    for point in points:
+        signs.setdefault(_state(point), []).append(mark(point))
     return [
-        f"{state if wide else sign}: {text}"
-        for state, (sign, text) in STATES.items()
-        if state in found and not (wide and state in (text, "some"))
+        f"{state if wide else ', '.join(dict.fromkeys(signs[state]))}: {text}"
+        for state, (_, text) in STATES.items()
+        if state in signs and not (wide and state in (text, "some"))
     ]
 
 
@@ -179,11 +190,8 @@ def compare_table(result: CompareResult) -> RenderableType:
     for rate in result.rates:
         table.add_row(
             f"{rate.rate_rps:g}",
-            *(
-                seconds(point.ttft_s[level]) + (mark(point) if level == "p50" else "")
-                for level in ("p50", "p99")
-                for point in (rate.a, rate.b)
-            ),
+            *(_marked(point) for point in (rate.a, rate.b)),
+            *(seconds(point.ttft_s["p99"]) for point in (rate.a, rate.b)),
             change(rate.ttft_p50_change),
             change_interval(rate.ttft_p50_change),
             style=DIM if rate.a.saturated and rate.b.saturated else "",
@@ -197,21 +205,26 @@ def compare_table(result: CompareResult) -> RenderableType:
 def capacity_lines(result: CapacityResult) -> list[Text]:
     """The rate, its interval and what ends it in a sentence; then what must be known besides."""
     found, slo = result.capacity, result.spec.slo
-    text = Text()
+    text, remarks = Text(), [Text(f"  {remark}") for remark in result.remarks]
     text.append(result.scheduler, style="bold")
     if found.rate_rps is None:
-        lowest = number(float(result.measured.rates_rps[0]))
-        text.append(f": no rate is known to keep {slo}; at {lowest} requests/s, the lowest")
-        text.append(f" measured, {_failing(result)}")
-        return [text, *_notes(result)]
-    text.append(" carries at least " if found.shape is None else " carries ")
+        text.append(f": no rate is known to keep {slo}")
+        if not result.refused:
+            lowest = number(float(result.measured.rates_rps[0]))
+            text.append(f"; at {lowest} requests/s, the lowest measured, {_failing(result)}")
+        return [text, *remarks]
+    if found.shape is not None:
+        text.append(" carries ")
+    else:
+        sure = found.sure_rps == found.rate_rps
+        text.append(" carries at least " if sure else " may carry ")
     text.append(f"{number(found.rate_rps)} requests/s", style="bold green")
     if found.ci95 is not None:
         text.append(f" (95 % interval {number(found.ci95[0])} to {number(found.ci95[1])})")
     text.append(f" within {slo}")
     if found.binding is not None:
         text.append(f"; above that {_failing(result)}")
-    return [text, *_notes(result)]
+    return [text, *remarks]
 
 
 def _failing(result: CapacityResult) -> str:
@@ -225,13 +238,6 @@ def _failing(result: CapacityResult) -> str:
     return f"{found.binding}{whose} fails"
 
 
-def _notes(result: CapacityResult) -> list[Text]:
-    # The sentence has said already that a boundary is a cliff, or that the lowest rate fails.
-    told = result.capacity.shape == "cliff" or result.capacity.rate_rps is None
-    notes = result.notes[1:] if told and result.capacity.note else result.notes
-    return [Text(f"  {note}") for note in notes]
-
-
 def headline(result: CompareResult) -> Text:
     """The comparison in a sentence or two."""
     text = Text()
@@ -243,7 +249,9 @@ def headline(result: CompareResult) -> Text:
         text.append(f"{result.b} carries {ratio.value:.2f} times the load of {result.a}", "bold")
         if None in shapes:
             text.append(" or thereabouts: a capacity is only a lower bound")
-        elif ratio.ci95 is not None:
+        elif ratio.ci95 is None:
+            text.append(" (no interval: it may be chance)")
+        else:
             text.append(f" (95 % interval {ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})")
             if ratio.ci95[0] <= 1 <= ratio.ci95[1]:
                 text.append("; no difference is shown")

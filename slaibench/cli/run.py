@@ -21,7 +21,7 @@ from slaibench.study import capacity as capacity_study
 from slaibench.study import compare as compare_study
 from slaibench.study import sweep as sweep_study
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import OnCell
+from slaibench.study.sweep import OnCell, warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 MOST_DAMAGES = 5
@@ -120,12 +120,11 @@ def compare(
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(render.headline(result), soft_wrap=True)
         for line in render.about_lines(
-            result.sweep.about, result.sweep.workload_note, spec, result.sweep.warnings
+            result.sweep.about, result.sweep.workload_note, spec, result.warnings
         ):
             out.print(escape(line), highlight=False, soft_wrap=True)
     _report(result, page, kept.as_json)
-    searched = (*result.capacity_a.cells, *result.capacity_b.cells)
-    refuse_invalid(list({cell.folder: cell for cell in (*result.sweep.cells, *searched)}.values()))
+    refuse_invalid(result.cells)
 
 
 @expanded
@@ -147,15 +146,17 @@ def capacity(
         found = capacity_study.find_capacity(
             spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
         )
+    cells = [cell for each in found for cell in each.cells]
     if kept.as_json:
         print_json([each.to_json() for each in found])
     else:
         for each in found:
             for text in render.capacity_lines(each):
                 out.print(text, highlight=False, soft_wrap=True)
-        for line in render.about_lines(found[0].about, bench.source.note, spec):
+        warnings = warnings_of(cells)
+        for line in render.about_lines(found[0].about, bench.source.note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
-    refuse_invalid([cell for each in found for cell in each.cells])
+    refuse_invalid(cells)
 
 
 def refuse_invalid(cells: Sequence[CellResult]) -> None:

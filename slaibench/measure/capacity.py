@@ -15,6 +15,7 @@ from slaibench.recording.record import FloatArray
 Shape = Literal["smooth", "cliff"]
 CLIFF_LOG_JUMP = math.log(4)
 """Across a bracket where the metric grows more than fourfold, no interpolation is defensible."""
+LONGER = "needs longer runs"
 _FLOOR = -50.0
 
 
@@ -96,6 +97,7 @@ class Capacity:
             the bracket: the answer is its lower end), None when there is no boundary.
         replicates: seeds.
         note: what a reader must know besides.
+        sure_rps: the largest rate of which the runs exclude that an SLO fails; None: there is none.
     """
 
     rate_rps: float | None
@@ -106,6 +108,7 @@ class Capacity:
     shape: Shape | None
     replicates: int
     note: str
+    sure_rps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +136,33 @@ def capacity(cells: Cells) -> Capacity:
     in interval estimation", J. R. Stat. Soc. B 16, 1954). So what one rate is not sure of makes the
     interval longer, and moves no estimate.
     """
-    boundary = _least(cells, "value")
+    boundary = _least(_boundaries(cells, "value"))
     note: list[str] = []
     ci95: tuple[float, float] | None = None
+    sure = _least(_boundaries(cells, "high"))
     if boundary.rate is None:
         note.append(f"the lowest rate measured, {cells.rates_rps[0]:g}, already fails")
     elif boundary.shape is None:
-        note.append("no rate failed: the capacity is at least this; measure higher rates")
+        if sure.rate == boundary.rate:
+            note.append("no rate failed: the capacity is at least this; measure higher rates")
+        else:
+            who = "none" if sure.rate is None else f"none above {sure.rate:.4g}"
+            note.append(f"no rate failed, but {who} is sure to hold: {sure.curve.slo} {LONGER}")
     else:
-        sure, possible = _least(cells, "high"), _least(cells, "low")
         low = 0.0 if sure.rate is None else min(sure.rate, boundary.rate)
-        high = possible.rate if possible.shape == "smooth" else possible.high
-        if high is None:
-            high = float(cells.rates_rps[-1])
+        # Each SLO excludes what lies beyond its own end: that of a cliff is the failing rate.
+        possible = [b.rate if b.shape == "smooth" else b.high for b in _boundaries(cells, "low")]
+        excluded = [end for end in possible if end is not None]
+        high = min(excluded, default=float(cells.rates_rps[-1]))
         ci95 = (low, max(high, boundary.rate))
         if boundary.shape == "cliff":
-            note.append("the boundary is a cliff inside the bracket; the answer is its lower end")
+            note.append(
+                f"the boundary is a cliff between {boundary.low:.4g} and {boundary.high:.4g}, and "
+                "the answer its lower end"
+            )
         if low == 0.0:
-            note.append(f"no rate is sure to hold: {sure.curve.slo} needs longer runs")
-        elif possible.shape is None:
+            note.append(f"no rate is sure to hold: {sure.curve.slo} {LONGER}")
+        elif not excluded:
             note.append("no rate is sure to fail: measure higher rates")
     failed = boundary.high is not None
     return Capacity(
@@ -163,6 +174,7 @@ def capacity(cells: Cells) -> Capacity:
         shape=boundary.shape,
         replicates=cells.replicates,
         note="; ".join(note),
+        sure_rps=sure.rate,
     )
 
 
@@ -192,8 +204,8 @@ def capacity_ratio(a: Capacity, b: Capacity) -> Interval:
     return Interval(ratio, low, high, LEVEL, n, "mover", "from both intervals")
 
 
-def _least(cells: Cells, of: Literal["value", "low", "high"]) -> _Boundary:
-    """The least boundary over the SLOs, by the estimates or by one end of their intervals."""
+def _boundaries(cells: Cells, of: Literal["value", "low", "high"]) -> list[_Boundary]:
+    """One an SLO and tier, by the estimates or by one end of their intervals."""
     boundaries = []
     for curve in cells.curves:
         known = [
@@ -205,6 +217,10 @@ def _least(cells: Cells, of: Literal["value", "low", "high"]) -> _Boundary:
             known = [(float(cells.rates_rps[-1]), _FLOOR)]
         rates = np.array([rate for rate, _ in known])
         boundaries.append(_curve_boundary(rates, [value for _, value in known], curve))
+    return boundaries
+
+
+def _least(boundaries: Sequence[_Boundary]) -> _Boundary:
     return min(
         boundaries,
         key=lambda b: (-math.inf if b.rate is None else b.rate, b.shape is None, -b.closeness),

@@ -14,7 +14,7 @@ import numpy as np
 from slaibench.measure.dependence import long_run_variance
 from slaibench.measure.intervals import LEVEL, Interval, t_quantile
 from slaibench.measure.percentiles import sorted_quantiles
-from slaibench.measure.quantile_interval import LEAST_SIZE
+from slaibench.measure.quantile_interval import LEAST_SIZE, residuals
 from slaibench.recording.record import FloatArray
 
 BANDWIDTH = 0.1
@@ -61,12 +61,11 @@ def paired_ratio(
         return Interval(ratio, None, None, level, num_pairs, "none", note)
     slope_a, slope_b = slopes[0] or 0.0, slopes[1] or 0.0
     moved = [
-        np.asarray(((y > centre_b) - (1 - q)) * slope_b - ((x > centre_a) - (1 - q)) * slope_a)
-        for x, y in pairs
+        residuals(y, centre_b, q) * slope_b - residuals(x, centre_a, q) * slope_a for x, y in pairs
     ]
     found = long_run_variance(moved)
     own = max(
-        long_run_variance([(pair[side] > centre) - (1 - q) for pair in pairs]).inflation
+        long_run_variance([residuals(pair[side], centre, q) for pair in pairs]).inflation
         for side, centre in ((0, centre_a), (1, centre_b))
     )
     if num_pairs / own < LEAST_SIZE:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from slaibench.measure.arrival_tests import FAMILY_ERROR
+from slaibench.measure.steady import Steadiness
 from slaibench.report.headline import asked
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.words import listed, plural, rate, short_names
+
+GROWING = Steadiness.GROWING.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,6 @@ def _ttft(doc: Document) -> str:
 
 
 def _tbt(doc: Document) -> str:
-    seeds = _most_seeds(doc)
-    sure = _intervals(doc, "Bands and bars") if seeds > 1 else "One seed: no intervals"
     counts = [
         tier["tbt_p99_s"]["n"]
         for points in doc["points"].values()
@@ -43,7 +44,8 @@ def _tbt(doc: Document) -> str:
     ]
     return (
         "Gap between successive tokens of a request, all gaps of a tier together; a tier is served "
-        f"as promised while its line stays below the dashed one. {sure}; "
+        "as promised while its line stays below the dashed one. "
+        f"{_intervals(doc, 'Bands and bars')}; "
         f"n = {_range(counts, 'request')} a point. No mark: n too small.{_states(doc)}"
     )
 
@@ -56,19 +58,19 @@ def _capacity(doc: Document) -> str:
         who = "" if len(read_off) == len(found) else f" of {_names(doc, read_off)}"
         source = f" The capacity{who} is read off the sweep's own rates, without a further search."
     cliff = (
-        " Where the boundary is a cliff, the whisker is the bracket that it lies in."
+        " Where the boundary is a cliff, a target's metric jumps between two rates measured, and "
+        "the bar ends at the lower one."
         if any(each["shape"] == "cliff" for each in found)
         else ""
     )
     seeds = max(each["replicates"] for each in found)
     sure = (
-        f"Whiskers: 95 % interval by resampling seeds, n = {seeds} seeds."
-        if seeds > 1
-        else "One seed (n = 1): no interval."
+        "Whiskers: 95 % interval, the rates at which the runs do not exclude that a target is just "
+        f"met; n = {plural(seeds, 'seed')}."
     )
     ratio = (
-        " The ratio's interval is of the ratio itself, over common seeds: it is what decides, not "
-        "whether bars overlap."
+        " The ratio's interval is made from both capacities' own: it is what decides, not whether "
+        "whiskers overlap."
         if len(found) > 1
         else ""
     )
@@ -77,19 +79,15 @@ def _capacity(doc: Document) -> str:
 
 
 def _change(doc: Document) -> str:
-    seeds = _most_seeds(doc)
-    kind = (
-        f"95 % t intervals over {seeds} seeds, on logarithms"
-        if seeds > 2
-        else "95 % intervals of a paired block bootstrap"
-    )
     known = [e for at in doc["changes"].values() for e in at.values() if e["value"] is not None]
     counts = [each["n"] for each in known]
     return (
         "Each request is compared with itself: same seed, same arrival, same lengths under both "
         "schedulers. Below the dashed line the second one is faster; the scale is logarithmic, so "
-        f"that half and double are equally far. Bars: {kind}; n = {_range(counts, 'pair')}. Rates "
-        "at which the percentile lies among requests still waiting have no mark."
+        "that half and double are equally far. Bars: 95 % intervals from what each request adds to "
+        "the difference, seeds together, allowing for the correlation of neighbours; n = "
+        f"{_range(counts, 'pair')}. Rates at which the percentile lies among requests still "
+        "waiting have no mark."
     )
 
 
@@ -107,7 +105,7 @@ def _distribution(doc: Document) -> str:
 def _lengths(doc: Document) -> str:
     seeds = _most_seeds(doc)
     sure = (
-        f"bands are 95 % t intervals over {seeds} seeds" if seeds > 1 else "one seed: no interval"
+        f"bands are {_over_seeds(doc)} of each one's own" if seeds > 1 else "one seed: no interval"
     )
     counts = [b["num_due"] for each in doc["lengths"].values() for b in each["buckets"]]
     return (
@@ -127,14 +125,15 @@ def _engine(doc: Document) -> str:
 
 
 def _deadlines(doc: Document) -> str:
-    seeds = _most_seeds(doc)
-    sure = _intervals(doc, "Bands and bars", "") if seeds > 1 else "One seed: no intervals"
+    sure = "One seed: no intervals"
+    if _most_seeds(doc) > 1:
+        sure = f"Bands and bars: {_over_seeds(doc)}, cut at 100 %"
     moved = " Schedulers' marks are moved apart sideways." if len(doc["schedulers"]) > 1 else ""
     return (
         "Share on time by tier, higher is better. Tokens within their gap: at most the TBT SLO "
         "after their predecessor. By fluidity: token i at most i TBT SLOs after the first, as a "
         "reader needs it; a request counts when all its tokens do. "
-        f"{sure}, cut at 100 %; the table below has n.{_states(doc)}{moved}"
+        f"{sure}; the table below has n.{_states(doc)}{moved}"
     )
 
 
@@ -165,10 +164,11 @@ def _in_system(doc: Document) -> str:
     else:
         beside = f", and at {rate(first)} requests/s, {reached}"
     return (
-        "Requests that have arrived and not left, while requests arrive, at "
-        f"{_focus(doc)}{beside}. A level line is a steady state; one that keeps rising (dashed: "
-        "judged saturated) is none, whatever its latencies. Dotted: where measuring begins. First "
-        "seed, n = 1 run, no interval."
+        "Requests that have arrived and not left, and those of them without a first token, while "
+        f"requests arrive, at {_focus(doc)}{beside}. Level lines are a steady state. A run is "
+        "saturated (dashed) when the second line keeps rising, or the age of the oldest request "
+        "in it, whatever its latencies: who serves short prompts first keeps the first line level. "
+        "Dotted: where measuring begins. First seed, n = 1 run, no interval."
     )
 
 
@@ -186,15 +186,24 @@ _FIGURES: dict[str, tuple[str, Callable[[Document], str]]] = {
 }
 
 
-def _intervals(doc: Document, what: str, scale: str = ", on logarithms") -> str:
+def _intervals(doc: Document, what: str) -> str:
+    """How the intervals of percentiles come about."""
+    if doc["spec"]["convention"] == "paper":
+        if _most_seeds(doc) == 1:
+            return "One seed: no intervals"
+        return f"{what}: {_over_seeds(doc)}, on logarithms"
+    return (
+        f"{what}: 95 % intervals from how many requests of all seeds together exceed a value, "
+        "allowing for the correlation of neighbours; where runs are too short for one, or "
+        "saturated, there is none"
+    )
+
+
+def _over_seeds(doc: Document) -> str:
+    """The kind of interval that means over seeds have."""
     seeds = sorted({p["seeds"] for points in doc["points"].values() for p in points.values()})
     over = f"{seeds[-1]}" if seeds[0] == seeds[-1] else f"{seeds[0]} to {seeds[-1]}"
-    if doc["spec"]["convention"] == "paper":
-        return f"{what}: 95 % t intervals over {over} seeds{scale}"
-    return (
-        f"{what}: 95 % intervals from the requests of {plural(int(seeds[-1]), 'seed')} together, "
-        "for their correlation; where runs are too short for one, there is none"
-    )
+    return f"95 % t intervals over {over} seeds"
 
 
 def _states(doc: Document) -> str:
@@ -207,8 +216,10 @@ def _states(doc: Document) -> str:
             f" Hollow, dotted: saturated{runs}; such values depend on how long the run was and are "
             "no operating point."
         )
-    if any(point["undecided"] and not point["saturated"] for point in points):
-        text += " Half-filled: runs too short to tell whether they are steady."
+    if any(point["undecided"] for point in points):
+        text += " Half-filled: it cannot be told whether they are steady; the last table says why."
+    if any(point["runs"][GROWING] and not point["saturated"] for point in points):
+        text += " Where fewer than half of a point's runs are saturated, the last table says so."
     if any(point["invalid"] for point in points):
         text += " Rates without a mark may have invalid runs: the tables say why."
     return text

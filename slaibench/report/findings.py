@@ -79,19 +79,18 @@ def _ratio(doc: Document, reference: str, found: Document) -> str:
     if None in shapes:
         return f"{who}: {_bounded(times, shapes[0], shapes[1])}."
     if found["low"] is None:
-        return f"{who}: {times}; with one seed there is no interval, so this may be chance."
+        return f"{who}: {times}; there is no interval, so this may be chance."
     value, low, high = together([found["value"], found["low"], found["high"]])
-    cliff = "cliff" in shapes
-    kind = "from the brackets" if cliff else "95 % interval"
-    sure = "wherever in the brackets the boundaries lie" if cliff else "beyond what chance explains"
     if found["low"] <= 1 <= found["high"]:
         verdict = "this includes 1, so the two are not told apart"
     else:
-        verdict = f"{'more' if found['low'] > 1 else 'less'}, {sure}"
+        verdict = f"{'more' if found['low'] > 1 else 'less'}, beyond what chance explains"
         if found["n"] < 2:
             verdict += "; but with one seed it may be chance"
     seeds = plural(found["n"], "common seed")
-    return f"{who}: {value} times the capacity ({low} to {high}, {kind}, {seeds}): {verdict}."
+    return (
+        f"{who}: {value} times the capacity ({low} to {high}, 95 % interval, {seeds}): {verdict}."
+    )
 
 
 def _bounded(times: str, reference: str | None, other: str | None) -> str:
@@ -151,7 +150,7 @@ def _latencies(doc: Document) -> list[str]:
             undecided.append(names[name])
     states = [f"{listed(saturated)} saturated"] if saturated else []
     if undecided:
-        states.append(f"runs of {listed(undecided)} too short to tell whether they are steady")
+        states.append(f"runs of {listed(undecided)} cannot tell whether they are steady")
     steady = "none is saturated there" if len(names) > 1 else "not saturated"
     state = f" ({'; '.join(states) or steady})"
     if len(parts) > MOST_NAMED and len(medians) > 1:

@@ -59,7 +59,13 @@ def capacity_text(doc: Document, name: str) -> str:
     if found["rate_rps"] is None:
         return "none found"
     text = _digits(doc, name)[0]
-    return f"at least {text}" if found["shape"] is None else text
+    return f"at least {text}" if found["shape"] is None and _sure(found) else text
+
+
+def _sure(found: Document) -> bool:
+    """Whether a rate that no target failed at is sure to hold."""
+    sure: bool = found["sure_rps"] == found["rate_rps"]
+    return sure
 
 
 def _digits(doc: Document, name: str) -> list[str]:
@@ -79,7 +85,7 @@ def _title(doc: Document) -> str:
         return _best(doc, names, known) if bounded else _unbroken(doc, names, known)
     if any(point["invalid"] for at in doc["points"].values() for point in at.values()):
         return "Invalid runs: whether the latency targets hold cannot be told"
-    if any(each["untold"] for each in caps.values()):
+    if any(each["untold"] or each["bracket"][0] is not None for each in caps.values()):
         return "Too few requests to tell whether the latency targets hold"
     single = all(len(each["rates_measured"]) == 1 for each in caps.values())
     where = "at the one rate measured" if single else "even at the lowest rate measured"
@@ -94,12 +100,16 @@ def _unbroken(doc: Document, names: dict[str, str], known: list[str]) -> str:
     unbroken = [name for name in known if shapes[name] is None]
     broken = [name for name in known if shapes[name] is not None]
     rates = listed(list(dict.fromkeys(_digits(doc, name)[0] for name in unbroken)))
-    return (
-        f"{listed([names[name] for name in unbroken])} "
-        f"{'keeps' if len(unbroken) == 1 else 'keep'} the latency targets at every rate measured, "
-        f"up to {rates} requests/s"
-        + (f"; {names[broken[0]]} carries {capacity_text(doc, broken[0])}" if broken else "")
-    )
+    who = listed([names[name] for name in unbroken])
+    rest = f"; {names[broken[0]]} carries {capacity_text(doc, broken[0])}" if broken else ""
+    if all(_sure(doc["capacities"][name]) for name in unbroken):
+        keep = "keeps" if len(unbroken) == 1 else "keep"
+        return (
+            f"{who} {keep} the latency targets at every rate measured, up to {rates} requests/s"
+            f"{rest}"
+        )
+    # Too little was measured to say that the targets hold, and nothing says that one does not.
+    return f"{who} broke no latency target up to {rates} requests/s, but that may be chance{rest}"
 
 
 def _best(doc: Document, names: dict[str, str], known: list[str]) -> str:
@@ -139,37 +149,27 @@ def _told_apart(doc: Document, reference: str, scheduler: str) -> bool:
 
 def _carried(doc: Document, name: str) -> str:
     found = doc["capacities"][name]
+    return "; ".join([_answer(doc, name, found), *found["remarks"]])
+
+
+def _answer(doc: Document, name: str, found: Document) -> str:
     first = binding(found["binding"], found["binding_tier"], doc["tiers"])
     if found["rate_rps"] is None:
+        if found["bracket"][0] is not None:
+            return "no capacity"
         lowest = f"{rate(found['rates_measured'][0])} requests/s, the lowest rate measured"
         if found["untold"]:
-            return f"cannot be told: at {lowest}, {_why(doc, name)}"
+            return "cannot be told"
         return f"no capacity found: {lowest}, fails by {first}"
     if found["shape"] is None:
         text = _digits(doc, name)[0]
-        return f"at least {text} requests/s: no target broke at any rate measured"
+        if _sure(found):
+            return f"at least {text} requests/s"
+        return f"no target broke up to {text} requests/s"
     value, *interval = _digits(doc, name)
-    if found["shape"] == "cliff":
-        sure = (
-            f"a cliff: it lies between {interval[0]} and {interval[1]}" if interval else "a cliff"
-        )
-    elif interval:
-        sure = f"95 % interval {interval[0]} to {interval[1]}"
-    else:
-        sure = "one seed, so no interval"
-    cut = ", cut at the rates measured" if "cut at" in found["note"] else ""
-    ends = (
-        f"above it a target cannot be told: {_why(doc, name)}"
-        if found["untold"]
-        else (f"what ends it is {first}")
-    )
-    return f"{value} requests/s ({sure}{cut}); {ends}"
-
-
-def _why(doc: Document, name: str) -> str:
-    """Why the target that would end a capacity cannot be told."""
-    found = doc["capacities"][name]
-    return f"{found['binding']} ({found['untold']})"
+    sure = f"95 % interval {interval[0]} to {interval[1]}" if interval else "no interval"
+    text = f"{value} requests/s ({sure})"
+    return text if found["untold"] else f"{text}; what ends it is {first}"
 
 
 def _let_pass(doc: Document, name: str) -> str:

@@ -17,7 +17,7 @@ from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds
 from slaibench.study.point import Point
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import tail_warnings, warnings_of
+from slaibench.study.sweep import warnings_of
 from slaibench.study.venues.table import describe_run
 
 FORMAT = "slaibench-report"
@@ -63,7 +63,7 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
         "about": describe_run(run),
-        "warnings": [*warnings_of(cells), *tail_warnings(sweep.cells)],
+        "warnings": list(warnings_of(cells)),
         "workload_note": run.get("workload", {}).get("note", ""),
         "profile": run.get("profile"),
         "served": _served(cells[0], run),
@@ -81,6 +81,7 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
                 "runs": [place[cell.folder] for cell in each.cells],
                 **each.to_json(),
                 "untold": each.untold,
+                "remarks": list(each.remarks),
             }
             for each in subject.capacities
         },

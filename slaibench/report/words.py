@@ -152,7 +152,7 @@ def binding(slo: str | None, tier: str | None, tiers: Mapping[str, float | None]
     if slo is None:
         return "nothing: no target broke"
     if slo == STEADY:
-        return "saturation: the number of requests in the system keeps growing"
+        return "saturation: requests wait ever longer for their first token"
     found = parse_slos(slo)[0]
     most = tiers.get(tier or "") if found.bound_s == "tier" else found.bound_s
     of = f" of tier {tier}" if tier else ""

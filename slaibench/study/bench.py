@@ -99,6 +99,11 @@ class Bench:
             for scheduler in self.spec.schedulers
         ]
 
+    @property
+    def extends(self) -> bool:
+        """Whether a cell may be made longer (``StudySpec.extends``); a recorded trace cannot."""
+        return self.spec.extends and self.process.kind is not ArrivalKind.TRACE
+
     def requests_at(self, rate_rps: float) -> int:
         """Requests generated for a cell; a recorded trace has no more than it has."""
         wanted = self.spec.requests_at(rate_rps)
@@ -113,11 +118,12 @@ class Bench:
 
     def requests(self, cell: CellSpec) -> list[Request]:
         """The cell's requests; the same for every scheduler (common random numbers)."""
+        process = ArrivalProcess.parse(cell.arrivals)
         return generate(
             self.source,
-            self.process,
+            process,
             self.tiers,
-            rate_rps=cell.rate_rps if self.process.takes_rate else None,
+            rate_rps=cell.rate_rps if process.takes_rate else None,
             num_requests=cell.num_requests,
             seed=cell.seed,
             max_total_tokens=cell.max_total_tokens,

@@ -28,6 +28,7 @@ from slaibench.study.sweep import (
     collect_overload,
     open_pool,
     quiet,
+    warnings_of,
 )
 from slaibench.study.sweep import check as check_study
 from slaibench.study.targets import FAILS, STEADY, check_tellable, slo_levels, why_not_measured
@@ -102,19 +103,39 @@ class CapacityResult:
         return sum(each.digest.invalid is not None for each in self.cells)
 
     @property
+    def refused(self) -> bool:
+        """Whether an answer was found that the saturated throughput excludes."""
+        return self.capacity.rate_rps is None and self.capacity.bracket[0] is not None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes that do not say once more that the lowest rate fails."""
+        fails = self.capacity.rate_rps is None and not self.refused
+        return self.notes[1:] if fails and self.capacity.note else self.notes
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the rate and its interval."""
         found = [self.capacity.note] if self.capacity.note else []
         if self.without_tail is not None and self.tail_matters:
             other = self.without_tail
             ends = "" if other.ci95 is None else f" [{other.ci95[0]:.3g}, {other.ci95[1]:.3g}]"
-            found.append(f"without its tail's target: {other.rate_rps:.3g} requests/s{ends}")
+            least = "at least " if other.shape is None else ""
+            found.append(
+                f"without the target for its TTFT's tail: {least}{other.rate_rps:.3g} requests/s"
+                f"{ends}"
+            )
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
             longer_helps = not self.num_invalid and self.untold != NO_SECOND_TOKEN
             more = "; use more --requests or --seeds" if longer_helps else ""
             found.append(f"{what} cannot be told ({self.untold}){more}")
         return tuple(found)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of how far the runs can be trusted."""
+        return warnings_of(self.cells)
 
     def to_json(self) -> dict[str, Any]:
         found = self.capacity
@@ -128,8 +149,10 @@ class CapacityResult:
             "binding": found.binding,
             "binding_tier": found.binding_tier,
             "shape": found.shape,
+            "sure_rps": finite(found.sure_rps),
             "replicates": found.replicates,
             "note": "; ".join(self.notes),
+            "warnings": list(self.warnings),
             "invalid_runs": self.num_invalid,
             "rates_measured": self.measured.rates_rps.tolist(),
             "saturated_rps": None
@@ -280,10 +303,10 @@ def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterato
     lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
     first = bench.requests_at(low)
     blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
-    if blind and spec.extends and 2 * lengths[low] <= MOST_TIMES * first:
+    if blind and bench.extends and 2 * lengths[low] <= MOST_TIMES * first:
         yield from _missing(bench, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
     sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
-    size = lengths[low] if spec.extends else None
+    size = lengths[low] if bench.extends else None
     if not blind and (not sure or max(sure) < LEAST_SURE * low):
         below = [rate for rate in rates if rate < low and LEAST_SURE * low <= rate]
         tried = min(below, default=low)

@@ -17,8 +17,8 @@ from slaibench.study.capacity import CapacityResult, check_rate_counts, ratio_of
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate
 from slaibench.study.point import Point
-from slaibench.study.pool import Jobs
-from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
+from slaibench.study.pool import CellResult, Jobs
+from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in, warnings_of
 from slaibench.study.sweep import check as check_study
 
 if TYPE_CHECKING:
@@ -59,12 +59,20 @@ class CompareResult:
     def spec(self) -> StudySpec:
         return self.sweep.spec
 
+    @property
+    def cells(self) -> tuple[CellResult, ...]:
+        """Every cell of both, each once; the capacity searches' among them."""
+        every = (*self.sweep.cells, *self.capacity_a.cells, *self.capacity_b.cells)
+        return tuple({cell.folder: cell for cell in every}.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of how far the numbers can be trusted; each once."""
+        return warnings_of(self.cells)
+
     def folders(self) -> list[Path]:
-        """Where the recordings of both lie, the capacity search's among them."""
-        found = self.sweep.folders()
-        for searched in (self.capacity_a, self.capacity_b):
-            found += [cell.folder for cell in searched.cells]
-        return list(dict.fromkeys(found))
+        """Where the recordings lie."""
+        return [cell.folder for cell in self.cells]
 
     def to_json(self) -> dict[str, Any]:
         ratio = self.capacity_ratio.to_json()
@@ -74,7 +82,7 @@ class CompareResult:
             "spec": self.spec.model_dump(mode="json"),
             "about": self.sweep.about,
             "workload": self.sweep.workload_note,
-            "warnings": list(self.sweep.warnings),
+            "warnings": list(self.warnings),
             "convention": self.spec.convention.value,
             "capacity": {
                 "a": self.capacity_a.to_json(),

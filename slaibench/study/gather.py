@@ -17,7 +17,7 @@ from workloads.tiers import parse_tiers
 OnDamage = Callable[[store.DamagedRecordingError], None]
 VARIES = (
     *("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests"),
-    *("overload", "early_stop"),
+    "overload",
 )
 """What may differ between the cells of one study."""
 HARNESS = ("code_fingerprint", "slaibench_version")
@@ -37,27 +37,55 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
     longest are taken; where the same was asked for over several numbers of requests, cells are set
     apart by that number. Where a scheduler was recorded before and after its code or defaults
     changed, or all were before and after other code did that decides recordings, only what was
-    recorded last is taken (``left_out``).
+    recorded last is taken (``left_out``). A run that measured a saturated throughput goes with
+    every study of its scheduler, whatever their numbers of requests.
 
     Raises:
         RecordingError: a folder's run.json is damaged or of another version.
     """
     groups: dict[str, list[tuple[CellSpec, Path]]] = {}
+    overloads: list[tuple[CellSpec, Path]] = []
     for folder in folders:
         cell = read_cell(folder)
-        rest = {key: value for key, value in cell.spec().items() if key not in (*VARIES, *HARNESS)}
-        groups.setdefault(json.dumps(rest, sort_keys=True), []).append((cell, folder))
+        if cell.overload is None:
+            groups.setdefault(_in_common(cell), []).append((cell, folder))
+        else:
+            overloads.append((cell, folder))
     found: dict[str, list[tuple[CellSpec, Path]]] = {}
     for name, cells in groups.items():
         newest = _newest(_by_last_code(cells))
-        keys = [(cell.scheduler, cell.rate_rps, cell.seed) for cell, _ in newest]
+        keys = [cell.key for cell, _ in newest]
         if len(set(keys)) == len(keys):
             found[name] = newest
             continue
         for cell, folder in newest:
             asked = _requests_asked(cell)
             found.setdefault(f"{name} {asked}", []).append((cell, folder))
-    return {name: _longest(cells) for name, cells in found.items()}
+    return {
+        name: [*_overloads_of(cells, overloads), *_longest(cells)] for name, cells in found.items()
+    }
+
+
+def _in_common(cell: CellSpec, *more: str) -> str:
+    """What a cell has in common with the others of its study, but for the code and ``more``."""
+    varies = {*VARIES, *HARNESS, *more}
+    return json.dumps({k: v for k, v in cell.spec().items() if k not in varies}, sort_keys=True)
+
+
+def _overloads_of(
+    cells: Sequence[tuple[CellSpec, Path]], overloads: Sequence[tuple[CellSpec, Path]]
+) -> list[tuple[CellSpec, Path]]:
+    """The runs that measured the saturated throughput of what these cells were scheduled by.
+
+    Their arrivals and when they end are their own (``study.overload``).
+    """
+
+    def who(cell: CellSpec) -> tuple[object, ...]:
+        rest = _in_common(cell, "arrivals", "horizon_s", "early_stop")
+        return cell.scheduler, _identity(cell), _harness(cell), rest
+
+    schedulers = {who(cell) for cell, _ in cells}
+    return [(cell, folder) for cell, folder in overloads if who(cell) in schedulers]
 
 
 def _longest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
@@ -76,12 +104,19 @@ def _longest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Pat
 def left_out(
     folders: Sequence[Path], groups: Mapping[str, Sequence[tuple[CellSpec, Path]]]
 ) -> list[str]:
-    """Which of the folders' schedulers ``group_cells`` left out recordings of, in words."""
-    taken = {folder for cells in groups.values() for _, folder in cells}
-    codes = {_harness(cell) for cells in groups.values() for cell, _ in cells}
+    """Which of the folders' schedulers ``group_cells`` left out recordings of, in words; nothing of
+    runs that a study made again, longer."""
+    every = [each for cells in groups.values() for each in cells]
+    taken = {folder for _, folder in every}
+    codes = {_harness(cell) for cell, _ in every}
+    today = {(cell.scheduler, _identity(cell)) for cell, _ in every}
     dropped = [read_cell(folder) for folder in folders if folder not in taken]
     stale = sum(_harness(cell) not in codes for cell in dropped)
-    before = [cell.scheduler for cell in dropped if _harness(cell) in codes]
+    before = [
+        cell.scheduler
+        for cell in dropped
+        if _harness(cell) in codes and (cell.scheduler, _identity(cell)) not in today
+    ]
     by_code = "recordings by code that has changed since (other than a scheduler's)"
     return [f"{by_code}: {stale}"] * (stale > 0) + [
         f"recordings of {name} as it was before its code or defaults changed: {before.count(name)}"
@@ -117,7 +152,7 @@ def _requests_asked(cell: CellSpec) -> int | None:
     """The number of requests that was asked for; None: the default, which grows with the rate, and
     in steps of itself where numbers need it."""
     default = StudySpec(duration_s=cell.horizon_s, convention=cell.convention)
-    own = cell.overload or cell.num_requests % default.requests_at(cell.rate_rps) == 0
+    own = cell.num_requests % default.requests_at(cell.rate_rps) == 0
     return None if own else cell.num_requests
 
 
@@ -157,9 +192,9 @@ def gather(
     first = next(cell for cell, _ in cells if cell.overload is None)
     slo = StudySpec.model_validate({"convention": first.convention, "slo": slo}).slo
     check_slos(slo, parse_tiers(first.tiers))
-    known: dict[tuple[str, float, int], Path] = {}
+    known: dict[tuple[object, ...], Path] = {}
     for cell, folder in cells:
-        other = known.setdefault((cell.scheduler, cell.rate_rps, cell.seed), folder)
+        other = known.setdefault((*cell.key, cell.overload is None), folder)
         if other != folder:
             raise ValueError(
                 f"{str(other)!r} and {str(folder)!r} are recordings of the same cell; name a "

@@ -12,7 +12,7 @@ from slaibench.study.bench import Bench
 from slaibench.study.bound.limits import BoundMaker
 from slaibench.study.digest import CellDigest
 from slaibench.study.pool import CellResult
-from workloads.arrivals import ArrivalKind
+from workloads.arrivals import ArrivalKind, ArrivalProcess
 
 LOAD = 1.1
 """Of the capacity bound, which no scheduler exceeds: enough to fill any, and near enough to the
@@ -23,9 +23,9 @@ NUM_REQUESTS = 2000
 def overload_cells(bench: Bench) -> list[CellSpec]:
     """One run a scheduler that measures its saturated throughput.
 
-    With Poisson arrivals and not all requests at once: a burst lets an order by length serve them
-    sorted, which is another mix. None where times come from no profile (then there is no bound to
-    exceed), in real time, for recorded arrivals, where no run is to end early (a study of the runs
+    With Poisson arrivals, whatever the study's, and not all requests at once: a burst lets an order
+    by length serve them sorted, which is another mix. None where times come from no profile (then
+    there is no bound to exceed), in real time, where no run is to end early (a study of the runs
     themselves), or under the paper's conventions, which have no such rule.
     """
     identity = bench.venue.identity()
@@ -34,7 +34,6 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
         or bench.spec.convention is Convention.PAPER
         or bench.spec.early_stop is False
         or not bench.process.takes_rate
-        or bench.process.kind is ArrivalKind.TRACE
         or not identity["kv_blocks"]
         or identity["profile_fingerprint"] is None
     ):
@@ -45,7 +44,12 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
     rate_rps = float(f"{LOAD * bound.rate_rps:.4g}")
     return [
         bench.cell(scheduler, rate_rps, bench.spec.first_seed, NUM_REQUESTS).model_copy(
-            update={"overload": prices, "early_stop": False}
+            update={
+                "overload": prices,
+                "arrivals": str(ArrivalProcess(ArrivalKind.POISSON)),
+                "horizon_s": None,
+                "early_stop": False,
+            }
         )
         for scheduler in bench.spec.schedulers
     ]

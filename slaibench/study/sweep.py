@@ -70,7 +70,7 @@ class SweepResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
-        return (*warnings_of(self.cells), *tail_warnings(self.cells))
+        return warnings_of(self.cells)
 
     def of(self, scheduler: str) -> list[Point]:
         """One scheduler's points by rate."""
@@ -174,6 +174,11 @@ def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
 
 
 def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """What a reader must know of how far runs' numbers can be trusted; each once."""
+    return (*notes_of(cells), *tail_warnings(cells))
+
+
+def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """What the runs say of themselves, each sentence once, with the schedulers it is said of."""
     notes: dict[str, set[str]] = {}
     for cell in cells:
@@ -237,7 +242,7 @@ def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellRes
     Their first requests are the same, so that schedulers are compared over those they share.
     """
     cells = _first_runs(pool, bench, on_cell)
-    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.spec.extends else ()
+    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.extends else ()
     while todo:
         wanted: list[CellSpec] = []
         for scheduler, rate in todo:

@@ -33,14 +33,15 @@ def slo_levels(
     point, whatever its latencies, and one too short to tell is not known to be one. The paper's
     capacity looks at latencies only. A run that is no measurement meets nothing.
     """
-    levels: dict[tuple[str, str | None], SloLevel] = {}
-    for verdicts in zip(
-        *(evaluate(parse_slos(spec.slo), digest.metrics) for digest in digests), strict=True
-    ):
-        first = verdicts[0]
-        invalid = any(digest.invalid is not None for digest in digests)
-        level = NOT_MEASURED if invalid else _level(spec, verdicts, digests)
-        levels[first.slo.text, first.tier] = level
+    by_target: dict[tuple[str, str | None], list[SloVerdict]] = {}
+    for digest in digests:
+        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+            by_target.setdefault((verdict.slo.text, verdict.tier), []).append(verdict)
+    invalid = any(digest.invalid is not None for digest in digests)
+    levels = {
+        target: NOT_MEASURED if invalid else _level(spec, verdicts, digests)
+        for target, verdicts in by_target.items()
+    }
     if spec.convention is Convention.STRICT:
         levels[STEADY, None] = _steady_level(digests)
     return levels

@@ -4,209 +4,289 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio, level
+from slaibench.measure.capacity import (
+    Capacity,
+    Cells,
+    SloCurve,
+    SloLevel,
+    capacity,
+    capacity_ratio,
+)
 from slaibench.recording.record import FloatArray
 
 RATES = np.array([0.8, 1.0, 1.1, 1.2, 1.3, 1.4])
 TRUTH = 1.17
 
 
-def cells(*log_ratios: FloatArray | list[float], rates: FloatArray = RATES) -> Cells:
-    curves = []
-    for number, values in enumerate(log_ratios):
-        table = np.asarray(values, dtype=float)
-        table = table[:, None] if table.ndim == 1 else table
-        curves.append(SloCurve(f"slo{number}", f"tier{number}", table))
-    return Cells(rates, tuple(range(curves[0].log_ratio.shape[1])), tuple(curves))
+def level(value: float, half: float = 0.0) -> SloLevel:
+    return SloLevel(value, value - half, value + half)
 
 
-def found(measured: Cells) -> Capacity:
-    return capacity(measured, np.random.default_rng(0), resamples=200)
+def curve(values: FloatArray | list[float], half: float = 0.0, number: int = 0) -> SloCurve:
+    levels = tuple(level(float(value), half) for value in values)
+    return SloCurve(f"slo{number}", f"tier{number}", levels)
 
 
-def simulated(rng: np.random.Generator, seeds: int, truth: float = TRUTH) -> Cells:
-    """log(metric / bound) rises steeply with the rate, shifted by each seed's luck."""
-    luck, noise = rng.normal(0, 0.25, seeds), rng.normal(0, 0.1, (len(RATES), seeds))
-    return cells(6 * (RATES - truth)[:, None] + luck + noise)
+def cells(*curves: FloatArray | list[float], half: float = 0.0, rates: FloatArray = RATES) -> Cells:
+    made = tuple(curve(values, half, number) for number, values in enumerate(curves))
+    return Cells(rates, made, 3)
+
+
+def of_levels(*levels: SloLevel, rates: FloatArray = RATES) -> Cells:
+    return Cells(rates, (SloCurve("slo0", None, levels),), 3)
+
+
+def rate_of(answer: Capacity) -> float:
+    assert answer.rate_rps is not None
+    return answer.rate_rps
+
+
+def ends(answer: Capacity) -> tuple[float, float]:
+    assert answer.ci95 is not None
+    return answer.ci95
 
 
 def test_boundary_of_a_line_is_its_root() -> None:
-    answer = found(cells((RATES - TRUTH) * 3))
+    answer = capacity(cells((RATES - TRUTH) * 3))
     assert answer.rate_rps == pytest.approx(TRUTH)
     assert answer.bracket == (1.1, 1.2)
     assert (answer.shape, answer.binding, answer.binding_tier) == ("smooth", "slo0", "tier0")
-    assert answer.ci95 is None  # one seed
-    assert "one seed" in answer.note
+    assert ends(answer) == pytest.approx((TRUTH, TRUTH))  # levels without an error
+    assert (answer.note, answer.replicates) == ("", 3)
 
 
-def test_least_over_slos_binds() -> None:
-    answer = found(cells((RATES - 1.33) * 3, (RATES - TRUTH) * 3, RATES - 9))
+def test_the_interval_ends_where_the_ends_of_the_levels_cross_the_bound() -> None:
+    answer = capacity(cells((RATES - TRUTH) * 3, half=0.15))
+    assert answer.rate_rps == pytest.approx(TRUTH)
+    assert ends(answer) == pytest.approx((TRUTH - 0.05, TRUTH + 0.05))
+
+
+def test_least_over_slos_binds_and_any_of_them_ends_the_interval() -> None:
+    answer = capacity(cells((RATES - 1.33) * 3, (RATES - TRUTH) * 3, RATES - 9))
     assert (answer.rate_rps, answer.binding) == (pytest.approx(TRUTH), "slo1")
+    sure = curve((RATES - TRUTH) * 3, half=0.03)
+    vague = curve((RATES - 1.3) * 3, half=0.75, number=1)
+    both = capacity(Cells(RATES, (sure, vague), 3))
+    assert both.rate_rps == pytest.approx(TRUTH)
+    assert ends(both) == pytest.approx((1.3 - 0.25, TRUTH + 0.01))
 
 
 def test_lowest_rate_fails_no_answer() -> None:
-    answer = found(cells((RATES - 0.5) * 3))
+    answer = capacity(cells((RATES - 0.5) * 3, half=0.1))
     assert (answer.rate_rps, answer.ci95, answer.shape) == (None, None, None)
     assert answer.bracket == (None, 0.8)
     assert answer.binding == "slo0"
-    assert "already fails" in answer.note
+    assert answer.note == "the lowest rate measured, 0.8, already fails"
 
 
 def test_no_rate_fails_a_lower_bound() -> None:
-    answer = found(cells((RATES - 9) * 3))
+    answer = capacity(cells((RATES - 9) * 3))
     assert (answer.rate_rps, answer.ci95, answer.shape, answer.binding) == (1.4, None, None, None)
     assert answer.bracket == (1.4, None)
     assert "at least" in answer.note
 
 
-def test_saturation_on_the_failing_side_is_a_cliff() -> None:
-    answer = found(cells([-2, -1.5, -1.2, math.inf, math.inf, math.inf]))
-    assert (answer.rate_rps, answer.shape) == (1.1, "cliff")
-    assert answer.ci95 == answer.bracket == (1.1, 1.2)
+FAILS = SloLevel(math.inf, 1.0, math.inf)
+
+
+def test_saturation_on_the_failing_side_is_a_cliff_whose_bracket_is_no_interval() -> None:
+    levels = [level(value, 0.1) for value in (-2, -1.5, -1.2)] + [FAILS] * 3
+    answer = capacity(of_levels(*levels))
+    assert (answer.rate_rps, answer.shape, answer.bracket) == (1.1, "cliff", (1.1, 1.2))
+    assert "cliff" in answer.note
+    assert ends(answer) == (1.1, 1.2)
+    # A rate that may hold for all that is known: the interval goes on beyond the bracket.
+    unsure = SloLevel(math.inf, -math.inf, math.inf)
+    wide = capacity(of_levels(*levels[:3], unsure, FAILS, FAILS))
+    assert (wide.rate_rps, wide.bracket) == (1.1, (1.1, 1.2))
+    assert ends(wide)[1] > 1.2
 
 
 @pytest.mark.parametrize(
     ("after", "shape"), [(-0.2 + math.log(3.9), "smooth"), (-0.2 + math.log(4.1), "cliff")]
 )
 def test_more_than_fourfold_across_the_bracket_is_a_cliff(after: float, shape: str) -> None:
-    answer = found(cells([-2, -1, -0.2, after, 3, 4]))
+    answer = capacity(cells([-2, -1, -0.2, after, 3, 4]))
     assert answer.shape == shape
     assert (answer.rate_rps == 1.1) is (shape == "cliff")
 
 
 def test_saturated_lowest_rate_has_no_answer_even_if_a_higher_one_passes() -> None:
-    assert found(cells([math.inf, -1, -1, -1, -1, -1])).rate_rps is None
+    answer = capacity(of_levels(FAILS, *[level(-1.0)] * 5))
+    assert answer.rate_rps is None
 
 
 def test_noise_is_pooled_not_believed() -> None:
-    answer = found(cells([-1.0, 0.2, -0.6, 0.5, 1.0, 1.5]))
-    assert 1.1 < answer.rate_rps < 1.2  # 0.2 and -0.6 pool to -0.2
-    pessimist = found(cells([-1.0, 0.6, -0.2, 0.5, 1.0, 1.5]))
-    assert 0.8 < pessimist.rate_rps < 1.0  # 0.6 and -0.2 pool to 0.2
+    answer = capacity(cells([-1.0, 0.2, -0.6, 0.5, 1.0, 1.5]))
+    assert 1.1 < rate_of(answer) < 1.2  # 0.2 and -0.6 pool to -0.2
+    pessimist = capacity(cells([-1.0, 0.6, -0.2, 0.5, 1.0, 1.5]))
+    assert 0.8 < rate_of(pessimist) < 1.0  # 0.6 and -0.2 pool to 0.2
+
+
+UNKNOWN = SloLevel(-1.0, -1.0, math.inf)
+"""Nothing speaks against it and nothing excludes that it fails, as of a run too short to tell."""
+
+
+def test_what_one_rate_cannot_tell_widens_the_interval_and_moves_no_estimate() -> None:
+    known = [level(value, 0.1) for value in ((RATES - TRUTH) * 3).tolist()]
+    blind = [SloLevel(one.value, one.low, math.inf) for one in known]
+    sure = capacity(of_levels(*known))
+    for num_blind in range(1, 4):
+        levels = [*known[: 3 - num_blind], *blind[3 - num_blind : 3], *known[3:]]
+        answer = capacity(of_levels(*levels))
+        assert answer.rate_rps == sure.rate_rps
+        assert ends(answer)[1] == ends(sure)[1]
+        assert ends(answer)[0] < ends(sure)[0]
+
+
+def test_the_interval_begins_at_zero_where_no_rate_is_sure_to_hold() -> None:
+    steady = SloCurve("not saturated", None, (*[UNKNOWN] * 4, FAILS, FAILS))
+    answer = capacity(Cells(RATES, (curve((RATES - TRUTH) * 3, half=0.1), steady), 2))
+    assert answer.rate_rps == pytest.approx(TRUTH)
+    assert ends(answer)[0] == 0
+    assert ends(answer)[1] == pytest.approx(TRUTH + 0.1 / 3)
+    assert "no rate is sure to hold: not saturated needs longer runs" in answer.note
+
+
+def test_the_interval_goes_up_to_the_highest_rate_where_none_is_sure_to_fail() -> None:
+    levels = [
+        *[level(value) for value in (-2.0, -1.0, -0.5)],
+        *[SloLevel(value, -math.inf, math.inf) for value in (0.2, 0.4, 0.6)],
+    ]
+    answer = capacity(of_levels(*levels))
+    assert 1.1 < rate_of(answer) < 1.2
+    assert ends(answer)[1] == 1.4
+    assert "no rate is sure to fail: measure higher rates" in answer.note
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-3, 3) | st.just(math.inf), min_size=6, max_size=6))
 @example([0.0, 0.0, 2.2250738585e-313, math.inf, math.inf, 0.0])  # overflowed in PCHIP
 def test_a_failing_rate_is_never_the_answer(values: list[float]) -> None:
-    answer = found(cells(values))
+    answer = capacity(cells(values, half=0.2))
     if answer.rate_rps is None:
         return
     measured = dict(zip(RATES.tolist(), values, strict=True))
-    assert measured[answer.bracket[0]] <= 0
+    low, high = answer.bracket
+    assert low is not None
+    assert measured[low] <= 0
     assert measured.get(answer.rate_rps, 0.0) <= 1e-9
-    if answer.bracket[1] is not None:
-        assert measured[answer.bracket[1]] > 0
-        assert answer.bracket[0] <= answer.rate_rps < answer.bracket[1]
+    if high is not None:
+        assert measured[high] > 0
+        assert low <= answer.rate_rps < high
+        assert ends(answer)[0] <= answer.rate_rps <= ends(answer)[1]
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-3, 3), min_size=6, max_size=6), st.floats(0.0, 2.0))
 def test_tighter_bounds_never_raise_the_capacity(values: list[float], tighter: float) -> None:
-    before = found(cells(values)).rate_rps or 0.0
-    after = found(cells([value + tighter for value in values])).rate_rps or 0.0
+    before = capacity(cells(values)).rate_rps or 0.0
+    after = capacity(cells([value + tighter for value in values])).rate_rps or 0.0
     assert after <= before + 1e-9
 
 
-@pytest.mark.parametrize(
-    ("replicates", "expected"),
-    [
-        ([-1.0, 0.5], -0.25),
-        ([-1.0, -0.5, math.inf], -0.5),
-        ([-1.0, math.inf], math.inf),
-        ([-1.0, math.inf, math.inf], math.inf),
-        ([-math.inf, 2.0], -24.0),
-    ],
-)
-def test_half_of_the_replicates_must_be_saturated_to_fail_a_rate(
-    replicates: list[float], expected: float
+@settings(deadline=None)
+@given(st.lists(st.floats(-3, 3), min_size=6, max_size=6), st.floats(0.0, 0.5), st.floats(0.0, 1.0))
+def test_surer_levels_never_widen_the_interval(
+    values: list[float], half: float, more: float
 ) -> None:
-    assert level(np.array(replicates)) == expected
+    narrow, wide = (capacity(cells(values, half=h)) for h in (half, half + more))
+    assert narrow.rate_rps == wide.rate_rps
+    if narrow.ci95 is not None:
+        assert ends(wide)[0] <= ends(narrow)[0] + 1e-9
+        assert ends(narrow)[1] <= ends(wide)[1] + 1e-9
 
 
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_interval_covers_the_truth(seeds: int) -> None:
+    """log(metric / bound) rises steeply with the rate; every rate has seeds of its own, and its
+    level is their mean with Student's t."""
     rng = np.random.default_rng(41)
-    answers = [capacity(simulated(rng, seeds), rng, resamples=100) for _ in range(80)]
-    hits = sum(a.ci95 is not None and a.ci95[0] <= TRUTH <= a.ci95[1] for a in answers)
-    assert hits / 80 >= 0.90
-    assert all(a.ci95[0] <= a.rate_rps <= a.ci95[1] for a in answers if a.ci95 is not None)
+    hits = 0
+    for _ in range(400):
+        noise = rng.normal(0, 0.25, (len(RATES), seeds))
+        values = 6 * (RATES - TRUTH)[:, None] + noise
+        halves = stats.t.ppf(0.975, seeds - 1) * values.std(axis=1, ddof=1) / math.sqrt(seeds)
+        answer = capacity(
+            of_levels(*[level(m, h) for m, h in zip(values.mean(axis=1), halves, strict=True)])
+        )
+        if answer.ci95 is None:  # beyond the rates that were measured, and said so
+            hits += 1
+            continue
+        assert ends(answer)[0] <= rate_of(answer) <= ends(answer)[1]
+        hits += ends(answer)[0] <= TRUTH <= ends(answer)[1]
+    assert hits / 400 >= 0.93
 
 
-def test_interval_shrinks_with_seeds() -> None:
-    rng = np.random.default_rng(42)
-    few, many = (found(simulated(rng, seeds)).ci95 for seeds in (4, 16))
-    assert many[1] - many[0] < 0.6 * (few[1] - few[0])
+def test_without_an_slo_the_others_remain() -> None:
+    both = cells((RATES - 1.05) * 3, (RATES - TRUTH) * 3)
+    assert both.without(["slo0"]).curves == both.curves[1:]
+    assert capacity(both.without(["slo0"])).rate_rps == pytest.approx(TRUTH)
+    assert both.without(["another"]) == both
 
 
-def test_rates_with_fewer_seeds_are_not_lost_in_a_draw() -> None:
-    rng = np.random.default_rng(43)
-    full = simulated(rng, 5)
-    sparse = full.curves[0].log_ratio.copy()
-    sparse[[0, 1, 4, 5], 1:] = math.nan  # the search measured these once, the boundary five times
-    answer = found(Cells(RATES, full.seeds, (SloCurve("slo0", None, sparse),)))
-    assert answer.shape == "smooth"
-    assert answer.bracket == (1.1, 1.2)
-    assert 1.0 < answer.ci95[0] < answer.rate_rps < answer.ci95[1] < 1.35
+def answered(rate: float | None, ci95: tuple[float, float] | None, seeds: int = 3) -> Capacity:
+    return Capacity(rate, ci95, (rate, None), None, None, None, seeds, "")
 
 
-def test_same_generator_state_same_answer() -> None:
-    measured = simulated(np.random.default_rng(1), 4)
-    assert found(measured) == found(measured)
+def test_the_distances_of_a_ratio_from_its_ends_add_up_in_squares() -> None:
+    a, b = answered(1.0, (0.8, 1.1)), answered(2.0, (1.9, 2.6), seeds=2)
+    ratio = capacity_ratio(a, b)
+    assert (ratio.estimate, ratio.n, ratio.method) == (2.0, 2, "mover")
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert math.log(2 / ratio.low) == pytest.approx(
+        math.hypot(math.log(2.0 / 1.9), math.log(1.1 / 1.0))
+    )
+    assert math.log(ratio.high / 2) == pytest.approx(
+        math.hypot(math.log(2.6 / 2.0), math.log(1.0 / 0.8))
+    )
 
 
-def test_ratio_cancels_what_seeds_do_to_both() -> None:
-    rng = np.random.default_rng(44)
-    luck = rng.normal(0, 0.25, 5)
-    slow, fast = (cells(6 * np.log(RATES / truth)[:, None] + luck) for truth in (1.08, 1.22))
-    ratio = capacity_ratio(slow, fast, rng, resamples=200)
-    assert ratio.estimate == pytest.approx(1.22 / 1.08, rel=0.01)
-    each = [found(measured).ci95 for measured in (slow, fast)]
-    assert ratio.high - ratio.low < 0.3 * (each[0][1] - each[0][0] + each[1][1] - each[1][0])
+def test_swapping_the_sides_inverts_the_ratio() -> None:
+    a, b = answered(1.0, (0.8, 1.1)), answered(2.0, (1.9, 2.6))
+    one, other = capacity_ratio(a, b), capacity_ratio(b, a)
+    assert other.high is not None
+    assert one.estimate == pytest.approx(1 / other.estimate)
+    assert one.low == pytest.approx(1 / other.high)
 
 
-def test_ratio_is_over_common_seeds() -> None:
-    rng = np.random.default_rng(45)
-    a, b = simulated(rng, 5), simulated(rng, 5, truth=1.25)
-    shifted = Cells(b.rates_rps, (2, 3, 4, 5, 6), b.curves)
-    assert capacity_ratio(a, shifted, rng).n == 3
-    with pytest.raises(ValueError, match="no common seed"):
-        capacity_ratio(a, Cells(b.rates_rps, (10, 11, 12, 13, 14), b.curves), rng)
-
-
-def test_ratio_with_a_cliff_is_that_of_the_brackets() -> None:
-    rng = np.random.default_rng(46)
-    cliff = cells([-2, -1.5, -1.2, math.inf, math.inf, math.inf])
-    smooth = cells((RATES - 1.25) * 3)
-    ratio = capacity_ratio(cliff, smooth, rng)
-    assert ratio.method == "bracket"
-    assert ratio.low == pytest.approx(1.25 / 1.2)
-    assert ratio.high == pytest.approx(1.3 / 1.1)
-    assert ratio.low <= ratio.estimate <= ratio.high
-
-
-def test_ratio_of_the_unknown_is_unknown() -> None:
-    rng = np.random.default_rng(47)
-    fails, holds = cells((RATES - 0.5) * 3), cells((RATES - 9) * 3)
-    boundary = cells((RATES - TRUTH) * 3)
-    assert math.isnan(capacity_ratio(fails, boundary, rng).estimate)
-    bound = capacity_ratio(boundary, holds, rng)
-    assert (bound.low, bound.method) == (None, "none")
-    assert "lower bound" in bound.note
+def test_a_ratio_to_something_without_error_has_the_others_interval() -> None:
+    ratio = capacity_ratio(answered(1.0, (1.0, 1.0)), answered(2.0, (1.9, 2.6)))
+    assert (ratio.low, ratio.high) == (pytest.approx(1.9), pytest.approx(2.6))
 
 
 @pytest.mark.parametrize(
-    ("rates", "shape", "complaint"),
+    ("a", "b", "estimate", "note"),
     [
-        ([1.0, 0.9], (2, 1), "ascending"),
-        ([0.0, 0.9], (2, 1), "positive"),
-        ([], (0, 1), "at least one rate"),
-        ([1.0, 2.0], (3, 1), r"not \(rates, seeds\) = \(2, 1\)"),
+        (answered(None, None), answered(2.0, (1.9, 2.6)), math.nan, "no capacity among the rates"),
+        (answered(1.0, (0.8, 1.1)), answered(1.4, None), 1.4, "only a lower bound"),
+        (answered(1.0, (0.0, 1.1)), answered(2.0, (1.9, 2.6)), 2.0, "no rate of a scheduler"),
+        (answered(1.0, (0.8, 1.1)), answered(2.0, (0.0, 2.6)), 2.0, "no rate of a scheduler"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    rates: list[float], shape: tuple[int, int], complaint: str
+def test_ratio_of_the_unknown_is_unknown(
+    a: Capacity, b: Capacity, estimate: float, note: str
 ) -> None:
+    ratio = capacity_ratio(a, b)
+    assert ratio.estimate == pytest.approx(estimate, nan_ok=True)
+    assert (ratio.low, ratio.high, ratio.method) == (None, None, "none")
+    assert note in ratio.note
+
+
+@pytest.mark.parametrize(
+    ("rates", "num_levels", "complaint"),
+    [
+        ([1.0, 0.9], 2, "ascending"),
+        ([0.0, 0.9], 2, "positive"),
+        ([], 0, "at least one rate"),
+        ([1.0, 2.0], 3, "SLO 'slo' has 3 levels for 2 rates"),
+    ],
+)
+def test_what_does_not_fit_is_refused(rates: list[float], num_levels: int, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Cells(np.array(rates), (0,), (SloCurve("slo", None, np.zeros(shape)),))
+        Cells(np.array(rates), (SloCurve("slo", None, (level(0.0),) * num_levels),), 1)
+    with pytest.raises(ValueError, match="one SLO"):
+        Cells(np.array([1.0]), (), 1)

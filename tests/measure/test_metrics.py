@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaibench.measure.metrics import run_metrics
+from slaibench.measure.warmup import time_to_fill
 from tests.measure.queues import many_servers
 from tests.measure.recordings import Row, random_rows, recording
 
@@ -47,7 +48,7 @@ def test_invariants_of_any_recording(seed: int, convention: str) -> None:
 
 
 def steady_run(n: int = 2000) -> tuple[list[Row], float]:
-    due, end = many_servers(n, 0.7, 20, np.random.default_rng(3))
+    due, _, end = many_servers(n, 0.7, 20, np.random.default_rng(3))
     rows = [
         Row(d, [d + 0.1 * (e - d), e], tier="paying" if i % 10 == 0 else "free", tbt_slo_s=0.5)
         for i, (d, e) in enumerate(zip(due.tolist(), end.tolist(), strict=True))
@@ -59,7 +60,9 @@ def test_strict_measures_after_the_warmup_and_before_the_drain() -> None:
     rows, end = steady_run()
     found = run_metrics(recording(rows, end))
     due = np.array([row.due_s for row in rows])
-    assert found.warmup.cut_s >= found.warmup.fill_s > 0
+    left = np.array([row.tokens_s[-1] for row in rows])
+    assert found.warmup is not None
+    assert found.warmup.cut_s == time_to_fill(due, left, end) > 0
     assert found.window_s == (found.warmup.cut_s, due[-1])
     kept = due >= found.warmup.cut_s
     assert found.num_measured == found.overall.ttft.n == found.overall.tbt.n == kept.sum()

@@ -3,181 +3,212 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from slaibench.measure.steady import (
+    Steadiness,
+    SteadyVerdict,
     early_verdict,
     left_s,
-    mann_kendall,
-    mean_in_system,
-    mser5,
-    num_in_system,
-    recording_saturation,
-    saturation,
-    time_to_fill,
-    warmup,
+    recording_steadiness,
+    served_s,
+    steadiness,
 )
-from slaibench.recording.record import FloatArray
-from tests.measure.queues import many_servers, single_server
+from tests.measure.queues import Run, many_servers, shortest_first, single_server
 from tests.measure.recordings import Row, recording
 
-Run = tuple[FloatArray, FloatArray]
+STEADY, GROWING, CANNOT_TELL = Steadiness
 
 
-def share_saturated(simulate: Callable[[], Run], runs: int) -> float:
-    return sum(saturation(*simulate()).saturated is True for _ in range(runs)) / runs
+def verdict(run: Run) -> SteadyVerdict:
+    return steadiness(*run, stop_s=float(run.due_s[-1]))
 
 
-def test_number_in_system_by_hand() -> None:
-    due, end = np.array([0.0, 1.0, 2.0]), np.array([1.5, math.nan, 3.0])
-    times = np.array([0.0, 1.0, 1.5, 2.5, 9.0])
-    assert num_in_system(due, end, times).tolist() == [1, 2, 1, 2, 1]
-    # [0, 2]: one for 1.5 s, another for 1 s; [2, 4]: one for all of it, another for 1 s.
-    assert mean_in_system(due, end, np.array([0.0, 2.0, 4.0])).tolist() == [1.25, 1.5]
+def shares(simulate: Callable[[], Run], runs: int) -> dict[Steadiness, float]:
+    states = [verdict(simulate()).state for _ in range(runs)]
+    return {state: states.count(state) / runs for state in Steadiness}
 
 
-def test_time_average_equals_fine_sampling() -> None:
-    due, end = single_server(500, 0.8, np.random.default_rng(0))
-    edges = np.linspace(0, due[-1], 6)
-    fine = np.linspace(0, due[-1], 500_001)[:-1]
-    sampled = num_in_system(due, end, fine).reshape(5, -1).mean(axis=1)
-    np.testing.assert_allclose(mean_in_system(due, end, edges), sampled, rtol=1e-3)
-
-
-def test_little_law() -> None:
-    due, end = single_server(2000, 0.7, np.random.default_rng(1))
-    whole = mean_in_system(due, end, np.array([0.0, end.max()]))[0]
-    assert whole * end.max() == pytest.approx((end - due).sum())
-
-
-@pytest.mark.parametrize("values", [np.arange(20.0), np.r_[1, 2, 2, 3, 3, 3, 1, 5, 4, 4.0]])
-def test_mann_kendall_is_kendall_tau_against_time(values: FloatArray) -> None:
-    z, p = mann_kendall(values)
-    n = len(values)
-    rows, columns = np.triu_indices(n, 1)
-    score = np.sign(values[columns] - values[rows]).sum()
-    # SciPy has no continuity correction: undo ours, which moves the score by one.
-    asymptotic = stats.kendalltau(np.arange(n), values, method="asymptotic", alternative="greater")
-    assert 0.5 * math.erfc(z * score / (score - 1) / math.sqrt(2)) == pytest.approx(
-        asymptotic.pvalue, rel=1e-9
-    )
-    assert p > asymptotic.pvalue
-
-
-def test_mann_kendall_edges() -> None:
-    assert mann_kendall(np.ones(20)) == (0.0, 0.5)
-    assert mann_kendall(-np.arange(20.0))[1] > 0.999
-
-
-def slow_mser5(series: FloatArray) -> int:
-    means = series[: len(series) // 5 * 5].reshape(-1, 5).mean(axis=1)
-    m = len(means)
-    scores = [np.var(means[d:]) / (m - d) for d in range(m // 2 + 1)]
-    return 5 * int(np.argmin(scores))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_mser5_equals_its_definition_and_finds_the_transient(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    series = rng.normal(size=600)
-    series[:60] += 6
-    assert mser5(series) == slow_mser5(series)
-    assert 60 <= mser5(series) <= 75
-
-
-def test_mser5_cuts_at_most_half_and_nothing_from_a_handful() -> None:
-    assert mser5(np.arange(100.0)) == 50
-    assert mser5(np.arange(9.0)) == 0
-    assert mser5(np.ones(100)) == 0
-
-
-def test_warmup_is_at_least_the_time_to_fill() -> None:
-    rng = np.random.default_rng(2)
-    due = np.cumsum(rng.exponential(1.0, 2000))
-    end = due + 30.0
-    found = warmup(due, end, np.full(2000, 0.2), due[-1] + 30)
-    assert found.fill_s == time_to_fill(due, end, due[-1]) == pytest.approx(60.0)
-    assert found.cut_s >= 60.0
-    assert found.cut_s == max(found.fill_s, found.mser_ttft_s, found.mser_in_system_s)
-    assert found.num_dropped == np.count_nonzero(due < found.cut_s)
-
-
-def test_warmup_of_next_to_nothing() -> None:
-    assert warmup(np.array([1.0]), np.array([2.0]), np.array([0.5]), 3.0).cut_s == 0
-
-
-@pytest.mark.parametrize(("n", "most"), [(1000, 0.07), (3000, 0.02)])
-def test_stable_queue_is_seldom_called_saturated(n: int, most: float) -> None:
+@pytest.mark.parametrize(("load", "n"), [(0.5, 1000), (0.7, 1000), (0.8, 3000)])
+def test_a_stable_queue_is_called_steady(load: float, n: int) -> None:
     rng = np.random.default_rng(31)
-    assert share_saturated(lambda: single_server(n, 0.9, rng), 300) <= most
-    assert share_saturated(lambda: single_server(n, 0.7, rng), 100) == 0
+    found = shares(lambda: single_server(n, load, rng), 200)
+    assert found[STEADY] >= 0.98
+    assert found[GROWING] == 0
+
+
+@pytest.mark.parametrize(("load", "most"), [(0.9, 0.03), (0.95, 0.2)])
+def test_a_stable_queue_near_its_limit_cannot_tell_rather_than_grow(
+    load: float, most: float
+) -> None:
+    rng = np.random.default_rng(31)
+    found = shares(lambda: single_server(1250, load, rng), 300)
+    assert found[GROWING] <= most
+    assert found[CANNOT_TELL] >= 0.5
+
+
+def test_longer_runs_near_the_limit_are_steady() -> None:
+    rng = np.random.default_rng(31)
+    found = shares(lambda: single_server(20_000, 0.9, rng), 40)
+    assert found[STEADY] >= 0.95
 
 
 @pytest.mark.parametrize(
-    ("n", "load", "least"), [(1000, 1.1, 0.8), (3000, 1.05, 0.8), (1000, 1.3, 1)]
+    ("n", "load", "least"), [(1000, 1.1, 0.9), (3000, 1.05, 0.8), (1000, 1.2, 0.99)]
 )
-def test_overloaded_queue_is_found(n: int, load: float, least: float) -> None:
+def test_an_overloaded_queue_grows_and_is_next_to_never_steady(
+    n: int, load: float, least: float
+) -> None:
     rng = np.random.default_rng(32)
-    assert share_saturated(lambda: single_server(n, load, rng), 100) >= least
+    found = shares(lambda: single_server(n, load, rng), 200)
+    assert found[GROWING] >= least
+    assert found[STEADY] <= 0.01
+
+
+def test_a_few_that_starve_are_growth() -> None:
+    """Shortest first at 109 % of what the server does: every short request is served at once, and
+    of the long ones, 2 % of all, half. The number in system drifts by less than 1 %."""
+    rng = np.random.default_rng(33)
+    found = shares(lambda: shortest_first(5000, 0.92, rng), 40)
+    assert found[GROWING] >= 0.95
+    assert found[STEADY] == 0
+    growth = verdict(shortest_first(5000, 0.92, rng)).growth
+    assert [one.what for one in growth] == [
+        "number in system",
+        "requests without a first token",
+        "age of the oldest of these",
+    ]
+    assert 0 < growth[0].drift < 0.02
+    assert growth[2].grows
+
+
+def test_a_few_that_starve_in_a_short_run_are_not_called_steady() -> None:
+    rng = np.random.default_rng(34)
+    found = shares(lambda: shortest_first(1250, 0.92, rng), 100)
+    assert found[STEADY] <= 0.02
+
+
+def test_shortest_first_within_its_limit_is_steady() -> None:
+    rng = np.random.default_rng(35)
+    found = shares(lambda: shortest_first(5000, 0.7, rng), 30)
+    assert found[STEADY] >= 0.95
 
 
 def test_bursty_stable_arrivals_are_not_overload() -> None:
     rng = np.random.default_rng(33)
-    assert share_saturated(lambda: single_server(3000, 0.7, rng, gap_cv=2.0), 100) <= 0.01
+    found = shares(lambda: single_server(3000, 0.7, rng, gap_cv=2.0), 100)
+    assert found[GROWING] <= 0.01
+    assert found[STEADY] >= 0.95
 
 
 def test_ramp_of_a_large_batch_is_not_overload() -> None:
     # Stays of 100 s in a run of 1,250 s: a third of it is spent filling.
     rng = np.random.default_rng(34)
-    assert share_saturated(lambda: many_servers(1000, 0.6, 100, rng), 50) <= 0.02
-    assert share_saturated(lambda: many_servers(1000, 1.3, 100, rng), 20) >= 0.95
+    assert shares(lambda: many_servers(1000, 0.6, 100, rng), 50)[GROWING] <= 0.02
+    found = shares(lambda: many_servers(1000, 1.3, 100, rng), 50)
+    assert found[GROWING] >= 0.9
+    assert found[STEADY] == 0
+
+
+def test_a_number_in_system_that_grows_while_nobody_waits_cannot_tell() -> None:
+    # All are served at once, and stay longer and longer: outputs may grow, or a cache may fill.
+    due = np.arange(1.0, 2001.0)
+    found = steadiness(due, due + 0.1, due + 10 + 0.02 * due)
+    assert found.state is CANNOT_TELL
+    assert found.reason.startswith("number in system grows")
+    assert found.reason.endswith("nobody waits longer yet")
+    in_system, *waiting = found.growth
+    assert in_system.grows
+    assert not any(one.grows for one in waiting)
+
+
+def test_one_long_wait_makes_no_growth_and_no_steady_run_either() -> None:
+    due = np.arange(1.0, 2001.0)
+    first = due + np.random.default_rng(36).exponential(2.0, 2000)
+    calm = steadiness(due, first, first + 10)
+    assert calm.state is STEADY
+    first[1000] = 1300.0
+    found = steadiness(due, first, first + 10)
+    assert found.state is CANNOT_TELL
+    assert "waited 299 s for its first token, over 10% of the" in found.reason
+
+
+def test_one_that_waits_to_the_end_is_growth() -> None:
+    due = np.arange(1.0, 2001.0)
+    first = due + np.random.default_rng(36).exponential(2.0, 2000)
+    first[300] = math.nan
+    found = steadiness(due, first, first + 10)
+    assert found.state is GROWING
+    assert found.reason.startswith("age of the oldest of these grows")
 
 
 def test_drain_after_the_last_arrival_does_not_count() -> None:
-    due, end = single_server(1500, 1.3, np.random.default_rng(35))
-    assert end.max() > 1.2 * due[-1]
-    drained = saturation(due, end, stop_s=float(end.max()))
-    cut = saturation(due, np.where(end <= due[-1], end, np.nan), stop_s=float(due[-1]))
-    assert drained.saturated
-    assert drained.drift_rps == cut.drift_rps
-    assert drained.window_s[1] == due[-1]
-    assert 0.2 < drained.drift_rps / drained.service_rps < 0.4
+    due, first, end = single_server(1500, 1.3, np.random.default_rng(35))
+    last = float(due[-1])
+    assert end.max() > 1.2 * last
+    drained = steadiness(due, first, end, stop_s=float(end.max()))
+    cut = steadiness(
+        due,
+        np.where(first <= last, first, np.nan),
+        np.where(end <= last, end, np.nan),
+        stop_s=last,
+    )
+    assert drained.state is GROWING
+    assert drained.growth == cut.growth
+    assert drained.window_s is not None
+    assert drained.window_s[1] == last
+    assert 0.2 < drained.growth[0].drift < 0.4
     assert "grows" in drained.reason
 
 
-def test_trend_or_drift_alone_is_not_saturation() -> None:
+def test_trend_or_drift_alone_is_not_growth() -> None:
     # A tiny but perfectly steady growth: the trend is certain, the drift is nothing.
     due = np.arange(1.0, 4001.0)
-    slow = saturation(due, due + 10 + 0.005 * due)
-    assert slow.mk_p < 1e-6
-    assert slow.saturated is False
-    # Service stops for a tenth of the run in the middle, then catches up: drift without trend.
-    end = due + 10
-    held = (end > 2000) & (end < 2200)
-    assert saturation(due, np.where(held, 2200.0, end)).saturated is False
+    first = due + 10 + 0.002 * due
+    slow = steadiness(due, first, first + 1)
+    waiting = slow.growth[1]
+    assert waiting.trend_p < 1e-6
+    assert waiting.drift < waiting.drift_needed
+    assert slow.state is not GROWING
+    # Service stops for a while in the middle, then catches up: no trend.
+    held = (due > 1900) & (due < 2100)
+    first = np.where(held, 2110.0, due + 10)
+    assert steadiness(due, first, first + 1).state is not GROWING
 
 
-def test_too_little_to_tell() -> None:
-    due = np.arange(1.0, 60.0)
-    assert saturation(due, due + 1).saturated is None
-    assert saturation(np.zeros(500), np.arange(500.0)).saturated is None  # a burst has no window
-    assert saturation(np.empty(0), np.empty(0)).saturated is None
-    long = np.arange(1.0, 301.0)
-    short_run = saturation(long, long + 140)  # sound, but the run is over before it has filled
-    assert short_run.saturated is None
-    assert "too short" in short_run.reason
+@pytest.mark.parametrize(
+    ("due", "stay", "why"),
+    [
+        (np.arange(1.0, 60.0), 1.0, "arrivals in the window, 100 needed"),
+        (np.zeros(500), 9.0, "0 arrivals in the window"),  # a burst has no window
+        (np.empty(0), 1.0, "0 arrivals in the window"),
+        (np.arange(1.0, 301.0), 140.0, "a run of 300 s is too short to fill (280 s)"),
+    ],
+)
+def test_too_little_cannot_tell(due: np.ndarray, stay: float, why: str) -> None:
+    found = steadiness(due, due + 0.5, due + stay)
+    assert found.state is CANNOT_TELL
+    assert why in found.reason
 
 
-def test_extreme_overload_is_told_although_the_first_requests_stay_for_long() -> None:
-    due, end = single_server(1000, 20.0, np.random.default_rng(36))
-    assert saturation(due, end, stop_s=float(due[-1])).saturated
-    assert saturation(due, np.full(1000, np.nan)).saturated  # nothing was ever served
+def test_few_independent_requests_cannot_tell() -> None:
+    """One busy period may be all that a run saw, however many requests were in it."""
+    due = np.arange(1.0, 1201.0)
+    waits = np.where((due > 400) & (due < 640), 30.0, 1.0)
+    found = steadiness(due, due + waits, due + 40.0)
+    assert found.state is CANNOT_TELL
+    assert "independent ones, 30 needed" in found.reason
+
+
+def test_extreme_overload_is_seen_although_the_first_requests_stay_for_long() -> None:
+    assert verdict(single_server(1000, 20.0, np.random.default_rng(36))).state is GROWING
+    due = single_server(1000, 20.0, np.random.default_rng(36)).due_s
+    never = np.full(1000, np.nan)
+    assert steadiness(due, never, never).state is GROWING  # nothing was ever served
 
 
 def first_alarm(run: Run) -> float | None:
-    due, end = run
     for share in np.arange(0.05, 1.01, 0.05):
-        if early_verdict(due, end, share * due[-1]).saturated:
+        if early_verdict(*run, now_s=share * run.due_s[-1]).state is GROWING:
             return float(share)
     return None
 
@@ -197,32 +228,48 @@ def test_early_verdict_stops_a_run_at_120_percent_load_well_before_its_end(serve
 
 
 def test_early_verdict_knows_nothing_of_the_future() -> None:
-    due, end = single_server(3000, 1.5, np.random.default_rng(39))
+    due, first, end = single_server(3000, 1.5, np.random.default_rng(39))
     now = 0.3 * due[-1]
     so_far = due <= now
-    known = early_verdict(due[so_far], np.where(end <= now, end, np.nan)[so_far], now)
-    assert early_verdict(due, end, now) == known
-    assert early_verdict(due, end, 0.05 * due[-1]).saturated is None
+    seen = early_verdict(
+        due[so_far],
+        np.where(first <= now, first, np.nan)[so_far],
+        np.where(end <= now, end, np.nan)[so_far],
+        now,
+    )
+    assert seen.state is GROWING
+    assert early_verdict(due, first, end, now) == seen
+    assert early_verdict(due, first, end, 0.05 * due[-1]).state is CANNOT_TELL
 
 
-def test_who_leaves_when() -> None:
+def test_who_leaves_and_who_waits() -> None:
     run = recording(
         [
             Row(0.0, [1.0, 2.0]),
             Row(1.0, [], "failed"),
-            Row(2.0, [3.0], "failed"),
+            Row(2.0, [3.0, 3.5], "failed"),
             Row(3.0, [4.0], "timed_out"),
-            Row(4.0, [], "unfinished"),
+            Row(4.0, [], "timed_out"),
+            Row(5.0, [], "unfinished"),
         ],
         end_s=9.0,
     )
-    np.testing.assert_array_equal(left_s(run.requests), [2.0, 1.0, 3.0, np.nan, np.nan])
+    np.testing.assert_array_equal(left_s(run.requests), [2.0, 1.0, 3.5, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(served_s(run.requests), [1.0, 1.0, 3.0, 4.0, np.nan, np.nan])
 
 
 def test_timeouts_do_not_hide_overload() -> None:
-    due, end = single_server(1500, 1.5, np.random.default_rng(40))
+    due, _, end = single_server(1500, 1.5, np.random.default_rng(40))
     rows = [
         Row(d, [e] if e - d < 50 else [], "finished" if e - d < 50 else "timed_out")
         for d, e in zip(due.tolist(), end.tolist(), strict=True)
     ]
-    assert recording_saturation(recording(rows, float(due[-1]))).saturated
+    assert recording_steadiness(recording(rows, float(due[-1]))).state is GROWING
+
+
+def test_a_verdict_names_what_it_looked_at() -> None:
+    found = verdict(single_server(3000, 0.7, np.random.default_rng(41)))
+    assert found.state is STEADY
+    assert "does not grow: drift" in found.reason
+    assert found.window_s is not None
+    assert math.isclose(found.window_s[1], 4285, rel_tol=0.05)

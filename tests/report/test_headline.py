@@ -28,6 +28,8 @@ def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -
         "replicates": 3,
         "note": "",
         "untold": None,
+        "sure_rps": rate,
+        "remarks": [],
         "rates_measured": [1.0, 9.0],
         "searched": True,
         "runs": [],
@@ -88,18 +90,54 @@ def test_one_seed_tells_nobody_apart(doc: Document) -> None:
         "b and a are not told apart: 4 to 5 requests/s within the latency targets"
     )
     assert "with one seed it may be chance" in findings(changed)[0]
-    without = answered(doc, caps, {("a", "b"): (1.25, None, None)}, seeds=1)
-    assert "with one seed there is no interval" in findings(without)[0]
 
 
-def test_a_cliff_is_told_by_its_bracket(doc: Document) -> None:
-    cliff = capacity(7.237, "cliff", ci95=[7.237, 7.483], binding="not saturated")
+def test_a_ratio_without_an_interval_says_so(doc: Document) -> None:
+    """A capacity whose interval begins at 0 has a ratio, and nothing that bounds it."""
+    caps = {"a": capacity(4.0, ci95=[0.0, 4.2]), "b": capacity(5.0)}
+    changed = answered(doc, caps, {("a", "b"): (1.25, None, None)})
+    assert "there is no interval, so this may be chance" in findings(changed)[0]
+    assert "not told apart" in headline(changed).title
+
+
+def test_a_cliff_has_an_interval_and_a_bracket_and_neither_is_called_the_other(
+    doc: Document,
+) -> None:
+    cliff = capacity(
+        7.237,
+        "cliff",
+        ci95=[6.9, 7.483],
+        binding="not saturated",
+        remarks=["the boundary is a cliff between 7.237 and 7.4, and the answer its lower end"],
+    )
     changed = answered(doc, {"a": capacity(6.0), "b": cliff}, {("a", "b"): (1.2, 1.1, 1.3)})
     assert headline(changed).answers[1][1] == (
-        "7.237 requests/s (a cliff: it lies between 7.237 and 7.483); what ends it is saturation: "
-        "the number of requests in the system keeps growing"
+        "7.237 requests/s (95 % interval 6.9 to 7.483); what ends it is saturation: requests wait "
+        "ever longer for their first token; the boundary is a cliff between 7.237 and 7.4, and the "
+        "answer its lower end"
     )
-    assert "from the brackets" in findings(changed)[0]
+    assert "(1.10 to 1.30, 95 % interval, 3 common seeds)" in findings(changed)[0]
+    assert "bracket" not in findings(changed)[0]
+
+
+def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: Document) -> None:
+    remark = "without the target for its TTFT's tail: 7.1 requests/s [6.8, 7.2]"
+    caps = {"a": capacity(6.0, binding="ttft_p99<5", remarks=[remark]), "b": capacity(5.0)}
+    found = headline(answered(doc, caps, {("a", "b"): (0.8, 0.7, 0.9)}))
+    assert found.answers[0][1].startswith("6.00 requests/s (95 % interval 5.70 to 6.30); ")
+    assert found.answers[0][1].endswith(f"; {remark}")
+
+
+def test_rates_that_may_hold_are_no_lower_bound(doc: Document) -> None:
+    """Runs too short to exclude that a target fails: nothing is known to be kept."""
+    remark = "no rate failed, but none is sure to hold: ttft_p99<5 needs longer runs"
+    caps = {"a": capacity(4.0), "b": capacity(20.0, None, sure_rps=None, remarks=[remark])}
+    found = headline(answered(doc, caps, {("a", "b"): (5.0, None, None)}))
+    assert found.title == (
+        "b broke no latency target up to 20 requests/s, but that may be chance; a carries 4.00"
+    )
+    assert found.answers[1][1] == f"no target broke up to 20 requests/s; {remark}"
+    assert "at least" not in found.title + found.answers[1][1]
 
 
 def test_a_lower_bound_is_called_one(doc: Document) -> None:
@@ -120,7 +158,10 @@ def test_no_capacity_is_said_and_so_is_not_knowing(doc: Document) -> None:
     assert found.title == "No scheduler keeps the latency targets, even at the lowest rate measured"
     assert "1 requests/s, the lowest rate measured, fails by" in found.answers[0][1]
     assert "no ratio" in found.findings[0]
-    caps["a"]["untold"] = "n too small: 11 samples"
+    caps["a"] |= {
+        "untold": "n too small: 11 requests",
+        "remarks": ["at 1 requests/s: tbt_p99<tier cannot be told (n too small: 11 requests)"],
+    }
     found = headline(answered(doc, caps, nothing))
     assert found.title == "Too few requests to tell whether the latency targets hold"
     assert "cannot be told" in found.answers[0][1]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.measure.steady import Steadiness
 from slaibench.report.subject import Subject, capacity_in, default_focus, make_subject
 from slaibench.study.capacity import find_capacity
 from slaibench.study.compare import CompareResult
@@ -28,7 +29,8 @@ def test_the_focus_is_the_largest_rate_at_which_nobody_is_saturated(
 
 
 def test_the_focus_is_the_lowest_rate_when_all_are_saturated(compared: CompareResult) -> None:
-    points = tuple(dataclasses.replace(p, saturated=True) for p in compared.sweep.points)
+    growing = {Steadiness.GROWING: 2}
+    points = tuple(dataclasses.replace(p, states=growing) for p in compared.sweep.points)
     assert default_focus(dataclasses.replace(compared.sweep, points=points)) == 8.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 
@@ -35,15 +36,31 @@ def test_saturated_points_are_marked_and_say_why(doc: Document) -> None:
     for (rate, _), row in rows(table).items():
         assert row.state == ("saturated" if rate == "30" else "")
         assert row.cells[0].text == ("saturated" if rate == "30" else "steady")
-        assert "number in system" in row.cells[-1].text
+        assert row.cells[0].under == (("1 of 1 run stopped early",) if rate == "30" else ())
+        grows = "grows" if rate == "30" else "does not grow"
+        assert re.match(f"(requests without|age of the oldest).* {grows}", row.cells[-1].text)
 
 
-def test_a_run_too_short_to_tell_is_not_called_steady(doc: Document) -> None:
+def test_runs_that_cannot_tell_are_not_called_steady(doc: Document) -> None:
     changed = copy.deepcopy(doc)
-    changed["points"]["slai"]["8"]["undecided"] = 1
+    changed["points"]["slai"]["8"] |= {
+        "undecided": True,
+        "runs": {"steady": 1, "growing": 0, "cannot tell": 1},
+    }
     cell = rows(named(changed, "table-saturation"))["8", "slai"].cells[0]
-    assert cell.text == "not told"
-    assert cell.under == ("1 of 2 runs too short to tell",)
+    assert cell.text == "cannot tell"
+    assert cell.under == ("1 of 2 runs steady", "1 of 2 runs cannot tell")
+
+
+def test_replicates_that_disagree_are_counted(doc: Document) -> None:
+    """One growing run of three is a false alarm or a rate at the limit: no mark, and no secret."""
+    changed = copy.deepcopy(doc)
+    runs = {"steady": 2, "growing": 1, "cannot tell": 0}
+    changed["points"]["slai"]["8"] |= {"seeds": 3, "runs": runs}
+    row = rows(named(changed, "table-saturation"))["8", "slai"]
+    assert row.state == ""
+    assert row.cells[0].text == "steady"
+    assert row.cells[0].under == ("2 of 3 runs steady", "1 of 3 runs growing")
 
 
 def test_a_percentile_without_enough_samples_says_so_beside_its_n(doc: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
+from slaibench.study.pool import CellResult
 
 WORKLOAD = "uniform:prompt=200-1800,output=20-120"
-"""Carried up to some 25 requests/s by one H100."""
+"""Carried up to some 30 requests/s by one H100."""
+H100 = Path(__file__).parent / "h100_mistral-7b.json"
+"""Profile of an H100 as it was when SLAI was credited with more than it serves on it: the one that
+ships may change."""
 BROKEN_LATE = '''
 from schedulers.sarathi import Sarathi
 
@@ -47,3 +52,8 @@ def contents(results: Path) -> dict[str, bytes]:
     """Every file under a folder, by its place in it."""
     files = (path for path in sorted(results.rglob("*")) if path.is_file())
     return {str(path.relative_to(results)): path.read_bytes() for path in files}
+
+
+def loaded(cells: Iterable[CellResult]) -> list[CellResult]:
+    """A study's cells without the runs that measure saturated throughputs."""
+    return [one for one in cells if one.cell.overload is None]

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from slaibench.study.estimate import Estimate, finite, over_seeds, within_run
+from slaibench.measure.quantile_interval import gap_tail, quantile_interval
+from slaibench.study.estimate import Estimate, finite, over_seeds, pooled
+from tests.measure.queues import normal_series
 
 
 def test_the_interval_over_seeds_is_students_on_logarithms() -> None:
@@ -59,16 +61,50 @@ def test_an_interval_holds_its_estimate(values: list[float]) -> None:
     assert found.value <= found.high * (1 + 1e-9)
 
 
-def test_a_single_run_has_the_interval_of_its_own_blocks_and_the_same_each_time() -> None:
-    sample = np.random.default_rng(1).exponential(1.0, 400)
-    value = float(np.median(sample))
-    found = within_run(sample, 0.5, value)
-    assert found == within_run(sample, 0.5, value)
+def test_a_percentile_is_of_all_replicates_requests_together() -> None:
+    rng = np.random.default_rng(1)
+    runs = [rng.exponential(size=size) for size in (400, 900)]
+    found = pooled(runs, 0.5)
+    interval = quantile_interval(runs, 0.5)
+    assert found.value == pytest.approx(float(np.median(np.concatenate(runs))))
+    assert (found.low, found.high) == (interval.low, interval.high)
     assert found.low is not None
     assert found.high is not None
-    assert found.low < value < found.high
-    assert found.high - found.low < 1.0
-    assert within_run(sample, 0.5, None) == Estimate(None, None, None, 400)
+    assert found.low < found.value < found.high
+    assert found.n == 1300
+
+
+@pytest.mark.parametrize(("size", "told"), [(333, False), (334, True)])
+def test_a_p99_needs_a_thousand_requests_of_all_replicates(size: int, told: bool) -> None:
+    runs = [np.random.default_rng(seed).exponential(size=size) for seed in range(3)]
+    found = pooled(runs, 0.99)
+    assert (found.value is not None) is told
+    assert found.n == 3 * size
+
+
+def test_requests_count_and_not_their_gaps() -> None:
+    rng = np.random.default_rng(2)
+    few = gap_tail(rng.exponential(size=900 * 50), np.full(900, 50), 0.99)
+    assert pooled([few], 0.99) == Estimate(None, None, None, 900)
+    many = gap_tail(rng.exponential(size=2000 * 50), np.full(2000, 50), 0.99)
+    assert pooled([many], 0.99).n == 2000
+    assert pooled([many], 0.99).ci95 is not None
+
+
+def test_what_has_no_steady_state_has_a_value_and_no_interval() -> None:
+    runs = [np.random.default_rng(3).exponential(size=1500)]
+    steady, growing = pooled(runs, 0.5), pooled(runs, 0.5, steady=False)
+    assert steady.ci95 is not None
+    assert growing == Estimate(steady.value, None, None, 1500)
+
+
+def test_an_interval_without_an_end_is_none() -> None:
+    runs = [np.exp(normal_series(1000, 0.6, np.random.default_rng(4)))]
+    assert quantile_interval(runs, 0.99).low is not None
+    assert quantile_interval(runs, 0.99).high is None
+    assert pooled(runs, 0.99).ci95 is None
+    waiting = np.where(np.arange(3000) % 60 == 0, math.inf, np.random.default_rng(5).random(3000))
+    assert pooled([waiting], 0.98).ci95 is None  # its upper end would be infinite
 
 
 @pytest.mark.parametrize(

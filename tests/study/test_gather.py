@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.spec import StudySpec
 from slaibench.study import bench
 from slaibench.study.code import Code
 from slaibench.study.gather import gather, group_cells, left_out, read_cell
 from slaibench.study.sweep import SweepResult, sweep
-from tests.study.studies import rewritten, study
+from tests.study.studies import loaded, rewritten, study
 
 SPEC = {"schedulers": ("sarathi", "slai:order=fcfs"), "rates": (2.0, 5.0), "num_seeds": 2}
 
@@ -43,7 +42,7 @@ def test_what_is_gathered_has_the_points_of_the_sweep_that_wrote_it(tmp_path: Pa
     assert back.workload_note == swept.workload_note
     assert back.spec.rates == swept.spec.rates
     assert set(back.spec.schedulers) == set(swept.spec.schedulers)
-    assert back.num_reused == 8
+    assert back.num_reused == len(swept.cells) == 8 + 2  # saturated throughputs of both
 
 
 def test_paper_conventions_come_back_as_such(tmp_path: Path) -> None:
@@ -77,6 +76,37 @@ def test_the_same_cells_over_other_numbers_of_requests_are_no_replicates(tmp_pat
     }
 
 
+def test_runs_to_the_end_and_runs_that_may_be_stopped_stay_apart(tmp_path: Path) -> None:
+    """``slaibench validate`` makes the one kind, ``sweep`` the other, of the same cells."""
+    stopped, whole = run(tmp_path), run(tmp_path, early_stop=False)
+    found = grouped(tmp_path)
+    assert len(found) == 2
+    assert [points(each) for each in found] == [points(stopped), points(whole)]
+    assert {len(each.cells) - len(loaded(each.cells)) for each in found} == {2}
+
+
+def test_saturated_throughputs_go_with_every_study_of_their_schedulers(tmp_path: Path) -> None:
+    run(tmp_path)
+    run(tmp_path, num_requests=90)
+    run(tmp_path, kv_blocks=5000)
+    found = grouped(tmp_path)
+    assert len(found) == 3
+    own = [{one.folder for one in each.cells if one.cell.overload is not None} for each in found]
+    assert [len(folders) for folders in own] == [2, 2, 2]
+    assert len(set.union(*own)) == 4
+    assert all(len(each.spec.rates) == 2 for each in found)
+
+
+def test_a_saturated_throughput_alone_is_no_study(tmp_path: Path) -> None:
+    swept = run(tmp_path)
+    for cell in loaded(swept.cells):
+        shutil.rmtree(cell.folder)
+    folders = list(store.find_runs(tmp_path))
+    assert len(folders) == 2
+    assert group_cells(folders) == {}
+    assert left_out(folders, {}) != []
+
+
 def test_further_rates_and_seeds_join_the_study(tmp_path: Path) -> None:
     run(tmp_path)
     run(tmp_path, rates=(7.0,), num_requests=90)
@@ -94,14 +124,14 @@ def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
         os.utime(path / store.RUN, (1, 1))
     file.write_text(text.replace("pass", "def queue_key(self, request): return 1"))
     edited = run(results, **fields, first_seed=0)
-    assert edited.num_reused == 2  # sarathi's
+    assert edited.num_reused == 3  # sarathi's
     folders = list(store.find_runs(results))
     groups = group_cells(folders)
     (back,) = grouped(results)
     assert points(back) == points(edited)
     (told,) = left_out(folders, groups)
     assert told.startswith(f"recordings of {file}:Mine as it was before its code")
-    assert told.endswith(": 2")
+    assert told.endswith(": 3")
 
 
 def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
@@ -118,13 +148,13 @@ def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
     (back,) = grouped(tmp_path)
     assert points(back) == points(now)
     assert left_out(folders, groups) == [
-        "recordings by code that has changed since (other than a scheduler's): 8"
+        "recordings by code that has changed since (other than a scheduler's): 10"
     ]
 
 
 def test_a_damaged_recording_is_left_out_where_somebody_is_told(tmp_path: Path) -> None:
     swept = run(tmp_path)
-    victim = swept.cells[0].folder
+    victim = loaded(swept.cells)[0].folder
     (victim / store.STEPS).write_bytes(b"")
     (cells,) = group_cells(list(store.find_runs(tmp_path))).values()
     told: list[store.DamagedRecordingError] = []
@@ -156,18 +186,36 @@ def test_targets_are_checked_against_the_recordings_tiers(tmp_path: Path) -> Non
 def test_a_recording_of_another_version_is_refused_with_the_way_out(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    (cell,) = run(tmp_path, schedulers=("slai",), rates=(2.0,), num_seeds=1).cells
+    swept = run(tmp_path, schedulers=("slai",), rates=(2.0,), num_seeds=1)
+    (cell,) = loaded(swept.cells)
     rewritten(cell.folder, **change)
     with pytest.raises(store.RecordingError, match="written by another slaibench"):
         read_cell(cell.folder)
 
 
 def test_a_default_study_is_not_torn_apart_by_its_growing_cells(tmp_path: Path) -> None:
-    # 1,200 requests at 6 requests/s, 1,800 at 10; and then one of them over 60 as well.
+    # 1,250 requests at 6 requests/s and 1,800 at 10, or more where numbers need it; and then one
+    # of them over 60 as well.
     fields: dict[str, Any] = {"schedulers": ("sarathi",), "num_seeds": 1}
     swept = run(tmp_path, **fields, num_requests=None, rates=(6.0, 10.0))
-    assert [cell.cell.num_requests for cell in swept.cells] == [1200, 1800]
+    sizes = [cell.cell.num_requests for cell in loaded(swept.cells)]
+    assert [size % first for size, first in zip(sizes, (1250, 1800), strict=True)] == [0, 0]
     run(tmp_path, **fields, rates=(6.0,))
     whole = next(each for each in grouped(tmp_path) if len(each.points) == 2)
     assert points(whole) == points(swept)
-    assert StudySpec().requests_at(10.0) == 1800
+
+
+def test_of_runs_that_were_made_longer_the_longest_are_taken_and_nobody_is_told(
+    tmp_path: Path,
+) -> None:
+    fields: dict[str, Any] = {"schedulers": ("sarathi",), "num_seeds": 1, "rates": (24.0,)}
+    swept = run(tmp_path, **fields, num_requests=None)
+    first = swept.spec.requests_at(24.0)
+    (cell,) = loaded(swept.cells)
+    assert cell.cell.num_requests >= 2 * first
+    folders = list(store.find_runs(tmp_path))
+    assert len(folders) > len(swept.cells)  # the first, shorter runs are there as well
+    groups = group_cells(folders)
+    (back,) = grouped(tmp_path)
+    assert points(back) == points(swept)
+    assert left_out(folders, groups) == []

@@ -90,7 +90,7 @@ def draw_series(
 
 
 def mark_style(look: Look, state: bool | None) -> dict[str, Any]:
-    """Filled: steady; hollow and faded: saturated; half filled: too short to tell."""
+    """Filled: steady; hollow and faded: saturated; half filled: cannot tell."""
     shape = {"marker": look.marker, "markersize": look.size}
     if state is None:
         return {**shape, "fillstyle": "bottom", "markerfacecoloralt": "white"}
@@ -248,7 +248,7 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
     marks = list(marks)
     grey = Look("", INK, "o")
     found: list[Any] = []
-    for state, label in ((None, "too short to tell if steady"), (False, "saturated")):
+    for state, label in ((None, "cannot tell if steady"), (False, "saturated")):
         if any(mark.steady is state for mark in marks):
             style: dict[str, Any] = {"linestyle": ":" if state is False else "none"}
             style |= mark_style(grey, state)
@@ -271,7 +271,7 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
 
 
 def steady(point: Point) -> bool | None:
-    """Whether a point's runs were steady; None: some were too short to tell."""
+    """Whether a point's runs were steady; None: most cannot tell."""
     return False if point.saturated else None if point.undecided else True
 
 

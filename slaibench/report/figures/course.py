@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.steady import left_s
+from slaibench.measure.steady import left_s, served_s
 from slaibench.measure.trend import num_in_system
 from slaibench.recording import store
-from slaibench.recording.record import FloatArray, Recording, StepTable
+from slaibench.recording.record import FloatArray, Recording, RequestTable, StepTable
 from slaibench.report.figures.axes import scheduler_handles
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
@@ -121,7 +121,8 @@ def _engine_panel(found: Course, look: Look, cut_s: float, name: str) -> Panel:
 def in_system(
     subject: Subject, looks: Mapping[str, Look], at_focus: Mapping[str, Recording]
 ) -> list[Panel]:
-    """Number in system over time, at the focus rate and at the first saturated one.
+    """Requests in the system and those without a first token over time, which decide whether a run
+    is saturated: at the focus rate and at the first saturated one.
 
     Args:
         at_focus: recordings at the focus rate, by scheduler.
@@ -129,13 +130,17 @@ def in_system(
     Raises:
         RecordingError: a recording of the first saturated rate cannot be read.
     """
-    panels = [_in_system_panel(subject, looks, at_focus, subject.focus_rate_rps, "focus")]
+    shown = [("focus", subject.focus_rate_rps, at_focus)]
     first = subject.first_saturated_rps
     if first is not None and first != subject.focus_rate_rps:
         chosen = first_cells(subject, first)
         found = {name: store.read(cell.folder) for name, cell in chosen.items()}
-        panels.append(_in_system_panel(subject, looks, found, first, "saturated"))
-    return panels
+        shown.append(("saturated", first, found))
+    return [
+        _number_panel(subject, looks, recordings, rate, f"10-{which}-{kind}", words, gone_s)
+        for kind, rate, recordings in shown
+        for which, words, gone_s in _COUNTED
+    ]
 
 
 def first_cells(subject: Subject, rate_rps: float) -> dict[str, CellResult]:
@@ -144,12 +149,21 @@ def first_cells(subject: Subject, rate_rps: float) -> dict[str, CellResult]:
     return {name: cells[0] for name, cells in found.items() if cells}
 
 
-def _in_system_panel(
+_COUNTED: tuple[tuple[str, str, Callable[[RequestTable], FloatArray]], ...] = (
+    ("in-system", "requests in system", left_s),
+    ("waiting", "requests without a first token", served_s),
+)
+"""What may grow: its name, words for it, and when a request stops to count."""
+
+
+def _number_panel(
     subject: Subject,
     looks: Mapping[str, Look],
     recordings: Mapping[str, Recording],
     rate_rps: float,
-    kind: str,
+    panel_name: str,
+    words: str,
+    gone_s: Callable[[RequestTable], FloatArray],
 ) -> Panel:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
@@ -161,7 +175,7 @@ def _in_system_panel(
         last = min(stop, float(requests.due_s[-1])) if len(requests) else stop
         last = last or stop  # all due at once: draining is all there is
         times = np.linspace(0, last, 2 * NUM_BINS)
-        number = num_in_system(requests.due_s, left_s(requests), times)
+        number = num_in_system(requests.due_s, gone_s(requests), times)
         point = subject.point(name, rate_rps)
         faded = point is not None and point.saturated
         look = looks[name]
@@ -189,13 +203,13 @@ def _in_system_panel(
     ax.set_xlim(0, most)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("time (s)")
-    ax.set_ylabel("requests in system")
+    ax.set_ylabel(words)
     ax.set_title(f"{rate_text(rate_rps)} requests/s")
     handles = scheduler_handles([looks[name] for name in recordings])
     handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.1, label="end of warm-up"))
     legend(figure, handles)
-    alt = f"Requests in the system over time at {rate_text(rate_rps)} requests/s"
-    return Panel(f"10-in-system-{kind}", alt, figure)
+    alt = f"{words[0].upper()}{words[1:]} over time at {rate_text(rate_rps)} requests/s"
+    return Panel(panel_name, alt, figure)
 
 
 def _cut_s(subject: Subject, name: str) -> float:

@@ -138,9 +138,12 @@ _TEXTS: dict[Kind, Callable[[Document, Json], str]] = {
 
 def _seeds(doc: Document) -> str:
     seeds = doc["spec"]["num_seeds"]
-    if seeds == 1:
-        return "One seed: bands and bars are intervals within the run, where there are any."
-    return f"Bands and bars: 95 % t intervals over {seeds} seeds."
+    paper = "none: one seed" if seeds == 1 else f"t over {seeds} seeds"
+    return (
+        f"Bands and bars: 95 % intervals, by the paper's conventions {paper}, by strict ones from "
+        "how many requests of all seeds together exceed a value; where runs are too short for one, "
+        "or saturated, there is none."
+    )
 
 
 def _states(found: Json) -> str:

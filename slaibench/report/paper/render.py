@@ -19,7 +19,7 @@ from slaibench.study.paper.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST, V
 
 RULES = (
     f"agrees: ours is within {AGREES_WITHIN:.0%} or the rounding of what is printed, or the "
-    "published value lies in our 95 % interval over seeds",
+    "published value lies in our 95 % interval",
     f"close: outside it, by at most {CLOSE_WITHIN:.0%}",
     "disagrees: by more; or, for an ordering or a shape, the intervals say the contrary",
     f"cannot tell: no value, no interval, one of more than ±{WIDEST:.0%}, or intervals that "

@@ -48,7 +48,7 @@ def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
     return Grid(
         f"claims-{figure}",
         "What the runs were given" if figure == WORKLOAD else f"Figure {figure}",
-        "Small print: 95 % interval over seeds, what ends a capacity, and how far ours is from the "
+        "Small print: 95 % interval, what ends a capacity, and how far ours is from the "
         "published number",
         ("published", *head, "source"),
         tuple(
@@ -153,7 +153,7 @@ def convention_tables(doc: Document) -> list[Table]:
         Table(
             f"conventions-{mix}",
             f"{mix} % paying",
-            "Small print: 95 % interval over seeds; below a change, what definitions alone change "
+            "Small print: 95 % interval; below a change, what definitions alone change "
             "on the same runs.",
             tuple(columns),
             _groups([row for row in found if row["rate_rps"] is not None]),

@@ -20,8 +20,8 @@ def captions(doc: Document) -> dict[str, Caption]:
         ),
         "map": Caption(
             "Stability: rate against mean output length",
-            "A run a rectangle, one seed, judged as everywhere in slaibench by whether the number "
-            "of requests in the system keeps growing. The line is the bound: nobody is stable "
+            "A run a rectangle, one seed, judged as everywhere in slaibench by whether requests "
+            "wait ever longer for their first token. The line is the bound: nobody is stable "
             "above it. Outputs are stretched to the mean, prompts stay.",
         ),
         "rad": Caption(

@@ -70,7 +70,7 @@ def _states(doc: Document) -> str:
     if any(point["saturated"] for point in points):
         text += " Hollow, dotted: saturated."
     if any(point["undecided"] and not point["saturated"] for point in points):
-        text += " Half-filled: too short to tell whether steady."
+        text += " Half-filled: runs that cannot tell whether they are steady."
     if any(point["invalid"] for point in points):
         text += " Invalid runs have no mark."
     return text

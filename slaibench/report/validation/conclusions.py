@@ -98,8 +98,7 @@ def _capacity_cell(study: Document, name: str) -> Cell:
     if found["shape"] is None:
         return Cell(capacity_text(study, name), ("no target broke",))
     _, *interval = capacity_digits([found["rate_rps"], *(found["ci95"] or ())], found["shape"])
-    kind = " (bracket of a cliff)" if found["shape"] == "cliff" else ""
-    under = (f"{interval[0]} to {interval[1]}{kind}",) if interval else ()
+    under = (f"{interval[0]} to {interval[1]}",) if interval else ()
     return Cell(capacity_text(study, name), (*under, _end(study, name)))
 
 

@@ -50,7 +50,7 @@ class Stability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MapDigest:
-    """A run at one rate: whether the number in system kept growing (``measure.steady``)."""
+    """A run at one rate: whether waiting kept growing (``measure.steady``)."""
 
     stability: Stability
     reason: str

@@ -21,7 +21,7 @@ from slaibench.study.bound.paper_model import TILE_COLUMN, paper_lengths, paper_
 from slaibench.study.bound.plan import BACKLOG, Plan, rad_part
 from slaibench.study.estimate import Estimate, over_seeds
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import about_of, warnings_of
+from slaibench.study.sweep import about_of, notes_of
 
 Cells = Mapping[str, Sequence[CellResult]]
 """Results by part."""
@@ -90,7 +90,7 @@ class BoundResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of the runs of this workload; each once."""
-        return warnings_of(self.cells[BACKLOG])
+        return notes_of(self.cells[BACKLOG])
 
     def rad_at(self, step_s: float, tile: int) -> list[RadPoint]:
         """RAD's points of one step cost and tile, by cycle."""

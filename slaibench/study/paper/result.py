@@ -23,7 +23,7 @@ from slaibench.study.paper.shapes import load_shapes
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import about_of, warnings_of
+from slaibench.study.sweep import about_of, notes_of
 
 BatchCells = Mapping[Kind, tuple[CellResult, ...]]
 """Cells of single batches, by what they show."""
@@ -116,7 +116,7 @@ class PaperResult:
             warning
             for both in self.loads.values()
             for load in both
-            for warning in warnings_of(load.cells)
+            for warning in notes_of(load.cells)
         )
 
     def counts(self, convention: Convention) -> Counter[Verdict]:

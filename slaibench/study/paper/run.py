@@ -16,7 +16,7 @@ from slaibench.study.paper.load import CAPACITY_OF, MEDIAN_ONLY, Load, LoadDiges
 from slaibench.study.paper.result import PaperResult, sort_cells
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
-from slaibench.study.sweep import OnCell, about_of, collect, quiet, sweep
+from slaibench.study.sweep import OnCell, about_of, collect, open_pool, quiet
 
 
 def run(
@@ -44,10 +44,10 @@ def run(
     for name in asked.figures:
         if FIGURES[name].mix is None:
             kind = FIGURES[name].kind
-            study = _batch_study(asked, kind, results)
+            bench = prepare(_batch_study(asked, kind, results))
             # Single batches take no time worth a second process.
-            swept = sweep(study, results, jobs=1, fresh=fresh, on_cell=on_cell)
-            batch_cells[kind] = sort_cells(swept.cells)
+            with open_pool(bench, results, 1, fresh) as pool:
+                batch_cells[kind] = sort_cells(collect(pool, bench.cells(), on_cell))
 
     def load(mix: Mix, convention: Convention) -> Load:
         return _load(asked, mix, convention, results, jobs, fresh, on_cell)

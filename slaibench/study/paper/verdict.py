@@ -1,8 +1,8 @@
 """Does a published number or ordering hold here? Rules from values to a verdict, nothing else.
 
 One page of rules, so that none can bend to a result. A published *number* is held against ours by
-``of_number``, a published *shape* by one of the others, from intervals over seeds. What the
-intervals cannot decide is not decided.
+``of_number``, a published *shape* by one of the others, from intervals. What the intervals cannot
+decide is not decided.
 """
 
 from __future__ import annotations

@@ -81,14 +81,50 @@ def both(
     with against.opened(other) as theirs:
         for number, turn in enumerate(planned):
             folder = results / f"turn-{number:03d}-{'ours' if turn.ours else 'theirs'}"
-            against.run(ours if turn.ours else theirs, turn.spec, folder, jobs)
-            for path in store.find_runs(folder):
+            for key, path in _ran(ours if turn.ours else theirs, bench, turn.spec, folder, jobs):
                 sides[turn.ours].append(path)
                 done += 1
-                key = key_of(store.read_run(path)["spec"])
                 on_cell(CellResult(bench.cell(*key), path, None, reused=False), done, total)
     before, after = _measured_alike(reader, [sides[False], sides[True]])
     return Both(before, after, sides[True][0])
+
+
+def _ran(
+    side: Side, bench: Bench, spec: StudySpec, folder: Path, jobs: int
+) -> list[tuple[Key, Path]]:
+    """What a side recorded of a study's cells, each as long as ``bench`` has it.
+
+    A side sweeps, and a sweep may do more (longer runs, saturated throughputs), which is not asked
+    for, and less (replicates of a run that was stopped early), which is asked for again.
+    """
+    lengths: dict[int | None, list[float]] = {}
+    for rate in spec.rates:
+        lengths.setdefault(bench.requests_at(rate) if bench.extends else None, []).append(rate)
+    seeds = range(spec.first_seed, spec.first_seed + spec.num_seeds)
+    for length, rates in lengths.items():
+        asked = {"num_requests": length} if length is not None else {}
+        part = spec.model_copy(update={**asked, "rates": tuple(rates)})
+        against.run(side, part, folder, jobs)
+        there = {key for key, _ in _recorded(folder)}
+        for seed in seeds:
+            absent = [
+                (scheduler, rate)
+                for scheduler in spec.schedulers
+                for rate in rates
+                if (scheduler, rate, seed) not in there
+            ]
+            if absent:
+                names, missing = (tuple(dict.fromkeys(each)) for each in zip(*absent, strict=True))
+                one = {"schedulers": names, "rates": missing}
+                again = part.model_copy(update={**one, "num_seeds": 1, "first_seed": seed})
+                against.run(side, again, folder, jobs)
+    return _recorded(folder)
+
+
+def _recorded(folder: Path) -> list[tuple[Key, Path]]:
+    """The runs in a folder, but those that measured a saturated throughput."""
+    specs = [(store.read_run(path)["spec"], path) for path in store.find_runs(folder)]
+    return [(key_of(spec), path) for spec, path in specs if spec.get("overload") is None]
 
 
 def _measured_alike(reader: Reader, sides: Sequence[Sequence[Path]]) -> list[tuple[Replicate, ...]]:

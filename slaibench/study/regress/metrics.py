@@ -58,7 +58,7 @@ class Value:
         value: None: there is none; ``inf``: it lies among requests that were still waiting at the
             end.
         n: independent values behind it: requests; of gaps, what they are worth with requests as
-            clusters (``late_share.independent_values``), since what is judged is a change.
+            clusters (``clusters.independent_values``), since what is judged is a change.
     """
 
     value: float | None

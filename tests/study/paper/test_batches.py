@@ -7,21 +7,20 @@ from pathlib import Path
 import pytest
 
 from slaibench.catalog import get_profile
+from slaibench.catalog.published import bari2025
 from slaibench.costmodel import CostModel
 from slaibench.recording.store import RecordingError
 from slaibench.study.paper.batches import (
+    NUM_ALONE,
     NUM_DECODES,
     NUM_REQUESTS,
     Batches,
     batch_lengths,
     batch_rows,
-    batch_study,
-    block_rows,
     block_study,
-    budget_rows,
-    budget_study,
     write_lengths,
 )
+from slaibench.study.paper.run import run
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.sweep import sweep
 
@@ -30,10 +29,16 @@ COST = CostModel(get_profile("rtx6000-ada", "mistral-7b"))
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Batches:
-    results, asked = tmp_path_factory.mktemp("batches"), PaperSpec()
-    studies = (budget_study(asked), block_study(asked), batch_study(asked, write_lengths(results)))
-    budgets, blocks, batches = (sweep(study, results, jobs=1).cells for study in studies)
-    return Batches(budget_rows(budgets), block_rows(blocks), batch_rows(batches))
+    return run(PaperSpec(figures=("6",)), tmp_path_factory.mktemp("batches"), jobs=1).batches
+
+
+def test_each_budget_and_size_is_there_once(found: Batches) -> None:
+    """Single batches know no load, so no run measures what overload serves."""
+    budgets = bari2025().token_budgets.budgets
+    assert [row.token_budget for row in found.budgets] == sorted(budgets)
+    assert {row.n for row in found.budgets} == {NUM_ALONE}
+    assert [row.num_requests for row in found.blocks] == list(NUM_REQUESTS)
+    assert [row.num_decodes for row in found.batches] == list(NUM_DECODES)
 
 
 def test_a_prompt_alone_takes_its_chunks(found: Batches) -> None:

@@ -106,6 +106,19 @@ def test_another_python_without_slaibench_runs_this_code(tmp_path: Path) -> None
     assert (result.num_cells, result.num_identical) == (2, 2)
 
 
+def test_both_sides_have_every_replicate_and_no_run_that_was_not_asked_for(tmp_path: Path) -> None:
+    """Of a rate that is stopped early a sweep makes one run alone, and of one that is nearly full
+    it makes longer ones."""
+    fields: dict[str, Any] = {"schedulers": ("sarathi",), "rates": (20.0, 60.0), "num_seeds": 2}
+    folder = written(tmp_path / "baseline", **fields, num_requests=None)
+    results = tmp_path / "results"
+    result = answer(ask(folder, other=sys.executable, jobs=1), results)
+    assert (result.num_cells, result.num_identical) == (4, 4)
+    assert result.verdict is Verdict.IDENTICAL
+    stopped = [store.read_run(path)["stopped_early"] for path in store.find_runs(results)]
+    assert len(stopped) > 4 + 4
+
+
 def test_an_environments_folder_stands_for_its_python(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
@@ -136,7 +149,9 @@ def test_files_of_lengths_are_the_same_on_both_sides(
     side = against.Side("there", ours.python, ours.import_path, elsewhere)
     spec = study(workload="lengths.csv", schedulers=("sarathi",), num_requests=30)
     against.run(side, spec, tmp_path / "results", 1)
-    assert len(list(store.find_runs(tmp_path / "results"))) == 1
+    specs = [store.read_run(path)["spec"] for path in store.find_runs(tmp_path / "results")]
+    assert [each["workload"] for each in specs] == [str(tmp_path / "lengths.csv")] * 2
+    assert sum("overload" in each for each in specs) == 1
 
 
 def test_real_clocks_take_turns_and_the_order_turns_with_every_seed() -> None:
