@@ -24,7 +24,7 @@ from slaibench.study.agreement import (
 )
 from slaibench.study.digest import Digester
 from slaibench.study.sweep import sweep
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 
 DIGEST = Digester.for_study("strict", "ttft_p50<0.5")
 
@@ -37,7 +37,7 @@ def replicate(recording: Recording) -> Replicate:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Replicate]:
     """One cell over two seeds, with enough requests for a P99 of both together."""
     spec = study(schedulers=("sarathi",), rates=(15.0,), num_requests=800, num_seeds=2)
-    cells = sweep(spec, tmp_path_factory.mktemp("r"), jobs=1).cells
+    cells = loaded(sweep(spec, tmp_path_factory.mktemp("r"), jobs=1).cells)
     return [replicate(store.read(cell.folder)) for cell in cells]
 
 

@@ -14,7 +14,7 @@ from slaibench.study.validate import ValidateResult, check, prepared, validate
 from slaibench.study.venues import table
 from slaibench.study.venues.base import Facts
 from slaibench.study.venues.simulator import SimulatorVenue
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 
 
 class Twin(SimulatorVenue):
@@ -56,7 +56,7 @@ def test_two_backends_that_do_the_same_are_identical(tmp_path: Path) -> None:
         ("twin", name, rate) for name in ("sarathi", "slai") for rate in (5.0, 15.0)
     ]
     assert {match.agreement.verdict for match in found.matches} == {Verdict.IDENTICAL}
-    assert len({cell.folder for cell in found.cells}) == 16
+    assert len({cell.folder for cell in loaded(found.cells)}) == 16
 
 
 def test_what_does_otherwise_is_found_and_said(tmp_path: Path) -> None:

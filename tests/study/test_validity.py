@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +12,10 @@ from slaibench.measure.audit import audit
 from slaibench.recording import store
 from slaibench.study.capacity import find_capacity
 from slaibench.study.sweep import SweepResult, sweep
-from slaibench.study.targets import log_ratios, untold_targets
+from slaibench.study.targets import NOT_MEASURED, STEADY, slo_levels, why_not_measured
 from slaibench.study.validity import why_invalid
 from slaibench.study.venues import table
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 from tests.study.venues.others import RealVenue, failing
 
 
@@ -38,7 +37,7 @@ def test_more_than_one_failed_request_in_a_hundred_is_too_many(
     tmp_path: Path, num_failed: int, invalid: bool
 ) -> None:
     spec = study(schedulers=("slai",), num_requests=400)
-    (cell,) = sweep(spec, tmp_path, jobs=1).cells
+    (cell,) = loaded(sweep(spec, tmp_path, jobs=1).cells)
     requests = store.read(cell.folder).requests
     dead = np.arange(400) >= 400 - num_failed
     spoilt = failing(requests, dead)
@@ -77,11 +76,12 @@ def test_a_server_that_dies_does_not_look_fast(real: type[RealVenue], tmp_path: 
     assert 50 < point.counts.failed < 150
     assert point.counts.failed + point.counts.finished == 600
     assert "requests failed: connection refused" in point.invalid_reason
-    assert set(log_ratios(result.spec, cell.digest)) == {
-        ("ttft_p50<0.5", None, math.inf),
-        ("not saturated", None, math.inf),
-    }
-    assert set(untold_targets(result.spec, cell.digest).values()) == {point.invalid_reason}
+    levels = slo_levels(result.spec, [cell.digest])
+    assert levels["ttft_p50<0.5", None] == NOT_MEASURED
+    assert set(levels) == {("ttft_p50<0.5", None), (STEADY, None)}
+    for slo, tier in levels:
+        why = why_not_measured(result.spec, [cell.digest], slo, tier)
+        assert why == point.invalid_reason
     assert any("the server died" in warning for warning in result.warnings)
     assert "the server died" in store.read(cell.folder).run["notes"]
 
