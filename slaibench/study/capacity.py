@@ -51,7 +51,7 @@ TAIL_FROM = 0.9
 """Percentile beyond which a TTFT's target is one of its tail."""
 LEAST_SURE = 0.8
 """A rate that is sure to hold is looked for down to this share of the bracket, in steps, and if
-there is none down to ``FURTHEST``."""
+there is none down to ``FURTHEST``; one that is sure to fail likewise, above."""
 FURTHEST = 0.5
 STEP_DOWN = 0.92
 MOST_EXTENSIONS = 8
@@ -313,10 +313,12 @@ def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterato
         lower = float(f"{tried * STEP_DOWN:.4g}")
         if lower >= low * FURTHEST:
             yield from _missing(bench, scheduler, lower, cells, spec.num_seeds, size)
-    if not any(level.low > 0 for rate in rates if rate >= high for level in levels[rate]):
-        yield from _missing(
-            bench, scheduler, float(f"{rates[-1] / STEP_DOWN:.4g}"), cells, spec.num_seeds
-        )
+    failing = [rate for rate in rates if rate >= high and any(one.low > 0 for one in levels[rate])]
+    if not failing or min(failing) > high / LEAST_SURE:
+        tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
+        higher = float(f"{tried / STEP_DOWN:.4g}")
+        if higher <= high / FURTHEST:
+            yield from _missing(bench, scheduler, higher, cells, spec.num_seeds)
 
 
 def capacity_from(
