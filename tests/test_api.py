@@ -80,7 +80,7 @@ def test_a_sweep_is_the_command_lines(tmp_path: Path) -> None:
 
     swept = slaibench.sweep(rates=5, results=tmp_path, jobs=1, num_seeds=1, **SMALL)
     ran = sweep(tmp_path, "--json")
-    assert "0 cells run, 4 taken from disk" in ran.err
+    assert "0 cells run, 4 taken from disk" in ran.err  # one a scheduler under overload
     assert json.loads(ran.out)["points"] == swept.to_json()["points"]
 
 

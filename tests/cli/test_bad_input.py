@@ -219,12 +219,8 @@ def test_a_damaged_recording_is_run_again_with_a_notice(tmp_path: Path) -> None:
 def test_a_report_leaves_damaged_recordings_out_and_says_so(tmp_path: Path) -> None:
     results, pages = tmp_path / "r", ("--reports", tmp_path / "p")
     assert sweep(results, "--rates", "2,5", "-s", "slai").status == 0
-    victim, whole = (
-        next(
-            folder for folder in store.find_runs(results) if folder.name.startswith(f"rate{rate}-")
-        )
-        for rate in (2, 5)
-    )
+    folders = {folder.name.partition("-")[0]: folder for folder in store.find_runs(results)}
+    victim, whole = folders["rate2"], folders["rate5"]
     (victim / store.STEPS).write_bytes(b"")
     ran = slaibench("report", results, *pages)
     assert ran.status == 0
