@@ -160,7 +160,9 @@ def test_the_reason_is_that_of_a_replicate_in_the_points_state(
 ) -> None:
     digests = [runs[STEADY], runs[GROWING], runs[GROWING]]
     assert make_point("slai", 60.0, digests).reason.startswith("saturated, stopped")
-    assert "does not grow" in make_point("slai", 60.0, [*digests, runs[STEADY], runs[STEADY]]).reason
+    assert (
+        "does not grow" in make_point("slai", 60.0, [*digests, runs[STEADY], runs[STEADY]]).reason
+    )
 
 
 def test_what_most_replicates_grow_in_has_no_interval(runs: dict[Steadiness, CellDigest]) -> None:
