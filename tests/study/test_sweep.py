@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slaibench.recording import store
 from slaibench.measure.steady import Steadiness
+from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
 from slaibench.study.bench import prepare
 from slaibench.study.pool import CellResult
