@@ -234,7 +234,8 @@ def search(
     """Search one scheduler's capacity, from what is already measured.
 
     First the boundary is bracketed (``measure.search``); then the rates about it are run longer,
-    and rates further off are added, until one is sure to hold and one is sure to fail.
+    and rates further off are added, until one is sure to hold and one is sure to fail. A longer run
+    may judge otherwise than a short one did, and then the boundary is bracketed anew.
 
     Args:
         at_hand: cells of a sweep; more are run as needed.
@@ -246,6 +247,7 @@ def search(
     if not _by_rate(cells) and spec.rates:
         wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
         cells.extend(collect(pool, wanted, on_cell))
+    extensions = MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0
     for _ in range(MAX_ROUNDS):
         proposals = next_rates(
             [_trial(bench, rate, digests) for rate, digests in _by_rate(cells).items()],
@@ -258,11 +260,9 @@ def search(
             for proposal in proposals
             for cell in _missing(bench, scheduler, proposal.rate_rps, cells, proposal.replicates)
         ]
-        if not wanted:
-            break
-        cells = _longest([*cells, *collect(pool, wanted, on_cell)])
-    for _ in range(MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0):
-        wanted = list(_surer(bench, scheduler, cells))
+        if not wanted and extensions:
+            wanted = list(_surer(bench, scheduler, cells))
+            extensions -= 1
         if not wanted:
             break
         cells = _longest([*cells, *collect(pool, wanted, on_cell)])

@@ -184,6 +184,6 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     again = tree.run(*SWEEP, "--results", results, "--no-report", "--json")
     assert "sweep: 3 cells run, in" in again
     (told,) = [line for line in again.splitlines() if "stale" in line]
-    assert told.startswith("sweep: the code has changed since 2 cells were recorded")
+    assert told.startswith("sweep: the code has changed since 3 cells were recorded")
     points = json.loads(again[: again.rindex("]\n}") + 3])["points"]
     assert len(points) == 2

@@ -12,7 +12,7 @@ import pytest
 from slaibench.recording import store
 from slaibench.study.compare import CompareResult, check, compare, ttft_change
 from slaibench.study.sweep import sweep
-from tests.study.studies import study
+from tests.study.studies import loaded, study
 
 SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
 
@@ -33,7 +33,7 @@ def different(results: Path) -> CompareResult:
 
 def test_both_ran_the_same_requests(different: CompareResult) -> None:
     tables: dict[tuple[float, int], list[Any]] = {}
-    for cell in different.sweep.cells:
+    for cell in loaded(different.sweep.cells):
         requests = store.read(cell.folder).requests
         known = np.column_stack(
             [requests.due_s, requests.prompt_tokens, requests.output_tokens, requests.tbt_slo_s]
@@ -46,7 +46,7 @@ def test_both_ran_the_same_requests(different: CompareResult) -> None:
         np.testing.assert_array_equal(a[:shared], b[:shared])
 
 
-@pytest.mark.parametrize("num_seeds", [1, 2, 3])
+@pytest.mark.parametrize("num_seeds", [1, 3])
 def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
     results: Path, num_seeds: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
     assert change.low > 0.2
 
 
-@pytest.mark.parametrize("num_seeds", [1, 2, 3])
+@pytest.mark.parametrize("num_seeds", [1, 3])
 def test_the_interval_covers_no_change_for_an_equivalent_scheduler(
     results: Path, num_seeds: int
 ) -> None:
@@ -88,8 +88,21 @@ def test_the_capacity_ratio_follows_from_both_capacities(different: CompareResul
     assert b.rate_rps is not None
     assert different.capacity_ratio.value == pytest.approx(b.rate_rps / a.rate_rps)
     assert b.rate_rps > 1.3 * a.rate_rps
-    assert different.capacity_ratio.low is not None
-    assert different.capacity_ratio.low > 1
+    # Runs of 600 requests are too short for the P99 of TTFT: no rate is sure to hold.
+    assert a.ci95 is not None
+    assert a.ci95[0] == 0
+    assert (different.capacity_ratio.low, different.capacity_ratio.high) == (None, None)
+
+
+def test_the_ratio_of_sure_capacities_has_an_interval(results: Path) -> None:
+    found = run(results, "sarathi:token_budget=128", "sarathi", num_seeds=3, slo="ttft_p50<0.2")
+    a, b = found.capacity_a.capacity.ci95, found.capacity_b.capacity.ci95
+    assert a is not None
+    assert b is not None
+    ratio = found.capacity_ratio
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert 1 < b[0] / a[1] < ratio.low < ratio.value < ratio.high < b[1] / a[0]
 
 
 def test_json_holds_what_scripts_ask_for(different: CompareResult) -> None:
@@ -118,12 +131,12 @@ def test_every_recording_behind_the_numbers_is_named(different: CompareResult) -
     assert all((folder / store.RUN).exists() for folder in folders)
 
 
-def test_runs_too_short_to_tell_a_capacity_search_none(tmp_path: Path) -> None:
+def test_runs_too_short_to_tell_have_a_capacity_of_which_nothing_is_sure(tmp_path: Path) -> None:
     found = run(tmp_path, "sarathi", "slai", num_requests=60, slo="ttft_p50<0.5")
-    assert len(list(store.find_runs(tmp_path))) == 4
-    assert found.capacity_ratio.value is None
-    assert found.capacity_a.capacity.rate_rps is None
-    assert "100 needed" in str(found.capacity_a.untold)
+    capacity = found.capacity_a.capacity
+    assert capacity.ci95 is None or capacity.ci95[0] == 0
+    assert found.capacity_ratio.low is None
+    assert found.rates[0].a.undecided
     assert found.rates[0].ttft_p50_change.value is not None
 
 

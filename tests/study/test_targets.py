@@ -42,9 +42,7 @@ def digests(results: Path, **fields: Any) -> tuple[StudySpec, list[CellDigest]]:
 
 def in_state(digest: CellDigest, state: Steadiness) -> CellDigest:
     """The same run with another verdict."""
-    return replace(
-        digest, steadiness=replace(digest.steadiness, state=state), stopped_early=None
-    )
+    return replace(digest, steadiness=replace(digest.steadiness, state=state), stopped_early=None)
 
 
 @pytest.fixture(scope="module")
