@@ -206,7 +206,13 @@ def _series(
     return (
         counted("number in system", end_s, 1.0),
         counted("requests without a first token", first_s, LEAST_NOISE),
-        Series("age of the oldest of these", (ages[1:] + ages[:-1]) / 2, ages, edges, LEAST_NOISE),
+        Series(
+            "age of the oldest without a first token",
+            (ages[1:] + ages[:-1]) / 2,
+            ages,
+            edges,
+            LEAST_NOISE,
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.steady import Steadiness
 from slaibench.report.headline import asked
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.words import listed, plural, rate, short_names
+from slaibench.report.words import listed, plural, rate, short_names, together
 
 GROWING = Steadiness.GROWING.value
 
@@ -75,7 +75,20 @@ def _capacity(doc: Document) -> str:
         else ""
     )
     held = f"The largest rate at which every target holds ({asked(doc)})."
-    return f"{held} {sure}{cliff}{ratio}{source}"
+    return f"{held} {sure}{cliff}{ratio}{_saturated_throughputs(doc)}{source}"
+
+
+def _saturated_throughputs(doc: Document) -> str:
+    names = short_names(list(doc["schedulers"]))
+    texts = [
+        f"{names[name]} {value} ({low} to {high})"
+        for name, found in doc["capacities"].items()
+        if (rps := found["saturated_rps"]) is not None
+        for value, low, high in [together([rps["value"], *rps["ci95"]])]
+    ]
+    if not texts:
+        return ""
+    return f" Saturated throughput, requests/s, which no capacity exceeds: {listed(texts)}."
 
 
 def _change(doc: Document) -> str:
@@ -87,7 +100,7 @@ def _change(doc: Document) -> str:
         "that half and double are equally far. Bars: 95 % intervals from what each request adds to "
         "the difference, seeds together, allowing for the correlation of neighbours; n = "
         f"{_range(counts, 'pair')}. Rates at which the percentile lies among requests still "
-        "waiting have no mark."
+        "waiting, or n is too small for it, have no mark."
     )
 
 

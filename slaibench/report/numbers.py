@@ -56,7 +56,9 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
     cells = subject.cells
     place = {cell.folder: index for index, cell in enumerate(cells)}
     swept = {cell.folder for cell in sweep.cells}
-    run = store.read_run(cells[0].folder)
+    # What all have in common is said of a run under load: one under overload ends otherwise.
+    first = next(cell for cell in cells if cell.cell.overload is None)
+    run = store.read_run(first.folder)
     focus = subject.focus_rate_rps
     return {
         "spec": spec.model_dump(mode="json"),
@@ -66,8 +68,8 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
         "warnings": list(warnings_of(cells)),
         "workload_note": run.get("workload", {}).get("note", ""),
         "profile": run.get("profile"),
-        "served": _served(cells[0], run),
-        "cell": _common(cells[0]),
+        "served": _served(first, run),
+        "cell": _common(first),
         "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
         "tiers": _tiers(sweep.points),
         "first_saturated_rps": subject.first_saturated_rps,

@@ -75,7 +75,7 @@ def test_a_few_that_starve_are_growth() -> None:
     assert [one.what for one in growth] == [
         "number in system",
         "requests without a first token",
-        "age of the oldest of these",
+        "age of the oldest without a first token",
     ]
     assert 0 < growth[0].drift < 0.02
     assert growth[2].grows
@@ -138,7 +138,7 @@ def test_one_that_waits_to_the_end_is_growth() -> None:
     first[300] = math.nan
     found = steadiness(due, first, first + 10)
     assert found.state is GROWING
-    assert found.reason.startswith("age of the oldest of these grows")
+    assert found.reason.startswith("age of the oldest without a first token grows")
 
 
 def test_drain_after_the_last_arrival_does_not_count() -> None:

@@ -66,6 +66,15 @@ def test_a_capacity_s_whisker_is_an_interval_also_at_a_cliff(doc: Document) -> N
     assert "cliff" not in captions(smooth)["capacity"].text
 
 
+def test_the_saturated_throughput_stands_beside_the_capacities(doc: Document) -> None:
+    text = captions(doc)["capacity"].text
+    assert "Saturated throughput, requests/s, which no capacity exceeds: sarathi " in text
+    measured = copy.deepcopy(doc)
+    for found in measured["capacities"].values():
+        found["saturated_rps"] = None
+    assert "Saturated throughput" not in captions(measured)["capacity"].text
+
+
 def test_the_paired_change_is_of_what_each_request_adds(doc: Document) -> None:
     text = captions(doc)["change"].text
     assert "95 % intervals from what each request adds to the difference" in text

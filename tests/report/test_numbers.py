@@ -72,6 +72,15 @@ def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
     assert found["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
 
 
+def test_what_every_run_has_in_common_is_not_of_one_under_overload(
+    doc: Document, subject: Subject
+) -> None:
+    assert any(cell.cell.overload for cell in subject.cells)
+    assert "overload" not in doc["cell"]
+    assert doc["cell"]["early_stop"] is True
+    assert all(found["saturated_rps"]["value"] > 0 for found in doc["capacities"].values())
+
+
 def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) -> None:
     for found in subject.capacities:
         runs = [doc["runs"][index] for index in doc["capacities"][found.scheduler]["runs"]]
