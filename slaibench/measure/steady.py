@@ -54,6 +54,9 @@ class SteadyRule:
         longest_wait: a run with a wait for a first token beyond this share of its window is too
             short to be called steady.
         min_independent: so is one whose times to first token are worth fewer independent requests.
+        least_waiting: least drift of the requests without a first token, whichever series grows,
+            with a trend of their own. Under an order by length one long prompt that waits makes the
+            age of the oldest grow as long as it does, and may yet be served.
     """
 
     min_arrivals: int
@@ -63,6 +66,7 @@ class SteadyRule:
     fill_drift: float
     longest_wait: float = 1.0
     min_independent: float = 0.0
+    least_waiting: float = 0.0
 
 
 RULE = SteadyRule(
@@ -76,7 +80,12 @@ RULE = SteadyRule(
 )
 """Chosen on simulated queues (docs/metrics.md has the error rates)."""
 EARLY_RULE = SteadyRule(
-    min_arrivals=400, trend_level=1e-4, min_drift=0.05, drift_errors=4.5, fill_drift=0.6
+    min_arrivals=400,
+    trend_level=1e-4,
+    min_drift=0.05,
+    drift_errors=4.5,
+    fill_drift=0.6,
+    least_waiting=0.04,
 )
 """Asked many times a run, and a random walk has many peaks: hence so many standard errors."""
 
@@ -183,7 +192,11 @@ def _verdict(
     window = (start, stop)
     in_system, *waiting = growth
     worst = max(waiting, key=lambda one: (one.grows, one.drift / one.drift_needed))
-    if worst.grows:
+    num_waiting = waiting[0]
+    enough = rule.least_waiting == 0 or (
+        num_waiting.drift > rule.least_waiting and num_waiting.trend_p < rule.trend_level
+    )
+    if worst.grows and enough:
         return SteadyVerdict(Steadiness.GROWING, worst.words, growth, window)
     short = f"{in_system.words}; nobody waits longer yet" if in_system.grows else ""
     short = short or _too_short(due_s, first_s, inside, window, rule)

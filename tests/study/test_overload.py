@@ -19,7 +19,8 @@ from slaibench.study.overload import (
     throughput_of,
     under_load,
 )
-from slaibench.study.sweep import SweepResult, sweep
+from slaibench.study.point import make_point
+from slaibench.study.sweep import SweepResult, digests_of, sweep
 from tests.study.studies import H100, loaded, study
 
 PAPER_LENGTHS: dict[str, Any] = {"profile": str(H100), "workload": None}
@@ -37,7 +38,17 @@ def overloaded(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
         num_seeds=4,
         early_stop=False,
     )
-    return sweep(spec, tmp_path_factory.mktemp("results"), jobs=1)
+    results = tmp_path_factory.mktemp("results")
+    to_their_end = sweep(spec, results, jobs=1)
+    ended_early = sweep(
+        spec.model_copy(update={"early_stop": None, "rates": (7.5,), "num_seeds": 1}),
+        results,
+        jobs=1,
+    )
+    own = tuple(cell for cell in ended_early.cells if cell.cell.overload is not None)
+    cells = (*own, *to_their_end.cells)
+    points = tuple(make_point("slai", rate, digests_of(cells, "slai", rate)) for rate in spec.rates)
+    return replace(to_their_end, cells=cells, points=points)
 
 
 def throughput(swept: SweepResult, scheduler: str) -> SaturatedThroughput:
@@ -136,5 +147,6 @@ def test_the_overload_run_is_no_point_and_is_on_disk_once(
     (own,) = [cell for cell in overloaded.cells if cell.cell.overload is not None]
     assert store.read_run(own.folder)["stopped_early"] is None
     results = own.folder.parents[2]
-    again = sweep(overloaded.spec.model_copy(update={"rates": (7.0,)}), results, jobs=1)
+    asked = {"rates": (7.5,), "num_seeds": 1, "early_stop": None}
+    again = sweep(overloaded.spec.model_copy(update=asked), results, jobs=1)
     assert all(cell.reused for cell in again.cells)
