@@ -137,9 +137,11 @@ def _marked(point: Point) -> str:
 
 
 def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
-    runs = f"{count(result.spec.num_seeds, 'seed')} together"
-    paper = result.spec.convention is Convention.PAPER
-    basis = f"t over {count(result.spec.num_seeds, 'seed')}" if paper else runs
+    basis = count(result.spec.num_seeds, "seed")
+    if result.spec.convention is Convention.PAPER:
+        basis = f"t over {basis}"
+    elif result.spec.num_seeds > 1:
+        basis = f"{basis} together"
     lines = [f"TTFT, TBT: seconds; interval: of TTFT P50, {basis}; n: requests measured"]
     if wide:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")

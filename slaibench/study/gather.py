@@ -185,7 +185,7 @@ def gather(
         on_damage: told of each recording that is damaged and left out; None: the first is raised.
 
     Raises:
-        DamagedRecordingError: a recording is damaged, and nobody is told, or all are.
+        DamagedRecordingError: a recording is damaged, and nobody is told, or all under load are.
         ValueError: the SLO does not parse or names a tier that is not there, or a cell is there
             twice (``group_cells`` sets such apart).
     """
@@ -244,6 +244,6 @@ def _read(
                 raise
             on_damage(error)
             damaged = error
-    if damaged is not None and not found:
+    if damaged is not None and all(one.cell.overload is not None for one in found):
         raise damaged
     return found

@@ -51,7 +51,7 @@ def test_recordings_are_listed_by_scheduler_rate_and_seed(results: Path, columns
 
 
 def test_one_recording_may_be_named_by_itself(results: Path) -> None:
-    folder = next(folder for folder in store.find_runs(results) if "rate=2" in folder.name)
+    folder = next(f for f in store.find_runs(results) if f.name.startswith("rate2-"))
     (row,) = json.loads(slaibench("results", folder, "--json").out)
     assert row["folder"] == str(folder)
     assert (row["requests"], row["overload"]) == (300, False)
