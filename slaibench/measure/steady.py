@@ -99,12 +99,15 @@ class SteadyVerdict:
         reason: the verdict in words, with its numbers.
         growth: of each series that was looked at; empty where none was.
         window_s: the part of the run that was looked at.
+        filling: it cannot tell for no other reason than that the number in system grows while
+            nobody waits longer: whoever knows that this rate can be carried knows it is filling.
     """
 
     state: Steadiness
     reason: str
     growth: tuple[Growth, ...] = ()
     window_s: tuple[float, float] | None = None
+    filling: bool = False
 
 
 def left_s(requests: RequestTable) -> FloatArray:
@@ -198,10 +201,11 @@ def _verdict(
     )
     if worst.grows and enough:
         return SteadyVerdict(Steadiness.GROWING, worst.words, growth, window)
-    short = f"{in_system.words}; nobody waits longer yet" if in_system.grows else ""
-    short = short or _too_short(due_s, first_s, inside, window, rule)
-    if short:
-        return SteadyVerdict(Steadiness.CANNOT_TELL, short, growth, window)
+    short = _too_short(due_s, first_s, inside, window, rule)
+    if short or in_system.grows:
+        grows = f"{in_system.words}; nobody waits longer yet" if in_system.grows else ""
+        why = grows or short
+        return SteadyVerdict(Steadiness.CANNOT_TELL, why, growth, window, filling=not short)
     return SteadyVerdict(Steadiness.STEADY, worst.words, growth, window)
 
 

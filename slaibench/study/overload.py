@@ -18,6 +18,8 @@ LOAD = 1.1
 """Of the capacity bound, which no scheduler exceeds: enough to fill any, and near enough to the
 boundary that who is starved there is starved here."""
 NUM_REQUESTS = 2000
+SURELY_CARRIED = 0.95
+"""Of the saturated throughput: below, a number in system that grows is not overload."""
 
 
 def overload_cells(bench: Bench) -> list[CellSpec]:
@@ -68,7 +70,8 @@ def under_load(cells: Sequence[CellResult]) -> list[CellResult]:
     """The cells that are points of a study: all but those that measure saturated throughputs.
 
     A run that looks steady at a rate beyond its scheduler's saturated throughput was lucky: its
-    requests were fewer or shorter than the workload's. It cannot tell.
+    requests were fewer or shorter than the workload's. It cannot tell. One whose number in system
+    still fills, at a rate well below it, while nobody waits longer, is steady for all that counts.
     """
     out = []
     for result in cells:
@@ -86,6 +89,18 @@ def under_load(cells: Sequence[CellResult]) -> list[CellResult]:
                 f"{throughput.rate_rps:.4g} [{throughput.low:.4g}, {throughput.high:.4g}]"
             )
             verdict = replace(digest.steadiness, state=Steadiness.CANNOT_TELL, reason=reason)
+            out.append(replace(result, digest=replace(digest, steadiness=verdict)))
+        elif (
+            throughput is not None
+            and digest.steadiness.filling
+            and digest.stopped_early is None
+            and result.cell.rate_rps <= SURELY_CARRIED * throughput.low
+        ):
+            reason = (
+                f"nobody waits longer, and {result.cell.rate_rps:g} requests/s are well below its "
+                f"saturated throughput of {throughput.rate_rps:.4g}: what grows is still filling"
+            )
+            verdict = replace(digest.steadiness, state=Steadiness.STEADY, reason=reason)
             out.append(replace(result, digest=replace(digest, steadiness=verdict)))
         else:
             out.append(result)

@@ -150,3 +150,23 @@ def test_the_overload_run_is_no_point_and_is_on_disk_once(
     asked = {"rates": (7.5,), "num_seeds": 1, "early_stop": None}
     again = sweep(overloaded.spec.model_copy(update=asked), results, jobs=1)
     assert all(cell.reused for cell in again.cells)
+
+
+def test_who_still_fills_well_below_the_saturated_throughput_is_steady(
+    overloaded: SweepResult,
+) -> None:
+    one = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
+    others = [cell for cell in overloaded.cells if cell.cell.overload is not None]
+
+    def state(rate_rps: float, *, filling: bool) -> Steadiness:
+        verdict = replace(
+            one.digest.steadiness, state=Steadiness.CANNOT_TELL, reason="", filling=filling
+        )
+        digest = replace(one.digest, steadiness=verdict, stopped_early=None)
+        cell = one.cell.model_copy(update={"rate_rps": rate_rps})
+        (seen,) = under_load([*others, replace(one, cell=cell, digest=digest)])
+        return Steadiness(seen.digest.state)
+
+    assert state(6.0, filling=True) is Steadiness.STEADY
+    assert state(6.0, filling=False) is Steadiness.CANNOT_TELL
+    assert state(6.6, filling=True) is Steadiness.CANNOT_TELL
