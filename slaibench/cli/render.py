@@ -142,7 +142,7 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
         basis = f"t over {basis}"
     elif result.spec.num_seeds > 1:
         basis = f"{basis} together"
-    lines = [f"TTFT, TBT: seconds; interval: of TTFT P50, {basis}; n: requests measured"]
+    lines = [f"TTFT, TBT: seconds; interval: TTFT P50, {basis}; n: requests measured"]
     if wide:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
     lines += _states_told(result.points, wide=wide)

@@ -73,7 +73,7 @@ def test_a_wide_terminal_gets_what_a_narrow_one_has_no_room_for(swept: SweepResu
     assert "on time" not in narrow
     for told in (
         "TTFT, TBT: seconds",
-        "interval: of TTFT P50, 1 seed;",
+        "interval: TTFT P50, 1 seed;",
         "req/s",
         "95 % interval",
         "n: requests measured",
