@@ -84,10 +84,13 @@ def _with_workload(spec: Given, name: str) -> Given:
 def _num_requests(doc: Document) -> int | None:
     """Requests of a cell, where a study that was found on disk does not say; None: the default."""
     asked = StudySpec.model_validate(doc["spec"])
-    due = {run["rate_rps"]: 0 for run in doc["runs"]}
+    # A run under overload is at another rate, and has a number of requests of its own.
+    due = dict.fromkeys(asked.rates, 0)
     for run in doc["runs"]:
-        due[run["rate_rps"]] = max(due[run["rate_rps"]], run["due"])
-    if asked.horizon_s is not None or all(asked.requests_at(rate) == due[rate] for rate in due):
+        if run["rate_rps"] in due:
+            due[run["rate_rps"]] = max(due[run["rate_rps"]], run["due"])
+    # A study that made its runs longer did so by whole lengths.
+    if asked.horizon_s is not None or all(due[r] % asked.requests_at(r) == 0 for r in due):
         return None
     return int(max(due.values()))
 

@@ -1,3 +1,7 @@
+"""How long runs are made."""
+
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -7,6 +11,7 @@ from hypothesis import strategies as st
 from slaibench.measure.quantile_interval import sound_size
 from slaibench.measure.run_length import (
     MEDIAN_SIZE,
+    MOST_FOR_MEDIAN,
     MOST_TIMES,
     ROOM,
     Worth,
@@ -14,57 +19,46 @@ from slaibench.measure.run_length import (
     wanted_size,
 )
 
-
-def worth(q: float, size: float, *, essential: bool = True) -> Worth:
-    return Worth(q, size, essential)
+FIRST = 1000
 
 
-def test_a_median_wants_150_and_a_p99_what_its_upper_end_needs() -> None:
-    assert wanted_size(0.5) == MEDIAN_SIZE == 150
-    assert wanted_size(0.99) == sound_size(0.99) > 368
+def test_a_median_wants_its_own_size_and_a_tail_what_its_upper_end_takes() -> None:
+    assert wanted_size(0.5) == MEDIAN_SIZE
+    assert wanted_size(0.99) == sound_size(0.99) > 367
 
 
 def test_runs_that_are_worth_enough_are_long_enough() -> None:
-    assert next_length(1000, 1000, [worth(0.5, 150), worth(0.99, sound_size(0.99))]) is None
-    assert next_length(1000, 1000, []) is None
+    assert next_length(FIRST, FIRST, [Worth(0.5, MEDIAN_SIZE), Worth(0.99, 1e4)]) is None
+    assert next_length(FIRST, FIRST, []) is None
 
 
-@pytest.mark.parametrize(
-    ("size", "times"), [(149, 2), (100, 2), (75, 3), (50, 4), (30, 6), (12, 14), (1, 16), (0, 16)]
-)
-def test_the_next_length_is_what_the_correlation_seen_asks_for_and_some_room(
-    size: float, times: int
-) -> None:
-    assert next_length(1000, 1000, [worth(0.5, size)]) == 1000 * times
-    assert times == min(MOST_TIMES, math.ceil(ROOM * 150 / max(size, 1e-9)))
+@pytest.mark.parametrize("size", [149.0, 100.0, 75.0, 50.0])
+def test_the_next_length_is_what_the_correlation_seen_asks_for_and_some_room(size: float) -> None:
+    enough = FIRST * MEDIAN_SIZE / size
+    longer = next_length(FIRST, FIRST, [Worth(0.5, size)])
+    assert longer == min(FIRST * math.ceil(ROOM * enough / FIRST), MOST_FOR_MEDIAN * FIRST)
+    assert longer is not None and longer >= enough
 
 
-def test_it_grows_from_the_present_length_in_steps_of_the_first() -> None:
-    assert next_length(1000, 4000, [worth(0.5, 100)]) == 7000  # 4,000 * 1.65
-    assert next_length(1000, 15_000, [worth(0.5, 100)]) == 16_000
-    assert next_length(1000, 16_000, [worth(0.5, 100)]) is None
-
-
-def test_the_percentile_that_is_shortest_of_requests_decides() -> None:
-    assert next_length(1000, 1000, [worth(0.5, 100), worth(0.99, 200)]) == 3000
-    assert next_length(1000, 1000, [worth(0.5, 50), worth(0.99, 400)]) == 4000
+def test_a_median_makes_runs_a_few_times_as_long_and_a_tail_more() -> None:
+    assert next_length(FIRST, FIRST, [Worth(0.5, 10.0)]) == MOST_FOR_MEDIAN * FIRST
+    assert next_length(FIRST, MOST_FOR_MEDIAN * FIRST, [Worth(0.5, 10.0)]) is None
+    assert next_length(FIRST, FIRST, [Worth(0.99, 40.0)]) == 13 * FIRST
 
 
 def test_nothing_runs_longer_for_a_tail_that_no_length_would_tell() -> None:
-    beyond = sound_size(0.99) / MOST_TIMES - 1
-    within = sound_size(0.99) / MOST_TIMES + 1
-    assert next_length(1000, 1000, [worth(0.99, beyond, essential=False)]) is None
-    assert next_length(1000, 1000, [worth(0.99, within, essential=False)]) == 16_000
-    assert next_length(1000, 1000, [worth(0.99, beyond, essential=True)]) == 16_000
-    # What longer runs were worth decides again.
-    assert next_length(1000, 8000, [worth(0.99, 8 * beyond, essential=False)]) is None
+    hopeless = sound_size(0.99) / MOST_TIMES - 1
+    assert next_length(FIRST, FIRST, [Worth(0.99, hopeless)]) is None
+    assert next_length(FIRST, FIRST, [Worth(0.99, hopeless + 2)]) == MOST_TIMES * FIRST
 
 
-@given(st.integers(20, 5000), st.integers(1, 16), st.floats(0, 1e5), st.floats(0, 1e5))
+@given(
+    first=st.integers(20, 5000),
+    times=st.integers(1, MOST_TIMES),
+    median=st.floats(0, 1e4),
+    tail=st.floats(0, 1e4),
+)
 def test_it_ends(first: int, times: int, median: float, tail: float) -> None:
-    """Every length is a longer multiple of the first, up to the most: so no study runs for ever."""
-    now = first * times
-    longer = next_length(first, now, [worth(0.5, median), worth(0.99, tail, essential=False)])
-    if longer is not None:
-        assert now < longer <= MOST_TIMES * first
-        assert longer % first == 0
+    now = times * first
+    longer = next_length(first, now, [Worth(0.5, median), Worth(0.99, tail)])
+    assert longer is None or now < longer <= MOST_TIMES * first
