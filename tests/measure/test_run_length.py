@@ -37,7 +37,8 @@ def test_the_next_length_is_what_the_correlation_seen_asks_for_and_some_room(siz
     enough = FIRST * MEDIAN_SIZE / size
     longer = next_length(FIRST, FIRST, [Worth(0.5, size)])
     assert longer == min(FIRST * math.ceil(ROOM * enough / FIRST), MOST_FOR_MEDIAN * FIRST)
-    assert longer is not None and longer >= enough
+    assert longer is not None
+    assert longer >= enough
 
 
 def test_a_median_makes_runs_a_few_times_as_long_and_a_tail_more() -> None:
