@@ -139,6 +139,7 @@ def pairs(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
                 "b": other["scheduler"],
                 "ttft_p50_change": ratio.estimate,
                 "interval": [ratio.low, ratio.high],
+                "note": ratio.note,
             }
         )
     return found

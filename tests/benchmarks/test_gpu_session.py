@@ -86,8 +86,9 @@ def test_the_summary_has_what_was_measured_beside_what_was_predicted(
         assert cell["measured"]["ttft_p50_s"] > 0 < cell["calibrated"]["ttft_p50_s"]
     (pair,) = found["pairs"]
     assert (pair["a"], pair["b"], pair["rate_rps"]) == (SARATHI, SLAI, 3.0)
-    low, high = pair["interval"]
-    assert low <= pair["ttft_p50_change"] <= high
+    assert pair["ttft_p50_change"] > -1
+    assert pair["interval"] == [None, None], "40 requests are too few for one"
+    assert "independent pairs" in pair["note"], pair
     runs = [store.read(file.parent) for file in (sitting / "recordings").rglob(store.RUN)]
     assert [run.run["spec"]["engine_args"] for run in runs] == ["--max-logprobs=7"] * 2
     assert all(run.requests.finished.all() for run in runs)
