@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from slaibench.machine.engine_arguments import disclosed
 
 DEFAULT_SLO = "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
 PAPER_SLO = "ttft_p50<0.5,tbt_p99<tier"
@@ -51,6 +61,18 @@ CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
 """Fields of a cell that say which code makes it."""
 
 
+def _disclosed(text: str | None) -> str | None:
+    return text and disclosed(text)
+
+
+EngineArgs = Annotated[
+    str | None, PlainSerializer(_disclosed, when_used="json", return_type=str | None)
+]
+"""More arguments of an engine's server: what may be secret in them is written nowhere."""
+RecordedArgs = Annotated[str | None, AfterValidator(_disclosed)]
+"""The same of a cell, which starts no engine itself."""
+
+
 class CellSpec(BaseModel):
     """One run: everything that decides its recording, and nothing else.
 
@@ -91,7 +113,7 @@ class CellSpec(BaseModel):
     block_size: int | None
     engine_token_budget: int | None
     engine_max_active: int | None
-    engine_args: str | None = None
+    engine_args: RecordedArgs = None
     overload: dict[str, float] | None = None
     url: str | None
     api: str | None
@@ -194,7 +216,7 @@ class StudySpec(BaseModel):
     prefix_caching: bool = False
     max_context_tokens: int | None = Field(default=None, ge=2)
     kv_blocks: int | None = Field(default=None, ge=1)
-    engine_args: str | None = None
+    engine_args: EngineArgs = None
     url: str | None = None
     api: str | None = None
     prompts: str | None = None

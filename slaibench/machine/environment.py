@@ -6,12 +6,14 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from slaibench.machine import cpu_state, hardware, nvidia
+from slaibench.machine.disclosed import HIDDEN, without_places
 from slaibench.machine.gpu_state import gpu_states
 from slaibench.machine.interpreters import InterpreterError, answer, interpreter, variable
 from slaibench.machine.packages import versions_of, versions_of_torch
@@ -41,7 +43,7 @@ class _Document:
     def known(self, place: str, value: Any, why: str) -> Any:
         """The value; None, and empty ones, are unknown for a reason."""
         if value is None or value == ():
-            self.unknown[place] = why
+            self.unknown[place] = without_places(why)
             return None
         return value
 
@@ -49,7 +51,8 @@ class _Document:
 def environment() -> dict[str, Any]:
     """One JSON document; ``unknown`` says of each null, by its place, why it is one.
 
-    Holds no secret and nothing that tells whose machine it is: no host, no user.
+    Holds no secret and nothing that tells whose machine it is: no host, no user, no folder of
+    theirs (``machine.disclosed``).
     """
     doc = _Document()
     found = {
@@ -140,11 +143,19 @@ def _gpus(doc: _Document) -> list[dict[str, Any]] | None:
         return doc.known("gpus", None, str(error))  # type: ignore[no-any-return]
     found = []
     for number, state in enumerate(states):
-        doc.unknown |= {f"gpus.{number}.{name}": why for name, why in state.unknown.items()}
+        doc.unknown |= {
+            f"gpus.{number}.{name}": without_places(why) for name, why in state.unknown.items()
+        }
         on_it = [each for each in running if each.gpu_uuid == state.values["uuid"]]
-        told = [{"pid": e.pid, "name": e.name, "memory_mib": e.memory_mib} for e in on_it]
+        told = [{"pid": e.pid, "name": _program(e.name), "memory_mib": e.memory_mib} for e in on_it]
         found.append({**state.values, "processes": told})
     return found
+
+
+def _program(name: str) -> str:
+    """What runs, if it is one of those that are expected on a GPU: a path may tell whose it is."""
+    found = re.match(r"(?:\S*/)?(python[\d.]*|vllm|VLLM|sglang|ray)\b", name)
+    return found[1] if found else HIDDEN
 
 
 def _cuda(doc: _Document) -> str | None:

@@ -11,9 +11,27 @@ from typing import Any
 
 import pytest
 
+from slaibench.machine.disclosed import HIDDEN
 from slaibench.machine.environment import environment, versions_in
 from slaibench.version import __version__
 from tests.machine.smi import H200, install, process
+
+SECRETS = {
+    **dict.fromkeys(("VLLM_APIKEY", "HF_TOKENS", "RAY_REDIS_PWD", "SGLANG_PASSPHRASE"), "s3cret"),
+    **dict.fromkeys(("SGL_BEARER", "NCCL_COOKIE", "CUDA_LICENSE", "TORCH_LOGIN"), "s3cret"),
+    "VLLM_EXTRA_HEADERS": "Authorization: Bearer s3cret",
+    "HF_ENDPOINT": "https://hub.example/?token=s3cret",
+    "RAY_ADDRESS": "ray://me:s3cret@10.1.2.3:6379",
+    "PYTHONPATH": "/home/s3cret/lib",
+    "VLLM_CACHE_ROOT": "~s3cret/cache",
+    "VLLM_HOST_IP": "10.1.2.3",
+    "LD_PRELOAD": "/home/s3cret/lib/libtcmalloc.so.4",
+    "CUDA_HOME": "C:\\Users\\s3cret",
+    "OMP_NUM_THREADS": "s3cret",
+    "VLLM_ATTENTION_BACKEND": "https://s3cret",
+    "PYTORCH_CUDA_ALLOC_CONF": "backend:native,key:s3cret",
+    "SLAIBENCH_SGLANG_PYTHON": "/srv/s3cret/bin/python",
+}
 
 
 def nulls(value: Any, place: str = "") -> Iterator[str]:
@@ -31,17 +49,22 @@ def nulls(value: Any, place: str = "") -> Iterator[str]:
 def test_a_machine_with_a_gpu(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tools, [H200, {**H200, "uuid": "GPU-2"}], [process(4711)])
     monkeypatch.setenv("VLLM_USE_V1", "1")
+    for number, (name, value) in enumerate(SECRETS.items()):
+        monkeypatch.setenv(name, value.replace("s3cret", f"s3cret{number}"))
     monkeypatch.setenv("HF_TOKEN", "s3cret")
     found = environment()
     assert list(json.loads(json.dumps(found, allow_nan=False))) == list(found)
     assert found["slaibench"]["version"] == __version__
     assert found["cuda"] == "13.0"
     assert [gpu["name"] for gpu in found["gpus"]] == ["NVIDIA H200"] * 2
-    on_first = [{"pid": 4711, "name": "python, train", "memory_mib": 1024}]
+    on_first = [{"pid": 4711, "name": "python", "memory_mib": 1024}]
     assert [gpu["processes"] for gpu in found["gpus"]] == [on_first, []]
     assert found["unknown"]["gpus.1.sm_clock_application_mhz"] == "nvidia-smi says [N/A]"
     assert found["variables"]["VLLM_USE_V1"] == "1"
     assert "s3cret" not in json.dumps(found)
+    assert "10.1.2.3" not in json.dumps(found)
+    assert found["variables"]["LD_PRELOAD"] == "libtcmalloc.so.4"
+    assert found["variables"]["VLLM_APIKEY"] == HIDDEN  # that it is set may matter
 
 
 def test_every_null_has_a_reason(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +95,5 @@ def test_an_sglang_that_cannot_be_asked_is_null(
     monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", "/nowhere/python")
     found = environment()
     assert found["sglang"] is None
-    assert "/nowhere/python" in found["unknown"]["sglang"]
+    assert "SLAIBENCH_SGLANG_PYTHON is" in found["unknown"]["sglang"]
+    assert "/nowhere" not in json.dumps(found)

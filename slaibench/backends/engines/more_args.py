@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 
+from slaibench.machine.engine_arguments import hides
+
 OPTION = "--engine-args"
 
 
@@ -31,7 +33,8 @@ def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
         ours: flags that slaibench sets itself, without dashes in front.
 
     Raises:
-        ValueError: an open quote, no flag at the beginning, or a flag of ours.
+        ValueError: an open quote, no flag at the beginning, a flag of ours, or a value that a recording
+            left out.
     """
     try:
         words = tuple(shlex.split(text))
@@ -41,6 +44,11 @@ def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
         raise ValueError(
             f"{OPTION} {text!r} begins with no flag: write it as the engine's own command line "
             f"has it, e.g. {OPTION} '--tensor-parallel-size=2'"
+        )
+    if hides(text):
+        raise ValueError(
+            f"{OPTION} {text!r} is as a recording has it, which leaves out what may be secret: "
+            f"give {OPTION} with the values that it was run with"
         )
     for word in words:
         if instead := ours.get(_name(word)):

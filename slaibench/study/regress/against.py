@@ -127,6 +127,8 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
         fields["url"] = side.url
     for name in ("schedulers", "rates"):
         fields.pop(name, None)
+    # Whole, to be run; what is left on disk leaves out what may be secret.
+    whole = {**fields, "engine_args": spec.engine_args} if spec.engine_args else fields
     question, log = results / "question.json", results / "said.log"
     asked = {
         "folder": str(side.folder),
@@ -136,7 +138,7 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
         "rates": list(spec.rates),
         "spec": fields,
     }
-    question.write_text(json.dumps(asked), encoding="utf-8")
+    question.write_text(json.dumps({**asked, "spec": whole}), encoding="utf-8")
     process = GuardedProcess(
         [side.python, "-P", str(Path(other_program.__file__)), str(question.absolute())],
         log=log,
@@ -147,6 +149,7 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
             time.sleep(POLL_S)
     finally:
         process.stop()
+        question.write_text(json.dumps(asked), encoding="utf-8")
     if status != 0:
         said = cause(tail(log)) or f"it ended with status {status}"
         raise BackendError(f"{side.words} does not run: {said}")

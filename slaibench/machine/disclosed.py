@@ -1,0 +1,101 @@
+"""What of a machine's settings may stand in a file that others read: an allow list.
+
+A list of words that speak of secrets is never whole. So a value is shown where its name is known
+to decide how engines run, and where it has the form that such values have; all else is hidden.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import re
+import socket
+from contextlib import suppress
+from enum import Enum
+from typing import Any
+
+HIDDEN = "(set, not shown)"
+MARK = "hidden:"
+"""Before the digest that stands for a value which a recording does not show."""
+_SALT = b"slaibench"
+
+
+class Form(Enum):
+    """What a value looks like that may be shown."""
+
+    NUMBERS = re.compile(
+        r"[+-]?\d{1,12}(\.\d{1,9})?([eE][+-]?\d{1,3})?[KMGTkmgt]?[Ii]?[Bb]?"
+        r"([,:;|-]\d{1,6})*|true|false|yes|no|on|off|auto|none|all|",
+        re.IGNORECASE,
+    )
+    """A number, a list or range of some, or a switch."""
+    WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+,-]{0,39}")
+    """A choice among the engine's own."""
+    SETTINGS = re.compile(
+        r"[\w.]{1,60}[:=]([+-]?\d{1,12}|[A-Za-z]{1,16}|\[[\w:,]{0,80}\])"
+        r"([,:][\w.]{1,60}[:=]([+-]?\d{1,12}|[A-Za-z]{1,16}|\[[\w:,]{0,80}\]))*"
+    )
+    """Names with values: ``max_split_size_mb:128,expandable_segments:True``."""
+    LIBRARIES = re.compile(r"([^\s:]+[\s:]*)+")
+    """Files of shared libraries: their names are shown, not where they lie."""
+    JSON = re.compile(r"[\[{].*[\]}]", re.DOTALL)
+    """A configuration: numbers, switches, and the choices in it."""
+
+    def shows(self, value: str) -> str | None:
+        """The value as it may be shown; None: it has another form."""
+        if self is Form.LIBRARIES:
+            names = [file.rpartition("/")[2] for file in re.split(r"[\s:]+", value) if file]
+            known = all(re.fullmatch(r"lib\w{1,24}([-+]\w{1,12})*\.so[.\d]*", it) for it in names)
+            return " ".join(names) if known else None
+        if self.value.fullmatch(value) is None:
+            return None
+        if self is Form.JSON:
+            with suppress(ValueError, RecursionError):
+                return value if _is_plain(json.loads(value)) else None
+            return None
+        return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether all of a configuration is numbers, switches and short words."""
+    match value:
+        case dict():
+            return all(_is_plain(name) and _is_plain(inner) for name, inner in value.items())
+        case list():
+            return all(map(_is_plain, value))
+        case str():
+            return Form.WORD.value.fullmatch(value) is not None
+    return True
+
+
+def digest(value: str) -> str:
+    """Stands for a hidden value, so that two recordings can be told apart by it.
+
+    By a function that is slow on purpose (scrypt, RFC 7914), so that short values are not found by
+    trying.
+    """
+    made = hashlib.scrypt(value.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=6)
+    return f"{MARK}{made.hex()}"
+
+
+def without_places(text: str) -> str:
+    """A message without paths, addresses, the host and the user."""
+    text = re.sub(r"\w+://\S+", "(an address)", text)
+    text = re.sub(r"\b\d{1,3}(\.\d{1,3}){3}\b(:\d+)?", "(an address)", text)
+    text = re.sub(r"(?<![\w.~/])~?(/[^\s/'\",:;()]+)+/?", _place, text)
+    for name in _owners():
+        text = re.sub(rf"\b{re.escape(name)}\b", "(a name)", text)
+    return text
+
+
+def _place(found: re.Match[str]) -> str:
+    """The system's own files are the same on every machine."""
+    return found[0] if found[0].startswith(("/sys/", "/proc/", "/dev/")) else "(a path)"
+
+
+def _owners() -> list[str]:
+    found = [socket.gethostname()]
+    with suppress(OSError, KeyError, ImportError):  # no name for the user's number
+        found.append(getpass.getuser())
+    return [name for name in found if name not in {"", "root", "localhost"}]
