@@ -7,205 +7,67 @@ import shlex
 
 from slaibench.machine.disclosed import MARK, Form, digest
 
-OF_NUMBERS = frozenset(
-    [
-        "api-server-count",
-        "async-scheduling",
-        "batch-notify-size",
-        "block-size",
-        "chunked-prefill-size",
-        "context-length",
-        "cpu-offload-gb",
-        "cpu-offload-max-gb",
-        "cuda-graph-bs",
-        "cuda-graph-bs-decode",
-        "cuda-graph-max-bs",
-        "cuda-graph-max-bs-decode",
-        "cudagraph-capture-sizes",
-        "data-parallel-size",
-        "data-parallel-size-local",
-        "dbo-decode-token-threshold",
-        "dbo-prefill-token-threshold",
-        "dcp-size",
-        "decode-attention-num-splits",
-        "decode-context-parallel-size",
-        "disable-cascade-attn",
-        "disable-cuda-graph",
-        "disable-custom-all-reduce",
-        "disable-hybrid-kv-cache-manager",
-        "disable-log-stats",
-        "disable-overlap-schedule",
-        "disable-radix-cache",
-        "disable-sliding-window",
-        "dp-size",
-        "enable-chunked-prefill",
-        "enable-dbo",
-        "enable-dp-attention",
-        "enable-dp-lm-head",
-        "enable-eplb",
-        "enable-expert-parallel",
-        "enable-hierarchical-cache",
-        "enable-lora",
-        "enable-lora-overlap-loading",
-        "enable-metrics",
-        "enable-mixed-chunk",
-        "enable-prefix-caching",
-        "enable-prompt-embeds",
-        "enable-sleep-mode",
-        "enable-torch-compile",
-        "enable-two-batch-overlap",
-        "enforce-eager",
-        "ep-size",
-        "eplb-rebalance-num-iterations",
-        "expert-parallel-size",
-        "fully-sharded-loras",
-        "gpu-memory-utilization",
-        "hicache-ratio",
-        "hicache-size",
-        "kv-cache-memory-bytes",
-        "kv-offloading-size",
-        "kv-sharing-fast-prefill",
-        "language-model-only",
-        "long-prefill-token-threshold",
-        "lora-eviction-batch",
-        "mamba-block-size",
-        "mamba-full-memory-ratio",
-        "max-cpu-loras",
-        "max-cudagraph-capture-size",
-        "max-loaded-loras",
-        "max-logprobs",
-        "max-lora-rank",
-        "max-loras",
-        "max-loras-per-batch",
-        "max-long-partial-prefills",
-        "max-mamba-cache-size",
-        "max-micro-batch-size",
-        "max-model-len",
-        "max-num-active-seqs",
-        "max-num-batched-tokens",
-        "max-num-partial-prefills",
-        "max-num-queued-reqs",
-        "max-num-queued-tokens",
-        "max-num-scheduled-tokens",
-        "max-num-seqs",
-        "max-parallel-loading-workers",
-        "max-prefill-tokens",
-        "max-queued-requests",
-        "max-running-requests",
-        "max-total-tokens",
-        "mem-fraction-static",
-        "moe-dense-tp-size",
-        "nnodes",
-        "node-rank",
-        "num-continuous-decode-steps",
-        "num-gpu-blocks-override",
-        "num-lookahead-slots",
-        "num-reserved-decode-tokens",
-        "numa-bind",
-        "offload-group-size",
-        "optimization-level",
-        "page-size",
-        "pipeline-parallel-size",
-        "pp-size",
-        "pp-max-micro-batch-size",
-        "prefill-context-parallel-size",
-        "prefill-max-requests",
-        "prefill-schedule-interval",
-        "prefix-cache-retention-interval",
-        "random-seed",
-        "schedule-conservativeness",
-        "scheduler-recv-interval",
-        "scheduler-reserve-full-isl",
-        "seed",
-        "skip-server-warmup",
-        "skip-tokenizer-init",
-        "spec-tokens",
-        "speculative-eagle-topk",
-        "speculative-num-draft-tokens",
-        "speculative-num-steps",
-        "stream-interval",
-        "swa-full-tokens-ratio",
-        "swap-space",
-        "tbo-token-distribution-threshold",
-        "tensor-parallel-size",
-        "tokenizer-worker-num",
-        "torch-compile-max-bs",
-        "tp-size",
-        "trust-remote-code",
-        "ubatch-size",
-        "use-tqdm-on-load",
-        "watermark",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+OF_NUMBERS = _words(
+    """
+    api-server-count async-scheduling batch-notify-size block-size chunked-prefill-size
+    context-length cpu-offload-gb cpu-offload-max-gb cuda-graph-bs cuda-graph-bs-decode
+    cuda-graph-max-bs cuda-graph-max-bs-decode cudagraph-capture-sizes data-parallel-size
+    data-parallel-size-local dbo-decode-token-threshold dbo-prefill-token-threshold dcp-size
+    decode-attention-num-splits decode-context-parallel-size disable-cascade-attn
+    disable-cuda-graph disable-custom-all-reduce disable-hybrid-kv-cache-manager
+    disable-log-stats disable-overlap-schedule disable-radix-cache disable-sliding-window
+    dp-size enable-chunked-prefill enable-dbo enable-dp-attention enable-dp-lm-head enable-eplb
+    enable-expert-parallel enable-hierarchical-cache enable-lora enable-lora-overlap-loading
+    enable-metrics enable-mixed-chunk enable-prefix-caching enable-prompt-embeds
+    enable-sleep-mode enable-torch-compile enable-two-batch-overlap enforce-eager ep-size
+    eplb-rebalance-num-iterations expert-parallel-size fully-sharded-loras
+    gpu-memory-utilization hicache-ratio hicache-size kv-cache-memory-bytes kv-offloading-size
+    kv-sharing-fast-prefill language-model-only long-prefill-token-threshold lora-eviction-batch
+    mamba-block-size mamba-full-memory-ratio max-cpu-loras max-cudagraph-capture-size
+    max-loaded-loras max-logprobs max-long-partial-prefills max-lora-rank max-loras
+    max-loras-per-batch max-mamba-cache-size max-micro-batch-size max-model-len
+    max-num-active-seqs max-num-batched-tokens max-num-partial-prefills max-num-queued-reqs
+    max-num-queued-tokens max-num-scheduled-tokens max-num-seqs max-parallel-loading-workers
+    max-prefill-tokens max-queued-requests max-running-requests max-total-tokens
+    mem-fraction-static moe-dense-tp-size nnodes node-rank num-continuous-decode-steps
+    num-gpu-blocks-override num-lookahead-slots num-reserved-decode-tokens numa-bind
+    offload-group-size optimization-level page-size pipeline-parallel-size
+    pp-max-micro-batch-size pp-size prefill-context-parallel-size prefill-max-requests
+    prefill-schedule-interval prefix-cache-retention-interval random-seed
+    schedule-conservativeness scheduler-recv-interval scheduler-reserve-full-isl seed
+    skip-server-warmup skip-tokenizer-init spec-tokens speculative-eagle-topk
+    speculative-num-draft-tokens speculative-num-steps stream-interval swa-full-tokens-ratio
+    swap-space tbo-token-distribution-threshold tensor-parallel-size tokenizer-worker-num
+    torch-compile-max-bs tp-size trust-remote-code ubatch-size use-tqdm-on-load watermark
+    """
 )
 """Flags of vLLM and SGLang whose value is a number, a list of some, or a switch."""
-OF_WORDS = frozenset(
-    [
-        "all2all-backend",
-        "attention-backend",
-        "config-format",
-        "convert",
-        "cpu-offload-backend",
-        "data-parallel-backend",
-        "dcp-comm-backend",
-        "decode-attention-backend",
-        "device",
-        "disaggregation-mode",
-        "distributed-executor-backend",
-        "dtype",
-        "eviction-policy",
-        "expert-placement-strategy",
-        "fp8-gemm-backend",
-        "gdn-prefill-backend",
-        "generation-config",
-        "grammar-backend",
-        "hicache-io-backend",
-        "hicache-mem-layout",
-        "hicache-write-policy",
-        "kv-cache-dtype",
-        "kv-offloading-backend",
-        "linear-backend",
-        "load-balance-method",
-        "load-format",
-        "logprobs-mode",
-        "lora-backend",
-        "lora-dtype",
-        "lora-eviction-policy",
-        "mamba-cache-dtype",
-        "mamba-cache-mode",
-        "mamba-scheduler-strategy",
-        "mamba-ssm-cache-dtype",
-        "mm-attention-backend",
-        "mm-encoder-attn-backend",
-        "moe-a2a-backend",
-        "moe-backend",
-        "moe-runner-backend",
-        "model-impl",
-        "performance-mode",
-        "prefill-attention-backend",
-        "prefix-caching-hash-algo",
-        "quantization",
-        "radix-eviction-policy",
-        "runner",
-        "sampling-backend",
-        "schedule-policy",
-        "scheduling-policy",
-        "speculative-algorithm",
-        "speculative-attention-mode",
-        "tokenizer-mode",
-        "torchao-config",
-    ]
+OF_WORDS = _words(
+    """
+    all2all-backend attention-backend config-format convert cpu-offload-backend
+    data-parallel-backend dcp-comm-backend decode-attention-backend device disaggregation-mode
+    distributed-executor-backend dtype eviction-policy expert-placement-strategy
+    fp8-gemm-backend gdn-prefill-backend generation-config grammar-backend hicache-io-backend
+    hicache-mem-layout hicache-write-policy kv-cache-dtype kv-offloading-backend linear-backend
+    load-balance-method load-format logprobs-mode lora-backend lora-dtype lora-eviction-policy
+    mamba-cache-dtype mamba-cache-mode mamba-scheduler-strategy mamba-ssm-cache-dtype
+    mm-attention-backend mm-encoder-attn-backend model-impl moe-a2a-backend moe-backend
+    moe-runner-backend performance-mode prefill-attention-backend prefix-caching-hash-algo
+    quantization radix-eviction-policy runner sampling-backend schedule-policy scheduling-policy
+    speculative-algorithm speculative-attention-mode tokenizer-mode torchao-config
+    """
 )
 """Those whose value is one of a few words."""
-OF_JSON = frozenset(
-    [
-        "attention-config",
-        "compilation-config",
-        "eplb-config",
-        "kernel-config",
-        "mamba-config",
-        "override-generation-config",
-        "structured-outputs-config",
-    ]
+OF_JSON = _words(
+    """
+    attention-config compilation-config eplb-config kernel-config mamba-config
+    override-generation-config structured-outputs-config
+    """
 )
 """Those whose value is a configuration."""
 SHORT = {

@@ -33,8 +33,8 @@ def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
         ours: flags that slaibench sets itself, without dashes in front.
 
     Raises:
-        ValueError: an open quote, no flag at the beginning, a flag of ours, or a value that a recording
-            left out.
+        ValueError: an open quote, no flag at the beginning, a flag of ours, or a value that a
+            recording left out.
     """
     try:
         words = tuple(shlex.split(text))
