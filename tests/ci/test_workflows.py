@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,10 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
+def triggers(workflow: dict[str, Any]) -> set[str]:
+    return set(workflow["on"])
+
+
 def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     return [step for job in workflow["jobs"].values() for step in job["steps"]]
 
@@ -62,8 +67,48 @@ def test_it_may_only_read_and_takes_no_text_of_others_into_a_command(path: Path)
         writes = "write" in job.get("permissions", {}).values()
         assert not (writes and "self-hosted" in job["runs-on"])
         assert not (writes and any("checkout" in step.get("uses", "") for step in job["steps"]))
+        assert not (writes and triggers(workflow) & {"pull_request", "pull_request_target"})
     for step in steps(workflow):
         assert "${{" not in step.get("run", ""), "a value goes by the environment"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_others_wrote_is_named_by_its_commit(path: Path) -> None:
+    workflow = load(path)
+    assert "pull_request_target" not in triggers(workflow), "it runs their code with our token"
+    used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", name) for name in used), used
+    assert path.read_text().count("uses:") == len(used)
+    for step in steps(workflow):
+        if "checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False, "no token beside their code"
+
+
+def test_what_runs_on_our_gpu_had_the_label_as_it_is() -> None:
+    workflow = load(ROOT / ".github" / "workflows" / "gpu-regression.yml")
+    assert workflow["on"]["pull_request"] == {"types": ["labeled"]}, "a push starts nothing"
+    assert triggers(workflow) == {"pull_request", "schedule", "workflow_dispatch"}
+    measure = workflow["jobs"]["measure"]
+    assert measure["if"] == (
+        "github.event_name != 'pull_request' || github.event.label.name == 'gpu'"
+    )
+    (checkout,) = (step for step in measure["steps"] if "checkout" in step.get("uses", ""))
+    assert checkout["with"]["ref"] == "${{ github.event.pull_request.head.sha || github.sha }}"
+    assert "permissions" not in measure  # the workflow's: it may read
+
+
+def test_the_comment_is_written_from_the_main_branch() -> None:
+    """A fork's token may only read: another workflow writes, and runs nothing of the fork's."""
+    workflow = load(ROOT / ".github" / "workflows" / "gpu-comment.yml")
+    regression = load(ROOT / ".github" / "workflows" / "gpu-regression.yml")
+    assert workflow["on"] == {
+        "workflow_run": {"workflows": [regression["name"]], "types": ["completed"]}
+    }
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert [step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step] == [
+        "actions/download-artifact"
+    ]
 
 
 def test_the_one_on_a_cpu_is_the_one_command() -> None:
