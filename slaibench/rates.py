@@ -6,6 +6,8 @@ import math
 from decimal import Decimal, InvalidOperation
 
 MAX_RATES = 1000
+LEAST_RATE_RPS, MOST_RATE_RPS = 1e-6, 1e6
+"""A request in twelve days, and more than any one server is sent."""
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
@@ -14,7 +16,8 @@ def parse_rates(text: str) -> tuple[float, ...]:
     Decimal arithmetic, so that ``0.2:1.6:0.2`` ends at exactly 1.6.
 
     Raises:
-        ValueError: not a number, not positive, an empty range, or more than 1,000 rates.
+        ValueError: not a number, not positive, out of range, an empty range, or more than 1,000
+            rates.
     """
     if ":" in text:
         parts = [_decimal(part, text) for part in text.split(":")]
@@ -42,4 +45,20 @@ def _decimal(part: str, text: str) -> Decimal:
             f"rates {text!r}: {part.strip()!r} is not a positive number of requests a second; "
             "write start:stop[:step], as 1:20 or 0.2:1.6:0.2, or a list, as 0.8,1.2"
         )
+    check_rate(float(value))
     return value
+
+
+def check_rate(rate_rps: float) -> None:
+    """Refuse a rate that cannot be run.
+
+    Raises:
+        ValueError: it is no number, or out of range.
+    """
+    if not (math.isfinite(rate_rps) and rate_rps > 0):
+        raise ValueError(f"a rate must be a positive number, not {rate_rps}")
+    if not LEAST_RATE_RPS <= rate_rps <= MOST_RATE_RPS:
+        raise ValueError(
+            f"a rate must lie between {LEAST_RATE_RPS:g} and {MOST_RATE_RPS:g} requests a second, "
+            f"not {rate_rps:g}"
+        )

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from slaibench.machine.engine_arguments import disclosed
+from slaibench.machine.engine_arguments import EngineArgs, RecordedArgs
+from slaibench.rates import check_rate
 
 DEFAULT_SLO = "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
 PAPER_SLO = "ttft_p50<0.5,tbt_p99<tier"
 """The paper's targets, ``--slo paper``: a scheduler that starves long prompts may meet them."""
 MIN_REQUESTS = 1250
 """A cell's least default size; it grows as ``measure.run_length`` says."""
+MAX_REQUESTS = 10_000_000
 MIN_DURATION_S = 180.0
 """A cell's least default duration: several lifetimes of a request at high rates."""
 PAPER_DURATION_S = 2100.0
@@ -59,18 +53,6 @@ LATER = frozenset({"engine_args", "code_fingerprint", "overload"})
 """Fields of a cell that came later than the first recordings."""
 CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
 """Fields of a cell that say which code makes it."""
-
-
-def _disclosed(text: str | None) -> str | None:
-    return text and disclosed(text)
-
-
-EngineArgs = Annotated[
-    str | None, PlainSerializer(_disclosed, when_used="json", return_type=str | None)
-]
-"""More arguments of an engine's server: what may be secret in them is written nowhere."""
-RecordedArgs = Annotated[str | None, AfterValidator(_disclosed)]
-"""The same of a cell, which starts no engine itself."""
 
 
 class CellSpec(BaseModel):
@@ -229,7 +211,7 @@ class StudySpec(BaseModel):
     rates: tuple[float, ...] = ()
     num_seeds: int = Field(default=3, ge=1, le=1000)
     first_seed: int = Field(default=0, ge=0)
-    num_requests: int | None = Field(default=None, ge=20, le=10_000_000)
+    num_requests: int | None = Field(default=None, ge=20, le=MAX_REQUESTS)
     duration_s: float | None = Field(default=None, gt=0, le=1e7, allow_inf_nan=False)
     max_total_tokens: int | None = Field(default=None, ge=2)
     convention: Convention = Convention.STRICT
@@ -248,8 +230,7 @@ class StudySpec(BaseModel):
     @classmethod
     def _positive(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
         for rate in rates:
-            if not (math.isfinite(rate) and rate > 0):
-                raise ValueError(f"a rate must be a positive number, not {rate}")
+            check_rate(rate)
         return tuple(sorted(set(rates)))
 
     @model_validator(mode="after")
@@ -258,6 +239,16 @@ class StudySpec(BaseModel):
             raise ValueError("name at least one scheduler")
         if len(set(self.schedulers)) != len(self.schedulers):
             raise ValueError(f"a scheduler is named twice in {', '.join(self.schedulers)}")
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> StudySpec:
+        for rate in self.rates:
+            if (requests := self.requests_at(rate)) > MAX_REQUESTS:
+                raise ValueError(
+                    f"a run at {rate:g} requests/s is {requests:,} requests, {MAX_REQUESTS:,} are "
+                    "the most: give --requests, or a shorter --duration"
+                )
         return self
 
     @property

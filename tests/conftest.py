@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ for _name in ("COLUMNS", "LINES"):
 FIRST = ("schedulers/engines", "docs", "backends/engines", "study/calibrate", "study/regress")
 """Folders whose files take minutes each. Begun last, one of them would keep a worker busy long
 after the others are done."""
+
+
+def pytest_configure() -> None:
+    """Ctrl-C as in a terminal: a script's background job ignores it, and so would all that tests
+    start, and wait for."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from workloads.options import parse_options
 
 FloatArray = npt.NDArray[np.float64]
 
+MOST_CV = 100.0
 TRUNCATION_MEANS = 3.0
 """Where `poisson-truncated` cuts a gap, in mean gaps (SLAI's published benchmark code)."""
 
@@ -72,6 +73,11 @@ class ArrivalProcess:
             if not (np.isfinite(value) and value > 0):
                 way_out = "; for equal gaps use 'constant'" if name == "cv" else ""
                 raise WorkloadError(f"{name} must be above 0, not {value}{way_out}")
+        if self.cv is not None and self.cv > MOST_CV:
+            raise WorkloadError(
+                f"cv must be at most {MOST_CV:g}, not {self.cv}: beyond that nearly all requests "
+                "come at once, which is 'burst'"
+            )
 
     def __str__(self) -> str:
         """The text that `parse` reads back."""

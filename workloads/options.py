@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from workloads.errors import WorkloadError, unknown
 
+LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e6
+"""Beyond these, sums and squares of what they scale leave the clock's range."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -49,7 +52,7 @@ class Options:
             ) from None
 
     def number(self, key: str, default: float | None = None) -> float | None:
-        """A finite number above 0, or ``default`` when the option is absent."""
+        """A number above 0 in range, or ``default`` when the option is absent."""
         if key not in self.values:
             return default
         text = self.values[key]
@@ -59,6 +62,11 @@ class Options:
             value = math.nan
         if not (math.isfinite(value) and value > 0):
             raise WorkloadError(f"{self.owner}: {key} must be a number above 0, not {text!r}")
+        if not LEAST_NUMBER <= value <= MOST_NUMBER:
+            raise WorkloadError(
+                f"{self.owner}: {key} must lie between {LEAST_NUMBER:g} and {MOST_NUMBER:g}, not "
+                f"{text!r}"
+            )
         return value
 
     def count(self, key: str, default: int) -> int:

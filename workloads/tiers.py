@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workloads.errors import WorkloadError
+from workloads.options import LEAST_NUMBER, MOST_NUMBER
 
 SHARE_TOLERANCE = 1e-6
 """How far from 1 the shares may add up: decimal fractions such as thirds are written rounded."""
@@ -41,9 +42,10 @@ class Tier:
             raise WorkloadError(
                 f"tier {self.name}: share must be above 0 and at most 1, not {self.share}"
             )
-        if not (np.isfinite(self.tbt_slo_s) and self.tbt_slo_s > 0):
+        if not LEAST_NUMBER <= self.tbt_slo_s <= MOST_NUMBER:
             raise WorkloadError(
-                f"tier {self.name}: the TBT SLO must be above 0 s, not {self.tbt_slo_s}"
+                f"tier {self.name}: the TBT SLO must be above 0 s (and between {LEAST_NUMBER:g} "
+                f"and {MOST_NUMBER:g}), not {self.tbt_slo_s}"
             )
 
     def __str__(self) -> str:

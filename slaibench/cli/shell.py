@@ -10,11 +10,11 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 
 from schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
+from slaibench.cli.console import PlainConsole, shortened
 from slaibench.recording.store import RecordingError
 from slaibench.report.errors import ReportError
 from slaibench.report.files import ReportFiles
@@ -23,13 +23,15 @@ EXIT_NO = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-out = Console()
-err = Console(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 
 def fail(message: str, status: int) -> SystemExit:
     """Print one message on stderr; raise what is returned."""
-    err.print(f"[bold red]slaibench:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    err.print(
+        f"[bold red]slaibench:[/] {escape(shortened(message))}", highlight=False, soft_wrap=True
+    )
     return SystemExit(status)
 
 
@@ -54,6 +56,10 @@ def usage(options: Mapping[str, str] | None = None) -> Iterator[None]:
         if os.environ.get("SLAIBENCH_DEBUG"):
             raise
         raise fail(str(error), EXIT_USAGE) from error
+    except OSError as error:
+        if os.environ.get("SLAIBENCH_DEBUG") or error.filename is None:
+            raise
+        raise fail(f"{error.filename}: {error.strerror}", EXIT_USAGE) from error
     except KeyboardInterrupt:
         raise fail("interrupted before anything ran", EXIT_INTERRUPTED) from None
 

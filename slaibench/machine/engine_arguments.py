@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainSerializer
 
 from slaibench.machine.disclosed import MARK, Form, digest
 
@@ -133,3 +136,15 @@ def _value(text: str, forms: tuple[Form, ...]) -> str:
     if text.startswith(MARK) or any(form.shows(text) is not None for form in forms):
         return text
     return digest(text)
+
+
+def _disclosed(text: str | None) -> str | None:
+    return text and disclosed(text)
+
+
+EngineArgs = Annotated[
+    str | None, PlainSerializer(_disclosed, when_used="json", return_type=str | None)
+]
+"""More arguments of an engine's server: what may be secret in them is written nowhere."""
+RecordedArgs = Annotated[str | None, AfterValidator(_disclosed)]
+"""The same of a cell, which starts no engine itself."""

@@ -28,7 +28,7 @@ def test_text_form_reads_back():
         ("a:0:0.1,b:1:0.2", r"share must be above 0 and at most 1, not 0\.0"),
         ("a:1.5:0.1", r"not 1\.5"),
         ("a:nan:0.1", "share must be above 0"),
-        ("a:1:0", r"tier a: the TBT SLO must be above 0 s, not 0\.0"),
+        ("a:1:0", r"tier a: the TBT SLO must be above 0 s.*not 0\.0"),
         ("a:1:inf", "not inf"),
         ("a b:1:0.1", "not 'a b'"),
         (":1:0.1", "not ''"),
