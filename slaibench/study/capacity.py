@@ -37,11 +37,10 @@ __all__ = [
 RESOLUTION = 0.05
 """Ends of the last bracket lie within 5 % of each other; the answer is interpolated inside."""
 MAX_ROUNDS = 40
-LEAST_SURE = 0.8
-"""A rate that is sure to hold is looked for down to this share of the bracket, in steps, and if
-there is none down to ``FURTHEST``; one that is sure to fail likewise, above."""
-FURTHEST = 0.5
 STEP_DOWN = 0.92
+LEAST_SURE = 0.77
+"""A rate that is sure to hold is looked for down to this share of the bracket, in three steps; one
+that is sure to fail likewise, above."""
 MOST_EXTENSIONS = 8
 """Rounds that look for rates sure to hold and sure to fail."""
 
@@ -182,16 +181,15 @@ def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterato
     sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
     size = lengths[low] if bench.extends else None
     if not blind and (not sure or max(sure) < LEAST_SURE * low):
-        below = [rate for rate in rates if rate < low and LEAST_SURE * low <= rate]
-        tried = min(below, default=low)
+        tried = min(rate for rate in rates if LEAST_SURE * low <= rate <= low)
         lower = float(f"{tried * STEP_DOWN:.4g}")
-        if lower >= low * FURTHEST:
+        if lower >= low * LEAST_SURE:
             yield from _missing(bench, scheduler, lower, cells, spec.num_seeds, size)
     failing = [rate for rate in rates if rate >= high and any(one.low > 0 for one in levels[rate])]
     if not failing or min(failing) > high / LEAST_SURE:
         tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
         higher = float(f"{tried / STEP_DOWN:.4g}")
-        if higher <= high / FURTHEST:
+        if higher <= high / LEAST_SURE:
             yield from _missing(bench, scheduler, higher, cells, spec.num_seeds)
 
 
