@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
+from slaibench.study.policy import DEBUG
 from slaibench.study.pool.cells import LOGS, CellResult, Digest, Work
 from slaibench.study.pool.executor import Executor, InProcess
 from slaibench.study.pool.jobs import OnRay, share_of
@@ -19,7 +21,8 @@ class Pool:
     What the bench serves with is kept from cell to cell, and let go of at the end.
 
     Args:
-        jobs: processes of this machine (1 runs everything in this one), or a Ray cluster.
+        jobs: processes of this machine (1 runs everything in this one, unless a scheduler of the
+            user's might end it), or a Ray cluster.
         fresh: record again what is on disk.
 
     Raises:
@@ -37,7 +40,8 @@ class Pool:
             self._executor = RayWorkers(work, jobs, share_of(bench, jobs))
             return
         work = Work(bench.logging_to(results / LOGS), results, digest, fresh)
-        self._executor = Processes(work, jobs) if jobs > 1 else InProcess(work)
+        apart = jobs > 1 or (bench.is_risky and not os.environ.get(DEBUG))
+        self._executor = Processes(work, jobs) if apart else InProcess(work)
 
     def __enter__(self) -> Pool:
         return self
