@@ -122,7 +122,6 @@ def test_others_may_end_the_process_and_ask_for_it_as_before() -> None:
 
 
 def test_where_it_failed_is_in_its_own_file() -> None:
-    try:
+    with pytest.raises(AttributeError) as caught:
         registry.parse(None)  # type: ignore[arg-type]
-    except AttributeError as error:
-        assert re.search(rf"\({Path(__file__).name}, line \d+\)$", failure(error))
+    assert re.search(rf"\({Path(__file__).name}, line \d+\)$", failure(caught.value))
