@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from slaibench.recording.place import clear_away
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
 from slaibench.study.policy import DEBUG
@@ -33,6 +34,8 @@ class Pool:
         self, bench: Bench, results: Path, digest: Digest, *, jobs: int | OnRay, fresh: bool = False
     ) -> None:
         self._executor: Executor
+        self._results = results
+        clear_away(results)
         if isinstance(jobs, OnRay):
             from slaibench.study.pool.on_ray import RayWorkers  # noqa: PLC0415  (Ray: a second)
 
@@ -51,6 +54,7 @@ class Pool:
             self._executor.close()
         else:
             self._executor.leave()
+        clear_away(self._results)  # a process that was killed may have had workers for a moment
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
         """Results in order of completion.

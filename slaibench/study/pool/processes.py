@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -46,9 +47,9 @@ class _Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The parent's stdout is for results; what a user's scheduler prints is not among them.
         sys.stdout = sys.stderr
-        threading.Thread(target=_leave_with_parent, daemon=True).start()
         cls.work = work
         cls.cell, at = _notes_of(notes, os.getpid())
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
         faulthandler.enable(at.open("w"))
         Finalize(None, work.bench.close, exitpriority=1)  # atexit does not run in worker processes
 
@@ -71,6 +72,7 @@ def _leave_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(_Worker.cell.parent, ignore_errors=True)
         os._exit(1)
 
 
@@ -134,12 +136,17 @@ class Processes:
 
     def leave(self) -> None:
         processes = self._workers()
+        results = getattr(self._executor, "_result_queue", None)
         self._executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             with suppress(OSError):
                 process.terminate()
         for process in processes:
             process.join(DEATH_LIMIT_S)
+        if results is not None:
+            # A worker may have been in the middle of a result. The executor's thread, which this
+            # process waits for at its end, reads on while anybody could still write, we included.
+            results._writer.close()
         self._notes.cleanup()
 
     def _workers(self) -> list[BaseProcess]:
