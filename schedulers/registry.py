@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulers.base import Scheduler, option_names
+from schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours
 from schedulers.decode_first import DecodeFirst
 from schedulers.engine_default import EngineDefault
 from schedulers.hrrn import Hrrn
@@ -80,10 +81,11 @@ def find(name: str) -> type[Scheduler]:
 
 
 def build(text: str) -> Scheduler:
-    """A new policy object from ``name[:option=value,...]``.
+    """A new policy object from ``name[:option=value,...]``; somebody else's is ``contained``.
 
     Raises:
-        ValueError: unknown name, unknown option (with those that exist) or a bad value.
+        ValueError: unknown name, unknown option (with those that exist), a bad value, or a class
+            that fails in any way of its own.
     """
     name, options = parse(text)
     cls = find(name)
@@ -95,6 +97,21 @@ def build(text: str) -> Scheduler:
             raise ValueError(
                 f"scheduler {name!r} has no option {option!r}: {hint}It has: {', '.join(accepted)}"
             )
+    if is_ours(cls):
+        return _made(cls, text, options)
+    try:
+        with foreign_code():
+            return _made(contained(cls), text, options)
+    except ValueError:
+        raise
+    except BaseException as error:
+        # A user's class may fail in any way at all; what it said is all that helps.
+        if is_interrupt(error):
+            raise
+        raise ValueError(f"scheduler {text!r} cannot be built: {failure(error)}") from error
+
+
+def _made(cls: type[Scheduler], text: str, options: dict[str, Any]) -> Scheduler:
     try:
         return cls(**options)
     except TypeError as error:
@@ -109,12 +126,15 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 def _load(point: EntryPoint) -> type[Scheduler]:
     try:
-        loaded = point.load()
-    except Exception as error:
+        with foreign_code():
+            loaded = point.load()
+    except BaseException as error:
         # Somebody else's package may fail in any way at all; what it said is all that helps.
+        if is_interrupt(error):
+            raise
         raise ValueError(
             f"scheduler {point.name!r} of an installed package ({point.value}) fails to load: "
-            f"{error!r}"
+            f"{failure(error)}"
         ) from error
     return _checked(loaded, point.value)
 
@@ -130,11 +150,14 @@ def _from_file(path: Path, name: str) -> type[Scheduler]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their own module up there
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with foreign_code():
+            spec.loader.exec_module(module)
+    except BaseException as error:
         # A user's file may fail in any way at all; what it said is all that helps.
-        del sys.modules[spec.name]
-        raise ValueError(f"{str(path)!r} fails on import: {error!r}") from error
+        sys.modules.pop(spec.name, None)
+        if is_interrupt(error):
+            raise
+        raise ValueError(f"{str(path)!r} fails on import: {failure(error)}") from error
     if not hasattr(module, name):
         own = [key for key, value in vars(module).items() if _is_policy(value)]
         raise ValueError(

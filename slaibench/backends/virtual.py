@@ -15,10 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from schedulers.base import Batch, SchedulerError
-from slaibench.backends.base import Progress, RunOutput, RunSettings
+from slaibench.backends.base import RunOutput, RunSettings
+from slaibench.backends.looks import Looks
 from slaibench.recording.record import Outcome, RequestTable, StepTable
 from workloads.request import Request
 
+TICK_S = 1e-6
 NEVER = -1
 """Step number of what never happened."""
 # A policy that answers so many times in a row with an empty batch, while nothing arrives, will
@@ -80,6 +82,16 @@ def check_requests(requests: Sequence[Request]) -> None:
         previous_s = request.due_s
 
 
+def end_of(start_s: float, duration_s: float) -> float:
+    """When a batch ends on the clock of a run, which ticks in whole microseconds from its start on.
+
+    Recordings hold whole microseconds; the simulator and emulated devices add and round in the same
+    order. Due times do not tick: a batch that is shorter than a tick must not end before it began.
+    """
+    end_s = round(start_s + duration_s, 6)
+    return end_s if end_s >= start_s else round(end_s + TICK_S, 6)
+
+
 def refusal(
     request: Request, *, total_blocks: int, block_size: int, max_context_tokens: int | None
 ) -> str:
@@ -120,7 +132,7 @@ def run_virtual(
         SchedulerError: the scheduler would leave its requests for ever (invariant 8).
     """
     horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
-    next_look = settings.stop_every_s if settings.stop else float("inf")
+    looks = Looks(states, settings.stop_every_s) if settings.stop else None
     stopped = None
     arrived = idle = 0
     count = len(requests)
@@ -135,9 +147,8 @@ def run_virtual(
                 engine.add(states[arrived])
             arrived += 1
             idle = 0
-        if now >= next_look and settings.stop:
-            next_look = now + settings.stop_every_s
-            stopped = settings.stop(_progress(now, states[:arrived], engine))
+        if looks and settings.stop and now >= looks.next_s:
+            stopped = settings.stop(looks.look(now, arrived, engine.steps))
             if stopped:
                 break
         next_due = requests[arrived].due_s if arrived < count else None
@@ -171,18 +182,6 @@ def run_virtual(
         steps=_step_table(engine, num_steps),
         end_s=end_s,
         stopped_early=stopped,
-    )
-
-
-def _progress(now_s: float, states: Sequence[RequestState], engine: VirtualEngine) -> Progress:
-    steps = engine.steps
-    return Progress(
-        now_s,
-        due_s=np.array([state.arrival_s for state in states]),
-        first_s=np.array(
-            [steps[state.token_steps[0]][1] if state.token_steps else math.nan for state in states]
-        ),
-        left_s=np.array([state.left_s for state in states]),
     )
 
 

@@ -21,6 +21,7 @@ from slaibench.cli.formats import (
     seconds,
     share,
 )
+from slaibench.measure.audit import OFF_RATE
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.study.capacity import STEADY, CapacityResult
 from slaibench.study.compare import CompareResult
@@ -84,6 +85,7 @@ def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
     extra = [_Column("on time", lambda p: share(p.tokens_on_time)), _Column("out\ntok/s", _output)]
     return [
         _Column("\nreq/s", lambda p: f"{p.rate_rps:g}"),
+        *([_Column("\noffered", offered)] if any(map(_is_off, points)) else []),
         _Column("TTFT\nP50", lambda p: seconds(p.ttft_s["p50"])),
         _Column("\n95 % interval", lambda p: "" if p.saturated else interval(p.ttft_s["p50"])),
         _Column("TTFT\nP99", lambda p: seconds(p.ttft_s["p99"])),
@@ -92,6 +94,16 @@ def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
         _Column("\nn", lambda p: f"{p.ttft_s['p50'].n:,}"),
         _Column("", lambda p: _state_words(p) if wide else mark(p)),
     ]
+
+
+def offered(point: Point) -> str:
+    """Requests a second that arrived."""
+    return "at once" if point.offered_rps is None else f"{point.offered_rps:.3g}"
+
+
+def _is_off(point: Point) -> bool:
+    """Whether another rate was offered than was asked for."""
+    return point.offered_rps is None or abs(point.offered_rps / point.rate_rps - 1) > OFF_RATE
 
 
 def _tbt(tier: str) -> Callable[[Point], str]:
@@ -145,6 +157,8 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
     lines = [f"TTFT, TBT: seconds; interval: TTFT P50, {basis}; n: requests measured"]
     if wide:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
+    if any(map(_is_off, result.points)):
+        lines.append("req/s: asked for; offered: what arrived")
     lines += _states_told(result.points, wide=wide)
     if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
         lines.append("unserved: so many had no first token when the run ended")
@@ -179,6 +193,9 @@ def compare_table(result: CompareResult) -> RenderableType:
     lines = [] if short == names else [Text(f"A: {result.a}\nB: {result.b}")]
     table = plain_table()
     table.add_column("\nreq/s", justify="right", no_wrap=True)
+    off = any(_is_off(rate.a) or _is_off(rate.b) for rate in result.rates)
+    if off:
+        table.add_column("\noffered", justify="right", no_wrap=True)
     for level in ("P50", "P99"):
         for name in short:
             table.add_column(
@@ -192,6 +209,7 @@ def compare_table(result: CompareResult) -> RenderableType:
     for rate in result.rates:
         table.add_row(
             f"{rate.rate_rps:g}",
+            *([offered(rate.a)] if off else []),
             *(_marked(point) for point in (rate.a, rate.b)),
             *(seconds(point.ttft_s["p99"]) for point in (rate.a, rate.b)),
             change(rate.ttft_p50_change),

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from schedulers import registry
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import HOST, Engine
 from slaibench.backends.engines.device import emulated
@@ -27,6 +26,7 @@ from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, usage
 from slaibench.spec import Device
+from slaibench.study.policy import build
 from workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
@@ -78,7 +78,7 @@ def serve(
         if backend not in ENGINES:
             raise ValueError(f"--backend {backend}: only {' or '.join(ENGINES)} can be served")
         engine = ENGINES[backend]
-        policy = registry.build(scheduler)
+        policy = build(scheduler)
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
         profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
         other = profile and model_mismatch(shape.name, shape, profile, "the served model")

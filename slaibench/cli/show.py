@@ -50,9 +50,8 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     rows, skipped = [], []
     for path in found:
         try:
-            store.check(path)
-            cell = gathering.read_cell(path)
-            run = store.read_run(path)
+            run = store.check(path)
+            cell = gathering.cell_of(run, path)
         except store.RecordingError as error:
             skipped.append(str(error))
             continue

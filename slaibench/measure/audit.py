@@ -14,6 +14,8 @@ PROCESSES = ("poisson", "poisson-truncated", "gamma", "constant", "burst", "trac
 LAG_BUDGET_S = 0.005
 LAG_SHARE_OF_TTFT = 0.01
 COUNTS_A_WINDOW = 20
+OFF_RATE = 0.01
+"""Share by which a recorded process may miss its declared rate without a word."""
 MAX_OFF = 1e-6
 """What constant gaps may be off by, as a share of them: rounding."""
 
@@ -67,11 +69,31 @@ class ArrivalAudit:
     reason: str
 
     @property
+    def offered_rps(self) -> float | None:
+        """Requests a second that were offered: what a random process has in truth; of recorded
+        times (``trace``) those of the requests that were due. None: all at once, or only one."""
+        random = self.process not in ("burst", "trace")
+        return self.expected_rps if random else self.measured_rps
+
+    @property
+    def off_rate(self) -> float | None:
+        """How many times the declared rate recorded times offered; None: it is that rate."""
+        if self.process != "trace" or not self.declared_rps or self.measured_rps is None:
+            return None
+        times = self.measured_rps / self.declared_rps
+        return None if abs(times - 1) <= OFF_RATE else times
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the run must know of its arrivals: nothing, where they are as declared.
 
         The same at every rate, and under every scheduler: so are the gaps, in declared mean gaps.
         """
+        if self.off_rate is not None:
+            return (
+                f"the requests taken from the trace come at {self.off_rate:.3g} times the rate "
+                "that was asked for, which the whole trace has on average",
+            )
         if not self.findings:
             return ()
         words = "; ".join(test.words for test in self.findings)

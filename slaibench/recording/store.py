@@ -6,34 +6,23 @@ import hashlib
 import io
 import json
 import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from slaibench.recording import seal
+from slaibench.recording import arrow, place, seal
 from slaibench.recording.invariants import violation
-from slaibench.recording.record import SCHEMA_VERSION, Recording, RequestTable, StepTable
+from slaibench.recording.record import SCHEMA_VERSION, Recording
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+T = TypeVar("T")
+Stamp = tuple[int, int, int]
 RUN, REQUESTS, STEPS = "run.json", "requests.parquet", "steps.parquet"
-_RAGGED = ("token_offsets", "token_times_s")
 _UNSEALED_VERSION = 1
 """Of recordings without content hashes; they are read as they are (``is_sealed``)."""
 _HASH_VERSION = 1
 """Goes up when the same specification shall be known by another hash."""
-_REQUESTS_FORMAT: dict[str, Any] = {
-    "use_dictionary": ["tier", "outcome", "error"],
-    "column_encoding": {"token_times_us.list.element": "DELTA_BINARY_PACKED"},
-}
-_STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
 _AGAIN = "remove the folder, or give --fresh, to have it recorded again; nothing else is lost"
 
 
@@ -68,9 +57,8 @@ def check_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{uuid.uuid4().hex}"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise RecordingError(
             f"results folder {str(folder)!r} cannot be written ({error.strerror}); "
@@ -78,8 +66,11 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def write(recording: Recording, folder: Path) -> Recording:
+def write(recording: Recording, folder: Path, *, replace: bool = True) -> Recording:
     """Store a recording as ``folder``, replacing what is there only once everything is written.
+
+    Args:
+        replace: take the place of another recording; else one that is there stays.
 
     Returns:
         The recording, with its ``path``.
@@ -89,25 +80,21 @@ def write(recording: Recording, folder: Path) -> Recording:
     """
     import pyarrow.parquet as pq  # noqa: PLC0415  (0.2 s of import that reading a catalog spares)
 
-    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     try:
         files: dict[str, tuple[bytes, int]] = {}
         for name, table, options in (
-            (REQUESTS, _requests_to_arrow(recording.requests), _REQUESTS_FORMAT),
-            (STEPS, _steps_to_arrow(recording.steps), _STEPS_FORMAT),
+            (REQUESTS, arrow.requests_to_arrow(recording.requests), arrow.REQUESTS_FORMAT),
+            (STEPS, arrow.steps_to_arrow(recording.steps), arrow.STEPS_FORMAT),
         ):
             out = io.BytesIO()
             pq.write_table(table, out, compression="zstd", **options)
             files[name] = out.getvalue(), len(table)
-        temporary.mkdir(parents=True)
-        for name, (data, _) in files.items():
-            (temporary / name).write_bytes(data)
-        (temporary / RUN).write_bytes(seal.sealed(RUN, recording.run, files))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        with place.hidden_folder(folder) as temporary:
+            for name, (data, _) in files.items():
+                (temporary / name).write_bytes(data)
+            (temporary / RUN).write_bytes(seal.sealed(RUN, recording.run, files))
+            place.put(temporary, folder, replace=replace, mark=RUN)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise RecordingError(f"cannot write {str(folder)!r}: {error}") from error
     return Recording(recording.run, recording.requests, recording.steps, path=str(folder))
 
@@ -129,38 +116,67 @@ def read(folder: Path) -> Recording:
         DamagedRecordingError: a part is missing or damaged.
         RecordingError: it is of another schema version.
     """
+    return _whole(folder, _read)
+
+
+def _read(opened: _Opened) -> Recording:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    opened = _opened(folder)
-    name = REQUESTS
+    folder, name = opened.folder, REQUESTS
     try:
-        requests = _requests_from_arrow(pq.ParquetFile(pa.BufferReader(opened.bytes_of(name))))
+        file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
+        requests = arrow.requests_from_arrow(file)
         name = STEPS
-        steps = _steps_from_arrow(pq.ParquetFile(pa.BufferReader(opened.bytes_of(name))))
-    except (OSError, KeyError, TypeError, IndexError, ValueError, pa.ArrowException) as error:
+        steps = arrow.steps_from_arrow(pq.ParquetFile(pa.BufferReader(opened.bytes_of(name))))
+        wrong = violation(requests, steps, _num_requests(opened.run)) or opened.miscounted(
+            {REQUESTS: len(requests), STEPS: len(steps)}
+        )
+    except (
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        pa.ArrowException,
+    ) as error:
         raise _damaged(folder, f"{name}: {_words(error)}") from error
-    wrong = violation(requests, steps, _num_requests(opened.run)) or opened.miscounted(
-        {REQUESTS: len(requests), STEPS: len(steps)}
-    )
     if wrong:
         raise _damaged(folder, wrong)
     return Recording(opened.run, requests, steps, path=str(folder))
 
 
-def check(folder: Path) -> None:
+def _whole(folder: Path, use: Callable[[_Opened], T]) -> T:
+    """What a recording is used for, once more where another took its place meanwhile."""
+    while True:
+        opened = _opened(folder)
+        try:
+            return use(opened)
+        except DamagedRecordingError:
+            if _stamp(folder) in (None, opened.stamp):
+                raise
+
+
+def check(folder: Path) -> dict[str, Any]:
     """Whether every byte of a recording is as it was written, without making tables of them.
+
+    Returns:
+        What its ``run.json`` says.
 
     Raises:
         DamagedRecordingError: a part is missing or damaged.
         RecordingError: it is of another schema version.
     """
-    opened = _opened(folder)
+    return _whole(folder, _checked)
+
+
+def _checked(opened: _Opened) -> dict[str, Any]:
     for name in (REQUESTS, STEPS):
         try:
             opened.bytes_of(name)
         except (OSError, KeyError, TypeError, seal.BrokenSealError) as error:
-            raise _damaged(folder, f"{name}: {_words(error)}") from error
+            raise _damaged(opened.folder, f"{name}: {_words(error)}") from error
+    return opened.run
 
 
 def is_sealed(run: dict[str, Any]) -> bool:
@@ -174,9 +190,11 @@ class _Opened:
 
     Args:
         content: what that says of the tables; None: it is of before it did.
+        stamp: tells this folder from another that takes its place.
     """
 
     folder: Path
+    stamp: Stamp | None
     run: dict[str, Any]
     content: dict[str, Any] | None
 
@@ -195,12 +213,24 @@ class _Opened:
         return None
 
 
+def _stamp(folder: Path) -> Stamp | None:
+    """None: it is not there."""
+    try:
+        seen = (folder / RUN).stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_mtime_ns
+
+
 def _opened(folder: Path) -> _Opened:
+    stamp = _stamp(folder)
     try:
         data = (folder / RUN).read_bytes()
         run: dict[str, Any] = json.loads(data)
         version = run["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not isinstance(version, int):
+            raise TypeError(f"schema_version is {version!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"{str(folder)!r} is not a recording: {RUN} is missing or damaged"
         raise DamagedRecordingError(what, _words(error)) from error
     if version not in (SCHEMA_VERSION, _UNSEALED_VERSION):
@@ -209,11 +239,11 @@ def _opened(folder: Path) -> _Opened:
             "use the version that wrote it, or choose another --results folder"
         )
     if version == _UNSEALED_VERSION and seal.CONTENT not in run:
-        return _Opened(folder, run, None)
+        return _Opened(folder, stamp, run, None)
     if version == _UNSEALED_VERSION:
         raise _damaged(folder, f"{RUN}: it has hashes, which record schema {version} has not")
     try:
-        return _Opened(folder, *seal.opened(RUN, data))
+        return _Opened(folder, stamp, *seal.opened(RUN, data))
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, f"{RUN}: {_words(error)}") from error
 
@@ -241,52 +271,3 @@ def find_runs(root: Path) -> Iterator[Path]:
         if RUN in files:
             found.append(Path(folder))
     yield from sorted(found)
-
-
-def _requests_to_arrow(table: RequestTable) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415
-
-    columns = {
-        field.name: pa.array(_plain(getattr(table, field.name)))
-        for field in fields(table)
-        if field.name not in _RAGGED
-    }
-    # Whole microseconds pack into about two bytes a token; as doubles they would take five.
-    micros = np.rint(table.token_times_s * 1e6).astype(np.int64)
-    columns["token_times_us"] = pa.LargeListArray.from_arrays(table.token_offsets, micros)
-    return pa.table(columns)
-
-
-def _requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
-    table = file.read()
-    lists = table["token_times_us"].combine_chunks()
-    offsets = np.asarray(lists.offsets, dtype=np.int64)
-    times = np.asarray(lists.values, dtype=np.int64)[offsets[0] : offsets[-1]] / 1e6
-    columns = {
-        field.name: _column(table, field.name)
-        for field in fields(RequestTable)
-        if field.name not in _RAGGED
-    }
-    return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
-
-
-def _steps_to_arrow(table: StepTable) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return pa.table({field.name: getattr(table, field.name) for field in fields(table)})
-
-
-def _steps_from_arrow(file: pq.ParquetFile) -> StepTable:
-    table = file.read()
-    return StepTable(**{field.name: _column(table, field.name) for field in fields(StepTable)})
-
-
-def _plain(column: Any) -> Any:
-    return column.tolist() if column.dtype.kind == "U" else column
-
-
-def _column(table: pa.Table, name: str) -> Any:
-    column = table[name]
-    if str(column.type) == "string":
-        return np.array(column.to_pylist(), dtype=np.str_)
-    return column.to_numpy()

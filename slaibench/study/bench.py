@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schedulers.base import Scheduler, SchedulerError
+from schedulers.contained import failure, is_interrupt
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen
 from slaibench.measure.steady import Steadiness, early_verdict
@@ -59,6 +60,16 @@ class Bench:
     def has_second_tokens(self) -> bool:
         """Whether any output has two tokens, without which there is no time between tokens."""
         return int(self.source.describe()["output_tokens"]["max"]) > 1
+
+    def runs_ours(self, scheduler: str) -> bool:
+        """Whether a scheduler of the study comes with slaibench."""
+        return self.policies[self.spec.schedulers.index(scheduler)].is_ours
+
+    @property
+    def is_risky(self) -> bool:
+        """Whether somebody else's code decides in the process that runs a cell. Under a real clock
+        it does in a server's."""
+        return not self.venue.one_at_a_time and not all(map(self.runs_ours, self.spec.schedulers))
 
     def cell(
         self, scheduler: str, rate_rps: float, seed: int, num_requests: int | None = None
@@ -177,11 +188,12 @@ class Bench:
             raise BackendError(f"{where}: {error}") from error
         except SchedulerError as error:
             raise SchedulerError(f"{where}: {error}") from error
-        except Exception as error:
-            if policy.is_ours(scheduler):
+        except BaseException as error:
+            if policy.is_ours(scheduler) or is_interrupt(error):
                 raise
-            # A user's scheduler may fail in any way at all; what it said is all that helps.
-            raise SchedulerError(f"{where}: {policy.failure(error)}") from error
+            # What a user's scheduler answers with may fail in any way at all; what it said is all
+            # that helps.
+            raise SchedulerError(f"{where}: {failure(error)}") from error
 
     def _recording(
         self, cell: CellSpec, scheduler: Scheduler, output: RunOutput, seen: Seen | None = None

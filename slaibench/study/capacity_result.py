@@ -91,6 +91,10 @@ class CapacityResult:
                 f"without the target for its TTFT's tail: {least}{other.rate_rps:.3g} requests/s"
                 f"{ends}"
             )
+        times = [t for one in under_load(self.cells) if (t := one.digest.audit.off_rate)]
+        if times and self.capacity.rate_rps is not None:
+            offered = float(np.median(times)) * self.capacity.rate_rps
+            found.append(f"in load that was offered: {offered:.3g} requests/s")
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
             longer_helps = not self.num_invalid and self.untold != NO_SECOND_TOKEN

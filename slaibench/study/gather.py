@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
@@ -162,14 +163,19 @@ def read_cell(folder: Path) -> CellSpec:
     Raises:
         RecordingError: run.json is damaged, of another version, or does not hold one.
     """
-    run = store.read_run(folder)
+    return cell_of(store.read_run(folder), folder)
+
+
+def cell_of(run: Mapping[str, Any], folder: Path) -> CellSpec:
+    """The same, of what its run.json says."""
     try:
         return CellSpec.model_validate(run["spec"])
     except (KeyError, ValueError) as error:
+        versions = run.get("versions")
+        version = versions.get("slaibench") if isinstance(versions, dict) else None
         raise store.RecordingError(
-            f"{str(folder)!r} was written by another slaibench "
-            f"({run.get('versions', {}).get('slaibench', 'unknown version')}); use that version, "
-            "or choose another --results folder"
+            f"{str(folder)!r} was written by another slaibench ({version or 'unknown version'}); "
+            "use that version, or choose another --results folder"
         ) from error
 
 

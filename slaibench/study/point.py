@@ -61,6 +61,8 @@ class Point:
         warmup_s: mean warm-up cut.
         multi_token_reads: reads that brought several tokens of a request at once.
         lag_p99_s: send lag P99 of the replicate with the largest; None: nothing was sent.
+        offered_rps: requests a second that arrived, which is the rate asked for unless a process
+            has its own (``ArrivalAudit.offered_rps``); None: all at once.
         invalid: how many replicates are no measurement; such a point stands for nothing.
         invalid_reason: why the first of them is not; empty where all are.
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
@@ -87,6 +89,7 @@ class Point:
     warmup_s: float
     multi_token_reads: int
     lag_p99_s: float | None
+    offered_rps: float | None
     invalid: int
     invalid_reason: str
     audit_ok: bool
@@ -118,6 +121,7 @@ class Point:
         """The flat form that scripts read: seconds, requests a second, null for unknown."""
         return {
             "n": self.ttft_s["p50"].n,
+            "offered_rps": finite(self.offered_rps),
             "seeds": self.num_seeds,
             "saturated": True if self.saturated else None if self.undecided else False,
             "runs": {state.value: self.states.get(state, 0) for state in Steadiness},
@@ -201,6 +205,7 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
         lag_p99_s=max(
             (d.audit.lag_p99_s for d in digests if d.audit.lag_p99_s is not None), default=None
         ),
+        offered_rps=_mean([digest.audit.offered_rps for digest in digests]),
         invalid=len(invalid),
         invalid_reason=next(iter(invalid), ""),
         audit_ok=all(d.audit.valid and d.audit.process_ok is not False for d in digests),

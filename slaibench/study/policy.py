@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
-import traceback
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from schedulers import registry
-from schedulers.base import Scheduler
+from schedulers import contained, registry
+from schedulers.base import Scheduler, SchedulerError, whole_number
+from schedulers.trial import try_out
 from slaibench.machine.syntax import digest_of
 
-OURS = "schedulers"
-HOUSE = (Path(__file__).parents[1], Path(registry.__file__).parent)
-"""Where our own code lies."""
+DEBUG = "SLAIBENCH_DEBUG"
+"""Environment variable: tracebacks are let through, and a user's code runs in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +28,40 @@ class Policy:
         options: every option's value, as JSON can hold it.
         source: hash of the code that decides (``code_hash``); None where it is not ours to see.
         token_budget, max_active: its limits, which an engine must be started for.
+        is_ours: whether it comes with slaibench; somebody else's may end the process it runs in.
     """
 
     options: dict[str, Any]
     source: str | None
     token_budget: int
     max_active: int
+    is_ours: bool = True
 
 
 def build(text: str) -> Scheduler:
-    """A new scheduler object that can say its options.
+    """A new scheduler object that can say its options; a user's file is tried out before.
 
     Raises:
         ValueError: unknown name, file or option, or the class fails in any way of its own.
     """
+    file = file_of(text)
+    in_worker = parent_process() is not None  # which may end, and was told of a file that does not
+    if file is not None and file.is_file() and not (in_worker or os.environ.get(DEBUG)):
+        try_out(text, file, file.stat().st_mtime_ns)
+    scheduler = registry.build(text)
     try:
-        scheduler = registry.build(text)
-        scheduler.options()
-    except ValueError:
-        raise
-    except Exception as error:
-        # A user's class may fail in any way at all; what it said is all that helps.
-        raise ValueError(f"scheduler {text!r} cannot be built: {failure(error)}") from error
+        options = scheduler.options()
+    except (SchedulerError, TypeError) as error:
+        raise ValueError(f"scheduler {text!r} cannot be built: {error}") from error
+    if not isinstance(options, dict):
+        raise ValueError(f"scheduler {text!r}: its options() is {options!r} and no dict")
+    for limit in ("token_budget", "max_active"):
+        try:
+            whole_number(limit, getattr(scheduler, limit, None))
+        except ValueError as error:
+            raise ValueError(
+                f"scheduler {text!r}: {error}; does its __init__ call super().__init__()?"
+            ) from error
     return scheduler
 
 
@@ -68,6 +81,7 @@ def of(text: str, scheduler: Scheduler) -> Policy:
         source=code_hash(text, scheduler),
         token_budget=scheduler.token_budget,
         max_active=scheduler.max_active,
+        is_ours=is_ours(scheduler),
     )
 
 
@@ -96,7 +110,7 @@ def file_of(text: str) -> Path | None:
 
 
 def _files(module: ModuleType) -> set[Path]:
-    packages = {module.__name__.partition(".")[0], OURS} - {"builtins"}
+    packages = {module.__name__.partition(".")[0], contained.OURS} - {"builtins"}
     names = {module.__name__}
     for value in vars(module).values():
         origin = value.__name__ if isinstance(value, ModuleType) else _origin(value)
@@ -113,19 +127,7 @@ def _origin(value: object) -> str:
 
 def is_ours(scheduler: Scheduler) -> bool:
     """Whether it comes with slaibench: then a failure is a defect of ours, and not told as news."""
-    return type(scheduler).__module__.partition(".")[0] == OURS
-
-
-def failure(error: Exception) -> str:
-    """What somebody else's code raised, and where: ``KeyError: 'x' (mine.py, line 12)``."""
-    frames = list(traceback.extract_tb(error.__traceback__))
-    theirs = [frame for frame in frames if not _in_house(Path(frame.filename))]
-    where = (theirs or frames)[-1]
-    return f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-
-
-def _in_house(file: Path) -> bool:
-    return any(file.is_relative_to(folder) for folder in HOUSE)
+    return contained.is_ours(type(scheduler))
 
 
 def plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from slaibench.recording import store
 from tests.cli.command import refused, slaibench, sweep
+from tests.schedulers.hostile import LINES, hostile
 from tests.study.studies import BROKEN_LATE, contents, rewritten
 
 
@@ -135,6 +136,26 @@ def test_a_schedulers_file_that_cannot_be_used_is_named(
     assert told in message
     assert "no scheduler file" in refused_sweep(tmp_path / "r", "-s", "nowhere.py:Mine")
     assert "names no class" in refused_sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py")
+
+
+@pytest.mark.parametrize(
+    ("place", "harm", "told", "status"),
+    [
+        ("import", "sys.exit(0)", "fails on import: SystemExit: 0", 2),
+        ("options", "raise KeyboardInterrupt", "cannot be built: KeyboardInterrupt", 2),
+        ("schedule", "sys.exit(0)", "SystemExit: 0", 1),
+        ("queue_key", "raise GeneratorExit", "GeneratorExit", 1),
+        ("batch_done", "os._exit(0)", "os._exit(0) would end the process", 1),
+    ],
+)
+def test_a_scheduler_that_asks_for_the_end_passes_no_gate(
+    tmp_path: Path, place: str, harm: str, told: str, status: int
+) -> None:
+    (tmp_path / "mine.py").write_text(hostile(harm, place))
+    ran = sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py:Mine", columns=400)
+    assert (ran.status, ran.out) == (status, "")
+    assert told in ran.err
+    assert f"(mine.py, line {LINES[place]})" in ran.err
 
 
 def test_folders_that_cannot_be_written_are_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -83,7 +83,28 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert resumed.status == 0
     assert f"{CELLS - kept} cells run, {kept} taken from disk" in resumed.err
     assert visible(tmp_path).items() >= before.items()
-    assert visible(tmp_path) == undisturbed
+    assert contents(tmp_path) == undisturbed  # what was half-written is gone as well
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_killed_fresh_sweep_has_lost_nothing(
+    tmp_path: Path, undisturbed: dict[str, bytes], jobs: str
+) -> None:
+    for name, data in undisturbed.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    inodes = {folder: folder.stat().st_ino for folder in store.find_runs(tmp_path)}
+    for more in (1, 7):
+        running = start(tmp_path, "--fresh", "--jobs", jobs)
+        while sum(path.stat().st_ino != known for path, known in inodes.items()) < more:
+            assert running.poll() is None, running.communicate()
+        os.kill(running.pid, signal.SIGKILL)
+        running.communicate(timeout=30)
+        wait_until_gone(running.pid)
+        assert visible(tmp_path) == undisturbed
+        inodes = {folder: folder.stat().st_ino for folder in store.find_runs(tmp_path)}
+    assert slaibench(*SWEEP, *SIZE, "--results", tmp_path, "--jobs", "1").status == 0
+    assert contents(tmp_path) == undisturbed
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -137,7 +158,9 @@ def test_what_a_killed_sweep_was_writing_is_never_read(tmp_path: Path) -> None:
     sweep(tmp_path, "--rates", "2,5", "-s", "slai")
     *others, last = store.find_runs(tmp_path)
     assert len(others) == 2
-    last.rename(last.with_name(f".{last.name}-0123456789abcdef"))
+    last.rename(last.with_name(f".{last.name}-{2 * '0123456789abcdef'}"))
     assert list(store.find_runs(tmp_path)) == others
     again = sweep(tmp_path, "--rates", "2,5", "-s", "slai")
     assert "1 cell run, 2 taken from disk" in again.err
+    assert list(store.find_runs(tmp_path)) == [*others, last]
+    assert not list(tmp_path.rglob(".*"))

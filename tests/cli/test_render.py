@@ -290,3 +290,34 @@ def test_a_tier_that_meets_nothing_is_not_passed_over(tmp_path: Path) -> None:
     spec = study(tiers="hopeless:0.5:0.0001,free:0.5:0.5", schedulers=("sarathi",))
     shown = lines(render.sweep_tables(sweep(spec, tmp_path, jobs=1), 120), 120)
     assert any(" 0.0% " in line for line in shown)
+
+
+def test_a_burst_first_trace_shows_what_it_offered(tmp_path: Path) -> None:
+    # A fast beginning, then a slow rest: 4 requests/s on average.
+    times = [*(0.05 * n for n in range(100)), *(5 + 0.3 * n for n in range(300))]
+    rows = "".join(f"{time},200,20\n" for time in times)
+    (tmp_path / "t.csv").write_text("arrival_s,prompt_tokens,output_tokens\n" + rows)
+    trace = {"workload": str(tmp_path / "t.csv"), "arrivals": "trace", "rates": (4.0,)}
+    names = ("sarathi", "slai")
+    compared = compare(study(**trace, schedulers=names, num_requests=100), tmp_path, jobs=1)
+    swept = compared.sweep
+    told = swept.to_json()["points"][0]
+    assert (told["rate_rps"], told["offered_rps"]) == (4.0, pytest.approx(20 * 4 / (399 / 94.7)))
+    shown = f"{told['offered_rps']:.3g}"
+    for table in (render.sweep_tables(swept, 80), render.compare_table(compared)):
+        rows = [line.split() for line in lines(table, 80)]
+        assert ["4", shown] in [row[:2] for row in rows]
+        assert any("offered" in row for row in rows)
+    assert any("times the rate that was asked for" in warning for warning in swept.warnings)
+    found = compared.capacity_a
+    assert found.capacity.rate_rps is not None
+    assert any("in load that was offered: " in note for note in found.notes)
+    whole = sweep(study(**trace, schedulers=names[:1], num_requests=400), tmp_path, jobs=1)
+    assert "offered" not in "\n".join(lines(render.sweep_tables(whole, 120), 120))
+
+
+def test_a_burst_has_no_rate(tmp_path: Path) -> None:
+    spec = study(schedulers=("slai",), arrivals="burst")
+    swept = sweep(spec, tmp_path, jobs=1)
+    assert swept.to_json()["points"][0]["offered_rps"] is None
+    assert any("at once" in line for line in lines(render.sweep_tables(swept, 80), 80))

@@ -164,3 +164,23 @@ def test_undeclared_is_refused() -> None:
 def test_empty_run() -> None:
     found = audit(np.empty(0), np.empty(0), process="poisson", rate_rps=1.0)
     assert (found.num_requests, found.measured_rps, found.process_ok) == (0, None, None)
+
+
+def test_a_trace_tells_the_rate_that_it_offered() -> None:
+    due = np.cumsum(np.full(100, 0.032))
+    found = audit(due, due, process="trace", rate_rps=4.0)
+    assert found.offered_rps == pytest.approx(31.25)
+    assert found.off_rate == pytest.approx(31.25 / 4)
+    assert "come at 7.81 times the rate that was asked for" in found.notes[0]
+    as_asked = audit(due, due, process="trace", rate_rps=31.1)
+    assert (as_asked.off_rate, as_asked.notes) == (None, ())
+    assert audit(due, due, process="trace").notes == ()
+
+
+def test_a_random_process_offers_what_it_has_in_truth() -> None:
+    due = arrivals("poisson-truncated", np.random.default_rng(1))
+    assert audit(due, due, process="poisson", rate_rps=RATE).offered_rps == RATE
+    cut = audit(due, due, process="poisson-truncated", rate_rps=RATE)
+    assert cut.offered_rps == pytest.approx(RATE / (1 - math.exp(-3)))
+    assert cut.notes == ()
+    assert audit(0 * due, 0 * due, process="burst", rate_rps=RATE).offered_rps is None

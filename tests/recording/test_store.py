@@ -79,7 +79,7 @@ def test_a_failed_write_leaves_the_old_recording_and_no_debris(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "_steps_to_arrow", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(store.RecordingError, match="No space left"):
         store.write(make_recording(2), tmp_path / "cell")
     assert (tmp_path / "cell" / store.REQUESTS).read_bytes() == before

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
+from slaibench.backends.virtual import end_of
+
 
 class DeviceTime(Protocol):
     """Lets the time of a batch pass."""
@@ -35,8 +37,7 @@ class VirtualTime:
         """The run moves the clock."""
 
     def spend(self, batch_s: float, overhead_s: float) -> None:
-        # Recordings hold whole microseconds; the simulator's clock is rounded the same way.
-        self.time_s = round(self.time_s + (batch_s + overhead_s), 6)
+        self.time_s = end_of(self.time_s, batch_s + overhead_s)
 
 
 class RealTime:

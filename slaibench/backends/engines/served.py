@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulers.base import Scheduler, SchedulerError
+from schedulers.contained import is_ours
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
@@ -116,6 +117,9 @@ class ServedEngine:
             self.close()
             if "SchedulerError" in reason:
                 raise SchedulerError(f"scheduler {settings.scheduler}: {reason}")
+            if not is_ours(type(scheduler)):
+                died = f"{self._engine.name} died while it decided: {reason}"
+                raise SchedulerError(f"scheduler {settings.scheduler}: {died}")
             notes += (f"{self._engine.name} died during this run: {reason}",)
         t0_s, end_s = load.t0_monotonic_s, load.end_s
         table = step_table(steps.rows, t0_s, end_s)

@@ -13,8 +13,9 @@ from schedulers.base import Batch, Scheduler, SchedulerError
 from schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
+from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.backends.virtual import NEVER
+from slaibench.backends.virtual import NEVER, end_of
 from slaibench.costmodel import Spread
 
 
@@ -111,12 +112,11 @@ class Engine:
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
         num_decodes = len(batch.decodes)
         active = len(self.started) + len(self.decoding)
-        self._check_limits(batch, num_decodes + prefill_tokens, active)
+        check_limits(self._scheduler, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
         forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks, spread)
-        # Recordings hold whole microseconds; emulated devices add and round in the same order.
-        end = round(start + (forward + timer.step_overhead_s), 6)
+        end = end_of(start, forward + timer.step_overhead_s)
         self.steps.append(
             (
                 start,
@@ -166,7 +166,7 @@ class Engine:
         # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
         everybody = decodes == self.decoding
         if not everybody:
-            self._check_decodes(decodes)
+            check_decodes(decodes, self._decoding_set)
         context = 0
         ended = []
         for request in decodes:
@@ -285,25 +285,3 @@ class Engine:
         self.free_blocks -= num_blocks
         if self._freed is not None:
             self._freed.take(num_blocks)
-
-    def _check_decodes(self, decodes: Sequence[SimRequest]) -> None:
-        unique = set(decodes)
-        if len(unique) != len(decodes):
-            raise SchedulerError("invariant 5: a request decodes twice in one batch")
-        if not unique <= self._decoding_set:
-            stranger = next(each for each in decodes if each not in self._decoding_set)
-            raise SchedulerError(
-                f"invariant 5: request {stranger.request_id} is not decoding and cannot decode"
-            )
-
-    def _check_limits(self, batch: Batch, num_tokens: int, active: int) -> None:
-        scheduler = self._scheduler
-        if num_tokens > scheduler.token_budget:
-            raise SchedulerError(
-                f"invariant 5: a batch of {num_tokens} tokens exceeds the token budget of "
-                f"{scheduler.token_budget}"
-            )
-        if active > scheduler.max_active:
-            raise SchedulerError(
-                f"invariant 5: {active} active requests exceed the limit of {scheduler.max_active}"
-            )

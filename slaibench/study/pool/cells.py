@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ class Work:
     results: Path
     digest: Digest
     fresh: bool
+    _listed: dict[Path, dict[str, list[Path]]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def obtain(self, cell: CellSpec) -> CellResult:
         """A cell from disk, else by running it here (``obtain``)."""
@@ -92,20 +95,34 @@ class Work:
             RecordingError: it cannot be written.
         """
         folder = cell_folder(self.results, cell)
-        stale = not self.fresh and damage is None and _is_there_by_other_code(folder, cell)
-        self._keep(folder, recording, replace=self.fresh or damage is not None)
+        replace = self.fresh or damage is not None
+        stale = not replace and self._is_there_by_other_code(folder, cell)
+        # Another process may have recorded the same cell meanwhile. What it wrote stays; by
+        # invariant 4 it is the same.
+        store.write(recording, folder, replace=replace)
         return CellResult(cell, folder, digest, reused=False, stale=stale, damage=damage)
 
-    @staticmethod
-    def _keep(folder: Path, recording: Recording, *, replace: bool) -> None:
-        # Another process may have recorded the same cell meanwhile. What it wrote stays, since
-        # somebody may be reading it; by invariant 4 it is the same.
-        if replace or not _is_there(folder):
+    def _is_there_by_other_code(self, folder: Path, cell: CellSpec) -> bool:
+        """Whether there is the same cell, as other code than today's recorded it."""
+        for other in self._beside(folder):
             try:
-                store.write(recording, folder)
-            except store.RecordingError:
-                if replace or not _is_there(folder):
-                    raise
+                if cell.asks_the_same(CellSpec.model_validate(store.read_run(other)["spec"])):
+                    return True
+            except (store.RecordingError, KeyError, TypeError, ValueError):
+                continue
+        return False
+
+    def _beside(self, folder: Path) -> list[Path]:
+        """Other folders of a name that differs in the hash only, as they were when any was looked
+        for: to list thousands of recordings once for each takes longer than to make them."""
+        parent = folder.parent
+        if parent not in self._listed:
+            by_name: dict[str, list[Path]] = {}
+            for other in parent.iterdir() if parent.is_dir() else ():
+                by_name.setdefault(_without_hash(other), []).append(other)
+            self._listed[parent] = by_name
+        found = self._listed[parent].get(_without_hash(folder), ())
+        return [other for other in found if other != folder]
 
 
 def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: bool) -> CellResult:
@@ -134,20 +151,8 @@ def _is_there(folder: Path) -> bool:
     return (folder / store.RUN).exists()
 
 
-def _is_there_by_other_code(folder: Path, cell: CellSpec) -> bool:
-    """Whether there is the same cell, as other code than today's recorded it."""
-    begin = folder.name.removesuffix(store.spec_hash(cell.spec()))
-    if not folder.parent.is_dir():
-        return False
-    for other in folder.parent.iterdir():
-        if not other.name.startswith(begin) or other == folder:
-            continue
-        try:
-            if cell.asks_the_same(CellSpec.model_validate(store.read_run(other)["spec"])):
-                return True
-        except (store.RecordingError, KeyError, ValueError):
-            continue
-    return False
+def _without_hash(folder: Path) -> str:
+    return folder.name.rpartition("-")[0]
 
 
 def _read(folder: Path, cell: CellSpec) -> Recording:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from slaibench.recording.place import clear_away
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
+from slaibench.study.policy import DEBUG
 from slaibench.study.pool.cells import LOGS, CellResult, Digest, Work
 from slaibench.study.pool.executor import Executor, InProcess
 from slaibench.study.pool.jobs import OnRay, share_of
@@ -19,7 +22,8 @@ class Pool:
     What the bench serves with is kept from cell to cell, and let go of at the end.
 
     Args:
-        jobs: processes of this machine (1 runs everything in this one), or a Ray cluster.
+        jobs: processes of this machine (1 runs everything in this one, unless a scheduler of the
+            user's might end it), or a Ray cluster.
         fresh: record again what is on disk.
 
     Raises:
@@ -30,6 +34,8 @@ class Pool:
         self, bench: Bench, results: Path, digest: Digest, *, jobs: int | OnRay, fresh: bool = False
     ) -> None:
         self._executor: Executor
+        self._results = results
+        clear_away(results)
         if isinstance(jobs, OnRay):
             from slaibench.study.pool.on_ray import RayWorkers  # noqa: PLC0415  (Ray: a second)
 
@@ -37,7 +43,8 @@ class Pool:
             self._executor = RayWorkers(work, jobs, share_of(bench, jobs))
             return
         work = Work(bench.logging_to(results / LOGS), results, digest, fresh)
-        self._executor = Processes(work, jobs) if jobs > 1 else InProcess(work)
+        apart = jobs > 1 or (bench.is_risky and not os.environ.get(DEBUG))
+        self._executor = Processes(work, jobs) if apart else InProcess(work)
 
     def __enter__(self) -> Pool:
         return self
@@ -47,6 +54,7 @@ class Pool:
             self._executor.close()
         else:
             self._executor.leave()
+        clear_away(self._results)  # a process that was killed may have had workers for a moment
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
         """Results in order of completion.

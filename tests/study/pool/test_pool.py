@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench, prepare
 from slaibench.study.pool import Pool, cell_folder, default_jobs, obtain
+from tests.schedulers.hostile import LINES, hostile
 from tests.study.studies import contents, rewritten, study
 
 
@@ -188,23 +191,50 @@ def test_another_process_may_finish_at_the_very_last_moment(
     rename = os.replace
 
     def after_the_other(source: Path, target: Path) -> None:
-        rename(source, target)  # the other's
-        source.mkdir()
-        rename(source, target)  # ours: the file system refuses, since there is something
+        if not target.exists():
+            shutil.copytree(source, target)
+        rename(source, target)
 
     monkeypatch.setattr(os, "replace", after_the_other)
     found = obtain(bench, cell, tmp_path, length, fresh=False)
     assert found.digest == 60
+    others = found.folder.stat().st_ino
     assert store.read(found.folder).run["spec"] == cell.spec()
-    with pytest.raises(store.RecordingError, match="cannot write"):
-        obtain(bench, cell, tmp_path / "other", length, fresh=True)
+    again = obtain(bench, cell, tmp_path, length, fresh=True)
+    assert again.folder.stat().st_ino != others
+    assert store.read(again.folder).run["spec"] == cell.spec()
+    assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name]
 
 
 def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
     bench = prepare(study(**SPEC))
     with (
-        pytest.raises(BackendError, match=r"a worker process died.*--jobs"),
+        pytest.raises(
+            BackendError,
+            match=r" at [25] requests/s, seed 0: a worker process was killed by SIGKILL.*--jobs",
+        ),
         Pool(bench, tmp_path, kill_myself, jobs=2) as pool,
+    ):
+        list(pool.run(bench.cells()))
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("ctypes.CDLL(None)._exit(0)", "ended with status 0 in "),
+        ("ctypes.string_at(0)", rf"was killed by SIGSEGV in mine\.py, line {LINES['schedule']}"),
+        ("os._exit(0)", rf"os\._exit.* \(mine\.py, line {LINES['schedule']}\)"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_scheduler_that_ends_its_process_is_told_by_name(
+    tmp_path: Path, jobs: int, harm: str, told: str
+) -> None:
+    (tmp_path / "mine.py").write_text(hostile(harm, "schedule"))
+    bench = prepare(study(schedulers=("sarathi", f"{tmp_path}/mine.py:Mine")))
+    with (
+        pytest.raises(SchedulerError, match=rf"mine\.py:Mine at 5 requests/s, seed 0: .*{told}"),
+        Pool(bench, tmp_path / "r", length, jobs=jobs) as pool,
     ):
         list(pool.run(bench.cells()))
 

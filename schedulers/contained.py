@@ -1,0 +1,166 @@
+"""Somebody else's scheduler, contained: however its code fails, it fails as a scheduler.
+
+A class of ours is trusted. A user's may raise anything, ``SystemExit`` included, or call what ends
+the process it runs in; a gate that asks for exit status 0 must not take that for a pass.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import os
+import posix
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schedulers.base import Scheduler, SchedulerError
+
+OURS = "schedulers"
+HOUSE = (Path(__file__).parent, Path(__file__).parents[1] / "slaibench")
+"""Where our own code lies."""
+VERBS = ("queue_key", "schedule", "batch_done", "options")
+HARMLESS = {0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
+"""Signals that end nobody by themselves; 0 only asks whether a process is there."""
+
+
+class ProcessEndError(BaseException):
+    """A scheduler asked for the end of the process that it runs in.
+
+    No ``Exception``, so that a scheduler that goes on after any of those does not go on after it.
+    """
+
+
+def is_ours(cls: type) -> bool:
+    """Whether a class comes with slaibench: then a failure is a defect of ours."""
+    return cls.__module__.partition(".")[0] == OURS
+
+
+def failure(error: BaseException) -> str:
+    """What somebody else's code raised, and where: ``KeyError: 'x' (mine.py, line 12)``."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    theirs = [frame for frame in frames if not _in_house(frame.filename)]
+    where = (theirs or frames)[-1]
+    said = ": ".join(filter(None, (type(error).__name__, str(error))))
+    return f"{said} ({Path(where.filename).name}, line {where.lineno})"
+
+
+def _in_house(file: str) -> bool:
+    return file.startswith("<frozen") or any(Path(file).is_relative_to(each) for each in HOUSE)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C, rather than code saying ``raise KeyboardInterrupt``.
+
+    A signal stops Python between two instructions; the innermost one is then no ``raise``.
+    """
+    at = error.__traceback__
+    if not isinstance(error, KeyboardInterrupt) or at is None:
+        return False
+    while at.tb_next is not None:
+        at = at.tb_next
+    return dis.opname[at.tb_frame.f_code.co_code[at.tb_lasti]] != "RAISE_VARARGS"
+
+
+def contained(cls: type[Scheduler]) -> type[Scheduler]:
+    """The same class, whose verbs raise ``SchedulerError`` with ``failure``'s words, or nothing.
+
+    A class of ours is handed back as it is.
+    """
+    if is_ours(cls):
+        return cls
+    verbs: dict[str, Any] = {name: _contained(getattr(cls, name)) for name in VERBS}
+    own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), {**own, **verbs})
+
+
+def _contained(verb: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(verb)
+    def call(*args: Any) -> Any:
+        before, _inside.thread = _inside.thread, threading.get_ident()
+        try:
+            return verb(*args)
+        except SchedulerError:
+            raise
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            # "from None": in the log of an engine that dies of it, this is the one error. Its
+            # traceback leads to the scheduler's own line.
+            raise SchedulerError(failure(error)).with_traceback(error.__traceback__) from None
+        finally:
+            _inside.thread = before
+
+    return call
+
+
+@contextmanager
+def foreign_code() -> Iterator[None]:
+    """Around somebody else's code that is no verb: its import, its constructor.
+
+    What ends or replaces the process at once raises ``ProcessEndError`` in here and in contained
+    verbs. Other threads, and whoever else is in this process, may end it as before.
+    """
+    _forbid_endings()
+    before, _inside.thread = _inside.thread, threading.get_ident()
+    try:
+        yield
+    finally:
+        _inside.thread = before
+
+
+class _Inside:
+    """Which thread is in somebody else's code."""
+
+    thread: int | None = None
+
+
+_inside = _Inside()
+
+
+def _forbid_endings() -> None:
+    """Replace, once, the functions that end or replace a process by ones that look who calls.
+
+    They are looked up where a scheduler finds them, so this comes before its import. What gets
+    around it (a call into the C library, say) ends the process: then its parent tells
+    (``slaibench.study.pool.processes``).
+    """
+    if hasattr(os._exit, "__wrapped__"):
+        return
+    for module in (os, posix):
+        for name in ("_exit", "abort", "execv", "execve"):
+            _forbid(module, name, lambda *_: True)
+        _forbid(module, "kill", lambda pid, number: _is_ours_to_lose(pid) and _ends(number))
+        _forbid(module, "killpg", lambda group, number: group == os.getpgrp() and _ends(number))
+    _forbid(signal, "raise_signal", _ends)
+    _forbid(signal, "pthread_kill", lambda _, number: _ends(number))
+
+
+def _forbid(module: Any, name: str, ends: Callable[..., bool]) -> None:
+    real = getattr(module, name)
+
+    @functools.wraps(real)
+    def call(*args: Any, **named: Any) -> Any:
+        # In a child that the scheduler forked, this ends the child.
+        here = os.getpid() == owner and _inside.thread == threading.get_ident()
+        if here and ends(*args, *named.values()):
+            said = ", ".join(map(str, args))
+            raise ProcessEndError(f"{module.__name__}.{name}({said}) would end the process")
+        return real(*args, **named)
+
+    owner = os.getpid()
+    setattr(module, name, call)
+
+
+def _is_ours_to_lose(pid: int) -> bool:
+    return pid in (os.getpid(), os.getppid(), 0, -1, -os.getpgrp())
+
+
+def _ends(number: int) -> bool:
+    """Whether a signal ends a process that does nothing about it, as this one does."""
+    handler = signal.getsignal(number) if number not in HARMLESS else signal.SIG_IGN
+    return handler in (signal.SIG_DFL, signal.default_int_handler)

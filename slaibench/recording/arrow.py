@@ -1,0 +1,70 @@
+"""A recording's tables as Arrow has them, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slaibench.recording.record import RequestTable, StepTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_RAGGED = ("token_offsets", "token_times_s")
+REQUESTS_FORMAT: dict[str, Any] = {
+    "use_dictionary": ["tier", "outcome", "error"],
+    "column_encoding": {"token_times_us.list.element": "DELTA_BINARY_PACKED"},
+}
+STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
+
+
+def requests_to_arrow(table: RequestTable) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+
+    columns = {
+        field.name: pa.array(_plain(getattr(table, field.name)))
+        for field in fields(table)
+        if field.name not in _RAGGED
+    }
+    # Whole microseconds pack into about two bytes a token; as doubles they would take five.
+    micros = np.rint(table.token_times_s * 1e6).astype(np.int64)
+    columns["token_times_us"] = pa.LargeListArray.from_arrays(table.token_offsets, micros)
+    return pa.table(columns)
+
+
+def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
+    table = file.read()
+    lists = table["token_times_us"].combine_chunks()
+    offsets = np.asarray(lists.offsets, dtype=np.int64)
+    times = np.asarray(lists.values, dtype=np.int64)[offsets[0] : offsets[-1]] / 1e6
+    columns = {
+        field.name: _column(table, field.name)
+        for field in fields(RequestTable)
+        if field.name not in _RAGGED
+    }
+    return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
+
+
+def steps_to_arrow(table: StepTable) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.table({field.name: getattr(table, field.name) for field in fields(table)})
+
+
+def steps_from_arrow(file: pq.ParquetFile) -> StepTable:
+    table = file.read()
+    return StepTable(**{field.name: _column(table, field.name) for field in fields(StepTable)})
+
+
+def _plain(column: Any) -> Any:
+    return column.tolist() if column.dtype.kind == "U" else column
+
+
+def _column(table: pa.Table, name: str) -> Any:
+    column = table[name]
+    if str(column.type) == "string":
+        return np.array(column.to_pylist(), dtype=np.str_)
+    return column.to_numpy()

@@ -1,0 +1,125 @@
+"""Folders appear whole, at once, and those of nobody go."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from slaibench.recording import place, seal, store
+from slaibench.recording.place import clear_away, hidden_folder, put
+from tests.recording.test_store import make_recording
+
+MARK = "mark"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def placed(target: Path, text: str, *, replace: bool = True) -> None:
+    with hidden_folder(target) as folder:
+        (folder / MARK).write_text(text)
+        put(folder, target, replace=replace, mark=MARK)
+
+
+@pytest.fixture(params=[True, False], ids=["exchanged", "renamed"])
+def exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the file system can exchange two names."""
+    if not request.param:
+        monkeypatch.setattr(place, "_renameat2", lambda *_: False)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("exchanges")
+def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        placed(tmp_path / "cell", text)
+        assert (tmp_path / "cell" / MARK).read_text() == text
+        assert names(tmp_path) == ["cell"]
+
+
+@pytest.mark.usefixtures("exchanges")
+def test_a_whole_folder_stays_and_half_a_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "other").touch()
+    placed(tmp_path / "cell", "one", replace=False)
+    placed(tmp_path / "cell", "two", replace=False)
+    assert (tmp_path / "cell" / MARK).read_text() == "one"
+    assert names(tmp_path) == ["cell"]
+
+
+def test_who_is_killed_between_two_renames_has_lost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_renameat2", lambda *_: False)
+    placed(tmp_path / "cell", "one")
+    rename = os.rename
+
+    def killed(source: Path, target: Path) -> None:
+        if Path(target).name == "cell":
+            raise KeyboardInterrupt  # nothing of ours runs after a real one
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        placed(tmp_path / "cell", "two")
+    monkeypatch.setattr(os, "rename", rename)
+    assert not (tmp_path / "cell").exists()
+    clear_away(tmp_path)
+    assert (tmp_path / "cell" / MARK).read_text() == "one"
+    assert names(tmp_path) == ["cell"]
+
+
+def test_what_nobody_owns_is_cleared_away_and_what_somebody_writes_is_not(tmp_path: Path) -> None:
+    place_of = tmp_path / "a" / "b"
+    left = place_of / f".cell-{uuid.uuid4().hex}"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+    for own in (".git", ".cell-1", "visible-" + "0" * 32):
+        (place_of / own).mkdir()
+    (place_of / f".file-{uuid.uuid4().hex}").touch()
+    with hidden_folder(place_of / "cell") as folder:
+        clear_away(tmp_path)
+        assert folder.exists()
+        assert not left.exists()
+    assert not folder.exists()
+    assert {".git", ".cell-1", "visible-" + "0" * 32} < set(names(place_of))
+
+
+def test_a_folder_that_was_cleared_away_as_it_was_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, tries = place._own, []
+
+    def late(folder: Path, *, wait: bool = True) -> int | None:
+        tries.append(folder)
+        found = own(folder, wait=wait)
+        if len(tries) == 1:
+            folder.rmdir()  # by somebody who had the lock first
+        return found
+
+    monkeypatch.setattr(place, "_own", late)
+    with hidden_folder(tmp_path / "cell") as folder:
+        assert folder.is_dir()
+    assert len(tries) == 2
+
+
+def test_who_reads_while_another_recording_takes_its_place_reads_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(make_recording(2), tmp_path / "cell")
+    check = seal.check
+
+    def while_replaced(*arguments: object) -> None:
+        monkeypatch.setattr(seal, "check", check)
+        store.write(make_recording(3), tmp_path / "cell")
+        raise seal.BrokenSealError("of the other")
+
+    monkeypatch.setattr(seal, "check", while_replaced)
+    assert len(store.read(tmp_path / "cell").requests) == 3
+    (tmp_path / "cell" / store.STEPS).unlink()
+    with pytest.raises(store.DamagedRecordingError):
+        store.read(tmp_path / "cell")
