@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import Any
 
 OLDEST, NEWEST = (0, 20), (0, 32)
@@ -102,23 +103,44 @@ def own_config(vllm_config: Any) -> dict[str, Any]:
     return own
 
 
-def check_limits(
-    text: str, token_budget: int, max_active: int, engine_tokens: int, engine_active: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The largest batches that vLLM was started for, and the flags that say so."""
+
+    tokens: int
+    tokens_flag: str
+    active: int
+    active_flag: str
+
+
+def engine_limits(scheduler_config: Any) -> EngineLimits:
+    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active."""
+    tokens, tokens_flag = scheduler_config.max_num_batched_tokens, "--max-num-batched-tokens"
+    active, active_flag = scheduler_config.max_num_seqs, "--max-num-seqs"
+    fewer = getattr(scheduler_config, "max_num_scheduled_tokens", None)
+    if fewer is not None and fewer < tokens:
+        tokens, tokens_flag = fewer, "--max-num-scheduled-tokens"
+    fewer = getattr(scheduler_config, "max_num_active_seqs", None)
+    if fewer is not None and fewer < active:
+        active, active_flag = fewer, "--max-num-active-seqs"
+    return EngineLimits(tokens, tokens_flag, active, active_flag)
+
+
+def check_limits(text: str, token_budget: int, max_active: int, limits: EngineLimits) -> None:
     """Refuse a policy that may ask for larger batches than the engine was built for.
 
     Raises:
         UnsupportedVllmError: with both ways out.
     """
-    if token_budget > engine_tokens:
+    if token_budget > limits.tokens:
         raise UnsupportedVllmError(
             f"scheduler {text!r} makes batches of up to {token_budget} tokens, vLLM was started "
-            f"for {engine_tokens}: start it with --max-num-batched-tokens {token_budget}, or give "
-            f"the scheduler token_budget={engine_tokens}"
+            f"for {limits.tokens}: start it with {limits.tokens_flag} {token_budget}, or give "
+            f"the scheduler token_budget={limits.tokens}"
         )
-    if max_active > engine_active:
+    if max_active > limits.active:
         raise UnsupportedVllmError(
             f"scheduler {text!r} keeps up to {max_active} requests active, vLLM was started for "
-            f"{engine_active}: start it with --max-num-seqs {max_active}, or give the scheduler "
-            f"max_active={engine_active}"
+            f"{limits.active}: start it with {limits.active_flag} {max_active}, or give the "
+            f"scheduler max_active={limits.active}"
         )

@@ -13,17 +13,19 @@ from schedulers import registry
 from tests.schedulers.engines.vllm_core import Driver
 
 OVERRIDDEN = {"__init__", "add_request", "schedule", "shutdown", "update_from_output"}
-OVERRIDDEN_PRIVATE = {"_make_cached_request_data"}
+OVERRIDDEN_PRIVATE = {"_mamba_block_aligned_split"}
 
 
 def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any]) -> None:
     from vllm.v1.core.sched.scheduler import Scheduler
 
     from schedulers.engines.vllm import PolicyScheduler
+    from schedulers.engines.vllm_books import SteeredScheduler
 
     core = make_core()
     python = {"__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
-    ours = set(vars(PolicyScheduler)) & set(dir(Scheduler)) - python
+    written = set(vars(PolicyScheduler)) | set(vars(SteeredScheduler))
+    ours = written & set(dir(Scheduler)) - python
     assert ours == OVERRIDDEN | OVERRIDDEN_PRIVATE
     own = Scheduler(
         vllm_config=core.vllm_config,
