@@ -20,6 +20,7 @@ from schedulers.engines.vllm_priority import spare_urgent
 from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from schedulers.engines.vllm_support import (
     check_config,
+    check_flags,
     check_limits,
     check_version,
     engine_limits,
@@ -83,6 +84,14 @@ class PolicyScheduler(SteeredScheduler):
         policy = registry.build(text)
         self.decide_by(policy)
         logger.info("scheduler: %s %s", policy.name, policy.options())
+        logger.info(
+            "limits: batches of %d tokens, %d requests active, any number of them with an "
+            "unfinished prompt; %d KV blocks of %d tokens",
+            self.max_num_scheduled_tokens if self.decider is None else policy.token_budget,
+            self.max_num_running_reqs if self.decider is None else policy.max_active,
+            self._num_blocks,
+            self.block_size,
+        )
         self.step_log.switched(text)
 
     def decide_by(self, policy: Scheduler) -> None:
@@ -96,6 +105,7 @@ class PolicyScheduler(SteeredScheduler):
         if own_rule:
             tokens, active = min(tokens, policy.token_budget), min(active, policy.max_active)
         else:
+            check_flags(self.vllm_config, own_rule=False)
             check_limits(policy.name, policy.token_budget, policy.max_active, self._limits)
         self.max_num_scheduled_tokens = tokens
         self.max_num_running_reqs = self.max_num_active_reqs = active

@@ -14,16 +14,16 @@ from schedulers.engines.vllm_support import (
 )
 
 
-@pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.32.0", "0.32.1rc2"])
+@pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.33.0", "0.33.1rc2"])
 def test_supported_versions_pass(version: str) -> None:
     assert check_version(version) == version
 
 
-@pytest.mark.parametrize("version", ["0.19.1", "0.33.0", "1.0.0", "dev"])
+@pytest.mark.parametrize("version", ["0.19.1", "0.34.0", "1.0.0", "dev"])
 def test_other_versions_are_refused_with_the_range(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.32"):
+    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.33"):
         check_version(version)
     monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
     assert check_version(version) == version
