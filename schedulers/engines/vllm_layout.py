@@ -14,35 +14,24 @@ def lay_out(batch: Batch, running: list[Any]) -> tuple[list[Any], list[Any]]:
     Decodes come first, since vLLM preempts from the tail when blocks run out.
     """
     shown = [request.inner for request in batch.decodes]
-    shown += [request.inner for request, _ in batch.prefills if not request.waiting]
+    shown += [
+        request.inner
+        for request, _ in batch.prefills
+        if not request.waiting and not request.resumes
+    ]
     if len(shown) == len(running):
         return shown, []
     taking_part = set(map(id, shown))
     return shown, [each for each in running if id(each) not in taking_part]
 
 
-def cut(batch: Batch) -> None:
-    """Keep vLLM from giving a started prefill more than its chunk.
+def chunks(batch: Batch) -> dict[str, int]:
+    """Tokens of each prefill by request id.
 
     vLLM gives each the rest of its prompt, as far as the budget goes, and serves those that run
-    before those that it admits, whatever the policy's order is. Output that is yet to come counts
-    as tokens to schedule, so a negative number of it leaves as many out. ``uncut`` must follow
-    once the chunks are decided.
+    before those that it admits, whatever the policy's order is.
     """
-    left = batch.num_tokens - len(batch.decodes)
-    for request, tokens in batch.prefills:
-        if request.waiting:
-            continue
-        rest = request.prefill_tokens - request.inner.num_computed_tokens
-        if tokens < min(rest, left):
-            request.inner.num_output_placeholders = tokens - rest
-        left -= tokens
-
-
-def uncut(batch: Batch) -> None:
-    """Undo ``cut``."""
-    for request, _ in batch.prefills:
-        request.inner.num_output_placeholders = 0
+    return {request.inner.request_id: tokens for request, tokens in batch.prefills}
 
 
 def what_ran(batch: Batch, scheduled: Mapping[str, int]) -> Batch:

@@ -1,4 +1,4 @@
-"""vLLM's waiting queue in a policy's order, open only to those whom the policy admits."""
+"""vLLM's waiting queues as one in a policy's order, open only to those whom the policy admits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from schedulers.waiting import WaitingQueue
 
 
+def holds_blocks(request: Request) -> bool:
+    """Whether one that does not run has KV blocks: a session between two inputs."""
+    held: bool = request.num_computed_tokens > 0
+    return held
+
+
 class PolicyQueue(RequestQueue):
     """Takes the place of vLLM's ``waiting``.
 
@@ -23,6 +29,13 @@ class PolicyQueue(RequestQueue):
         wrap: our side of a new request.
         key: order of a request (``Scheduler.queue_key``).
         on_preempted: told of each request that lost its blocks.
+        beside: whether vLLM has a queue of its own for those that hold blocks (``Beside``).
+
+    Attributes:
+        ordered: who waits for admission.
+        blocked: who waits for something else: a grammar, a session's next input.
+        resumable: sessions that have their next input. They hold blocks, so a policy sees them as
+            started; vLLM takes them back from here.
     """
 
     def __init__(
@@ -30,26 +43,47 @@ class PolicyQueue(RequestQueue):
         wrap: Callable[[Request], VllmRequest],
         key: Callable[[VllmRequest], Any],
         on_preempted: Callable[[VllmRequest], None],
+        *,
+        beside: bool,
     ) -> None:
         self.ordered: WaitingQueue[VllmRequest] = WaitingQueue()
         self.blocked: list[Request] = []
+        self.resumable: list[VllmRequest] = []
         self.key = key
         self._wrap = wrap
         self._on_preempted = on_preempted
+        self._beside = beside
         self._offered: deque[Request] | None = None
+        self.resuming: deque[Request] | None = None
+
+    @property
+    def num_holding(self) -> int:
+        """How many of them hold KV blocks."""
+        return len(self.resumable) + sum(map(holds_blocks, self.blocked))
 
     def offer(self, requests: Iterable[VllmRequest]) -> None:
         """Let vLLM see these, in this order, and nobody else."""
-        self._offered = deque(request.inner for request in requests)
+        seen: deque[Request] = deque()
+        resuming: deque[Request] = deque()
+        for request in requests:
+            (seen if request.waiting else resuming).append(request.inner)
+        if not self._beside:
+            seen.extendleft(reversed(resuming))
+            resuming.clear()
+        self._offered, self.resuming = seen, resuming
 
-    def settle(self, admitted: Iterable[VllmRequest]) -> None:
+    def settle(self, taken: Iterable[VllmRequest]) -> None:
         """The step is decided: these left the queue."""
-        self._offered = None
-        for request in admitted:
-            self.ordered.remove(request)
+        self._offered = self.resuming = None
+        for request in taken:
+            if request.waiting:
+                self.ordered.remove(request)
+            elif request.resumes:
+                self.resumable.remove(request)
+                request.resumes = False
 
     def unblock(self, is_ready: Callable[[Request], bool]) -> None:
-        """Let those join the queue that waited for something else (a grammar) and have it."""
+        """Let those join the queue that waited for something else and have it."""
         for request in [each for each in self.blocked if is_ready(each)]:
             self.blocked.remove(request)
             self._enqueue(request)
@@ -58,16 +92,24 @@ class PolicyQueue(RequestQueue):
         if request.status in (RequestStatus.WAITING, RequestStatus.PREEMPTED):
             self._enqueue(request)
         else:
-            self._wrap(request)
+            if not hasattr(request, ATTRIBUTE):
+                self._wrap(request)
             self.blocked.append(request)
 
     def _enqueue(self, request: Request) -> None:
+        if holds_blocks(request):
+            ours = self._wrap(request)  # another prompt than it had before
+            ours.resume()
+            self.resumable.append(ours)
+            return
         ours = getattr(request, ATTRIBUTE, None) or self._wrap(request)
         self.ordered.add(ours, self.key(ours))
 
     def prepend_request(self, request: Request) -> None:
         """Take back a request that was preempted."""
         ours: VllmRequest = getattr(request, ATTRIBUTE)
+        if ours.resumes:
+            self.resumable.remove(ours)
         ours.lose_blocks()
         self.ordered.put_back(ours, self.key(ours))
         self._on_preempted(ours)
@@ -90,20 +132,26 @@ class PolicyQueue(RequestQueue):
 
     def remove_requests(self, requests: Iterable[Request]) -> None:
         for request in requests:
+            ours = getattr(request, ATTRIBUTE, None)
             if request in self.blocked:
                 self.blocked.remove(request)
-            elif (ours := getattr(request, ATTRIBUTE, None)) in self.ordered.requests:
+            elif ours in self.resumable:
+                self.resumable.remove(ours)
+                ours.resumes = False
+            elif ours in self.ordered.requests:
                 self.ordered.remove(ours)
 
     def __bool__(self) -> bool:
         return len(self) > 0 if self._offered is None else bool(self._offered)
 
     def __len__(self) -> int:
-        return len(self.ordered) + len(self.blocked)
+        held = self.num_holding if self._beside else 0
+        return len(self.ordered) + len(self.blocked) + len(self.resumable) - held
 
     def __iter__(self) -> Iterator[Request]:
         yield from (request.inner for request in self.ordered.requests)
         yield from self.blocked
+        yield from (request.inner for request in self.resumable)
 
 
 class NoSecondQueue(PolicyQueue):
@@ -129,3 +177,29 @@ class NoSecondQueue(PolicyQueue):
 
     def __iter__(self) -> Iterator[Request]:
         return iter(())
+
+
+class Beside(NoSecondQueue):
+    """Takes the place of ``kv_holding_waiting`` (vLLM from 0.32), which vLLM asks first.
+
+    It is the part of the one queue that holds KV blocks: vLLM counts it apart, and goes on with it
+    when new requests are paused.
+    """
+
+    def peek_request(self) -> Request:
+        return self._resuming[0]
+
+    def pop_request(self) -> Request:
+        return self._resuming.popleft()
+
+    def __bool__(self) -> bool:
+        return bool(self._queue.resuming)
+
+    def __len__(self) -> int:
+        return self._queue.num_holding
+
+    @property
+    def _resuming(self) -> deque[Request]:
+        if not self._queue.resuming:
+            raise IndexError("look into an empty queue")
+        return self._queue.resuming

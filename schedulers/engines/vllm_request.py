@@ -22,6 +22,9 @@ class VllmRequest:
         request_id: its number in the order of arrival: ties break the same way everywhere.
         arrival_s: when it reached the engine, on the engine's clock.
         cached_tokens: how many of a waiting request's tokens the prefix cache holds.
+
+    Attributes:
+        resumes: a session with its next input: it holds blocks, and vLLM has not taken it back.
     """
 
     __slots__ = (
@@ -32,6 +35,7 @@ class VllmRequest:
         "policy_data",
         "prefill_tokens",
         "request_id",
+        "resumes",
         "tbt_slo_s",
         "tier",
         "waiting",
@@ -49,6 +53,7 @@ class VllmRequest:
         self.request_id = request_id
         self.arrival_s = arrival_s
         self.waiting = True
+        self.resumes = False
         self.prefill_tokens: int = inner.num_tokens
         self.policy_data: Any = None
         extra = getattr(inner.sampling_params, "extra_args", None)
@@ -74,6 +79,12 @@ class VllmRequest:
         return tokens
 
     @property
+    def adapter(self) -> int:
+        """Number of its LoRA adapter; 0: none."""
+        lora = self.inner.lora_request
+        return lora.lora_int_id if lora else 0
+
+    @property
     def num_blocks(self) -> int:
         if self.waiting:
             return 0
@@ -96,4 +107,8 @@ class VllmRequest:
         """Be preempted: everything generated so far becomes part of what must be prefilled."""
         self.prefill_tokens = self.inner.num_tokens
         self.policy_data = None
-        self.waiting = True
+        self.waiting, self.resumes = True, False
+
+    def resume(self) -> None:
+        """Hold the blocks of a session's earlier inputs, with another input to prefill."""
+        self.waiting, self.resumes = False, True

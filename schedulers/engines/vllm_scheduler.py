@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from typing import Any
 
 from vllm.logger import init_logger
-from vllm.v1.core.sched.request_queue import SchedulingPolicy
-from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
+from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.request import Request
 
 from schedulers import registry
 from schedulers.base import Batch, Scheduler
 from schedulers.engine_default import EngineDefault
-from schedulers.engines.clock import MonotonicClock
-from schedulers.engines.step_log import FileStepLog, NoStepLog, Step, StepLog
+from schedulers.engines.step_log import FileStepLog, Step
 from schedulers.engines.switch import Switch
-from schedulers.engines.vllm_layout import cut, lay_out, uncut, what_ran
-from schedulers.engines.vllm_queue import NoSecondQueue, PolicyQueue
+from schedulers.engines.vllm_books import SteeredScheduler
+from schedulers.engines.vllm_layout import chunks, lay_out, what_ran
+from schedulers.engines.vllm_priority import spare_urgent
 from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from schedulers.engines.vllm_support import check_config, check_limits, check_version, own_config
-from schedulers.engines.vllm_view import VllmView
+from schedulers.engines.vllm_support import (
+    check_config,
+    check_flags,
+    check_limits,
+    check_version,
+    engine_limits,
+    own_config,
+)
 
 logger = init_logger(__name__)
 
 
-class PolicyScheduler(VllmOwnScheduler):
+class PolicyScheduler(SteeredScheduler):
     """vLLM's scheduler, steered by a policy.
 
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
@@ -34,9 +39,6 @@ class PolicyScheduler(VllmOwnScheduler):
     (``schedulers.engines.switch``).
 
     Attributes:
-        decider: the policy; None: vLLM's own rule.
-        clock: an emulated device in virtual time puts its own here.
-        step_log: told of every step.
         last_batch: what the policy last decided.
 
     Raises:
@@ -51,27 +53,19 @@ class PolicyScheduler(VllmOwnScheduler):
         super().__init__(*args, **kwargs)
         check_config(self.vllm_config, self.kv_cache_config)
         own = own_config(self.vllm_config)
-        self.running: list[Request]
         self.max_num_scheduled_tokens: int
         self.max_num_running_reqs: int
-        self._engine_tokens = self.max_num_scheduled_tokens
-        self._engine_active = self.max_num_running_reqs
-        self._num_blocks = self.cache_config.num_gpu_blocks - 1  # vLLM keeps one for itself
-        self.clock: Any = MonotonicClock()
-        self.step_log: StepLog = NoStepLog()
+        self._limits = engine_limits(self.scheduler_config)
         if own.get("step_log"):
             captured = self.vllm_config.compilation_config.max_cudagraph_capture_size or 0
             self.step_log = FileStepLog(
                 own["step_log"], self._num_blocks, self.block_size, version, captured
             )
-        self.waiting = PolicyQueue(self._wrap, self._key, self._on_preempted)
-        if hasattr(self, "skipped_waiting"):
-            self.skipped_waiting = NoSecondQueue(self.waiting)
-        self.view = VllmView(self.waiting.ordered.requests, self._num_blocks, self.block_size)
-        self.decider: Scheduler | None = None
+        # Has vLLM ask for the length of every chunk; the models that it asks for are refused.
+        self.need_mamba_block_aligned_split = True
+        self._chunks: dict[str, int] = {}
+        self._stuck = False
         self.last_batch = Batch()
-        self._num_arrived = 0
-        self._num_preempted = 0
         self._handed_over_s = 0.0
         self._in_flight: tuple[float, Batch, Step] | None = None
         options = own.get("options")
@@ -90,6 +84,14 @@ class PolicyScheduler(VllmOwnScheduler):
         policy = registry.build(text)
         self.decide_by(policy)
         logger.info("scheduler: %s %s", policy.name, policy.options())
+        logger.info(
+            "limits: batches of %d tokens, %d requests active, any number of them with an "
+            "unfinished prompt; %d KV blocks of %d tokens",
+            self.max_num_scheduled_tokens if self.decider is None else policy.token_budget,
+            self.max_num_running_reqs if self.decider is None else policy.max_active,
+            self._num_blocks,
+            self.block_size,
+        )
         self.step_log.switched(text)
 
     def decide_by(self, policy: Scheduler) -> None:
@@ -98,12 +100,13 @@ class PolicyScheduler(VllmOwnScheduler):
         Raises:
             UnsupportedVllmError: it asks for more than this engine can do.
         """
-        tokens, active = self._engine_tokens, self._engine_active
+        tokens, active = self._limits.tokens, self._limits.active
         own_rule = isinstance(policy, EngineDefault)
         if own_rule:
             tokens, active = min(tokens, policy.token_budget), min(active, policy.max_active)
         else:
-            check_limits(policy.name, policy.token_budget, policy.max_active, tokens, active)
+            check_flags(self.vllm_config, own_rule=False)
+            check_limits(policy.name, policy.token_budget, policy.max_active, self._limits)
         self.max_num_scheduled_tokens = tokens
         self.max_num_running_reqs = self.max_num_active_reqs = active
         self._num_arrived = self._num_preempted = 0
@@ -121,18 +124,20 @@ class PolicyScheduler(VllmOwnScheduler):
         began_s = view.now_s = self.clock.now_s()
         if queue.blocked:
             queue.unblock(self._is_ready)
-        view.follow(self.running)
-        view.free_blocks = self._unclaimed_blocks()
-        if self.decider is None:
+        if self._pause_state is PauseState.PAUSED_ALL:
+            self.last_batch = Batch()
+            return super().schedule(*args, **kwargs)
+        own_rule = self.decider is None or self._stuck
+        self._look(resume=not own_rule)
+        if self.decider is None or own_rule:
             return self._schedule_by_own_rule(began_s, args, kwargs)
         batch = self.last_batch = self.decider.schedule(view)
-        lost = [request.inner.request_id for request in batch.preempt]
-        for request in list(batch.preempt):
-            self.running.remove(request.inner)
-            self._preempt_request(request.inner, time.monotonic())
+        if batch.preempt and self._by_priority:
+            spare_urgent(batch, view, self.decider.token_budget)
+        lost = self._make_room(batch)
         self.running, hidden = lay_out(batch, self.running)
-        queue.offer(request for request, _ in batch.prefills if request.waiting)
-        cut(batch)
+        queue.offer(each for each, _ in batch.prefills if each.waiting or each.resumes)
+        self._chunks = chunks(batch)
         budget = self.max_num_scheduled_tokens
         self.max_num_scheduled_tokens = batch.num_tokens
         try:
@@ -140,9 +145,10 @@ class PolicyScheduler(VllmOwnScheduler):
         finally:
             self.max_num_scheduled_tokens = budget
             self.running.extend(hidden)
-            uncut(batch)
+            self._chunks = {}
         if lost:
-            output.preempted_req_ids = (output.preempted_req_ids or set()) | set(lost)
+            output.preempted_req_ids = (output.preempted_req_ids or set()) | lost
+        self._stuck = bool(batch and self.running and not output.num_scheduled_tokens)
         self._settle(what_ran(batch, output.num_scheduled_tokens), began_s)
         self._handed_over_s = self.clock.now_s()
         return output
@@ -158,8 +164,7 @@ class PolicyScheduler(VllmOwnScheduler):
         view = self.view
         end_s = view.now_s = self.clock.now_s()
         view.advance(ran.prefills)
-        view.follow(self.running)
-        view.free_blocks = self._unclaimed_blocks()
+        self._look()
         if self.decider is not None:
             self.decider.batch_done(ran, began_s, end_s, view)
         self.step_log.step(step._replace(end_s=end_s))
@@ -174,15 +179,29 @@ class PolicyScheduler(VllmOwnScheduler):
         super().shutdown()
         self.step_log.close()
 
-    def _make_cached_request_data(self, running_reqs: Any, *args: Any, **kwargs: Any) -> Any:
-        for request in running_reqs:
-            request.num_output_placeholders = 0  # set by cut; the chunks are decided by now
-        return super()._make_cached_request_data(running_reqs, *args, **kwargs)
+    def _mamba_block_aligned_split(
+        self, request: Request, num_new_tokens: int, *args: Any, **kwargs: Any
+    ) -> int:
+        """The length of a chunk: no more than the policy gives it."""
+        return min(num_new_tokens, self._chunks.get(request.request_id, num_new_tokens))
 
     def _schedule_by_own_rule(self, began_s: float, args: Any, kwargs: Any) -> Any:
-        view = self.view
-        self.waiting.offer(view.waiting[: self.max_num_running_reqs])
-        output = super().schedule(*args, **kwargs)
+        """vLLM's own rule; under a policy, whoever runs and nobody else.
+
+        The latter is the way out where vLLM could run nothing of a policy's batch (no room for a
+        prompt's images) while others run, which the policy would ask for again for ever.
+        """
+        queue, budget = self.waiting, self.max_num_scheduled_tokens
+        if self.decider is None:
+            queue.offer([*queue.resumable, *self._head()])
+        else:
+            queue.offer(())
+            self.max_num_scheduled_tokens = self.decider.token_budget
+        self._stuck = False
+        try:
+            output = super().schedule(*args, **kwargs)
+        finally:
+            self.max_num_scheduled_tokens = budget
         ran = self.last_batch = Batch()
         for request_id, tokens in output.num_scheduled_tokens.items():
             ours: VllmRequest = getattr(self.requests[request_id], ATTRIBUTE)
@@ -194,12 +213,19 @@ class PolicyScheduler(VllmOwnScheduler):
         self._settle(ran, began_s)
         return output
 
+    def _head(self) -> Sequence[VllmRequest]:
+        """Of the queue, as many as vLLM may admit at a step."""
+        waiting = self.view.waiting
+        # With adapters vLLM may pass by any number of them.
+        return waiting if self.lora_config else waiting[: self.max_num_running_reqs]
+
     def _settle(self, ran: Batch, began_s: float) -> None:
         """Bring our lists up to what vLLM has decided, and note the step."""
         view = self.view
-        admitted = [request for request, _ in ran.prefills if request.waiting]
-        self.waiting.settle(admitted)
-        view.admit(admitted)
+        taken = [each for each, _ in ran.prefills if each.waiting or each.resumes]
+        admitted = [request for request in taken if request.waiting]
+        self.waiting.settle(taken)
+        view.admit(request for request in taken if request not in view.started)
         for request in admitted:
             if request.inner.num_preemptions == 0:
                 self.step_log.first_scheduled(request.inner.request_id, began_s)
@@ -213,50 +239,9 @@ class PolicyScheduler(VllmOwnScheduler):
             decodes=len(ran.decodes),
             critical_decodes=ran.critical_decodes,
             waiting=len(self.waiting),
-            active=len(self.running),
+            active=len(self.running) + self.waiting.num_holding,
             kv_blocks_used=self._num_blocks - self._pool_free(),
             preemptions=self._num_preempted,
         )
         self._num_preempted = 0
         self._in_flight = (began_s, ran, step)
-
-    def _unclaimed_blocks(self) -> int:
-        """Blocks that nobody holds and no started prefill will still take."""
-        return self._pool_free() - self.view.promised_blocks
-
-    def _pool_free(self) -> int:
-        free: int = self.kv_cache_manager.block_pool.get_num_free_blocks()
-        return free
-
-    def _wrap(self, request: Request) -> VllmRequest:
-        self._num_arrived += 1
-        ours = VllmRequest(
-            request,
-            self._num_arrived,
-            self.clock.arrival_s(request),
-            self.block_size,
-            self._cached_tokens,
-        )
-        setattr(request, ATTRIBUTE, ours)
-        return ours
-
-    def _key(self, request: VllmRequest) -> Any:
-        key = 0 if self.decider is None else self.decider.queue_key(request)
-        # vLLM's own priorities (--scheduling-policy priority) stand above the policy's order.
-        return (request.inner.priority, key) if self.policy is SchedulingPolicy.PRIORITY else key
-
-    def _on_preempted(self, request: VllmRequest) -> None:
-        self._num_preempted += 1
-        self.step_log.preempted(request.inner.request_id)
-
-    def _cached_tokens(self, request: Request) -> int:
-        if not self.cache_config.enable_prefix_caching:
-            return 0
-        return int(self.kv_cache_manager.get_computed_blocks(request)[1])
-
-    def _is_ready(self, request: Request) -> bool:
-        """Whether a request that waited for something else than its turn may now wait for that."""
-        if not self._is_blocked_waiting_status(request.status):
-            return True
-        promote = getattr(self, "_handle_blocked_waiting_request", None)
-        return bool((promote or self._try_promote_blocked_waiting_request)(request))

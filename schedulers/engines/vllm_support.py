@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import Any
 
-OLDEST, NEWEST = (0, 20), (0, 32)
-"""Minor versions whose scheduler was read line by line; the newest is the one that tests run."""
+from schedulers.engines.vllm_refusals import refused
+
+OLDEST, NEWEST = (0, 20), (0, 33)
+"""Minor versions whose scheduler was read line by line; tests run 0.32, and were run on 0.33."""
 ANY_VERSION = "SLAIBENCH_ANY_VLLM"
 """Environment variable: 1 tries another version all the same."""
 CONFIG = "slaibench"
@@ -57,32 +60,29 @@ def check_config(vllm_config: Any, kv_cache_config: Any) -> None:
     """
     from vllm.v1.kv_cache_interface import FullAttentionSpec  # noqa: PLC0415
 
-    scheduler, parallel = vllm_config.scheduler_config, vllm_config.parallel_config
+    check_flags(vllm_config, own_rule=True)
     groups = kv_cache_config.kv_cache_groups
-    refusals = {
-        "asynchronous scheduling decides a batch before the last one is done: start vLLM with "
-        "--no-async-scheduling": scheduler.async_scheduling,
-        "speculative decoding gives a decode more than one token: leave --speculative-config "
-        "out": vllm_config.speculative_config is not None,
-        "pipeline parallelism keeps several batches in flight: use "
-        "--pipeline-parallel-size 1": parallel.pipeline_parallel_size > 1,
-        "context parallelism spreads a KV block over cards: leave it out": getattr(
-            parallel, "decode_context_parallel_size", 1
+    spec = groups[0].kv_cache_spec if len(groups) == 1 else None
+    if not isinstance(spec, FullAttentionSpec) or getattr(spec, "sliding_window", None):
+        kinds = [type(group.kv_cache_spec).__name__ for group in groups]
+        raise UnsupportedVllmError(
+            "schedulers.engines.vllm: policies count the KV blocks of one group of full-attention "
+            f"layers, and this model has {kinds}"
         )
-        > 1,
-        "KV connectors hold blocks that no policy sees: leave --kv-transfer-config "
-        "out": vllm_config.kv_transfer_config is not None,
-        "policies cut prompts: leave chunked prefill on": not scheduler.enable_chunked_prefill,
-        f"only models that generate can be scheduled (runner {vllm_config.model_config.runner_type}"
-        ")": vllm_config.model_config.runner_type != "generate",
-        "policies count the KV blocks of one group of full-attention layers, and this model has "
-        f"{[type(group.kv_cache_spec).__name__ for group in groups]}": len(groups) != 1
-        or not isinstance(groups[0].kv_cache_spec, FullAttentionSpec)
-        or bool(getattr(groups[0].kv_cache_spec, "sliding_window", None)),
-    }
-    for reason, refused in refusals.items():
-        if refused:
-            raise UnsupportedVllmError(f"schedulers.engines.vllm: {reason}")
+
+
+def check_flags(vllm_config: Any, *, own_rule: bool) -> None:
+    """Refuse flags that a scheduler does not go with (``vllm_refusals``).
+
+    Args:
+        own_rule: whether vLLM's own rule decides, which goes with more of them.
+
+    Raises:
+        UnsupportedVllmError: with the flag, and what to do instead.
+    """
+    refusal = refused(vllm_config, own_rule=own_rule)
+    if refusal is not None:
+        raise UnsupportedVllmError(f"schedulers.engines.vllm: --{refusal.flag}: {refusal.why}")
 
 
 def own_config(vllm_config: Any) -> dict[str, Any]:
@@ -102,23 +102,44 @@ def own_config(vllm_config: Any) -> dict[str, Any]:
     return own
 
 
-def check_limits(
-    text: str, token_budget: int, max_active: int, engine_tokens: int, engine_active: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The largest batches that vLLM was started for, and the flags that say so."""
+
+    tokens: int
+    tokens_flag: str
+    active: int
+    active_flag: str
+
+
+def engine_limits(scheduler_config: Any) -> EngineLimits:
+    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active."""
+    tokens, tokens_flag = scheduler_config.max_num_batched_tokens, "--max-num-batched-tokens"
+    active, active_flag = scheduler_config.max_num_seqs, "--max-num-seqs"
+    fewer = getattr(scheduler_config, "max_num_scheduled_tokens", None)
+    if fewer is not None and fewer < tokens:
+        tokens, tokens_flag = fewer, "--max-num-scheduled-tokens"
+    fewer = getattr(scheduler_config, "max_num_active_seqs", None)
+    if fewer is not None and fewer < active:
+        active, active_flag = fewer, "--max-num-active-seqs"
+    return EngineLimits(tokens, tokens_flag, active, active_flag)
+
+
+def check_limits(text: str, token_budget: int, max_active: int, limits: EngineLimits) -> None:
     """Refuse a policy that may ask for larger batches than the engine was built for.
 
     Raises:
         UnsupportedVllmError: with both ways out.
     """
-    if token_budget > engine_tokens:
+    if token_budget > limits.tokens:
         raise UnsupportedVllmError(
             f"scheduler {text!r} makes batches of up to {token_budget} tokens, vLLM was started "
-            f"for {engine_tokens}: start it with --max-num-batched-tokens {token_budget}, or give "
-            f"the scheduler token_budget={engine_tokens}"
+            f"for {limits.tokens}: start it with {limits.tokens_flag} {token_budget}, or give "
+            f"the scheduler token_budget={limits.tokens}"
         )
-    if max_active > engine_active:
+    if max_active > limits.active:
         raise UnsupportedVllmError(
             f"scheduler {text!r} keeps up to {max_active} requests active, vLLM was started for "
-            f"{engine_active}: start it with --max-num-seqs {max_active}, or give the scheduler "
-            f"max_active={engine_active}"
+            f"{limits.active}: start it with {limits.active_flag} {max_active}, or give the "
+            f"scheduler max_active={limits.active}"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from vllm.v1.request import RequestStatus
 
-from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from schedulers.engines.vllm_request import VllmRequest
 
 
 class VllmView:
@@ -17,7 +17,7 @@ class VllmView:
     in what order they came, is kept here.
 
     Args:
-        waiting: the queue, in the policy's order.
+        waiting: who can be admitted, in the policy's order.
     """
 
     max_started: int | None = None
@@ -32,7 +32,7 @@ class VllmView:
         "waiting",
     )
 
-    def __init__(self, waiting: list[VllmRequest], total_blocks: int, block_size: int) -> None:
+    def __init__(self, waiting: Sequence[VllmRequest], total_blocks: int, block_size: int) -> None:
         self.now_s = 0.0
         self.forward_s: float | None = None
         self.waiting = waiting
@@ -48,7 +48,7 @@ class VllmView:
         return sum(request.promised_blocks for request in self.started)
 
     def admit(self, requests: Iterable[VllmRequest]) -> None:
-        """These have their first chunk."""
+        """These are started: with their first chunk, or as a session that has its next input."""
         for request in requests:
             request.waiting = False
             self.started.append(request)
@@ -63,20 +63,15 @@ class VllmView:
                 self.decoding.append(request)
 
     def follow(self, running: Sequence[Any]) -> None:
-        """Forget who finished, was aborted or preempted; take in whom vLLM resumed by itself."""
-        if len(running) == len(self.started) + len(self.decoding):
+        """Forget who finished, was aborted or preempted, or waits for a session's next input."""
+        resuming = sum(request.resumes for request in self.started)
+        if len(running) + resuming == len(self.started) + len(self.decoding):
             return
         self.started = [each for each in self.started if _runs(each)]
         self.decoding = [each for each in self.decoding if _runs(each)]
-        if len(running) > len(self.started) + len(self.decoding):
-            # A session that goes on with more input: vLLM resumes it without asking.
-            known = {id(each.inner) for each in (*self.started, *self.decoding)}
-            for inner in running:
-                if id(inner) not in known:
-                    ours: VllmRequest = getattr(inner, ATTRIBUTE)
-                    ours.prefill_tokens = inner.num_tokens
-                    self.admit([ours])
 
 
 def _runs(request: VllmRequest) -> bool:
+    if request.resumes:
+        return True
     return not request.waiting and request.inner.status == RequestStatus.RUNNING

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.schedulers.engines.conftest import make_core
+
+__all__ = ["make_core"]
+
 HERE = Path(__file__).parent
 
 

@@ -13,17 +13,19 @@ from schedulers import registry
 from tests.schedulers.engines.vllm_core import Driver
 
 OVERRIDDEN = {"__init__", "add_request", "schedule", "shutdown", "update_from_output"}
-OVERRIDDEN_PRIVATE = {"_make_cached_request_data"}
+OVERRIDDEN_PRIVATE = {"_mamba_block_aligned_split"}
 
 
 def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any]) -> None:
     from vllm.v1.core.sched.scheduler import Scheduler
 
     from schedulers.engines.vllm import PolicyScheduler
+    from schedulers.engines.vllm_books import SteeredScheduler
 
     core = make_core()
     python = {"__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
-    ours = set(vars(PolicyScheduler)) & set(dir(Scheduler)) - python
+    written = set(vars(PolicyScheduler)) | set(vars(SteeredScheduler))
+    ours = written & set(dir(Scheduler)) - python
     assert ours == OVERRIDDEN | OVERRIDDEN_PRIVATE
     own = Scheduler(
         vllm_config=core.vllm_config,
@@ -90,35 +92,6 @@ def test_what_cannot_be_steered_is_refused_at_start(
     roomy = {"max_num_batched_tokens": 512, "max_num_seqs": 128, "scheduler_cls": SlaiScheduler}
     with pytest.raises((RuntimeError, ValueError), match=message):
         make_core(**{**roomy, **overrides})
-
-
-@pytest.mark.parametrize(
-    ("part", "field", "value", "message"),
-    [
-        ("scheduler_config", "async_scheduling", True, "--no-async-scheduling"),
-        ("scheduler_config", "enable_chunked_prefill", False, "chunked prefill"),
-        ("parallel_config", "pipeline_parallel_size", 2, "--pipeline-parallel-size 1"),
-        ("parallel_config", "decode_context_parallel_size", 2, "context parallelism"),
-        ("model_config", "runner_type", "pooling", "pooling"),
-        ("", "kv_transfer_config", object(), "--kv-transfer-config"),
-        ("", "speculative_config", object(), "--speculative-config"),
-    ],
-)
-def test_each_feature_that_withheld_decodes_exclude_is_named(
-    make_core: Callable[..., Any], part: str, field: str, value: Any, message: str
-) -> None:
-    from schedulers.engines.vllm_support import check_config
-
-    core = make_core()
-    check_config(core.vllm_config, core.scheduler.kv_cache_config)
-    config = copy.copy(core.vllm_config)
-    if part:
-        changed = copy.copy(getattr(config, part))
-        object.__setattr__(changed, field, value)
-        field, value = part, changed
-    object.__setattr__(config, field, value)
-    with pytest.raises(RuntimeError, match=message):
-        check_config(config, core.scheduler.kv_cache_config)
 
 
 def test_other_kv_caches_than_full_attention_are_refused(make_core: Callable[..., Any]) -> None:

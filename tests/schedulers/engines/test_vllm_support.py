@@ -9,31 +9,46 @@ from schedulers.engines.vllm_support import (
     UnsupportedVllmError,
     check_limits,
     check_version,
+    engine_limits,
     own_config,
 )
 
 
-@pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.32.0", "0.32.1rc2"])
+@pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.33.0", "0.33.1rc2"])
 def test_supported_versions_pass(version: str) -> None:
     assert check_version(version) == version
 
 
-@pytest.mark.parametrize("version", ["0.19.1", "0.33.0", "1.0.0", "dev"])
+@pytest.mark.parametrize("version", ["0.19.1", "0.34.0", "1.0.0", "dev"])
 def test_other_versions_are_refused_with_the_range(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.32"):
+    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.33"):
         check_version(version)
     monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
     assert check_version(version) == version
 
 
+def scheduler_config(**fields: Any) -> Any:
+    return SimpleNamespace(max_num_batched_tokens=512, max_num_seqs=128, **fields)
+
+
 def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
-    check_limits("slai", 512, 128, 512, 128)
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-batched-tokens 512.*budget=511"):
-        check_limits("slai", 512, 128, 511, 128)
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-seqs 128.*max_active=127"):
-        check_limits("slai", 512, 128, 512, 127)
+    check_limits("slai", 512, 128, engine_limits(scheduler_config()))
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-batched-tokens 513.*budget=512"):
+        check_limits("slai", 513, 128, engine_limits(scheduler_config()))
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-seqs 129.*max_active=128"):
+        check_limits("slai", 512, 129, engine_limits(scheduler_config()))
+
+
+def test_the_limit_that_binds_is_named() -> None:
+    limits = engine_limits(scheduler_config(max_num_scheduled_tokens=64, max_num_active_seqs=9))
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-scheduled-tokens 65.*budget=64"):
+        check_limits("slai", 65, 9, limits)
+    with pytest.raises(UnsupportedVllmError, match=r"--max-num-active-seqs 10.*max_active=9"):
+        check_limits("slai", 64, 10, limits)
+    unset = scheduler_config(max_num_scheduled_tokens=None, max_num_active_seqs=None)
+    assert engine_limits(unset) == engine_limits(scheduler_config())
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,10 @@ def build_core(folder: Path, **overrides: Any) -> Any:
 class Driver:
     """Adds, aborts and steps, and holds vLLM's books against each other after every step.
 
+    Attributes:
+        tokens: new token ids of each request, a session's turns together.
+        turns: times that each was told to be at an end: a session, once an input.
+
     Args:
         core: from ``build_core``; taken over with nothing in it.
         scheduler: the policy as on the command line.
@@ -87,9 +91,28 @@ class Driver:
         assert self.scheduler.reset_prefix_cache()
         self.tokens: dict[str, list[int]] = {}
         self.finished: dict[str, str] = {}
+        self.turns: Counter[str] = Counter()
 
-    def add(self, request_id: str, prompt_ids: list[int], priority: int = 0, **params: Any) -> None:
+    def add(
+        self,
+        request_id: str,
+        prompt_ids: list[int],
+        *,
+        priority: int = 0,
+        adapter: int = 0,
+        resumable: bool = False,
+        **params: Any,
+    ) -> None:
+        """Add a request, or a session's next input.
+
+        Args:
+            adapter: number of a LoRA adapter; 0: none.
+            resumable: a session, which goes on with the next input of the same id; an input that
+                is not resumable ends it.
+            params: of ``vllm.SamplingParams``.
+        """
         from vllm import SamplingParams
+        from vllm.lora.request import LoRARequest
         from vllm.v1.engine import EngineCoreRequest
 
         defaults = {"ignore_eos": True, "temperature": 0.0, "detokenize": False}
@@ -100,13 +123,20 @@ class Driver:
             sampling_params=SamplingParams(**{**defaults, **params}),
             pooling_params=None,
             arrival_time=self.clock.time_s,
-            lora_request=None,
+            lora_request=LoRARequest(f"a{adapter}", adapter, "/nowhere") if adapter else None,
             cache_salt=None,
             data_parallel_rank=None,
             priority=priority,
+            resumable=resumable,
         )
-        self.tokens[request_id] = []
+        self.tokens.setdefault(request_id, [])
         self.core.add_request(*self.core.preprocess_add_request(request))
+
+    @property
+    def queues(self) -> list[Any]:
+        """Those that vLLM counts as waiting."""
+        beside = getattr(self.scheduler, "kv_holding_waiting", ())
+        return [self.scheduler.waiting, beside]
 
     def abort(self, request_id: str) -> None:
         self.core.abort_requests([request_id])
@@ -120,6 +150,7 @@ class Driver:
                 self.tokens[output.request_id] += output.new_token_ids
                 if output.finish_reason is not None:
                     self.finished[output.request_id] = str(output.finish_reason)
+                    self.turns[output.request_id] += 1
         if self.clock.time_s == before_s:
             self.clock.time_s += 0.01  # everybody withheld
         self.check()
@@ -135,6 +166,7 @@ class Driver:
     def check(self) -> None:
         scheduler, view = self.scheduler, self.scheduler.view
         size, total = scheduler.block_size, view.total_blocks
+        queued = list(scheduler.waiting)
         pool = scheduler.kv_cache_manager.block_pool
         manager = scheduler.kv_cache_manager.coordinator.single_type_managers[0]
         held = {key: blocks for key, blocks in manager.req_to_blocks.items() if blocks}
@@ -145,22 +177,28 @@ class Driver:
                 assert block.ref_cnt == counts[block.block_id]
         running = {request.request_id: request for request in scheduler.running}
         assert len(running) == len(scheduler.running)
-        assert set(held) <= set(running)
-        for request_id, request in running.items():
+        between = {request.request_id: request for request in queued if request.num_computed_tokens}
+        assert set(held) <= set(running) | set(between)
+        for request_id, request in (running | between).items():
             assert len(held.get(request_id, ())) == -(-request.num_computed_tokens // size)
             assert request.num_output_placeholders == 0
         view.follow(scheduler.running)  # as the next step does, after an abort
         ours = [each.inner.request_id for each in (*view.started, *view.decoding)]
-        assert sorted(ours) == sorted(running)
-        waiting = [request.request_id for request in scheduler.waiting]
-        assert len(waiting) == len(set(waiting)) == len(scheduler.waiting)
+        resumable = {each.inner.request_id for each in scheduler.waiting.resumable}
+        assert len(ours) == len(set(ours))
+        assert set(ours) - resumable == set(running)
+        waiting = [request.request_id for request in queued]
+        assert len(waiting) == len(set(waiting)) == sum(map(len, self.queues))
         assert not set(waiting) & set(running)
         assert set(waiting) | set(running) == set(scheduler.requests)
+        if scheduler.lora_config:
+            adapters = {request.lora_request for request in running.values()} - {None}
+            assert len(adapters) <= scheduler.lora_config.max_loras
         for each in view.started:
             assert each.inner.num_computed_tokens < each.prefill_tokens
         for each in view.decoding:
             assert each.inner.num_computed_tokens >= each.prefill_tokens
-        keys = [scheduler._key(each) for each in view.waiting]
+        keys = [scheduler._key(each) for each in scheduler.waiting.ordered.requests]
         assert keys == sorted(keys)
         if self.log.steps:
             last = self.log.steps[-1]

@@ -1,0 +1,186 @@
+"""Our side of vLLM's lists: who waits and who runs, what is free, who may be admitted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from vllm.v1.core.sched.interface import PauseState
+from vllm.v1.core.sched.request_queue import SchedulingPolicy
+from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
+from vllm.v1.request import Request, RequestStatus
+
+from schedulers.base import Batch, Scheduler
+from schedulers.engines.clock import MonotonicClock
+from schedulers.engines.step_log import NoStepLog, StepLog
+from schedulers.engines.vllm_admission import have_adapters, most_urgent
+from schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
+from schedulers.engines.vllm_queue import Beside, NoSecondQueue, PolicyQueue
+from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from schedulers.engines.vllm_view import VllmView
+
+
+class SteeredScheduler(VllmOwnScheduler):
+    """vLLM's scheduler with its queues in a policy's order, and a policy's view of it.
+
+    Attributes:
+        decider: the policy; None: vLLM's own rule.
+        clock: an emulated device in virtual time puts its own here.
+        step_log: told of every step.
+        view: what a policy sees.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.running: list[Request]
+        self._num_blocks = self.cache_config.num_gpu_blocks - 1  # vLLM keeps one for itself
+        self._by_priority = self.policy is SchedulingPolicy.PRIORITY
+        self._beside = hasattr(self, "kv_holding_waiting")
+        self.waiting = PolicyQueue(self._wrap, self._key, self._on_preempted, beside=self._beside)
+        if self._beside:
+            self.kv_holding_waiting = Beside(self.waiting)
+        if hasattr(self, "skipped_waiting"):
+            self.skipped_waiting = NoSecondQueue(self.waiting)
+        self.view = VllmView(self.waiting.ordered.requests, self._num_blocks, self.block_size)
+        self.decider: Scheduler | None = None
+        self.clock: Any = MonotonicClock()
+        self.step_log: StepLog = NoStepLog()
+        self._num_arrived = 0
+        self._num_preempted = 0
+
+    def _look(self, *, resume: bool = False) -> None:
+        """Bring the view up to date: who runs, what is free, who could be admitted.
+
+        Args:
+            resume: show sessions that have their next input as started.
+        """
+        view = self.view
+        view.follow(self.running)
+        view.free_blocks = self._unclaimed_blocks()
+        comes_first = resume and not self._resume_sessions()
+        view.waiting = [] if comes_first else self._admissible()
+
+    def _admissible(self) -> Sequence[VllmRequest]:
+        """Whom a policy may admit beside what it counts itself (``vllm_admission``)."""
+        queue = self.waiting
+        requests: Sequence[VllmRequest] = queue.ordered.requests
+        if self._pause_state is not PauseState.UNPAUSED:
+            return []
+        if self.lora_config:
+            requests = have_adapters(requests, self._adapters(), self.lora_config.max_loras)
+        if self.decider is None:
+            return requests
+        if self._by_priority:
+            requests = most_urgent(requests)
+        if holding := queue.num_holding:
+            # A session between two inputs keeps its place; a policy counts only whom it sees.
+            slots = self.decider.max_active - len(self.running) - holding
+            requests = requests[: max(slots, 0)]
+        return requests
+
+    def _adapters(self) -> set[int]:
+        """LoRA adapters of all that may be in the next batch."""
+        view = self.view
+        return {each.adapter for each in (*view.started, *view.decoding)} - {0}
+
+    def _resume_sessions(self) -> bool:
+        """Show sessions that have their next input as started, in the order in which it came.
+
+        Returns:
+            Whether others may be admitted: as in vLLM, nobody before a session whose blocks cannot
+            be had yet.
+        """
+        view = self.view
+        if self._pause_state is not PauseState.UNPAUSED and not self._beside:
+            return True
+        for session in list(self.waiting.resumable):
+            if session in view.started:
+                continue
+            if self.lora_config and not have_adapters(
+                [session], self._adapters(), self.lora_config.max_loras
+            ):
+                continue
+            rest = session.promised_blocks
+            if rest > view.free_blocks:
+                if not self.running and not view.started:
+                    self._preempt(session)  # nobody will ever free what it lacks
+                return False
+            view.admit([session])
+            view.free_blocks -= rest
+        return True
+
+    def _make_room(self, batch: Batch) -> set[str]:
+        """Preempt whom the batch says; the ids of those who lost their blocks.
+
+        Blocks that are shared do not come free. Under vLLM's priorities the least urgent of all go
+        then, since vLLM itself would look among those in the batch only.
+        """
+        lost = [*batch.preempt]
+        for request in lost:
+            self._preempt(request)
+        if self._by_priority and batch:
+            line = least_urgent_first(batch, self.view)
+            while line and blocks_needed(batch, self.block_size) > self._pool_free():
+                request = line.pop(0)
+                if request.waiting:
+                    continue
+                leave_out(batch, {id(request)})
+                self._preempt(request)
+                lost.append(request)
+        return {request.inner.request_id for request in lost}
+
+    def _preempt(self, request: VllmRequest) -> None:
+        inner, resumes = request.inner, request.resumes
+        if resumes:
+            inner.status = RequestStatus.RUNNING  # vLLM preempts nobody else
+        else:
+            self.running.remove(inner)
+        self._preempt_request(inner, time.monotonic())
+        if resumes:
+            # The worker has not seen its last input, and is told of it as of a new request.
+            inner.status = RequestStatus.WAITING
+
+    def _unclaimed_blocks(self) -> int:
+        """Blocks that nobody holds and no started prefill will still take."""
+        return self._pool_free() - self.view.promised_blocks
+
+    def _pool_free(self) -> int:
+        free: int = self.kv_cache_manager.block_pool.get_num_free_blocks()
+        return free
+
+    def _wrap(self, request: Request) -> VllmRequest:
+        self._num_arrived += 1
+        ours = VllmRequest(
+            request,
+            self._num_arrived,
+            self.clock.arrival_s(request),
+            self.block_size,
+            self._cached_tokens,
+        )
+        setattr(request, ATTRIBUTE, ours)
+        return ours
+
+    def _key(self, request: VllmRequest) -> Any:
+        if self.decider is None:
+            key: Any = request.inner.arrival_time if self._by_priority else 0
+        else:
+            key = self.decider.queue_key(request)
+        # vLLM's own priorities (--scheduling-policy priority) stand above the policy's order.
+        return (request.inner.priority, key) if self._by_priority else key
+
+    def _on_preempted(self, request: VllmRequest) -> None:
+        self._num_preempted += 1
+        self.step_log.preempted(request.inner.request_id)
+
+    def _cached_tokens(self, request: Request) -> int:
+        if not self.cache_config.enable_prefix_caching:
+            return 0
+        return int(self.kv_cache_manager.get_computed_blocks(request)[1])
+
+    def _is_ready(self, request: Request) -> bool:
+        """Whether a request that waited for something else than its turn may now wait for that."""
+        if not self._is_blocked_waiting_status(request.status):
+            return True
+        promote = getattr(self, "_handle_blocked_waiting_request", None)
+        return bool((promote or self._try_promote_blocked_waiting_request)(request))
