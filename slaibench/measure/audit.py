@@ -40,7 +40,7 @@ class ArrivalAudit:
         process_ok: whether there is none; None: not tested.
         process_note: why, in words.
         lag_p50_s, lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
-        lag_budget_s: what the P99 may be.
+        lag_budget_s: what the P99 may be without a word.
         valid: False marks the whole run invalid.
         reason: why it is invalid; empty when it is valid.
     """
@@ -65,6 +65,11 @@ class ArrivalAudit:
     lag_budget_s: float
     valid: bool
     reason: str
+
+    @property
+    def late(self) -> bool:
+        """Whether send lag is more than passes without a word."""
+        return self.lag_p99_s is not None and self.lag_p99_s > self.lag_budget_s
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,7 +102,7 @@ def audit(
         rate_rps: declared rate (for ``poisson-truncated`` the nominal one, before the cut).
         cv: coefficient of variation of the gaps, for ``gamma``.
         median_ttft_s: caps the lag budget at 1 % of itself.
-        lag_budget_s: what send lag P99 may be at most.
+        lag_budget_s: what send lag P99 may be without a word.
 
     Raises:
         ValueError: an unknown process, or one that needs a rate without it.
@@ -117,7 +122,8 @@ def audit(
     budget = lag_budget_s
     if median_ttft_s is not None and math.isfinite(median_ttft_s):
         budget = min(budget, LAG_SHARE_OF_TTFT * median_ttft_s)
-    valid, reason = _lag_verdict(lag, budget)
+    reason = _sent_early(lag)
+    p99 = float(np.quantile(lag, 0.99)) if len(lag) else None
     return ArrivalAudit(
         process=process,
         declared_rps=rate_rps,
@@ -134,10 +140,10 @@ def audit(
         process_ok=not unexpected if tests else None,
         process_note=note,
         lag_p50_s=float(np.median(lag)) if len(lag) else None,
-        lag_p99_s=float(np.quantile(lag, 0.99)) if len(lag) else None,
+        lag_p99_s=p99,
         lag_max_s=float(lag.max()) if len(lag) else None,
         lag_budget_s=budget,
-        valid=valid,
+        valid=not reason,
         reason=reason,
     )
 
@@ -187,15 +193,8 @@ def _exact(unit_gaps: FloatArray, process: str) -> tuple[GapTest, ...]:
     return (GapTest("gap in declared gaps", worst, 1.0, p, 1.0),)
 
 
-def _lag_verdict(lag: FloatArray, budget: float) -> tuple[bool, str]:
-    if not len(lag):
-        return True, ""
-    if float(lag.min()) < -1e-6:
-        return False, f"a request was sent {-float(lag.min()):.3g} s before it was due"
-    p99 = float(np.quantile(lag, 0.99))
-    if p99 > budget:
-        return False, (
-            f"send lag P99 {p99 * 1e3:.2f} ms is over its budget of {budget * 1e3:.2f} ms: "
-            "the load generator, not the engine, set the pace; use a lower rate or a faster client"
-        )
-    return True, ""
+def _sent_early(lag: FloatArray) -> str:
+    """Why the lags cannot be; empty where they can."""
+    if not len(lag) or float(lag.min()) >= -1e-6:
+        return ""
+    return f"a request was sent {-float(lag.min()):.3g} s before it was due"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RUN, REQUESTS, STEPS = "run.json", "requests.parquet", "steps.parquet"
 _RAGGED = ("token_offsets", "token_times_s")
+_KNOWN = "token_times_known"
+"""The column that is there only where it says something."""
 _UNSEALED_VERSION = 1
 """Of recordings without content hashes; they are read as they are (``is_sealed``)."""
 _HASH_VERSION = 1
@@ -249,7 +251,7 @@ def _requests_to_arrow(table: RequestTable) -> pa.Table:
     columns = {
         field.name: pa.array(_plain(getattr(table, field.name)))
         for field in fields(table)
-        if field.name not in _RAGGED
+        if field.name not in _RAGGED and (field.name != _KNOWN or not table.token_times_known.all())
     }
     # Whole microseconds pack into about two bytes a token; as doubles they would take five.
     micros = np.rint(table.token_times_s * 1e6).astype(np.int64)
@@ -265,7 +267,7 @@ def _requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
     columns = {
         field.name: _column(table, field.name)
         for field in fields(RequestTable)
-        if field.name not in _RAGGED
+        if field.name not in _RAGGED and (field.name != _KNOWN or _KNOWN in table.column_names)
     }
     return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
 

@@ -21,6 +21,7 @@ from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.overload import overload_cells, under_load
 from slaibench.study.point import Point, majority, make_point
 from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
+from slaibench.study.validity import add_up, failure_words
 from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
 
@@ -175,7 +176,34 @@ def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
 
 def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """What a reader must know of how far runs' numbers can be trusted; each once."""
-    return (*notes_of(cells), *tail_warnings(cells))
+    return (
+        *failure_warnings(cells),
+        *notes_of(cells),
+        *lag_warnings(cells),
+        *tail_warnings(cells),
+    )
+
+
+def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """Why requests failed, with the server's own words and how many; nothing where none did."""
+    found = add_up(each for cell in cells for each in cell.digest.failures)
+    words = failure_words(found, sum(cell.digest.metrics.counts.due for cell in cells))
+    return (words,) if words else ()
+
+
+def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """How late requests were sent at worst, where that is more than nothing and decides nothing."""
+    late = [one for one in cells if one.digest.audit.late and one.digest.invalid is None]
+    if not late:
+        return ()
+    worst = max(late, key=lambda one: one.digest.audit.lag_p99_s)
+    lag_s = worst.digest.audit.lag_p99_s
+    median_s = worst.digest.metrics.overall.ttft.percentile(0.5).sample_value
+    share = f", {lag_s / median_s:.1%} of its median TTFT" if median_s else ""
+    return (
+        f"requests were sent late: P99 {1e3 * lag_s:.2f} ms in the worst run{share}; TTFT, which "
+        "runs from the due time, includes it, and no verdict depends on it",
+    )
 
 
 def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:

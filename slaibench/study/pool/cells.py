@@ -69,7 +69,8 @@ class Work:
         return not self.fresh and _is_there(cell_folder(self.results, cell))
 
     def found(self, cell: CellSpec) -> CellResult | None:
-        """A cell that is on disk; None: it has to be run.
+        """A cell that is on disk; None: it has to be run. What was no measurement of an endpoint
+        says nothing about the next time.
 
         Raises:
             DamagedRecordingError: what is there is damaged: it has to be run, and replaced.
@@ -78,7 +79,10 @@ class Work:
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
-        return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
+        digest = self.digest(_read(folder, cell))
+        if cell.url is not None and getattr(digest, "invalid", None) is not None:
+            return None
+        return CellResult(cell, folder, digest, reused=True)
 
     def kept(
         self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None
@@ -93,7 +97,9 @@ class Work:
         """
         folder = cell_folder(self.results, cell)
         stale = not self.fresh and damage is None and _is_there_by_other_code(folder, cell)
-        self._keep(folder, recording, replace=self.fresh or damage is not None)
+        # Whoever runs an endpoint's cell that is there has found it to be no measurement.
+        again = self.fresh or damage is not None or cell.url is not None
+        self._keep(folder, recording, replace=again)
         return CellResult(cell, folder, digest, reused=False, stale=stale, damage=damage)
 
     @staticmethod
