@@ -26,7 +26,6 @@ from slaibench.study.capacity import STEADY, CapacityResult
 from slaibench.study.compare import CompareResult
 from slaibench.study.point import Point
 from slaibench.study.sweep import SweepResult
-from slaibench.study.validity import failure_words
 
 WIDE = 104
 """Columns of a terminal from which on nothing has to be left out or abbreviated."""
@@ -149,18 +148,8 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
     lines += _states_told(result.points, wide=wide)
     if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
         lines.append("unserved: so many had no first token when the run ended")
-    lines += _failures_told(result.points)
     lines += _clock_told(result)
     return "\n".join(lines)
-
-
-def _failures_told(points: Sequence[Point]) -> list[str]:
-    """Why requests failed, by rate."""
-    return [
-        f"at {point.rate_rps:g} req/s {failure_words(point.failures, point.counts.due)}"
-        for point in points
-        if point.failures
-    ]
 
 
 def _clock_told(result: SweepResult) -> list[str]:

@@ -25,6 +25,7 @@ class Event(NamedTuple):
 
     Args:
         shows: whether it holds output.
+        silent: whether it may be of a token that shows nothing (a special one, half a character).
         has_choice: whether it is of the output at all; else of usage alone.
         finished: whether the server says with it that the output is complete.
         error: what the server reports instead of output, else None.
@@ -32,6 +33,7 @@ class Event(NamedTuple):
     """
 
     shows: bool
+    silent: bool
     has_choice: bool
     finished: bool
     error: str | None
@@ -64,11 +66,13 @@ def read_event(data: bytes) -> Event:
         if not choices:
             if error is None and not usage and "choices" not in event:
                 raise ValueError
-            return Event(False, False, False, error, total, prompt)
+            return Event(False, False, False, False, error, total, prompt)
         reason = choices[0].get("finish_reason")
         if reason and error is None and _GAVE_UP.search(str(reason)):
             error = f"finish_reason {excerpt(str(reason))!r}: the engine gave up"
-        return Event(_shows_output(choices), True, bool(reason), error, total, prompt)
+        shows = _shows_output(choices)
+        silent = not shows and _is_silent(choices[0])
+        return Event(shows, silent, True, bool(reason), error, total, prompt)
     except CompletionError:
         raise
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as problem:
@@ -84,7 +88,9 @@ def read_named_event(name: bytes, data: bytes) -> Event | None:
     if b"error" not in name.lower():
         return event
     said = event.error if event is not None else None
-    return Event(False, False, False, said or excerpt(data) or excerpt(name), None, None)
+    return Event(
+        False, False, False, False, said or excerpt(data) or excerpt(name), None, None
+    )
 
 
 def _loosely(data: bytes) -> Any:
@@ -115,6 +121,13 @@ def _shows_output(choices: list[dict[str, Any]]) -> bool:
                 if delta.get(name):
                     return True
     return False
+
+
+def _is_silent(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta")
+    if delta:  # The first of a chat has the role, and no token.
+        return delta.get("content") == "" and "role" not in delta
+    return choice.get("text") == ""
 
 
 def _error_text(event: dict[str, Any]) -> str | None:

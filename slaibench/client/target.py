@@ -95,9 +95,9 @@ def parse_url(url: str) -> Address:
 
 
 def public_url(url: str) -> str:
-    """The URL as records and messages have it: of a query, which may hold a key, only the names,
-    and of those that say no secret the values."""
-    before, mark, query = url.partition("?")
+    """The URL as records and messages have it: no user, no password; of a query, which may hold a
+    key, the names, and the values of those that are none."""
+    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
     if not mark:
         return before
     fields = (field.partition("=") for field in query.split("&"))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from slaibench.client.completion import Event
+from slaibench.recording.record import MAX_UNTIMED_SHARE
 
 EVENTS_A_TOKEN = 10
 EVENTS_MORE = 100
@@ -30,8 +31,9 @@ class Counted(StrEnum):
     SEEN = "seen"
     """The server's count contradicts its events: each of them is one token."""
     TOTAL = "total"
-    """The server's count is more than there were events with output: some held several tokens, and
-    nothing tells which. First and last token have their times; those between have none."""
+    """The server's count, which is another than that of its events: some held several tokens, or a
+    piece of one, and nothing tells which. First and last token have their times; those between have
+    none."""
 
 
 _NOTES = {
@@ -40,8 +42,10 @@ _NOTES = {
         "the server's token counts contradict its events, each of which counts as one token"
     ),
     Counted.TOTAL: (
-        "the server put several tokens into an event: tokens are those of its own count, and times "
-        "between them are not known (continuous usage would tell)"
+        "tokens of some answers did not come one an event, but several together or in pieces: these "
+        "answers have as many as the server counts, and times between them are not known "
+        "(continuous usage would tell); with more than "
+        f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not told"
     ),
 }
 
@@ -75,6 +79,7 @@ class Tokens:
 
     __slots__ = (
         "_asked",
+        "_ends_silently",
         "_fell",
         "_most_events",
         "_num_hidden",
@@ -96,17 +101,19 @@ class Tokens:
         self._asked = asked
         self._most_events = EVENTS_A_TOKEN * asked + EVENTS_MORE
         self._stamps = array("d")
-        """One for each event that holds output or whose sum grew."""
+        """One for each event that holds output, may be of a token, or whose sum grew."""
         self._odd: list[tuple[int, int, bool]] = []
         """Of stamps that are not one token shown: (place, growth of the sum, shows output)."""
         self._sum = 0
         self._num_hidden = 0
         """Stamps of events that show no output."""
         self._num_still = 0
-        """Events with output whose sum did not grow."""
+        """Events with output whose sum did not grow, or that may be of a token and have no sum."""
         self._num_unsummed = 0
         """Events with output that came without a sum."""
         self._fell = False
+        self._ends_silently = False
+        """Whether the last stamp is of an event without output that only says why it ended."""
 
     def add(self, event: Event, now_s: float) -> None:
         """Take an event in that was read at ``now_s``.
@@ -116,10 +123,16 @@ class Tokens:
         """
         total = event.completion_tokens
         if total is None:
-            if not event.shows:
+            if event.shows:
+                self._num_unsummed += 1
+                self.num += 1
+            elif event.silent:
+                self._odd.append((len(self._stamps), 0, False))
+                self._num_hidden += 1
+                self._num_still += not event.finished
+                self._ends_silently = event.finished
+            else:
                 return
-            self._num_unsummed += 1
-            self.num += 1
         else:
             grew = total - self._sum
             if grew == 1 and event.shows and total <= self._asked:
@@ -164,16 +177,26 @@ class Tokens:
         shown = len(self._stamps) - self._num_hidden
         # A few events may show output without a token of their own: what was held back, or a piece
         # of the token before.
-        runs = not (self._num_unsummed or self._fell) and 2 * self._num_still < max(1, shown)
+        agrees = 2 * self._num_still < max(1, shown)
+        runs = self._sum > 0 and agrees and not (self._num_unsummed or self._fell)
         times = self._by_sums() if runs else self._by_events()
         usage = self.usage
         if usage is None:
             return times, Counted.EVENTS
+        if whole and not runs and usage > shown:
+            times = self._with_silent(times, usage)
         if not whole or usage == len(times):
-            return times, Counted.USAGE if runs or usage == len(times) else Counted.SEEN
+            return times, Counted.USAGE
         if usage > len(times) or len(times) > self._asked >= usage > 0:
             return self._as_many(usage, times), Counted.TOTAL
         return times, Counted.SEEN
+
+    def _with_silent(self, shown: array[float], usage: int) -> array[float]:
+        """Events with output, and those without that the server's count says were tokens too."""
+        every = self._stamps
+        if self._ends_silently and usage == len(every) - 1:
+            return every[:-1]
+        return every if len(every) <= usage else shown
 
     def _by_sums(self) -> array[float]:
         if not self._odd:

@@ -32,6 +32,8 @@ EXTREME_TAIL = 20.0
 """P99 over P50 of TTFT from which on a few requests starve. In an M/M/1 queue it is 6.6 at any
 load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
 GROWING_TAIL = 1.5
+MOST_FAILURES = 5
+"""Rates whose failures are told one by one."""
 OnCell = Callable[[CellResult, int, int], None]
 """Told of each finished cell: (cell, how many are done, how many there are)."""
 
@@ -185,10 +187,20 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 
 def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """Why requests failed, with the server's own words and how many; nothing where none did."""
-    found = add_up(each for cell in cells for each in cell.digest.failures)
-    words = failure_words(found, sum(cell.digest.metrics.counts.due for cell in cells))
-    return (words,) if words else ()
+    """Why requests failed, with the server's own words and how many, by scheduler and rate."""
+    at: dict[str, list[CellDigest]] = {}
+    for one in cells:
+        where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
+        at.setdefault(where, []).append(one.digest)
+    told = []
+    for where, digests in at.items():
+        found = add_up(each for digest in digests for each in digest.failures)
+        due = sum(digest.metrics.counts.due for digest in digests)
+        if found:
+            told.append(f"{where}: {failure_words(found, due)}")
+    more = len(told) - MOST_FAILURES
+    rest = (f"requests failed at {more} more rates as well",) if more > 0 else ()
+    return (*told[:MOST_FAILURES], *rest)
 
 
 def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
@@ -199,7 +211,7 @@ def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     worst = max(late, key=lambda one: one.digest.audit.lag_p99_s)
     lag_s = worst.digest.audit.lag_p99_s
     median_s = worst.digest.metrics.overall.ttft.percentile(0.5).sample_value
-    share = f", {lag_s / median_s:.1%} of its median TTFT" if median_s else ""
+    share = f", {100 * lag_s / median_s:.3g} % of its median TTFT" if median_s else ""
     return (
         f"requests were sent late: P99 {1e3 * lag_s:.2f} ms in the worst run{share}; TTFT, which "
         "runs from the due time, includes it, and no verdict depends on it",
