@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from slaibench.dialect import Dialect
 from slaibench.machine.engine_arguments import EngineArgs, RecordedArgs
 from slaibench.rates import check_rate
 
@@ -49,7 +50,7 @@ class Convention(StrEnum):
     PAPER = "paper"
 
 
-LATER = frozenset({"engine_args", "code_fingerprint", "overload"})
+LATER = frozenset({"engine_args", "code_fingerprint", "overload", "dialect"})
 """Fields of a cell that came later than the first recordings."""
 CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
 """Fields of a cell that say which code makes it."""
@@ -76,6 +77,7 @@ class CellSpec(BaseModel):
         overload: of a run that measures a scheduler's saturated throughput, the bound and the
             prices that its work counts at (``study.overload``); None: a run as any other.
         url, api, prompts, only_openai, timeout_s: of an endpoint, and how it is spoken to.
+        dialect: what else of how it is spoken to decides a recording (``Dialect.identity``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,6 +99,7 @@ class CellSpec(BaseModel):
     engine_max_active: int | None
     engine_args: RecordedArgs = None
     overload: dict[str, float] | None = None
+    dialect: dict[str, Any] | None = None
     url: str | None
     api: str | None
     prompts: str | None
@@ -175,6 +178,7 @@ class StudySpec(BaseModel):
         engine_args: more arguments of an engine's server, as its command line has them.
         url, api, prompts: of an endpoint.
         only_openai: send an endpoint no field that OpenAI's own has not; output lengths then vary.
+        dialect: how else an endpoint is spoken to; None: as vLLM and SGLang understand it.
         timeout_s: an endpoint's request that is not done so long after it was due has timed out.
         num_requests: requests of a cell; None: at least 1,250 and 180 s' worth, and in virtual
             time as many more as the numbers need (strict), or as many as are due in
@@ -203,6 +207,7 @@ class StudySpec(BaseModel):
     api: str | None = None
     prompts: str | None = None
     only_openai: bool = False
+    dialect: Dialect | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
     schedulers: tuple[str, ...] = ("sarathi", "slai")
     workload: str | None = None

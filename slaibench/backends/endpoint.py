@@ -15,12 +15,13 @@ from slaibench.client.ask import AskError, served_models, token_counter
 from slaibench.client.errors import ClientError
 from slaibench.client.load import Look, run_load
 from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
-from slaibench.client.target import Api, Target
+from slaibench.client.target import Api, Target, public_url
 from slaibench.recording.record import StepTable
 from workloads.request import Request
 
 TOKEN_IDS = "token-ids"
 TEXT = "text"
+_NO_ENTRY = (401, 403)
 LEAST_VOCABULARY = 30_000
 """Token ids are drawn below this where nothing better is known: few models have fewer."""
 
@@ -58,6 +59,8 @@ class EndpointOptions:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
     processes: int | None = None
+    insecure: bool = False
+    new_connections: bool = False
 
     def __post_init__(self) -> None:
         apis = [api.value for api in Api]
@@ -89,6 +92,8 @@ class EndpointOptions:
             read_timeout_s=self.read_timeout_s,
             extra_body=self.extra_body,
             extra_of=self.extra_of,
+            insecure=self.insecure,
+            new_connections=self.new_connections,
         )
 
 
@@ -117,8 +122,10 @@ class EndpointBackend:
                 key or model, or this machine cannot make the load.
         """
         if self._target is None or self._prompts is None:
-            self._target = self._options.target(_model(self._options))
-            self._prompts, self._notes = _prompts(self._options, self._target)
+            model, said = _model(self._options)
+            self._target = self._options.target(model)
+            self._prompts, lengths = _prompts(self._options, self._target)
+            self._notes = said + lengths
         try:
             result = run_load(
                 self._target,
@@ -142,23 +149,23 @@ class EndpointBackend:
         )
 
 
-def _model(options: EndpointOptions) -> str:
-    """The name of the model to ask for, known to be there."""
+def _model(options: EndpointOptions) -> tuple[str, tuple[str, ...]]:
+    """The name of the model to ask for, known to be there where the server says so, and what is to
+    be said of that."""
+    url = public_url(options.url)
     try:
-        models = served_models(options.url, options.target("").all_headers())
+        models = served_models(options.target(options.model or ""))
     except AskError as error:
-        raise BackendError(_refusal(options, error)) from error
+        if options.model is None or not error.reached or error.status in _NO_ENTRY:
+            raise BackendError(_refusal(options, error)) from error
+        return options.model, ("the server does not say which models it has (/v1/models)",)
     if options.model is None:
         if len(models) == 1:
-            return models[0]
-        raise BackendError(
-            f"{options.url} serves {len(models)} models: name one of {_listed(models)}"
-        )
+            return models[0], ()
+        raise BackendError(f"{url} serves {len(models)} models: name one of {_listed(models)}")
     if options.model not in models:
-        raise BackendError(
-            f"{options.url} has no model {options.model!r}; it has {_listed(models)}"
-        )
-    return options.model
+        raise BackendError(f"{url} has no model {options.model!r}; it has {_listed(models)}")
+    return options.model, ()
 
 
 def _listed(models: Sequence[str], most: int = 10) -> str:
@@ -167,15 +174,15 @@ def _listed(models: Sequence[str], most: int = 10) -> str:
 
 
 def _refusal(options: EndpointOptions, error: AskError) -> str:
-    url = options.url
-    if error.status is None:
+    url = public_url(options.url)
+    if not error.reached:
         return f"nothing answers at {url} ({error}): start the server, or correct the URL"
-    if error.status in (401, 403):
+    if error.status in _NO_ENTRY:
         given = "the API key was refused" if options.target("").api_key else "it wants an API key"
         return f"{url}: {given} ({error}); set OPENAI_API_KEY"
     return (
         f"{url} is no OpenAI-compatible server, or not at this path: asked for /v1/models, it "
-        f"answered {error}"
+        f"answered {error}; if it has no such route, name the model (--model)"
     )
 
 

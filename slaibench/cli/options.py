@@ -137,7 +137,13 @@ class Engine:
 class Endpoint:
     """A server that is there already."""
 
-    url: Annotated[str, _served(help="http://host:port of the server.")] = ""
+    url: Annotated[
+        str,
+        _served(
+            help="http://host:port of the server, or a whole .../v1/chat/completions. A key is "
+            "taken from OPENAI_API_KEY."
+        ),
+    ] = ""
     model: Annotated[
         str | None,
         _served(help="What the server calls its model. Default: the only one it has."),
@@ -155,7 +161,8 @@ class Endpoint:
         bool,
         _served(
             "--only-openai",
-            help="Send no field that OpenAI's own server has not; output lengths then vary.",
+            help="Send no field that OpenAI's own server has not: --no-ignore-eos, --any-length "
+            "and --no-continuous-usage.",
         ),
     ] = False
     timeout: Annotated[

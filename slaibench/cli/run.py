@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import formats, options, render
+from slaibench.cli.dialect import Spoken
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
@@ -59,6 +60,7 @@ def replay(
     seeds: options.Seeds = 1,
     *,
     endpoint: Endpoint,
+    spoken: Spoken,
     load: Load,
     judged: Judged,
     kept: Kept,
@@ -66,7 +68,8 @@ def replay(
 ) -> None:
     """Load on a server that is there already: any OpenAI-compatible URL."""
     with usage(options.OPTION_OF):
-        spec = options.study([label], seeds, rates, endpoint, load, judged, backend="endpoint")
+        more = {"backend": "endpoint", "dialect": spoken.parsed()}
+        spec = options.study([label], seeds, rates, endpoint, load, judged, **more)
         sweep_study.check(spec, kept.results, kept.jobs)
         options.check_reports(page.folder)
     _sweep("replay", spec, kept, page)

@@ -4,75 +4,128 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
+import socket
+import threading
 from typing import Any
 
 from slaibench.client.completion import excerpt
 from slaibench.client.prompts import CountTokens
-from slaibench.client.target import Api, Target, parse_url
+from slaibench.client.target import Api, Target
+from slaibench.client.tls import tls_context, words_of
+
+ANSWER_S = 10.0
+"""For a whole answer; a server that says a little now and then has no more time than that."""
+MAX_ANSWER_BYTES = 16 << 20
+"""Of a list of models; without a bound an answer that never ends would fill the memory."""
 
 
 class AskError(RuntimeError):
     """No usable answer.
 
     Args:
-        status: HTTP status; None: nothing answered, or nothing that is HTTP.
+        status: HTTP status; None: nothing that is HTTP.
+        reached: whether anything listens there.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, *, reached: bool = True) -> None:
         super().__init__(message)
         self.status = status
+        self.reached = reached
 
 
 def ask(
-    url: str,
-    path: str,
-    headers: dict[str, str],
-    body: dict[str, Any] | None = None,
-    timeout_s: float = 10.0,
+    target: Target, url: str, body: dict[str, Any] | None = None, timeout_s: float = ANSWER_S
 ) -> Any:
     """GET, or POST with a body, and the JSON that comes back.
+
+    Args:
+        target: which server; its headers go along.
+        url: path and query there.
+        timeout_s: for the connection, and again for the whole answer.
 
     Raises:
         AskError: anything but status 200 with JSON.
     """
-    address = parse_url(url)
+    address = target.address
     connection: http.client.HTTPConnection
     if address.tls:
-        context = ssl.create_default_context()
+        context = tls_context(not target.insecure)
         connection = http.client.HTTPSConnection(
             address.host, address.port, timeout=timeout_s, context=context
         )
     else:
         connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
     try:
+        connection.connect()
+    except (OSError, UnicodeError) as error:
+        raise AskError(_words(error), reached=False) from error
+    # Each read has its own time limit; only a clock beside them ends an answer that trickles.
+    deadline = _Deadline(connection.sock, timeout_s)
+    answer = None
+    try:
         data = None if body is None else json.dumps(body)
         kind = {} if data is None else {"Content-Type": "application/json"}
         method = "GET" if data is None else "POST"
-        connection.request(method, address.path + path, data, headers | kind)
+        connection.request(method, url, data, target.all_headers() | kind)
         answer = connection.getresponse()
-        text = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise AskError(str(error) or type(error).__name__) from error
+        text = answer.read(MAX_ANSWER_BYTES + 1)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        late = f"no whole answer within {timeout_s:g} s"
+        status = answer.status if answer is not None else None
+        raise AskError(late if deadline.is_over else _words(error), status) from error
     finally:
+        deadline.cancel()
         connection.close()
+    if deadline.is_over:
+        raise AskError(f"no whole answer within {timeout_s:g} s", answer.status)
     if answer.status != 200:
         raise AskError(f"HTTP {answer.status}: {excerpt(text)}", answer.status)
+    if len(text) > MAX_ANSWER_BYTES:
+        raise AskError(f"an answer of more than {MAX_ANSWER_BYTES} bytes", answer.status)
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AskError(f"not JSON: {excerpt(text)}", answer.status) from error
 
 
-def served_models(url: str, headers: dict[str, str]) -> list[str]:
+class _Deadline:
+    """Cuts a socket off after a time, whatever is read from it."""
+
+    def __init__(self, sock: socket.socket, limit_s: float) -> None:
+        self.is_over = False
+        self._sock = sock
+        self._timer = threading.Timer(limit_s, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # It is closed already.
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return excerpt(words_of(error))
+    return excerpt(str(error)) or type(error).__name__
+
+
+def served_models(target: Target) -> list[str]:
     """Names of the models a server has (``/v1/models``).
 
     Raises:
         AskError: it does not say.
     """
-    answer = ask(url, "/v1/models", headers)
+    answer = ask(target, target.address.at("/models"))
     try:
-        return [str(model["id"]) for model in answer["data"]]
+        # A name goes into requests and files, which take no half of a character.
+        return [str(m["id"]).encode(errors="replace").decode() for m in answer["data"]]
     except (KeyError, TypeError) as error:
         raise AskError("/v1/models does not list models as OpenAI's interface does", 200) from error
 
@@ -87,10 +140,10 @@ def token_counter(target: Target) -> CountTokens:
             body["messages"] = [{"role": "user", "content": text}]
         else:
             body["prompt"] = text
-        answer = ask(target.url, "/tokenize", target.all_headers(), body)
+        answer = ask(target, target.address.root + "/tokenize", body)
         try:
             return int(answer["count"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise AskError("/tokenize gives no count", 200) from error
 
     return count

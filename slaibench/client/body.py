@@ -7,10 +7,8 @@ from typing import Any
 import orjson
 
 from slaibench.client.prompts import Prompt
-from slaibench.client.target import Api, Target
+from slaibench.client.target import ROUTES, Api, Target
 from workloads.request import Request
-
-_PATHS = {Api.COMPLETIONS: "/v1/completions", Api.CHAT: "/v1/chat/completions"}
 
 
 def request_body(target: Target, request: Request, prompt: Prompt, seed: int) -> dict[str, Any]:
@@ -31,6 +29,9 @@ def request_body(target: Target, request: Request, prompt: Prompt, seed: int) ->
     body["temperature"] = 0
     body["seed"] = seed
     body.update(target.extra_body)
+    for name, value in target.extra_body.items():
+        if value is None:
+            del body[name]
     if target.extra_of is not None:
         body.update(target.extra_of(request))
     return body
@@ -46,9 +47,10 @@ def request_head(target: Target, length: int, request_id: str) -> bytes:
         "Accept": "text/event-stream",
         "Accept-Encoding": "identity",
         "X-Request-Id": request_id,
+        **({"Connection": "close"} if target.new_connections else {}),
         **target.all_headers(),
     }
-    lines = [f"POST {address.path}{_PATHS[target.api]} HTTP/1.1"]
+    lines = [f"POST {address.at(ROUTES[target.api])} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, NamedTuple
 
 import orjson
 
 _IN_A_DELTA = ("content", "reasoning_content", "reasoning", "tool_calls", "token_ids")
 """Fields of a chat choice's delta that hold output."""
+_GAVE_UP = re.compile(r"abort|error|cancel|fail|time.?out|kill|insufficient", re.IGNORECASE)
+"""In a finish reason: the output ended for another cause than its length or its content."""
+MAX_COUNT = 10**9
+"""No server has counted more tokens of a prompt."""
 
 
 class CompletionError(ValueError):
@@ -18,49 +24,94 @@ class Event(NamedTuple):
     """One event of a stream.
 
     Args:
-        new_tokens: output tokens it carries.
+        shows: whether it holds output.
+        silent: whether it may be of a token that shows nothing (a special one, half a character).
+        has_choice: whether it is of the output at all; else of usage alone.
         finished: whether the server says with it that the output is complete.
         error: what the server reports instead of output, else None.
         completion_tokens, prompt_tokens: the server's own counts so far; None: not said.
     """
 
-    new_tokens: int
+    shows: bool
+    silent: bool
+    has_choice: bool
     finished: bool
     error: str | None
     completion_tokens: int | None
     prompt_tokens: int | None
 
 
-def read_event(data: bytes, counted: int) -> Event:
-    """Understand an event's data, when ``counted`` tokens came before it.
-
-    It carries as many tokens as the server's own count (``usage.completion_tokens``) grew by, where
-    it has one; else 1 if it holds output. An event without a choice (usage alone) carries none.
+def read_event(data: bytes) -> Event:
+    """Understand an event's data.
 
     Raises:
-        CompletionError: it is no part of a completion.
+        CompletionError: it is no part of a completion, or a count in it is no whole number from 0
+            on.
     """
     try:
-        event = orjson.loads(data)
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            event = _loosely(data)
         choices = event.get("choices")
         usage = event.get("usage")
         total = prompt = None
         if usage:
             total, prompt = usage.get("completion_tokens"), usage.get("prompt_tokens")
+            if type(total) is not int or total < 0:
+                total = _count("completion_tokens", total)
+            if type(prompt) is not int or not 0 <= prompt <= MAX_COUNT:
+                prompt = _count("prompt_tokens", prompt)
         error = _error_text(event) if "error" in event or "choices" not in event else None
         if not choices:
             if error is None and not usage and "choices" not in event:
                 raise ValueError
-            return Event(0, False, error, total, prompt)
-        new = 1 if _carries_output(choices) else 0
-        if total is not None:
-            new = max(0, total - counted)
-        return Event(new, choices[0].get("finish_reason") is not None, error, total, prompt)
-    except (AttributeError, TypeError, KeyError, ValueError) as problem:
+            return Event(False, False, False, False, error, total, prompt)
+        reason = choices[0].get("finish_reason")
+        if reason and error is None and _GAVE_UP.search(str(reason)):
+            error = f"finish_reason {excerpt(str(reason))!r}: the engine gave up"
+        shows = _shows_output(choices)
+        silent = not shows and _is_silent(choices[0])
+        return Event(shows, silent, True, bool(reason), error, total, prompt)
+    except CompletionError:
+        raise
+    except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as problem:
         raise CompletionError(f"not a completion: {excerpt(data)}") from problem
 
 
-def _carries_output(choices: list[dict[str, Any]]) -> bool:
+def read_named_event(name: bytes, data: bytes) -> Event | None:
+    """Understand an event that has a name; None: it is of something else (``ping``)."""
+    try:
+        event = read_event(data)
+    except CompletionError:
+        event = None
+    if b"error" not in name.lower():
+        return event
+    said = event.error if event is not None else None
+    return Event(
+        False, False, False, False, said or excerpt(data) or excerpt(name), None, None
+    )
+
+
+def _loosely(data: bytes) -> Any:
+    """As Python reads JSON: with NaN, and with halves of a character written as ``\\ud83d``."""
+    return json.loads(data.decode(errors="replace"))
+
+
+def _count(name: str, value: Any) -> int | None:
+    """A count that is not plainly one; None: not said."""
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= MAX_COUNT:
+        raise CompletionError(
+            f"usage.{name} is no whole number from 0 on: {excerpt(repr(value), 60)}"
+        )
+    return value
+
+
+def _shows_output(choices: list[dict[str, Any]]) -> bool:
     for choice in choices:
         if choice.get("text") or choice.get("token_ids"):
             return True
@@ -72,15 +123,26 @@ def _carries_output(choices: list[dict[str, Any]]) -> bool:
     return False
 
 
+def _is_silent(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta")
+    if delta:  # The first of a chat has the role, and no token.
+        return delta.get("content") == "" and "role" not in delta
+    return choice.get("text") == ""
+
+
 def _error_text(event: dict[str, Any]) -> str | None:
     error = event.get("error") or (event if event.get("object") == "error" else None)
     if not error:
         return None
     message = error.get("message") if isinstance(error, dict) else error
-    return excerpt(str(message or error).encode())
+    return excerpt(str(message or error))
 
 
-def excerpt(text: bytes, limit: int = 300) -> str:
-    """The start of a server's text, on one line."""
-    line = " ".join(text[: 4 * limit].decode(errors="replace").split())
+def excerpt(text: bytes | str, limit: int = 300) -> str:
+    """The start of a server's text, on one line, of characters that any terminal and file take."""
+    start = text[: 4 * limit]
+    if isinstance(start, str):
+        start = start.encode(errors="replace")
+    words = start.decode(errors="replace").split()
+    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words))
     return line if len(line) <= limit else line[: limit - 3] + "..."

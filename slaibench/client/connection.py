@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 PARSED_IN_A_ROW = 8
 """Reads parsed before sockets get a turn again: about 50 us of work."""
+MAX_LAID_ASIDE = 2000
+LARGE_READ_BYTES = 16 << 10
+"""More reads, or a larger one, are parsed at once: answers that come faster than they are parsed
+must not fill the memory. No read of tokens is so large."""
+USED_BEFORE = (
+    "; it had answered on this connection before (slaibench replay --new-connections opens one for "
+    "each request)"
+)
+MAX_HEAD_BYTES = 1 << 20
+"""Of an answer's headers, and of whatever else comes between two pieces of its body."""
 
 
 class Counts:
@@ -59,7 +69,9 @@ class Inbox:
             connection.parse(data, now_s)
         else:
             self._items.append((connection, data, now_s))
-            if not self._scheduled:
+            if len(data) > LARGE_READ_BYTES or len(self._items) > MAX_LAID_ASIDE:
+                self.drain()
+            elif not self._scheduled:
                 self._scheduled = True
                 self._loop.call_soon(self._drain_some)
         self.after_each(now_s)
@@ -98,6 +110,10 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._content_type = ""
         self._read_s = 0.0
+        self._num_headless = 0
+        """Bytes that came since the last piece of a body."""
+        self.num_served = 0
+        """Answers that came to their end here."""
         self.idle_since_s = 0.0
 
     def send(self, exchange: Exchange, data: bytes) -> None:
@@ -108,6 +124,7 @@ class Connection(asyncio.Protocol):
         assert self._exchange is None
         self._exchange = exchange
         self._content_type = ""
+        self._num_headless = 0
         exchange.sent_s = time.monotonic()
         self._transport.write(data)
 
@@ -133,15 +150,20 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             return
         self._read_s = read_s
-        before = len(exchange.token_times_s)
+        before = exchange.num_tokens
+        self._num_headless += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None  # A defect here is not the server's.
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             exchange.fail(f"not an HTTP/1.1 answer ({error})", read_s)
-        new = len(exchange.token_times_s) - before
-        if new:
+        if self._num_headless > MAX_HEAD_BYTES:
+            exchange.fail(
+                f"not an HTTP/1.1 answer (more than {MAX_HEAD_BYTES} bytes of headers)", read_s
+            )
+        new = exchange.num_tokens - before
+        if new > 0:
             counts = self._counts
             counts.reads += 1
             counts.tokens += new
@@ -175,7 +197,8 @@ class Connection(asyncio.Protocol):
         self._pool.lost(self)
         if exchange is not None:
             reason = f"connection lost ({exc})" if exc else "the server closed the connection"
-            exchange.lost(reason, now_s)
+            used = self.num_served and exchange.last_read_s is None
+            exchange.lost(reason, now_s, USED_BEFORE if used else "")
             self._pool.ended(exchange)
 
     # httptools' side
@@ -190,6 +213,7 @@ class Connection(asyncio.Protocol):
             self._exchange.head(status, self._content_type)
 
     def on_body(self, data: bytes) -> None:
+        self._num_headless = 0
         if self._exchange is not None:
             self._exchange.body(data, self._read_s)
 
@@ -202,7 +226,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, reusable: bool) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        if reusable and self.is_usable:
+        self.num_served += 1
+        if reusable and self.is_usable and self._pool.reuses:
             self.idle_since_s = time.monotonic()
             self._pool.idle(self)
         else:

@@ -19,6 +19,7 @@ class ClientFacts:
             tokens.
         lag_p50_s, lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
         connections: opened in all, those before the start included.
+        counted: requests with tokens, by what these were counted (``slaibench.client.tokens``).
     """
 
     processes: int
@@ -30,6 +31,7 @@ class ClientFacts:
     lag_p99_s: float | None
     lag_max_s: float | None
     connections: int
+    counted: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from slaibench.client.processes import Processes
 from slaibench.client.prompts import Prompts, TokenIdPrompts
 from slaibench.client.table import lost_row, request_table
 from slaibench.client.target import Api, Target
+from slaibench.client.tokens import count_notes
 from slaibench.client.worker import Part, Report, Row
 from slaibench.recording.record import FloatArray, RequestTable
 from workloads.request import Request
@@ -207,7 +209,9 @@ class _Run:
         end_s = stop_s if waiting and math.isfinite(stop_s) else min(self._last_s, stop_s)
         end_s = math.ceil(end_s * 1e6) / 1e6
         table = request_table(self._requests, self._rows, self._t0_s, end_s)
-        return LoadResult(table, self._t0_s, end_s, stopped, self._facts(table), tuple(self._notes))
+        facts = self._facts(table)
+        notes = (*self._notes, *count_notes(facts.counted, self._target.exact_lengths))
+        return LoadResult(table, self._t0_s, end_s, stopped, facts, notes)
 
     def _facts(self, table: RequestTable) -> ClientFacts:
         lag = table.sent_s - table.due_s
@@ -225,4 +229,5 @@ class _Run:
             lag_p99_s=p99,
             lag_max_s=most,
             connections=sum(report.connections for report in self._reports),
+            counted=dict(Counter(row.counted.value for row in self._rows.values() if row.tokens)),
         )

@@ -46,6 +46,11 @@ class Pacer:
         """Whether every request was sent."""
         return self._next == len(self._due_s) - 1
 
+    @property
+    def num_sent(self) -> int:
+        """How many were sent, or are being sent."""
+        return self._next
+
     def catch_up(self, now_s: float) -> None:
         """Send what is due by now, a few at most; for the gaps in other work."""
         if now_s >= self.next_due_s and not self._firing:

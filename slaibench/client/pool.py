@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -18,10 +17,12 @@ from typing import Any
 from slaibench.client.connection import Connection, Counts, Inbox
 from slaibench.client.exchange import Exchange
 from slaibench.client.target import Address
+from slaibench.client.tls import tls_context, words_of
 
 MAX_IDLE_S = 3.0
 """Servers close a connection that idles (uvicorn, hence vLLM and SGLang: after 5 s). A request
 written at that moment would be lost, so older ones are replaced before."""
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 PREPARE_S = 10.0
 """How long a server may take to accept the connections that are opened beforehand."""
 
@@ -32,6 +33,8 @@ class Pool:
     Args:
         num_spares: idle connections to keep ready.
         on_end: called with each exchange that has ended.
+        new_connections: open one for each request, when it is due, and none before.
+        check_certificate: of a server with TLS.
     """
 
     def __init__(
@@ -42,13 +45,17 @@ class Pool:
         num_spares: int,
         inbox: Inbox,
         on_end: Callable[[Exchange], None],
+        new_connections: bool = False,
+        check_certificate: bool = True,
     ) -> None:
         self._loop = loop
         self._address = address
-        self._num_spares = num_spares
+        self._num_spares = 0 if new_connections else num_spares
+        self.reuses = not new_connections
+        """Whether a connection is used again after an answer."""
         self._inbox = inbox
         self._on_end = on_end
-        self._tls = ssl.create_default_context() if address.tls else None
+        self._tls = tls_context(check_certificate) if address.tls else None
         self._ip = address.host
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -56,6 +63,8 @@ class Pool:
         self._opening: set[asyncio.Task[None]] = set()
         self._num_opening_spares = 0
         self._refused = False
+        self.refused_in_a_row = 0
+        """Requests in a row for which no connection could be had: the server's doing."""
         self.counts = Counts()
 
     async def prepare(self) -> None:
@@ -128,6 +137,10 @@ class Pool:
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+            if connection.num_served and time.monotonic() - connection.idle_since_s < MAX_IDLE_S:
+                # This server closes after each answer. A request that is written on a connection
+                # before its end is heard of would be lost.
+                self.reuses = False
 
     def ended(self, exchange: Exchange) -> None:
         self._serving.pop(exchange, None)
@@ -172,11 +185,13 @@ class Pool:
         try:
             connection = await self._connect(self._ip)
         except OSError as error:
+            self.refused_in_a_row += error.errno not in _OUT_OF_FILES
             if exchange.outcome is None:
                 exchange.fail(self._reason(error), time.monotonic())
                 self._on_end(exchange)
             return
         self._refused = False
+        self.refused_in_a_row = 0
         if exchange.outcome is None:
             self._write(connection, exchange, data)
         else:
@@ -184,6 +199,6 @@ class Pool:
         self.refill()
 
     def _reason(self, error: OSError) -> str:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
+        if error.errno in _OUT_OF_FILES:
             return "no connection: too many open files; raise the limit (ulimit -n)"
-        return f"no connection to {self._address.authority}: {error.strerror or error}"
+        return f"no connection to {self._address.authority}: {words_of(error)}"

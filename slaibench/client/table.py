@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from slaibench.client.tokens import Counted
 from slaibench.client.worker import Row
 from slaibench.recording.record import FloatArray, Outcome, RequestTable
 from workloads.request import Request
@@ -39,6 +40,7 @@ def request_table(
     outcomes = [Outcome.UNFINISHED.value] * count
     errors = [""] * count
     times: list[FloatArray] = []
+    known = np.ones(count, dtype=bool)
     for position in range(count):
         row = rows.get(position)
         if row is None:
@@ -46,6 +48,7 @@ def request_table(
             continue
         if row.sent_s is not None and row.sent_s - t0_s <= end_s:
             sent[position] = row.sent_s - t0_s
+        known[position] = row.counted is not Counted.TOTAL
         if row.prompt_tokens is not None:
             prompt_tokens[position] = row.prompt_tokens
         seen = np.frombuffer(row.tokens, dtype=np.float64) - t0_s
@@ -71,6 +74,7 @@ def request_table(
             [np.zeros(1, dtype=np.int64), np.cumsum([len(each) for each in times], dtype=np.int64)]
         ),
         token_times_s=_microseconds(np.concatenate(times) if times else np.empty(0)),
+        token_times_known=known,
     )
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
+_IN_A_URL = re.compile(r"[\x21-\x7e]*")
+_OPEN_IN_A_QUERY = ("api-version", "version")
 _HEADERS_OF_OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection")
 
 
@@ -28,13 +30,19 @@ class Address:
 
     Args:
         host: name or IP address, without brackets.
-        path: before ``/v1``, without a slash at its end; usually empty.
+        root: path before ``/v1``, without a slash at its end; usually empty.
+        base: path before ``/completions`` and ``/models``; usually ``/v1``.
+        query: what goes with every request, without the ``?``; usually empty.
+        api: the interface that the URL itself names; None: it names none.
     """
 
     host: str
     port: int
     tls: bool
-    path: str = ""
+    root: str = ""
+    base: str = "/v1"
+    query: str = ""
+    api: Api | None = None
 
     @property
     def authority(self) -> str:
@@ -42,27 +50,59 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
+    def at(self, route: str) -> str:
+        """What a request for a route (``/models``) asks for: path and query."""
+        return f"{self.base}{route}" + (f"?{self.query}" if self.query else "")
+
+
+ROUTES = {Api.COMPLETIONS: "/completions", Api.CHAT: "/chat/completions"}
+
 
 def parse_url(url: str) -> Address:
-    """The address in ``http://host:port``, with or without ``/v1`` at its end.
+    """The address in ``http://host:port``, with or without ``/v1`` at its end, or a whole route
+    (``.../v1/chat/completions``), which names its interface; with or without a query.
 
     Raises:
         ValueError: it is no such URL, or holds a password (which would get into records).
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    told = public_url(url)
+    if not _IN_A_URL.fullmatch(url):
+        raise ValueError(
+            f"url {told!r} holds a character that no URL has: write it with %XX, or a host's name "
+            "in its xn-- form"
+        )
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port
     except ValueError:
-        port = -1
+        parts, port = urlsplit(""), -1
     if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-        raise ValueError(f"url {url!r} is not one like http://localhost:8000")
+        raise ValueError(f"url {told!r} is not one like http://localhost:8000")
     if parts.username or parts.password:
         raise ValueError("a url must hold no user or password: give an API key or a header instead")
-    if parts.query or parts.fragment:
-        raise ValueError(f"url {url!r} must end with its path: nothing may follow a ? or #")
+    if parts.fragment:
+        raise ValueError(f"url {told!r} must end with its path or query: nothing may follow a #")
     tls = parts.scheme == "https"
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return Address(parts.hostname, port or (443 if tls else 80), tls, path)
+    path, api = parts.path.rstrip("/"), None
+    for api_of_route in (Api.CHAT, Api.COMPLETIONS):  # The longer route first.
+        if path.endswith(ROUTES[api_of_route]):
+            path, api = path.removesuffix(ROUTES[api_of_route]), api_of_route
+            break
+    root = path.removesuffix("/v1").rstrip("/")
+    base = path if api is not None else f"{root}/v1"
+    port = port or (443 if tls else 80)
+    return Address(parts.hostname, port, tls, root, base, parts.query, api)
+
+
+def public_url(url: str) -> str:
+    """The URL as records and messages have it: no user, no password; of a query, which may hold a
+    key, the names, and the values of those that are none."""
+    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
+    if not mark:
+        return before
+    fields = (field.partition("=") for field in query.split("&"))
+    shown = (f"{n}={v if n in _OPEN_IN_A_QUERY else '...'}" if eq else n for n, eq, v in fields)
+    return f"{before}?{'&'.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +110,7 @@ class Target:
     """A server, and what every request to it has in common.
 
     Args:
-        url: ``http://host:port``; ``/v1`` at the end may be there or not.
+        url: ``http://host:port``; see ``parse_url``.
         model: as the server calls it.
         api_key: sent as a bearer token. It and ``headers`` are in no record and no ``repr``.
         ignore_eos: tell the server to go on to the length asked for (vLLM, SGLang).
@@ -84,8 +124,10 @@ class Target:
         read_timeout_s: so has one whose stream, once begun, is silent for this long; None: no limit
             of its own.
         request_id_prefix: begins ``X-Request-Id``; the request's own id follows.
-        extra_body: fields for every body, over ours.
+        extra_body: fields for every body, over ours; None leaves one of ours out.
         extra_of: fields for one request's body; a function that pickles (of a module).
+        insecure: take any certificate of a server with TLS.
+        new_connections: open a connection for each request, when it is due.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -105,9 +147,13 @@ class Target:
     request_id_prefix: str = "slaibench-"
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
+    insecure: bool = False
+    new_connections: bool = False
 
     def __post_init__(self) -> None:
-        parse_url(self.url)
+        named = parse_url(self.url).api
+        if named is not None and named is not self.api:
+            raise ValueError(f"url {public_url(self.url)!r} is not that of the {self.api} interface")
         for name in ("timeout_s", "read_timeout_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1e6:

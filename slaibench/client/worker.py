@@ -26,12 +26,19 @@ from slaibench.client.plan import num_spares
 from slaibench.client.pool import Pool
 from slaibench.client.prompts import Prompts
 from slaibench.client.target import Target
+from slaibench.client.tokens import Counted
 from slaibench.recording.record import Outcome
 from workloads.errors import WorkloadError
 from workloads.request import Request
 
 SWEEP_S = 0.25
 """How often time limits are looked at, and idle connections."""
+DONE_GRACE_S = 2.0
+"""An answer may go on so long after its ``[DONE]``; nothing that it could still say counts."""
+MAX_REFUSED = 10
+MAX_FAILED = 100
+"""So many requests in a row without a connection, or failed without one token in between: the
+engine is dead, or takes none of them, and sending on would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles."""
+    """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles;
+    ``counted``: by what they were counted."""
 
     position: int
     sent_s: float | None
@@ -62,6 +70,7 @@ class Row:
     error: str
     prompt_tokens: int | None
     tokens: bytes
+    counted: Counted = Counted.USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +108,20 @@ class Worker:
         self._exchanges: list[Exchange] = []
         self._inbox = Inbox(loop, at_once=part.parse_at_once)
         self._pool = Pool(
-            loop, target.address, num_spares=spares, inbox=self._inbox, on_end=self._ended
+            loop,
+            target.address,
+            num_spares=spares,
+            inbox=self._inbox,
+            on_end=self._ended,
+            new_connections=target.new_connections,
+            check_certificate=not target.insecure,
         )
+        self._pacer: Pacer | None = None
+        self._t0_s = 0.0
         self._num_left = 0
+        self._failed_in_a_row = 0
+        self._tokens_at_failure = 0
+        self._gave_up = False
         self._just_left: list[tuple[int, float]] = []
         self._go: asyncio.Future[float] = loop.create_future()
         self._over = asyncio.Event()
@@ -133,9 +153,10 @@ class Worker:
     async def _send_all(self, t0_s: float) -> float:
         """The schedule, until everything has left or the parent says stop; CPU seconds spent."""
         cpu_s = time.process_time()
-        pacer = Pacer(
+        self._t0_s = t0_s
+        self._pacer = pacer = Pacer(
             [t0_s + request.due_s for _, request in self._part.requests],
-            lambda number: self._fire(number, t0_s),
+            self._fire,
             lambda callback: make_alarm(self._loop, callback),
         )
         self._inbox.after_each = pacer.catch_up
@@ -150,23 +171,52 @@ class Worker:
         self._inbox.drain()
         return time.process_time() - cpu_s
 
-    def _fire(self, number: int, t0_s: float) -> None:
-        position, request = self._part.requests[number]
+    def _fire(self, number: int) -> None:
         data = self._bodies[number]
         assert data is not None
-        self._bodies[number] = None
-        exact = self._part.target.exact_lengths
-        exchange = Exchange(position, t0_s + request.due_s, request.output_tokens, exact)
-        self._exchanges.append(exchange)
+        exchange = self._begin(number)
         self._waiting.append(exchange)
         self._pool.send(exchange, data)
+
+    def _begin(self, number: int) -> Exchange:
+        position, request = self._part.requests[number]
+        self._bodies[number] = None
+        exact = self._part.target.exact_lengths
+        exchange = Exchange(position, self._t0_s + request.due_s, request.output_tokens, exact)
+        self._exchanges.append(exchange)
+        return exchange
 
     def _ended(self, exchange: Exchange) -> None:
         assert exchange.left_s is not None
         self._just_left.append((exchange.index, exchange.left_s))
         self._num_left += 1
+        if not self._gave_up:
+            self._watch(exchange)
         if self._num_left == len(self._part.requests):
             self._over.set()
+
+    def _watch(self, exchange: Exchange) -> None:
+        """Stop sending once nothing speaks for a server that serves."""
+        tokens = self._pool.counts.tokens
+        if exchange.outcome is not Outcome.FAILED or tokens != self._tokens_at_failure:
+            self._failed_in_a_row = 0
+        self._tokens_at_failure = tokens
+        self._failed_in_a_row += exchange.outcome is Outcome.FAILED
+        if self._pool.refused_in_a_row >= MAX_REFUSED:
+            self._give_up_sending(f"{MAX_REFUSED} requests in a row found {exchange.error}")
+        elif self._failed_in_a_row >= MAX_FAILED:
+            self._give_up_sending(f"{MAX_FAILED} requests in a row had failed: {exchange.error}")
+
+    def _give_up_sending(self, why: str) -> None:
+        """Every request that was not sent yet fails; those on their way have their time."""
+        self._gave_up = True
+        assert self._pacer is not None
+        self._pacer.close()
+        for number in range(self._pacer.num_sent, len(self._part.requests)):
+            exchange = self._begin(number)
+            # Those that are not due yet count as well: they were part of the load.
+            exchange.fail(f"not sent: {why}", max(time.monotonic(), exchange.due_s))
+            self._ended(exchange)
 
     async def _sweep(self) -> None:
         while True:
@@ -182,6 +232,11 @@ class Worker:
     def _time_out(self, now_s: float) -> None:
         target = self._part.target
         waiting = self._waiting
+        for exchange in waiting:
+            done_s = exchange.done_s
+            if exchange.outcome is None and done_s is not None and done_s < now_s - DONE_GRACE_S:
+                exchange.ended(done_s)
+                self._drop(exchange)
         late_s = now_s - target.timeout_s
         while waiting and (waiting[0].outcome is not None or waiting[0].due_s <= late_s):
             exchange = waiting.popleft()
@@ -197,6 +252,9 @@ class Worker:
 
     def _give_up(self, exchange: Exchange, reason: str, now_s: float) -> None:
         exchange.time_out(reason, now_s)
+        self._drop(exchange)
+
+    def _drop(self, exchange: Exchange) -> None:
         self._pool.drop(exchange)
         self._ended(exchange)
 
@@ -234,6 +292,7 @@ class Worker:
                 each.error,
                 each.prompt_tokens,
                 each.token_times_s.tobytes(),
+                each.counted,
             )
             for each in self._exchanges
         ]

@@ -42,7 +42,7 @@ class ArrivalAudit:
         process_ok: whether there is none; None: not tested.
         process_note: why, in words.
         lag_p50_s, lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
-        lag_budget_s: what the P99 may be.
+        lag_budget_s: what the P99 may be without a word.
         valid: False marks the whole run invalid.
         reason: why it is invalid; empty when it is valid.
     """
@@ -84,6 +84,11 @@ class ArrivalAudit:
         return None if abs(times - 1) <= OFF_RATE else times
 
     @property
+    def late(self) -> bool:
+        """Whether send lag is more than passes without a word."""
+        return self.lag_p99_s is not None and self.lag_p99_s > self.lag_budget_s
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the run must know of its arrivals: nothing, where they are as declared.
 
@@ -119,7 +124,7 @@ def audit(
         rate_rps: declared rate (for ``poisson-truncated`` the nominal one, before the cut).
         cv: coefficient of variation of the gaps, for ``gamma``.
         median_ttft_s: caps the lag budget at 1 % of itself.
-        lag_budget_s: what send lag P99 may be at most.
+        lag_budget_s: what send lag P99 may be without a word.
 
     Raises:
         ValueError: an unknown process, or one that needs a rate without it.
@@ -139,7 +144,8 @@ def audit(
     budget = lag_budget_s
     if median_ttft_s is not None and math.isfinite(median_ttft_s):
         budget = min(budget, LAG_SHARE_OF_TTFT * median_ttft_s)
-    valid, reason = _lag_verdict(lag, budget)
+    reason = _sent_early(lag)
+    p99 = float(np.quantile(lag, 0.99)) if len(lag) else None
     return ArrivalAudit(
         process=process,
         declared_rps=rate_rps,
@@ -156,10 +162,10 @@ def audit(
         process_ok=not unexpected if tests else None,
         process_note=note,
         lag_p50_s=float(np.median(lag)) if len(lag) else None,
-        lag_p99_s=float(np.quantile(lag, 0.99)) if len(lag) else None,
+        lag_p99_s=p99,
         lag_max_s=float(lag.max()) if len(lag) else None,
         lag_budget_s=budget,
-        valid=valid,
+        valid=not reason,
         reason=reason,
     )
 
@@ -209,15 +215,8 @@ def _exact(unit_gaps: FloatArray, process: str) -> tuple[GapTest, ...]:
     return (GapTest("gap in declared gaps", worst, 1.0, p, 1.0),)
 
 
-def _lag_verdict(lag: FloatArray, budget: float) -> tuple[bool, str]:
-    if not len(lag):
-        return True, ""
-    if float(lag.min()) < -1e-6:
-        return False, f"a request was sent {-float(lag.min()):.3g} s before it was due"
-    p99 = float(np.quantile(lag, 0.99))
-    if p99 > budget:
-        return False, (
-            f"send lag P99 {p99 * 1e3:.2f} ms is over its budget of {budget * 1e3:.2f} ms: "
-            "the load generator, not the engine, set the pace; use a lower rate or a faster client"
-        )
-    return True, ""
+def _sent_early(lag: FloatArray) -> str:
+    """Why the lags cannot be; empty where they can."""
+    if not len(lag) or float(lag.min()) >= -1e-6:
+        return ""
+    return f"a request was sent {-float(lag.min()):.3g} s before it was due"

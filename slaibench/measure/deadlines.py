@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from slaibench.measure.latency import BoolArray, in_window
-from slaibench.recording.record import FloatArray, IntArray, Outcome, RequestTable
+from slaibench.measure.latency import in_window
+from slaibench.recording.record import BoolArray, FloatArray, IntArray, Outcome, RequestTable
 
 Rule = Literal["fluidity", "gap"]
 RULES: tuple[Rule, ...] = ("fluidity", "gap")
@@ -63,13 +63,14 @@ def deadlines(
 
     Fluidity: token i (the first is 0) is due at first token + i * TBT SLO; time saved by early
     tokens may be spent later, as by a reader. Gap: each token is due a TBT SLO after its
-    predecessor. Each request has its own TBT SLO.
+    predecessor. Each request has its own TBT SLO. Requests whose token times are not known
+    count nowhere.
     """
     measured = (requests.due_s >= start_s) & (requests.due_s <= stop_s)
     kept = {rule: _kept(requests, rule, stop_s) for rule in RULES}
     out = {}
     for name in np.unique(requests.tier[measured]):
-        members = measured & (requests.tier == name)
+        members = measured & (requests.tier == name) & requests.gaps_known
         out[str(name)] = TierDeadlines(
             fluidity=_share(requests, members, kept["fluidity"]),
             gap=_share(requests, members, kept["gap"]),
@@ -96,10 +97,10 @@ def goodput_rps(
         rule: kind of token deadline.
 
     Returns:
-        None for an empty window.
+        None for an empty window, or where token times are not known.
     """
     start, end = window_s
-    if end <= start:
+    if end <= start or (len(requests) and not requests.gaps_known.any()):
         return None
     good = in_window(requests.due_s, window_s) & requests.finished
     good &= _per_request(requests, late_tokens(requests, rule)) == 0

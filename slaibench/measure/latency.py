@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.percentiles import (
@@ -17,10 +16,9 @@ from slaibench.measure.percentiles import (
     paper_token_summary,
     percentiles,
 )
-from slaibench.recording.record import FloatArray, Outcome, RequestTable
+from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
 Convention = Literal["strict", "paper"]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,8 @@ def summarise_gaps(gaps: Clusters, members: BoolArray, reading: Reading) -> Late
 def token_gaps(requests: RequestTable, members: BoolArray | None = None) -> Clusters:
     """Every gap between successive tokens, request by request; of ``members`` only, if given.
 
-    A preemption's stall is inside the gap it caused.
+    A preemption's stall is inside the gap it caused. Requests whose token times are not known have
+    none (``RequestTable.gaps_known``).
     """
     times, offsets = requests.token_times_s, requests.token_offsets
     between = np.ones(max(len(times) - 1, 0), dtype=bool)
@@ -119,6 +118,9 @@ def token_gaps(requests: RequestTable, members: BoolArray | None = None) -> Clus
     between[starts - 1] = False
     values = np.diff(times)[between]
     sizes = np.maximum(requests.num_tokens - 1, 0)
+    if not requests.gaps_known.all():
+        values = values[np.repeat(requests.gaps_known, sizes)]
+        sizes = np.where(requests.gaps_known, sizes, 0)
     if members is not None:
         values = values[np.repeat(members, sizes)]
         sizes = sizes[members]

@@ -9,7 +9,6 @@ import numpy as np
 
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.latency import (
-    BoolArray,
     Convention,
     LatencySummary,
     Reading,
@@ -21,7 +20,7 @@ from slaibench.measure.latency import (
 )
 from slaibench.measure.steady import left_s
 from slaibench.measure.warmup import Warmup, warmup
-from slaibench.recording.record import FloatArray, Outcome, Recording, RequestTable
+from slaibench.recording.record import BoolArray, FloatArray, Outcome, Recording, RequestTable
 
 DEFAULT_QS = (0.5, 0.9, 0.95, 0.99)
 PROMPT_BUCKET_TOKENS = 512
@@ -87,6 +86,7 @@ class RunMetrics:
         multi_token_reads: reads that brought more than one token of a request (whole run).
         overall, tiers: latencies, of all requests and by tier.
         prompt_buckets: TTFT by prompt length, shortest first.
+        gaps_told: whether token times are known, so that there can be times between tokens.
     """
 
     convention: Convention
@@ -101,6 +101,7 @@ class RunMetrics:
     overall: GroupMetrics
     tiers: dict[str, GroupMetrics]
     prompt_buckets: tuple[PromptBucket, ...]
+    gaps_told: bool = True
 
 
 def run_metrics(
@@ -160,6 +161,7 @@ def run_metrics(
         overall=_group(requests, gaps, measured, reading, None),
         tiers=tiers,
         prompt_buckets=_prompt_buckets(requests, measured, reading),
+        gaps_told=not len(requests) or bool(requests.gaps_known.any()),
     )
 
 
@@ -170,7 +172,7 @@ def _group(
     return GroupMetrics(
         tbt_slo_s=None if tier is None else float(requests.tbt_slo_s[requests.tier == tier].min()),
         ttft=summarise(requests, "ttft", members, reading),
-        tbt=summarise_gaps(gaps, served, reading),
+        tbt=summarise_gaps(gaps, served & requests.gaps_known, reading),
         tpot=summarise(requests, "tpot", members, reading),
         e2e=summarise(requests, "e2e", members, reading),
         queueing=summarise(requests, "queueing", members, reading),

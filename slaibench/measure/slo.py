@@ -19,6 +19,10 @@ FORM = (
     "Example: ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms"
 )
 NO_SECOND_TOKEN = "no request has a second token, so there is no time between tokens"
+NO_TOKEN_TIMES = (
+    "the server put several tokens into an event and does not say which, so times between tokens "
+    "are not known"
+)
 _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3}
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 
@@ -181,7 +185,9 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
     if slo.q is not None:
         value, of_sample = summary.percentile(slo.q).value, summary.percentile(slo.q).sample_value
     if value is None:
-        why = _too_few(slo.metric, group)
+        why = NO_TOKEN_TIMES
+        if metrics.gaps_told or slo.metric != "tbt":
+            why = _too_few(slo.metric, group)
         return SloVerdict(slo, tier, None, bound, None, None, why, of_sample, summary.n)
     met, margin = value <= bound, 1 - value / bound
     return SloVerdict(slo, tier, value, bound, met, margin, "", of_sample, summary.n)

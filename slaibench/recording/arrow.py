@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _RAGGED = ("token_offsets", "token_times_s")
+_KNOWN = "token_times_known"
+"""The column that is there only where it says something."""
 REQUESTS_FORMAT: dict[str, Any] = {
     "use_dictionary": ["tier", "outcome", "error"],
     "column_encoding": {"token_times_us.list.element": "DELTA_BINARY_PACKED"},
@@ -27,7 +29,7 @@ def requests_to_arrow(table: RequestTable) -> pa.Table:
     columns = {
         field.name: pa.array(_plain(getattr(table, field.name)))
         for field in fields(table)
-        if field.name not in _RAGGED
+        if field.name not in _RAGGED and (field.name != _KNOWN or not table.token_times_known.all())
     }
     # Whole microseconds pack into about two bytes a token; as doubles they would take five.
     micros = np.rint(table.token_times_s * 1e6).astype(np.int64)
@@ -43,7 +45,7 @@ def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
     columns = {
         field.name: _column(table, field.name)
         for field in fields(RequestTable)
-        if field.name not in _RAGGED
+        if field.name not in _RAGGED and (field.name != _KNOWN or _KNOWN in table.column_names)
     }
     return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
 

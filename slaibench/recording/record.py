@@ -11,9 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 SCHEMA_VERSION = 2
+MAX_UNTIMED_SHARE = 0.01
+"""Percentiles are told up to the P99: with more than one request in a hundred whose tokens have no
+times, those of the others describe a choice of them."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class Outcome(StrEnum):
@@ -23,6 +27,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     UNFINISHED = "unfinished"
+
+
+def _not_given() -> BoolArray:
+    return np.empty(0, dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,24 @@ class RequestTable:
     num_preemptions: IntArray
     token_offsets: IntArray
     token_times_s: FloatArray
+    token_times_known: BoolArray = field(default_factory=_not_given)
+    """Whether a request's tokens came at these times; where not, some came together and nothing
+    says which, so that only the first, the last and their number are known. Not given: all did."""
+
+    def __post_init__(self) -> None:
+        if not len(self.token_times_known):
+            object.__setattr__(self, "token_times_known", np.ones(len(self), dtype=bool))
 
     def __len__(self) -> int:
         return len(self.request_id)
+
+    @cached_property
+    def gaps_known(self) -> BoolArray:
+        """Of which requests the times between tokens are told: of none where too many have none."""
+        unknown = int(np.count_nonzero(~self.token_times_known))
+        if unknown > MAX_UNTIMED_SHARE * len(self):
+            return np.zeros(len(self), dtype=bool)
+        return self.token_times_known
 
     @cached_property
     def num_tokens(self) -> IntArray:

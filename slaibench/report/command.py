@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -104,7 +105,27 @@ def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
         value = spec.get(name)
         if value is None or value == default[name]:
             continue
-        yield from [option] if value is True else [option, _value(value)]
+        if name == "dialect":
+            yield from _spoken(value)
+        else:
+            yield from [option] if value is True else [option, _value(value)]
+
+
+def _spoken(dialect: Mapping[str, Any]) -> Iterable[str]:
+    """Options of how an endpoint is spoken to; a header's value is for who runs it to give."""
+    switches = {
+        "--no-ignore-eos": not dialect["ignore_eos"],
+        "--any-length": not dialect["exact_lengths"],
+        "--no-continuous-usage": not dialect["continuous_usage"],
+        "--insecure": dialect["insecure"],
+        "--new-connections": dialect["new_connections"],
+    }
+    yield from (option for option, is_given in switches.items() if is_given)
+    if dialect["max_tokens_field"]:
+        yield from ("--max-tokens-field", dialect["max_tokens_field"])
+    if dialect["extra_body"]:
+        yield from ("--extra-body", json.dumps(dialect["extra_body"]))
+    yield from _repeated("--header", [f"{name}: ..." for name in dialect["headers"]])
 
 
 def _seeds(spec: Mapping[str, Any]) -> list[str]:

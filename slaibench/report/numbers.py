@@ -243,14 +243,16 @@ def _audit(subject: Subject) -> dict[str, Any]:
     tested = [each for each in audits if each.process_ok is not None]
     return {
         "num_runs": len(audits),
-        "num_valid": sum(each.valid for each in audits),
+        "num_valid": sum(each.valid and not each.late for each in audits),
         "num_tested": len(tested),
         "num_agreeing": sum(bool(each.process_ok) for each in tested),
         "least_joint_p": min((e.joint_p for e in audits if e.joint_p is not None), default=None),
         "failing": [
             _audit_row(cell)
             for cell in cells
-            if not cell.digest.audit.valid or cell.digest.audit.process_ok is False
+            if not cell.digest.audit.valid
+            or cell.digest.audit.late
+            or cell.digest.audit.process_ok is False
         ],
         "focus": [
             _audit_row(cell)

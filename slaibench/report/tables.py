@@ -112,6 +112,8 @@ def _audit_cells(row: Json) -> tuple[Cell, ...]:
 def _verdict(row: Json) -> str:
     if not row["valid"]:
         return f"invalid: {row['reason']}"
+    if row["lag_p99_s"] is not None and row["lag_p99_s"] > row["lag_budget_s"]:
+        return f"sent late: P99 over {fixed(1e3 * row['lag_budget_s'], 2)} ms"
     if row["process_ok"] is None:
         return "not tested"
     return "agrees" if row["process_ok"] else f"disagrees: {row['process_note']}"

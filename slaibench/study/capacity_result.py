@@ -11,7 +11,7 @@ import numpy as np
 
 from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio
 from slaibench.measure.overload import SaturatedThroughput
-from slaibench.measure.slo import NO_SECOND_TOKEN, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES, parse_slos
 from slaibench.spec import StudySpec
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
@@ -97,7 +97,10 @@ class CapacityResult:
             found.append(f"in load that was offered: {offered:.3g} requests/s")
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
-            longer_helps = not self.num_invalid and self.untold != NO_SECOND_TOKEN
+            longer_helps = not self.num_invalid and self.untold not in (
+                NO_SECOND_TOKEN,
+                NO_TOKEN_TIMES,
+            )
             more = "; use more --requests or --seeds" if longer_helps else ""
             found.append(f"{what} cannot be told ({self.untold}){more}")
         return tuple(found)

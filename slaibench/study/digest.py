@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
-from slaibench.measure.latency import BoolArray, request_values, token_gaps
+from slaibench.measure.lag import changed_verdicts, without_lag
+from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
 from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.quantile_interval import RunSample, gap_tail
-from slaibench.measure.slo import NO_SECOND_TOKEN, levels, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels, parse_slos
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
-from slaibench.recording.record import FloatArray, Recording, RequestTable
-from slaibench.study.validity import why_invalid
+from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
+from slaibench.study.validity import Failures, failures, why_invalid
 from workloads.arrivals import ArrivalProcess
 
 
@@ -49,6 +50,7 @@ class CellDigest:
         num_steps: batches run.
         throughput: of a run that measures the saturated throughput; else None.
         invalid: why its latencies stand for nothing (``study.validity``), or None.
+        failures: why requests failed, and how many (``study.validity``).
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
     """
@@ -66,6 +68,7 @@ class CellDigest:
     throughput: SaturatedThroughput | None
     stopped_early: str | None
     invalid: str | None
+    failures: Failures
     notes: tuple[str, ...]
 
     @property
@@ -88,12 +91,14 @@ class Digester:
         qs: percentile levels: the default ones and those of the targets.
         metrics: of whose samples percentiles over replicates are wanted.
         tail_level: least percentile of token gaps among these.
+        slos: the targets, whose verdicts a run asserts.
     """
 
     convention: str
     qs: tuple[float, ...]
     metrics: tuple[str, ...]
     tail_level: float
+    slos: tuple[Slo, ...] = ()
 
     @classmethod
     def for_study(cls, convention: str, slo: str) -> Digester:
@@ -105,6 +110,7 @@ class Digester:
             tuple(sorted({*DEFAULT_QS, *levels(slos)})),
             tuple(sorted({"ttft", "tbt", *(one.metric for one in slos if one.q is not None)})),
             min([TAIL_LEVEL, *tails]),
+            tuple(slos),
         )
 
     def __call__(self, recording: Recording, cut_s: float | None = None) -> CellDigest:
@@ -115,12 +121,7 @@ class Digester:
         """
         requests, steps = recording.requests, recording.steps
         spec = recording.run["spec"]
-        metrics = run_metrics(
-            recording,
-            convention="paper" if self.convention == "paper" else "strict",
-            qs=self.qs,
-            cut_s=cut_s,
-        )
+        metrics = self._metrics(recording, cut_s)
         process = ArrivalProcess.parse(spec["arrivals"])
         stop_s = float(recording.run["end_s"])
         audited = audit(
@@ -144,8 +145,29 @@ class Digester:
             num_steps=len(steps),
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
-            invalid=why_invalid(requests, audited),
+            invalid=why_invalid(requests, audited, self._decided_by_lag(recording, metrics, audited)),
+            failures=failures(requests),
             notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
+        )
+
+    def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
+        convention: Convention = "paper" if self.convention == "paper" else "strict"
+        return run_metrics(recording, convention=convention, qs=self.qs, cut_s=cut_s)
+
+    def _decided_by_lag(
+        self, recording: Recording, metrics: RunMetrics, audited: ArrivalAudit
+    ) -> list[str]:
+        """Verdicts of this run that are others without its send lag."""
+        if not audited.late:
+            return []
+        prompt = replace(recording, requests=without_lag(recording.requests))
+        state = recording_steadiness(recording).state
+        if recording.run["stopped_early"] is not None:
+            state = Steadiness.GROWING
+        return changed_verdicts(
+            self.slos,
+            (metrics, state),
+            (self._metrics(prompt, metrics.window_s[0]), recording_steadiness(prompt).state),
         )
 
     def _samples(self, requests: RequestTable, metrics: RunMetrics) -> dict[SampleKey, RunSample]:
@@ -192,7 +214,7 @@ def measured_gaps(requests: RequestTable, metrics: RunMetrics, tier: str | None)
 
 def _missing(metrics: RunMetrics) -> tuple[str, ...]:
     """What the run has none of, though a table has a column for it."""
-    served = metrics.overall.ttft.n > metrics.overall.ttft.unserved
+    served = metrics.overall.ttft.n > metrics.overall.ttft.unserved and metrics.gaps_told
     return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slaibench.dialect import Dialect
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.digest import Digester
@@ -214,6 +215,7 @@ def gather(
     seeds = {cell.seed for cell in loaded}
     spec = StudySpec(
         **{name: getattr(first, name) for name in SERVING},
+        dialect=Dialect.of_identity(first.dialect),
         schedulers=schedulers,
         workload=first.workload,
         arrivals=first.arrivals,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import Counts, GroupMetrics
 from slaibench.measure.quantile_interval import quantile
@@ -18,6 +19,7 @@ from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
 from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds, pooled
+from slaibench.study.validity import Failures, add_up
 
 TTFT_LEVELS = (0.5, 0.9, 0.99)
 TBT_LEVELS = (0.5, 0.99)
@@ -65,6 +67,7 @@ class Point:
             has its own (``ArrivalAudit.offered_rps``); None: all at once.
         invalid: how many replicates are no measurement; such a point stands for nothing.
         invalid_reason: why the first of them is not; empty where all are.
+        failures: why requests of all replicates failed, and how many (``study.validity``).
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
     """
 
@@ -92,6 +95,7 @@ class Point:
     offered_rps: float | None
     invalid: int
     invalid_reason: str
+    failures: Failures
     audit_ok: bool
 
     @property
@@ -128,6 +132,7 @@ class Point:
             "stopped_early": self.stopped_early,
             "reason": self.reason,
             "invalid": self.invalid_reason or None,
+            "failures": [{"reason": text, "requests": num} for text, num in self.failures],
             **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
             **{f"tbt_{name}_all_s": finite(value.value) for name, value in self.tbt_s.items()},
             "tbt_p99_s": {name: finite(tier.tbt_p99_s.value) for name, tier in self.tiers.items()},
@@ -208,8 +213,14 @@ def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -
         offered_rps=_mean([digest.audit.offered_rps for digest in digests]),
         invalid=len(invalid),
         invalid_reason=next(iter(invalid), ""),
-        audit_ok=all(d.audit.valid and d.audit.process_ok is not False for d in digests),
+        failures=add_up(each for digest in digests for each in digest.failures),
+        audit_ok=all(_as_declared(digest.audit) for digest in digests),
     )
+
+
+def _as_declared(audit: ArrivalAudit) -> bool:
+    """Whether requests arrived as declared and were sent in time."""
+    return audit.valid and not audit.late and audit.process_ok is not False
 
 
 def measured_ttft(digest: CellDigest) -> FloatArray:

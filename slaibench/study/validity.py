@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording.record import Outcome, RequestTable
@@ -10,19 +12,68 @@ from slaibench.recording.record import Outcome, RequestTable
 FAILED_SHARE = 0.01
 """Percentiles are told up to the P99. With more than one request in a hundred without an answer,
 those of the others describe a service that nobody got."""
+MOST_REASONS = 3
+"""Reasons of failures that a sentence has."""
+Failures = tuple[tuple[str, int], ...]
+"""Reasons, in the server's own words where it had any, and how many requests each had; the most
+frequent one first."""
 
 
-def why_invalid(requests: RequestTable, audit: ArrivalAudit) -> str | None:
+def failures(requests: RequestTable) -> Failures:
+    """Why requests failed.
+
+    Reasons that differ in their numbers alone (after how many tokens) are one, told as it was first.
+    """
+    failed = requests.error[requests.outcome == Outcome.FAILED.value].tolist()
+    return add_up((error or "no reason given", 1) for error in failed)
+
+
+def add_up(parts: Iterable[tuple[str, int]]) -> Failures:
+    """Failures of several runs, or of one."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for reason, count in parts:
+        kind = re.sub(r"\d+", "0", reason)
+        first.setdefault(kind, reason)
+        counts[kind] += count
+    return tuple((first[kind], count) for kind, count in counts.most_common())
+
+
+def failure_words(found: Failures, due: int) -> str:
+    """Failures in a sentence: how many of how many requests, and why; empty without any."""
+    if not found:
+        return ""
+    total = sum(count for _, count in found)
+    head = f"{total:,} of {due:,} requests failed: "
+    if len(found) == 1:
+        return head + found[0][0]
+    told = [f"{count:,} x {reason}" for reason, count in found[:MOST_REASONS]]
+    rest = sum(count for _, count in found[MOST_REASONS:])
+    return head + "; ".join(told) + (f"; {rest:,} x otherwise" if rest else "")
+
+
+def why_invalid(
+    requests: RequestTable, audit: ArrivalAudit, changed: Sequence[str] = ()
+) -> str | None:
     """Why a run's latencies stand for nothing, with its numbers; None where they count.
 
-    Either the load generator, not the engine, set the pace, or too many requests failed: failed
-    ones are in no latency, so that an engine that died would look fast.
+    Too many requests failed: failed ones are in no latency, so that an engine that died would look
+    fast. Or the load generator could be what is asserted: requests were sent early, or so late that
+    a verdict would be another without it. Failures come first, since whoever fails is seldom late
+    by the load generator's fault.
+
+    Args:
+        changed: verdicts that are others without the send lag (``measure.lag``).
     """
+    found = failures(requests)
+    if sum(count for _, count in found) > FAILED_SHARE * len(requests):
+        return failure_words(found, len(requests))
     if not audit.valid:
         return audit.reason
-    failed = requests.outcome == Outcome.FAILED.value
-    count = int(failed.sum())
-    if count <= FAILED_SHARE * len(requests):
-        return None
-    ((error, _),) = Counter(requests.error[failed].tolist()).most_common(1)
-    return f"{count:,} of {len(requests):,} requests failed: {error or 'no reason given'}"
+    if changed and audit.lag_p99_s is not None:
+        return (
+            f"send lag P99 {audit.lag_p99_s * 1e3:.2f} ms decides: {', '.join(changed)} without "
+            "it; the load generator, not the engine, set the pace: use a lower rate or a faster "
+            "client"
+        )
+    return None

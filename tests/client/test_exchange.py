@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from slaibench.client.exchange import Exchange
+from slaibench.client.tokens import Counted
 from slaibench.recording.record import Outcome
 
 SSE = "text/event-stream"
@@ -122,12 +123,182 @@ def test_a_stream_without_a_token_is_never_finished() -> None:
     assert (one.outcome, one.error) == (Outcome.FAILED, "the stream held no token")
 
 
-def test_tokens_the_events_do_not_show_are_told_of() -> None:
+@pytest.mark.parametrize("exact", [True, False])
+def test_several_tokens_an_event_are_counted_by_the_server_and_have_no_times(exact: bool) -> None:
+    """Real vLLM under load, without continuous usage: 7 events for 32 tokens."""
+    one = exchange(asked=4, exact=exact)
+    one.body(events(text("a b")), 1.0)
+    one.body(events(text("c d", "length"), {"choices": [], **usage(4)}, "[DONE]"), 2.0)
+    one.ended(2.0)
+    assert (one.outcome, one.num_tokens) == (Outcome.FINISHED, 4)
+    assert (one.token_times_s[0], one.token_times_s[-1]) == (1.0, 2.0)
+    assert one.counted is Counted.TOTAL
+
+
+def test_tokens_in_pieces_are_counted_by_the_server() -> None:
+    one = exchange(asked=2)
+    for now_s in (1.0, 2.0, 3.0, 4.0):
+        one.body(events(text()), now_s)
+    one.body(events({"choices": [], **usage(2)}, "[DONE]"), 5.0)
+    one.ended(5.0)
+    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.TOTAL)
+    assert list(one.token_times_s) == [1.0, 4.0]
+
+
+SUMS = {
+    "never grow": [1, 1, 1, 1],
+    "are zero": [0, 0, 0, 0],
+    "are zero up to the end": [0, 0, 0, 4],
+    "are the total from the start": [4, 4, 4, 4],
+    "fall": [1, 2, 1, 3],
+}
+
+
+@pytest.mark.parametrize("sums", SUMS.values(), ids=SUMS)
+@pytest.mark.parametrize("exact", [True, False])
+def test_sums_that_do_not_grow_with_the_output_are_not_believed(
+    sums: list[int], exact: bool
+) -> None:
+    one = exchange(asked=4, exact=exact)
+    for now_s, total in enumerate(sums):
+        one.body(events(text(**usage(total))), float(now_s))
+    one.body(events("[DONE]"), 4.0)
+    one.ended(4.0)
+    assert list(one.token_times_s) == [0.0, 1.0, 2.0, 3.0]
+    assert one.outcome is Outcome.FINISHED
+    assert one.counted is (Counted.USAGE if sums[-1] == 4 else Counted.SEEN)
+
+
+def test_output_without_a_token_of_its_own_counts_as_none() -> None:
+    """A piece of text that was held back, or a token that a parser cut in two."""
+    one = exchange(asked=4)
+    for now_s, total in enumerate([1, 2, 3, 3, 4]):
+        one.body(events(text(**usage(total))), float(now_s))
+    one.body(events("[DONE]"), 5.0)
+    one.ended(5.0)
+    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.USAGE)
+    assert list(one.token_times_s) == [0.0, 1.0, 2.0, 4.0]
+
+
+def test_tokens_that_show_nothing_come_with_their_events() -> None:
+    """Special tokens have no text; vLLM sends an event for each."""
     one = exchange(asked=3)
-    one.body(events(text(), {"choices": [], **usage(3)}, "[DONE]"), 1.0)
+    for now_s in (1.0, 2.0):
+        one.body(events(text("")), now_s)
+    one.body(events(text("", "length"), {"choices": [], **usage(3)}, "[DONE]"), 3.0)
+    one.ended(3.0)
+    assert list(one.token_times_s) == [1.0, 2.0, 3.0]
+    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.USAGE)
+
+
+def test_a_last_event_that_only_says_why_is_no_token() -> None:
+    one = exchange(asked=2)
+    one.body(events(text(), text(), text("", "length"), {"choices": [], **usage(2)}, "[DONE]"), 1.0)
+    one.ended(1.0)
+    assert (one.outcome, one.num_tokens, one.counted) == (Outcome.FINISHED, 2, Counted.USAGE)
+
+
+@pytest.mark.parametrize("count", [1.5, -1, True, "4", [4], 10**9, 10**30, 5])
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_count_that_cannot_be_fails_its_own_request_alone(count: object, exact: bool) -> None:
+    one = exchange(asked=4, exact=exact)
+    one.body(events(text(usage={"completion_tokens": count})), 1.0)
+    assert one.outcome is Outcome.FAILED
+    assert "completion_tokens" in one.error
+    assert len(one.token_times_s) <= 4
+
+
+@pytest.mark.parametrize("count", [1.5, -1, "7", 10**30])
+def test_a_prompts_count_that_cannot_be_fails_its_request(count: object) -> None:
+    one = exchange(asked=1)
+    one.body(events(text(usage={"completion_tokens": 1, "prompt_tokens": count})), 1.0)
+    assert "usage.prompt_tokens is no whole number" in one.error
+
+
+def test_an_answer_that_never_ends_is_ended() -> None:
+    one = exchange(asked=2, exact=False)
+    for _ in range(1000):
+        one.body(events(text()), 1.0)
+    assert one.outcome is Outcome.FAILED
+    assert "more than 120 events with output came, 2 tokens were asked for" in one.error
+    assert one.num_tokens == 121
+
+
+@pytest.mark.parametrize("reason", ["abort", "error", "Cancelled", {"type": "abort"}, "timeout"])
+def test_an_engine_that_gave_up_is_no_success(reason: object) -> None:
+    one = exchange(asked=2, exact=False)
+    last = {"choices": [{"index": 0, "text": "b", "finish_reason": reason}]}
+    one.body(events(text(), last, "[DONE]"), 1.0)
     one.ended(1.0)
     assert one.outcome is Outcome.FAILED
-    assert "1 tokens came, 3 were asked for; the server counts 3" in one.error
+    assert "the engine gave up" in one.error
+
+
+def test_an_empty_finish_reason_says_nothing() -> None:
+    one = exchange(asked=2, exact=False)
+    one.body(events(text(finish=""), text(finish="")), 1.0)
+    one.lost("the server closed the connection", 2.0)
+    assert (one.outcome, one.error) == (
+        Outcome.FAILED,
+        "the server closed the connection after 2 tokens",
+    )
+
+
+TWO = events(text()) + events(text(finish="length"))
+TOLERATED = {
+    "ping": b"event: ping\ndata: {}\n\n" + TWO + events("[DONE]"),
+    "another event": TWO + b"event: stats\ndata: 3\n\n" + events("[DONE]"),
+    "message by its name": b"event: message\n" + TWO + events("[DONE]"),
+    "named output": b"event: chunk\n" + TWO + b"event: end\ndata: [DONE]\n\n",
+    "empty data": b"data:\n\n" + TWO + b"data: \n\n" + events("[DONE]"),
+    "done and a space": TWO + b"data: [DONE] \n\n",
+    "done and no blank line": TWO + b"data: [DONE]",
+    "half of a character": b'data: {"choices":[{"text":"\\ud83d"}]}\n\n' + TWO[TWO.index(b"\n\n") + 2 :],
+    "no UTF-8": b'data: {"choices":[{"text":"\xff"}]}\n\n' + TWO[TWO.index(b"\n\n") + 2 :],
+    "NaN": b'data: {"choices":[{"text":"a","logprobs":[NaN,-Infinity]}]}\n\n'
+    + TWO[TWO.index(b"\n\n") + 2 :],
+    "CR": (TWO + events("[DONE]")).replace(b"\n", b"\r"),
+    "CRLF and a mark": b"\xef\xbb\xbf" + (TWO + events("[DONE]")).replace(b"\n", b"\r\n"),
+    "comments": b": hello\n\n" + TWO + b": hello\n" + events("[DONE]"),
+    "data over two lines": TWO.replace(b'"finish_reason": "length"', b'\ndata: "finish_reason": "length"'),
+}
+
+
+@pytest.mark.parametrize("stream", TOLERATED.values(), ids=TOLERATED)
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_does_not_touch_the_times_is_tolerated(stream: bytes, exact: bool) -> None:
+    one = exchange(asked=2, exact=exact)
+    one.body(stream, 1.0)
+    one.ended(1.0)
+    assert (one.outcome, one.error, one.num_tokens) == (Outcome.FINISHED, "", 2)
+
+
+def test_a_named_error_is_the_servers_error() -> None:
+    one = exchange()
+    one.body(events(text()) + b"event: error\ndata: overloaded\n\n", 1.0)
+    assert one.error == "the server's error after 1 tokens: overloaded"
+
+
+def test_an_error_body_that_never_ends_is_read_so_far() -> None:
+    one = Exchange(0, 0.0, 3, True)
+    one.head(500, "text/plain")
+    for _ in range(3):
+        one.body(b"x" * 1000, 1.0)
+    assert one.outcome is Outcome.FAILED
+    assert one.error.startswith("HTTP 500: xxx")
+
+
+def test_what_is_whole_but_for_its_end_is_finished_when_its_time_is_up() -> None:
+    one = exchange(asked=1)
+    one.body(events(text(finish="length")), 1.0)
+    one.time_out("late", 9.0)
+    assert one.outcome is Outcome.FINISHED
+
+
+def test_a_servers_text_is_told_in_characters_that_a_terminal_takes() -> None:
+    one = exchange()
+    one.body(events({"error": "bad\x1b[31m \ud83d"}), 1.0)
+    assert one.error.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +339,7 @@ def test_an_error_field_of_null_is_no_error() -> None:
         '{"choices": [3]}',
         '{"choices": [{"delta": 5}]}',
         '{"choices": [{"text": "a"}], "usage": 4}',
-        '{"choices": [{"text": "a"}], "usage": {"completion_tokens": "many"}}',
+        "[" * 100_000,
     ],
 )
 def test_what_is_no_completion_is_malformed(data: str) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.client import sse
-from slaibench.client.sse import SseError, SseFramer
+from slaibench.client.sse import NamedEvent, SseError, SseFramer
 
 
-def whole(data: bytes) -> list[bytes]:
+def whole(data: bytes) -> list[bytes | NamedEvent]:
     return SseFramer().feed(data)
 
 
@@ -25,6 +25,9 @@ def whole(data: bytes) -> list[bytes]:
         (b"data\n\n", [b""]),
         (b"data:\n\n", [b""]),
         (b"event: ping\n\n", []),
+        (b"event: ping\ndata: x\n\ndata: y\n\n", [NamedEvent(b"ping", b"x"), b"y"]),
+        (b"event: ping\n\ndata: y\n\n", [b"y"]),
+        (b"event: message\ndata: x\n\n", [b"x"]),
         (b"database: x\n\n", []),
         (b"\n\n\ndata: x\n\n", [b"x"]),
         (b"data: not ended\n", []),
@@ -73,8 +76,26 @@ def test_data_lines_split_as_the_standard_says() -> None:
 
 
 def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
     framer = SseFramer()
     assert framer.feed(b"data: " + b"x" * 90) == []
-    with pytest.raises(SseError, match="more than 100 bytes"):
+    with pytest.raises(SseError, match="a line of more than 100 bytes"):
         framer.feed(b"x" * 90)
+
+
+@pytest.mark.parametrize("line", [b"data: " + b"x" * 90 + b"\n", b"data:\n", b"data\n"])
+def test_data_without_a_blank_line_is_refused(
+    monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
+    framer = SseFramer()
+    with pytest.raises(SseError, match="no blank line ends it"):
+        for _ in range(100):
+            assert framer.feed(line) == []
+
+
+def test_what_the_streams_end_leaves_is_handed_out_on_request() -> None:
+    framer = SseFramer()
+    assert framer.feed(b"data: x\n\ndata: y") == [b"x"]
+    assert framer.flush() == [b"y"]
+    assert framer.flush() == []

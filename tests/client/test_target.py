@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slaibench.client.body import request_bytes
-from slaibench.client.target import Address, Api, Target, parse_url
+from slaibench.client.target import Address, Api, Target, parse_url, public_url
 from workloads.request import Request
 
 
@@ -20,7 +20,15 @@ from workloads.request import Request
         ("http://h:8000/v1", Address("h", 8000, False), "h:8000"),
         ("http://h:8000/v1/", Address("h", 8000, False), "h:8000"),
         ("localhost:8000", Address("localhost", 8000, False), "localhost:8000"),
-        ("https://h/some/where/v1", Address("h", 443, True, "/some/where"), "h"),
+        ("https://h/a/b/v1", Address("h", 443, True, "/a/b", "/a/b/v1"), "h"),
+        ("http://h/v1?x=1", Address("h", 80, False, query="x=1"), "h"),
+        ("http://h/v1/completions", Address("h", 80, False, api=Api.COMPLETIONS), "h"),
+        ("http://h/v1/chat/completions/", Address("h", 80, False, api=Api.CHAT), "h"),
+        (
+            "https://h/openai/dep/chat/completions?api-version=2",
+            Address("h", 443, True, "/openai/dep", "/openai/dep", "api-version=2", Api.CHAT),
+            "h",
+        ),
         ("http://h", Address("h", 80, False), "h"),
         ("http://[::1]:8000", Address("::1", 8000, False), "[::1]:8000"),
     ],
@@ -32,7 +40,7 @@ def test_addresses_of_urls(url: str, address: Address, authority: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://", "ftp://h", "http://h:port", "http://h:99999", "http://h/v1?x=1", "http://h/#a"],
+    ["", "http://", "ftp://h", "http://h:port", "http://h:99999", "http://h/ä", "http://h/a b", "http://[::1", "http://h/#a"],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="url"):
@@ -43,6 +51,44 @@ def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
     with pytest.raises(ValueError, match="no user or password") as caught:
         parse_url("http://me:hunter2@h")
     assert "hunter2" not in str(caught.value)
+    with pytest.raises(ValueError, match="is not one like") as caught:
+        parse_url("http://me:hunter2@h:port")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://h/v1", "http://h/v1"),
+        ("http://h/v1?key=hunter2&api-version=3&x", "http://h/v1?key=...&api-version=3&x"),
+    ],
+)
+def test_a_querys_values_are_in_no_message(url: str, shown: str) -> None:
+    assert public_url(url) == shown
+
+
+def test_a_url_of_one_interface_is_not_used_for_the_other() -> None:
+    with pytest.raises(ValueError, match="is not that of the chat interface"):
+        Target("http://h/v1/completions", "m", api=Api.CHAT)
+
+
+def test_a_query_goes_with_every_request() -> None:
+    target = Target("http://h/a/completions?key=x", "m", new_connections=True)
+    data = request_bytes(target, Request(0, 0.0, 3, 9), "a", seed=4)
+    assert data.startswith(b"POST /a/completions?key=x HTTP/1.1\r\n")
+    assert b"\r\nConnection: close\r\n" in data
+    assert target.address.at("/models") == "/a/models?key=x"
+
+
+def test_a_field_is_left_out_where_the_extra_body_has_null_for_it() -> None:
+    extra = {"temperature": None, "stream_options": None, "seed": 7}
+    data = request_bytes(
+        Target("http://h", "m", extra_body=extra), Request(0, 0.0, 3, 9), "a", seed=4
+    )
+    body = json.loads(data.partition(b"\r\n\r\n")[2])
+    assert "temperature" not in body
+    assert "stream_options" not in body
+    assert body["seed"] == 7
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ class Work:
         return not self.fresh and _is_there(cell_folder(self.results, cell))
 
     def found(self, cell: CellSpec) -> CellResult | None:
-        """A cell that is on disk; None: it has to be run.
+        """A cell that is on disk; None: it has to be run. What was no measurement of an endpoint
+        says nothing about the next time.
 
         Raises:
             DamagedRecordingError: what is there is damaged: it has to be run, and replaced.
@@ -81,7 +82,10 @@ class Work:
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
-        return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
+        digest = self.digest(_read(folder, cell))
+        if cell.url is not None and getattr(digest, "invalid", None) is not None:
+            return None
+        return CellResult(cell, folder, digest, reused=True)
 
     def kept(
         self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None
@@ -95,7 +99,8 @@ class Work:
             RecordingError: it cannot be written.
         """
         folder = cell_folder(self.results, cell)
-        replace = self.fresh or damage is not None
+        # Whoever runs an endpoint's cell that is there has found it to be no measurement.
+        replace = self.fresh or damage is not None or cell.url is not None
         stale = not replace and self._is_there_by_other_code(folder, cell)
         # Another process may have recorded the same cell meanwhile. What it wrote stays; by
         # invariant 4 it is the same.

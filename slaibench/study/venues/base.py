@@ -126,6 +126,7 @@ NO_IDENTITY: Facts = {
     "api": None,
     "prompts": None,
     "only_openai": False,
+    "dialect": None,
     "timeout_s": None,
 }
 """Fields of a ``CellSpec`` that are not every venue's, as they are where they mean nothing."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
+from slaibench.client.target import parse_url, public_url
+from slaibench.dialect import Dialect
 from slaibench.spec import Clock, StudySpec
 from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from slaibench.backends.endpoint import EndpointOptions
 
 TIMEOUT_S = 600.0
+MOST_MODELS = 10
+"""Models that a message names."""
 
 
 class Theirs(Scheduler):
@@ -32,14 +36,14 @@ class EndpointVenue:
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {
-            *("clock", "url", "api", "prompts", "only_openai", "timeout_s"),
+            *("clock", "url", "api", "prompts", "only_openai", "dialect", "timeout_s"),
             "max_context_tokens",
         }
     )
 
     options: EndpointOptions
     model: str
-    only_openai: bool
+    dialect: Dialect
     max_context_tokens: int | None
     one_at_a_time: ClassVar[bool] = True
 
@@ -54,17 +58,18 @@ class EndpointVenue:
                 "an endpoint has a scheduler of its own, and one label for it is all that a study "
                 f"takes, not {', '.join(spec.schedulers)}"
             )
-        api = spec.api or "completions"
+        named = parse_url(spec.url).api
+        api = spec.api or (named.value if named else "completions")
         # A chat interface takes messages, which are text.
         prompts = spec.prompts or ("text" if api == "chat" else "token-ids")
         filled = {
             "api": api,
             "prompts": prompts,
             "clock": Clock.REAL,
-            "model": spec.model or _only_model(spec.url),
             "timeout_s": spec.timeout_s or TIMEOUT_S,
         }
-        return spec.model_copy(update=filled)
+        spec = spec.model_copy(update=filled)
+        return spec.model_copy(update={"model": spec.model or _only_model(_options(spec))})
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
@@ -77,21 +82,7 @@ class EndpointVenue:
 
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> EndpointVenue:
-        from slaibench.backends.endpoint import EndpointOptions  # noqa: PLC0415
-
-        # Not every server knows fields that OpenAI's own has not; without them a length is a wish.
-        extras = not spec.only_openai
-        options = EndpointOptions(
-            url=spec.url or "",
-            model=spec.model,
-            api=spec.api or "",
-            prompts=spec.prompts,
-            timeout_s=spec.timeout_s or TIMEOUT_S,
-            ignore_eos=extras,
-            exact_lengths=extras,
-            continuous_usage=extras,
-        )
-        return cls(options, spec.model or "", spec.only_openai, spec.max_context_tokens)
+        return cls(_options(spec), spec.model or "", _dialect(spec), spec.max_context_tokens)
 
     @staticmethod
     def describe(run: Facts) -> str:
@@ -106,10 +97,11 @@ class EndpointVenue:
             "clock": Clock.REAL,
             "model": self.model,
             "max_context_tokens": self.max_context_tokens,
-            "url": self.options.url,
+            "url": public_url(self.options.url),
             "api": self.options.api,
             "prompts": self.options.prompts,
-            "only_openai": self.only_openai,
+            "only_openai": self.dialect.is_openai,
+            "dialect": self.dialect.identity(),
             "timeout_s": self.options.timeout_s,
         }
 
@@ -134,22 +126,51 @@ class EndpointVenue:
         return EndpointBackend(self.options)
 
 
-def _only_model(url: str) -> str:
+def _dialect(spec: StudySpec) -> Dialect:
+    """How the endpoint is spoken to, all options together."""
+    dialect = spec.dialect or Dialect()
+    return dialect.as_openai() if spec.only_openai else dialect
+
+
+def _options(spec: StudySpec) -> EndpointOptions:
+    """Raises ValueError: a value that no run could use."""
+    from slaibench.backends.endpoint import EndpointOptions  # noqa: PLC0415
+
+    dialect = _dialect(spec)
+    return EndpointOptions(
+        url=spec.url or "",
+        model=spec.model,
+        api=spec.api or "",
+        prompts=spec.prompts,
+        timeout_s=spec.timeout_s or TIMEOUT_S,
+        headers=dialect.plain_headers(),
+        ignore_eos=dialect.ignore_eos,
+        exact_lengths=dialect.exact_lengths,
+        continuous_usage=dialect.continuous_usage,
+        max_tokens_field=dialect.max_tokens_field,
+        extra_body=dialect.extra_body,
+        insecure=dialect.insecure,
+        new_connections=dialect.new_connections,
+    )
+
+
+def _only_model(options: EndpointOptions) -> str:
     """What the server calls its model, which is part of what a recording is of.
 
     Raises:
         ValueError: it does not say, or has several.
     """
-    from slaibench.backends.endpoint import EndpointOptions  # noqa: PLC0415
     from slaibench.client.ask import AskError, served_models  # noqa: PLC0415
 
+    url = public_url(options.url)
     try:
-        models = served_models(url, EndpointOptions(url).target("").all_headers())
+        models = served_models(options.target(""))
     except AskError as error:
         raise ValueError(
             f"{url} does not say which model it serves ({error}): start the server, correct --url, "
             "or name the model with --model"
         ) from error
     if len(models) != 1:
-        raise ValueError(f"{url} serves {len(models)} models: name one with --model: {models}")
+        listed = ", ".join(models[:MOST_MODELS]) + (" and more" if models[MOST_MODELS:] else "")
+        raise ValueError(f"{url} serves {len(models)} models: name one with --model: {listed}")
     return models[0]

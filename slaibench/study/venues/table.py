@@ -33,6 +33,7 @@ OPTIONS = {
     "api": "--api",
     "prompts": "--prompts",
     "only_openai": "--only-openai",
+    "dialect": "an endpoint's dialect",
     "timeout_s": "--timeout",
 }
 """Fields of a specification that not every backend takes, as the command line calls them."""

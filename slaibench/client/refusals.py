@@ -1,0 +1,56 @@
+"""What helps with a server that refuses a request: read from its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_BAD_REQUEST = (400, 422)
+_REFUSED = re.compile(
+    r"not support|unsupported|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed|"
+    r"not accepted|forbidden|no such|invalid|must be|should be|extra|only|cannot|can't|"
+    r"does not|doesn't|not (?:a )?valid|not implemented",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(r"context|too (?:large|long)|at most|exceed|maximum", re.IGNORECASE)
+
+_OPTIONS: Sequence[tuple[str, str]] = (
+    (r"continuous_usage_stats", "--no-continuous-usage"),
+    (r"stream_options|include_usage", "--extra-body '{\"stream_options\": null}'"),
+    (r"ignore_eos", "--no-ignore-eos --any-length"),
+    (r"max_completion_tokens", "--max-tokens-field max_completion_tokens"),
+    (r"max_new_tokens", "--max-tokens-field max_new_tokens"),
+    (r"max_output_tokens", "--max-tokens-field max_output_tokens"),
+    (r"max_tokens", "--max-tokens-field NAME"),
+    (r"temperature", "--extra-body '{\"temperature\": null}'"),
+    (r"\bseed\b", "--extra-body '{\"seed\": null}'"),
+    (r"\bmessages\b", "--api chat"),
+    (r"\bprompt\b", "--prompts text"),
+)
+"""Of what a refusal speaks, and the option that helps; the first one decides."""
+
+
+def way_out(status: int, text: str) -> str:
+    """What to give ``slaibench replay`` against a refusal, as the end of its sentence; empty where
+    its words do not tell.
+
+    Args:
+        status: of the HTTP answer.
+        text: what came with it.
+    """
+    option = _option(status, text)
+    return f" (slaibench replay {option} may help)" if option else ""
+
+
+def _option(status: int, text: str) -> str | None:
+    if status == 401 or status == 403:
+        return "with OPENAI_API_KEY set, or with --header,"
+    if status not in _BAD_REQUEST or not _REFUSED.search(text):
+        return None
+    for words, option in _OPTIONS:
+        if not re.search(words, text):
+            continue
+        if "tokens" in words and "--max-tokens-field NAME" in option and _TOO_LONG.search(text):
+            return None  # The length is refused, not the field.
+        return option
+    return None

@@ -1,0 +1,120 @@
+"""How an endpoint is spoken to, where it differs from what vLLM and SGLang understand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+
+_KEPT = "**********"
+"""What stands for a header's value wherever a specification is written down."""
+_MARK_DIGITS = 4
+"""Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
+find it by."""
+
+
+class Dialect(BaseModel):
+    """What requests to an endpoint hold, and what of its answers counts.
+
+    Args:
+        ignore_eos: ask for output up to the length (``ignore_eos``; vLLM, SGLang).
+        exact_lengths: only an output of exactly the length asked for is finished.
+        continuous_usage: ask for the token count with every event (``continuous_usage_stats``).
+        max_tokens_field: what the limit of the output is called; None: ``max_tokens``.
+        extra_body: fields for every request's body; None leaves one of ours out.
+        headers: for every request. Values are written down nowhere.
+        insecure: take any certificate.
+        new_connections: open a connection for each request, when it is due.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ignore_eos: bool = True
+    exact_lengths: bool = True
+    continuous_usage: bool = True
+    max_tokens_field: str | None = None
+    extra_body: dict[str, Any] = {}
+    headers: dict[str, SecretStr] = {}
+    insecure: bool = False
+    new_connections: bool = False
+
+    @field_validator("max_tokens_field")
+    @classmethod
+    def _named(cls, name: str | None) -> str | None:
+        if name is not None and not name.strip():
+            raise ValueError("max_tokens_field must be a field's name, not empty")
+        return name
+
+    @field_validator("extra_body")
+    @classmethod
+    def _plain(cls, body: dict[str, Any]) -> dict[str, Any]:
+        for name in ("stream", "prompt", "messages"):
+            if name in body:
+                raise ValueError(f"extra_body cannot set {name!r}: it is the load generator's own")
+        _check_json(body, "extra_body")
+        return body
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether requests hold no field that OpenAI's own server has not."""
+        return not (self.ignore_eos or self.exact_lengths or self.continuous_usage)
+
+    def as_openai(self) -> Dialect:
+        """The same, as far as OpenAI's own server has it (``--only-openai``)."""
+        theirs = {"ignore_eos": False, "exact_lengths": False, "continuous_usage": False}
+        return self.model_copy(update=theirs)
+
+    def plain_headers(self) -> dict[str, str]:
+        """The headers as they are sent.
+
+        Raises:
+            ValueError: they come from a file, which has no values.
+        """
+        headers = {name: value.get_secret_value() for name, value in self.headers.items()}
+        for name, value in headers.items():
+            if value == _KEPT:
+                raise ValueError(f"the value of header {name!r} is kept in no file: give it again")
+        return headers
+
+    def identity(self) -> dict[str, Any] | None:
+        """What of it decides a recording, for records; None: nothing but ``is_openai``."""
+        own = self.model_dump(mode="json", exclude_defaults=True, exclude={"insecure", "headers"})
+        if self.is_openai:
+            for name in ("ignore_eos", "exact_lengths", "continuous_usage"):
+                del own[name]
+        if self.headers:
+            own["headers"] = {name: _mark(name, v) for name, v in sorted(self.headers.items())}
+        return own or None
+
+    @classmethod
+    def of_identity(cls, identity: dict[str, Any] | None) -> Dialect | None:
+        """As far as a record has it."""
+        if identity is None:
+            return None
+        headers = dict.fromkeys(identity.get("headers", {}), SecretStr(_KEPT))
+        return cls.model_validate({**identity, "headers": headers})
+
+
+def _mark(name: str, value: SecretStr) -> str:
+    text = json.dumps([name.lower(), value.get_secret_value()])
+    return hashlib.sha256(text.encode()).hexdigest()[:_MARK_DIGITS]
+
+
+def _check_json(value: Any, where: str) -> None:
+    """Refuse what no JSON has: NaN, halves of a character, numbers of more than 64 bits."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_json(name, where)
+            _check_json(inner, where)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_json(inner, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} holds {value}, which JSON has not")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError(f"{where} holds {value}, which is no number of 64 bits")
+    elif isinstance(value, str) and value.encode(errors="replace").decode() != value:
+        raise ValueError(f"{where} holds half of a character: {value!r}")
