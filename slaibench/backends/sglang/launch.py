@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines import gate
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import folder_of
@@ -40,6 +41,8 @@ LIMIT_S = 120.0
 """Of a program that only looks: from a cold disk, the first import of NumPy takes seconds."""
 INSTALL = "docs/sglang.md says how to make its environment; then set " + variable("sglang")
 FLOAT32_BYTES = 4
+SIDE_DOORS = ("SGLANG_GRPC_PORT", "SGLANG_RUST_SERVER")
+"""Environment variables that open a port beside HTTP's, which no key of ours guards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,12 @@ class SglangEngine:
             "port": Instead.NOTHING,
             "skip-server-warmup": Instead.NOTHING,
             "log-level-http": Instead.NOTHING,
+            # What stands in a file is seen by nobody, and other ports have doors of their own.
+            "config": Instead.NOTHING,
+            "api-key": Instead.NOTHING,
+            "grpc-port": Instead.NOTHING,
+            "grpc-mode": Instead.NOTHING,
+            "smg-grpc-mode": Instead.NOTHING,
         }
     )
 
@@ -114,6 +123,7 @@ class SglangEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
+        locked: bool = False,
     ) -> list[str]:
         where, model = python(), options.model
         if device is Device.EMULATED:
@@ -135,7 +145,11 @@ class SglangEngine:
         return [where, "-P", "-W", "ignore", "-m", PROGRAM, *flags(args), *options.more]
 
     def environment(
-        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+        self,
+        options: EngineOptions,
+        device: Device,
+        own: Mapping[str, Any],
+        key: str | None = None,
     ) -> dict[str, str]:
         needed = {
             # Else each look whether it answers is a request, and in the step log.
@@ -152,7 +166,11 @@ class SglangEngine:
         if device is Device.EMULATED:
             needed["OMP_NUM_THREADS"] = "1"  # nothing is computed
         ours = {VARIABLE: json.dumps(dict(own)), "PYTHONPATH": import_path(python())}
-        return needed | os.environ | ours
+        inherited = dict(os.environ)
+        if key is not None:
+            for name in SIDE_DOORS:
+                inherited.pop(name, None)
+        return needed | inherited | ours | gate.environment(key)
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
         named = {} if request_id is None else {"rid": request_id}

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import schedulers
 from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines import gate
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import model_folder
@@ -107,6 +108,7 @@ class VllmEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
+        locked: bool = False,
     ) -> list[str]:
         args = {
             **engine_args(options, options.checkpoint or model_folder(options.model)),
@@ -117,6 +119,8 @@ class VllmEngine:
             "additional_config": json.dumps({"slaibench": dict(own)}),
             "disable_uvicorn_access_log": True,
         }
+        if locked:
+            args["middleware"] = gate.CLASS
         if device is Device.EMULATED:
             args["distributed_executor_backend"] = EXECUTOR_CLASS
         if device is Device.CPU:
@@ -137,7 +141,11 @@ class VllmEngine:
         return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *options.more]
 
     def environment(
-        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+        self,
+        options: EngineOptions,
+        device: Device,
+        own: Mapping[str, Any],
+        key: str | None = None,
     ) -> dict[str, str]:
         folders = {str(Path(__file__).parents[3]), str(Path(schedulers.__path__[0]).parent)}
         inherited = os.environ.get("PYTHONPATH", "")
@@ -148,7 +156,9 @@ class VllmEngine:
             # vLLM keeps a core for its scheduler and binds its threads to the others.
             needed |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
         paths = [*sorted(folders), *filter(None, [inherited])]
-        return needed | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        own_key = {} if key is None else {"VLLM_API_KEY": key}  # instead of one of the user's
+        ours = {"PYTHONPATH": os.pathsep.join(paths), **gate.environment(key), **own_key}
+        return needed | os.environ | ours
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
         return {"vllm_xargs": dict(said)}  # the id is in a header, X-Request-Id

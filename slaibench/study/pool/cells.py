@@ -76,13 +76,19 @@ class Work:
         says nothing about the next time.
 
         Raises:
-            DamagedRecordingError: what is there is damaged: it has to be run, and replaced.
+            DamagedRecordingError: what is there is damaged, or was spoiled by somebody else: it has
+                to be run, and replaced.
             RecordingError: what is there is another run's, or of another version.
         """
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
-        digest = self.digest(_read(folder, cell))
+        recording = _read(folder, cell)
+        if "invalid" in recording.run:
+            raise store.DamagedRecordingError(
+                f"{str(folder)!r} is no measurement", recording.run["invalid"]
+            )
+        digest = self.digest(recording)
         if cell.url is not None and getattr(digest, "invalid", None) is not None:
             return None
         return CellResult(cell, folder, digest, reused=True)
