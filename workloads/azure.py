@@ -35,7 +35,7 @@ def azure(kind: str, text: str = "") -> TableSource:
     """
     name = f"azure-{kind}"
     options = parse_options(name, text)
-    options.only((), path=True)
+    options.only(("zeros",), paths=1)
     path = Path(options.path).expanduser() if options.path else _find(kind)
     if path is None or not path.is_file():
         original = FILES[kind][0]
@@ -45,7 +45,7 @@ def azure(kind: str, text: str = "") -> TableSource:
             f"write {name}:path/to/{original}, or set {DATA_VARIABLE} to its folder"
         )
     note = f"Azure production trace of 2023 ({kind}), {path.name}"
-    return read_table(path, name=name, note=note)
+    return read_table(path, name=name, note=note, zeros=options.values.get("zeros"))
 
 
 def azure_at_hand(kind: str) -> bool:

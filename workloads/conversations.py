@@ -1,26 +1,41 @@
-"""Conversations in ShareGPT's form, and the lengths of the requests in them.
+"""Conversations, and the lengths of the requests in them.
 
-A conversation is an object with a list of turns under ``items`` (openchat) or ``conversations``
-(ShareGPT): ``{"from": "human" | "gpt", "value": text}``. Each assistant turn is one request: its
-output is that turn, its prompt all turns before it.
+A conversation is an object with a list of turns under one of ``TURNS``; a turn is an object that
+says who speaks (``from`` or ``role``) and what (``value`` or ``content``; a text, or a list of
+parts of which some are texts). ShareGPT, openchat, LMSYS-Chat, WildChat, UltraChat and OpenAI's own
+form are all of these. Each answer is one request: its output is that turn, its prompt all turns
+before it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workloads.errors import WorkloadError
+from workloads.errors import WorkloadError, printable
+from workloads.files import LINES, PARQUET, bytes_of, forms, kind_of, parquet_columns, reading
 from workloads.lengths import Lengths
+from workloads.table_columns import json_lines
 
-TURNS = ("items", "conversations")
-ASSISTANTS = frozenset({"gpt", "assistant", "chatgpt", "bing", "bard"})
-"""Who answers; every other role (human, user, system, tool) only adds to prompts."""
+SUFFIXES = (".json", *LINES, *PARQUET)
+TURNS = ("items", "conversations", "conversation", "messages", "turns")
+SPEAKERS = ("from", "role", "speaker")
+TEXTS = ("value", "content", "text")
+ASSISTANTS = frozenset(
+    {
+        *("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai"),
+        *("claude", "bard", "bing", "gemini", "gpt4", "gpt-4"),
+    }
+)
+"""Who answers, in small letters; every other role (human, user, system, tool) only adds to
+prompts."""
+MOST_ROLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +59,78 @@ class Rounds:
         lengths: of the requests kept, conversation after conversation.
         num_rounds: assistant turns seen, kept or not.
         num_conversations: conversations seen.
+        odd: what was not taken as it is, in words, with how often.
+        roles: who speaks, with how often.
     """
 
     lengths: Lengths
     num_rounds: int
     num_conversations: int
+    odd: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> str:
+        """What was not taken as it is; empty: nothing."""
+        return ", ".join(f"{words}: {count:,}" for words, count in sorted(self.odd.items()))
+
+    @property
+    def speakers(self) -> str:
+        """Who speaks, for a message that nobody answers."""
+        names = sorted(self.roles, key=lambda name: (-self.roles[name], name))[:MOST_ROLES]
+        return printable(", ".join(names)) or "nobody"
 
 
 def read_conversations(path: Path) -> list[Any]:
-    """The conversations of a JSON file.
+    """The conversations of a file: JSON (a list of them), JSON lines (one a line, whatever the
+    file is called), or parquet (a column of lists of turns).
 
     Raises:
-        WorkloadError: the file is missing, not JSON, or not a list with something in it.
+        WorkloadError: the file is missing, of another form, or there is nothing in it.
     """
-    if not path.is_file():
-        raise WorkloadError(f"{path}: no such file")
-    try:
-        conversations = json.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
-        raise WorkloadError(f"{path}: not readable as JSON: {error}") from None
+    kind = kind_of(path)
+    if kind not in SUFFIXES:
+        raise WorkloadError(f"{path}: a file of conversations is one of {forms(*SUFFIXES)}")
+    with reading(path):
+        if kind in PARQUET:
+            return _of_parquet(path)
+        conversations = _of_lines(path) if kind in LINES else _of_json(path)
     if not isinstance(conversations, list) or not conversations:
         raise WorkloadError(f"{path}: a list of conversations is needed, and not an empty one")
     return conversations
+
+
+def _of_json(path: Path) -> Any:
+    data = bytes_of(path)
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            return _of_lines(path)
+        raise WorkloadError(f"{path}: not readable as JSON: {error}") from None
+    is_one = isinstance(found, Mapping) and any(key in found for key in TURNS)
+    return [found] if is_one else found
+
+
+def _of_lines(path: Path) -> list[Any]:
+    return [value for _, value in json_lines(path)]
+
+
+def _of_parquet(path: Path) -> list[Any]:
+    def wanted(found: Iterable[str]) -> list[str]:
+        names = list(found)
+        chosen = next((name for name in TURNS if name in names), None)
+        if chosen is None:
+            raise WorkloadError(
+                f"{path}: no column of {', '.join(TURNS)}; "
+                f"found: {printable(', '.join(names)) or 'none'}"
+            )
+        return [chosen]
+
+    ((name, rows),) = parquet_columns(path, wanted).items()
+    if not rows:
+        raise WorkloadError(f"{path}: no rows")
+    return [{name: turns} for turns in rows]
 
 
 def rounds(
@@ -74,23 +139,27 @@ def rounds(
     """Lengths of all requests within the limits.
 
     A turn's tokens are counted by itself and without a chat template, so a prompt is the sum over
-    its turns. Requests with an empty prompt or an empty output are left out.
+    its turns. Requests with an empty prompt or an empty output are left out. So are turns without
+    a text, and conversations without turns; these are counted (``Rounds.odd``).
 
     Raises:
         WorkloadError: a conversation is not of the form above; the message has its position.
     """
     prompts: list[int] = []
     outputs: list[int] = []
+    odd: Counter[str] = Counter()
+    roles: Counter[str] = Counter()
     num_rounds = num_conversations = 0
     for position, conversation in enumerate(conversations, start=1):
         num_conversations = position
         prompt_tokens = 0
-        for role, text in _turns(conversation, position):
-            answers = role in ASSISTANTS
+        for role, text in _turns(conversation, position, odd):
+            answers = role.strip().lower() in ASSISTANTS
             num_rounds += answers
+            roles[role] += 1
             if prompt_tokens >= limits.max_total_tokens:
                 continue  # No later round can fit; counting its tokens would be for nothing.
-            tokens = count_tokens(text)
+            tokens = count_tokens(_encodable(text, odd))
             total_tokens = prompt_tokens + tokens
             if (
                 answers
@@ -102,30 +171,85 @@ def rounds(
                 outputs.append(tokens)
             prompt_tokens = total_tokens
     lengths = Lengths(np.array(prompts, dtype=np.int64), np.array(outputs, dtype=np.int64))
-    return Rounds(lengths, num_rounds, num_conversations)
+    return Rounds(lengths, num_rounds, num_conversations, dict(odd), dict(roles))
 
 
-def _turns(conversation: Any, position: int) -> list[tuple[str, str]]:
+def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
     if not isinstance(conversation, Mapping):
-        raise WorkloadError(f"conversation {position}: an object is needed, not {conversation!r}")
-    items = next((conversation[key] for key in TURNS if key in conversation), None)
+        shown = printable(repr(conversation))
+        raise WorkloadError(f"conversation {position}: an object is needed, not {shown}")
+    key = next((key for key in TURNS if key in conversation), None)
+    items = _listed(conversation[key]) if key is not None else ()
+    if items is None:
+        odd["conversations without turns left out"] += 1
+        return
     if not isinstance(items, list):
+        found = printable(", ".join(map(str, conversation)))
         raise WorkloadError(
             f"conversation {position}: a list under one of {', '.join(TURNS)} is needed; "
-            f"found: {', '.join(map(str, conversation)) or 'nothing'}"
+            f"found: {found or 'nothing'}"
         )
-    turns = []
     for item in items:
-        role, text = (
-            (item.get("from"), item.get("value")) if isinstance(item, Mapping) else (None, None)
-        )
-        if not (isinstance(role, str) and isinstance(text, str)):
+        if item is None:
+            odd["turns without a text left out"] += 1
+            continue
+        role, text = (_first(item, SPEAKERS), _first(item, TEXTS))
+        said = _text(text, odd)
+        if said is None and isinstance(role, str):
+            odd["turns without a text left out"] += 1
+            continue
+        if not (isinstance(role, str) and isinstance(said, str)):
             raise WorkloadError(
-                f"conversation {position}: each turn needs 'from' and 'value' as texts, "
-                f"not {str(item)[:80]}"
+                f"conversation {position}: each turn needs 'from' (or 'role') and 'value' (or "
+                f"'content') as texts, not {printable(str(item))[:80]}"
             )
-        turns.append((role, text))
+        yield role, said
+
+
+def _listed(turns: Any) -> Any:
+    """Turns as a list: packages hand an object of columns over, and some files hold JSON in a
+    text."""
+    if isinstance(turns, str):
+        try:
+            return json.loads(turns)
+        except ValueError:
+            return turns
+    if isinstance(turns, Mapping) and turns and all(isinstance(v, list) for v in turns.values()):
+        columns = list(turns.values())
+        if len({len(column) for column in columns}) == 1:
+            return [dict(zip(turns, row, strict=True)) for row in zip(*columns, strict=True)]
     return turns
+
+
+def _first(item: Any, keys: Iterable[str]) -> Any:
+    """The first of these that is there and not null."""
+    if not isinstance(item, Mapping):
+        return ()
+    return next((item[key] for key in keys if item.get(key) is not None), None)
+
+
+def _text(content: Any, odd: Counter[str]) -> Any:
+    """What a turn says; None: nothing. Of parts those that are texts; others (pictures) are left
+    out, and counted. What is neither is handed back."""
+    if isinstance(content, Mapping):
+        return _text(_first(content, ("text", "parts", "content")), odd)
+    if not isinstance(content, list):
+        return content
+    said = [part if isinstance(part, str) else _first(part, ("text",)) for part in content]
+    texts = [text for text in said if isinstance(text, str)]
+    if len(texts) < len(said):
+        odd["parts that are no text left out"] += len(said) - len(texts)
+    return "".join(texts) if texts else None
+
+
+def _encodable(text: str, odd: Counter[str]) -> str:
+    """A text without half characters (lone surrogates), which no tokenizer takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        odd["turns with half a character, which was replaced"] += 1
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def mistral_token_counter() -> Callable[[str], int]:

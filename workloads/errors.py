@@ -10,6 +10,17 @@ class WorkloadError(ValueError):
     """A workload cannot be had as asked for; the message names the value and the way out."""
 
 
+MOST_SHOWN = 400
+"""Characters of somebody's text that a message shows."""
+
+
+def printable(text: str) -> str:
+    """A text out of a file as a message can hold it: not too long, and what no encoding has
+    escaped."""
+    shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def unknown(what: str, value: str, known: Iterable[str]) -> WorkloadError:
     """Error for a name that is not among ``known``: the nearest one, then all of them."""
     names = sorted(str(name) for name in known)

@@ -14,20 +14,28 @@ LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e6
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What follows the name: at most one part without ``=`` (a path), and named values.
+    """What follows the name: parts without ``=`` (paths), and named values.
 
     Args:
         owner: what the options belong to, for error messages.
-        path: the part without ``=``, or None.
+        paths: the parts without ``=``.
         values: named values as written.
     """
 
     owner: str
-    path: str | None
+    paths: tuple[str, ...]
     values: dict[str, str]
 
-    def only(self, allowed: Iterable[str], *, path: bool = False) -> None:
+    @property
+    def path(self) -> str | None:
+        """The first path."""
+        return next(iter(self.paths), None)
+
+    def only(self, allowed: Iterable[str], *, paths: int | None = 0) -> None:
         """Refuse what is not listed.
+
+        Args:
+            paths: how many there may be; None: any number.
 
         Raises:
             WorkloadError: a name is not in ``allowed``, or a path is given where none belongs.
@@ -38,7 +46,10 @@ class Options:
                 if not names:
                     raise WorkloadError(f"{self.owner} takes no option {key!r}")
                 raise unknown(f"option of {self.owner}", key, names)
-        if self.path is not None and not path:
+        if paths and len(self.paths) > paths:
+            first, second, *_ = self.paths
+            raise WorkloadError(f"{self.owner}: two paths, {first!r} and {second!r}; give one")
+        if self.paths and paths == 0:
             form = f"; options are written {names[0]}=VALUE" if names else ""
             raise WorkloadError(f"{self.owner} does not take {self.path!r}{form}")
 
@@ -95,9 +106,9 @@ def parse_options(owner: str, text: str) -> Options:
     """Read ``path,key=value,...``; an empty text has neither.
 
     Raises:
-        WorkloadError: two paths, an empty part, or a name given twice.
+        WorkloadError: an empty part, or a name given twice.
     """
-    path: str | None = None
+    paths: list[str] = []
     values: dict[str, str] = {}
     for part in text.split(",") if text else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -109,8 +120,6 @@ def parse_options(owner: str, text: str) -> Options:
             values[key] = value
         elif not key:
             raise WorkloadError(f"{owner}: empty option in {text!r}")
-        elif path is not None:
-            raise WorkloadError(f"{owner}: two paths, {path!r} and {key!r}; give one")
         else:
-            path = key
-    return Options(owner, path, values)
+            paths.append(key)
+    return Options(owner, tuple(paths), values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from workloads.azure import azure, azure_at_hand
 from workloads.errors import WorkloadError, unknown
+from workloads.files import forms, kind_of
+from workloads.joined import JOIN, joined
 from workloads.lengths import LengthSource, parse_fixed, parse_uniform
 from workloads.options import parse_options
 from workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
@@ -57,7 +59,7 @@ def _model(text: str) -> LengthSource:
 
 
 def _builtins() -> dict[str, _Builtin]:
-    chat = "[:FILE.json,max_total=N,max_output=N]"
+    chat = "[:FILE,...,max_total=N,max_output=N]"
     return {
         "sharegpt4": _Builtin(
             sharegpt4, chat, "conversations with GPT-4, from Hugging Face", sharegpt4_at_hand
@@ -100,12 +102,13 @@ def available() -> list[WorkloadEntry]:
         for name, point in sorted(_plugins().items())
         if name not in taken
     ]
-    form = f"FILE{{{','.join(SUFFIXES)}}}[:timestamp=s|ms]"
+    form = f"FILE{{{','.join(SUFFIXES)}}}[.gz][:timestamp=s|ms,zeros=drop]"
     return [*entries, WorkloadEntry("FILE", form, "your own table of lengths", None)]
 
 
 def resolve(text: str) -> LengthSource:
-    """The source of lengths that a text names: ``name``, ``name:options`` or a path.
+    """The source of lengths that a text names: ``name``, ``name:options`` or a path; several with
+    `` + `` between them are taken together (``joined``).
 
     Built-in names win over installed ones, names over files.
 
@@ -114,6 +117,8 @@ def resolve(text: str) -> LengthSource:
             source cannot be had or was asked for wrongly.
     """
     text = text.strip()
+    if JOIN in text and not Path(text).expanduser().is_file():
+        return joined([resolve(part) for part in text.split(JOIN)])
     name, _, rest = text.partition(":")
     builtins = _builtins()
     if name in builtins:
@@ -143,23 +148,28 @@ def _from_plugin(point: EntryPoint, rest: str) -> LengthSource:
 
 def _looks_like_a_path(text: str) -> bool:
     path = Path(text.partition(":")[0])
-    return path.suffix.lower() in (*SUFFIXES, ".json") or len(path.parts) > 1 or path.is_file()
+    return kind_of(path) in (*SUFFIXES, ".json") or len(path.parts) > 1 or path.is_file()
 
 
 def _from_file(text: str) -> TableSource:
     whole = Path(text).expanduser()
     if whole.is_file():
-        return _read_file(whole, None)
+        return _read_file(whole, {})
     file, _, rest = text.rpartition(":") if ":" in text else (text, "", "")
     options = parse_options(file, rest)
-    options.only(("timestamp",))
-    return _read_file(Path(file).expanduser(), options.values.get("timestamp"))
+    options.only(("timestamp", "zeros"))
+    path = Path(file).expanduser()
+    several = () if path.is_file() else [each for each in file.split(",") if each.strip()]
+    if len(several) > 1:
+        files = [Path(each.strip()).expanduser() for each in several]
+        return joined([_read_file(each, options.values) for each in files])
+    return _read_file(path, options.values)
 
 
-def _read_file(path: Path, timestamp: str | None) -> TableSource:
-    if path.suffix.lower() == ".json":
+def _read_file(path: Path, options: Mapping[str, str]) -> TableSource:
+    if kind_of(path) == ".json":
         raise WorkloadError(
             f"{path}: a .json file of conversations is written sharegpt4:{path}; a table of "
-            f"lengths is one of {', '.join(SUFFIXES)}"
+            f"lengths is one of {forms(*SUFFIXES)}"
         )
-    return read_table(path, timestamp=timestamp)
+    return read_table(path, **options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from workloads.conversations import (
     rounds,
 )
 from workloads.errors import WorkloadError
+from workloads.files import kind_of, reading
 from workloads.options import parse_options
 from workloads.table import TableSource
 from workloads.table_file import read_table
@@ -33,70 +34,90 @@ HUB_TIMEOUT_S = 10.0
 ROUNDS = b"slaibench.num_rounds"
 """Metadata of a cached file: requests in the conversations, before the limits."""
 
-FORMAT = 1
-"""Part of every cache key; goes up when the same input would give other lengths."""
+REMARKS = b"slaibench.remarks"
+"""The same: what was left out (``Rounds.remarks``)."""
+
+FORMAT, FORMAT_OF_FILES = 1, 2
+"""Parts of the cache's keys; go up when the same input would give other lengths."""
 
 
 def sharegpt4(text: str = "") -> TableSource:
-    """ShareGPT4's lengths: ``[path.json][,max_total=8192][,max_output=1024]``.
+    """ShareGPT4's lengths: ``[path.json,...][,max_total=8192][,max_output=1024]``.
 
     Args:
-        text: options; without a path the dataset is taken from the cache or from Hugging Face.
+        text: options; without a path the dataset is taken from the cache or from Hugging Face. The
+            conversations of several files are taken as those of one.
 
     Raises:
         WorkloadError: the dataset cannot be had (the message says what else can be used), the
             file is malformed, or no request is within the limits.
     """
     options = parse_options("sharegpt4", text)
-    options.only(("max_total", "max_output"), path=True)
+    options.only(("max_total", "max_output"), paths=None)
     limits = Limits(
         options.count("max_total", Limits().max_total_tokens),
         options.count("max_output", Limits().max_output_tokens),
     )
-    path = Path(options.path).expanduser() if options.path else None
-    origin = f"{DATASET} of Hugging Face" if path is None else path.name
-    cached = _cached(path, limits)
+    paths = [Path(path).expanduser() for path in options.paths]
+    origin = ", ".join(path.name for path in paths) or f"{DATASET} of Hugging Face"
+    cached = _cached(paths, limits)
     if not cached.is_file():
-        conversations = _from_hub() if path is None else read_conversations(path)
-        found = rounds(conversations, mistral_token_counter(), limits)
+        conversations: Iterable[Any] = (
+            [each for path in paths for each in read_conversations(path)] if paths else _from_hub()
+        )
+        count_tokens = mistral_token_counter()
+        try:
+            found = rounds(conversations, count_tokens, limits)
+        except WorkloadError as error:
+            raise WorkloadError(f"{origin}: {error}") from None
         if len(found.lengths) == 0:
+            answers = (
+                "" if found.num_rounds else f"; nobody answers, who speaks is {found.speakers}"
+            )
             raise WorkloadError(
                 f"{origin}: none of {found.num_rounds} requests has a prompt and an output within "
                 f"max_total={limits.max_total_tokens}, max_output={limits.max_output_tokens}"
+                f"{answers}{f' ({found.remarks})' if found.remarks else ''}"
             )
         _write(cached, found)
+    num_rounds, remarks = _facts(cached)
     note = (
         f"ShareGPT4 from {origin}, Mistral's tokenizer, total <= {limits.max_total_tokens}, "
-        f"output <= {limits.max_output_tokens}, of {_num_rounds(cached)} rounds"
+        f"output <= {limits.max_output_tokens}, of {num_rounds} rounds"
+        f"{f' ({remarks})' if remarks else ''}"
     )
     return read_table(cached, name="sharegpt4", note=note)
 
 
 def sharegpt4_at_hand() -> bool:
     """Whether ``sharegpt4`` works without a network: its lengths are in the cache folder."""
-    return _cached(None, Limits()).is_file()
+    return _cached((), Limits()).is_file()
 
 
-def _cached(path: Path | None, limits: Limits) -> Path:
-    """Where the lengths of a file (by its content) or of the dataset are kept."""
-    if path is None:
-        source = f"{DATASET}/{FILE}"
-    elif path.is_file():
-        with path.open("rb") as file:
-            source = hashlib.file_digest(file, "sha256").hexdigest()
-    else:
-        raise WorkloadError(f"{path}: no such file")
-    key = json.dumps([FORMAT, source, "mistral-v1", asdict(limits)])
+def _cached(paths: Sequence[Path], limits: Limits) -> Path:
+    """Where the lengths of files (by their content) or of the dataset are kept."""
+    sources, version = [f"{DATASET}/{FILE}"], FORMAT
+    if paths:
+        sources, version = [_content(path) for path in paths], FORMAT_OF_FILES
+    key = json.dumps([version, "+".join(sources), "mistral-v1", asdict(limits)])
     return cache_dir() / f"sharegpt4-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
 
 
-def _num_rounds(path: Path) -> str:
+def _content(path: Path) -> str:
+    """A digest of a file, and its kind, which says how it is read."""
+    with reading(path), path.open("rb") as file:
+        return f"{hashlib.file_digest(file, 'sha256').hexdigest()}{kind_of(path)}"
+
+
+def _facts(path: Path) -> tuple[str, str]:
+    """Of a cached file: its number of rounds, and what was left out."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        return f"{int(pq.read_schema(path).metadata[ROUNDS]):,}"
-    except (pa.ArrowException, OSError, TypeError, KeyError) as error:
+        said = pq.read_schema(path).metadata
+        return f"{int(said[ROUNDS]):,}", said.get(REMARKS, b"").decode()
+    except (pa.ArrowException, OSError, TypeError, LookupError, ValueError) as error:
         raise WorkloadError(f"{path}: not readable ({error}); delete it to count again") from error
 
 
@@ -109,7 +130,7 @@ def _write(path: Path, found: Rounds) -> None:
             "prompt_tokens": found.lengths.prompt_tokens,
             "output_tokens": found.lengths.output_tokens,
         }
-    ).replace_schema_metadata({ROUNDS: str(found.num_rounds)})
+    ).replace_schema_metadata({ROUNDS: str(found.num_rounds), REMARKS: found.remarks})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Whole or not at all: another process may be writing the same file.

@@ -21,6 +21,7 @@ from slaibench.spec import (
     Device,
     StudySpec,
 )
+from workloads.joined import JOIN
 
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
@@ -176,10 +177,11 @@ class Load:
     """What arrives, and for how long."""
 
     workload: Annotated[
-        str | None,
+        list[str] | None,
         _load(
-            help="Name (slaibench workload) or a CSV, parquet or JSONL file of lengths. "
-            "Default: sharegpt4 where the data set is at hand, else its statistical model."
+            help="Name (slaibench workload) or a CSV, parquet or JSONL file of lengths; several "
+            "are taken together. Default: sharegpt4 where the data set is at hand, else its "
+            "statistical model."
         ),
     ] = None
     arrivals: Annotated[
@@ -274,7 +276,7 @@ def study(
         ValueError: a value does not parse or is out of range.
     """
     values = {
-        FIELDS.get(field.name, field.name): getattr(group, field.name)
+        FIELDS.get(field.name, field.name): _value(getattr(group, field.name))
         for group in groups
         for field in fields(group)
     }
@@ -287,10 +289,15 @@ def study(
     )
 
 
+def _value(value: Any) -> Any:
+    """Of an option that may be given several times, one text."""
+    return JOIN.join(value) if isinstance(value, list) else value
+
+
 def given(*groups: Any) -> dict[str, Any]:
     """Fields of a specification that the options say something else of than their defaults do."""
     return {
-        FIELDS.get(field.name, field.name): getattr(group, field.name)
+        FIELDS.get(field.name, field.name): _value(getattr(group, field.name))
         for group in groups
         for field in fields(group)
         if getattr(group, field.name) != field.default

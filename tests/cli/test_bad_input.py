@@ -158,6 +158,19 @@ def test_a_scheduler_that_asks_for_the_end_passes_no_gate(
     assert f"(mine.py, line {LINES[place]})" in ran.err
 
 
+def test_a_workload_given_twice_is_both(tmp_path: Path) -> None:
+    for name, tokens in (("a", 300), ("b", 900)):
+        row = f"{tokens},20\n"
+        (tmp_path / f"{name}.csv").write_text("prompt_tokens,output_tokens\n" + 30 * row)
+    files = [part for name in "ab" for part in ("--workload", tmp_path / f"{name}.csv")]
+    ran = slaibench(
+        *("sweep", "--no-report", "--results", tmp_path / "r", "--requests", "60", "--json"),
+        *("--seeds", "1", "--jobs", "1", "--rates", "5", "-s", "slai", *files),
+    )
+    assert ran.status == 0
+    assert "a.csv: 30 recorded requests; b.csv: 30 recorded requests" in ran.out
+
+
 def test_folders_that_cannot_be_written_are_refused_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from workloads.conversations import Limits, mistral_token_counter, read_conversations, rounds
@@ -86,9 +90,11 @@ def test_requests_without_prompt_or_output_are_left_out():
     ("bad", "message"),
     [
         ("text", "conversation 2: an object is needed, not 'text'"),
-        ({"id": 1, "messages": []}, "one of items, conversations .*found: id, messages"),
-        ({"items": [{"from": "human"}]}, "conversation 2: each turn needs 'from' and 'value'"),
+        ({"id": 1, "said": []}, "one of items, conversations,.*found: id, said"),
+        ({"items": [{"value": "hi"}]}, r"conversation 2: each turn needs 'from' \(or 'role'\)"),
+        ({"items": [{"from": "human", "value": 3}]}, "conversation 2: each turn needs"),
         ({"items": ["hi"]}, "each turn needs"),
+        ({"items": "hi"}, "a list under one of items"),
     ],
 )
 def test_malformed_conversations_are_named_by_position(bad, message):
@@ -107,6 +113,94 @@ def test_files_of_another_form_are_refused(tmp_path: Path, content, message):
         read_conversations(path)
     with pytest.raises(WorkloadError, match="no such file"):
         read_conversations(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "role", ["gpt", "GPT", "Assistant", "model", "claude", "Bard", "bing", "chatgpt"]
+)
+def test_who_answers_is_known_by_any_name_in_use(role):
+    assert pairs([conversation(("System", "be brief"), ("User", "why"), (role, "so"))]) == [(3, 1)]
+
+
+@pytest.mark.parametrize("key", ["conversations", "conversation", "messages", "items"])
+def test_turns_are_found_under_any_name_in_use(key):
+    chat = {key: [{"role": "user", "content": "a b"}, {"role": "assistant", "content": "c"}]}
+    assert pairs([chat]) == [(2, 1)]
+
+
+def test_a_text_may_come_in_parts_and_what_is_no_text_is_counted():
+    parts = [{"type": "text", "text": "a b"}, {"type": "image_url", "image_url": {}}, " c"]
+    chat = {"messages": [{"role": "user", "content": parts}, {"role": "model", "content": "d"}]}
+    found = rounds([chat], words, Limits())
+    assert found.lengths.prompt_tokens.tolist() == [3]
+    assert found.remarks == "parts that are no text left out: 1"
+
+
+def test_what_has_no_text_is_left_out_and_counted():
+    chats = [
+        conversation(("human", "a"), ("gpt", None), ("human", "b"), ("gpt", "c")),
+        {"items": [None, {"from": "human"}, {"from": "gpt", "value": "x"}]},
+        {"items": None},
+    ]
+    found = rounds(chats, words, Limits())
+    assert found.lengths.prompt_tokens.tolist() == [2]
+    assert found.remarks == (
+        "conversations without turns left out: 1, turns without a text left out: 3"
+    )
+
+
+def test_half_a_character_is_replaced_and_counted():
+    def count(text: str) -> int:
+        return len(text.encode().split())
+
+    found = rounds(
+        [conversation(("human", "a \ud83d b"), ("gpt", "\ud83d\ude00"))], count, Limits()
+    )
+    assert (found.lengths.prompt_tokens.tolist(), found.num_rounds) == ([3], 1)
+    assert found.remarks == "turns with half a character, which was replaced: 2"
+
+
+def test_who_speaks_is_told_where_nobody_answers():
+    found = rounds([conversation(("human", "a"), ("oracle", "b"), ("human", "c"))], words, Limits())
+    assert (found.num_rounds, found.speakers) == (0, "human, oracle")
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.ndjson", "c.json", "c.jsonl.gz", "c.json.bz2"])
+def test_one_conversation_a_line_is_read_whatever_the_files_name(tmp_path: Path, name):
+    opener = {".gz": gzip.open, ".bz2": bz2.open}.get(Path(name).suffix, open)
+    with opener(tmp_path / name, "wt") as file:
+        file.write("".join(json.dumps(conversation(*CHAT)) + "\n" for _ in range(2)))
+    assert pairs(read_conversations(tmp_path / name)) == [(5, 1), (9, 3)] * 2
+
+
+def test_one_conversation_alone_is_read(tmp_path: Path):
+    (tmp_path / "c.json").write_text(json.dumps(conversation(*CHAT)))
+    assert pairs(read_conversations(tmp_path / "c.json")) == [(5, 1), (9, 3)]
+
+
+def test_parquet_of_the_hub_is_read(tmp_path: Path):
+    turns = [{"from": role, "value": text, "weight": None} for role, text in CHAT]
+    nested = pa.table({"id": ["x"], "conversations": [turns]})
+    as_text = pa.table({"messages": [json.dumps(turns)]})
+    for number, table in enumerate((nested, as_text)):
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+        assert pairs(read_conversations(tmp_path / f"{number}.parquet")) == [(5, 1), (9, 3)]
+    pq.write_table(pa.table({"prompt": ["x"]}), tmp_path / "other.parquet")
+    with pytest.raises(WorkloadError, match=r"no column of items, .*; found: prompt"):
+        read_conversations(tmp_path / "other.parquet")
+    # The package datasets hands a list of objects over as an object of lists.
+    columns = {"from": [role for role, _ in CHAT], "value": [text for _, text in CHAT]}
+    assert pairs([{"conversations": columns}]) == [(5, 1), (9, 3)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"[" * 200_000, "nested too deeply"), (b"[1" + b"0" * 9999 + b"]", "not readable as JSON")],
+)
+def test_what_python_cannot_read_is_a_sentence(tmp_path: Path, content, message):
+    (tmp_path / "c.json").write_bytes(content)
+    with pytest.raises(WorkloadError, match=rf"c\.json: .*{message}"):
+        read_conversations(tmp_path / "c.json")
 
 
 def test_files_are_read(tmp_path: Path):

@@ -13,6 +13,16 @@ def test_reads_a_path_and_named_values():
     assert (options.path, options.values) == ("dir/a.json", {"max_total": "12"})
 
 
+def test_there_may_be_several_paths_where_they_are_wanted():
+    options = parse_options("x", "a,n=1,b")
+    assert options.paths == ("a", "b")
+    options.only(["n"], paths=None)
+    with pytest.raises(WorkloadError, match="two paths, 'a' and 'b'; give one"):
+        options.only(["n"], paths=1)
+    with pytest.raises(WorkloadError, match="x does not take 'a'"):
+        options.only(["n"])
+
+
 def test_empty_text_has_neither():
     options = parse_options("x", "")
     assert (options.path, options.values) == (None, {})
@@ -22,7 +32,6 @@ def test_empty_text_has_neither():
     ("text", "message"),
     [
         ("a=1,a=2", "x: a is given twice"),
-        ("a,b", "two paths, 'a' and 'b'"),
         ("a=1,", "empty option"),
         ("=1", "written name=value"),
         ("a=", "written name=value"),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
+import zipfile
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workloads.errors import WorkloadError
+from workloads.files import COMPRESSIONS
 from workloads.table_file import read_table
 
 PROMPT, OUTPUT, ARRIVAL = [10, 20, 30], [1, 2, 3], [0.5, 1.25, 1.25]
@@ -201,6 +208,71 @@ def test_missing_empty_binary_and_foreign_files_are_refused(tmp_path):
         read_table(binary)
     with pytest.raises(WorkloadError, match="timestamp must be s or ms, not 'us'"):
         read_table(binary, timestamp="us")
+
+
+ZEROS = ("timestamp,isl,osl", "5,472,18", "45,80,0", "46,0,3", "60,417,276.0")
+
+
+def test_rows_of_no_tokens_are_left_out_if_asked_for_and_counted(tmp_path):
+    path = csv_file(tmp_path, *ZEROS)
+    with pytest.raises(WorkloadError, match=r"line 4: isl .* '0'; '.*t\.csv:zeros=drop' leaves"):
+        read_table(path, timestamp="s")
+    table = read_table(path, timestamp="s", zeros="drop")
+    assert table.recorded.output_tokens.tolist() == [18, 276]
+    assert table.arrival_s.tolist() == [5, 60]
+    assert table.note == (
+        "t.csv: 2 recorded requests with arrival times; rows of 0 tokens left out: 2"
+    )
+    with pytest.raises(WorkloadError, match="all 1 rows have 0 tokens"):
+        read_table(csv_file(tmp_path, "isl,osl", "0,1"), zeros="drop")
+    with pytest.raises(WorkloadError, match=r"not '-1'$"):
+        read_table(csv_file(tmp_path, "isl,osl", "-1,1"), zeros="drop")
+    with pytest.raises(WorkloadError, match="zeros must be drop, not 'keep'"):
+        read_table(path, zeros="keep")
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+def test_text_files_may_be_compressed(tmp_path, suffix):
+    text = b"isl,osl\n5,6\n7,8\n"
+    path = tmp_path / f"t.csv{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("t.csv", text)
+    elif suffix == ".zst":
+        with pa.CompressedOutputStream(str(path), "zstd") as out:
+            out.write(text)
+    else:
+        path.write_bytes(
+            {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](text)
+        )
+    assert read_table(path).recorded.prompt_tokens.tolist() == [5, 7]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(WorkloadError, match=rf"t\.csv\{suffix}: cannot be read"):
+        read_table(path)
+
+
+def test_an_archive_of_several_files_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        for name in ("a.csv", "b.csv"):
+            archive.writestr(name, "isl,osl\n5,6\n")
+    with pytest.raises(WorkloadError, match="holds 2 files, one is needed"):
+        read_table(tmp_path / "t.csv.zip")
+
+
+def test_decimals_and_dates_of_a_database_are_numbers_and_dates(tmp_path):
+    path = tmp_path / "t.parquet"
+    columns = {
+        "isl": [Decimal("5"), Decimal("7.0")],
+        "osl": [Decimal("6"), Decimal("8")],
+        "timestamp": [date(2024, 1, 1), date(2024, 1, 2)],
+    }
+    pq.write_table(pa.table(columns), path)
+    table = read_table(path)
+    assert table.recorded.prompt_tokens.tolist() == [5, 7]
+    assert table.arrival_s.tolist() == [0, 86400]
+    pq.write_table(pa.table({"isl": [Decimal("1.5")], "osl": [Decimal("1.0")]}), path)
+    with pytest.raises(WorkloadError, match=r"row 1: isl must be .* not Decimal\('1\.5'\)"):
+        read_table(path)
 
 
 def test_reference_traces_have_their_published_shape(data_dir):

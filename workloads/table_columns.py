@@ -1,0 +1,166 @@
+"""The columns of a table on disk that say how long requests are, and when they arrived."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workloads.errors import WorkloadError, printable
+from workloads.files import PARQUET, kind_of, opened_text, parquet_columns
+
+PROMPT = (
+    *("prompt_tokens", "input_tokens", "context_tokens", "request_tokens", "prefill_tokens"),
+    *("num_prompt_tokens", "num_prefill_tokens", "prompt_length", "prompt_len"),
+    *("input_length", "input_len", "isl"),
+)
+OUTPUT = (
+    *("output_tokens", "generated_tokens", "completion_tokens", "response_tokens"),
+    *("decode_tokens", "num_output_tokens", "num_decode_tokens", "output_length", "output_len"),
+    "osl",
+)
+ARRIVAL = ("arrival_s", "arrival_time_s", "arrived_at", "arrival_ms", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as read: its name in the file, its values, and where each one stands."""
+
+    name: str
+    values: list[Any]
+    places: Sequence[str]
+
+    def at(self, rows: Sequence[int]) -> Column:
+        """Only these rows."""
+        values, places = ([column[row] for row in rows] for column in (self.values, self.places))
+        return Column(self.name, values, places)
+
+
+def read_columns(path: Path) -> tuple[Column, Column, Column | None]:
+    """Prompt, output and, if there is one, arrival column; all of one length, at least 1.
+
+    Raises:
+        WorkloadError: a column is missing, the file is of another form or a row is cut short.
+    """
+    kind = kind_of(path)
+    if kind in PARQUET:
+        return _of_parquet(path)
+    records = _csv_records(path) if kind == ".csv" else _json_records(path)
+    header = next(records, (0, []))[1]
+    chosen = [column for column in _choose(path, [str(name) for name in header]) if column]
+    values: list[list[Any]] = [[] for _ in chosen]
+    places: list[str] = []
+    positions = [header.index(column) for column in chosen]
+    for line, fields in records:
+        places.append(f"line {line}")
+        for into, position in zip(values, positions, strict=True):
+            into.append(fields[position])
+    if not places:
+        raise WorkloadError(f"{path}: no rows, only a header")
+    columns = [Column(n, v, places) for n, v in zip(chosen, values, strict=True)]
+    return columns[0], columns[1], columns[2] if len(columns) > 2 else None
+
+
+def plain(name: str) -> str:
+    """A column's name as it is compared: whatever its case, spaces and underscores."""
+    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
+
+
+def _csv_records(path: Path) -> Iterator[tuple[int, list[Any]]]:
+    """The header, then the rows, each with its line number; blank lines are left out."""
+    with opened_text(path) as file:
+        reader = csv.reader(file, strict=True)
+        width: int | None = None
+        try:
+            for fields in reader:
+                if not fields:
+                    continue
+                if width is None:
+                    width = len(fields)
+                if len(fields) != width:
+                    raise WorkloadError(
+                        f"{path}, line {reader.line_num}: {len(fields)} fields where the header "
+                        f"has {width}; is the file cut short?"
+                    )
+                yield reader.line_num, fields
+        except csv.Error as error:
+            raise WorkloadError(f"{path}, line {reader.line_num}: not CSV: {error}") from None
+
+
+def _json_records(path: Path) -> Iterator[tuple[int, list[Any]]]:
+    """The first object's keys, then each object's values of those, with its line number."""
+    header: list[str] | None = None
+    for number, record in json_lines(path):
+        if not isinstance(record, dict):
+            raise WorkloadError(
+                f"{path}, line {number}: an object is needed, not {str(record)[:40]!r}"
+            )
+        if header is None:
+            header = list(record)
+            yield number, header
+        yield number, [record.get(key) for key in header]
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of a file that has one a line, each with its line number.
+
+    Raises:
+        WorkloadError: a line is not JSON.
+    """
+    with opened_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise WorkloadError(
+                    f"{path}, line {number}: not JSON ({error}); is the file cut short?"
+                ) from None
+
+
+def _of_parquet(path: Path) -> tuple[Column, Column, Column | None]:
+    names: list[str | None] = []
+
+    def wanted(found: Sequence[str]) -> list[str]:
+        names.extend(_choose(path, found))
+        return [name for name in names if name]
+
+    columns = parquet_columns(path, wanted)
+    num_rows = len(next(iter(columns.values())))
+    if not num_rows:
+        raise WorkloadError(f"{path}: no rows")
+    places = [f"row {row}" for row in range(1, num_rows + 1)]
+    prompt, output, arrival = (
+        Column(name, columns[name], places) if name else None for name in names
+    )
+    assert prompt is not None
+    assert output is not None
+    return prompt, output, arrival
+
+
+def _choose(path: Path, found: Sequence[str]) -> tuple[str, str, str | None]:
+    """The file's names of the prompt, output and arrival columns."""
+    by_name = {plain(column): column for column in reversed(found)}
+    prompt, output, arrival = (
+        next((by_name[plain(n)] for n in names if plain(n) in by_name), None)
+        for names in (PROMPT, OUTPUT, ARRIVAL)
+    )
+    if prompt is None or output is None:
+        missing = [
+            f"{what} ({', '.join(names)})"
+            for what, column, names in (
+                ("prompt tokens", prompt, PROMPT),
+                ("output tokens", output, OUTPUT),
+            )
+            if column is None
+        ]
+        raise WorkloadError(
+            f"{path}: no column for {' nor for '.join(missing)}; "
+            f"found: {printable(', '.join(found)) or 'none'}; a file of conversations is written "
+            f"sharegpt4:{path}"
+        )
+    return prompt, output, arrival
