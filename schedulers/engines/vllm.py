@@ -7,9 +7,11 @@ class in ``vllm_xargs`` (``SamplingParams.extra_args``): ``{"tier": "paying", "t
 
 vLLM's ``schedule()`` stays vLLM's. Before it runs, the policy's batch is laid out for it: whoever
 takes part is in ``running`` (decodes, then started prefills), everybody else is hidden, only those
-to admit can be seen in ``waiting``, and the token budget is the batch's. Afterwards everybody is
-put back. What vLLM decides beyond that (a grammar that is not ready, a shared prefix that keeps
-its blocks, a prompt found in the prefix cache) stands, and the policy sees it at its next step.
+to admit can be seen in ``waiting``, and the token budget and the chunks are the batch's. Afterwards
+everybody is put back. What vLLM decides beyond that (a shared prefix that keeps its blocks, a
+prompt found in the prefix cache, an image that does not fit) stands, and the policy sees it at its
+next step. Whom vLLM could not admit (a grammar that is not ready, one LoRA adapter too many) it is
+not shown.
 """
 
 from __future__ import annotations

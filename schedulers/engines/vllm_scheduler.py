@@ -27,7 +27,7 @@ from schedulers.engines.vllm_support import (
     own_config,
 )
 
-logger = init_logger(__name__)
+logger = init_logger("vllm.slaibench")  # below vLLM's own, which alone has a handler
 
 
 class PolicyScheduler(SteeredScheduler):

@@ -74,7 +74,8 @@ class Batches:
 
     def _begin(self, new: Any) -> None:
         """A request's first batch, or (vLLM's second model runner) its first after a preemption."""
-        prompt = len(new.prompt_token_ids)
+        # A prompt of embeddings may have no ids.
+        prompt = len(new.prompt_embeds if new.prompt_token_ids is None else new.prompt_token_ids)
         whole = getattr(new, "prefill_token_ids", None)
         prefill = prompt if whole is None else len(whole)
         self._known[new.req_id] = _Known(prompt, prefill - prompt, prefill)

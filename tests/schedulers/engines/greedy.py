@@ -53,7 +53,7 @@ class Asked:
 
 
 def workload() -> list[Asked]:
-    """Mixed lengths, shared prefixes, stop tokens, several samples, grammars."""
+    """Mixed lengths, shared prefixes, stop tokens, several samples, grammars, logprobs."""
     from vllm.sampling_params import StructuredOutputsParams
 
     some = random.Random(1)
@@ -76,6 +76,8 @@ def workload() -> list[Asked]:
             params |= {"temperature": 1.0, "n": 3}
         elif kind < 0.25:
             params["structured_outputs"] = StructuredOutputsParams(regex="[a-c]{4,12}")
+        elif kind < 0.35:
+            params |= {"logprobs": 2, "prompt_logprobs": 1}
         asked.append(Asked(str(index), prompt, params))
     # The same prompt but for its first token: only an intact KV cache tells them apart.
     asked[-1].prompt = [301, *prefix]
@@ -115,6 +117,7 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
         scheduler.reset_prefix_cache()
         scheduler.step_log = log = MemoryStepLog()
         tokens: dict[str, list[list[int]]] = {}
+        logprobs: dict[str, tuple[int, ...]] = {}
         to_come = list(reversed(asked))
         while to_come or engine.has_unfinished_requests():
             for _ in range(min(2, len(to_come))):
@@ -126,8 +129,13 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
                 if output.finished:
                     name = output.request_id.rpartition("/")[2]
                     tokens[name] = [list(sample.token_ids) for sample in output.outputs]
+                    logprobs[name] = (
+                        len(output.prompt_logprobs or ()),
+                        *(len(sample.logprobs or ()) for sample in output.outputs),
+                    )
         results[text] = {
             "tokens": tokens,
+            "logprobs": logprobs,
             "preemptions": sum(log.num_preemptions.values()),
             "steps": len(log.steps),
             "free": scheduler.kv_cache_manager.block_pool.get_num_free_blocks(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,3 +210,60 @@ def test_an_active_limit_of_vllms_own_holds(make_core: Callable[..., Any]) -> No
             driver.add(f"r{index}", [5] * 20, max_tokens=5)
         driver.run_out(100)
         assert max(step.active for step in driver.log.steps) == 3, scheduler
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_grammar_is_waited_for_and_one_that_cannot_be_made_fails_its_request_alone(
+    make_core: Callable[..., Any], scheduler: str
+) -> None:
+    from vllm import SamplingParams
+    from vllm.v1.request import Request, RequestStatus
+
+    driver = Driver(make_core(), scheduler)
+    grammars = [SimpleNamespace(grammar=None) for _ in range(2)]
+    for name, grammar in zip(("good", "bad"), grammars, strict=True):
+        params = SamplingParams(max_tokens=3, ignore_eos=True, temperature=0.0)
+        waits = Request(name, [5] * 20, params, None)
+        waits.structured_output_request = grammar
+        waits.status = RequestStatus.WAITING_FOR_STRUCTURED_OUTPUT_GRAMMAR
+        driver.tokens[name] = []
+        driver.scheduler.add_request(waits)
+    driver.add("other", [5] * 20, max_tokens=3)
+    for _ in range(5):
+        driver.step()
+    assert driver.finished == {"other": "length"}
+    assert driver.tokens == {"other": driver.tokens["other"], "good": [], "bad": []}
+    good = driver.scheduler.requests["good"]
+    good.structured_output_request = None  # a mask needs a tokenizer, which this engine lacks
+    good.status = RequestStatus.WAITING
+    grammars[1].grammar = ValueError("no such rule")
+    driver.run_out(20)
+    assert driver.finished == {"other": "length", "good": "length", "bad": "error"}
+
+
+def test_a_prompt_of_embeddings_is_counted_like_one_of_tokens(
+    make_core: Callable[..., Any],
+) -> None:
+    import torch
+    from vllm import SamplingParams
+    from vllm.v1.engine import EngineCoreRequest
+
+    core = make_core(enable_prompt_embeds=True)
+    driver = Driver(core, "sarathi:token_budget=64,max_active=9")
+    driver.tokens["embedded"] = []
+    request = EngineCoreRequest(
+        request_id="embedded",
+        prompt_token_ids=None,
+        prompt_embeds=torch.zeros(100, 8),
+        mm_features=None,
+        sampling_params=SamplingParams(max_tokens=3, ignore_eos=True, temperature=0.0),
+        pooling_params=None,
+        arrival_time=driver.clock.time_s,
+        lora_request=None,
+        cache_salt=None,
+        data_parallel_rank=None,
+    )
+    core.add_request(*core.preprocess_add_request(request))
+    driver.run_out(20)
+    assert [step.prefill_tokens for step in driver.log.steps] == [64, 36, 0, 0]
+    assert len(driver.tokens["embedded"]) == 3

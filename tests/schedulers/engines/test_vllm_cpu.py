@@ -38,6 +38,7 @@ def test_token_ids_are_the_same_under_every_scheduler(
     greedy = set(own) - drawn
     assert len(greedy) > 150
     assert drawn
+    assert any("logprobs" in each.params for each in asked)
     for text in SCHEDULERS[1:]:
         other = results[text]["tokens"]
         different = [name for name in greedy if other[name] != own[name]]
@@ -46,6 +47,10 @@ def test_token_ids_are_the_same_under_every_scheduler(
             name: lengths(own[name]) for name in drawn
         }
     for text, result in results.items():
+        for each in asked:
+            if "logprobs" in each.params:
+                counts = [len(each.prompt), each.params["max_tokens"]]
+                assert result["logprobs"][each.name] == counts, text
         assert result["free"] == kv_blocks, text
         if kv_blocks < 100 and not text.startswith("decode-first"):
             assert result["preemptions"] > 10, text

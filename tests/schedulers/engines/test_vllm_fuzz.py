@@ -145,6 +145,21 @@ class Fuzz:
             self.driver.abort(request_id)
             self.driver.check()
 
+    def pause(self) -> None:
+        """Stop all or the new ones for some steps, or forget the cache, that of who runs too."""
+        from vllm.v1.core.sched.interface import PauseState
+
+        scheduler = self.driver.scheduler
+        state = self.random.choice([PauseState.PAUSED_ALL, PauseState.PAUSED_NEW, None])
+        if state is not None:
+            scheduler.set_pause_state(state)
+            for _ in range(self.random.randint(1, 8)):
+                self.driver.step()
+            scheduler.set_pause_state(PauseState.UNPAUSED)
+        elif not scheduler.waiting.num_holding:  # vLLM refuses it while sessions hold blocks
+            assert scheduler.reset_prefix_cache(reset_running_requests=True)
+            self.driver.check()
+
     def run(self, num_steps: int) -> None:
         for _ in range(num_steps):
             doing = self.random.random()
@@ -154,6 +169,8 @@ class Fuzz:
                 self.abort()
             elif doing < 0.26 and len(self.sessions) < 4:
                 self.begin_session()
+            elif doing < 0.27:
+                self.pause()
             elif doing < 0.40 and self.sessions:
                 self.add_input(self.random.choice(self.sessions))
             self.driver.step()

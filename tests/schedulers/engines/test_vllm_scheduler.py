@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,29 @@ def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any
     )
     added = set(vars(core.scheduler)) - set(vars(own))
     assert not added & set(dir(Scheduler))
+
+
+def test_the_limits_that_hold_are_in_vllms_log(make_core: Callable[..., Any]) -> None:
+    scheduler = make_core(max_num_scheduled_tokens=128, max_num_active_seqs=24).scheduler
+    log = logging.getLogger("vllm.slaibench")
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        scheduler.use("sarathi:token_budget=64,max_active=9")
+        scheduler.use("engine")
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+    limits = [line for line in lines if line.startswith("limits: ")]
+    assert [line.partition(", any number")[0] for line in limits] == [
+        "limits: batches of 64 tokens, 9 requests active",
+        "limits: batches of 128 tokens, 24 requests active",
+    ]
+    # vLLM's own handler is that of its loggers' parent: another name would not be shown.
+    assert log.parent is not logging.getLogger()
 
 
 def test_every_scheduler_of_ours_has_a_class_for_the_command_line() -> None:
