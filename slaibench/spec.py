@@ -6,9 +6,16 @@ import math
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
-from slaibench.dialect import Dialect
+from slaibench.dialect import Dialect, public_url
 
 DEFAULT_SLO = "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
 PAPER_SLO = "ttft_p50<0.5,tbt_p99<tier"
@@ -200,7 +207,7 @@ class StudySpec(BaseModel):
     max_context_tokens: int | None = Field(default=None, ge=2)
     kv_blocks: int | None = Field(default=None, ge=1)
     engine_args: str | None = None
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     api: str | None = None
     prompts: str | None = None
     only_openai: bool = False
@@ -227,6 +234,10 @@ class StudySpec(BaseModel):
             paper = values.get("slo") or values.get("convention") == Convention.PAPER
             return {**values, "slo": PAPER_SLO if paper else DEFAULT_SLO}
         return values
+
+    @field_serializer("url", when_used="json")
+    def _public(self, url: str | None) -> str | None:
+        return None if url is None else public_url(url)
 
     @field_validator("rates")
     @classmethod

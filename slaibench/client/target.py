@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from slaibench.dialect import public_url
 from workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
 _IN_A_URL = re.compile(r"[\x21-\x7e]*")
-_OPEN_IN_A_QUERY = ("api-version", "version")
 _HEADERS_OF_OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection")
 
 
@@ -92,17 +92,6 @@ def parse_url(url: str) -> Address:
     base = path if api is not None else f"{root}/v1"
     port = port or (443 if tls else 80)
     return Address(parts.hostname, port, tls, root, base, parts.query, api)
-
-
-def public_url(url: str) -> str:
-    """The URL as records and messages have it: no user, no password; of a query, which may hold a
-    key, the names, and the values of those that are none."""
-    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
-    if not mark:
-        return before
-    fields = (field.partition("=") for field in query.split("&"))
-    shown = (f"{n}={v if n in _OPEN_IN_A_QUERY else '...'}" if eq else n for n, eq, v in fields)
-    return f"{before}?{'&'.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from slaibench.client.body import request_bytes
-from slaibench.client.target import Address, Api, Target, parse_url, public_url
+from slaibench.client.target import Address, Api, Target, parse_url
+from slaibench.dialect import public_url
 from workloads.request import Request
 
 
