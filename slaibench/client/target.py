@@ -142,7 +142,9 @@ class Target:
     def __post_init__(self) -> None:
         named = parse_url(self.url).api
         if named is not None and named is not self.api:
-            raise ValueError(f"url {public_url(self.url)!r} is not that of the {self.api} interface")
+            raise ValueError(
+                f"url {public_url(self.url)!r} is not that of the {self.api} interface"
+            )
         for name in ("timeout_s", "read_timeout_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1e6:

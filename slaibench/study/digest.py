@@ -145,7 +145,9 @@ class Digester:
             num_steps=len(steps),
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
-            invalid=why_invalid(requests, audited, self._decided_by_lag(recording, metrics, audited)),
+            invalid=why_invalid(
+                requests, audited, self._decided_by_lag(recording, metrics, audited)
+            ),
             failures=failures(requests),
             notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
         )

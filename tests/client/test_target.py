@@ -41,7 +41,17 @@ def test_addresses_of_urls(url: str, address: Address, authority: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://", "ftp://h", "http://h:port", "http://h:99999", "http://h/ä", "http://h/a b", "http://[::1", "http://h/#a"],
+    [
+        "",
+        "http://",
+        "ftp://h",
+        "http://h:port",
+        "http://h:99999",
+        "http://h/ä",
+        "http://h/a b",
+        "http://[::1",
+        "http://h/#a",
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="url"):

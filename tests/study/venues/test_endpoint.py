@@ -121,7 +121,7 @@ def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
     found = gather(group_cells([result.cells[0].folder]).popitem()[1])
     with pytest.raises(ValueError, match="a URL's query are kept in no file"):
         prepare(found.spec)
-    with pytest.raises(ValueError, match="header 'X-.*' is kept in no file"):
+    with pytest.raises(ValueError, match=r"header 'X-.*' is kept in no file"):
         prepare(found.spec.model_copy(update={"url": server.url}))
 
 
