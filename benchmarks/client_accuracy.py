@@ -56,7 +56,7 @@ def server(step_ms: float) -> Iterator[str]:
 
 def truth_of(url: str, result: LoadResult) -> list[dict[str, object]]:
     """The server's stamps of each request, in the table's order."""
-    truth = ask(url, "/truth", {}, timeout_s=60)
+    truth = ask(Target(url, "truth"), "/truth", {}, timeout_s=60)
     return [truth[f"slaibench-{number}"] for number in result.requests.request_id]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 _KEPT = "**********"
 """What stands for a header's value wherever a specification is written down."""
+_OPEN_IN_A_QUERY = ("api-version", "version")
+_CLOSED = "..."
 _MARK_DIGITS = 4
 """Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
 find it by."""
@@ -96,6 +99,22 @@ class Dialect(BaseModel):
             return None
         headers = dict.fromkeys(identity.get("headers", {}), SecretStr(_KEPT))
         return cls.model_validate({**identity, "headers": headers})
+
+
+def public_url(url: str) -> str:
+    """The URL as records and messages have it: no user, no password; of a query, which may hold a
+    key, the names, and the values of those that are none."""
+    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
+    if not mark:
+        return before
+    fields = (field.partition("=") for field in query.split("&"))
+    shown = (f"{n}={v if n in _OPEN_IN_A_QUERY else _CLOSED}" if eq else n for n, eq, v in fields)
+    return f"{before}?{'&'.join(shown)}"
+
+
+def is_public(url: str) -> bool:
+    """Whether a URL is one of ``public_url`` that has lost something."""
+    return f"={_CLOSED}" in url.partition("?")[2]
 
 
 def _mark(name: str, value: SecretStr) -> str:

@@ -6,9 +6,16 @@ import math
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
-from slaibench.dialect import Dialect
+from slaibench.dialect import Dialect, public_url
 from slaibench.machine.engine_arguments import EngineArgs, RecordedArgs
 from slaibench.rates import check_rate
 
@@ -203,7 +210,7 @@ class StudySpec(BaseModel):
     max_context_tokens: int | None = Field(default=None, ge=2)
     kv_blocks: int | None = Field(default=None, ge=1)
     engine_args: EngineArgs = None
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     api: str | None = None
     prompts: str | None = None
     only_openai: bool = False
@@ -230,6 +237,10 @@ class StudySpec(BaseModel):
             paper = values.get("slo") or values.get("convention") == Convention.PAPER
             return {**values, "slo": PAPER_SLO if paper else DEFAULT_SLO}
         return values
+
+    @field_serializer("url", when_used="json")
+    def _public(self, url: str | None) -> str | None:
+        return None if url is None else public_url(url)
 
     @field_validator("rates")
     @classmethod

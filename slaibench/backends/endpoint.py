@@ -15,7 +15,8 @@ from slaibench.client.ask import AskError, served_models, token_counter
 from slaibench.client.errors import ClientError
 from slaibench.client.load import Look, run_load
 from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
-from slaibench.client.target import Api, Target, public_url
+from slaibench.client.target import Api, Target
+from slaibench.dialect import public_url
 from slaibench.recording.record import StepTable
 from workloads.request import Request
 

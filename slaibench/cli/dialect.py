@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from slaibench.dialect import Dialect
 
@@ -71,7 +72,7 @@ class Spoken:
             continuous_usage=not self.no_continuous_usage,
             max_tokens_field=self.max_tokens_field,
             extra_body=_object(self.extra_body),
-            headers=dict(map(_header, self.header or ())),
+            headers=dict(_header(text) for text in self.header or ()),
             insecure=self.insecure,
             new_connections=self.new_connections,
         )
@@ -86,13 +87,13 @@ def _object(text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"--extra-body is no JSON ({error}): {text[:80]!r}") from error
     if not isinstance(found, dict):
-        raise ValueError(f"--extra-body must be a JSON object like {{\"top_p\": 1}}, not {text!r}")
+        raise ValueError(f'--extra-body must be a JSON object like {{"top_p": 1}}, not {text!r}')
     return found
 
 
-def _header(text: str) -> tuple[str, str]:
+def _header(text: str) -> tuple[str, SecretStr]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         # The text may be a secret whose name was forgotten.
         raise ValueError("--header must be 'Name: value'; one that was given has no name or colon")
-    return name.strip(), value.strip()
+    return name.strip(), SecretStr(value.strip())

@@ -75,6 +75,8 @@ def ask(
         raise AskError(late if deadline.is_over else _words(error), status) from error
     finally:
         deadline.cancel()
+        if answer is not None:
+            answer.close()
         connection.close()
     if deadline.is_over:
         raise AskError(f"no whole answer within {timeout_s:g} s", answer.status)

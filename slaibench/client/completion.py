@@ -88,9 +88,7 @@ def read_named_event(name: bytes, data: bytes) -> Event | None:
     if b"error" not in name.lower():
         return event
     said = event.error if event is not None else None
-    return Event(
-        False, False, False, False, said or excerpt(data) or excerpt(name), None, None
-    )
+    return Event(False, False, False, False, said or excerpt(data) or excerpt(name), None, None)
 
 
 def _loosely(data: bytes) -> Any:
@@ -144,5 +142,7 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
     if isinstance(start, str):
         start = start.encode(errors="replace")
     words = start.decode(errors="replace").split()
-    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words))
+    line = "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words)
+    )
     return line if len(line) <= limit else line[: limit - 3] + "..."

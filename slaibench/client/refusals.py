@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 _BAD_REQUEST = (400, 422)
+_NO_ENTRY = (401, 403)
 _REFUSED = re.compile(
     r"not support|unsupported|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed|"
     r"not accepted|forbidden|no such|invalid|must be|should be|extra|only|cannot|can't|"
@@ -43,7 +44,7 @@ def way_out(status: int, text: str) -> str:
 
 
 def _option(status: int, text: str) -> str | None:
-    if status == 401 or status == 403:
+    if status in _NO_ENTRY:
         return "with OPENAI_API_KEY set, or with --header,"
     if status not in _BAD_REQUEST or not _REFUSED.search(text):
         return None

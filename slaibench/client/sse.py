@@ -68,14 +68,10 @@ class SseFramer:
                     events.append(self._event())
                 elif self._name:
                     self._name = b""
-            elif line.startswith(b"data:"):
+            elif line.startswith(b"data:") or line == b"data":
                 if data:
                     self._grow(line)
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif line == b"data":
-                if data:
-                    self._grow(line)
-                data.append(b"")
             elif line.startswith(b"event:"):
                 self._name = line[6:].strip()
         return events

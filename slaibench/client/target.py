@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from slaibench.dialect import public_url
 from workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
 _IN_A_URL = re.compile(r"[\x21-\x7e]*")
-_OPEN_IN_A_QUERY = ("api-version", "version")
 _HEADERS_OF_OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection")
 
 
@@ -94,17 +94,6 @@ def parse_url(url: str) -> Address:
     return Address(parts.hostname, port, tls, root, base, parts.query, api)
 
 
-def public_url(url: str) -> str:
-    """The URL as records and messages have it: no user, no password; of a query, which may hold a
-    key, the names, and the values of those that are none."""
-    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
-    if not mark:
-        return before
-    fields = (field.partition("=") for field in query.split("&"))
-    shown = (f"{n}={v if n in _OPEN_IN_A_QUERY else '...'}" if eq else n for n, eq, v in fields)
-    return f"{before}?{'&'.join(shown)}"
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """A server, and what every request to it has in common.
@@ -153,7 +142,9 @@ class Target:
     def __post_init__(self) -> None:
         named = parse_url(self.url).api
         if named is not None and named is not self.api:
-            raise ValueError(f"url {public_url(self.url)!r} is not that of the {self.api} interface")
+            raise ValueError(
+                f"url {public_url(self.url)!r} is not that of the {self.api} interface"
+            )
         for name in ("timeout_s", "read_timeout_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1e6:

@@ -22,5 +22,7 @@ def words_of(error: OSError) -> str:
     """Why a connection failed, and the option that helps if there is one."""
     words = error.strerror or str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{error.verify_message or words} (slaibench replay --insecure takes any certificate)"
+        return (
+            f"{error.verify_message or words} (slaibench replay --insecure takes any certificate)"
+        )
     return words

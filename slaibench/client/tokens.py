@@ -42,8 +42,8 @@ _NOTES = {
         "the server's token counts contradict its events, each of which counts as one token"
     ),
     Counted.TOTAL: (
-        "tokens of some answers did not come one an event, but several together or in pieces: these "
-        "answers have as many as the server counts, and times between them are not known "
+        "tokens of some answers did not come one an event, but several together or in pieces: "
+        "these answers have as many as the server counts, and times between them are not known "
         "(continuous usage would tell); with more than "
         f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not told"
     ),

@@ -22,6 +22,7 @@ from slaibench.client.errors import ClientError
 from slaibench.client.exchange import Exchange
 from slaibench.client.files import raise_limit
 from slaibench.client.pacer import Pacer
+from slaibench.client.patience import Patience
 from slaibench.client.plan import num_spares
 from slaibench.client.pool import Pool
 from slaibench.client.prompts import Prompts
@@ -35,10 +36,6 @@ SWEEP_S = 0.25
 """How often time limits are looked at, and idle connections."""
 DONE_GRACE_S = 2.0
 """An answer may go on so long after its ``[DONE]``; nothing that it could still say counts."""
-MAX_REFUSED = 10
-MAX_FAILED = 100
-"""So many requests in a row without a connection, or failed without one token in between: the
-engine is dead, or takes none of them, and sending on would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +116,7 @@ class Worker:
         self._pacer: Pacer | None = None
         self._t0_s = 0.0
         self._num_left = 0
-        self._failed_in_a_row = 0
-        self._tokens_at_failure = 0
-        self._gave_up = False
+        self._patience = Patience()
         self._just_left: list[tuple[int, float]] = []
         self._go: asyncio.Future[float] = loop.create_future()
         self._over = asyncio.Event()
@@ -190,26 +185,14 @@ class Worker:
         assert exchange.left_s is not None
         self._just_left.append((exchange.index, exchange.left_s))
         self._num_left += 1
-        if not self._gave_up:
-            self._watch(exchange)
+        why = self._patience.ended(exchange, self._pool.counts.tokens, self._pool.refused_in_a_row)
+        if why is not None:
+            self._stop_sending(why)
         if self._num_left == len(self._part.requests):
             self._over.set()
 
-    def _watch(self, exchange: Exchange) -> None:
-        """Stop sending once nothing speaks for a server that serves."""
-        tokens = self._pool.counts.tokens
-        if exchange.outcome is not Outcome.FAILED or tokens != self._tokens_at_failure:
-            self._failed_in_a_row = 0
-        self._tokens_at_failure = tokens
-        self._failed_in_a_row += exchange.outcome is Outcome.FAILED
-        if self._pool.refused_in_a_row >= MAX_REFUSED:
-            self._give_up_sending(f"{MAX_REFUSED} requests in a row found {exchange.error}")
-        elif self._failed_in_a_row >= MAX_FAILED:
-            self._give_up_sending(f"{MAX_FAILED} requests in a row had failed: {exchange.error}")
-
-    def _give_up_sending(self, why: str) -> None:
+    def _stop_sending(self, why: str) -> None:
         """Every request that was not sent yet fails; those on their way have their time."""
-        self._gave_up = True
         assert self._pacer is not None
         self._pacer.close()
         for number in range(self._pacer.num_sent, len(self._part.requests)):

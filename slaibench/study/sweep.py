@@ -21,7 +21,7 @@ from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.overload import overload_cells, under_load
 from slaibench.study.point import Point, majority, make_point
 from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
-from slaibench.study.validity import add_up, failure_words
+from slaibench.study.trust import failure_warnings, lag_warnings
 from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
 
@@ -32,8 +32,6 @@ EXTREME_TAIL = 20.0
 """P99 over P50 of TTFT from which on a few requests starve. In an M/M/1 queue it is 6.6 at any
 load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
 GROWING_TAIL = 1.5
-MOST_FAILURES = 5
-"""Rates whose failures are told one by one."""
 OnCell = Callable[[CellResult, int, int], None]
 """Told of each finished cell: (cell, how many are done, how many there are)."""
 
@@ -183,38 +181,6 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
         *notes_of(cells),
         *lag_warnings(cells),
         *tail_warnings(cells),
-    )
-
-
-def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """Why requests failed, with the server's own words and how many, by scheduler and rate."""
-    at: dict[str, list[CellDigest]] = {}
-    for one in cells:
-        where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
-        at.setdefault(where, []).append(one.digest)
-    told = []
-    for where, digests in at.items():
-        found = add_up(each for digest in digests for each in digest.failures)
-        due = sum(digest.metrics.counts.due for digest in digests)
-        if found:
-            told.append(f"{where}: {failure_words(found, due)}")
-    more = len(told) - MOST_FAILURES
-    rest = (f"requests failed at {more} more rates as well",) if more > 0 else ()
-    return (*told[:MOST_FAILURES], *rest)
-
-
-def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """How late requests were sent at worst, where that is more than nothing and decides nothing."""
-    late = [one for one in cells if one.digest.audit.late and one.digest.invalid is None]
-    if not late:
-        return ()
-    worst = max(late, key=lambda one: one.digest.audit.lag_p99_s)
-    lag_s = worst.digest.audit.lag_p99_s
-    median_s = worst.digest.metrics.overall.ttft.percentile(0.5).sample_value
-    share = f", {100 * lag_s / median_s:.3g} % of its median TTFT" if median_s else ""
-    return (
-        f"requests were sent late: P99 {1e3 * lag_s:.2f} ms in the worst run{share}; TTFT, which "
-        "runs from the due time, includes it, and no verdict depends on it",
     )
 
 

@@ -22,7 +22,7 @@ frequent one first."""
 def failures(requests: RequestTable) -> Failures:
     """Why requests failed.
 
-    Reasons that differ in their numbers alone (after how many tokens) are one, told as it was first.
+    Reasons that differ in their numbers alone (after how many tokens) are one: that of the first.
     """
     failed = requests.error[requests.outcome == Outcome.FAILED.value].tolist()
     return add_up((error or "no reason given", 1) for error in failed)

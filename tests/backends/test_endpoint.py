@@ -12,7 +12,7 @@ import pytest
 from schedulers.sarathi import Sarathi
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
-from tests.client.serving import Answer, Asked, serve, tokens
+from tests.client.serving import Answer, Asked, HangUpError, serve, tokens
 from workloads.request import Request
 
 REQUESTS = [Request(i, i * 0.01, 6, 2) for i in range(10)]
@@ -85,6 +85,24 @@ def test_a_wrong_model_is_answered_with_those_there_are() -> None:
 def test_one_of_several_models_must_be_named() -> None:
     with pytest.raises(BackendError, match="serves 2 models: name one of a, b"):
         run({"/v1/models": models("a", "b")})
+
+
+async def no_such_route(asked: Asked, answer: Answer) -> None:
+    answer.whole(404, "not found")
+
+
+async def two_and_a_cut(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[1")
+    await answer.flush()
+    raise HangUpError
+
+
+@pytest.mark.parametrize("behaviour", [no_such_route, two_and_a_cut])
+def test_a_named_model_is_asked_for_where_the_server_lists_none(behaviour: Behaviour) -> None:
+    output, asked = run({"/v1/models": behaviour}, model="m")
+    assert output.requests.finished.all()
+    assert output.notes == ("the server does not say which models it has (/v1/models)",)
+    assert {each.body["model"] for each in asked if each.body} == {"m"}
 
 
 @pytest.mark.parametrize(

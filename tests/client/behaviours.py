@@ -128,11 +128,62 @@ async def interim(asked: Asked, answer: Answer) -> None:
     answer.end()
 
 
+async def long_head(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nX: ")
+    for _ in range(40):
+        answer.raw(b"x" * 100_000)
+        await answer.flush()
+    raise HangUpError
+
+
+async def no_blank_line(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    for _ in range(80):
+        answer.chunk(b"data: x\n" * 10_000)
+        await answer.flush()
+    answer.end()
+
+
+async def endless_refusal(asked: Asked, answer: Answer) -> None:
+    answer.head(503, "text/plain")
+    for _ in range(10_000):
+        answer.chunk(b"busy " * 100)
+        await answer.flush()
+
+
+async def endless_output(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    for _ in range(100_000):
+        answer.token()
+        await answer.flush()
+
+
+async def goes_on_after_done(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    for _ in range(asked.body["max_tokens"]):
+        answer.token()
+    answer.event("[DONE]")
+    while True:
+        answer.chunk(b": still here\n\n")
+        await answer.flush()
+        await asyncio.sleep(0.1)
+
+
+async def hangs_up(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    for _ in range(asked.body["max_tokens"]):
+        answer.token()
+    answer.end()
+    await answer.flush()
+    raise HangUpError
+
+
 BEHAVIOURS = {
     each.__name__: each
     for each in (
         several_a_read, byte_by_byte, cut, reset, malformed, bad_request, broken, moved, no_http,
         upgrade, error_object, never, stalls, slow, fewer, until_closed, closing, interim,
+        long_head, no_blank_line, endless_refusal, endless_output, goes_on_after_done,
     )
 }  # fmt: skip
 
@@ -154,6 +205,11 @@ EXPECTED = {
     "upgrade": (Outcome.FAILED, 0, "not an HTTP/1.1 answer"),
     "error_object": (Outcome.FAILED, 1, "the server's error after 1 tokens: engine dead"),
     "fewer": (Outcome.FAILED, 1, "1 tokens came, 4 were asked for"),
-    "never": (Outcome.TIMED_OUT, 0, "not done 2 s after it was due, after 0 tokens"),
+    "long_head": (Outcome.FAILED, 0, "not an HTTP/1.1 answer (more than 1048576 bytes of headers)"),
+    "no_blank_line": (Outcome.FAILED, 0, "malformed stream after 0 tokens: an event of more than"),
+    "endless_refusal": (Outcome.FAILED, 0, "HTTP 503: busy busy"),
+    "endless_output": (Outcome.FAILED, 141, "malformed stream after 141 tokens: more than 140"),
+    "goes_on_after_done": (Outcome.FINISHED, 4, ""),
+    "never": (Outcome.TIMED_OUT, 0, "not done 4 s after it was due, after 0 tokens"),
     "stalls": (Outcome.TIMED_OUT, 1, "silent for 1 s, after 1 tokens"),
 }

@@ -93,8 +93,16 @@ def _double(rng: random.Random, data: bytes) -> bytes:
 
 def _insert(rng: random.Random, data: bytes) -> bytes:
     begin = rng.randint(0, len(data))
-    noise = rng.choice((rng.randbytes(rng.randint(1, 50)), rng.choice(LINES) + b"\n", b"\n", b"\x00"))
+    noise = rng.choice(
+        (rng.randbytes(rng.randint(1, 50)), rng.choice(LINES) + b"\n", b"\n", b"\x00")
+    )
     return data[:begin] + noise + data[begin:]
 
 
-_SPOILS: tuple[Callable[[random.Random, bytes], bytes], ...] = (_flip, _cut, _drop, _double, _insert)
+_SPOILS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
+    _flip,
+    _cut,
+    _drop,
+    _double,
+    _insert,
+)

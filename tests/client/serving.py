@@ -140,6 +140,8 @@ class Server:
     async def stop(self) -> None:
         if self._listening is not None:
             self._listening.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -253,14 +253,17 @@ TOLERATED = {
     "empty data": b"data:\n\n" + TWO + b"data: \n\n" + events("[DONE]"),
     "done and a space": TWO + b"data: [DONE] \n\n",
     "done and no blank line": TWO + b"data: [DONE]",
-    "half of a character": b'data: {"choices":[{"text":"\\ud83d"}]}\n\n' + TWO[TWO.index(b"\n\n") + 2 :],
+    "half of a character": b'data: {"choices":[{"text":"\\ud83d"}]}\n\n'
+    + TWO[TWO.index(b"\n\n") + 2 :],
     "no UTF-8": b'data: {"choices":[{"text":"\xff"}]}\n\n' + TWO[TWO.index(b"\n\n") + 2 :],
     "NaN": b'data: {"choices":[{"text":"a","logprobs":[NaN,-Infinity]}]}\n\n'
     + TWO[TWO.index(b"\n\n") + 2 :],
     "CR": (TWO + events("[DONE]")).replace(b"\n", b"\r"),
     "CRLF and a mark": b"\xef\xbb\xbf" + (TWO + events("[DONE]")).replace(b"\n", b"\r\n"),
     "comments": b": hello\n\n" + TWO + b": hello\n" + events("[DONE]"),
-    "data over two lines": TWO.replace(b'"finish_reason": "length"', b'\ndata: "finish_reason": "length"'),
+    "data over two lines": TWO.replace(
+        b'"finish_reason": "length"', b'\ndata: "finish_reason": "length"'
+    ),
 }
 
 

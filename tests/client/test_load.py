@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts, WordPrompts
 from slaibench.client.target import Api, Target
 from slaibench.recording.record import FloatArray
-from tests.client.behaviours import BEHAVIOURS
-from tests.client.serving import Answer, Asked, by_tier, serve
+from tests.client.behaviours import BEHAVIOURS, hangs_up
+from tests.client.serving import Answer, Asked, Server, by_tier, serve
 from workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
@@ -116,6 +117,103 @@ def test_a_server_that_dies_loses_no_request() -> None:
     assert set(outcomes) == {"finished", "failed"}
 
 
+def in_time_and_much_later(now: int, later: int) -> list[Request]:
+    due = [i * 0.01 for i in range(now)] + [1000.0 + i for i in range(later)]
+    return [Request(i, due_s, 3, 2) for i, due_s in enumerate(due)]
+
+
+def test_nothing_is_sent_any_more_to_a_server_that_is_dead() -> None:
+    """It has worked before; the run ends 1,000 s before its last request is due."""
+    with serve() as server:
+        dying = threading.Thread(target=lambda: (await_asked(server, 20), server.die()))
+        dying.start()
+        result = run_load(Target(server.url, "m"), in_time_and_much_later(200, 5), PROMPTS)
+        dying.join()
+    table = result.requests
+    assert len(table) == 205
+    assert set(table.outcome.tolist()) == {"finished", "failed"}
+    assert table.finished[:10].all()
+    assert len(server.asked) < 200
+    words = "not sent: 10 requests in a row found no connection to 127.0.0.1"
+    assert all(error.startswith(words) for error in table.error[-5:].tolist())
+    assert np.isnan(table.sent_s[-5:]).all()
+    assert result.end_s == 1004.0
+
+
+def await_asked(server: Server, count: int) -> None:
+    while len(server.asked) < count:
+        time.sleep(0.01)
+
+
+def test_nothing_is_sent_any_more_where_every_request_fails() -> None:
+    with serve(BEHAVIOURS) as server:
+        target = Target(server.url, "m", extra_body={"behave": "bad_request"})
+        result = run_load(target, in_time_and_much_later(150, 5), PROMPTS, processes=1)
+    table = result.requests
+    assert set(table.outcome.tolist()) == {"failed"}
+    assert 100 <= len(server.asked) <= 150
+    assert table.error[0] == 'HTTP 400: {"message": "no such thing"}'
+    words = "not sent: 100 requests in a row had failed: HTTP 400"
+    assert all(error.startswith(words) for error in table.error[-5:].tolist())
+
+
+def test_failures_between_tokens_stop_nothing() -> None:
+    tiers = ["bad_request"] * 20 + ["plain"]
+    requests = [Request(i, i * 0.01, 3, 2, tier=tiers[i % 21]) for i in range(210)]
+    with serve(BEHAVIOURS) as server:
+        result = run_load(Target(server.url, "m", extra_of=by_tier), requests, PROMPTS, processes=1)
+    assert len(server.asked) == 210
+    assert result.requests.finished.sum() == 10
+
+
+def test_a_connection_for_each_request() -> None:
+    requests = [Request(i, i * 0.01, 3, 2) for i in range(40)]
+    with serve() as server:
+        target = Target(server.url, "m", new_connections=True)
+        result = run_load(target, requests, PROMPTS)
+        assert server.num_connections == result.facts.connections == 40
+        assert {asked.headers["Connection"] for asked in server.asked} == {"close"}
+    assert result.requests.finished.all()
+
+
+def test_a_server_that_hangs_up_after_each_answer_is_not_asked_twice_on_one_connection() -> None:
+    requests = [Request(i, i * 0.05, 3, 2) for i in range(40)]
+    with serve({"/v1/completions": hangs_up}) as server:
+        result = run_load(Target(server.url, "m"), requests, PROMPTS, processes=1)
+        assert server.num_connections >= 40
+    assert result.requests.finished.sum() >= 39, result.requests.error  # The first may be lost.
+
+
+def test_counts_that_contradict_the_events_are_said_and_counted() -> None:
+    async def still(asked: Asked, answer: Answer) -> None:
+        answer.head()
+        for _ in range(asked.body["max_tokens"]):
+            answer.token(usage={"completion_tokens": 1})
+        answer.end()
+
+    with serve({"/v1/completions": still}) as server:
+        result = run_load(Target(server.url, "m"), in_time_and_much_later(10, 0), PROMPTS)
+    assert result.requests.finished.all()
+    assert result.facts.counted == {"seen": 10}
+    assert "token counts contradict its events" in result.notes[0]
+    assert result.requests.token_times_known.all()
+
+
+def test_several_tokens_an_event_leave_their_times_unknown() -> None:
+    async def merged(asked: Asked, answer: Answer) -> None:
+        answer.head()
+        answer.token()
+        answer.event({"choices": [], "usage": {"completion_tokens": asked.body["max_tokens"]}})
+        answer.end()
+
+    requests = [Request(i, i * 0.01, 3, 2) for i in range(10)]
+    with serve({"/v1/completions": merged}) as server:
+        result = run_load(Target(server.url, "m", exact_lengths=False), requests, PROMPTS)
+    assert result.requests.num_tokens.tolist() == [2] * 10
+    assert not result.requests.token_times_known.any()
+    assert "did not come one an event" in result.notes[0]
+
+
 def test_an_empty_schedule_is_an_empty_table() -> None:
     result = run_load(Target("http://127.0.0.1:9", "m"), [], PROMPTS)
     assert len(result.requests) == 0
@@ -182,6 +280,15 @@ def test_tls_with_a_certificate_that_is_trusted(
     with serve(tls=certificate[1]) as server:
         target = Target(f"https://localhost:{server.port}", "m")
         result = run_load(target, [Request(i, i * 0.01, 3, 2) for i in range(10)], PROMPTS)
+    assert result.requests.finished.all(), result.requests.error
+
+
+def test_any_certificate_is_taken_where_that_is_asked_for(
+    certificate: tuple[Path, ssl.SSLContext],
+) -> None:
+    with serve(tls=certificate[1]) as server:
+        target = Target(server.url.replace("http:", "https:"), "m", insecure=True)
+        result = run_load(target, [Request(0, 0.0, 3, 2)], PROMPTS)
     assert result.requests.finished.all(), result.requests.error
 
 

@@ -26,7 +26,7 @@ def mixed() -> Iterator[tuple[LoadResult, Server, list[Request]]]:
     requests = [Request(100 + i, i * 0.01, 5, 4, tier=name) for i, name in enumerate(names)]
     with serve(BEHAVIOURS) as server:
         target = Target(
-            server.url, "m", timeout_s=2.0, read_timeout_s=1.0, extra_of=by_tier, api_key="secret"
+            server.url, "m", timeout_s=4.0, read_timeout_s=1.0, extra_of=by_tier, api_key="secret"
         )
         yield run_load(target, requests, PROMPTS, processes=2), server, requests
 
@@ -119,7 +119,7 @@ def test_parsing_later_comes_to_the_same_as_parsing_at_once() -> None:
     came = []
     for parse_at_once in (False, True):
         with serve(BEHAVIOURS) as server:
-            target = Target(server.url, "m", timeout_s=2.0, read_timeout_s=1.0, extra_of=by_tier)
+            target = Target(server.url, "m", timeout_s=4.0, read_timeout_s=1.0, extra_of=by_tier)
             result = run_load(target, requests, PROMPTS, parse_at_once=parse_at_once)
             table = result.requests
             # Whether a connection that is lost had been used before is by chance.

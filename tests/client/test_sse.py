@@ -84,14 +84,11 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 90 + b"\n", b"data:\n", b"data\n"])
-def test_data_without_a_blank_line_is_refused(
-    monkeypatch: pytest.MonkeyPatch, line: bytes
-) -> None:
+def test_data_without_a_blank_line_is_refused(monkeypatch: pytest.MonkeyPatch, line: bytes) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     framer = SseFramer()
     with pytest.raises(SseError, match="no blank line ends it"):
-        for _ in range(100):
-            assert framer.feed(line) == []
+        framer.feed(line * 100)
 
 
 def test_what_the_streams_end_leaves_is_handed_out_on_request() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from slaibench.client.body import request_bytes
-from slaibench.client.target import Address, Api, Target, parse_url, public_url
+from slaibench.client.target import Address, Api, Target, parse_url
+from slaibench.dialect import public_url
 from workloads.request import Request
 
 
@@ -40,7 +41,17 @@ def test_addresses_of_urls(url: str, address: Address, authority: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://", "ftp://h", "http://h:port", "http://h:99999", "http://h/ä", "http://h/a b", "http://[::1", "http://h/#a"],
+    [
+        "",
+        "http://",
+        "ftp://h",
+        "http://h:port",
+        "http://h:99999",
+        "http://h/ä",
+        "http://h/a b",
+        "http://[::1",
+        "http://h/#a",
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="url"):

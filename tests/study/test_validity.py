@@ -13,7 +13,7 @@ from slaibench.recording import store
 from slaibench.study.capacity import find_capacity
 from slaibench.study.sweep import SweepResult, sweep
 from slaibench.study.targets import NOT_MEASURED, STEADY, slo_levels, why_not_measured
-from slaibench.study.validity import why_invalid
+from slaibench.study.validity import add_up, failure_words, why_invalid
 from slaibench.study.venues import table
 from tests.study.studies import loaded, study
 from tests.study.venues.others import RealVenue, failing
@@ -48,21 +48,61 @@ def test_more_than_one_failed_request_in_a_hundred_is_too_many(
         assert told == "5 of 400 requests failed: connection refused"
 
 
-def test_a_late_load_generator_makes_a_run_invalid(real: type[RealVenue], tmp_path: Path) -> None:
-    real.lag_s = 0.0049
-    slow = {"workload": "fixed:prompt=16000,output=2", "rates": (0.5,)}  # a median TTFT over 0.5 s
-    (point,) = swept(tmp_path, **slow).points
-    assert (point.invalid, point.invalid_reason) == (0, "")
-    real.lag_s = 0.0051
-    result = sweep(
-        study(backend="real", schedulers=("slai",), **slow), tmp_path, fresh=True, jobs=1
-    )
+SLOW: dict[str, Any] = {"workload": "fixed:prompt=16000,output=2", "rates": (0.5,)}
+"""Its median TTFT is 0.51 s."""
+
+
+def test_a_load_generator_that_decides_a_verdict_makes_a_run_invalid(
+    real: type[RealVenue], tmp_path: Path
+) -> None:
+    (prompt,) = swept(tmp_path / "prompt", slo="ttft_p50<5", **SLOW).points
+    median_s = prompt.ttft_s["p50"].value
+    assert median_s is not None
+    real.lag_s = 0.02
+    between = f"ttft_p50<{median_s + 0.01:.4f}"
+    result = swept(tmp_path / "between", slo=between, **SLOW)
     (point,) = result.points
     assert point.invalid == 1
-    assert point.invalid_reason.startswith("send lag P99 5.10 ms is over its budget of 5.00 ms")
-    assert point.lag_p99_s == pytest.approx(0.0051)
+    assert point.invalid_reason.startswith(
+        f"send lag P99 20.00 ms decides: {between} is met without it"
+    )
+    assert point.lag_p99_s == pytest.approx(0.02)
     assert point.to_json()["invalid"] == point.invalid_reason
     assert [cell.digest.invalid for cell in result.invalid] == [point.invalid_reason]
+
+
+def test_lag_that_decides_nothing_is_a_note_with_its_size(
+    real: type[RealVenue], tmp_path: Path
+) -> None:
+    real.lag_s = 0.02
+    result = swept(tmp_path, slo="ttft_p50<5", **SLOW)
+    (point,) = result.points
+    assert (point.invalid, point.invalid_reason, point.audit_ok) == (0, "", False)
+    assert any(
+        warning.startswith("requests were sent late: P99 20.00 ms in the worst run, 3.")
+        for warning in result.warnings
+    )
+
+
+def test_failures_are_told_before_the_send_lag(real: type[RealVenue], tmp_path: Path) -> None:
+    real.lag_s, real.dies_at_s = 2.0, 5.0
+    result = swept(tmp_path, slo="ttft_p50<0.5")
+    (point,) = result.points
+    assert "requests failed: connection refused" in point.invalid_reason
+    assert "lag" not in point.invalid_reason
+    assert result.warnings[0].startswith("slai at ")
+    assert point.to_json()["failures"] == [
+        {"reason": "connection refused", "requests": point.counts.failed}
+    ]
+
+
+def test_failures_are_counted_by_reason_whatever_numbers_are_in_it() -> None:
+    found = add_up([("lost after 3 tokens", 1), ("HTTP 500: no", 1), ("lost after 17 tokens", 4)])
+    assert found == (("lost after 3 tokens", 5), ("HTTP 500: no", 1))
+    assert failure_words(found, 60) == (
+        "6 of 60 requests failed: 5 x lost after 3 tokens; 1 x HTTP 500: no"
+    )
+    assert failure_words((), 60) == ""
 
 
 def test_a_server_that_dies_does_not_look_fast(real: type[RealVenue], tmp_path: Path) -> None:
@@ -94,7 +134,7 @@ def test_a_capacity_does_not_rest_on_invalid_runs(real: type[RealVenue], tmp_pat
     (found,) = find_capacity(spec, tmp_path)
     assert found.capacity.rate_rps is None
     assert found.untold is not None
-    assert found.untold.startswith("send lag P99")
+    assert found.untold.startswith("send lag P99 1000.00 ms decides: ttft_p50<0.5 is met")
     assert found.num_invalid == len(found.cells) == found.to_json()["invalid_runs"]
     assert not any("use more --requests" in note for note in found.notes)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
-from slaibench.client.target import parse_url, public_url
-from slaibench.dialect import Dialect
+from slaibench.client.target import parse_url
+from slaibench.dialect import Dialect, is_public, public_url
 from slaibench.spec import Clock, StudySpec
 from slaibench.study import policy
 from slaibench.study.venues.base import NO_IDENTITY, Demand, Facts, Limit
@@ -51,6 +51,8 @@ class EndpointVenue:
     def settled(cls, spec: StudySpec) -> StudySpec:
         if not spec.url:
             raise ValueError("an endpoint needs its address: give --url http://host:port")
+        if is_public(spec.url):
+            raise ValueError("the values in a URL's query are kept in no file: give --url again")
         if spec.clock is Clock.VIRTUAL:
             raise ValueError("an endpoint takes real time: leave --clock virtual out")
         if len(spec.schedulers) != 1:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from slaibench.measure.slo import NO_TOKEN_TIMES
 from slaibench.recording import store
 from slaibench.study.bench import prepare
+from slaibench.study.gather import gather, group_cells
 from slaibench.study.sweep import sweep
+from slaibench.study.targets import why_not_measured
 from slaibench.study.venues.table import describe_run
-from tests.client.serving import Answer, Asked, Server, serve
+from tests.client.serving import Answer, Asked, Server, serve, tokens
 from tests.study.studies import study
 
 
@@ -64,6 +67,128 @@ def test_plain_openai_gets_no_field_that_it_has_not(server: Server, tmp_path: Pa
     assert not any("ignore_eos" in body for body in bodies)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "identity"),
+    [
+        ({"ignore_eos": False}, {"ignore_eos": False}),
+        ({"exact_lengths": False}, {"exact_lengths": False}),
+        ({"continuous_usage": False}, {"continuous_usage": False}),
+        ({"max_tokens_field": "max_completion_tokens"}, None),
+        ({"extra_body": {"temperature": None}}, None),
+        ({"new_connections": True}, None),
+    ],
+)
+def test_what_changes_the_requests_is_part_of_what_a_recording_is_known_by(
+    server: Server, dialect: dict[str, Any], identity: dict[str, Any] | None
+) -> None:
+    (plain,) = prepare(endpoint(server.url)).cells()
+    (cell,) = prepare(endpoint(server.url, dialect=dialect)).cells()
+    assert plain.dialect is None
+    assert "dialect" not in plain.spec()
+    assert cell.dialect == (identity or dialect)
+    assert not cell.asks_the_same(plain)
+
+
+def test_a_certificate_that_is_not_checked_changes_no_measurement(server: Server) -> None:
+    (plain,) = prepare(endpoint(server.url)).cells()
+    (cell,) = prepare(endpoint(server.url, dialect={"insecure": True})).cells()
+    assert cell == plain
+
+
+def test_only_openai_is_the_sum_of_three(server: Server) -> None:
+    three = {"ignore_eos": False, "exact_lengths": False, "continuous_usage": False}
+    (short,) = prepare(endpoint(server.url, only_openai=True)).cells()
+    (long,) = prepare(endpoint(server.url, dialect=three)).cells()
+    assert short == long
+    assert short.only_openai
+    assert short.dialect is None
+
+
+def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
+    headers = {"X-Key": "hunter2", "X-B": "b"}
+    with serve({"/v1/models?sig=hunter2": models}) as server:
+        result = sweep(
+            endpoint(server.url + "/v1?sig=hunter2", dialect={"headers": headers}), tmp_path
+        )
+    assert {asked.headers["X-Key"] for asked in server.asked} == {"hunter2"}
+    assert server.asked[-1].path == "/v1/completions?sig=hunter2"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
+    assert not [path for path in tmp_path.rglob("*") if "hunter2" in str(path)]
+    assert "hunter2" not in json.dumps(result.to_json())
+    assert "hunter2" not in repr(result.spec)
+    found = gather(group_cells([result.cells[0].folder]).popitem()[1])
+    with pytest.raises(ValueError, match="a URL's query are kept in no file"):
+        prepare(found.spec)
+    with pytest.raises(ValueError, match=r"header 'X-.*' is kept in no file"):
+        prepare(found.spec.model_copy(update={"url": server.url}))
+
+
+def test_another_value_of_a_header_is_another_cell(server: Server) -> None:
+    cells = [
+        prepare(endpoint(server.url, dialect={"headers": {"X-Route": value}})).cells()[0]
+        for value in ("a", "b")
+    ]
+    assert cells[0] != cells[1]
+
+
+def test_a_whole_url_names_its_interface(server: Server) -> None:
+    spec = prepare(endpoint(server.url + "/v1/chat/completions")).spec
+    assert (spec.api, spec.prompts, spec.model) == ("chat", "text", "their-model")
+    with pytest.raises(ValueError, match="is not that of the completions interface"):
+        prepare(endpoint(server.url + "/v1/chat/completions", api="completions"))
+
+
+def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
+    answers: list[int] = []
+
+    async def first_refused(asked: Asked, answer: Answer) -> None:
+        answers.append(1)
+        if len(answers) <= 20:
+            answer.whole(400, "Unsupported parameter: ignore_eos")
+        else:
+            await tokens(asked, answer)
+
+    with serve({"/v1/models": models, "/v1/completions": first_refused}) as spoilt:
+        spec = endpoint(spoilt.url)
+        (first,) = sweep(spec, tmp_path).cells
+        (second,) = sweep(spec, tmp_path).cells
+        (third,) = sweep(spec, tmp_path).cells
+    assert first.digest.invalid == (
+        "20 of 20 requests failed: HTTP 400: Unsupported parameter: ignore_eos (slaibench replay "
+        "--no-ignore-eos --any-length may help)"
+    )
+    assert (second.digest.invalid, second.reused, second.folder) == (None, False, first.folder)
+    assert (third.digest.invalid, third.reused) == (None, True)
+
+
+async def merged(asked: Asked, answer: Answer) -> None:
+    answer.head()
+    answer.token()
+    answer.token(finish="length")
+    answer.event({"choices": [], "usage": {"completion_tokens": asked.body["max_tokens"]}})
+    answer.end()
+
+
+def test_several_tokens_an_event_are_counted_and_tbt_is_not_told(tmp_path: Path) -> None:
+    with serve({"/v1/models": models, "/v1/completions": merged}) as server:
+        spec = endpoint(server.url, only_openai=True, slo="ttft_p50<5,tbt_p99<tier")
+        result = sweep(spec, tmp_path)
+    (cell,), (point,) = result.cells, result.points
+    assert cell.digest.metrics.counts.finished == 20
+    assert cell.digest.metrics.overall.ttft.n > 0
+    assert cell.digest.metrics.overall.tbt.n == 0
+    told = point.to_json()
+    assert told["tbt_p99_all_s"] is None
+    assert told["goodput_rps"] is None
+    assert told["output_tokens_per_s"] == pytest.approx(5 * told["throughput_rps"], rel=0.3)
+    assert store.read(cell.folder).requests.num_tokens.tolist() == [5] * 20
+    assert any("did not come one an event" in warning for warning in result.warnings)
+    why = why_not_measured(result.spec, [cell.digest], "tbt_p99<tier", point.tiers.popitem()[0])
+    assert why == NO_TOKEN_TIMES
+
+
 def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
     assert prepare(endpoint(server.url)).spec.model == "their-model"
     assert prepare(endpoint("http://127.0.0.1:9", model="m")).spec.model == "m"
@@ -71,7 +196,7 @@ def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
         prepare(endpoint("http://127.0.0.1:9"))
     with (
         serve({"/v1/models": two_models}) as several,
-        pytest.raises(ValueError, match=r"serves 2 models: name one with --model: \['a', 'b'\]"),
+        pytest.raises(ValueError, match=r"serves 2 models: name one with --model: a, b"),
     ):
         prepare(endpoint(several.url))
 

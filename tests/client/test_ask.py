@@ -1,0 +1,94 @@
+"""Questions before a run: whatever answers, there is an end and a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from slaibench.client import ask as asking
+from slaibench.client.ask import AskError, ask, served_models
+from slaibench.client.target import Target
+from tests.client.serving import Answer, Asked, Behaviour, serve
+
+SHORT_S = 0.3
+
+
+async def trickling_head(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        answer.raw(b"X: y\r\n")
+        await answer.flush()
+        await asyncio.sleep(0.05)
+
+
+async def trickling_body(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while True:
+        answer.raw(b" ")
+        await answer.flush()
+        await asyncio.sleep(0.05)
+
+
+async def silence(asked: Asked, answer: Answer) -> None:
+    await asyncio.sleep(60)
+
+
+async def endless(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        answer.raw(b" " * 10_000)
+        await answer.flush()
+
+
+async def long_line(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000)
+
+
+async def nested(asked: Asked, answer: Answer) -> None:
+    answer.whole(200, "[" * 50_000)
+
+
+async def no_http(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (trickling_head, "no whole answer within 0.3 s|more than 100 headers"),
+        (trickling_body, "no whole answer within 0.3 s"),
+        (silence, "no whole answer within 0.3 s|timed out"),
+        (endless, "an answer of more than 100000 bytes"),
+        (long_line, "more than 65536 bytes"),
+        (nested, "not JSON"),
+        (no_http, "SSH"),
+    ],
+)
+def test_every_answer_has_an_end(
+    behaviour: Behaviour, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MAX_ANSWER_BYTES", 100_000)
+    with serve({"/v1/models": behaviour}) as server, pytest.raises(AskError, match=words) as caught:
+        ask(Target(server.url, ""), "/v1/models", timeout_s=SHORT_S)
+    assert caught.value.reached
+
+
+def test_where_nothing_listens_nothing_is_reached() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        target = Target(f"http://127.0.0.1:{free.getsockname()[1]}", "")
+        with pytest.raises(AskError, match="refused") as caught:
+            ask(target, "/v1/models")
+    assert not caught.value.reached
+
+
+def test_the_query_and_the_headers_go_along() -> None:
+    async def models(asked: Asked, answer: Answer) -> None:
+        answer.whole(200, '{"data": [{"id": "half \\ud83d"}]}')
+
+    with serve({"/a/models?k=v": models}) as server:
+        target = Target(server.url + "/a/completions?k=v", "", headers={"X-Team": "a"})
+        assert served_models(target) == ["half ?"]
+        assert server.asked[0].headers["X-Team"] == "a"
