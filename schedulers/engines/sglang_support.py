@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+from schedulers.engines.sglang_flags import refused
+
 SUPPORTED = ("0.5.17", "0.5.23")
 """Releases whose scheduler was read line by line, and that the adapter ran on."""
 ANY_VERSION = "SLAIBENCH_ANY_SGLANG"
@@ -44,7 +46,7 @@ def check_version(version: str | None = None) -> str:
 
 
 def check_config(scheduler: Any) -> None:
-    """Refuse what cannot be combined with decodes that are withheld for some steps.
+    """Refuse what no policy can be combined with, and no step log.
 
     Args:
         scheduler: SGLang's, as far as it is built when its policy is set up.
@@ -60,20 +62,26 @@ def check_config(scheduler: Any) -> None:
         "--enable-mixed-chunk": not args.enable_mixed_chunk,
         "speculative decoding gives a decode more than one token: leave it "
         "out": not scheduler.spec_algorithm.is_none(),
-        "pipeline parallelism keeps several batches in flight: use --pp-size 1": args.pp_size > 1,
-        "data-parallel attention runs in lockstep with other replicas: leave --enable-dp-attention "
-        "out": bool(args.enable_dp_attention),
-        "prefill and decode must be in one server: leave --disaggregation-mode "
-        "out": args.disaggregation_mode not in (None, "null"),
-        "hierarchical caches hold blocks that no policy sees: leave them out": bool(
-            args.enable_hierarchical_cache
-        ),
         "policies count the KV blocks of one pool, and this model has several (sliding windows, "
         "state space)": bool(scheduler.is_hybrid_swa or scheduler.is_hybrid_ssm),
     }
-    for reason, refused in refusals.items():
-        if refused:
+    for reason, is_refused in refusals.items():
+        if is_refused:
             raise UnsupportedSglangError(f"schedulers.engines.sglang: {reason}")
+    check_flags(args, own_rule=True)
+
+
+def check_flags(args: Any, *, own_rule: bool) -> None:
+    """Refuse flags that a policy, or SGLang's own rule under us, cannot be combined with.
+
+    Args:
+        args: SGLang's ``ServerArgs``.
+
+    Raises:
+        UnsupportedSglangError: with the flag, its value and the way out.
+    """
+    for refusal, value in refused(args, own_rule=own_rule):
+        raise UnsupportedSglangError(f"schedulers.engines.sglang: {refusal.words(value)}")
 
 
 def own_config() -> dict[str, Any]:
@@ -117,3 +125,19 @@ def check_limits(
             f"{engine_active}: start it with --max-running-requests {max_active}, or give the "
             f"scheduler max_active={engine_active}"
         )
+
+
+def limits(view: Any, policy: Any) -> str:
+    """What holds whatever is decided, in words.
+
+    Args:
+        view: what a policy is shown.
+        policy: None: SGLang's own rule.
+    """
+    blocks = f"{view.total_blocks} KV blocks of {view.block_size} tokens"
+    if policy is None:
+        return blocks
+    return (
+        f"at most {policy.token_budget} tokens a batch, {policy.max_active} requests active, "
+        f"{view.max_started} prompt started; {blocks}"
+    )

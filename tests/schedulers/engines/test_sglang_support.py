@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from schedulers import registry
 from schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_config,
     check_limits,
     check_version,
+    limits,
     own_config,
 )
 
@@ -27,6 +29,19 @@ def engine(**changed: Any) -> Any:
     parts = {"enable_overlap": False, "is_hybrid_swa": False, "is_hybrid_ssm": False, **changed}
     spec = SimpleNamespace(is_none=lambda: not parts.pop("speculates", False))
     return SimpleNamespace(server_args=SimpleNamespace(**args), spec_algorithm=spec, **parts)
+
+
+def view() -> Any:
+    return SimpleNamespace(total_blocks=100, block_size=16, max_started=1)
+
+
+def test_the_limits_that_hold_are_said() -> None:
+    policy = registry.build("slai:token_budget=256,max_active=48")
+    assert limits(view(), policy) == (
+        "at most 256 tokens a batch, 48 requests active, 1 prompt started; 100 KV blocks of 16 "
+        "tokens"
+    )
+    assert limits(view(), None) == "100 KV blocks of 16 tokens"
 
 
 @pytest.mark.parametrize("version", ["0.5.17", "0.5.23"])
@@ -54,10 +69,10 @@ def test_an_engine_that_can_be_steered_passes() -> None:
         ({"enable_overlap": True}, "--disable-overlap-schedule"),
         ({"enable_mixed_chunk": False}, "--enable-mixed-chunk"),
         ({"speculates": True}, "speculative decoding"),
-        ({"pp_size": 2}, "--pp-size 1"),
+        ({"pp_size": 2}, "--pp-size 2: several batches"),
         ({"enable_dp_attention": True}, "--enable-dp-attention"),
         ({"disaggregation_mode": "prefill"}, "--disaggregation-mode"),
-        ({"enable_hierarchical_cache": True}, "hierarchical caches"),
+        ({"enable_hierarchical_cache": True}, "--enable-hierarchical-cache"),
         ({"is_hybrid_swa": True}, "sliding windows"),
         ({"is_hybrid_ssm": True}, "state space"),
     ],
