@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 from typing import Any
 
 from schedulers.engines.sglang_flags import refused
 
-SUPPORTED = ("0.5.17", "0.5.23")
-"""Releases whose scheduler was read line by line, and that the adapter ran on."""
+OLDEST, NEWEST = (0, 5, 17), (0, 5, 23)
+"""Releases whose scheduler was read line by line; both and 0.5.22 ran our tests, 0.5.23 does."""
+TESTED = " to ".join(".".join(map(str, each)) for each in (OLDEST, NEWEST))
 ANY_VERSION = "SLAIBENCH_ANY_SGLANG"
 """Environment variable: 1 tries another version all the same."""
 VARIABLE = "SLAIBENCH_SGLANG"
 """Environment variable that holds our configuration as JSON: SGLang's options have no place."""
 KEYS = ("scheduler", "step_log", "switchable", "device")
+
+
+logger = logging.getLogger(__name__)
 
 
 class UnsupportedSglangError(RuntimeError):
@@ -28,7 +34,7 @@ def check_version(version: str | None = None) -> str:
         version: another one, to ask about.
 
     Raises:
-        UnsupportedSglangError: not installed, or not a supported release.
+        UnsupportedSglangError: not installed, older than what is supported, or no release.
     """
     if version is None:
         try:
@@ -36,13 +42,30 @@ def check_version(version: str | None = None) -> str:
         except ImportError as error:
             raise UnsupportedSglangError(f"SGLang cannot be imported: {error}") from error
         version = str(sglang.__version__)
-    if version not in SUPPORTED and os.environ.get(ANY_VERSION) != "1":
+        _warn_of_untested(version)
+    release = _release(version)
+    if (release is None or release < OLDEST) and os.environ.get(ANY_VERSION) != "1":
         raise UnsupportedSglangError(
             f"SGLang {version} is not supported: schedulers.engines.sglang steers versions "
-            f"{' and '.join(SUPPORTED)}; install one of them, or set {ANY_VERSION}=1 to try this "
-            "one"
+            f"{TESTED} and newer ones; install one of them, or set {ANY_VERSION}=1 to try this one"
         )
     return version
+
+
+def is_untested(version: str) -> bool:
+    """Whether a version is newer than what was tested, and nobody has said to try it anyway."""
+    release = _release(version)
+    return release is not None and release > NEWEST and os.environ.get(ANY_VERSION) != "1"
+
+
+def _warn_of_untested(version: str) -> None:
+    if is_untested(version):
+        logger.warning("SGLang %s is newer than what was tested: %s", version, TESTED)
+
+
+def _release(version: str) -> tuple[int, ...] | None:
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(map(int, found.groups())) if found else None
 
 
 def check_config(scheduler: Any) -> None:

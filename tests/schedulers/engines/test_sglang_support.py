@@ -11,6 +11,7 @@ from schedulers.engines.sglang_support import (
     check_config,
     check_limits,
     check_version,
+    is_untested,
     limits,
     own_config,
 )
@@ -44,17 +45,29 @@ def test_the_limits_that_hold_are_said() -> None:
     assert limits(view(), None) == "100 KV blocks of 16 tokens"
 
 
-@pytest.mark.parametrize("version", ["0.5.17", "0.5.23"])
-def test_supported_versions_pass(version: str) -> None:
+@pytest.mark.parametrize("version", ["0.5.17", "0.5.18", "0.5.22", "0.5.23", "0.5.23.post1"])
+def test_versions_of_the_tested_range_pass(version: str) -> None:
     assert check_version(version) == version
+    assert not is_untested(version)
 
 
-@pytest.mark.parametrize("version", ["0.5.16", "0.5.18", "0.6.0", "dev"])
+@pytest.mark.parametrize("version", ["0.5.24", "0.5.24.dev3", "0.6.0", "1.0.0rc1"])
+def test_a_newer_version_passes_and_is_untested(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_version(version) == version
+    assert is_untested(version)
+    monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
+    assert not is_untested(version)
+
+
+@pytest.mark.parametrize("version", ["0.5.16", "0.4.99", "dev"])
 def test_other_versions_are_refused_with_those_that_work(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UnsupportedSglangError, match=rf"SGLang {version} is not.*0\.5\.23"):
         check_version(version)
+    assert not is_untested(version)
     monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
     assert check_version(version) == version
 
