@@ -235,6 +235,50 @@ def test_a_run_in_which_somebody_else_was_served_is_no_measurement(served: Serve
     assert run(served, workload(2), "slai").invalid is None
 
 
+BIG = 10**400
+ODD: tuple[object, ...] = (
+    *([1], "x", 5, True, None, {}, {"tier": ["a"]}, {"tier": {}}, {"tier": 5}, {"tier": BIG}),
+    *({"tier": "x" * 10**5}, {"tier": "\ud800"}, {"tbt_slo_s": BIG}, {"tbt_slo_s": -1}),
+    *({"tbt_slo_s": [0.1]}, {"tbt_slo_s": "soon"}, {"tbt_slo_s": float("nan")}),
+    *({"tbt_slo_s": float("inf")}, {REQUEST_KEY: ["slai"]}, {REQUEST_KEY: {}}),
+)
+"""What a client may say of its service class, or by mistake."""
+
+
+def odd_requests(served: ServedEngine) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and body."""
+    sglang = served._engine.key == "sglang"
+    own = "custom_params" if sglang else "vllm_xargs"
+    plain = {"model": "mistral-7b", "prompt": [5] * 4, "max_tokens": 2}
+    besides: list[dict[str, Any]] = [{own: odd} for odd in ODD]
+    besides += [{"priority": odd} for odd in (5, -1, BIG, "x", [1], None)]
+    besides += [{"rid": odd, "request_id": odd} for odd in ("a\nf,run1-3,0", "\ud800", 5, ["a"])]
+    besides += [{"logprobs": 2}, {"prompt": [10**6]}, {"prompt": [-1]}, {"prompt": []}, {"n": 3}]
+    for more in besides:
+        yield "/v1/completions", plain | more
+    if not sglang:
+        return
+    for params in ({own: odd} for odd in ODD):
+        yield "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 2, **params}}
+    for wrong in (
+        *({"return_logprob": True}, {"return_logprob": True, "top_logprobs_num": 10**9}),
+        *({"input_ids": [-1]}, {"input_ids": [10**6]}, {"input_ids": []}, {"input_ids": ["a"]}),
+        *({"rid": "a\nf,run1-3,0"}, {"rid": ["a"]}, {"session_params": {"id": "none"}}),
+    ):
+        yield "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 2}, **wrong}
+
+
+def test_no_request_ends_a_server_or_the_reading_of_its_steps(served: ServedEngine) -> None:
+    running = served.running()
+    for path, body in odd_requests(served):
+        status, answer = running.server.request(path, body)
+        assert status in (200, 400, 422, 500), (body, answer)
+        assert running.server.request("/health")[0] == 200, body
+    output = run(served, workload(4), "slai")
+    assert output.requests.finished.all()
+    assert output.invalid is None
+
+
 def foreign_requests(served: ServedEngine, key: str | None) -> list[int]:
     """Statuses of requests that are not the run's: another scheduler, tokens, a look, a flush."""
     running = served.running()
