@@ -168,7 +168,9 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
 
 def _clock_told(result: SweepResult) -> list[str]:
     """How late requests were sent, where that may happen."""
-    lags = [point.lag_p99_s for point in result.points if point.lag_p99_s is not None]
+    # Where requests failed, the time at which they were sent is no part of the reason.
+    served = [point for point in result.points if not (point.invalid and point.failures)]
+    lags = [point.lag_p99_s for point in served if point.lag_p99_s is not None]
     if result.spec.clock is not Clock.REAL or not lags:
         return []
     return [f"sent late by at most {1e3 * max(lags):.2f} ms (P99 of the worst run)"]

@@ -45,21 +45,40 @@ def server() -> Iterator[Server]:
 def test_invalid_runs_are_shown_and_end_in_status_1(
     real: type[RealVenue], tmp_path: Path, columns: int
 ) -> None:
-    real.lag_s = 0.02
+    real.lag_s = 2.0
     ran = sweep(tmp_path, "--backend", "real", "-s", "slai", columns=columns)
     assert ran.status == 1
     row = next(line for line in ran.out.splitlines() if line.strip().startswith("5 "))
     assert row.rstrip().endswith("invalid" if columns == 120 else "!")
     assert "a run of it is invalid and stands for nothing" in ran.out
-    assert "sent late by at most 20.00 ms" in ran.out
+    assert "sent late by at most 2000.00 ms" in ran.out
     assert "something real, version 1.2" in ran.out
     told = " ".join(ran.err.split())
     assert "1 of 1 run is invalid and meets no target: slai at 5 requests/s, seed 0: send" in told
     document = sweep(tmp_path, "--backend", "real", "-s", "slai", "--json")
     assert document.status == 1
     (point,) = json.loads(document.out)["points"]
-    assert point["invalid"].startswith("send lag P99 20.00 ms is over its budget")
-    assert point["send_lag_p99_s"] == pytest.approx(0.02)
+    assert point["invalid"].startswith("send lag P99 2000.00 ms decides: ttft_p50<0.5 is met")
+    assert point["send_lag_p99_s"] == pytest.approx(2.0)
+
+
+def test_failures_are_told_in_table_stderr_and_json_and_the_send_lag_is_not(
+    real: type[RealVenue], tmp_path: Path
+) -> None:
+    real.lag_s, real.dies_at_s = 2.0, -1.0
+    ran = sweep(tmp_path, "--backend", "real", "-s", "slai")
+    assert ran.status == 1
+    words = "requests failed: connection refused"
+    assert words in " ".join(ran.out.split())
+    assert words in " ".join(ran.err.split())
+    assert "lag" not in ran.err
+    assert "sent late" not in ran.out
+    document = sweep(tmp_path, "--backend", "real", "-s", "slai", "--json")
+    (point,) = json.loads(document.out)["points"]
+    assert words in point["invalid"]
+    assert point["failures"] == [
+        {"reason": "connection refused", "requests": point["outcomes"]["failed"]}
+    ]
 
 
 def test_valid_runs_in_real_time_are_status_0(real: type[RealVenue], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,32 @@ def test_commands_of_other_pages_name_what_was_asked() -> None:
     words = of_bound({"ask": bound.to_json()}, Path("r"))
     assert words.startswith("slaibench bound --scheduler slai --seeds 1 --outputs none")
     assert "--no-rad" in words
+
+
+def test_an_endpoints_dialect_is_in_the_command_and_its_secrets_are_not() -> None:
+    spec = study(
+        backend="endpoint",
+        schedulers=("theirs",),
+        url="http://h?key=hunter2",
+        dialect={
+            "ignore_eos": False,
+            "extra_body": {"temperature": None},
+            "headers": {"X-Key": "hunter2"},
+            "new_connections": True,
+        },
+    )
+    doc = {
+        "spec": spec.model_dump(mode="json"),
+        "cell": {"workload": "w"},
+        "pair": None,
+        "runs": [],
+    }
+    words = shlex.split(of_study(doc, Path("r")))
+    assert words[:4] == ["slaibench", "replay", "--label", "theirs"]
+    assert "hunter2" not in " ".join(words)
+    pairs = dict(itertools.pairwise(words))
+    assert pairs["--url"] == "http://h?key=..."
+    assert pairs["--extra-body"] == '{"temperature": null}'
+    assert pairs["--header"] == "X-Key: ..."
+    assert {"--no-ignore-eos", "--new-connections"} < set(words)
+    assert "--any-length" not in words
