@@ -12,6 +12,7 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
+from slaibench.study.venues.table import describe_run
 
 LOGS = "logs"
 """Folder beside the recordings: what engines say."""
@@ -81,7 +82,7 @@ class Work:
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
-        return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
+        return CellResult(cell, folder, measured(_read(folder, cell), self.digest), reused=True)
 
     def kept(
         self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None
@@ -133,6 +134,23 @@ def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: b
         BackendError, SchedulerError: the run cannot be had.
     """
     return Work(bench, results, digest, fresh).obtain(cell)
+
+
+def measured(recording: Recording, digest: Digest) -> Any:
+    """What is wanted of a recording that was found on disk.
+
+    Raises:
+        DamagedRecordingError: what it says is not what a run leaves; its hashes may fit, as they
+            were when somebody changed it.
+    """
+    try:
+        describe_run(recording.run)
+        str(recording.run.get("workload", {}).get("note", ""))
+        return digest(recording)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise store.DamagedRecordingError(
+            f"{recording.path!r} is damaged", f"it cannot be measured: {error}"
+        ) from error
 
 
 def cell_folder(results: Path, cell: CellSpec) -> Path:
