@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -69,14 +70,24 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                 "seed": cell.seed,
                 "convention": cell.convention.value,
                 "requests": cell.num_requests,
-                "end_s": run.get("end_s"),
-                "stopped_early": run.get("stopped_early"),
+                "end_s": _number(run.get("end_s")),
+                "stopped_early": _text(run.get("stopped_early")),
                 "overload": cell.overload is not None,
                 "code": cell.code_fingerprint,
-                "commit": run.get("commit"),
+                "commit": _text(run.get("commit")),
             }
         )
     return rows, skipped
+
+
+def _number(value: Any) -> float | None:
+    """What a run.json says, where it is a number; else nothing is known."""
+    known = isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return float(value) if known else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _tell_skipped(messages: Sequence[str]) -> None:

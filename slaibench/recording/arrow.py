@@ -20,6 +20,11 @@ REQUESTS_FORMAT: dict[str, Any] = {
     "use_dictionary": ["tier", "outcome", "error"],
     "column_encoding": {"token_times_us.list.element": "DELTA_BINARY_PACKED"},
 }
+_TYPES: dict[Any, tuple[Any, str]] = {
+    "FloatArray": (np.float64, "is_floating"),
+    "IntArray": (np.int64, "is_integer"),
+}
+"""Of the tables' annotations: what they are in NumPy, and what Arrow says of them."""
 STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
 
 
@@ -43,7 +48,7 @@ def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
     offsets = np.asarray(lists.offsets, dtype=np.int64)
     times = np.asarray(lists.values, dtype=np.int64)[offsets[0] : offsets[-1]] / 1e6
     columns = {
-        field.name: _column(table, field.name)
+        field.name: _column(table, field.name, field.type)
         for field in fields(RequestTable)
         if field.name not in _RAGGED and (field.name != _KNOWN or _KNOWN in table.column_names)
     }
@@ -58,15 +63,32 @@ def steps_to_arrow(table: StepTable) -> pa.Table:
 
 def steps_from_arrow(file: pq.ParquetFile) -> StepTable:
     table = file.read()
-    return StepTable(**{field.name: _column(table, field.name) for field in fields(StepTable)})
+    return StepTable(
+        **{field.name: _column(table, field.name, field.type) for field in fields(StepTable)}
+    )
 
 
 def _plain(column: Any) -> Any:
     return column.tolist() if column.dtype.kind == "U" else column
 
 
-def _column(table: pa.Table, name: str) -> Any:
+def _column(table: pa.Table, name: str, kind: Any) -> Any:
+    """A column as an array.
+
+    Args:
+        kind: its annotation in the table's class.
+
+    Raises:
+        ValueError: it is of another type, or has nulls.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
     column = table[name]
-    if str(column.type) == "string":
+    if len(column) == 0:
+        return np.array([], dtype=np.str_ if kind not in _TYPES else _TYPES[kind][0])
+    is_type = _TYPES[kind][1] if kind in _TYPES else "is_string"
+    if not getattr(pa.types, is_type)(column.type) or column.null_count:
+        raise ValueError(f"{name} is of type {column.type}, {column.null_count} of it null")
+    if kind not in _TYPES:
         return np.array(column.to_pylist(), dtype=np.str_)
     return column.to_numpy()

@@ -12,7 +12,7 @@ from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.study.digest import Digester
 from slaibench.study.point import make_point
-from slaibench.study.pool import CellResult, Digest
+from slaibench.study.pool import CellResult, Digest, measured
 from slaibench.study.sweep import SweepResult, about_of, check_slos, digests_of
 from workloads.tiers import parse_tiers
 
@@ -246,7 +246,9 @@ def _read(
     damaged: store.DamagedRecordingError | None = None
     for cell, folder in cells:
         try:
-            found.append(CellResult(cell, folder, digest(store.read(folder)), reused=True))
+            found.append(
+                CellResult(cell, folder, measured(store.read(folder), digest), reused=True)
+            )
         except store.DamagedRecordingError as error:
             if on_damage is None:
                 raise

@@ -12,6 +12,7 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
 from slaibench.study.bench import Bench
+from slaibench.study.venues.table import describe_run
 
 LOGS = "logs"
 """Folder beside the recordings: what engines say."""
@@ -88,7 +89,7 @@ class Work:
             raise store.DamagedRecordingError(
                 f"{str(folder)!r} is no measurement", recording.run["invalid"]
             )
-        digest = self.digest(recording)
+        digest = measured(recording, self.digest)
         if cell.url is not None and getattr(digest, "invalid", None) is not None:
             return None
         return CellResult(cell, folder, digest, reused=True)
@@ -144,6 +145,23 @@ def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: b
         BackendError, SchedulerError: the run cannot be had.
     """
     return Work(bench, results, digest, fresh).obtain(cell)
+
+
+def measured(recording: Recording, digest: Digest) -> Any:
+    """What is wanted of a recording that was found on disk.
+
+    Raises:
+        DamagedRecordingError: what it says is not what a run leaves; its hashes may fit, as they
+            were when somebody changed it.
+    """
+    try:
+        describe_run(recording.run)
+        str(recording.run.get("workload", {}).get("note", ""))
+        return digest(recording)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise store.DamagedRecordingError(
+            f"{recording.path!r} is damaged", f"it cannot be measured: {error}"
+        ) from error
 
 
 def cell_folder(results: Path, cell: CellSpec) -> Path:
