@@ -37,25 +37,35 @@ def take_decodes(
     view: EngineView,
     batch: Batch,
     candidates: Sequence[RequestView],
-    victims: list[RequestView],
-    room: int,
+    victims: list[RequestView] | None = None,
+    room: int | None = None,
 ) -> None:
     """Put a decode of each candidate into the batch, preempting where KV blocks run out.
 
+    Whoever has a part in the batch already, or was preempted by it, is never a victim, in whatever
+    order victims come.
+
     Args:
         candidates: decoding requests, who comes first takes its block first.
-        room: most decodes to add; who is preempted takes up none of it.
-        victims: whom to preempt, the last first, used up as it goes; may hold candidates, in the
-            same order as there. With none left, a request without a block preempts itself.
+        victims: whom to preempt, the last first, used up as it goes; may hold candidates. With
+            none left, a request without a block preempts itself. None: the candidates in their
+            order and then the started prompts, so that the prompt that started last goes first,
+            and the first candidate last.
+        room: most decodes to add; who is preempted takes up none of it. None: any number.
     """
+    room = len(candidates) if room is None else room
     # A decode needs at most one block: with as many free, nobody has to be asked.
     surely_free = view.free_blocks - len(batch.decodes) - blocks_admitted(view, batch)
     if surely_free >= min(len(candidates), room):
         batch.decodes.extend(candidates[:room])
         return
+    if victims is None:
+        victims = [*candidates, *view.started]
     free = blocks_left(view, batch)
     last = len(batch.decodes) + room
-    preempted: set[int] = set()
+    preempted = set(map(id, batch.preempt))
+    spoken_for = preempted | {id(request) for request, _ in batch.prefills}
+    spoken_for.update(map(id, batch.decodes))
     for request in candidates:
         if len(batch.decodes) == last:
             break
@@ -64,13 +74,17 @@ def take_decodes(
         if request.needs_block:
             while free < 1 and id(request) not in preempted:
                 victim = victims.pop() if victims else request
+                if id(victim) in spoken_for:
+                    continue
                 batch.preempt.append(victim)
                 preempted.add(id(victim))
+                spoken_for.add(id(victim))
                 free += victim.num_blocks
             if id(request) in preempted:
                 continue
             free -= 1
         batch.decodes.append(request)
+        spoken_for.add(id(request))
 
 
 def decode_by_arrival(

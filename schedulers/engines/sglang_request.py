@@ -30,12 +30,14 @@ class SglangRequest:
         "arrival_s",
         "computed",
         "inner",
+        "is_embedded",
         "policy_data",
         "prefill_tokens",
         "request_id",
         "tbt_slo_s",
         "tier",
         "waiting",
+        "wants_logprobs",
         "was_scheduled",
     )
 
@@ -56,6 +58,8 @@ class SglangRequest:
         self.prefill_tokens = len(inner.origin_input_ids) + len(inner.output_ids)
         self.policy_data: Any = None
         self.tier, self.tbt_slo_s = service_class(inner.sampling_params.custom_params)
+        self.is_embedded = getattr(inner, "input_embeds", None) is not None
+        self.wants_logprobs = bool(inner.return_logprob)
         self._block_size = block_size
         self._look_up = look_up
 
@@ -76,6 +80,12 @@ class SglangRequest:
         if self.waiting:
             return 0
         return -(-max(self.prefill_tokens, self.computed) // self._block_size)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has finished, or was aborted."""
+        done: bool = self.inner.finished()
+        return done
 
     @property
     def promised_blocks(self) -> int:
@@ -150,9 +160,11 @@ class SglangView:
 
     def drop_finished(self) -> None:
         """Forget who is done or was aborted."""
-        self.started = [each for each in self.started if not each.inner.finished()]
-        self.decoding = [each for each in self.decoding if not each.inner.finished()]
+        self.started = [each for each in self.started if not each.is_done]
+        self.decoding = [each for each in self.decoding if not each.is_done]
 
-    def preempt(self, request: SglangRequest) -> None:
-        """It loses its place."""
-        (self.decoding if request in self.decoding else self.started).remove(request)
+    def drop(self, request: SglangRequest) -> None:
+        """It loses its place, if it has one."""
+        for holders in (self.started, self.decoding):
+            if request in holders:
+                holders.remove(request)

@@ -12,18 +12,24 @@ from schedulers import registry
 from schedulers.base import Batch, Scheduler
 from schedulers.engine_default import EngineDefault
 from schedulers.engines.clock import MonotonicClock
+from schedulers.engines.sglang_adapters import Adapters
+from schedulers.engines.sglang_door import refuse, why_refused
 from schedulers.engines.sglang_pages import Pages
+from schedulers.engines.sglang_parts import one_kind_of_input, parts, still
 from schedulers.engines.sglang_prefills import with_prefills, within
 from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from schedulers.engines.sglang_rows import put_back, take_rows
+from schedulers.engines.sglang_steps import StepNotes
 from schedulers.engines.sglang_streamer import NotedStreamer
 from schedulers.engines.sglang_support import (
     check_config,
+    check_flags,
     check_limits,
     check_version,
+    limits,
     own_config,
 )
-from schedulers.engines.step_log import FileStepLog, NoStepLog, Step, StepLog
+from schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
 from schedulers.engines.switch import Switch
 from schedulers.waiting import WaitingQueue
 
@@ -35,7 +41,8 @@ class PolicyScheduler(SglangOwnScheduler):
 
     Attributes:
         decider: the policy; None: SGLang's own rule.
-        pages: its KV blocks.
+        pages, adapters: its KV blocks and its LoRA adapters.
+        is_emulated: whether nothing is computed.
         clock: an emulated device in virtual time puts its own here.
         step_log: told of every step.
         last_batch_decided: what the policy last decided.
@@ -54,10 +61,12 @@ class PolicyScheduler(SglangOwnScheduler):
         version = check_version()
         check_config(self)
         own = own_config()
+        self.is_emulated = own.get("device") is not None
         self.clock: Any = MonotonicClock()
         self.step_log: StepLog = NoStepLog()
         self.in_order: WaitingQueue[SglangRequest] = WaitingQueue()
         self.pages = Pages(self)
+        self.adapters = Adapters(self)
         blocks = self.pages.free()
         self.view = SglangView(self.in_order.requests, blocks, self.page_size)
         if own.get("step_log"):
@@ -65,9 +74,7 @@ class PolicyScheduler(SglangOwnScheduler):
         self.decider: Scheduler | None = None
         self.last_batch_decided = Batch()
         self._engine_tokens = self.chunked_prefill_size
-        self._num_arrived = self._num_preempted = 0
         self._withheld: Any = None
-        self._step: Step | None = None
         self._ended_s: float | None = None
         switch = Switch(self.use, self.flush_cache)
         self._switch = switch if own.get("switchable") else None
@@ -80,8 +87,7 @@ class PolicyScheduler(SglangOwnScheduler):
         self.output_streamer: Any = NotedStreamer(own, self._end_step)
 
     def _end_step(self) -> None:
-        if self._ended_s is None:
-            self._ended_s = self.clock.now_s()
+        self._ended_s = self.clock.now_s() if self._ended_s is None else self._ended_s
 
     def use(self, text: str) -> None:
         """Have another policy decide from the next step on; it starts from scratch.
@@ -93,6 +99,7 @@ class PolicyScheduler(SglangOwnScheduler):
         policy = registry.build(text)
         self.decide_by(policy)
         logger.info("scheduler: %s %s", policy.name, policy.options())
+        logger.info("limits: %s", limits(self.view, self.decider))
         self.step_log.switched(text)
 
     def decide_by(self, policy: Scheduler) -> None:
@@ -103,6 +110,7 @@ class PolicyScheduler(SglangOwnScheduler):
         """
         own_rule = isinstance(policy, EngineDefault)
         if not own_rule:
+            check_flags(self.server_args, own_rule=False)
             check_limits(
                 policy.name,
                 policy.token_budget,
@@ -112,8 +120,10 @@ class PolicyScheduler(SglangOwnScheduler):
             )
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = policy.token_budget if own_rule else self._engine_tokens
-        self._num_arrived = self._num_preempted = 0
+        self._num_arrived = 0
+        self._notes = StepNotes()
         self.decider = None if own_rule else policy
+        self._to_come: list[Batch] = []
 
     def handle_generate_request(self, recv_req: Any) -> None:
         """A request arrives."""
@@ -139,7 +149,8 @@ class PolicyScheduler(SglangOwnScheduler):
         """Decide the step; build its batch if there is any prefill in it."""
         if self.decider is None:
             self._began_s = self.clock.now_s()
-            return super().get_new_batch_prefill(running_batch)
+            with one_kind_of_input(self):
+                return super().get_new_batch_prefill(running_batch)
         if self.grammar_manager.has_waiting_grammars():
             for ready in self.grammar_manager.get_ready_grammar_requests():
                 self._add_request_to_queue(ready)
@@ -147,13 +158,7 @@ class PolicyScheduler(SglangOwnScheduler):
         view = self.view
         self._began_s = view.now_s = self.clock.now_s()
         self._forget_the_aborted(running_batch)
-        view.free_blocks = self._unclaimed_blocks()
-        batch = self.last_batch_decided = self.decider.schedule(view)
-        for request in list(batch.preempt):
-            self._preempt(request, running_batch)
-        if batch.preempt and self.pages.cached:
-            # Pages that others share are not freed with a request, as the policy took them to be.
-            batch = self.last_batch_decided = within(batch, self.pages.free(), self.page_size)
+        batch = self.last_batch_decided = self._next_part() or self._decide(running_batch)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
         self._admit([request for request, _ in batch.prefills if request.waiting])
@@ -163,8 +168,31 @@ class PolicyScheduler(SglangOwnScheduler):
             rows.prepare_for_decode()
             built.mix_with_running(rows)
             built.decoding_reqs = rows.reqs
-        self._note(batch)
+        self._notes.decided(self, batch, self._began_s)
         return NextBatchPlan(batch_to_run=built, running_batch=running_batch)
+
+    def _next_part(self) -> Batch | None:
+        """What is still to be run of what was decided; None: decide anew."""
+        view = self.view
+        while self._to_come:
+            part = still(self._to_come.pop(0), view.waiting, [*view.started, *view.decoding])
+            if part:
+                return part
+        return None
+
+    def _decide(self, running_batch: Any) -> Batch:
+        """Ask the policy, carry out its preemptions; returns what is to be run now."""
+        view = self.view
+        view.free_blocks = self._unclaimed_blocks()
+        assert self.decider is not None
+        batch = self.adapters.decided(self.decider, view)
+        for request in list(batch.preempt):
+            self._preempt(request, running_batch)
+        if batch.preempt and self.pages.cached:
+            # Pages that others share are not freed with a request, as the policy took them to be.
+            batch = within(batch, self.pages.free(), self.page_size)
+        first, *self._to_come = parts(batch, self.chunked_req)
+        return first
 
     def update_running_batch(self, batch: Any) -> Any:
         """A step without prefills: the rows that decode leave those that are withheld."""
@@ -176,7 +204,7 @@ class PolicyScheduler(SglangOwnScheduler):
             self._withheld = others
         if decided.decodes:
             rows.prepare_for_decode()
-            self._note(decided)
+            self._notes.decided(self, decided, self._began_s)
         return rows
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
@@ -186,36 +214,41 @@ class PolicyScheduler(SglangOwnScheduler):
         view = self.view
         end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
         if self.decider is None:
-            self._note_own_rule(batch)
-        elif self._step is not None:
+            self._notes.ran_by_own_rule(self, batch, self._began_s)
+        elif self._notes.step is not None:
             decided = self.last_batch_decided
             view.advance(decided.decodes, decided.prefills)
             if any(req.finished() for req in batch.reqs):
                 view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
             self.decider.batch_done(decided, self._began_s, end_s, view)
-        if self._step is not None:
-            self.step_log.step(self._step._replace(end_s=end_s))
-            self._step = None
+        self._notes.done(self.step_log, end_s)
         if not self._holds_any():
             self.step_log.flush()
             if self._switch is not None:
                 self._switch.engine_is_idle()
 
     def _add_request_to_queue(self, req: Any, is_retracted: bool = False) -> None:
+        ours: SglangRequest | None = getattr(req, ATTRIBUTE, None)
+        if ours is None and (reason := why_refused(self, req)):
+            refuse(self, req, reason)
+            return
         super()._add_request_to_queue(req, is_retracted)
         if not self.waiting_queue or self.waiting_queue[-1] is not req:
             return  # refused
-        ours: SglangRequest | None = getattr(req, ATTRIBUTE, None)
         if ours is None:
             self._num_arrived += 1
             arrival_s = self.clock.arrival_s(req)
             size, look_up = self.page_size, self.pages.look_up
             ours = SglangRequest(req, self._num_arrived, arrival_s, size, look_up)
             setattr(req, ATTRIBUTE, ours)
-        if is_retracted:
+        if not ours.waiting:
+            # Also where SGLang says nothing of it: a pause, or its own rule's priorities.
+            is_retracted = True
+            self._to_come = []
+            self.view.drop(ours)
             ours.lose_blocks()
-            self._num_preempted += 1
+            self._notes.num_preempted += 1
             self.step_log.preempted(req.rid)
         key = 0 if self.decider is None else self.decider.queue_key(ours)
         (self.in_order.put_back if is_retracted else self.in_order.add)(ours, key)
@@ -234,7 +267,6 @@ class PolicyScheduler(SglangOwnScheduler):
 
     def _preempt(self, request: SglangRequest, running_batch: Any) -> None:
         req = request.inner
-        self.view.preempt(request)
         self.pages.take(req)
         if req is self.chunked_req:
             self.chunked_req = None
@@ -252,42 +284,6 @@ class PolicyScheduler(SglangOwnScheduler):
             known = set(map(id, self.waiting_queue))
             for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
                 self.in_order.remove(request)
-
-    def _note(self, batch: Batch) -> None:
-        view = self.view
-        self._step = Step(
-            start_s=self._began_s,
-            end_s=self._began_s,
-            prefill_tokens=sum(tokens for _, tokens in batch.prefills),
-            decodes=len(batch.decodes),
-            critical_decodes=batch.critical_decodes,
-            waiting=len(self.waiting_queue),
-            active=len(view.started) + len(view.decoding),
-            kv_blocks_used=view.total_blocks - self.pages.free(),
-            preemptions=self._num_preempted,
-        )
-        self._num_preempted = 0
-
-    def _note_own_rule(self, batch: Any) -> None:
-        """The step that SGLang decided itself."""
-        extends = batch.forward_mode.is_extend()
-        decodes = len(batch.decoding_reqs or ()) if extends else len(batch.reqs)
-        for req in batch.reqs:
-            ours: SglangRequest = getattr(req, ATTRIBUTE)
-            if ours.waiting:
-                ours.waiting = False
-                self.in_order.remove(ours)
-                if not ours.was_scheduled:
-                    ours.was_scheduled = True
-                    self.step_log.first_scheduled(req.rid, self._began_s)
-        self._note(Batch(critical_decodes=decodes))
-        assert self._step is not None
-        running = self.running_batch.reqs if self.running_batch is not batch else ()
-        self._step = self._step._replace(
-            prefill_tokens=(batch.extend_num_tokens - decodes) if extends else 0,
-            decodes=decodes,
-            active=len({id(req) for req in (*batch.reqs, *running)}),
-        )
 
     def _holds_any(self) -> bool:
         view = self.view

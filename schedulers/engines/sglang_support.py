@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 from typing import Any
 
-SUPPORTED = ("0.5.17", "0.5.23")
-"""Releases whose scheduler was read line by line, and that the adapter ran on."""
+from schedulers.engines.sglang_flags import refused
+
+OLDEST, NEWEST = (0, 5, 17), (0, 5, 23)
+"""Releases whose scheduler was read line by line; both and 0.5.22 ran our tests, 0.5.23 does."""
+TESTED = " to ".join(".".join(map(str, each)) for each in (OLDEST, NEWEST))
 ANY_VERSION = "SLAIBENCH_ANY_SGLANG"
 """Environment variable: 1 tries another version all the same."""
 VARIABLE = "SLAIBENCH_SGLANG"
 """Environment variable that holds our configuration as JSON: SGLang's options have no place."""
 KEYS = ("scheduler", "step_log", "switchable", "device")
+
+
+logger = logging.getLogger(__name__)
 
 
 class UnsupportedSglangError(RuntimeError):
@@ -26,7 +34,7 @@ def check_version(version: str | None = None) -> str:
         version: another one, to ask about.
 
     Raises:
-        UnsupportedSglangError: not installed, or not a supported release.
+        UnsupportedSglangError: not installed, older than what is supported, or no release.
     """
     if version is None:
         try:
@@ -34,17 +42,34 @@ def check_version(version: str | None = None) -> str:
         except ImportError as error:
             raise UnsupportedSglangError(f"SGLang cannot be imported: {error}") from error
         version = str(sglang.__version__)
-    if version not in SUPPORTED and os.environ.get(ANY_VERSION) != "1":
+        _warn_of_untested(version)
+    release = _release(version)
+    if (release is None or release < OLDEST) and os.environ.get(ANY_VERSION) != "1":
         raise UnsupportedSglangError(
             f"SGLang {version} is not supported: schedulers.engines.sglang steers versions "
-            f"{' and '.join(SUPPORTED)}; install one of them, or set {ANY_VERSION}=1 to try this "
-            "one"
+            f"{TESTED} and newer ones; install one of them, or set {ANY_VERSION}=1 to try this one"
         )
     return version
 
 
+def is_untested(version: str) -> bool:
+    """Whether a version is newer than what was tested, and nobody has said to try it anyway."""
+    release = _release(version)
+    return release is not None and release > NEWEST and os.environ.get(ANY_VERSION) != "1"
+
+
+def _warn_of_untested(version: str) -> None:
+    if is_untested(version):
+        logger.warning("SGLang %s is newer than what was tested: %s", version, TESTED)
+
+
+def _release(version: str) -> tuple[int, ...] | None:
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(map(int, found.groups())) if found else None
+
+
 def check_config(scheduler: Any) -> None:
-    """Refuse what cannot be combined with decodes that are withheld for some steps.
+    """Refuse what no policy can be combined with, and no step log.
 
     Args:
         scheduler: SGLang's, as far as it is built when its policy is set up.
@@ -60,20 +85,26 @@ def check_config(scheduler: Any) -> None:
         "--enable-mixed-chunk": not args.enable_mixed_chunk,
         "speculative decoding gives a decode more than one token: leave it "
         "out": not scheduler.spec_algorithm.is_none(),
-        "pipeline parallelism keeps several batches in flight: use --pp-size 1": args.pp_size > 1,
-        "data-parallel attention runs in lockstep with other replicas: leave --enable-dp-attention "
-        "out": bool(args.enable_dp_attention),
-        "prefill and decode must be in one server: leave --disaggregation-mode "
-        "out": args.disaggregation_mode not in (None, "null"),
-        "hierarchical caches hold blocks that no policy sees: leave them out": bool(
-            args.enable_hierarchical_cache
-        ),
         "policies count the KV blocks of one pool, and this model has several (sliding windows, "
         "state space)": bool(scheduler.is_hybrid_swa or scheduler.is_hybrid_ssm),
     }
-    for reason, refused in refusals.items():
-        if refused:
+    for reason, is_refused in refusals.items():
+        if is_refused:
             raise UnsupportedSglangError(f"schedulers.engines.sglang: {reason}")
+    check_flags(args, own_rule=True)
+
+
+def check_flags(args: Any, *, own_rule: bool) -> None:
+    """Refuse flags that a policy, or SGLang's own rule under us, cannot be combined with.
+
+    Args:
+        args: SGLang's ``ServerArgs``.
+
+    Raises:
+        UnsupportedSglangError: with the flag, its value and the way out.
+    """
+    for refusal, value in refused(args, own_rule=own_rule):
+        raise UnsupportedSglangError(f"schedulers.engines.sglang: {refusal.words(value)}")
 
 
 def own_config() -> dict[str, Any]:
@@ -117,3 +148,19 @@ def check_limits(
             f"{engine_active}: start it with --max-running-requests {max_active}, or give the "
             f"scheduler max_active={engine_active}"
         )
+
+
+def limits(view: Any, policy: Any) -> str:
+    """What holds whatever is decided, in words.
+
+    Args:
+        view: what a policy is shown.
+        policy: None: SGLang's own rule.
+    """
+    blocks = f"{view.total_blocks} KV blocks of {view.block_size} tokens"
+    if policy is None:
+        return blocks
+    return (
+        f"at most {policy.token_budget} tokens a batch, {policy.max_active} requests active, "
+        f"{view.max_started} prompt started; {blocks}"
+    )

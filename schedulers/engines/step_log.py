@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 FLUSH_EVERY_S = 1.0
+LONGEST_ID = 200
+"""Characters of a request's id that are written; whoever sends one may choose any."""
 
 
 class Step(NamedTuple):
@@ -90,9 +92,9 @@ class FileStepLog:
 
     ``h,total blocks,block size,graph tokens,engine version`` once at the start, ``s,`` and the
     fields of ``Step``, ``f,request id,time`` at a request's first batch, ``p,request id`` at a
-    preemption, ``w,scheduler`` when another one takes over. Lines reach the disk within a second,
-    and when the engine has nothing left to do. Times are seconds of ``time.monotonic()``, which
-    all processes of a machine share.
+    preemption, ``w,scheduler`` when another one takes over; of ids and names, what is not plain
+    ASCII is escaped. Lines reach the disk within a second, and when the engine has nothing left to
+    do. Times are seconds of ``time.monotonic()``, which all processes of a machine share.
 
     Args:
         path: appended to.
@@ -125,13 +127,13 @@ class FileStepLog:
             self.flush()
 
     def first_scheduled(self, request_id: str, time_s: float) -> None:
-        self._line(f"f,{request_id},{time_s:.6f}")
+        self._line(f"f,{_one_line(request_id)},{time_s:.6f}")
 
     def preempted(self, request_id: str) -> None:
-        self._line(f"p,{request_id}")
+        self._line(f"p,{_one_line(request_id)}")
 
     def switched(self, scheduler: str) -> None:
-        self._line(f"w,{scheduler}")
+        self._line(f"w,{_one_line(scheduler)}")
         self.flush()
 
     def flush(self) -> None:
@@ -143,3 +145,11 @@ class FileStepLog:
 
     def _line(self, text: str) -> None:
         self._file.write(text + "\n")
+
+
+def _one_line(text: Any) -> str:
+    """A text from outside, such that it ends no line and can be written."""
+    plain = str(text)
+    if plain.isascii() and plain.isprintable() and len(plain) <= LONGEST_ID:
+        return plain
+    return ascii(plain[:LONGEST_ID])[1:-1]

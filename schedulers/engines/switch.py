@@ -27,20 +27,20 @@ class Switch:
         self._use, self._empty_cache = use, empty_cache
         self._wanted: str | None = None
 
-    def look_at(self, said: Mapping[str, Any] | None, busy: bool) -> None:
+    def look_at(self, said: Any, busy: bool) -> None:
         """Note a request's wish, before it is added.
 
         Args:
-            said: its extra arguments.
+            said: its extra arguments, whatever a client made of them.
             busy: whether the engine holds other requests.
         """
-        text = (said or {}).get(REQUEST_KEY)
-        if text is None:
+        text = said.get(REQUEST_KEY) if isinstance(said, Mapping) else None
+        if not isinstance(text, str):
             return
         if busy:
             logger.error("scheduler %s was asked for while requests run: not switched", text)
             return
-        self._wanted = str(text)
+        self._wanted = text
 
     def engine_is_idle(self) -> None:
         """The last request is done: switch, if somebody asked for it."""

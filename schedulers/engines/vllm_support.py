@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ from schedulers.engines.vllm_refusals import refused
 
 OLDEST, NEWEST = (0, 20), (0, 33)
 """Minor versions whose scheduler was read line by line; tests run 0.32, and were run on 0.33."""
+TESTED = " to ".join(f"{minor[0]}.{minor[1]}" for minor in (OLDEST, NEWEST))
 ANY_VERSION = "SLAIBENCH_ANY_VLLM"
 """Environment variable: 1 tries another version all the same."""
 CONFIG = "slaibench"
 """Our key in vLLM's ``additional_config``."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class UnsupportedVllmError(RuntimeError):
@@ -28,28 +33,38 @@ def check_version(version: str | None = None) -> str:
         version: another one, to ask about.
 
     Raises:
-        UnsupportedVllmError: not installed, or outside the supported range.
+        UnsupportedVllmError: not installed, older than what is supported, or no release.
     """
     if version is None:
         try:
             import vllm  # noqa: PLC0415
         except ImportError as error:
             raise UnsupportedVllmError(f"vLLM cannot be imported: {error}") from error
-        version = vllm.__version__
-    found = re.match(r"(\d+)\.(\d+)", str(version))
-    minor = (int(found[1]), int(found[2])) if found else None
-    known = minor is not None and OLDEST <= minor <= NEWEST
-    if not known and os.environ.get(ANY_VERSION) != "1":
+        version = str(vllm.__version__)
+        _warn_of_untested(version)
+    minor = _minor(version)
+    if (minor is None or minor < OLDEST) and os.environ.get(ANY_VERSION) != "1":
         raise UnsupportedVllmError(
-            f"vLLM {version} is not supported: schedulers.engines.vllm steers versions "
-            f"{_text(OLDEST)} to {_text(NEWEST)}; install one of them, or set {ANY_VERSION}=1 to "
-            "try this one"
+            f"vLLM {version} is not supported: schedulers.engines.vllm steers versions {TESTED} "
+            f"and newer ones; install one of them, or set {ANY_VERSION}=1 to try this one"
         )
     return str(version)
 
 
-def _text(minor: tuple[int, int]) -> str:
-    return f"{minor[0]}.{minor[1]}"
+def is_untested(version: str) -> bool:
+    """Whether a version is newer than what was tested, and nobody has said to try it anyway."""
+    minor = _minor(version)
+    return minor is not None and minor > NEWEST and os.environ.get(ANY_VERSION) != "1"
+
+
+def _warn_of_untested(version: str) -> None:
+    if is_untested(version):
+        logger.warning("vLLM %s is newer than what was tested: %s", version, TESTED)
+
+
+def _minor(version: str) -> tuple[int, int] | None:
+    found = re.match(r"(\d+)\.(\d+)", str(version))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def check_config(vllm_config: Any, kv_cache_config: Any) -> None:

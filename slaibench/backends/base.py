@@ -69,6 +69,7 @@ class RunOutput:
             ``versions``, ``hardware`` (both objects), ``client`` (an object, what the load
             generator says of itself) and ``cuda_graphs`` (an object: ``GraphUse``).
         notes: sentences that a reader of the numbers must see.
+        invalid: why the run is no measurement, whatever its numbers are; None: nothing of that.
     """
 
     requests: RequestTable
@@ -77,6 +78,7 @@ class RunOutput:
     stopped_early: str | None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    invalid: str | None = None
 
 
 class Backend(Protocol):

@@ -32,6 +32,7 @@ from workloads.cache import cache_dir
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
 DEFAULT_MODEL = "mistral-7b"
 ECHO_EVERY_S = 0.2
+API_KEY = "SLAIBENCH_API_KEY"
 
 
 def serve(
@@ -63,6 +64,16 @@ def serve(
     ] = False,
     port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Where it listens; 0.0.0.0: everywhere.")] = HOST,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar=API_KEY,
+            show_default=False,
+            help="What every request but GET /health must bring as its bearer token. Better in "
+            "this variable: other users can read a command line. Default: whoever reaches the "
+            "port is served.",
+        ),
+    ] = None,
     step_log: Annotated[
         Path | None, typer.Option(help="Write what the engine does to this file, a line a step.")
     ] = None,
@@ -79,6 +90,8 @@ def serve(
             raise ValueError(f"--backend {backend}: only {' or '.join(ENGINES)} can be served")
         engine = ENGINES[backend]
         policy = registry.build(scheduler)
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key):
+            raise ValueError("--api-key must be of plain ASCII characters, and not empty")
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
         profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
         other = profile and model_mismatch(shape.name, shape, profile, "the served model")
@@ -112,20 +125,27 @@ def serve(
         server = EngineServer(
             engine.name,
             lambda port: engine.command(
-                replace(options, more=tuple(extra or ())), device, port, own=own, host=host
+                replace(options, more=tuple(extra or ())),
+                device,
+                port,
+                own=own,
+                host=host,
+                locked=api_key is not None,
             ),
             log=file,
-            env=engine.environment(options, device, own),
+            env=engine.environment(options, device, own, api_key),
             port=port,
             host=host,
+            key=api_key,
             on_look=echo,
         )
+        if warning := open_to(host, api_key):
+            err.print(escape(warning), highlight=False, soft_wrap=True)
         told = f"starting {engine.name}; its log: {escape(str(file))}"
         err.print(told, highlight=False, soft_wrap=True)
         with server:
-            err.print(
-                escape(_example(engine, server.url, shape.name)), highlight=False, soft_wrap=True
-            )
+            request = example(engine, server.url, shape.name, locked=api_key is not None)
+            err.print(escape(request), highlight=False, soft_wrap=True)
             out.print(server.url, highlight=False)
             while server.is_running:
                 echo()
@@ -198,7 +218,17 @@ def _echo(file: Path) -> Callable[[], None]:
     return echo
 
 
-def _example(engine: Engine, url: str, model: str) -> str:
+def open_to(host: str, api_key: str | None) -> str | None:
+    """Who else can use the server, if that is more than this machine's users."""
+    if api_key is not None or host in (HOST, "localhost", "::1"):
+        return None
+    return (
+        f"whoever reaches {host} can use this server: give --api-key, or leave --host out to "
+        "serve this machine only"
+    )
+
+
+def example(engine: Engine, url: str, model: str, *, locked: bool) -> str:
     """A request of the paying tier, as a shell command."""
     body = {
         "model": model,
@@ -206,4 +236,6 @@ def _example(engine: Engine, url: str, model: str) -> str:
         "max_tokens": 16,
         **engine.body_fields({"tier": "paying", "tbt_slo_s": 0.1}),
     }
-    return f"curl {url}/v1/completions -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+    key = f'-H "Authorization: Bearer ${API_KEY}" ' if locked else ""
+    said = json.dumps(body)
+    return f"curl {url}/v1/completions {key}-H 'Content-Type: application/json' -d '{said}'"

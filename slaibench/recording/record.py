@@ -121,7 +121,8 @@ class Recording:
     ``spec_hash``, ``scheduler`` (name and options), ``backend``, ``versions``, ``hardware``,
     ``convention``, ``kv_blocks``, ``block_size``, ``end_s`` (when the run ended), ``stopped_early``
     (why it was stopped, or None) and ``notes``; under a real clock also ``steadiness``
-    (``slaibench.machine.watch.Seen.facts``).
+    (``slaibench.machine.watch.Seen.facts``), and ``invalid``, why it is no measurement, where its
+    backend knows that it is none.
     """
 
     run: dict[str, Any]

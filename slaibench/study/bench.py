@@ -210,6 +210,7 @@ class Bench:
             "stopped_early": output.stopped_early,
             "notes": [*self.venue.notes(output), *output.notes, *(seen.notes if seen else ())],
             **({"steadiness": seen.facts} if seen else {}),
+            **({"invalid": output.invalid} if output.invalid else {}),
             **known,
             "hardware": {**known.get("hardware", {}), **said.pop("hardware", {})},
             "versions": {**versions, **said.pop("versions", {})},

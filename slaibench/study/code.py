@@ -17,8 +17,12 @@ COMMON = ("workloads.registry", "workloads.generate", "slaibench.measure.steady"
 """What arrives, and when a saturated run is stopped: the same for every backend."""
 ALONE = ("slaibench.study.bench",)
 """Puts a run together of parts that are named here, or that a cell holds."""
-APART = ("schedulers.registry", "slaibench.spec", "slaibench.version")
-"""What they decide is in a cell by itself: the scheduler's code and options, the fields."""
+APART = (
+    *("schedulers.registry", "slaibench.spec", "slaibench.version"),
+    "slaibench.backends.engines.self_check",
+)
+"""What they decide is in a cell by itself: the scheduler's code and options, the fields; the last
+decides whether there is a run at all, and nothing in it."""
 
 
 @dataclass(frozen=True, slots=True)

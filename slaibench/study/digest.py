@@ -144,7 +144,7 @@ class Digester:
             num_steps=len(steps),
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
-            invalid=why_invalid(requests, audited),
+            invalid=recording.run.get("invalid") or why_invalid(requests, audited),
             notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
         )
 

@@ -18,8 +18,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
-from slaibench.cli.serve import serve
+from slaibench.cli.serve import example, open_to, serve
 from slaibench.machine.hardware import Gpu
 from slaibench.spec import Device
 
@@ -63,6 +64,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--model", "gpt-5"], "unknown model 'gpt-5'"),
         (["--gpu", "h900"], "unknown GPU 'h900'"),
         (["--model", "tiny-mistral"], "unknown profile for h100: model 'tiny-mistral'"),
+        (["--api-key", ""], "--api-key must be of plain ASCII characters, and not empty"),
+        (["--api-key", "a\nb"], "--api-key must be of plain ASCII"),
         (["--port", "0"], "Invalid value for '--port'"),
     ],
 )
@@ -162,6 +165,27 @@ def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return answer
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "words"),
+    [
+        ("127.0.0.1", None, None),
+        ("localhost", None, None),
+        ("0.0.0.0", "secret", None),
+        ("0.0.0.0", None, "whoever reaches 0.0.0.0 can use this server: give --api-key"),
+        ("192.0.2.7", None, "whoever reaches 192.0.2.7"),
+    ],
+)
+def test_a_server_that_others_reach_says_so(host: str, key: str | None, words: str | None) -> None:
+    told = open_to(host, key)
+    assert told is None if words is None else words in str(told)
+
+
+def test_the_example_of_a_locked_server_names_the_variable_and_not_the_key() -> None:
+    told = example(ENGINES["vllm"], "http://127.0.0.1:1", "mistral-7b", locked=True)
+    assert '-H "Authorization: Bearer $SLAIBENCH_API_KEY"' in told
+    assert "Authorization" not in example(ENGINES["vllm"], "http://x", "m", locked=False)
 
 
 def test_ctrl_c_ends_a_start_cleanly(cache: Path) -> None:

@@ -76,6 +76,45 @@ def test_a_second_call_counts_what_the_first_took_and_freed() -> None:
     assert (ids(batch.preempt), ids(batch.decodes)) == ([9, 2], [0, 1])
 
 
+@pytest.mark.parametrize("free_blocks", [0, 1, 2])
+def test_whoever_is_in_the_batch_is_no_victim_in_whatever_order_victims_come(
+    free_blocks: int,
+) -> None:
+    batch, decoding = Batch(), [hungry(0), content(1), hungry(2), hungry(3)]
+    view = PlainView(free_blocks=free_blocks)
+    take_decodes(view, batch, decoding, list(reversed(decoding)), 9)
+    assert not set(ids(batch.preempt)) & set(ids(batch.decodes))
+    assert len(set(ids(batch.preempt))) == len(batch.preempt)
+    assert blocks_left(view, batch) >= 0
+
+
+def test_a_prompt_in_the_batch_and_one_that_was_preempted_are_no_victims() -> None:
+    cut, gone = hungry(7), hungry(8)
+    batch = Batch(prefills=[(cut, 1)], preempt=[gone])
+    take_decodes(
+        PlainView(free_blocks=0), batch, [hungry(0), hungry(1), hungry(2)], [hungry(9), cut, gone]
+    )
+    # What 8 gave up serves 0, what 9 gives up serves 1; 7 keeps its own, so 2 pays for itself.
+    assert (ids(batch.preempt), ids(batch.decodes)) == ([8, 9, 2], [0, 1])
+
+
+def test_who_lost_its_blocks_in_a_first_call_does_not_decode_in_a_second() -> None:
+    view, batch, first = PlainView(free_blocks=0), Batch(), hungry(0, num_blocks=5)
+    take_decodes(view, batch, [first], [])
+    take_decodes(view, batch, [first, hungry(1)], [])
+    assert (ids(batch.preempt), ids(batch.decodes)) == ([0], [1])
+
+
+def test_by_default_prompts_give_way_before_decodes_and_the_last_of_each_first() -> None:
+    view = PlainView(free_blocks=0, started=[hungry(5), hungry(6, num_blocks=2)])
+    batch = Batch()
+    take_decodes(view, batch, [hungry(0), hungry(1), hungry(2), hungry(3)])
+    assert (ids(batch.preempt), ids(batch.decodes)) == ([6, 5, 3], [0, 1, 2])
+    first = Batch()
+    take_decodes(PlainView(free_blocks=0), first, [hungry(2), hungry(0)], room=1)
+    assert (ids(first.preempt), ids(first.decodes)) == ([0], [2])
+
+
 @pytest.mark.parametrize("free_blocks", [0, 5])
 def test_who_is_preempted_takes_up_no_room(free_blocks: int) -> None:
     batch = Batch()

@@ -83,7 +83,8 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
 )
 def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...]) -> None:
     missing = {name.rpartition(".")[2] for name in of_folder(folder) - found(way)}
-    assert missing <= {*but, "cpu_pages"}
+    # What only a page shows, and what decides whether there is a run at all.
+    assert missing <= {*but, "cpu_pages", "flags"}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
@@ -101,7 +102,10 @@ def test_everything_that_serves_is_some_backend_s() -> None:
         *map(of_folder, ("slaibench/backends", "slaibench/client", "schedulers/engines"))
     )
     together = set.union(*map(found, WAYS))
-    assert serving - together == {"slaibench.backends.table"}
+    # The table, pages' tables of flags, and whether there is a run at all.
+    shown = {each for each in serving if each.endswith(".flags")}
+    apart = {"slaibench.backends.table", "slaibench.backends.engines.self_check"}
+    assert serving - together == apart | shown
 
 
 def test_a_cell_and_its_recording_name_the_code() -> None:

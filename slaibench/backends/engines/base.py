@@ -74,23 +74,32 @@ class Engine(Protocol):
         *,
         own: Mapping[str, Any],
         host: str = HOST,
+        locked: bool = False,
     ) -> list[str]:
         """The command of an OpenAI-compatible server with one of our schedulers.
 
         Args:
             own: our configuration: any of ``scheduler``, ``step_log``, ``switchable`` and
                 ``device`` (``slaibench.backends.engines.device``).
+            locked: whether its environment holds a key that requests are asked for.
 
         Raises:
             BackendError: it cannot be made.
         """
 
     def environment(
-        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+        self,
+        options: EngineOptions,
+        device: Device,
+        own: Mapping[str, Any],
+        key: str | None = None,
     ) -> dict[str, str]:
         """What such a server needs in its environment; what the user has set stands.
 
         Nothing is downloaded and nothing is reported, unless the weights are a name on the hub.
+
+        Args:
+            key: what every request must bring (``slaibench.backends.engines.gate``); None: none.
         """
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:

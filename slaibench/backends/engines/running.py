@@ -17,14 +17,17 @@ from slaibench.backends.engines.step_file import Header, Steps, read_steps
 
 SWITCH_LIMIT_S = 60.0
 """Requests of the run before may still have to be aborted."""
-SWITCH_TRY_S = 2.0
+SWITCH_TRY_S = 10.0
+"""After an answer, until the switch is in the log or the engine has said that it is busy."""
 LOG_LIMIT_S = 15.0
 """The engine writes its step log within a second and when it idles."""
 DEATH_LIMIT_S = 10.0
 """From the end of an engine to that of its server."""
 POLL_S = 0.05
+BUSY_POLL_S = 0.5
 ANY_TOKEN_ID = 5
 _REFUSED = re.compile(r"(scheduler .*); not switched$", re.MULTILINE)
+_BUSY = re.compile(r"scheduler .* while requests run: not switched$", re.MULTILINE)
 
 
 class RunningEngine:
@@ -70,10 +73,11 @@ class RunningEngine:
         self._log_begin = self.server.log.stat().st_size
         deadline = time.monotonic() + SWITCH_LIMIT_S
         while True:
+            asked_at = len(self._said())
             status, answer = self._ask({REQUEST_KEY: scheduler}, f"switch-{uuid.uuid4().hex}")
             if status != 200:
                 raise BackendError(f"{self._engine.name} answers {status}: {answer[:500]}")
-            if self._has_switched():
+            if self._has_switched(asked_at):
                 return
             refused = _REFUSED.search(self._said())
             if refused or time.monotonic() > deadline:
@@ -81,6 +85,7 @@ class RunningEngine:
                 raise BackendError(
                     f"{self._engine.name} keeps its scheduler: {reason}; its log: {self.server.log}"
                 )
+            time.sleep(BUSY_POLL_S)
 
     def steps_of_run(self, marker: str) -> Steps:
         """What the engine did since the last switch, once all of it is in the log.
@@ -111,13 +116,17 @@ class RunningEngine:
         """Why the server ended in this run, as far as its log tells."""
         return self.server.failure(self._log_begin)
 
-    def _has_switched(self) -> bool:
+    def _has_switched(self, asked_at: int) -> bool:
+        """Whether the last request to switch was followed; what comes after it is the run's."""
         deadline = time.monotonic() + SWITCH_TRY_S
         while time.monotonic() < deadline:
             steps = read_steps(self._step_log, self._read_to)
-            if steps.schedulers:
-                self._read_to = steps.end
+            if steps.first_switch_end is not None:
+                self._read_to = steps.first_switch_end
                 return True
+            said = self._said()[asked_at:]
+            if _BUSY.search(said) or _REFUSED.search(said):
+                return False
             time.sleep(POLL_S)
         return False
 

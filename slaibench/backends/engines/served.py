@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,13 @@ from slaibench.backends.engines.graphs import GraphUse
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.running import RunningEngine
 from slaibench.backends.engines.server import START_LIMIT_S, EngineServer
-from slaibench.backends.engines.step_file import Header, step_table, with_engine_side
+from slaibench.backends.engines.step_file import (
+    END,
+    Header,
+    foreign,
+    step_table,
+    with_engine_side,
+)
 from slaibench.catalog.profile import Profile
 from slaibench.client.errors import ClientError
 from slaibench.client.load import LoadResult, run_load
@@ -29,6 +36,8 @@ from workloads.request import Request
 
 REQUEST_LIMIT_S = 3600.0
 """Overload is for the stop rule and the horizon to end; this only keeps a run from hanging."""
+KEY_BYTES = 32
+"""Of a server's key, at random: one of its own for each."""
 WARM_UP = 8
 """Requests of a warm-up: the first batches of each shape are slow."""
 WARM_UP_OUTPUT_TOKENS = 8
@@ -106,7 +115,7 @@ class ServedEngine:
         prefix = self._new_prefix()
         try:
             load = self._load(running, requests, settings, prefix)
-            steps = running.steps_of_run(f"{prefix}end")
+            steps = running.steps_of_run(f"{prefix}{END}")
         except BaseException:
             self.close()  # an engine that was left in the middle is good for no other run
             raise
@@ -131,6 +140,7 @@ class ServedEngine:
             stopped_early=load.stopped_early,
             facts=facts,
             notes=notes,
+            invalid=foreign(steps, prefix),
         )
 
     def running(self) -> RunningEngine:
@@ -149,11 +159,13 @@ class ServedEngine:
         name = f"{engine.key}-{time.strftime('%Y%m%d-%H%M%S')}-{self._num_servers}"
         step_log = (self._logs / f"{name}.steps").resolve()
         own = {**self._own, "step_log": str(step_log)}
+        key = secrets.token_urlsafe(KEY_BYTES)
         server = EngineServer(
             engine.name,
-            lambda port: engine.command(options, device, port, own=own),
+            lambda port: engine.command(options, device, port, own=own, locked=True),
             log=self._logs / f"{name}.log",
-            env=engine.environment(options, device, own),
+            env=engine.environment(options, device, own, key),
+            key=key,
             start_limit_s=self._start_limit_s,
         )
         server.start()
@@ -200,6 +212,7 @@ class ServedEngine:
         target = Target(
             url=running.server.url,
             model=self._options.model.name,
+            api_key=running.server.key,
             timeout_s=REQUEST_LIMIT_S,
             request_id_prefix=prefix,
             extra_of=ServiceClass(self._engine, prefix),

@@ -36,6 +36,7 @@ class EngineServer:
         env: its environment; None: this process's.
         port: None: a free one.
         host: where it listens.
+        key: sent with every request; in no record and no log.
         start_limit_s: how long it may take until it answers.
         on_look: called now and then while it starts.
     """
@@ -49,6 +50,7 @@ class EngineServer:
         env: Mapping[str, str] | None = None,
         port: int | None = None,
         host: str = HOST,
+        key: str | None = None,
         start_limit_s: float = START_LIMIT_S,
         on_look: Callable[[], None] = lambda: None,
     ) -> None:
@@ -57,6 +59,7 @@ class EngineServer:
         self._env = env
         self._wanted_port = port
         self._host = host
+        self.key = key
         self._start_limit_s = start_limit_s
         self._on_look = on_look
         self._process: GuardedProcess | None = None
@@ -138,6 +141,8 @@ class EngineServer:
         _, _, host = self.url.partition("://")
         connection = http.client.HTTPConnection(host, timeout=limit_s)
         headers = {"Content-Type": "application/json"}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
         if request_id:
             headers["X-Request-Id"] = request_id
         try:

@@ -15,6 +15,8 @@ NUM_FIELDS = 9
 """Of a step: the columns of ``StepTable``."""
 NUM_TIMES = 2
 """Of these, how many are times; the rest are counts."""
+END = "end"
+"""Ends the id, after a run's prefix, of the request that marks the run's end in the log."""
 
 
 class StepFileError(ValueError):
@@ -47,6 +49,7 @@ class Steps:
         first_scheduled_s: by the engine's own request id.
         num_preemptions: likewise; those of none are absent.
         schedulers: each that took over, as its user wrote it.
+        first_switch_end: where the line of the first of these ends; None: there is none.
         end: where to read on: after the last whole line.
     """
 
@@ -55,6 +58,7 @@ class Steps:
     first_scheduled_s: dict[str, float] = field(default_factory=dict)
     num_preemptions: dict[str, int] = field(default_factory=dict)
     schedulers: list[str] = field(default_factory=list)
+    first_switch_end: int | None = None
     end: int = 0
 
 
@@ -68,13 +72,17 @@ def read_steps(path: Path, begin: int = 0) -> Steps:
     with path.open("rb") as file:
         file.seek(begin)
         data = file.read()
-    data = data[: data.rfind(b"\n") + 1]
-    steps = Steps(end=begin + len(data))
-    for line in data.decode("utf-8", errors="replace").splitlines():
+    *lines, _ = data.split(b"\n")
+    steps = Steps(end=begin)
+    for each in lines:
+        line = each.decode("utf-8", errors="replace")
         try:
             _read_line(line, steps)
         except (ValueError, IndexError) as error:
             raise StepFileError(f"{path} holds {line!r}, which is no line of a step log") from error
+        steps.end += len(each) + 1
+        if steps.schedulers and steps.first_switch_end is None:
+            steps.first_switch_end = steps.end
     return steps
 
 
@@ -97,6 +105,39 @@ def _read_line(line: str, steps: Steps) -> None:
         steps.header = Header(int(blocks), int(size), version, int(graph_tokens))
     else:
         raise ValueError(line)
+
+
+def foreign(steps: Steps, id_prefix: str) -> str | None:
+    """Why a part of a step file is not of one run alone, or None.
+
+    Args:
+        steps: from the run's beginning on, after its own switch of the scheduler.
+        id_prefix: begins the ids of the run's requests, and of the one that marks its end.
+    """
+    if steps.schedulers:
+        return (
+            "while it ran, somebody else switched the engine's scheduler: "
+            f"{len(steps.schedulers)} x, first to {steps.schedulers[0]}"
+        )
+    own = _of_run(id_prefix, rf"(?:\d+|{END})")
+    others = [
+        each for each in (*steps.first_scheduled_s, *steps.num_preemptions) if not own.search(each)
+    ]
+    if not others:
+        return None
+    return (
+        "while it ran, the engine served somebody else as well: "
+        f"{len(set(others))} x, first request {others[0]!r}"
+    )
+
+
+def _of_run(id_prefix: str, number: str) -> re.Pattern[str]:
+    """Finds a request's number in its id as the engine has it.
+
+    Some engines make their own of the id that a client sends: ``cmpl-run1-17-0-5f3a9c21`` for
+    ``run1-17``.
+    """
+    return re.compile(rf"(?:^|-){re.escape(id_prefix)}({number})(?:-|$)")
 
 
 def step_table(rows: Iterable[tuple[float, ...]], t0_s: float, end_s: float) -> StepTable:
@@ -125,10 +166,9 @@ def with_engine_side(
     Args:
         end_s: a first batch after it did not happen.
         id_prefix: begins the ids that the client sent in this run; the number of the request
-            follows. Some engines make their own of them: ``cmpl-run1-17-0-5f3a9c21`` for
-            ``run1-17``.
+            follows.
     """
-    of_this_run = re.compile(rf"(?:^|-){re.escape(id_prefix)}(\d+)(?:-|$)")
+    of_this_run = _of_run(id_prefix, r"\d+")
     position = {number: at for at, number in enumerate(table.request_id.tolist())}
 
     def place(request_id: str) -> int | None:

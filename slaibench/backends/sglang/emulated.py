@@ -29,6 +29,11 @@ def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Bac
         BackendError: there is none here, or none that can be steered.
     """
     SglangEngine().check(Device.EMULATED)
+    return elsewhere(options, profile, logs)
+
+
+def elsewhere(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    """The same, unchecked."""
     return Elsewhere(SglangEngine.name, python(), in_this_process, (options, profile), logs)
 
 

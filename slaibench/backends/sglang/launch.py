@@ -12,15 +12,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
-from slaibench.backends.base import BackendError
+from schedulers.engines.sglang_support import (
+    ANY_VERSION,
+    TESTED,
+    VARIABLE,
+    UnsupportedSglangError,
+    check_version,
+    is_untested,
+)
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import folder_of
 from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.self_check import Untested
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
 from slaibench.machine.interpreters import (
     InterpreterError,
@@ -32,6 +42,7 @@ from slaibench.machine.interpreters import (
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
+ADAPTER = "schedulers.engines.sglang"
 PROBE = "slaibench.backends.sglang.probe"
 FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
 TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"
@@ -40,6 +51,8 @@ LIMIT_S = 120.0
 """Of a program that only looks: from a cold disk, the first import of NumPy takes seconds."""
 INSTALL = "docs/sglang.md says how to make its environment; then set " + variable("sglang")
 FLOAT32_BYTES = 4
+SIDE_DOORS = ("SGLANG_GRPC_PORT", "SGLANG_RUST_SERVER")
+"""Environment variables that open a port beside HTTP's, which no key of ours guards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,12 @@ class SglangEngine:
             "port": Instead.NOTHING,
             "skip-server-warmup": Instead.NOTHING,
             "log-level-http": Instead.NOTHING,
+            # What stands in a file is seen by nobody, and other ports have doors of their own.
+            "config": Instead.NOTHING,
+            "api-key": Instead.NOTHING,
+            "grpc-port": Instead.NOTHING,
+            "grpc-mode": Instead.NOTHING,
+            "smg-grpc-mode": Instead.NOTHING,
         }
     )
 
@@ -82,6 +101,10 @@ class SglangEngine:
             installed = check_version(found["sglang"])
         except UnsupportedSglangError as error:
             raise BackendError(str(error)) from error
+        if is_untested(installed):
+            self_check.ensure(
+                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
+            )
         if device is Device.CUDA and not found["kernels"]:
             raise MissingEngineError(
                 f"the SGLang of {where} has no CUDA kernels (sglang-kernel)", INSTALL
@@ -114,6 +137,7 @@ class SglangEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
+        locked: bool = False,
     ) -> list[str]:
         where, model = python(), options.model
         if device is Device.EMULATED:
@@ -135,7 +159,11 @@ class SglangEngine:
         return [where, "-P", "-W", "ignore", "-m", PROGRAM, *flags(args), *options.more]
 
     def environment(
-        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+        self,
+        options: EngineOptions,
+        device: Device,
+        own: Mapping[str, Any],
+        key: str | None = None,
     ) -> dict[str, str]:
         needed = {
             # Else each look whether it answers is a request, and in the step log.
@@ -152,7 +180,11 @@ class SglangEngine:
         if device is Device.EMULATED:
             needed["OMP_NUM_THREADS"] = "1"  # nothing is computed
         ours = {VARIABLE: json.dumps(dict(own)), "PYTHONPATH": import_path(python())}
-        return needed | os.environ | ours
+        inherited = dict(os.environ)
+        if key is not None:
+            for name in SIDE_DOORS:
+                inherited.pop(name, None)
+        return needed | inherited | ours | gate.environment(key)
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
         named = {} if request_id is None else {"rid": request_id}
@@ -161,6 +193,12 @@ class SglangEngine:
     def versions(self) -> dict[str, str]:
         found: dict[str, str] = probe(python())["versions"]
         return found
+
+
+def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    from slaibench.backends.sglang.emulated import elsewhere  # noqa: PLC0415  (it imports us)
+
+    return elsewhere(options, profile, logs)
 
 
 def _as_float32(size_bytes: int, model: Model) -> int:

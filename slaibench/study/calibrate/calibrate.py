@@ -183,7 +183,10 @@ class _Session:
         settings = RunSettings(scheduler=text, seed=seed, horizon_s=horizon_s)
         if self._backend is None:
             self._backend = self._open()
-        return self._backend.run(requests, registry.build(text), settings)
+        output = self._backend.run(requests, registry.build(text), settings)
+        if output.invalid is not None:
+            raise BackendError(f"a run of it is no measurement: {output.invalid}")
+        return output
 
 
 def _check(output: RunOutput, plan: Plan) -> None:

@@ -72,13 +72,19 @@ class Work:
         """A cell that is on disk; None: it has to be run.
 
         Raises:
-            DamagedRecordingError: what is there is damaged: it has to be run, and replaced.
+            DamagedRecordingError: what is there is damaged, or was spoiled by somebody else: it has
+                to be run, and replaced.
             RecordingError: what is there is another run's, or of another version.
         """
         if not self.is_there(cell):
             return None
         folder = cell_folder(self.results, cell)
-        return CellResult(cell, folder, self.digest(_read(folder, cell)), reused=True)
+        recording = _read(folder, cell)
+        if "invalid" in recording.run:
+            raise store.DamagedRecordingError(
+                f"{str(folder)!r} is no measurement", recording.run["invalid"]
+            )
+        return CellResult(cell, folder, self.digest(recording), reused=True)
 
     def kept(
         self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None

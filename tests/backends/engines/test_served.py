@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from schedulers import registry
+from schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import ServiceClass
 from slaibench.backends.engines.options import EngineOptions
@@ -195,6 +197,68 @@ def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
         run(served, workload(2), "sarathi:token_budget=4096")
     assert run(served, workload(2), "sarathi").requests.finished.all()
     assert len(list(served._logs.glob("*.log"))) == 1
+
+
+def test_another_users_request_is_refused_and_changes_nothing(served: ServedEngine) -> None:
+    """It has the address, and everything that it can see of the server's processes."""
+    asked: list[int] = []
+
+    def intrude(progress: Progress) -> None:
+        if not asked:
+            asked.extend(foreign_requests(served, key=None))
+
+    output = run(served, workload(40), "slai", stop=intrude, stop_every_s=0.2)
+    assert asked == [401] * len(asked)
+    assert len(asked) > 3
+    assert output.invalid is None
+    assert output.requests.finished.all()
+    running = served.running()
+    assert running.server.request("/health")[0] == 200
+    key = str(running.server.key)
+    for pid in engines(os.getpid()):
+        assert key not in _name(pid)
+    for file in served._logs.iterdir():
+        assert key not in file.read_text(encoding="utf-8", errors="replace")
+
+
+def test_a_run_in_which_somebody_else_was_served_is_no_measurement(served: ServedEngine) -> None:
+    asked: list[int] = []
+
+    def intrude(progress: Progress) -> None:
+        if not asked:
+            asked.extend(foreign_requests(served, key=served.running().server.key))
+
+    output = run(served, workload(40), "slai", stop=intrude, stop_every_s=0.2)
+    assert 200 in asked
+    assert output.invalid is not None
+    assert "the engine served somebody else as well: " in output.invalid
+    assert run(served, workload(2), "slai").invalid is None
+
+
+def foreign_requests(served: ServedEngine, key: str | None) -> list[int]:
+    """Statuses of requests that are not the run's: another scheduler, tokens, a look, a flush."""
+    running = served.running()
+    url = running.server.url.removeprefix("http://")
+    engine, statuses = served._engine, []
+    body = {"model": "mistral-7b", "prompt": [5] * 4, "max_tokens": 1}
+    asked = (
+        ("POST", "/v1/completions", body | engine.body_fields({REQUEST_KEY: "sarathi"})),
+        ("POST", "/v1/completions", body),
+        ("POST", "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 1}}),
+        ("GET", "/v1/models", None),
+        ("GET", "/metrics", None),
+        ("POST", "/flush_cache", {}),
+    )
+    for method, path, said in asked:
+        connection = http.client.HTTPConnection(url, timeout=30)
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        text = None if said is None else json.dumps(said)
+        connection.request(method, path, text, headers)
+        statuses.append(connection.getresponse().status)
+        connection.close()
+    return statuses
 
 
 def test_the_horizon_cuts_a_run_and_the_next_one_finds_the_engine_at_rest(

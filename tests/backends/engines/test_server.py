@@ -29,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         said = {"got": json.loads(body), "id": self.headers["X-Request-Id"], "path": self.path}
+        if self.headers["Authorization"]:
+            said["key"] = self.headers["Authorization"]
         self.answer(200, json.dumps(said).encode())
     def answer(self, status, body):
         self.send_response(status)
@@ -82,6 +84,12 @@ def test_a_request_carries_its_body_and_id(make: Make) -> None:
         status, answer = server.request("/v1/completions", {"prompt": [1]}, request_id="run1-7")
     assert status == 200
     assert answer == '{"got": {"prompt": [1]}, "id": "run1-7", "path": "/v1/completions"}'
+
+
+def test_a_servers_key_goes_with_every_request(make: Make) -> None:
+    with make(key="a-secret") as server:
+        _, answer = server.request("/v1/completions", {"prompt": [1]})
+    assert '"key": "Bearer a-secret"' in answer
 
 
 def test_it_is_gone_after_its_block_also_when_that_fails(make: Make) -> None:

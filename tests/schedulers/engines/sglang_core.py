@@ -20,7 +20,12 @@ from slaibench.backends.sglang.stand_ins import install
 
 install()
 
-from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
+from sglang.srt.managers.io_struct import (
+    AbortReq,
+    ContinueGenerationReqInput,
+    PauseGenerationReqInput,
+    TokenizedGenerateReqInput,
+)
 from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
@@ -30,9 +35,18 @@ from schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
 from tests.schedulers.engines.random_model import random_model
-from tests.schedulers.engines.sglang_limits import MAX_ACTIVE, PAGE
+from tests.schedulers.engines.sglang_limits import MAX_ACTIVE, MAX_ADAPTERS, PAGE
 
 __all__ = ["Driver", "EmulatedForward", "build_scheduler", "message", "random_model"]
+
+
+FIELDS = frozenset(
+    {
+        *("lora_id", "priority", "input_embeds", "session_params"),
+        *("return_logprob", "logprob_start_len", "top_logprobs_num"),
+    }
+)
+"""Of a request, besides its sampling parameters."""
 
 
 def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
@@ -62,10 +76,15 @@ def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
 
 
 def message(name: str, prompt: list[int], **chosen: Any) -> Any:
-    """A request as it reaches SGLang's scheduler."""
+    """A request as it reaches SGLang's scheduler.
+
+    Args:
+        chosen: sampling parameters, and any of ``FIELDS``.
+    """
+    fields = {name: chosen.pop(name) for name in FIELDS & set(chosen)}
     params = SamplingParams(**chosen)
     params.normalize(None)
-    return TokenizedGenerateReqInput(
+    asked = TokenizedGenerateReqInput(
         rid=f"<{name}>",
         input_text="",
         input_ids=array("q", prompt),
@@ -79,6 +98,19 @@ def message(name: str, prompt: list[int], **chosen: Any) -> Any:
         token_ids_logprob=None,
         stream=True,
     )
+    for field, value in fields.items():
+        setattr(asked, field, value)
+    return asked
+
+
+def logprobs_of(req: Any) -> dict[str, list[Any]]:
+    """Those of a request's prompt and output, and the ids of the likeliest tokens instead."""
+    held = getattr(req, "logprob", None) or req  # before 0.5.22: its own
+    return {
+        "prompt": list(held.input_token_logprobs_val or []),
+        "output": list(held.output_token_logprobs_val or []),
+        "likeliest": [list(each) for each in held.output_top_logprobs_idx or []],
+    }
 
 
 class Driver:
@@ -95,11 +127,19 @@ class Driver:
         scheduler.step_log = self.log = MemoryStepLog()
         self.alive: dict[str, Any] = {}
         self.tokens: dict[str, list[int]] = {}
+        self.logprobs: dict[str, dict[str, list[Any]]] = {}
         self.aborted: set[str] = set()
+        self.refused: set[str] = set()
 
     def add(self, name: str, prompt: list[int], **chosen: Any) -> None:
+        queue = self.scheduler.waiting_queue
+        last = queue[-1] if queue else None
         self.scheduler.handle_generate_request(message(name, prompt, **chosen))
-        self.alive[name] = self.scheduler.waiting_queue[-1]
+        queue = self.scheduler.waiting_queue
+        if queue and queue[-1] is not last:
+            self.alive[name] = queue[-1]
+        else:
+            self.refused.add(name)
 
     def abort(self, name: str) -> None:
         self.aborted.add(name)
@@ -108,6 +148,11 @@ class Driver:
         self.scheduler.abort_request(AbortReq(rid=f"<{name}>"))
         if waits:
             del self.alive[name]  # SGLang lets it go without another word
+
+    def pause_and_retract(self) -> None:
+        """What a weight update does: everybody loses its KV blocks and waits again."""
+        self.scheduler.pause_generation(PauseGenerationReqInput(mode="retract"))
+        self.scheduler.continue_generation(ContinueGenerationReqInput())
 
     def turn(self) -> bool:
         """One turn of the event loop; whether anything ran."""
@@ -124,7 +169,12 @@ class Driver:
         scheduler.last_batch = batch
         self.check()
         for name in [each for each, req in self.alive.items() if req.finished()]:
-            self.tokens[name] = list(self.alive.pop(name).output_ids)
+            req = self.alive.pop(name)
+            self.tokens[name] = list(req.output_ids)
+            if req.return_logprob:
+                self.logprobs[name] = logprobs_of(req)
+            if type(req.finished_reason).__name__ == "FINISH_ABORT":
+                self.aborted.add(name)
         return bool(batch)
 
     def run_out(self) -> None:
@@ -145,6 +195,8 @@ class Driver:
         holders = [*view.started, *view.decoding]
         assert len({id(request.inner) for request in holders}) == len(holders)
         assert len(view.started) <= 1
+        if scheduler.enable_lora:
+            assert len({request.inner.lora_id for request in holders}) <= MAX_ADAPTERS
         for request in view.decoding:
             if not request.inner.finished():
                 expected = len(request.inner.origin_input_ids) + len(request.inner.output_ids) - 1

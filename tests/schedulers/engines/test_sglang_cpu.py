@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.schedulers.engines.greedy_sglang import NUM_REQUESTS, SCHEDULERS, workload
+from tests.schedulers.engines.greedy_sglang import (
+    NUM_REQUESTS,
+    SCHEDULERS,
+    WITH_LOGPROBS,
+    workload,
+)
 from tests.schedulers.engines.program import run_program
 from tests.schedulers.engines.sglang_limits import MAX_ACTIVE
+
+
+def assert_same_logprobs(found: dict[str, Any], own: dict[str, Any]) -> None:
+    """As under SGLang's own rule, but for what another batch does to a sum."""
+    assert found.keys() == own.keys()
+    assert len(own) > NUM_REQUESTS // WITH_LOGPROBS // 2
+    for name, values in own.items():
+        assert found[name]["likeliest"] == values["likeliest"], name
+        for part in ("prompt", "output"):
+            assert len(found[name][part]) == len(values[part]), (name, part)
+            known = [each for each in values[part] if each is not None]
+            same = [each for each in found[name][part] if each is not None]
+            assert same == pytest.approx(known, abs=1e-3), (name, part)
 
 
 @pytest.mark.parametrize(("kv_blocks", "cache"), [(400, "plain"), (50, "radix")])
@@ -29,6 +48,7 @@ def test_token_ids_are_the_same_under_every_scheduler(
     for text, result in results.items():
         different = [name for name in own if result["tokens"][name] != own[name]]
         assert different == [], text
+        assert_same_logprobs(result["logprobs"], results[SCHEDULERS[0]]["logprobs"])
         assert (result["free"], result["rows"]) == (kv_blocks, MAX_ACTIVE), text
         assert result["aborted"] > 0
         if kv_blocks < 100 and not text.startswith(("decode-first", "engine")):

@@ -1,4 +1,4 @@
-"""Random arrivals, aborts and options against SGLang's real scheduler and pools.
+"""Random arrivals, aborts, options, adapters, sessions and pauses against SGLang's real scheduler.
 
 SGLang's own books are checked after every turn (``self_check_during_busy``), ours against them.
 """
@@ -21,6 +21,8 @@ def test_the_books_balance_after_every_turn(cache: str) -> None:
     for text, result in results.items():
         assert result["steps"] > 400
         assert result["aborted"] > 5
+        assert result["refused"] > 3
+        assert (result["session_turns"] > 5) == (cache == "radix")
         if not text.startswith(SELDOM_PREEMPT):
             assert result["preemptions"] > 0, text
 

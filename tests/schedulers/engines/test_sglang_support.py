@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from schedulers import registry
 from schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_config,
     check_limits,
     check_version,
+    is_untested,
+    limits,
     own_config,
 )
 
@@ -29,17 +32,42 @@ def engine(**changed: Any) -> Any:
     return SimpleNamespace(server_args=SimpleNamespace(**args), spec_algorithm=spec, **parts)
 
 
-@pytest.mark.parametrize("version", ["0.5.17", "0.5.23"])
-def test_supported_versions_pass(version: str) -> None:
+def view() -> Any:
+    return SimpleNamespace(total_blocks=100, block_size=16, max_started=1)
+
+
+def test_the_limits_that_hold_are_said() -> None:
+    policy = registry.build("slai:token_budget=256,max_active=48")
+    assert limits(view(), policy) == (
+        "at most 256 tokens a batch, 48 requests active, 1 prompt started; 100 KV blocks of 16 "
+        "tokens"
+    )
+    assert limits(view(), None) == "100 KV blocks of 16 tokens"
+
+
+@pytest.mark.parametrize("version", ["0.5.17", "0.5.18", "0.5.22", "0.5.23", "0.5.23.post1"])
+def test_versions_of_the_tested_range_pass(version: str) -> None:
     assert check_version(version) == version
+    assert not is_untested(version)
 
 
-@pytest.mark.parametrize("version", ["0.5.16", "0.5.18", "0.6.0", "dev"])
+@pytest.mark.parametrize("version", ["0.5.24", "0.5.24.dev3", "0.6.0", "1.0.0rc1"])
+def test_a_newer_version_passes_and_is_untested(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_version(version) == version
+    assert is_untested(version)
+    monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
+    assert not is_untested(version)
+
+
+@pytest.mark.parametrize("version", ["0.5.16", "0.4.99", "dev"])
 def test_other_versions_are_refused_with_those_that_work(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UnsupportedSglangError, match=rf"SGLang {version} is not.*0\.5\.23"):
         check_version(version)
+    assert not is_untested(version)
     monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
     assert check_version(version) == version
 
@@ -54,10 +82,10 @@ def test_an_engine_that_can_be_steered_passes() -> None:
         ({"enable_overlap": True}, "--disable-overlap-schedule"),
         ({"enable_mixed_chunk": False}, "--enable-mixed-chunk"),
         ({"speculates": True}, "speculative decoding"),
-        ({"pp_size": 2}, "--pp-size 1"),
+        ({"pp_size": 2}, "--pp-size 2: several batches"),
         ({"enable_dp_attention": True}, "--enable-dp-attention"),
         ({"disaggregation_mode": "prefill"}, "--disaggregation-mode"),
-        ({"enable_hierarchical_cache": True}, "hierarchical caches"),
+        ({"enable_hierarchical_cache": True}, "--enable-hierarchical-cache"),
         ({"is_hybrid_swa": True}, "sliding windows"),
         ({"is_hybrid_ssm": True}, "state space"),
     ],

@@ -10,6 +10,7 @@ from schedulers.engines.vllm_support import (
     check_limits,
     check_version,
     engine_limits,
+    is_untested,
     own_config,
 )
 
@@ -19,7 +20,17 @@ def test_supported_versions_pass(version: str) -> None:
     assert check_version(version) == version
 
 
-@pytest.mark.parametrize("version", ["0.19.1", "0.34.0", "1.0.0", "dev"])
+@pytest.mark.parametrize("version", ["99.0.0", "99.1.0rc1+cpu"])
+def test_a_newer_version_passes_and_is_untested(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_version(version) == version
+    assert is_untested(version)
+    monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
+    assert not is_untested(version)
+
+
+@pytest.mark.parametrize("version", ["0.19.1", "dev"])
 def test_other_versions_are_refused_with_the_range(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,81 @@
+"""A policy's batch as the batches that SGLang can run: one, or several one after the other.
+
+SGLang runs decodes beside prompts only where nobody in the batch wants logprobs, and a prompt that
+is given as embeddings beside no other input (``Scheduler._get_new_batch_prefill_raw``). Whatever a
+policy decided together is then run in parts, the decodes first, before the policy is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from schedulers.base import Batch
+
+
+def parts(batch: Batch, goes_on: Any = None) -> list[Batch]:
+    """The batches to run, in their order; together they are the batch.
+
+    Args:
+        goes_on: SGLang's request whose prompt is started; the part that it is in comes before
+            other prompts, since SGLang keeps track of one unfinished prompt.
+    """
+    plain = [each for each in batch.prefills if not each[0].is_embedded]
+    groups = [plain, [each for each in batch.prefills if each[0].is_embedded]]
+    groups.sort(key=lambda group: all(request.inner is not goes_on for request, _ in group))
+    groups = [group for group in groups if group]
+    if len(groups) < 2 and (not batch.decodes or not groups or _mix(batch.decodes, groups[0])):
+        return [batch]
+    first = Batch(batch.decodes, [], batch.preempt, batch.wake_s, batch.critical_decodes)
+    rest = [Batch(prefills=group) for group in groups]
+    if first.decodes:
+        return [first, *rest]
+    rest[0].preempt = batch.preempt
+    return rest
+
+
+def _mix(decodes: Sequence[Any], prefills: Sequence[tuple[Any, int]]) -> bool:
+    return not (
+        any(request.wants_logprobs for request in decodes)
+        or any(request.wants_logprobs or request.is_embedded for request, _ in prefills)
+    )
+
+
+def still(batch: Batch, waiting: Sequence[Any], holders: Sequence[Any]) -> Batch:
+    """What is left of a part once requests may have been aborted since it was decided.
+
+    Args:
+        waiting: who may be admitted now.
+        holders: who holds KV blocks.
+    """
+    present = {id(request) for request in (*waiting, *holders)}
+    decodes = [each for each in batch.decodes if id(each) in present and not each.is_done]
+    prefills = [each for each in batch.prefills if id(each[0]) in present and not each[0].is_done]
+    return Batch(decodes, prefills, critical_decodes=min(batch.critical_decodes, len(decodes)))
+
+
+@contextmanager
+def one_kind_of_input(engine: Any) -> Iterator[None]:
+    """While SGLang's own rule builds a batch: it sees prompts of one kind only, ids or embeddings.
+
+    It would put both into one batch, and run the embeddings for all of it.
+
+    Args:
+        engine: SGLang's scheduler.
+    """
+    queue = engine.waiting_queue
+    first = engine.chunked_req or next(iter(queue), None)
+    kind = getattr(first, "input_embeds", None) is None
+    hidden = [each for each in queue if (getattr(each, "input_embeds", None) is None) != kind]
+    if not hidden:
+        yield
+        return
+    engine.waiting_queue = [each for each in queue if all(each is not one for one in hidden)]
+    try:
+        yield
+    finally:
+        left = set(map(id, [*engine.waiting_queue, *hidden]))
+        known = set(map(id, queue))
+        back = [each for each in engine.waiting_queue if id(each) not in known]
+        engine.waiting_queue = [*(each for each in queue if id(each) in left), *back]

@@ -1,0 +1,74 @@
+"""What an SGLang step was, from its decision to its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schedulers.base import Batch
+from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest
+from schedulers.engines.step_log import Step, StepLog
+
+
+class StepNotes:
+    """The step that is on its way.
+
+    Attributes:
+        step: its numbers; None: nothing runs.
+        num_preempted: who lost its blocks since the last step.
+    """
+
+    def __init__(self) -> None:
+        self.step: Step | None = None
+        self.num_preempted = 0
+
+    def decided(self, engine: Any, batch: Batch, began_s: float) -> None:
+        """A policy's batch was built.
+
+        Args:
+            engine: ``schedulers.engines.sglang_scheduler.PolicyScheduler``.
+            began_s: when it began to decide.
+        """
+        view = engine.view
+        self.step = Step(
+            start_s=began_s,
+            end_s=began_s,
+            prefill_tokens=sum(tokens for _, tokens in batch.prefills),
+            decodes=len(batch.decodes),
+            critical_decodes=batch.critical_decodes,
+            waiting=len(engine.waiting_queue),
+            active=len(view.started) + len(view.decoding),
+            kv_blocks_used=view.total_blocks - engine.pages.free(),
+            preemptions=self.num_preempted,
+        )
+        self.num_preempted = 0
+
+    def ran_by_own_rule(self, engine: Any, batch: Any, began_s: float) -> None:
+        """The step that SGLang decided itself.
+
+        Args:
+            batch: SGLang's.
+        """
+        extends = batch.forward_mode.is_extend()
+        decodes = len(batch.decoding_reqs or ()) if extends else len(batch.reqs)
+        for req in batch.reqs:
+            ours: SglangRequest = getattr(req, ATTRIBUTE)
+            if ours.waiting:
+                ours.waiting = False
+                engine.in_order.remove(ours)
+                if not ours.was_scheduled:
+                    ours.was_scheduled = True
+                    engine.step_log.first_scheduled(req.rid, began_s)
+        self.decided(engine, Batch(critical_decodes=decodes), began_s)
+        assert self.step is not None
+        running = engine.running_batch.reqs if engine.running_batch is not batch else ()
+        self.step = self.step._replace(
+            prefill_tokens=(batch.extend_num_tokens - decodes) if extends else 0,
+            decodes=decodes,
+            active=len({id(req) for req in (*batch.reqs, *running)}),
+        )
+
+    def done(self, log: StepLog, end_s: float) -> None:
+        """Its tokens are out."""
+        if self.step is not None:
+            log.step(self.step._replace(end_s=end_s))
+            self.step = None
