@@ -63,29 +63,26 @@ ELSEWHERE = (
 """Names with such a part that say how something is computed, loaded or counted."""
 
 _WORKERS = "the workers' own; what a batch is does not depend on it"
-_RANKS = "data parallelism only, which is refused"
-_CONTEXT = "context parallelism only, which is refused"
-_MAMBA = "Mamba layers only; models that have any are refused"
-_WINDOW = "sliding windows only; models that have any are refused"
+_RANKS = "acts only with `--data-parallel-size`, which is refused"
+_CONTEXT = "acts only with `--decode-context-parallel-size`, which is refused"
+OF_OTHER_MODELS = "of models with Mamba layers or sliding windows, which are refused"
 _LORA = "the adapters' own; which of them run together is `--max-loras`"
-_SPECULATIVE = "a part of `--speculative-config`, which is refused"
+_SPECULATIVE = "acts only with `--speculative-config`, which is refused"
 
 
 def _honoured(why: str, *names: str) -> tuple[Flag, ...]:
     return tuple(Flag(name, Verdict.HONOURED, why) for name in names)
 
 
+def _refused(why: str, *names: str) -> tuple[Flag, ...]:
+    return tuple(Flag(name, Verdict.REFUSED, why) for name in names)
+
+
 FLAGS = (
     *(Flag(each.flag, Verdict.REFUSED, each.why) for each in REFUSALS),
-    *(
-        Flag(name, Verdict.REFUSED, why)
-        for name, why in {
-            "kv-offloading-size": "makes a KV connector: see `--kv-transfer-config`",
-            "spec-method": _SPECULATIVE,
-            "spec-model": _SPECULATIVE,
-            "spec-tokens": _SPECULATIVE,
-        }.items()
-    ),
+    *_refused("makes a KV connector: see `--kv-transfer-config`", "kv-offloading-size"),
+    *_refused("acts only with `--kv-offloading-size`, which is refused", "kv-offloading-backend"),
+    *_refused(_SPECULATIVE, "spec-method", "spec-model", "spec-tokens"),
     *_honoured(
         "the most tokens of a batch; a scheduler whose `token_budget` is larger is refused",
         "max-num-batched-tokens",
@@ -142,10 +139,10 @@ FLAGS = (
         "prefix-match-unit",
     ),
     *_honoured(_WORKERS, "kv-sharing-fast-prefill"),
-    *_honoured("of `--kv-offloading-size`, which is refused", "kv-offloading-backend"),
-    *_honoured(_WINDOW, "swa-bounded-replay", "prefix-cache-retention-interval"),
-    *_honoured(
-        _MAMBA,
+    *_refused(
+        OF_OTHER_MODELS,
+        "swa-bounded-replay",
+        "prefix-cache-retention-interval",
         "enable-mamba-shared-prefix-checkpoint",
         "mamba-block-size",
         "mamba-cache-dtype",
@@ -209,7 +206,7 @@ FLAGS = (
         "worker-cls",
         "worker-extension-cls",
     ),
-    *_honoured(
+    *_refused(
         _RANKS,
         "data-parallel-address",
         "data-parallel-backend",
@@ -225,7 +222,7 @@ FLAGS = (
         "elastic-ep-max-dp-size",
         "enable-elastic-ep",
     ),
-    *_honoured(
+    *_refused(
         _CONTEXT,
         "cp-kv-cache-interleave-size",
         "dcp-comm-backend",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slaibench.backends.engines.flags import Verdict, markdown, unlisted
-from slaibench.backends.vllm.flags import ELSEWHERE, FLAGS, GROUPS, STEMS
+from slaibench.backends.vllm.flags import ELSEWHERE, FLAGS, GROUPS, OF_OTHER_MODELS, STEMS
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"
 REFUSED = [flag for flag in FLAGS if flag.verdict is Verdict.REFUSED]
+ONLY_WITH = re.compile(r"acts only with `--([a-z-]+)`, which is refused")
+BY_THEMSELVES = [
+    flag for flag in REFUSED if flag.why != OF_OTHER_MODELS and not ONLY_WITH.match(flag.why)
+]
 HONOURED = [flag for flag in FLAGS if flag.verdict is Verdict.HONOURED]
 SET: dict[str, tuple[str, str, Any]] = {
     "async-scheduling": ("scheduler_config", "async_scheduling", True),
@@ -31,11 +35,8 @@ SET: dict[str, tuple[str, str, Any]] = {
     "long-prefill-token-threshold": ("scheduler_config", "long_prefill_token_threshold", 64),
     "watermark": ("scheduler_config", "watermark", 0.1),
     "prefill-schedule-interval": ("scheduler_config", "prefill_schedule_interval", 4),
-    # What vLLM makes of the flags that stand for another one.
+    # What vLLM makes of it.
     "kv-offloading-size": ("", "kv_transfer_config", object()),
-    "spec-method": ("", "speculative_config", object()),
-    "spec-model": ("", "speculative_config", object()),
-    "spec-tokens": ("", "speculative_config", object()),
 }
 """Of each flag that is refused: the part of vLLM's configuration, the field, a value."""
 STARTED: dict[str, dict[str, Any]] = {
@@ -61,8 +62,6 @@ STARTED: dict[str, dict[str, Any]] = {
         "prefix_caching_hash_algo": "sha256_cbor",
     },
     "prefix-match-unit": {"enable_prefix_caching": True, "prefix_match_unit": 16},
-    "kv-offloading-backend": {"kv_offloading_backend": "lmcache"},
-    "swa-bounded-replay": {"swa_bounded_replay": False},
     "enable-lora": {"enable_lora": True},
     "max-loras": {"enable_lora": True, "max_loras": 2},
     "max-lora-rank": {"enable_lora": True, "max_lora_rank": 8},
@@ -105,7 +104,7 @@ def changed(config: Any, part: str, field: str, value: Any) -> Any:
     return whole
 
 
-@pytest.mark.parametrize("flag", REFUSED, ids=lambda flag: flag.name)
+@pytest.mark.parametrize("flag", BY_THEMSELVES, ids=lambda flag: flag.name)
 def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, flag: Any) -> None:
     from schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
 
@@ -121,8 +120,14 @@ def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, 
         other: Any = EncoderOnly()
     else:
         other = changed(config, *SET[flag.name])
-    with pytest.raises(UnsupportedVllmError, match=rf"--{flag.name}|--kv-offl|--speculative"):
+    with pytest.raises(UnsupportedVllmError, match=rf"--{flag.name}"):
         check_flags(other, own_rule=False)
+
+
+def test_a_flag_that_acts_only_with_another_names_one_that_is_refused() -> None:
+    others = [found[1] for flag in REFUSED if (found := ONLY_WITH.match(flag.why))]
+    assert others
+    assert set(others) <= {flag.name for flag in BY_THEMSELVES}
 
 
 def test_vllms_own_rule_goes_with_what_is_its_own(config: Any) -> None:
@@ -226,8 +231,7 @@ def test_no_flag_is_listed_twice_or_that_no_vllm_has(
     names = [flag.name for flag in FLAGS]
     assert len(names) == len(set(names))
     assert set(names) <= {name for _, options in installed for name in options}
-    assert set(SET) | {"mm-encoder-only"} == {flag.name for flag in REFUSED}
-    assert len(fields(FLAGS[0])) == 3
+    assert set(SET) | {"mm-encoder-only"} == {flag.name for flag in BY_THEMSELVES}
 
 
 def test_the_page_shows_the_table() -> None:
