@@ -22,7 +22,8 @@ from slaibench.study import capacity as capacity_study
 from slaibench.study import compare as compare_study
 from slaibench.study import sweep as sweep_study
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import OnCell, warnings_of
+from slaibench.study.sweep import OnCell
+from slaibench.study.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 MOST_DAMAGES = 5

@@ -17,7 +17,7 @@ from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, over_seeds
 from slaibench.study.point import Point
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import warnings_of
+from slaibench.study.trust import warnings_of
 from slaibench.study.venues.table import describe_run
 
 FORMAT = "slaibench-report"

@@ -17,8 +17,8 @@ from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate, finite, from_interval
 from slaibench.study.overload import throughput_of, under_load
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import warnings_of
 from slaibench.study.targets import FAILS, STEADY, slo_levels, why_not_measured
+from slaibench.study.trust import warnings_of
 
 TAIL_FROM = 0.9
 """Percentile beyond which a TTFT's target is one of its tail."""

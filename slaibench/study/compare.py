@@ -18,8 +18,9 @@ from slaibench.study.digest import CellDigest
 from slaibench.study.estimate import Estimate
 from slaibench.study.point import Point
 from slaibench.study.pool import CellResult, Jobs
-from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in, warnings_of
+from slaibench.study.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
 from slaibench.study.sweep import check as check_study
+from slaibench.study.trust import warnings_of
 
 if TYPE_CHECKING:
     import pandas as pd

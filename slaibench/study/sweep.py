@@ -12,7 +12,6 @@ from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.slo import parse_slos
 from slaibench.measure.steady import Steadiness
-from slaibench.measure.tail import tail_of
 from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
@@ -21,17 +20,13 @@ from slaibench.study.digest import CellDigest, Digester
 from slaibench.study.overload import overload_cells, under_load
 from slaibench.study.point import Point, majority, make_point
 from slaibench.study.pool import CellResult, Jobs, Pool, jobs_for
-from slaibench.study.trust import failure_warnings, lag_warnings
+from slaibench.study.trust import warnings_of
 from slaibench.study.venues.table import describe_run
 from workloads.tiers import Tier
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EXTREME_TAIL = 20.0
-"""P99 over P50 of TTFT from which on a few requests starve. In an M/M/1 queue it is 6.6 at any
-load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
-GROWING_TAIL = 1.5
 OnCell = Callable[[CellResult, int, int], None]
 """Told of each finished cell: (cell, how many are done, how many there are)."""
 
@@ -172,48 +167,6 @@ def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
         for rate in bench.spec.rates
     ]
     return SweepResult(bench.spec, about_of(cells), bench.source.note, tuple(points), cells)
-
-
-def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """What a reader must know of how far runs' numbers can be trusted; each once."""
-    return (
-        *failure_warnings(cells),
-        *notes_of(cells),
-        *lag_warnings(cells),
-        *tail_warnings(cells),
-    )
-
-
-def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """What the runs say of themselves, each sentence once, with the schedulers it is said of."""
-    notes: dict[str, set[str]] = {}
-    for cell in cells:
-        for note in cell.digest.notes:
-            notes.setdefault(note, set()).add(cell.cell.scheduler)
-    return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
-
-
-def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """Which schedulers let some requests wait out of all proportion: at the lowest such rate."""
-    by_scheduler: dict[str, list[CellResult]] = {}
-    for one in sorted(under_load(cells), key=lambda one: one.cell.rate_rps):
-        by_scheduler.setdefault(one.cell.scheduler, []).append(one)
-    out = []
-    for scheduler, own in by_scheduler.items():
-        for rate in dict.fromkeys(one.cell.rate_rps for one in own):
-            digests = [o.digest for o in own if o.cell.rate_rps == rate]
-            if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
-                break
-            tail = tail_of([digest.samples["ttft", None] for digest in digests])
-            if tail is None or tail.ratio < EXTREME_TAIL:
-                continue
-            grows = f", and {tail.growth:.1f} times as long in the runs' second halves"
-            out.append(
-                f"{scheduler} at {rate:g} requests/s: the P99 of TTFT is {tail.ratio:.0f} times "
-                f"its median{grows if tail.growth >= GROWING_TAIL else ''}: some requests starve"
-            )
-            break
-    return tuple(out)
 
 
 def about_of(cells: Sequence[CellResult]) -> str:

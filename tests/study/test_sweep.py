@@ -16,7 +16,8 @@ from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
 from slaibench.study.bench import prepare
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import EXTREME_TAIL, SweepResult, check, sweep, tail_warnings
+from slaibench.study.sweep import SweepResult, check, sweep
+from slaibench.study.trust import EXTREME_TAIL, tail_warnings
 from tests.study.studies import loaded, study
 
 RATES = (10.0, 60.0)

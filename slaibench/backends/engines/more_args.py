@@ -9,6 +9,8 @@ from enum import StrEnum
 from slaibench.machine.engine_arguments import hides
 
 OPTION = "--engine-args"
+WHOLE_NAMES = frozenset({"log-level"})
+"""Flags of an engine that are the beginning of one of ours."""
 
 
 class Instead(StrEnum):
@@ -51,12 +53,22 @@ def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
             f"give {OPTION} with the values that it was run with"
         )
     for word in words:
-        if instead := ours.get(_name(word)):
+        if owned := _owned(_name(word), ours):
             raise ValueError(
                 f"{OPTION}: {word} would change behind a study's back what its recordings say: "
-                f"{instead}"
+                f"{ours[owned]}"
             )
     return words
+
+
+def _owned(name: str, ours: Mapping[str, Instead]) -> str | None:
+    """The flag of ours that a name stands for: engines' parsers take the beginning of one as well
+    (``argparse``: Argument abbreviations)."""
+    if name in ours:
+        return name
+    if not name or name in WHOLE_NAMES:
+        return None
+    return next((flag for flag in ours if flag.startswith(name)), None)
 
 
 def _name(word: str) -> str:

@@ -71,6 +71,8 @@ class VllmEngine:
             "served-model-name": Instead.MODEL,
             "host": Instead.NOTHING,
             "port": Instead.NOTHING,
+            "config": Instead.NOTHING,  # what stands in a file is seen by nobody
+            "api-key": Instead.NOTHING,
             "disable-uvicorn-access-log": Instead.NOTHING,
         }
     )

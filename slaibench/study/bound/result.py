@@ -21,7 +21,8 @@ from slaibench.study.bound.paper_model import TILE_COLUMN, paper_lengths, paper_
 from slaibench.study.bound.plan import BACKLOG, Plan, rad_part
 from slaibench.study.estimate import Estimate, over_seeds
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import about_of, notes_of
+from slaibench.study.sweep import about_of
+from slaibench.study.trust import notes_of
 
 Cells = Mapping[str, Sequence[CellResult]]
 """Results by part."""

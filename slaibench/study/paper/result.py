@@ -23,7 +23,8 @@ from slaibench.study.paper.shapes import load_shapes
 from slaibench.study.paper.spec import PaperSpec
 from slaibench.study.paper.verdict import Verdict
 from slaibench.study.pool import CellResult
-from slaibench.study.sweep import about_of, notes_of
+from slaibench.study.sweep import about_of
+from slaibench.study.trust import notes_of
 
 BatchCells = Mapping[Kind, tuple[CellResult, ...]]
 """Cells of single batches, by what they show."""

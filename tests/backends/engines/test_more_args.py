@@ -43,6 +43,22 @@ def test_what_cannot_be_told_is_refused_with_the_way_out(text: str, error: str) 
         more_args(text, OURS)
 
 
+@pytest.mark.parametrize(
+    ("engine", "word"),
+    [
+        *((VllmEngine, word) for word in ("--ho=1.2.3.4", "--max-num-seq=7", "--api-k=x")),
+        *((SglangEngine, word) for word in ("--ho=1.2.3.4", "--max_running=7", "--conf=x")),
+    ],
+)
+def test_the_beginning_of_a_flag_of_ours_is_refused_as_the_flag(
+    engine: type[VllmEngine | SglangEngine], word: str
+) -> None:
+    """Engines' parsers take it for the flag."""
+    with pytest.raises(ValueError, match="behind a study's back"):
+        more_args(word, engine.flags)
+    assert more_args("--log-level=info", engine.flags) == ("--log-level=info",)
+
+
 @pytest.mark.parametrize("engine", [VllmEngine(), SglangEngine()])
 def test_every_flag_that_we_set_on_a_gpu_is_known_as_ours(
     engine: VllmEngine | SglangEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
