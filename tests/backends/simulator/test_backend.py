@@ -13,6 +13,7 @@ from slaibench.backends.base import Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.virtual import MAX_IDLE_STEPS
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.recording.invariants import violation
 from slaibench.recording.record import Outcome
 from tests.schedulers import bad
 from workloads.request import Request
@@ -51,6 +52,19 @@ def test_times_of_a_request_served_alone() -> None:
     assert output.end_s == 6.5
     assert output.steps.start_s.tolist() == [2.5, 3.5, 4.5, 5.5]
     assert output.stopped_early is None
+
+
+@pytest.mark.parametrize("batch_s", [0.0, 1e-9, 4e-7, 6e-7])
+def test_batches_shorter_than_the_clocks_tick_keep_the_order(batch_s: float) -> None:
+    timer = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=1, constant_s=batch_s)
+    # Due times do not tick: half of these lie above the microsecond they are rounded to.
+    requests = [Request(number, 0.1234563 + 2.7e-7 * number, 5, 3) for number in range(40)]
+    output = run(requests, timer=timer)
+    assert violation(output.requests, output.steps, len(requests)) is None
+    assert output.requests.finished.all()
+    assert (output.steps.end_s >= output.steps.start_s).all()
+    assert (np.diff(output.steps.start_s) >= 0).all()
+    assert (output.requests.ttft_s >= 0).all()
 
 
 def test_a_client_reads_each_token_later_by_its_delivery() -> None:
