@@ -23,6 +23,7 @@ REQUESTS_FORMAT: dict[str, Any] = {
 _TYPES: dict[Any, tuple[Any, str]] = {
     "FloatArray": (np.float64, "is_floating"),
     "IntArray": (np.int64, "is_integer"),
+    "BoolArray": (np.bool_, "is_boolean"),
 }
 """Of the tables' annotations: what they are in NumPy, and what Arrow says of them."""
 STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
