@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slaibench.recording.record import RequestTable, StepTable
+from slaibench.recording.record import LATER, RequestTable, StepTable, columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 _RAGGED = ("token_offsets", "token_times_s")
-_KNOWN = "token_times_known"
-"""The column that is there only where it says something."""
 REQUESTS_FORMAT: dict[str, Any] = {
     "use_dictionary": ["tier", "outcome", "error"],
     "column_encoding": {"token_times_us.list.element": "DELTA_BINARY_PACKED"},
@@ -32,15 +30,15 @@ STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
 def requests_to_arrow(table: RequestTable) -> pa.Table:
     import pyarrow as pa  # noqa: PLC0415
 
-    columns = {
-        field.name: pa.array(_plain(getattr(table, field.name)))
-        for field in fields(table)
-        if field.name not in _RAGGED and (field.name != _KNOWN or not table.token_times_known.all())
+    arrays = {
+        name: pa.array(_plain(getattr(table, name)))
+        for name in columns(table)
+        if name not in _RAGGED
     }
     # Whole microseconds pack into about two bytes a token; as doubles they would take five.
     micros = np.rint(table.token_times_s * 1e6).astype(np.int64)
-    columns["token_times_us"] = pa.LargeListArray.from_arrays(table.token_offsets, micros)
-    return pa.table(columns)
+    arrays["token_times_us"] = pa.LargeListArray.from_arrays(table.token_offsets, micros)
+    return pa.table(arrays)
 
 
 def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
@@ -51,7 +49,7 @@ def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
     columns = {
         field.name: _column(table, field.name, field.type)
         for field in fields(RequestTable)
-        if field.name not in _RAGGED and (field.name != _KNOWN or _KNOWN in table.column_names)
+        if field.name not in _RAGGED and (field.name != LATER or LATER in table.column_names)
     }
     return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
 

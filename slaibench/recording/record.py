@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -152,3 +152,14 @@ class Recording:
     requests: RequestTable
     steps: StepTable
     path: str | None = field(default=None, compare=False)
+
+
+LATER = "token_times_known"
+"""The column that came later: written only where it says something, so that files and hashes of
+recordings without it stay."""
+
+
+def columns(table: RequestTable | StepTable) -> tuple[str, ...]:
+    """Names of a table's columns that say something."""
+    silent = isinstance(table, RequestTable) and bool(table.token_times_known.all())
+    return tuple(it.name for it in fields(table) if not (silent and it.name == LATER))

@@ -17,6 +17,8 @@ from queue import Queue
 
 import pytest
 
+from slaibench.backends.sglang.flags import FLAGS as SGLANG_FLAGS
+from slaibench.backends.vllm.flags import FLAGS as VLLM_FLAGS
 from tests.docs.reader import ROOT, renewed, shows
 
 DOCS = ROOT / "docs"
@@ -112,6 +114,7 @@ def test_options_and_commands_in_the_text_exist() -> None:
     for command in commands.values():
         for parameter in command.params:
             known |= {*parameter.opts, *parameter.secondary_opts}
+    known |= {f"--{flag.name}" for flag in (*VLLM_FLAGS, *SGLANG_FLAGS)}
     for page in PAGES:
         code = " ".join(re.findall(r"`([^`]+)`", "\n".join(_prose(page))))
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)) <= known, page.name

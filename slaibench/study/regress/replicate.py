@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.recording.record import Recording, RequestTable
+from slaibench.recording.record import Recording, RequestTable, columns
 from slaibench.spec import PAPER_SLO
 from slaibench.study.digest import Digester
 from slaibench.study.regress.metrics import Value, values_of
@@ -135,9 +135,9 @@ def content_hash(recording: Recording) -> str:
     """
     hashed = hashlib.sha256()
     for table in (recording.requests, recording.steps):
-        for field in fields(table):
-            hashed.update(field.name.encode())
-            hashed.update(_bytes(getattr(table, field.name)))
+        for name in columns(table):
+            hashed.update(name.encode())
+            hashed.update(_bytes(getattr(table, name)))
     return hashed.hexdigest()[:HASH_DIGITS]
 
 

@@ -66,7 +66,7 @@ def test_three_schedulers_have_no_paired_change_but_a_page(tmp_path: Path) -> No
 def test_invalid_runs_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Venue(RealVenue):
         log = tmp_path / "log"
-        lag_s = 0.02
+        lag_s = 1.0  # more than the target for the median
 
         @classmethod
         def settled(cls, spec: StudySpec) -> StudySpec:
