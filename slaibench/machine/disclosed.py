@@ -16,9 +16,27 @@ from enum import Enum
 from typing import Any
 
 HIDDEN = "(set, not shown)"
+_CHOICES = """
+    FASTEST_FIRST PCI_BUS_ID LAZY EAGER DEFAULT MALLOC PYMALLOC MIMALLOC DEBUG MALLOC_DEBUG
+    PYMALLOC_DEBUG MIMALLOC_DEBUG VERSION WARN INFO TRACE ABORT LOC NVL PIX PXB PHB SYS RING
+    TREE COLLNETDIRECT COLLNETCHAIN NVLS NVLSTREE PAT LL LL128 SIMPLE TRUE FALSE MASTER PRIMARY
+    CLOSE SPREAD STATIC DYNAMIC GUIDED AUTO ACTIVE PASSIVE GRANULARITY FINE CORE THREAD TILE
+    COMPACT SCATTER BALANCED DISABLED NONE VERBOSE NOVERBOSE RESPECT NORESPECT INTEL GNU TBB
+    SEQUENTIAL PGI WARNING ERROR CRITICAL HIGHEST HIGH MEDIUM IEEE TF32 NHD HND CUDA CPU ROCM
+    TPU XPU EMPTY FORK SPAWN FORKSERVER THROUGHPUT LATENCY MASKED_GEMM TRTLLM MNNVL FLASH_ATTN
+    FLASH_ATTN_VLLM_V1 FLASHINFER FLASHINFER_MLA FLASHMLA FLASHMLA_SPARSE FLASH_ATTN_MLA
+    TRITON_ATTN TRITON_ATTN_VLLM_V1 TRITON_MLA CUTLASS_MLA XFORMERS TORCH_SDPA CPU_ATTN
+    FLEX_ATTENTION ROCM_FLASH ROCM_ATTN ROCM_AITER_FA ROCM_AITER_MLA TREE_ATTN
+"""
+CHOICES = frozenset(_CHOICES.split())
+"""Words of CUDA's, Python's, NCCL's, OpenMP's and vLLM's manuals, in capitals."""
 MARK = "hidden:"
 """Before the digest that stands for a value which a recording does not show."""
 _SALT = b"slaibench"
+
+
+_PART = r"(?:[a-z]{1,18}\d{0,4}(?:[a-z]{1,4}\d{0,4}){0,2}|[A-Z]{1,18}\d{0,4}|\d{1,4})"
+"""Of a choice: letters in one case with a number, or a number."""
 
 
 class Form(Enum):
@@ -30,8 +48,10 @@ class Form(Enum):
         re.IGNORECASE,
     )
     """A number, a list or range of some, or a switch."""
-    WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+,-]{0,39}")
-    """A choice among the engine's own."""
+    WORD = re.compile(rf"(?=.{{1,26}}\Z){_PART}(?:[_.+-]{_PART})*")
+    """A choice among the engine's own: short, of words in one case and small numbers."""
+    CHOICE = re.compile(r"[\w.,=-]{1,80}")
+    """A choice of those in ``CHOICES``, or several of them with numbers."""
     SETTINGS = re.compile(
         r"[\w.]{1,60}[:=]([+-]?\d{1,12}|[A-Za-z]{1,16}|\[[\w:,]{0,80}\])"
         r"([,:][\w.]{1,60}[:=]([+-]?\d{1,12}|[A-Za-z]{1,16}|\[[\w:,]{0,80}\]))*"
@@ -50,6 +70,10 @@ class Form(Enum):
             return " ".join(names) if known else None
         if self.value.fullmatch(value) is None:
             return None
+        if self is Form.CHOICE:
+            parts = re.split(r"[,=]", value)
+            known = all(part.upper() in CHOICES or part.isdecimal() for part in parts)
+            return value if known else None
         if self is Form.JSON:
             with suppress(ValueError, RecursionError):
                 return value if _is_plain(json.loads(value)) else None

@@ -21,6 +21,8 @@ def test_variables_of_engines_are_kept_and_others_not() -> None:
         ("VLLM_CPU_KVCACHE_SPACE", "4"),
         ("VLLM_WORKER_MULTIPROC_METHOD", "spawn"),
         ("NCCL_P2P_LEVEL", "NVL"),
+        ("VLLM_ATTENTION_BACKEND", "FLASH_ATTN"),
+        ("KMP_AFFINITY", "granularity=fine,compact,1,0"),
         ("PYTORCH_CUDA_ALLOC_CONF", "max_split_size_mb:128,expandable_segments:True"),
         ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"),
         ("HF_HUB_OFFLINE", ""),
@@ -39,6 +41,8 @@ def test_a_setting_is_shown_as_it_is(name: str, value: str) -> None:
         ("OMP_NUM_THREADS", "4 s3cret"),
         ("CUDA_VISIBLE_DEVICES", "GPU-5b2e8c1a-0000-0000-0000-000000000001"),
         ("LD_PRELOAD", "/home/me/mine"),
+        ("VLLM_ATTENTION_BACKEND", "sk-proj-Ab9xYzQ0123456789abcdefZZ"),
+        ("NCCL_P2P_LEVEL", "s3cret"),
         ("VLLM_CPU_KVCACHE_SPACE", "4\n"),
     ],
 )
