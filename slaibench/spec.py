@@ -25,6 +25,8 @@ PAPER_SLO = "ttft_p50<0.5,tbt_p99<tier"
 MIN_REQUESTS = 1250
 """A cell's least default size; it grows as ``measure.run_length`` says."""
 MAX_REQUESTS = 10_000_000
+LONGEST_NAME = 2000
+"""Characters; a scheduler's options count."""
 MIN_DURATION_S = 180.0
 """A cell's least default duration: several lifetimes of a request at high rates."""
 PAPER_DURATION_S = 2100.0
@@ -202,7 +204,7 @@ class StudySpec(BaseModel):
     backend: str = "sim"
     device: Device | None = None
     clock: Clock | None = None
-    model: str | None = None
+    model: str | None = Field(default=None, max_length=LONGEST_NAME)
     gpu: str | None = None
     profile: str | None = None
     weights: str | None = None
@@ -210,7 +212,7 @@ class StudySpec(BaseModel):
     max_context_tokens: int | None = Field(default=None, ge=2)
     kv_blocks: int | None = Field(default=None, ge=1)
     engine_args: EngineArgs = None
-    url: str | None = Field(default=None, repr=False)
+    url: str | None = Field(default=None, repr=False, max_length=LONGEST_NAME)
     api: str | None = None
     prompts: str | None = None
     only_openai: bool = False
@@ -253,6 +255,8 @@ class StudySpec(BaseModel):
     def _schedulers(self) -> StudySpec:
         if not self.schedulers:
             raise ValueError("name at least one scheduler")
+        if (length := max(map(len, self.schedulers))) > LONGEST_NAME:
+            raise ValueError(f"a scheduler's name has {length} characters; at most {LONGEST_NAME}")
         if len(set(self.schedulers)) != len(self.schedulers):
             raise ValueError(f"a scheduler is named twice in {', '.join(self.schedulers)}")
         return self

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from workloads.errors import WorkloadError
 from workloads.options import LEAST_NUMBER, MOST_NUMBER
 
+LONGEST_NAME = 64
 SHARE_TOLERANCE = 1e-6
 """How far from 1 the shares may add up: decimal fractions such as thirds are written rounded."""
 
@@ -37,6 +38,10 @@ class Tier:
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
             raise WorkloadError(
                 f"a tier's name is letters, digits, '-', '_' or '.', not {self.name!r}"
+            )
+        if len(self.name) > LONGEST_NAME:
+            raise WorkloadError(
+                f"a tier's name has {len(self.name)} characters; at most {LONGEST_NAME}"
             )
         if not 0 < self.share <= 1:
             raise WorkloadError(
