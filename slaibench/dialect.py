@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from slaibench import extra_body
 
 _KEPT = "**********"
 """What stands for a header's value wherever a specification is written down."""
@@ -17,6 +26,13 @@ _CLOSED = "..."
 _MARK_DIGITS = 4
 """Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
 find it by."""
+
+
+ExtraBody = Annotated[
+    dict[str, Any],
+    PlainSerializer(extra_body.disclosed, when_used="json", return_type=dict[str, Any]),
+]
+"""What may be secret in it is written nowhere."""
 
 
 class Dialect(BaseModel):
@@ -39,7 +55,7 @@ class Dialect(BaseModel):
     exact_lengths: bool = True
     continuous_usage: bool = True
     max_tokens_field: str | None = None
-    extra_body: dict[str, Any] = {}
+    extra_body: ExtraBody = Field(default={}, repr=False)
     headers: dict[str, SecretStr] = {}
     insecure: bool = False
     new_connections: bool = False
@@ -49,16 +65,16 @@ class Dialect(BaseModel):
     def _named(cls, name: str | None) -> str | None:
         if name is not None and not name.strip():
             raise ValueError("max_tokens_field must be a field's name, not empty")
+        if name in extra_body.NO_LIMIT:
+            raise ValueError(
+                f"max_tokens_field cannot be {name!r}: that field of a request has another meaning"
+            )
         return name
 
-    @field_validator("extra_body")
-    @classmethod
-    def _plain(cls, body: dict[str, Any]) -> dict[str, Any]:
-        for name in ("stream", "prompt", "messages"):
-            if name in body:
-                raise ValueError(f"extra_body cannot set {name!r}: it is the load generator's own")
-        _check_json(body, "extra_body")
-        return body
+    @model_validator(mode="after")
+    def _sendable(self) -> Dialect:
+        extra_body.check(self.extra_body, self.max_tokens_field)
+        return self
 
     @property
     def is_openai(self) -> bool:
@@ -81,6 +97,19 @@ class Dialect(BaseModel):
             if value == _KEPT:
                 raise ValueError(f"the value of header {name!r} is kept in no file: give it again")
         return headers
+
+    def plain_body(self) -> dict[str, Any]:
+        """The fields as they are sent.
+
+        Raises:
+            ValueError: they come from a file, which has not all of them.
+        """
+        if extra_body.hides(self.extra_body):
+            raise ValueError(
+                "--extra-body is as a recording has it, which leaves out what may be secret: give "
+                "--extra-body with the values that it was run with"
+            )
+        return self.extra_body
 
     def identity(self) -> dict[str, Any] | None:
         """What of it decides a recording, for records; None: nothing but ``is_openai``."""
@@ -112,6 +141,12 @@ def public_url(url: str) -> str:
     return f"{before}?{'&'.join(shown)}"
 
 
+def closed_values(query: str) -> list[str]:
+    """Values of a query that no message shows."""
+    fields = (field.partition("=") for field in query.split("&"))
+    return [value for name, _, value in fields if name not in _OPEN_IN_A_QUERY]
+
+
 def is_public(url: str) -> bool:
     """Whether a URL is one of ``public_url`` that has lost something."""
     return f"={_CLOSED}" in url.partition("?")[2]
@@ -120,20 +155,3 @@ def is_public(url: str) -> bool:
 def _mark(name: str, value: SecretStr) -> str:
     text = json.dumps([name.lower(), value.get_secret_value()])
     return hashlib.sha256(text.encode()).hexdigest()[:_MARK_DIGITS]
-
-
-def _check_json(value: Any, where: str) -> None:
-    """Refuse what no JSON has: NaN, halves of a character, numbers of more than 64 bits."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            _check_json(name, where)
-            _check_json(inner, where)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_json(inner, where)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} holds {value}, which JSON has not")
-    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise ValueError(f"{where} holds {value}, which is no number of 64 bits")
-    elif isinstance(value, str) and value.encode(errors="replace").decode() != value:
-        raise ValueError(f"{where} holds half of a character: {value!r}")

@@ -44,7 +44,7 @@ class EndpointOptions:
         ValueError: a value that no run could use; the message names it.
     """
 
-    url: str
+    url: str = field(repr=False)
     model: str | None = None
     api: str = Api.COMPLETIONS.value
     prompts: str | None = None
@@ -57,7 +57,7 @@ class EndpointOptions:
     exact_lengths: bool = True
     continuous_usage: bool = True
     max_tokens_field: str | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
     processes: int | None = None
     insecure: bool = False
@@ -154,8 +154,9 @@ def _model(options: EndpointOptions) -> tuple[str, tuple[str, ...]]:
     """The name of the model to ask for, known to be there where the server says so, and what is to
     be said of that."""
     url = public_url(options.url)
+    target = options.target(options.model or "")
     try:
-        models = served_models(options.target(options.model or ""))
+        models = served_models(target)
     except AskError as error:
         if options.model is None or not error.reached or error.status in _NO_ENTRY:
             raise BackendError(_refusal(options, error)) from error
@@ -163,15 +164,19 @@ def _model(options: EndpointOptions) -> tuple[str, tuple[str, ...]]:
     if options.model is None:
         if len(models) == 1:
             return models[0], ()
-        raise BackendError(f"{url} serves {len(models)} models: name one of {_listed(models)}")
+        raise BackendError(
+            f"{url} serves {len(models)} models: name one of {_listed(target, models)}"
+        )
     if options.model not in models:
-        raise BackendError(f"{url} has no model {options.model!r}; it has {_listed(models)}")
+        raise BackendError(
+            f"{url} has no model {options.model!r}; it has {_listed(target, models)}"
+        )
     return options.model, ()
 
 
-def _listed(models: Sequence[str], most: int = 10) -> str:
+def _listed(target: Target, models: Sequence[str], most: int = 10) -> str:
     more = f" and {len(models) - most} more" if len(models) > most else ""
-    return (", ".join(models[:most]) or "none") + more
+    return (target.quoter()(", ".join(models[:most]), 1000) or "none") + more
 
 
 def _refusal(options: EndpointOptions, error: AskError) -> str:

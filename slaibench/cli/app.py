@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from slaibench.cli import (
     bound,
@@ -19,10 +21,38 @@ from slaibench.cli import (
     show,
     validate,
 )
-from slaibench.cli.shell import out
+from slaibench.cli.shell import EXIT_USAGE, fail, out
 from slaibench.version import __version__
 
+
+class _Commands(TyperGroup):
+    """Takes text alone: whatever is given may end in a file, and files are UTF-8."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        check_text(args)
+        return super().parse_args(ctx, args)
+
+
+def check_text(args: Sequence[str]) -> None:
+    """Refuse arguments that are no UTF-8; the values are not repeated, since one may be a secret.
+
+    Raises:
+        SystemExit: with status 2, after the message.
+    """
+    before = ""
+    for place, arg in enumerate(args, 1):
+        name, equals, _ = arg.partition("=")
+        try:
+            arg.encode()
+        except UnicodeEncodeError:
+            own = name.startswith("--") and equals and name.isprintable()
+            option = name if own else before if before.startswith("-") else f"argument {place}"
+            raise fail(f"{option} is given a value that is no UTF-8 text", EXIT_USAGE) from None
+        before = name if not equals else ""
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

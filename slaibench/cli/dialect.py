@@ -85,9 +85,13 @@ def _object(text: str | None) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"--extra-body is no JSON ({error}): {text[:80]!r}") from error
+        # Neither the text nor the parser's words: it may hold a secret.
+        at = f" (at character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(
+            f'--extra-body is no JSON{at}: write an object like {{"top_p": 1}}'
+        ) from error
     if not isinstance(found, dict):
-        raise ValueError(f'--extra-body must be a JSON object like {{"top_p": 1}}, not {text!r}')
+        raise ValueError('--extra-body must be a JSON object like {"top_p": 1}')
     return found
 
 

@@ -71,6 +71,8 @@ def _bad_field(error: ValidationError, options: Mapping[str, str]) -> str:
         return text
     field = str(first["loc"][0])
     given = first["input"]
+    if isinstance(given, dict | list | bytes):
+        return f"{options.get(field, field)}: {text}"  # Of a body, which may hold a secret.
     if isinstance(given, tuple):
         given = " ".join(map(str, given))
     return f"{options.get(field, field)} {given}: {text.replace('Input should', 'must')}"

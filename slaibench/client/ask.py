@@ -8,8 +8,9 @@ import socket
 import threading
 from typing import Any
 
-from slaibench.client.completion import excerpt
+from slaibench.client.exchange import compressed, redirected
 from slaibench.client.prompts import CountTokens
+from slaibench.client.quoted import Quoter
 from slaibench.client.target import Api, Target
 from slaibench.client.tls import tls_context, words_of
 
@@ -46,7 +47,7 @@ def ask(
     Raises:
         AskError: anything but status 200 with JSON.
     """
-    address = target.address
+    address, quote = target.address, target.quoter()
     connection: http.client.HTTPConnection
     if address.tls:
         context = tls_context(not target.insecure)
@@ -58,7 +59,7 @@ def ask(
     try:
         connection.connect()
     except (OSError, UnicodeError) as error:
-        raise AskError(_words(error), reached=False) from error
+        raise AskError(_words(error, quote), reached=False) from error
     # Each read has its own time limit; only a clock beside them ends an answer that trickles.
     deadline = _Deadline(connection.sock, timeout_s)
     answer = None
@@ -72,7 +73,7 @@ def ask(
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = f"no whole answer within {timeout_s:g} s"
         status = answer.status if answer is not None else None
-        raise AskError(late if deadline.is_over else _words(error), status) from error
+        raise AskError(late if deadline.is_over else _words(error, quote), status) from error
     finally:
         deadline.cancel()
         if answer is not None:
@@ -80,14 +81,21 @@ def ask(
         connection.close()
     if deadline.is_over:
         raise AskError(f"no whole answer within {timeout_s:g} s", answer.status)
+    coding, location = answer.getheader("Content-Encoding"), answer.getheader("Location")
+    if coding and coding.strip().lower() != "identity":
+        said = compressed(coding, quote)
+        raise AskError(f"HTTP {answer.status}: {said}", answer.status)
+    if location is not None and 300 <= answer.status < 400:
+        said = redirected(location, quote)
+        raise AskError(f"HTTP {answer.status}: {said}", answer.status)
     if answer.status != 200:
-        raise AskError(f"HTTP {answer.status}: {excerpt(text)}", answer.status)
+        raise AskError(f"HTTP {answer.status}: {quote(text)}", answer.status)
     if len(text) > MAX_ANSWER_BYTES:
         raise AskError(f"an answer of more than {MAX_ANSWER_BYTES} bytes", answer.status)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AskError(f"not JSON: {excerpt(text)}", answer.status) from error
+        raise AskError(f"not JSON: {quote(text)}", answer.status) from error
 
 
 class _Deadline:
@@ -112,10 +120,10 @@ class _Deadline:
             return  # It is closed already.
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, quote: Quoter) -> str:
     if isinstance(error, OSError):
-        return excerpt(words_of(error))
-    return excerpt(str(error)) or type(error).__name__
+        return quote(words_of(error))
+    return quote(str(error)) or type(error).__name__
 
 
 def served_models(target: Target) -> list[str]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NamedTuple
 
 import orjson
 
-_IN_A_DELTA = ("content", "reasoning_content", "reasoning", "tool_calls", "token_ids")
+from slaibench.client.quoted import Quoter
+
+_IN_A_DELTA = (
+    *("content", "reasoning_content", "reasoning", "tool_calls", "token_ids"),
+    *("refusal", "function_call", "audio", "reasoning_details", "thinking"),
+)
 """Fields of a chat choice's delta that hold output."""
-_GAVE_UP = re.compile(r"abort|error|cancel|fail|time.?out|kill|insufficient", re.IGNORECASE)
-"""In a finish reason: the output ended for another cause than its length or its content."""
+_ENDS = frozenset(
+    {
+        *("stop", "length", "tool_calls", "function_call", "eos", "eos_token", "stop_sequence"),
+        *("end_turn", "max_tokens"),
+    }
+)
+"""Finish reasons of an output that ended by its length or its content: an allow list, since servers
+have many words for having given up."""
+PLAIN = Quoter()
 MAX_COUNT = 10**9
 """No server has counted more tokens of a prompt."""
 
@@ -41,8 +52,11 @@ class Event(NamedTuple):
     prompt_tokens: int | None
 
 
-def read_event(data: bytes) -> Event:
+def read_event(data: bytes, quote: Quoter = PLAIN) -> Event:
     """Understand an event's data.
+
+    Args:
+        quote: how what is wrong in it is told.
 
     Raises:
         CompletionError: it is no part of a completion, or a count in it is no whole number from 0
@@ -59,36 +73,45 @@ def read_event(data: bytes) -> Event:
         if usage:
             total, prompt = usage.get("completion_tokens"), usage.get("prompt_tokens")
             if type(total) is not int or total < 0:
-                total = _count("completion_tokens", total)
+                total = _count("completion_tokens", total, quote)
             if type(prompt) is not int or not 0 <= prompt <= MAX_COUNT:
-                prompt = _count("prompt_tokens", prompt)
-        error = _error_text(event) if "error" in event or "choices" not in event else None
+                prompt = _count("prompt_tokens", prompt, quote)
+        error = _error_text(event, quote) if "error" in event or "choices" not in event else None
         if not choices:
             if error is None and not usage and "choices" not in event:
                 raise ValueError
             return Event(False, False, False, False, error, total, prompt)
         reason = choices[0].get("finish_reason")
-        if reason and error is None and _GAVE_UP.search(str(reason)):
-            error = f"finish_reason {excerpt(str(reason))!r}: the engine gave up"
+        if reason and error is None and not _is_end(reason):
+            error = f"the engine ended with {quote(str(_word(reason)), 60)!r}"
         shows = _shows_output(choices)
         silent = not shows and _is_silent(choices[0])
         return Event(shows, silent, True, bool(reason), error, total, prompt)
     except CompletionError:
         raise
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as problem:
-        raise CompletionError(f"not a completion: {excerpt(data)}") from problem
+        raise CompletionError(f"not a completion: {quote(data)}") from problem
 
 
-def read_named_event(name: bytes, data: bytes) -> Event | None:
+def read_named_event(name: bytes, data: bytes, quote: Quoter = PLAIN) -> Event | None:
     """Understand an event that has a name; None: it is of something else (``ping``)."""
     try:
-        event = read_event(data)
+        event = read_event(data, quote)
     except CompletionError:
         event = None
     if b"error" not in name.lower():
         return event
     said = event.error if event is not None else None
-    return Event(False, False, False, False, said or excerpt(data) or excerpt(name), None, None)
+    return Event(False, False, False, False, said or quote(data) or quote(name), None, None)
+
+
+def _word(reason: Any) -> Any:
+    """SGLang's own interface has it in an object: ``{"type": "length", ...}``."""
+    return reason.get("type") if isinstance(reason, dict) and reason.get("type") else reason
+
+
+def _is_end(reason: Any) -> bool:
+    return str(_word(reason)).lower() in _ENDS
 
 
 def _loosely(data: bytes) -> Any:
@@ -96,7 +119,7 @@ def _loosely(data: bytes) -> Any:
     return json.loads(data.decode(errors="replace"))
 
 
-def _count(name: str, value: Any) -> int | None:
+def _count(name: str, value: Any, quote: Quoter) -> int | None:
     """A count that is not plainly one; None: not said."""
     if value is None:
         return None
@@ -104,7 +127,7 @@ def _count(name: str, value: Any) -> int | None:
         value = int(value)
     if type(value) is not int or not 0 <= value <= MAX_COUNT:
         raise CompletionError(
-            f"usage.{name} is no whole number from 0 on: {excerpt(repr(value), 60)}"
+            f"usage.{name} is no whole number from 0 on: {quote(repr(value), 60)}"
         )
     return value
 
@@ -128,21 +151,9 @@ def _is_silent(choice: dict[str, Any]) -> bool:
     return choice.get("text") == ""
 
 
-def _error_text(event: dict[str, Any]) -> str | None:
+def _error_text(event: dict[str, Any], quote: Quoter) -> str | None:
     error = event.get("error") or (event if event.get("object") == "error" else None)
     if not error:
         return None
     message = error.get("message") if isinstance(error, dict) else error
-    return excerpt(str(message or error))
-
-
-def excerpt(text: bytes | str, limit: int = 300) -> str:
-    """The start of a server's text, on one line, of characters that any terminal and file take."""
-    start = text[: 4 * limit]
-    if isinstance(start, str):
-        start = start.encode(errors="replace")
-    words = start.decode(errors="replace").split()
-    line = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words)
-    )
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    return quote(str(message or error))

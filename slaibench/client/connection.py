@@ -109,6 +109,8 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._exchange: Exchange | None = None
         self._content_type = ""
+        self._coding = ""
+        self._location: str | None = None
         self._read_s = 0.0
         self._num_headless = 0
         """Bytes that came since the last piece of a body."""
@@ -123,7 +125,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         assert self._exchange is None
         self._exchange = exchange
-        self._content_type = ""
+        self._forget_head()
         self._num_headless = 0
         exchange.sent_s = time.monotonic()
         self._transport.write(data)
@@ -203,14 +205,22 @@ class Connection(asyncio.Protocol):
 
     # httptools' side
 
+    def on_message_begin(self) -> None:
+        self._forget_head()  # That of 100 Continue, and the like.
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"content-type":
+        name = name.lower()
+        if name == b"content-type":
             self._content_type = value.decode("latin-1")
+        elif name in (b"content-encoding", b"transfer-encoding"):
+            self._coding += "," + value.decode("latin-1")
+        elif name == b"location":
+            self._location = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if self._exchange is not None and status >= 200:
-            self._exchange.head(status, self._content_type)
+            self._exchange.head(status, self._content_type, self._coding, self._location)
 
     def on_body(self, data: bytes) -> None:
         self._num_headless = 0
@@ -222,6 +232,10 @@ class Connection(asyncio.Protocol):
             return  # 100 Continue and the like: the answer is still to come.
         self._exchange.ended(self._read_s)
         self._finish(reusable=self._parser.should_keep_alive())
+
+    def _forget_head(self) -> None:
+        self._content_type = self._coding = ""
+        self._location = None
 
     def _finish(self, reusable: bool) -> None:
         exchange, self._exchange = self._exchange, None

@@ -5,18 +5,34 @@ from __future__ import annotations
 from array import array
 
 from slaibench.client.completion import (
+    PLAIN,
     CompletionError,
-    excerpt,
     read_event,
     read_named_event,
 )
+from slaibench.client.quoted import Quoter
 from slaibench.client.refusals import way_out
 from slaibench.client.sse import NamedEvent, SseError, SseFramer
 from slaibench.client.tokens import Counted, Tokens, TokensError
+from slaibench.dialect import public_url
 from slaibench.recording.record import Outcome
 
 MAX_ERROR_BYTES = 2000
 _DONE = b"[DONE]"
+_NO_CODING = ("", "chunked", "identity")
+
+
+def compressed(codings: str, quote: Quoter) -> str:
+    """Of an answer that cannot be read while it comes."""
+    return (
+        f"the answer is compressed ({quote(codings, 60)}), although identity was asked for "
+        "(Accept-Encoding): compression holds tokens back, turn it off in the server or proxy"
+    )
+
+
+def redirected(location: str, quote: Quoter) -> str:
+    """Of an answer that sends us elsewhere."""
+    return f"it redirects to {quote(public_url(location)) or 'nowhere'}: correct --url"
 
 
 class Exchange:
@@ -27,6 +43,7 @@ class Exchange:
         due_s: when it should be sent.
         asked_tokens: output tokens asked for.
         exact_lengths: whether another number of tokens is a failure.
+        quote: how the server's words are told.
 
     Attributes:
         sent_s: when its first byte went to the socket; None: not sent.
@@ -38,11 +55,14 @@ class Exchange:
     """
 
     __slots__ = (
+        "_about",
         "_asked_tokens",
         "_complete",
         "_error_body",
         "_exact",
         "_framer",
+        "_quote",
+        "_says_end",
         "_settled",
         "_status",
         "_tokens",
@@ -56,7 +76,14 @@ class Exchange:
         "sent_s",
     )
 
-    def __init__(self, index: int, due_s: float, asked_tokens: int, exact_lengths: bool) -> None:
+    def __init__(
+        self,
+        index: int,
+        due_s: float,
+        asked_tokens: int,
+        exact_lengths: bool,
+        quote: Quoter = PLAIN,
+    ) -> None:
         self.index = index
         self.due_s = due_s
         self.sent_s: float | None = None
@@ -70,15 +97,35 @@ class Exchange:
         self._framer = SseFramer()
         self._tokens = Tokens(asked_tokens)
         self._settled: tuple[array[float], Counted] | None = None
+        self._quote = quote
         self._complete = False
+        self._says_end = False
+        """Whether a finish reason came."""
         self._status = 0
+        self._about = ""
+        """What an answer's headers say of why it cannot be used."""
         self._error_body: bytes | None = None
 
-    def head(self, status: int, content_type: str) -> None:
-        """The answer's status and kind are known; its body follows."""
+    def head(
+        self, status: int, content_type: str, coding: str = "", location: str | None = None
+    ) -> None:
+        """The answer's status and kind are known; its body follows.
+
+        Args:
+            coding: how the body is coded, beside ``chunked``: of both headers that may say so.
+            location: where the server sends us instead.
+        """
         self._status = status
+        codings = ", ".join(
+            each for each in map(str.strip, coding.lower().split(",")) if each not in _NO_CODING
+        )
         if status != 200 or "event-stream" not in content_type.lower():
             self._error_body = b""
+        if codings:
+            self._error_body = b""
+            self._about = compressed(codings, self._quote)
+        elif location is not None and 300 <= status < 400:
+            self._about = redirected(location, self._quote)
 
     def body(self, data: bytes, now_s: float) -> None:
         """A part of the answer's body, read at ``now_s``."""
@@ -102,8 +149,11 @@ class Exchange:
         if self.outcome is not None:
             return
         if self._error_body is not None:
+            if self._about:
+                self.fail(f"HTTP {self._status}: {self._about}", now_s)
+                return
             kind = "" if self._status != 200 else " without an event stream"
-            text = excerpt(self._error_body)
+            text = self._quote(self._error_body)
             said = f"HTTP {self._status}{kind}: {text}".removesuffix(": ")
             self.fail(said + way_out(self._status, text), now_s)
             return
@@ -120,6 +170,8 @@ class Exchange:
             self.fail(f"the stream held no token{said}", now_s)
         elif self._exact and num != asked:
             self.fail(f"{num} tokens came, {asked} were asked for{said}", now_s)
+        elif num < asked and not self._says_end:
+            self.fail(f"{num} of {asked} tokens came, and no finish_reason says why{said}", now_s)
         else:
             self._end(Outcome.FINISHED, "", now_s)
 
@@ -172,7 +224,8 @@ class Exchange:
                 self._complete = True
                 self.done_s = now_s
             return
-        event = read_named_event(name, data) if name else read_event(data)
+        quote = self._quote
+        event = read_named_event(name, data, quote) if name else read_event(data, quote)
         if event is None:
             return
         if event.error is not None:
@@ -183,7 +236,7 @@ class Exchange:
         if event.prompt_tokens:
             self._tokens.prompt_tokens = event.prompt_tokens
         if event.finished:
-            self._complete = True
+            self._complete = self._says_end = True
 
     def _flush(self, now_s: float) -> None:
         """Take what the stream's end left without a blank line, if it is whole."""

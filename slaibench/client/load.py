@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slaibench.client.facts import ClientFacts
-from slaibench.client.plan import num_processes, split
+from slaibench.client.plan import MAX_REQUEST_TOKENS, num_processes, split
 from slaibench.client.processes import Processes
+from slaibench.client.prompt_counts import prompt_notes
 from slaibench.client.prompts import Prompts, TokenIdPrompts
 from slaibench.client.table import lost_row, request_table
 from slaibench.client.target import Api, Target
@@ -108,6 +109,12 @@ def _check(
             raise ValueError(
                 f"request {request.request_id} has {request.prompt_tokens} prompt and "
                 f"{request.output_tokens} output tokens; both must be at least 1"
+            )
+        if request.prompt_tokens + request.output_tokens > MAX_REQUEST_TOKENS:
+            raise ValueError(
+                f"request {request.request_id} has {request.prompt_tokens} prompt and "
+                f"{request.output_tokens} output tokens; {MAX_REQUEST_TOKENS} together is the most "
+                f"that can be sent: leave it out (--max-total-tokens {MAX_REQUEST_TOKENS})"
             )
         previous_s = request.due_s
     if processes is not None and processes < 1:
@@ -210,7 +217,13 @@ class _Run:
         end_s = math.ceil(end_s * 1e6) / 1e6
         table = request_table(self._requests, self._rows, self._t0_s, end_s)
         facts = self._facts(table)
-        notes = (*self._notes, *count_notes(facts.counted, self._target.exact_lengths))
+        pairs = [(self._requests[place], row) for place, row in self._rows.items()]
+        counted = [(request.prompt_tokens, row.prompt_tokens) for request, row in pairs]
+        notes = (
+            *self._notes,
+            *count_notes(facts.counted, self._target.exact_lengths),
+            *prompt_notes(counted),
+        )
         return LoadResult(table, self._t0_s, end_s, stopped, facts, notes)
 
     def _facts(self, table: RequestTable) -> ClientFacts:

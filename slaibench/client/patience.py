@@ -7,7 +7,9 @@ from slaibench.recording.record import Outcome
 
 MAX_REFUSED = 10
 MAX_FAILED = 100
-"""So many requests in a row without a connection, or failed without one token in between."""
+"""So many requests in a row without a connection, or without an answer and without one token in
+between."""
+_UNANSWERED = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 class Patience:
@@ -28,7 +30,7 @@ class Patience:
         """
         if self.is_over:
             return None
-        failed = exchange.outcome is Outcome.FAILED
+        failed = exchange.outcome in _UNANSWERED
         if not failed or tokens != self._tokens_before:
             self._failed_in_a_row = 0
         self._tokens_before = tokens
@@ -37,6 +39,7 @@ class Patience:
         if refused_in_a_row >= MAX_REFUSED:
             why = f"{MAX_REFUSED} requests in a row found {exchange.error}"
         elif self._failed_in_a_row >= MAX_FAILED:
-            why = f"{MAX_FAILED} requests in a row had failed: {exchange.error}"
+            how = "failed" if exchange.outcome is Outcome.FAILED else "timed out"
+            why = f"{MAX_FAILED} requests in a row had {how}: {exchange.error}"
         self.is_over = why is not None
         return why

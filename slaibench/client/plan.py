@@ -21,6 +21,10 @@ FASTEST_STREAM_TOKENS_PER_S = 100.0
 SPARE_WINDOW_S = 0.1
 """Time a new connection may take to be there; what is due within it needs spares."""
 
+MAX_REQUEST_TOKENS = 1 << 24
+"""Prompt and output of a request. No model has a longer context, and a prompt of so many token ids
+is 100 MB to send."""
+
 
 def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
     """Client processes so that none is busy for more than ``BUSY_SHARE``.

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from slaibench.client.prompt_counts import is_plausible
 from slaibench.client.tokens import Counted
 from slaibench.client.worker import Row
 from slaibench.recording.record import FloatArray, Outcome, RequestTable
@@ -49,8 +50,9 @@ def request_table(
         if row.sent_s is not None and row.sent_s - t0_s <= end_s:
             sent[position] = row.sent_s - t0_s
         known[position] = row.counted is not Counted.TOTAL
-        if row.prompt_tokens is not None:
-            prompt_tokens[position] = row.prompt_tokens
+        counted = row.prompt_tokens
+        if counted is not None and is_plausible(requests[position].prompt_tokens, counted):
+            prompt_tokens[position] = counted
         seen = np.frombuffer(row.tokens, dtype=np.float64) - t0_s
         times.append(seen[: np.searchsorted(seen, end_s, side="right")])
         if row.outcome is not None and row.left_s is not None and row.left_s - t0_s <= end_s:

@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from slaibench.dialect import public_url
+from slaibench import extra_body
+from slaibench.client.quoted import Quoter
+from slaibench.dialect import closed_values, public_url
 from workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
@@ -101,7 +103,8 @@ class Target:
     Args:
         url: ``http://host:port``; see ``parse_url``.
         model: as the server calls it.
-        api_key: sent as a bearer token. It and ``headers`` are in no record and no ``repr``.
+        api_key: sent as a bearer token. It and ``headers`` are in no record, and in no ``repr``, as
+            little as ``url`` and ``extra_body``, which may hold a secret.
         ignore_eos: tell the server to go on to the length asked for (vLLM, SGLang).
         exact_lengths: a request is finished only with exactly the tokens it asked for. False
             accepts whatever number came, for servers that cannot be told a length.
@@ -122,7 +125,7 @@ class Target:
         ValueError: a value is out of range; the message names it.
     """
 
-    url: str
+    url: str = field(repr=False)
     model: str
     api: Api = Api.COMPLETIONS
     api_key: str | None = field(default=None, repr=False)
@@ -134,7 +137,7 @@ class Target:
     timeout_s: float = 600.0
     read_timeout_s: float | None = None
     request_id_prefix: str = "slaibench-"
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
     insecure: bool = False
     new_connections: bool = False
@@ -165,3 +168,14 @@ class Target:
         """What a caller or the key adds to every request."""
         key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return key | dict(self.headers)
+
+    def quoter(self) -> Quoter:
+        """For the server's words: it may echo what it was sent."""
+        return Quoter(
+            [
+                *([self.api_key] if self.api_key else []),
+                *self.headers.values(),
+                *closed_values(self.address.query),
+                *extra_body.secrets(dict(self.extra_body)),
+            ]
+        )

@@ -102,6 +102,7 @@ class Worker:
             request_bytes(target, request, part.prompts.prompt(request, part.seed), part.seed)
             for _, request in part.requests
         ]
+        self._quote = target.quoter()
         self._exchanges: list[Exchange] = []
         self._inbox = Inbox(loop, at_once=part.parse_at_once)
         self._pool = Pool(
@@ -177,7 +178,9 @@ class Worker:
         position, request = self._part.requests[number]
         self._bodies[number] = None
         exact = self._part.target.exact_lengths
-        exchange = Exchange(position, self._t0_s + request.due_s, request.output_tokens, exact)
+        exchange = Exchange(
+            position, self._t0_s + request.due_s, request.output_tokens, exact, self._quote
+        )
         self._exchanges.append(exchange)
         return exchange
 
@@ -303,6 +306,14 @@ def work(pipe: Pipe) -> None:
             return
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(part, pipe))
+    except MemoryError:
+        pipe.send(
+            (
+                "error",
+                "the prompts do not fit this machine's memory: leave the longest requests out "
+                "(--max-total-tokens), or ask for fewer (--requests)",
+            )
+        )
     except (ClientError, WorkloadError) as error:
         pipe.send(("error", str(error)))
     except Exception:

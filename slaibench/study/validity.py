@@ -19,13 +19,22 @@ Failures = tuple[tuple[str, int], ...]
 frequent one first."""
 
 
+_LATE = "timed out: "
+"""Begins the reason of a request that was given up."""
+
+
 def failures(requests: RequestTable) -> Failures:
-    """Why requests failed.
+    """Why requests failed or timed out.
 
     Reasons that differ in their numbers alone (after how many tokens) are one: that of the first.
     """
-    failed = requests.error[requests.outcome == Outcome.FAILED.value].tolist()
-    return add_up((error or "no reason given", 1) for error in failed)
+    begins = {Outcome.FAILED.value: "", Outcome.TIMED_OUT.value: _LATE}
+    told = zip(requests.outcome.tolist(), requests.error.tolist(), strict=True)
+    return add_up(
+        (begins[outcome] + (error or "no reason given"), 1)
+        for outcome, error in told
+        if outcome in begins
+    )
 
 
 def add_up(parts: Iterable[tuple[str, int]]) -> Failures:
@@ -44,7 +53,11 @@ def failure_words(found: Failures, due: int) -> str:
     if not found:
         return ""
     total = sum(count for _, count in found)
-    head = f"{total:,} of {due:,} requests failed: "
+    late = sum(count for reason, count in found if reason.startswith(_LATE))
+    verb = "failed" if not late else "timed out" if late == total else "failed or timed out"
+    head = f"{total:,} of {due:,} requests {verb}: "
+    if late == total:
+        found = tuple((reason.removeprefix(_LATE), count) for reason, count in found)
     if len(found) == 1:
         return head + found[0][0]
     told = [f"{count:,} x {reason}" for reason, count in found[:MOST_REASONS]]
@@ -57,10 +70,10 @@ def why_invalid(
 ) -> str | None:
     """Why a run's latencies stand for nothing, with its numbers; None where they count.
 
-    Too many requests failed: failed ones are in no latency, so that an engine that died would look
-    fast. Or the load generator could be what is asserted: requests were sent early, or so late that
-    a verdict would be another without it. Failures come first, since whoever fails is seldom late
-    by the load generator's fault.
+    Too many requests failed or timed out: failed ones are in no latency, and others only with a
+    limit of ours, so that an engine that died would look fast. Or the load generator could be what
+    is asserted: requests were sent early, or so late that a verdict would be another without it.
+    Failures come first, since whoever fails is seldom late by the load generator's fault.
 
     Args:
         changed: verdicts that are others without the send lag (``measure.lag``).

@@ -182,7 +182,7 @@ def test_options_no_run_could_use_are_refused(options: dict[str, Any], message: 
 def test_requests_may_have_other_lengths_where_that_is_allowed() -> None:
     async def fewer(asked: Asked, answer: Answer) -> None:
         answer.head()
-        answer.token()
+        answer.token(finish="stop")
         answer.end()
 
     output, _ = run({"/v1/completions": fewer}, exact_lengths=False, ignore_eos=False)

@@ -308,3 +308,19 @@ def test_folders_without_recordings_are_told_apart(tmp_path: Path) -> None:
         assert ran.status == 1
         assert "is not a recording" in ran.err
         assert "can be read" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["replay", "--url", "http://h", "--model", "m\udcff"], "--model is given a value"),
+        (["sweep", "--workload=a\udcff"], "--workload is given a value"),
+        (["compare", "slai", "s\udcff"], "argument 3 is given a value"),
+        (["workload", "\udcff"], "argument 2 is given a value"),
+        (["replay", "--header", "X-Key: hunter2\udcff"], "--header is given a value"),
+    ],
+)
+def test_text_that_is_no_utf8_is_refused_and_not_repeated(arguments: list[str], told: str) -> None:
+    message = refused(*arguments)
+    assert f"{told} that is no UTF-8 text" in message
+    assert "hunter2" not in message

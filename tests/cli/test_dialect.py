@@ -18,7 +18,7 @@ def test_every_option_is_heard() -> None:
         no_ignore_eos=True,
         any_length=True,
         no_continuous_usage=True,
-        max_tokens_field="n",
+        max_tokens_field="limit",
         extra_body='{"a": null}',
         header=["X-A: b: c", "X-B:d"],
         insecure=True,
@@ -30,7 +30,7 @@ def test_every_option_is_heard() -> None:
     assert given == Dialect.model_validate(
         {
             "ignore_eos": False, "exact_lengths": False, "continuous_usage": False,
-            "max_tokens_field": "n", "extra_body": {"a": None}, "insecure": True,
+            "max_tokens_field": "limit", "extra_body": {"a": None}, "insecure": True,
             "headers": {"X-A": "b: c", "X-B": "d"}, "new_connections": True,
         }
     )  # fmt: skip
@@ -43,6 +43,11 @@ def test_every_option_is_heard() -> None:
         (["--extra-body", "[1]"], "--extra-body must be a JSON object"),
         (["--extra-body", "[" * 100_000], "--extra-body is no JSON"),
         (["--extra-body", '{"stream": false}'], "cannot set 'stream'"),
+        (["--extra-body", '{"api_key": "hunter2"'], "--extra-body is no JSON (at character 22)"),
+        (["--extra-body", '"hunter2"'], "--extra-body must be a JSON object"),
+        (["--extra-body", '{"n": 2, "key": "hunter2"}'], "cannot set 'n', which decides"),
+        (["--extra-body", '{"key": "hunter2 \\ud83d"}'], "half of a character"),
+        (["--max-tokens-field", "stream"], "max_tokens_field cannot be 'stream'"),
         (["--header", "hunter2"], "--header must be 'Name: value'"),
         (["--header", "A b\x01: hunter2"], "cannot be sent"),
     ],

@@ -200,7 +200,7 @@ EXPECTED = {
     "malformed": (Outcome.FAILED, 1, "malformed stream after 1 tokens: not a completion: {nonse"),
     "bad_request": (Outcome.FAILED, 0, 'HTTP 400: {"message": "no such thing"}'),
     "broken": (Outcome.FAILED, 0, "HTTP 500: sorry"),
-    "moved": (Outcome.FAILED, 0, "HTTP 307"),
+    "moved": (Outcome.FAILED, 0, "HTTP 307: it redirects to /elsewhere: correct --url"),
     "no_http": (Outcome.FAILED, 0, "not an HTTP/1.1 answer"),
     "upgrade": (Outcome.FAILED, 0, "not an HTTP/1.1 answer"),
     "error_object": (Outcome.FAILED, 1, "the server's error after 1 tokens: engine dead"),

@@ -75,6 +75,39 @@ def test_every_answer_has_an_end(
     assert caught.value.reached
 
 
+async def echo(asked: Asked, answer: Answer) -> None:
+    answer.whole(401, f"bad {asked.headers}", "text/plain")
+
+
+async def echo_no_http(asked: Asked, answer: Answer) -> None:
+    answer.raw(f"bad {asked.headers['X-Key']}\r\n\r\n".encode())
+
+
+async def squeezed(asked: Asked, answer: Answer) -> None:
+    answer.raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n\x1f")
+
+
+async def moved(asked: Asked, answer: Answer) -> None:
+    answer.raw(
+        b"HTTP/1.1 307 Go\r\nContent-Length: 0\r\nLocation: http://a:hunter2@h/x?k=hunter3\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (echo, r"HTTP 401: bad .*Bearer \*\*\*"),
+        (echo_no_http, r"bad \*\*\*"),
+        (squeezed, r"HTTP 200: the answer is compressed \(gzip\)"),
+        (moved, r"HTTP 307: it redirects to http://\.\.\.@h/x\?k=\.\.\.: correct --url"),
+    ],
+)
+def test_answers_are_told_without_what_is_secret(behaviour: Behaviour, words: str) -> None:
+    with serve({"/v1/models": behaviour}) as server, pytest.raises(AskError, match=words) as caught:
+        ask(Target(server.url, "", api_key="hunter2", headers={"X-Key": "hunter4"}), "/v1/models")
+    assert "hunter" not in str(caught.value)
+
+
 def test_where_nothing_listens_nothing_is_reached() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

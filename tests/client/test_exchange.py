@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from slaibench.client.exchange import Exchange
+from slaibench.client.quoted import Quoter
 from slaibench.client.tokens import Counted
 from slaibench.recording.record import Outcome
 
@@ -111,7 +112,7 @@ def test_another_number_of_tokens_than_asked_is_a_failure(came: int) -> None:
 @pytest.mark.parametrize("came", [2, 4])
 def test_another_number_is_accepted_where_lengths_are_free(came: int) -> None:
     one = exchange(asked=3, exact=False)
-    one.body(events(*[text()] * came, "[DONE]"), 1.0)
+    one.body(events(*[text()] * (came - 1), text(finish="stop"), "[DONE]"), 1.0)
     one.ended(1.0)
     assert one.outcome is Outcome.FINISHED
 
@@ -224,14 +225,83 @@ def test_an_answer_that_never_ends_is_ended() -> None:
     assert one.num_tokens == 121
 
 
-@pytest.mark.parametrize("reason", ["abort", "error", "Cancelled", {"type": "abort"}, "timeout"])
-def test_an_engine_that_gave_up_is_no_success(reason: object) -> None:
+GAVE_UP = ["abort", "error", "Cancelled", {"type": "abort"}, "timeout", "out_of_memory", "unknown"]
+
+
+@pytest.mark.parametrize("reason", [*GAVE_UP, "content_filter", "overloaded", 5, "null", ["stop"]])
+def test_another_end_than_by_length_or_content_is_no_success(reason: object) -> None:
     one = exchange(asked=2, exact=False)
     last = {"choices": [{"index": 0, "text": "b", "finish_reason": reason}]}
     one.body(events(text(), last, "[DONE]"), 1.0)
     one.ended(1.0)
+    word = reason["type"] if isinstance(reason, dict) else reason
     assert one.outcome is Outcome.FAILED
-    assert "the engine gave up" in one.error
+    assert "the engine ended with" in one.error
+    assert str(word).strip("[]'") in one.error
+
+
+@pytest.mark.parametrize("reason", ["stop", "LENGTH", {"type": "length"}, "eos_token", "end_turn"])
+def test_an_end_by_length_or_content_is_one(reason: object) -> None:
+    one = exchange(asked=9, exact=False)
+    last = {"choices": [{"index": 0, "text": "b", "finish_reason": reason}]}
+    one.body(events(text(), last, "[DONE]"), 1.0)
+    one.ended(1.0)
+    assert one.outcome is Outcome.FINISHED
+
+
+@pytest.mark.parametrize("reason", [None, ""])
+def test_an_end_that_nothing_explains_is_one_only_with_all_tokens(reason: str | None) -> None:
+    for asked, outcome in ((2, Outcome.FINISHED), (3, Outcome.FAILED)):
+        one = exchange(asked=asked, exact=False)
+        one.body(events(text(), text(finish=reason), "[DONE]"), 1.0)
+        one.ended(1.0)
+        assert one.outcome is outcome
+    assert one.error == "2 of 3 tokens came, and no finish_reason says why"
+
+
+@pytest.mark.parametrize("coding", [",gzip", ",br, chunked", ",zstd,chunked"])
+def test_a_compressed_answer_is_told_as_one(coding: str) -> None:
+    one = Exchange(0, 0.0, 3, True)
+    one.head(200, SSE, coding)
+    one.body(b"\x1f\x8b\x08", 1.0)
+    one.ended(1.0)
+    assert one.error.startswith("HTTP 200: the answer is compressed (")
+    assert "although identity was asked for" in one.error
+
+
+def test_a_redirection_names_its_target_without_what_may_be_secret() -> None:
+    one = Exchange(0, 0.0, 3, True, Quoter(["SECRET1"]))
+    one.head(307, "", "", "http://me:SECRET2@other/SECRET1/v1?key=SECRET3")
+    one.ended(1.0)
+    assert one.error == ("HTTP 307: it redirects to http://...@other/***/v1?key=...: correct --url")
+
+
+@pytest.mark.parametrize("name", ["refusal", "function_call", "audio", "reasoning_details"])
+def test_every_kind_of_output_in_a_delta_is_stamped(name: str) -> None:
+    one = exchange(asked=2)
+    one.body(events(delta(**{name: ["a"]})), 1.0)
+    one.body(events(delta("stop", **{name: ["a"]}), "[DONE]"), 2.0)
+    one.ended(2.0)
+    assert (one.outcome, list(one.token_times_s)) == (Outcome.FINISHED, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"error": "bad key hunter2-long"},
+        {"error": {"message": "Bearer HUNTER2-LONG"}},
+        "{nonsense hunter2-long",
+        text(usage={"completion_tokens": "hunter2-long"}),
+        text(finish="hunter2-long"),
+    ],
+)
+def test_a_secret_that_a_stream_echoes_is_masked(data: object) -> None:
+    one = Exchange(0, 0.0, 3, True, Quoter(["hunter2-long"]))
+    one.head(200, SSE)
+    one.body(events(data), 1.0)
+    assert one.outcome is Outcome.FAILED
+    assert "hunter" not in one.error.lower()
+    assert "***" in one.error
 
 
 def test_an_empty_finish_reason_says_nothing() -> None:

@@ -19,7 +19,7 @@ from slaibench.client.prompts import TokenIdPrompts, WordPrompts
 from slaibench.client.target import Api, Target
 from slaibench.recording.record import FloatArray
 from tests.client.behaviours import BEHAVIOURS, hangs_up
-from tests.client.serving import Answer, Asked, Server, by_tier, serve
+from tests.client.serving import Answer, Asked, HangUpError, Server, by_tier, serve
 from workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
@@ -228,6 +228,12 @@ def test_an_empty_schedule_is_an_empty_table() -> None:
         ([Request(0, -1.0, 1, 1)], {}, "sort the requests"),
         ([Request(0, 0.0, 0, 1)], {}, "at least 1"),
         ([Request(0, 0.0, 1, 0)], {}, "at least 1"),
+        (
+            [Request(7, 0.0, 2_000_000_000, 1)],
+            {},
+            r"request 7 has 2000000000 prompt .* \(--max-total-tokens 16777216\)",
+        ),
+        ([Request(0, 0.0, 1, 1 << 24)], {}, "request 0 has 1 prompt and 16777216 output tokens"),
         ([], {"processes": 0}, "processes must be at least 1, not 0"),
         ([], {"horizon_s": 0.0}, "horizon_s must be positive"),
     ],
@@ -237,6 +243,33 @@ def test_what_cannot_run_is_refused_before_it_starts(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         run_load(Target("http://h", "m"), requests, PROMPTS, **more)  # type: ignore[arg-type]
+
+
+def test_a_count_of_prompt_tokens_that_cannot_be_is_said_and_not_kept() -> None:
+    async def boasting(asked: Asked, answer: Answer) -> None:
+        answer.head()
+        answer.token(usage={"prompt_tokens": 10**9, "completion_tokens": 1})
+        answer.end()
+
+    with serve({"/v1/completions": boasting}) as server:
+        result = run_load(Target(server.url, "m"), [Request(0, 0.0, 20, 1)], PROMPTS)
+    assert result.requests.finished.all()
+    assert result.requests.prompt_tokens.tolist() == [20]
+    assert [note for note in result.notes if "1,000,000,000 of a prompt of 20" in note]
+
+
+@pytest.mark.parametrize("header", ["Content-Encoding: gzip", "Transfer-Encoding: gzip, chunked"])
+def test_a_compressed_answer_says_so(header: str) -> None:
+    async def squeezed(asked: Asked, answer: Answer) -> None:
+        kind = "Content-Type: text/event-stream\r\nConnection: close"
+        answer.raw(f"HTTP/1.1 200 OK\r\n{kind}\r\n{header}\r\n\r\n".encode())
+        answer.raw(b"5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n")
+        await answer.flush()
+        raise HangUpError
+
+    with serve({"/v1/completions": squeezed}) as server:
+        result = run_load(Target(server.url, "m"), [Request(0, 0.0, 20, 1)], PROMPTS)
+    assert "the answer is compressed (gzip), although identity" in result.requests.error[0]
 
 
 def test_chat_with_token_ids_is_refused() -> None:

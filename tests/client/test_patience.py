@@ -12,6 +12,12 @@ def failed() -> Exchange:
     return one
 
 
+def timed_out() -> Exchange:
+    one = Exchange(0, 0.0, 1, True)
+    one.time_out("not done 2 s after it was due", 1.0)
+    return one
+
+
 def finished() -> Exchange:
     one = Exchange(0, 0.0, 1, True)
     one.head(200, "text/event-stream")
@@ -33,6 +39,13 @@ def test_failures_in_a_row_are_given_up_at_their_limit() -> None:
     patience = Patience()
     told = [patience.ended(failed(), 0, 0) for _ in range(MAX_FAILED)]
     assert told == [None] * (MAX_FAILED - 1) + ["100 requests in a row had failed: HTTP 400: no"]
+
+
+def test_a_server_that_never_answers_is_given_up_as_well() -> None:
+    patience = Patience()
+    told = [patience.ended(timed_out(), 0, 0) for _ in range(MAX_FAILED)]
+    why = "100 requests in a row had timed out: not done 2 s after it was due, after 0 tokens"
+    assert told == [None] * (MAX_FAILED - 1) + [why]
 
 
 def test_whatever_speaks_for_the_server_begins_the_count_anew() -> None:

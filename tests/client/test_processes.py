@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from slaibench.client.errors import ClientError
 from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
@@ -54,6 +56,19 @@ def test_processes_share_one_schedule() -> None:
             assert len(bodies) == len(server.asked) == 60
             seen.append(bodies)
     assert seen[0] == seen[1]
+
+
+@dataclass(frozen=True)
+class LargePrompts:
+    """Of which this machine's memory holds none."""
+
+    def prompt(self, request: Request, seed: int) -> str:
+        raise MemoryError
+
+
+def test_prompts_that_do_not_fit_the_memory_are_told_with_the_way_out() -> None:
+    with pytest.raises(ClientError, match=r"do not fit this machine's memory.*--max-total-tokens"):
+        run_load(Target("http://127.0.0.1:9", "m"), [Request(0, 0.0, 3, 2)], LargePrompts())
 
 
 def test_a_client_process_that_dies_makes_its_requests_failed() -> None:

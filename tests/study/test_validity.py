@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -145,3 +146,31 @@ def test_a_run_in_which_everything_failed_is_read(real: type[RealVenue], tmp_pat
     assert point.counts.failed == point.counts.due == 60
     assert point.ttft_s["p50"].value is None
     assert "60 of 60 requests failed" in point.invalid_reason
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ((("timed out: late, after 0 tokens", 3),), "3 of 9 requests timed out: late, after 0"),
+        (
+            (("timed out: late, after 0 tokens", 2), ("refused", 1)),
+            "3 of 9 requests failed or timed out: 2 x timed out: late, after 0 tokens; 1 x refused",
+        ),
+    ],
+)
+def test_time_outs_are_told_like_failures(found: tuple[tuple[str, int], ...], told: str) -> None:
+    assert failure_words(found, 9).startswith(told)
+
+
+@pytest.mark.parametrize(("num_late", "invalid"), [(4, False), (5, True)])
+def test_more_than_one_time_out_in_a_hundred_is_too_many(
+    tmp_path: Path, num_late: int, invalid: bool
+) -> None:
+    spec = study(schedulers=("slai",), num_requests=400)
+    (cell,) = loaded(sweep(spec, tmp_path, jobs=1).cells)
+    requests = failing(store.read(cell.folder).requests, np.arange(400) >= 400 - num_late)
+    late = np.where(requests.outcome == "failed", "timed_out", requests.outcome)
+    spoilt = dataclasses.replace(requests, outcome=late)
+    audited = audit(spoilt.due_s, spoilt.sent_s, process="poisson", rate_rps=5.0)
+    told = why_invalid(spoilt, audited)
+    assert told == ("5 of 400 requests timed out: connection refused" if invalid else None)

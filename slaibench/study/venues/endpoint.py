@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
+from slaibench.client.plan import MAX_REQUEST_TOKENS
 from slaibench.client.target import parse_url
 from slaibench.dialect import Dialect, is_public, public_url
 from slaibench.spec import Clock, StudySpec
@@ -112,9 +113,10 @@ class EndpointVenue:
         return ("slaibench.backends.endpoint",)
 
     def limits(self) -> tuple[Limit, ...]:
+        ours = Limit("the longest request that can be sent", MAX_REQUEST_TOKENS)
         if self.max_context_tokens is None:
-            return ()
-        return (Limit("the context asked for", self.max_context_tokens),)
+            return (ours,)
+        return (Limit("the context asked for", self.max_context_tokens), ours)
 
     def facts(self) -> Facts:
         return {}
@@ -150,7 +152,7 @@ def _options(spec: StudySpec) -> EndpointOptions:
         exact_lengths=dialect.exact_lengths,
         continuous_usage=dialect.continuous_usage,
         max_tokens_field=dialect.max_tokens_field,
-        extra_body=dialect.extra_body,
+        extra_body=dialect.plain_body(),
         insecure=dialect.insecure,
         new_connections=dialect.new_connections,
     )
@@ -165,14 +167,17 @@ def _only_model(options: EndpointOptions) -> str:
     from slaibench.client.ask import AskError, served_models  # noqa: PLC0415
 
     url = public_url(options.url)
+    target = options.target("")
     try:
-        models = served_models(options.target(""))
+        models = served_models(target)
     except AskError as error:
         raise ValueError(
             f"{url} does not say which model it serves ({error}): start the server, correct --url, "
             "or name the model with --model"
         ) from error
     if len(models) != 1:
-        listed = ", ".join(models[:MOST_MODELS]) + (" and more" if models[MOST_MODELS:] else "")
+        listed = target.quoter()(", ".join(models[:MOST_MODELS]), 1000) + (
+            " and more" if models[MOST_MODELS:] else ""
+        )
         raise ValueError(f"{url} serves {len(models)} models: name one with --model: {listed}")
     return models[0]

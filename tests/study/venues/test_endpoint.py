@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,68 @@ def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
         prepare(found.spec)
     with pytest.raises(ValueError, match=r"header 'X-.*' is kept in no file"):
         prepare(found.spec.model_copy(update={"url": server.url}))
+
+
+SECRETS = {
+    **{"key": "sk-KEEPOUT1", "query": "KEEPOUT2/a", "header": "KEEPOUT3"},
+    **{"body": "KEEPOUT4", "nested": "KEEPOUT5"},
+}
+
+
+async def echo(asked: Asked, answer: Answer) -> None:
+    answer.whole(401, f"bad {asked.headers} {json.dumps(asked.body)[-150:]} {asked.path}"[-900:])
+
+
+def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRETS["key"])
+    body = {"api_key": SECRETS["body"], "more": {"authorization": f"Bearer {SECRETS['nested']}"}}
+    dialect = {"headers": {"X-Key": SECRETS["header"]}, "extra_body": body}
+    query = "?sig=KEEPOUT2%2Fa"
+    with serve({f"/v1/models{query}": models, f"/v1/completions{query}": echo}) as server:
+        result = sweep(endpoint(f"{server.url}/v1{query}", dialect=dialect), tmp_path)
+        assert server.asked[-1].body["api_key"] == SECRETS["body"]
+        refused = prepare(endpoint(f"{server.url}/v1{query}", model="m", dialect=dialect))
+    (cell,) = result.cells
+    assert "HTTP 401: bad" in str(cell.digest.invalid)
+    told = json.dumps(result.to_json()) + repr(result.spec) + repr(refused)
+    assert "KEEPOUT" not in told + "".join(result.warnings)
+    errors = store.read(cell.folder).requests.error.tolist()
+    assert not [error for error in errors if "KEEPOUT" in error]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"KEEPOUT" in path.read_bytes()]
+    found = gather(group_cells([cell.folder]).popitem()[1])
+    again = found.spec.model_copy(update={"url": server.url})
+    assert again.dialect is not None
+    headless = again.dialect.model_copy(update={"headers": {}})
+    with pytest.raises(ValueError, match="give --extra-body with the values"):
+        prepare(again.model_copy(update={"dialect": headless}))
+
+
+async def silent(asked: Asked, answer: Answer) -> None:
+    await asyncio.sleep(60)
+
+
+def test_a_server_that_answers_nothing_is_given_up_and_told(tmp_path: Path) -> None:
+    with serve({"/v1/models": models, "/v1/completions": silent}) as server:
+        spec = endpoint(server.url, timeout_s=0.5, num_requests=150)
+        result = sweep(spec, tmp_path)
+    (cell,), (point,) = result.cells, result.points
+    told = "150 of 150 requests timed out: not done 0.5 s after it was due, after 0 tokens"
+    if "not sent" in str(cell.digest.invalid):
+        told = "150 of 150 requests failed or timed out: "
+    assert str(cell.digest.invalid).startswith(told)
+    assert any(told in warning for warning in result.warnings)
+    assert sum(each["requests"] for each in point.to_json()["failures"]) == 150
+    assert not point.to_json()["saturated"]
+
+
+def test_a_request_that_no_memory_holds_is_refused_before_it_is_made() -> None:
+    with pytest.raises(ValueError, match=r"leave longer ones out with --max-total-tokens 16777216"):
+        prepare(
+            endpoint("http://127.0.0.1:9", model="m", workload="fixed:prompt=2000000000,output=4")
+        )
 
 
 def test_another_value_of_a_header_is_another_cell(server: Server) -> None:
