@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulers.base import Scheduler, SchedulerError
+from schedulers.streams import ClosedDescriptorsError, kept_open
 
 OURS = "schedulers"
 HOUSE = (Path(__file__).parent, Path(__file__).parents[1] / "slaibench")
@@ -44,9 +45,21 @@ def failure(error: BaseException) -> str:
     """What somebody else's code raised, and where: ``KeyError: 'x' (mine.py, line 12)``."""
     frames = list(traceback.extract_tb(error.__traceback__))
     theirs = [frame for frame in frames if not _in_house(frame.filename)]
+    if isinstance(error, ClosedDescriptorsError):
+        return words(error)  # found out afterwards
     where = (theirs or frames)[-1]
-    said = ": ".join(filter(None, (type(error).__name__, str(error))))
+    said = ": ".join(filter(None, (type(error).__name__, words(error))))
     return f"{said} ({Path(where.filename).name}, line {where.lineno})"
+
+
+def words(error: BaseException) -> str:
+    """What an exception says. Somebody else's may fail at that too: then it says nothing."""
+    try:
+        return str(error)
+    except BaseException as second:
+        if is_interrupt(second):
+            raise
+        return ""
 
 
 def _in_house(file: str) -> bool:
@@ -74,6 +87,8 @@ def contained(cls: type[Scheduler]) -> type[Scheduler]:
     if is_ours(cls):
         return cls
     verbs: dict[str, Any] = {name: _contained(getattr(cls, name)) for name in VERBS}
+    # Not a step's verb, and asked for in the process that prints the results.
+    verbs["options"] = _contained(kept_open()(cls.options))
     own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), {**own, **verbs})
 
@@ -84,10 +99,8 @@ def _contained(verb: Callable[..., Any]) -> Callable[..., Any]:
         before, _inside.thread = _inside.thread, threading.get_ident()
         try:
             return verb(*args)
-        except SchedulerError:
-            raise
         except BaseException as error:
-            if is_interrupt(error):
+            if is_interrupt(error) or (type(error) is SchedulerError and words(error)):
                 raise
             # "from None": in the log of an engine that dies of it, this is the one error. Its
             # traceback leads to the scheduler's own line.
@@ -103,12 +116,14 @@ def foreign_code() -> Iterator[None]:
     """Around somebody else's code that is no verb: its import, its constructor.
 
     What ends or replaces the process at once raises ``ProcessEndError`` in here and in contained
-    verbs. Other threads, and whoever else is in this process, may end it as before.
+    verbs. Other threads, and whoever else is in this process, may end it as before. Standard output
+    and standard error are kept open.
     """
     _forbid_endings()
     before, _inside.thread = _inside.thread, threading.get_ident()
     try:
-        yield
+        with kept_open():
+            yield
     finally:
         _inside.thread = before
 

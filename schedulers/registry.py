@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulers.base import Scheduler, option_names
-from schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours
+from schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours, words
 from schedulers.decode_first import DecodeFirst
 from schedulers.engine_default import EngineDefault
 from schedulers.hrrn import Hrrn
@@ -102,11 +102,9 @@ def build(text: str) -> Scheduler:
     try:
         with foreign_code():
             return _made(contained(cls), text, options)
-    except ValueError:
-        raise
     except BaseException as error:
         # A user's class may fail in any way at all; what it said is all that helps.
-        if is_interrupt(error):
+        if is_interrupt(error) or (isinstance(error, ValueError) and words(error)):
             raise
         raise ValueError(f"scheduler {text!r} cannot be built: {failure(error)}") from error
 
@@ -115,6 +113,8 @@ def _made(cls: type[Scheduler], text: str, options: dict[str, Any]) -> Scheduler
     try:
         return cls(**options)
     except TypeError as error:
+        if not words(error):
+            raise
         raise ValueError(f"scheduler {text!r}: {error}") from error
 
 

@@ -4,7 +4,7 @@ A conversation is an object with a list of turns under one of ``TURNS``; a turn 
 says who speaks (``from`` or ``role``) and what (``value`` or ``content``; a text, or a list of
 parts of which some are texts). ShareGPT, openchat, LMSYS-Chat, WildChat, UltraChat and OpenAI's own
 form are all of these. Each answer is one request: its output is that turn, its prompt all turns
-before it.
+before it. A text under one of ``SYSTEM`` beside the turns is the first of them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from workloads.table_columns import json_lines
 
 SUFFIXES = (".json", *LINES, *PARQUET)
 TURNS = ("items", "conversations", "conversation", "messages", "turns")
+SYSTEM = ("system", "system_prompt")
+"""Beside the turns: what the system says before them."""
 SPEAKERS = ("from", "role", "speaker")
 TEXTS = ("value", "content", "text")
 ASSISTANTS = frozenset(
@@ -36,6 +38,7 @@ ASSISTANTS = frozenset(
 """Who answers, in small letters; every other role (human, user, system, tool) only adds to
 prompts."""
 MOST_ROLES = 8
+NO_TURNS = "conversations without turns left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +122,18 @@ def _of_lines(path: Path) -> list[Any]:
 def _of_parquet(path: Path) -> list[Any]:
     def wanted(found: Iterable[str]) -> list[str]:
         names = list(found)
-        chosen = next((name for name in TURNS if name in names), None)
-        if chosen is None:
+        if not set(TURNS) & set(names):
             raise WorkloadError(
                 f"{path}: no column of {', '.join(TURNS)}; "
                 f"found: {printable(', '.join(names)) or 'none'}"
             )
-        return [chosen]
+        return [name for name in (*TURNS, *SYSTEM) if name in names]
 
-    ((name, rows),) = parquet_columns(path, wanted).items()
+    columns = parquet_columns(path, wanted)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if not rows:
         raise WorkloadError(f"{path}: no rows")
-    return [{name: turns} for turns in rows]
+    return rows
 
 
 def rounds(
@@ -175,13 +178,24 @@ def rounds(
 
 
 def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+    try:
+        yield from _said(conversation, position, odd)
+    except RecursionError:
+        raise WorkloadError(f"conversation {position}: it is nested too deeply") from None
+
+
+def _said(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+    if conversation is None:
+        odd[NO_TURNS] += 1
+        return
     if not isinstance(conversation, Mapping):
         shown = printable(repr(conversation))
         raise WorkloadError(f"conversation {position}: an object is needed, not {shown}")
-    key = next((key for key in TURNS if key in conversation), None)
-    items = _listed(conversation[key]) if key is not None else ()
-    if items is None:
-        odd["conversations without turns left out"] += 1
+    keys = [key for key in TURNS if key in conversation]
+    filled = [key for key in keys if conversation[key] not in (None, "", [], {})]
+    items = _listed(conversation[(filled or keys)[0]]) if keys else ()
+    if items is None or items == []:
+        odd[NO_TURNS] += 1
         return
     if not isinstance(items, list):
         found = printable(", ".join(map(str, conversation)))
@@ -189,6 +203,9 @@ def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tupl
             f"conversation {position}: a list under one of {', '.join(TURNS)} is needed; "
             f"found: {found or 'nothing'}"
         )
+    system = _system(conversation, odd)
+    if system is not None and system != _text(_first(items[0], TEXTS), Counter()):
+        yield "system", system  # some files say it in the first turn too
     for item in items:
         if item is None:
             odd["turns without a text left out"] += 1
@@ -206,6 +223,15 @@ def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tupl
         yield role, said
 
 
+def _system(conversation: Mapping[str, Any], odd: Counter[str]) -> str | None:
+    """What the system says before the turns; None: nothing."""
+    text = _text(_first(conversation, SYSTEM), odd)
+    if text is not None and not isinstance(text, str):
+        odd["system prompts that are no text left out"] += 1
+        return None
+    return text
+
+
 def _listed(turns: Any) -> Any:
     """Turns as a list: packages hand an object of columns over, and some files hold JSON in a
     text."""
@@ -213,7 +239,7 @@ def _listed(turns: Any) -> Any:
         try:
             return json.loads(turns)
         except ValueError:
-            return turns
+            return turns  # what is nested too deeply to be read raises RecursionError
     if isinstance(turns, Mapping) and turns and all(isinstance(v, list) for v in turns.values()):
         columns = list(turns.values())
         if len({len(column) for column in columns}) == 1:

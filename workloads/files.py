@@ -49,6 +49,8 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:
         raise WorkloadError(f"{path}: not a text file in UTF-8 ({error})") from None
+    except UnicodeEncodeError:
+        raise WorkloadError(f"{path}: cannot be read: it holds half a character") from None
     except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise WorkloadError(f"{path}: cannot be read: {error}") from error
     except RecursionError:

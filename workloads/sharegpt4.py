@@ -37,7 +37,7 @@ ROUNDS = b"slaibench.num_rounds"
 REMARKS = b"slaibench.remarks"
 """The same: what was left out (``Rounds.remarks``)."""
 
-FORMAT, FORMAT_OF_FILES = 1, 2
+FORMAT, FORMAT_OF_FILES = 1, 3
 """Parts of the cache's keys; go up when the same input would give other lengths."""
 
 

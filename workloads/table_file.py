@@ -184,7 +184,11 @@ def _dates_s(path: Path, column: Column) -> FloatArray:
     """Seconds after the first row's date."""
     import pandas as pd  # noqa: PLC0415
 
-    written = [value if isinstance(value, str | date) else None for value in column.values]
+    # Half a character (a lone surrogate) is no text that pandas takes.
+    written = [
+        value if isinstance(value, date) or (isinstance(value, str) and _is_whole(value)) else None
+        for value in column.values
+    ]
     dates = pd.to_datetime(pd.Series(written), format="ISO8601", utc=True, errors="coerce")
     bad = np.flatnonzero(dates.isna().to_numpy())
     if bad.size:
@@ -199,3 +203,8 @@ def _dates_s(path: Path, column: Column) -> FloatArray:
         raise WorkloadError(
             f"{path}: {column.name} goes from {_shown(column.values[0])} over more than 292 years"
         ) from None
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is of whole characters only, which UTF-8 can write."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)

@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
 from rich.markup import escape
 
 from schedulers.base import SchedulerError
+from schedulers.streams import stdout_for_results
 from slaibench.backends.base import BackendError
 from slaibench.cli.console import PlainConsole, shortened
 from slaibench.recording.store import RecordingError
@@ -45,8 +46,7 @@ def usage(options: Mapping[str, str] | None = None) -> Iterator[None]:
         options: how a specification's fields are called on the command line.
     """
     try:
-        # A user's scheduler may print as it is imported; stdout is for results.
-        with redirect_stdout(sys.stderr):
+        with stdout_for_results():  # a user's scheduler may print as it is imported
             yield
     except ValidationError as error:
         if os.environ.get("SLAIBENCH_DEBUG"):
@@ -90,7 +90,7 @@ def running(status: int = EXIT_NO, *, kept: bool = True) -> Iterator[None]:
         SystemExit: with the status, after the message.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with stdout_for_results():
             yield
     except (RecordingError, BackendError, SchedulerError, ReportError) as error:
         if os.environ.get("SLAIBENCH_DEBUG"):

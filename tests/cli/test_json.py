@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from slaibench.cli.shell import print_json
 from tests.cli.command import SMALL, process, slaibench, sweep
+from tests.schedulers.hostile import hostile
 from tests.study.studies import WORKLOAD
 
 
@@ -187,3 +189,28 @@ def test_what_json_has_no_word_for_is_never_printed(capsys: pytest.CaptureFixtur
             print_json({"value": value})
     print_json({"value": None})
     assert json.loads(capsys.readouterr().out) == {"value": None}
+
+
+@pytest.mark.parametrize("place", ["import", "__init__", "schedule"])
+def test_what_a_scheduler_writes_is_no_part_of_the_document(tmp_path: Path, place: str) -> None:
+    file = tmp_path / "mine.py"
+    writes = "print('printed'); os.write(1, b'written\\n'); os.system('echo child')"
+    file.write_text(hostile(writes, place))
+    asked = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
+    running = process("sweep", "-s", f"{file}:Mine", *asked, *SMALL)
+    out, err = running.communicate()
+    assert running.returncode == 0, err
+    assert [point["rate_rps"] for point in document(out)["points"]] == [5]
+    assert {"printed", "written", "child"} <= set(err.splitlines())
+
+
+@pytest.mark.parametrize("harm", ["os.close(1)", "sys.stdout.close()", "sys.stderr.close()"])
+def test_a_scheduler_may_close_what_it_prints_to(tmp_path: Path, harm: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(hostile(harm, "import"))
+    asked = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
+    running = process("sweep", "-s", f"{file}:Mine", *asked, *SMALL)
+    out, err = running.communicate()
+    assert running.returncode == 0, err
+    assert document(out)
+    assert re.fullmatch(r"sweep: 2 cells run, in \d+ s\n", err)

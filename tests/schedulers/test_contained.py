@@ -24,6 +24,9 @@ RAISES = {
     "raise asyncio.CancelledError('x')": "CancelledError: x",
     "raise BaseException('mine')": "BaseException: mine",
     "1 / 0": "ZeroDivisionError: division by zero",
+    "raise type('Mute', (Exception,), {'__str__': lambda _: 1 / 0})": "Mute",
+    "raise type('Mute', (ValueError,), {'__str__': lambda _: sys.exit(0)})": "Mute",
+    "raise type('Mute', (TypeError,), {'__str__': lambda _: None})": "Mute",
 }
 ENDS = {
     "os._exit(0)": "os._exit(0)",

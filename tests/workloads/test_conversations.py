@@ -95,6 +95,7 @@ def test_requests_without_prompt_or_output_are_left_out():
         ({"items": [{"from": "human", "value": 3}]}, "conversation 2: each turn needs"),
         ({"items": ["hi"]}, "each turn needs"),
         ({"items": "hi"}, "a list under one of items"),
+        ({"items": "[" * 200_000}, "conversation 2: it is nested too deeply"),
     ],
 )
 def test_malformed_conversations_are_named_by_position(bad, message):
@@ -128,6 +129,24 @@ def test_turns_are_found_under_any_name_in_use(key):
     assert pairs([chat]) == [(2, 1)]
 
 
+@pytest.mark.parametrize("empty", [None, [], "", {}])
+def test_an_empty_list_hides_no_turns_under_another_name(empty):
+    assert pairs([conversation(*CHAT, key="messages") | {"conversations": empty}]) == [
+        (5, 1),
+        (9, 3),
+    ]
+
+
+@pytest.mark.parametrize("key", ["system", "system_prompt"])
+def test_what_the_system_says_beside_the_turns_is_part_of_prompts(key):
+    assert pairs([conversation(*CHAT[1:]) | {key: "be very brief"}]) == [(6, 1), (10, 3)]
+    assert pairs([conversation(*CHAT) | {key: "be brief"}]) == [(5, 1), (9, 3)]  # said once
+    assert pairs([conversation(*CHAT) | {key: None}]) == [(5, 1), (9, 3)]
+    found = rounds([conversation(*CHAT) | {key: 7}], words, Limits())
+    assert found.lengths.prompt_tokens.tolist() == [5, 9]
+    assert found.remarks == "system prompts that are no text left out: 1"
+
+
 def test_a_text_may_come_in_parts_and_what_is_no_text_is_counted():
     parts = [{"type": "text", "text": "a b"}, {"type": "image_url", "image_url": {}}, " c"]
     chat = {"messages": [{"role": "user", "content": parts}, {"role": "model", "content": "d"}]}
@@ -141,11 +160,13 @@ def test_what_has_no_text_is_left_out_and_counted():
         conversation(("human", "a"), ("gpt", None), ("human", "b"), ("gpt", "c")),
         {"items": [None, {"from": "human"}, {"from": "gpt", "value": "x"}]},
         {"items": None},
+        {"items": []},
+        None,
     ]
     found = rounds(chats, words, Limits())
     assert found.lengths.prompt_tokens.tolist() == [2]
     assert found.remarks == (
-        "conversations without turns left out: 1, turns without a text left out: 3"
+        "conversations without turns left out: 3, turns without a text left out: 3"
     )
 
 
@@ -185,6 +206,11 @@ def test_parquet_of_the_hub_is_read(tmp_path: Path):
     for number, table in enumerate((nested, as_text)):
         pq.write_table(table, tmp_path / f"{number}.parquet")
         assert pairs(read_conversations(tmp_path / f"{number}.parquet")) == [(5, 1), (9, 3)]
+    chat = nested["conversations"].to_pylist()
+    empty = pa.table({"conversations": [None, []], "messages": chat * 2, "system": ["a b", None]})
+    pq.write_table(empty, tmp_path / "empty.parquet")
+    found = pairs(read_conversations(tmp_path / "empty.parquet"))
+    assert found == [(7, 1), (11, 3), (5, 1), (9, 3)]
     pq.write_table(pa.table({"prompt": ["x"]}), tmp_path / "other.parquet")
     with pytest.raises(WorkloadError, match=r"no column of items, .*; found: prompt"):
         read_conversations(tmp_path / "other.parquet")

@@ -174,6 +174,10 @@ def test_defects_of_a_csv_are_named_with_their_line(tmp_path, lines, message):
         (["[1, 2]"], r"line 1: an object is needed, not '\[1, 2\]"),
         (['{"isl": 1, "osl": 2}', '{"isl": 1}'], "line 2: osl must be .* not None"),
         (['{"isl": 1, "osl": true}'], "line 1: osl .* not True"),
+        (
+            ['{"isl": 1, "osl": 2, "timestamp": "\\ud800"}'],
+            r"line 1: timestamp must be a date .* not '\\ud800'",
+        ),
         (['{"isl": 1}'], "no column for output tokens .*found: isl"),
     ],
 )

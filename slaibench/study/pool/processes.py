@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 from schedulers.base import SchedulerError
+from schedulers.streams import ClosedDescriptorsError, file_at, kept_open, only_stderr
 from schedulers.trial import ended, place
 from slaibench.backends.base import BackendError
 from slaibench.spec import CellSpec
@@ -46,7 +48,7 @@ class _Worker:
         # Ctrl-C is the parent's to handle; a worker that also printed a traceback would bury it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The parent's stdout is for results; what a user's scheduler prints is not among them.
-        sys.stdout = sys.stderr
+        only_stderr()
         cls.work = work
         cls.cell, at = _notes_of(notes, os.getpid())
         threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -57,7 +59,10 @@ class _Worker:
     def obtain(cls, cell: CellSpec) -> CellResult:
         cls.cell.write_text(cell.model_dump_json(), encoding="utf-8")
         try:
-            return cls.work.obtain(cell)
+            with kept_open():
+                return cls.work.obtain(cell)
+        except ClosedDescriptorsError:
+            os._exit(1)  # The way to the parent may be closed too; it reads the note.
         finally:
             cls.cell.unlink()
 
@@ -71,9 +76,22 @@ def _leave_with_parent() -> None:
     """End this worker when its parent was killed; it would wait for work for ever."""
     parent = parent_process()
     if parent is not None:
-        parent.join()
-        shutil.rmtree(_Worker.cell.parent, ignore_errors=True)
+        before = file_at(parent.sentinel)
+        with suppress(OSError):
+            parent.join()
+        if file_at(parent.sentinel) == before:  # else a scheduler closed it: there is one to tell
+            shutil.rmtree(_Worker.cell.parent, ignore_errors=True)
         os._exit(1)
+
+
+def _status(worker: BaseProcess) -> int | None:
+    """How a worker that is gone, or about to be, ended; None: it goes on."""
+    limit_s = time.monotonic() + DEATH_LIMIT_S
+    # A worker that closed its way to us is taken for gone, by join too, before it is.
+    while worker.exitcode is None and time.monotonic() < limit_s:
+        worker.join(DEATH_LIMIT_S)
+        time.sleep(0.01)
+    return worker.exitcode
 
 
 @contextmanager
@@ -154,17 +172,18 @@ class Processes:
 
     def _why(self, workers: Sequence[BaseProcess]) -> Exception:
         """What to raise when a worker is gone: the scheduler's failure, if it was a user's."""
+        found: list[tuple[bool, bool, int, CellSpec, Path]] = []
         for worker in workers:
-            worker.join(DEATH_LIMIT_S)
-        # The others are ended by the executor, with SIGTERM.
-        first = sorted(workers, key=lambda each: each.exitcode in (None, -signal.SIGTERM))
-        for worker in first:
+            status = _status(worker)
             note, at = _notes_of(Path(self._notes.name), worker.pid or 0)
-            if not note.is_file() or worker.exitcode is None:
-                continue
-            cell = CellSpec.model_validate_json(note.read_text(encoding="utf-8"))
-            how = ended(worker.exitcode)
-            if self._work.bench.runs_ours(cell.scheduler):
+            if note.is_file() and status is not None:
+                cell = CellSpec.model_validate_json(note.read_text(encoding="utf-8"))
+                is_ours = self._work.bench.runs_ours(cell.scheduler)
+                found.append((status == -signal.SIGTERM, is_ours, status, cell, at))
+        # The others are ended by the executor, with SIGTERM; so is one that closed its way to it.
+        for _, is_ours, status, cell, at in sorted(found, key=lambda each: each[:2])[:1]:
+            how = ended(status)
+            if is_ours:
                 return BackendError(
                     f"{cell.words}: a worker process {how}, most likely for want of memory: run "
                     "fewer cells at a time with --jobs"
@@ -174,7 +193,7 @@ class Processes:
             return SchedulerError(
                 f"{cell.words}: the process that ran it {how}"
                 f"{f' in {where or file}' if where or file else ''}: a scheduler must not end its "
-                "process, nor take more memory than there is"
+                "process, close what it did not open, nor take more memory than there is"
             )
         return BackendError(
             "a worker process died, most likely for want of memory: run fewer cells at a time with "
