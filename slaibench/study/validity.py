@@ -70,16 +70,19 @@ def why_invalid(
 ) -> str | None:
     """Why a run's latencies stand for nothing, with its numbers; None where they count.
 
-    Too many requests failed or timed out: failed ones are in no latency, and others only with a
-    limit of ours, so that an engine that died would look fast. Or the load generator could be what
-    is asserted: requests were sent early, or so late that a verdict would be another without it.
-    Failures come first, since whoever fails is seldom late by the load generator's fault.
+    Too many requests failed: they are in no latency, so that an engine that died would look fast.
+    Or none was answered. Requests that timed out beside others that were answered are no fault:
+    they waited, and count as waiting. Or the load generator could be what is asserted: requests
+    were sent early, or so late that a verdict would be another without it. Failures come first,
+    since whoever fails is seldom late by the load generator's fault.
 
     Args:
         changed: verdicts that are others without the send lag (``measure.lag``).
     """
     found = failures(requests)
-    if sum(count for _, count in found) > FAILED_SHARE * len(requests):
+    failed = int((requests.outcome == Outcome.FAILED.value).sum())
+    unanswered = bool(found) and not requests.finished.any()
+    if failed > FAILED_SHARE * len(requests) or unanswered:
         return failure_words(found, len(requests))
     if not audit.valid:
         return audit.reason
