@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-from slaibench.machine.disclosed import MARK, Form, digest
+from slaibench.machine.disclosed import Form, digest, is_digest
 
 OWN = frozenset({"stream", "prompt", "messages"})
 """The load generator's, which cannot even be left out."""
@@ -63,7 +62,7 @@ def disclosed(body: Any, name: str = "") -> Any:
         case list():
             return [disclosed(inner, name) for inner in body]
         case str():
-            return body if _is_shown(body, name) else _digest(body)
+            return body if _is_shown(body, name) else digest(body)
     return body
 
 
@@ -74,7 +73,7 @@ def hides(body: Any) -> bool:
             return any(hides(part) for pair in body.items() for part in pair)
         case list():
             return any(map(hides, body))
-    return isinstance(body, str) and body.startswith(MARK)
+    return isinstance(body, str) and is_digest(body)
 
 
 def secrets(body: Any, name: str = "") -> Iterator[str]:
@@ -94,17 +93,11 @@ def secrets(body: Any, name: str = "") -> Iterator[str]:
 
 def _is_shown(text: str, name: str) -> bool:
     short = name in _OF_WORDS and len(text) <= 24 and Form.WORD.shows(text) is not None
-    return short or text == "" or text.startswith(MARK)
+    return short or text == "" or is_digest(text)
 
 
 def _name(text: str) -> str:
-    return text if text.startswith(MARK) or Form.WORD.shows(text.strip("_")) else _digest(text)
-
-
-@lru_cache(maxsize=256)
-def _digest(text: str) -> str:
-    """It is slow on purpose, and asked for again for every cell."""
-    return digest(text)
+    return text if is_digest(text) or Form.WORD.shows(text.strip("_")) else digest(text)
 
 
 def _check_json(value: Any) -> None:

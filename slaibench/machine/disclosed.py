@@ -13,6 +13,7 @@ import re
 import socket
 from contextlib import suppress
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "(set, not shown)"
@@ -57,8 +58,8 @@ class Form(Enum):
         r"([,:][\w.]{1,60}[:=]([+-]?\d{1,12}|[A-Za-z]{1,16}|\[[\w:,]{0,80}\]))*"
     )
     """Names with values: ``max_split_size_mb:128,expandable_segments:True``."""
-    LIBRARIES = re.compile(r"([^\s:]+[\s:]*)+")
-    """Files of shared libraries: their names are shown, not where they lie."""
+    LIBRARIES = re.compile(r"lib\w{1,24}([-+]\w{1,12})*\.so[.\d]*")
+    """Files of shared libraries, each of such a name: that is shown, not where they lie."""
     JSON = re.compile(r"[\[{].*[\]}]", re.DOTALL)
     """A configuration: numbers, switches, and the choices in it."""
 
@@ -66,14 +67,13 @@ class Form(Enum):
         """The value as it may be shown; None: it has another form."""
         if self is Form.LIBRARIES:
             names = [file.rpartition("/")[2] for file in re.split(r"[\s:]+", value) if file]
-            known = all(re.fullmatch(r"lib\w{1,24}([-+]\w{1,12})*\.so[.\d]*", it) for it in names)
-            return " ".join(names) if known else None
+            return " ".join(names) if all(map(self.value.fullmatch, names)) else None
         if self.value.fullmatch(value) is None:
             return None
         if self is Form.CHOICE:
             parts = re.split(r"[,=]", value)
-            known = all(part.upper() in CHOICES or part.isdecimal() for part in parts)
-            return value if known else None
+            listed = all(part.upper() in CHOICES or part.isdecimal() for part in parts)
+            return value if listed else None
         if self is Form.JSON:
             with suppress(ValueError, RecursionError):
                 return value if _is_plain(json.loads(value)) else None
@@ -89,10 +89,11 @@ def _is_plain(value: Any) -> bool:
         case list():
             return all(map(_is_plain, value))
         case str():
-            return Form.WORD.value.fullmatch(value) is not None
+            return Form.WORD.shows(value) is not None
     return True
 
 
+@lru_cache(maxsize=256)  # every cell of a study asks for the same ones
 def digest(value: str) -> str:
     """Stands for a hidden value, so that two recordings can be told apart by it.
 
@@ -101,6 +102,11 @@ def digest(value: str) -> str:
     """
     made = hashlib.scrypt(value.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=6)
     return f"{MARK}{made.hex()}"
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text stands for a hidden value."""
+    return text.startswith(MARK)
 
 
 def without_places(text: str) -> str:
@@ -113,13 +119,13 @@ def without_places(text: str) -> str:
     return text
 
 
-def _place(found: re.Match[str]) -> str:
+def _place(path: re.Match[str]) -> str:
     """The system's own files are the same on every machine."""
-    return found[0] if found[0].startswith(("/sys/", "/proc/", "/dev/")) else "(a path)"
+    return path[0] if path[0].startswith(("/sys/", "/proc/", "/dev/")) else "(a path)"
 
 
 def _owners() -> list[str]:
-    found = [socket.gethostname()]
+    names = [socket.gethostname()]
     with suppress(OSError, KeyError, ImportError):  # no name for the user's number
-        found.append(getpass.getuser())
-    return [name for name in found if name not in {"", "root", "localhost"}]
+        names.append(getpass.getuser())
+    return [name for name in names if name not in {"", "root", "localhost"}]

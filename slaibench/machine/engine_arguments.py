@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, PlainSerializer
 
-from slaibench.machine.disclosed import MARK, Form, digest
+from slaibench.machine.disclosed import Form, digest, is_digest
 
 
 def _words(text: str) -> frozenset[str]:
@@ -86,7 +86,7 @@ FORMS = (
     (OF_JSON, (Form.NUMBERS, Form.JSON)),
 )
 _FLAG = re.compile(
-    r"(--(?P<name>[A-Za-z][\w-]{0,60})|-(?P<short>[A-Za-z]{1,3}?)(?P<number>\d?))"
+    r"(--(?P<name>[A-Za-z][\w-]{0,60})|-(?P<short>[A-Za-z]{1,3}?)\d?)"
     r"(?P<inner>\.[\w.-]{1,60})?"
 )
 
@@ -118,7 +118,7 @@ def disclosed(text: str) -> str:
 
 def hides(text: str) -> bool:
     """Whether arguments are as a recording has them, with something left out."""
-    return any(word.rpartition("=")[2].startswith(MARK) for word in shlex.split(text))
+    return any(is_digest(word.rpartition("=")[2]) for word in shlex.split(text))
 
 
 def _forms(name: str, *, inner: bool) -> tuple[Form, ...]:
@@ -133,7 +133,7 @@ def _forms(name: str, *, inner: bool) -> tuple[Form, ...]:
 
 
 def _value(text: str, forms: tuple[Form, ...]) -> str:
-    if text.startswith(MARK) or any(form.shows(text) is not None for form in forms):
+    if is_digest(text) or any(form.shows(text) is not None for form in forms):
         return text
     return digest(text)
 

@@ -14,7 +14,7 @@ from slaibench.machine.disclosed import Form, digest, without_places
     ("text", "shown"),
     [
         ("/home/me/.venv/bin/python cannot be run", "(a path) cannot be run"),
-        ("in '~/work/x.py', line 3", "in '(a path)', line 3"),
+        ("in '~/code/x.py', line 3", "in '(a path)', line 3"),
         ("no answer from https://me:pw@hub.example/x?key=1", "no answer from (an address)"),
         ("10.0.0.7:8000 refused", "(an address) refused"),
         ("/sys/kernel/mm cannot be read", "/sys/kernel/mm cannot be read"),
