@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from schedulers.base import Scheduler, SchedulerError
@@ -17,7 +18,7 @@ from slaibench.spec import CellSpec, Clock, StudySpec
 from slaibench.study import policy
 from slaibench.study.code import Code, code_of
 from slaibench.study.steadiness import watch_of
-from slaibench.study.venues.base import Demand, Venue
+from slaibench.study.venues.base import Demand, Facts, Venue
 from slaibench.study.venues.service import Service
 from slaibench.study.venues.table import find, settled
 from slaibench.version import __version__
@@ -80,14 +81,13 @@ class Bench:
             num_requests: instead of the study's own number.
         """
         spec = self.spec
-        known = self.policies[spec.schedulers.index(scheduler)]
+        own = self.policies[spec.schedulers.index(scheduler)]
         return CellSpec(
-            **self.venue.identity(),
+            **self._hashed,
             scheduler=scheduler,
-            scheduler_options=known.options,
-            scheduler_source=known.source,
+            scheduler_options=own.options,
+            scheduler_source=own.source,
             workload=self.source.name,
-            workload_fingerprint=fingerprint(self.source),
             arrivals=str(self.process),
             tiers=",".join(map(str, self.tiers)),
             rate_rps=rate_rps,
@@ -100,6 +100,11 @@ class Bench:
             slaibench_version=__version__,
             code_fingerprint=self.code.fingerprint,
         )
+
+    @cached_property
+    def _hashed(self) -> Facts:
+        """What identifies the system and the lengths: asked once, of all their values."""
+        return {**self.venue.identity(), "workload_fingerprint": fingerprint(self.source)}
 
     def cells(self) -> list[CellSpec]:
         """Every cell of the study: rate by rate, so that a picture of all schedulers grows."""

@@ -200,7 +200,8 @@ def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellRes
     Where a scheduler's runs at a rate are too short, they are run again, longer, from their start.
     Their first requests are the same, so that schedulers are compared over those they share.
     """
-    cells = _first_runs(pool, bench, on_cell)
+    planned = bench.cells()
+    cells = _first_runs(pool, bench, planned, on_cell)
     todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.extends else ()
     while todo:
         wanted: list[CellSpec] = []
@@ -212,17 +213,19 @@ def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellRes
         todo = {cell.key[:2] for cell in wanted}
         cells = [one for one in cells if one.cell.key[:2] not in todo]
         cells += collect(pool, wanted, on_cell)
-    order = {cell.key: place for place, cell in enumerate(bench.cells())}
+    order = {cell.key: place for place, cell in enumerate(planned)}
     return tuple(sorted(cells, key=lambda one: order[one.cell.key]))
 
 
-def _first_runs(pool: Pool, bench: Bench, on_cell: OnCell) -> list[CellResult]:
-    """Every cell of a bench at its first length, but replicates of what was stopped early.
+def _first_runs(
+    pool: Pool, bench: Bench, planned: Sequence[CellSpec], on_cell: OnCell
+) -> list[CellResult]:
+    """Every cell planned, at its first length, but replicates of what was stopped early.
 
     A run is stopped only once it is certain that it grows, and that another would as well.
     """
     spec = bench.spec
-    first = [cell for cell in bench.cells() if cell.seed == spec.first_seed]
+    first = [cell for cell in planned if cell.seed == spec.first_seed]
     cells = list(collect(pool, first, on_cell))
     hopeless = {
         (one.cell.scheduler, one.cell.rate_rps)
@@ -231,7 +234,7 @@ def _first_runs(pool: Pool, bench: Bench, on_cell: OnCell) -> list[CellResult]:
     }
     rest = [
         cell
-        for cell in bench.cells()
+        for cell in planned
         if cell.seed != spec.first_seed and (cell.scheduler, cell.rate_rps) not in hopeless
     ]
     return [*cells, *collect(pool, rest, on_cell)]
