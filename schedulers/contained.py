@@ -63,7 +63,7 @@ def words(error: BaseException) -> str:
 
 
 def _in_house(file: str) -> bool:
-    return file.startswith("<frozen") or any(Path(file).is_relative_to(each) for each in HOUSE)
+    return file.startswith("<frozen") or any(Path(file).is_relative_to(folder) for folder in HOUSE)
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -38,7 +38,7 @@ def try_out(text: str, file: Path, version: int, limit_s: float = LIMIT_S) -> No
     """
     with tempfile.TemporaryDirectory(prefix="slaibench-") as folder:
         verdict, said = Path(folder, "verdict"), Path(folder, "said")
-        path = os.pathsep.join(each or os.getcwd() for each in sys.path)
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         with said.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", PROGRAM, text, str(verdict), str(limit_s)],

@@ -93,7 +93,7 @@ def _opened(path: Path) -> Any:
 
 def _only_member(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        members = [each for each in archive.infolist() if not each.is_dir()]
+        members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
             raise WorkloadError(f"{path}: holds {len(members)} files, one is needed")
         try:

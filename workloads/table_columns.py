@@ -125,8 +125,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 def _of_parquet(path: Path) -> tuple[Column, Column, Column | None]:
     names: list[str | None] = []
 
-    def wanted(found: Sequence[str]) -> list[str]:
-        names.extend(_choose(path, found))
+    def wanted(header: Sequence[str]) -> list[str]:
+        names.extend(_choose(path, header))
         return [name for name in names if name]
 
     columns = parquet_columns(path, wanted)
@@ -142,9 +142,9 @@ def _of_parquet(path: Path) -> tuple[Column, Column, Column | None]:
     return prompt, output, arrival
 
 
-def _choose(path: Path, found: Sequence[str]) -> tuple[str, str, str | None]:
+def _choose(path: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
     """The file's names of the prompt, output and arrival columns."""
-    by_name = {plain(column): column for column in reversed(found)}
+    by_name = {plain(column): column for column in reversed(header)}
     prompt, output, arrival = (
         next((by_name[plain(n)] for n in names if plain(n) in by_name), None)
         for names in (PROMPT, OUTPUT, ARRIVAL)
@@ -160,7 +160,7 @@ def _choose(path: Path, found: Sequence[str]) -> tuple[str, str, str | None]:
         ]
         raise WorkloadError(
             f"{path}: no column for {' nor for '.join(missing)}; "
-            f"found: {printable(', '.join(found)) or 'none'}; a file of conversations is written "
+            f"found: {printable(', '.join(header)) or 'none'}; a file of conversations is written "
             f"sharegpt4:{path}"
         )
     return prompt, output, arrival

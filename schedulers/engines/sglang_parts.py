@@ -21,8 +21,8 @@ def parts(batch: Batch, goes_on: Any = None) -> list[Batch]:
         goes_on: SGLang's request whose prompt is started; the part that it is in comes before
             other prompts, since SGLang keeps track of one unfinished prompt.
     """
-    plain = [each for each in batch.prefills if not each[0].is_embedded]
-    groups = [plain, [each for each in batch.prefills if each[0].is_embedded]]
+    plain = [prefill for prefill in batch.prefills if not prefill[0].is_embedded]
+    groups = [plain, [prefill for prefill in batch.prefills if prefill[0].is_embedded]]
     groups.sort(key=lambda group: all(request.inner is not goes_on for request, _ in group))
     groups = [group for group in groups if group]
     if len(groups) < 2 and (not batch.decodes or not groups or _mix(batch.decodes, groups[0])):
@@ -50,8 +50,12 @@ def still(batch: Batch, waiting: Sequence[Any], holders: Sequence[Any]) -> Batch
         holders: who holds KV blocks.
     """
     present = {id(request) for request in (*waiting, *holders)}
-    decodes = [each for each in batch.decodes if id(each) in present and not each.is_done]
-    prefills = [each for each in batch.prefills if id(each[0]) in present and not each[0].is_done]
+    decodes = [decode for decode in batch.decodes if id(decode) in present and not decode.is_done]
+    prefills = [
+        prefill
+        for prefill in batch.prefills
+        if id(prefill[0]) in present and not prefill[0].is_done
+    ]
     return Batch(decodes, prefills, critical_decodes=min(batch.critical_decodes, len(decodes)))
 
 
@@ -67,15 +71,19 @@ def one_kind_of_input(engine: Any) -> Iterator[None]:
     queue = engine.waiting_queue
     first = engine.chunked_req or next(iter(queue), None)
     kind = getattr(first, "input_embeds", None) is None
-    hidden = [each for each in queue if (getattr(each, "input_embeds", None) is None) != kind]
+    hidden = [
+        request for request in queue if (getattr(request, "input_embeds", None) is None) != kind
+    ]
     if not hidden:
         yield
         return
-    engine.waiting_queue = [each for each in queue if all(each is not one for one in hidden)]
+    engine.waiting_queue = [
+        request for request in queue if all(request is not one for one in hidden)
+    ]
     try:
         yield
     finally:
         left = set(map(id, [*engine.waiting_queue, *hidden]))
-        known = set(map(id, queue))
-        back = [each for each in engine.waiting_queue if id(each) not in known]
-        engine.waiting_queue = [*(each for each in queue if id(each) in left), *back]
+        queued = set(map(id, queue))
+        back = [request for request in engine.waiting_queue if id(request) not in queued]
+        engine.waiting_queue = [*(request for request in queue if id(request) in left), *back]

@@ -82,7 +82,7 @@ class SteeredScheduler(VllmOwnScheduler):
     def _adapters(self) -> set[int]:
         """LoRA adapters of all that may be in the next batch."""
         view = self.view
-        return {each.adapter for each in (*view.started, *view.decoding)} - {0}
+        return {request.adapter for request in (*view.started, *view.decoding)} - {0}
 
     def _resume_sessions(self) -> bool:
         """Show sessions that have their next input as started, in the order in which it came.

@@ -16,7 +16,9 @@ def least_urgent_first(batch: Batch, view: EngineView) -> list[Any]:
     """
     place = {id(request): index for index, request in enumerate(batch.preempt)}
     active = sorted([*view.started, *view.decoding], key=by_arrival, reverse=True)
-    return sorted(active, key=lambda each: (-each.inner.priority, place.get(id(each), len(place))))
+    return sorted(
+        active, key=lambda request: (-request.inner.priority, place.get(id(request), len(place)))
+    )
 
 
 def spare_urgent(batch: Batch, view: EngineView, token_budget: int) -> None:
@@ -51,9 +53,9 @@ def leave_out(batch: Batch, losing: set[int]) -> None:
         losing: their identities (``id``).
     """
     critical = batch.decodes[: batch.critical_decodes]
-    batch.critical_decodes -= sum(id(each) in losing for each in critical)
-    batch.decodes = [each for each in batch.decodes if id(each) not in losing]
-    batch.prefills = [each for each in batch.prefills if id(each[0]) not in losing]
+    batch.critical_decodes -= sum(id(request) in losing for request in critical)
+    batch.decodes = [request for request in batch.decodes if id(request) not in losing]
+    batch.prefills = [prefill for prefill in batch.prefills if id(prefill[0]) not in losing]
 
 
 def blocks_needed(batch: Batch, block_size: int) -> int:

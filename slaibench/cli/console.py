@@ -30,14 +30,14 @@ def plain(text: str) -> str:
     ``::``, and ``##[`` anywhere, as a command of the job ("Workflow commands for GitHub Actions");
     a backslash ends that.
     """
-    text = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    text = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
     return _OLD_COMMAND.sub(r"##\\", _COMMAND.sub(r"\1\\", text))
 
 
 def shortened(text: str) -> str:
     """A message with its longest words cut: who gave 100,000 characters knows them."""
     return _LONG_WORD.sub(
-        lambda found: f"{found[0][:KEPT_OF_A_WORD]}... ({len(found[0])} characters)", text
+        lambda match: f"{match[0][:KEPT_OF_A_WORD]}... ({len(match[0])} characters)", text
     )
 
 

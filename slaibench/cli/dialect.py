@@ -83,16 +83,16 @@ def _object(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        found = json.loads(text)
+        body = json.loads(text)
     except (ValueError, RecursionError) as error:
         # Neither the text nor the parser's words: it may hold a secret.
         at = f" (at character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
         raise ValueError(
             f'--extra-body is no JSON{at}: write an object like {{"top_p": 1}}'
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise ValueError('--extra-body must be a JSON object like {"top_p": 1}')
-    return found
+    return body
 
 
 def _header(text: str) -> tuple[str, SecretStr]:

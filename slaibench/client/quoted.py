@@ -26,7 +26,8 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
         start = start.encode(errors="replace")
     words = start.decode(errors="replace").split()
     line = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words)
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in " ".join(words)
     )
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
@@ -67,7 +68,7 @@ class Quoter:
 
 def _small(text: str) -> str:
     """In small letters, and as long as it was: few capitals become two letters."""
-    return "".join(small if len(small := each.lower()) == 1 else each for each in text)
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
 
 
 def _spans(form: str, text: str) -> Iterator[tuple[int, int]]:

@@ -49,12 +49,12 @@ def changed_verdicts(
     without: tuple[RunMetrics, Steadiness],
 ) -> list[str]:
     """Verdicts that differ, as they are without the lag: ``ttft_p50<0.5 is met``."""
-    found = []
+    verdicts = []
     pairs = zip(evaluate(slos, with_lag[0]), evaluate(slos, without[0]), strict=True)
     for late, prompt in pairs:
         if late.met is not prompt.met:
-            found.append(f"{prompt.slo.text} is {'met' if prompt.met else 'not met'}")
+            verdicts.append(f"{prompt.slo.text} is {'met' if prompt.met else 'not met'}")
     if (with_lag[1] is Steadiness.GROWING) is not (without[1] is Steadiness.GROWING):
         growing = without[1] is Steadiness.GROWING
-        found.append("the run is saturated" if growing else "the run is not saturated")
-    return list(dict.fromkeys(found))
+        verdicts.append("the run is saturated" if growing else "the run is not saturated")
+    return list(dict.fromkeys(verdicts))

@@ -84,9 +84,9 @@ def _clear(folder: Path) -> None:
         owned = _own(folder, wait=False)
         if owned is None:
             return  # nobody can tell whose it is
-        found = _HIDDEN.fullmatch(folder.name)
-        if found and found["aside"]:
-            target = folder.with_name(found["name"])
+        hidden = _HIDDEN.fullmatch(folder.name)
+        if hidden and hidden["aside"]:
+            target = folder.with_name(hidden["name"])
             if not target.exists():
                 os.rename(folder, target)
                 return

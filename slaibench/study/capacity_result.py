@@ -66,7 +66,7 @@ class CapacityResult:
     @property
     def num_invalid(self) -> int:
         """Cells that are no measurement."""
-        return sum(each.digest.invalid is not None for each in self.cells)
+        return sum(cell.digest.invalid is not None for cell in self.cells)
 
     @property
     def refused(self) -> bool:
@@ -82,19 +82,19 @@ class CapacityResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the rate and its interval."""
-        found = [self.capacity.note] if self.capacity.note else []
+        sentences = [self.capacity.note] if self.capacity.note else []
         if self.without_tail is not None and self.tail_matters:
             other = self.without_tail
             ends = "" if other.ci95 is None else f" [{other.ci95[0]:.3g}, {other.ci95[1]:.3g}]"
             least = "at least " if other.shape is None else ""
-            found.append(
+            sentences.append(
                 f"without the target for its TTFT's tail: {least}{other.rate_rps:.3g} requests/s"
                 f"{ends}"
             )
         times = [t for one in under_load(self.cells) if (t := one.digest.audit.off_rate)]
         if times and self.capacity.rate_rps is not None:
             offered = float(np.median(times)) * self.capacity.rate_rps
-            found.append(f"in load that was offered: {offered:.3g} requests/s")
+            sentences.append(f"in load that was offered: {offered:.3g} requests/s")
         if self.untold is not None:
             what = f"at {self.capacity.bracket[1]:g} requests/s: {self.capacity.binding}"
             longer_helps = not self.num_invalid and self.untold not in (
@@ -102,8 +102,8 @@ class CapacityResult:
                 NO_TOKEN_TIMES,
             )
             more = "; use more --requests or --seeds" if longer_helps else ""
-            found.append(f"{what} cannot be told ({self.untold}){more}")
-        return tuple(found)
+            sentences.append(f"{what} cannot be told ({self.untold}){more}")
+        return tuple(sentences)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -111,19 +111,19 @@ class CapacityResult:
         return warnings_of(self.cells)
 
     def to_json(self) -> dict[str, Any]:
-        found = self.capacity
+        capacity = self.capacity
         return {
             "scheduler": self.scheduler,
             "slo": self.spec.slo,
             "convention": self.spec.convention.value,
-            "rate_rps": finite(found.rate_rps),
-            "ci95": None if found.ci95 is None else [finite(end) for end in found.ci95],
-            "bracket": list(found.bracket),
-            "binding": found.binding,
-            "binding_tier": found.binding_tier,
-            "shape": found.shape,
-            "sure_rps": finite(found.sure_rps),
-            "replicates": found.replicates,
+            "rate_rps": finite(capacity.rate_rps),
+            "ci95": None if capacity.ci95 is None else [finite(end) for end in capacity.ci95],
+            "bracket": list(capacity.bracket),
+            "binding": capacity.binding,
+            "binding_tier": capacity.binding_tier,
+            "shape": capacity.shape,
+            "sure_rps": finite(capacity.sure_rps),
+            "replicates": capacity.replicates,
             "note": "; ".join(self.notes),
             "warnings": list(self.warnings),
             "invalid_runs": self.num_invalid,

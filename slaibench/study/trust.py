@@ -37,15 +37,15 @@ def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     for one in cells:
         where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
         at.setdefault(where, []).append(one.digest)
-    told = []
+    sentences = []
     for where, digests in at.items():
-        found = add_up(each for digest in digests for each in digest.failures)
+        reasons = add_up(failure for digest in digests for failure in digest.failures)
         due = sum(digest.metrics.counts.due for digest in digests)
-        if found:
-            told.append(f"{where}: {failure_words(found, due)}")
-    more = len(told) - MOST_FAILURES
+        if reasons:
+            sentences.append(f"{where}: {failure_words(reasons, due)}")
+    more = len(sentences) - MOST_FAILURES
     rest = (f"requests failed at {more} more rates as well",) if more > 0 else ()
-    return (*told[:MOST_FAILURES], *rest)
+    return (*sentences[:MOST_FAILURES], *rest)
 
 
 def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:

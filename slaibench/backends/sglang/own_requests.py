@@ -27,8 +27,8 @@ def bring_the_key() -> None:
     """
     if not os.environ.get(gate.VARIABLE):
         return
-    found = importlib.util.find_spec(MODULE)
-    if found is None or f"def {FUNCTION}(" not in Path(str(found.origin)).read_text("utf-8"):
+    spec = importlib.util.find_spec(MODULE)
+    if spec is None or f"def {FUNCTION}(" not in Path(str(spec.origin)).read_text("utf-8"):
         return
     from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ def check_decodes(decodes: Sequence[SimRequest], decoding: Set[SimRequest]) -> N
     if len(unique) != len(decodes):
         raise SchedulerError("invariant 5: a request decodes twice in one batch")
     if not unique <= decoding:
-        stranger = next(each for each in decodes if each not in decoding)
+        stranger = next(request for request in decodes if request not in decoding)
         raise SchedulerError(
             f"invariant 5: request {stranger.request_id} is not decoding and cannot decode"
         )

@@ -79,7 +79,7 @@ def _refused(why: str, *names: str) -> tuple[Flag, ...]:
 
 
 FLAGS = (
-    *(Flag(each.flag, Verdict.REFUSED, each.why) for each in REFUSALS),
+    *(Flag(refusal.flag, Verdict.REFUSED, refusal.why) for refusal in REFUSALS),
     *_refused("makes a KV connector: see `--kv-transfer-config`", "kv-offloading-size"),
     *_refused("acts only with `--kv-offloading-size`, which is refused", "kv-offloading-backend"),
     *_refused(_SPECULATIVE, "spec-method", "spec-model", "spec-tokens"),
