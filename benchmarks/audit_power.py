@@ -32,8 +32,8 @@ from scipy.stats import binomtest, rankdata
 from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.audit import audit, index_of_dispersion
 from slaibench.recording.record import FloatArray
-from workloads.arrivals import TRUNCATION_MEANS as CUT
-from workloads.arrivals import ArrivalProcess, unit_gaps
+from slaibench.workloads.arrivals import TRUNCATION_MEANS as CUT
+from slaibench.workloads.arrivals import ArrivalProcess, unit_gaps
 
 LENGTHS = (500, 1200)
 SORTED_BLOCK = 20

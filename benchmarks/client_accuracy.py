@@ -28,7 +28,7 @@ from slaibench.client.ask import ask
 from slaibench.client.load import LoadResult, run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 RATE_RPS = 500.0
 SHORT_TOKENS = 4

@@ -34,14 +34,14 @@ from benchmarks.scaled_profile import scaled
 from slaibench.catalog.model import get_model
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.study.bench import prepare
-from slaibench.study.calibrate import calibrate as measuring
-from slaibench.study.calibrate.ask import Ask, asked
-from slaibench.study.calibrate.calibrate import Budget
-from slaibench.study.calibrate.store import PROFILE, Folder
-from slaibench.study.digest import Digester
-from slaibench.study.pool import CellResult, obtain
-from slaibench.study.venues.table import on_venue
+from slaibench.studies.prepared import prepare
+from slaibench.studies.calibration import calibrate as measuring
+from slaibench.studies.calibration.ask import Ask, asked
+from slaibench.studies.calibration.calibrate import Budget
+from slaibench.studies.calibration.store import PROFILE, Folder
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.executors import CellResult, obtain
+from slaibench.studies.systems.table import on_venue
 
 AIM = 0.15
 """Largest error of the median TTFT and of the P99 of TBT that a prediction is to have."""

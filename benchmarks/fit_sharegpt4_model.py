@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
-from workloads.lengths import FloatArray, Lengths
-from workloads.sharegpt4_model import ShareGpt4Model, model_from_json
-from workloads.table_file import read_table
+from slaibench.workloads.lengths import FloatArray, Lengths
+from slaibench.workloads.sharegpt4_model import ShareGpt4Model, model_from_json
+from slaibench.workloads.table_file import read_table
 
 MAX_TOTAL_TOKENS = 8192
 MAX_OUTPUT_TOKENS = 1024

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from schedulers.base import Scheduler
+from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput, RunSettings
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 class Lent:

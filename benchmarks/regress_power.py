@@ -39,7 +39,7 @@ from scipy.stats import binomtest
 from benchmarks.scaled_profile import scaled
 from slaibench.catalog.profiles import shipped_values
 from slaibench.measure.regression import Verdict
-from slaibench.study.regress.run import answer, ask
+from slaibench.studies.regression.run import answer, ask
 
 GPU, MODEL = "h100", "mistral-7b"
 LOAD: dict[str, Any] = {
@@ -57,7 +57,7 @@ APART = 1000
 """Between the seeds of one job's baseline and those of its "other seeds"."""
 POLICY = '''"""A policy of a user's own."""
 
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers.sarathi import Sarathi
 
 
 class Mine(Sarathi):

@@ -16,8 +16,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from schedulers import registry
-from schedulers.base import Scheduler
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Scheduler
 
 KINDS = ("decoding", "mixed")
 WAITING = (0, 100, 1000)

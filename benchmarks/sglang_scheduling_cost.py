@@ -165,7 +165,7 @@ def _start(name: str, active: int) -> Any:
     import sglang.srt.managers.scheduler as own  # noqa: PLC0415
     from sglang.srt.server_args import ServerArgs  # noqa: PLC0415
 
-    from schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+    from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
     from slaibench.backends.engines.model_folder import model_folder  # noqa: PLC0415
     from slaibench.backends.engines.options import EngineOptions  # noqa: PLC0415
     from slaibench.backends.sglang.arguments import CPU, engine_args  # noqa: PLC0415

@@ -24,18 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from schedulers import registry
-from schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
 from slaibench.costmodel import CostModel, Spread
 from slaibench.recording import store
 from slaibench.recording.record import SCHEMA_VERSION, Recording
-from workloads.arrivals import ArrivalProcess
-from workloads.generate import generate
-from workloads.registry import resolve
-from workloads.request import Request
+from slaibench.workloads.arrivals import ArrivalProcess
+from slaibench.workloads.generate import generate
+from slaibench.workloads.registry import resolve
+from slaibench.workloads.request import Request
 
 MODEL = "mistral-7b"
 RATE_RPS = 1.6

@@ -28,10 +28,10 @@ import numpy as np
 from slaibench.measure.steady import Steadiness, early_verdict, steadiness
 from slaibench.recording.record import FloatArray
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.study.bench import Bench, prepare
-from slaibench.study.digest import Digester
-from slaibench.study.overload import overload_cells, throughput_of, under_load
-from slaibench.study.pool import CellResult
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.overload import overload_cells, throughput_of, under_load
+from slaibench.studies.executors import CellResult
 
 LOADS = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
 LENGTHS = (1000, 4000)

@@ -33,7 +33,7 @@ from benchmarks.scheduling_cost import (
     policy,
     run,
 )
-from schedulers.engines.vllm import PolicyScheduler
+from slaibench.schedulers.engines.vllm import PolicyScheduler
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.vllm.executor import EmulatedExecutor
 from slaibench.catalog.model import get_model

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from schedulers.base import Scheduler, SchedulerError
-from schedulers.streams import ClosedDescriptorsError, kept_open
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.streams import ClosedDescriptorsError, kept_open
 
 OURS = "schedulers"
 HOUSE = (Path(__file__).parent, Path(__file__).parents[1] / "slaibench")
@@ -142,7 +142,7 @@ def _forbid_endings() -> None:
 
     They are looked up where a scheduler finds them, so this comes before its import. What gets
     around it (a call into the C library, say) ends the process: then its parent tells
-    (``slaibench.study.pool.processes``).
+    (``slaibench.studies.executors.processes``).
     """
     if hasattr(os._exit, "__wrapped__"):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedulers.base import Batch, EngineView, Scheduler, SchedulerError
+from slaibench.schedulers.base import Batch, EngineView, Scheduler, SchedulerError
 
 
 class EngineDefault(Scheduler):

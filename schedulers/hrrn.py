@@ -10,10 +10,10 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
-from schedulers.pace import Pace
-from schedulers.step_time import StepTime
-from schedulers.steps import (
+from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
+from slaibench.schedulers.pace import Pace
+from slaibench.schedulers.step_time import StepTime
+from slaibench.schedulers.steps import (
     blocks_for,
     blocks_left,
     continue_prefills,

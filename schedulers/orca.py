@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schedulers.base import Batch, EngineView, Scheduler
-from schedulers.steps import admit, continue_prefills, decode_by_arrival
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers.steps import admit, continue_prefills, decode_by_arrival
 
 
 class Orca(Scheduler):

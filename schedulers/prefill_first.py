@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedulers.base import Batch, EngineView, Scheduler
-from schedulers.steps import admit, continue_prefills, decode_by_arrival
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers.steps import admit, continue_prefills, decode_by_arrival
 
 
 class PrefillFirst(Scheduler):

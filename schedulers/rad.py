@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schedulers.base import Batch, EngineView, Scheduler, whole_number
-from schedulers.steps import decode_by_arrival, head_fits, take_decodes
+from slaibench.schedulers.base import Batch, EngineView, Scheduler, whole_number
+from slaibench.schedulers.steps import decode_by_arrival, head_fits, take_decodes
 
 
 def _parse_cycle(cycle: float | str) -> float:

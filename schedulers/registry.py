@@ -9,16 +9,16 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from schedulers.base import Scheduler, option_names
-from schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours, words
-from schedulers.decode_first import DecodeFirst
-from schedulers.engine_default import EngineDefault
-from schedulers.hrrn import Hrrn
-from schedulers.orca import Orca
-from schedulers.prefill_first import PrefillFirst
-from schedulers.rad import Rad, RadBatchPrefill
-from schedulers.sarathi import Sarathi
-from schedulers.slai import Slai
+from slaibench.schedulers.base import Scheduler, option_names
+from slaibench.schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours, words
+from slaibench.schedulers.decode_first import DecodeFirst
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.hrrn import Hrrn
+from slaibench.schedulers.orca import Orca
+from slaibench.schedulers.prefill_first import PrefillFirst
+from slaibench.schedulers.rad import Rad, RadBatchPrefill
+from slaibench.schedulers.sarathi import Sarathi
+from slaibench.schedulers.slai import Slai
 
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 

@@ -16,7 +16,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-PROGRAM = "schedulers.trial_program"
+PROGRAM = "slaibench.schedulers.trial_program"
 LIMIT_S = 60.0
 """To import and build; PyTorch from a cold disk takes 20 s."""
 GRACE_S = 10.0

@@ -1,4 +1,4 @@
-"""Program: the other side of ``schedulers.trial``.
+"""Program: the other side of ``slaibench.schedulers.trial``.
 
 usage: python -m schedulers.trial_program SCHEDULER VERDICT LIMIT_S
 
@@ -14,8 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-from schedulers import registry
-from schedulers.base import SchedulerError
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 
 
 def main(text: str, verdict: str, limit_s: str) -> None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
         sweep,
     )
     from slaibench.recording.record import Recording
-    from slaibench.study.capacity import CapacityResult
-    from slaibench.study.compare import CompareResult
-    from slaibench.study.paper.result import PaperResult
-    from slaibench.study.pool import OnRay
-    from slaibench.study.regress.result import RegressResult
-    from slaibench.study.sweep import SweepResult
+    from slaibench.studies.capacity import CapacityResult
+    from slaibench.studies.compare import CompareResult
+    from slaibench.reproductions.bari2025.result import PaperResult
+    from slaibench.studies.executors import OnRay
+    from slaibench.studies.regression.result import RegressResult
+    from slaibench.studies.sweep import SweepResult
 
 __all__ = [
     "CapacityResult",

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 from slaibench.rates import parse_rates
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
-from slaibench.study import capacity as capacity_study
-from slaibench.study import compare as compare_study
-from slaibench.study import sweep as sweep_study
-from slaibench.study.bench import prepare
-from slaibench.study.capacity import CapacityResult
-from slaibench.study.compare import CompareResult
-from slaibench.study.paper import run as paper_study
-from slaibench.study.paper.result import PaperResult
-from slaibench.study.paper.spec import PaperSpec
-from slaibench.study.pool import OnRay
-from slaibench.study.regress import run as regress_study
-from slaibench.study.regress.result import RegressResult
-from slaibench.study.sweep import SweepResult
+from slaibench.studies import capacity as capacity_study
+from slaibench.studies import compare as compare_study
+from slaibench.studies import sweep as sweep_study
+from slaibench.studies.prepared import prepare
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.compare import CompareResult
+from slaibench.reproductions.bari2025 import run as paper_study
+from slaibench.reproductions.bari2025.result import PaperResult
+from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.studies.executors import OnRay
+from slaibench.studies.regression import run as regress_study
+from slaibench.studies.regression.result import RegressResult
+from slaibench.studies.sweep import SweepResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def sweep(
 ) -> SweepResult:
     """Latency against load; cells on disk in ``results`` are reused.
 
-    Args and errors as ``slaibench.study.sweep.sweep``; ``**spec`` as for ``run``. More than one
+    Args and errors as ``slaibench.studies.sweep.sweep``; ``**spec`` as for ``run``. More than one
     of ``jobs`` runs in worker processes, which need no ``if __name__ == "__main__"`` in a script.
     """
     names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
@@ -119,7 +119,7 @@ def paper(
 
     Args:
         figures: ``"7a"``, ``"7"`` for all its parts, or several; none: all.
-        **spec: further fields of ``slaibench.study.paper.spec.PaperSpec`` (workload, num_seeds,
+        **spec: further fields of ``slaibench.reproductions.bari2025.spec.PaperSpec`` (workload, num_seeds,
             rates, ...).
     """
     names = (figures,) if isinstance(figures, str) else tuple(figures)

@@ -172,7 +172,7 @@ class CellSpec(BaseModel):
 class StudySpec(BaseModel):
     """A question over many cells: each scheduler at each rate with each seed.
 
-    What is None is decided by the backend (``slaibench.study.venues``), which also refuses what
+    What is None is decided by the backend (``slaibench.studies.systems``), which also refuses what
     does not go with it.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.study.paper.small import SmallPaper, run_small
+from tests.reproductions.bari2025.small import SmallPaper, run_small
 
 # A machine may be busy: how long an example takes says nothing about the code.
 settings.register_profile("slaibench", deadline=None)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import slaibench
-from schedulers.base import SchedulerError
+from slaibench.schedulers.base import SchedulerError
 from slaibench.recording import store
-from tests.study.studies import BROKEN_LATE, WORKLOAD
+from tests.studies.studies import BROKEN_LATE, WORKLOAD
 
 SMALL: dict[str, Any] = {"workload": WORKLOAD, "num_requests": 60}
 
@@ -122,8 +122,8 @@ def test_errors_are_the_studies_own(tmp_path: Path) -> None:
 def test_backends_are_chosen_by_the_fields_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from slaibench.study.venues import table  # noqa: PLC0415
-    from tests.study.venues.others import RealVenue  # noqa: PLC0415
+    from slaibench.studies.systems import table  # noqa: PLC0415
+    from tests.studies.systems.others import RealVenue  # noqa: PLC0415
 
     monkeypatch.setitem(table.VENUES, "real", RealVenue)
     monkeypatch.setattr(RealVenue, "log", tmp_path / "log", raising=False)

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from slaibench.recording.store import spec_hash
 from slaibench.spec import DEFAULT_SLO, PAPER_SLO, CellSpec, Convention, StudySpec
-from slaibench.study.bench import prepare
-from tests.study.studies import study
-from workloads.arrivals import ArrivalProcess, due_times
+from slaibench.studies.prepared import prepare
+from tests.studies.studies import study
+from slaibench.workloads.arrivals import ArrivalProcess, due_times
 
 
 def test_a_default_cell_has_1250_requests_and_at_least_180_seconds_of_them() -> None:

@@ -12,8 +12,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from workloads.errors import WorkloadError, unknown
-from workloads.options import parse_options
+from slaibench.workloads.errors import WorkloadError, unknown
+from slaibench.workloads.options import parse_options
 
 FloatArray = npt.NDArray[np.float64]
 

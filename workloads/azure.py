@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from workloads.errors import WorkloadError
-from workloads.options import parse_options
-from workloads.table import TableSource
-from workloads.table_file import read_table
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.options import parse_options
+from slaibench.workloads.table import TableSource
+from slaibench.workloads.table_file import read_table
 
 DATA_VARIABLE = "SLAIBENCH_DATA"
 """Environment variable: a folder with traces, in it or in its subfolder ``traces``."""

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from workloads.errors import WorkloadError, printable
-from workloads.files import LINES, PARQUET, bytes_of, forms, kind_of, parquet_columns, reading
-from workloads.lengths import Lengths
-from workloads.table_columns import json_lines
+from slaibench.workloads.errors import WorkloadError, printable
+from slaibench.workloads.files import LINES, PARQUET, bytes_of, forms, kind_of, parquet_columns, reading
+from slaibench.workloads.lengths import Lengths
+from slaibench.workloads.table_columns import json_lines
 
 SUFFIXES = (".json", *LINES, *PARQUET)
 TURNS = ("items", "conversations", "conversation", "messages", "turns")

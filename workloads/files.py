@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from workloads.errors import WorkloadError
+from slaibench.workloads.errors import WorkloadError
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """Of text files; parquet is compressed inside."""

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workloads.arrivals import ArrivalKind, ArrivalProcess, FloatArray, due_times
-from workloads.errors import WorkloadError
-from workloads.lengths import IntArray, Lengths, LengthSource, RecordedSource
-from workloads.request import Request
-from workloads.tiers import DEFAULT_TIERS, Tier, assign
+from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, FloatArray, due_times
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.request import Request
+from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign
 
 FINGERPRINT_VERSION = 1
 """Goes up when the same source and seed would give other requests."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workloads.errors import WorkloadError
-from workloads.lengths import FloatArray, Lengths, LengthSource, RecordedSource
-from workloads.table import TableSource
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import FloatArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.table import TableSource
 
 JOIN = " + "
 """Between workloads that are taken together."""

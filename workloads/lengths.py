@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from workloads.errors import WorkloadError
-from workloads.options import parse_count, parse_options
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.options import parse_count, parse_options
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

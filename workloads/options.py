@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workloads.errors import WorkloadError, unknown
+from slaibench.workloads.errors import WorkloadError, unknown
 
 LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e6
 """Beyond these, sums and squares of what they scale leave the clock's range."""

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workloads.azure import azure, azure_at_hand
-from workloads.errors import WorkloadError, unknown
-from workloads.files import forms, kind_of
-from workloads.joined import JOIN, joined
-from workloads.lengths import LengthSource, parse_fixed, parse_uniform
-from workloads.options import parse_options
-from workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
-from workloads.sharegpt4_model import load_sharegpt4_model
-from workloads.table import TableSource
-from workloads.table_file import SUFFIXES, read_table
+from slaibench.workloads.azure import azure, azure_at_hand
+from slaibench.workloads.errors import WorkloadError, unknown
+from slaibench.workloads.files import forms, kind_of
+from slaibench.workloads.joined import JOIN, joined
+from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
+from slaibench.workloads.options import parse_options
+from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
+from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
+from slaibench.workloads.table import TableSource
+from slaibench.workloads.table_file import SUFFIXES, read_table
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

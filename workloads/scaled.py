@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workloads.errors import WorkloadError
-from workloads.lengths import Description, Lengths, LengthSource, summarize_sample
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import Description, Lengths, LengthSource, summarize_sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workloads.cache import CACHE_VARIABLE, cache_dir
-from workloads.conversations import (
+from slaibench.workloads.cache import CACHE_VARIABLE, cache_dir
+from slaibench.workloads.conversations import (
     Limits,
     Rounds,
     mistral_token_counter,
     read_conversations,
     rounds,
 )
-from workloads.errors import WorkloadError
-from workloads.files import kind_of, reading
-from workloads.options import parse_options
-from workloads.table import TableSource
-from workloads.table_file import read_table
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.files import kind_of, reading
+from slaibench.workloads.options import parse_options
+from slaibench.workloads.table import TableSource
+from slaibench.workloads.table_file import read_table
 
 DATASET = "openchat/openchat_sharegpt4_dataset"
 FILE = "sharegpt_gpt4.json"

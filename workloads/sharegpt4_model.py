@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from workloads.errors import WorkloadError
-from workloads.lengths import Description, FloatArray, Lengths, summarize_sample
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import Description, FloatArray, Lengths, summarize_sample
 
 PARAMETERS = Path(__file__).with_name("sharegpt4_model.json")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workloads.errors import WorkloadError
-from workloads.lengths import Description, FloatArray, Lengths, summarize
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import Description, FloatArray, Lengths, summarize
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workloads.errors import WorkloadError, printable
-from workloads.files import PARQUET, kind_of, opened_text, parquet_columns
+from slaibench.workloads.errors import WorkloadError, printable
+from slaibench.workloads.files import PARQUET, kind_of, opened_text, parquet_columns
 
 PROMPT = (
     *("prompt_tokens", "input_tokens", "context_tokens", "request_tokens", "prefill_tokens"),

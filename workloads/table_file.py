@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from workloads.errors import WorkloadError, printable
-from workloads.files import LINES, PARQUET, forms, kind_of, reading
-from workloads.lengths import FloatArray, IntArray, Lengths
-from workloads.table import TableSource
-from workloads.table_columns import Column, plain, read_columns
+from slaibench.workloads.errors import WorkloadError, printable
+from slaibench.workloads.files import LINES, PARQUET, forms, kind_of, reading
+from slaibench.workloads.lengths import FloatArray, IntArray, Lengths
+from slaibench.workloads.table import TableSource
+from slaibench.workloads.table_columns import Column, plain, read_columns
 
 MAX_TOKENS = 2**31 - 1
 UNITS_S = {"s": 1.0, "ms": 1e-3}

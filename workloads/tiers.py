@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workloads.errors import WorkloadError
-from workloads.options import LEAST_NUMBER, MOST_NUMBER
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.options import LEAST_NUMBER, MOST_NUMBER
 
 LONGEST_NAME = 64
 SHARE_TOLERANCE = 1e-6

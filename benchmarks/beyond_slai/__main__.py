@@ -52,8 +52,8 @@ from benchmarks.beyond_slai.shown import (
     side_by_side,
     table,
 )
-from slaibench.study.bench import prepare
-from slaibench.study.capacity import ratio_of
+from slaibench.studies.prepared import prepare
+from slaibench.studies.capacity import ratio_of
 
 SLOS = ("ttft_p50<0.5,tbt_p99<tier", "ttft_p50<0.5,ttft_p99<10,tbt_p99<tier")
 EDGES = (0, 512, 1024, 2048, 4096, 8192)

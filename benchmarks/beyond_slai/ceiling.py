@@ -14,10 +14,10 @@ from slaibench.costmodel.floor import Room, batch_floor
 from slaibench.costmodel.prompt_floor import prompt_floor
 from slaibench.measure.ttft_bound import least_ttft_s
 from slaibench.report.figures.style import COLOURS, INK, MARKERS, legend, panel, png, styled
-from slaibench.study.bench import prepare
-from slaibench.study.estimate import Estimate, over_seeds
-from slaibench.study.sweep import SweepResult
-from slaibench.study.venues.profiled import profile_of
+from slaibench.studies.prepared import prepare
+from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.studies.sweep import SweepResult
+from slaibench.studies.systems.profiled import profile_of
 
 
 def medians(bench: Bench) -> tuple[SweepResult, list[Estimate]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
-from slaibench.study.bench import Bench as Prepared
-from slaibench.study.bench import prepare
-from slaibench.study.bound.limits import BoundMaker
-from slaibench.study.capacity import CapacityResult, find_capacity
-from slaibench.study.sweep import SweepResult, sweep
-from workloads.request import Request
+from slaibench.studies.prepared import Bench as Prepared
+from slaibench.studies.prepared import prepare
+from slaibench.studies.bound.limits import BoundMaker
+from slaibench.studies.capacity import CapacityResult, find_capacity
+from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.workloads.request import Request
 
 OURS, SLAI, SARATHI, ENGINE = "hrrn", "slai", "sarathi", "engine:token_budget=2048"
 NAMES = (SARATHI, SLAI, OURS)

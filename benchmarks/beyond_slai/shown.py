@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from benchmarks.beyond_slai.places import OURS
-from slaibench.study.capacity import CapacityResult
-from slaibench.study.compare import ttft_change
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
-from slaibench.study.sweep import SweepResult
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.compare import ttft_change
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
+from slaibench.studies.sweep import SweepResult
 
 LATENCIES = ("median TTFT", "P99 TTFT", "P99 TBT free", "P99 TBT paying")
 LONGEST = "longest TTFT"

@@ -24,8 +24,8 @@ from slaibench.measure.steady import Steadiness, steadiness
 from slaibench.measure.warmup import warmup
 from slaibench.recording.record import FloatArray
 from slaibench.spec import MIN_REQUESTS
-from slaibench.study.point import majority
-from slaibench.study.targets import FAILS, HOLDS, NOT_KNOWN
+from slaibench.studies.operating_point import majority
+from slaibench.studies.targets import FAILS, HOLDS, NOT_KNOWN
 
 SEEDS = 3
 FASTER = 0.95

@@ -19,11 +19,11 @@ import numpy as np
 from benchmarks.coverage.tally import HEADER, Tally
 from slaibench.measure.quantile_interval import quantile
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.study.bench import Bench, prepare
-from slaibench.study.digest import Digester
-from slaibench.study.point import Point, make_point
-from slaibench.study.pool import CellResult
-from slaibench.study.sweep import collect_extended, digests_of, quiet
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.operating_point import Point, make_point
+from slaibench.studies.executors import CellResult
+from slaibench.studies.sweep import collect_extended, digests_of, quiet
 
 GPU = "rtx6000-ada"
 RATES = (0.8, 1.2)

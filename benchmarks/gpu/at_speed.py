@@ -23,7 +23,7 @@ from benchmarks.gpu.batches import times_ms
 from benchmarks.gpu.summary import latencies, predicted, recordings
 from slaibench.measure.metrics import run_metrics
 from slaibench.recording.record import Recording, StepTable
-from slaibench.study.calibrate.store import PROFILE
+from slaibench.studies.calibration.store import PROFILE
 
 TURNS = 3
 """Until the constant moves no more: with other times other batches come together."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from benchmarks.gpu.summary import predicted, recordings
 from slaibench.recording.record import FloatArray, Recording, StepTable
-from slaibench.study.calibrate.store import PROFILE
+from slaibench.studies.calibration.store import PROFILE
 
 FEW = 20
 """Of fewer batches no percentile is told."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from slaibench.backends.base import Backend, RunSettings
-from slaibench.study import policy
-from workloads.request import Request
+from slaibench.studies import scheduler_info
+from slaibench.workloads.request import Request
 
 PROMPT_TOKENS = 64
 REPEATS = 2

@@ -35,12 +35,12 @@ from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.machine.clocks import Clocks
 from slaibench.spec import CellSpec, Device, StudySpec
-from slaibench.study.bench import Bench, prepare
-from slaibench.study.calibrate.ask import asked
-from slaibench.study.calibrate.calibrate import Budget, calibrate
-from slaibench.study.calibrate.store import PROFILE, Folder
-from slaibench.study.digest import Digester
-from slaibench.study.pool import LOGS, obtain
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.calibration.ask import asked
+from slaibench.studies.calibration.calibrate import Budget, calibrate
+from slaibench.studies.calibration.store import PROFILE, Folder
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.executors import LOGS, obtain
 
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
 BACKLOG = 400

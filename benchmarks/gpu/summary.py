@@ -28,8 +28,8 @@ from slaibench.measure.paired import paired_ratio
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.spec import Device, StudySpec
-from slaibench.study.bench import prepare
-from slaibench.study.calibrate.store import PROFILE
+from slaibench.studies.prepared import prepare
+from slaibench.studies.calibration.store import PROFILE
 
 SESSION = "session.jsonl"
 RECORDINGS = "recordings"

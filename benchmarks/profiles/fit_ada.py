@@ -20,15 +20,15 @@ from functools import partial
 import numpy as np
 from scipy.optimize import least_squares
 
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import FormulaAttention, Profile, get_profile
 from slaibench.costmodel import CostModel
 from slaibench.spec import PAPER_DURATION_S, Convention, StudySpec
-from workloads.arrivals import ArrivalProcess
-from workloads.generate import generate
-from workloads.registry import resolve
+from slaibench.workloads.arrivals import ArrivalProcess
+from slaibench.workloads.generate import generate
+from slaibench.workloads.registry import resolve
 
 POINTS = ((1.15, 0.5), (1.6, 1.5))
 """(nominal requests/s, median TTFT in s) of Sarathi-Serve FCFS, 5 % paying (arXiv 2508.01002)."""

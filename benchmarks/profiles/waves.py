@@ -26,10 +26,10 @@ import pandas as pd
 from benchmarks.profiles import raw, rtx, unequal
 from slaibench.catalog import TableAttention, get_gpu, get_profile
 from slaibench.costmodel.table_attention import TableAttentionTimer
-from workloads.arrivals import ArrivalProcess
-from workloads.generate import generate
-from workloads.registry import resolve
-from workloads.request import Request
+from slaibench.workloads.arrivals import ArrivalProcess
+from slaibench.workloads.generate import generate
+from slaibench.workloads.registry import resolve
+from slaibench.workloads.request import Request
 
 Array = npt.NDArray[np.float64]
 KV_HEADS = 8

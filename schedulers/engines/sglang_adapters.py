@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schedulers.base import Batch, Scheduler
+from slaibench.schedulers.base import Batch, Scheduler
 
 
 class Adapters:

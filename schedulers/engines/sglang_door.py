@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from sglang.srt.disaggregation.utils import prepare_abort
 
-from schedulers.base import Scheduler
-from schedulers.engines.service_class import ServiceClassError, checked_service_class
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.engines.service_class import ServiceClassError, checked_service_class
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def why_refused(engine: Any, request: Any) -> str | None:
     """Why a request that has just come cannot be served; None: it can, or SGLang refused it.
 
     Args:
-        engine: ``schedulers.engines.sglang_scheduler.PolicyScheduler``.
+        engine: ``slaibench.schedulers.engines.sglang_scheduler.PolicyScheduler``.
     """
     if request.finished() or getattr(request, "to_finish", None) is not None:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from schedulers.base import Batch
+from slaibench.schedulers.base import Batch
 
 
 def parts(batch: Batch, goes_on: Any = None) -> list[Batch]:

@@ -7,8 +7,8 @@ from typing import Any
 from sglang.srt.managers.schedule_batch import ScheduleBatch
 from sglang.srt.managers.scheduler_components.metrics_reporter import PrefillStats, QueueCount
 
-from schedulers.base import Batch, SchedulerError
-from schedulers.engines.sglang_pages import cached_tokens
+from slaibench.schedulers.base import Batch, SchedulerError
+from slaibench.schedulers.engines.sglang_pages import cached_tokens
 
 
 def with_prefills(scheduler: Any, batch: Batch) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from schedulers.engines.service_class import service_class
+from slaibench.schedulers.engines.service_class import service_class
 
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on SGLang's own object, so that nothing is left behind."""
 
 
 class SglangRequest:
-    """``schedulers.base.RequestView`` of one request of SGLang's.
+    """``slaibench.schedulers.base.RequestView`` of one request of SGLang's.
 
     SGLang allocates KV blocks (pages) chunk by chunk; policies admit whole prompts. So a started
     request counts as holding what its whole prefill will need.
@@ -106,7 +106,7 @@ class SglangRequest:
 
 
 class SglangView:
-    """``schedulers.base.EngineView`` of SGLang; the adapter sets the time and what is free.
+    """``slaibench.schedulers.base.EngineView`` of SGLang; the adapter sets the time and what is free.
 
     Args:
         waiting: the queue, in the policy's order.

@@ -1,4 +1,4 @@
-"""SGLang's scheduler, steered by a policy (``schedulers.engines.sglang`` says how)."""
+"""SGLang's scheduler, steered by a policy (``slaibench.schedulers.engines.sglang`` says how)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from sglang.srt.managers.schedule_batch import NextBatchPlan
 from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
 
-from schedulers import registry
-from schedulers.base import Batch, Scheduler
-from schedulers.engine_default import EngineDefault
-from schedulers.engines.clock import MonotonicClock
-from schedulers.engines.sglang_adapters import Adapters
-from schedulers.engines.sglang_door import refuse, why_refused
-from schedulers.engines.sglang_pages import Pages
-from schedulers.engines.sglang_parts import one_kind_of_input, parts, still
-from schedulers.engines.sglang_prefills import with_prefills, within
-from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
-from schedulers.engines.sglang_rows import put_back, take_rows
-from schedulers.engines.sglang_steps import StepNotes
-from schedulers.engines.sglang_streamer import NotedStreamer
-from schedulers.engines.sglang_support import (
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engines.clock import MonotonicClock
+from slaibench.schedulers.engines.sglang_adapters import Adapters
+from slaibench.schedulers.engines.sglang_door import refuse, why_refused
+from slaibench.schedulers.engines.sglang_pages import Pages
+from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
+from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
+from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
+from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
+from slaibench.schedulers.engines.sglang_steps import StepNotes
+from slaibench.schedulers.engines.sglang_streamer import NotedStreamer
+from slaibench.schedulers.engines.sglang_support import (
     check_config,
     check_flags,
     check_limits,
@@ -29,9 +29,9 @@ from schedulers.engines.sglang_support import (
     limits,
     own_config,
 )
-from schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
-from schedulers.engines.switch import Switch
-from schedulers.waiting import WaitingQueue
+from slaibench.schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
+from slaibench.schedulers.engines.switch import Switch
+from slaibench.schedulers.waiting import WaitingQueue
 
 logger = logging.getLogger(__name__)
 

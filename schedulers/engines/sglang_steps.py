@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedulers.base import Batch
-from schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest
-from schedulers.engines.step_log import Step, StepLog
+from slaibench.schedulers.base import Batch
+from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest
+from slaibench.schedulers.engines.step_log import Step, StepLog
 
 
 class StepNotes:
@@ -25,7 +25,7 @@ class StepNotes:
         """A policy's batch was built.
 
         Args:
-            engine: ``schedulers.engines.sglang_scheduler.PolicyScheduler``.
+            engine: ``slaibench.schedulers.engines.sglang_scheduler.PolicyScheduler``.
             began_s: when it began to decide.
         """
         view = engine.view

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any
 
-from schedulers.engines.sglang_flags import refused
+from slaibench.schedulers.engines.sglang_flags import refused
 
 OLDEST, NEWEST = (0, 5, 17), (0, 5, 23)
 """Releases whose scheduler was read line by line; both and 0.5.22 ran our tests, 0.5.23 does."""
@@ -90,7 +90,7 @@ def check_config(scheduler: Any) -> None:
     }
     for reason, is_refused in refusals.items():
         if is_refused:
-            raise UnsupportedSglangError(f"schedulers.engines.sglang: {reason}")
+            raise UnsupportedSglangError(f"slaibench.schedulers.engines.sglang: {reason}")
     check_flags(args, own_rule=True)
 
 
@@ -104,7 +104,7 @@ def check_flags(args: Any, *, own_rule: bool) -> None:
         UnsupportedSglangError: with the flag, its value and the way out.
     """
     for refusal, value in refused(args, own_rule=own_rule):
-        raise UnsupportedSglangError(f"schedulers.engines.sglang: {refusal.words(value)}")
+        raise UnsupportedSglangError(f"slaibench.schedulers.engines.sglang: {refusal.words(value)}")
 
 
 def own_config() -> dict[str, Any]:

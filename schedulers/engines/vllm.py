@@ -16,7 +16,7 @@ not shown.
 
 from __future__ import annotations
 
-from schedulers.engines.vllm_scheduler import PolicyScheduler
+from slaibench.schedulers.engines.vllm_scheduler import PolicyScheduler
 
 __all__ = [
     "DecodeFirstScheduler",

@@ -11,14 +11,14 @@ from vllm.v1.core.sched.request_queue import SchedulingPolicy
 from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
 from vllm.v1.request import Request, RequestStatus
 
-from schedulers.base import Batch, Scheduler
-from schedulers.engines.clock import MonotonicClock
-from schedulers.engines.step_log import NoStepLog, StepLog
-from schedulers.engines.vllm_admission import have_adapters, most_urgent
-from schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
-from schedulers.engines.vllm_queue import Beside, NoSecondQueue, PolicyQueue
-from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from schedulers.engines.vllm_view import VllmView
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engines.clock import MonotonicClock
+from slaibench.schedulers.engines.step_log import NoStepLog, StepLog
+from slaibench.schedulers.engines.vllm_admission import have_adapters, most_urgent
+from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
+from slaibench.schedulers.engines.vllm_queue import Beside, NoSecondQueue, PolicyQueue
+from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from slaibench.schedulers.engines.vllm_view import VllmView
 
 
 class SteeredScheduler(VllmOwnScheduler):

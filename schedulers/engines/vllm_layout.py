@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schedulers.base import Batch
+from slaibench.schedulers.base import Batch
 
 
 def lay_out(batch: Batch, running: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -9,8 +9,8 @@ from typing import Any
 from vllm.v1.core.sched.request_queue import RequestQueue
 from vllm.v1.request import Request, RequestStatus
 
-from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from schedulers.waiting import WaitingQueue
+from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from slaibench.schedulers.waiting import WaitingQueue
 
 
 def holds_blocks(request: Request) -> bool:

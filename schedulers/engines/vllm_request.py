@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schedulers.engines.service_class import service_class
+from slaibench.schedulers.engines.service_class import service_class
 
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on vLLM's own object, so that nothing is left behind when it goes."""
 
 
 class VllmRequest:
-    """``schedulers.base.RequestView`` of one request of vLLM's.
+    """``slaibench.schedulers.base.RequestView`` of one request of vLLM's.
 
     vLLM allocates KV blocks chunk by chunk; policies admit whole prompts. So a started request
     counts as holding what its whole prefill will need.

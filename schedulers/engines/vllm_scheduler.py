@@ -1,4 +1,4 @@
-"""vLLM's scheduler, steered by a policy (``schedulers.engines.vllm`` says how)."""
+"""vLLM's scheduler, steered by a policy (``slaibench.schedulers.engines.vllm`` says how)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from vllm.logger import init_logger
 from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.request import Request
 
-from schedulers import registry
-from schedulers.base import Batch, Scheduler
-from schedulers.engine_default import EngineDefault
-from schedulers.engines.step_log import FileStepLog, Step
-from schedulers.engines.switch import Switch
-from schedulers.engines.vllm_books import SteeredScheduler
-from schedulers.engines.vllm_layout import chunks, lay_out, what_ran
-from schedulers.engines.vllm_priority import spare_urgent
-from schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from schedulers.engines.vllm_support import (
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engines.step_log import FileStepLog, Step
+from slaibench.schedulers.engines.switch import Switch
+from slaibench.schedulers.engines.vllm_books import SteeredScheduler
+from slaibench.schedulers.engines.vllm_layout import chunks, lay_out, what_ran
+from slaibench.schedulers.engines.vllm_priority import spare_urgent
+from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from slaibench.schedulers.engines.vllm_support import (
     check_config,
     check_flags,
     check_limits,
@@ -35,8 +35,8 @@ class PolicyScheduler(SteeredScheduler):
 
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
     line; ``engine`` is vLLM's own rule), ``options`` (those of a class that has its name built
-    in), ``step_log`` (a file, ``schedulers.engines.step_log.FileStepLog``) and ``switchable``
-    (``schedulers.engines.switch``).
+    in), ``step_log`` (a file, ``slaibench.schedulers.engines.step_log.FileStepLog``) and ``switchable``
+    (``slaibench.schedulers.engines.switch``).
 
     Attributes:
         last_batch: what the policy last decided.

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from schedulers.engines.vllm_refusals import refused
+from slaibench.schedulers.engines.vllm_refusals import refused
 
 OLDEST, NEWEST = (0, 20), (0, 33)
 """Minor versions whose scheduler was read line by line; tests run 0.32, and were run on 0.33."""
@@ -81,7 +81,7 @@ def check_config(vllm_config: Any, kv_cache_config: Any) -> None:
     if not isinstance(spec, FullAttentionSpec) or getattr(spec, "sliding_window", None):
         kinds = [type(group.kv_cache_spec).__name__ for group in groups]
         raise UnsupportedVllmError(
-            "schedulers.engines.vllm: policies count the KV blocks of one group of full-attention "
+            "slaibench.schedulers.engines.vllm: policies count the KV blocks of one group of full-attention "
             f"layers, and this model has {kinds}"
         )
 
@@ -97,7 +97,7 @@ def check_flags(vllm_config: Any, *, own_rule: bool) -> None:
     """
     refusal = refused(vllm_config, own_rule=own_rule)
     if refusal is not None:
-        raise UnsupportedVllmError(f"schedulers.engines.vllm: --{refusal.flag}: {refusal.why}")
+        raise UnsupportedVllmError(f"slaibench.schedulers.engines.vllm: --{refusal.flag}: {refusal.why}")
 
 
 def own_config(vllm_config: Any) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from vllm.v1.request import RequestStatus
 
-from schedulers.engines.vllm_request import VllmRequest
+from slaibench.schedulers.engines.vllm_request import VllmRequest
 
 
 class VllmView:
-    """``schedulers.base.EngineView`` of vLLM; the adapter sets the time and what is free.
+    """``slaibench.schedulers.base.EngineView`` of vLLM; the adapter sets the time and what is free.
 
     vLLM has one list of those that run, in an order of its own; which of them still prefill, and
     in what order they came, is kept here.

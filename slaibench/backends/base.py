@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from schedulers.base import Scheduler
+from slaibench.schedulers.base import Scheduler
 from slaibench.recording.record import FloatArray, RequestTable, StepTable
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 class BackendError(RuntimeError):

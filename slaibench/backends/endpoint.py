@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from schedulers.base import Scheduler
+from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.client.ask import AskError, served_models, token_counter
 from slaibench.client.errors import ClientError
@@ -18,7 +18,7 @@ from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calib
 from slaibench.client.target import Api, Target
 from slaibench.dialect import public_url
 from slaibench.recording.record import StepTable
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 TOKEN_IDS = "token-ids"
 TEXT = "text"

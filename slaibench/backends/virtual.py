@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from schedulers.base import Batch, SchedulerError
+from slaibench.schedulers.base import Batch, SchedulerError
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
 from slaibench.recording.record import Outcome, RequestTable, StepTable
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 TICK_S = 1e-6
 NEVER = -1

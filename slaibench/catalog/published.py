@@ -64,7 +64,7 @@ class Paper:
     Args:
         kv_blocks: of its GPU.
         workload_name, workload_fingerprint: its request lengths, and how to know them
-            (``workloads.generate.fingerprint``).
+            (``slaibench.workloads.generate.fingerprint``).
         values: by name.
     """
 

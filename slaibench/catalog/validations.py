@@ -1,7 +1,7 @@
 """What is known of a profile's errors on whole runs: validations, kept beside profiles.
 
 Those of profiles that ship are data of the catalog; those of this machine lie in the cache folder
-(``workloads.cache``), in files of the same form: ``validations/<gpu>_<model>.json``. Each names the
+(``slaibench.workloads.cache``), in files of the same form: ``validations/<gpu>_<model>.json``. Each names the
 fingerprint of the profile that it was made with; once a profile's numbers change, its validations
 are no longer its own.
 """
@@ -21,7 +21,7 @@ from typing import Any
 from slaibench.catalog.errors import CatalogError
 from slaibench.catalog.fields import Fields, read_object
 from slaibench.catalog.profile import Profile
-from workloads.cache import cache_dir
+from slaibench.workloads.cache import cache_dir
 
 SCHEMA_VERSION = 1
 FOLDER = "validations"

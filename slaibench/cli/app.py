@@ -8,19 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from slaibench.cli import (
-    bound,
-    calibrate,
-    doctor,
-    env,
-    facts,
-    paper,
-    regress,
-    run,
-    serve,
-    show,
-    validate,
-)
+from slaibench.reproductions.bari2025 import command
+from slaibench.cli import bound, calibrate, doctor, env, facts, regress, run, serve, show, validate
 from slaibench.cli.shell import EXIT_USAGE, fail, out
 from slaibench.version import __version__
 

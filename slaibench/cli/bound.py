@@ -17,8 +17,8 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine, Kept, Load, Page, Where
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
-from slaibench.study.bound import study as bound_study
-from slaibench.study.bound.ask import (
+from slaibench.studies.bound import study as bound_study
+from slaibench.studies.bound.ask import (
     BUDGETS,
     EPS,
     MAP_LOADS,
@@ -27,10 +27,10 @@ from slaibench.study.bound.ask import (
     SCHEDULERS,
     BoundAsk,
 )
-from slaibench.study.bound.cycles import least_cycle_json
-from slaibench.study.bound.result import BoundResult, Throughput
-from slaibench.study.bound.words import NODES, theorem_2
-from slaibench.study.estimate import Estimate
+from slaibench.studies.bound.cycles import least_cycle_json
+from slaibench.studies.bound.result import BoundResult, Throughput
+from slaibench.studies.bound.words import NODES, theorem_2
+from slaibench.studies.estimate import Estimate
 
 
 @expanded
@@ -107,7 +107,7 @@ def bound(
 def _report(result: BoundResult, page: Page, as_json: bool) -> None:
     if page.folder is None:
         return
-    from slaibench.report.theory.page import write_bound  # noqa: PLC0415  (loads matplotlib)
+    from slaibench.report.bound.page import write_bound  # noqa: PLC0415  (loads matplotlib)
 
     write_page(partial(write_bound, result, page.folder), as_json=as_json)
 

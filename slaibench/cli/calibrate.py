@@ -18,11 +18,11 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Engine
 from slaibench.cli.shell import err, out, print_json, running, usage
 from slaibench.spec import Clock, Device
-from slaibench.study.calibrate import calibrate as measuring
-from slaibench.study.calibrate.ask import asked
-from slaibench.study.calibrate.calibrate import Budget, OnPhase
-from slaibench.study.calibrate.fitted import Calibration
-from slaibench.study.calibrate.store import Folder
+from slaibench.studies.calibration import calibrate as measuring
+from slaibench.studies.calibration.ask import asked
+from slaibench.studies.calibration.calibrate import Budget, OnPhase
+from slaibench.studies.calibration.fitted import Calibration
+from slaibench.studies.calibration.store import Folder
 
 MEASURED = "Measuring"
 

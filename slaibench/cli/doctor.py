@@ -20,7 +20,7 @@ from slaibench.machine import checks, hardware, steady_checks
 from slaibench.machine.checks import Check
 from slaibench.spec import Device
 from slaibench.version import __version__
-from workloads.sharegpt4 import sharegpt4_at_hand
+from slaibench.workloads.sharegpt4 import sharegpt4_at_hand
 
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: "-"}
 NAMES = (

@@ -7,7 +7,7 @@ import math
 from rich import box
 from rich.table import Table
 
-from slaibench.study.estimate import Estimate
+from slaibench.studies.estimate import Estimate
 
 DIM = "dim"
 

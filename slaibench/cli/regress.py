@@ -26,10 +26,10 @@ from slaibench.report.regress.annotations import annotation_lines
 from slaibench.report.regress.files import check, write
 from slaibench.report.regress.junit import junit as junit_of
 from slaibench.report.regress.markdown import markdown as markdown_of
-from slaibench.study.regress import baseline as baselines
-from slaibench.study.regress import metrics as metrics_of_runs
-from slaibench.study.regress import run as study
-from slaibench.study.regress.result import RegressResult, Row
+from slaibench.studies.regression import baseline as baselines
+from slaibench.studies.regression import metrics as metrics_of_runs
+from slaibench.studies.regression import run as study
+from slaibench.studies.regression.result import RegressResult, Row
 
 _held, _told = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")

@@ -23,10 +23,10 @@ from slaibench.cli.formats import (
 )
 from slaibench.measure.audit import OFF_RATE
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
-from slaibench.study.capacity import STEADY, CapacityResult
-from slaibench.study.compare import CompareResult
-from slaibench.study.point import Point
-from slaibench.study.sweep import SweepResult
+from slaibench.studies.capacity import STEADY, CapacityResult
+from slaibench.studies.compare import CompareResult
+from slaibench.studies.operating_point import Point
+from slaibench.studies.sweep import SweepResult
 
 WIDE = 104
 """Columns of a terminal from which on nothing has to be left out or abbreviated."""

@@ -18,12 +18,12 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
 from slaibench.spec import StudySpec
-from slaibench.study import capacity as capacity_study
-from slaibench.study import compare as compare_study
-from slaibench.study import sweep as sweep_study
-from slaibench.study.pool import CellResult
-from slaibench.study.sweep import OnCell
-from slaibench.study.trust import warnings_of
+from slaibench.studies import capacity as capacity_study
+from slaibench.studies import compare as compare_study
+from slaibench.studies import sweep as sweep_study
+from slaibench.studies.executors import CellResult
+from slaibench.studies.sweep import OnCell
+from slaibench.studies.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 MOST_DAMAGES = 5

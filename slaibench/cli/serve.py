@@ -26,8 +26,8 @@ from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, usage
 from slaibench.spec import Device
-from slaibench.study.policy import build
-from workloads.cache import cache_dir
+from slaibench.studies.scheduler_info import build
+from slaibench.workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
 DEFAULT_MODEL = "mistral-7b"

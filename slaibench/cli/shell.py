@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from rich.markup import escape
 
-from schedulers.base import SchedulerError
-from schedulers.streams import stdout_for_results
+from slaibench.schedulers.base import SchedulerError
+from slaibench.schedulers.streams import stdout_for_results
 from slaibench.backends.base import BackendError
 from slaibench.cli.console import PlainConsole, shortened
 from slaibench.recording.store import RecordingError

@@ -17,7 +17,7 @@ from rich.text import Text
 from slaibench.cli import formats, options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.recording import store
-from slaibench.study import gather as gathering
+from slaibench.studies import from_disk as gathering
 
 if TYPE_CHECKING:
     from slaibench.report.verify import Verification

@@ -24,9 +24,9 @@ from slaibench.cli.validate_log import (
     Between,
     validate_against,
 )
-from slaibench.study import validate as validate_study
-from slaibench.study.agreement import Difference, Verdict
-from slaibench.study.validate import Match, ValidateResult
+from slaibench.studies.crosscheck import study as validate_study
+from slaibench.studies.crosscheck.agreement import Difference, Verdict
+from slaibench.studies.crosscheck.study import Match, ValidateResult
 
 HEADINGS = {
     "ttft_p50_s": "TTFT\nP50",

@@ -15,13 +15,13 @@ from rich.text import Text
 from slaibench.cli import formats
 from slaibench.cli.options import Engine, Load
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
-from slaibench.measure.errors import MEAN
+from slaibench.measure.prediction_error import MEAN
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
-from slaibench.study.replayed.ask import Answer, Question, answer, prepare
-from slaibench.study.replayed.held import NEIGHBOURS, Held
-from slaibench.study.replayed.log import LogFile
-from slaibench.study.replayed.matching import DESPITE
-from slaibench.study.replayed.observed import METRICS
+from slaibench.studies.validation.ask import Answer, Question, answer, prepare
+from slaibench.studies.validation.validation_run import NEIGHBOURS, Held
+from slaibench.studies.validation.log import LogFile
+from slaibench.studies.validation.matching import DESPITE
+from slaibench.studies.validation.observed import METRICS
 
 _against = partial(typer.Option, rich_help_panel="Against a log or recordings")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.study.pool import ExecutorName, Jobs, OnRay
+from slaibench.studies.executors import ExecutorName, Jobs, OnRay
 
 KEPT = "Running and keeping"
 """Panel of a command's help."""

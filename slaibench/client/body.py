@@ -8,7 +8,7 @@ import orjson
 
 from slaibench.client.prompts import Prompt
 from slaibench.client.target import ROUTES, Api, Target
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def request_body(target: Target, request: Request, prompt: Prompt, seed: int) -> dict[str, Any]:

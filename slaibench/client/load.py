@@ -20,7 +20,7 @@ from slaibench.client.target import Api, Target
 from slaibench.client.tokens import count_notes
 from slaibench.client.worker import Part, Report, Row
 from slaibench.recording.record import FloatArray, RequestTable
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 START_S = 0.1
 """From the word to start until the schedule's zero: time for the word to reach every process."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slaibench.machine.hardware import num_cores
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 CPU_S_A_TOKEN = 15e-6
 CPU_S_A_REQUEST = 250e-6

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from workloads.generate import prompt_token_ids
-from workloads.request import Request
+from slaibench.workloads.generate import prompt_token_ids
+from slaibench.workloads.request import Request
 
 Prompt = str | npt.NDArray[np.int64]
 

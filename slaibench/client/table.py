@@ -12,7 +12,7 @@ from slaibench.client.prompt_counts import is_plausible
 from slaibench.client.tokens import Counted
 from slaibench.client.worker import Row
 from slaibench.recording.record import FloatArray, Outcome, RequestTable
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def lost_row(position: int, error: str, left_s: float) -> Row:

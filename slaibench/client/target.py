@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from slaibench import extra_body
 from slaibench.client.quoted import Quoter
 from slaibench.dialect import closed_values, public_url
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
 _IN_A_URL = re.compile(r"[\x21-\x7e]*")

@@ -29,8 +29,8 @@ from slaibench.client.prompts import Prompts
 from slaibench.client.target import Target
 from slaibench.client.tokens import Counted
 from slaibench.recording.record import Outcome
-from workloads.errors import WorkloadError
-from workloads.request import Request
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.request import Request
 
 SWEEP_S = 0.25
 """How often time limits are looked at, and idle connections."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slaibench.recording.record import FloatArray
-from workloads.arrivals import TRUNCATION_MEANS
+from slaibench.workloads.arrivals import TRUNCATION_MEANS
 
 FAMILY_ERROR = 0.005
 """How often the tests of one run, all together, find something in arrivals that are as declared.

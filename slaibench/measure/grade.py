@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.measure.errors import Errors
+from slaibench.measure.prediction_error import Errors
 
 TAIL_FACTOR = 2.0
 """What a P90 or beyond may err more than a mean or a median: it rests on few requests, which one

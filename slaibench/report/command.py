@@ -10,9 +10,9 @@ from typing import Any
 
 from slaibench.report.numbers import Document
 from slaibench.spec import StudySpec
-from slaibench.study.bound.ask import BoundAsk
-from slaibench.study.paper.spec import PaperSpec
-from slaibench.study.venues.table import OPTIONS
+from slaibench.studies.bound.ask import BoundAsk
+from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.studies.systems.table import OPTIONS
 
 LOAD = {
     "workload": "--workload",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from slaibench.report import command, numbers, rebuild, render
 from slaibench.report.numbers import Document
-from slaibench.report.paper import numbers as paper_numbers
-from slaibench.report.paper import rebuild as paper_rebuild
-from slaibench.report.paper import render as paper_render
+from slaibench.reproductions.bari2025.page import numbers as paper_numbers
+from slaibench.reproductions.bari2025.page import rebuild as paper_rebuild
+from slaibench.reproductions.bari2025.page import render as paper_render
 from slaibench.report.rebuild import OnRun
 from slaibench.report.template import Picture
-from slaibench.report.theory import numbers as theory_numbers
-from slaibench.report.theory import rebuild as theory_rebuild
-from slaibench.report.theory import render as theory_render
+from slaibench.report.bound import numbers as theory_numbers
+from slaibench.report.bound import rebuild as theory_rebuild
+from slaibench.report.bound import render as theory_render
 from slaibench.report.validation import numbers as validation_numbers
 from slaibench.report.validation import rebuild as validation_rebuild
 from slaibench.report.validation import render as validation_render
@@ -94,7 +94,7 @@ def _theory(doc: Document, folder: Path, on_run: OnRun) -> Again:
     again = theory_numbers.document(result, folder, doc["made"])
 
     def panels() -> Panels:
-        from slaibench.report.theory.figures import panels as drawn  # noqa: PLC0415
+        from slaibench.report.bound.figures import panels as drawn  # noqa: PLC0415
 
         return drawn(again)
 
@@ -106,7 +106,7 @@ def _paper(doc: Document, folder: Path, on_run: OnRun) -> Again:
     again = paper_numbers.document(result, folder, doc["made"])
 
     def panels() -> Panels:
-        from slaibench.report.paper.figures import panels as drawn  # noqa: PLC0415
+        from slaibench.reproductions.bari2025.page.figures import panels as drawn  # noqa: PLC0415
 
         return drawn(result)
 

@@ -13,12 +13,12 @@ from slaibench.recording import store
 from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
-from slaibench.study.digest import CellDigest
-from slaibench.study.estimate import Estimate, finite, over_seeds
-from slaibench.study.point import Point
-from slaibench.study.pool import CellResult
-from slaibench.study.trust import warnings_of
-from slaibench.study.venues.table import describe_run
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.estimate import Estimate, finite, over_seeds
+from slaibench.studies.operating_point import Point
+from slaibench.studies.executors import CellResult
+from slaibench.studies.trust import warnings_of
+from slaibench.studies.systems.table import describe_run
 
 FORMAT = "slaibench-report"
 FORMAT_VERSION = 2

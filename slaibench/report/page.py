@@ -22,13 +22,13 @@ from slaibench.report.numbers import document
 from slaibench.report.render import file_stem, render
 from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
-from slaibench.study.capacity import CapacityResult
-from slaibench.study.sweep import SweepResult
-from slaibench.study.venues.profiled import profile_of
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.sweep import SweepResult
+from slaibench.studies.systems.profiled import profile_of
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
-    from slaibench.study.compare import CompareResult
+    from slaibench.studies.compare import CompareResult
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2")
 

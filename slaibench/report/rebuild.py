@@ -13,12 +13,12 @@ from slaibench.report.numbers import Document
 from slaibench.report.runs import hash_by_code
 from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
-from slaibench.study.capacity import capacity_from
-from slaibench.study.digest import Digester
-from slaibench.study.gather import SERVING, read_cell
-from slaibench.study.point import make_point
-from slaibench.study.pool import CellResult, Digest
-from slaibench.study.sweep import SweepResult, digests_of
+from slaibench.studies.capacity import capacity_from
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.from_disk import SERVING, read_cell
+from slaibench.studies.operating_point import make_point
+from slaibench.studies.executors import CellResult, Digest
+from slaibench.studies.sweep import SweepResult, digests_of
 
 LEFT_OPEN = ("kv_blocks", "max_context_tokens")
 """What a study may leave to what serves."""

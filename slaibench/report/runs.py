@@ -11,7 +11,7 @@ from typing import Any
 
 from slaibench.recording import store
 from slaibench.spec import CODE, CellSpec
-from slaibench.study.pool import CellResult
+from slaibench.studies.executors import CellResult
 
 
 def entry(cell: CellResult, folder: Path) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slaibench.study.capacity import CapacityResult, capacity_from, ratio_of
-from slaibench.study.compare import ttft_change
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
-from slaibench.study.pool import CellResult
-from slaibench.study.sweep import SweepResult
+from slaibench.studies.capacity import CapacityResult, capacity_from, ratio_of
+from slaibench.studies.compare import ttft_change
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
+from slaibench.studies.executors import CellResult
+from slaibench.studies.sweep import SweepResult
 
 if TYPE_CHECKING:
     from slaibench.spec import StudySpec

@@ -9,8 +9,8 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.report.numbers import Document
 from slaibench.spec import CODE, CellSpec
-from slaibench.study.code import code_of
-from slaibench.study.venues.table import find
+from slaibench.studies.code import code_of
+from slaibench.studies.systems.table import find
 
 BY_CODE = frozenset({*CODE, "code", "commit", "folder", "recorded_by", "slaibench", "spec_hash"})
 """Names in a document under which code and places of recordings are."""

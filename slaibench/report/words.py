@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from slaibench.measure.slo import Slo, parse_slos
-from slaibench.study.targets import STEADY
+from slaibench.studies.targets import STEADY
 
 TOO_SMALL = "n too small"
 BEYOND = "≥ run"

@@ -6,16 +6,16 @@ from dataclasses import fields
 
 import numpy as np
 
-from schedulers.base import Scheduler
+from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.recording.record import StepTable
-from workloads import registry as workload_registry
-from workloads.arrivals import ArrivalProcess
-from workloads.generate import generate
-from workloads.request import Request
+from slaibench.workloads import registry as workload_registry
+from slaibench.workloads.arrivals import ArrivalProcess
+from slaibench.workloads.generate import generate
+from slaibench.workloads.request import Request
 
 MODEL = "mistral-7b"
 GPU = "rtx4090"

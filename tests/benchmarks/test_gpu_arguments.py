@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.gpu.arguments import SCHEDULERS, parsed
-from slaibench.study import policy
+from slaibench.studies import scheduler_info
 
 GRAPHS = "--compilation-config.max_cudagraph_capture_size=512"
 

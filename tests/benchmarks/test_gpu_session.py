@@ -95,7 +95,7 @@ def test_the_summary_has_what_was_measured_beside_what_was_predicted(
 
 
 BROKEN = """
-from schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
 
 class Broken(Scheduler):
     name = "broken"

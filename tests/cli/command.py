@@ -11,7 +11,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from slaibench.cli.app import app
-from tests.study.studies import WORKLOAD
+from tests.studies.studies import WORKLOAD
 
 SMALL = ("--workload", WORKLOAD, "--requests", "60", "--seeds", "1", "--jobs", "1")
 CODE = "from slaibench.cli.app import main; main()"

@@ -11,7 +11,7 @@ import pytest
 from slaibench.recording import store
 from tests.cli.command import refused, slaibench, sweep
 from tests.schedulers.hostile import LINES, hostile
-from tests.study.studies import BROKEN_LATE, contents, rewritten
+from tests.studies.studies import BROKEN_LATE, contents, rewritten
 
 
 def refused_sweep(results: Path, *arguments: str | Path) -> str:

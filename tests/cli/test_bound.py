@@ -10,7 +10,7 @@ import pytest
 
 from slaibench.cli.bound import stable_up_to
 from tests.cli.command import Ran, refused, slaibench
-from tests.study.studies import WORKLOAD
+from tests.studies.studies import WORKLOAD
 
 SMALL = (
     *("bound", "--gpu", "rtx6000-ada", "--workload", WORKLOAD, "-s", "sarathi"),

@@ -12,7 +12,7 @@ import pytest
 
 from slaibench.recording import store
 from tests.cli.command import process, slaibench, sweep
-from tests.study.studies import WORKLOAD, contents
+from tests.studies.studies import WORKLOAD, contents
 
 SWEEP = ("sweep", "--no-report", "--rates", "2:11", "--seeds", "2", "--workload", WORKLOAD)
 SIZE = ("--requests", "150")

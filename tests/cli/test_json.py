@@ -13,7 +13,7 @@ import pytest
 from slaibench.cli.shell import print_json
 from tests.cli.command import SMALL, process, slaibench, sweep
 from tests.schedulers.hostile import hostile
-from tests.study.studies import WORKLOAD
+from tests.studies.studies import WORKLOAD
 
 
 def document(text: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from slaibench.recording import store
 from tests.cli.command import SMALL, Ran, slaibench, sweep
 from tests.cli.mutated_results import mutate
-from tests.study.studies import rewritten
+from tests.studies.studies import rewritten
 
 STUDY = ("--rates", "2,5", "-s", "slai", "-s", "sarathi")
 SEEDS = 24

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from tests.cli.command import Ran, refused, slaibench
-from tests.study.regress.test_run import POLICY, WORSE, slowed
-from tests.study.studies import WORKLOAD
+from tests.studies.regression.test_run import POLICY, WORSE, slowed
+from tests.studies.studies import WORKLOAD
 
 SPEC = (
     *("--workload", WORKLOAD, "--rates", "8", "--requests", "300", "--seeds", "4"),

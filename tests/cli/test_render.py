@@ -14,12 +14,12 @@ from rich.console import Console, RenderableType
 
 from slaibench.cli import formats, render
 from slaibench.measure.steady import Steadiness
-from slaibench.study.capacity import CapacityResult, find_capacity
-from slaibench.study.compare import CompareResult, compare
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
-from slaibench.study.sweep import SweepResult, sweep
-from tests.study.studies import study
+from slaibench.studies.capacity import CapacityResult, find_capacity
+from slaibench.studies.compare import CompareResult, compare
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
+from slaibench.studies.sweep import SweepResult, sweep
+from tests.studies.studies import study
 
 RATES = tuple(float(rate) for rate in range(3, 61, 3))
 

@@ -11,7 +11,7 @@ import pytest
 from slaibench.catalog import get_profile
 from slaibench.catalog.validations import own_file
 from tests.cli.command import refused, slaibench, sweep
-from tests.study.replayed.logs import PROFILE, meta, write_log
+from tests.studies.validation.logs import PROFILE, meta, write_log
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 SSE = "text/event-stream; charset=utf-8"
 

@@ -20,7 +20,7 @@ from slaibench.client.target import Api, Target
 from slaibench.recording.record import FloatArray
 from tests.client.behaviours import BEHAVIOURS, hangs_up
 from tests.client.serving import Answer, Asked, HangUpError, Server, by_tier, serve
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 

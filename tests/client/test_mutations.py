@@ -19,7 +19,7 @@ from slaibench.client.target import Target
 from slaibench.recording.record import Outcome
 from tests.client.mutations import answer
 from tests.client.serving import Answer, Asked, HangUpError, serve
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 ASKED = 4
 KINDS = {outcome.value for outcome in Outcome} - {Outcome.UNFINISHED.value}

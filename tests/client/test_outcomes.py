@@ -14,7 +14,7 @@ from slaibench.client.target import Target
 from slaibench.recording.record import Outcome
 from tests.client.behaviours import BEHAVIOURS, EXPECTED
 from tests.client.serving import Server, by_tier, serve
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 

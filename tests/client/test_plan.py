@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.client import plan
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def requests_at(rate_rps: float, tokens: int, count: int = 1000) -> list[Request]:

@@ -20,7 +20,7 @@ from slaibench.client.target import Target
 from slaibench.recording.record import FloatArray
 from tests.client.behaviours import BEHAVIOURS
 from tests.client.serving import by_tier, serve
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ import multiprocessing, sys
 from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 def look(now_s, due_s, left_s):
     print(*[child.pid for child in multiprocessing.active_children()], flush=True)

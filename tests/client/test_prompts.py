@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from slaibench.client.prompts import WORDS, TokenIdPrompts, WordPrompts, calibrate
-from workloads.generate import prompt_token_ids
-from workloads.request import Request
+from slaibench.workloads.generate import prompt_token_ids
+from slaibench.workloads.request import Request
 
 
 def request(tokens: int, request_id: int = 0) -> Request:

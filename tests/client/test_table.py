@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from slaibench.client.table import lost_row, request_table
 from slaibench.client.worker import Row
 from slaibench.recording.record import Outcome
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 T0 = 1000.0
 

@@ -11,7 +11,7 @@ import pytest
 from slaibench.client.body import request_bytes
 from slaibench.client.target import Address, Api, Target, parse_url
 from slaibench.dialect import public_url
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 @pytest.mark.parametrize(

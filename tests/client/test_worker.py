@@ -17,7 +17,7 @@ from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.client.worker import Part, Report, Worker
 from tests.client.serving import serve
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ def test_modules_are_followed_to_all_that_they_import() -> None:
         "slaibench.backends.simulator.engine",
         "slaibench.backends.virtual",
         "slaibench.recording.record",
-        "schedulers.base",
-        "workloads.request",
+        "slaibench.schedulers.base",
+        "slaibench.workloads.request",
     } <= set(files)
     assert not [name for name in files if name.startswith(("slaibench.report", "slaibench.cli"))]
     assert all(path.is_file() and path.suffix == ".py" for path in files.values())

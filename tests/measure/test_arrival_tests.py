@@ -16,7 +16,7 @@ from slaibench.measure.arrival_tests import (
     gap_moments,
     gap_tests,
 )
-from workloads.arrivals import ArrivalProcess
+from slaibench.workloads.arrivals import ArrivalProcess
 
 SOUND = {case.name: case for case in audit_power.CASES if case.sound}
 FAULTS = {case.name: case for case in audit_power.CASES if not case.sound}

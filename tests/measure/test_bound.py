@@ -11,7 +11,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from schedulers.registry import build
+from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
@@ -21,9 +21,9 @@ from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.saturated import worth_between
 from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Work, work_of
-from slaibench.study.bound.paper_model import paper_lengths, paper_model
+from slaibench.studies.bound.paper_model import paper_lengths, paper_model
 from tests.costmodel.test_floor import STAIRCASE
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 Model = CostModel | StaircaseCostModel
 BLOCK = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slaibench.measure.errors import Errors, errors
+from slaibench.measure.prediction_error import Errors, errors
 from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
 
 SAMPLES = np.linspace(1.0, 2.0, 2001)

@@ -11,7 +11,7 @@ from slaibench.measure.saturated import backlog_window, saturated, worth_between
 from slaibench.measure.work import Prices
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
-from slaibench.study.bench import prepare
+from slaibench.studies.prepared import prepare
 from tests.measure.recordings import Row, recording
 
 PRICES = Prices(1.0, 0.0, 10.0, 0.0, 0.0)

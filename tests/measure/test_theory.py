@@ -18,7 +18,7 @@ from slaibench.measure.theory import (
     theorem_1_rps,
     work_conserving_rps,
 )
-from slaibench.study.bound.paper_model import paper_lengths, paper_model
+from slaibench.studies.bound.paper_model import paper_lengths, paper_model
 
 ONE = np.array([1])
 

@@ -14,12 +14,12 @@ from slaibench.report.command import of_bound, of_paper, of_study
 from slaibench.report.numbers import Document, document
 from slaibench.report.page import made
 from slaibench.report.subject import make_subject
-from slaibench.study.bound.ask import BoundAsk
-from slaibench.study.gather import gather, group_cells
-from slaibench.study.paper.spec import PaperSpec
-from slaibench.study.sweep import sweep
+from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.from_disk import gather, group_cells
+from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.studies.sweep import sweep
 from tests.cli.command import slaibench
-from tests.study.studies import study
+from tests.studies.studies import study
 
 
 def numbers(results: Path, **fields: Any) -> Document:

@@ -10,13 +10,13 @@ import pytest
 
 from slaibench.report.page import ReportFiles, write_report
 from slaibench.report.verify import verify
-from slaibench.study.gather import gather, group_cells
-from slaibench.study.sweep import SweepResult, sweep
+from slaibench.studies.from_disk import gather, group_cells
+from slaibench.studies.sweep import SweepResult, sweep
 from tests.report.test_page import outline
-from tests.study.studies import study
+from tests.studies.studies import study
 
 MINE = """
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers.sarathi import Sarathi
 
 class MyOwnScheduler(Sarathi):
     name = "mine"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from slaibench.report.numbers import Document, document, estimate, identity, rate_key
 from slaibench.report.runs import relative
 from slaibench.report.subject import Subject
-from slaibench.study.estimate import Estimate
+from slaibench.studies.estimate import Estimate
 
 
 def test_the_document_is_json_without_nan(doc: Document) -> None:

@@ -16,10 +16,10 @@ from slaibench.report.numbers import Document
 from slaibench.report.page import write_report
 from slaibench.report.render import file_stem, render
 from slaibench.report.template import Picture
-from slaibench.study.compare import CompareResult
-from slaibench.study.sweep import sweep
+from slaibench.studies.compare import CompareResult
+from slaibench.studies.sweep import sweep
 from tests.report.conftest import Written
-from tests.study.studies import contents, study
+from tests.studies.studies import contents, study
 
 FIGURES = (
     *("ttft", "tbt", "capacity", "change", "distribution", "lengths"),

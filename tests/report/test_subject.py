@@ -9,10 +9,10 @@ import pytest
 
 from slaibench.measure.steady import Steadiness
 from slaibench.report.subject import Subject, capacity_in, default_focus, make_subject
-from slaibench.study.capacity import find_capacity
-from slaibench.study.compare import CompareResult
-from slaibench.study.sweep import SweepResult
-from tests.study.studies import study
+from slaibench.studies.capacity import find_capacity
+from slaibench.studies.compare import CompareResult
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import study
 
 
 def without(sweep: SweepResult, keep: set[tuple[str, float]]) -> SweepResult:

@@ -19,7 +19,7 @@ from slaibench.report.errors import ReportError
 from slaibench.report.kinds import KINDS
 from slaibench.report.numbers import Document, identity
 from slaibench.report.verify import Verdict, verify
-from slaibench.study.code import Code
+from slaibench.studies.code import Code
 from tests.cli.command import slaibench
 from tests.report.conftest import Written
 

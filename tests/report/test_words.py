@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.report import words
-from slaibench.study.targets import STEADY
+from slaibench.studies.targets import STEADY
 
 NBSP = "\u00a0"
 

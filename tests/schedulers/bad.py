@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schedulers.base import Batch, EngineView, RequestView, Scheduler
-from schedulers.sarathi import Sarathi
-from schedulers.steps import admit, continue_prefills, decode_by_arrival
+from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
+from slaibench.schedulers.sarathi import Sarathi
+from slaibench.schedulers.steps import admit, continue_prefills, decode_by_arrival
 
 
 class LongestPromptFirst(Scheduler):

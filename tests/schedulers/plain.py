@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schedulers.base import Batch
+from slaibench.schedulers.base import Batch
 
 
 @dataclass(eq=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from schedulers.base import Batch, Scheduler
-from schedulers.registry import build
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.registry import build
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import StaircaseCostModel
 from tests.backends.checked import CheckedEngine
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def batches_of(seconds: float) -> StaircaseCostModel:
@@ -25,7 +25,7 @@ class Scenario:
     Every step is checked against the invariants (tests.backends.checked).
 
     Args:
-        policy: what ``schedulers.registry.build`` takes, or a policy object.
+        policy: what ``slaibench.schedulers.registry.build`` takes, or a policy object.
         timer: how long batches take; one second each unless given.
     """
 

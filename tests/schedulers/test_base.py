@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from schedulers.base import Batch, EngineView, Scheduler, option_names
-from schedulers.rad import Rad
+from slaibench.schedulers.base import Batch, EngineView, Scheduler, option_names
+from slaibench.schedulers.rad import Rad
 from tests.schedulers.plain import PlainRequest
 
 

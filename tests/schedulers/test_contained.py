@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from schedulers import registry
-from schedulers.base import Scheduler, SchedulerError
-from schedulers.contained import contained, failure, foreign_code, is_interrupt
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import contained, failure, foreign_code, is_interrupt
+from slaibench.schedulers.sarathi import Sarathi
 from tests.schedulers.hostile import LINES, PLACES, hostile
 
 RAISES = {

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from schedulers.base import SchedulerError
-from schedulers.engine_default import EngineDefault
-from schedulers.registry import build
+from slaibench.schedulers.base import SchedulerError
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.registry import build
 from tests.schedulers.plain import PlainView
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from schedulers.orca import Orca
+from slaibench.schedulers.orca import Orca
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario, worked_example
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedulers.pace import Pace
+from slaibench.schedulers.pace import Pace
 
 
 def test_it_is_the_mean_time_between_admissions() -> None:

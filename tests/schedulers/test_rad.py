@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from schedulers.rad import Rad, RadBatchPrefill
+from slaibench.schedulers.rad import Rad, RadBatchPrefill
 from slaibench.costmodel import StaircaseCostModel
 from tests.schedulers.scenario import Scenario
 from tests.schedulers.theory import growth_rps, poisson, requests_at, second_half, serve

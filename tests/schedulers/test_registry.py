@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from schedulers.rad import Rad
-from schedulers.registry import BUILT_IN, available, build, find, parse
-from schedulers.sarathi import Sarathi
-from schedulers.slai import Slai
+from slaibench.schedulers.rad import Rad
+from slaibench.schedulers.registry import BUILT_IN, available, build, find, parse
+from slaibench.schedulers.sarathi import Sarathi
+from slaibench.schedulers.slai import Slai
 
 OWN_POLICY = '''
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schedulers.base import Batch, Scheduler
+from slaibench.schedulers.base import Batch, Scheduler
 
 
 @dataclass

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers.sarathi import Sarathi
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario, worked_example
 

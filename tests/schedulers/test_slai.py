@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedulers.slai import Slai
+from slaibench.schedulers.slai import Slai
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario, seconds_per_token
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from schedulers.step_time import KNOWN, StepTime
+from slaibench.schedulers.step_time import KNOWN, StepTime
 
 
 def learned(took_s, batches: int = 400) -> StepTime:  # type: ignore[no-untyped-def]

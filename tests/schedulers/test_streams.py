@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from schedulers import registry
-from schedulers.base import Scheduler
-from schedulers.trial import try_out
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.trial import try_out
 from tests.schedulers.hostile import hostile
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schedulers.trial import LIMIT_S, try_out
+from slaibench.schedulers.trial import LIMIT_S, try_out
 from tests.schedulers.hostile import LINES, hostile
 
 count = itertools.count()

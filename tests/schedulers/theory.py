@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schedulers.registry import build
+from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.record import FloatArray, IntArray
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 UNLIMITED_BLOCKS = 10_000_000
 

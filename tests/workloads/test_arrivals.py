@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workloads.arrivals import ArrivalKind, ArrivalProcess, due_times, unit_gaps
-from workloads.errors import WorkloadError
+from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times, unit_gaps
+from slaibench.workloads.errors import WorkloadError
 
 RENEWAL = ["poisson", "gamma:cv=3.0", "gamma:cv=0.5", "constant", "poisson-truncated"]
 NUM = 200_000

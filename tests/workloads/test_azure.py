@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.azure import azure, azure_at_hand
-from workloads.errors import WorkloadError
+from slaibench.workloads.azure import azure, azure_at_hand
+from slaibench.workloads.errors import WorkloadError
 
 ORIGINAL = """TIMESTAMP,ContextTokens,GeneratedTokens
 2023-11-16 18:17:03.9799600,4808,10

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workloads.cache import cache_dir
+from slaibench.workloads.cache import cache_dir
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workloads.conversations import Limits, mistral_token_counter, read_conversations, rounds
-from workloads.errors import WorkloadError
+from slaibench.workloads.conversations import Limits, mistral_token_counter, read_conversations, rounds
+from slaibench.workloads.errors import WorkloadError
 
 
 def words(text: str) -> int:

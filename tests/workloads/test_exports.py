@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import workloads
+import slaibench.workloads
 
 ROOT = Path(__file__).parents[2]
 

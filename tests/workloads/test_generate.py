@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.arrivals import ArrivalProcess, due_times
-from workloads.errors import WorkloadError
-from workloads.generate import fingerprint, generate, prompt_token_ids
-from workloads.lengths import Lengths, UniformLengths
-from workloads.sharegpt4_model import load_sharegpt4_model
-from workloads.table import TableSource
-from workloads.tiers import DEFAULT_TIERS, assign, parse_tiers
+from slaibench.workloads.arrivals import ArrivalProcess, due_times
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.generate import fingerprint, generate, prompt_token_ids
+from slaibench.workloads.lengths import Lengths, UniformLengths
+from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
+from slaibench.workloads.table import TableSource
+from slaibench.workloads.tiers import DEFAULT_TIERS, assign, parse_tiers
 
 POISSON = ArrivalProcess.parse("poisson")
 UNIFORM = UniformLengths((1, 2048), (1, 512))

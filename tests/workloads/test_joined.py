@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workloads import registry, sharegpt4
-from workloads.errors import WorkloadError
+from slaibench.workloads import registry, sharegpt4
+from slaibench.workloads.errors import WorkloadError
 
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.workloads.mutated import mutated, whole
-from workloads import registry, sharegpt4
-from workloads.errors import WorkloadError
+from slaibench.workloads import registry, sharegpt4
+from slaibench.workloads.errors import WorkloadError
 
 NUM_FILES = 84
 """Three hundred take a few seconds more and found nothing else when this was written."""

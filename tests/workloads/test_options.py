@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workloads.errors import WorkloadError
-from workloads.options import parse_options
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.options import parse_options
 
 
 def test_reads_a_path_and_named_values():

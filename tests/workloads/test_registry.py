@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workloads.errors import WorkloadError
-from workloads.registry import available, default_workload, resolve
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.registry import available, default_workload, resolve
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.errors import WorkloadError
-from workloads.generate import fingerprint
-from workloads.lengths import UniformLengths
-from workloads.scaled import ScaledOutputs
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.generate import fingerprint
+from slaibench.workloads.lengths import UniformLengths
+from slaibench.workloads.scaled import ScaledOutputs
 
 SOURCE = UniformLengths((100, 900), (50, 150))
 

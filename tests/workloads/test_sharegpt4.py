@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from workloads import sharegpt4 as module
-from workloads.conversations import mistral_token_counter
-from workloads.errors import WorkloadError
-from workloads.generate import fingerprint
-from workloads.registry import default_workload
-from workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
+from slaibench.workloads import sharegpt4 as module
+from slaibench.workloads.conversations import mistral_token_counter
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.generate import fingerprint
+from slaibench.workloads.registry import default_workload
+from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
 
 ROOT = Path(__file__).parents[2]
 LONG = "word " * 2000
@@ -152,7 +152,7 @@ def hub(tmp_path: Path, code: str, **environment: str) -> subprocess.CompletedPr
 
 
 REFUSED = """
-from workloads import resolve, WorkloadError
+from slaibench.workloads import resolve, WorkloadError
 try:
     resolve("sharegpt4")
 except WorkloadError as error:
@@ -178,7 +178,7 @@ def test_in_the_hubs_offline_mode_too(tmp_path):
 
 
 LOADED = """
-from workloads import sharegpt4 as module
+from slaibench.workloads import sharegpt4 as module
 module.DATASET = {folder!r}
 source = module.sharegpt4()
 print(source.recorded.prompt_tokens.tolist(), source.recorded.output_tokens.tolist())

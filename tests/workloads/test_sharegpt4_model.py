@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from workloads.errors import WorkloadError
-from workloads.lengths import Lengths
-from workloads.sharegpt4_model import PARAMETERS, load_sharegpt4_model
-from workloads.table_file import read_table
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import Lengths
+from slaibench.workloads.sharegpt4_model import PARAMETERS, load_sharegpt4_model
+from slaibench.workloads.table_file import read_table
 
 SAMPLES = 300_000
 

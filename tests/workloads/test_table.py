@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.errors import WorkloadError
-from workloads.lengths import Lengths
-from workloads.table import TableSource
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.lengths import Lengths
+from slaibench.workloads.table import TableSource
 
 
 def table(rows: int, arrival_s: np.ndarray | None = None) -> TableSource:

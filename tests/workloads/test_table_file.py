@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workloads.errors import WorkloadError
-from workloads.files import COMPRESSIONS
-from workloads.table_file import read_table
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.files import COMPRESSIONS
+from slaibench.workloads.table_file import read_table
 
 PROMPT, OUTPUT, ARRIVAL = [10, 20, 30], [1, 2, 3], [0.5, 1.25, 1.25]
 

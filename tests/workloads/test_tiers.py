@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workloads.errors import WorkloadError
-from workloads.tiers import DEFAULT_TIERS, Tier, assign, parse_tiers
+from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign, parse_tiers
 
 
 def test_default_tiers_are_the_papers_main_setting():

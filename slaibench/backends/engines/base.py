@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.more_args import Instead
+from slaibench.backends.engines.extra_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model
 from slaibench.spec import Device
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 HOST = "127.0.0.1"
 """Where a server of ours listens, and nobody else's machine reaches it."""

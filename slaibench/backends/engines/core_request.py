@@ -6,7 +6,7 @@ import math
 from array import array
 
 from slaibench.backends.virtual import NEVER
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 class CoreRequest:

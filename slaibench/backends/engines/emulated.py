@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from schedulers.base import Scheduler
+from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.options import EngineOptions
@@ -15,8 +15,8 @@ from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.virtual import VirtualEngine, check_requests, refusal, run_virtual
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
-from workloads.generate import prompt_token_ids
-from workloads.request import Request
+from slaibench.workloads.generate import prompt_token_ids
+from slaibench.workloads.request import Request
 
 FIRST_TOKEN_ID = 3
 """Ids below are special in the tokenizers of Llama 2 and Mistral, and in ours."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from slaibench.backends.base import BackendError
 from slaibench.catalog.model import Model
-from workloads.cache import cache_dir
+from slaibench.workloads.cache import cache_dir
 
 FORMAT = 1
 """Part of every folder's name; goes up when the same model would get other files."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from schedulers.engines.switch import REQUEST_KEY
+from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.server import EngineServer

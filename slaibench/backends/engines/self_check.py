@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from schedulers import registry
-from schedulers.base import SchedulerError
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.backend import Simulator
@@ -29,11 +29,11 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.machine.deciding import fingerprint, modules
 from slaibench.recording.record import RequestTable, StepTable
-from workloads import registry as workload_registry
-from workloads.arrivals import ArrivalProcess
-from workloads.cache import cache_dir
-from workloads.generate import generate
-from workloads.request import Request
+from slaibench.workloads import registry as workload_registry
+from slaibench.workloads.arrivals import ArrivalProcess
+from slaibench.workloads.cache import cache_dir
+from slaibench.workloads.generate import generate
+from slaibench.workloads.request import Request
 
 NUM_REQUESTS = 100
 SCHEDULERS = ("sarathi", "slai", "hrrn:max_started=1", "orca")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schedulers.base import Scheduler, SchedulerError
-from schedulers.contained import is_ours
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import is_ours
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
@@ -33,7 +33,7 @@ from slaibench.client.target import Target
 from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray
 from slaibench.spec import Device
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 REQUEST_LIMIT_S = 3600.0
 """Overload is for the stop rule and the horizon to end; this only keeps a run from hanging."""

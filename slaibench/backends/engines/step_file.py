@@ -1,4 +1,4 @@
-"""What an engine wrote of its steps (``schedulers.engines.step_log``), read back."""
+"""What an engine wrote of its steps (``slaibench.schedulers.engines.step_log``), read back."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
-from schedulers.base import Batch, Scheduler
-from schedulers.engines.sglang_scheduler import PolicyScheduler
-from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
-from schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler
+from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.device_time import VirtualTime

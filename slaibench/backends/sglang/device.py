@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedulers.engines.sglang_support import (
+from slaibench.schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_version,
     own_config,

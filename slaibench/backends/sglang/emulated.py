@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines.elsewhere import Elsewhere
+from slaibench.backends.engines.subprocess_backend import Elsewhere
 from slaibench.backends.engines.emulated import EmulatedCore, EmulatedEngine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.launch import SglangEngine, python

@@ -1,13 +1,13 @@
 """SGLang's own flags under our schedulers (``slaibench.backends.engines.flags``).
 
 What is refused, and with which value, is the adapter's to say
-(``schedulers.engines.sglang_flags``). A flag that acts only together with a refused one needs no
+(``slaibench.schedulers.engines.sglang_flags``). A flag that acts only together with a refused one needs no
 refusal of its own.
 """
 
 from __future__ import annotations
 
-from schedulers.engines.sglang_flags import REFUSALS
+from slaibench.schedulers.engines.sglang_flags import REFUSALS
 from slaibench.backends.engines.flags import Flag, Verdict
 
 GROUPS = ("schedule", "memory", "parallel", "lora", "disagg", "spec")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from schedulers.engines.sglang_support import (
+from slaibench.schedulers.engines.sglang_support import (
     ANY_VERSION,
     TESTED,
     VARIABLE,
@@ -25,7 +25,7 @@ from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.model_folder import folder_of
-from slaibench.backends.engines.more_args import Instead
+from slaibench.backends.engines.extra_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.self_check import Untested
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
@@ -42,7 +42,7 @@ from slaibench.machine.interpreters import (
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
-ADAPTER = "schedulers.engines.sglang"
+ADAPTER = "slaibench.schedulers.engines.sglang"
 PROBE = "slaibench.backends.sglang.probe"
 FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
 TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from schedulers.base import Batch, Scheduler
+from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from schedulers.base import Batch, Scheduler, SchedulerError
-from schedulers.waiting import WaitingQueue
+from slaibench.schedulers.base import Batch, Scheduler, SchedulerError
+from slaibench.schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
@@ -36,7 +36,7 @@ class BatchTimer(Protocol):
 
 
 class Engine:
-    """One engine replica in virtual time. It is its own ``schedulers.base.EngineView``.
+    """One engine replica in virtual time. It is its own ``slaibench.schedulers.base.EngineView``.
 
     Args:
         total_blocks: KV blocks of the whole cache.

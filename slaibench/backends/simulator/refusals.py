@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.simulator.state import SimRequest
 
 

@@ -7,9 +7,9 @@ import logging
 import os
 from typing import Any
 
-from schedulers.base import Batch, Scheduler
-from schedulers.engines.step_log import MemoryStepLog
-from schedulers.engines.vllm_support import UnsupportedVllmError, check_version
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.device_time import VirtualTime
@@ -178,7 +178,7 @@ def _start(options: EngineOptions) -> Any:
     from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
     from vllm.v1.engine.core import EngineCore  # noqa: PLC0415
 
-    from schedulers.engines.vllm import PolicyScheduler  # noqa: PLC0415
+    from slaibench.schedulers.engines.vllm import PolicyScheduler  # noqa: PLC0415
     from slaibench.backends.vllm.executor import EmulatedExecutor  # noqa: PLC0415
 
     args = EngineArgs(

@@ -16,7 +16,7 @@ from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
-from schedulers.engines.vllm_support import own_config
+from slaibench.schedulers.engines.vllm_support import own_config
 from slaibench.backends.engines.device import timer_of
 from slaibench.backends.engines.device_time import DeviceTime, RealTime
 from slaibench.backends.simulator.engine import BatchTimer

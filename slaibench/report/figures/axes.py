@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from slaibench.report.figures.style import INK, Look
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, WIDTH_IN, Look, panel
 from slaibench.report.subject import Ratio, Subject
 from slaibench.report.words import capacity_digits, together
-from slaibench.study.capacity import CapacityResult
+from slaibench.studies.capacity import CapacityResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.report.words import rate as rate_text
-from slaibench.study.pool import CellResult
+from slaibench.studies.executors import CellResult
 
 NUM_BINS = 200
 

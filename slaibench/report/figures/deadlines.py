@@ -16,8 +16,8 @@ from slaibench.report.figures.axes import (
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import Look, legend, panel
 from slaibench.report.subject import Subject
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
 
 SPREAD = 0.36
 """Of the distance between rates, over which the schedulers are spread."""

@@ -24,8 +24,8 @@ from slaibench.report.figures.axes import (
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point, measured_ttft
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point, measured_ttft
 
 MOST_STEPS = 400
 """Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""

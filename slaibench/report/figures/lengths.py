@@ -8,7 +8,7 @@ from typing import Any
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
-from slaibench.study.estimate import Estimate
+from slaibench.studies.estimate import Estimate
 
 
 def lengths(found: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Panel]:

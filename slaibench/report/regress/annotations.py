@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slaibench.measure.regression import Verdict
 from slaibench.report.regress import words
-from slaibench.study.regress.result import RegressResult
+from slaibench.studies.regression.result import RegressResult
 
 MOST_ERRORS = 9
 """GitHub shows ten annotations of a kind and step; the last one says how many more there are."""

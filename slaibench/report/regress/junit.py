@@ -7,7 +7,7 @@ from xml.etree import ElementTree as Tree
 
 from slaibench.measure.regression import Verdict
 from slaibench.report.regress import words
-from slaibench.study.regress.result import RegressResult, Row
+from slaibench.studies.regression.result import RegressResult, Row
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

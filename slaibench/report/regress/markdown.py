@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from slaibench.measure.regression import Verdict
 from slaibench.report.regress import words
-from slaibench.study.regress.result import RegressResult, Row
+from slaibench.studies.regression.result import RegressResult, Row
 
 MARKS = {
     Verdict.WORSE: "🔴 worse",

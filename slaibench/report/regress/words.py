@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from slaibench.measure.regression import Verdict
 from slaibench.report.words import NOTHING, significant
-from slaibench.study.regress.result import SATURATED, RegressResult, Row
+from slaibench.studies.regression.result import SATURATED, RegressResult, Row
 
 UNSERVED = "unserved"
 TENFOLD = 9.0

@@ -21,7 +21,7 @@ from slaibench.report.words import (
     significant,
     together,
 )
-from slaibench.study.targets import STEADY
+from slaibench.studies.targets import STEADY
 
 NOT_TOLD, NO_INTERVAL = "not told", "no interval"
 UNTOLD = frozenset({NOT_TOLD, NO_INTERVAL, NO_RATIO})

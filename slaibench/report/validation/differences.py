@@ -14,7 +14,7 @@ from slaibench.report.words import MINUS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from slaibench.study.validate import Match
+    from slaibench.studies.crosscheck.study import Match
 
 ROW_IN, AROUND_IN = 0.3, 0.75
 LEAST, MOST = 0.12, 0.5

@@ -39,8 +39,8 @@ from slaibench.report.validation.differences import differences
 from slaibench.report.validation.numbers import reference
 from slaibench.report.validation.subject import Validation
 from slaibench.report.words import short_names
-from slaibench.study.estimate import Estimate
-from slaibench.study.point import Point
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
 
 APART = 0.014
 """Of the range of rates: how far small marks lie beside each other, inside a wide one."""

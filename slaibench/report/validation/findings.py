@@ -12,7 +12,7 @@ from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others, reference, runs
 from slaibench.report.validation.quantities import Apart, apart
 from slaibench.report.words import hundredths, listed, plural, rate, short_names
-from slaibench.study.agreement import Verdict
+from slaibench.studies.crosscheck.agreement import Verdict
 
 PHRASES = {
     Verdict.IDENTICAL: "identical",

@@ -15,7 +15,7 @@ from slaibench.report.page import makers, profile_notes
 from slaibench.report.validation.numbers import document
 from slaibench.report.validation.render import file_stem, render
 from slaibench.report.validation.subject import make_validation
-from slaibench.study.validate import ValidateResult
+from slaibench.studies.crosscheck.study import ValidateResult
 
 
 def write_validation(result: ValidateResult, folder: Path) -> ReportFiles:

@@ -10,7 +10,7 @@ from slaibench.report.rebuild import LostRecordings, OnRun
 from slaibench.report.subject import Subject
 from slaibench.report.validation.numbers import runs
 from slaibench.report.validation.subject import Validation
-from slaibench.study.validate import matches_of
+from slaibench.studies.crosscheck.study import matches_of
 
 
 def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Validation:

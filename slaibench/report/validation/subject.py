@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slaibench.report.subject import Subject, default_focus, make_subject
-from slaibench.study.validate import Match, ValidateResult
+from slaibench.studies.crosscheck.study import Match, ValidateResult
 
 
 @dataclass(frozen=True)

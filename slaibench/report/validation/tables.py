@@ -16,7 +16,7 @@ from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others
 from slaibench.report.validation.quantities import Quantity, allowed, apart, quantities
 from slaibench.report.words import NOTHING, hundredths, listed, plural
-from slaibench.study.agreement import Verdict
+from slaibench.studies.crosscheck.agreement import Verdict
 
 SHOWN_APART = 4
 """Quantities that a verdict names; the tables of all quantities have the rest."""

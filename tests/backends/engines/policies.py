@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
 
 
 class Never(Scheduler):

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schedulers import registry
-from schedulers.base import SchedulerError
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
 from slaibench.spec import Device
-from slaibench.study.venues.engine import EngineVenue as Venue
-from slaibench.study.venues.sglang import SglangVenue
-from slaibench.study.venues.vllm import VllmVenue
+from slaibench.studies.systems.engine import EngineVenue as Venue
+from slaibench.studies.systems.sglang import SglangVenue
+from slaibench.studies.systems.vllm import VllmVenue
 from tests.backends.agreement import (
     CONTEXT,
     GPU,
@@ -31,7 +31,7 @@ from tests.backends.agreement import (
 )
 from tests.backends.engines import policies
 from tests.backends.needed import needed
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 VENUES: dict[str, type[Venue]] = {"vllm": VllmVenue, "sglang": SglangVenue}
 FOREIGN = f"{policies.__file__}:"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schedulers import registry
-from schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.backends.engines import self_check
 from slaibench.backends.engines.options import EngineOptions
@@ -22,7 +22,7 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.spec import Device
 from tests.backends.needed import needed
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 class Other:
@@ -59,7 +59,7 @@ def release(opened: list[int], fault: str = "") -> Untested:
         )
         return Other(inner, fault)
 
-    adapter = "schedulers.engines.step_log"
+    adapter = "slaibench.schedulers.engines.step_log"
     return Untested("some", "Some", "9.9", "1.0 to 2.0", adapter, "SLAIBENCH_ANY_SOME", open_it)
 
 

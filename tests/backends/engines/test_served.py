@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schedulers import registry
-from schedulers.engines.switch import REQUEST_KEY
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import ServiceClass
 from slaibench.backends.engines.options import EngineOptions
@@ -26,7 +26,7 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
 from slaibench.spec import Device
 from tests.backends.needed import needed
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 PROFILE = get_profile("h100", "mistral-7b")
 KV_BLOCKS = 120

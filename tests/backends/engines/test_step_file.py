@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedulers.engines.step_log import FileStepLog, Step
+from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.backends.engines.step_file import (
     Header,
     StepFileError,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from schedulers.engines import sglang as scheduler_plugin
+from slaibench.schedulers.engines import sglang as scheduler_plugin
 from slaibench.backends.sglang import device as device_plugin
 
 VARIABLE = "SLAIBENCH_SGLANG"
@@ -40,7 +40,7 @@ def test_another_sglang_than_we_know_ends_the_process_with_a_sentence(
 
 
 def refuse() -> str:
-    from schedulers.engines.sglang_support import UnsupportedSglangError
+    from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError
 
     raise UnsupportedSglangError("SGLang 0.1 is not supported")
 

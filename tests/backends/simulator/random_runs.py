@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from schedulers.base import Scheduler
-from schedulers.registry import build
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.registry import build
 from slaibench.costmodel import StaircaseCostModel
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 MILLISECONDS = StaircaseCostModel(
     t_lin_s=0.004,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from schedulers.base import Batch
-from schedulers.registry import build
+from slaibench.schedulers.base import Batch
+from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.backends.simulator.ahead import AheadEngine
@@ -24,7 +24,7 @@ from tests.backends.simulator.random_runs import (
     workloads,
 )
 from tests.schedulers.scenario import batches_of, name
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 SECOND = batches_of(1.0)
 

@@ -10,13 +10,13 @@ import sys
 import numpy as np
 import pytest
 
-from schedulers.base import Scheduler
-from schedulers.registry import POLICIES, build
-from schedulers.slai import Slai
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.slai import Slai
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 STAIRCASE = StaircaseCostModel(t_lin_s=0.02, t_col_tokens=128, step_overhead_s=0.004)
 
@@ -85,11 +85,11 @@ import hashlib
 
 import numpy as np
 
-from schedulers.registry import build
+from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 requests = [Request(i, 0.01 * i, 1 + 37 * i % 90, 1 + 11 * i % 40) for i in range(60)]
 timer = StaircaseCostModel(t_lin_s=0.02, t_col_tokens=128)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from schedulers.base import Batch, EngineView, Scheduler, SchedulerError
-from schedulers.sarathi import Sarathi
+from slaibench.schedulers.base import Batch, EngineView, Scheduler, SchedulerError
+from slaibench.schedulers.sarathi import Sarathi
 from tests.schedulers import bad
 from tests.schedulers.scenario import Scenario, seconds_per_token
 

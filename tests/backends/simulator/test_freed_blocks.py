@@ -7,7 +7,7 @@ from hypothesis import given
 
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.state import SimRequest
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def request(prompt_tokens: int, request_id: int = 0) -> SimRequest:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from schedulers.base import Scheduler
-from schedulers.registry import POLICIES, build
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.registry import POLICIES, build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from tests.backends.checked import CheckedEngine
@@ -21,7 +21,7 @@ from tests.backends.simulator.random_runs import (
     total_blocks,
     workloads,
 )
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 WORK_CONSERVING = ("sarathi", "slai", "orca")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from schedulers.registry import build
+from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.state import SimRequest

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from schedulers.waiting import WaitingQueue
+from slaibench.schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.state import SimRequest
-from workloads.request import Request
+from slaibench.workloads.request import Request
 
 
 def request(request_id: int = 0, prompt_tokens: int = 20, output_tokens: int = 10) -> SimRequest:

@@ -106,7 +106,7 @@ def changed(config: Any, part: str, field: str, value: Any) -> Any:
 
 @pytest.mark.parametrize("flag", BY_THEMSELVES, ids=lambda flag: flag.name)
 def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, flag: Any) -> None:
-    from schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
 
     check_flags(config, own_rule=False)
     if flag.name == "mm-encoder-only":
@@ -131,7 +131,7 @@ def test_a_flag_that_acts_only_with_another_names_one_that_is_refused() -> None:
 
 
 def test_vllms_own_rule_goes_with_what_is_its_own(config: Any) -> None:
-    from schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
 
     for name in ("long-prefill-token-threshold", "watermark", "prefill-schedule-interval"):
         check_flags(changed(config, *SET[name]), own_rule=True)
@@ -141,7 +141,7 @@ def test_vllms_own_rule_goes_with_what_is_its_own(config: Any) -> None:
 
 @pytest.mark.parametrize("flag", HONOURED, ids=lambda flag: flag.name)
 def test_an_honoured_flag_does_not_end_the_start(config: Any, flag: Any) -> None:
-    from schedulers.engines.vllm_support import check_flags
+    from slaibench.schedulers.engines.vllm_support import check_flags
 
     field, value = OTHER_FIELDS.get(flag.name, (flag.name.replace("-", "_"), None))
     part = next((part for part in PARTS if hasattr(getattr(config, part), field)), "")
@@ -171,7 +171,7 @@ def test_an_engine_with_an_honoured_flag_serves_under_a_policy(
 
 def test_a_rank_of_several_is_refused_by_its_number(config: Any) -> None:
     # vLLM has a rank of a dense model take itself for the only one.
-    from schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
 
     with pytest.raises(UnsupportedVllmError, match="--data-parallel-size"):
         check_flags(changed(config, "parallel_config", "data_parallel_index", 1), own_rule=False)
@@ -188,7 +188,7 @@ def test_a_rank_of_several_is_refused_by_its_number(config: Any) -> None:
 def test_what_only_vllms_own_rule_takes_is_refused_to_a_policy(
     make_core: Callable[..., Any], overrides: dict[str, Any], message: str
 ) -> None:
-    from schedulers.engines.vllm_support import UnsupportedVllmError
+    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError
     from tests.schedulers.engines.vllm_core import Driver
 
     core = make_core(**overrides)

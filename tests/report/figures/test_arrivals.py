@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slaibench.report.figures.arrivals import declared_quantiles, declared_shares
-from workloads.arrivals import ArrivalProcess, due_times
+from slaibench.workloads.arrivals import ArrivalProcess, due_times
 
 LEVELS = np.array([0.1, 0.5, 0.9, 0.99])
 

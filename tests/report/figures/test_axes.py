@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 
 from slaibench.report.figures.axes import Mark, draw_series, limits, log_axis
 from slaibench.report.figures.style import COLOURS, Look, legend, looks, panel, plain, styled
-from slaibench.study.estimate import Estimate
+from slaibench.studies.estimate import Estimate
 
 LOOK = Look("slai", "#0173B2", "o")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.measure.regression import Verdict
-from slaibench.study.regress.result import SATURATED, RegressResult, Row
-from tests.study.studies import study
+from slaibench.studies.regression.result import SATURATED, RegressResult, Row
+from tests.studies.studies import study
 
 
 def row(verdict: Verdict, metric: str = "ttft_p50_s", **fields: Any) -> Row:

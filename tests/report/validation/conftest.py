@@ -16,10 +16,10 @@ from slaibench.report.page import makers
 from slaibench.report.validation.numbers import document
 from slaibench.report.validation.page import write_validation
 from slaibench.report.validation.subject import Validation, make_validation
-from slaibench.study.validate import ValidateResult
-from slaibench.study.venues import table
+from slaibench.studies.crosscheck.study import ValidateResult
+from slaibench.studies.systems import table
 from tests.report.conftest import Written
-from tests.study.test_validate import Small, Twin, run
+from tests.studies.test_validate import Small, Twin, run
 
 BETWEEN = ("sim", "twin", "small")
 

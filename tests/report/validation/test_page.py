@@ -11,11 +11,11 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.validation.page import write_validation
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
-from slaibench.study.validate import ValidateResult, validate
-from slaibench.study.venues import table
+from slaibench.studies.crosscheck.study import ValidateResult, validate
+from slaibench.studies.systems import table
 from tests.report.test_page import outline
-from tests.study.studies import contents, study
-from tests.study.venues.others import RealVenue
+from tests.studies.studies import contents, study
+from tests.studies.systems.others import RealVenue
 
 WHO = ("sarathi", "slai")
 

@@ -12,7 +12,7 @@ from slaibench.report.validation.tables import (
     verdict_table,
     warnings,
 )
-from slaibench.study.agreement import TOLERANCES
+from slaibench.studies.crosscheck.agreement import TOLERANCES
 
 
 def test_every_quantity_has_a_table_with_every_row(numbers: Document) -> None:

@@ -14,7 +14,7 @@ from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
 from slaibench.report.verify import Verdict, verify
-from slaibench.study.gather import read_cell
+from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
 

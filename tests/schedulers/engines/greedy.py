@@ -91,9 +91,9 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
     from vllm import LLM, SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    from schedulers import registry
-    from schedulers.engines.step_log import MemoryStepLog
-    from schedulers.engines.vllm import PolicyScheduler
+    from slaibench.schedulers import registry
+    from slaibench.schedulers.engines.step_log import MemoryStepLog
+    from slaibench.schedulers.engines.vllm import PolicyScheduler
 
     llm = LLM(
         model=str(random_model(folder)),

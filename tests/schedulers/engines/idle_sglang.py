@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from schedulers.base import Batch, EngineView, Scheduler
-from schedulers.sarathi import Sarathi
-from schedulers.slai import Slai
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
+from slaibench.schedulers.sarathi import Sarathi
+from slaibench.schedulers.slai import Slai
 from tests.schedulers.engines.fuzz_sglang import KV_BLOCKS, FlatTimer, Time
 
 NUM_REQUESTS = 16

@@ -29,9 +29,9 @@ from sglang.srt.managers.io_struct import (
 from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
-from schedulers import registry
-from schedulers.engines.sglang_scheduler import PolicyScheduler
-from schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler
+from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
 from tests.schedulers.engines.random_model import random_model

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schedulers.engines.service_class import (
+from slaibench.schedulers.engines.service_class import (
     ServiceClassError,
     checked_service_class,
     service_class,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from schedulers.base import Batch
-from schedulers.engines.sglang_parts import one_kind_of_input, parts, still
+from slaibench.schedulers.base import Batch
+from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
 
 
 def request(name: str, *, logprobs: bool = False, embedded: bool = False) -> Any:

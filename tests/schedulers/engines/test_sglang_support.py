@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from schedulers import registry
-from schedulers.engines.sglang_support import (
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_config,
     check_limits,

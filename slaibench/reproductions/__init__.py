@@ -1,0 +1,1 @@
+"""Published studies made again, each on the public interfaces."""

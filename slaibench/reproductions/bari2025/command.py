@@ -1,0 +1,189 @@
+"""The command that redoes the paper's figures, and its tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from slaibench.cli import formats, options
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import Kept, Page, Where
+from slaibench.cli.run import progress
+from slaibench.cli.shell import out, print_json, running, usage, write_page
+from slaibench.rates import parse_rates
+from slaibench.spec import Convention
+from slaibench.reproductions.bari2025 import run as paper_study
+from slaibench.reproductions.bari2025.claim import Claim, Finding
+from slaibench.reproductions.bari2025.result import PaperResult
+from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.reproductions.bari2025.words import MARKS, deviation, ours, printed
+
+RATE = "requests/s"
+OPTION_OF = {
+    **options.OPTION_OF,
+    "figures": "--figure",
+    "rates": "--rates",
+    "num_seeds": "--seeds",
+}
+
+
+@expanded
+def paper(
+    figure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--figure",
+            "-f",
+            help="A figure (7a) or all parts of one (7); may be given several times. Default: all.",
+        ),
+    ] = None,
+    rates: Annotated[
+        str, typer.Option(help="Requests a second of the load figures.")
+    ] = "0.2:1.6:0.2",
+    seeds: options.Seeds = 3,
+    workload: Annotated[
+        str | None,
+        typer.Option(
+            help="Lengths. The paper's own: sharegpt4_8k_lengths.csv of agrimUT/SLAI. Default: "
+            "sharegpt4 where it is at hand, else its statistical model."
+        ),
+    ] = None,
+    first_seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 0,
+    duration: Annotated[
+        float, typer.Option(help="Seconds of a run. Default: the paper's 35 minutes.")
+    ] = 2100.0,
+    *,
+    where: Where,
+    kept: Kept,
+    page: Page,
+) -> None:
+    """The paper's figures (Bari et al., arXiv 2508.01002), and its claims held against ours."""
+    with usage(OPTION_OF):
+        asked = PaperSpec(
+            figures=tuple(figure or ()),
+            backend=where.backend,
+            device=where.device,
+            clock=where.clock,
+            workload=workload,
+            rates=parse_rates(rates),
+            num_seeds=seeds,
+            first_seed=first_seed,
+            duration_s=duration,
+        )
+        paper_study.check(asked, kept.results, kept.jobs)
+        options.check_reports(page.folder)
+    with running(), progress("paper") as on_cell:
+        result = paper_study.run(
+            asked, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+        )
+    if kept.as_json:
+        print_json(result.to_json())
+    else:
+        out.print(tables(result))
+        for line in about_lines(result):
+            out.print(escape(line), highlight=False, soft_wrap=True)
+        out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
+    _report(result, page, kept.as_json)
+
+
+def _report(result: PaperResult, page: Page, as_json: bool) -> None:
+    if page.folder is None:
+        return
+    from slaibench.reproductions.bari2025.page.page import write_paper  # noqa: PLC0415  (matplotlib: a second)
+
+    write_page(partial(write_paper, result, page.folder), as_json=as_json)
+
+
+def about_lines(result: PaperResult) -> list[str]:
+    """What served which lengths, and what to beware of."""
+    lines = [result.about]
+    if result.loads:
+        lines.append(f"workload: {result.workload_note}")
+    if result.papers_lengths is False:
+        lines.append(
+            "these are not the paper's lengths: what is published was measured with others"
+        )
+    return [*lines, *(f"warning: {warning}" for warning in result.warnings)]
+
+
+def tables(result: PaperResult) -> RenderableType:
+    """The claims that are numbers, those that are shapes, and how many hold."""
+    title = f"Figures {', '.join(result.asked.figures)}"
+    if result.loads:
+        title += f"; {formats.count(result.asked.num_seeds, 'seed')} a rate"
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    numbers = [claim for claim in result.claims if claim.published is not None]
+    if numbers:
+        parts.append(_numbers(numbers))
+    parts += [_shape(claim) for claim in result.claims if claim.published is None]
+    return Group(*parts, Text(_legend(result), style=formats.DIM))
+
+
+def _numbers(claims: list[Claim]) -> RenderableType:
+    table = formats.plain_table()
+    table.add_column("\nfig.", no_wrap=True)
+    table.add_column("\nclaim", ratio=1, overflow="fold")
+    table.add_column("\npublished", justify="right", no_wrap=True)
+    names = ["paper\nconventions", "strict\nconventions"]
+    if all(claim.strict is None for claim in claims):
+        names = ["\nours"]
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for claim in claims:
+        table.add_row(
+            claim.figure,
+            escape(claim.text.replace(RATE, "req/s")),
+            printed(claim.published)
+            .replace(RATE, "req/s")
+            .replace(" (", "\n(")
+            .replace(", ", ",\n"),
+            *(_cell(claim, each) for each in (claim.paper, claim.strict)[: len(names)]),
+        )
+    return table
+
+
+def _cell(claim: Claim, finding: Finding | None) -> str:
+    """Ours, its interval, the verdict with how far off it is: a line each."""
+    if finding is None or claim.published is None or finding.estimate is None:
+        return ""
+    value, _, interval = ours(claim.published, finding.estimate).partition(" [")
+    lines = [value.replace(RATE, "req/s"), *([escape(f"[{interval}")] if interval else [])]
+    off = deviation(claim.published, finding)
+    return "\n".join([*lines, f"{_bold(finding.verdict)} {off}".rstrip()])
+
+
+def _bold(verdict: Verdict) -> str:
+    return f"[bold]{verdict.value}[/]" if verdict is Verdict.DISAGREES else verdict.value
+
+
+def _shape(claim: Claim) -> RenderableType:
+    """The claim with its verdicts, and what is seen of it below."""
+    findings = {"paper": claim.paper}
+    if claim.strict is not None:
+        findings["strict"] = claim.strict
+    lines = [f"\n{claim.figure}  {escape(claim.text)}"]
+    for name, finding in findings.items():
+        whose = f"{name} conventions: " if len(findings) > 1 else ""
+        lines.append(f"    {whose}{_bold(finding.verdict)}; {escape(finding.seen)}")
+    return Text.from_markup("\n".join(lines))
+
+
+def _legend(result: PaperResult) -> str:
+    lines = ["\n[...]: 95 % interval; beside a verdict: how far ours is from the published"]
+    for convention in (Convention.PAPER, Convention.STRICT):
+        found = result.counts(convention)
+        told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
+        whose = f"{convention.value} conventions: " if result.loads else ""
+        if f"{whose}{told}" not in lines:
+            lines.append(f"{whose}{told}")
+    known = [claim.published for claim in result.claims if claim.published is not None]
+    for name, text in MARKS.items():
+        if any(getattr(each, name) for each in known):
+            lines.append(f"({name}): {text}")
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""How far conventions alone move a result: one question, by the paper's conventions and by ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slaibench.studies.estimate import Estimate
+from slaibench.reproductions.bari2025.claim import UNKNOWN, capacity_estimate
+from slaibench.reproductions.bari2025.load import CAPACITY_OF, Load
+from slaibench.studies.operating_point import Point
+
+QUANTITIES: dict[str, Callable[[Point], Estimate | None]] = {
+    "ttft_p50_s": lambda point: point.ttft_s["p50"],
+    "tbt_p99_s@paying": lambda point: _tail(point, "paying"),
+    "tbt_p99_s@free": lambda point: _tail(point, "free"),
+}
+CAPACITY = "capacity_rps"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One quantity of one scheduler, by three ways.
+
+    Args:
+        quantity: of ``QUANTITIES``, or ``CAPACITY``.
+        rate_rps: nominal; None for a capacity.
+        paper: by the paper's conventions.
+        same_runs: the very same runs, by strict definitions: what definitions alone change.
+        strict: by strict conventions, arrivals and length of the runs included.
+    """
+
+    quantity: str
+    scheduler: str
+    rate_rps: float | None
+    paper: Estimate
+    same_runs: Estimate
+    strict: Estimate
+
+    @property
+    def by_definitions(self) -> float | None:
+        """Relative change from the paper's number to that of the same runs."""
+        return _change(self.paper, self.same_runs)
+
+    @property
+    def in_all(self) -> float | None:
+        """Relative change from the paper's number to the strict one."""
+        return _change(self.paper, self.strict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "quantity": self.quantity,
+            "scheduler": self.scheduler,
+            "rate_rps": self.rate_rps,
+            "paper": self.paper.to_json(),
+            "same_runs": self.same_runs.to_json(),
+            "strict": self.strict.to_json(),
+            "by_definitions": self.by_definitions,
+            "in_all": self.in_all,
+        }
+
+
+def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
+    """Every quantity of every scheduler of one mix, by rate; then capacities, where searched."""
+    same = paper.by_strict_definitions()
+    found = []
+    for rate in paper.spec.rates:
+        for scheduler in paper.spec.schedulers:
+            points = [load.at(scheduler, rate) for load in (paper, same, strict)]
+            if all(point is None for point in points):
+                continue
+            for name, pick in QUANTITIES.items():
+                values = (_picked(pick, point) for point in points)
+                found.append(Difference(name, scheduler, rate, *values))
+    if paper.searched and strict.searched:
+        for scheduler in CAPACITY_OF:
+            values = (capacity_estimate(load.capacity(scheduler)) for load in (paper, same, strict))
+            found.append(Difference(CAPACITY, scheduler, None, *values))
+    return tuple(found)
+
+
+def _picked(pick: Callable[[Point], Estimate | None], point: Point | None) -> Estimate:
+    return UNKNOWN if point is None else pick(point) or UNKNOWN
+
+
+def _tail(point: Point, tier: str) -> Estimate | None:
+    return point.tiers[tier].tbt_p99_s if tier in point.tiers else None
+
+
+def _change(before: Estimate, after: Estimate) -> float | None:
+    if before.value is None or after.value is None or not before.value:
+        return None
+    change = after.value / before.value - 1
+    return change if math.isfinite(change) else None

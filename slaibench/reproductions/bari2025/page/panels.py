@@ -1,0 +1,190 @@
+"""Drawings that only the paper's figures have: single batches, memory over time, prompt lengths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slaibench.catalog.published import TokenBudgets
+from slaibench.recording.record import FloatArray
+from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
+from slaibench.report.figures.latency import PUBLISHED, published_handle
+from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.style import COLOURS, INK, Look, legend, panel
+from slaibench.studies.estimate import Estimate
+from slaibench.reproductions.bari2025.batches import BatchRow, BlockRow, BudgetRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OURS = Look("ours", COLOURS[0], "o")
+
+
+def budget_panel(rows: Sequence[BudgetRow], known: TokenBudgets) -> list[Panel]:
+    """TTFT and batch time by token budget, beside the published values."""
+    budgets = [row.token_budget for row in rows]
+    return [
+        _budget("ttft", "Median TTFT", budgets, [1e3 * row.ttft_p50_s for row in rows], known),
+        _budget("batch", "Mean batch time", budgets, [1e3 * row.batch_s for row in rows], known),
+    ]
+
+
+def _budget(
+    what: str, title: str, budgets: Sequence[int], ours_ms: Sequence[float], known: TokenBudgets
+) -> Panel:
+    printed = known.ttft_ms if what == "ttft" else known.batch_ms
+    figure, (ax,) = panel()
+    ax.plot(budgets, ours_ms, color=OURS.colour, marker=OURS.marker)
+    ax.plot(known.budgets, printed, color=OURS.colour, zorder=5, **PUBLISHED)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("token budget")
+    ax.set_ylabel(f"{title[0].lower()}{title[1:]} (ms)".replace("tTFT", "TTFT"))
+    ax.set_title(f"{title}, 2,048-token prompts")
+    legend(figure, [*scheduler_handles([OURS]), *published_handle()])
+    return Panel(f"fig-6a-{what}", f"{title} by token budget, ours and published", figure)
+
+
+def bars_panel(rows: Sequence[BlockRow]) -> Panel:
+    """Share of KV blocks in use by number of requests."""
+    figure, (ax,) = panel()
+    _labelled_bars(ax, [(row.num_requests, 100 * row.share, f"{row.kv_blocks:,}") for row in rows])
+    ax.set_ylim(0, 108)
+    ax.set_xlabel("requests of 2,048 prompt tokens")
+    ax.set_ylabel("KV blocks in use (%)")
+    ax.set_title("Memory by number of requests")
+    return Panel("fig-6b", "Share of KV blocks in use by number of requests", figure)
+
+
+def batch_panel(rows: Sequence[BatchRow]) -> Panel:
+    """Time of a 512-token batch by its number of decodes."""
+    figure, (ax,) = panel()
+    _labelled_bars(
+        ax, [(row.num_decodes, 1e3 * row.batch_s, f"{1e3 * row.batch_s:.1f}") for row in rows]
+    )
+    ax.margins(y=0.12)
+    ax.set_xlabel("decodes among the batch's 512 tokens")
+    ax.set_ylabel("time of the batch (ms)")
+    ax.set_title("Time of a 512-token batch")
+    return Panel("fig-6c", "Time of a 512-token batch by its number of decodes", figure)
+
+
+def _labelled_bars(ax: Axes, bars: Sequence[tuple[int, float, str]]) -> None:
+    """Bars side by side, each (what stands below it, height, what stands on it)."""
+    places = range(len(bars))
+    ax.bar(places, [height for _, height, _ in bars], color=OURS.colour, width=0.7)
+    for place, (_, height, label) in zip(places, bars, strict=True):
+        ax.annotate(
+            label,
+            (place, height),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [str(below) for below, _, _ in bars])
+
+
+def tier_panel(means: Sequence[tuple[str, Estimate]], look: Look, name: str, title: str) -> Panel:
+    """A time of each tier, a bar each, with its interval.
+
+    Args:
+        means: (tier, seconds); those that are not known are left out.
+    """
+    figure, (ax,) = panel()
+    known = [
+        (tier, mean, mean.value)
+        for tier, mean in means
+        if mean.value is not None and math.isfinite(mean.value)
+    ]
+    places = range(len(known))
+    ax.bar(places, [value for _, _, value in known], color=look.colour, width=0.5)
+    for place, (_, mean, value) in zip(places, known, strict=True):
+        if mean.ci95 is not None:
+            ax.plot([place, place], mean.ci95, color=INK, linewidth=1.2)
+        ax.annotate(
+            f"{value:.3g} s",
+            (place, value),
+            xytext=(5, 2),
+            textcoords="offset points",
+            ha="left",
+            fontsize=8.5,
+        )
+    ax.set_xticks(list(places), [tier for tier, _, _ in known])
+    ax.set_xlim(-0.7, len(means) - 0.3)
+    # Of two seeds an interval may span decades: it then leaves the panel, and the bars do not.
+    most = max((value for _, _, value in known), default=1.0)
+    ends = [mean.high for _, mean, _ in known if mean.high is not None]
+    ax.set_ylim(0, 1.12 * min(max([most, *ends]), 2 * most))
+    ax.set_xlabel("tier")
+    ax.set_ylabel("mean TTFT (s)")
+    ax.set_title(title)
+    legend(figure, scheduler_handles([look]))
+    return Panel(name, title, figure)
+
+
+def over_time_panel(
+    lines: Mapping[str, tuple[FloatArray, FloatArray]],
+    looks: Mapping[str, Look],
+    name: str,
+    title: str,
+) -> Panel:
+    """Share of KV blocks in use over time, a line a scheduler.
+
+    Args:
+        lines: (seconds, per cent).
+    """
+    figure, (ax,) = panel()
+    for who, (time_s, used) in lines.items():
+        look = looks[who]
+        every = max(len(time_s) // 8, 1)
+        ax.plot(
+            time_s,
+            used,
+            color=look.colour,
+            marker=look.marker,
+            markevery=(every // 2, every),
+            linewidth=1.2,
+        )
+    ax.set_ylim(0, 103)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("KV blocks in use (%)")
+    ax.set_title(title)
+    legend(figure, scheduler_handles([looks[who] for who in lines]))
+    return Panel(name, "Share of KV blocks in use over time, by scheduler", figure)
+
+
+def length_panel(
+    series: Mapping[str, Sequence[tuple[float, Estimate]]],
+    looks: Mapping[str, Look],
+    name: str,
+    title: str,
+    label: str,
+    *,
+    log: bool = False,
+) -> Panel:
+    """A value by prompt length, a line a scheduler.
+
+    Args:
+        series: (middle of the bucket in tokens, value).
+    """
+    figure, (ax,) = panel()
+    every: list[Mark] = []
+    for who, points in series.items():
+        look = looks[who]
+        marks = [Mark(tokens, value, steady=True) for tokens, value in points]
+        known = [mark for mark in marks if mark.shown is not None]
+        every += known
+        shown: list[Any] = [mark.shown for mark in known]
+        ax.plot([mark.rate_rps for mark in known], shown, color=look.colour, marker=look.marker)
+    if log:
+        log_axis(ax, "y", limits(every, ()))
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("prompt (tokens)")
+    ax.set_ylabel(label)
+    ax.set_title(title)
+    legend(figure, scheduler_handles([looks[who] for who in series]))
+    return Panel(name, f"{title} by prompt length, by scheduler", figure)

@@ -1,0 +1,231 @@
+"""Tables of the paper's page: its claims, and what conventions alone change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slaibench.catalog.published import PublishedValue
+from slaibench.report.columns import Cell
+from slaibench.report.numbers import Document, rate_key
+from slaibench.report.tables import Row, Table
+from slaibench.report.validation.tables import Grid
+from slaibench.report.words import NOTHING, hundredths
+from slaibench.studies.estimate import Estimate
+from slaibench.reproductions.bari2025 import words
+from slaibench.reproductions.bari2025.conventions import CAPACITY
+from slaibench.reproductions.bari2025.numbers import WORKLOAD
+from slaibench.reproductions.bari2025.verdict import Verdict
+
+Json = Mapping[str, Any]
+QUANTITY = {
+    "ttft_p50_s": ("median TTFT", "s", 1.0),
+    "tbt_p99_s@paying": ("P99 TBT, paying", "ms", 1e3),
+    "tbt_p99_s@free": ("P99 TBT, free", "ms", 1e3),
+}
+"""Title, unit and scale of what the tables of conventions show."""
+STRONG = {Verdict.DISAGREES.value: "strong"}
+
+
+def claim_grids(doc: Document) -> list[Grid]:
+    """A table of numbers for each figure that prints some, and one of all orderings and shapes."""
+    numbers: dict[str, list[Json]] = {}
+    shapes = []
+    for claim in doc["claims"]:
+        if claim["published"] is None:
+            shapes.append(claim)
+        else:
+            numbers.setdefault(claim["figure"], []).append(claim)
+    grids = [_numbers(figure, claims) for figure, claims in numbers.items()]
+    return [*grids, _shapes(shapes)] if shapes else grids
+
+
+def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
+    ways = ["paper", "strict"] if any(claim["strict"] for claim in claims) else ["paper"]
+    titles = ["paper's conventions", "strict conventions"] if len(ways) > 1 else ["ours"]
+    head = [text for title in titles for text in (title, "verdict")]
+    return Grid(
+        f"claims-{figure}",
+        "What the runs were given" if figure == WORKLOAD else f"Figure {figure}",
+        "Small print: 95 % interval, what ends a capacity, and how far ours is from the "
+        "published number",
+        ("published", *head, "source"),
+        tuple(
+            (
+                claim["claim"],
+                (
+                    _printed(claim),
+                    *(cell for way in ways for cell in _number(claim, way)),
+                    Cell(claim["published"]["source"]),
+                ),
+            )
+            for claim in claims
+        ),
+        left=frozenset({1 + len(head)}),
+    )
+
+
+def _shapes(claims: Sequence[Json]) -> Grid:
+    return Grid(
+        "claims-shapes",
+        "Orderings and shapes",
+        "In brackets: 95 % intervals of changes, paired by request and seed",
+        ("figure", "paper's conventions", "verdict", "strict conventions", "verdict"),
+        tuple(
+            (
+                claim["claim"],
+                (Cell(claim["figure"]), *_shape(claim, "paper"), *_shape(claim, "strict")),
+            )
+            for claim in claims
+        ),
+        left=frozenset({0, 1, 3}),
+    )
+
+
+def value_of(claim: Json) -> PublishedValue | None:
+    """A claim's published number once more; None for a shape."""
+    known = claim["published"]
+    if known is None:
+        return None
+    return PublishedValue(
+        claim["name"],
+        known["value"],
+        known["unit"],
+        math.nan,  # no part of what is written
+        known["source"],
+        known["fitted"],
+        known["derived"],
+        known["given"],
+        known["inferred"],
+    )
+
+
+def _printed(claim: Json) -> Cell:
+    known = value_of(claim)
+    if known is None:
+        return Cell("")
+    text, _, mark = words.printed(known).partition(" (")
+    return Cell(text, (mark.rstrip(")"),) if mark else ())
+
+
+def _number(claim: Json, convention: str) -> tuple[Cell, Cell]:
+    """Ours with its interval; the verdict with how far off it is."""
+    found, known = claim[convention], value_of(claim)
+    if found is None or known is None or found["ours"] is None:
+        return Cell(NOTHING), Cell(NOTHING)
+    text, _, interval = words.ours(known, estimate_of(found["ours"])).partition(" [")
+    off = () if found["deviation"] is None else (hundredths(found["deviation"]),)
+    under = (f"{interval.rstrip(']').replace(', ', ' to ')}",) if interval else ()
+    seen = (found["seen"],) if found["seen"] else ()
+    return Cell(text, (*under, *seen)), _verdict(found, off)
+
+
+def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
+    found = claim[convention]
+    if found is None:
+        return Cell(NOTHING), Cell(NOTHING)
+    return Cell(found["seen"]), _verdict(found)
+
+
+def _verdict(found: Json, under: tuple[str, ...] = ()) -> Cell:
+    return Cell(found["verdict"], under, STRONG.get(found["verdict"], ""))
+
+
+def estimate_of(found: Json) -> Estimate:
+    """An estimate from its JSON."""
+    low, high = found["ci95"] or (None, None)
+    return Estimate(found["value"], low, high, found["n"])
+
+
+def convention_tables(doc: Document) -> list[Table]:
+    """A table a mix: each quantity by the paper's conventions, on the same runs by strict
+    definitions, and by strict conventions."""
+    columns: list[tuple[str, str]] = []
+    for title, unit, _ in QUANTITY.values():
+        columns += [
+            (f"{title}: paper", unit),
+            ("same runs", unit),
+            ("strict", unit),
+            ("change", "in all"),
+        ]
+    return [
+        Table(
+            f"conventions-{mix}",
+            f"{mix} % paying",
+            "Small print: 95 % interval; below a change, what definitions alone change "
+            "on the same runs.",
+            tuple(columns),
+            _groups([row for row in found if row["rate_rps"] is not None]),
+        )
+        for mix, found in doc["conventions"].items()
+    ]
+
+
+def _groups(found: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    at: dict[float, dict[str, dict[str, Json]]] = {}
+    for each in found:
+        by_name = at.setdefault(each["rate_rps"], {})
+        by_name.setdefault(each["scheduler"], {})[each["quantity"]] = each
+    return tuple(
+        (
+            rate_key(rate),
+            tuple(Row(who, "", _quantities(quantities)) for who, quantities in at[rate].items()),
+        )
+        for rate in sorted(at)
+    )
+
+
+def _quantities(found: Mapping[str, Json]) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
+    for name, (_, _, scale) in QUANTITY.items():
+        each = found.get(name)
+        if each is None:
+            cells += [Cell(NOTHING)] * 4
+            continue
+        cells += [_value(each[key], scale) for key in ("paper", "same_runs", "strict")]
+        cells.append(_change(each))
+    return tuple(cells)
+
+
+def _value(found: Json, scale: float) -> Cell:
+    if found["value"] is None:
+        return Cell(words.NOT_TOLD)
+    ends = found["ci95"] or ()
+    known = [end for end in ends if end is not None]
+    under = " to ".join(_digits(scale * end) for end in known) if len(known) == 2 else ""
+    return Cell(_digits(scale * found["value"]), (under,) if under else ())
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _change(each: Json) -> Cell:
+    if each["in_all"] is None:
+        return Cell(NOTHING)
+    alone = each["by_definitions"]
+    return Cell(hundredths(each["in_all"]), () if alone is None else (hundredths(alone),))
+
+
+def capacity_grid(doc: Document) -> Grid | None:
+    """Capacities by each way; None where none was searched."""
+    rows = []
+    for mix, found in doc["conventions"].items():
+        for each in found:
+            if each["quantity"] != CAPACITY:
+                continue
+            values = (_value(each[key], 1.0) for key in ("paper", "same_runs", "strict"))
+            label = doc["schedulers"][each["scheduler"]]
+            rows.append((f"{label}, {mix} % paying", (*values, _change(each))))
+    if not rows:
+        return None
+    return Grid(
+        "conventions-capacity",
+        "Capacity",
+        "Requests/s at which median TTFT is at most 0.5 s and P99 TBT within each tier's SLO (and, "
+        "by strict definitions, the run steady). Small print: 95 % interval; below a change, what "
+        "definitions alone change on the same runs.",
+        ("paper", "same runs, strict definitions", "strict", "change in all"),
+        tuple(rows),
+    )

@@ -1,0 +1,157 @@
+"""Running what the paper's figures need: each cell once, however many figures show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from slaibench.recording.store import check_writable
+from slaibench.spec import CellSpec, Convention, StudySpec
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.capacity import check_rate_counts, search
+from slaibench.reproductions.bari2025.batches import batch_study, block_study, budget_study, write_lengths
+from slaibench.reproductions.bari2025.figures import FIGURES, Figure, Kind, Mix
+from slaibench.reproductions.bari2025.load import CAPACITY_OF, MEDIAN_ONLY, Load, LoadDigester, load_spec
+from slaibench.reproductions.bari2025.result import PaperResult, sort_cells
+from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
+from slaibench.studies.sweep import OnCell, about_of, collect, open_pool, quiet
+
+
+def run(
+    asked: PaperSpec,
+    results: Path,
+    *,
+    jobs: Jobs = None,
+    fresh: bool = False,
+    on_cell: OnCell = quiet,
+) -> PaperResult:
+    """Run what is not on disk yet, and bring figures, claims and conventions together.
+
+    Args:
+        results: folder of the recordings; cells found there are not run again.
+        jobs: cells at a time (None: one a core), or the cluster that runs them.
+        fresh: run all of them again.
+        on_cell: told of each finished cell.
+
+    Raises:
+        ValueError: the specification names something unknown.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    check(asked, results, jobs)
+    batch_cells: dict[Kind, tuple[CellResult, ...]] = {}
+    for name in asked.figures:
+        if FIGURES[name].mix is None:
+            kind = FIGURES[name].kind
+            bench = prepare(_batch_study(asked, kind, results))
+            # Single batches take no time worth a second process.
+            with open_pool(bench, results, 1, fresh) as pool:
+                batch_cells[kind] = sort_cells(collect(pool, bench.cells(), on_cell))
+
+    def load(mix: Mix, convention: Convention) -> Load:
+        return _load(asked, mix, convention, results, jobs, fresh, on_cell)
+
+    return PaperResult(asked=asked, batch_cells=batch_cells, loads=loads_of(asked, load))
+
+
+def loads_of(
+    asked: PaperSpec, load: Callable[[Mix, Convention], Load]
+) -> dict[Mix, tuple[Load, Load]]:
+    """By mix, in order: its runs under the paper's conventions, and under strict ones."""
+    return {
+        mix: (load(mix, Convention.PAPER), load(mix, Convention.STRICT)) for mix in mixes(asked)
+    }
+
+
+def searches(asked: PaperSpec, mix: Mix) -> bool:
+    """Whether some figure of a mix needs capacities searched."""
+    return any(FIGURES[name].capacities for name in asked.figures if FIGURES[name].mix is mix)
+
+
+def check(asked: PaperSpec, results: Path, jobs: Jobs = None) -> None:
+    """Everything that can be refused before any work is done.
+
+    Raises:
+        ValueError: a name or value of the specification is wrong, or several ``jobs`` cannot be
+            had.
+        RecordingError: ``results`` cannot be written.
+    """
+    check_writable(results)
+    for name in asked.figures:
+        if FIGURES[name].mix is None:
+            prepare(_batch_study(asked, FIGURES[name].kind, results))
+    bench = prepare(asked.load_study(Mix.FEW, Convention.PAPER, _all_schedulers(asked)))
+    check_rate_counts(bench)
+    jobs_for(bench, jobs)
+    bench.requests(bench.cell(bench.spec.schedulers[0], asked.rates[0], asked.first_seed))
+
+
+def mixes(asked: PaperSpec) -> tuple[Mix, ...]:
+    """The mixes of tiers that the figures are about."""
+    found = {FIGURES[name].mix for name in asked.figures}
+    return tuple(mix for mix in Mix if mix in found)
+
+
+def _all_schedulers(asked: PaperSpec) -> tuple[str, ...]:
+    named = (name for each in asked.figures for name in FIGURES[each].schedulers)
+    return tuple(dict.fromkeys(named)) or CAPACITY_OF
+
+
+def _batch_study(asked: PaperSpec, kind: Kind, results: Path) -> StudySpec:
+    if kind is Kind.BATCHES:
+        return batch_study(asked, write_lengths(results))
+    return budget_study(asked) if kind is Kind.BUDGETS else block_study(asked)
+
+
+def _load(
+    asked: PaperSpec,
+    mix: Mix,
+    convention: Convention,
+    results: Path,
+    jobs: Jobs,
+    fresh: bool,
+    on_cell: OnCell,
+) -> Load:
+    spec = load_spec(asked, mix, convention)
+    bench = prepare(spec)
+    figures = [FIGURES[name] for name in asked.figures if FIGURES[name].mix is mix]
+    digest = LoadDigester.for_study(bench.spec)
+    with Pool(bench, results, digest, jobs=jobs_for(bench, jobs), fresh=fresh) as pool:
+        cells = list(collect(pool, _wanted(asked, bench, figures), on_cell))
+        searched = searches(asked, mix)
+        if searched:
+            for scheduler in CAPACITY_OF:
+                cells = _searched(pool, bench, scheduler, cells, on_cell)
+    return Load(mix, bench.spec, about_of(cells), sort_cells(cells), searched)
+
+
+def _searched(
+    pool: Pool, bench: Bench, scheduler: str, cells: list[CellResult], on_cell: OnCell
+) -> list[CellResult]:
+    """All cells, with those that the search of a capacity adds: by all targets, and by median TTFT
+    alone, since that is what usually ends it."""
+    median = replace(bench, spec=bench.spec.model_copy(update={"slo": MEDIAN_ONLY}))
+    for each in (bench, median):
+        found = search(pool, each, scheduler, cells, on_cell=on_cell)
+        others = [cell for cell in cells if cell.cell.scheduler != scheduler]
+        cells = [*others, *found.cells]
+    return cells
+
+
+def _wanted(asked: PaperSpec, bench: Bench, figures: list[Figure]) -> list[CellSpec]:
+    """Every cell that some figure shows, rate by rate."""
+    spec = bench.spec
+    pairs = {
+        (scheduler, rate)
+        for figure in figures
+        for scheduler in figure.schedulers
+        for rate in figure.rates or asked.rates
+    }
+    return [
+        bench.cell(scheduler, rate, spec.first_seed + replicate)
+        for rate in spec.rates
+        for replicate in range(spec.num_seeds)
+        for scheduler in spec.schedulers
+        if (scheduler, rate) in pairs
+    ]

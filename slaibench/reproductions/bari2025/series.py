@@ -1,0 +1,183 @@
+"""The values that each figure shows, as JSON has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from slaibench.catalog.published import bari2025
+from slaibench.measure.latency import LatencySummary
+from slaibench.measure.metrics import PromptBucket
+from slaibench.spec import Convention
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.reproductions.bari2025.batches import Batches
+from slaibench.reproductions.bari2025.figures import HIGH_RPS, Figure, Kind, Mix
+from slaibench.reproductions.bari2025.load import Load, LoadDigest
+from slaibench.reproductions.bari2025.numbers import Both
+from slaibench.studies.operating_point import Point
+
+CONVENTIONS = (Convention.PAPER, Convention.STRICT)
+Json = dict[str, Any]
+
+
+def series(figure: Figure, batches: Batches, loads: Mapping[Mix, Both]) -> Json:
+    """Everything that a figure shows, with the published points in it."""
+    if figure.mix is None:
+        return _BATCHES[figure.kind](batches)
+    both = dict(zip(CONVENTIONS, loads[figure.mix], strict=True))
+    return {
+        "published": published_points(figure),
+        **{
+            convention.value: {name: _LOADS[figure.kind](load, name) for name in figure.schedulers}
+            for convention, load in both.items()
+        },
+    }
+
+
+def published_points(figure: Figure) -> list[Json]:
+    """Printed points of a figure against load: (rate, median TTFT) of a scheduler.
+
+    The capacity is the rate at which the median TTFT reaches 0.5 s, by the paper's definition; at
+    which rate its high load is, is our inference (``figures.INFERRED``).
+    """
+    if figure.kind is not Kind.TTFT or figure.mix is None:
+        return []
+    paper, mix = bari2025(), figure.mix.value
+    found = []
+    for scheduler in ("sarathi", "slai"):
+        capacity, high = (paper.value(f"{key}-{scheduler}-{mix}") for key in ("capacity", "ttft"))
+        found.append({"scheduler": scheduler, "rate_rps": capacity.value, "ttft_p50_s": 0.5})
+        found.append({"scheduler": scheduler, "rate_rps": HIGH_RPS, "ttft_p50_s": high.value})
+    return found
+
+
+def _budgets(found: Batches) -> Json:
+    known = bari2025().token_budgets
+    return {
+        "published": [
+            {"token_budget": budget, "ttft_p50_s": ttft / 1e3, "batch_s": batch / 1e3}
+            for budget, ttft, batch in zip(
+                known.budgets, known.ttft_ms, known.batch_ms, strict=True
+            )
+        ],
+        "ours": found.to_json()["budgets"],
+    }
+
+
+_BATCHES: dict[Kind, Callable[[Batches], Json]] = {
+    Kind.BUDGETS: _budgets,
+    Kind.BLOCKS: lambda found: {"ours": found.to_json()["blocks"]},
+    Kind.BATCHES: lambda found: {"ours": found.to_json()["batches"]},
+}
+
+
+def _by_rate(pick: Callable[[Point], Json]) -> Callable[[Load, str], Json]:
+    def found(load: Load, scheduler: str) -> Json:
+        return {
+            f"{point.rate_rps:g}": {"saturated": point.saturated, **pick(point)}
+            for point in load.of(scheduler)
+        }
+
+    return found
+
+
+def _ttft(point: Point) -> Json:
+    return {"ttft_p50_s": point.ttft_s["p50"].to_json()}
+
+
+def _tbt(tier: str) -> Callable[[Point], Json]:
+    def pick(point: Point) -> Json:
+        if tier not in point.tiers:
+            return {"tbt_p99_s": None}
+        return {"tbt_p99_s": point.tiers[tier].tbt_p99_s.to_json()}
+
+    return pick
+
+
+def _memory(load: Load, scheduler: str) -> Json:
+    digests = load.digests(scheduler, HIGH_RPS)
+    known = [each for each in digests if isinstance(each, LoadDigest)]
+    n = len(known)
+    return {
+        "kv_mean": over_seeds([each.kv_mean for each in known], n, log=False).to_json(),
+        "nearly_full": over_seeds([each.nearly_full for each in known], n, log=False).to_json(),
+        "preemptions": sum(each.kv.preemptions for each in known),
+    }
+
+
+def buckets(
+    digests: Sequence[CellDigest],
+) -> list[tuple[int, int, list[PromptBucket]]]:
+    """(from, up to, the replicates' buckets) of prompt lengths, shortest first."""
+    found: dict[int, list[PromptBucket]] = {}
+    for digest in digests:
+        for bucket in digest.metrics.prompt_buckets:
+            found.setdefault(bucket.low_tokens, []).append(bucket)
+    return [(low, each[0].high_tokens, each) for low, each in sorted(found.items())]
+
+
+def mean_ttft(same: Sequence[PromptBucket]) -> Estimate:
+    """Mean TTFT of a bucket over replicates."""
+    summaries: list[LatencySummary] = [bucket.ttft for bucket in same]
+    return over_seeds([each.mean for each in summaries], sum(each.n for each in summaries))
+
+
+def served(same: Sequence[PromptBucket], digests: Sequence[CellDigest]) -> Estimate:
+    """Requests of a bucket that got a first token, a minute of the measured windows; over
+    replicates."""
+    minutes = [(d.metrics.window_s[1] - d.metrics.window_s[0]) / 60 for d in digests]
+    total = sum(minutes)
+    count = sum(bucket.num_served for bucket in same)
+    return Estimate(count / total if total else None, None, None, count)
+
+
+def _buckets(load: Load, scheduler: str) -> Json:
+    digests = load.digests(scheduler, HIGH_RPS)
+    return {
+        f"{low}-{high}": {
+            "mean_ttft_s": mean_ttft(same).to_json(),
+            "served_per_minute": served(same, digests).to_json(),
+            "due": sum(bucket.num_due for bucket in same),
+        }
+        for low, high, same in buckets(digests)
+    }
+
+
+def share_served(digest: CellDigest) -> float | None:
+    """Of the requests due in a run's measured window, those that got a first token; None: none was
+    due."""
+    kept = digest.metrics.prompt_buckets
+    due = sum(bucket.num_due for bucket in kept)
+    return sum(bucket.num_served for bucket in kept) / due if due else None
+
+
+def tier_mean_ttft(digest: CellDigest, tier: str) -> float | None:
+    """Mean TTFT of one tier in one run, seconds; None without requests of it."""
+    group = digest.metrics.tiers.get(tier)
+    return None if group is None else group.ttft.mean
+
+
+def by_tier(digests: Sequence[CellDigest], tier: str) -> Estimate:
+    """Mean TTFT of one tier over replicates."""
+    groups = [digest.metrics.tiers.get(tier) for digest in digests]
+    count = sum(group.ttft.n for group in groups if group is not None)
+    return over_seeds([tier_mean_ttft(digest, tier) for digest in digests], count)
+
+
+def _by_tier(load: Load, scheduler: str) -> Json:
+    digests = load.digests(scheduler, HIGH_RPS)
+    tiers = sorted({name for digest in digests for name in digest.metrics.tiers})
+    return {"mean_ttft_s": {name: by_tier(digests, name).to_json() for name in tiers}}
+
+
+_LOADS: dict[Kind, Callable[[Load, str], Json]] = {
+    Kind.TBT_PAYING: _by_rate(_tbt("paying")),
+    Kind.TBT_FREE: _by_rate(_tbt("free")),
+    Kind.TTFT: _by_rate(_ttft),
+    Kind.TTFT_LOG: _by_rate(_ttft),
+    Kind.MEMORY: _memory,
+    Kind.SERVED: _buckets,
+    Kind.MEAN_TTFT: _buckets,
+    Kind.BY_TIER: _by_tier,
+}

@@ -1,0 +1,186 @@
+"""Does a published number or ordering hold here? Rules from values to a verdict, nothing else.
+
+One page of rules, so that none can bend to a result. A published *number* is held against ours by
+``of_number``, a published *shape* by one of the others, from intervals. What the intervals cannot
+decide is not decided.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from slaibench.catalog.published import CHANGE, PublishedValue
+from slaibench.studies.estimate import Estimate
+
+AGREES_WITHIN = 0.03
+"""Relative. The tolerance that ``slaibench validate`` has for a median TTFT."""
+CLOSE_WITHIN = 0.10
+"""Relative: about what one 35-minute run differs from the next near saturation."""
+WIDEST = 0.25
+"""Half of an interval's width, relative to its value: a wider one would agree with anything."""
+
+
+class Verdict(StrEnum):
+    """What is said of a claim."""
+
+    AGREES = "agrees"
+    CLOSE = "close"
+    DISAGREES = "disagrees"
+    UNTOLD = "cannot tell"
+
+
+def of_number(published: PublishedValue, ours: Estimate, *, exact: bool = False) -> Verdict:
+    """A published number against ours.
+
+    - *cannot tell*: there is no value of ours, or no interval, or one too wide to say anything
+      (``WIDEST``).
+    - *agrees*: ours deviates by at most 3 % or the rounding of what is printed, whichever is
+      larger; or the published value lies in our 95 % interval.
+    - *close*: it lies outside, by at most 10 %.
+    - *disagrees*: by more.
+
+    Relative changes are compared as ratios (-53 % is 0.47), so that 10 % means the same for both.
+
+    Args:
+        exact: ours does not vary from run to run, and so has no interval.
+    """
+    value, low, high = _as_ratios(published, ours)
+    if value is None or not math.isfinite(value) or value <= 0:
+        return Verdict.UNTOLD
+    if exact:
+        low = high = value
+    if low is None or high is None or (high - low) / 2 > WIDEST * value:
+        return Verdict.UNTOLD
+    target = _target(published)
+    off = abs(value / target - 1)
+    if off <= max(AGREES_WITHIN, published.rounding / target) or low <= target <= high:
+        return Verdict.AGREES
+    return Verdict.CLOSE if off <= CLOSE_WITHIN else Verdict.DISAGREES
+
+
+def deviation(published: PublishedValue, ours: Estimate) -> float | None:
+    """How far ours is from the published value, relative to that; None where ours is not known."""
+    value, _, _ = _as_ratios(published, ours)
+    if value is None or not math.isfinite(value):
+        return None
+    return value / _target(published) - 1
+
+
+def _target(published: PublishedValue) -> float:
+    return published.value + (1 if published.unit == CHANGE else 0)
+
+
+def _as_ratios(
+    published: PublishedValue, ours: Estimate
+) -> tuple[float | None, float | None, float | None]:
+    shift = 1.0 if published.unit == CHANGE else 0.0
+    ends = (ours.value, ours.low, ours.high)
+    value, low, high = (None if end is None else end + shift for end in ends)
+    return value, low, high
+
+
+def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """Whether several parts of one claim hold: disagrees if one does, agrees if all do."""
+    if Verdict.DISAGREES in verdicts:
+        return Verdict.DISAGREES
+    agrees = bool(verdicts) and all(verdict is Verdict.AGREES for verdict in verdicts)
+    return Verdict.AGREES if agrees else Verdict.UNTOLD
+
+
+def all_below(changes: Sequence[Estimate], bound: float = 0.0) -> Verdict:
+    """Whether every one of these lies below a bound: agrees if all intervals do, disagrees if one
+    lies above it."""
+    return all_of([_below(each, bound) for each in changes])
+
+
+def _below(found: Estimate, bound: float) -> Verdict:
+    if found.low is None or found.high is None:
+        return Verdict.UNTOLD
+    if found.high < bound:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if found.low > bound else Verdict.UNTOLD
+
+
+def above(found: Estimate, bound: float) -> Verdict:
+    """Whether a value lies above a bound: by its interval."""
+    if found.low is None or found.high is None:
+        return Verdict.UNTOLD
+    if found.low > bound:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if found.high < bound else Verdict.UNTOLD
+
+
+def apart(
+    lower: tuple[float | None, float | None], higher: tuple[float | None, float | None]
+) -> Verdict:
+    """Whether one range lies below another (ends; None: not known).
+
+    Agrees if the first ends before the second begins, disagrees if it begins after the second
+    ends.
+    """
+    if lower[1] is not None and higher[0] is not None and lower[1] < higher[0]:
+        return Verdict.AGREES
+    if lower[0] is not None and higher[1] is not None and lower[0] > higher[1]:
+        return Verdict.DISAGREES
+    return Verdict.UNTOLD
+
+
+def between(found: Estimate, low: float, high: float) -> Verdict:
+    """Whether a value lies between two bounds: agrees if its interval does, disagrees if that
+    lies outside."""
+    if found.low is None or found.high is None:
+        return Verdict.UNTOLD
+    if low < found.low and found.high < high:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if found.high < low or found.low > high else Verdict.UNTOLD
+
+
+def rises(series: Sequence[Estimate]) -> Verdict:
+    """Whether a series rises; it may stay where it is for a while.
+
+    Agrees if its last interval lies beyond its first and none lies below an earlier one;
+    disagrees if one does. A difference of up to 3 % is none. With intervals that overlap, or
+    without those of both ends, it cannot be told.
+    """
+    if any(_sure(later, earlier) for earlier, later in itertools.combinations(series, 2)):
+        return Verdict.DISAGREES
+    if len(series) > 1 and _sure(series[0], series[-1]):
+        return Verdict.AGREES
+    return Verdict.UNTOLD
+
+
+def rises_falls_rises(series: Sequence[Estimate]) -> Verdict:
+    """Whether a series rises, falls, and rises again.
+
+    Agrees if four of its values, in order, have intervals of which each lies beyond its
+    predecessor's, up, down, up, by more than 3 %. Disagrees if even the values themselves have no
+    such four. With values that do and intervals that overlap it cannot be told.
+    """
+    known = [each for each in series if each.value is not None and math.isfinite(each.value)]
+    fours = list(itertools.combinations(known, 4))
+    if any(_sure(a, b) and _sure(c, b) and _sure(c, d) for a, b, c, d in fours):
+        return Verdict.AGREES
+    if len(known) < len(series) or not fours:
+        return Verdict.UNTOLD
+    values = [[each.value or 0.0 for each in four] for four in fours]
+    if any(a < b > c < d for a, b, c, d in values):
+        return Verdict.UNTOLD
+    return Verdict.DISAGREES
+
+
+def _sure(low: Estimate, high: Estimate) -> bool:
+    """Whether one interval lies above another, by more than counts as agreement."""
+    if low.high is None or high.low is None:
+        return False
+    return low.high * (1 + AGREES_WITHIN) < high.low
+
+
+def grows(values: Sequence[float]) -> Verdict:
+    """Whether exact values grow from each to the next."""
+    if len(values) < 2:
+        return Verdict.UNTOLD
+    rising = all(before < after for before, after in itertools.pairwise(values))
+    return Verdict.AGREES if rising else Verdict.DISAGREES

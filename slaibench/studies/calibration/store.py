@@ -1,0 +1,130 @@
+"""What a calibration keeps in its folder, so that it can go on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slaibench.studies.calibration.plan import Step, read_steps
+
+ABOUT = "calibration.json"
+PROFILE = "profile.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of one calibration.
+
+    ``calibration.json`` says what is measured and what the engine said of itself; each round has
+    a file for each phase (the probe's lines) and one for its light load; ``profile.json`` is the
+    fit of all of them.
+    """
+
+    path: Path
+
+    def take(self, identity: Mapping[str, Any], *, fresh: bool) -> None:
+        """Make it this calibration's.
+
+        Raises:
+            ValueError: it cannot be made, holds something else, or its path cannot be told to an
+                engine.
+        """
+        if "," in str(self.path.resolve()):
+            raise ValueError(
+                f"folder {str(self.path)!r} has a comma in its path, which no scheduler's option "
+                "can hold; choose another with --out"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            known = self.about() if (self.path / ABOUT).exists() else None
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"folder {str(self.path)!r} cannot be used ({error}); choose another with --out"
+            ) from error
+        if fresh:
+            for file in self.path.glob("round-*"):
+                file.unlink()
+        elif known is not None:
+            if known.get("identity") != identity:
+                raise ValueError(
+                    f"folder {str(self.path)!r} holds another calibration "
+                    f"({_difference(known.get('identity') or {}, identity)}); choose another with "
+                    "--out, or give --fresh to measure anew"
+                )
+            return
+        elif any(self.path.iterdir()):
+            raise ValueError(
+                f"folder {str(self.path)!r} holds something else than a calibration; choose "
+                "another with --out"
+            )
+        self._write(ABOUT, {"identity": identity, "facts": None})
+
+    def about(self) -> dict[str, Any]:
+        """What ``calibration.json`` holds.
+
+        Raises:
+            ValueError: not JSON.
+        """
+        found: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
+        return found
+
+    def note_facts(self, facts: Mapping[str, Any]) -> None:
+        """Keep what the engine said of itself."""
+        self._write(ABOUT, {**self.about(), "facts": dict(facts)})
+
+    def plan_path(self, number: int, phase: str) -> Path:
+        """Where a round's plan lies; the probe writes beside it."""
+        return self.path.resolve() / f"round-{number:03}-{phase}.plan"
+
+    def keep(self, number: int, phase: str) -> None:
+        """A phase is through: its lines become a part of the calibration."""
+        plan = self.plan_path(number, phase)
+        lines = Path(f"{plan}.steps")
+        lines.touch()  # of a phase that was cut at once there are none
+        lines.replace(self._steps_path(number, phase))
+        plan.unlink()
+
+    def steps(self, number: int, phase: str) -> list[Step] | None:
+        """A round's steps of a phase; None: not measured."""
+        path = self._steps_path(number, phase)
+        if not path.exists():
+            return None
+        with path.open(encoding="utf-8") as lines:
+            return read_steps(lines)
+
+    def keep_delivery(self, number: int, values_s: list[float]) -> None:
+        """Keep a round's light load."""
+        self._write(f"round-{number:03}-light.json", values_s)
+
+    def delivery_s(self, number: int) -> list[float] | None:
+        """A round's light load; None: not measured."""
+        path = self.path / f"round-{number:03}-light.json"
+        if not path.exists():
+            return None
+        found: list[float] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def write_profile(self, values: Mapping[str, Any]) -> Path:
+        """Returns where it lies."""
+        return self._write(PROFILE, values)
+
+    def _steps_path(self, number: int, phase: str) -> Path:
+        return self.path / f"round-{number:03}-{phase}.jsonl"
+
+    def _write(self, name: str, values: Any) -> Path:
+        """Whole or not at all."""
+        path = self.path / name
+        part = self.path / f".{name}.part"
+        part.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+        return path
+
+
+def _difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    for key in sorted({*known, *wanted}):
+        if known.get(key) != wanted.get(key):
+            return f"{key} {known.get(key)!r} there, {wanted.get(key)!r} here"
+    return "the same names in another order"

@@ -1,0 +1,208 @@
+"""The largest rate at which a scheduler keeps all SLOs: a search over replicated cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from slaibench.measure.run_length import MOST_TIMES
+from slaibench.measure.search import Trial, next_rates
+from slaibench.spec import CellSpec, Convention, StudySpec
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.capacity_result import (
+    CapacityResult,
+    capacity_from,
+    digests_by_rate,
+    ratio_of,
+)
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.overload import under_load
+from slaibench.studies.executors import CellResult, Jobs, Pool
+from slaibench.studies.sweep import OnCell, about_of, collect, collect_overload, open_pool, quiet
+from slaibench.studies.sweep import check as check_study
+from slaibench.studies.targets import STEADY, check_tellable, slo_levels
+
+__all__ = [
+    "STEADY",
+    "CapacityResult",
+    "capacity_from",
+    "check",
+    "check_rate_counts",
+    "find_capacity",
+    "ratio_of",
+    "search",
+]
+
+RESOLUTION = 0.05
+"""Ends of the last bracket lie within 5 % of each other; the answer is interpolated inside."""
+MAX_ROUNDS = 40
+STEP_DOWN = 0.92
+LEAST_SURE = 0.77
+"""A rate that is sure to hold is looked for down to this share of the bracket, in three steps; one
+that is sure to fail likewise, above."""
+MOST_EXTENSIONS = 8
+"""Rounds that look for rates sure to hold and sure to fail."""
+
+
+def find_capacity(
+    spec: StudySpec,
+    results: Path,
+    *,
+    jobs: Jobs = None,
+    fresh: bool = False,
+    on_cell: OnCell = quiet,
+) -> list[CapacityResult]:
+    """Capacity of each of the study's schedulers.
+
+    ``spec.rates``, if any, are measured first and the search goes on from there; ``num_seeds`` is
+    the number of replicates around the boundary.
+
+    Raises:
+        ValueError: a name or an SLO of the specification is wrong, or no answer can be had.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    bench = prepare(spec)
+    check_rate_counts(bench)
+    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
+    with open_pool(bench, results, jobs, fresh) as pool:
+        return [
+            search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
+        ]
+
+
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
+    """Everything about a search that can be refused before any work is done.
+
+    Raises:
+        ValueError, RecordingError: as ``study.sweep.check``, or no answer can be had.
+    """
+    bench = check_study(spec, results, jobs)
+    check_rate_counts(bench)
+    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
+    return bench
+
+
+def check_rate_counts(bench: Bench) -> None:
+    """Refuse arrivals that are the same at every rate.
+
+    Raises:
+        ValueError: with arrivals that depend on one.
+    """
+    if not bench.process.takes_rate:
+        raise ValueError(
+            f"{bench.process} arrivals do not depend on a rate, so there is no capacity to find: "
+            "use poisson, gamma, constant or trace without a scale; or slaibench sweep"
+        )
+
+
+def search(
+    pool: Pool,
+    bench: Bench,
+    scheduler: str,
+    at_hand: Sequence[CellResult],
+    *,
+    on_cell: OnCell = quiet,
+) -> CapacityResult:
+    """Search one scheduler's capacity, from what is already measured.
+
+    First the boundary is bracketed (``measure.search``); then the rates about it are run longer,
+    and rates further off are added, until one is sure to hold and one is sure to fail. A longer run
+    may judge otherwise than a short one did, and then the boundary is bracketed anew.
+
+    Args:
+        at_hand: cells of a sweep; more are run as needed.
+    """
+    spec = bench.spec
+    cells = [cell for cell in at_hand if cell.cell.scheduler == scheduler]
+    if all(cell.cell.overload is None for cell in cells):
+        cells += collect_overload(pool, bench, (scheduler,), on_cell)
+    if not digests_by_rate(cells) and spec.rates:
+        wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
+        cells.extend(collect(pool, wanted, on_cell))
+    extensions = MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0
+    for _ in range(MAX_ROUNDS):
+        proposals = next_rates(
+            [_trial(bench, rate, digests) for rate, digests in digests_by_rate(cells).items()],
+            start_rps=1.0,
+            resolution=RESOLUTION,
+            replicates=spec.num_seeds,
+        )
+        wanted = [
+            cell
+            for proposal in proposals
+            for cell in _missing(bench, scheduler, proposal.rate_rps, cells, proposal.replicates)
+        ]
+        if not wanted and extensions:
+            wanted = list(_surer(bench, scheduler, cells))
+            extensions -= 1
+        if not wanted:
+            break
+        cells = _longest([*cells, *collect(pool, wanted, on_cell)])
+    return capacity_from(spec, about_of(cells), scheduler, tuple(cells))
+
+
+def _missing(
+    bench: Bench,
+    scheduler: str,
+    rate_rps: float,
+    cells: Sequence[CellResult],
+    replicates: int,
+    num_requests: int | None = None,
+) -> Iterator[CellSpec]:
+    """Cells of a rate that are not at hand, with so many seeds and requests."""
+    there = [one.cell for one in cells if one.cell.rate_rps == rate_rps and not one.cell.overload]
+    longest = max((cell.num_requests for cell in there), default=0)
+    size = max(num_requests or bench.requests_at(rate_rps), longest)
+    have = {cell.seed for cell in there if cell.num_requests >= size}
+    for seed in range(bench.spec.first_seed, bench.spec.first_seed + replicates):
+        if seed not in have:
+            yield bench.cell(scheduler, rate_rps, seed, size)
+
+
+def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterator[CellSpec]:
+    """Cells that would make an end of the interval surer, if any would."""
+    spec = bench.spec
+    result = capacity_from(spec, "", scheduler, tuple(cells))
+    low, high = result.capacity.bracket
+    if low is None or high is None or result.capacity.ci95 is None:
+        return
+    rates = result.measured.rates_rps.tolist()
+    levels = {
+        rate: [curve.levels[place] for curve in result.measured.curves]
+        for place, rate in enumerate(rates)
+    }
+    # Longer runs at the last rate that holds, where they exclude nothing.
+    lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
+    first = bench.requests_at(low)
+    blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
+    if blind and bench.extends and 2 * lengths[low] <= MOST_TIMES * first:
+        yield from _missing(bench, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
+    sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
+    size = lengths[low] if bench.extends else None
+    if not blind and (not sure or max(sure) < LEAST_SURE * low):
+        tried = min(rate for rate in rates if LEAST_SURE * low <= rate <= low)
+        lower = float(f"{tried * STEP_DOWN:.4g}")
+        if lower >= low * LEAST_SURE:
+            yield from _missing(bench, scheduler, lower, cells, spec.num_seeds, size)
+    failing = [rate for rate in rates if rate >= high and any(one.low > 0 for one in levels[rate])]
+    if not failing or min(failing) > high / LEAST_SURE:
+        tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
+        higher = float(f"{tried / STEP_DOWN:.4g}")
+        if higher <= high / LEAST_SURE:
+            yield from _missing(bench, scheduler, higher, cells, spec.num_seeds)
+
+
+def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
+    """Of each rate the cells with most requests: longer runs replace the shorter ones."""
+    most: dict[float, int] = {}
+    for one in cells:
+        rate = one.cell.rate_rps
+        most[rate] = max(most.get(rate, 0), one.cell.num_requests)
+    return [one for one in cells if one.cell.num_requests == most[one.cell.rate_rps]]
+
+
+def _trial(bench: Bench, rate_rps: float, digests: Sequence[CellDigest]) -> Trial:
+    """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
+    levels = slo_levels(bench.spec, digests)
+    return Trial(rate_rps, all(one.value <= 0 for one in levels.values()), len(digests))

@@ -1,0 +1,192 @@
+"""Two schedulers under the same requests: paired differences, and the capacity of both."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slaibench.measure.paired import paired_ratio
+from slaibench.recording.record import FloatArray
+from slaibench.spec import StudySpec
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import Point
+from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
+from slaibench.studies.sweep import check as check_study
+from slaibench.studies.trust import warnings_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class RateComparison:
+    """Both schedulers at one rate.
+
+    Args:
+        ttft_p50_change: median TTFT of b over that of a, minus 1; paired by request and seed.
+    """
+
+    rate_rps: float
+    a: Point
+    b: Point
+    ttft_p50_change: Estimate
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """The comparison of ``a`` (the reference) with ``b``.
+
+    Args:
+        capacity_ratio: capacity of b over that of a.
+    """
+
+    sweep: SweepResult
+    a: str
+    b: str
+    rates: tuple[RateComparison, ...]
+    capacity_a: CapacityResult
+    capacity_b: CapacityResult
+    capacity_ratio: Estimate
+
+    @property
+    def spec(self) -> StudySpec:
+        return self.sweep.spec
+
+    @property
+    def cells(self) -> tuple[CellResult, ...]:
+        """Every cell of both, each once; the capacity searches' among them."""
+        every = (*self.sweep.cells, *self.capacity_a.cells, *self.capacity_b.cells)
+        return tuple({cell.folder: cell for cell in every}.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of how far the numbers can be trusted; each once."""
+        return warnings_of(self.cells)
+
+    def folders(self) -> list[Path]:
+        """Where the recordings lie."""
+        return [cell.folder for cell in self.cells]
+
+    def to_json(self) -> dict[str, Any]:
+        ratio = self.capacity_ratio.to_json()
+        return {
+            "a": self.a,
+            "b": self.b,
+            "spec": self.spec.model_dump(mode="json"),
+            "about": self.sweep.about,
+            "workload": self.sweep.workload_note,
+            "warnings": list(self.warnings),
+            "convention": self.spec.convention.value,
+            "capacity": {
+                "a": self.capacity_a.to_json(),
+                "b": self.capacity_b.to_json(),
+                "ratio": ratio,
+            },
+            "rates": [
+                {
+                    "rate_rps": rate.rate_rps,
+                    "a": rate.a.to_json(),
+                    "b": rate.b.to_json(),
+                    "ttft_p50_change": rate.ttft_p50_change.to_json(),
+                }
+                for rate in self.rates
+            ],
+        }
+
+    def frame(self) -> pd.DataFrame:
+        """One row a rate: ``to_json``'s fields with dotted names."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.json_normalize(self.to_json()["rates"])
+
+
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
+    """Everything about a comparison that can be refused before any work is done.
+
+    Raises:
+        ValueError, RecordingError: as ``study.sweep.check``, or arrivals that take no rate.
+    """
+    bench = check_study(spec, results, jobs)
+    check_rate_counts(bench)
+    return bench
+
+
+def compare(
+    spec: StudySpec,
+    results: Path,
+    *,
+    jobs: Jobs = None,
+    fresh: bool = False,
+    on_cell: OnCell = quiet,
+) -> CompareResult:
+    """Compare the study's two schedulers at its rates, and search the capacity of both.
+
+    Raises:
+        ValueError: not exactly two schedulers, no rate, arrivals that take none, or a wrong name.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    if len(spec.schedulers) != 2:
+        raise ValueError(f"a comparison is of two schedulers, not {len(spec.schedulers)}")
+    if not spec.rates:
+        raise ValueError("a comparison needs at least one rate; give --rates start:stop[:step]")
+    bench = prepare(spec)
+    check_rate_counts(bench)
+    a, b = spec.schedulers
+    with open_pool(bench, results, jobs, fresh) as pool:
+        swept = sweep_in(pool, bench, on_cell)
+        found_a = search(pool, bench, a, swept.cells, on_cell=on_cell)
+        found_b = search(pool, bench, b, swept.cells, on_cell=on_cell)
+    return CompareResult(
+        sweep=swept,
+        a=a,
+        b=b,
+        rates=tuple(
+            RateComparison(
+                rate_rps=point_a.rate_rps,
+                a=point_a,
+                b=point_b,
+                ttft_p50_change=ttft_change(
+                    swept.digests(a, point_a.rate_rps), swept.digests(b, point_b.rate_rps)
+                ),
+            )
+            for point_a, point_b in zip(swept.of(a), swept.of(b), strict=True)
+        ),
+        capacity_a=found_a,
+        capacity_b=found_b,
+        capacity_ratio=ratio_of(found_a, found_b),
+    )
+
+
+def ttft_change(a: list[CellDigest], b: list[CellDigest], q: float = 0.5) -> Estimate:
+    """Change of a TTFT percentile from a to b, over the requests that both measured."""
+    # A scheduler that was certain to grow has fewer replicates; seeds are in the same order.
+    pairs = [_common(x, y) for x, y in zip(a, b, strict=False)]
+    num_pairs = sum(len(x) for x, _ in pairs)
+    if any(not len(x) for x, _ in pairs):
+        return Estimate(None, None, None, num_pairs)
+    found = paired_ratio([x for x, _ in pairs], [y for _, y in pairs], q=q).as_change()
+    value = None if math.isnan(found.estimate) else found.estimate
+    return Estimate(value, found.low, found.high, num_pairs)
+
+
+def _common(a: CellDigest, b: CellDigest) -> tuple[FloatArray, FloatArray]:
+    """TTFTs of the requests that are due in both runs' measured windows.
+
+    Under the paper's conventions only finished requests count; they are left out in pairs.
+    """
+    count = min(len(a.due_s), len(b.due_s))
+    start = max(a.metrics.window_s[0], b.metrics.window_s[0])
+    inside = a.due_s[:count] >= start
+    first, second = a.ttft_s[:count][inside], b.ttft_s[:count][inside]
+    known = ~(np.isnan(first) | np.isnan(second))
+    if a.metrics.convention == "paper":
+        known &= np.isfinite(first) & np.isfinite(second)
+    return first[known], second[known]

@@ -1,0 +1,1 @@
+"""The same cells on several backends: does one stand for the other?"""

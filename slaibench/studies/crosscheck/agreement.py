@@ -1,0 +1,264 @@
+"""How far two backends agree about the same requests under the same scheduler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
+from slaibench.measure.latency import request_values, token_gaps
+from slaibench.measure.metrics import run_metrics
+from slaibench.measure.percentiles import percentile
+from slaibench.recording.record import FloatArray, Recording
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.estimate import finite, over_seeds
+
+TOLERANCES = {"ttft_p50": 0.03, "ttft_p99": 0.10, "tbt_p99": 0.03, "steps": 0.01}
+"""Largest relative difference of a quantity that counts as agreement; the others have no verdict.
+The P99 of TTFT rests on a few requests, which one batch more or less in a queue moves."""
+
+
+class Verdict(StrEnum):
+    """What is said of two backends at one rate."""
+
+    IDENTICAL = "identical"
+    """The same batches at the same times, and each token at the same time."""
+    WITHIN = "within"
+    BEYOND = "beyond"
+    """Some difference is beyond its tolerance."""
+    UNTOLD = "not told"
+    """Too few samples for every quantity that has a tolerance."""
+    INVALID = "invalid"
+    """A run of either is no measurement."""
+
+    @property
+    def ok(self) -> bool:
+        return self not in (Verdict.BEYOND, Verdict.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """One backend's run with one seed."""
+
+    recording: Recording
+    digest: CellDigest
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One quantity on two backends.
+
+    Args:
+        reference, other: over all seeds; None where it cannot be told.
+        change: other / reference - 1; None where that says nothing.
+        ci95: of the change, from the seeds' own ratios; None with fewer than two.
+        tolerance: None: shown without a verdict.
+    """
+
+    reference: float | None
+    other: float | None
+    change: float | None
+    ci95: tuple[float, float] | None
+    tolerance: float | None
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the change is small enough; None: no verdict."""
+        if self.tolerance is None or self.change is None:
+            return None
+        return abs(self.change) <= self.tolerance
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": finite(self.reference),
+            "other": finite(self.other),
+            "change": self.change,
+            "ci95": None if self.ci95 is None else list(self.ci95),
+            "tolerance": self.tolerance,
+            "within": self.within,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Two backends over the common seeds of one cell.
+
+    Args:
+        num_seeds: replicates.
+        num_pairs: requests whose TTFT both measured.
+        differences: by quantity: ``ttft_p50_s``, ``ttft_p99_s``, ``tbt_p99_s@TIER``,
+            ``output_tokens_per_s``, ``steps``, ``preemptions``, ``kv_mean``.
+    """
+
+    num_seeds: int
+    num_pairs: int
+    verdict: Verdict
+    differences: dict[str, Difference]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "seeds": self.num_seeds,
+            "n": self.num_pairs,
+            "verdict": self.verdict.value,
+            "quantities": {name: each.to_json() for name, each in self.differences.items()},
+        }
+
+
+def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agreement:
+    """Hold two backends' runs of the same requests against each other.
+
+    Both are measured over the same requests: those due after the later of the two warm-up cuts,
+    and, for TTFT, that both served. Percentiles are of all seeds' samples together, counts are
+    summed, rates and shares are means over seeds.
+
+    Args:
+        reference, other: one run a seed, in the same order.
+
+    Raises:
+        ValueError: not the same requests on both sides.
+    """
+    pairs = list(zip(reference, other, strict=True))
+    for a, b in pairs:
+        _check_same_requests(a.recording, b.recording)
+    ttft = [_paired_ttft(a, b) for a, b in pairs]
+    found = {
+        f"ttft_p{100 * q:g}_s": _percentile(ttft, q, TOLERANCES[f"ttft_p{100 * q:g}"])
+        for q in (0.5, 0.99)
+    }
+    for tier in sorted({name for pair in pairs for each in pair for name in each.digest.deadlines}):
+        gaps = [_gaps(a, b, tier) for a, b in pairs]
+        found[f"tbt_p99_s@{tier}"] = _percentile(gaps, 0.99, TOLERANCES["tbt_p99"])
+    rates = [(_tokens_per_s(a, _cut(a, b)), _tokens_per_s(b, _cut(a, b))) for a, b in pairs]
+    found["output_tokens_per_s"] = _mean(rates)
+    steps = [(a.digest.num_steps or None, b.digest.num_steps or None) for a, b in pairs]
+    found["steps"] = _mean(steps, TOLERANCES["steps"], total=True)
+    preemptions = [(a.digest.kv.preemptions, b.digest.kv.preemptions) for a, b in pairs]
+    found["preemptions"] = _mean(preemptions, total=True)
+    found["kv_mean"] = _mean([(a.digest.kv.mean, b.digest.kv.mean) for a, b in pairs])
+    num_pairs = sum(len(x) for x, _ in ttft)
+    return Agreement(len(pairs), num_pairs, _verdict(pairs, found), found)
+
+
+Pair = tuple[Replicate, Replicate]
+
+
+def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
+    if any(each.digest.invalid is not None for pair in pairs for each in pair):
+        return Verdict.INVALID
+    if all(identical(a.recording, b.recording) for a, b in pairs):
+        return Verdict.IDENTICAL
+    verdicts = [each.within for each in differences.values()]
+    if False in verdicts:
+        return Verdict.BEYOND
+    return Verdict.WITHIN if True in verdicts else Verdict.UNTOLD
+
+
+def identical(a: Recording, b: Recording) -> bool:
+    """Whether two runs had the same batches and tokens at the same times."""
+    if not (len(a.steps) and len(b.steps)):
+        return False
+    columns = [
+        (getattr(a.steps, name), getattr(b.steps, name))
+        for name in ("start_s", "end_s", "prefill_tokens", "decodes")
+    ]
+    columns += [
+        (getattr(a.requests, name), getattr(b.requests, name))
+        for name in ("due_s", "token_offsets", "token_times_s")
+    ]
+    return all(np.array_equal(x, y) for x, y in columns)
+
+
+def _check_same_requests(a: Recording, b: Recording) -> None:
+    count = min(len(a.requests), len(b.requests))
+    for name in ("due_s", "prompt_tokens", "output_tokens", "tier"):
+        x, y = getattr(a.requests, name)[:count], getattr(b.requests, name)[:count]
+        if not np.array_equal(x, y):
+            raise ValueError(
+                f"the runs have other requests: their {name} differ from request "
+                f"{int(np.flatnonzero(x != y)[0])} on"
+            )
+
+
+def _cut(a: Replicate, b: Replicate) -> float:
+    """From when on both are past their warm-up."""
+    return max(a.digest.metrics.window_s[0], b.digest.metrics.window_s[0])
+
+
+def _paired_ttft(a: Replicate, b: Replicate) -> tuple[FloatArray, FloatArray]:
+    count = min(len(a.recording.requests), len(b.recording.requests))
+    x, y = (
+        request_values(each.recording.requests, "ttft", each.digest.metrics.stop_s)[:count]
+        for each in (a, b)
+    )
+    both = (a.recording.requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)
+    return x[both], y[both]
+
+
+def _gaps(a: Replicate, b: Replicate, tier: str) -> tuple[Clusters, Clusters]:
+    def of(each: Replicate) -> Clusters:
+        requests = each.recording.requests
+        members = (requests.due_s >= _cut(a, b)) & (requests.tier == tier)
+        return token_gaps(requests, members & (requests.num_tokens > 1))
+
+    return of(a), of(b)
+
+
+def _tokens_per_s(run: Replicate, cut_s: float) -> float | None:
+    return run_metrics(run.recording, cut_s=cut_s).output_tokens_per_s
+
+
+def _percentile(samples: Sequence[tuple[Sample, Sample]], q: float, tolerance: float) -> Difference:
+    """A percentile of all seeds' samples; its ratio's interval from the seeds' own percentiles."""
+    a, b = (_together([pair[side] for pair in samples], q) for side in (0, 1))
+    each = [(statistic(x, q), statistic(y, q)) for x, y in samples if len(x) and len(y)]
+    return _difference(a, b, each, tolerance)
+
+
+def _together(samples: Sequence[Sample], q: float) -> float | None:
+    """A percentile of samples of independent runs; None where they are too few.
+
+    What is judged is a difference, so gaps count as what they are worth with requests as clusters.
+    """
+    values = [each.values if isinstance(each, Clusters) else each for each in samples]
+    worth = sum(
+        independent_values(each, q) if isinstance(each, Clusters) else len(each) for each in samples
+    )
+    return percentile(np.concatenate(values), q, int(worth)).value
+
+
+def _mean(
+    values: Sequence[tuple[float | None, float | None]],
+    tolerance: float | None = None,
+    *,
+    total: bool = False,
+) -> Difference:
+    """A mean over seeds, or their ``total``."""
+    known = [(x, y) for x, y in values if x is not None and y is not None]
+    if not known:
+        return Difference(None, None, None, None, tolerance)
+    share = 1 if total else len(known)
+    a, b = (float(sum(pair[side] for pair in known)) / share for side in (0, 1))
+    return _difference(a, b, known, tolerance)
+
+
+def _difference(
+    a: float | None,
+    b: float | None,
+    each: Sequence[tuple[float, float]],
+    tolerance: float | None,
+) -> Difference:
+    if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
+        return Difference(a, b, None, None, tolerance)
+    if a == b:
+        return Difference(a, b, 0.0, None, tolerance)
+    if a == 0:
+        return Difference(a, b, None, None, tolerance)
+    ratios = [y / x for x, y in each if x > 0 and math.isfinite(x) and math.isfinite(y)]
+    found = over_seeds(ratios, len(ratios))
+    ci95 = None if found.ci95 is None else (found.ci95[0] - 1, found.ci95[1] - 1)
+    return Difference(a, b, b / a - 1, ci95, tolerance)

@@ -1,0 +1,312 @@
+"""One scheduler at one rate: its replicates' numbers brought together."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from slaibench.measure.audit import ArrivalAudit
+from slaibench.measure.latency import LatencySummary
+from slaibench.measure.metrics import Counts, GroupMetrics
+from slaibench.measure.quantile_interval import quantile
+from slaibench.measure.steady import Steadiness
+from slaibench.recording.record import FloatArray
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.estimate import Estimate, finite, over_seeds, pooled
+from slaibench.studies.validity import Failures, add_up
+
+TTFT_LEVELS = (0.5, 0.9, 0.99)
+TBT_LEVELS = (0.5, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class TierPoint:
+    """One tier's part of a point.
+
+    Args:
+        tbt_slo_s: the tier's TBT SLO.
+        tokens_on_time: share of tokens within the SLO of their predecessor.
+        tokens_fluid: share of tokens by ``first token + i * SLO``.
+        requests_on_time: share of requests all of whose tokens are, by that second rule.
+        worst_late_run: most tokens in a row, within a request, late by the first rule.
+    """
+
+    tbt_slo_s: float
+    ttft_p50_s: Estimate
+    tbt_p99_s: Estimate
+    tokens_on_time: Estimate
+    requests_on_time: Estimate
+    tokens_fluid: Estimate
+    worst_late_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a sweep prints of one scheduler at one rate.
+
+    Args:
+        counts: requests by outcome, over all replicates.
+        states: how many replicates were steady, growing, or could not tell.
+        stopped_early: how many replicates were cut short for growing.
+        reason: the verdict of the first replicate in the point's own state.
+        ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
+        tbt_s: the same over all tiers (``p50``, ``p99``).
+        tiers: by tier name.
+        goodput_rps: requests a second that meet every TBT deadline of theirs.
+        kv_mean, kv_peak: share of KV blocks in use.
+        warmup_s: mean warm-up cut.
+        multi_token_reads: reads that brought several tokens of a request at once.
+        lag_p99_s: send lag P99 of the replicate with the largest; None: nothing was sent.
+        offered_rps: requests a second that arrived, which is the rate asked for unless a process
+            has its own (``ArrivalAudit.offered_rps``); None: all at once.
+        invalid: how many replicates are no measurement; such a point stands for nothing.
+        invalid_reason: why the first of them is not; empty where all are.
+        failures: why requests of all replicates failed, and how many (``study.validity``).
+        audit_ok: whether every replicate's arrivals are as declared and sent in time.
+    """
+
+    scheduler: str
+    rate_rps: float
+    num_seeds: int
+    counts: Counts
+    states: dict[Steadiness, int]
+    stopped_early: int
+    reason: str
+    ttft_s: dict[str, Estimate]
+    tbt_s: dict[str, Estimate]
+    tpot_mean_s: Estimate
+    e2e_p50_s: Estimate
+    tiers: dict[str, TierPoint]
+    throughput_rps: Estimate
+    output_tokens_per_s: Estimate
+    goodput_rps: Estimate
+    kv_mean: float | None
+    kv_peak: float | None
+    preemptions: int
+    warmup_s: float
+    multi_token_reads: int
+    lag_p99_s: float | None
+    offered_rps: float | None
+    invalid: int
+    invalid_reason: str
+    failures: Failures
+    audit_ok: bool
+
+    @property
+    def state(self) -> Steadiness:
+        """What most replicates say; where no state has more than half of them: cannot tell."""
+        return majority(self.states)
+
+    @property
+    def saturated(self) -> bool:
+        return self.state is Steadiness.GROWING
+
+    @property
+    def undecided(self) -> bool:
+        return self.state is Steadiness.CANNOT_TELL
+
+    @property
+    def num_growing(self) -> int:
+        return self.states.get(Steadiness.GROWING, 0)
+
+    @property
+    def tokens_on_time(self) -> float | None:
+        """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
+        shares = (tier.tokens_on_time.value for tier in self.tiers.values())
+        return min((share for share in shares if share is not None), default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The flat form that scripts read: seconds, requests a second, null for unknown."""
+        return {
+            "n": self.ttft_s["p50"].n,
+            "offered_rps": finite(self.offered_rps),
+            "seeds": self.num_seeds,
+            "saturated": True if self.saturated else None if self.undecided else False,
+            "runs": {state.value: self.states.get(state, 0) for state in Steadiness},
+            "stopped_early": self.stopped_early,
+            "reason": self.reason,
+            "invalid": self.invalid_reason or None,
+            "failures": [{"reason": text, "requests": num} for text, num in self.failures],
+            **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
+            **{f"tbt_{name}_all_s": finite(value.value) for name, value in self.tbt_s.items()},
+            "tbt_p99_s": {name: finite(tier.tbt_p99_s.value) for name, tier in self.tiers.items()},
+            "tpot_mean_s": finite(self.tpot_mean_s.value),
+            "e2e_p50_s": finite(self.e2e_p50_s.value),
+            "throughput_rps": finite(self.throughput_rps.value),
+            "output_tokens_per_s": finite(self.output_tokens_per_s.value),
+            "goodput_rps": finite(self.goodput_rps.value),
+            "deadlines": {
+                name: {
+                    "tbt_slo_s": tier.tbt_slo_s,
+                    "tokens_on_time": finite(tier.tokens_on_time.value),
+                    "requests_on_time": finite(tier.requests_on_time.value),
+                    "tokens_fluid": finite(tier.tokens_fluid.value),
+                    "worst_late_run": tier.worst_late_run,
+                }
+                for name, tier in self.tiers.items()
+            },
+            "ci95": {
+                **{
+                    f"ttft_{name}_s": value.to_json()["ci95"] for name, value in self.ttft_s.items()
+                },
+                "tbt_p99_s": {
+                    name: tier.tbt_p99_s.to_json()["ci95"] for name, tier in self.tiers.items()
+                },
+            },
+            "outcomes": {
+                name: getattr(self.counts, name)
+                for name in ("due", "finished", "failed", "timed_out", "unfinished")
+            },
+            "kv_use": {"mean": finite(self.kv_mean), "peak": finite(self.kv_peak)},
+            "preemptions": self.preemptions,
+            "warmup_s": self.warmup_s,
+            "multi_token_reads": self.multi_token_reads,
+            "send_lag_p99_s": finite(self.lag_p99_s),
+            "audit_ok": self.audit_ok,
+        }
+
+
+def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -> Point:
+    """Bring the replicates of one scheduler at one rate together.
+
+    Args:
+        digests: one a seed, in the order of seeds; at least one.
+    """
+    names = sorted({name for digest in digests for name in digest.metrics.tiers})
+    states = Counter(digest.state for digest in digests)
+    state = majority(states)
+    invalid = [digest.invalid for digest in digests if digest.invalid is not None]
+    verdict = next((digest for digest in digests if digest.state is state), digests[0])
+    return Point(
+        scheduler=scheduler,
+        rate_rps=rate_rps,
+        num_seeds=len(digests),
+        counts=_counts(digests),
+        states=dict(states),
+        stopped_early=sum(digest.stopped_early is not None for digest in digests),
+        reason=verdict.stopped_early or verdict.steadiness.reason,
+        ttft_s={
+            **{f"p{level * 100:g}": percentile(digests, "ttft", level) for level in TTFT_LEVELS},
+            "mean": _latency(digests, lambda m: m.ttft, None),
+        },
+        tbt_s={f"p{level * 100:g}": percentile(digests, "tbt", level) for level in TBT_LEVELS},
+        tpot_mean_s=_latency(digests, lambda m: m.tpot, None),
+        e2e_p50_s=_latency(digests, lambda m: m.e2e, 0.5),
+        tiers={name: _tier(digests, name) for name in names},
+        throughput_rps=_plain(digests, lambda d: d.metrics.throughput_rps),
+        output_tokens_per_s=_plain(digests, lambda d: d.metrics.output_tokens_per_s),
+        goodput_rps=_plain(digests, lambda d: d.goodput_rps),
+        kv_mean=_mean([digest.kv.mean for digest in digests]),
+        kv_peak=max((d.kv.peak for d in digests if d.kv.peak is not None), default=None),
+        preemptions=sum(digest.kv.preemptions for digest in digests),
+        warmup_s=float(np.mean([digest.metrics.window_s[0] for digest in digests])),
+        multi_token_reads=sum(digest.metrics.multi_token_reads for digest in digests),
+        lag_p99_s=max(
+            (d.audit.lag_p99_s for d in digests if d.audit.lag_p99_s is not None), default=None
+        ),
+        offered_rps=_mean([digest.audit.offered_rps for digest in digests]),
+        invalid=len(invalid),
+        invalid_reason=next(iter(invalid), ""),
+        failures=add_up(each for digest in digests for each in digest.failures),
+        audit_ok=all(_as_declared(digest.audit) for digest in digests),
+    )
+
+
+def _as_declared(audit: ArrivalAudit) -> bool:
+    """Whether requests arrived as declared and were sent in time."""
+    return audit.valid and not audit.late and audit.process_ok is not False
+
+
+def measured_ttft(digest: CellDigest) -> FloatArray:
+    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
+    values = digest.ttft_s[digest.due_s >= digest.metrics.window_s[0]]
+    values = values[~np.isnan(values)]
+    if digest.metrics.convention == "paper":
+        values = values[np.isfinite(values)]
+    return np.asarray(values, dtype=np.float64)
+
+
+def percentile(
+    digests: Sequence[CellDigest], metric: str, level: float, tier: str | None = None
+) -> Estimate:
+    """A latency percentile over replicates.
+
+    Under strict conventions of all their requests together: a short run's own percentile of a tail
+    is too low. Under the paper's, the mean of the replicates' own.
+    """
+    samples = [d.samples[metric, tier] for d in digests if (metric, tier) in d.samples]
+    if digests[0].metrics.convention == "paper" or quantile(samples, level) is None:
+        return _latency(digests, attrgetter(metric), level, tier)
+    growing = majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING
+    return pooled(samples, level, steady=not growing)
+
+
+def majority(states: Mapping[Steadiness, int]) -> Steadiness:
+    """The state of more than half of the replicates; else they cannot tell.
+
+    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
+    only if two of them are wrong.
+    """
+    total = sum(states.values())
+    for state, count in states.items():
+        if 2 * count > total:
+            return state
+    return Steadiness.CANNOT_TELL
+
+
+def _latency(
+    digests: Sequence[CellDigest],
+    metric: Callable[[GroupMetrics], LatencySummary],
+    level: float | None,
+    tier: str | None = None,
+) -> Estimate:
+    groups = [
+        digest.metrics.overall if tier is None else digest.metrics.tiers.get(tier)
+        for digest in digests
+    ]
+    summaries = [metric(group) for group in groups if group is not None]
+    values = [s.mean if level is None else s.percentile(level).sample_value for s in summaries]
+    # Whether it prints is decided by all replicates together; the paper's rules print any sample.
+    paper = any(digest.metrics.convention == "paper" for digest in digests)
+    return over_seeds(values, sum(s.n for s in summaries), q=None if paper else level)
+
+
+def _plain(digests: Sequence[CellDigest], value: Callable[[CellDigest], float | None]) -> Estimate:
+    counted = sum(digest.metrics.num_measured for digest in digests)
+    return over_seeds([value(digest) for digest in digests], counted, log=False)
+
+
+def _tier(digests: Sequence[CellDigest], name: str) -> TierPoint:
+    kept = [d.deadlines[name] for d in digests if name in d.deadlines]
+    groups = [d.metrics.tiers[name] for d in digests if name in d.metrics.tiers]
+    tokens = sum(each.gap.num_tokens for each in kept)
+    requests = sum(each.gap.num_requests for each in kept)
+    return TierPoint(
+        tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
+        ttft_p50_s=percentile(digests, "ttft", 0.5, name),
+        tbt_p99_s=percentile(digests, "tbt", 0.99, name),
+        tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
+        requests_on_time=over_seeds(
+            [each.fluidity.requests_met for each in kept], requests, log=False
+        ),
+        tokens_fluid=over_seeds([each.fluidity.tokens_met for each in kept], tokens, log=False),
+        worst_late_run=max((each.gap.worst_late_run for each in kept), default=0),
+    )
+
+
+def _counts(digests: Sequence[CellDigest]) -> Counts:
+    def total(name: str) -> int:
+        return sum(getattr(digest.metrics.counts, name) for digest in digests)
+
+    return Counts(*(total(n) for n in ("due", "finished", "failed", "timed_out", "unfinished")))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,304 @@
+"""A study made ready to run: every name resolved once; its cells, and how one of them runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import failure, is_interrupt
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.machine.watch import Seen
+from slaibench.measure.steady import Steadiness, early_verdict
+from slaibench.recording.record import SCHEMA_VERSION, Recording
+from slaibench.recording.store import spec_hash
+from slaibench.spec import CellSpec, Clock, StudySpec
+from slaibench.studies import scheduler_info
+from slaibench.studies.code import Code, code_of
+from slaibench.studies.steadiness import watch_of
+from slaibench.studies.systems.base import Demand, Facts, Venue
+from slaibench.studies.systems.service import Service
+from slaibench.studies.systems.table import find, settled
+from slaibench.version import __version__
+from slaibench.workloads import registry as workload_registry
+from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
+from slaibench.workloads.generate import fingerprint, generate
+from slaibench.workloads.lengths import LengthSource, RecordedSource
+from slaibench.workloads.request import Request
+from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
+
+ROOM = 1.05
+"""Room for requests longer than those of the sample that describes a workload."""
+ROUND_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A validated study with what its names stand for.
+
+    Build it with ``prepare``; it can be sent to worker processes. What serves is opened by the
+    first ``run`` and kept for the next ones; ``close`` lets go of it, and so does leaving a
+    ``with`` block.
+
+    Args:
+        spec: with nothing left open.
+        policies: options and code of the study's schedulers, in its order.
+        code: what else makes its recordings.
+    """
+
+    spec: StudySpec
+    policies: tuple[policy.Policy, ...]
+    venue: Venue
+    code: Code
+    service: Service
+    source: LengthSource
+    process: ArrivalProcess
+    tiers: tuple[Tier, ...]
+
+    @property
+    def has_second_tokens(self) -> bool:
+        """Whether any output has two tokens, without which there is no time between tokens."""
+        return int(self.source.describe()["output_tokens"]["max"]) > 1
+
+    def runs_ours(self, scheduler: str) -> bool:
+        """Whether a scheduler of the study comes with slaibench."""
+        return self.policies[self.spec.schedulers.index(scheduler)].is_ours
+
+    @property
+    def is_risky(self) -> bool:
+        """Whether somebody else's code decides in the process that runs a cell. Under a real clock
+        it does in a server's."""
+        return not self.venue.one_at_a_time and not all(map(self.runs_ours, self.spec.schedulers))
+
+    def cell(
+        self, scheduler: str, rate_rps: float, seed: int, num_requests: int | None = None
+    ) -> CellSpec:
+        """The specification of one run.
+
+        Args:
+            num_requests: instead of the study's own number.
+        """
+        spec = self.spec
+        own = self.policies[spec.schedulers.index(scheduler)]
+        return CellSpec(
+            **self._hashed,
+            scheduler=scheduler,
+            scheduler_options=own.options,
+            scheduler_source=own.source,
+            workload=self.source.name,
+            arrivals=str(self.process),
+            tiers=",".join(map(str, self.tiers)),
+            rate_rps=rate_rps,
+            seed=seed,
+            num_requests=num_requests or self.requests_at(rate_rps),
+            max_total_tokens=spec.max_total_tokens,
+            horizon_s=spec.horizon_s,
+            convention=spec.convention,
+            early_stop=spec.stops_early,
+            slaibench_version=__version__,
+            code_fingerprint=self.code.fingerprint,
+        )
+
+    @cached_property
+    def _hashed(self) -> Facts:
+        """What identifies the system and the lengths: asked once, of all their values."""
+        return {**self.venue.identity(), "workload_fingerprint": fingerprint(self.source)}
+
+    def cells(self) -> list[CellSpec]:
+        """Every cell of the study: rate by rate, so that a picture of all schedulers grows."""
+        return [
+            self.cell(scheduler, rate, self.spec.first_seed + replicate)
+            for rate in self.spec.rates
+            for replicate in range(self.spec.num_seeds)
+            for scheduler in self.spec.schedulers
+        ]
+
+    @property
+    def extends(self) -> bool:
+        """Whether a cell may be made longer (``StudySpec.extends``); a recorded trace cannot."""
+        return self.spec.extends and self.process.kind is not ArrivalKind.TRACE
+
+    def requests_at(self, rate_rps: float) -> int:
+        """Requests generated for a cell; a recorded trace has no more than it has."""
+        wanted = self.spec.requests_at(rate_rps)
+        if self.process.kind is not ArrivalKind.TRACE or not isinstance(
+            self.source, RecordedSource
+        ):
+            return wanted
+        total = self.source.recorded.total_tokens
+        longest = self.spec.max_total_tokens or int(total.max())
+        rows = int((total <= longest).sum())
+        return min(wanted, rows) if self.spec.num_requests is not None else rows
+
+    def requests(self, cell: CellSpec) -> list[Request]:
+        """The cell's requests; the same for every scheduler (common random numbers)."""
+        process = ArrivalProcess.parse(cell.arrivals)
+        return generate(
+            self.source,
+            process,
+            self.tiers,
+            rate_rps=cell.rate_rps if process.takes_rate else None,
+            num_requests=cell.num_requests,
+            seed=cell.seed,
+            max_total_tokens=cell.max_total_tokens,
+        )
+
+    def logging_to(self, logs: Path) -> Bench:
+        """The same bench, with what its engines say in another folder."""
+        return replace(self, service=Service(self.venue, logs))
+
+    def close(self) -> None:
+        """Stop whatever serves; may be called more than once."""
+        self.service.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, cell: CellSpec) -> Recording:
+        """Run one cell.
+
+        Raises:
+            BackendError, SchedulerError: the run cannot be had; the message names the cell.
+        """
+        where = cell.words
+        try:
+            scheduler = self.venue.build(cell.scheduler)
+        except ValueError as error:
+            raise SchedulerError(f"{where}: {error}") from error
+        source = cell.scheduler_source
+        if source is not None and policy.code_hash(cell.scheduler, scheduler) != source:
+            raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
+        if not self.venue.one_at_a_time:
+            return self._recording(cell, scheduler, self._serve(cell, scheduler, where))
+        with watch_of(self.spec, running=self.service.is_open) as watch:
+            output = self._serve(cell, scheduler, where)
+        return self._recording(cell, scheduler, output, watch.seen(output.end_s))
+
+    def _serve(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
+        settings = RunSettings(
+            scheduler=cell.scheduler,
+            seed=cell.seed,
+            horizon_s=cell.horizon_s,
+            stop=saturated_early if cell.early_stop else None,
+        )
+        requests = self.requests(cell)
+        try:
+            return self.service.backend().run(requests, scheduler, settings)
+        except BackendError as error:
+            raise BackendError(f"{where}: {error}") from error
+        except SchedulerError as error:
+            raise SchedulerError(f"{where}: {error}") from error
+        except BaseException as error:
+            if policy.is_ours(scheduler) or is_interrupt(error):
+                raise
+            # What a user's scheduler answers with may fail in any way at all; what it said is all
+            # that helps.
+            raise SchedulerError(f"{where}: {failure(error)}") from error
+
+    def _recording(
+        self, cell: CellSpec, scheduler: Scheduler, output: RunOutput, seen: Seen | None = None
+    ) -> Recording:
+        spec = cell.spec()
+        # What the backend saw goes before what was known without it.
+        known, said = self.venue.facts(), dict(output.facts)
+        versions = {"slaibench": __version__, **known.pop("versions", {})}
+        run = {
+            "schema_version": SCHEMA_VERSION,
+            "spec": spec,
+            "spec_hash": spec_hash(spec),
+            "commit": self.code.commit,
+            "scheduler": {"name": scheduler.name, "options": cell.scheduler_options},
+            "backend": {
+                "name": cell.backend,
+                "device": spec["device"],
+                "clock": said.pop("clock", spec["clock"]),
+            },
+            "profile": None,
+            "workload": {"name": self.source.name, "note": self.source.note},
+            "convention": cell.convention.value,
+            "kv_blocks": cell.kv_blocks,
+            "block_size": cell.block_size,
+            "end_s": output.end_s,
+            "stopped_early": output.stopped_early,
+            "notes": [*self.venue.notes(output), *output.notes, *(seen.notes if seen else ())],
+            **({"steadiness": seen.facts} if seen else {}),
+            **({"invalid": output.invalid} if output.invalid else {}),
+            **known,
+            "hardware": {**known.get("hardware", {}), **said.pop("hardware", {})},
+            "versions": {**versions, **said.pop("versions", {})},
+            **said,
+        }
+        return Recording(run, output.requests, output.steps)
+
+
+def prepare(spec: StudySpec) -> Bench:
+    """Resolve and check every name of a study before any of it runs.
+
+    Raises:
+        ValueError: an unknown name or a bad value, with the nearest match and the way out.
+    """
+    kind = find(spec.backend)
+    spec = settled(spec)
+    policies = tuple(map(kind.policy, spec.schedulers))
+    source = (
+        workload_registry.resolve(spec.workload)
+        if spec.workload
+        else workload_registry.default_workload()
+    )
+    longest = _at_most(int(source.describe()["total_tokens"]["max"]), spec.max_total_tokens)
+    venue = kind.of(
+        spec,
+        Demand(
+            context_tokens=_at_most(with_room(source, longest), spec.max_total_tokens),
+            token_budget=max(each.token_budget for each in policies),
+            max_active=max(each.max_active for each in policies),
+        ),
+    )
+    bench = Bench(
+        spec=spec,
+        policies=policies,
+        venue=venue,
+        code=code_of(kind, spec.clock or Clock.VIRTUAL),
+        service=Service(venue),
+        source=source,
+        process=ArrivalProcess.parse(spec.arrivals_or_default),
+        tiers=parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS,
+    )
+    for limit in venue.limits():
+        if longest > limit.most_tokens:
+            raise ValueError(
+                f"workload {source.name} has requests of up to {longest} tokens (prompt + "
+                f"output), {limit.what} holds {limit.most_tokens}; leave longer ones out with "
+                f"--max-total-tokens {limit.most_tokens}"
+            )
+    if len(spec.rates) > 1 and not bench.process.takes_rate:
+        raise ValueError(
+            f"{bench.process} arrivals do not depend on a rate: {len(spec.rates)} rates would be "
+            f"{len(spec.rates)} times the same run; give one, which is then only a label"
+        )
+    return bench
+
+
+def saturated_early(progress: Progress) -> str | None:
+    """Stop rule: the reason, once it is certain that the run is saturated."""
+    verdict = early_verdict(progress.due_s, progress.first_s, progress.left_s, progress.now_s)
+    if verdict.state is not Steadiness.GROWING:
+        return None
+    return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"
+
+
+def with_room(source: LengthSource, longest: int) -> int:
+    """Tokens that hold every request of a workload, of which ``longest`` is known: where lengths
+    are drawn at random, a run may have a longer one."""
+    if isinstance(source, RecordedSource):
+        return longest
+    return -(-math.ceil(ROOM * longest) // ROUND_TOKENS) * ROUND_TOKENS
+
+
+def _at_most(tokens: int, limit: int | None) -> int:
+    return tokens if limit is None else min(tokens, limit)

@@ -1,0 +1,159 @@
+"""The outcome of a regression run: a verdict a metric, rate and scheduler."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slaibench.measure.regression import FAMILY_ERROR, POWER, Verdict
+from slaibench.spec import StudySpec
+from slaibench.studies.estimate import finite
+from slaibench.studies.regression.metrics import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SATURATED = "saturated"
+"""The metric that says whether a scheduler's runs at a rate have a steady state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric of one scheduler at one rate.
+
+    Args:
+        metric: a name of ``regress.metrics.METRICS`` (``tbt_p99_s@paying``), or ``SATURATED``.
+        before, after: geometric means over replicates, or shares of saturated ones; ``inf``: among
+            requests that were still waiting; None: none.
+        change: after / before - 1.
+        low, high: ends of its 90 % interval.
+        p_worse: of the test for worse, before the correction; None: no test could be made.
+        mde: the change that would have been called worse with 80 % probability.
+        needed: replicates with which twice the margin would have been; None: not known, or more
+            than 10,000.
+        noise: relative spread of a run against its repetition (A/A), where that was measured.
+        replicates: on each side.
+        paired: by seed.
+        reason: why it cannot be told, or what else the verdict rests on; may be empty.
+    """
+
+    scheduler: str
+    rate_rps: float
+    metric: str
+    verdict: Verdict
+    before: float | None
+    after: float | None
+    replicates: tuple[int, int]
+    paired: bool
+    reason: str = ""
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_worse: float | None = None
+    mde: float | None = None
+    needed: int | None = None
+    noise: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What a table calls the metric."""
+        return SATURATED if self.metric == SATURATED else words(self.metric)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "scheduler": self.scheduler,
+            "rate_rps": self.rate_rps,
+            "metric": self.metric,
+            "verdict": self.verdict.value,
+            "before": finite(self.before),
+            "after": finite(self.after),
+            "change": finite(self.change),
+            "ci90": None if self.low is None else [finite(self.low), finite(self.high)],
+            "p_worse": finite(self.p_worse),
+            "mde": finite(self.mde),
+            "replicates_needed": self.needed,
+            "replicates": list(self.replicates),
+            "paired": self.paired,
+            "noise": finite(self.noise),
+            "reason": self.reason or None,
+        }
+
+
+@dataclass(frozen=True)
+class RegressResult:
+    """A regression run.
+
+    Args:
+        name: the baseline's.
+        spec: what was run.
+        about: what served, in a line.
+        against: what it is held against, in words.
+        margin: largest relative change that does not matter.
+        rows: by scheduler, rate and metric.
+        num_cells, num_identical: runs, and those in which every token came at the same time.
+        invalid: why runs of this side are no measurement, each reason once.
+        notes: what a reader must know besides.
+    """
+
+    name: str
+    spec: StudySpec
+    about: str
+    against: str
+    margin: float
+    rows: tuple[Row, ...]
+    num_cells: int
+    num_identical: int
+    invalid: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> Counter[Verdict]:
+        """How often each verdict was given."""
+        return Counter(row.verdict for row in self.rows)
+
+    def of(self, verdict: Verdict) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.verdict is verdict)
+
+    @property
+    def worse(self) -> tuple[Row, ...]:
+        return self.of(Verdict.WORSE)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the whole: worse before better before what cannot be told; identical if all is."""
+        if not self.rows:
+            return Verdict.UNKNOWN
+        counts = self.counts
+        order = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN, Verdict.SAME)
+        return next((each for each in order if counts[each]), Verdict.IDENTICAL)
+
+    def to_json(self) -> dict[str, Any]:
+        counts = self.counts
+        return {
+            "baseline": self.name,
+            "verdict": self.verdict.value,
+            "counts": {each.value: counts[each] for each in Verdict},
+            "against": self.against,
+            "about": self.about,
+            "margin": self.margin,
+            "family_error": FAMILY_ERROR,
+            "power": POWER,
+            "cells": {"run": self.num_cells, "identical": self.num_identical},
+            "rows": [row.to_json() for row in self.rows],
+            "invalid": list(self.invalid),
+            "notes": list(self.notes),
+            "spec": self.spec.model_dump(mode="json"),
+        }
+
+    def frame(self) -> pd.DataFrame:
+        """One row a metric, rate and scheduler."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame([row.to_json() for row in self.rows])
+
+
+def ratio(log_ratio: float) -> float:
+    """A change on the scale of logarithms as a relative one."""
+    return math.expm1(log_ratio)

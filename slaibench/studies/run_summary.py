@@ -1,0 +1,229 @@
+"""What a study keeps of a recording, computed where the recording is at hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from slaibench.measure.audit import ArrivalAudit, audit
+from slaibench.measure.clusters import Clusters
+from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
+from slaibench.measure.lag import changed_verdicts, without_lag
+from slaibench.measure.latency import Convention, request_values, token_gaps
+from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
+from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
+from slaibench.measure.quantile_interval import RunSample, gap_tail
+from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels, parse_slos
+from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
+from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
+from slaibench.studies.validity import Failures, failures, why_invalid
+from slaibench.workloads.arrivals import ArrivalProcess
+
+
+@dataclass(frozen=True, slots=True)
+class KvUse:
+    """KV cache of a run: time-averaged and peak share in use, and requests preempted."""
+
+    mean: float | None
+    peak: float | None
+    preemptions: int
+
+
+TAIL_LEVEL = 0.99
+"""Of token gaps a digest keeps what percentiles from here on need."""
+SampleKey = tuple[str, str | None]
+"""A latency metric, and whose: a tier's, or None for all requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellDigest:
+    """One run's numbers.
+
+    Args:
+        samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
+            intervals are computed from; of the measured requests, by due time.
+        goodput_rps: requests a second with every token by its deadline (fluidity).
+        ttft_s: a value a request by due time (``latency.request_values``), for pairing.
+        due_s: when each was due.
+        num_steps: batches run.
+        throughput: of a run that measures the saturated throughput; else None.
+        invalid: why its latencies stand for nothing (``study.validity``), or None.
+        failures: why requests failed, and how many (``study.validity``).
+        stopped_early: why the run was cut short, or None.
+        notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
+    """
+
+    metrics: RunMetrics
+    samples: dict[SampleKey, RunSample]
+    steadiness: SteadyVerdict
+    audit: ArrivalAudit
+    deadlines: dict[str, TierDeadlines]
+    goodput_rps: float | None
+    kv: KvUse
+    ttft_s: FloatArray
+    due_s: FloatArray
+    num_steps: int
+    throughput: SaturatedThroughput | None
+    stopped_early: str | None
+    invalid: str | None
+    failures: Failures
+    notes: tuple[str, ...]
+
+    @property
+    def state(self) -> Steadiness:
+        """Whether the run had a steady state; one that was cut short for growing had none."""
+        return Steadiness.GROWING if self.stopped_early is not None else self.steadiness.state
+
+    @property
+    def saturated(self) -> bool:
+        return self.state is Steadiness.GROWING
+
+
+@dataclass(frozen=True, slots=True)
+class Digester:
+    """Callable from recording to digest; can be sent to worker processes.
+
+    Args:
+        convention: whose definitions.
+        slo: the targets that will be asked for.
+        qs: percentile levels: the default ones and those of the targets.
+        metrics: of whose samples percentiles over replicates are wanted.
+        tail_level: least percentile of token gaps among these.
+        slos: the targets, whose verdicts a run asserts.
+    """
+
+    convention: str
+    qs: tuple[float, ...]
+    metrics: tuple[str, ...]
+    tail_level: float
+    slos: tuple[Slo, ...] = ()
+
+    @classmethod
+    def for_study(cls, convention: str, slo: str) -> Digester:
+        """With every percentile that the study's SLOs ask for."""
+        slos = parse_slos(slo)
+        tails = [one.q for one in slos if one.metric == "tbt" and one.q is not None]
+        return cls(
+            convention,
+            tuple(sorted({*DEFAULT_QS, *levels(slos)})),
+            tuple(sorted({"ttft", "tbt", *(one.metric for one in slos if one.q is not None)})),
+            min([TAIL_LEVEL, *tails]),
+            tuple(slos),
+        )
+
+    def __call__(self, recording: Recording, cut_s: float | None = None) -> CellDigest:
+        """The digest.
+
+        Args:
+            cut_s: the warm-up cut, to measure the same requests as in another run; None: find it.
+        """
+        requests, steps = recording.requests, recording.steps
+        spec = recording.run["spec"]
+        metrics = self._metrics(recording, cut_s)
+        process = ArrivalProcess.parse(spec["arrivals"])
+        stop_s = float(recording.run["end_s"])
+        audited = audit(
+            requests.due_s,
+            requests.sent_s,
+            process=process.kind.value,
+            rate_rps=spec["rate_rps"],
+            cv=process.cv or 1.0,
+            median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
+        )
+        return CellDigest(
+            metrics=metrics,
+            samples=self._samples(requests, metrics),
+            steadiness=recording_steadiness(recording),
+            audit=audited,
+            deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
+            goodput_rps=goodput_rps(requests, metrics.window_s),
+            kv=_kv_use(recording),
+            ttft_s=request_values(requests, "ttft", stop_s),
+            due_s=requests.due_s,
+            num_steps=len(steps),
+            throughput=throughput_under_overload(recording),
+            stopped_early=recording.run["stopped_early"],
+            invalid=recording.run.get("invalid")
+            or why_invalid(requests, audited, self._decided_by_lag(recording, metrics, audited)),
+            failures=failures(requests),
+            notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
+        )
+
+    def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
+        convention: Convention = "paper" if self.convention == "paper" else "strict"
+        return run_metrics(recording, convention=convention, qs=self.qs, cut_s=cut_s)
+
+    def _decided_by_lag(
+        self, recording: Recording, metrics: RunMetrics, audited: ArrivalAudit
+    ) -> list[str]:
+        """Verdicts of this run that are others without its send lag."""
+        if not audited.late:
+            return []
+        prompt = replace(recording, requests=without_lag(recording.requests))
+        state = recording_steadiness(recording).state
+        if recording.run["stopped_early"] is not None:
+            state = Steadiness.GROWING
+        return changed_verdicts(
+            self.slos,
+            (metrics, state),
+            (self._metrics(prompt, metrics.window_s[0]), recording_steadiness(prompt).state),
+        )
+
+    def _samples(self, requests: RequestTable, metrics: RunMetrics) -> dict[SampleKey, RunSample]:
+        gaps = token_gaps(requests)
+        owner = np.repeat(np.arange(len(requests)), np.diff(gaps.offsets))
+        out: dict[SampleKey, RunSample] = {}
+        for tier in (None, *metrics.tiers):
+            for metric in self.metrics:
+                if metric != "tbt":
+                    out[metric, tier] = _settled(requests, metrics, metric, tier)
+                    continue
+                members = _members(requests, metrics, tier) & (requests.num_tokens > 0)
+                counts = np.diff(gaps.offsets)[members]
+                out[metric, tier] = gap_tail(gaps.values[members[owner]], counts, self.tail_level)
+        return out
+
+
+def _settled(
+    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None
+) -> FloatArray:
+    """A run's values of a request's latency, without who had not waited long when the run ended.
+
+    Such a request says nothing about percentiles above its wait so far (``summarise`` counts it in
+    parts); taken as infinite it would make a run that ends at a fixed time look slow.
+    """
+    members = _members(requests, metrics, tier)
+    values = request_values(requests, metric, metrics.stop_s)
+    longest = getattr(metrics.overall, metric).percentile(TAIL_LEVEL).value
+    if longest is not None and math.isfinite(longest):
+        members &= ~(np.isinf(values) & (metrics.stop_s - requests.due_s < longest))
+    sample = values[members]
+    return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
+
+
+def _members(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> BoolArray:
+    members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
+    return members if tier is None else members & (requests.tier == tier)
+
+
+def measured_gaps(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> Clusters:
+    """The times between tokens that a run measured, by request; of all tiers where it is None."""
+    return token_gaps(requests, _members(requests, metrics, tier))
+
+
+def _missing(metrics: RunMetrics) -> tuple[str, ...]:
+    """What the run has none of, though a table has a column for it."""
+    served = metrics.overall.ttft.n > metrics.overall.ttft.unserved and metrics.gaps_told
+    return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
+
+
+def _kv_use(recording: Recording) -> KvUse:
+    steps, total = recording.steps, recording.run["kv_blocks"]
+    preemptions = int(recording.requests.num_preemptions.sum())
+    if not len(steps) or not total:
+        return KvUse(None, None, preemptions)
+    length = steps.end_s - steps.start_s
+    mean = float(np.average(steps.kv_blocks_used, weights=length)) / total
+    return KvUse(mean, float(steps.kv_blocks_used.max()) / total, preemptions)

@@ -1,0 +1,141 @@
+"""A scheduler as a study takes it: built with its errors told, identified by its code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from slaibench.schedulers import contained, registry
+from slaibench.schedulers.base import Scheduler, SchedulerError, whole_number
+from slaibench.schedulers.trial import try_out
+from slaibench.machine.syntax import digest_of
+
+DEBUG = "SLAIBENCH_DEBUG"
+"""Environment variable: tracebacks are let through, and a user's code runs in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a study knows of one of its schedulers.
+
+    Args:
+        options: every option's value, as JSON can hold it.
+        source: hash of the code that decides (``code_hash``); None where it is not ours to see.
+        token_budget, max_active: its limits, which an engine must be started for.
+        is_ours: whether it comes with slaibench; somebody else's may end the process it runs in.
+    """
+
+    options: dict[str, Any]
+    source: str | None
+    token_budget: int
+    max_active: int
+    is_ours: bool = True
+
+
+def build(text: str) -> Scheduler:
+    """A new scheduler object that can say its options; a user's file is tried out before.
+
+    Raises:
+        ValueError: unknown name, file or option, or the class fails in any way of its own.
+    """
+    file = file_of(text)
+    in_worker = parent_process() is not None  # which may end, and was told of a file that does not
+    if file is not None and file.is_file() and not (in_worker or os.environ.get(DEBUG)):
+        try_out(text, file, file.stat().st_mtime_ns)
+    scheduler = registry.build(text)
+    try:
+        options = scheduler.options()
+    except (SchedulerError, TypeError) as error:
+        raise ValueError(f"scheduler {text!r} cannot be built: {error}") from error
+    if not isinstance(options, dict):
+        raise ValueError(f"scheduler {text!r}: its options() is {options!r} and no dict")
+    for limit in ("token_budget", "max_active"):
+        try:
+            whole_number(limit, getattr(scheduler, limit, None))
+        except ValueError as error:
+            raise ValueError(
+                f"scheduler {text!r}: {error}; does its __init__ call super().__init__()?"
+            ) from error
+    return scheduler
+
+
+def describe(text: str) -> Policy:
+    """Options and code of the scheduler that a text names.
+
+    Raises:
+        ValueError: as ``build``.
+    """
+    return of(text, build(text))
+
+
+def of(text: str, scheduler: Scheduler) -> Policy:
+    """``describe`` for a scheduler that is built."""
+    return Policy(
+        options=plain(scheduler.options()),
+        source=code_hash(text, scheduler),
+        token_budget=scheduler.token_budget,
+        max_active=scheduler.max_active,
+        is_ours=is_ours(scheduler),
+    )
+
+
+def code_hash(text: str, scheduler: Scheduler) -> str:
+    """16 hex digits over the syntax of the files behind a scheduler.
+
+    Those of its classes, and of what these import from their own package or from ours: whoever
+    edits a policy must not be shown recordings of what it was. Names and places do not count, nor
+    do comments, docstrings and layout.
+    """
+    own = file_of(text)
+    files = set() if own is None else {own}
+    for cls in type(scheduler).__mro__:
+        module = sys.modules.get(cls.__module__)
+        if module is None or (files and module.__name__ == type(scheduler).__module__):
+            continue  # a user's file is taken by its path: another one may bear its module's name
+        files |= _files(module)
+    digests = sorted(map(digest_of, files))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def file_of(text: str) -> Path | None:
+    """The file that a scheduler's text names, ``path/to/file.py:Class``; None: it names none."""
+    name = registry.parse(text)[0].partition(":")[0]
+    return Path(name) if name.endswith(".py") else None
+
+
+def _files(module: ModuleType) -> set[Path]:
+    packages = {module.__name__.partition(".")[0], contained.OURS} - {"builtins"}
+    names = {module.__name__}
+    for value in vars(module).values():
+        origin = value.__name__ if isinstance(value, ModuleType) else _origin(value)
+        names.add(origin)
+    found = (sys.modules.get(n) for n in names if n.partition(".")[0] in packages)
+    files = (getattr(each, "__file__", None) for each in found)
+    return {Path(file) for file in files if file}
+
+
+def _origin(value: object) -> str:
+    origin = getattr(value, "__module__", None)
+    return origin if isinstance(origin, str) else ""
+
+
+def is_ours(scheduler: Scheduler) -> bool:
+    """Whether it comes with slaibench: then a failure is a defect of ours, and not told as news."""
+    return contained.is_ours(type(scheduler))
+
+
+def plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON can hold them: what it has no word for (an infinite cycle) as text."""
+    return {name: value if _is_plain(value) else str(value) for name, value in options.items()}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, float):
+        return abs(value) < float("inf")
+    return value is None or isinstance(value, int | str)

@@ -1,0 +1,296 @@
+"""A serving engine as a venue: on an emulated device, a CPU or a GPU."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from slaibench.schedulers.base import Scheduler
+from slaibench.backends.base import Backend, BackendError, RunOutput
+from slaibench.backends.engines.base import Engine, MissingEngineError
+from slaibench.backends.engines.extra_args import more_args
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.model import Model, get_model
+from slaibench.catalog.profile import Profile
+from slaibench.spec import DEFAULT_MODEL, Clock, Device, StudySpec
+from slaibench.studies import scheduler_info
+from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
+from slaibench.studies.systems.profiled import (
+    describe_profile,
+    doubts_of,
+    names_of,
+    profile_facts,
+    profile_of,
+    regime_notes,
+)
+
+SERVED = "slaibench.backends.engines.served"
+MEMORY_SHARE = 0.9
+"""Of this machine's memory: what weights may take on a CPU; the rest is for everything else."""
+
+
+@dataclass(frozen=True)
+class EngineVenue(ABC):
+    """An engine, started with what a study needs.
+
+    Attributes:
+        ENGINE: which.
+        VIRTUAL, REAL: modules of its own that run under such a clock, as ``Venue.modules``.
+
+    Args:
+        gpu, profile: of an emulated device; None on a real one.
+        hardware: what computes in real time; None under a virtual clock.
+        kv_blocks: None: the engine decides.
+        doubts: whether the profile is of this GPU and model (``doubts_of``).
+    """
+
+    TAKES: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("device", "clock", "gpu", "profile", "kv_blocks"),
+            *("max_context_tokens", "weights", "prefix_caching", "engine_args"),
+        }
+    )
+
+    ENGINE: ClassVar[Engine]
+    VIRTUAL: ClassVar[tuple[str, ...]]
+    REAL: ClassVar[tuple[str, ...]]
+
+    name: str
+    model: Model
+    engine_version: str
+    device: Device
+    clock: Clock
+    gpu: str | None
+    profile: Profile | None
+    hardware: str | None
+    weights: str | None
+    prefix_caching: bool
+    max_context_tokens: int
+    kv_blocks: int | None
+    block_size: int
+    token_budget: int
+    max_active: int
+    engine_args: str | None
+    doubts: tuple[str, ...] = ()
+
+    @classmethod
+    def settled(cls, spec: StudySpec) -> StudySpec:
+        device = spec.device or Device.EMULATED
+        emulated = device is Device.EMULATED
+        if emulated and spec.weights is not None:
+            raise ValueError(
+                "an emulated device computes nothing and needs no weights: leave --weights out, or "
+                "give --device cpu or cuda"
+            )
+        if not emulated and spec.clock is Clock.VIRTUAL:
+            raise ValueError(
+                f"what runs on --device {device.value} takes real time: leave --clock virtual out, "
+                "or give --device emulated"
+            )
+        if not emulated and (spec.gpu or spec.profile):
+            given = f"--gpu {spec.gpu}" if spec.gpu else f"--profile {spec.profile}"
+            raise ValueError(
+                f"{given} says whose times to emulate, and --device {device.value} is this "
+                f"machine's own: leave {given.split(maxsplit=1)[0]} out, or give --device emulated"
+            )
+        clock = spec.clock or (Clock.VIRTUAL if emulated else Clock.REAL)
+        if emulated and clock is Clock.REAL and spec.profile:
+            raise ValueError(
+                "a server on an emulated device finds the catalog's profiles only: leave --profile "
+                "out, or give --clock virtual"
+            )
+        if spec.engine_args is not None:
+            more_args(spec.engine_args, cls.ENGINE.flags)
+            if clock is Clock.VIRTUAL:
+                raise ValueError(
+                    "under a virtual clock there is no server to give --engine-args to: leave it "
+                    "out, or give --clock real, or --device cpu or cuda"
+                )
+        model, gpu = names_of(spec)
+        filled = {
+            "device": device,
+            "clock": clock,
+            "model": spec.model or spec.weights or model,
+            "gpu": gpu if emulated else None,
+        }
+        return spec.model_copy(update=filled)
+
+    @classmethod
+    def build(cls, text: str) -> Scheduler:
+        return policy.build(text)
+
+    @classmethod
+    def policy(cls, text: str) -> policy.Policy:
+        return policy.of(text, cls.build(text))
+
+    @classmethod
+    def of(cls, spec: StudySpec, demand: Demand) -> Self:
+        device, clock = spec.device or Device.EMULATED, spec.clock or Clock.VIRTUAL
+        name = spec.model or DEFAULT_MODEL
+        model = get_model(name)
+        profile = profile_of(spec) if device is Device.EMULATED else None
+        engine_version = cls._checked(device)
+        if device is Device.CPU:
+            _refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
+        kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
+        block_size = profile.block_size if profile else cls.ENGINE.block_size(device)
+        most = [model.max_context_tokens] + ([kv_blocks * block_size] if kv_blocks else [])
+        return cls(
+            name=name,
+            model=model,
+            engine_version=engine_version,
+            device=device,
+            clock=clock,
+            gpu=spec.gpu,
+            profile=profile,
+            hardware=_hardware_name(device) if clock is Clock.REAL else None,
+            weights=spec.weights,
+            prefix_caching=spec.prefix_caching,
+            max_context_tokens=spec.max_context_tokens or min(demand.context_tokens, *most),
+            kv_blocks=kv_blocks,
+            block_size=block_size,
+            # Engines want room for a token of every active request.
+            token_budget=max(demand.token_budget, demand.max_active),
+            max_active=demand.max_active,
+            engine_args=spec.engine_args,
+            doubts=doubts_of(spec, model, profile) if profile else (),
+        )
+
+    @classmethod
+    def describe(cls, run: Facts) -> str:
+        engine = f"{cls.ENGINE.name} {run['versions'].get(cls.ENGINE.key, '')}".strip()
+        spec = run["spec"]
+        if run.get("profile"):
+            clock = f"{run['backend']['clock']} clock"
+            model = " with ".join(filter(None, (spec["model"], spec.get("engine_args"))))
+            return (
+                f"{engine} on an emulated {spec['gpu']} ({clock}): {model}, "
+                f"{describe_profile(run['profile'])}"
+            )
+        started = started_with(spec["weights"], spec.get("engine_args"))
+        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {started}"
+
+    @property
+    def one_at_a_time(self) -> bool:
+        return self.clock is Clock.REAL
+
+    def identity(self) -> Facts:
+        computes = self.device is not Device.EMULATED
+        return {
+            **NO_IDENTITY,
+            "backend": self.ENGINE.key,
+            "engine": f"{self.ENGINE.key} {self.engine_version}",
+            "device": self.device,
+            "clock": self.clock,
+            "model": self.name,
+            "gpu": self.gpu,
+            "profile_fingerprint": self.profile.fingerprint if self.profile else None,
+            "hardware": self.hardware,
+            "weights": self.weights,
+            "prefix_caching": self.prefix_caching,
+            "max_context_tokens": self.max_context_tokens,
+            "kv_blocks": self.kv_blocks,
+            "block_size": self.block_size,
+            # They size what a real device sets aside, and with it the KV cache.
+            "engine_token_budget": self.token_budget if computes else None,
+            "engine_max_active": self.max_active if computes else None,
+            # Only if there are any: a calibration's folder from before there could be is taken.
+            **({"engine_args": self.engine_args} if self.engine_args is not None else {}),
+        }
+
+    @classmethod
+    def modules(cls, clock: Clock) -> tuple[str, ...]:
+        return cls.VIRTUAL if clock is Clock.VIRTUAL else (SERVED, *cls.REAL)
+
+    def limits(self) -> tuple[Limit, ...]:
+        of_model = Limit(f"the context of {self.name}", self.model.max_context_tokens)
+        found = [of_model]
+        if self.kv_blocks is not None:
+            cache = f"the KV cache ({self.kv_blocks} blocks)"
+            found.append(Limit(cache, self.kv_blocks * self.block_size))
+        return (*found, Limit("the context asked for", self.max_context_tokens))
+
+    def facts(self) -> Facts:
+        found: Facts = {"versions": {self.ENGINE.key: self.engine_version}}
+        if self.profile is not None:
+            found["profile"] = profile_facts(self.profile)
+            found["hardware"] = {"gpu": self.gpu, "emulated": True}
+        else:
+            found["hardware"] = {"name": self.hardware}
+        return found
+
+    def notes(self, output: RunOutput) -> list[str]:
+        return [*self.doubts, *regime_notes(self.profile, output)] if self.profile else []
+
+    def open(self, logs: Path) -> Backend:
+        if self.clock is Clock.VIRTUAL:
+            assert self.profile is not None
+            return self._open_emulated(self._options(), self.profile, logs)
+        from slaibench.backends.engines.served import ServedEngine  # noqa: PLC0415
+
+        options = self._options()
+        return ServedEngine(self.ENGINE, options, self.device, profile=self.profile, logs=logs)
+
+    @staticmethod
+    @abstractmethod
+    def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+        """The engine on an emulated device, in virtual time."""
+
+    @classmethod
+    def _checked(cls, device: Device) -> str:
+        """The engine's version, which can serve on a device here.
+
+        Raises:
+            ValueError: with what to install.
+        """
+        try:
+            return cls.ENGINE.check(device)
+        except MissingEngineError as error:
+            raise ValueError(f"{error}; or use --backend sim, which needs no engine") from error
+        except BackendError as error:
+            raise ValueError(str(error)) from error
+
+    def _options(self) -> EngineOptions:
+        return EngineOptions(
+            model=self.model,
+            checkpoint=self.weights,
+            max_context_tokens=self.max_context_tokens,
+            token_budget=self.token_budget,
+            max_active=self.max_active,
+            kv_blocks=self.kv_blocks,
+            block_size=self.block_size,
+            prefix_caching=self.prefix_caching,
+            more=more_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
+        )
+
+
+def started_with(weights: str | None, engine_args: str | None) -> str:
+    """What a real engine was started with, in words."""
+    held = f"weights {weights}" if weights else "random weights"
+    return f"{held}, {engine_args}" if engine_args else held
+
+
+def _hardware_name(device: Device) -> str:
+    from slaibench.machine.hardware import device_name  # noqa: PLC0415
+
+    return device_name("cpu" if device is Device.EMULATED else device.value)
+
+
+def _refuse_too_large(model: Model, weight_bytes: int) -> None:
+    """Refuse weights that this machine's memory cannot hold.
+
+    Raises:
+        ValueError: with a model that fits.
+    """
+    from slaibench.machine.hardware import memory_bytes  # noqa: PLC0415
+
+    memory = memory_bytes()
+    if weight_bytes <= MEMORY_SHARE * memory:
+        return
+    raise ValueError(
+        f"the weights of {model.name} take {weight_bytes / 1e9:.1f} GB, and this machine has "
+        f"{memory / 1e9:.1f} GB of memory: give --model tiny-mistral, or --device emulated, which "
+        "holds no weights"
+    )

@@ -1,0 +1,130 @@
+"""The simulator as a venue: a profile's batch times, a virtual clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.backends.base import Backend, RunOutput
+from slaibench.backends.simulator.backend import Simulator
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profile import Profile
+from slaibench.costmodel import CostModel
+from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, StudySpec
+from slaibench.studies import scheduler_info
+from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
+from slaibench.studies.systems.profiled import (
+    describe_profile,
+    doubts_of,
+    names_of,
+    profile_facts,
+    profile_of,
+    regime_notes,
+)
+
+
+@dataclass(frozen=True)
+class SimulatorVenue:
+    """The simulator with one profile.
+
+    Args:
+        doubts: whether the profile is of this GPU and model (``doubts_of``).
+    """
+
+    TAKES: ClassVar[frozenset[str]] = frozenset(
+        {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens"}
+    )
+
+    model: str
+    gpu: str
+    profile: Profile
+    kv_blocks: int
+    max_context_tokens: int
+    doubts: tuple[str, ...] = ()
+    one_at_a_time: ClassVar[bool] = False
+
+    @classmethod
+    def settled(cls, spec: StudySpec) -> StudySpec:
+        if spec.clock is Clock.REAL:
+            raise ValueError("the simulator's clock is virtual: leave --clock out")
+        model, gpu = names_of(spec)
+        filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
+        return spec.model_copy(update=filled)
+
+    @classmethod
+    def build(cls, text: str) -> Scheduler:
+        scheduler = policy.build(text)
+        if isinstance(scheduler, EngineDefault):
+            raise ValueError(
+                f"scheduler {text!r} is the serving engine's own, which the simulator has not: "
+                "use --backend vllm or sglang, or another scheduler (slaibench schedulers)"
+            )
+        return scheduler
+
+    @classmethod
+    def policy(cls, text: str) -> policy.Policy:
+        return policy.of(text, cls.build(text))
+
+    @classmethod
+    def of(cls, spec: StudySpec, demand: Demand) -> SimulatorVenue:
+        model = get_model(spec.model or DEFAULT_MODEL)
+        profile = profile_of(spec)
+        return cls(
+            model=spec.model or DEFAULT_MODEL,
+            gpu=spec.gpu or DEFAULT_GPU,
+            profile=profile,
+            kv_blocks=spec.kv_blocks or profile.kv_blocks,
+            max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
+            doubts=doubts_of(spec, model, profile),
+        )
+
+    @staticmethod
+    def describe(run: Facts) -> str:
+        spec = run["spec"]
+        return f"simulated {spec['model']} on {spec['gpu']}: {describe_profile(run['profile'])}"
+
+    def identity(self) -> Facts:
+        return {
+            **NO_IDENTITY,
+            "backend": "sim",
+            "clock": Clock.VIRTUAL,
+            "model": self.model,
+            "gpu": self.gpu,
+            "profile_fingerprint": self.profile.fingerprint,
+            "max_context_tokens": self.max_context_tokens,
+            "kv_blocks": self.kv_blocks,
+            "block_size": self.profile.block_size,
+        }
+
+    @staticmethod
+    def modules(clock: Clock) -> tuple[str, ...]:
+        return "slaibench.backends.simulator.backend", "slaibench.costmodel.cost_model"
+
+    def limits(self) -> tuple[Limit, ...]:
+        return (
+            Limit(f"the context of {self.model}", self.max_context_tokens),
+            Limit(
+                f"the KV cache ({self.kv_blocks} blocks)", self.kv_blocks * self.profile.block_size
+            ),
+        )
+
+    def facts(self) -> Facts:
+        return {
+            "profile": profile_facts(self.profile),
+            "hardware": {"gpu": self.gpu, "simulated": True},
+        }
+
+    def notes(self, output: RunOutput) -> list[str]:
+        return [*self.doubts, *regime_notes(self.profile, output)]
+
+    def open(self, logs: Path) -> Backend:
+        return Simulator(
+            CostModel(self.profile),
+            total_blocks=self.kv_blocks,
+            block_size=self.profile.block_size,
+            max_context_tokens=self.max_context_tokens,
+            delivery_s=self.profile.delivery_ms * 1e-3,
+        )

@@ -1,0 +1,30 @@
+"""vLLM as a venue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from slaibench.backends.base import Backend
+from slaibench.backends.engines.base import Engine
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.vllm.launch import VllmEngine
+from slaibench.catalog.profile import Profile
+from slaibench.studies.systems.engine import EngineVenue
+
+
+@dataclass(frozen=True)
+class VllmVenue(EngineVenue):
+    """vLLM in this interpreter."""
+
+    ENGINE: ClassVar[Engine] = VllmEngine()
+    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.core",)
+    # The scheduler and the emulated device are named in the server's command line.
+    REAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.launch",)
+
+    @staticmethod
+    def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+        from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415
+
+        return emulated_vllm(options, profile)

@@ -1,0 +1,132 @@
+"""How far a scheduler at one rate is from a study's targets, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from slaibench.measure.capacity import SloLevel
+from slaibench.measure.intervals import t_interval
+from slaibench.measure.quantile_interval import quantile_interval
+from slaibench.measure.slo import SloVerdict, evaluate, log_ratio, parse_slos
+from slaibench.measure.steady import RULE, Steadiness
+from slaibench.spec import Convention, StudySpec
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.operating_point import majority
+
+STEADY = "not saturated"
+"""The target that strict conventions add to the SLOs."""
+HOLDS = SloLevel(-1.0, -1.0, -1.0)
+FAILS = SloLevel(math.inf, 1.0, math.inf)
+NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
+"""Nothing speaks against it, and nothing excludes that it fails."""
+NOT_MEASURED = SloLevel(math.inf, -math.inf, math.inf)
+
+
+def slo_levels(
+    spec: StudySpec, digests: Sequence[CellDigest]
+) -> dict[tuple[str, str | None], SloLevel]:
+    """By SLO and tier: where one scheduler stands at one rate, over its replicates.
+
+    Under strict conventions steadiness is a target of its own: a growing run is no operating
+    point, whatever its latencies, and one too short to tell is not known to be one. The paper's
+    capacity looks at latencies only. A run that is no measurement meets nothing.
+    """
+    by_target: dict[tuple[str, str | None], list[SloVerdict]] = {}
+    for digest in digests:
+        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+            by_target.setdefault((verdict.slo.text, verdict.tier), []).append(verdict)
+    invalid = any(digest.invalid is not None for digest in digests)
+    levels = {
+        target: NOT_MEASURED if invalid else _level(spec, verdicts, digests)
+        for target, verdicts in by_target.items()
+    }
+    if spec.convention is Convention.STRICT:
+        levels[STEADY, None] = _steady_level(digests)
+    return levels
+
+
+def _level(
+    spec: StudySpec, verdicts: Sequence[SloVerdict], digests: Sequence[CellDigest]
+) -> SloLevel:
+    slo, tier, bound_s = verdicts[0].slo, verdicts[0].tier, verdicts[0].bound_s
+    if spec.convention is Convention.PAPER or slo.q is None:
+        values = [verdict.value for verdict in verdicts if verdict.value is not None]
+        return _over_seeds(values, bound_s) if len(values) == len(verdicts) else NOT_MEASURED
+    samples = [digest.samples.get((slo.metric, tier)) for digest in digests]
+    present = [sample for sample in samples if sample is not None and len(sample)]
+    interval = quantile_interval(present, slo.q) if present else None
+    if interval is None or math.isnan(interval.estimate):
+        return NOT_MEASURED
+    return SloLevel(
+        _log_ratio(interval.estimate, bound_s),
+        -math.inf if interval.low is None else _log_ratio(interval.low, bound_s),
+        math.inf if interval.high is None else _log_ratio(interval.high, bound_s),
+    )
+
+
+def _over_seeds(values: Sequence[float], bound_s: float) -> SloLevel:
+    """From one value a replicate: the mean of their logarithms, with Student's t."""
+    logs = [_log_ratio(value, bound_s) for value in values]
+    if not all(map(math.isfinite, logs)):
+        middle = sorted(logs)[len(logs) // 2]
+        return SloLevel(middle, min(logs), max(logs))
+    interval = t_interval(logs)
+    low, high = interval.low, interval.high
+    return SloLevel(
+        interval.estimate,
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+    )
+
+
+def _log_ratio(value: float, bound_s: float) -> float:
+    return math.inf if math.isinf(value) else log_ratio(value, bound_s)
+
+
+def _steady_level(digests: Sequence[CellDigest]) -> SloLevel:
+    state = majority(Counter(digest.state for digest in digests))
+    if state is Steadiness.STEADY:
+        return HOLDS
+    return FAILS if state is Steadiness.GROWING else NOT_KNOWN
+
+
+def why_not_measured(
+    spec: StudySpec, digests: Sequence[CellDigest], slo: str, tier: str | None
+) -> str | None:
+    """Why runs cannot speak about a target at all; None where they can, however little."""
+    for digest in digests:
+        if digest.invalid is not None:
+            return digest.invalid
+        if slo == STEADY:
+            continue
+        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+            if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
+                sample = digest.samples.get((verdict.slo.metric, tier))
+                if sample is None or not len(sample):
+                    return verdict.why
+    return None
+
+
+def check_tellable(spec: StudySpec, *, second_tokens: bool = True) -> None:
+    """Refuse runs that cannot tell whether targets hold, however they end.
+
+    Args:
+        second_tokens: whether any output has two tokens.
+
+    Raises:
+        ValueError: with what is missing.
+    """
+    between = [slo.text for slo in parse_slos(spec.slo) if slo.metric in ("tbt", "tpot")]
+    if between and not second_tokens:
+        raise ValueError(
+            f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
+            "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
+        )
+    if spec.convention is Convention.STRICT and (spec.num_requests or math.inf) < RULE.min_arrivals:
+        raise ValueError(
+            f"{spec.num_requests} requests are too few to tell whether a run is steady "
+            f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
+            f"{4 * RULE.min_arrivals} or more"
+        )

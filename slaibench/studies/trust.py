@@ -1,0 +1,95 @@
+"""What a reader must know of how far runs can be trusted: failures, notes, lag, starvation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from slaibench.measure.steady import Steadiness
+from slaibench.measure.tail import tail_of
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.overload import under_load
+from slaibench.studies.operating_point import majority
+from slaibench.studies.executors import CellResult
+from slaibench.studies.validity import add_up, failure_words
+
+EXTREME_TAIL = 20.0
+"""P99 over P50 of TTFT from which on a few requests starve. In an M/M/1 queue it is 6.6 at any
+load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
+GROWING_TAIL = 1.5
+MOST_FAILURES = 5
+"""Rates whose failures are told one by one."""
+
+
+def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """What a reader must know of how far runs' numbers can be trusted; each once."""
+    return (
+        *failure_warnings(cells),
+        *notes_of(cells),
+        *lag_warnings(cells),
+        *tail_warnings(cells),
+    )
+
+
+def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """Why requests failed, with the server's own words and how many, by scheduler and rate."""
+    at: dict[str, list[CellDigest]] = {}
+    for one in cells:
+        where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
+        at.setdefault(where, []).append(one.digest)
+    sentences = []
+    for where, digests in at.items():
+        reasons = add_up(failure for digest in digests for failure in digest.failures)
+        due = sum(digest.metrics.counts.due for digest in digests)
+        if reasons:
+            sentences.append(f"{where}: {failure_words(reasons, due)}")
+    more = len(sentences) - MOST_FAILURES
+    rest = (f"requests failed at {more} more rates as well",) if more > 0 else ()
+    return (*sentences[:MOST_FAILURES], *rest)
+
+
+def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """How late requests were sent at worst, where that is more than nothing and decides nothing."""
+    late = [one for one in cells if one.digest.audit.late and one.digest.invalid is None]
+    if not late:
+        return ()
+    worst = max(late, key=lambda one: one.digest.audit.lag_p99_s)
+    lag_s = worst.digest.audit.lag_p99_s
+    median_s = worst.digest.metrics.overall.ttft.percentile(0.5).sample_value
+    share = f", {100 * lag_s / median_s:.3g} % of its median TTFT" if median_s else ""
+    return (
+        f"requests were sent late: P99 {1e3 * lag_s:.2f} ms in the worst run{share}; TTFT, which "
+        "runs from the due time, includes it, and no verdict depends on it",
+    )
+
+
+def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """What the runs say of themselves, each sentence once, with the schedulers it is said of."""
+    notes: dict[str, set[str]] = {}
+    for cell in cells:
+        for note in cell.digest.notes:
+            notes.setdefault(note, set()).add(cell.cell.scheduler)
+    return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+
+
+def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """Which schedulers let some requests wait out of all proportion: at the lowest such rate."""
+    by_scheduler: dict[str, list[CellResult]] = {}
+    for one in sorted(under_load(cells), key=lambda one: one.cell.rate_rps):
+        by_scheduler.setdefault(one.cell.scheduler, []).append(one)
+    out = []
+    for scheduler, own in by_scheduler.items():
+        for rate in dict.fromkeys(one.cell.rate_rps for one in own):
+            digests = [o.digest for o in own if o.cell.rate_rps == rate]
+            if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
+                break
+            tail = tail_of([digest.samples["ttft", None] for digest in digests])
+            if tail is None or tail.ratio < EXTREME_TAIL:
+                continue
+            grows = f", and {tail.growth:.1f} times as long in the runs' second halves"
+            out.append(
+                f"{scheduler} at {rate:g} requests/s: the P99 of TTFT is {tail.ratio:.0f} times "
+                f"its median{grows if tail.growth >= GROWING_TAIL else ''}: some requests starve"
+            )
+            break
+    return tuple(out)

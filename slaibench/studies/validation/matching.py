@@ -1,0 +1,84 @@
+"""Is a run of the GPU and the model whose profile it is replayed with?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slaibench.catalog.gpu import find_gpu
+from slaibench.catalog.mismatch import Mismatch, gpu_mismatch, model_mismatch
+from slaibench.catalog.model import Model, find_model, get_model
+from slaibench.catalog.profile import Profile
+from slaibench.studies.validation.observed import EngineSettings
+
+DESPITE = "--despite-mismatch"
+
+
+def mismatches(
+    settings: EngineSettings, profile: Profile, *, gpu: str | None, model: str | None, run: str
+) -> tuple[Mismatch, ...]:
+    """In what a profile is not, or may not be, of what a run ran on; the certain ones first.
+
+    Args:
+        gpu, model: what the user says that it is of; None: nothing.
+        run: what it is: ``log`` or ``recording``.
+    """
+    ours = find_gpu(profile.gpu) is not None
+    pairs = [
+        None if gpu is None else gpu_mismatch(gpu, profile, "--gpu"),
+        None if model is None else model_mismatch(model, shape_of(model), profile, "--model"),
+    ]
+    if settings.device is None:
+        words = f"the {run} names no GPU; it is taken for that of profile {profile.name}"
+        pairs.append(Mismatch(words, certain=False, keeps=True))
+    else:
+        pairs.append(gpu_mismatch(settings.device, profile, f"the {run}'s GPU"))
+    if settings.model is None:
+        words = f"the {run} names no model; it is taken for that of profile {profile.name}"
+        pairs.append(Mismatch(words, certain=False, keeps=True))
+    else:
+        shape = shape_of(settings.model)
+        pairs.append(model_mismatch(settings.model, shape, profile, f"the {run}'s model"))
+    for name, value in settings.parallel.items():
+        words = f"the {run}'s {name} is {value}, and profile {profile.name} is of one GPU"
+        pairs.append(Mismatch(words, certain=True))
+    for name, text in settings.formats.items():
+        words = (
+            f"the {run}'s {name} is {text}: whether profile {profile.name} is of that is not "
+            f"known (it is from {profile.engine})"
+        )
+        pairs.append(Mismatch(words, certain=False, keeps=not ours))
+    known = [pair for pair in pairs if pair is not None]
+    return tuple(sorted(known, key=lambda pair: not pair.certain))
+
+
+def shape_of(name: str) -> Model | None:
+    """A model by a name, or by the path of its ``config.json``, if that is here."""
+    if Path(name).exists():
+        return get_model(name)
+    return find_model(name)
+
+
+def refusal(settings: EngineSettings, certain: tuple[Mismatch, ...], *, own_profile: bool) -> str:
+    """What is surely wrong, and the ways out.
+
+    Args:
+        own_profile: the profile is a file of the user's.
+    """
+    gpu = None if settings.device is None else find_gpu(settings.device)
+    model = None if settings.model is None else find_model(settings.model)
+    names = [
+        *([f"--gpu {gpu.name}"] if gpu else []),
+        *([f"--model {model.name}"] if model else []),
+    ]
+    instead = "Leave --profile out, and give" if own_profile else "Give"
+    way = f"{instead} {' '.join(names)}" if names else "Give a profile of what ran (--profile FILE)"
+    if settings.parallel:
+        way = (
+            "Give a log of one GPU, or take the size out of its settings if the profile "
+            "(--profile FILE) is of all GPUs together"
+        )
+    wrong = "".join(f"\n- {mismatch.words}" for mismatch in certain)
+    return (
+        f"the profile is not of what ran:{wrong}\n{way}; or {DESPITE}, to replay it all the same "
+        "and keep nothing"
+    )

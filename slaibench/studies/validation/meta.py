@@ -1,0 +1,197 @@
+"""The engine's settings, from the ``meta.json`` beside a log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import read_object
+from slaibench.studies.validation.columns import IncompleteLogError, LogError
+from slaibench.studies.validation.observed import EngineSettings
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "kv_blocks": ("kv_blocks", "num_kv_blocks", "num_gpu_blocks"),
+    "block_size": ("block_size", "page_size"),
+    "token_budget": ("token_budget", "max_num_batched_tokens"),
+    "max_active": ("max_active", "max_num_seqs", "max_running_requests"),
+    "max_context_tokens": ("max_context_tokens", "max_model_len", "context_length"),
+    "prefix_caching": ("prefix_caching", "enable_prefix_caching"),
+    "asynchronous": ("async_scheduling",),
+    "watermark": ("watermark",),
+    "chunked_prefill": ("enable_chunked_prefill",),
+    "policy": ("scheduling_policy",),
+    "vllm": ("vllm_version",),
+    "engine": ("engine",),
+    "model": ("model",),
+    "device": ("device_name",),
+    "quantization": ("quantization",),
+    "kv_cache_dtype": ("kv_cache_dtype",),
+}
+"""What each setting may be called, at any depth of the file."""
+NULL_BLOCKS = {"num_gpu_blocks": 1}
+"""Blocks that a count includes and no request may hold: vLLM keeps its first one for itself."""
+ASYNCHRONOUS_SINCE = (0, 14)
+"""The version of vLLM from which on asynchronous scheduling is the default
+(vllm-project/vllm#27614)."""
+UNGUESSED = {
+    "engine": "which engine ran: add vllm_version, or engine",
+    "kv_blocks": "the size of the KV cache: add num_gpu_blocks, or give --kv-blocks",
+    "block_size": "block_size, the tokens in a KV block: add it",
+    "device": "which GPU it was: add device_name, or give --gpu or --profile",
+    "model": "which model it was: add model, or give --model or --profile",
+    "scheduler": "how its scheduler works, as far as one of ours stands for it: add max_num_seqs "
+    "and max_num_batched_tokens of a vLLM with its own rule, or give --scheduler, e.g. "
+    "sarathi:token_budget=2048,max_active=256,watermark=0",
+}
+"""What cannot be guessed, and the way out."""
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+
+
+def read_settings(
+    path: Path, kv_blocks: int | None = None, needed: Collection[str] = ()
+) -> EngineSettings:
+    """Engine settings from a file; what vLLM does unless told otherwise where it says nothing.
+
+    Args:
+        kv_blocks: instead of the file's.
+        needed: what nobody says if the file does not: ``device``, ``model``, ``scheduler``.
+
+    Raises:
+        IncompleteLogError: with all that is missing and cannot be guessed.
+        LogError: the file cannot be read, or contradicts itself.
+    """
+    try:
+        values = read_object(path)
+    except CatalogError as error:
+        raise IncompleteLogError(
+            [
+                f"{error}: a log needs its engine's settings beside it. Write {path.name} with "
+                "vllm_version, num_gpu_blocks, block_size, max_num_seqs, max_num_batched_tokens, "
+                "model and device_name, or name another file with --meta"
+            ]
+        ) from error
+    found = _found(values, path)
+    version = found.get("vllm")
+    name = found.get("engine") or (f"vLLM {version}" if version else None)
+    scheduler = _scheduler(found, path) if version else None
+    present = {
+        "engine": name,
+        "kv_blocks": kv_blocks or found.get("kv_blocks"),
+        "block_size": found.get("block_size"),
+        "scheduler": scheduler,
+        **{key: found.get(key) for key in ("device", "model")},
+    }
+    wanted = {"engine", "kv_blocks", "block_size", *needed}
+    lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
+    if lacks:
+        raise IncompleteLogError([f"{path.name} does not say {each}" for each in lacks])
+    return EngineSettings(
+        engine=str(name),
+        kv_blocks=kv_blocks or _count(found, "kv_blocks", path),
+        block_size=_count(found, "block_size", path),
+        max_context_tokens=_count(found, "max_context_tokens", path)
+        if "max_context_tokens" in found
+        else None,
+        prefix_caching=_flag(found, "prefix_caching", version is not None, path),
+        asynchronous=_flag(found, "asynchronous", _is_ahead(version), path),
+        scheduler=scheduler,
+        model=found.get("model"),
+        device=found.get("device"),
+        parallel={
+            key: value
+            for key, value in _leaves(values)
+            if key in PARALLEL and value not in (None, 1)
+        },
+        formats=_formats(found),
+    )
+
+
+def _formats(found: Mapping[str, Any]) -> dict[str, str]:
+    """Number formats that are not the model's own, by the names that vLLM has for them."""
+    plain = (None, "auto", "none", "bfloat16", "float16", False)
+    return {
+        key: str(found[key])
+        for key in ("quantization", "kv_cache_dtype")
+        if found.get(key) not in plain
+    }
+
+
+def _found(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Settings by our names."""
+    known = {name: key for key, names in NAMES.items() for name in names}
+    found: dict[str, Any] = {}
+    for name, value in _leaves(values):
+        key = known.get(name)
+        if key is None or value is None:
+            continue
+        usable = value - NULL_BLOCKS[name] if name in NULL_BLOCKS and _is_whole(value) else value
+        if key in found and found[key] != usable:
+            raise LogError(f"{path} has two values of {key}: {found[key]!r} and {usable!r}")
+        found[key] = usable
+    return found
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield name, value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _count(found: Mapping[str, Any], key: str, path: Path) -> int:
+    value: int = found[key]
+    if not _is_whole(value) or value < 1:
+        raise LogError(f"{path}: {key} must be a whole number of at least 1, not {value!r}")
+    return value
+
+
+def _flag(found: Mapping[str, Any], key: str, default: bool, path: Path) -> bool:
+    value = found.get(key, default)
+    if not isinstance(value, bool):
+        raise LogError(f"{path}: {key} must be true or false, not {value!r}")
+    return value
+
+
+def _is_ahead(version: Any) -> bool:
+    if version is None:
+        return False
+    parts = str(version).lstrip("v").split(".")[:2]
+    if len(parts) < 2 or not all(part.isdigit() for part in parts):
+        raise LogError(
+            f"vllm_version {version!r} is not understood: write it as 0.19.0, and async_scheduling "
+            "(true or false) beside it"
+        )
+    return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE
+
+
+def _share(found: Mapping[str, Any], key: str, path: Path) -> float:
+    value = found.get(key, 0.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise LogError(f"{path}: {key} must be a share from 0 to below 1, not {value!r}")
+    return float(value)
+
+
+def _scheduler(found: Mapping[str, Any], path: Path) -> str | None:
+    """vLLM's own rule as a policy of ours; None: none of ours is, or its limits are not told.
+
+    Decodes first, then chunks of prompts, first come, first served; a prompt is admitted when the
+    blocks of all of it are free, without a watermark. Who is preempted is who was admitted last,
+    which is who arrived last.
+
+    Source: vLLM 0.19.0, ``Scheduler.schedule`` and ``SchedulerConfig.scheduler_reserve_full_isl``.
+    """
+    ours = _flag(found, "chunked_prefill", True, path) and found.get("policy", "fcfs") == "fcfs"
+    if not ours or "token_budget" not in found or "max_active" not in found:
+        return None
+    return (
+        f"sarathi:token_budget={_count(found, 'token_budget', path)},"
+        f"max_active={_count(found, 'max_active', path)},"
+        f"watermark={_share(found, 'watermark', path):g}"
+    )

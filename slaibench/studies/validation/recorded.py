@@ -1,0 +1,75 @@
+"""A recording of ours as an observed run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.measure.latency import token_gaps
+from slaibench.recording.record import Recording
+from slaibench.studies import scheduler_info
+from slaibench.studies.validation.observed import EngineSettings, Observed
+from slaibench.workloads.request import Request
+
+OF_A_PROFILE = (
+    "its batch times are a profile's own (an emulated device): this compares decisions, not times, "
+    "and says nothing of how true a profile is"
+)
+
+
+def observed(recording: Recording, name: str) -> Observed:
+    """The run that a recording holds.
+
+    Raises:
+        ValueError: it cannot be replayed: it does not say how large the KV cache was, or nothing
+            was served.
+    """
+    run, table = recording.run, recording.requests
+    if run.get("kv_blocks") is None or run.get("block_size") is None:
+        raise ValueError(
+            f"recording {name} does not say how many KV blocks its engine had (an endpoint's does "
+            "not), so nothing can be replayed with as many: record with --backend vllm or sglang"
+        )
+    if not table.finished.any():
+        raise ValueError(f"recording {name} has no finished request")
+    spec = run["spec"]
+    order = np.argsort(table.due_s, kind="stable")
+    requests = [
+        Request(
+            place,
+            float(table.due_s[row]),
+            int(table.prompt_tokens[row]),
+            int(table.output_tokens[row]),
+            str(table.tier[row]),
+            float(table.tbt_slo_s[row]),
+        )
+        for place, row in enumerate(order)
+    ]
+    finished = table.finished
+    measured = spec.get("profile_fingerprint") is None
+    engine = spec.get("engine") or "the simulator"
+    return Observed(
+        name=name,
+        settings=EngineSettings(
+            engine=f"{engine} ({run['backend'].get('device') or run['backend']['name']})",
+            kv_blocks=int(run["kv_blocks"]),
+            block_size=int(run["block_size"]),
+            max_context_tokens=spec.get("max_context_tokens"),
+            prefix_caching=bool(spec.get("prefix_caching")),
+            asynchronous=False,  # ours never are: docs/design.md
+            scheduler=_policy_of(spec["scheduler"]),
+            model=spec.get("model"),
+            device=spec.get("gpu") or spec.get("hardware"),
+        ),
+        requests=requests,
+        first_token_s=np.where(finished, table.first_token_s, np.nan)[order],
+        last_token_s=np.where(finished, table.last_token_s, np.nan)[order],
+        measured=measured,
+        gaps_s=token_gaps(table, finished).values,
+        notes=() if measured else (OF_A_PROFILE,),
+    )
+
+
+def _policy_of(text: str) -> str | None:
+    """The policy that ran; None if it was the engine's own, which the simulator has not."""
+    return None if isinstance(policy.build(text), EngineDefault) else text

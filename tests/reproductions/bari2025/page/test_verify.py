@@ -1,0 +1,89 @@
+"""A page of the paper that is not true any more is found out."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.report.files import ReportFiles
+from slaibench.report.numbers import Document
+from slaibench.report.verify import Verdict, verify
+from slaibench.studies.from_disk import read_cell
+from tests.report.conftest import Written
+from tests.report.test_verify import edit
+from tests.reproductions.bari2025.small import SmallPaper
+
+
+def test_an_untouched_page_is_true(paper_page: ReportFiles, small_paper: SmallPaper) -> None:
+    found = verify(paper_page.html)
+    assert found.mismatches == ()
+    assert found.checked > 1000
+    assert found.num_recordings == len(small_paper.result.cells)
+
+
+def change_claim(doc: Document) -> None:
+    doc["claims"][0]["paper"]["ours"]["value"] = 0.7243
+
+
+def change_verdict(doc: Document) -> None:
+    doc["claims"][0]["paper"]["verdict"] = "agrees"
+
+
+def change_figure(doc: Document) -> None:
+    doc["figures"]["6c"]["ours"][0]["batch_s"] = 0.01
+
+
+def change_convention(doc: Document) -> None:
+    doc["conventions"]["5"][0]["same_runs"]["value"] = 9.0
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (change_claim, "claims[0]/paper/ours/value"),
+        (change_verdict, "claims[0]/paper/verdict"),
+        (change_figure, "figures/6c/ours[0]/batch_s"),
+        (change_convention, "conventions/5[0]/same_runs/value"),
+        (lambda doc: doc["verdicts"]["paper"].update(agrees=99), "verdicts/paper/agrees"),
+    ],
+)
+def test_a_changed_number_is_found(
+    spoilt: Written, change: Callable[[Document], Any], where: str
+) -> None:
+    edit(spoilt.files.html, change)
+    assert where in [each.where for each in verify(spoilt.files.html).mismatches]
+
+
+def loaded(results: Path) -> Path:
+    """A recording that claims about load rest on."""
+    return next(
+        path
+        for path in store.find_runs(results)
+        if (cell := read_cell(path)).scheduler == "slai" and cell.rate_rps == 1.6
+    )
+
+
+def test_a_changed_recording_is_found(spoilt: Written) -> None:
+    folder = loaded(spoilt.results)
+    recording = store.read(folder)
+    requests = recording.requests
+    later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
+    store.write(dataclasses.replace(recording, requests=later), folder)
+    where = [each.where for each in verify(spoilt.files.html).mismatches]
+    assert any(each.startswith("claims[") for each in where)
+    assert any(each.startswith("figures/7c/") for each in where)
+
+
+def test_a_missing_recording_is_found(spoilt: Written) -> None:
+    folder = loaded(spoilt.results)
+    shutil.rmtree(folder)
+    found = verify(spoilt.files.html)
+    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
+    assert found.again.startswith("slaibench paper --rates 0.")
+    assert f"--results {spoilt.results}" in found.again

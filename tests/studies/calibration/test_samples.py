@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from slaibench.catalog import get_profile
+from slaibench.costmodel import CostModel
+from slaibench.studies.calibration.design import Cell, Kind
+from slaibench.studies.calibration.held_out import errors, predicted_s
+from slaibench.studies.calibration.plan import Step
+from slaibench.studies.calibration.samples import overhead_s, samples, spread
+
+CELLS = [
+    Cell(2, (), held_out=False),
+    Cell(2, (), held_out=True),
+    Cell(0, ((64, 0),), held_out=True),
+]
+COST = CostModel(get_profile("h100", "mistral-7b"))
+
+
+def step(cell: int, cycle_s: float, context: int = 100, forward_s: float | None = None) -> Step:
+    chunks = CELLS[cell].chunks if cell >= 0 else ((9, 0),)
+    return Step(cell, CELLS[cell].decodes, context, chunks, cycle_s, 0.002, forward_s)
+
+
+def test_a_cell_is_its_median_step_with_that_steps_own_context() -> None:
+    rounds = [
+        [step(0, 0.010, 100), step(-1, 9.0), step(2, 0.5)],
+        [step(0, 0.090, 300)],  # somebody else woke up
+        [step(0, 0.011, 200)],
+    ]
+    first, last = samples("short", CELLS, rounds)
+    assert (first.step.cycle_s, first.step.context_tokens) == (0.011, 200)
+    assert first.times_s == (0.010, 0.090, 0.011)
+    assert (last.cell, last.kind, last.times_s) == (CELLS[2], Kind.PREFILL, (0.5,))
+
+
+def test_overhead_is_what_the_device_did_not_take() -> None:
+    told = samples("a", CELLS, [[step(0, 0.010, forward_s=0.007), step(1, 0.020, forward_s=0.017)]])
+    assert overhead_s(told) == pytest.approx(0.003)
+    untold = samples("a", CELLS, [[step(0, 0.010)]])
+    assert overhead_s(untold) == pytest.approx(0.002)
+
+
+def test_spread_is_one_half_of_the_rounds_against_the_other() -> None:
+    one = samples("a", CELLS, [[step(0, 0.010)]])
+    assert spread(one) is None
+    two = samples("a", CELLS, [[step(0, 0.012)], [step(0, 0.010)]])
+    assert spread(two) == pytest.approx(0.2)
+
+
+def test_errors_are_of_what_was_held_out_and_nothing_else() -> None:
+    true = {cell: predicted_s(COST, step(cell, 1.0)) for cell in range(3)}
+    found = samples(
+        "a", CELLS, [[step(0, 5 * true[0]), step(1, true[1] / 1.1), step(2, true[2] / 0.8)]] * 2
+    )
+    decode, prefill = errors(COST, found)
+    assert (decode.kind, decode.num_cells) == (Kind.DECODE, 1)
+    assert (decode.median, decode.bias) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert (prefill.median, prefill.bias) == (pytest.approx(0.2), pytest.approx(-0.2))
+    assert decode.spread == prefill.spread == 0

@@ -1,0 +1,41 @@
+"""A recording that its backend knows to be no measurement is read as invalid, and not reused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.backends.base import RunOutput
+from slaibench.recording import store
+from slaibench.spec import StudySpec
+from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.run_summary import Digester
+from slaibench.studies.executors.cells import Work
+
+WHY = "while it ran, the engine served somebody else as well: 1 x, first request 'x'"
+
+
+def test_a_spoiled_run_is_invalid_and_is_recorded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = StudySpec(schedulers=("sarathi",), rates=(2.0,), num_seeds=1, num_requests=20)
+    bench = prepare(spec)
+    (cell,) = bench.cells()
+    serve = Bench._serve
+
+    def spoiled(self: Bench, *arguments: Any) -> RunOutput:
+        return replace(serve(self, *arguments), invalid=WHY)
+
+    work = Work(bench, tmp_path, Digester.for_study("strict", spec.slo), fresh=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(Bench, "_serve", spoiled)
+        first = work.obtain(cell)
+    assert (first.digest.invalid, first.reused) == (WHY, False)
+    with pytest.raises(store.DamagedRecordingError, match="served somebody else"):
+        work.found(cell)
+    again = work.obtain(cell)
+    assert (again.digest.invalid, again.reused, again.damage) == (None, False, WHY)
+    assert work.obtain(cell).reused

@@ -1,0 +1,100 @@
+"""What a backend takes, what it fills in, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slaibench.spec import Clock, Device, StudySpec
+from slaibench.studies.systems.table import OPTIONS, VENUES, find, on_venue, settled
+from tests.studies.studies import study
+
+
+def test_an_unknown_backend_is_told_with_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown backend 'vlm': did you mean 'vllm'\? Known: sim,"
+    ):
+        find("vlm")
+
+
+@pytest.mark.parametrize(
+    ("fields", "filled"),
+    [
+        ({}, {"gpu": "h100", "model": "mistral-7b", "device": None, "clock": Clock.VIRTUAL}),
+        ({"gpu": "a100"}, {"gpu": "a100", "model": "mistral-7b"}),
+        ({"backend": "vllm"}, {"gpu": "h100", "device": Device.EMULATED, "clock": Clock.VIRTUAL}),
+        ({"backend": "vllm", "clock": "real"}, {"gpu": "h100", "clock": Clock.REAL}),
+        ({"backend": "vllm", "device": "cpu"}, {"gpu": None, "clock": Clock.REAL}),
+        ({"backend": "vllm", "device": "cuda"}, {"gpu": None, "model": "mistral-7b"}),
+        ({"backend": "vllm", "device": "cpu", "weights": "/w"}, {"model": "/w", "weights": "/w"}),
+    ],
+)
+def test_what_is_left_open_is_filled_in_and_then_stays(
+    fields: dict[str, Any], filled: dict[str, Any]
+) -> None:
+    found = settled(study(**fields))
+    assert {name: getattr(found, name) for name in filled} == filled
+    assert settled(found) == found
+    # A report holds the settled specification as JSON, and verifies it.
+    assert StudySpec.model_validate(found.model_dump(mode="json")) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"device": "cpu"}, "--device does not go with --backend sim, only with vllm or sglang"),
+        ({"weights": "/w"}, "--weights does not go with --backend sim"),
+        ({"prefix_caching": True}, "--prefix-caching does not go with --backend sim"),
+        ({"url": "http://x"}, "--url does not go with --backend sim, only with endpoint"),
+        ({"clock": "real"}, "the simulator's clock is virtual"),
+        ({"backend": "vllm", "url": "http://x"}, "--url does not go with --backend vllm"),
+        ({"backend": "vllm", "weights": "/w"}, "needs no weights: leave --weights out, or give"),
+        ({"backend": "vllm", "device": "cpu", "clock": "virtual"}, "takes real time: leave"),
+        ({"backend": "vllm", "device": "cpu", "gpu": "h100"}, "--gpu h100 says whose times.*cpu"),
+        ({"backend": "vllm", "device": "cuda", "profile": "p.json"}, "leave --profile out"),
+        ({"backend": "vllm", "clock": "real", "profile": "p.json"}, "catalog's profiles only"),
+        ({"backend": "endpoint"}, "give --url http://host:port"),
+        ({"backend": "endpoint", "url": "http://x", "gpu": "h100"}, "--gpu does not go with"),
+        ({"backend": "endpoint", "url": "http://x", "device": "cpu"}, "--device does not go with"),
+        ({"backend": "endpoint", "url": "http://x", "clock": "virtual"}, "takes real time"),
+        ({"backend": "endpoint", "url": "http://x"}, "one label for it.*not sarathi, slai"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_the_way_out(
+    fields: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        settled(study(**fields))
+
+
+def test_every_field_that_a_backend_takes_has_an_option_and_is_a_field() -> None:
+    for venue in VENUES.values():
+        assert set(OPTIONS) >= venue.TAKES
+    assert set(OPTIONS) <= set(StudySpec.model_fields)
+
+
+def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> None:
+    asked = study(gpu="a100", kv_blocks=5000, prefix_caching=False)
+    assert on_venue(asked, "vllm").gpu == "a100"
+    assert on_venue(asked, "vllm").device is Device.EMULATED
+    assert on_venue(asked, "vllm:emulated") == on_venue(asked, "vllm")
+    on_cpu = on_venue(study(gpu="a100", weights="/w", model="tiny-mistral"), "vllm:cpu")
+    assert (on_cpu.gpu, on_cpu.weights, on_cpu.clock) == (None, "/w", Clock.REAL)
+    served = study(backend="vllm", clock="real", engine_args="--dtype float16")
+    assert on_venue(served, "sglang:cpu").engine_args == "--dtype float16"
+    assert on_venue(served, "vllm").engine_args is None  # there is no server
+    simulated = on_venue(study(weights="/w", prefix_caching=True), "sim")
+    assert (simulated.weights, simulated.prefix_caching) == (None, False)
+    assert simulated.gpu == "h100"
+
+
+@pytest.mark.parametrize("text", ["vlm", "sim:cpu", "vllm:gpu", "vllm:", ":cpu"])
+def test_a_backend_that_is_not_there_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="unknown backend"):
+        on_venue(study(), text)
+
+
+def test_an_endpoint_is_no_place_for_our_schedulers() -> None:
+    with pytest.raises(ValueError, match="has a scheduler of its own"):
+        on_venue(study(), "endpoint")

@@ -1,0 +1,170 @@
+"""Comparisons are paired: the same requests, so that small differences show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slaibench.recording import store
+from slaibench.studies.compare import CompareResult, check, compare, ttft_change
+from slaibench.studies.sweep import sweep
+from tests.studies.studies import loaded, study
+
+SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
+
+
+def run(results: Path, a: str, b: str, **fields: Any) -> CompareResult:
+    return compare(study(**{**SPEC, **fields}, schedulers=(a, b)), results, jobs=1)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def different(results: Path) -> CompareResult:
+    return run(results, "sarathi:token_budget=128", "sarathi", num_seeds=3)
+
+
+def test_both_ran_the_same_requests(different: CompareResult) -> None:
+    tables: dict[tuple[float, int], list[Any]] = {}
+    for cell in loaded(different.sweep.cells):
+        requests = store.read(cell.folder).requests
+        known = np.column_stack(
+            [requests.due_s, requests.prompt_tokens, requests.output_tokens, requests.tbt_slo_s]
+        )
+        tables.setdefault((cell.cell.rate_rps, cell.cell.seed), []).append(known)
+    assert len(tables) == 6
+    pairs = [pair for pair in tables.values() if len(pair) == 2]
+    assert len(pairs) >= 4  # one of them was stopped early at 22, and has no replicates there
+    for a, b in pairs:
+        shared = min(len(a), len(b))  # a saturated run is cut short
+        assert shared > 100
+        np.testing.assert_array_equal(a[:shared], b[:shared])
+
+
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
+    results: Path, num_seeds: int
+) -> None:
+    found = run(results, "sarathi", "sarathi:token_budget=128", num_seeds=num_seeds)
+    change = found.rates[0].ttft_p50_change
+    assert change.low is not None
+    assert change.low > 0.2
+
+
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_the_interval_covers_no_change_for_an_equivalent_scheduler(
+    results: Path, num_seeds: int
+) -> None:
+    found = run(results, "sarathi", "sarathi:watermark=0.0100001", num_seeds=num_seeds)
+    for rate in found.rates:
+        change = rate.ttft_p50_change
+        assert change.value == 0
+        assert change.low is not None
+        assert change.high is not None
+        assert change.low <= 0 <= change.high
+    assert found.capacity_ratio.value == 1
+
+
+def test_pairing_sees_what_two_intervals_side_by_side_do_not(results: Path) -> None:
+    # Replicates differ in their requests; what a budget does to the same requests differs less.
+    found = run(results, "sarathi:token_budget=480", "sarathi", num_seeds=3)
+    rate = found.rates[0]
+    a, b = rate.a.ttft_s["p50"], rate.b.ttft_s["p50"]
+    assert a.low is not None
+    assert b.high is not None
+    assert b.high > a.low  # the intervals overlap
+    assert rate.ttft_p50_change.high is not None
+    assert rate.ttft_p50_change.high < 0
+
+
+def test_the_capacity_ratio_follows_from_both_capacities(different: CompareResult) -> None:
+    a, b = different.capacity_a.capacity, different.capacity_b.capacity
+    assert a.rate_rps is not None
+    assert b.rate_rps is not None
+    assert different.capacity_ratio.value == pytest.approx(b.rate_rps / a.rate_rps)
+    assert b.rate_rps > 1.3 * a.rate_rps
+    # Runs of 600 requests are too short for the P99 of TTFT: no rate is sure to hold.
+    assert a.ci95 is not None
+    assert a.ci95[0] == 0
+    assert (different.capacity_ratio.low, different.capacity_ratio.high) == (None, None)
+
+
+def test_the_ratio_of_sure_capacities_has_an_interval(results: Path) -> None:
+    found = run(results, "sarathi:token_budget=128", "sarathi", num_seeds=3, slo="ttft_p50<0.2")
+    a, b = found.capacity_a.capacity.ci95, found.capacity_b.capacity.ci95
+    assert a is not None
+    assert b is not None
+    ratio = found.capacity_ratio
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert 1 < b[0] / a[1] < ratio.low < ratio.value < ratio.high < b[1] / a[0]
+
+
+def test_json_holds_what_scripts_ask_for(different: CompareResult) -> None:
+    told = json.loads(json.dumps(different.to_json(), allow_nan=False))
+    for side in ("a", "b"):
+        assert {"rate_rps", "ci95", "binding", "bracket"} <= set(told["capacity"][side])
+    assert set(told["capacity"]["ratio"]) == {"value", "ci95", "n"}
+    assert [rate["rate_rps"] for rate in told["rates"]] == [10, 22]
+    for rate in told["rates"]:
+        assert set(rate["ttft_p50_change"]) == {"value", "ci95", "n"}
+        for side in ("a", "b"):
+            point = rate[side]
+            assert point["saturated"] in (True, False, None)
+            assert {"ttft_p50_s", "ttft_p99_s", "n"} <= set(point)
+            assert set(point["tbt_p99_s"]) == {"paying", "free"}
+    calm = told["rates"][0]
+    assert calm["b"]["saturated"] is False
+    assert calm["b"]["n"] > 900
+    assert calm["b"]["ttft_p50_s"] > 0
+    assert len(different.frame()) == 2
+
+
+def test_every_recording_behind_the_numbers_is_named(different: CompareResult) -> None:
+    folders = different.folders()
+    assert len(folders) == len(set(folders)) > len(different.sweep.cells)
+    assert all((folder / store.RUN).exists() for folder in folders)
+
+
+def test_runs_too_short_to_tell_have_a_capacity_of_which_nothing_is_sure(tmp_path: Path) -> None:
+    found = run(tmp_path, "sarathi", "slai", num_requests=60, slo="ttft_p50<0.5")
+    capacity = found.capacity_a.capacity
+    assert capacity.ci95 is None or capacity.ci95[0] == 0
+    assert found.capacity_ratio.low is None
+    assert found.rates[0].a.undecided
+    assert found.rates[0].ttft_p50_change.value is not None
+
+
+def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path) -> None:
+    # The stopped run's second half had no first token yet.
+    spec = study(rates=(60.0,), num_requests=1000)
+    swept = sweep(spec, tmp_path, jobs=1)
+    a, b = swept.digests("sarathi", 60.0), swept.digests("slai", 60.0)
+    found = ttft_change(a, b)
+    assert found.value is None
+    assert found.n > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"schedulers": ("sarathi",)}, "of two schedulers, not 1"),
+        ({"rates": ()}, "at least one rate"),
+        ({"arrivals": "burst"}, "burst arrivals do not depend on a rate"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    tmp_path: Path, fields: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        compare(study(**fields), tmp_path, jobs=1)
+    if "arrivals" in fields:
+        with pytest.raises(ValueError, match=told):
+            check(study(**fields), tmp_path)

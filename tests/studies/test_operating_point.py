@@ -1,0 +1,203 @@
+"""A point's numbers are those of its recordings, brought together over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import gmean
+
+from slaibench.measure.latency import token_gaps
+from slaibench.measure.quantile_interval import quantile_interval
+from slaibench.measure.steady import Steadiness
+from slaibench.recording import store
+from slaibench.studies.run_summary import CellDigest
+from slaibench.studies.operating_point import Point, majority, make_point, measured_ttft
+from slaibench.studies.sweep import SweepResult, sweep
+from tests.studies.studies import loaded, study
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
+    """1,350 requests in three replicates: 450 are too few for a P99, together they are enough."""
+    spec = study(schedulers=("slai",), rates=(15.0,), num_requests=450, num_seeds=3)
+    return sweep(spec, tmp_path_factory.mktemp("results"), jobs=1)
+
+
+@pytest.fixture(scope="module")
+def point(swept: SweepResult) -> Point:
+    return swept.points[0]
+
+
+def measured(swept: SweepResult) -> list[np.ndarray]:
+    """TTFTs after each replicate's warm-up, straight from the recordings."""
+    found = []
+    for cell in loaded(swept.cells):
+        requests = store.read(cell.folder).requests
+        found.append(requests.ttft_s[requests.due_s >= cell.digest.metrics.window_s[0]])
+    return found
+
+
+def test_a_percentile_is_that_of_all_replicates_together(swept: SweepResult, point: Point) -> None:
+    samples = measured(swept)
+    pooled = np.concatenate(samples)
+    for name, level in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        estimate = point.ttft_s[name]
+        assert estimate.value == pytest.approx(float(np.quantile(pooled, level)))
+        assert estimate.n == len(pooled)
+        interval = quantile_interval(samples, level)
+        both = interval.low is not None and interval.high is not None
+        assert estimate.ci95 == ((interval.low, interval.high) if both else None)
+    assert point.ttft_s["p50"].ci95 is not None
+    assert all(
+        cell.digest.metrics.overall.ttft.percentile(0.99).value is None
+        for cell in loaded(swept.cells)
+    )
+
+
+def test_tail_gaps_are_taken_by_tier_and_print_by_the_requests_of_all_replicates(
+    swept: SweepResult, point: Point
+) -> None:
+    assert set(point.tiers) == {"free", "paying"}
+    for name, slo in (("free", 0.5), ("paying", 0.1)):
+        gaps, carriers = [], 0
+        for cell in loaded(swept.cells):
+            requests = store.read(cell.folder).requests
+            inside = requests.due_s >= cell.digest.metrics.window_s[0]
+            members = inside & (requests.tier == name) & (requests.num_tokens > 1)
+            carriers += int(members.sum())
+            gaps.append(token_gaps(requests, members).values)
+        estimate = point.tiers[name].tbt_p99_s
+        assert estimate.n == carriers
+        assert point.tiers[name].tbt_slo_s == slo
+        if name == "free":
+            assert estimate.value == pytest.approx(float(np.quantile(np.concatenate(gaps), 0.99)))
+        else:
+            assert carriers < 1000
+            assert estimate.value is None
+
+
+def test_counts_are_of_all_replicates(swept: SweepResult, point: Point) -> None:
+    assert point.num_seeds == 3
+    assert (point.counts.due, point.counts.finished) == (1350, 1350)
+    assert point.preemptions == 0
+    assert point.audit_ok
+
+
+def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: Point) -> None:
+    shares, peaks = [], []
+    for cell in loaded(swept.cells):
+        recording = store.read(cell.folder)
+        steps, total = recording.steps, recording.run["kv_blocks"]
+        length = steps.end_s - steps.start_s
+        shares.append((steps.kv_blocks_used * length).sum() / length.sum() / total)
+        peaks.append(steps.kv_blocks_used.max() / total)
+    assert point.kv_mean == pytest.approx(float(np.mean(shares)))
+    assert point.kv_peak == max(peaks)
+
+
+def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> None:
+    alone = make_point("slai", 15.0, [loaded(swept.cells)[0].digest])
+    assert alone.ttft_s["p99"].value is None
+    median = alone.ttft_s["p50"]
+    value = float(np.median(measured(swept)[0]))
+    assert median.value == pytest.approx(value)
+    assert median.ci95 is not None
+    assert median.ci95[0] < value < median.ci95[1]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    swept: SweepResult, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Steadiness, CellDigest]:
+    """One run in each state."""
+    results = tmp_path_factory.mktemp("states")
+    fields: dict[str, Any] = {"schedulers": ("slai",), "rates": (60.0,)}
+    long, short = (
+        loaded(sweep(study(**fields, num_requests=num), results, jobs=1).cells)[0].digest
+        for num in (3000, 60)
+    )
+    by_state = {one.state: one for one in (loaded(swept.cells)[0].digest, long, short)}
+    assert set(by_state) == set(Steadiness)
+    return by_state
+
+
+STEADY, GROWING, CANNOT_TELL = Steadiness
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ([STEADY, STEADY, STEADY], STEADY),
+        ([STEADY, STEADY, GROWING], STEADY),
+        ([STEADY, GROWING, GROWING], GROWING),
+        ([CANNOT_TELL, GROWING, GROWING], GROWING),
+        ([STEADY, GROWING], CANNOT_TELL),
+        ([STEADY, GROWING, CANNOT_TELL], CANNOT_TELL),
+        ([CANNOT_TELL, CANNOT_TELL, STEADY], CANNOT_TELL),
+        ([GROWING], GROWING),
+    ],
+)
+def test_a_point_is_what_more_than_half_of_its_replicates_are(
+    runs: dict[Steadiness, CellDigest], states: list[Steadiness], state: Steadiness
+) -> None:
+    """With three replicates a sound rate is called saturated only if two of them are wrong."""
+    point = make_point("slai", 60.0, [runs[one] for one in states])
+    assert point.state is state is majority(Counter(states))
+    assert (point.saturated, point.undecided) == (state is GROWING, state is CANNOT_TELL)
+    assert point.num_growing == states.count(GROWING)
+    told = point.to_json()
+    assert told["saturated"] is {STEADY: False, GROWING: True, CANNOT_TELL: None}[state]
+    assert told["runs"] == {one.value: states.count(one) for one in Steadiness}
+
+
+def test_the_reason_is_that_of_a_replicate_in_the_points_state(
+    runs: dict[Steadiness, CellDigest],
+) -> None:
+    digests = [runs[STEADY], runs[GROWING], runs[GROWING]]
+    assert make_point("slai", 60.0, digests).reason.startswith("saturated, stopped")
+    assert (
+        "does not grow" in make_point("slai", 60.0, [*digests, runs[STEADY], runs[STEADY]]).reason
+    )
+
+
+def test_what_most_replicates_grow_in_has_no_interval(runs: dict[Steadiness, CellDigest]) -> None:
+    calm = make_point("slai", 60.0, [runs[STEADY]] * 3)
+    assert calm.ttft_s["p50"].ci95 is not None
+    flooded = make_point("slai", 60.0, [runs[STEADY], runs[GROWING], runs[GROWING]])
+    assert flooded.ttft_s["p50"].value is not None
+    assert flooded.ttft_s["p50"].ci95 is None
+
+
+def test_under_the_papers_conventions_a_percentile_is_the_mean_of_the_replicates_own(
+    tmp_path: Path,
+) -> None:
+    spec = study(
+        schedulers=("sarathi",), rates=(15.0,), num_requests=200, num_seeds=3, convention="paper"
+    )
+    swept = sweep(spec, tmp_path, jobs=1)
+    own = [cell.digest.metrics.overall.ttft.percentile(0.99).value for cell in swept.cells]
+    estimate = swept.points[0].ttft_s["p99"]  # of however few requests
+    assert estimate.value == pytest.approx(float(gmean(own)))
+    assert estimate.n == 600
+
+
+def test_under_the_papers_conventions_only_finished_requests_count(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {
+        "schedulers": ("sarathi",),
+        "rates": (60.0,),
+        "num_requests": 1000,
+    }
+    digests: dict[str, CellDigest] = {}
+    for convention in ("strict", "paper"):
+        spec = study(**fields, convention=convention, duration_s=10.0)
+        digests[convention] = loaded(sweep(spec, tmp_path, jobs=1).cells)[0].digest
+    assert math.inf in measured_ttft(digests["strict"])
+    paper = measured_ttft(digests["paper"])
+    assert np.isfinite(paper).all()
+    assert len(paper) > 100
+    assert digests["paper"].metrics.window_s[0] == 0

@@ -1,0 +1,55 @@
+"""Recordings of ours as runs to be replayed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from slaibench.recording import store
+from slaibench.recording.record import Recording
+from slaibench.studies.validation.validation_run import hold
+from slaibench.studies.validation.recorded import observed
+from slaibench.studies.sweep import sweep
+from slaibench.studies.systems.profiled import profile_of
+from tests.studies.studies import loaded, study
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    spec = study(schedulers=("slai:offset=fixed:5",), kv_blocks=300, rates=(15.0,))
+    (cell,) = loaded(sweep(spec, tmp_path_factory.mktemp("results"), jobs=1).cells)
+    return store.read(cell.folder)
+
+
+def test_a_recording_of_the_simulators_is_replayed_token_by_token(recording: Recording) -> None:
+    run = observed(recording, "mine")
+    held = hold(run, profile_of(study()))
+    assert held.scheduler == "slai:offset=fixed:5"
+    assert set(held.errors) == {"ttft", "tpot", "e2e", "tbt"}
+    for found in held.errors.values():
+        assert found.ks == found.spread == 0
+        assert all(each.change == 0 for each in found.statistics.values())
+
+
+def test_times_of_a_profile_are_not_a_measurement(recording: Recording) -> None:
+    run = observed(recording, "mine")
+    assert not run.measured
+    assert "says nothing of how true a profile is" in run.notes[0]
+    assert run.settings.kv_blocks == 300
+    assert not run.settings.asynchronous
+
+
+@pytest.mark.parametrize("field", ["kv_blocks", "block_size"])
+def test_without_the_size_of_the_cache_nothing_is_replayed(
+    recording: Recording, field: str
+) -> None:
+    lacking = replace(recording, run={**recording.run, field: None})
+    with pytest.raises(ValueError, match=r"mine does not say how many KV blocks.*--backend vllm"):
+        observed(lacking, "mine")
+
+
+def test_the_engines_own_rule_has_no_policy(recording: Recording) -> None:
+    spec = {**recording.run["spec"], "scheduler": "engine"}
+    run = observed(replace(recording, run={**recording.run, "spec": spec}), "mine")
+    assert run.settings.scheduler is None
