@@ -1,6 +1,6 @@
 """The same two loads by vLLM's and guidellm's load generators, as far as their output tells.
 
-vLLM's ``bench serve`` (start times and every gap, on the monotonic clock; it sends our
+vLLM's ``prepared serve`` (start times and every gap, on the monotonic clock; it sends our
 ``X-Request-Id``): the server's stamp of a request's first byte minus the client's own start stamp,
 and gaps against the server's. Its due times are in no output. guidellm (Unix times, no gaps): its
 start stamp minus its target, and arrival at the server minus its target, both paired by rank.

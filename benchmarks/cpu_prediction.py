@@ -34,14 +34,14 @@ from benchmarks.scaled_profile import scaled
 from slaibench.catalog.model import get_model
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.prepared import prepare
 from slaibench.studies.calibration import calibrate as measuring
 from slaibench.studies.calibration.ask import Ask, asked
 from slaibench.studies.calibration.calibrate import Budget
 from slaibench.studies.calibration.store import PROFILE, Folder
-from slaibench.studies.run_summary import Digester
 from slaibench.studies.executors import CellResult, obtain
-from slaibench.studies.systems.table import on_venue
+from slaibench.studies.prepared import prepare
+from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.systems.table import on_system
 
 AIM = 0.15
 """Largest error of the median TTFT and of the P99 of TBT that a prediction is to have."""
@@ -79,9 +79,11 @@ class Prediction:
             f"sarathi:token_budget={args.token_budget},max_active={args.max_active + SPARE_ACTIVE}"
         )
         spec = self._spec.model_copy(update={"schedulers": (wide, *self._spec.schedulers)})
-        self._engine = prepare(on_venue(spec, f"{args.backend}:cpu")).logging_to(self._out / "logs")
+        self._engine = prepare(on_system(spec, f"{args.backend}:cpu")).logging_to(
+            self._out / "logs"
+        )
         slo = self._spec.slo
-        self._digest = Digester.for_study(self._spec.convention.value, slo)
+        self._summary = RunSummarizer.for_study(self._spec.convention.value, slo)
         self._ask: Ask = asked(
             self._engine.spec,
             token_budget=args.token_budget,
@@ -97,7 +99,7 @@ class Prediction:
                     done = next(number)
                     if done % CELLS_A_ROUND == 0:
                         self._calibrate(done // CELLS_A_ROUND + 1)
-                    got = obtain(self._engine, cell, self._pass(each), self._digest, fresh=False)
+                    got = obtain(self._engine, cell, self._pass(each), self._summary, fresh=False)
                     if not got.reused:
                         print(f"{got.folder.relative_to(self._out)}", flush=True)
 
@@ -107,7 +109,7 @@ class Prediction:
         with self._engine:
             for cell in self._cells():
                 runs = [
-                    obtain(self._engine, cell, self._pass(each), self._digest, fresh=False)
+                    obtain(self._engine, cell, self._pass(each), self._summary, fresh=False)
                     for each in range(1, self._passes + 1)
                 ]
                 predicted = self._simulated(cell, profile)
@@ -115,7 +117,7 @@ class Prediction:
                 row: dict[str, Any] = {
                     "scheduler": cell.scheduler.partition(":")[0],
                     "rate_rps": cell.rate_rps,
-                    "invalid": [r.digest.invalid for r in runs if r.digest.invalid is not None],
+                    "invalid": [r.summary.invalid for r in runs if r.summary.invalid is not None],
                     "speed": [factor for factor, _ in at_speed],
                 }
                 for name in SHOWN:
@@ -134,10 +136,10 @@ class Prediction:
         return (cell for cell in self._engine.cells() if cell.scheduler in names)
 
     def _simulated(self, cell: CellSpec, profile: Path) -> CellResult:
-        spec = on_venue(self._spec.model_copy(update={"profile": str(profile)}), "sim")
+        spec = on_system(self._spec.model_copy(update={"profile": str(profile)}), "sim")
         with prepare(spec) as simulator:
             same = simulator.cell(cell.scheduler, cell.rate_rps, cell.seed)
-            return obtain(simulator, same, self._out / "simulated", self._digest, fresh=False)
+            return obtain(simulator, same, self._out / "simulated", self._summary, fresh=False)
 
     def _at_its_speed(
         self, cell: CellSpec, profile: Path, run: CellResult
@@ -175,7 +177,7 @@ class Prediction:
 
 def _value(run: CellResult, name: str) -> float:
     _, metric, q = SHOWN[name]
-    value: float = getattr(run.digest.metrics.overall, metric).percentile(q).value
+    value: float = getattr(run.summary.metrics.overall, metric).percentile(q).value
     return value
 
 

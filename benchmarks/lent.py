@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput, RunSettings
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
 

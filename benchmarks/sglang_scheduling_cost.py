@@ -165,12 +165,12 @@ def _start(name: str, active: int) -> Any:
     import sglang.srt.managers.scheduler as own  # noqa: PLC0415
     from sglang.srt.server_args import ServerArgs  # noqa: PLC0415
 
-    from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
     from slaibench.backends.engines.model_folder import model_folder  # noqa: PLC0415
     from slaibench.backends.engines.options import EngineOptions  # noqa: PLC0415
     from slaibench.backends.sglang.arguments import CPU, engine_args  # noqa: PLC0415
     from slaibench.backends.sglang.in_process import start_scheduler  # noqa: PLC0415
     from slaibench.catalog.model import get_model  # noqa: PLC0415
+    from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler  # noqa: PLC0415
 
     model = replace(get_model("tiny-mistral"), max_context_tokens=CONTEXT)
     options = EngineOptions(
@@ -183,7 +183,7 @@ def _start(name: str, active: int) -> Any:
         block_size=BLOCK_SIZE,
     )
     args = ServerArgs(**engine_args(options, model_folder(model)), **CPU, skip_tokenizer_init=True)
-    scheduler = start_scheduler(own.Scheduler if name == OWN else PolicyScheduler, args)
+    scheduler = start_scheduler(own.Scheduler if name == OWN else SlaibenchScheduler, args)
     logging.disable(logging.WARNING)
     return scheduler
 

@@ -24,14 +24,14 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.base import Batch, EngineView, Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
 from slaibench.costmodel import CostModel, Spread
 from slaibench.recording import store
 from slaibench.recording.record import SCHEMA_VERSION, Recording
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Batch, EngineView, Scheduler
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate
 from slaibench.workloads.registry import resolve

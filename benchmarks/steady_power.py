@@ -28,10 +28,10 @@ import numpy as np
 from slaibench.measure.steady import Steadiness, early_verdict, steadiness
 from slaibench.recording.record import FloatArray
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.prepared import Bench, prepare
-from slaibench.studies.run_summary import Digester
-from slaibench.studies.overload import overload_cells, throughput_of, under_load
 from slaibench.studies.executors import CellResult
+from slaibench.studies.overload import overload_cells, throughput_of, under_load
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummarizer
 
 LOADS = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
 LENGTHS = (1000, 4000)
@@ -105,27 +105,27 @@ def share(job: tuple[Queue, float, int, int, int, int]) -> Share:
 
 
 @cache
-def bench() -> Bench:
+def prepared() -> PreparedStudy:
     return prepare(StudySpec(schedulers=("slai",), gpu="h100", rates=RATES))
 
 
 def recorded(cell: CellSpec) -> CellResult:
-    digest = Digester.for_study("strict", bench().spec.slo)(bench().run(cell))
-    return CellResult(cell, Path(), digest, reused=False)
+    summary = RunSummarizer.for_study("strict", prepared().spec.slo)(prepared().run(cell))
+    return CellResult(cell, Path(), summary, reused=False)
 
 
 @cache
 def overload() -> CellResult:
     """The run that measures the saturated throughput."""
-    return recorded(overload_cells(bench())[0])
+    return recorded(overload_cells(prepared())[0])
 
 
 def judged(job: tuple[float, int, int]) -> tuple[Steadiness, Steadiness]:
     """What a cell says by itself, and in a study."""
     rate_rps, num_requests, seed = job
-    result = recorded(bench().cell("slai", rate_rps, seed, num_requests))
+    result = recorded(prepared().cell("slai", rate_rps, seed, num_requests))
     (in_study,) = under_load([overload(), result])
-    return result.digest.state, in_study.digest.state
+    return result.summary.state, in_study.summary.state
 
 
 def row(states: Counter[Steadiness]) -> str:
@@ -150,8 +150,8 @@ def slai(processes: ProcessPoolExecutor, cells: int) -> None:
     ends = f"[{throughput.low:.3f}, {throughput.high:.3f}]"
     print(f"slai on h100, saturated throughput {throughput.rate_rps:.3f} {ends} requests/s")
     print(f"{f'% of {cells} runs':40}{HEADER}{'in a study':>14}{HEADER[12:]}")
-    sizes = [(rate, bench().requests_at(rate)) for rate in RATES]
-    for rate, size in [*sizes, (LONG_RATE, LONG_TIMES * bench().requests_at(LONG_RATE))]:
+    sizes = [(rate, prepared().requests_at(rate)) for rate in RATES]
+    for rate, size in [*sizes, (LONG_RATE, LONG_TIMES * prepared().requests_at(LONG_RATE))]:
         pairs = list(processes.map(judged, [(rate, size, seed) for seed in range(cells)]))
         alone, in_study = (Counter(pair[side] for pair in pairs) for side in (0, 1))
         print(f"{f'{size:,} requests at {rate:g}':40}{row(alone)}  {row(in_study)}", flush=True)

@@ -33,10 +33,10 @@ from benchmarks.scheduling_cost import (
     policy,
     run,
 )
-from slaibench.schedulers.engines.vllm import PolicyScheduler
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.vllm.executor import EmulatedExecutor
 from slaibench.catalog.model import get_model
+from slaibench.schedulers.engines.vllm import SlaibenchScheduler
 
 ACTIVE = (16, 64, 128, 256)
 OWN = "vLLM's own"
@@ -62,7 +62,7 @@ class VllmEngine:
             "enable_prefix_caching": False,
         }
         if name != OWN:
-            args["scheduler_cls"] = PolicyScheduler
+            args["scheduler_cls"] = SlaibenchScheduler
         config = EngineArgs(**args).create_engine_config()
         self.core = EngineCore(config, EmulatedExecutor, log_stats=False)
         self.core.model_executor.timer = FlatTimer()

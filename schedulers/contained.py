@@ -21,8 +21,8 @@ from typing import Any
 from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.schedulers.streams import ClosedDescriptorsError, kept_open
 
-OURS = "schedulers"
-HOUSE = (Path(__file__).parent, Path(__file__).parents[1] / "slaibench")
+OURS = __name__.rpartition(".")[0]
+HOUSE = Path(__file__).parents[1]
 """Where our own code lies."""
 VERBS = ("queue_key", "schedule", "batch_done", "options")
 HARMLESS = {0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
@@ -38,7 +38,12 @@ class ProcessEndError(BaseException):
 
 def is_ours(cls: type) -> bool:
     """Whether a class comes with slaibench: then a failure is a defect of ours."""
-    return cls.__module__.partition(".")[0] == OURS
+    return in_package(cls.__module__, OURS)
+
+
+def in_package(module: str, package: str) -> bool:
+    """Whether a module is a package, or lies in it; by their names."""
+    return f"{module}.".startswith(f"{package}.")
 
 
 def failure(error: BaseException) -> str:
@@ -63,7 +68,7 @@ def words(error: BaseException) -> str:
 
 
 def _in_house(file: str) -> bool:
-    return file.startswith("<frozen") or any(Path(file).is_relative_to(folder) for folder in HOUSE)
+    return file.startswith("<frozen") or Path(file).is_relative_to(HOUSE)
 
 
 def is_interrupt(error: BaseException) -> bool:

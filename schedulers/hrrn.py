@@ -10,10 +10,15 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
-from slaibench.schedulers.pace import Pace
-from slaibench.schedulers.step_time import StepTime
-from slaibench.schedulers.steps import (
+from slaibench.schedulers.base import (
+    Batch,
+    EngineView,
+    RequestView,
+    Scheduler,
+    one_of,
+    whole_number,
+)
+from slaibench.schedulers.batching import (
     blocks_for,
     blocks_left,
     continue_prefills,
@@ -21,6 +26,8 @@ from slaibench.schedulers.steps import (
     note_due,
     take_decodes,
 )
+from slaibench.schedulers.pace import Pace
+from slaibench.schedulers.step_time import StepTime
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slaibench.schedulers.base import Batch, EngineView, Scheduler
-from slaibench.schedulers.steps import admit, continue_prefills, decode_by_arrival
+from slaibench.schedulers.batching import admit, continue_prefills, decode_by_arrival
 
 
 class Orca(Scheduler):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, Scheduler, whole_number
-from slaibench.schedulers.steps import decode_by_arrival, head_fits, take_decodes
+from slaibench.schedulers.batching import decode_by_arrival, head_fits, take_decodes
 
 
 def _parse_cycle(cycle: float | str) -> float:

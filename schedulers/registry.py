@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.schedulers.base import Scheduler, option_names
-from slaibench.schedulers.contained import contained, failure, foreign_code, is_interrupt, is_ours, words
+from slaibench.schedulers.contained import (
+    contained,
+    failure,
+    foreign_code,
+    is_interrupt,
+    is_ours,
+    words,
+)
 from slaibench.schedulers.decode_first import DecodeFirst
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.hrrn import Hrrn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of
-from slaibench.schedulers.steps import admit, by_arrival, continue_prefills, decode_by_arrival
+from slaibench.schedulers.batching import admit, by_arrival, continue_prefills, decode_by_arrival
 
 ORDERS = ("fcfs", "spf")
 

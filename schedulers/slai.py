@@ -6,8 +6,15 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import Any
 
-from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of, whole_number
-from slaibench.schedulers.steps import admit, continue_prefills, note_due, take_decodes
+from slaibench.schedulers.base import (
+    Batch,
+    EngineView,
+    RequestView,
+    Scheduler,
+    one_of,
+    whole_number,
+)
+from slaibench.schedulers.batching import admit, continue_prefills, note_due, take_decodes
 
 ORDERS = ("fcfs", "spf", "spf-priority")
 

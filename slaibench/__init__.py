@@ -22,9 +22,9 @@ if TYPE_CHECKING:
         sweep,
     )
     from slaibench.recording.record import Recording
+    from slaibench.reproductions.bari2025.result import PaperResult
     from slaibench.studies.capacity import CapacityResult
     from slaibench.studies.compare import CompareResult
-    from slaibench.reproductions.bari2025.result import PaperResult
     from slaibench.studies.executors import OnRay
     from slaibench.studies.regression.result import RegressResult
     from slaibench.studies.sweep import SweepResult

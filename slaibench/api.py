@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from slaibench.rates import parse_rates
 from slaibench.recording.record import Recording
+from slaibench.reproductions.bari2025 import run as paper_study
+from slaibench.reproductions.bari2025.result import PaperResult
+from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
-from slaibench.studies.prepared import prepare
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import CompareResult
-from slaibench.reproductions.bari2025 import run as paper_study
-from slaibench.reproductions.bari2025.result import PaperResult
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.executors import OnRay
+from slaibench.studies.prepared import prepare
 from slaibench.studies.regression import run as regress_study
 from slaibench.studies.regression.result import RegressResult
 from slaibench.studies.sweep import SweepResult
@@ -57,8 +57,8 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
         BackendError: what should serve cannot be had.
     """
     study = StudySpec(schedulers=(scheduler,), rates=(rate,), first_seed=seed, **spec)
-    with prepare(study) as bench:
-        return bench.run(bench.cell(scheduler, rate, seed))
+    with prepare(study) as prepared:
+        return prepared.run(prepared.cell(scheduler, rate, seed))
 
 
 def sweep(
@@ -119,8 +119,8 @@ def paper(
 
     Args:
         figures: ``"7a"``, ``"7"`` for all its parts, or several; none: all.
-        **spec: further fields of ``slaibench.reproductions.bari2025.spec.PaperSpec`` (workload, num_seeds,
-            rates, ...).
+        **spec: further fields of ``slaibench.reproductions.bari2025.spec.PaperSpec`` (workload,
+            num_seeds, rates, ...).
     """
     names = (figures,) if isinstance(figures, str) else tuple(figures)
     if "rates" in spec:

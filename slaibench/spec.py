@@ -158,7 +158,7 @@ class CellSpec(BaseModel):
         return f"{self.scheduler} {under} {self.rate_rps:g} requests/s, seed {self.seed}"
 
     @property
-    def venue(self) -> str:
+    def system(self) -> str:
         """What served, as the command line has it: ``sim``, ``vllm:cpu``, ``endpoint``."""
         clock = ":real" if self.device is Device.EMULATED and self.clock is Clock.REAL else ""
         return f"{self.backend}:{self.device.value}{clock}" if self.device else self.backend

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import slaibench
-from slaibench.schedulers.base import SchedulerError
 from slaibench.recording import store
+from slaibench.schedulers.base import SchedulerError
 from tests.studies.studies import BROKEN_LATE, WORKLOAD
 
 SMALL: dict[str, Any] = {"workload": WORKLOAD, "num_requests": 60}
@@ -123,10 +123,10 @@ def test_backends_are_chosen_by_the_fields_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from slaibench.studies.systems import table  # noqa: PLC0415
-    from tests.studies.systems.others import RealVenue  # noqa: PLC0415
+    from tests.studies.systems.others import RealTimeSystem  # noqa: PLC0415
 
-    monkeypatch.setitem(table.VENUES, "real", RealVenue)
-    monkeypatch.setattr(RealVenue, "log", tmp_path / "log", raising=False)
+    monkeypatch.setitem(table.SYSTEMS, "real", RealTimeSystem)
+    monkeypatch.setattr(RealTimeSystem, "log", tmp_path / "log", raising=False)
     one = slaibench.run("slai", rate=5.0, backend="real", **SMALL)
     assert one.run["backend"] == {"name": "real", "device": None, "clock": "real"}
     assert (tmp_path / "log").read_text().split("\n")[-2] == "closed"

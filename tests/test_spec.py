@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from slaibench.recording.store import spec_hash
 from slaibench.spec import DEFAULT_SLO, PAPER_SLO, CellSpec, Convention, StudySpec
 from slaibench.studies.prepared import prepare
-from tests.studies.studies import study
 from slaibench.workloads.arrivals import ArrivalProcess, due_times
+from tests.studies.studies import study
 
 
 def test_a_default_cell_has_1250_requests_and_at_least_180_seconds_of_them() -> None:
@@ -141,8 +141,8 @@ def test_a_specification_cannot_change_under_a_study() -> None:
 
 
 def test_a_cell_survives_json_and_keeps_its_identity() -> None:
-    bench = prepare(study(schedulers=("rad", "slai:order=fcfs"), rates=(0.1, 5.0)))
-    for cell in bench.cells():
+    prepared = prepare(study(schedulers=("rad", "slai:order=fcfs"), rates=(0.1, 5.0)))
+    for cell in prepared.cells():
         back = CellSpec.model_validate(json.loads(json.dumps(cell.spec())))
         assert back == cell
         assert spec_hash(back.spec()) == spec_hash(cell.spec())
@@ -169,8 +169,8 @@ def test_a_cell_survives_json_and_keeps_its_identity() -> None:
 def test_whatever_changes_a_recording_changes_the_cells_hash(other: dict[str, Any]) -> None:
     hashes = set()
     for fields in ({}, other):
-        bench = prepare(study(**{"schedulers": ("slai",), **fields}))
-        hashes |= {spec_hash(cell.spec()) for cell in bench.cells()}
+        prepared = prepare(study(**{"schedulers": ("slai",), **fields}))
+        hashes |= {spec_hash(cell.spec()) for cell in prepared.cells()}
     assert len(hashes) == 2
 
 

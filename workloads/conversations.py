@@ -19,7 +19,15 @@ from typing import Any
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError, printable
-from slaibench.workloads.files import LINES, PARQUET, bytes_of, forms, kind_of, parquet_columns, reading
+from slaibench.workloads.files import (
+    LINES,
+    PARQUET,
+    bytes_of,
+    forms,
+    kind_of,
+    parquet_columns,
+    reading,
+)
 from slaibench.workloads.lengths import Lengths
 from slaibench.workloads.table_columns import json_lines
 

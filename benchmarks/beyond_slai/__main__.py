@@ -35,8 +35,8 @@ from benchmarks.beyond_slai.places import (
     PAPER,
     SARATHI,
     SLAI,
-    Bench,
     Place,
+    PreparedStudy,
     measured,
 )
 from benchmarks.beyond_slai.shown import (
@@ -52,8 +52,8 @@ from benchmarks.beyond_slai.shown import (
     side_by_side,
     table,
 )
-from slaibench.studies.prepared import prepare
 from slaibench.studies.capacity import ratio_of
+from slaibench.studies.prepared import prepare
 
 SLOS = ("ttft_p50<0.5,tbt_p99<tier", "ttft_p50<0.5,ttft_p99<10,tbt_p99<tier")
 EDGES = (0, 512, 1024, 2048, 4096, 8192)
@@ -78,10 +78,10 @@ ABLATION = {
 }
 
 
-def central(bench: Bench) -> None:
-    _compared(bench, CENTRAL_RPS)
+def central(prepared: PreparedStudy) -> None:
+    _compared(prepared, CENTRAL_RPS)
     for slo in SLOS:
-        found = bench.capacities(PAPER, NAMES, slo)
+        found = prepared.capacities(PAPER, NAMES, slo)
         print(slo, end="\n\n")
         rows = [
             (
@@ -95,13 +95,13 @@ def central(bench: Bench) -> None:
         table(("scheduler", "requests/s", "what fails above", "hrrn over it"), rows)
 
 
-def vllm(bench: Bench) -> None:
-    _compared(bench, HIGH_RPS, backend="vllm")
+def vllm(prepared: PreparedStudy) -> None:
+    _compared(prepared, HIGH_RPS, backend="vllm")
 
 
-def _compared(bench: Bench, rates: tuple[float, ...], **more: Any) -> None:
+def _compared(prepared: PreparedStudy, rates: tuple[float, ...], **more: Any) -> None:
     """The paper's workload: every latency, and TTFT of ours against the others'."""
-    swept = bench.sweep(PAPER, NAMES, rates=rates, **more)
+    swept = prepared.sweep(PAPER, NAMES, rates=rates, **more)
     points = sorted(swept.points, key=lambda point: point.rate_rps)
     rows = [
         (
@@ -120,17 +120,22 @@ def _compared(bench: Bench, rates: tuple[float, ...], **more: Any) -> None:
     table(("requests/s", *heads), rows)
 
 
-def others(bench: Bench) -> None:
-    _side_by_side(bench, NAMES, bench.rates)
+def others(prepared: PreparedStudy) -> None:
+    _side_by_side(prepared, NAMES, prepared.rates)
 
 
-def engine(bench: Bench) -> None:
+def engine(prepared: PreparedStudy) -> None:
     """vLLM's own rule, and ours in vLLM, on the emulated device; the higher rate of each place."""
-    _side_by_side(bench, (ENGINE, OURS), lambda place: bench.rates(place)[-1:], backend="vllm")
+    _side_by_side(
+        prepared, (ENGINE, OURS), lambda place: prepared.rates(place)[-1:], backend="vllm"
+    )
 
 
 def _side_by_side(
-    bench: Bench, names: tuple[str, ...], rates: Callable[[Place], tuple[float, ...]], **more: Any
+    prepared: PreparedStudy,
+    names: tuple[str, ...],
+    rates: Callable[[Place], tuple[float, ...]],
+    **more: Any,
 ) -> None:
     """A row a place and rate: every latency of each, and TTFT of ours against the others'."""
     base = [name for name in names if name != OURS]
@@ -138,7 +143,7 @@ def _side_by_side(
     rows = []
     for place in OTHERS:
         looked_at = rates(place)
-        swept = bench.sweep(place, names, rates=looked_at, **more)
+        swept = prepared.sweep(place, names, rates=looked_at, **more)
         rows += [
             (
                 *(place.label, f"{rate:g}", *side_by_side(swept, names, rate)),
@@ -150,8 +155,8 @@ def _side_by_side(
     table(("place", "requests/s", *LATENCIES, ON_TIME, *against), rows)
 
 
-def fairness(bench: Bench) -> None:
-    swept = bench.sweep(PAPER, NAMES, rates=HIGH_RPS)
+def fairness(prepared: PreparedStudy) -> None:
+    swept = prepared.sweep(PAPER, NAMES, rates=HIGH_RPS)
     with prepare(swept.spec) as asked:
         for rate in HIGH_RPS:
             rows = []
@@ -171,15 +176,15 @@ def fairness(bench: Bench) -> None:
             table(("requests/s", "scheduler", *buckets), rows)
 
 
-def ablation(bench: Bench) -> None:
+def ablation(prepared: PreparedStudy) -> None:
     """On the paper's workload; in a queue that a burst leaves, and on a card with other tiles."""
     for place, rates in ((PAPER, HIGH_RPS), (BURSTS, (1.52,)), (A100, (2.65,))):
         print(place.label, end="\n\n")
-        _ablation(bench, place, rates)
+        _ablation(prepared, place, rates)
 
 
-def _ablation(bench: Bench, place: Place, rates: tuple[float, ...]) -> None:
-    swept = bench.sweep(place, ABLATION.values(), rates=rates)
+def _ablation(prepared: PreparedStudy, place: Place, rates: tuple[float, ...]) -> None:
+    swept = prepared.sweep(place, ABLATION.values(), rates=rates)
     rows = [
         (
             *(label, f"`{name}`", f"{point.rate_rps:g}", *latencies(point)),
@@ -191,8 +196,8 @@ def _ablation(bench: Bench, place: Place, rates: tuple[float, ...]) -> None:
     table(("", "scheduler", "requests/s", *LATENCIES, LONGEST), rows)
 
 
-def ceiling(bench: Bench, file: Path | None = None) -> None:
-    swept, least = medians(bench)
+def ceiling(prepared: PreparedStudy, file: Path | None = None) -> None:
+    swept, least = medians(prepared)
     rows = [
         (f"{rate:g}", shown(bound), *(shown(swept.of(name)[i].ttft_s["p50"]) for name in NAMES))
         for i, (rate, bound) in enumerate(zip(CENTRAL_RPS, least, strict=True))
@@ -202,7 +207,7 @@ def ceiling(bench: Bench, file: Path | None = None) -> None:
         draw(swept, least, file)
 
 
-PARTS: dict[str, Callable[[Bench], None]] = {
+PARTS: dict[str, Callable[[PreparedStudy], None]] = {
     "central": central,
     "vllm": vllm,
     "others": others,
@@ -223,11 +228,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--figure", type=Path, help="where ceiling draws its figure")
     args = parser.parse_args(argv)
-    bench = Bench(args.traces, args.results, args.seeds, args.jobs, args.requests)
+    prepared = PreparedStudy(args.traces, args.results, args.seeds, args.jobs, args.requests)
     parts = {**PARTS, "ceiling": partial(ceiling, file=args.figure)}
     for part in args.parts:
         print(f"## {part}", end="\n\n")
-        parts[part](bench)
+        parts[part](prepared)
     return 0
 
 

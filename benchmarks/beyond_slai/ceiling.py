@@ -7,29 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, Bench, measured
+from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, PreparedStudy, measured
 from slaibench.costmodel import CostModel
 from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
 from slaibench.costmodel.prompt_floor import prompt_floor
 from slaibench.measure.ttft_bound import least_ttft_s
 from slaibench.report.figures.style import COLOURS, INK, MARKERS, legend, panel, png, styled
-from slaibench.studies.prepared import prepare
 from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems.profiled import profile_of
 
 
-def medians(bench: Bench) -> tuple[SweepResult, list[Estimate]]:
+def medians(prepared: PreparedStudy) -> tuple[SweepResult, list[Estimate]]:
     """The three schedulers, and the least median of any at each rate."""
-    swept = bench.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
-    return swept, [_least(bench, swept, rate) for rate in CENTRAL_RPS]
+    swept = prepared.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
+    return swept, [_least(prepared, swept, rate) for rate in CENTRAL_RPS]
 
 
-def _least(bench: Bench, swept: SweepResult, rate: float) -> Estimate:
+def _least(prepared: PreparedStudy, swept: SweepResult, rate: float) -> Estimate:
     """Of the requests that ours measured, and of no others."""
     values, count = [], 0
-    with prepare(bench.spec(PAPER, (OURS,), rates=(rate,))) as asked:
+    with prepare(prepared.spec(PAPER, (OURS,), rates=(rate,))) as asked:
         profile = profile_of(asked.spec)
         for requests, _ in measured(asked, swept, OURS, rate):
             prompts = np.array([request.prompt_tokens for request in requests])

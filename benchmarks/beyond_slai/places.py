@@ -9,10 +9,10 @@ from typing import Any
 
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
-from slaibench.studies.prepared import Bench as Prepared
-from slaibench.studies.prepared import prepare
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.capacity import CapacityResult, find_capacity
+from slaibench.studies.prepared import PreparedStudy as Prepared
+from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import SweepResult, sweep
 from slaibench.workloads.request import Request
 
@@ -56,7 +56,7 @@ OTHERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class PreparedStudy:
     """Asks for studies, with what all of them share.
 
     Args:
@@ -88,9 +88,9 @@ class Bench:
 
     def rates(self, place: Place) -> tuple[float, ...]:
         """``SHARES`` of the rate that no scheduler exceeds, to two digits behind the point."""
-        with prepare(self.spec(place, (OURS,), rates=(1.0,))) as bench:
-            maker = BoundMaker(bench)
-            bound = maker.bound(maker.work(bench.source)).rate_rps
+        with prepare(self.spec(place, (OURS,), rates=(1.0,))) as prepared:
+            maker = BoundMaker(prepared)
+            bound = maker.bound(maker.work(prepared.source)).rate_rps
         return tuple(round(share * bound, 2) for share in SHARES)
 
 
@@ -100,6 +100,6 @@ def measured(
     """Requests in the measured window of each replicate, and their TTFT in seconds."""
     for each in swept.cells:
         if (each.cell.scheduler, each.cell.rate_rps) == (scheduler, rate):
-            inside = each.digest.due_s >= each.digest.metrics.window_s[0]
+            inside = each.summary.due_s >= each.summary.metrics.window_s[0]
             requests = zip(asked.requests(each.cell), inside, strict=False)
-            yield [request for request, there in requests if there], each.digest.ttft_s[inside]
+            yield [request for request, there in requests if there], each.summary.ttft_s[inside]

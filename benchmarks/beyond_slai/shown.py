@@ -10,7 +10,7 @@ from benchmarks.beyond_slai.places import OURS
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import ttft_change
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult
 
 LATENCIES = ("median TTFT", "P99 TTFT", "P99 TBT free", "P99 TBT paying")
@@ -53,14 +53,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     print()
 
 
-def latencies(point: Point) -> list[str]:
+def latencies(point: OperatingPoint) -> list[str]:
     """``LATENCIES``, seconds."""
     p50, p99, *tiers = _estimates(point)
     saturated = " (saturated)" if point.saturated else ""
     return [shown(p50) + saturated, shown(p99, 2), *map(shown, tiers)]
 
 
-def _estimates(point: Point) -> list[Estimate | None]:
+def _estimates(point: OperatingPoint) -> list[Estimate | None]:
     """What ``LATENCIES`` names."""
     tiers = (point.tiers[name].tbt_p99_s if name in point.tiers else None for name in TIERS)
     return [point.ttft_s["p50"], point.ttft_s["p99"], *tiers]
@@ -77,7 +77,7 @@ def side_by_side(swept: SweepResult, names: Sequence[str], rate: float) -> list[
     return [" / ".join(values) for values in zip(*columns, strict=True)]
 
 
-def on_time(point: Point) -> str:
+def on_time(point: OperatingPoint) -> str:
     """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
     share = point.tokens_on_time
     return "-" if share is None else f"{100 * share:.2f} %"
@@ -87,14 +87,14 @@ def longest(swept: SweepResult, scheduler: str, rate: float) -> str:
     """The longest TTFT of any request measured, of all seeds; seconds."""
     waits = [
         float(each.ttft_s[each.due_s >= each.metrics.window_s[0]].max())
-        for each in swept.digests(scheduler, rate)
+        for each in swept.summaries(scheduler, rate)
     ]
     return f"{max(waits):.1f}"
 
 
 def change(swept: SweepResult, rate: float, base: str, q: float = 0.5) -> str:
     """A TTFT percentile of ours against another's, paired by request and seed."""
-    return percent(ttft_change(swept.digests(base, rate), swept.digests(OURS, rate), q))
+    return percent(ttft_change(swept.summaries(base, rate), swept.summaries(OURS, rate), q))
 
 
 def capacity(found: CapacityResult) -> str:

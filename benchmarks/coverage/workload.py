@@ -19,11 +19,11 @@ import numpy as np
 from benchmarks.coverage.tally import HEADER, Tally
 from slaibench.measure.quantile_interval import quantile
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.prepared import Bench, prepare
-from slaibench.studies.run_summary import Digester
-from slaibench.studies.operating_point import Point, make_point
 from slaibench.studies.executors import CellResult
-from slaibench.studies.sweep import collect_extended, digests_of, quiet
+from slaibench.studies.operating_point import OperatingPoint, make_point
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.sweep import collect_extended, quiet, summaries_of
 
 GPU = "rtx6000-ada"
 RATES = (0.8, 1.2)
@@ -36,13 +36,13 @@ TRUTH_SEED = 1_000_000
 class MemoryPool:
     """Runs cells here and keeps nothing on disk."""
 
-    bench: Bench
-    digest: Digester
+    prepared: PreparedStudy
+    summary: RunSummarizer
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
         for cell in cells:
-            digest = self.digest(self.bench.run(cell))
-            yield CellResult(cell, Path(), digest, reused=False)
+            summary = self.summary(self.prepared.run(cell))
+            yield CellResult(cell, Path(), summary, reused=False)
 
 
 def pool_of(trace: str, rate: float, first_seed: int, num_requests: int | None) -> MemoryPool:
@@ -55,21 +55,21 @@ def pool_of(trace: str, rate: float, first_seed: int, num_requests: int | None) 
         first_seed=first_seed,
         num_requests=num_requests,
     )
-    bench = prepare(spec)
-    return MemoryPool(bench, Digester.for_study("strict", bench.spec.slo))
+    prepared = prepare(spec)
+    return MemoryPool(prepared, RunSummarizer.for_study("strict", prepared.spec.slo))
 
 
-def swept(job: tuple[str, float, int]) -> tuple[list[Point], int]:
+def swept(job: tuple[str, float, int]) -> tuple[list[OperatingPoint], int]:
     """One replication: its points, and the requests that it ran."""
     trace, rate, first_seed = job
     pool = pool_of(trace, rate, first_seed, None)
     ran: list[int] = []
     cells = collect_extended(
         pool,  # type: ignore[arg-type]  # a pool's one method that a sweep uses
-        pool.bench,
+        pool.prepared,
         lambda result, *_: ran.append(result.cell.num_requests) or quiet(result, 0, 0),
     )
-    points = [make_point(name, rate, digests_of(cells, name, rate)) for name in SCHEDULERS]
+    points = [make_point(name, rate, summaries_of(cells, name, rate)) for name in SCHEDULERS]
     return points, sum(ran)
 
 
@@ -79,14 +79,14 @@ def long_run(job: tuple[str, float, int]) -> dict[str, dict[str, object]]:
     pool = pool_of(trace, rate, seed, LONG_REQUESTS)
     return {
         one.cell.scheduler: {
-            "ttft": one.digest.samples["ttft", None],
-            **{f"tbt {tier}": one.digest.samples["tbt", tier] for tier in ("free", "paying")},
+            "ttft": one.summary.samples["ttft", None],
+            **{f"tbt {tier}": one.summary.samples["tbt", tier] for tier in ("free", "paying")},
         }
-        for one in pool.run(pool.bench.cells())
+        for one in pool.run(pool.prepared.cells())
     }
 
 
-def numbers(point: Point) -> dict[tuple[str, float], tuple[float | None, float | None]]:
+def numbers(point: OperatingPoint) -> dict[tuple[str, float], tuple[float | None, float | None]]:
     """The ends of the intervals that are printed."""
     return {
         ("ttft", 0.5): (point.ttft_s["p50"].low, point.ttft_s["p50"].high),

@@ -68,7 +68,7 @@ def _run(
         for number in range(active)
     ]
     settings = RunSettings(scheduler=text, seed=repeat)
-    steps = backend.run(requests, policy.build(text), settings).steps
+    steps = backend.run(requests, scheduler_info.build(text), settings).steps
     full = np.flatnonzero((steps.decodes == active) & (steps.prefill_tokens == 0))
     full = full[(full + 1 < len(steps)) & np.isin(full + 1, full)]
     if len(full) < output_tokens // 4:

@@ -35,12 +35,12 @@ from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.machine.clocks import Clocks
 from slaibench.spec import CellSpec, Device, StudySpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.calibration.ask import asked
 from slaibench.studies.calibration.calibrate import Budget, calibrate
 from slaibench.studies.calibration.store import PROFILE, Folder
-from slaibench.studies.run_summary import Digester
 from slaibench.studies.executors import LOGS, obtain
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummarizer
 
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
 BACKLOG = 400
@@ -64,7 +64,7 @@ class Session:
         self.out.mkdir(parents=True, exist_ok=True)
         self._deadline_s = time.monotonic() + 60 * args.minutes
         self.spec = self._spec()
-        self.bench = prepare(self.spec).logging_to(self.out / LOGS)
+        self.prepared = prepare(self.spec).logging_to(self.out / LOGS)
         self._clocks = Clocks(self.out / "clocks.csv")
         self._fine = True
 
@@ -74,7 +74,7 @@ class Session:
 
     def run(self) -> bool:
         """All stages, also after one that failed. Returns whether all ran, and every cell."""
-        with self._clocks, self.bench:
+        with self._clocks, self.prepared:
             for name in self.args.stages.split(","):
                 begun = datetime.now().astimezone()
                 try:
@@ -125,11 +125,15 @@ class Session:
 
     def calibrate(self) -> dict[str, Any]:
         """A profile of this machine (``slaibench calibrate``), on the session's own server."""
-        args, bench = self.args, self.bench
-        budget, active = (max(getattr(each, key) for each in bench.policies) for key in LIMITS)
+        args, prepared = self.args, self.prepared
+        budget, active = (
+            max(getattr(info, key) for info in prepared.scheduler_infos) for key in LIMITS
+        )
         ask = asked(self.spec, token_budget=budget, max_active=active, name=args.name)
-        if ask.venue != bench.venue:
-            raise ValueError(f"calibration asks for {ask.venue}, the comparison for {bench.venue}")
+        if ask.system != prepared.system:
+            raise ValueError(
+                f"calibration asks for {ask.system}, the comparison for {prepared.system}"
+            )
         folder = Folder(self.out / "calibration")
         folder.take(ask.identity, fresh=False)
         minutes = min(args.calibrate_minutes, self.left_s / 60)
@@ -159,19 +163,19 @@ class Session:
     def compare(self) -> dict[str, Any]:
         """The schedulers under the same requests, rate by rate, while there is time."""
         rates = self._rates()
-        spec = self.bench.spec.model_copy(update={"rates": tuple(sorted(rates))})
-        bench = replace(self.bench, spec=spec)
+        spec = self.prepared.spec.model_copy(update={"rates": tuple(sorted(rates))})
+        prepared = replace(self.prepared, spec=spec)
         results = self.out / RECORDINGS
-        digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
+        summary = RunSummarizer.for_study(prepared.spec.convention.value, prepared.spec.slo)
         last_s, left_out, failed = 0.0, [], []
-        for cell in self._cells(bench, rates):
+        for cell in self._cells(prepared, rates):
             name = f"{cell.scheduler} at {cell.rate_rps:g}, seed {cell.seed}"
             if last_s > self.left_s:
                 left_out.append(name)
                 continue
             begun, begun_s = datetime.now().astimezone(), time.monotonic()
             try:
-                got = obtain(bench, cell, results, digest, False)
+                got = obtain(prepared, cell, results, summary, False)
             except Exception as error:
                 self.note(name, begun, {"error": str(error)})
                 failed.append(name)
@@ -182,13 +186,13 @@ class Session:
             self.note(name, begun, {"folder": str(got.folder.relative_to(self.out))})
         return {"rates": rates, "left_out": left_out, "failed": failed}
 
-    def _cells(self, bench: Bench, rates: Sequence[float]) -> list[CellSpec]:
+    def _cells(self, prepared: PreparedStudy, rates: Sequence[float]) -> list[CellSpec]:
         """In the order of the rates as they were asked for: what is left out is at the end."""
         once = self.args.only_first
-        everywhere = [name for name in bench.spec.schedulers if name not in once]
-        seeds = range(bench.spec.first_seed, bench.spec.first_seed + bench.spec.num_seeds)
+        everywhere = [name for name in prepared.spec.schedulers if name not in once]
+        seeds = range(prepared.spec.first_seed, prepared.spec.first_seed + prepared.spec.num_seeds)
         return [
-            bench.cell(scheduler, rate, seed)
+            prepared.cell(scheduler, rate, seed)
             for seed in seeds
             for rate, names in [*((rate, everywhere) for rate in rates), (rates[0], once)]
             for scheduler in names
@@ -198,14 +202,14 @@ class Session:
         """Time of a decode step under each scheduler."""
         if self.left_s < 20:
             return []
-        active = min(policy.max_active for policy in self.bench.policies)
-        budget = min(policy.token_budget for policy in self.bench.policies)
+        active = min(policy.max_active for policy in self.prepared.scheduler_infos)
+        budget = min(policy.token_budget for policy in self.prepared.scheduler_infos)
         limits = f":token_budget={budget},max_active={active}"
         texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai", "hrrn")]
         return decode_cost(self._served(), texts, [active], self.args.cost_tokens)
 
     def _served(self) -> ServedEngine:
-        backend = self.bench.service.backend()
+        backend = self.prepared.service.backend()
         assert isinstance(backend, ServedEngine)
         return backend
 
@@ -225,8 +229,8 @@ class Session:
             max_total_tokens=self.args.max_total_tokens,
             early_stop=False,
         )
-        bench = prepare(spec)
-        ends = np.sort(bench.run(bench.cells()[0]).requests.last_token_s)
+        prepared = prepare(spec)
+        ends = np.sort(prepared.run(prepared.cells()[0]).requests.last_token_s)
         first, last = len(ends) // 5, len(ends) * 4 // 5
         carried = float((last - first) / (ends[last] - ends[first]))
         rates = [round(carried * float(load), 2) for load in self.args.loads.split(",")]

@@ -28,8 +28,8 @@ from slaibench.measure.paired import paired_ratio
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.prepared import prepare
 from slaibench.studies.calibration.store import PROFILE
+from slaibench.studies.prepared import prepare
 
 SESSION = "session.jsonl"
 RECORDINGS = "recordings"
@@ -58,8 +58,8 @@ def predicted(recording: Recording, **profile: Any) -> Recording:
         model=cell["model"],
         **profile,
     )
-    bench = prepare(spec)
-    found = bench.run(bench.cell(cell["scheduler"], cell["rate_rps"], cell["seed"]))
+    prepared = prepare(spec)
+    found = prepared.run(prepared.cell(cell["scheduler"], cell["rate_rps"], cell["seed"]))
     ours, theirs = found.requests, recording.requests
     if not (
         np.array_equal(ours.prompt_tokens, theirs.prompt_tokens)

@@ -20,11 +20,11 @@ from functools import partial
 import numpy as np
 from scipy.optimize import least_squares
 
-from slaibench.schedulers.sarathi import Sarathi
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import FormulaAttention, Profile, get_profile
 from slaibench.costmodel import CostModel
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.spec import PAPER_DURATION_S, Convention, StudySpec
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate

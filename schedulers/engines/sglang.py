@@ -21,7 +21,11 @@ from __future__ import annotations
 
 import os
 
-from slaibench.schedulers.engines.sglang_support import VARIABLE, UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.sglang_support import (
+    VARIABLE,
+    UnsupportedSglangError,
+    check_version,
+)
 
 TARGET = "sglang.srt.managers.scheduler.Scheduler"
 
@@ -41,7 +45,7 @@ def register() -> None:
         check_version()
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
-        from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler  # noqa: PLC0415
+        from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler  # noqa: PLC0415
     except (ImportError, UnsupportedSglangError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
-    HookRegistry.register(TARGET, PolicyScheduler, HookType.REPLACE)
+    HookRegistry.register(TARGET, SlaibenchScheduler, HookType.REPLACE)

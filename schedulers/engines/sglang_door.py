@@ -22,7 +22,7 @@ def why_refused(engine: Any, request: Any) -> str | None:
     """Why a request that has just come cannot be served; None: it can, or SGLang refused it.
 
     Args:
-        engine: ``slaibench.schedulers.engines.sglang_scheduler.PolicyScheduler``.
+        engine: ``slaibench.schedulers.engines.sglang_scheduler.SlaibenchScheduler``.
     """
     if request.finished() or getattr(request, "to_finish", None) is not None:
         return None

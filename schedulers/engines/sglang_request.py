@@ -106,7 +106,7 @@ class SglangRequest:
 
 
 class SglangView:
-    """``slaibench.schedulers.base.EngineView`` of SGLang; the adapter sets the time and what is free.
+    """``EngineView`` of SGLang; the adapter sets the time and what is free.
 
     Args:
         waiting: the queue, in the policy's order.

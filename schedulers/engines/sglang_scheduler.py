@@ -36,7 +36,7 @@ from slaibench.schedulers.waiting import WaitingQueue
 logger = logging.getLogger(__name__)
 
 
-class PolicyScheduler(SglangOwnScheduler):
+class SlaibenchScheduler(SglangOwnScheduler):
     """SGLang's scheduler; a policy decides its batches.
 
     Attributes:

@@ -25,7 +25,7 @@ class StepNotes:
         """A policy's batch was built.
 
         Args:
-            engine: ``slaibench.schedulers.engines.sglang_scheduler.PolicyScheduler``.
+            engine: ``slaibench.schedulers.engines.sglang_scheduler.SlaibenchScheduler``.
             began_s: when it began to decide.
         """
         view = engine.view

@@ -16,64 +16,64 @@ not shown.
 
 from __future__ import annotations
 
-from slaibench.schedulers.engines.vllm_scheduler import PolicyScheduler
+from slaibench.schedulers.engines.vllm_scheduler import SlaibenchScheduler
 
 __all__ = [
     "DecodeFirstScheduler",
     "HrrnScheduler",
     "OrcaScheduler",
-    "PolicyScheduler",
     "PrefillFirstScheduler",
     "RadBatchPrefillScheduler",
     "RadScheduler",
     "SarathiScheduler",
     "SlaiScheduler",
+    "SlaibenchScheduler",
 ]
 
 
-class SarathiScheduler(PolicyScheduler):
+class SarathiScheduler(SlaibenchScheduler):
     """``sarathi`` with its defaults, or ``additional_config["slaibench"]["options"]``."""
 
     scheduler_name = "sarathi"
 
 
-class SlaiScheduler(PolicyScheduler):
+class SlaiScheduler(SlaibenchScheduler):
     """``slai``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "slai"
 
 
-class HrrnScheduler(PolicyScheduler):
+class HrrnScheduler(SlaibenchScheduler):
     """``hrrn``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "hrrn"
 
 
-class RadScheduler(PolicyScheduler):
+class RadScheduler(SlaibenchScheduler):
     """``rad``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "rad"
 
 
-class RadBatchPrefillScheduler(PolicyScheduler):
+class RadBatchPrefillScheduler(SlaibenchScheduler):
     """``rad-batch-prefill``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "rad-batch-prefill"
 
 
-class OrcaScheduler(PolicyScheduler):
+class OrcaScheduler(SlaibenchScheduler):
     """``orca``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "orca"
 
 
-class PrefillFirstScheduler(PolicyScheduler):
+class PrefillFirstScheduler(SlaibenchScheduler):
     """``prefill-first``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "prefill-first"
 
 
-class DecodeFirstScheduler(PolicyScheduler):
+class DecodeFirstScheduler(SlaibenchScheduler):
     """``decode-first``; options as for ``SarathiScheduler``."""
 
     scheduler_name = "decode-first"

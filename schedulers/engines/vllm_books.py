@@ -16,7 +16,7 @@ from slaibench.schedulers.engines.clock import MonotonicClock
 from slaibench.schedulers.engines.step_log import NoStepLog, StepLog
 from slaibench.schedulers.engines.vllm_admission import have_adapters, most_urgent
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
-from slaibench.schedulers.engines.vllm_queue import Beside, NoSecondQueue, PolicyQueue
+from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
 from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from slaibench.schedulers.engines.vllm_view import VllmView
 
@@ -37,7 +37,7 @@ class SteeredScheduler(VllmOwnScheduler):
         self._num_blocks = self.cache_config.num_gpu_blocks - 1  # vLLM keeps one for itself
         self._by_priority = self.policy is SchedulingPolicy.PRIORITY
         self._beside = hasattr(self, "kv_holding_waiting")
-        self.waiting = PolicyQueue(self._wrap, self._key, self._on_preempted, beside=self._beside)
+        self.waiting = KeyedQueue(self._wrap, self._key, self._on_preempted, beside=self._beside)
         if self._beside:
             self.kv_holding_waiting = Beside(self.waiting)
         if hasattr(self, "skipped_waiting"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView
-from slaibench.schedulers.steps import blocks_left, by_arrival
+from slaibench.schedulers.batching import blocks_left, by_arrival
 
 
 def least_urgent_first(batch: Batch, view: EngineView) -> list[Any]:

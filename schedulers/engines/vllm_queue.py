@@ -19,7 +19,7 @@ def holds_blocks(request: Request) -> bool:
     return held
 
 
-class PolicyQueue(RequestQueue):
+class KeyedQueue(RequestQueue):
     """Takes the place of vLLM's ``waiting``.
 
     vLLM looks at the head and pops it. It sees only what was offered to it for this step; whom it
@@ -154,10 +154,10 @@ class PolicyQueue(RequestQueue):
         yield from (request.inner for request in self.resumable)
 
 
-class NoSecondQueue(PolicyQueue):
+class NoSecondQueue(KeyedQueue):
     """Takes the place of ``skipped_waiting`` (vLLM up to 0.31): all wait in the one queue."""
 
-    def __init__(self, queue: PolicyQueue) -> None:
+    def __init__(self, queue: KeyedQueue) -> None:
         self._queue = queue
 
     def add_request(self, request: Request) -> None:

@@ -30,13 +30,12 @@ from slaibench.schedulers.engines.vllm_support import (
 logger = init_logger("vllm.slaibench")  # below vLLM's own, which alone has a handler
 
 
-class PolicyScheduler(SteeredScheduler):
+class SlaibenchScheduler(SteeredScheduler):
     """vLLM's scheduler, steered by a policy.
 
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
     line; ``engine`` is vLLM's own rule), ``options`` (those of a class that has its name built
-    in), ``step_log`` (a file, ``slaibench.schedulers.engines.step_log.FileStepLog``) and ``switchable``
-    (``slaibench.schedulers.engines.switch``).
+    in), ``step_log`` (a file, ``step_log.FileStepLog``) and ``switchable`` (``switch``).
 
     Attributes:
         last_batch: what the policy last decided.

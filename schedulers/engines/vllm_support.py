@@ -81,8 +81,8 @@ def check_config(vllm_config: Any, kv_cache_config: Any) -> None:
     if not isinstance(spec, FullAttentionSpec) or getattr(spec, "sliding_window", None):
         kinds = [type(group.kv_cache_spec).__name__ for group in groups]
         raise UnsupportedVllmError(
-            "slaibench.schedulers.engines.vllm: policies count the KV blocks of one group of full-attention "
-            f"layers, and this model has {kinds}"
+            "slaibench.schedulers.engines.vllm: schedulers count the KV blocks of one group of "
+            f"full-attention layers, and this model has {kinds}"
         )
 
 
@@ -97,7 +97,9 @@ def check_flags(vllm_config: Any, *, own_rule: bool) -> None:
     """
     refusal = refused(vllm_config, own_rule=own_rule)
     if refusal is not None:
-        raise UnsupportedVllmError(f"slaibench.schedulers.engines.vllm: --{refusal.flag}: {refusal.why}")
+        raise UnsupportedVllmError(
+            f"slaibench.schedulers.engines.vllm: --{refusal.flag}: {refusal.why}"
+        )
 
 
 def own_config(vllm_config: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.recording.record import FloatArray, RequestTable, StepTable
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
 

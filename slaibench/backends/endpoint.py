@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.client.ask import AskError, served_models, token_counter
 from slaibench.client.errors import ClientError
@@ -18,6 +17,7 @@ from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calib
 from slaibench.client.target import Api, Target
 from slaibench.dialect import public_url
 from slaibench.recording.record import StepTable
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
 TOKEN_IDS = "token-ids"

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from slaibench.schedulers.base import Batch, SchedulerError
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
 from slaibench.recording.record import Outcome, RequestTable, StepTable
+from slaibench.schedulers.base import Batch, SchedulerError
 from slaibench.workloads.request import Request
 
 TICK_S = 1e-6

@@ -1,9 +1,9 @@
 """What is known of a profile's errors on whole runs: validations, kept beside profiles.
 
 Those of profiles that ship are data of the catalog; those of this machine lie in the cache folder
-(``slaibench.workloads.cache``), in files of the same form: ``validations/<gpu>_<model>.json``. Each names the
-fingerprint of the profile that it was made with; once a profile's numbers change, its validations
-are no longer its own.
+(``slaibench.workloads.cache``), in files of the same form: ``validations/<gpu>_<model>.json``. Each
+names the fingerprint of the profile that it was made with; once a profile's numbers change, its
+validations are no longer its own.
 """
 
 from __future__ import annotations

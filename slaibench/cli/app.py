@@ -8,9 +8,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from slaibench.reproductions.bari2025 import command
 from slaibench.cli import bound, calibrate, doctor, env, facts, regress, run, serve, show, validate
 from slaibench.cli.shell import EXIT_USAGE, fail, out
+from slaibench.reproductions.bari2025 import command as bari2025
 from slaibench.version import __version__
 
 
@@ -88,7 +88,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     serve.serve,
     calibrate.calibrate,
     validate.validate,
-    paper.paper,
+    bari2025.paper,
     regress.regress,
     show.report,
     show.results,

@@ -14,7 +14,13 @@ from rich.text import Text
 
 from slaibench.cli import formats, options, render
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Engine, Kept, Load, Page, Where
+from slaibench.cli.options import (
+    EngineOptions,
+    LoadOptions,
+    PageOptions,
+    RunOptions,
+    ServingOptions,
+)
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.studies.bound import study as bound_study
@@ -68,15 +74,15 @@ def bound(
         typer.Option(help="Share of Theorem 1's bound that Theorem 2's cycle may give up."),
     ] = EPS,
     *,
-    where: Where,
-    engine: Engine,
-    load: Load,
-    kept: Kept,
-    page: Page,
+    serving: ServingOptions,
+    engine: EngineOptions,
+    load: LoadOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """The rate that no scheduler exceeds, what sets it, and how close each comes to it."""
     with usage(options.OPTION_OF):
-        spec = options.study(scheduler or SCHEDULERS, seeds, None, where, engine, load)
+        spec = options.study(scheduler or SCHEDULERS, seeds, None, serving, engine, load)
         ask = BoundAsk(
             spec,
             outputs=_whole("--outputs", outputs),
@@ -86,25 +92,31 @@ def bound(
             eps=eps,
             **({} if rad else {"cycles": (), "tiles": ()}),
         )
-        plan = bound_study.check(ask, kept.results, kept.jobs)
+        plan = bound_study.check(ask, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
     with running(), progress("bound") as on_cell:
         result = bound_study.run(
-            plan, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            plan,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
-    if kept.as_json:
+    if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(tables(result))
-        spec = plan.backlog.bench.spec
+        spec = plan.backlog.prepared.spec
         about = render.about_lines(result.about, result.workload_note, spec, result.warnings)
         for line in about:
             out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
-    _report(result, page, kept.as_json)
+        out.print(
+            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
+        )
+    _report(result, page, run_options.as_json)
 
 
-def _report(result: BoundResult, page: Page, as_json: bool) -> None:
+def _report(result: BoundResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
     from slaibench.report.bound.page import write_bound  # noqa: PLC0415  (loads matplotlib)

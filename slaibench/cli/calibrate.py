@@ -15,7 +15,7 @@ from rich.text import Text
 
 from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Engine
+from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
 from slaibench.spec import Clock, Device
 from slaibench.studies.calibration import calibrate as measuring
@@ -83,7 +83,7 @@ def calibrate(
     ] = False,
     as_json: options.Json = False,
     *,
-    engine: Engine,
+    engine: EngineOptions,
 ) -> None:
     """Measure batch times of an engine on this machine, and fit a profile for the simulator."""
     with usage(options.OPTION_OF):
@@ -92,14 +92,14 @@ def calibrate(
         )
         ask = asked(spec, token_budget=token_budget, max_active=max_active, name=name)
         budget = Budget(minutes, rounds)
-        kept = Folder(folder)
-        kept.take(ask.identity, fresh=fresh)
+        run_options = Folder(folder)
+        run_options.take(ask.identity, fresh=fresh)
     with running(), _progress() as on_phase:
         result = measuring.calibrate(
-            lambda: ask.venue.open(folder / "logs"),
+            lambda: ask.system.open(folder / "logs"),
             ask.limits,
             budget,
-            kept,
+            run_options,
             ask.known,
             on_phase,
         )

@@ -16,7 +16,7 @@ _spoken = partial(typer.Option, rich_help_panel="How it is spoken to")
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class DialectOptions:
     """How an endpoint is spoken to. Each is None, False or empty where it is left out."""
 
     no_ignore_eos: Annotated[

@@ -8,13 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from slaibench.schedulers import registry as scheduler_registry
 from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
 from slaibench.cli import formats, options
 from slaibench.cli.shell import out, print_json, usage
+from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
 from slaibench.studies.systems.profiled import validated
 from slaibench.workloads import registry as workload_registry

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slaibench.cli.workers import KEPT, Workers
+from slaibench.cli.workers import KEPT, WorkerOptions
 from slaibench.rates import parse_rates
 from slaibench.spec import (
     DEFAULT_MODEL,
@@ -57,7 +57,7 @@ Json = Annotated[bool, typer.Option("--json", help="The same numbers as one JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ServingOptions:
     """Which backend serves, on what."""
 
     backend: Annotated[
@@ -84,7 +84,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineOptions:
     """What an engine serves, and with how much memory."""
 
     model: Annotated[
@@ -135,7 +135,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointOptions:
     """A server that is there already."""
 
     url: Annotated[
@@ -173,7 +173,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadOptions:
     """What arrives, and for how long."""
 
     workload: Annotated[
@@ -208,7 +208,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TargetOptions:
     """Definitions behind the numbers, and targets."""
 
     slo: Slo = None
@@ -219,7 +219,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept(Workers):
+class RunOptions(WorkerOptions):
     """How cells run, and where they are kept."""
 
     results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
@@ -231,7 +231,7 @@ class Kept(Workers):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageOptions:
     """The page that a study's result becomes."""
 
     reports: Reports = REPORTS_FOLDER
@@ -255,7 +255,7 @@ OPTION_OF = {
     **{field: f"--{option}" for option, field in FIELDS.items()},
     **{
         field.name: f"--{field.name.replace('_', '-')}"
-        for group in (Where, Engine, Endpoint, Load, Judged)
+        for group in (ServingOptions, EngineOptions, EndpointOptions, LoadOptions, TargetOptions)
         for field in fields(group)
         if field.name not in FIELDS
     },

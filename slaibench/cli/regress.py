@@ -16,7 +16,7 @@ from rich.text import Text
 
 from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Engine, Judged, Load, Where
+from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, TargetOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
 from slaibench.measure.regression import Verdict
@@ -44,7 +44,7 @@ STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class BaselineOptions:
     """Against what, by which rule."""
 
     update: Annotated[
@@ -74,7 +74,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OutputOptions:
     """Where the outcome is written."""
 
     junit: Annotated[Path | None, _told(help="File for JUnit XML.")] = None
@@ -113,19 +113,19 @@ def regress(
     ] = None,
     url: Annotated[str | None, typer.Option(help="A server that is there already.")] = None,
     *,
-    held: Held,
-    told: Told,
-    where: Where,
-    engine: Engine,
-    load: Load,
-    judged: Judged,
+    held: BaselineOptions,
+    told: OutputOptions,
+    serving: ServingOptions,
+    engine: EngineOptions,
+    load: LoadOptions,
+    targets: TargetOptions,
 ) -> None:
     """Run a baseline's specification again: worse, better, no difference shown, cannot tell.
 
     Options of the specification replace the baseline's. Status 1 only for worse.
     """
     with usage(options.OPTION_OF):
-        spec = options.given(where, engine, load, judged)
+        spec = options.given(serving, engine, load, targets)
         spec |= {"schedulers": tuple(scheduler)} if scheduler else {}
         spec |= {"rates": parse_rates(rates)} if rates else {}
         spec |= {"num_seeds": seeds} if seeds else {}
@@ -145,8 +145,8 @@ def regress(
         result = study.answer(question, told.results, on_cell)
     _tell(result, told)
     if result.invalid and (held.update or not result.worse):
-        kept = " (no baseline was written)" if held.update else ""
-        raise fail(f"a run is no measurement{kept}: {result.invalid[0]}", EXIT_USAGE)
+        run_options = " (no baseline was written)" if held.update else ""
+        raise fail(f"a run is no measurement{run_options}: {result.invalid[0]}", EXIT_USAGE)
     if held.update:
         show = err if told.as_json else out
         show.print(f"baseline: {escape(str(baseline))}", highlight=False, soft_wrap=True)
@@ -154,7 +154,7 @@ def regress(
         raise fail(words.headline(result), EXIT_NO)
 
 
-def _tell(result: RegressResult, told: Told) -> None:
+def _tell(result: RegressResult, told: OutputOptions) -> None:
     if told.as_json:
         print_json(result.to_json())
     else:

@@ -25,7 +25,7 @@ from slaibench.measure.audit import OFF_RATE
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult
 
 WIDE = 104
@@ -51,14 +51,14 @@ def heading(result: SweepResult) -> str:
 
 def where(cell: CellSpec) -> str:
     """What was served by what: ``mistral-7b on h100``; the simulator goes without saying."""
-    venue = "" if cell.venue == "sim" else f", {cell.venue}"
-    return f"{cell.model} on {cell.place}{venue}"
+    system = "" if cell.system == "sim" else f", {cell.system}"
+    return f"{cell.model} on {cell.place}{system}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
     heading: str
-    cell: Callable[[Point], str]
+    cell: Callable[[OperatingPoint], str]
 
 
 def sweep_tables(result: SweepResult, width: int) -> RenderableType:
@@ -80,7 +80,7 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
     return Group(*parts, Text("\n" + _sweep_legend(result, wide=width >= WIDE), style=DIM))
 
 
-def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
+def _sweep_columns(points: Sequence[OperatingPoint], *, wide: bool) -> list[_Column]:
     tiers = sorted({name for point in points for name in point.tiers})
     extra = [_Column("on time", lambda p: share(p.tokens_on_time)), _Column("out\ntok/s", _output)]
     return [
@@ -96,26 +96,26 @@ def _sweep_columns(points: Sequence[Point], *, wide: bool) -> list[_Column]:
     ]
 
 
-def offered(point: Point) -> str:
+def offered(point: OperatingPoint) -> str:
     """Requests a second that arrived."""
     return "at once" if point.offered_rps is None else f"{point.offered_rps:.3g}"
 
 
-def _is_off(point: Point) -> bool:
+def _is_off(point: OperatingPoint) -> bool:
     """Whether another rate was offered than was asked for."""
     return point.offered_rps is None or abs(point.offered_rps / point.rate_rps - 1) > OFF_RATE
 
 
-def _tbt(tier: str) -> Callable[[Point], str]:
+def _tbt(tier: str) -> Callable[[OperatingPoint], str]:
     return lambda p: seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
 
 
-def _output(point: Point) -> str:
+def _output(point: OperatingPoint) -> str:
     value = point.output_tokens_per_s.value
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _state(point: Point) -> str:
+def _state(point: OperatingPoint) -> str:
     if point.invalid:
         return "invalid"
     if point.stopped_early:
@@ -127,14 +127,14 @@ def _state(point: Point) -> str:
     return "too short" if point.undecided else ""
 
 
-def _state_words(point: Point) -> str:
+def _state_words(point: OperatingPoint) -> str:
     state = _state(point)
     if state in ("some", "saturated") and point.num_growing < point.num_seeds:
         return f"{point.num_growing} of {point.num_seeds} saturated"
     return state
 
 
-def mark(point: Point) -> str:
+def mark(point: OperatingPoint) -> str:
     """A sign for what ``STATES`` says in full."""
     state = _state(point)
     if state == "some":
@@ -142,7 +142,7 @@ def mark(point: Point) -> str:
     return STATES[state][0] if state else ""
 
 
-def _marked(point: Point) -> str:
+def _marked(point: OperatingPoint) -> str:
     """A median TTFT with its mark: figures stay apart from each other."""
     sign = mark(point)
     return seconds(point.ttft_s["p50"]) + (f" {sign}" if sign[:1].isdigit() else sign)
@@ -176,7 +176,7 @@ def _clock_told(result: SweepResult) -> list[str]:
     return [f"sent late by at most {1e3 * max(lags):.2f} ms (P99 of the worst run)"]
 
 
-def _states_told(points: Sequence[Point], *, wide: bool) -> list[str]:
+def _states_told(points: Sequence[OperatingPoint], *, wide: bool) -> list[str]:
     signs: dict[str, list[str]] = {}
     for point in points:
         signs.setdefault(_state(point), []).append(mark(point))

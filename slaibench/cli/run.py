@@ -13,9 +13,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import formats, options, render
-from slaibench.cli.dialect import Spoken
+from slaibench.cli.dialect import DialectOptions
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Endpoint, Engine, Judged, Kept, Load, Page, Where
+from slaibench.cli.options import (
+    EndpointOptions,
+    EngineOptions,
+    LoadOptions,
+    PageOptions,
+    RunOptions,
+    ServingOptions,
+    TargetOptions,
+)
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
@@ -36,20 +44,20 @@ def sweep(
     scheduler: options.Schedulers = None,
     seeds: options.Seeds = 3,
     *,
-    where: Where,
-    engine: Engine,
-    load: Load,
-    judged: Judged,
-    kept: Kept,
-    page: Page,
+    serving: ServingOptions,
+    engine: EngineOptions,
+    load: LoadOptions,
+    targets: TargetOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """Latency against load for one or more schedulers."""
     with usage(options.OPTION_OF):
         names = scheduler or DEFAULT_SCHEDULERS
-        spec = options.study(names, seeds, rates, where, engine, load, judged)
-        sweep_study.check(spec, kept.results, kept.jobs)
+        spec = options.study(names, seeds, rates, serving, engine, load, targets)
+        sweep_study.check(spec, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
-    _sweep("sweep", spec, kept, page)
+    _sweep("sweep", spec, run_options, page)
 
 
 @expanded
@@ -60,35 +68,41 @@ def replay(
     ] = "endpoint",
     seeds: options.Seeds = 1,
     *,
-    endpoint: Endpoint,
-    spoken: Spoken,
-    load: Load,
-    judged: Judged,
-    kept: Kept,
-    page: Page,
+    endpoint: EndpointOptions,
+    dialect_options: DialectOptions,
+    load: LoadOptions,
+    targets: TargetOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """Load on a server that is there already: any OpenAI-compatible URL."""
     with usage(options.OPTION_OF):
-        more = {"backend": "endpoint", "dialect": spoken.parsed()}
-        spec = options.study([label], seeds, rates, endpoint, load, judged, **more)
-        sweep_study.check(spec, kept.results, kept.jobs)
+        more = {"backend": "endpoint", "dialect": dialect_options.parsed()}
+        spec = options.study([label], seeds, rates, endpoint, load, targets, **more)
+        sweep_study.check(spec, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
-    _sweep("replay", spec, kept, page)
+    _sweep("replay", spec, run_options, page)
 
 
-def _sweep(what: str, spec: StudySpec, kept: Kept, page: Page) -> None:
+def _sweep(what: str, spec: StudySpec, run_options: RunOptions, page: PageOptions) -> None:
     with running(), progress(what) as on_cell:
         result = sweep_study.sweep(
-            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            spec,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
-    if kept.as_json:
+    if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(render.sweep_tables(result, out.width))
         for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
-    _report(result, page, kept.as_json)
+        out.print(
+            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
+        )
+    _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
 
@@ -99,23 +113,27 @@ def compare(
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,
-    where: Where,
-    engine: Engine,
-    load: Load,
-    judged: Judged,
-    kept: Kept,
-    page: Page,
+    serving: ServingOptions,
+    engine: EngineOptions,
+    load: LoadOptions,
+    targets: TargetOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """Two schedulers under the same requests: paired differences, capacity of both."""
     with usage(options.OPTION_OF):
-        spec = options.study([a, b], seeds, rates, where, engine, load, judged)
-        compare_study.check(spec, kept.results, kept.jobs)
+        spec = options.study([a, b], seeds, rates, serving, engine, load, targets)
+        compare_study.check(spec, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
     with running(), progress("compare") as on_cell:
         result = compare_study.compare(
-            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            spec,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
-    if kept.as_json:
+    if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(render.compare_table(result))
@@ -127,7 +145,7 @@ def compare(
             result.sweep.about, result.sweep.workload_note, spec, result.warnings
         ):
             out.print(escape(line), highlight=False, soft_wrap=True)
-    _report(result, page, kept.as_json)
+    _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
 
@@ -136,29 +154,33 @@ def capacity(
     scheduler: Annotated[list[str], typer.Argument(help="One or more schedulers.")],
     seeds: options.Seeds = 5,
     *,
-    judged: Judged,
-    where: Where,
-    engine: Engine,
-    load: Load,
-    kept: Kept,
+    targets: TargetOptions,
+    serving: ServingOptions,
+    engine: EngineOptions,
+    load: LoadOptions,
+    run_options: RunOptions,
 ) -> None:
     """The largest rate at which a scheduler keeps all targets, with its interval."""
     with usage(options.OPTION_OF):
-        spec = options.study(scheduler, seeds, None, where, engine, load, judged)
-        bench = capacity_study.check(spec, kept.results, kept.jobs)
+        spec = options.study(scheduler, seeds, None, serving, engine, load, targets)
+        prepared = capacity_study.check(spec, run_options.results, run_options.jobs)
     with running(), progress("capacity") as on_cell:
         found = capacity_study.find_capacity(
-            spec, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            spec,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
     cells = [cell for each in found for cell in each.cells]
-    if kept.as_json:
+    if run_options.as_json:
         print_json([each.to_json() for each in found])
     else:
         for each in found:
             for text in render.capacity_lines(each):
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
-        for line in render.about_lines(found[0].about, bench.source.note, spec, warnings):
+        for line in render.about_lines(found[0].about, prepared.source.note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid(cells)
 
@@ -169,15 +191,17 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
     Raises:
         SystemExit: with how many are not, and why the first is not.
     """
-    invalid = [cell for cell in cells if cell.digest.invalid is not None]
+    invalid = [cell for cell in cells if cell.summary.invalid is not None]
     if not invalid:
         return
     first = invalid[0]
-    where = f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
+    serving = (
+        f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
+    )
     runs = formats.count(len(cells), "run")
     verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     raise fail(
-        f"{len(invalid)} of {runs} {verb} no target: {where}: {first.digest.invalid}",
+        f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
         EXIT_NO,
     )
 
@@ -211,9 +235,11 @@ def progress(what: str) -> Iterator[OnCell]:
             bar.update(task, completed=done, total=total, description=text)
 
         yield on_cell
-    kept = f", {reused} taken from disk" if reused else ""
+    run_options = f", {reused} taken from disk" if reused else ""
     took = time.monotonic() - begun
-    err.print(f"{what}: {formats.count(ran, 'cell')} run{kept}, in {took:.0f} s", highlight=False)
+    err.print(
+        f"{what}: {formats.count(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False
+    )
     for line in _not_taken(what, stale, damaged):
         err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
@@ -233,7 +259,7 @@ def _not_taken(what: str, stale: int, damaged: Sequence[CellResult]) -> Iterator
 
 
 def _report(
-    result: sweep_study.SweepResult | compare_study.CompareResult, page: Page, as_json: bool
+    result: sweep_study.SweepResult | compare_study.CompareResult, page: PageOptions, as_json: bool
 ) -> None:
     if page.folder is None:
         return

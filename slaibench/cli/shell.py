@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 from rich.markup import escape
 
-from slaibench.schedulers.base import SchedulerError
-from slaibench.schedulers.streams import stdout_for_results
 from slaibench.backends.base import BackendError
 from slaibench.cli.console import PlainConsole, shortened
 from slaibench.recording.store import RecordingError
 from slaibench.report.errors import ReportError
 from slaibench.report.files import ReportFiles
+from slaibench.schedulers.base import SchedulerError
+from slaibench.schedulers.streams import stdout_for_results
 
 EXIT_NO = 1
 EXIT_USAGE = 2

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Engine, Kept, Load, Page
+from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
 from slaibench.cli.validate_log import (
@@ -53,10 +53,10 @@ def validate(
     seeds: options.Seeds = SEEDS,
     *,
     against: Against,
-    engine: Engine,
-    load: Load,
-    kept: Kept,
-    page: Page,
+    engine: EngineOptions,
+    load: LoadOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """The same requests on several backends, or on the simulator and in a run of an engine's: how
     far they agree; status 1 beyond the tolerances."""
@@ -64,18 +64,23 @@ def validate(
         asked = against.asked
     if asked:
         others = Between(between, rates, seeds, load)
-        validate_against(against, scheduler, engine, others, as_json=kept.as_json)
+        validate_against(against, scheduler, engine, others, as_json=run_options.as_json)
         return
     with usage(options.OPTION_OF):
         names = [name.strip() for name in between.split(",")]
         spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)
-        validate_study.check(spec, names, kept.results, kept.jobs)
+        validate_study.check(spec, names, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
     with running(), progress("validate") as on_cell:
         result = validate_study.validate(
-            spec, names, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            spec,
+            names,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
-    if kept.as_json:
+    if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(tables(result))
@@ -85,16 +90,16 @@ def validate(
             out.print(f"warning: {escape(warning)}", highlight=False, soft_wrap=True)
         out.print(
             f"workload: {escape(result.sweeps[0].workload_note)}; "
-            f"recordings: {escape(str(kept.results))}",
+            f"recordings: {escape(str(run_options.results))}",
             highlight=False,
             soft_wrap=True,
         )
-    _report(result, page, kept.as_json)
+    _report(result, page, run_options.as_json)
     if not result.ok:
         raise fail(failing(result), EXIT_NO)
 
 
-def _report(result: ValidateResult, page: Page, as_json: bool) -> None:
+def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
     from slaibench.report.validation.page import write_validation  # noqa: PLC0415

@@ -13,15 +13,15 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import formats
-from slaibench.cli.options import Engine, Load
+from slaibench.cli.options import EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
-from slaibench.measure.prediction_error import MEAN
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
+from slaibench.measure.prediction_error import MEAN
 from slaibench.studies.validation.ask import Answer, Question, answer, prepare
-from slaibench.studies.validation.validation_run import NEIGHBOURS, Held
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.matching import DESPITE
 from slaibench.studies.validation.observed import METRICS
+from slaibench.studies.validation.validation_run import NEIGHBOURS, ValidationRun
 
 _against = partial(typer.Option, rich_help_panel="Against a log or recordings")
 
@@ -94,7 +94,7 @@ class Between:
     between: str
     rates: str
     seeds: int
-    load: Load
+    load: LoadOptions
 
     def check_unused(self) -> None:
         """Refuse what would be ignored in silence.
@@ -119,7 +119,7 @@ class Between:
 def validate_against(
     against: Against,
     schedulers: list[str] | None,
-    engine: Engine,
+    engine: EngineOptions,
     between: Between,
     *,
     as_json: bool,
@@ -128,9 +128,9 @@ def validate_against(
     with usage():
         between.check_unused()
         prepared = prepare(_question(against, schedulers, engine))
-    done: list[Held] = []
+    done: list[ValidationRun] = []
 
-    def told(held: Held) -> None:
+    def told(held: ValidationRun) -> None:
         done.append(held)
         if len(prepared.subjects) > 1:
             err.print(f"{len(done)} of {len(prepared.subjects)} runs", highlight=False)
@@ -145,7 +145,7 @@ def validate_against(
         raise fail(f"grade {LAST.grade}: the simulator {LAST.reason} here", EXIT_NO)
 
 
-def _question(against: Against, schedulers: list[str] | None, engine: Engine) -> Question:
+def _question(against: Against, schedulers: list[str] | None, engine: EngineOptions) -> Question:
     recorded = against.recording is not None
     for given, option in (
         (engine.weights, "--weights"),
@@ -198,7 +198,7 @@ def _show(result: Answer) -> None:
         out.print(f"errors kept in {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
-def table(held: Held) -> RenderableType:
+def table(held: ValidationRun) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
     grid = formats.plain_table()
     for heading in ("", ""):
@@ -222,7 +222,7 @@ def table(held: Held) -> RenderableType:
     return Group(Text(title, style="bold"), grid)
 
 
-def _of_latency(held: Held, metric: str) -> str:
+def _of_latency(held: ValidationRun, metric: str) -> str:
     """One latency's requests, its distribution and its grade, in a line."""
     found, judgement = held.errors[metric], held.judgements[metric]
     return (
@@ -232,7 +232,7 @@ def _of_latency(held: Held, metric: str) -> str:
     )
 
 
-def _legend(held: Held) -> list[str]:
+def _legend(held: ValidationRun) -> list[str]:
     settings, profile = held.run.settings, held.profile
     steps = f"{held.step_overhead_ms:g} ms between steps"
     if held.fit is not None:

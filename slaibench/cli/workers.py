@@ -16,7 +16,7 @@ _kept = partial(typer.Option, rich_help_panel=KEPT)
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
+class WorkerOptions:
     """Where cells run, and how many at a time."""
 
     num_jobs: Annotated[

@@ -64,7 +64,7 @@ def commit_of(files: Iterable[Path]) -> str | None:
         40 hex digits; None: the files are not as they were committed, or there is no git.
     """
     by_root: dict[Path, list[str]] = {}
-    for path in files:
+    for path in (link.resolve() for link in files):  # git looks into no folder that is a link
         root = _repository(path.parent)
         if root is None:
             return None

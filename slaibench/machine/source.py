@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("schedulers", "slaibench", "workloads")
+PACKAGES = ("slaibench",)
 SUFFIXES = (".json", ".py")
 """Of what decides a recording: code, and the catalog's data."""
 GIT_LIMIT_S = 20.0
@@ -35,10 +37,16 @@ def fingerprint() -> str:
         spec = find_spec(name)
         folders = (spec.submodule_search_locations or []) if spec else []
         for folder in map(Path, folders):
-            for path in sorted(each for each in folder.rglob("*") if each.suffix in SUFFIXES):
+            for path in sorted(_files(folder)):
                 found.update(f"{name}/{path.relative_to(folder)}\0".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What decides a recording, below a folder; links are followed, as Python's imports do."""
+    for below, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(below, name) for name in names if name.endswith(SUFFIXES))
 
 
 def commit(root: Path = ROOT) -> Commit | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.report.numbers import Document
+from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.ask import BoundAsk
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.systems.table import OPTIONS
 
 LOAD = {

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slaibench.report import command, numbers, rebuild, render
-from slaibench.report.numbers import Document
-from slaibench.reproductions.bari2025.page import numbers as paper_numbers
-from slaibench.reproductions.bari2025.page import rebuild as paper_rebuild
-from slaibench.reproductions.bari2025.page import render as paper_render
-from slaibench.report.rebuild import OnRun
-from slaibench.report.template import Picture
 from slaibench.report.bound import numbers as theory_numbers
 from slaibench.report.bound import rebuild as theory_rebuild
 from slaibench.report.bound import render as theory_render
+from slaibench.report.numbers import Document
+from slaibench.report.rebuild import OnRun
+from slaibench.report.template import Picture
 from slaibench.report.validation import numbers as validation_numbers
 from slaibench.report.validation import rebuild as validation_rebuild
 from slaibench.report.validation import render as validation_render
+from slaibench.reproductions.bari2025.page import numbers as paper_numbers
+from slaibench.reproductions.bari2025.page import rebuild as paper_rebuild
+from slaibench.reproductions.bari2025.page import render as paper_render
 
 if TYPE_CHECKING:
     from slaibench.report.figures.panel import Panel

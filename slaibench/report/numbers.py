@@ -13,12 +13,12 @@ from slaibench.recording import store
 from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.estimate import Estimate, finite, over_seeds
-from slaibench.studies.operating_point import Point
 from slaibench.studies.executors import CellResult
-from slaibench.studies.trust import warnings_of
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
+from slaibench.studies.trust import warnings_of
 
 FORMAT = "slaibench-report"
 FORMAT_VERSION = 2
@@ -100,7 +100,7 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
             for rate in dict.fromkeys(each.rate_rps for each in subject.changes)
         },
         "lengths": {
-            name: _lengths([cell.digest for cell in subject.cells_at(name, focus)])
+            name: _lengths([cell.summary for cell in subject.cells_at(name, focus)])
             for name in subject.schedulers
         },
         "audit": _audit(subject),
@@ -153,7 +153,7 @@ def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
     ``commit`` is of the code that did, None where that is unknown."""
     said = {name: run[name] for name in ("backend", "versions", "hardware")}
     blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
-    where = {"venue": cell.cell.venue, "place": cell.cell.place, "commit": run.get("commit")}
+    where = {"venue": cell.cell.system, "place": cell.cell.place, "commit": run.get("commit")}
     return {**where, **said, **blocks}
 
 
@@ -165,7 +165,7 @@ def _policy(subject: Subject, name: str) -> dict[str, Any]:
     return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
 
 
-def _tiers(points: Sequence[Point]) -> dict[str, float | None]:
+def _tiers(points: Sequence[OperatingPoint]) -> dict[str, float | None]:
     """TBT SLO by tier, strictest tier first; of every tier seen at any point."""
     slos: dict[str, float | None] = {}
     for point in points:
@@ -174,7 +174,7 @@ def _tiers(points: Sequence[Point]) -> dict[str, float | None]:
     return dict(sorted(slos.items(), key=lambda item: (item[1] is None, item[1] or 0.0, item[0])))
 
 
-def _point(point: Point) -> dict[str, Any]:
+def _point(point: OperatingPoint) -> dict[str, Any]:
     return {
         "seeds": point.num_seeds,
         "saturated": point.saturated,
@@ -213,10 +213,10 @@ def _point(point: Point) -> dict[str, Any]:
     }
 
 
-def _lengths(digests: Sequence[CellDigest]) -> dict[str, Any]:
+def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:
     """TTFT by prompt length over the replicates, shortest prompts first; ``measured_s``: the
     length of their windows in sum."""
-    found = [(b.low_tokens, b) for digest in digests for b in digest.metrics.prompt_buckets]
+    found = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
     rows = []
     for low in sorted({low for low, _ in found}):
         same = [bucket for each, bucket in found if each == low]
@@ -232,14 +232,14 @@ def _lengths(digests: Sequence[CellDigest]) -> dict[str, Any]:
                 ),
             }
         )
-    windows = [digest.metrics.window_s for digest in digests]
+    windows = [summary.metrics.window_s for summary in summaries]
     return {"measured_s": sum(end - start for start, end in windows), "buckets": rows}
 
 
 def _audit(subject: Subject) -> dict[str, Any]:
     """The arrival audit: of each cell at the focus rate, and of all cells in sum."""
     cells = subject.cells
-    audits = [cell.digest.audit for cell in cells]
+    audits = [cell.summary.audit for cell in cells]
     tested = [each for each in audits if each.process_ok is not None]
     return {
         "num_runs": len(audits),
@@ -250,9 +250,9 @@ def _audit(subject: Subject) -> dict[str, Any]:
         "failing": [
             _audit_row(cell)
             for cell in cells
-            if not cell.digest.audit.valid
-            or cell.digest.audit.late
-            or cell.digest.audit.process_ok is False
+            if not cell.summary.audit.valid
+            or cell.summary.audit.late
+            or cell.summary.audit.process_ok is False
         ],
         "focus": [
             _audit_row(cell)
@@ -263,7 +263,7 @@ def _audit(subject: Subject) -> dict[str, Any]:
 
 
 def _audit_row(cell: CellResult) -> dict[str, Any]:
-    audit: ArrivalAudit = cell.digest.audit
+    audit: ArrivalAudit = cell.summary.audit
     values = {
         name: finite(value) if isinstance(value, float) else value
         for name, value in asdict(audit).items()
@@ -278,15 +278,15 @@ def _audit_row(cell: CellResult) -> dict[str, Any]:
 
 
 def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
-    digest: CellDigest = cell.digest
+    summary: RunSummary = cell.summary
     return {
         **entry(cell, folder),
         "in_sweep": in_sweep,
-        "due": digest.metrics.counts.due,
-        "measured": digest.metrics.num_measured,
-        "warmup_s": digest.metrics.window_s[0],
-        "end_s": digest.metrics.stop_s,
-        "state": digest.state.value,
-        "stopped_early": digest.stopped_early,
-        "invalid": digest.invalid,
+        "due": summary.metrics.counts.due,
+        "measured": summary.metrics.num_measured,
+        "warmup_s": summary.metrics.window_s[0],
+        "end_s": summary.metrics.stop_s,
+        "state": summary.state.value,
+        "stopped_early": summary.stopped_early,
+        "invalid": summary.invalid,
     }

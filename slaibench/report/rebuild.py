@@ -14,11 +14,11 @@ from slaibench.report.runs import hash_by_code
 from slaibench.report.subject import Subject, make_subject
 from slaibench.spec import StudySpec
 from slaibench.studies.capacity import capacity_from
-from slaibench.studies.run_summary import Digester
+from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.from_disk import SERVING, read_cell
 from slaibench.studies.operating_point import make_point
-from slaibench.studies.executors import CellResult, Digest
-from slaibench.studies.sweep import SweepResult, digests_of
+from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.sweep import SweepResult, summaries_of
 
 LEFT_OPEN = ("kv_blocks", "max_context_tokens")
 """What a study may leave to what serves."""
@@ -59,9 +59,9 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
             version writes.
     """
     spec = StudySpec.model_validate(doc["spec"])
-    digest = Digester.for_study(spec.convention.value, spec.slo)
+    summarize = RunSummarizer.for_study(spec.convention.value, spec.slo)
     entries = doc["runs"]
-    reads = [partial(_cell, entry, spec, folder, digest) for entry in entries]
+    reads = [partial(_cell, entry, spec, folder, summarize) for entry in entries]
     cells = read_all(entries, reads, on_run)
     sweep = _sweep(doc, spec, cells)
     pair = doc["pair"]
@@ -108,7 +108,7 @@ def read_all(
     return cells
 
 
-def read_again(entry: Entry, folder: Path, digest: Digest) -> CellResult:
+def read_again(entry: Entry, folder: Path, summarize: Summarize) -> CellResult:
     """One recording that a document names, measured once more; or the same cell as other code
     recorded it since, where that is all there is.
 
@@ -125,7 +125,7 @@ def read_again(entry: Entry, folder: Path, digest: Digest) -> CellResult:
     ):
         raise RecordingError(f"{str(path)!r} is of another specification (hash {own})")
     try:
-        return CellResult(cell, path, digest(recording), reused=True)
+        return CellResult(cell, path, summarize(recording), reused=True)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise RecordingError(f"{str(path)!r} cannot be measured ({error})") from error
 
@@ -148,8 +148,8 @@ def _place(entry: Entry, folder: Path) -> Path:
     raise AbsentRecordingError(str(path))
 
 
-def _cell(entry: Entry, spec: StudySpec, folder: Path, digest: Digest) -> CellResult:
-    read = read_again(entry, folder, digest)
+def _cell(entry: Entry, spec: StudySpec, folder: Path, summarize: Summarize) -> CellResult:
+    read = read_again(entry, folder, summarize)
     for name in (*SERVING, "convention", "max_total_tokens"):
         has, asked = getattr(read.cell, name), getattr(spec, name)
         left_open = asked is None and name in LEFT_OPEN
@@ -163,9 +163,9 @@ def _cell(entry: Entry, spec: StudySpec, folder: Path, digest: Digest) -> CellRe
 def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:
     swept = tuple(cell for cell, entry in zip(cells, doc["runs"], strict=True) if entry["in_sweep"])
     points = [
-        make_point(scheduler, rate, digests)
+        make_point(scheduler, rate, summaries)
         for scheduler in spec.schedulers
         for rate in spec.rates
-        if (digests := digests_of(swept, scheduler, rate))
+        if (summaries := summaries_of(swept, scheduler, rate))
     ]
     return SweepResult(spec, doc["about"], doc["workload_note"], tuple(points), swept)

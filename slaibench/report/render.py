@@ -17,8 +17,8 @@ def file_stem(doc: Document) -> str:
     """Name of the page without its ending, e.g. ``sweep-h100-mistral-7b-0123abcd``."""
     kind = "sweep" if doc["pair"] is None else "compare"
     served = doc["served"]
-    venue = [] if served["venue"] == "sim" else served["venue"].split(":")
-    what = dict.fromkeys((*venue, served["place"], doc["cell"]["model"]))
+    system = [] if served["venue"] == "sim" else served["venue"].split(":")
+    what = dict.fromkeys((*system, served["place"], doc["cell"]["model"]))
     return stem_of((kind, *what, identity(doc)))
 
 

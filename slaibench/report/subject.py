@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from slaibench.studies.capacity import CapacityResult, capacity_from, ratio_of
 from slaibench.studies.compare import ttft_change
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
 from slaibench.studies.executors import CellResult
+from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Subject:
         """Lowest rate of the sweep at which some scheduler is saturated."""
         return min((p.rate_rps for p in self.sweep.points if p.saturated), default=None)
 
-    def point(self, scheduler: str, rate_rps: float) -> Point | None:
+    def point(self, scheduler: str, rate_rps: float) -> OperatingPoint | None:
         """The point of a scheduler at a rate, where there is one."""
         points = self.sweep.of(scheduler)
         return next((point for point in points if point.rate_rps == rate_rps), None)
@@ -205,10 +205,10 @@ def _changes(sweep: SweepResult, pair: tuple[str, str] | None) -> tuple[Change, 
     )
 
 
-def _change(sweep: SweepResult, a: Point, b: Point, q: float) -> Estimate:
+def _change(sweep: SweepResult, a: OperatingPoint, b: OperatingPoint, q: float) -> Estimate:
     told = [point.ttft_s[f"p{q * 100:g}"].value for point in (a, b)]
     before, after = (
-        {cell.cell.seed: cell.digest for cell in cells_at(sweep, point.scheduler, point.rate_rps)}
+        {cell.cell.seed: cell.summary for cell in cells_at(sweep, point.scheduler, point.rate_rps)}
         for point in (a, b)
     )
     common = sorted(before.keys() & after.keys())  # what is gathered from disk may be uneven

@@ -9,16 +9,16 @@ from pathlib import Path
 from slaibench.measure.run_length import MOST_TIMES
 from slaibench.measure.search import Trial, next_rates
 from slaibench.spec import CellSpec, Convention, StudySpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.capacity_result import (
     CapacityResult,
     capacity_from,
-    digests_by_rate,
     ratio_of,
+    summaries_by_rate,
 )
-from slaibench.studies.run_summary import CellDigest
-from slaibench.studies.overload import under_load
 from slaibench.studies.executors import CellResult, Jobs, Pool
+from slaibench.studies.overload import under_load
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import OnCell, about_of, collect, collect_overload, open_pool, quiet
 from slaibench.studies.sweep import check as check_study
 from slaibench.studies.targets import STEADY, check_tellable, slo_levels
@@ -62,43 +62,43 @@ def find_capacity(
         ValueError: a name or an SLO of the specification is wrong, or no answer can be had.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    bench = prepare(spec)
-    check_rate_counts(bench)
-    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
-    with open_pool(bench, results, jobs, fresh) as pool:
+    prepared = prepare(spec)
+    check_rate_counts(prepared)
+    check_tellable(prepared.spec, second_tokens=prepared.has_second_tokens)
+    with open_pool(prepared, results, jobs, fresh) as pool:
         return [
-            search(pool, bench, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
+            search(pool, prepared, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
         ]
 
 
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
     """Everything about a search that can be refused before any work is done.
 
     Raises:
         ValueError, RecordingError: as ``study.sweep.check``, or no answer can be had.
     """
-    bench = check_study(spec, results, jobs)
-    check_rate_counts(bench)
-    check_tellable(bench.spec, second_tokens=bench.has_second_tokens)
-    return bench
+    prepared = check_study(spec, results, jobs)
+    check_rate_counts(prepared)
+    check_tellable(prepared.spec, second_tokens=prepared.has_second_tokens)
+    return prepared
 
 
-def check_rate_counts(bench: Bench) -> None:
+def check_rate_counts(prepared: PreparedStudy) -> None:
     """Refuse arrivals that are the same at every rate.
 
     Raises:
         ValueError: with arrivals that depend on one.
     """
-    if not bench.process.takes_rate:
+    if not prepared.process.takes_rate:
         raise ValueError(
-            f"{bench.process} arrivals do not depend on a rate, so there is no capacity to find: "
-            "use poisson, gamma, constant or trace without a scale; or slaibench sweep"
+            f"{prepared.process} arrivals do not depend on a rate, so there is no capacity to "
+            "find: use poisson, gamma, constant or trace without a scale; or slaibench sweep"
         )
 
 
 def search(
     pool: Pool,
-    bench: Bench,
+    prepared: PreparedStudy,
     scheduler: str,
     at_hand: Sequence[CellResult],
     *,
@@ -113,17 +113,20 @@ def search(
     Args:
         at_hand: cells of a sweep; more are run as needed.
     """
-    spec = bench.spec
+    spec = prepared.spec
     cells = [cell for cell in at_hand if cell.cell.scheduler == scheduler]
     if all(cell.cell.overload is None for cell in cells):
-        cells += collect_overload(pool, bench, (scheduler,), on_cell)
-    if not digests_by_rate(cells) and spec.rates:
-        wanted = [bench.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
+        cells += collect_overload(pool, prepared, (scheduler,), on_cell)
+    if not summaries_by_rate(cells) and spec.rates:
+        wanted = [prepared.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
         cells.extend(collect(pool, wanted, on_cell))
     extensions = MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0
     for _ in range(MAX_ROUNDS):
         proposals = next_rates(
-            [_trial(bench, rate, digests) for rate, digests in digests_by_rate(cells).items()],
+            [
+                _trial(prepared, rate, summaries)
+                for rate, summaries in summaries_by_rate(cells).items()
+            ],
             start_rps=1.0,
             resolution=RESOLUTION,
             replicates=spec.num_seeds,
@@ -131,10 +134,10 @@ def search(
         wanted = [
             cell
             for proposal in proposals
-            for cell in _missing(bench, scheduler, proposal.rate_rps, cells, proposal.replicates)
+            for cell in _missing(prepared, scheduler, proposal.rate_rps, cells, proposal.replicates)
         ]
         if not wanted and extensions:
-            wanted = list(_surer(bench, scheduler, cells))
+            wanted = list(_surer(prepared, scheduler, cells))
             extensions -= 1
         if not wanted:
             break
@@ -143,7 +146,7 @@ def search(
 
 
 def _missing(
-    bench: Bench,
+    prepared: PreparedStudy,
     scheduler: str,
     rate_rps: float,
     cells: Sequence[CellResult],
@@ -153,16 +156,18 @@ def _missing(
     """Cells of a rate that are not at hand, with so many seeds and requests."""
     there = [one.cell for one in cells if one.cell.rate_rps == rate_rps and not one.cell.overload]
     longest = max((cell.num_requests for cell in there), default=0)
-    size = max(num_requests or bench.requests_at(rate_rps), longest)
+    size = max(num_requests or prepared.requests_at(rate_rps), longest)
     have = {cell.seed for cell in there if cell.num_requests >= size}
-    for seed in range(bench.spec.first_seed, bench.spec.first_seed + replicates):
+    for seed in range(prepared.spec.first_seed, prepared.spec.first_seed + replicates):
         if seed not in have:
-            yield bench.cell(scheduler, rate_rps, seed, size)
+            yield prepared.cell(scheduler, rate_rps, seed, size)
 
 
-def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterator[CellSpec]:
+def _surer(
+    prepared: PreparedStudy, scheduler: str, cells: Sequence[CellResult]
+) -> Iterator[CellSpec]:
     """Cells that would make an end of the interval surer, if any would."""
-    spec = bench.spec
+    spec = prepared.spec
     result = capacity_from(spec, "", scheduler, tuple(cells))
     low, high = result.capacity.bracket
     if low is None or high is None or result.capacity.ci95 is None:
@@ -174,23 +179,23 @@ def _surer(bench: Bench, scheduler: str, cells: Sequence[CellResult]) -> Iterato
     }
     # Longer runs at the last rate that holds, where they exclude nothing.
     lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
-    first = bench.requests_at(low)
+    first = prepared.requests_at(low)
     blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
-    if blind and bench.extends and 2 * lengths[low] <= MOST_TIMES * first:
-        yield from _missing(bench, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
+    if blind and prepared.extends and 2 * lengths[low] <= MOST_TIMES * first:
+        yield from _missing(prepared, scheduler, low, cells, spec.num_seeds, 2 * lengths[low])
     sure = [rate for rate in rates if all(level.high <= 0 for level in levels[rate])]
-    size = lengths[low] if bench.extends else None
+    size = lengths[low] if prepared.extends else None
     if not blind and (not sure or max(sure) < LEAST_SURE * low):
         tried = min(rate for rate in rates if LEAST_SURE * low <= rate <= low)
         lower = float(f"{tried * STEP_DOWN:.4g}")
         if lower >= low * LEAST_SURE:
-            yield from _missing(bench, scheduler, lower, cells, spec.num_seeds, size)
+            yield from _missing(prepared, scheduler, lower, cells, spec.num_seeds, size)
     failing = [rate for rate in rates if rate >= high and any(one.low > 0 for one in levels[rate])]
     if not failing or min(failing) > high / LEAST_SURE:
         tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
         higher = float(f"{tried / STEP_DOWN:.4g}")
         if higher <= high / LEAST_SURE:
-            yield from _missing(bench, scheduler, higher, cells, spec.num_seeds)
+            yield from _missing(prepared, scheduler, higher, cells, spec.num_seeds)
 
 
 def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
@@ -202,7 +207,7 @@ def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
     return [one for one in cells if one.cell.num_requests == most[one.cell.rate_rps]]
 
 
-def _trial(bench: Bench, rate_rps: float, digests: Sequence[CellDigest]) -> Trial:
+def _trial(prepared: PreparedStudy, rate_rps: float, summaries: Sequence[RunSummary]) -> Trial:
     """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
-    levels = slo_levels(bench.spec, digests)
-    return Trial(rate_rps, all(one.value <= 0 for one in levels.values()), len(digests))
+    levels = slo_levels(prepared.spec, summaries)
+    return Trial(rate_rps, all(one.value <= 0 for one in levels.values()), len(summaries))

@@ -13,10 +13,10 @@ from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capa
 from slaibench.measure.overload import SaturatedThroughput
 from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES, parse_slos
 from slaibench.spec import StudySpec
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.estimate import Estimate, finite, from_interval
-from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.executors import CellResult
+from slaibench.studies.overload import throughput_of, under_load
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.targets import FAILS, STEADY, slo_levels, why_not_measured
 from slaibench.studies.trust import warnings_of
 
@@ -53,7 +53,7 @@ class CapacityResult:
     def untold(self) -> str | None:
         """Why the target that ends the capacity was not measured; None where it was."""
         rate = self.capacity.bracket[1]
-        at = [one.digest for one in under_load(self.cells) if one.cell.rate_rps == rate]
+        at = [one.summary for one in under_load(self.cells) if one.cell.rate_rps == rate]
         binding, tier = self.capacity.binding, self.capacity.binding_tier
         return None if binding is None else why_not_measured(self.spec, at, binding, tier)
 
@@ -66,7 +66,7 @@ class CapacityResult:
     @property
     def num_invalid(self) -> int:
         """Cells that are no measurement."""
-        return sum(cell.digest.invalid is not None for cell in self.cells)
+        return sum(cell.summary.invalid is not None for cell in self.cells)
 
     @property
     def refused(self) -> bool:
@@ -91,7 +91,7 @@ class CapacityResult:
                 f"without the target for its TTFT's tail: {least}{other.rate_rps:.3g} requests/s"
                 f"{ends}"
             )
-        times = [t for one in under_load(self.cells) if (t := one.digest.audit.off_rate)]
+        times = [t for one in under_load(self.cells) if (t := one.summary.audit.off_rate)]
         if times and self.capacity.rate_rps is not None:
             offered = float(np.median(times)) * self.capacity.rate_rps
             sentences.append(f"in load that was offered: {offered:.3g} requests/s")
@@ -150,7 +150,7 @@ def capacity_from(
 ) -> CapacityResult:
     """Capacity from given cells, at least one: nothing is run."""
     throughput = throughput_of(cells, scheduler)
-    by_rate = digests_by_rate(cells)
+    by_rate = summaries_by_rate(cells)
     measured = _cells_of(spec, by_rate, throughput)
     tails = [
         slo.text
@@ -194,7 +194,7 @@ def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
 
 def _cells_of(
     spec: StudySpec,
-    by_rate: dict[float, list[CellDigest]],
+    by_rate: dict[float, list[RunSummary]],
     throughput: SaturatedThroughput | None,
 ) -> Cells:
     """Where every rate stands; one beyond the saturated throughput is no operating point."""
@@ -210,13 +210,13 @@ def _cells_of(
             SloCurve(slo, tier, tuple(levels[rate].get((slo, tier), FAILS) for rate in rates))
             for slo, tier in keys
         ),
-        max(len(digests) for digests in by_rate.values()),
+        max(len(summaries) for summaries in by_rate.values()),
     )
 
 
-def digests_by_rate(cells: Sequence[CellResult]) -> dict[float, list[CellDigest]]:
+def summaries_by_rate(cells: Sequence[CellResult]) -> dict[float, list[RunSummary]]:
     """The replicates at each rate, those under overload left out."""
-    by_rate: dict[float, list[CellDigest]] = {}
+    by_rate: dict[float, list[RunSummary]] = {}
     for cell in under_load(cells):
-        by_rate.setdefault(cell.cell.rate_rps, []).append(cell.digest)
+        by_rate.setdefault(cell.cell.rate_rps, []).append(cell.summary)
     return by_rate

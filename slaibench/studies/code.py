@@ -10,10 +10,14 @@ from slaibench.machine.deciding import commit_of, fingerprint, modules
 
 if TYPE_CHECKING:
     from slaibench.spec import Clock
-    from slaibench.studies.systems.base import Venue
+    from slaibench.studies.systems.base import SystemUnderTest
 
-VENUES = "slaibench.studies.systems."
-COMMON = ("slaibench.workloads.registry", "slaibench.workloads.generate", "slaibench.measure.steady")
+SYSTEMS = "slaibench.studies.systems."
+COMMON = (
+    "slaibench.workloads.registry",
+    "slaibench.workloads.generate",
+    "slaibench.measure.steady",
+)
 """What arrives, and when a saturated run is stopped: the same for every backend."""
 ALONE = ("slaibench.studies.prepared",)
 """Puts a run together of parts that are named here, or that a cell holds."""
@@ -38,13 +42,13 @@ class Code:
     commit: str | None
 
 
-def code_of(venue: type[Venue], clock: Clock) -> Code:
+def code_of(system: type[SystemUnderTest], clock: Clock) -> Code:
     """Of recordings that a venue makes under a clock."""
-    own = (kind.__module__ for kind in venue.__mro__)
-    return _code(venue.modules(clock), tuple(name for name in own if name.startswith(VENUES)))
+    own = (kind.__module__ for kind in system.__mro__)
+    return _code(system.modules(clock), tuple(name for name in own if name.startswith(SYSTEMS)))
 
 
 @lru_cache(maxsize=64)
-def _code(roots: tuple[str, ...], venues: tuple[str, ...]) -> Code:
-    files = modules((*COMMON, *roots), alone=(*ALONE, *venues), apart=APART)
+def _code(roots: tuple[str, ...], systems: tuple[str, ...]) -> Code:
+    files = modules((*COMMON, *roots), alone=(*ALONE, *systems), apart=APART)
     return Code(fingerprint(files), commit_of(files.values()))

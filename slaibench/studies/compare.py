@@ -12,12 +12,12 @@ import numpy as np
 from slaibench.measure.paired import paired_ratio
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
 from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
 from slaibench.studies.sweep import check as check_study
 from slaibench.studies.trust import warnings_of
@@ -35,8 +35,8 @@ class RateComparison:
     """
 
     rate_rps: float
-    a: Point
-    b: Point
+    a: OperatingPoint
+    b: OperatingPoint
     ttft_p50_change: Estimate
 
 
@@ -108,15 +108,15 @@ class CompareResult:
         return pd.json_normalize(self.to_json()["rates"])
 
 
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
     """Everything about a comparison that can be refused before any work is done.
 
     Raises:
         ValueError, RecordingError: as ``study.sweep.check``, or arrivals that take no rate.
     """
-    bench = check_study(spec, results, jobs)
-    check_rate_counts(bench)
-    return bench
+    prepared = check_study(spec, results, jobs)
+    check_rate_counts(prepared)
+    return prepared
 
 
 def compare(
@@ -137,13 +137,13 @@ def compare(
         raise ValueError(f"a comparison is of two schedulers, not {len(spec.schedulers)}")
     if not spec.rates:
         raise ValueError("a comparison needs at least one rate; give --rates start:stop[:step]")
-    bench = prepare(spec)
-    check_rate_counts(bench)
+    prepared = prepare(spec)
+    check_rate_counts(prepared)
     a, b = spec.schedulers
-    with open_pool(bench, results, jobs, fresh) as pool:
-        swept = sweep_in(pool, bench, on_cell)
-        found_a = search(pool, bench, a, swept.cells, on_cell=on_cell)
-        found_b = search(pool, bench, b, swept.cells, on_cell=on_cell)
+    with open_pool(prepared, results, jobs, fresh) as pool:
+        swept = sweep_in(pool, prepared, on_cell)
+        found_a = search(pool, prepared, a, swept.cells, on_cell=on_cell)
+        found_b = search(pool, prepared, b, swept.cells, on_cell=on_cell)
     return CompareResult(
         sweep=swept,
         a=a,
@@ -154,7 +154,7 @@ def compare(
                 a=point_a,
                 b=point_b,
                 ttft_p50_change=ttft_change(
-                    swept.digests(a, point_a.rate_rps), swept.digests(b, point_b.rate_rps)
+                    swept.summaries(a, point_a.rate_rps), swept.summaries(b, point_b.rate_rps)
                 ),
             )
             for point_a, point_b in zip(swept.of(a), swept.of(b), strict=True)
@@ -165,7 +165,7 @@ def compare(
     )
 
 
-def ttft_change(a: list[CellDigest], b: list[CellDigest], q: float = 0.5) -> Estimate:
+def ttft_change(a: list[RunSummary], b: list[RunSummary], q: float = 0.5) -> Estimate:
     """Change of a TTFT percentile from a to b, over the requests that both measured."""
     # A scheduler that was certain to grow has fewer replicates; seeds are in the same order.
     pairs = [_common(x, y) for x, y in zip(a, b, strict=False)]
@@ -177,7 +177,7 @@ def ttft_change(a: list[CellDigest], b: list[CellDigest], q: float = 0.5) -> Est
     return Estimate(value, found.low, found.high, num_pairs)
 
 
-def _common(a: CellDigest, b: CellDigest) -> tuple[FloatArray, FloatArray]:
+def _common(a: RunSummary, b: RunSummary) -> tuple[FloatArray, FloatArray]:
     """TTFTs of the requests that are due in both runs' measured windows.
 
     Under the paper's conventions only finished requests count; they are left out in pairs.

@@ -10,10 +10,10 @@ from typing import Any
 from slaibench.dialect import Dialect
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.run_summary import Digester
+from slaibench.studies.executors import CellResult, Summarize, measured
 from slaibench.studies.operating_point import make_point
-from slaibench.studies.executors import CellResult, Digest, measured
-from slaibench.studies.sweep import SweepResult, about_of, check_slos, digests_of
+from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.sweep import SweepResult, about_of, check_slos, summaries_of
 from slaibench.workloads.tiers import parse_tiers
 
 OnDamage = Callable[[store.DamagedRecordingError], None]
@@ -207,8 +207,8 @@ def gather(
                 f"{str(other)!r} and {str(folder)!r} are recordings of the same cell; name a "
                 "folder that holds one of them"
             )
-    digest = Digester.for_study(first.convention.value, slo)
-    results = _read(cells, digest, on_damage)
+    summarize = RunSummarizer.for_study(first.convention.value, slo)
+    results = _read(cells, summarize, on_damage)
     schedulers = tuple(dict.fromkeys(one.cell.scheduler for one in results))
     loaded = [one.cell for one in results if one.cell.overload is None]
     rates = tuple(sorted({cell.rate_rps for cell in loaded}))
@@ -232,22 +232,22 @@ def gather(
     points = []
     for scheduler in schedulers:
         for rate in rates:
-            digests = digests_of(results, scheduler, rate)
-            if digests:
-                points.append(make_point(scheduler, rate, digests))
+            summaries = summaries_of(results, scheduler, rate)
+            if summaries:
+                points.append(make_point(scheduler, rate, summaries))
     note = store.read_run(results[0].folder).get("workload", {}).get("note", "")
     return SweepResult(spec, about_of(results), note, tuple(points), tuple(results))
 
 
 def _read(
-    cells: Sequence[tuple[CellSpec, Path]], digest: Digest, on_damage: OnDamage | None
+    cells: Sequence[tuple[CellSpec, Path]], summarize: Summarize, on_damage: OnDamage | None
 ) -> list[CellResult]:
     found: list[CellResult] = []
     damaged: store.DamagedRecordingError | None = None
     for cell, folder in cells:
         try:
             found.append(
-                CellResult(cell, folder, measured(store.read(folder), digest), reused=True)
+                CellResult(cell, folder, measured(store.read(folder), summarize), reused=True)
             )
         except store.DamagedRecordingError as error:
             if on_damage is None:

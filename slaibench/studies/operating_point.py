@@ -17,8 +17,8 @@ from slaibench.measure.metrics import Counts, GroupMetrics
 from slaibench.measure.quantile_interval import quantile
 from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.estimate import Estimate, finite, over_seeds, pooled
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
 
 TTFT_LEVELS = (0.5, 0.9, 0.99)
@@ -47,7 +47,7 @@ class TierPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class OperatingPoint:
     """What a sweep prints of one scheduler at one rate.
 
     Args:
@@ -172,49 +172,49 @@ class Point:
         }
 
 
-def make_point(scheduler: str, rate_rps: float, digests: Sequence[CellDigest]) -> Point:
+def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary]) -> OperatingPoint:
     """Bring the replicates of one scheduler at one rate together.
 
     Args:
-        digests: one a seed, in the order of seeds; at least one.
+        summaries: one a seed, in the order of seeds; at least one.
     """
-    names = sorted({name for digest in digests for name in digest.metrics.tiers})
-    states = Counter(digest.state for digest in digests)
+    names = sorted({name for summary in summaries for name in summary.metrics.tiers})
+    states = Counter(summary.state for summary in summaries)
     state = majority(states)
-    invalid = [digest.invalid for digest in digests if digest.invalid is not None]
-    verdict = next((digest for digest in digests if digest.state is state), digests[0])
-    return Point(
+    invalid = [summary.invalid for summary in summaries if summary.invalid is not None]
+    verdict = next((summary for summary in summaries if summary.state is state), summaries[0])
+    return OperatingPoint(
         scheduler=scheduler,
         rate_rps=rate_rps,
-        num_seeds=len(digests),
-        counts=_counts(digests),
+        num_seeds=len(summaries),
+        counts=_counts(summaries),
         states=dict(states),
-        stopped_early=sum(digest.stopped_early is not None for digest in digests),
+        stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
         ttft_s={
-            **{f"p{level * 100:g}": percentile(digests, "ttft", level) for level in TTFT_LEVELS},
-            "mean": _latency(digests, lambda m: m.ttft, None),
+            **{f"p{level * 100:g}": percentile(summaries, "ttft", level) for level in TTFT_LEVELS},
+            "mean": _latency(summaries, lambda m: m.ttft, None),
         },
-        tbt_s={f"p{level * 100:g}": percentile(digests, "tbt", level) for level in TBT_LEVELS},
-        tpot_mean_s=_latency(digests, lambda m: m.tpot, None),
-        e2e_p50_s=_latency(digests, lambda m: m.e2e, 0.5),
-        tiers={name: _tier(digests, name) for name in names},
-        throughput_rps=_plain(digests, lambda d: d.metrics.throughput_rps),
-        output_tokens_per_s=_plain(digests, lambda d: d.metrics.output_tokens_per_s),
-        goodput_rps=_plain(digests, lambda d: d.goodput_rps),
-        kv_mean=_mean([digest.kv.mean for digest in digests]),
-        kv_peak=max((d.kv.peak for d in digests if d.kv.peak is not None), default=None),
-        preemptions=sum(digest.kv.preemptions for digest in digests),
-        warmup_s=float(np.mean([digest.metrics.window_s[0] for digest in digests])),
-        multi_token_reads=sum(digest.metrics.multi_token_reads for digest in digests),
+        tbt_s={f"p{level * 100:g}": percentile(summaries, "tbt", level) for level in TBT_LEVELS},
+        tpot_mean_s=_latency(summaries, lambda m: m.tpot, None),
+        e2e_p50_s=_latency(summaries, lambda m: m.e2e, 0.5),
+        tiers={name: _tier(summaries, name) for name in names},
+        throughput_rps=_plain(summaries, lambda d: d.metrics.throughput_rps),
+        output_tokens_per_s=_plain(summaries, lambda d: d.metrics.output_tokens_per_s),
+        goodput_rps=_plain(summaries, lambda d: d.goodput_rps),
+        kv_mean=_mean([summary.kv.mean for summary in summaries]),
+        kv_peak=max((d.kv.peak for d in summaries if d.kv.peak is not None), default=None),
+        preemptions=sum(summary.kv.preemptions for summary in summaries),
+        warmup_s=float(np.mean([summary.metrics.window_s[0] for summary in summaries])),
+        multi_token_reads=sum(summary.metrics.multi_token_reads for summary in summaries),
         lag_p99_s=max(
-            (d.audit.lag_p99_s for d in digests if d.audit.lag_p99_s is not None), default=None
+            (d.audit.lag_p99_s for d in summaries if d.audit.lag_p99_s is not None), default=None
         ),
-        offered_rps=_mean([digest.audit.offered_rps for digest in digests]),
+        offered_rps=_mean([summary.audit.offered_rps for summary in summaries]),
         invalid=len(invalid),
         invalid_reason=next(iter(invalid), ""),
-        failures=add_up(each for digest in digests for each in digest.failures),
-        audit_ok=all(_as_declared(digest.audit) for digest in digests),
+        failures=add_up(each for summary in summaries for each in summary.failures),
+        audit_ok=all(_as_declared(summary.audit) for summary in summaries),
     )
 
 
@@ -223,27 +223,27 @@ def _as_declared(audit: ArrivalAudit) -> bool:
     return audit.valid and not audit.late and audit.process_ok is not False
 
 
-def measured_ttft(digest: CellDigest) -> FloatArray:
+def measured_ttft(summary: RunSummary) -> FloatArray:
     """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
-    values = digest.ttft_s[digest.due_s >= digest.metrics.window_s[0]]
+    values = summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]]
     values = values[~np.isnan(values)]
-    if digest.metrics.convention == "paper":
+    if summary.metrics.convention == "paper":
         values = values[np.isfinite(values)]
     return np.asarray(values, dtype=np.float64)
 
 
 def percentile(
-    digests: Sequence[CellDigest], metric: str, level: float, tier: str | None = None
+    summaries: Sequence[RunSummary], metric: str, level: float, tier: str | None = None
 ) -> Estimate:
     """A latency percentile over replicates.
 
     Under strict conventions of all their requests together: a short run's own percentile of a tail
     is too low. Under the paper's, the mean of the replicates' own.
     """
-    samples = [d.samples[metric, tier] for d in digests if (metric, tier) in d.samples]
-    if digests[0].metrics.convention == "paper" or quantile(samples, level) is None:
-        return _latency(digests, attrgetter(metric), level, tier)
-    growing = majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING
+    samples = [d.samples[metric, tier] for d in summaries if (metric, tier) in d.samples]
+    if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
+        return _latency(summaries, attrgetter(metric), level, tier)
+    growing = majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING
     return pooled(samples, level, steady=not growing)
 
 
@@ -261,36 +261,38 @@ def majority(states: Mapping[Steadiness, int]) -> Steadiness:
 
 
 def _latency(
-    digests: Sequence[CellDigest],
+    summaries: Sequence[RunSummary],
     metric: Callable[[GroupMetrics], LatencySummary],
     level: float | None,
     tier: str | None = None,
 ) -> Estimate:
     groups = [
-        digest.metrics.overall if tier is None else digest.metrics.tiers.get(tier)
-        for digest in digests
+        summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
+        for summary in summaries
     ]
-    summaries = [metric(group) for group in groups if group is not None]
-    values = [s.mean if level is None else s.percentile(level).sample_value for s in summaries]
+    latencies = [metric(group) for group in groups if group is not None]
+    values = [s.mean if level is None else s.percentile(level).sample_value for s in latencies]
     # Whether it prints is decided by all replicates together; the paper's rules print any sample.
-    paper = any(digest.metrics.convention == "paper" for digest in digests)
-    return over_seeds(values, sum(s.n for s in summaries), q=None if paper else level)
+    paper = any(summary.metrics.convention == "paper" for summary in summaries)
+    return over_seeds(values, sum(s.n for s in latencies), q=None if paper else level)
 
 
-def _plain(digests: Sequence[CellDigest], value: Callable[[CellDigest], float | None]) -> Estimate:
-    counted = sum(digest.metrics.num_measured for digest in digests)
-    return over_seeds([value(digest) for digest in digests], counted, log=False)
+def _plain(
+    summaries: Sequence[RunSummary], value: Callable[[RunSummary], float | None]
+) -> Estimate:
+    counted = sum(summary.metrics.num_measured for summary in summaries)
+    return over_seeds([value(summary) for summary in summaries], counted, log=False)
 
 
-def _tier(digests: Sequence[CellDigest], name: str) -> TierPoint:
-    kept = [d.deadlines[name] for d in digests if name in d.deadlines]
-    groups = [d.metrics.tiers[name] for d in digests if name in d.metrics.tiers]
+def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
+    kept = [d.deadlines[name] for d in summaries if name in d.deadlines]
+    groups = [d.metrics.tiers[name] for d in summaries if name in d.metrics.tiers]
     tokens = sum(each.gap.num_tokens for each in kept)
     requests = sum(each.gap.num_requests for each in kept)
     return TierPoint(
         tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
-        ttft_p50_s=percentile(digests, "ttft", 0.5, name),
-        tbt_p99_s=percentile(digests, "tbt", 0.99, name),
+        ttft_p50_s=percentile(summaries, "ttft", 0.5, name),
+        tbt_p99_s=percentile(summaries, "tbt", 0.99, name),
         tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
         requests_on_time=over_seeds(
             [each.fluidity.requests_met for each in kept], requests, log=False
@@ -300,9 +302,9 @@ def _tier(digests: Sequence[CellDigest], name: str) -> TierPoint:
     )
 
 
-def _counts(digests: Sequence[CellDigest]) -> Counts:
+def _counts(summaries: Sequence[RunSummary]) -> Counts:
     def total(name: str) -> int:
-        return sum(getattr(digest.metrics.counts, name) for digest in digests)
+        return sum(getattr(summary.metrics.counts, name) for summary in summaries)
 
     return Counts(*(total(n) for n in ("due", "finished", "failed", "timed_out", "unfinished")))
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from slaibench.measure.overload import SaturatedThroughput
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, Convention
-from slaibench.studies.prepared import Bench
 from slaibench.studies.bound.limits import BoundMaker
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.executors import CellResult
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.run_summary import RunSummary
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
 
 LOAD = 1.1
@@ -22,7 +22,7 @@ SURELY_CARRIED = 0.95
 """Of the saturated throughput: below, a number in system that grows is not overload."""
 
 
-def overload_cells(bench: Bench) -> list[CellSpec]:
+def overload_cells(prepared: PreparedStudy) -> list[CellSpec]:
     """One run a scheduler that measures its saturated throughput.
 
     With Poisson arrivals, whatever the study's, and not all requests at once: a burst lets an order
@@ -30,22 +30,22 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
     there is no bound to exceed), in real time, where no run is to end early (a study of the runs
     themselves), or under the paper's conventions, which have no such rule.
     """
-    identity = bench.venue.identity()
+    identity = prepared.system.identity()
     if (
-        bench.spec.backend != "sim"
-        or bench.spec.convention is Convention.PAPER
-        or bench.spec.early_stop is False
-        or not bench.process.takes_rate
+        prepared.spec.backend != "sim"
+        or prepared.spec.convention is Convention.PAPER
+        or prepared.spec.early_stop is False
+        or not prepared.process.takes_rate
         or not identity["kv_blocks"]
         or identity["profile_fingerprint"] is None
     ):
         return []
-    maker = BoundMaker(bench)
-    bound = maker.bound(maker.work(bench.source))
+    maker = BoundMaker(prepared)
+    bound = maker.bound(maker.work(prepared.source))
     prices = {"bound_rps": bound.rate_rps, **asdict(bound.prices)}
     rate_rps = float(f"{LOAD * bound.rate_rps:.4g}")
     return [
-        bench.cell(scheduler, rate_rps, bench.spec.first_seed, NUM_REQUESTS).model_copy(
+        prepared.cell(scheduler, rate_rps, prepared.spec.first_seed, NUM_REQUESTS).model_copy(
             update={
                 "overload": prices,
                 "arrivals": str(ArrivalProcess(ArrivalKind.POISSON)),
@@ -53,7 +53,7 @@ def overload_cells(bench: Bench) -> list[CellSpec]:
                 "early_stop": False,
             }
         )
-        for scheduler in bench.spec.schedulers
+        for scheduler in prepared.spec.schedulers
     ]
 
 
@@ -61,7 +61,7 @@ def throughput_of(cells: Sequence[CellResult], scheduler: str) -> SaturatedThrou
     """The saturated throughput among these cells; None: it was not measured."""
     for result in cells:
         if result.cell.overload is not None and result.cell.scheduler == scheduler:
-            throughput: SaturatedThroughput | None = result.digest.throughput
+            throughput: SaturatedThroughput | None = result.summary.throughput
             return throughput
     return None
 
@@ -78,30 +78,30 @@ def under_load(cells: Sequence[CellResult]) -> list[CellResult]:
         if result.cell.overload is not None:
             continue
         throughput = throughput_of(cells, result.cell.scheduler)
-        digest: CellDigest = result.digest
+        summary: RunSummary = result.summary
         if (
             throughput is not None
-            and digest.state is Steadiness.STEADY
+            and summary.state is Steadiness.STEADY
             and result.cell.rate_rps >= throughput.low
         ):
             reason = (
                 f"{result.cell.rate_rps:g} requests/s are no less than its saturated throughput of "
                 f"{throughput.rate_rps:.4g} [{throughput.low:.4g}, {throughput.high:.4g}]"
             )
-            verdict = replace(digest.steadiness, state=Steadiness.CANNOT_TELL, reason=reason)
-            out.append(replace(result, digest=replace(digest, steadiness=verdict)))
+            verdict = replace(summary.steadiness, state=Steadiness.CANNOT_TELL, reason=reason)
+            out.append(replace(result, summary=replace(summary, steadiness=verdict)))
         elif (
             throughput is not None
-            and digest.steadiness.filling
-            and digest.stopped_early is None
+            and summary.steadiness.filling
+            and summary.stopped_early is None
             and result.cell.rate_rps <= SURELY_CARRIED * throughput.low
         ):
             reason = (
                 f"nobody waits longer, and {result.cell.rate_rps:g} requests/s are well below its "
                 f"saturated throughput of {throughput.rate_rps:.4g}: what grows is still filling"
             )
-            verdict = replace(digest.steadiness, state=Steadiness.STEADY, reason=reason)
-            out.append(replace(result, digest=replace(digest, steadiness=verdict)))
+            verdict = replace(summary.steadiness, state=Steadiness.STEADY, reason=reason)
+            out.append(replace(result, summary=replace(summary, steadiness=verdict)))
         else:
             out.append(result)
     return out

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from slaibench.schedulers.base import Scheduler, SchedulerError
-from slaibench.schedulers.contained import failure, is_interrupt
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen
 from slaibench.measure.steady import Steadiness, early_verdict
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 from slaibench.recording.store import spec_hash
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import failure, is_interrupt
 from slaibench.spec import CellSpec, Clock, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.code import Code, code_of
 from slaibench.studies.steadiness import watch_of
-from slaibench.studies.systems.base import Demand, Facts, Venue
+from slaibench.studies.systems.base import Demand, Facts, SystemUnderTest
 from slaibench.studies.systems.service import Service
 from slaibench.studies.systems.table import find, settled
 from slaibench.version import __version__
@@ -35,7 +35,7 @@ ROUND_TOKENS = 256
 
 
 @dataclass(frozen=True)
-class Bench:
+class PreparedStudy:
     """A validated study with what its names stand for.
 
     Build it with ``prepare``; it can be sent to worker processes. What serves is opened by the
@@ -44,13 +44,13 @@ class Bench:
 
     Args:
         spec: with nothing left open.
-        policies: options and code of the study's schedulers, in its order.
+        scheduler_infos: options and code of the study's schedulers, in its order.
         code: what else makes its recordings.
     """
 
     spec: StudySpec
-    policies: tuple[policy.Policy, ...]
-    venue: Venue
+    scheduler_infos: tuple[scheduler_info.SchedulerInfo, ...]
+    system: SystemUnderTest
     code: Code
     service: Service
     source: LengthSource
@@ -64,13 +64,13 @@ class Bench:
 
     def runs_ours(self, scheduler: str) -> bool:
         """Whether a scheduler of the study comes with slaibench."""
-        return self.policies[self.spec.schedulers.index(scheduler)].is_ours
+        return self.scheduler_infos[self.spec.schedulers.index(scheduler)].is_ours
 
     @property
     def is_risky(self) -> bool:
         """Whether somebody else's code decides in the process that runs a cell. Under a real clock
         it does in a server's."""
-        return not self.venue.one_at_a_time and not all(map(self.runs_ours, self.spec.schedulers))
+        return not self.system.one_at_a_time and not all(map(self.runs_ours, self.spec.schedulers))
 
     def cell(
         self, scheduler: str, rate_rps: float, seed: int, num_requests: int | None = None
@@ -81,7 +81,7 @@ class Bench:
             num_requests: instead of the study's own number.
         """
         spec = self.spec
-        own = self.policies[spec.schedulers.index(scheduler)]
+        own = self.scheduler_infos[spec.schedulers.index(scheduler)]
         return CellSpec(
             **self._hashed,
             scheduler=scheduler,
@@ -104,7 +104,7 @@ class Bench:
     @cached_property
     def _hashed(self) -> Facts:
         """What identifies the system and the lengths: asked once, of all their values."""
-        return {**self.venue.identity(), "workload_fingerprint": fingerprint(self.source)}
+        return {**self.system.identity(), "workload_fingerprint": fingerprint(self.source)}
 
     def cells(self) -> list[CellSpec]:
         """Every cell of the study: rate by rate, so that a picture of all schedulers grows."""
@@ -145,15 +145,15 @@ class Bench:
             max_total_tokens=cell.max_total_tokens,
         )
 
-    def logging_to(self, logs: Path) -> Bench:
+    def logging_to(self, logs: Path) -> PreparedStudy:
         """The same bench, with what its engines say in another folder."""
-        return replace(self, service=Service(self.venue, logs))
+        return replace(self, service=Service(self.system, logs))
 
     def close(self) -> None:
         """Stop whatever serves; may be called more than once."""
         self.service.close()
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> PreparedStudy:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,13 +167,13 @@ class Bench:
         """
         where = cell.words
         try:
-            scheduler = self.venue.build(cell.scheduler)
+            scheduler = self.system.build(cell.scheduler)
         except ValueError as error:
             raise SchedulerError(f"{where}: {error}") from error
         source = cell.scheduler_source
-        if source is not None and policy.code_hash(cell.scheduler, scheduler) != source:
+        if source is not None and scheduler_info.code_hash(cell.scheduler, scheduler) != source:
             raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
-        if not self.venue.one_at_a_time:
+        if not self.system.one_at_a_time:
             return self._recording(cell, scheduler, self._serve(cell, scheduler, where))
         with watch_of(self.spec, running=self.service.is_open) as watch:
             output = self._serve(cell, scheduler, where)
@@ -194,7 +194,7 @@ class Bench:
         except SchedulerError as error:
             raise SchedulerError(f"{where}: {error}") from error
         except BaseException as error:
-            if policy.is_ours(scheduler) or is_interrupt(error):
+            if scheduler_info.is_ours(scheduler) or is_interrupt(error):
                 raise
             # What a user's scheduler answers with may fail in any way at all; what it said is all
             # that helps.
@@ -205,7 +205,7 @@ class Bench:
     ) -> Recording:
         spec = cell.spec()
         # What the backend saw goes before what was known without it.
-        known, said = self.venue.facts(), dict(output.facts)
+        known, said = self.system.facts(), dict(output.facts)
         versions = {"slaibench": __version__, **known.pop("versions", {})}
         run = {
             "schema_version": SCHEMA_VERSION,
@@ -225,7 +225,7 @@ class Bench:
             "block_size": cell.block_size,
             "end_s": output.end_s,
             "stopped_early": output.stopped_early,
-            "notes": [*self.venue.notes(output), *output.notes, *(seen.notes if seen else ())],
+            "notes": [*self.system.notes(output), *output.notes, *(seen.notes if seen else ())],
             **({"steadiness": seen.facts} if seen else {}),
             **({"invalid": output.invalid} if output.invalid else {}),
             **known,
@@ -236,7 +236,7 @@ class Bench:
         return Recording(run, output.requests, output.steps)
 
 
-def prepare(spec: StudySpec) -> Bench:
+def prepare(spec: StudySpec) -> PreparedStudy:
     """Resolve and check every name of a study before any of it runs.
 
     Raises:
@@ -244,44 +244,44 @@ def prepare(spec: StudySpec) -> Bench:
     """
     kind = find(spec.backend)
     spec = settled(spec)
-    policies = tuple(map(kind.policy, spec.schedulers))
+    scheduler_infos = tuple(map(kind.info_of, spec.schedulers))
     source = (
         workload_registry.resolve(spec.workload)
         if spec.workload
         else workload_registry.default_workload()
     )
     longest = _at_most(int(source.describe()["total_tokens"]["max"]), spec.max_total_tokens)
-    venue = kind.of(
+    system = kind.of(
         spec,
         Demand(
             context_tokens=_at_most(with_room(source, longest), spec.max_total_tokens),
-            token_budget=max(each.token_budget for each in policies),
-            max_active=max(each.max_active for each in policies),
+            token_budget=max(each.token_budget for each in scheduler_infos),
+            max_active=max(each.max_active for each in scheduler_infos),
         ),
     )
-    bench = Bench(
+    prepared = PreparedStudy(
         spec=spec,
-        policies=policies,
-        venue=venue,
+        scheduler_infos=scheduler_infos,
+        system=system,
         code=code_of(kind, spec.clock or Clock.VIRTUAL),
-        service=Service(venue),
+        service=Service(system),
         source=source,
         process=ArrivalProcess.parse(spec.arrivals_or_default),
         tiers=parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS,
     )
-    for limit in venue.limits():
+    for limit in system.limits():
         if longest > limit.most_tokens:
             raise ValueError(
                 f"workload {source.name} has requests of up to {longest} tokens (prompt + "
                 f"output), {limit.what} holds {limit.most_tokens}; leave longer ones out with "
                 f"--max-total-tokens {limit.most_tokens}"
             )
-    if len(spec.rates) > 1 and not bench.process.takes_rate:
+    if len(spec.rates) > 1 and not prepared.process.takes_rate:
         raise ValueError(
-            f"{bench.process} arrivals do not depend on a rate: {len(spec.rates)} rates would be "
-            f"{len(spec.rates)} times the same run; give one, which is then only a label"
+            f"{prepared.process} arrivals do not depend on a rate: {len(spec.rates)} rates would "
+            f"be {len(spec.rates)} times the same run; give one, which is then only a label"
         )
-    return bench
+    return prepared
 
 
 def saturated_early(progress: Progress) -> str | None:

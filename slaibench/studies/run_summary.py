@@ -38,7 +38,7 @@ SampleKey = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class CellDigest:
+class RunSummary:
     """One run's numbers.
 
     Args:
@@ -82,7 +82,7 @@ class CellDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Digester:
+class RunSummarizer:
     """Callable from recording to digest; can be sent to worker processes.
 
     Args:
@@ -101,7 +101,7 @@ class Digester:
     slos: tuple[Slo, ...] = ()
 
     @classmethod
-    def for_study(cls, convention: str, slo: str) -> Digester:
+    def for_study(cls, convention: str, slo: str) -> RunSummarizer:
         """With every percentile that the study's SLOs ask for."""
         slos = parse_slos(slo)
         tails = [one.q for one in slos if one.metric == "tbt" and one.q is not None]
@@ -113,7 +113,7 @@ class Digester:
             tuple(slos),
         )
 
-    def __call__(self, recording: Recording, cut_s: float | None = None) -> CellDigest:
+    def __call__(self, recording: Recording, cut_s: float | None = None) -> RunSummary:
         """The digest.
 
         Args:
@@ -132,7 +132,7 @@ class Digester:
             cv=process.cv or 1.0,
             median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
         )
-        return CellDigest(
+        return RunSummary(
             metrics=metrics,
             samples=self._samples(requests, metrics),
             steadiness=recording_steadiness(recording),

@@ -11,17 +11,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from slaibench.machine.syntax import digest_of
 from slaibench.schedulers import contained, registry
 from slaibench.schedulers.base import Scheduler, SchedulerError, whole_number
 from slaibench.schedulers.trial import try_out
-from slaibench.machine.syntax import digest_of
 
 DEBUG = "SLAIBENCH_DEBUG"
 """Environment variable: tracebacks are let through, and a user's code runs in this process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SchedulerInfo:
     """What a study knows of one of its schedulers.
 
     Args:
@@ -65,7 +65,7 @@ def build(text: str) -> Scheduler:
     return scheduler
 
 
-def describe(text: str) -> Policy:
+def describe(text: str) -> SchedulerInfo:
     """Options and code of the scheduler that a text names.
 
     Raises:
@@ -74,9 +74,9 @@ def describe(text: str) -> Policy:
     return of(text, build(text))
 
 
-def of(text: str, scheduler: Scheduler) -> Policy:
+def of(text: str, scheduler: Scheduler) -> SchedulerInfo:
     """``describe`` for a scheduler that is built."""
-    return Policy(
+    return SchedulerInfo(
         options=plain(scheduler.options()),
         source=code_hash(text, scheduler),
         token_budget=scheduler.token_budget,
@@ -110,13 +110,18 @@ def file_of(text: str) -> Path | None:
 
 
 def _files(module: ModuleType) -> set[Path]:
-    packages = {module.__name__.partition(".")[0], contained.OURS} - {"builtins"}
+    own = {module.__name__.partition(".")[0]} - {"builtins", contained.OURS.partition(".")[0]}
+    packages = {*own, contained.OURS}
     names = {module.__name__}
     for value in vars(module).values():
         origin = value.__name__ if isinstance(value, ModuleType) else _origin(value)
         names.add(origin)
-    found = (sys.modules.get(n) for n in names if n.partition(".")[0] in packages)
-    files = (getattr(each, "__file__", None) for each in found)
+    modules = (
+        sys.modules.get(name)
+        for name in names
+        if any(contained.in_package(name, package) for package in packages)
+    )
+    files = (getattr(module, "__file__", None) for module in modules)
     return {Path(file) for file in files if file}
 
 

@@ -15,13 +15,13 @@ from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.prepared import Bench, prepare
-from slaibench.studies.run_summary import CellDigest, Digester
-from slaibench.studies.overload import overload_cells, under_load
-from slaibench.studies.operating_point import Point, majority, make_point
 from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
-from slaibench.studies.trust import warnings_of
+from slaibench.studies.operating_point import OperatingPoint, majority, make_point
+from slaibench.studies.overload import overload_cells, under_load
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummarizer, RunSummary
 from slaibench.studies.systems.table import describe_run
+from slaibench.studies.trust import warnings_of
 from slaibench.workloads.tiers import Tier
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SweepResult:
     spec: StudySpec
     about: str
     workload_note: str
-    points: tuple[Point, ...]
+    points: tuple[OperatingPoint, ...]
     cells: tuple[CellResult, ...]
 
     @property
@@ -61,20 +61,20 @@ class SweepResult:
     @property
     def invalid(self) -> tuple[CellResult, ...]:
         """Cells that are no measurement (``study.validity``)."""
-        return tuple(cell for cell in self.cells if cell.digest.invalid is not None)
+        return tuple(cell for cell in self.cells if cell.summary.invalid is not None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
         return warnings_of(self.cells)
 
-    def of(self, scheduler: str) -> list[Point]:
+    def of(self, scheduler: str) -> list[OperatingPoint]:
         """One scheduler's points by rate."""
         return [point for point in self.points if point.scheduler == scheduler]
 
-    def digests(self, scheduler: str, rate_rps: float) -> list[CellDigest]:
+    def summaries(self, scheduler: str, rate_rps: float) -> list[RunSummary]:
         """The replicates behind a point, by seed."""
-        return digests_of(self.cells, scheduler, rate_rps)
+        return summaries_of(self.cells, scheduler, rate_rps)
 
     def folders(self) -> list[Path]:
         """Where the recordings lie."""
@@ -119,14 +119,14 @@ def sweep(
         ValueError: the specification names something unknown, or asks for no rate.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    bench = prepare(spec)
+    prepared = prepare(spec)
     if not spec.rates:
         raise ValueError("a sweep needs at least one rate; give --rates start:stop[:step]")
-    with open_pool(bench, results, jobs, fresh) as pool:
-        return sweep_in(pool, bench, on_cell)
+    with open_pool(prepared, results, jobs, fresh) as pool:
+        return sweep_in(pool, prepared, on_cell)
 
 
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
+def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
     """Everything that can be refused before any work is done.
 
     Raises:
@@ -134,16 +134,16 @@ def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> Bench:
             cannot be had.
         RecordingError: ``results`` cannot be written.
     """
-    bench = prepare(spec)
-    jobs_for(bench, jobs)
-    check_slos(bench.spec.slo, bench.tiers)
+    prepared = prepare(spec)
+    jobs_for(prepared, jobs)
+    check_slos(prepared.spec.slo, prepared.tiers)
     check_writable(results)
     rate = spec.rates[0] if spec.rates else 1.0
-    bench.requests(bench.cell(spec.schedulers[0], rate, spec.first_seed))
-    return bench
+    prepared.requests(prepared.cell(spec.schedulers[0], rate, spec.first_seed))
+    return prepared
 
 
-def open_pool(bench: Bench, results: Path, jobs: Jobs, fresh: bool) -> Pool:
+def open_pool(prepared: PreparedStudy, results: Path, jobs: Jobs, fresh: bool) -> Pool:
     """Worker processes for a bench, with the digest its study needs.
 
     Raises:
@@ -151,22 +151,22 @@ def open_pool(bench: Bench, results: Path, jobs: Jobs, fresh: bool) -> Pool:
             cannot be had.
         RecordingError: ``results`` cannot be written.
     """
-    check_slos(bench.spec.slo, bench.tiers)
+    check_slos(prepared.spec.slo, prepared.tiers)
     check_writable(results)
-    digest = Digester.for_study(bench.spec.convention.value, bench.spec.slo)
-    return Pool(bench, results, digest, jobs=jobs_for(bench, jobs), fresh=fresh)
+    summarize = RunSummarizer.for_study(prepared.spec.convention.value, prepared.spec.slo)
+    return Pool(prepared, results, summarize, jobs=jobs_for(prepared, jobs), fresh=fresh)
 
 
-def sweep_in(pool: Pool, bench: Bench, on_cell: OnCell = quiet) -> SweepResult:
+def sweep_in(pool: Pool, prepared: PreparedStudy, on_cell: OnCell = quiet) -> SweepResult:
     """The sweep of a bench, in a pool that is open."""
-    cells = collect_overload(pool, bench, bench.spec.schedulers, on_cell)
-    cells += collect_extended(pool, bench, on_cell)
+    cells = collect_overload(pool, prepared, prepared.spec.schedulers, on_cell)
+    cells += collect_extended(pool, prepared, on_cell)
     points = [
-        make_point(scheduler, rate, digests_of(cells, scheduler, rate))
-        for scheduler in bench.spec.schedulers
-        for rate in bench.spec.rates
+        make_point(scheduler, rate, summaries_of(cells, scheduler, rate))
+        for scheduler in prepared.spec.schedulers
+        for rate in prepared.spec.rates
     ]
-    return SweepResult(bench.spec, about_of(cells), bench.source.note, tuple(points), cells)
+    return SweepResult(prepared.spec, about_of(cells), prepared.source.note, tuple(points), cells)
 
 
 def about_of(cells: Sequence[CellResult]) -> str:
@@ -187,29 +187,31 @@ def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[Cel
 
 
 def collect_overload(
-    pool: Pool, bench: Bench, schedulers: Sequence[str], on_cell: OnCell
+    pool: Pool, prepared: PreparedStudy, schedulers: Sequence[str], on_cell: OnCell
 ) -> tuple[CellResult, ...]:
     """The runs that measure these schedulers' saturated throughputs, where there can be any."""
-    wanted = [cell for cell in overload_cells(bench) if cell.scheduler in schedulers]
+    wanted = [cell for cell in overload_cells(prepared) if cell.scheduler in schedulers]
     return collect(pool, wanted, on_cell)
 
 
-def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellResult, ...]:
+def collect_extended(
+    pool: Pool, prepared: PreparedStudy, on_cell: OnCell
+) -> tuple[CellResult, ...]:
     """Every cell of a bench, as long as its numbers need (``measure.run_length``).
 
     Where a scheduler's runs at a rate are too short, they are run again, longer, from their start.
     Their first requests are the same, so that schedulers are compared over those they share.
     """
-    planned = bench.cells()
-    cells = _first_runs(pool, bench, planned, on_cell)
-    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if bench.extends else ()
+    planned = prepared.cells()
+    cells = _first_runs(pool, prepared, planned, on_cell)
+    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if prepared.extends else ()
     while todo:
         wanted: list[CellSpec] = []
         for scheduler, rate in todo:
             own = [one for one in cells if one.cell.key[:2] == (scheduler, rate)]
-            size = next_length(bench.requests_at(rate), own[0].cell.num_requests, _worth(own))
+            size = next_length(prepared.requests_at(rate), own[0].cell.num_requests, _worth(own))
             if size is not None:
-                wanted += [bench.cell(scheduler, rate, one.cell.seed, size) for one in own]
+                wanted += [prepared.cell(scheduler, rate, one.cell.seed, size) for one in own]
         todo = {cell.key[:2] for cell in wanted}
         cells = [one for one in cells if one.cell.key[:2] not in todo]
         cells += collect(pool, wanted, on_cell)
@@ -218,19 +220,19 @@ def collect_extended(pool: Pool, bench: Bench, on_cell: OnCell) -> tuple[CellRes
 
 
 def _first_runs(
-    pool: Pool, bench: Bench, planned: Sequence[CellSpec], on_cell: OnCell
+    pool: Pool, prepared: PreparedStudy, planned: Sequence[CellSpec], on_cell: OnCell
 ) -> list[CellResult]:
     """Every cell planned, at its first length, but replicates of what was stopped early.
 
     A run is stopped only once it is certain that it grows, and that another would as well.
     """
-    spec = bench.spec
+    spec = prepared.spec
     first = [cell for cell in planned if cell.seed == spec.first_seed]
     cells = list(collect(pool, first, on_cell))
     hopeless = {
         (one.cell.scheduler, one.cell.rate_rps)
         for one in cells
-        if spec.stops_early and one.digest.stopped_early is not None
+        if spec.stops_early and one.summary.stopped_early is not None
     }
     rest = [
         cell
@@ -245,18 +247,18 @@ def _worth(cells: Sequence[CellResult]) -> list[Worth]:
 
     One that keeps growing has no steady state that a longer run could show.
     """
-    digests = [one.digest for one in cells]
-    if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
+    summaries = [one.summary for one in cells]
+    if majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING:
         return []
-    samples = [digest.samples["ttft", None] for digest in digests]
+    samples = [summary.samples["ttft", None] for summary in summaries]
     return [Worth(q, quantile_size(samples, q)) for q in (0.5, 0.99)]
 
 
-def digests_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[CellDigest]:
+def summaries_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[RunSummary]:
     """Digests of one scheduler at one rate, by seed."""
     own = [one for one in cells if one.cell.scheduler == scheduler]
     chosen = [one for one in under_load(own) if one.cell.rate_rps == rate_rps]
-    return [one.digest for one in sorted(chosen, key=lambda one: one.cell.seed)]
+    return [one.summary for one in sorted(chosen, key=lambda one: one.cell.seed)]
 
 
 def check_slos(text: str, tiers: Sequence[Tier]) -> None:

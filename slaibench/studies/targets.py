@@ -12,8 +12,8 @@ from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.slo import SloVerdict, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE, Steadiness
 from slaibench.spec import Convention, StudySpec
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.operating_point import majority
+from slaibench.studies.run_summary import RunSummary
 
 STEADY = "not saturated"
 """The target that strict conventions add to the SLOs."""
@@ -25,7 +25,7 @@ NOT_MEASURED = SloLevel(math.inf, -math.inf, math.inf)
 
 
 def slo_levels(
-    spec: StudySpec, digests: Sequence[CellDigest]
+    spec: StudySpec, summaries: Sequence[RunSummary]
 ) -> dict[tuple[str, str | None], SloLevel]:
     """By SLO and tier: where one scheduler stands at one rate, over its replicates.
 
@@ -34,27 +34,27 @@ def slo_levels(
     capacity looks at latencies only. A run that is no measurement meets nothing.
     """
     by_target: dict[tuple[str, str | None], list[SloVerdict]] = {}
-    for digest in digests:
-        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+    for summary in summaries:
+        for verdict in evaluate(parse_slos(spec.slo), summary.metrics):
             by_target.setdefault((verdict.slo.text, verdict.tier), []).append(verdict)
-    invalid = any(digest.invalid is not None for digest in digests)
+    invalid = any(summary.invalid is not None for summary in summaries)
     levels = {
-        target: NOT_MEASURED if invalid else _level(spec, verdicts, digests)
+        target: NOT_MEASURED if invalid else _level(spec, verdicts, summaries)
         for target, verdicts in by_target.items()
     }
     if spec.convention is Convention.STRICT:
-        levels[STEADY, None] = _steady_level(digests)
+        levels[STEADY, None] = _steady_level(summaries)
     return levels
 
 
 def _level(
-    spec: StudySpec, verdicts: Sequence[SloVerdict], digests: Sequence[CellDigest]
+    spec: StudySpec, verdicts: Sequence[SloVerdict], summaries: Sequence[RunSummary]
 ) -> SloLevel:
     slo, tier, bound_s = verdicts[0].slo, verdicts[0].tier, verdicts[0].bound_s
     if spec.convention is Convention.PAPER or slo.q is None:
         values = [verdict.value for verdict in verdicts if verdict.value is not None]
         return _over_seeds(values, bound_s) if len(values) == len(verdicts) else NOT_MEASURED
-    samples = [digest.samples.get((slo.metric, tier)) for digest in digests]
+    samples = [summary.samples.get((slo.metric, tier)) for summary in summaries]
     present = [sample for sample in samples if sample is not None and len(sample)]
     interval = quantile_interval(present, slo.q) if present else None
     if interval is None or math.isnan(interval.estimate):
@@ -85,25 +85,25 @@ def _log_ratio(value: float, bound_s: float) -> float:
     return math.inf if math.isinf(value) else log_ratio(value, bound_s)
 
 
-def _steady_level(digests: Sequence[CellDigest]) -> SloLevel:
-    state = majority(Counter(digest.state for digest in digests))
+def _steady_level(summaries: Sequence[RunSummary]) -> SloLevel:
+    state = majority(Counter(summary.state for summary in summaries))
     if state is Steadiness.STEADY:
         return HOLDS
     return FAILS if state is Steadiness.GROWING else NOT_KNOWN
 
 
 def why_not_measured(
-    spec: StudySpec, digests: Sequence[CellDigest], slo: str, tier: str | None
+    spec: StudySpec, summaries: Sequence[RunSummary], slo: str, tier: str | None
 ) -> str | None:
     """Why runs cannot speak about a target at all; None where they can, however little."""
-    for digest in digests:
-        if digest.invalid is not None:
-            return digest.invalid
+    for summary in summaries:
+        if summary.invalid is not None:
+            return summary.invalid
         if slo == STEADY:
             continue
-        for verdict in evaluate(parse_slos(spec.slo), digest.metrics):
+        for verdict in evaluate(parse_slos(spec.slo), summary.metrics):
             if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
-                sample = digest.samples.get((verdict.slo.metric, tier))
+                sample = summary.samples.get((verdict.slo.metric, tier))
                 if sample is None or not len(sample):
                     return verdict.why
     return None

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from slaibench.measure.steady import Steadiness
 from slaibench.measure.tail import tail_of
-from slaibench.studies.run_summary import CellDigest
-from slaibench.studies.overload import under_load
-from slaibench.studies.operating_point import majority
 from slaibench.studies.executors import CellResult
+from slaibench.studies.operating_point import majority
+from slaibench.studies.overload import under_load
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import add_up, failure_words
 
 EXTREME_TAIL = 20.0
@@ -33,14 +33,14 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """Why requests failed, with the server's own words and how many, by scheduler and rate."""
-    at: dict[str, list[CellDigest]] = {}
+    at: dict[str, list[RunSummary]] = {}
     for one in cells:
         where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
-        at.setdefault(where, []).append(one.digest)
+        at.setdefault(where, []).append(one.summary)
     sentences = []
-    for where, digests in at.items():
-        reasons = add_up(failure for digest in digests for failure in digest.failures)
-        due = sum(digest.metrics.counts.due for digest in digests)
+    for where, summaries in at.items():
+        reasons = add_up(failure for summary in summaries for failure in summary.failures)
+        due = sum(summary.metrics.counts.due for summary in summaries)
         if reasons:
             sentences.append(f"{where}: {failure_words(reasons, due)}")
     more = len(sentences) - MOST_FAILURES
@@ -50,12 +50,12 @@ def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """How late requests were sent at worst, where that is more than nothing and decides nothing."""
-    late = [one for one in cells if one.digest.audit.late and one.digest.invalid is None]
+    late = [one for one in cells if one.summary.audit.late and one.summary.invalid is None]
     if not late:
         return ()
-    worst = max(late, key=lambda one: one.digest.audit.lag_p99_s)
-    lag_s = worst.digest.audit.lag_p99_s
-    median_s = worst.digest.metrics.overall.ttft.percentile(0.5).sample_value
+    worst = max(late, key=lambda one: one.summary.audit.lag_p99_s)
+    lag_s = worst.summary.audit.lag_p99_s
+    median_s = worst.summary.metrics.overall.ttft.percentile(0.5).sample_value
     share = f", {100 * lag_s / median_s:.3g} % of its median TTFT" if median_s else ""
     return (
         f"requests were sent late: P99 {1e3 * lag_s:.2f} ms in the worst run{share}; TTFT, which "
@@ -67,7 +67,7 @@ def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """What the runs say of themselves, each sentence once, with the schedulers it is said of."""
     notes: dict[str, set[str]] = {}
     for cell in cells:
-        for note in cell.digest.notes:
+        for note in cell.summary.notes:
             notes.setdefault(note, set()).add(cell.cell.scheduler)
     return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
 
@@ -80,10 +80,10 @@ def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     out = []
     for scheduler, own in by_scheduler.items():
         for rate in dict.fromkeys(one.cell.rate_rps for one in own):
-            digests = [o.digest for o in own if o.cell.rate_rps == rate]
-            if majority(Counter(digest.state for digest in digests)) is Steadiness.GROWING:
+            summaries = [o.summary for o in own if o.cell.rate_rps == rate]
+            if majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING:
                 break
-            tail = tail_of([digest.samples["ttft", None] for digest in digests])
+            tail = tail_of([summary.samples["ttft", None] for summary in summaries])
             if tail is None or tail.ratio < EXTREME_TAIL:
                 continue
             grows = f", and {tail.growth:.1f} times as long in the runs' second halves"

@@ -6,12 +6,12 @@ from dataclasses import fields
 
 import numpy as np
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.recording.record import StepTable
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate

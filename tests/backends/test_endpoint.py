@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slaibench.schedulers.sarathi import Sarathi
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
-from tests.client.serving import Answer, Asked, HangUpError, serve, tokens
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
+from tests.client.serving import Answer, Asked, HangUpError, serve, tokens
 
 REQUESTS = [Request(i, i * 0.01, 6, 2) for i in range(10)]
 Behaviour = Callable[[Asked, Answer], Awaitable[None]]

@@ -36,7 +36,7 @@ def test_arguments_of_the_engine_that_are_missing_are_asked_for() -> None:
 def test_no_default_scheduler_has_larger_batches_than_the_others_are_compared_at() -> None:
     found = parsed(["--out", "x"], "", ("start",)).scheduler
     assert found == list(SCHEDULERS)
-    assert max(policy.build(text).token_budget for text in found) == 512
+    assert max(scheduler_info.build(text).token_budget for text in found) == 512
 
 
 def test_a_scheduler_for_the_first_rate_alone_is_one_of_them() -> None:

@@ -17,7 +17,7 @@ from slaibench.measure.steady import Steadiness
 from slaibench.studies.capacity import CapacityResult, find_capacity
 from slaibench.studies.compare import CompareResult, compare
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult, sweep
 from tests.studies.studies import study
 
@@ -131,7 +131,7 @@ def test_a_comparison_fits_and_keeps_long_names_out_of_the_headings(
     assert any(line.startswith("**: saturated") for line in shown)
 
 
-def disagreeing(point: Point) -> Point:
+def disagreeing(point: OperatingPoint) -> OperatingPoint:
     """One of three replicates grows: a false alarm, or a rate near the limit."""
     states = {Steadiness.STEADY: 2, Steadiness.GROWING: 1}
     return replace(point, num_seeds=3, states=states, stopped_early=0)

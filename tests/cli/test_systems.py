@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.studies.test_validate import Small, Twin
 
 from slaibench.recording import store
 from slaibench.report.verify import verify
@@ -15,24 +16,23 @@ from slaibench.studies.systems import table
 from tests.cli.command import SMALL, refused, slaibench, sweep
 from tests.cli.test_show import page_in
 from tests.client.serving import Server, serve
-from tests.studies.test_validate import Small, Twin
-from tests.studies.systems.others import RealVenue
+from tests.studies.systems.others import RealTimeSystem
 from tests.studies.systems.test_endpoint import models
 
 
 @pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealVenue]:
-    class Venue(RealVenue):
+def real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealTimeSystem]:
+    class SystemUnderTest(RealTimeSystem):
         log: ClassVar[Path] = tmp_path / "log"
 
-    monkeypatch.setitem(table.VENUES, "real", Venue)
-    return Venue
+    monkeypatch.setitem(table.SYSTEMS, "real", SystemUnderTest)
+    return SystemUnderTest
 
 
 @pytest.fixture
 def twins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(table.VENUES, "twin", Twin)
-    monkeypatch.setitem(table.VENUES, "small", Small)
+    monkeypatch.setitem(table.SYSTEMS, "twin", Twin)
+    monkeypatch.setitem(table.SYSTEMS, "small", Small)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def server() -> Iterator[Server]:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_invalid_runs_are_shown_and_end_in_status_1(
-    real: type[RealVenue], tmp_path: Path, columns: int
+    real: type[RealTimeSystem], tmp_path: Path, columns: int
 ) -> None:
     real.lag_s = 2.0
     ran = sweep(tmp_path, "--backend", "real", "-s", "slai", columns=columns)
@@ -63,7 +63,7 @@ def test_invalid_runs_are_shown_and_end_in_status_1(
 
 
 def test_failures_are_told_in_table_stderr_and_json_and_the_send_lag_is_not(
-    real: type[RealVenue], tmp_path: Path
+    real: type[RealTimeSystem], tmp_path: Path
 ) -> None:
     real.lag_s, real.dies_at_s = 2.0, -1.0
     ran = sweep(tmp_path, "--backend", "real", "-s", "slai")
@@ -81,7 +81,7 @@ def test_failures_are_told_in_table_stderr_and_json_and_the_send_lag_is_not(
     ]
 
 
-def test_valid_runs_in_real_time_are_status_0(real: type[RealVenue], tmp_path: Path) -> None:
+def test_valid_runs_in_real_time_are_status_0(real: type[RealTimeSystem], tmp_path: Path) -> None:
     ran = sweep(tmp_path, "--backend", "real", "-s", "slai")
     assert ran.status == 0
     assert "sent late by at most 0.00 ms" in ran.out
@@ -93,7 +93,7 @@ def test_valid_runs_in_real_time_are_status_0(real: type[RealVenue], tmp_path: P
     "command", [("compare", "sarathi", "slai", "--rates", "5", "--no-report"), ("capacity", "slai")]
 )
 def test_invalid_runs_end_every_command_in_status_1(
-    real: type[RealVenue], tmp_path: Path, command: tuple[str, ...]
+    real: type[RealTimeSystem], tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     real.dies_at_s = 4.0
     size = ("--workload", "fixed:prompt=500,output=20", "--requests", "400", "--seeds", "1")
@@ -104,7 +104,7 @@ def test_invalid_runs_end_every_command_in_status_1(
 
 
 def test_a_page_says_that_runs_are_invalid_and_verifies(
-    real: type[RealVenue], tmp_path: Path
+    real: type[RealTimeSystem], tmp_path: Path
 ) -> None:
     real.dies_at_s = 10.0
     arguments = ("--backend", "real", "-s", "slai", "--rates", "2,5", "--results", tmp_path / "r")
@@ -121,7 +121,9 @@ def test_a_page_says_that_runs_are_invalid_and_verifies(
     assert verify(page).mismatches == ()
 
 
-def test_several_jobs_in_real_time_are_wrong_usage(real: type[RealVenue], tmp_path: Path) -> None:
+def test_several_jobs_in_real_time_are_wrong_usage(
+    real: type[RealTimeSystem], tmp_path: Path
+) -> None:
     for command in (("sweep",), ("compare", "sarathi", "slai"), ("capacity", "slai")):
         message = refused(*command, "--backend", "real", "--jobs", "2", "--results", tmp_path)
         assert "leave --jobs out" in message

@@ -18,9 +18,9 @@ from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts, WordPrompts
 from slaibench.client.target import Api, Target
 from slaibench.recording.record import FloatArray
+from slaibench.workloads.request import Request
 from tests.client.behaviours import BEHAVIOURS, hangs_up
 from tests.client.serving import Answer, Asked, HangUpError, Server, by_tier, serve
-from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 

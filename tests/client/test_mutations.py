@@ -17,9 +17,9 @@ from slaibench.client.load import LoadResult, run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.recording.record import Outcome
+from slaibench.workloads.request import Request
 from tests.client.mutations import answer
 from tests.client.serving import Answer, Asked, HangUpError, serve
-from slaibench.workloads.request import Request
 
 ASKED = 4
 KINDS = {outcome.value for outcome in Outcome} - {Outcome.UNFINISHED.value}

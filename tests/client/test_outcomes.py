@@ -12,9 +12,9 @@ from slaibench.client.load import LoadResult, run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.recording.record import Outcome
+from slaibench.workloads.request import Request
 from tests.client.behaviours import BEHAVIOURS, EXPECTED
 from tests.client.serving import Server, by_tier, serve
-from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 

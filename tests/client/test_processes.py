@@ -18,9 +18,9 @@ from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.recording.record import FloatArray
+from slaibench.workloads.request import Request
 from tests.client.behaviours import BEHAVIOURS
 from tests.client.serving import by_tier, serve
-from slaibench.workloads.request import Request
 
 PROMPTS = TokenIdPrompts(1000)
 ROOT = Path(__file__).parents[2]

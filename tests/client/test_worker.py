@@ -16,8 +16,8 @@ from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.client.worker import Part, Report, Worker
-from tests.client.serving import serve
 from slaibench.workloads.request import Request
+from tests.client.serving import serve
 
 
 @pytest.fixture

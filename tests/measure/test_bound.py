@@ -11,7 +11,6 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
@@ -21,9 +20,10 @@ from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.saturated import worth_between
 from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Work, work_of
+from slaibench.schedulers.registry import build
 from slaibench.studies.bound.paper_model import paper_lengths, paper_model
-from tests.costmodel.test_floor import STAIRCASE
 from slaibench.workloads.request import Request
+from tests.costmodel.test_floor import STAIRCASE
 
 Model = CostModel | StaircaseCostModel
 BLOCK = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slaibench.measure.prediction_error import Errors, errors
 from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
+from slaibench.measure.prediction_error import Errors, errors
 
 SAMPLES = np.linspace(1.0, 2.0, 2001)
 

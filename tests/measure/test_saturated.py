@@ -26,8 +26,8 @@ def backlog(count: int) -> Recording:
         num_requests=count,
         early_stop=False,
     )
-    with prepare(spec) as bench:
-        return bench.run(bench.cells()[0])
+    with prepare(spec) as prepared:
+        return prepared.run(prepared.cells()[0])
 
 
 def test_the_window_is_full_of_batches_and_ends_when_nobody_waits() -> None:

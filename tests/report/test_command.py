@@ -14,9 +14,9 @@ from slaibench.report.command import of_bound, of_paper, of_study
 from slaibench.report.numbers import Document, document
 from slaibench.report.page import made
 from slaibench.report.subject import make_subject
+from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.bound.ask import BoundAsk
 from slaibench.studies.from_disk import gather, group_cells
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.sweep import sweep
 from tests.cli.command import slaibench
 from tests.studies.studies import study

@@ -64,11 +64,11 @@ def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
     found = doc["lengths"]["slai"]
     cells = subject.cells_at("slai", 16.0)
     assert sum(bucket["num_due"] for bucket in found["buckets"]) == sum(
-        cell.digest.metrics.num_measured for cell in cells
+        cell.summary.metrics.num_measured for cell in cells
     )
     lows = [bucket["low_tokens"] for bucket in found["buckets"]]
     assert lows == sorted(set(lows))
-    windows = [cell.digest.metrics.window_s for cell in cells]
+    windows = [cell.summary.metrics.window_s for cell in cells]
     assert found["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
 
 

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
+from slaibench.schedulers.batching import admit, continue_prefills, decode_by_arrival
 from slaibench.schedulers.sarathi import Sarathi
-from slaibench.schedulers.steps import admit, continue_prefills, decode_by_arrival
 
 
 class LongestPromptFirst(Scheduler):

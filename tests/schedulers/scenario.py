@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.registry import build
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import StaircaseCostModel
-from tests.backends.checked import CheckedEngine
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.registry import build
 from slaibench.workloads.request import Request
+from tests.backends.checked import CheckedEngine
 
 
 def batches_of(seconds: float) -> StaircaseCostModel:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.sarathi import Sarathi
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
-from tests.schedulers.bad import LongestPromptFirst
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
+from tests.schedulers.bad import LongestPromptFirst
 
 TIMER = StaircaseCostModel(t_lin_s=0.01, t_col_tokens=128, step_overhead_s=0.005)
 

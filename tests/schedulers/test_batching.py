@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from slaibench.schedulers.base import Batch, RequestView, Scheduler
-from slaibench.schedulers.steps import admit, blocks_left, continue_prefills, decode_by_arrival, take_decodes
+from slaibench.schedulers.batching import (
+    admit,
+    blocks_left,
+    continue_prefills,
+    decode_by_arrival,
+    take_decodes,
+)
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 
 

@@ -7,14 +7,14 @@ from math import inf
 
 import pytest
 
-from slaibench.schedulers.hrrn import Hrrn
-from slaibench.schedulers.step_time import KNOWN
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.schedulers.hrrn import Hrrn
+from slaibench.schedulers.step_time import KNOWN
+from slaibench.workloads.request import Request
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario
-from slaibench.workloads.request import Request
 
 SHORTEST = "hrrn:patience_s=inf,tile=4,token_budget=4"
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from slaibench.schedulers.rad import Rad, RadBatchPrefill
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.schedulers.rad import Rad, RadBatchPrefill
 from tests.schedulers.scenario import Scenario
 from tests.schedulers.theory import growth_rps, poisson, requests_at, second_half, serve
 

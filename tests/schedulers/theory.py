@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.record import FloatArray, IntArray
+from slaibench.schedulers.registry import build
 from slaibench.workloads.request import Request
 
 UNLIMITED_BLOCKS = 10_000_000

@@ -79,8 +79,8 @@ def test_a_run_at_the_capacity_keeps_the_targets(results: Path, tmp_path: Path) 
     assert found.capacity.binding == "ttft_p50<0.06"
     for factor, holds in ((0.97, True), (1.03, False)):
         spec = study(**{**SPEC, "rates": (rate_of(found) * factor,), "slo": "ttft_p50<0.06"})
-        digests = [cell.digest for cell in loaded(sweep(spec, tmp_path, jobs=1).cells)]
-        assert (slo_levels(spec, digests)["ttft_p50<0.06", None].value <= 0) is holds
+        summaries = [cell.summary for cell in loaded(sweep(spec, tmp_path, jobs=1).cells)]
+        assert (slo_levels(spec, summaries)["ttft_p50<0.06", None].value <= 0) is holds
 
 
 def test_a_smooth_boundary_has_an_interval_with_both_ends_about_its_bracket(
@@ -110,8 +110,8 @@ def test_what_saturates_first_is_named_so(results: Path) -> None:
     assert found.capacity.binding == STEADY == "not saturated"
     assert found.capacity.shape == "cliff"
     high = found.capacity.bracket[1]
-    at = [cell.digest for cell in found.cells if cell.cell.rate_rps == high]
-    assert sum(digest.saturated for digest in at) >= 2
+    at = [cell.summary for cell in found.cells if cell.cell.rate_rps == high]
+    assert sum(summary.saturated for summary in at) >= 2
     assert found.untold is None
 
 
@@ -200,7 +200,7 @@ def with_throughput(found: CapacityResult, low: float, high: float) -> CapacityR
     cells = tuple(
         one
         if one.cell.overload is None
-        else replace(one, digest=replace(one.digest, throughput=throughput))
+        else replace(one, summary=replace(one.summary, throughput=throughput))
         for one in found.cells
     )
     return capacity_from(found.spec, found.about, found.scheduler, cells)

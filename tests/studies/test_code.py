@@ -14,22 +14,22 @@ import pytest
 from slaibench.machine.deciding import modules
 from slaibench.machine.source import PACKAGES, ROOT
 from slaibench.spec import Clock
-from slaibench.studies.prepared import prepare
 from slaibench.studies.code import ALONE, APART, COMMON, code_of
-from slaibench.studies.systems.endpoint import EndpointVenue
+from slaibench.studies.prepared import prepare
+from slaibench.studies.systems.endpoint import EndpointSystem
 from slaibench.studies.systems.engine import SERVED
-from slaibench.studies.systems.sglang import SglangVenue
-from slaibench.studies.systems.simulator import SimulatorVenue
-from slaibench.studies.systems.vllm import VllmVenue
+from slaibench.studies.systems.sglang import SglangSystem
+from slaibench.studies.systems.simulator import SimulatorSystem
+from slaibench.studies.systems.vllm import VllmSystem
 from tests.studies.studies import study
 
 WAYS = {
-    "sim": SimulatorVenue.modules(Clock.VIRTUAL),
-    "vllm": VllmVenue.VIRTUAL,
-    "vllm:real": (SERVED, *VllmVenue.REAL),
-    "sglang": SglangVenue.VIRTUAL,
-    "sglang:real": (SERVED, *SglangVenue.REAL),
-    "endpoint": EndpointVenue.modules(Clock.REAL),
+    "sim": SimulatorSystem.modules(Clock.VIRTUAL),
+    "vllm": VllmSystem.VIRTUAL,
+    "vllm:real": (SERVED, *VllmSystem.REAL),
+    "sglang": SglangSystem.VIRTUAL,
+    "sglang:real": (SERVED, *SglangSystem.REAL),
+    "endpoint": EndpointSystem.modules(Clock.REAL),
 }
 """Roots by what serves."""
 
@@ -94,7 +94,10 @@ def test_adapters_are_found_though_engines_load_them_by_name(engine: str, clock:
     # The plug-in is a server's.
     by_server = set() if clock else {"slaibench.schedulers.engines.sglang"}
     assert adapters - by_server <= found(engine + clock)
-    assert {"slaibench.schedulers.engines.switch", "slaibench.schedulers.engines.step_log"} <= found(engine + clock)
+    assert {
+        "slaibench.schedulers.engines.switch",
+        "slaibench.schedulers.engines.step_log",
+    } <= found(engine + clock)
 
 
 def test_everything_that_serves_is_some_backend_s() -> None:
@@ -109,16 +112,16 @@ def test_everything_that_serves_is_some_backend_s() -> None:
 
 
 def test_a_cell_and_its_recording_name_the_code() -> None:
-    bench = prepare(study(schedulers=("slai",)))
-    (cell,) = bench.cells()
+    prepared = prepare(study(schedulers=("slai",)))
+    (cell,) = prepared.cells()
     assert (
         cell.code_fingerprint
-        == bench.code.fingerprint
-        == code_of(SimulatorVenue, Clock.VIRTUAL).fingerprint
+        == prepared.code.fingerprint
+        == code_of(SimulatorSystem, Clock.VIRTUAL).fingerprint
     )
-    run = bench.run(cell).run
+    run = prepared.run(cell).run
     assert run["spec"]["code_fingerprint"] == cell.code_fingerprint
-    assert run["commit"] == bench.code.commit
+    assert run["commit"] == prepared.code.commit
 
 
 SWEEP = ("sweep", "--rates", "2,5", "-s", "slai", "--requests", "60", "--seeds", "1")

@@ -146,7 +146,7 @@ def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path
     # The stopped run's second half had no first token yet.
     spec = study(rates=(60.0,), num_requests=1000)
     swept = sweep(spec, tmp_path, jobs=1)
-    a, b = swept.digests("sarathi", 60.0), swept.digests("slai", 60.0)
+    a, b = swept.summaries("sarathi", 60.0), swept.summaries("slai", 60.0)
     found = ttft_change(a, b)
     assert found.value is None
     assert found.n > 0

@@ -140,7 +140,7 @@ def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
     run(tmp_path)
     for path in store.find_runs(tmp_path):
         os.utime(path / store.RUN, (1, 1))
-    monkeypatch.setattr(bench, "code_of", lambda *_: Code("0" * 16, None))
+    monkeypatch.setattr(prepared, "code_of", lambda *_: Code("0" * 16, None))
     now = run(tmp_path, schedulers=("slai:order=fcfs",), rates=(5.0,))
     assert now.num_reused == 0
     folders = list(store.find_runs(tmp_path))

@@ -15,8 +15,8 @@ from slaibench.measure.latency import token_gaps
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.studies.run_summary import CellDigest
-from slaibench.studies.operating_point import Point, majority, make_point, measured_ttft
+from slaibench.studies.operating_point import OperatingPoint, majority, make_point, measured_ttft
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import SweepResult, sweep
 from tests.studies.studies import loaded, study
 
@@ -29,7 +29,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 
 
 @pytest.fixture(scope="module")
-def point(swept: SweepResult) -> Point:
+def point(swept: SweepResult) -> OperatingPoint:
     return swept.points[0]
 
 
@@ -38,11 +38,13 @@ def measured(swept: SweepResult) -> list[np.ndarray]:
     found = []
     for cell in loaded(swept.cells):
         requests = store.read(cell.folder).requests
-        found.append(requests.ttft_s[requests.due_s >= cell.digest.metrics.window_s[0]])
+        found.append(requests.ttft_s[requests.due_s >= cell.summary.metrics.window_s[0]])
     return found
 
 
-def test_a_percentile_is_that_of_all_replicates_together(swept: SweepResult, point: Point) -> None:
+def test_a_percentile_is_that_of_all_replicates_together(
+    swept: SweepResult, point: OperatingPoint
+) -> None:
     samples = measured(swept)
     pooled = np.concatenate(samples)
     for name, level in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
@@ -54,20 +56,20 @@ def test_a_percentile_is_that_of_all_replicates_together(swept: SweepResult, poi
         assert estimate.ci95 == ((interval.low, interval.high) if both else None)
     assert point.ttft_s["p50"].ci95 is not None
     assert all(
-        cell.digest.metrics.overall.ttft.percentile(0.99).value is None
+        cell.summary.metrics.overall.ttft.percentile(0.99).value is None
         for cell in loaded(swept.cells)
     )
 
 
 def test_tail_gaps_are_taken_by_tier_and_print_by_the_requests_of_all_replicates(
-    swept: SweepResult, point: Point
+    swept: SweepResult, point: OperatingPoint
 ) -> None:
     assert set(point.tiers) == {"free", "paying"}
     for name, slo in (("free", 0.5), ("paying", 0.1)):
         gaps, carriers = [], 0
         for cell in loaded(swept.cells):
             requests = store.read(cell.folder).requests
-            inside = requests.due_s >= cell.digest.metrics.window_s[0]
+            inside = requests.due_s >= cell.summary.metrics.window_s[0]
             members = inside & (requests.tier == name) & (requests.num_tokens > 1)
             carriers += int(members.sum())
             gaps.append(token_gaps(requests, members).values)
@@ -81,14 +83,14 @@ def test_tail_gaps_are_taken_by_tier_and_print_by_the_requests_of_all_replicates
             assert estimate.value is None
 
 
-def test_counts_are_of_all_replicates(swept: SweepResult, point: Point) -> None:
+def test_counts_are_of_all_replicates(swept: SweepResult, point: OperatingPoint) -> None:
     assert point.num_seeds == 3
     assert (point.counts.due, point.counts.finished) == (1350, 1350)
     assert point.preemptions == 0
     assert point.audit_ok
 
 
-def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: Point) -> None:
+def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: OperatingPoint) -> None:
     shares, peaks = [], []
     for cell in loaded(swept.cells):
         recording = store.read(cell.folder)
@@ -101,7 +103,7 @@ def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: Point) -
 
 
 def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> None:
-    alone = make_point("slai", 15.0, [loaded(swept.cells)[0].digest])
+    alone = make_point("slai", 15.0, [loaded(swept.cells)[0].summary])
     assert alone.ttft_s["p99"].value is None
     median = alone.ttft_s["p50"]
     value = float(np.median(measured(swept)[0]))
@@ -113,15 +115,15 @@ def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> N
 @pytest.fixture(scope="module")
 def runs(
     swept: SweepResult, tmp_path_factory: pytest.TempPathFactory
-) -> dict[Steadiness, CellDigest]:
+) -> dict[Steadiness, RunSummary]:
     """One run in each state."""
     results = tmp_path_factory.mktemp("states")
     fields: dict[str, Any] = {"schedulers": ("slai",), "rates": (60.0,)}
     long, short = (
-        loaded(sweep(study(**fields, num_requests=num), results, jobs=1).cells)[0].digest
+        loaded(sweep(study(**fields, num_requests=num), results, jobs=1).cells)[0].summary
         for num in (3000, 60)
     )
-    by_state = {one.state: one for one in (loaded(swept.cells)[0].digest, long, short)}
+    by_state = {one.state: one for one in (loaded(swept.cells)[0].summary, long, short)}
     assert set(by_state) == set(Steadiness)
     return by_state
 
@@ -143,7 +145,7 @@ STEADY, GROWING, CANNOT_TELL = Steadiness
     ],
 )
 def test_a_point_is_what_more_than_half_of_its_replicates_are(
-    runs: dict[Steadiness, CellDigest], states: list[Steadiness], state: Steadiness
+    runs: dict[Steadiness, RunSummary], states: list[Steadiness], state: Steadiness
 ) -> None:
     """With three replicates a sound rate is called saturated only if two of them are wrong."""
     point = make_point("slai", 60.0, [runs[one] for one in states])
@@ -156,16 +158,16 @@ def test_a_point_is_what_more_than_half_of_its_replicates_are(
 
 
 def test_the_reason_is_that_of_a_replicate_in_the_points_state(
-    runs: dict[Steadiness, CellDigest],
+    runs: dict[Steadiness, RunSummary],
 ) -> None:
-    digests = [runs[STEADY], runs[GROWING], runs[GROWING]]
-    assert make_point("slai", 60.0, digests).reason.startswith("saturated, stopped")
+    summaries = [runs[STEADY], runs[GROWING], runs[GROWING]]
+    assert make_point("slai", 60.0, summaries).reason.startswith("saturated, stopped")
     assert (
-        "does not grow" in make_point("slai", 60.0, [*digests, runs[STEADY], runs[STEADY]]).reason
+        "does not grow" in make_point("slai", 60.0, [*summaries, runs[STEADY], runs[STEADY]]).reason
     )
 
 
-def test_what_most_replicates_grow_in_has_no_interval(runs: dict[Steadiness, CellDigest]) -> None:
+def test_what_most_replicates_grow_in_has_no_interval(runs: dict[Steadiness, RunSummary]) -> None:
     calm = make_point("slai", 60.0, [runs[STEADY]] * 3)
     assert calm.ttft_s["p50"].ci95 is not None
     flooded = make_point("slai", 60.0, [runs[STEADY], runs[GROWING], runs[GROWING]])
@@ -180,7 +182,7 @@ def test_under_the_papers_conventions_a_percentile_is_the_mean_of_the_replicates
         schedulers=("sarathi",), rates=(15.0,), num_requests=200, num_seeds=3, convention="paper"
     )
     swept = sweep(spec, tmp_path, jobs=1)
-    own = [cell.digest.metrics.overall.ttft.percentile(0.99).value for cell in swept.cells]
+    own = [cell.summary.metrics.overall.ttft.percentile(0.99).value for cell in swept.cells]
     estimate = swept.points[0].ttft_s["p99"]  # of however few requests
     assert estimate.value == pytest.approx(float(gmean(own)))
     assert estimate.n == 600
@@ -192,12 +194,12 @@ def test_under_the_papers_conventions_only_finished_requests_count(tmp_path: Pat
         "rates": (60.0,),
         "num_requests": 1000,
     }
-    digests: dict[str, CellDigest] = {}
+    summaries: dict[str, RunSummary] = {}
     for convention in ("strict", "paper"):
         spec = study(**fields, convention=convention, duration_s=10.0)
-        digests[convention] = loaded(sweep(spec, tmp_path, jobs=1).cells)[0].digest
-    assert math.inf in measured_ttft(digests["strict"])
-    paper = measured_ttft(digests["paper"])
+        summaries[convention] = loaded(sweep(spec, tmp_path, jobs=1).cells)[0].summary
+    assert math.inf in measured_ttft(summaries["strict"])
+    paper = measured_ttft(summaries["paper"])
     assert np.isfinite(paper).all()
     assert len(paper) > 100
-    assert digests["paper"].metrics.window_s[0] == 0
+    assert summaries["paper"].metrics.window_s[0] == 0

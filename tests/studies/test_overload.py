@@ -11,7 +11,7 @@ import pytest
 from slaibench.measure.overload import SaturatedThroughput
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.studies.prepared import prepare
+from slaibench.studies.operating_point import make_point
 from slaibench.studies.overload import (
     LOAD,
     NUM_REQUESTS,
@@ -19,8 +19,8 @@ from slaibench.studies.overload import (
     throughput_of,
     under_load,
 )
-from slaibench.studies.operating_point import make_point
-from slaibench.studies.sweep import SweepResult, digests_of, sweep
+from slaibench.studies.prepared import prepare
+from slaibench.studies.sweep import SweepResult, summaries_of, sweep
 from tests.studies.studies import H100, loaded, study
 
 PAPER_LENGTHS: dict[str, Any] = {"profile": str(H100), "workload": None}
@@ -47,7 +47,9 @@ def overloaded(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
     )
     own = tuple(cell for cell in ended_early.cells if cell.cell.overload is not None)
     cells = (*own, *to_their_end.cells)
-    points = tuple(make_point("slai", rate, digests_of(cells, "slai", rate)) for rate in spec.rates)
+    points = tuple(
+        make_point("slai", rate, summaries_of(cells, "slai", rate)) for rate in spec.rates
+    )
     return replace(to_their_end, cells=cells, points=points)
 
 
@@ -58,8 +60,8 @@ def throughput(swept: SweepResult, scheduler: str) -> SaturatedThroughput:
 
 
 def test_one_run_a_scheduler_with_more_than_any_serves() -> None:
-    bench = prepare(study(schedulers=("sarathi", "slai"), rates=(1.0, 2.0), num_seeds=3))
-    cells = overload_cells(bench)
+    prepared = prepare(study(schedulers=("sarathi", "slai"), rates=(1.0, 2.0), num_seeds=3))
+    cells = overload_cells(prepared)
     assert [cell.scheduler for cell in cells] == ["sarathi", "slai"]
     (load,) = {cell.rate_rps for cell in cells}
     for cell in cells:
@@ -77,11 +79,11 @@ def test_it_is_the_same_run_whatever_the_studys_arrivals_and_length(
 ) -> None:
     """A burst lets an order by length serve requests sorted, which is another mix; a run that ends
     after five seconds never fills."""
-    bench = prepare(study(**{"num_requests": None, **fields}))
-    (cell, _) = overload_cells(bench)
+    prepared = prepare(study(**{"num_requests": None, **fields}))
+    (cell, _) = overload_cells(prepared)
     assert cell == overload_cells(prepare(study()))[0]
     assert (cell.arrivals, cell.horizon_s) == ("poisson", None)
-    assert len(bench.requests(cell)) == NUM_REQUESTS
+    assert len(prepared.requests(cell)) == NUM_REQUESTS
 
 
 @pytest.mark.parametrize("fields", [{"convention": "paper"}, {"arrivals": "burst"}])
@@ -114,7 +116,7 @@ def test_slai_on_the_h100_saturates_at_what_its_bound_run_says(overloaded: Sweep
 
 def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: SweepResult) -> None:
     """Under shortest prompt first a few per cent starve, and the rest looks like a steady run."""
-    beyond = [one.digest.state for one in under_load(overloaded.cells)]
+    beyond = [one.summary.state for one in under_load(overloaded.cells)]
     assert len(beyond) == 8
     assert Steadiness.STEADY not in beyond
     at = {point.rate_rps: point for point in overloaded.points}
@@ -125,19 +127,19 @@ def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: Swee
 
 def test_a_lucky_run_is_told_so(overloaded: SweepResult) -> None:
     one = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
-    calm = replace(one.digest.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
-    lucky = replace(one, digest=replace(one.digest, steadiness=calm, stopped_early=None))
+    calm = replace(one.summary.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
+    lucky = replace(one, summary=replace(one.summary, steadiness=calm, stopped_early=None))
     others = [cell for cell in overloaded.cells if cell.cell.overload is not None]
     (seen,) = under_load([*others, lucky])
-    assert seen.digest.state is Steadiness.CANNOT_TELL
-    assert seen.digest.steadiness.reason.startswith(
+    assert seen.summary.state is Steadiness.CANNOT_TELL
+    assert seen.summary.steadiness.reason.startswith(
         "7 requests/s are no less than its saturated throughput of 6.6"
     )
     (alone,) = under_load([lucky])
-    assert alone.digest.state is Steadiness.STEADY
+    assert alone.summary.state is Steadiness.STEADY
     low = replace(lucky, cell=lucky.cell.model_copy(update={"rate_rps": 6.0}))
     (below,) = under_load([*others, low])
-    assert below.digest.state is Steadiness.STEADY
+    assert below.summary.state is Steadiness.STEADY
 
 
 def test_the_overload_run_is_no_point_and_is_on_disk_once(
@@ -160,12 +162,12 @@ def test_who_still_fills_well_below_the_saturated_throughput_is_steady(
 
     def state(rate_rps: float, *, filling: bool) -> Steadiness:
         verdict = replace(
-            one.digest.steadiness, state=Steadiness.CANNOT_TELL, reason="", filling=filling
+            one.summary.steadiness, state=Steadiness.CANNOT_TELL, reason="", filling=filling
         )
-        digest = replace(one.digest, steadiness=verdict, stopped_early=None)
+        summary = replace(one.summary, steadiness=verdict, stopped_early=None)
         cell = one.cell.model_copy(update={"rate_rps": rate_rps})
-        (seen,) = under_load([*others, replace(one, cell=cell, digest=digest)])
-        return Steadiness(seen.digest.state)
+        (seen,) = under_load([*others, replace(one, cell=cell, summary=summary)])
+        return Steadiness(seen.summary.state)
 
     assert state(6.0, filling=True) is Steadiness.STEADY
     assert state(6.0, filling=False) is Steadiness.CANNOT_TELL

@@ -44,40 +44,40 @@ def test_requests_beyond_the_whole_kv_cache_are_refused_with_the_way_out() -> No
     with pytest.raises(ValueError, match=r"KV cache \(10 blocks\) holds 160; .*tokens 160"):
         prepare(study(kv_blocks=10))
     # What just fits is served, watermark or not.
-    bench = prepare(study(kv_blocks=10, workload="fixed:prompt=150,output=10"))
-    done = bench.run(bench.cells()[0]).requests.finished
+    prepared = prepare(study(kv_blocks=10, workload="fixed:prompt=150,output=10"))
+    done = prepared.run(prepared.cells()[0]).requests.finished
     assert done.all()
 
 
 def test_longer_requests_are_left_out_when_asked() -> None:
-    bench = prepare(study(kv_blocks=70, max_total_tokens=1000))
-    (cell, *_) = bench.cells()
-    sizes = [each.prompt_tokens + each.output_tokens for each in bench.requests(cell)]
+    prepared = prepare(study(kv_blocks=70, max_total_tokens=1000))
+    (cell, *_) = prepared.cells()
+    sizes = [each.prompt_tokens + each.output_tokens for each in prepared.requests(cell)]
     assert len(sizes) == 60
     assert max(sizes) <= 1000
 
 
 def test_cells_come_rate_by_rate_with_every_scheduler_at_each() -> None:
-    bench = prepare(study(schedulers=("sarathi", "slai"), rates=(1.0, 2.0), num_seeds=2))
-    told = [(cell.rate_rps, cell.seed, cell.scheduler) for cell in bench.cells()]
+    prepared = prepare(study(schedulers=("sarathi", "slai"), rates=(1.0, 2.0), num_seeds=2))
+    told = [(cell.rate_rps, cell.seed, cell.scheduler) for cell in prepared.cells()]
     assert told == [
         (rate, seed, name) for rate in (1, 2) for seed in (0, 1) for name in ("sarathi", "slai")
     ]
 
 
 def test_every_scheduler_sees_the_same_requests() -> None:
-    bench = prepare(study(schedulers=("sarathi", "slai", "rad"), num_seeds=2))
+    prepared = prepare(study(schedulers=("sarathi", "slai", "rad"), num_seeds=2))
     by_seed: dict[int, list[Any]] = {}
-    for cell in bench.cells():
-        by_seed.setdefault(cell.seed, []).append(bench.requests(cell))
+    for cell in prepared.cells():
+        by_seed.setdefault(cell.seed, []).append(prepared.requests(cell))
     for same in by_seed.values():
         assert same[0] == same[1] == same[2]
     assert by_seed[0][0] != by_seed[1][0]
 
 
 def test_another_rate_scales_the_same_gaps_and_changes_nothing_else() -> None:
-    bench = prepare(study(schedulers=("sarathi",), rates=(2.0, 5.0)))
-    slow, fast = (bench.requests(cell) for cell in bench.cells())
+    prepared = prepare(study(schedulers=("sarathi",), rates=(2.0, 5.0)))
+    slow, fast = (prepared.requests(cell) for cell in prepared.cells())
     due = np.array([[each.due_s for each in requests] for requests in (slow, fast)])
     np.testing.assert_allclose(due[0] * 2.0, due[1] * 5.0, rtol=1e-12)
     sizes = [
@@ -99,8 +99,8 @@ def test_a_trace_gives_no_more_requests_than_it_has(tmp_path: Path) -> None:
     rows = "".join(f"{second},{100 + second},20\n" for second in range(50))
     (tmp_path / "t.csv").write_text("arrival_s,prompt_tokens,output_tokens\n" + rows)
     trace = {"workload": str(tmp_path / "t.csv"), "arrivals": "trace", "schedulers": ("slai",)}
-    bench = prepare(study(**trace, num_requests=None))
-    assert len(bench.requests(bench.cells()[0])) == 50
+    prepared = prepare(study(**trace, num_requests=None))
+    assert len(prepared.requests(prepared.cells()[0])) == 50
     few = prepare(study(**trace, num_requests=20))
     assert len(few.requests(few.cells()[0])) == 20
     short = prepare(study(**trace, num_requests=None, max_total_tokens=140))
@@ -109,9 +109,9 @@ def test_a_trace_gives_no_more_requests_than_it_has(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_breaks_its_contract_names_cell_and_invariant(tmp_path: Path) -> None:
     (tmp_path / "late.py").write_text(BROKEN_LATE.replace("AFTER_S", "3"))
-    bench = prepare(study(schedulers=(f"{tmp_path}/late.py:Late",)))
+    prepared = prepare(study(schedulers=(f"{tmp_path}/late.py:Late",)))
     with pytest.raises(SchedulerError, match=r"late.py:Late at 5 requests/s, seed 0: invariant 5"):
-        bench.run(bench.cells()[0])
+        prepared.run(prepared.cells()[0])
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_scheduler_that_fails_by_itself_names_cell_and_place(
         "from schedulers.base import Scheduler\nclass Mine(Scheduler):\n"
         f"    def schedule(self, view):\n        {body}\n"
     )
-    bench = prepare(study(schedulers=(f"{tmp_path}/mine.py:Mine",)))
+    prepared = prepare(study(schedulers=(f"{tmp_path}/mine.py:Mine",)))
     with pytest.raises(SchedulerError, match=f"mine.py:Mine at 5 requests/s, seed 0: {told}"):
-        bench.run(bench.cells()[0])
+        prepared.run(prepared.cells()[0])
 
 
 def test_a_scheduler_edited_while_the_study_runs_is_not_recorded_as_what_it_was(
@@ -140,27 +140,27 @@ def test_a_scheduler_edited_while_the_study_runs_is_not_recorded_as_what_it_was(
     file = tmp_path / "mine.py"
     text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     file.write_text(text)
-    bench = prepare(study(schedulers=(f"{file}:Mine",)))
-    bench.run(bench.cells()[0])
+    prepared = prepare(study(schedulers=(f"{file}:Mine",)))
+    prepared.run(prepared.cells()[0])
     file.write_text(text + "EDITED = True\n")
     with pytest.raises(SchedulerError, match="code changed while the study ran"):
-        bench.run(bench.cells()[0])
+        prepared.run(prepared.cells()[0])
     file.write_text("import nothing_of_that_name\n")
     with pytest.raises(SchedulerError, match="fails on import"):
-        bench.run(bench.cells()[0])
+        prepared.run(prepared.cells()[0])
 
 
 def test_a_recording_says_what_it_ran_with() -> None:
-    bench = prepare(study(schedulers=("slai:offset=fixed:10",)))
-    run = bench.run(bench.cells()[0]).run
+    prepared = prepare(study(schedulers=("slai:offset=fixed:10",)))
+    run = prepared.run(prepared.cells()[0]).run
     assert run["scheduler"] == {
         "name": "slai",
-        "options": {**bench.cells()[0].scheduler_options, "offset": "fixed:10"},
+        "options": {**prepared.cells()[0].scheduler_options, "offset": "fixed:10"},
     }
-    assert run["spec"] == bench.cells()[0].spec()
-    assert run["kv_blocks"] == bench.cells()[0].kv_blocks
+    assert run["spec"] == prepared.cells()[0].spec()
+    assert run["kv_blocks"] == prepared.cells()[0].kv_blocks
     assert run["convention"] == "strict"
-    assert run["profile"]["fingerprint"] == bench.cells()[0].profile_fingerprint
+    assert run["profile"]["fingerprint"] == prepared.cells()[0].profile_fingerprint
 
 
 def test_known_errors_are_the_means_unless_there_are_none() -> None:

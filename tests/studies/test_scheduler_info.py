@@ -49,32 +49,32 @@ def test_a_class_of_the_users_that_fails_is_told_as_a_value_error(
     mine: Path, cls: str, told: str
 ) -> None:
     with pytest.raises(ValueError, match=told):
-        policy.describe(f"{mine}:{cls}")
+        scheduler_info.describe(f"{mine}:{cls}")
 
 
 def test_options_that_json_has_no_word_for_are_kept_as_text(mine: Path) -> None:
-    assert policy.describe("rad").options["cycle"] == "inf"
-    assert policy.describe(f"{mine}:Odd").options["weights"] == "(1, 2)"
-    assert policy.describe("slai").options["order"] == "spf"
-    assert policy.describe("sarathi").options["watermark"] == 0.01
+    assert scheduler_info.describe("rad").options["cycle"] == "inf"
+    assert scheduler_info.describe(f"{mine}:Odd").options["weights"] == "(1, 2)"
+    assert scheduler_info.describe("slai").options["order"] == "spf"
+    assert scheduler_info.describe("sarathi").options["watermark"] == 0.01
 
 
 def test_an_edited_file_is_another_policy_and_a_moved_one_is_not(
     mine: Path, tmp_path: Path
 ) -> None:
-    before = policy.describe(f"{mine}:Mine").source
+    before = scheduler_info.describe(f"{mine}:Mine").source
     (tmp_path / "elsewhere").mkdir()
     moved = tmp_path / "elsewhere" / "renamed.py"
     moved.write_text(MINE)
-    assert policy.describe(f"{moved}:Mine").source == before
+    assert scheduler_info.describe(f"{moved}:Mine").source == before
     mine.write_text(MINE.replace("boom", "bang"))
-    assert policy.describe(f"{mine}:Mine").source != before
+    assert scheduler_info.describe(f"{mine}:Mine").source != before
 
 
 def test_what_a_file_looks_like_does_not_count(mine: Path) -> None:
-    before = policy.describe(f"{mine}:Mine").source
+    before = scheduler_info.describe(f"{mine}:Mine").source
     mine.write_text("# a comment\n" + MINE.replace("another name", "a third name"))
-    assert policy.describe(f"{mine}:Mine").source == before
+    assert scheduler_info.describe(f"{mine}:Mine").source == before
 
 
 def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -83,15 +83,17 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         files.append(tmp_path / folder / "mine.py")
         files[-1].write_text(MINE + f"\nPLACE = {folder!r}\n")
-    first, second = (policy.describe(f"{file}:Mine").source for file in files)
+    first, second = (scheduler_info.describe(f"{file}:Mine").source for file in files)
     assert first != second
-    assert policy.describe(f"{files[0]}:Mine").source == first
+    assert scheduler_info.describe(f"{files[0]}:Mine").source == first
 
 
 def test_built_in_policies_are_identified_by_their_code_not_by_their_options() -> None:
-    sources = {text: policy.describe(text).source for text in ("sarathi", "slai", "rad", "orca")}
+    sources = {
+        text: scheduler_info.describe(text).source for text in ("sarathi", "slai", "rad", "orca")
+    }
     assert len(set(sources.values())) == 4
-    assert policy.describe("slai:order=fcfs").source == sources["slai"]
+    assert scheduler_info.describe("slai:order=fcfs").source == sources["slai"]
 
 
 def test_the_code_of_what_a_policy_is_built_on_counts(
@@ -109,8 +111,8 @@ def test_the_code_of_what_a_policy_is_built_on_counts(
     own = tmp_path / "own.py"
     own.write_text("from theirs.base import Base\n\nclass Own(Base):\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    seen = {policy.describe(f"{own}:Own").source}
+    seen = {scheduler_info.describe(f"{own}:Own").source}
     for file in ("helper.py", "base.py"):
         (package / file).write_text((package / file).read_text() + "CHANGED = True\n")
-        seen.add(policy.describe(f"{own}:Own").source)
+        seen.add(scheduler_info.describe(f"{own}:Own").source)
     assert len(seen) == 3

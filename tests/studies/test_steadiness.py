@@ -14,17 +14,17 @@ from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import sweep
 from slaibench.studies.systems import table
 from tests.studies.studies import study
-from tests.studies.systems.others import RealVenue
+from tests.studies.systems.others import RealTimeSystem
 
 
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A real venue, on a machine with a setting for debugging."""
 
-    class Real(RealVenue):
+    class Real(RealTimeSystem):
         log: ClassVar[Path] = tmp_path / "log"
 
-    monkeypatch.setitem(table.VENUES, "real", Real)
+    monkeypatch.setitem(table.SYSTEMS, "real", Real)
     monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
     monkeypatch.setattr(watch_module, "cpu_time", lambda: None)
 
@@ -42,16 +42,16 @@ def test_a_run_in_real_time_says_what_slowed_it_once_for_all_cells(tmp_path: Pat
 
 @pytest.mark.usefixtures("slowed")
 def test_the_record_has_it_beside_what_was_measured_of_the_machine() -> None:
-    with prepare(study(backend="real")) as bench:
-        run = bench.run(bench.cells()[0]).run
+    with prepare(study(backend="real")) as prepared:
+        run = prepared.run(prepared.cells()[0]).run
     assert any("CUDA_LAUNCH_BLOCKING" in note for note in run["notes"])
     assert isinstance(run["steadiness"], dict)
 
 
 @pytest.mark.usefixtures("slowed")
 def test_virtual_time_is_not_disturbed_by_a_machine() -> None:
-    bench = prepare(study())
-    run = bench.run(bench.cells()[0]).run
+    prepared = prepare(study())
+    run = prepared.run(prepared.cells()[0]).run
     assert run["notes"] == []
     assert "steadiness" not in run
 

@@ -14,8 +14,8 @@ import pytest
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
-from slaibench.studies.prepared import prepare
 from slaibench.studies.executors import CellResult
+from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import SweepResult, check, sweep
 from slaibench.studies.trust import EXTREME_TAIL, tail_warnings
 from tests.studies.studies import loaded, study
@@ -61,7 +61,7 @@ def test_what_is_certain_to_grow_has_no_replicates(swept: SweepResult, tmp_path:
     flooded = [cell for cell in loaded(swept.cells) if cell.cell.rate_rps == 60]
     for cell in flooded:
         alone = [one for one in flooded if one.cell.scheduler == cell.cell.scheduler]
-        assert (len(alone) == 1) is (alone[0].digest.stopped_early is not None)
+        assert (len(alone) == 1) is (alone[0].summary.stopped_early is not None)
     assert [cell.cell.seed for cell in flooded if cell.cell.scheduler == "sarathi"] == [0]
     spec = study(rates=(60.0,), num_requests=1000, num_seeds=2, early_stop=False)
     whole = sweep(spec.model_copy(update={"schedulers": ("sarathi",)}), tmp_path, jobs=1)
@@ -141,11 +141,11 @@ def test_a_longer_runs_first_requests_are_those_of_the_shorter_one(
     extended: SweepResult,
 ) -> None:
     """So schedulers whose runs are of other lengths are compared over the requests they share."""
-    bench = prepare(extended.spec)
+    prepared = prepare(extended.spec)
     busy = loaded(extended.cells)[1].cell
     first = extended.spec.requests_at(20.0)
-    short = bench.requests(busy.model_copy(update={"num_requests": first}))
-    assert bench.requests(busy)[:first] == short
+    short = prepared.requests(busy.model_copy(update={"num_requests": first}))
+    assert prepared.requests(busy)[:first] == short
     tables = [
         store.read(folder).requests
         for folder in store.find_runs(loaded(extended.cells)[1].folder.parent)
@@ -176,7 +176,7 @@ def starving(swept: SweepResult, rate_rps: float) -> list[CellResult]:
     waits = np.random.default_rng(5).exponential(size=3000)
     samples = {("ttft", None): np.where(number % 50 == 0, 20.0 + 0.05 * number, waits)}
     return [
-        replace(cell, digest=replace(cell.digest, samples=samples))
+        replace(cell, summary=replace(cell.summary, samples=samples))
         for cell in loaded(swept.cells)
         if cell.cell.rate_rps == rate_rps
     ]
@@ -192,8 +192,8 @@ def test_a_tail_out_of_all_proportion_is_said_once_a_scheduler(swept: SweepResul
     calmer = [
         replace(
             one,
-            digest=replace(
-                one.digest, samples={("ttft", None): one.digest.samples["ttft", None][::-1]}
+            summary=replace(
+                one.summary, samples={("ttft", None): one.summary.samples["ttft", None][::-1]}
             ),
         )
         for one in starving(swept, 10.0)
@@ -209,7 +209,7 @@ def test_a_tail_out_of_all_proportion_is_said_once_a_scheduler(swept: SweepResul
 
 def test_a_growing_run_is_marked_and_needs_no_warning_of_its_tail(swept: SweepResult) -> None:
     flooded = [one for one in starving(swept, 60.0) if one.cell.scheduler == "sarathi"]
-    assert flooded[0].digest.state is Steadiness.GROWING
+    assert flooded[0].summary.state is Steadiness.GROWING
     assert tail_warnings(flooded) == ()
 
 

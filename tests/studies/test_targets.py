@@ -19,7 +19,7 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
 from slaibench.studies.capacity import find_capacity
-from slaibench.studies.run_summary import CellDigest, Digester
+from slaibench.studies.run_summary import RunSummarizer, RunSummary
 from slaibench.studies.sweep import sweep
 from slaibench.studies.targets import (
     FAILS,
@@ -34,21 +34,21 @@ from slaibench.studies.targets import (
 from tests.studies.studies import loaded, study
 
 
-def digests(results: Path, **fields: Any) -> tuple[StudySpec, list[CellDigest]]:
+def summaries(results: Path, **fields: Any) -> tuple[StudySpec, list[RunSummary]]:
     spec = study(**{"schedulers": ("slai",), **fields})
     swept = sweep(spec, results, jobs=1)
-    return swept.spec, [cell.digest for cell in loaded(swept.cells)]
+    return swept.spec, [cell.summary for cell in loaded(swept.cells)]
 
 
-def in_state(digest: CellDigest, state: Steadiness) -> CellDigest:
+def in_state(summary: RunSummary, state: Steadiness) -> RunSummary:
     """The same run with another verdict."""
-    return replace(digest, steadiness=replace(digest.steadiness, state=state), stopped_early=None)
+    return replace(summary, steadiness=replace(summary.steadiness, state=state), stopped_early=None)
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudySpec, list[CellDigest]]:
+def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudySpec, list[RunSummary]]:
     """Three runs with enough requests of both tiers for every default target."""
-    return digests(
+    return summaries(
         tmp_path_factory.mktemp("results"),
         num_requests=1300,
         num_seeds=3,
@@ -59,7 +59,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudySpec, list[Cell
 
 
 def test_a_level_is_the_log_of_metric_over_bound_for_each_tier(
-    calm: tuple[StudySpec, list[CellDigest]],
+    calm: tuple[StudySpec, list[RunSummary]],
 ) -> None:
     spec, runs = calm
     levels = slo_levels(spec, runs)
@@ -84,7 +84,7 @@ def test_a_level_is_the_log_of_metric_over_bound_for_each_tier(
 
 
 def test_a_mean_has_students_interval_over_replicates(
-    calm: tuple[StudySpec, list[CellDigest]],
+    calm: tuple[StudySpec, list[RunSummary]],
 ) -> None:
     spec, runs = calm
     means = [run.metrics.overall.ttft.mean for run in runs]
@@ -112,7 +112,7 @@ def test_a_mean_has_students_interval_over_replicates(
     ],
 )
 def test_steadiness_is_a_target_that_the_majority_keeps(
-    calm: tuple[StudySpec, list[CellDigest]], states: str, level: SloLevel
+    calm: tuple[StudySpec, list[RunSummary]], states: str, level: SloLevel
 ) -> None:
     spec, runs = calm
     names = {"s": Steadiness.STEADY, "g": Steadiness.GROWING, "?": Steadiness.CANNOT_TELL}
@@ -125,18 +125,18 @@ def test_steadiness_is_a_target_that_the_majority_keeps(
 def test_a_saturated_run_meets_nothing_under_strict_whatever_its_median(tmp_path: Path) -> None:
     # Shortest prompt first keeps the median low while long prompts starve.
     flooded: dict[str, Any] = {"rates": (60.0,), "num_requests": 3000, "slo": "ttft_p50<0.5"}
-    spec, runs = digests(tmp_path, **flooded)
+    spec, runs = summaries(tmp_path, **flooded)
     assert runs[0].saturated
     levels = slo_levels(spec, runs)
     assert levels["ttft_p50<0.5", None].value < 0
     assert levels[STEADY, None] == FAILS
     assert why_not_measured(spec, runs, STEADY, None) is None
-    paper, runs = digests(tmp_path, **flooded, convention="paper")
+    paper, runs = summaries(tmp_path, **flooded, convention="paper")
     assert set(slo_levels(paper, runs)) == {("ttft_p50<0.5", None)}
 
 
 def test_a_run_too_short_to_tell_is_neither_steady_nor_saturated(tmp_path: Path) -> None:
-    spec, runs = digests(tmp_path)
+    spec, runs = summaries(tmp_path)
     assert runs[0].state is Steadiness.CANNOT_TELL
     level = slo_levels(spec, runs)[STEADY, None]
     assert level == NOT_KNOWN
@@ -145,7 +145,7 @@ def test_a_run_too_short_to_tell_is_neither_steady_nor_saturated(tmp_path: Path)
 
 def test_a_percentile_of_few_requests_has_a_value_and_an_open_end(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"num_requests": 400, "slo": "ttft_p99<10", "rates": (15.0,)}
-    spec, runs = digests(tmp_path, **fields)
+    spec, runs = summaries(tmp_path, **fields)
     assert runs[0].metrics.overall.ttft.percentile(0.99).value is None
     level = slo_levels(spec, runs)["ttft_p99<10", None]
     (sample,) = (run.samples["ttft", None] for run in runs)
@@ -153,7 +153,7 @@ def test_a_percentile_of_few_requests_has_a_value_and_an_open_end(tmp_path: Path
     assert level.value == pytest.approx(math.log(float(np.quantile(sample, 0.99)) / 10))
     assert level.high == math.inf
     assert why_not_measured(spec, runs, "ttft_p99<10", None) is None
-    more, runs = digests(tmp_path, **{**fields, "num_requests": 1500}, num_seeds=3)
+    more, runs = summaries(tmp_path, **{**fields, "num_requests": 1500}, num_seeds=3)
     sure = slo_levels(more, runs)["ttft_p99<10", None]
     assert sure.value < sure.high < 0
 
@@ -161,7 +161,7 @@ def test_a_percentile_of_few_requests_has_a_value_and_an_open_end(tmp_path: Path
 def test_requests_without_the_metric_are_not_measured(tmp_path: Path) -> None:
     slo = "ttft_p50<10,tbt_p99<tier"
     fields: dict[str, Any] = {"num_requests": 500, "rates": (10.0,), "slo": slo}
-    spec, runs = digests(tmp_path, workload="fixed:prompt=200,output=1", **fields)
+    spec, runs = summaries(tmp_path, workload="fixed:prompt=200,output=1", **fields)
     assert runs[0].notes == (NO_SECOND_TOKEN,)
     levels = slo_levels(spec, runs)
     assert levels["tbt_p99<tier", "free"] == levels["tbt_p99<tier", "paying"] == NOT_MEASURED
@@ -170,12 +170,12 @@ def test_requests_without_the_metric_are_not_measured(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="every output of this workload is one token"):
         find_capacity(spec, tmp_path)
     check_tellable(spec.model_copy(update={"slo": "ttft_p50<10"}), second_tokens=False)
-    _, two = digests(tmp_path, workload="fixed:prompt=200,output=2", **fields)
+    _, two = summaries(tmp_path, workload="fixed:prompt=200,output=2", **fields)
     assert two[0].notes == ()
 
 
 def test_an_invalid_replicate_makes_every_target_not_measured(
-    calm: tuple[StudySpec, list[CellDigest]],
+    calm: tuple[StudySpec, list[RunSummary]],
 ) -> None:
     spec, runs = calm
     judged = [*runs[:2], replace(runs[2], invalid="sent late")]
@@ -189,7 +189,7 @@ def test_an_invalid_replicate_makes_every_target_not_measured(
 def test_under_the_papers_conventions_a_level_is_the_mean_of_the_replicates_own(
     tmp_path: Path,
 ) -> None:
-    spec, runs = digests(
+    spec, runs = summaries(
         tmp_path,
         num_requests=200,
         num_seeds=3,
@@ -208,7 +208,7 @@ def test_under_the_papers_conventions_a_level_is_the_mean_of_the_replicates_own(
 
 
 def test_what_waits_to_the_end_fails_by_any_amount(
-    calm: tuple[StudySpec, list[CellDigest]],
+    calm: tuple[StudySpec, list[RunSummary]],
 ) -> None:
     spec, runs = calm
     starved = [
@@ -222,14 +222,14 @@ def test_what_the_arrival_audit_finds_is_a_note_of_the_run(tmp_path: Path) -> No
     fields: dict[str, Any] = {"num_requests": 500, "rates": (10.0,)}
     swept = sweep(study(schedulers=("slai",), **fields), tmp_path, jobs=1)
     (cell,) = loaded(swept.cells)
-    assert cell.digest.notes == ()
+    assert cell.summary.notes == ()
     recording = store.read(cell.folder)
     due_s = recording.requests.due_s
     cut = np.cumsum(np.minimum(np.diff(due_s, prepend=0.0), 0.3))
     spoilt = Recording(
         recording.run, replace(recording.requests, due_s=cut, sent_s=cut), recording.steps
     )
-    seen = Digester.for_study("strict", "ttft_p50<1")(spoilt)
+    seen = RunSummarizer.for_study("strict", "ttft_p50<1")(spoilt)
     assert seen.notes == seen.audit.notes
     assert "longest gap in mean gaps 3" in seen.notes[0]
     assert seen.invalid is None
@@ -248,7 +248,7 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
     spec = study(schedulers=("slai",), num_requests=400, slo=slo, rates=(15.0,))
     (cell,) = loaded(sweep(spec, tmp_path, jobs=1).cells)
     requests = store.read(cell.folder).requests
-    members = requests.due_s >= cell.digest.metrics.window_s[0]
+    members = requests.due_s >= cell.summary.metrics.window_s[0]
     if tier is not None:
         members &= requests.tier == tier
     metric = slo.partition("_")[0]
@@ -259,7 +259,7 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
     else:
         values = request_values(requests, metric, math.inf)[members]
     level = float(slo.partition("_p")[2].partition("<")[0].partition("@")[0]) / 100
-    sample = cell.digest.samples[metric, tier]
+    sample = cell.summary.samples[metric, tier]
     assert len(sample) == (len(values) if carriers is None else carriers)
     assert quantile([sample], level) == pytest.approx(float(np.quantile(values, level)))
 

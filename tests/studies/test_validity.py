@@ -13,20 +13,20 @@ from slaibench.measure.audit import audit
 from slaibench.recording import store
 from slaibench.studies.capacity import find_capacity
 from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.systems import table
 from slaibench.studies.targets import NOT_MEASURED, STEADY, slo_levels, why_not_measured
 from slaibench.studies.validity import add_up, failure_words, why_invalid
-from slaibench.studies.systems import table
 from tests.studies.studies import loaded, study
-from tests.studies.systems.others import RealVenue, failing
+from tests.studies.systems.others import RealTimeSystem, failing
 
 
 @pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealVenue]:
-    class Venue(RealVenue):
+def real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealTimeSystem]:
+    class SystemUnderTest(RealTimeSystem):
         log: ClassVar[Path] = tmp_path / "log"
 
-    monkeypatch.setitem(table.VENUES, "real", Venue)
-    return Venue
+    monkeypatch.setitem(table.SYSTEMS, "real", SystemUnderTest)
+    return SystemUnderTest
 
 
 def swept(results: Path, **fields: Any) -> SweepResult:
@@ -54,7 +54,7 @@ SLOW: dict[str, Any] = {"workload": "fixed:prompt=16000,output=2", "rates": (0.5
 
 
 def test_a_load_generator_that_decides_a_verdict_makes_a_run_invalid(
-    real: type[RealVenue], tmp_path: Path
+    real: type[RealTimeSystem], tmp_path: Path
 ) -> None:
     (prompt,) = swept(tmp_path / "prompt", slo="ttft_p50<5", **SLOW).points
     median_s = prompt.ttft_s["p50"].value
@@ -69,11 +69,11 @@ def test_a_load_generator_that_decides_a_verdict_makes_a_run_invalid(
     )
     assert point.lag_p99_s == pytest.approx(0.02)
     assert point.to_json()["invalid"] == point.invalid_reason
-    assert [cell.digest.invalid for cell in result.invalid] == [point.invalid_reason]
+    assert [cell.summary.invalid for cell in result.invalid] == [point.invalid_reason]
 
 
 def test_lag_that_decides_nothing_is_a_note_with_its_size(
-    real: type[RealVenue], tmp_path: Path
+    real: type[RealTimeSystem], tmp_path: Path
 ) -> None:
     real.lag_s = 0.02
     result = swept(tmp_path, slo="ttft_p50<5", **SLOW)
@@ -85,7 +85,7 @@ def test_lag_that_decides_nothing_is_a_note_with_its_size(
     )
 
 
-def test_failures_are_told_before_the_send_lag(real: type[RealVenue], tmp_path: Path) -> None:
+def test_failures_are_told_before_the_send_lag(real: type[RealTimeSystem], tmp_path: Path) -> None:
     real.lag_s, real.dies_at_s = 2.0, 5.0
     result = swept(tmp_path, slo="ttft_p50<0.5")
     (point,) = result.points
@@ -106,7 +106,7 @@ def test_failures_are_counted_by_reason_whatever_numbers_are_in_it() -> None:
     assert failure_words((), 60) == ""
 
 
-def test_a_server_that_dies_does_not_look_fast(real: type[RealVenue], tmp_path: Path) -> None:
+def test_a_server_that_dies_does_not_look_fast(real: type[RealTimeSystem], tmp_path: Path) -> None:
     # Whatever it served before it died was served well.
     real.dies_at_s = 50.0
     fields: dict[str, Any] = {"num_requests": 600, "rates": (10.0,), "slo": "ttft_p50<0.5"}
@@ -117,17 +117,19 @@ def test_a_server_that_dies_does_not_look_fast(real: type[RealVenue], tmp_path: 
     assert 50 < point.counts.failed < 150
     assert point.counts.failed + point.counts.finished == 600
     assert "requests failed: connection refused" in point.invalid_reason
-    levels = slo_levels(result.spec, [cell.digest])
+    levels = slo_levels(result.spec, [cell.summary])
     assert levels["ttft_p50<0.5", None] == NOT_MEASURED
     assert set(levels) == {("ttft_p50<0.5", None), (STEADY, None)}
     for slo, tier in levels:
-        why = why_not_measured(result.spec, [cell.digest], slo, tier)
+        why = why_not_measured(result.spec, [cell.summary], slo, tier)
         assert why == point.invalid_reason
     assert any("the server died" in warning for warning in result.warnings)
     assert "the server died" in store.read(cell.folder).run["notes"]
 
 
-def test_a_capacity_does_not_rest_on_invalid_runs(real: type[RealVenue], tmp_path: Path) -> None:
+def test_a_capacity_does_not_rest_on_invalid_runs(
+    real: type[RealTimeSystem], tmp_path: Path
+) -> None:
     real.lag_s = 1.0
     spec = study(
         backend="real", schedulers=("slai",), rates=(), num_requests=200, slo="ttft_p50<0.5"
@@ -140,7 +142,9 @@ def test_a_capacity_does_not_rest_on_invalid_runs(real: type[RealVenue], tmp_pat
     assert not any("use more --requests" in note for note in found.notes)
 
 
-def test_a_run_in_which_everything_failed_is_read(real: type[RealVenue], tmp_path: Path) -> None:
+def test_a_run_in_which_everything_failed_is_read(
+    real: type[RealTimeSystem], tmp_path: Path
+) -> None:
     real.dies_at_s = -1.0
     (point,) = swept(tmp_path).points
     assert point.counts.failed == point.counts.due == 60

@@ -12,7 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slaibench.workloads.conversations import Limits, mistral_token_counter, read_conversations, rounds
+from slaibench.workloads.conversations import (
+    Limits,
+    mistral_token_counter,
+    read_conversations,
+    rounds,
+)
 from slaibench.workloads.errors import WorkloadError
 
 

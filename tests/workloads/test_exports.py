@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import slaibench.workloads
+from slaibench import workloads
 
 ROOT = Path(__file__).parents[2]
 

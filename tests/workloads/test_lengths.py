@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.lengths import Lengths, UniformLengths, parse_fixed, parse_uniform, summarize
+from slaibench.workloads.lengths import (
+    Lengths,
+    UniformLengths,
+    parse_fixed,
+    parse_uniform,
+    summarize,
+)
 
 RANGES = st.tuples(st.integers(1, 500), st.integers(0, 500)).map(lambda r: (r[0], r[0] + r[1]))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workloads.mutated import mutated, whole
 from slaibench.workloads import registry, sharegpt4
 from slaibench.workloads.errors import WorkloadError
+from tests.workloads.mutated import mutated, whole
 
 NUM_FILES = 84
 """Three hundred take a few seconds more and found nothing else when this was written."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.extra_args import Instead
+from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model
 from slaibench.spec import Device
@@ -45,7 +45,7 @@ class Engine(Protocol):
     """As its makers write it: ``vLLM``."""
     key: ClassVar[str]
     """As the command line has it: ``vllm``."""
-    flags: ClassVar[Mapping[str, Instead]]
+    flags: ClassVar[Mapping[str, Replacement]]
     """Flags of its server that we set on any device, and the way out for who wants to set one."""
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:

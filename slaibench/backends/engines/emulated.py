@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.options import EngineOptions
@@ -15,6 +14,7 @@ from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.virtual import VirtualEngine, check_requests, refusal, run_virtual
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.generate import prompt_token_ids
 from slaibench.workloads.request import Request
 

@@ -13,7 +13,7 @@ WHOLE_NAMES = frozenset({"log-level"})
 """Flags of an engine that are the beginning of one of ours."""
 
 
-class Instead(StrEnum):
+class Replacement(StrEnum):
     """The way out for who gives a flag that is ours."""
 
     MODEL = "use --model or --weights instead"
@@ -27,7 +27,7 @@ class Instead(StrEnum):
     NOTHING = "leave it out"
 
 
-def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
+def extra_args(text: str, ours: Mapping[str, Replacement]) -> tuple[str, ...]:
     """The words of a command line.
 
     Args:
@@ -61,7 +61,7 @@ def more_args(text: str, ours: Mapping[str, Instead]) -> tuple[str, ...]:
     return words
 
 
-def _owned(name: str, ours: Mapping[str, Instead]) -> str | None:
+def _owned(name: str, ours: Mapping[str, Replacement]) -> str | None:
     """The flag of ours that a name stands for: engines' parsers take the beginning of one as well
     (``argparse``: Argument abbreviations)."""
     if name in ours:

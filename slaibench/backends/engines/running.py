@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.server import EngineServer
 from slaibench.backends.engines.step_file import Header, Steps, read_steps
+from slaibench.schedulers.engines.switch import REQUEST_KEY
 
 SWITCH_LIMIT_S = 60.0
 """Requests of the run before may still have to be aborted."""

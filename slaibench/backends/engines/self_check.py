@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.backend import Simulator
@@ -29,6 +27,8 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.machine.deciding import fingerprint, modules
 from slaibench.recording.record import RequestTable, StepTable
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.cache import cache_dir

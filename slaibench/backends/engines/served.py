@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slaibench.schedulers.base import Scheduler, SchedulerError
-from slaibench.schedulers.contained import is_ours
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
@@ -32,6 +30,8 @@ from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
 from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import is_ours
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 

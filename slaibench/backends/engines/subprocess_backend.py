@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.server import cause, tail
 from slaibench.machine.guardian import GuardedProcess
 from slaibench.machine.interpreters import import_path
+from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.workloads.request import Request
 
 PROGRAM = "slaibench.backends.engines.subprocess_program"
@@ -55,7 +55,7 @@ class Failure:
     text: str
 
 
-class Elsewhere:
+class SubprocessBackend:
     """Runs a backend in a process of another Python (``slaibench.backends.base.Backend``).
 
     The process is started at the first run and kept for the next ones. It is gone once ``close``

@@ -1,4 +1,4 @@
-"""Program: the other side of ``slaibench.backends.engines.subprocess_backend``; runs what it is told to.
+"""Program: the other side of ``subprocess_backend``; runs what it is given.
 
 usage: python -m slaibench.backends.engines.subprocess_program ADDRESS
 """
@@ -10,9 +10,9 @@ from dataclasses import replace
 from multiprocessing.connection import Client, Connection
 from typing import Any
 
-from slaibench.schedulers import registry
 from slaibench.backends.base import Backend, Progress, RunOutput
 from slaibench.backends.engines.subprocess_backend import ERRORS, Failure, Order
+from slaibench.schedulers import registry
 
 
 def serve(connection: Connection, backend: Backend) -> None:

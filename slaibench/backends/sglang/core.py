@@ -13,10 +13,6 @@ from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
 from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
-from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
-from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.device_time import VirtualTime
@@ -26,6 +22,10 @@ from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
+from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.step_log import MemoryStepLog
 
 
 class SglangCore:
@@ -213,6 +213,6 @@ def _start(options: EngineOptions) -> Any:
         **CPU,
         skip_tokenizer_init=True,
     )
-    scheduler = start_scheduler(PolicyScheduler, args)
+    scheduler = start_scheduler(SlaibenchScheduler, args)
     logging.disable(logging.WARNING)  # each retraction is one, and a level is set over and over
     return scheduler

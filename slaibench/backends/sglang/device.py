@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from slaibench.catalog.errors import CatalogError
 from slaibench.schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_version,
     own_config,
 )
-from slaibench.catalog.errors import CatalogError
 
 TARGET = "sglang.srt.managers.tp_worker.TpModelWorker.forward_batch_generation"
 

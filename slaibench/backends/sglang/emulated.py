@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines.subprocess_backend import Elsewhere
 from slaibench.backends.engines.emulated import EmulatedCore, EmulatedEngine
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.sglang.launch import SglangEngine, python
 from slaibench.backends.sglang.stand_ins import install
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.catalog.profile import Profile
+from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
 from slaibench.spec import Device
 
 
@@ -34,7 +34,7 @@ def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Bac
 
 def elsewhere(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
     """The same, unchecked."""
-    return Elsewhere(SglangEngine.name, python(), in_this_process, (options, profile), logs)
+    return SubprocessBackend(SglangEngine.name, python(), in_this_process, (options, profile), logs)
 
 
 def in_this_process(options: EngineOptions, profile: Profile) -> EmulatedEngine:

@@ -1,14 +1,14 @@
 """SGLang's own flags under our schedulers (``slaibench.backends.engines.flags``).
 
 What is refused, and with which value, is the adapter's to say
-(``slaibench.schedulers.engines.sglang_flags``). A flag that acts only together with a refused one needs no
-refusal of its own.
+(``slaibench.schedulers.engines.sglang_flags``). A flag that acts only together with a refused one
+needs no refusal of its own.
 """
 
 from __future__ import annotations
 
-from slaibench.schedulers.engines.sglang_flags import REFUSALS
 from slaibench.backends.engines.flags import Flag, Verdict
+from slaibench.schedulers.engines.sglang_flags import REFUSALS
 
 GROUPS = ("schedule", "memory", "parallel", "lora", "disagg", "spec")
 """Groups of SGLang's ``ServerArgs`` that concern us: every flag of theirs is in the table."""

@@ -12,20 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from slaibench.schedulers.engines.sglang_support import (
-    ANY_VERSION,
-    TESTED,
-    VARIABLE,
-    UnsupportedSglangError,
-    check_version,
-    is_untested,
-)
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate, self_check
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
 from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import folder_of
-from slaibench.backends.engines.extra_args import Instead
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.self_check import Untested
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
@@ -38,6 +30,14 @@ from slaibench.machine.interpreters import (
     import_path,
     interpreter,
     variable,
+)
+from slaibench.schedulers.engines.sglang_support import (
+    ANY_VERSION,
+    TESTED,
+    VARIABLE,
+    UnsupportedSglangError,
+    check_version,
+    is_untested,
 )
 from slaibench.spec import Device
 
@@ -61,30 +61,30 @@ class SglangEngine:
 
     name: ClassVar[str] = "SGLang"
     key: ClassVar[str] = "sglang"
-    flags: ClassVar[Mapping[str, Instead]] = MappingProxyType(
+    flags: ClassVar[Mapping[str, Replacement]] = MappingProxyType(
         {
-            "model-path": Instead.MODEL,
-            "load-format": Instead.WEIGHTS,
-            "context-length": Instead.CONTEXT,
-            "chunked-prefill-size": Instead.BUDGET,
-            "max-running-requests": Instead.ACTIVE,
-            "max-total-tokens": Instead.BLOCKS,
-            "page-size": Instead.NOTHING,
-            "disable-radix-cache": Instead.CACHING,
-            "disable-overlap-schedule": Instead.NOTHING,
-            "enable-mixed-chunk": Instead.NOTHING,
-            "random-seed": Instead.NOTHING,
-            "served-model-name": Instead.MODEL,
-            "host": Instead.NOTHING,
-            "port": Instead.NOTHING,
-            "skip-server-warmup": Instead.NOTHING,
-            "log-level-http": Instead.NOTHING,
+            "model-path": Replacement.MODEL,
+            "load-format": Replacement.WEIGHTS,
+            "context-length": Replacement.CONTEXT,
+            "chunked-prefill-size": Replacement.BUDGET,
+            "max-running-requests": Replacement.ACTIVE,
+            "max-total-tokens": Replacement.BLOCKS,
+            "page-size": Replacement.NOTHING,
+            "disable-radix-cache": Replacement.CACHING,
+            "disable-overlap-schedule": Replacement.NOTHING,
+            "enable-mixed-chunk": Replacement.NOTHING,
+            "random-seed": Replacement.NOTHING,
+            "served-model-name": Replacement.MODEL,
+            "host": Replacement.NOTHING,
+            "port": Replacement.NOTHING,
+            "skip-server-warmup": Replacement.NOTHING,
+            "log-level-http": Replacement.NOTHING,
             # What stands in a file is seen by nobody, and other ports have doors of their own.
-            "config": Instead.NOTHING,
-            "api-key": Instead.NOTHING,
-            "grpc-port": Instead.NOTHING,
-            "grpc-mode": Instead.NOTHING,
-            "smg-grpc-mode": Instead.NOTHING,
+            "config": Replacement.NOTHING,
+            "api-key": Replacement.NOTHING,
+            "grpc-port": Replacement.NOTHING,
+            "grpc-mode": Replacement.NOTHING,
+            "smg-grpc-mode": Replacement.NOTHING,
         }
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.base import Batch, Scheduler
 
 
 class AheadEngine(Engine):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import BatchTimer, Engine
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from slaibench.schedulers.base import Batch, Scheduler, SchedulerError
-from slaibench.schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import NEVER, end_of
 from slaibench.costmodel import Spread
+from slaibench.schedulers.base import Batch, Scheduler, SchedulerError
+from slaibench.schedulers.waiting import WaitingQueue
 
 
 class BatchTimer(Protocol):

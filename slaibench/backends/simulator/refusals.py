@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.base import Scheduler, SchedulerError
 
 
 def check_decodes(decodes: Sequence[SimRequest], decoding: Set[SimRequest]) -> None:

@@ -11,7 +11,7 @@ from slaibench.workloads.request import Request
 
 
 class SimRequest:
-    """Engine-side state of a request; what policies see of it is ``slaibench.schedulers.base.RequestView``.
+    """Engine-side state of a request; schedulers see it as ``schedulers.base.RequestView``.
 
     ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
     beside the count (a new block, the end) happens at ``event_at``: the hot loop compares once.

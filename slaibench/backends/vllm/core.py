@@ -7,9 +7,6 @@ import logging
 import os
 from typing import Any
 
-from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engines.step_log import MemoryStepLog
-from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core_request import CoreRequest
 from slaibench.backends.engines.device_time import VirtualTime
@@ -19,6 +16,9 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.launch import engine_args
 from slaibench.catalog.profile import Profile
+from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_version
 
 
 def emulated_vllm(options: EngineOptions, profile: Profile) -> EmulatedEngine:
@@ -178,8 +178,8 @@ def _start(options: EngineOptions) -> Any:
     from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
     from vllm.v1.engine.core import EngineCore  # noqa: PLC0415
 
-    from slaibench.schedulers.engines.vllm import PolicyScheduler  # noqa: PLC0415
     from slaibench.backends.vllm.executor import EmulatedExecutor  # noqa: PLC0415
+    from slaibench.schedulers.engines.vllm import SlaibenchScheduler  # noqa: PLC0415
 
     args = EngineArgs(
         **engine_args(options, model_folder(options.model)),
@@ -187,6 +187,6 @@ def _start(options: EngineOptions) -> Any:
         dtype="bfloat16",
         enforce_eager=True,
         distributed_executor_backend=EmulatedExecutor,
-        scheduler_cls=PolicyScheduler,
+        scheduler_cls=SlaibenchScheduler,
     )
     return EngineCore(args.create_engine_config(), EmulatedExecutor, log_stats=False)

@@ -16,12 +16,12 @@ from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
-from slaibench.schedulers.engines.vllm_support import own_config
 from slaibench.backends.engines.device import timer_of
 from slaibench.backends.engines.device_time import DeviceTime, RealTime
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.batches import Batches
 from slaibench.costmodel import spread_of
+from slaibench.schedulers.engines.vllm_support import own_config
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""

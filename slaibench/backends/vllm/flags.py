@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slaibench.schedulers.engines.vllm_refusals import REFUSALS
 from slaibench.backends.engines.flags import Flag, Verdict
+from slaibench.schedulers.engines.vllm_refusals import REFUSALS
 
 GROUPS = (
     "SchedulerConfig",

@@ -13,7 +13,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import slaibench.schedulers
+from slaibench.backends.base import Backend, BackendError
+from slaibench.backends.engines import gate, self_check
+from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
+from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines.extra_args import Replacement
+from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.self_check import Untested
+from slaibench.backends.engines.subprocess_backend import SubprocessBackend
+from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
+from slaibench.machine import hardware, packages
 from slaibench.schedulers.engines.vllm_support import (
     ANY_VERSION,
     TESTED,
@@ -21,18 +32,6 @@ from slaibench.schedulers.engines.vllm_support import (
     check_version,
     is_untested,
 )
-from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines import gate, self_check
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
-from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
-from slaibench.backends.engines.subprocess_backend import Elsewhere
-from slaibench.backends.engines.model_folder import model_folder
-from slaibench.backends.engines.extra_args import Instead
-from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.engines.self_check import Untested
-from slaibench.catalog.model import Model
-from slaibench.catalog.profile import Profile
-from slaibench.machine import hardware, packages
 from slaibench.spec import Device
 
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -54,26 +53,26 @@ class VllmEngine:
 
     name: ClassVar[str] = "vLLM"
     key: ClassVar[str] = "vllm"
-    flags: ClassVar[Mapping[str, Instead]] = MappingProxyType(
+    flags: ClassVar[Mapping[str, Replacement]] = MappingProxyType(
         {
-            "model": Instead.MODEL,
-            "load-format": Instead.WEIGHTS,
-            "max-model-len": Instead.CONTEXT,
-            "max-num-batched-tokens": Instead.BUDGET,
-            "max-num-seqs": Instead.ACTIVE,
-            "num-gpu-blocks-override": Instead.BLOCKS,
-            "block-size": Instead.NOTHING,
-            "enable-prefix-caching": Instead.CACHING,
-            "async-scheduling": Instead.NOTHING,
-            "seed": Instead.NOTHING,
-            "scheduler-cls": Instead.SCHEDULER,
-            "additional-config": Instead.SCHEDULER,
-            "served-model-name": Instead.MODEL,
-            "host": Instead.NOTHING,
-            "port": Instead.NOTHING,
-            "config": Instead.NOTHING,  # what stands in a file is seen by nobody
-            "api-key": Instead.NOTHING,
-            "disable-uvicorn-access-log": Instead.NOTHING,
+            "model": Replacement.MODEL,
+            "load-format": Replacement.WEIGHTS,
+            "max-model-len": Replacement.CONTEXT,
+            "max-num-batched-tokens": Replacement.BUDGET,
+            "max-num-seqs": Replacement.ACTIVE,
+            "num-gpu-blocks-override": Replacement.BLOCKS,
+            "block-size": Replacement.NOTHING,
+            "enable-prefix-caching": Replacement.CACHING,
+            "async-scheduling": Replacement.NOTHING,
+            "seed": Replacement.NOTHING,
+            "scheduler-cls": Replacement.SCHEDULER,
+            "additional-config": Replacement.SCHEDULER,
+            "served-model-name": Replacement.MODEL,
+            "host": Replacement.NOTHING,
+            "port": Replacement.NOTHING,
+            "config": Replacement.NOTHING,  # what stands in a file is seen by nobody
+            "api-key": Replacement.NOTHING,
+            "disable-uvicorn-access-log": Replacement.NOTHING,
         }
     )
 
@@ -163,7 +162,6 @@ class VllmEngine:
         own: Mapping[str, Any],
         key: str | None = None,
     ) -> dict[str, str]:
-        folders = {str(Path(__file__).parents[3]), str(Path(slaibench.schedulers.__path__[0]).parent)}
         inherited = os.environ.get("PYTHONPATH", "")
         needed = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
         if options.is_local:
@@ -171,7 +169,7 @@ class VllmEngine:
         if device is Device.CPU and hardware.num_cores() == 1:
             # vLLM keeps a core for its scheduler and binds its threads to the others.
             needed |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
-        paths = [*sorted(folders), *filter(None, [inherited])]
+        paths = [str(Path(__file__).parents[3]), *filter(None, [inherited])]
         own_key = {} if key is None else {"VLLM_API_KEY": key}  # instead of one of the user's
         ours = {"PYTHONPATH": os.pathsep.join(paths), **gate.environment(key), **own_key}
         return needed | os.environ | ours
@@ -186,7 +184,9 @@ class VllmEngine:
 def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
     from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415  (it imports us)
 
-    return Elsewhere(VllmEngine.name, sys.executable, emulated_vllm, (options, profile), logs)
+    return SubprocessBackend(
+        VllmEngine.name, sys.executable, emulated_vllm, (options, profile), logs
+    )
 
 
 def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
         "max_num_seqs": options.max_active,
         "block_size": options.block_size,
         "enable_prefix_caching": options.prefix_caching,
-        # Batches are decided from the outcome of the one before (slaibench.schedulers.engines.vllm).
+        # Batches are decided from the outcome of the one before (schedulers/engines/vllm.py).
         "async_scheduling": False,
         "seed": options.seed,
     }

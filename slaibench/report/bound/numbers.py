@@ -38,7 +38,7 @@ def document(result: BoundResult, folder: Path, made: dict[str, Any]) -> Documen
         **result.to_json(),
         "place": first.cell.place,
         "model": first.cell.model,
-        "venue": first.cell.venue,
+        "venue": first.cell.system,
         "kv_blocks": run["kv_blocks"],
         "profile": run.get("profile"),
         "recorded_by": first.cell.slaibench_version,

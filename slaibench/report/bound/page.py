@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from slaibench.report.bound.numbers import document
+from slaibench.report.bound.render import file_stem, render
 from slaibench.report.files import (
     ReportFiles,
     make_folder,
@@ -12,8 +14,6 @@ from slaibench.report.files import (
     write,
 )
 from slaibench.report.page import makers, profile_notes
-from slaibench.report.bound.numbers import document
-from slaibench.report.bound.render import file_stem, render
 from slaibench.studies.bound.result import BoundResult
 
 
@@ -30,7 +30,7 @@ def write_bound(result: BoundResult, folder: Path) -> ReportFiles:
     from slaibench.report.bound.figures import draw  # noqa: PLC0415  (loads matplotlib)
 
     make_folder(folder)
-    spec = result.plan.backlog.bench.spec
+    spec = result.plan.backlog.prepared.spec
     doc = document(result, folder, {**makers(), "profile": profile_notes(spec)})
     drawn = draw(doc)
     doc = with_pictures(doc, drawn)

@@ -45,7 +45,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
 
 
 def _cell(part: Part, asked: CellSpec, entry: Document, folder: Path) -> CellResult:
-    read = read_again(entry, folder, part.digest)
+    read = read_again(entry, folder, part.summary)
     wanted, has = asked.spec(), read.cell.spec()
     for name in wanted:
         if name not in MAY_DIFFER and wanted[name] != has[name]:

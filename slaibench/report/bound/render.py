@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from slaibench.report import facts
-from slaibench.report.numbers import Document
-from slaibench.report.template import Figure, Picture, fill, stem_of
 from slaibench.report.bound.captions import captions
 from slaibench.report.bound.findings import headline
 from slaibench.report.bound.numbers import identity
 from slaibench.report.bound.tables import answer_grids, point_grids
+from slaibench.report.numbers import Document
+from slaibench.report.template import Figure, Picture, fill, stem_of
 
 
 def file_stem(doc: Document) -> str:
     """Name of the page without its ending, e.g. ``bound-rtx6000-ada-mistral-7b-0123abcd``."""
-    venue = [] if doc["venue"] == "sim" else doc["venue"].split(":")
-    what = dict.fromkeys((*venue, doc["place"], doc["model"]))
+    system = [] if doc["venue"] == "sim" else doc["venue"].split(":")
+    what = dict.fromkeys((*system, doc["place"], doc["model"]))
     return stem_of(("bound", *what, identity(doc)))
 
 

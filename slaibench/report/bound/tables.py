@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from slaibench.report.bound.findings import TILED, change, cycle_text, share
 from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document
-from slaibench.report.bound.findings import TILED, change, cycle_text, share
 from slaibench.report.validation.tables import Grid
 from slaibench.report.words import NOTHING, TOO_SMALL, fixed, significant
 

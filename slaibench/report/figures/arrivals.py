@@ -31,7 +31,8 @@ def arrivals(subject: Subject) -> list[Panel]:
     if process.kind in (ArrivalKind.BURST, ArrivalKind.CONSTANT):
         return []
     gaps = {
-        cell.cell.seed: _unit_gaps(cell.digest.due_s, process, cell.cell.rate_rps) for cell in cells
+        cell.cell.seed: _unit_gaps(cell.summary.due_s, process, cell.cell.rate_rps)
+        for cell in cells
     }
     gaps = {seed: each for seed, each in gaps.items() if len(each) > 1}
     if not gaps:

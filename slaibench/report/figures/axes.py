@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slaibench.report.figures.style import INK, Look
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Pick = Callable[[Point], Estimate | None]
+Pick = Callable[[OperatingPoint], Estimate | None]
 """From a point to the estimate a figure shows of it; None where it has none."""
 FADED = 0.55
 RATE_LABEL = "offered load (requests/s)"
@@ -270,7 +270,7 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
     return found
 
 
-def steady(point: Point) -> bool | None:
+def steady(point: OperatingPoint) -> bool | None:
     """Whether a point's runs were steady; None: most cannot tell."""
     return False if point.saturated else None if point.undecided else True
 
@@ -290,7 +290,7 @@ def scaled(mark: Mark, scale: float) -> Mark:
     return Mark(mark.rate_rps, Estimate(value, low, high, found.n), mark.steady)
 
 
-def marks_of(points: Iterable[Point], pick: Pick) -> list[Mark]:
+def marks_of(points: Iterable[OperatingPoint], pick: Pick) -> list[Mark]:
     """A figure's values of one scheduler, by rate; invalid runs have none."""
     valid = [point for point in points if not point.invalid]
     found = [Mark(p.rate_rps, e, steady(p)) for p in valid if (e := pick(p)) is not None]

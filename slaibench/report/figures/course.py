@@ -196,7 +196,7 @@ def _number_panel(
             markerfacecolor="white" if faded else look.colour,
         )
         cell = first_cells(subject, rate_rps)[name]
-        cut = float(cell.digest.metrics.window_s[0])
+        cut = float(cell.summary.metrics.window_s[0])
         if cut > 0:
             ax.axvline(cut, color=look.colour, linestyle=":", linewidth=1.1)
         most = max(most, last)
@@ -214,4 +214,4 @@ def _number_panel(
 
 def _cut_s(subject: Subject, name: str) -> float:
     cell = first_cells(subject, subject.focus_rate_rps)[name]
-    return float(cell.digest.metrics.window_s[0])
+    return float(cell.summary.metrics.window_s[0])

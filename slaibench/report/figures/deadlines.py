@@ -17,7 +17,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 
 SPREAD = 0.36
 """Of the distance between rates, over which the schedulers are spread."""
@@ -47,7 +47,7 @@ def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel
     every: list[Mark] = []
     for ax, (share, label) in zip(axes, SHARES, strict=True):
 
-        def pick(point: Point, share: str = share) -> Estimate | None:
+        def pick(point: OperatingPoint, share: str = share) -> Estimate | None:
             if tier not in point.tiers:
                 return None
             return _percent(getattr(point.tiers[tier], share))

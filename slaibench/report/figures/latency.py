@@ -25,7 +25,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point, measured_ttft
+from slaibench.studies.operating_point import OperatingPoint, measured_ttft
 
 MOST_STEPS = 400
 """Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""
@@ -37,7 +37,7 @@ def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     for level, q, title in (("p50", 0.5, "Median TTFT"), ("p99", 0.99, "P99 TTFT")):
         targets = ttft_targets(subject, q)
 
-        def pick(point: Point, level: str = level) -> Estimate | None:
+        def pick(point: OperatingPoint, level: str = level) -> Estimate | None:
             return point.ttft_s[level]
 
         panels.append(
@@ -60,7 +60,7 @@ def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     for name in slos:
         targets = tbt_targets(subject, name, slos[name])
 
-        def pick(point: Point, name: str = name) -> Estimate | None:
+        def pick(point: OperatingPoint, name: str = name) -> Estimate | None:
             return point.tiers[name].tbt_p99_s if name in point.tiers else None
 
         panels.append(
@@ -114,7 +114,7 @@ def _against_rate(
     looks: Mapping[str, Look],
     name: str,
     title: str,
-    pick: Callable[[Point], Estimate | None],
+    pick: Callable[[OperatingPoint], Estimate | None],
     targets: list[tuple[float, str]],
     scale: float = 1.0,
 ) -> Panel:
@@ -286,7 +286,7 @@ def distribution_panel(
 def pooled_ttft(subject: Subject, scheduler: str) -> FloatArray:
     """Sorted TTFTs of all replicates at the focus rate, ``inf`` for those still waiting."""
     cells = subject.cells_at(scheduler, subject.focus_rate_rps)
-    parts = [measured_ttft(cell.digest) for cell in cells]
+    parts = [measured_ttft(cell.summary) for cell in cells]
     return np.sort(np.concatenate(parts)) if parts else np.empty(0)
 
 

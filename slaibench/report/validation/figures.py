@@ -40,13 +40,13 @@ from slaibench.report.validation.numbers import reference
 from slaibench.report.validation.subject import Validation
 from slaibench.report.words import short_names
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import Point
+from slaibench.studies.operating_point import OperatingPoint
 
 APART = 0.014
 """Of the range of rates: how far small marks lie beside each other, inside a wide one."""
 WIDE, WIDE_MARK, SMALL_MARK = 5.0, 10.0, 3.6
 """Line and mark of the reference, and marks of the others, in points."""
-Pick = Callable[[Point], Estimate | None]
+Pick = Callable[[OperatingPoint], Estimate | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _tbt(tier: str) -> Pick:
     return lambda point: point.tiers[tier].tbt_p99_s if tier in point.tiers else None
 
 
-def _kv(point: Point) -> Estimate | None:
+def _kv(point: OperatingPoint) -> Estimate | None:
     return Estimate(point.kv_mean, None, None, point.num_seeds)
 
 

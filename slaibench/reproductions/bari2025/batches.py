@@ -19,8 +19,8 @@ from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.recording.store import RecordingError
-from slaibench.spec import StudySpec
 from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.spec import StudySpec
 from slaibench.studies.executors import CellResult
 
 PROMPT_TOKENS = 2048

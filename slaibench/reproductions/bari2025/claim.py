@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slaibench.catalog.published import PublishedValue
+from slaibench.reproductions.bari2025.verdict import Verdict, deviation
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.estimate import Estimate, finite
-from slaibench.reproductions.bari2025.verdict import Verdict, deviation
 
 UNKNOWN = Estimate(None, None, None, 0)
 

@@ -12,17 +12,17 @@ from rich.text import Text
 
 from slaibench.cli import formats, options
 from slaibench.cli.expand import expanded
-from slaibench.cli.options import Kept, Page, Where
+from slaibench.cli.options import PageOptions, RunOptions, ServingOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.rates import parse_rates
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025 import run as paper_study
 from slaibench.reproductions.bari2025.claim import Claim, Finding
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.reproductions.bari2025.verdict import Verdict
 from slaibench.reproductions.bari2025.words import MARKS, deviation, ours, printed
+from slaibench.spec import Convention
 
 RATE = "requests/s"
 OPTION_OF = {
@@ -59,40 +59,46 @@ def paper(
         float, typer.Option(help="Seconds of a run. Default: the paper's 35 minutes.")
     ] = 2100.0,
     *,
-    where: Where,
-    kept: Kept,
-    page: Page,
+    serving: ServingOptions,
+    run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """The paper's figures (Bari et al., arXiv 2508.01002), and its claims held against ours."""
     with usage(OPTION_OF):
         asked = PaperSpec(
             figures=tuple(figure or ()),
-            backend=where.backend,
-            device=where.device,
-            clock=where.clock,
+            backend=serving.backend,
+            device=serving.device,
+            clock=serving.clock,
             workload=workload,
             rates=parse_rates(rates),
             num_seeds=seeds,
             first_seed=first_seed,
             duration_s=duration,
         )
-        paper_study.check(asked, kept.results, kept.jobs)
+        paper_study.check(asked, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
     with running(), progress("paper") as on_cell:
         result = paper_study.run(
-            asked, kept.results, jobs=kept.jobs, fresh=kept.fresh, on_cell=on_cell
+            asked,
+            run_options.results,
+            jobs=run_options.jobs,
+            fresh=run_options.fresh,
+            on_cell=on_cell,
         )
-    if kept.as_json:
+    if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(tables(result))
         for line in about_lines(result):
             out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(f"recordings: {escape(str(kept.results))}", highlight=False, soft_wrap=True)
-    _report(result, page, kept.as_json)
+        out.print(
+            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
+        )
+    _report(result, page, run_options.as_json)
 
 
-def _report(result: PaperResult, page: Page, as_json: bool) -> None:
+def _report(result: PaperResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
     from slaibench.reproductions.bari2025.page.page import write_paper  # noqa: PLC0415  (matplotlib: a second)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.claim import UNKNOWN, capacity_estimate
 from slaibench.reproductions.bari2025.load import CAPACITY_OF, Load
-from slaibench.studies.operating_point import Point
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import OperatingPoint
 
-QUANTITIES: dict[str, Callable[[Point], Estimate | None]] = {
+QUANTITIES: dict[str, Callable[[OperatingPoint], Estimate | None]] = {
     "ttft_p50_s": lambda point: point.ttft_s["p50"],
     "tbt_p99_s@paying": lambda point: _tail(point, "paying"),
     "tbt_p99_s@free": lambda point: _tail(point, "free"),
@@ -81,11 +81,13 @@ def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _picked(pick: Callable[[Point], Estimate | None], point: Point | None) -> Estimate:
+def _picked(
+    pick: Callable[[OperatingPoint], Estimate | None], point: OperatingPoint | None
+) -> Estimate:
     return UNKNOWN if point is None else pick(point) or UNKNOWN
 
 
-def _tail(point: Point, tier: str) -> Estimate | None:
+def _tail(point: OperatingPoint, tier: str) -> Estimate | None:
     return point.tiers[tier].tbt_p99_s if tier in point.tiers else None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.claim import UNKNOWN, Finding, as_seconds
 from slaibench.reproductions.bari2025.figures import HIGH_RPS, LABELS
 from slaibench.reproductions.bari2025.load import Load
 from slaibench.reproductions.bari2025.series import buckets, mean_ttft
 from slaibench.reproductions.bari2025.verdict import Verdict, all_of, rises
+from slaibench.studies.estimate import Estimate
 
 Course = list[tuple[float, Estimate]]
 """(rate or prompt tokens, seconds)."""
@@ -36,7 +36,7 @@ def ttft_grows_with_prompt(scheduler: str) -> Callable[[Load], Finding]:
     def found(load: Load) -> Finding:
         course = [
             ((low + high) / 2, mean_ttft(same))
-            for low, high, same in buckets(load.digests(scheduler, HIGH_RPS))
+            for low, high, same in buckets(load.summaries(scheduler, HIGH_RPS))
         ]
         return _judged(course, rises, "tokens")
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slaibench.recording.record import Recording
+from slaibench.reproductions.bari2025.figures import FIGURES, SARATHI, SLAI, Mix
+from slaibench.reproductions.bari2025.given import measured
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import CapacityResult, capacity_from
 from slaibench.studies.compare import ttft_change
-from slaibench.studies.run_summary import CellDigest, Digester
 from slaibench.studies.estimate import Estimate
-from slaibench.reproductions.bari2025.figures import FIGURES, SARATHI, SLAI, Mix
-from slaibench.reproductions.bari2025.given import measured
-from slaibench.studies.operating_point import Point, make_point
 from slaibench.studies.executors import CellResult
-from slaibench.studies.sweep import digests_of
+from slaibench.studies.operating_point import OperatingPoint, make_point
+from slaibench.studies.run_summary import RunSummarizer, RunSummary
+from slaibench.studies.sweep import summaries_of
 
 if TYPE_CHECKING:
     from slaibench.reproductions.bari2025.spec import PaperSpec
@@ -32,7 +32,7 @@ TBT_ONLY = "tbt_p99<tier"
 
 
 @dataclass(frozen=True, slots=True)
-class LoadDigest(CellDigest):
+class LoadSummary(RunSummary):
     """A run's numbers, with what only the paper's figures ask for.
 
     Args:
@@ -47,28 +47,28 @@ class LoadDigest(CellDigest):
     kv_mean: float | None
     nearly_full: float | None
     given: dict[str, float | None]
-    strictly: CellDigest | None
+    strictly: RunSummary | None
 
 
 @dataclass(frozen=True, slots=True)
-class LoadDigester:
+class LoadSummarizer:
     """Callable from recording to digest; can be sent to worker processes."""
 
-    own: Digester
-    strict: Digester | None
+    own: RunSummarizer
+    strict: RunSummarizer | None
 
     @classmethod
-    def for_study(cls, spec: StudySpec) -> LoadDigester:
-        strict = Digester.for_study(Convention.STRICT.value, spec.slo)
+    def for_study(cls, spec: StudySpec) -> LoadSummarizer:
+        strict = RunSummarizer.for_study(Convention.STRICT.value, spec.slo)
         if spec.convention is Convention.STRICT:
             return cls(strict, None)
-        return cls(Digester.for_study(spec.convention.value, spec.slo), strict)
+        return cls(RunSummarizer.for_study(spec.convention.value, spec.slo), strict)
 
-    def __call__(self, recording: Recording) -> LoadDigest:
+    def __call__(self, recording: Recording) -> LoadSummary:
         own = self.own(recording)
         known: dict[str, Any] = {each.name: getattr(own, each.name) for each in fields(own)}
         kv_mean, nearly_full = _memory(recording, own.metrics.window_s)
-        return LoadDigest(
+        return LoadSummary(
             **known,
             kv_mean=kv_mean,
             nearly_full=nearly_full,
@@ -98,8 +98,8 @@ class Load:
     Args:
         spec: the study, its schedulers those that any figure asks for.
         about: what served.
-        cells: swept and searched ones, with ``LoadDigest`` (or, by strict definitions,
-            ``CellDigest``) each.
+        cells: swept and searched ones, with ``LoadSummary`` (or, by strict definitions,
+            ``RunSummary``) each.
         searched: whether capacities were searched, and may be told.
     """
 
@@ -114,29 +114,29 @@ class Load:
         return self.spec.convention
 
     @cached_property
-    def points(self) -> dict[tuple[str, float], Point]:
+    def points(self) -> dict[tuple[str, float], OperatingPoint]:
         """By scheduler and rate, at the rates asked for."""
         found = {}
         for scheduler in self.spec.schedulers:
             for rate in self.spec.rates:
-                if digests := self.digests(scheduler, rate):
-                    found[scheduler, rate] = make_point(scheduler, rate, digests)
+                if summaries := self.summaries(scheduler, rate):
+                    found[scheduler, rate] = make_point(scheduler, rate, summaries)
         return found
 
-    def of(self, scheduler: str) -> list[Point]:
+    def of(self, scheduler: str) -> list[OperatingPoint]:
         """One scheduler's points by rate."""
         return [point for (name, _), point in self.points.items() if name == scheduler]
 
-    def digests(self, scheduler: str, rate_rps: float) -> list[CellDigest]:
+    def summaries(self, scheduler: str, rate_rps: float) -> list[RunSummary]:
         """The replicates behind a point, by seed."""
-        return digests_of(self.cells, scheduler, rate_rps)
+        return summaries_of(self.cells, scheduler, rate_rps)
 
-    def at(self, scheduler: str, rate_rps: float) -> Point | None:
+    def at(self, scheduler: str, rate_rps: float) -> OperatingPoint | None:
         return self.points.get((scheduler, rate_rps))
 
     def ttft_change(self, a: str, b: str, rate_rps: float) -> Estimate:
         """Change of the median TTFT from a to b, paired by request and seed."""
-        before, after = self.digests(a, rate_rps), self.digests(b, rate_rps)
+        before, after = self.summaries(a, rate_rps), self.summaries(b, rate_rps)
         if not before or len(before) != len(after):
             return Estimate(None, None, None, 0)
         return ttft_change(before, after)
@@ -162,9 +162,9 @@ class Load:
         spec = self.spec.model_copy(update={"convention": Convention.STRICT})
         cells = []
         for cell in self.cells:
-            if cell.digest.strictly is None:
+            if cell.summary.strictly is None:
                 raise ValueError(f"{cell.folder} was measured by strict definitions already")
-            cells.append(replace(cell, digest=cell.digest.strictly))
+            cells.append(replace(cell, summary=cell.summary.strictly))
         return Load(self.mix, spec, self.about, tuple(cells), self.searched)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slaibench.catalog.published import Paper, PublishedValue
-from slaibench.studies.capacity import CapacityResult, ratio_of
-from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.reproductions.bari2025.batches import BudgetRow
 from slaibench.reproductions.bari2025.claim import (
     UNKNOWN,
@@ -17,8 +15,10 @@ from slaibench.reproductions.bari2025.claim import (
 )
 from slaibench.reproductions.bari2025.figures import HIGH_RPS, LABELS, SARATHI, SLAI, Figure, Mix
 from slaibench.reproductions.bari2025.given import EXACT, GIVEN, OF_CUT_GAPS
-from slaibench.reproductions.bari2025.load import MEDIAN_ONLY, Load, LoadDigest
+from slaibench.reproductions.bari2025.load import MEDIAN_ONLY, Load, LoadSummary
 from slaibench.reproductions.bari2025.verdict import of_number
+from slaibench.studies.capacity import CapacityResult, ratio_of
+from slaibench.studies.estimate import Estimate, over_seeds
 
 Both = tuple[Load, Load]
 """One mix under the paper's conventions, and under strict ones."""
@@ -79,16 +79,16 @@ def given_numbers(paper: Paper, loads: Both) -> list[Claim]:
 
 
 def _given(load: Load, name: str) -> Estimate:
-    digests = next(
+    summaries = next(
         (
             found
             for who in load.spec.schedulers
-            if (found := load.digests(who, load.spec.rates[-1]))
+            if (found := load.summaries(who, load.spec.rates[-1]))
         ),
         [],
     )
-    given = [each.given[name] for each in digests if isinstance(each, LoadDigest)]
-    return over_seeds(given, sum(len(each.due_s) for each in digests), log=False)
+    given = [each.given[name] for each in summaries if isinstance(each, LoadSummary)]
+    return over_seeds(given, sum(len(each.due_s) for each in summaries), log=False)
 
 
 def budget_numbers(paper: Paper, rows: tuple[BudgetRow, ...]) -> list[Claim]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-from slaibench.studies.capacity import CapacityResult
-from slaibench.studies.run_summary import CellDigest
-from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.reproductions.bari2025.claim import UNKNOWN, Finding, as_change, as_seconds
 from slaibench.reproductions.bari2025.figures import (
     AGAINST_LOAD,
@@ -30,6 +27,9 @@ from slaibench.reproductions.bari2025.verdict import (
     apart,
     between,
 )
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.studies.run_summary import RunSummary
 
 WORST_TO_BEST = (SARATHI, SARATHI_SPF, SLAI_FIXED, SLAI)
 """The paper's order of median TTFT under load."""
@@ -93,8 +93,8 @@ def _kept(found: CapacityResult | None) -> str:
 def prefill_first_serves_less(load: Load) -> Finding:
     """Its share of due requests served at high load, against every other policy's, by seed."""
     others = _others(load)
-    own = [share_served(digest) for digest in load.digests(VLLM, HIGH_RPS)]
-    changes = [_change(_shares(load.digests(name, HIGH_RPS)), own) for name in others]
+    own = [share_served(summary) for summary in load.summaries(VLLM, HIGH_RPS)]
+    changes = [_change(_shares(load.summaries(name, HIGH_RPS)), own) for name in others]
     known = [share for share in own if share is not None]
     served = f"{sum(known) / len(known):.1%} of them served; " if known else ""
     return Finding(None, all_below(changes, -SAME_WITHIN), served + _against(others, changes))
@@ -123,8 +123,8 @@ def _against(others: list[str], changes: list[Estimate]) -> str:
     )
 
 
-def _shares(digests: list[CellDigest]) -> list[float | None]:
-    return [share_served(digest) for digest in digests]
+def _shares(summaries: list[RunSummary]) -> list[float | None]:
+    return [share_served(summary) for summary in summaries]
 
 
 def _change(before: list[float | None], after: list[float | None]) -> Estimate:
@@ -142,15 +142,15 @@ def _change(before: list[float | None], after: list[float | None]) -> Estimate:
 
 
 def _tier_change(load: Load) -> Estimate:
-    digests = load.digests(SLAI_PRIORITY, HIGH_RPS)
-    free, paying = ([tier_mean_ttft(d, tier) for d in digests] for tier in ("free", "paying"))
+    summaries = load.summaries(SLAI_PRIORITY, HIGH_RPS)
+    free, paying = ([tier_mean_ttft(d, tier) for d in summaries] for tier in ("free", "paying"))
     return _change(free, paying)
 
 
 def _tiers_seen(load: Load, change: Estimate) -> str:
-    digests = load.digests(SLAI_PRIORITY, HIGH_RPS)
+    summaries = load.summaries(SLAI_PRIORITY, HIGH_RPS)
     means = {
-        tier: over_seeds([tier_mean_ttft(d, tier) for d in digests], len(digests))
+        tier: over_seeds([tier_mean_ttft(d, tier) for d in summaries], len(summaries))
         for tier in ("paying", "free")
     }
     told = ", ".join(f"{tier} {as_seconds(mean)}" for tier, mean in means.items())

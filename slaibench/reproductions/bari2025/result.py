@@ -11,17 +11,28 @@ from typing import Any
 
 from slaibench.catalog.published import bari2025
 from slaibench.recording import store
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.batch_shapes import batch_shapes
-from slaibench.reproductions.bari2025.batches import NUM_DECODES, Batches, batch_rows, block_rows, budget_rows
+from slaibench.reproductions.bari2025.batches import (
+    NUM_DECODES,
+    Batches,
+    batch_rows,
+    block_rows,
+    budget_rows,
+)
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.conventions import Difference, differences
 from slaibench.reproductions.bari2025.figures import FIGURES, LABELS, Kind, Mix
-from slaibench.reproductions.bari2025.numbers import Both, budget_numbers, given_numbers, load_numbers
+from slaibench.reproductions.bari2025.numbers import (
+    Both,
+    budget_numbers,
+    given_numbers,
+    load_numbers,
+)
 from slaibench.reproductions.bari2025.series import series
 from slaibench.reproductions.bari2025.shapes import load_shapes
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult
 from slaibench.studies.sweep import about_of
 from slaibench.studies.trust import notes_of

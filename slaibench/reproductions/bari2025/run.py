@@ -7,15 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from slaibench.recording.store import check_writable
-from slaibench.spec import CellSpec, Convention, StudySpec
-from slaibench.studies.prepared import Bench, prepare
-from slaibench.studies.capacity import check_rate_counts, search
-from slaibench.reproductions.bari2025.batches import batch_study, block_study, budget_study, write_lengths
+from slaibench.reproductions.bari2025.batches import (
+    batch_study,
+    block_study,
+    budget_study,
+    write_lengths,
+)
 from slaibench.reproductions.bari2025.figures import FIGURES, Figure, Kind, Mix
-from slaibench.reproductions.bari2025.load import CAPACITY_OF, MEDIAN_ONLY, Load, LoadDigester, load_spec
+from slaibench.reproductions.bari2025.load import (
+    CAPACITY_OF,
+    MEDIAN_ONLY,
+    Load,
+    LoadSummarizer,
+    load_spec,
+)
 from slaibench.reproductions.bari2025.result import PaperResult, sort_cells
 from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.spec import CellSpec, Convention, StudySpec
+from slaibench.studies.capacity import check_rate_counts, search
 from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.sweep import OnCell, about_of, collect, open_pool, quiet
 
 
@@ -44,10 +55,10 @@ def run(
     for name in asked.figures:
         if FIGURES[name].mix is None:
             kind = FIGURES[name].kind
-            bench = prepare(_batch_study(asked, kind, results))
+            prepared = prepare(_batch_study(asked, kind, results))
             # Single batches take no time worth a second process.
-            with open_pool(bench, results, 1, fresh) as pool:
-                batch_cells[kind] = sort_cells(collect(pool, bench.cells(), on_cell))
+            with open_pool(prepared, results, 1, fresh) as pool:
+                batch_cells[kind] = sort_cells(collect(pool, prepared.cells(), on_cell))
 
     def load(mix: Mix, convention: Convention) -> Load:
         return _load(asked, mix, convention, results, jobs, fresh, on_cell)
@@ -81,10 +92,10 @@ def check(asked: PaperSpec, results: Path, jobs: Jobs = None) -> None:
     for name in asked.figures:
         if FIGURES[name].mix is None:
             prepare(_batch_study(asked, FIGURES[name].kind, results))
-    bench = prepare(asked.load_study(Mix.FEW, Convention.PAPER, _all_schedulers(asked)))
-    check_rate_counts(bench)
-    jobs_for(bench, jobs)
-    bench.requests(bench.cell(bench.spec.schedulers[0], asked.rates[0], asked.first_seed))
+    prepared = prepare(asked.load_study(Mix.FEW, Convention.PAPER, _all_schedulers(asked)))
+    check_rate_counts(prepared)
+    jobs_for(prepared, jobs)
+    prepared.requests(prepared.cell(prepared.spec.schedulers[0], asked.rates[0], asked.first_seed))
 
 
 def mixes(asked: PaperSpec) -> tuple[Mix, ...]:
@@ -114,34 +125,34 @@ def _load(
     on_cell: OnCell,
 ) -> Load:
     spec = load_spec(asked, mix, convention)
-    bench = prepare(spec)
+    prepared = prepare(spec)
     figures = [FIGURES[name] for name in asked.figures if FIGURES[name].mix is mix]
-    digest = LoadDigester.for_study(bench.spec)
-    with Pool(bench, results, digest, jobs=jobs_for(bench, jobs), fresh=fresh) as pool:
-        cells = list(collect(pool, _wanted(asked, bench, figures), on_cell))
+    summary = LoadSummarizer.for_study(prepared.spec)
+    with Pool(prepared, results, summary, jobs=jobs_for(prepared, jobs), fresh=fresh) as pool:
+        cells = list(collect(pool, _wanted(asked, prepared, figures), on_cell))
         searched = searches(asked, mix)
         if searched:
             for scheduler in CAPACITY_OF:
-                cells = _searched(pool, bench, scheduler, cells, on_cell)
-    return Load(mix, bench.spec, about_of(cells), sort_cells(cells), searched)
+                cells = _searched(pool, prepared, scheduler, cells, on_cell)
+    return Load(mix, prepared.spec, about_of(cells), sort_cells(cells), searched)
 
 
 def _searched(
-    pool: Pool, bench: Bench, scheduler: str, cells: list[CellResult], on_cell: OnCell
+    pool: Pool, prepared: PreparedStudy, scheduler: str, cells: list[CellResult], on_cell: OnCell
 ) -> list[CellResult]:
     """All cells, with those that the search of a capacity adds: by all targets, and by median TTFT
     alone, since that is what usually ends it."""
-    median = replace(bench, spec=bench.spec.model_copy(update={"slo": MEDIAN_ONLY}))
-    for each in (bench, median):
+    median = replace(prepared, spec=prepared.spec.model_copy(update={"slo": MEDIAN_ONLY}))
+    for each in (prepared, median):
         found = search(pool, each, scheduler, cells, on_cell=on_cell)
         others = [cell for cell in cells if cell.cell.scheduler != scheduler]
         cells = [*others, *found.cells]
     return cells
 
 
-def _wanted(asked: PaperSpec, bench: Bench, figures: list[Figure]) -> list[CellSpec]:
+def _wanted(asked: PaperSpec, prepared: PreparedStudy, figures: list[Figure]) -> list[CellSpec]:
     """Every cell that some figure shows, rate by rate."""
-    spec = bench.spec
+    spec = prepared.spec
     pairs = {
         (scheduler, rate)
         for figure in figures
@@ -149,7 +160,7 @@ def _wanted(asked: PaperSpec, bench: Bench, figures: list[Figure]) -> list[CellS
         for rate in figure.rates or asked.rates
     }
     return [
-        bench.cell(scheduler, rate, spec.first_seed + replicate)
+        prepared.cell(scheduler, rate, spec.first_seed + replicate)
         for rate in spec.rates
         for replicate in range(spec.num_seeds)
         for scheduler in spec.schedulers

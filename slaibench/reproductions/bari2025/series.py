@@ -8,14 +8,14 @@ from typing import Any
 from slaibench.catalog.published import bari2025
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import PromptBucket
-from slaibench.spec import Convention
-from slaibench.studies.run_summary import CellDigest
-from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.reproductions.bari2025.batches import Batches
 from slaibench.reproductions.bari2025.figures import HIGH_RPS, Figure, Kind, Mix
-from slaibench.reproductions.bari2025.load import Load, LoadDigest
+from slaibench.reproductions.bari2025.load import Load, LoadSummary
 from slaibench.reproductions.bari2025.numbers import Both
-from slaibench.studies.operating_point import Point
+from slaibench.spec import Convention
+from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.run_summary import RunSummary
 
 CONVENTIONS = (Convention.PAPER, Convention.STRICT)
 Json = dict[str, Any]
@@ -72,7 +72,7 @@ _BATCHES: dict[Kind, Callable[[Batches], Json]] = {
 }
 
 
-def _by_rate(pick: Callable[[Point], Json]) -> Callable[[Load, str], Json]:
+def _by_rate(pick: Callable[[OperatingPoint], Json]) -> Callable[[Load, str], Json]:
     def found(load: Load, scheduler: str) -> Json:
         return {
             f"{point.rate_rps:g}": {"saturated": point.saturated, **pick(point)}
@@ -82,12 +82,12 @@ def _by_rate(pick: Callable[[Point], Json]) -> Callable[[Load, str], Json]:
     return found
 
 
-def _ttft(point: Point) -> Json:
+def _ttft(point: OperatingPoint) -> Json:
     return {"ttft_p50_s": point.ttft_s["p50"].to_json()}
 
 
-def _tbt(tier: str) -> Callable[[Point], Json]:
-    def pick(point: Point) -> Json:
+def _tbt(tier: str) -> Callable[[OperatingPoint], Json]:
+    def pick(point: OperatingPoint) -> Json:
         if tier not in point.tiers:
             return {"tbt_p99_s": None}
         return {"tbt_p99_s": point.tiers[tier].tbt_p99_s.to_json()}
@@ -96,8 +96,8 @@ def _tbt(tier: str) -> Callable[[Point], Json]:
 
 
 def _memory(load: Load, scheduler: str) -> Json:
-    digests = load.digests(scheduler, HIGH_RPS)
-    known = [each for each in digests if isinstance(each, LoadDigest)]
+    summaries = load.summaries(scheduler, HIGH_RPS)
+    known = [each for each in summaries if isinstance(each, LoadSummary)]
     n = len(known)
     return {
         "kv_mean": over_seeds([each.kv_mean for each in known], n, log=False).to_json(),
@@ -107,12 +107,12 @@ def _memory(load: Load, scheduler: str) -> Json:
 
 
 def buckets(
-    digests: Sequence[CellDigest],
+    summaries: Sequence[RunSummary],
 ) -> list[tuple[int, int, list[PromptBucket]]]:
     """(from, up to, the replicates' buckets) of prompt lengths, shortest first."""
     found: dict[int, list[PromptBucket]] = {}
-    for digest in digests:
-        for bucket in digest.metrics.prompt_buckets:
+    for summary in summaries:
+        for bucket in summary.metrics.prompt_buckets:
             found.setdefault(bucket.low_tokens, []).append(bucket)
     return [(low, each[0].high_tokens, each) for low, each in sorted(found.items())]
 
@@ -123,52 +123,52 @@ def mean_ttft(same: Sequence[PromptBucket]) -> Estimate:
     return over_seeds([each.mean for each in summaries], sum(each.n for each in summaries))
 
 
-def served(same: Sequence[PromptBucket], digests: Sequence[CellDigest]) -> Estimate:
+def served(same: Sequence[PromptBucket], summaries: Sequence[RunSummary]) -> Estimate:
     """Requests of a bucket that got a first token, a minute of the measured windows; over
     replicates."""
-    minutes = [(d.metrics.window_s[1] - d.metrics.window_s[0]) / 60 for d in digests]
+    minutes = [(d.metrics.window_s[1] - d.metrics.window_s[0]) / 60 for d in summaries]
     total = sum(minutes)
     count = sum(bucket.num_served for bucket in same)
     return Estimate(count / total if total else None, None, None, count)
 
 
 def _buckets(load: Load, scheduler: str) -> Json:
-    digests = load.digests(scheduler, HIGH_RPS)
+    summaries = load.summaries(scheduler, HIGH_RPS)
     return {
         f"{low}-{high}": {
             "mean_ttft_s": mean_ttft(same).to_json(),
-            "served_per_minute": served(same, digests).to_json(),
+            "served_per_minute": served(same, summaries).to_json(),
             "due": sum(bucket.num_due for bucket in same),
         }
-        for low, high, same in buckets(digests)
+        for low, high, same in buckets(summaries)
     }
 
 
-def share_served(digest: CellDigest) -> float | None:
+def share_served(summary: RunSummary) -> float | None:
     """Of the requests due in a run's measured window, those that got a first token; None: none was
     due."""
-    kept = digest.metrics.prompt_buckets
+    kept = summary.metrics.prompt_buckets
     due = sum(bucket.num_due for bucket in kept)
     return sum(bucket.num_served for bucket in kept) / due if due else None
 
 
-def tier_mean_ttft(digest: CellDigest, tier: str) -> float | None:
+def tier_mean_ttft(summary: RunSummary, tier: str) -> float | None:
     """Mean TTFT of one tier in one run, seconds; None without requests of it."""
-    group = digest.metrics.tiers.get(tier)
+    group = summary.metrics.tiers.get(tier)
     return None if group is None else group.ttft.mean
 
 
-def by_tier(digests: Sequence[CellDigest], tier: str) -> Estimate:
+def by_tier(summaries: Sequence[RunSummary], tier: str) -> Estimate:
     """Mean TTFT of one tier over replicates."""
-    groups = [digest.metrics.tiers.get(tier) for digest in digests]
+    groups = [summary.metrics.tiers.get(tier) for summary in summaries]
     count = sum(group.ttft.n for group in groups if group is not None)
-    return over_seeds([tier_mean_ttft(digest, tier) for digest in digests], count)
+    return over_seeds([tier_mean_ttft(summary, tier) for summary in summaries], count)
 
 
 def _by_tier(load: Load, scheduler: str) -> Json:
-    digests = load.digests(scheduler, HIGH_RPS)
-    tiers = sorted({name for digest in digests for name in digest.metrics.tiers})
-    return {"mean_ttft_s": {name: by_tier(digests, name).to_json() for name in tiers}}
+    summaries = load.summaries(scheduler, HIGH_RPS)
+    tiers = sorted({name for summary in summaries for name in summary.metrics.tiers})
+    return {"mean_ttft_s": {name: by_tier(summaries, name).to_json() for name in tiers}}
 
 
 _LOADS: dict[Kind, Callable[[Load, str], Json]] = {

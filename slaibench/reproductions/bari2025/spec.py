@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from slaibench.reproductions.bari2025.figures import FIGURES, Mix, select
 from slaibench.spec import (
     DEFAULT_MODEL,
     PAPER_DURATION_S,
@@ -16,7 +17,6 @@ from slaibench.spec import (
     Device,
     StudySpec,
 )
-from slaibench.reproductions.bari2025.figures import FIGURES, Mix, select
 from slaibench.studies.systems.table import find
 
 GPU = "rtx6000-ada"

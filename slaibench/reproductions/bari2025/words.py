@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.claim import Finding
 from slaibench.reproductions.bari2025.figures import INFERRED
 from slaibench.reproductions.bari2025.verdict import deviation as relative
+from slaibench.studies.estimate import Estimate
 
 NOT_TOLD = "not told"
 MARKS = {

@@ -12,9 +12,15 @@ from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
 from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.work import Work, work_of
-from slaibench.studies.prepared import Bench, with_room
+from slaibench.studies.prepared import PreparedStudy, with_room
 from slaibench.studies.systems.profiled import profile_of
-from slaibench.workloads.lengths import DESCRIBED_REQUESTS, IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.lengths import (
+    DESCRIBED_REQUESTS,
+    IntArray,
+    Lengths,
+    LengthSource,
+    RecordedSource,
+)
 
 
 class BoundMaker:
@@ -27,19 +33,19 @@ class BoundMaker:
         ValueError: it does not.
     """
 
-    def __init__(self, bench: Bench) -> None:
-        identity = bench.venue.identity()
+    def __init__(self, prepared: PreparedStudy) -> None:
+        identity = prepared.system.identity()
         if not identity["kv_blocks"] or identity["profile_fingerprint"] is None:
             raise ValueError(
                 f"the bound follows from a profile's batch times and KV blocks, which --backend "
-                f"{bench.spec.backend} has not here: use --backend sim, or an engine on --device "
-                "emulated"
+                f"{prepared.spec.backend} has not here: use --backend sim, or an engine on "
+                "--device emulated"
             )
-        self.profile: Profile = profile_of(bench.spec)
+        self.profile: Profile = profile_of(prepared.spec)
         self.total_blocks = int(identity["kv_blocks"])
         self.block_size = int(identity["block_size"])
-        self.most_tokens = min(limit.most_tokens for limit in bench.venue.limits())
-        self._max_total = bench.spec.max_total_tokens
+        self.most_tokens = min(limit.most_tokens for limit in prepared.system.limits())
+        self._max_total = prepared.spec.max_total_tokens
         self._model = CostModel(self.profile)
 
     def work(self, source: LengthSource) -> Work:

@@ -9,9 +9,9 @@ import numpy as np
 from slaibench.catalog import FormulaAttention, Profile, Regime, SequenceTable, Status, TokenTable
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.spec import StudySpec
-from slaibench.studies.prepared import Bench, prepare
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.systems.service import Service
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.workloads.lengths import Description, IntArray, Lengths, summarize_sample
 
 TILE_COLUMN = 128
@@ -108,7 +108,9 @@ def paper_lengths() -> tuple[IntArray, IntArray]:
     return TILE_COLUMN * (1 + np.arange(1_000_000) % 8), decodes
 
 
-def paper_bench(study: StudySpec, schedulers: tuple[str, ...], step_s: float, num: int) -> Bench:
+def paper_bench(
+    study: StudySpec, schedulers: tuple[str, ...], step_s: float, num: int
+) -> PreparedStudy:
     """A backlog of the paper's requests under its batch-time model, in the simulator.
 
     Args:
@@ -125,13 +127,13 @@ def paper_bench(study: StudySpec, schedulers: tuple[str, ...], step_s: float, nu
         num_requests=num,
         early_stop=False,
     )
-    bench = prepare(spec)
-    assert isinstance(bench.venue, SimulatorVenue)
-    venue = replace(
-        bench.venue,
+    prepared = prepare(spec)
+    assert isinstance(prepared.system, SimulatorSystem)
+    system = replace(
+        prepared.system,
         model="eq7",
         gpu=f"paper-{1e3 * step_s:g}ms",
         profile=paper_profile(step_s),
         kv_blocks=KV_BLOCKS,
     )
-    return replace(bench, venue=venue, service=Service(venue), source=PaperLengths())
+    return replace(prepared, system=system, service=Service(system), source=PaperLengths())

@@ -11,11 +11,11 @@ from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Prices, Work
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.bound.ask import BoundAsk, rad
-from slaibench.studies.bound.run_summaries import BacklogDigester, map_digest
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_bench, paper_lengths, paper_model
+from slaibench.studies.bound.run_summaries import BacklogSummarizer, map_summary
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.workloads.scaled import ScaledOutputs
 
 BACKLOG = "backlog"
@@ -33,9 +33,9 @@ class Part:
     """
 
     name: str
-    bench: Bench
+    prepared: PreparedStudy
     cells: tuple[CellSpec, ...]
-    digest: Callable[[Recording], Any]
+    summary: Callable[[Recording], Any]
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,18 @@ def plan(ask: BoundAsk) -> Plan:
     Raises:
         ValueError: a name or value is wrong, or the venue has no profile.
     """
-    bench = prepare(ask.backlog)
-    maker = BoundMaker(bench)
-    work = maker.work(bench.source)
+    prepared = prepare(ask.backlog)
+    maker = BoundMaker(prepared)
+    work = maker.work(prepared.source)
     bound = maker.bound(work)
     within = {
-        name: maker.bound(work, policy.token_budget, policy.max_active)
-        for name, policy in zip(bench.spec.schedulers, bench.policies, strict=True)
+        name: maker.bound(work, info.token_budget, info.max_active)
+        for name, info in zip(prepared.spec.schedulers, prepared.scheduler_infos, strict=True)
     }
     theorem_rps = theorem_1_rps(paper_model(0.0), *paper_lengths(), TILE_COLUMN)
     columns, maps = _maps(ask, maker) if ask.outputs else ((), ())
     parts = (
-        Part(BACKLOG, bench, tuple(bench.cells()), BacklogDigester(bound.prices)),
+        Part(BACKLOG, prepared, tuple(prepared.cells()), BacklogSummarizer(bound.prices)),
         *_rad(ask),
         *maps,
     )
@@ -107,12 +107,12 @@ def _rad(ask: BoundAsk) -> tuple[Part, ...]:
     model = paper_model(0.0)
     token_s = model.t_lin_s / model.t_col_tokens + model.per_token_s
     # Theorem 1's own prices: whatever a batch costs besides, it is worth no more.
-    digest = BacklogDigester(Prices(token_s, 0.0, token_s, 0.0, 0.0))
+    summary = BacklogSummarizer(Prices(token_s, 0.0, token_s, 0.0, 0.0))
     names = tuple(rad(tile, cycle) for tile in ask.tiles for cycle in ask.cycles)
     parts = []
     for step_s in ask.step_costs_s if names else ():
-        bench = paper_bench(ask.study, names, step_s, ask.rad_requests)
-        parts.append(Part(rad_part(step_s), bench, tuple(bench.cells()), digest))
+        prepared = paper_bench(ask.study, names, step_s, ask.rad_requests)
+        parts.append(Part(rad_part(step_s), prepared, tuple(prepared.cells()), summary))
     return tuple(parts)
 
 
@@ -122,19 +122,19 @@ def rad_part(step_s: float) -> str:
 
 
 def _maps(ask: BoundAsk, maker: BoundMaker) -> tuple[tuple[MapColumn, ...], tuple[Part, ...]]:
-    bench = prepare(ask.map)
+    prepared = prepare(ask.map)
     longest = min(maker.most_tokens, ask.study.max_total_tokens or maker.most_tokens)
     columns, parts = [], []
     for mean_output in ask.outputs:
-        source = ScaledOutputs(bench.source, mean_output, longest)
+        source = ScaledOutputs(prepared.source, mean_output, longest)
         bound_rps = maker.bound(maker.work(source)).rate_rps
         rates = tuple(float(f"{load * bound_rps:.{PRECISION}g}") for load in ask.loads)
-        there = replace(bench, source=source)
+        there = replace(prepared, source=source)
         cells = tuple(
             there.cell(scheduler, rate, there.spec.first_seed)
             for rate in rates
             for scheduler in there.spec.schedulers
         )
         columns.append(MapColumn(mean_output, bound_rps, rates))
-        parts.append(Part(f"map {mean_output}", there, cells, map_digest))
+        parts.append(Part(f"map {mean_output}", there, cells, map_summary))
     return tuple(columns), tuple(parts)

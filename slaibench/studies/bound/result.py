@@ -16,9 +16,9 @@ from slaibench.studies.bound.cycles import (
     least_cycles,
     rad_json,
 )
-from slaibench.studies.bound.run_summaries import BacklogDigest
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model
 from slaibench.studies.bound.plan import BACKLOG, Plan, rad_part
+from slaibench.studies.bound.run_summaries import BacklogSummary
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.executors import CellResult
 from slaibench.studies.sweep import about_of
@@ -164,7 +164,7 @@ def assemble(plan: Plan, cells: Cells) -> BoundResult:
     return BoundResult(
         plan=plan,
         about=about_of(found),
-        workload_note=plan.backlog.bench.source.note,
+        workload_note=plan.backlog.prepared.source.note,
         throughputs=tuple(_throughput(plan, found, name) for name in ask.study.schedulers),
         budgets={each: _throughput(plan, found, sarathi(each)) for each in ask.budgets},
         rad=rad_points,
@@ -175,7 +175,7 @@ def assemble(plan: Plan, cells: Cells) -> BoundResult:
                 column.mean_output,
                 load,
                 rate,
-                _only(cells[f"map {column.mean_output}"], scheduler, rate).digest.stability.value,
+                _only(cells[f"map {column.mean_output}"], scheduler, rate).summary.stability.value,
             )
             for scheduler in (ask.study.schedulers if plan.columns else ())
             for column in plan.columns
@@ -186,9 +186,9 @@ def assemble(plan: Plan, cells: Cells) -> BoundResult:
 
 
 def _throughput(plan: Plan, cells: Sequence[CellResult], scheduler: str) -> Throughput:
-    digests = _digests(cells, scheduler)
-    windows = [each.window for each in digests if each.window is not None]
-    share = _shares(digests)
+    summaries = _summaries(cells, scheduler)
+    windows = [each.window for each in summaries if each.window is not None]
+    share = _shares(summaries)
     bound_rps, within_rps = plan.bound.rate_rps, plan.within[scheduler].rate_rps
     mean = sum(each.tokens_per_batch for each in windows) / len(windows) if windows else None
     return Throughput(
@@ -197,30 +197,30 @@ def _throughput(plan: Plan, cells: Sequence[CellResult], scheduler: str) -> Thro
         rate_rps=_scaled(share, bound_rps),
         within_rps=within_rps,
         within_share=_scaled(share, bound_rps / within_rps),
-        run_share=sum(each.run_share for each in digests) / len(digests),
+        run_share=sum(each.run_share for each in summaries) / len(summaries),
         tokens_per_batch=mean,
         preemptions=sum(each.preemptions for each in windows),
-        untold=len(digests) - len(windows),
+        untold=len(summaries) - len(windows),
     )
 
 
 def _rad_point(
     plan: Plan, cells: Sequence[CellResult], step_s: float, tile: int, cycle: float
 ) -> RadPoint:
-    digests = _digests(cells, rad(tile, cycle))
+    summaries = _summaries(cells, rad(tile, cycle))
     if math.isfinite(cycle):
         # A cycle fills and drains by itself: whole runs of whole cycles are what goes on for ever.
-        count = plan.ask.rad_requests * len(digests)
-        share = over_seeds([each.run_share for each in digests], count)
+        count = plan.ask.rad_requests * len(summaries)
+        share = over_seeds([each.run_share for each in summaries], count)
     else:
-        share = _shares(digests)
+        share = _shares(summaries)
     limit = rad_limit_rps(paper_model(step_s), *paper_lengths(), TILE_COLUMN, tile)
     return RadPoint(step_s, tile, cycle, _scaled(share, plan.theorem_rps), share, limit)
 
 
-def _digests(cells: Sequence[CellResult], scheduler: str) -> list[BacklogDigest]:
+def _summaries(cells: Sequence[CellResult], scheduler: str) -> list[BacklogSummary]:
     chosen = [cell for cell in cells if cell.cell.scheduler == scheduler]
-    return [cell.digest for cell in sorted(chosen, key=lambda cell: cell.cell.seed)]
+    return [cell.summary for cell in sorted(chosen, key=lambda cell: cell.cell.seed)]
 
 
 def _only(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> CellResult:
@@ -228,8 +228,8 @@ def _only(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> CellR
     return found
 
 
-def _shares(digests: Sequence[BacklogDigest]) -> Estimate:
-    windows = [each.window for each in digests]
+def _shares(summaries: Sequence[BacklogSummary]) -> Estimate:
+    windows = [each.window for each in summaries]
     count = sum(each.num_requests for each in windows if each is not None)
     return over_seeds([None if each is None else each.share for each in windows], count)
 

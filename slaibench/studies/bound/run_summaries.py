@@ -12,7 +12,7 @@ from slaibench.recording.record import Recording
 
 
 @dataclass(frozen=True, slots=True)
-class BacklogDigest:
+class BacklogSummary:
     """A run whose requests were all due at once.
 
     Args:
@@ -27,15 +27,15 @@ class BacklogDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class BacklogDigester:
+class BacklogSummarizer:
     """From a recording to its throughput at the prices of a bound; can be sent to processes."""
 
     prices: Prices
 
-    def __call__(self, recording: Recording) -> BacklogDigest:
+    def __call__(self, recording: Recording) -> BacklogSummary:
         run, end_s = recording.run, float(recording.run["end_s"])
         worth_s = worth_between(recording.requests, int(run["block_size"]), self.prices, 0.0, end_s)
-        return BacklogDigest(
+        return BacklogSummary(
             saturated(recording, self.prices), worth_s / end_s, tuple(run["notes"])
         )
 
@@ -49,7 +49,7 @@ class Stability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MapDigest:
+class MapSummary:
     """A run at one rate: whether waiting kept growing (``measure.steady``)."""
 
     stability: Stability
@@ -57,7 +57,7 @@ class MapDigest:
     notes: tuple[str, ...]
 
 
-def map_digest(recording: Recording) -> MapDigest:
+def map_summary(recording: Recording) -> MapSummary:
     """The verdict on a recording, as everywhere else in slaibench."""
     verdict = recording_steadiness(recording)
     stopped = recording.run["stopped_early"]
@@ -66,4 +66,4 @@ def map_digest(recording: Recording) -> MapDigest:
     else:
         steady = verdict.state is Steadiness.STEADY
         state = Stability.STABLE if steady else Stability.UNTOLD
-    return MapDigest(state, stopped or verdict.reason, tuple(recording.run["notes"]))
+    return MapSummary(state, stopped or verdict.reason, tuple(recording.run["notes"]))

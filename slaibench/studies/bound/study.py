@@ -23,8 +23,8 @@ def check(ask: BoundAsk, results: Path, jobs: Jobs = None) -> Plan:
     """
     made = plan(ask)
     for part in made.parts:
-        jobs_for(part.bench, jobs)
-        part.bench.requests(part.cells[0])
+        jobs_for(part.prepared, jobs)
+        part.prepared.requests(part.cells[0])
     check_writable(results)
     return made
 
@@ -53,8 +53,8 @@ def run(
     for part in made.parts:
         before = sum(map(len, cells.values()))
         told = _counting(on_cell, before, total)
-        count = jobs_for(part.bench, jobs)
-        with Pool(part.bench, results, part.digest, jobs=count, fresh=fresh) as pool:
+        count = jobs_for(part.prepared, jobs)
+        with Pool(part.prepared, results, part.summary, jobs=count, fresh=fresh) as pool:
             cells[part.name] = collect(pool, part.cells, told)
     return assemble(made, cells)
 

@@ -13,8 +13,8 @@ from slaibench.studies.calibration.calibrate import Limits
 from slaibench.studies.calibration.design import DESIGN_SEED, Scope
 from slaibench.studies.calibration.fitted import Known
 from slaibench.studies.systems.base import Demand
-from slaibench.studies.systems.engine import EngineVenue, started_with
-from slaibench.studies.systems.table import VENUES, find, settled
+from slaibench.studies.systems.engine import EngineSystem, started_with
+from slaibench.studies.systems.table import SYSTEMS, find, settled
 from slaibench.version import __version__
 
 SMALL_MODEL = "tiny-mistral"
@@ -33,7 +33,7 @@ class Ask:
         identity: all that decides what is measured; a folder is one identity's.
     """
 
-    venue: EngineVenue
+    system: EngineSystem
     limits: Limits
     known: Known
     identity: dict[str, Any]
@@ -53,8 +53,8 @@ def asked(spec: StudySpec, *, token_budget: int, max_active: int, name: str | No
         ValueError: no engine, no device, an unknown name, or limits that leave nothing to measure.
     """
     kind = find(spec.backend)
-    if not issubclass(kind, EngineVenue):
-        engines = [key for key, each in VENUES.items() if issubclass(each, EngineVenue)]
+    if not issubclass(kind, EngineSystem):
+        engines = [key for key, each in SYSTEMS.items() if issubclass(each, EngineSystem)]
         raise ValueError(
             f"backend {spec.backend!r} has no engine to measure: give --backend "
             f"{' or '.join(engines)}"
@@ -75,35 +75,37 @@ def asked(spec: StudySpec, *, token_budget: int, max_active: int, name: str | No
         )
     # Whatever is wrong with these alone is told before an engine is started.
     Scope(token_budget, max_active, context, cache_tokens=2 * context)
-    venue = kind.of(
+    system = kind.of(
         spec.model_copy(update={"max_context_tokens": context}),
         Demand(context, token_budget, max_active),
     )
     limits = Limits(token_budget, max_active, context)
-    identity = {key: getattr(value, "value", value) for key, value in venue.identity().items()} | {
+    identity = {key: getattr(value, "value", value) for key, value in system.identity().items()} | {
         "token_budget": token_budget,
         "max_active": max_active,
         "design": DESIGN_SEED,
     }
-    return Ask(venue, limits, _known(venue, model, name), identity)
+    return Ask(system, limits, _known(system, model, name), identity)
 
 
-def _known(venue: EngineVenue, model: Model, name: str | None) -> Known:
-    if venue.device is Device.EMULATED:
-        computes, memory = f"an emulated {venue.gpu}", ""
-        short = f"{venue.gpu}-emulated"
+def _known(system: EngineSystem, model: Model, name: str | None) -> Known:
+    if system.device is Device.EMULATED:
+        computes, memory = f"an emulated {system.gpu}", ""
+        short = f"{system.gpu}-emulated"
     else:
-        facts = hardware.facts(venue.device.value)
+        facts = hardware.facts(system.device.value)
         computes = facts["name"]
         memory = f", {facts['memory_bytes'] / 1e9:.0f} GB of memory"
         drivers = {each["driver"] for each in facts.get("gpus", ())}
         memory += "".join(f", driver {each}" for each in sorted(drivers))
         short = re.sub(r"[^a-z0-9]+", "-", computes.lower()).strip("-")
-    versions = ", ".join(f"{key} {value}" for key, value in sorted(venue.ENGINE.versions().items()))
-    started = started_with(venue.weights, venue.engine_args)
+    versions = ", ".join(
+        f"{key} {value}" for key, value in sorted(system.ENGINE.versions().items())
+    )
+    started = started_with(system.weights, system.engine_args)
     return Known(
         model=model,
         name=name or short,
-        engine=f"{venue.ENGINE.name} {venue.engine_version} ({versions}), {started}",
+        engine=f"{system.ENGINE.name} {system.engine_version} ({versions}), {started}",
         source=f"slaibench {__version__} calibrate on {computes}{memory}",
     )

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from slaibench.schedulers import registry
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
+from slaibench.schedulers import registry
 from slaibench.studies.calibration import probe
 from slaibench.studies.calibration.delivery import LIGHT_S, delivery_s, light_load
 from slaibench.studies.calibration.design import Phase, Scope, phases

@@ -1,7 +1,7 @@
 """A scheduler that runs wanted batches, one after the other, and writes down how long each took.
 
-An engine's process loads this file by its path (``slaibench.schedulers.registry``), so it needs nothing of
-the harness.
+An engine's process loads this file by its path (``slaibench.schedulers.registry``), so it needs
+nothing of the harness.
 """
 
 from __future__ import annotations

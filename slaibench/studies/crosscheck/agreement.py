@@ -15,8 +15,8 @@ from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metrics import run_metrics
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
-from slaibench.studies.run_summary import CellDigest
 from slaibench.studies.estimate import finite, over_seeds
+from slaibench.studies.run_summary import RunSummary
 
 TOLERANCES = {"ttft_p50": 0.03, "ttft_p99": 0.10, "tbt_p99": 0.03, "steps": 0.01}
 """Largest relative difference of a quantity that counts as agreement; the others have no verdict.
@@ -46,7 +46,7 @@ class Replicate:
     """One backend's run with one seed."""
 
     recording: Recording
-    digest: CellDigest
+    summary: RunSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +130,18 @@ def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agr
         f"ttft_p{100 * q:g}_s": _percentile(ttft, q, TOLERANCES[f"ttft_p{100 * q:g}"])
         for q in (0.5, 0.99)
     }
-    for tier in sorted({name for pair in pairs for each in pair for name in each.digest.deadlines}):
+    for tier in sorted(
+        {name for pair in pairs for each in pair for name in each.summary.deadlines}
+    ):
         gaps = [_gaps(a, b, tier) for a, b in pairs]
         found[f"tbt_p99_s@{tier}"] = _percentile(gaps, 0.99, TOLERANCES["tbt_p99"])
     rates = [(_tokens_per_s(a, _cut(a, b)), _tokens_per_s(b, _cut(a, b))) for a, b in pairs]
     found["output_tokens_per_s"] = _mean(rates)
-    steps = [(a.digest.num_steps or None, b.digest.num_steps or None) for a, b in pairs]
+    steps = [(a.summary.num_steps or None, b.summary.num_steps or None) for a, b in pairs]
     found["steps"] = _mean(steps, TOLERANCES["steps"], total=True)
-    preemptions = [(a.digest.kv.preemptions, b.digest.kv.preemptions) for a, b in pairs]
+    preemptions = [(a.summary.kv.preemptions, b.summary.kv.preemptions) for a, b in pairs]
     found["preemptions"] = _mean(preemptions, total=True)
-    found["kv_mean"] = _mean([(a.digest.kv.mean, b.digest.kv.mean) for a, b in pairs])
+    found["kv_mean"] = _mean([(a.summary.kv.mean, b.summary.kv.mean) for a, b in pairs])
     num_pairs = sum(len(x) for x, _ in ttft)
     return Agreement(len(pairs), num_pairs, _verdict(pairs, found), found)
 
@@ -148,7 +150,7 @@ Pair = tuple[Replicate, Replicate]
 
 
 def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
-    if any(each.digest.invalid is not None for pair in pairs for each in pair):
+    if any(each.summary.invalid is not None for pair in pairs for each in pair):
         return Verdict.INVALID
     if all(identical(a.recording, b.recording) for a, b in pairs):
         return Verdict.IDENTICAL
@@ -186,13 +188,13 @@ def _check_same_requests(a: Recording, b: Recording) -> None:
 
 def _cut(a: Replicate, b: Replicate) -> float:
     """From when on both are past their warm-up."""
-    return max(a.digest.metrics.window_s[0], b.digest.metrics.window_s[0])
+    return max(a.summary.metrics.window_s[0], b.summary.metrics.window_s[0])
 
 
 def _paired_ttft(a: Replicate, b: Replicate) -> tuple[FloatArray, FloatArray]:
     count = min(len(a.recording.requests), len(b.recording.requests))
     x, y = (
-        request_values(each.recording.requests, "ttft", each.digest.metrics.stop_s)[:count]
+        request_values(each.recording.requests, "ttft", each.summary.metrics.stop_s)[:count]
         for each in (a, b)
     )
     both = (a.recording.requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)

@@ -11,10 +11,10 @@ from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import StudySpec
 from slaibench.studies.crosscheck.agreement import Agreement, Replicate, Verdict, agreement
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.executors import CellResult, Jobs, jobs_for
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
-from slaibench.studies.systems.table import on_venue
+from slaibench.studies.systems.table import on_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ def validate(
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     sweeps = []
-    for bench in prepared(spec, between):
-        with open_pool(bench, results, jobs, fresh) as pool:
-            sweeps.append(sweep_in(pool, bench, on_cell))
+    for prepared in prepared_on(spec, between):
+        with open_pool(prepared, results, jobs, fresh) as pool:
+            sweeps.append(sweep_in(pool, prepared, on_cell))
     return ValidateResult(tuple(between), tuple(sweeps), matches_of(between, sweeps))
 
 
@@ -133,13 +133,13 @@ def check(spec: StudySpec, between: Sequence[str], results: Path, jobs: Jobs = N
     Raises:
         ValueError, RecordingError: as ``validate``.
     """
-    for bench in prepared(spec, between):
-        jobs_for(bench, jobs)
-        bench.requests(bench.cells()[0])
+    for prepared in prepared_on(spec, between):
+        jobs_for(prepared, jobs)
+        prepared.requests(prepared.cells()[0])
     check_writable(results)
 
 
-def prepared(spec: StudySpec, between: Sequence[str]) -> list[Bench]:
+def prepared_on(spec: StudySpec, between: Sequence[str]) -> list[PreparedStudy]:
     """The study on each backend, made ready.
 
     Raises:
@@ -153,7 +153,7 @@ def prepared(spec: StudySpec, between: Sequence[str]) -> list[Bench]:
     if not spec.rates:
         raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
     to_the_end = spec.model_copy(update={"early_stop": False})
-    return [prepare(on_venue(to_the_end, text)) for text in between]
+    return [prepare(on_system(to_the_end, text)) for text in between]
 
 
 def _agreement(a: SweepResult, b: SweepResult, scheduler: str, rate_rps: float) -> Agreement:
@@ -167,7 +167,7 @@ def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[Rep
         if cell.cell.scheduler == scheduler and cell.cell.rate_rps == rate_rps
     ]
     return [
-        Replicate(store.read(cell.folder), cell.digest)
+        Replicate(store.read(cell.folder), cell.summary)
         for cell in sorted(cells, key=lambda cell: cell.cell.seed)
     ]
 
@@ -178,6 +178,6 @@ __all__ = [
     "Verdict",
     "check",
     "matches_of",
-    "prepared",
+    "prepared_on",
     "validate",
 ]

@@ -11,12 +11,12 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
-from slaibench.studies.prepared import Bench
+from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.systems.table import describe_run
 
 LOGS = "logs"
 """Folder beside the recordings: what engines say."""
-Digest = Callable[[Recording], Any]
+Summarize = Callable[[Recording], Any]
 """What the parent wants of a recording; computed where the recording is at hand."""
 
 
@@ -34,7 +34,7 @@ class CellResult:
 
     cell: CellSpec
     folder: Path
-    digest: Any
+    summary: Any
     reused: bool
     stale: bool = False
     damage: str | None = None
@@ -48,9 +48,9 @@ class Work:
         fresh: record again what is on disk.
     """
 
-    bench: Bench
+    prepared: PreparedStudy
     results: Path
-    digest: Digest
+    summarize: Summarize
     fresh: bool
     _listed: dict[Path, dict[str, list[Path]]] = field(
         default_factory=dict, init=False, compare=False
@@ -65,8 +65,8 @@ class Work:
                 return found
         except store.DamagedRecordingError as error:
             damage = error.wrong
-        recording = self.bench.run(cell)
-        return self.kept(cell, recording, self.digest(recording), damage)
+        recording = self.prepared.run(cell)
+        return self.kept(cell, recording, self.summarize(recording), damage)
 
     def is_there(self, cell: CellSpec) -> bool:
         """Whether a cell is on disk, and may be taken from there."""
@@ -89,13 +89,13 @@ class Work:
             raise store.DamagedRecordingError(
                 f"{str(folder)!r} is no measurement", recording.run["invalid"]
             )
-        digest = measured(recording, self.digest)
-        if cell.url is not None and getattr(digest, "invalid", None) is not None:
+        summary = measured(recording, self.summarize)
+        if cell.url is not None and getattr(summary, "invalid", None) is not None:
             return None
-        return CellResult(cell, folder, digest, reused=True)
+        return CellResult(cell, folder, summary, reused=True)
 
     def kept(
-        self, cell: CellSpec, recording: Recording, digest: Any, damage: str | None
+        self, cell: CellSpec, recording: Recording, summary: Any, damage: str | None
     ) -> CellResult:
         """Store what was run.
 
@@ -112,7 +112,7 @@ class Work:
         # Another process may have recorded the same cell meanwhile. What it wrote stays; by
         # invariant 4 it is the same.
         store.write(recording, folder, replace=replace)
-        return CellResult(cell, folder, digest, reused=False, stale=stale, damage=damage)
+        return CellResult(cell, folder, summary, reused=False, stale=stale, damage=damage)
 
     def _is_there_by_other_code(self, folder: Path, cell: CellSpec) -> bool:
         """Whether there is the same cell, as other code than today's recorded it."""
@@ -137,17 +137,19 @@ class Work:
         return [other for other in found if other != folder]
 
 
-def obtain(bench: Bench, cell: CellSpec, results: Path, digest: Digest, fresh: bool) -> CellResult:
+def obtain(
+    prepared: PreparedStudy, cell: CellSpec, results: Path, summarize: Summarize, fresh: bool
+) -> CellResult:
     """A cell from disk if it is there and whole, else by running it.
 
     Raises:
         RecordingError: what is there is another run's or of another version, or cannot be written.
         BackendError, SchedulerError: the run cannot be had.
     """
-    return Work(bench, results, digest, fresh).obtain(cell)
+    return Work(prepared, results, summarize, fresh).obtain(cell)
 
 
-def measured(recording: Recording, digest: Digest) -> Any:
+def measured(recording: Recording, summarize: Summarize) -> Any:
     """What is wanted of a recording that was found on disk.
 
     Raises:
@@ -157,7 +159,7 @@ def measured(recording: Recording, digest: Digest) -> Any:
     try:
         describe_run(recording.run)
         str(recording.run.get("workload", {}).get("note", ""))
-        return digest(recording)
+        return summarize(recording)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise store.DamagedRecordingError(
             f"{recording.path!r} is damaged", f"it cannot be measured: {error}"
@@ -166,7 +168,7 @@ def measured(recording: Recording, digest: Digest) -> Any:
 
 def cell_folder(results: Path, cell: CellSpec) -> Path:
     """Where a cell's recording lies: readable names, made unique by the specification's hash."""
-    place = dict.fromkeys((*cell.venue.split(":"), cell.place, cell.model))
+    place = dict.fromkeys((*cell.system.split(":"), cell.place, cell.model))
     name = f"rate{cell.rate_rps:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
     parts = "-".join(map(_file_name, place))
     return results / parts / _file_name(cell.scheduler) / name

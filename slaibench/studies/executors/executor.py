@@ -37,7 +37,7 @@ class InProcess:
         return map(self._work.obtain, cells)
 
     def close(self) -> None:
-        self._work.bench.close()
+        self._work.prepared.close()
 
     def leave(self) -> None:
         self.close()

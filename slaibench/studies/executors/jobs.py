@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from slaibench.machine.hardware import num_cores
 from slaibench.spec import Device
-from slaibench.studies.prepared import Bench
+from slaibench.studies.prepared import PreparedStudy
 
 
 class ExecutorName(StrEnum):
@@ -42,7 +42,7 @@ def default_jobs() -> int:
     return num_cores()
 
 
-def jobs_for(bench: Bench, asked: Jobs) -> int | OnRay:
+def jobs_for(prepared: PreparedStudy, asked: Jobs) -> int | OnRay:
     """How many cells run at a time, and where.
 
     Raises:
@@ -52,18 +52,18 @@ def jobs_for(bench: Bench, asked: Jobs) -> int | OnRay:
     if isinstance(asked, OnRay):
         from slaibench.studies.executors.cluster import check  # noqa: PLC0415  (Ray: a second)
 
-        check(asked, share_of(bench, asked))
+        check(asked, share_of(prepared, asked))
         return asked
-    return local_jobs(bench, asked)
+    return local_jobs(prepared, asked)
 
 
-def local_jobs(bench: Bench, asked: int | None) -> int:
+def local_jobs(prepared: PreparedStudy, asked: int | None) -> int:
     """How many cells run at a time on this machine.
 
     Raises:
         ValueError: more than one is asked for where runs must not share the machine.
     """
-    if not bench.venue.one_at_a_time:
+    if not prepared.system.one_at_a_time:
         return asked or default_jobs()
     if asked is not None and asked > 1:
         raise ValueError(
@@ -81,16 +81,16 @@ class Share:
     gpus: float
 
 
-def share_of(bench: Bench, on: OnRay) -> Share:
+def share_of(prepared: PreparedStudy, on: OnRay) -> Share:
     """What a cell of this study takes of a cluster: a core, and a GPU where it computes on one.
 
     Raises:
         ValueError: its times are those of a CPU or of somebody's server, which nothing on a
             cluster keeps for it alone.
     """
-    if not bench.venue.one_at_a_time:
+    if not prepared.system.one_at_a_time:
         return Share(cpus=1.0, gpus=0.0)
-    if bench.spec.device is Device.CUDA:
+    if prepared.spec.device is Device.CUDA:
         return Share(cpus=1.0, gpus=on.gpus)
     raise ValueError(
         "--executor ray: these runs take the time of this machine's CPU or of a server, which a "

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.subprocess_backend import ERRORS, Failure
 from slaibench.machine.hardware import device_name
 from slaibench.machine.source import fingerprint
 from slaibench.recording.store import DamagedRecordingError
+from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Device
-from slaibench.studies.prepared import Bench
-from slaibench.studies.scheduler_info import file_of
-from slaibench.studies.executors.cells import CellResult, Digest, Work
+from slaibench.studies.executors.cells import CellResult, Summarize, Work
 from slaibench.studies.executors.cluster import connected, room
 from slaibench.studies.executors.jobs import OnRay, Share
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.scheduler_info import file_of
 
 MOST_LOSSES = 3
 """Workers that one cell may take down with it (for want of memory, say) before it is given up."""
@@ -45,8 +45,8 @@ class Order:
     code: str
     folder: str
     files: Mapping[str, bytes]
-    bench: Bench
-    digest: Digest
+    prepared: PreparedStudy
+    summarize: Summarize
 
 
 class Worker:
@@ -89,22 +89,22 @@ class Worker:
         """A cell's recording and its digest, pickled: as objects of the cluster's store they would
         stay in it for as long as the study looks at them."""
         assert self._order is not None
-        bench = self._order.bench
+        prepared = self._order.prepared
         try:
             if cell.device is Device.CUDA and (here := device_name("cuda")) != cell.hardware:
                 raise BackendError(
                     f"this cell is to be measured on {cell.hardware}, and {os.uname().nodename} "
                     f"has {here}"
                 )
-            recording = bench.run(cell)
+            recording = prepared.run(cell)
         except (BackendError, SchedulerError) as error:
             return Failure(type(error).__name__, str(error))
-        return pickle.dumps((recording, self._order.digest(recording)))
+        return pickle.dumps((recording, self._order.summarize(recording)))
 
     def stop(self) -> None:
         """Let go of what serves."""
         if self._order is not None:
-            self._order.bench.close()
+            self._order.prepared.close()
         if self._root is not None:
             os.chdir("/")
             shutil.rmtree(self._root, ignore_errors=True)
@@ -170,8 +170,8 @@ class RayWorkers:
             self._losses[None if cell is None else cell.key] = 0
             self._hand_out(waiting)  # before this process is busy with storing
             if cell is not None:
-                recording, digest = pickle.loads(answer)
-                yield self._work.kept(cell, recording, digest, damages.get(cell.key))
+                recording, summary = pickle.loads(answer)
+                yield self._work.kept(cell, recording, summary, damages.get(cell.key))
 
     def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -211,12 +211,14 @@ class RayWorkers:
     def _sent(self) -> Any:
         """What workers must know, put into the cluster once."""
         if self._order is None:
-            bench = self._work.bench
+            prepared = self._work.prepared
             files = {
-                str(path): path.read_bytes() for path in map(file_of, bench.spec.schedulers) if path
+                str(path): path.read_bytes()
+                for path in map(file_of, prepared.spec.schedulers)
+                if path
             }
             self._order = self._ray.put(
-                Order(fingerprint(), str(Path.cwd()), files, bench, self._work.digest)
+                Order(fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize)
             )
         return self._order
 

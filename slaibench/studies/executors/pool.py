@@ -8,12 +8,12 @@ from pathlib import Path
 
 from slaibench.recording.place import clear_away
 from slaibench.spec import CellSpec
-from slaibench.studies.prepared import Bench
-from slaibench.studies.scheduler_info import DEBUG
-from slaibench.studies.executors.cells import LOGS, CellResult, Digest, Work
+from slaibench.studies.executors.cells import LOGS, CellResult, Summarize, Work
 from slaibench.studies.executors.executor import Executor, InProcess
 from slaibench.studies.executors.jobs import OnRay, share_of
 from slaibench.studies.executors.processes import Processes
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.scheduler_info import DEBUG
 
 
 class Pool:
@@ -31,7 +31,13 @@ class Pool:
     """
 
     def __init__(
-        self, bench: Bench, results: Path, digest: Digest, *, jobs: int | OnRay, fresh: bool = False
+        self,
+        prepared: PreparedStudy,
+        results: Path,
+        summarize: Summarize,
+        *,
+        jobs: int | OnRay,
+        fresh: bool = False,
     ) -> None:
         self._executor: Executor
         self._results = results
@@ -39,11 +45,11 @@ class Pool:
         if isinstance(jobs, OnRay):
             from slaibench.studies.executors.on_ray import RayWorkers  # noqa: PLC0415  (Ray: a second)
 
-            work = Work(bench, results, digest, fresh)
-            self._executor = RayWorkers(work, jobs, share_of(bench, jobs))
+            work = Work(prepared, results, summarize, fresh)
+            self._executor = RayWorkers(work, jobs, share_of(prepared, jobs))
             return
-        work = Work(bench.logging_to(results / LOGS), results, digest, fresh)
-        apart = jobs > 1 or (bench.is_risky and not os.environ.get(DEBUG))
+        work = Work(prepared.logging_to(results / LOGS), results, summarize, fresh)
+        apart = jobs > 1 or (prepared.is_risky and not os.environ.get(DEBUG))
         self._executor = Processes(work, jobs) if apart else InProcess(work)
 
     def __enter__(self) -> Pool:

@@ -24,13 +24,13 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from types import ModuleType
 
+from slaibench.backends.base import BackendError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.schedulers.streams import ClosedDescriptorsError, file_at, kept_open, only_stderr
 from slaibench.schedulers.trial import ended, place
-from slaibench.backends.base import BackendError
 from slaibench.spec import CellSpec
-from slaibench.studies.scheduler_info import file_of
 from slaibench.studies.executors.cells import CellResult, Work
+from slaibench.studies.scheduler_info import file_of
 
 DEATH_LIMIT_S = 5.0
 """From the news that a worker is gone to its exit status."""
@@ -53,7 +53,9 @@ class _Worker:
         cls.cell, at = _notes_of(notes, os.getpid())
         threading.Thread(target=_leave_with_parent, daemon=True).start()
         faulthandler.enable(at.open("w"))
-        Finalize(None, work.bench.close, exitpriority=1)  # atexit does not run in worker processes
+        Finalize(
+            None, work.prepared.close, exitpriority=1
+        )  # atexit does not run in worker processes
 
     @classmethod
     def obtain(cls, cell: CellSpec) -> CellResult:
@@ -178,7 +180,7 @@ class Processes:
             note, at = _notes_of(Path(self._notes.name), worker.pid or 0)
             if note.is_file() and status is not None:
                 cell = CellSpec.model_validate_json(note.read_text(encoding="utf-8"))
-                is_ours = self._work.bench.runs_ours(cell.scheduler)
+                is_ours = self._work.prepared.runs_ours(cell.scheduler)
                 found.append((status == -signal.SIGTERM, is_ours, status, cell, at))
         # The others are ended by the executor, with SIGTERM; so is one that closed its way to it.
         for _, is_ours, status, cell, at in sorted(found, key=lambda each: each[:2])[:1]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
-from slaibench.studies.prepared import Bench
 from slaibench.studies.executors import CellResult
+from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.regression import against
 from slaibench.studies.regression.against import Side
 from slaibench.studies.regression.replicate import Key, Reader, Replicate, key_of
@@ -60,7 +60,7 @@ def turns(spec: StudySpec) -> list[Turn]:
 
 
 def both(
-    other: Side, bench: Bench, reader: Reader, results: Path, jobs: int, on_cell: OnCell
+    other: Side, prepared: PreparedStudy, reader: Reader, results: Path, jobs: int, on_cell: OnCell
 ) -> Both:
     """Run both sides in turns, each in a process of its own.
 
@@ -74,32 +74,34 @@ def both(
     """
     ours = against.here()
     sides: dict[bool, list[Path]] = {False: [], True: []}
-    planned = turns(bench.spec)
+    planned = turns(prepared.spec)
     per_turn = len(planned[0].spec.schedulers) * len(planned[0].spec.rates)
     total = per_turn * sum(turn.spec.num_seeds for turn in planned)
     done = 0
     with against.opened(other) as theirs:
         for number, turn in enumerate(planned):
             folder = results / f"turn-{number:03d}-{'ours' if turn.ours else 'theirs'}"
-            for key, path in _ran(ours if turn.ours else theirs, bench, turn.spec, folder, jobs):
+            for key, path in _ran(ours if turn.ours else theirs, prepared, turn.spec, folder, jobs):
                 sides[turn.ours].append(path)
                 done += 1
-                on_cell(CellResult(bench.cell(*key), path, None, reused=False), done, total)
+                on_cell(CellResult(prepared.cell(*key), path, None, reused=False), done, total)
     before, after = _measured_alike(reader, [sides[False], sides[True]])
     return Both(before, after, sides[True][0])
 
 
 def _ran(
-    side: Side, bench: Bench, spec: StudySpec, folder: Path, jobs: int
+    side: Side, prepared: PreparedStudy, spec: StudySpec, folder: Path, jobs: int
 ) -> list[tuple[Key, Path]]:
-    """What a side recorded of a study's cells, each as long as ``bench`` has it.
+    """What a side recorded of a study's cells, each as long as ``prepared`` has it.
 
     A side sweeps, and a sweep may do more (longer runs, saturated throughputs), which is not asked
     for, and less (replicates of a run that was stopped early), which is asked for again.
     """
     lengths: dict[int | None, list[float]] = {}
     for rate in spec.rates:
-        lengths.setdefault(bench.requests_at(rate) if bench.extends else None, []).append(rate)
+        lengths.setdefault(prepared.requests_at(rate) if prepared.extends else None, []).append(
+            rate
+        )
     seeds = range(spec.first_seed, spec.first_seed + spec.num_seeds)
     for length, rates in lengths.items():
         asked = {"num_requests": length} if length is not None else {}

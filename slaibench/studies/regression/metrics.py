@@ -11,7 +11,7 @@ from slaibench.measure.clusters import independent_values
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import GroupMetrics
 from slaibench.recording.record import Recording
-from slaibench.studies.run_summary import CellDigest, measured_gaps
+from slaibench.studies.run_summary import RunSummary, measured_gaps
 
 AT = "@"
 """Between a metric and its tier: ``tbt_p99_s@paying``."""
@@ -100,36 +100,36 @@ def words(name: str) -> str:
     return find(name).words + (f", {tier}" if tier else "")
 
 
-def values_of(names: Sequence[str], recording: Recording, digest: CellDigest) -> dict[str, Value]:
+def values_of(names: Sequence[str], recording: Recording, summary: RunSummary) -> dict[str, Value]:
     """The metrics of a run, by name (and tier)."""
     found = {}
     for name in names:
         metric = METRICS[name]
         if metric.latency is None:
-            found[name] = _value(_rate(name, digest), digest.metrics.num_measured)
+            found[name] = _value(_rate(name, summary), summary.metrics.num_measured)
         elif metric.by_tier:
-            for tier in sorted(digest.metrics.tiers):
-                found[f"{name}{AT}{tier}"] = _latency(metric, recording, digest, tier)
+            for tier in sorted(summary.metrics.tiers):
+                found[f"{name}{AT}{tier}"] = _latency(metric, recording, summary, tier)
         else:
-            found[name] = _latency(metric, recording, digest, None)
+            found[name] = _latency(metric, recording, summary, None)
     return found
 
 
-def _rate(name: str, digest: CellDigest) -> float | None:
-    return digest.goodput_rps if name == "goodput_rps" else digest.metrics.output_tokens_per_s
+def _rate(name: str, summary: RunSummary) -> float | None:
+    return summary.goodput_rps if name == "goodput_rps" else summary.metrics.output_tokens_per_s
 
 
-def _latency(metric: Metric, recording: Recording, digest: CellDigest, tier: str | None) -> Value:
+def _latency(metric: Metric, recording: Recording, summary: RunSummary, tier: str | None) -> Value:
     assert metric.latency is not None
-    metrics = digest.metrics
+    metrics = summary.metrics
     group: GroupMetrics = metrics.overall if tier is None else metrics.tiers[tier]
-    summary: LatencySummary = getattr(group, metric.latency)
+    latency: LatencySummary = getattr(group, metric.latency)
     if metric.q is None:
-        return _value(summary.mean, summary.n)
+        return _value(latency.mean, latency.n)
     # It may be too few to print by themselves; whether all replicates are enough is decided later.
-    value = summary.percentile(metric.q).sample_value
+    value = latency.percentile(metric.q).sample_value
     if metric.latency != "tbt":
-        return _value(value, summary.n)
+        return _value(value, latency.n)
     gaps = measured_gaps(recording.requests, metrics, tier)
     return _value(value, int(independent_values(gaps, metric.q)))
 

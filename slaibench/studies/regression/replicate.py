@@ -13,8 +13,8 @@ import numpy as np
 
 from slaibench.recording.record import Recording, RequestTable, columns
 from slaibench.spec import PAPER_SLO
-from slaibench.studies.run_summary import Digester
 from slaibench.studies.regression.metrics import Value, values_of
+from slaibench.studies.run_summary import RunSummarizer
 
 Key = tuple[str, float, int]
 """Scheduler, rate and seed."""
@@ -38,7 +38,7 @@ class Replicate:
         load: hash of what was asked for; the same for the same requests.
         content: hash of what came: every token's time, every step.
         cut_s: requests due before this were left out (warm-up).
-        saturated: as ``CellDigest.saturated``.
+        saturated: as ``RunSummary.saturated``.
         stopped_early: cut short for it: latencies are of fewer requests.
         invalid: why it is no measurement, or None.
         values: by metric (and tier).
@@ -96,17 +96,17 @@ class Reader:
     def __call__(self, recording: Recording) -> Replicate:
         spec, requests = recording.run["spec"], recording.requests
         key = key_of(spec)
-        digester = Digester.for_study(self.convention, PAPER_SLO)
-        digest = digester(recording, self.cuts.get(key))
+        summarizer = RunSummarizer.for_study(self.convention, PAPER_SLO)
+        summary = summarizer(recording, self.cuts.get(key))
         return Replicate(
             *key,
             load=load_hash(spec, requests),
             content=content_hash(recording),
-            cut_s=digest.metrics.window_s[0],
-            saturated=digest.saturated,
-            stopped_early=digest.stopped_early is not None,
-            invalid=digest.invalid,
-            values=values_of(self.metrics, recording, digest),
+            cut_s=summary.metrics.window_s[0],
+            saturated=summary.saturated,
+            stopped_early=summary.stopped_early is not None,
+            invalid=summary.invalid,
+            values=values_of(self.metrics, recording, summary),
         )
 
 

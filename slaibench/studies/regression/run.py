@@ -15,8 +15,8 @@ import numpy as np
 from slaibench.measure.regression import Verdict
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.executors import Pool, local_jobs
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.regression import against, baseline, interleave, metrics
 from slaibench.studies.regression.against import Side
 from slaibench.studies.regression.baseline import DEFAULT_MARGIN, DEFAULT_SEEDS, Baseline
@@ -45,7 +45,7 @@ class Question:
     """
 
     folder: Path
-    bench: Bench
+    prepared: PreparedStudy
     old: Baseline | None
     metrics: tuple[str, ...]
     margin: float
@@ -55,7 +55,7 @@ class Question:
 
     @property
     def real(self) -> bool:
-        return self.bench.spec.clock is Clock.REAL
+        return self.prepared.spec.clock is Clock.REAL
 
 
 def ask(
@@ -96,17 +96,17 @@ def ask(
     if not update and old is not None and not set(known) <= set(old.metrics) and other is None:
         missing = ", ".join(sorted(set(known) - set(old.metrics)))
         raise ValueError(f"the baseline has no {missing}: leave it out, or add it with --update")
-    bench = prepare(study)
+    prepared = prepare(study)
     # A default workload depends on what is at hand; a baseline must not.
-    named = bench.spec.model_copy(update={"workload": study.workload or bench.source.name})
-    bench = replace(bench, spec=named)
-    check_slos(named.slo, bench.tiers)
+    named = prepared.spec.model_copy(update={"workload": study.workload or prepared.source.name})
+    prepared = replace(prepared, spec=named)
+    check_slos(named.slo, prepared.tiers)
     if old is not None and not update and other is None:
         _check_common(old, named)
     side = against.find(other) if other is not None else None
     if side is not None and side.url is not None and named.url is None:
         raise ValueError(f"--against {side.url}: this baseline is not of an endpoint")
-    return Question(folder, bench, old, known, margin, update, side, local_jobs(bench, jobs))
+    return Question(folder, prepared, old, known, margin, update, side, local_jobs(prepared, jobs))
 
 
 def answer(
@@ -130,14 +130,14 @@ def answer(
 
 
 def _against_stored(question: Question, folder: Path, on_cell: OnCell) -> RegressResult:
-    bench, old = question.bench, question.old
+    prepared, old = question.prepared, question.old
     # An update finds its cuts itself: later runs are measured by them.
     measured = old.replicates if old is not None and not question.update else ()
     cuts = {each.key: each.cut_s for each in measured}
-    reader = Reader(bench.spec.convention.value, question.metrics, cuts)
-    with Pool(bench, folder, reader, jobs=question.jobs, fresh=True) as pool:
-        cells = collect(pool, bench.cells(), on_cell)
-    new = _baseline_of(question, tuple(cell.digest for cell in cells), cells[0].folder)
+    reader = Reader(prepared.spec.convention.value, question.metrics, cuts)
+    with Pool(prepared, folder, reader, jobs=question.jobs, fresh=True) as pool:
+        cells = collect(pool, prepared.cells(), on_cell)
+    new = _baseline_of(question, tuple(cell.summary for cell in cells), cells[0].folder)
     result = _compared(question, new)
     if question.update and not result.invalid:
         baseline.write(new, question.folder)
@@ -147,9 +147,9 @@ def _against_stored(question: Question, folder: Path, on_cell: OnCell) -> Regres
 def _against_another(
     question: Question, other: Side, folder: Path, on_cell: OnCell
 ) -> RegressResult:
-    bench = question.bench
-    reader = Reader(bench.spec.convention.value, question.metrics, {})
-    found = interleave.both(other, bench, reader, folder, question.jobs, on_cell)
+    prepared = question.prepared
+    reader = Reader(prepared.spec.convention.value, question.metrics, {})
+    found = interleave.both(other, prepared, reader, folder, question.jobs, on_cell)
     new = _baseline_of(question, found.after, found.first)
     sides = sides_of(found.before, found.after)
     notes = _seeds_notes(sides)
@@ -199,16 +199,16 @@ def _result(
 
 
 def _baseline_of(question: Question, replicates: tuple[Replicate, ...], first: Path) -> Baseline:
-    bench, run = question.bench, store.read_run(first)
+    prepared, run = question.prepared, store.read_run(first)
     tools = {"numpy": np.__version__, "python": platform.python_version()}
-    names = zip(bench.spec.schedulers, bench.policies, strict=True)
+    names = zip(prepared.spec.schedulers, prepared.scheduler_infos, strict=True)
     return Baseline(
-        spec=bench.spec,
+        spec=prepared.spec,
         about=describe_run(run).splitlines()[0],
         versions={**tools, **run["versions"]},
         hardware=run["hardware"],
-        sources={name: policy.source for name, policy in names},
-        code=bench.code.fingerprint,
+        sources={name: info.source for name, info in names},
+        code=prepared.code.fingerprint,
         metrics=question.metrics,
         margin=question.margin,
         replicates=replicates,

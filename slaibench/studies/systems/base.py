@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
+from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
-from slaibench.studies import scheduler_info
+from slaibench.studies.scheduler_info import SchedulerInfo
 
 Facts = dict[str, Any]
 """What ``run.json`` holds, or a part of it."""
@@ -39,7 +39,7 @@ class Limit:
     most_tokens: int
 
 
-class Venue(Protocol):
+class SystemUnderTest(Protocol):
     """A backend as a study asks for it. A value; it can be sent to worker processes."""
 
     TAKES: ClassVar[frozenset[str]]
@@ -62,7 +62,7 @@ class Venue(Protocol):
         """
 
     @classmethod
-    def policy(cls, text: str) -> policy.Policy:
+    def info_of(cls, text: str) -> SchedulerInfo:
         """Options and code of a scheduler. Errors as ``build``."""
 
     @classmethod

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.client.plan import MAX_REQUEST_TOKENS
 from slaibench.client.target import parse_url
 from slaibench.dialect import Dialect, is_public, public_url
+from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
@@ -32,7 +32,7 @@ class Theirs(Scheduler):
 
 
 @dataclass(frozen=True)
-class EndpointVenue:
+class EndpointSystem:
     """A server somebody else runs."""
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
@@ -79,12 +79,12 @@ class EndpointVenue:
         return Theirs(text)
 
     @classmethod
-    def policy(cls, text: str) -> policy.Policy:
+    def info_of(cls, text: str) -> scheduler_info.SchedulerInfo:
         theirs = cls.build(text)
-        return policy.Policy({}, None, theirs.token_budget, theirs.max_active)
+        return scheduler_info.SchedulerInfo({}, None, theirs.token_budget, theirs.max_active)
 
     @classmethod
-    def of(cls, spec: StudySpec, demand: Demand) -> EndpointVenue:
+    def of(cls, spec: StudySpec, demand: Demand) -> EndpointSystem:
         return cls(_options(spec), spec.model or "", _dialect(spec), spec.max_context_tokens)
 
     @staticmethod

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, BackendError, RunOutput
 from slaibench.backends.engines.base import Engine, MissingEngineError
-from slaibench.backends.engines.extra_args import more_args
+from slaibench.backends.engines.extra_args import extra_args
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
+from slaibench.schedulers.base import Scheduler
 from slaibench.spec import DEFAULT_MODEL, Clock, Device, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
@@ -32,12 +32,12 @@ MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class EngineVenue(ABC):
+class EngineSystem(ABC):
     """An engine, started with what a study needs.
 
     Attributes:
         ENGINE: which.
-        VIRTUAL, REAL: modules of its own that run under such a clock, as ``Venue.modules``.
+        VIRTUAL, REAL: modules of its own that run under such a clock, as ``modules``.
 
     Args:
         gpu, profile: of an emulated device; None on a real one.
@@ -102,7 +102,7 @@ class EngineVenue(ABC):
                 "out, or give --clock virtual"
             )
         if spec.engine_args is not None:
-            more_args(spec.engine_args, cls.ENGINE.flags)
+            extra_args(spec.engine_args, cls.ENGINE.flags)
             if clock is Clock.VIRTUAL:
                 raise ValueError(
                     "under a virtual clock there is no server to give --engine-args to: leave it "
@@ -119,11 +119,11 @@ class EngineVenue(ABC):
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
-        return policy.build(text)
+        return scheduler_info.build(text)
 
     @classmethod
-    def policy(cls, text: str) -> policy.Policy:
-        return policy.of(text, cls.build(text))
+    def info_of(cls, text: str) -> scheduler_info.SchedulerInfo:
+        return scheduler_info.of(text, cls.build(text))
 
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> Self:
@@ -262,7 +262,7 @@ class EngineVenue(ABC):
             kv_blocks=self.kv_blocks,
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
-            more=more_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
+            more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slaibench.backends.base import Backend
-    from slaibench.studies.systems.base import Venue
+    from slaibench.studies.systems.base import SystemUnderTest
 
 
 class Service:
@@ -21,8 +21,8 @@ class Service:
         logs: folder for what an engine says; None: a temporary one.
     """
 
-    def __init__(self, venue: Venue, logs: Path | None = None) -> None:
-        self._venue, self._logs = venue, logs
+    def __init__(self, system: SystemUnderTest, logs: Path | None = None) -> None:
+        self._system, self._logs = system, logs
         self._backend: Backend | None = None
 
     @property
@@ -38,7 +38,7 @@ class Service:
         """
         if self._backend is None:
             logs = self._logs or Path(tempfile.gettempdir()) / "slaibench-logs"
-            self._backend = self._venue.open(logs)
+            self._backend = self._system.open(logs)
         return self._backend
 
     def close(self) -> None:
@@ -48,4 +48,4 @@ class Service:
             backend.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Service, (self._venue, self._logs)
+        return Service, (self._system, self._logs)

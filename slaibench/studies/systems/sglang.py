@@ -11,11 +11,11 @@ from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.launch import SglangEngine
 from slaibench.catalog.profile import Profile
-from slaibench.studies.systems.engine import EngineVenue
+from slaibench.studies.systems.engine import EngineSystem
 
 
 @dataclass(frozen=True)
-class SglangVenue(EngineVenue):
+class SglangSystem(EngineSystem):
     """SGLang in the interpreter that has it."""
 
     ENGINE: ClassVar[Engine] = SglangEngine()

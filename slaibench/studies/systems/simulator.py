@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
@@ -27,7 +27,7 @@ from slaibench.studies.systems.profiled import (
 
 
 @dataclass(frozen=True)
-class SimulatorVenue:
+class SimulatorSystem:
     """The simulator with one profile.
 
     Args:
@@ -56,7 +56,7 @@ class SimulatorVenue:
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
-        scheduler = policy.build(text)
+        scheduler = scheduler_info.build(text)
         if isinstance(scheduler, EngineDefault):
             raise ValueError(
                 f"scheduler {text!r} is the serving engine's own, which the simulator has not: "
@@ -65,11 +65,11 @@ class SimulatorVenue:
         return scheduler
 
     @classmethod
-    def policy(cls, text: str) -> policy.Policy:
-        return policy.of(text, cls.build(text))
+    def info_of(cls, text: str) -> scheduler_info.SchedulerInfo:
+        return scheduler_info.of(text, cls.build(text))
 
     @classmethod
-    def of(cls, spec: StudySpec, demand: Demand) -> SimulatorVenue:
+    def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
         model = get_model(spec.model or DEFAULT_MODEL)
         profile = profile_of(spec)
         return cls(

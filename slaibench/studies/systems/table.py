@@ -6,17 +6,17 @@ import difflib
 from typing import Any
 
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.systems.base import Facts, Venue
-from slaibench.studies.systems.endpoint import EndpointVenue
-from slaibench.studies.systems.sglang import SglangVenue
-from slaibench.studies.systems.simulator import SimulatorVenue
-from slaibench.studies.systems.vllm import VllmVenue
+from slaibench.studies.systems.base import Facts, SystemUnderTest
+from slaibench.studies.systems.endpoint import EndpointSystem
+from slaibench.studies.systems.sglang import SglangSystem
+from slaibench.studies.systems.simulator import SimulatorSystem
+from slaibench.studies.systems.vllm import VllmSystem
 
-VENUES: dict[str, type[Venue]] = {
-    "sim": SimulatorVenue,
-    "vllm": VllmVenue,
-    "sglang": SglangVenue,
-    "endpoint": EndpointVenue,
+SYSTEMS: dict[str, type[SystemUnderTest]] = {
+    "sim": SimulatorSystem,
+    "vllm": VllmSystem,
+    "sglang": SglangSystem,
+    "endpoint": EndpointSystem,
 }
 
 OPTIONS = {
@@ -39,17 +39,17 @@ OPTIONS = {
 """Fields of a specification that not every backend takes, as the command line calls them."""
 
 
-def find(name: str) -> type[Venue]:
+def find(name: str) -> type[SystemUnderTest]:
     """The venue behind a backend's name.
 
     Raises:
         ValueError: there is none.
     """
-    if name in VENUES:
-        return VENUES[name]
-    near = difflib.get_close_matches(name, VENUES, n=1)
+    if name in SYSTEMS:
+        return SYSTEMS[name]
+    near = difflib.get_close_matches(name, SYSTEMS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown backend {name!r}: {hint}Known: {', '.join(VENUES)}")
+    raise ValueError(f"unknown backend {name!r}: {hint}Known: {', '.join(SYSTEMS)}")
 
 
 def settled(spec: StudySpec) -> StudySpec:
@@ -58,19 +58,19 @@ def settled(spec: StudySpec) -> StudySpec:
     Raises:
         ValueError: an unknown backend, or a field that does not go with it.
     """
-    venue = find(spec.backend)
+    system = find(spec.backend)
     for name, option in OPTIONS.items():
-        if name in venue.TAKES or _left_open(spec, name):
+        if name in system.TAKES or _left_open(spec, name):
             continue
-        takers = [each for each, other in VENUES.items() if name in other.TAKES]
+        takers = [each for each, other in SYSTEMS.items() if name in other.TAKES]
         raise ValueError(
             f"{option} does not go with --backend {spec.backend}, only with {' or '.join(takers)}: "
             f"leave it out, or choose another --backend"
         )
-    return venue.settled(spec)
+    return system.settled(spec)
 
 
-def on_venue(spec: StudySpec, text: str) -> StudySpec:
+def on_system(spec: StudySpec, text: str) -> StudySpec:
     """The same study on another backend: ``sim``, ``vllm``, ``sglang:cpu``.
 
     What that backend has no use for is left out.
@@ -79,12 +79,12 @@ def on_venue(spec: StudySpec, text: str) -> StudySpec:
         ValueError: an unknown backend or device.
     """
     name, colon, device = text.partition(":")
-    venue = find(name)
-    if "url" in venue.TAKES:
+    system = find(name)
+    if "url" in system.TAKES:
         raise ValueError(f"backend {name!r} has a scheduler of its own: name one that takes ours")
-    takes = {field for field in OPTIONS if field in venue.TAKES}
+    takes = {field for field in OPTIONS if field in system.TAKES}
     if colon and ("device" not in takes or device not in list(Device)):
-        accepted = ", ".join(_venue_texts())
+        accepted = ", ".join(_system_texts())
         raise ValueError(f"unknown backend {text!r}. Known: {accepted}")
     wanted = Device(device) if colon else None
     if wanted not in (None, Device.EMULATED):
@@ -108,12 +108,12 @@ def _left_open(spec: StudySpec, name: str) -> bool:
     return bool(getattr(spec, name) == StudySpec.model_fields[name].default)
 
 
-def _venue_texts() -> list[str]:
+def _system_texts() -> list[str]:
     texts: list[str] = []
-    for name, venue in VENUES.items():
-        if "url" in venue.TAKES:
+    for name, system in SYSTEMS.items():
+        if "url" in system.TAKES:
             continue
         texts.append(name)
-        if "device" in venue.TAKES:
+        if "device" in system.TAKES:
             texts += [f"{name}:{device.value}" for device in Device]
     return texts

@@ -11,11 +11,11 @@ from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
-from slaibench.studies.systems.engine import EngineVenue
+from slaibench.studies.systems.engine import EngineSystem
 
 
 @dataclass(frozen=True)
-class VllmVenue(EngineVenue):
+class VllmSystem(EngineSystem):
     """vLLM in this interpreter."""
 
     ENGINE: ClassVar[Engine] = VllmEngine()

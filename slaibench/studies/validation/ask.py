@@ -15,12 +15,12 @@ from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.catalog.validations import check_keepable, keep
 from slaibench.recording import store
-from slaibench.studies.validation.validation_run import Held, hold
+from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.matching import mismatches, refusal
 from slaibench.studies.validation.observed import Observed
 from slaibench.studies.validation.recorded import observed
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.validation.validation_run import ValidationRun, hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Answer:
         files: where errors were kept.
     """
 
-    held: tuple[Held, ...]
+    held: tuple[ValidationRun, ...]
     left_out: tuple[str, ...]
     files: tuple[Path, ...]
 
@@ -110,7 +110,7 @@ def prepare(question: Question) -> Prepared:
     if (question.log is None) == (question.recording is None):
         raise ValueError("give either --log FILE or --recording FOLDER")
     if question.scheduler is not None:
-        SimulatorVenue.build(question.scheduler)
+        SimulatorSystem.build(question.scheduler)
     runs, left_out = _runs(question)
     subjects = tuple(_subject(question, run) for run in runs)
     for run in runs:
@@ -130,7 +130,7 @@ def prepare(question: Question) -> Prepared:
     return Prepared(question, subjects, tuple(left_out))
 
 
-def answer(prepared: Prepared, on_run: Callable[[Held], None] = lambda _: None) -> Answer:
+def answer(prepared: Prepared, on_run: Callable[[ValidationRun], None] = lambda _: None) -> Answer:
     """Replay every run, and keep the errors of those that were measured.
 
     Args:

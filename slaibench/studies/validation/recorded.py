@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.measure.latency import token_gaps
 from slaibench.recording.record import Recording
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.studies import scheduler_info
 from slaibench.studies.validation.observed import EngineSettings, Observed
 from slaibench.workloads.request import Request
@@ -72,4 +72,4 @@ def observed(recording: Recording, name: str) -> Observed:
 
 def _policy_of(text: str) -> str | None:
     """The policy that ran; None if it was the engine's own, which the simulator has not."""
-    return None if isinstance(policy.build(text), EngineDefault) else text
+    return None if isinstance(scheduler_info.build(text), EngineDefault) else text

@@ -36,4 +36,4 @@ def replay(
         prefix_caching=settings.prefix_caching,
         asynchronous=settings.asynchronous,
     )
-    return simulator.run(run.requests, policy.build(scheduler), RunSettings())
+    return simulator.run(run.requests, scheduler_info.build(scheduler), RunSettings())

@@ -10,9 +10,9 @@ import numpy as np
 from slaibench.backends.base import BackendError, RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
-from slaibench.measure.prediction_error import Errors, errors
 from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
 from slaibench.measure.latency import token_gaps
+from slaibench.measure.prediction_error import Errors, errors
 from slaibench.studies.regime import excesses_of_run
 from slaibench.studies.validation.fit import BoolArray, Fit, every_second, fit_step_overhead
 from slaibench.studies.validation.observed import METRICS, Latencies, Observed
@@ -24,7 +24,7 @@ far below what a memory model, or another card of the kind, differs by."""
 
 
 @dataclass(frozen=True)
-class Held:
+class ValidationRun:
     """The simulator with one profile against one run.
 
     Args:
@@ -126,7 +126,7 @@ def thresholds() -> list[dict[str, Any]]:
 
 def hold(
     run: Observed, profile: Profile, scheduler: str | None = None, *, fit: bool = False
-) -> Held:
+) -> ValidationRun:
     """Replay a run, and say how far the simulator is from it.
 
     Args:
@@ -155,7 +155,7 @@ def hold(
             f"{run.name}: the simulator served none of the requests that are scored"
             + (f": {reasons[0]}" if reasons else "")
         )
-    return Held(
+    return ValidationRun(
         run=run,
         profile=profile,
         scheduler=scheduler,

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
-from tests.backends.agreement import CONTEXT, GPU, KV_BLOCKS, MODEL
+from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
+from tests.backends.agreement import CONTEXT, GPU, KV_BLOCKS, MODEL
 
 
 def simulator() -> Backend:

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import Device
-from slaibench.studies.systems.engine import EngineVenue as Venue
-from slaibench.studies.systems.sglang import SglangVenue
-from slaibench.studies.systems.vllm import VllmVenue
+from slaibench.studies.systems.engine import EngineSystem as SystemUnderTest
+from slaibench.studies.systems.sglang import SglangSystem
+from slaibench.studies.systems.vllm import VllmSystem
+from slaibench.workloads.request import Request
 from tests.backends.agreement import (
     CONTEXT,
     GPU,
@@ -31,21 +32,22 @@ from tests.backends.agreement import (
 )
 from tests.backends.engines import policies
 from tests.backends.needed import needed
-from slaibench.workloads.request import Request
 
-VENUES: dict[str, type[Venue]] = {"vllm": VllmVenue, "sglang": SglangVenue}
+SYSTEMS: dict[str, type[SystemUnderTest]] = {"vllm": VllmSystem, "sglang": SglangSystem}
 FOREIGN = f"{policies.__file__}:"
 
 
-@pytest.fixture(scope="module", params=list(VENUES))
-def venue(request: pytest.FixtureRequest) -> type[Venue]:
-    found = VENUES[request.param]
+@pytest.fixture(scope="module", params=list(SYSTEMS))
+def system(request: pytest.FixtureRequest) -> type[SystemUnderTest]:
+    found = SYSTEMS[request.param]
     needed(found.ENGINE, Device.EMULATED)
     return found
 
 
 @pytest.fixture(scope="module")
-def emulated(venue: type[Venue], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+def emulated(
+    system: type[SystemUnderTest], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
     options = EngineOptions(
         model=get_model(MODEL),
         checkpoint=None,
@@ -55,7 +57,7 @@ def emulated(venue: type[Venue], tmp_path_factory: pytest.TempPathFactory) -> It
         kv_blocks=KV_BLOCKS,
     )
     logs = tmp_path_factory.mktemp("logs")
-    backend = venue._open_emulated(options, get_profile(GPU, MODEL), logs)
+    backend = system._open_emulated(options, get_profile(GPU, MODEL), logs)
     yield backend
     backend.close()
 
@@ -126,9 +128,11 @@ def test_the_engines_own_rule_serves_everybody_too(emulated: Backend) -> None:
     assert (output.steps.prefill_tokens + output.steps.decodes).max() <= 512
 
 
-def test_facts_name_the_engine_and_its_cache(venue: type[Venue], emulated: Backend) -> None:
+def test_facts_name_the_engine_and_its_cache(
+    system: type[SystemUnderTest], emulated: Backend
+) -> None:
     output = run(emulated, requests(5), "slai")
-    engine = venue.ENGINE
+    engine = system.ENGINE
     assert output.facts["versions"] == {engine.key: engine.check(Device.EMULATED)}
     assert (output.facts["kv_blocks"], output.facts["block_size"]) == (KV_BLOCKS, 16)
     assert output.facts["clock"] == "virtual"
@@ -163,11 +167,11 @@ def test_a_policy_may_withhold_everything_for_a_while(emulated: Backend) -> None
 
 
 def test_started_prompts_get_the_chunks_that_a_policy_gives_them(
-    venue: type[Venue], emulated: Backend
+    system: type[SystemUnderTest], emulated: Backend
 ) -> None:
     wanted = [Request(0, 0.0, 3000, 5), Request(1, 0.01, 2000, 5)]
     ours = simulate(registry.build(f"{FOREIGN}TwoChunks"), wanted, RunSettings())
-    if venue is SglangVenue:
+    if system is SglangSystem:
         with pytest.raises(SchedulerError, match="SGLang keeps track of one started prompt"):
             run(emulated, wanted, f"{FOREIGN}TwoChunks")
         return

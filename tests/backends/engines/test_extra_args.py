@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.backends.engines.extra_args import Instead, more_args
+from slaibench.backends.engines.extra_args import Replacement, extra_args
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang import launch as sglang
 from slaibench.backends.sglang.launch import SglangEngine
@@ -15,12 +15,12 @@ from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.model import get_model
 from slaibench.spec import Device
 
-OURS = {"port": Instead.NOTHING, "enable-prefix-caching": Instead.CACHING}
+OURS = {"port": Replacement.NOTHING, "enable-prefix-caching": Replacement.CACHING}
 
 
 def test_words_are_cut_as_a_shell_cuts_them() -> None:
     text = """--tensor-parallel-size=2 -O3 --hf-overrides '{"a": 1}' --port-range port"""
-    assert more_args(text, OURS) == (
+    assert extra_args(text, OURS) == (
         *("--tensor-parallel-size=2", "-O3", "--hf-overrides", '{"a": 1}'),
         *("--port-range", "port"),
     )
@@ -40,7 +40,7 @@ def test_words_are_cut_as_a_shell_cuts_them() -> None:
 )
 def test_what_cannot_be_told_is_refused_with_the_way_out(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=error):
-        more_args(text, OURS)
+        extra_args(text, OURS)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_the_beginning_of_a_flag_of_ours_is_refused_as_the_flag(
 ) -> None:
     """Engines' parsers take it for the flag."""
     with pytest.raises(ValueError, match="behind a study's back"):
-        more_args(word, engine.flags)
-    assert more_args("--log-level=info", engine.flags) == ("--log-level=info",)
+        extra_args(word, engine.flags)
+    assert extra_args("--log-level=info", engine.flags) == ("--log-level=info",)
 
 
 @pytest.mark.parametrize("engine", [VllmEngine(), SglangEngine()])
@@ -79,4 +79,4 @@ def test_every_flag_that_we_set_on_a_gpu_is_known_as_ours(
         for word in command[command.index("-m") :]:
             if word.startswith("--"):
                 with pytest.raises(ValueError, match="behind a study's back"):
-                    more_args(word, engine.flags)
+                    extra_args(word, engine.flags)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.backends.engines import self_check
 from slaibench.backends.engines.options import EngineOptions
@@ -20,9 +18,11 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.spec import Device
-from tests.backends.needed import needed
 from slaibench.workloads.request import Request
+from tests.backends.needed import needed
 
 
 class Other:

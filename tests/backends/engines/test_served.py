@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.base import ServiceClass
 from slaibench.backends.engines.options import EngineOptions
@@ -24,9 +22,11 @@ from slaibench.backends.table import ENGINES
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.spec import Device
-from tests.backends.needed import needed
 from slaibench.workloads.request import Request
+from tests.backends.needed import needed
 
 PROFILE = get_profile("h100", "mistral-7b")
 KV_BLOCKS = 120

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.backends.engines.step_file import (
     Header,
     StepFileError,
@@ -23,6 +22,7 @@ from slaibench.backends.engines.step_file import (
     with_engine_side,
 )
 from slaibench.recording.record import RequestTable
+from slaibench.schedulers.engines.step_log import FileStepLog, Step
 
 
 def table(*request_ids: int) -> RequestTable:

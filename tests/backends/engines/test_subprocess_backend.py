@@ -10,27 +10,27 @@ from typing import Any
 
 import pytest
 
+from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
+from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
-from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.engines.subprocess_backend import Elsewhere
+from slaibench.workloads.request import Request
 from tests.backends.agreement import assert_same, requests, simulate
 from tests.backends.engines import far, policies
-from slaibench.workloads.request import Request
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="engines run on Linux only")
 
-Make = Callable[..., Elsewhere]
+Make = Callable[..., SubprocessBackend]
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Make]:
-    made: list[Elsewhere] = []
+    made: list[SubprocessBackend] = []
 
     def make(
         what: Callable[[], Backend] = far.simulator, python: str = sys.executable
-    ) -> Elsewhere:
-        made.append(Elsewhere("Engine", python, what, (), tmp_path / "logs"))
+    ) -> SubprocessBackend:
+        made.append(SubprocessBackend("Engine", python, what, (), tmp_path / "logs"))
         return made[-1]
 
     yield make

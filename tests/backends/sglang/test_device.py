@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from slaibench.schedulers.engines import sglang as scheduler_plugin
 from slaibench.backends.sglang import device as device_plugin
+from slaibench.schedulers.engines import sglang as scheduler_plugin
 
 VARIABLE = "SLAIBENCH_SGLANG"
 

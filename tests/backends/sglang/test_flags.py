@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from slaibench.schedulers.engines.sglang_flags import REFUSALS, Refusal
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_flags
 from slaibench.backends.engines.flags import Flag, Verdict, markdown, unlisted
 from slaibench.backends.sglang.flags import ACT_ONLY_WITH, FLAGS, GROUPS, OTHERS, STEMS
+from slaibench.schedulers.engines.sglang_flags import REFUSALS, Refusal
+from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_flags
 from tests.schedulers.engines.program import python_with
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"

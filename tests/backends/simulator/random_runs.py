@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.registry import build
-from slaibench.costmodel import StaircaseCostModel
 from slaibench.workloads.request import Request
 
 MILLISECONDS = StaircaseCostModel(

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from slaibench.schedulers.base import Batch
-from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.base import Batch
+from slaibench.schedulers.registry import build
+from slaibench.workloads.request import Request
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
     VARIANTS,
@@ -24,7 +25,6 @@ from tests.backends.simulator.random_runs import (
     workloads,
 )
 from tests.schedulers.scenario import batches_of, name
-from slaibench.workloads.request import Request
 
 SECOND = batches_of(1.0)
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from slaibench.schedulers.base import Batch, EngineView, Scheduler, SchedulerError
-from slaibench.schedulers.registry import POLICIES, build
-from slaibench.schedulers.sarathi import Sarathi
 from slaibench.backends.base import Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.virtual import MAX_IDLE_STEPS
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.invariants import violation
 from slaibench.recording.record import Outcome
-from tests.schedulers import bad
+from slaibench.schedulers.base import Batch, EngineView, Scheduler, SchedulerError
+from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
+from tests.schedulers import bad
 
 SECOND = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=1, constant_s=1.0)
 STAIRCASE = StaircaseCostModel(t_lin_s=0.02, t_col_tokens=128, step_overhead_s=0.004)

@@ -10,12 +10,12 @@ import sys
 import numpy as np
 import pytest
 
-from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.registry import POLICIES, build
-from slaibench.schedulers.slai import Slai
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.slai import Slai
 from slaibench.workloads.request import Request
 
 STAIRCASE = StaircaseCostModel(t_lin_s=0.02, t_col_tokens=128, step_overhead_s=0.004)
@@ -103,7 +103,7 @@ print(hashlib.sha256(output.requests.token_times_s.tobytes()).hexdigest())
 
 def test_nothing_hangs_on_hashes_or_addresses() -> None:
     """In processes of their own, where strings hash and objects lie differently."""
-    digests = [
+    summaries = [
         subprocess.run(
             [sys.executable, "-c", ELSEWHERE],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -113,4 +113,4 @@ def test_nothing_hangs_on_hashes_or_addresses() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert digests[0] == digests[1] != ""
+    assert summaries[0] == summaries[1] != ""

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.registry import POLICIES, build
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.registry import POLICIES, build
+from slaibench.workloads.request import Request
 from tests.backends.checked import CheckedEngine
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
@@ -21,7 +22,6 @@ from tests.backends.simulator.random_runs import (
     total_blocks,
     workloads,
 )
-from slaibench.workloads.request import Request
 
 WORK_CONSERVING = ("sarathi", "slai", "orca")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import Spread, spread_of
+from slaibench.schedulers.registry import build
 from tests.backends.agreement import requests, simulate
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.schedulers.waiting import WaitingQueue
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.waiting import WaitingQueue
 from slaibench.workloads.request import Request
 
 

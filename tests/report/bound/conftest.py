@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.report.bound.numbers import document
+from slaibench.report.bound.page import write_bound
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
 from slaibench.report.page import makers
-from slaibench.report.bound.numbers import document
-from slaibench.report.bound.page import write_bound
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.study import check, run
 from tests.report.conftest import Written

@@ -7,13 +7,13 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.bound.captions import captions
 from slaibench.report.bound.figures import draw
 from slaibench.report.bound.findings import headline
 from slaibench.report.bound.page import write_bound
 from slaibench.report.bound.tables import answer_grids, point_grids
+from slaibench.report.files import ReportFiles
+from slaibench.report.numbers import Document
 from slaibench.studies.bound.result import BoundResult
 from tests.report.test_page import outline
 from tests.studies.studies import contents

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.studies.test_validate import Small, Twin, run
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
@@ -19,7 +20,6 @@ from slaibench.report.validation.subject import Validation, make_validation
 from slaibench.studies.crosscheck.study import ValidateResult
 from slaibench.studies.systems import table
 from tests.report.conftest import Written
-from tests.studies.test_validate import Small, Twin, run
 
 BETWEEN = ("sim", "twin", "small")
 
@@ -28,8 +28,8 @@ BETWEEN = ("sim", "twin", "small")
 def other_backends() -> Iterator[None]:
     """While it lasts there are two more backends."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(table.VENUES, "twin", Twin)
-        patch.setitem(table.VENUES, "small", Small)
+        patch.setitem(table.SYSTEMS, "twin", Twin)
+        patch.setitem(table.SYSTEMS, "small", Small)
         yield
 
 

@@ -15,7 +15,7 @@ from slaibench.studies.crosscheck.study import ValidateResult, validate
 from slaibench.studies.systems import table
 from tests.report.test_page import outline
 from tests.studies.studies import contents, study
-from tests.studies.systems.others import RealVenue
+from tests.studies.systems.others import RealTimeSystem
 
 WHO = ("sarathi", "slai")
 
@@ -64,7 +64,7 @@ def test_three_schedulers_have_no_paired_change_but_a_page(tmp_path: Path) -> No
 
 
 def test_invalid_runs_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Venue(RealVenue):
+    class SystemUnderTest(RealTimeSystem):
         log = tmp_path / "log"
         lag_s = 1.0  # more than the target for the median
 
@@ -72,7 +72,7 @@ def test_invalid_runs_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         def settled(cls, spec: StudySpec) -> StudySpec:
             return super().settled(spec.model_copy(update={"clock": None}))
 
-    monkeypatch.setitem(table.VENUES, "real", Venue)
+    monkeypatch.setitem(table.SYSTEMS, "real", SystemUnderTest)
     spec = study(schedulers=("slai",), num_requests=300)
     files = write_validation(validate(spec, ("sim", "real"), tmp_path / "r", jobs=1), tmp_path)
     text = files.html.read_text("utf-8")

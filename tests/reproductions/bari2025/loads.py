@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from slaibench.measure.latency import LatencySummary
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.load import Load
+from slaibench.studies.estimate import Estimate
 
 
-def digest(
+def run_summary(
     *,
     buckets: Sequence[tuple[int, int, float]] = (),
     tiers: Mapping[str, float] | None = None,
@@ -47,17 +47,17 @@ def summary(mean: float, n: int) -> LatencySummary:
 
 
 def load(
-    digests: Mapping[str, Sequence[Any]] | None = None,
+    summaries: Mapping[str, Sequence[Any]] | None = None,
     tails: Mapping[str, Sequence[Estimate]] | None = None,
     rates: Sequence[float] = (0.2, 1.6),
 ) -> Load:
     """A load of such runs at the high rate, and of P99 TBTs of both tiers by rate."""
-    runs, courses = digests or {}, tails or {}
+    runs, courses = summaries or {}, tails or {}
     return cast(
         "Load",
         SimpleNamespace(
             spec=SimpleNamespace(schedulers=tuple({**runs, **courses}), rates=tuple(rates)),
-            digests=lambda name, _: list(runs.get(name, ())),
+            summaries=lambda name, _: list(runs.get(name, ())),
             of=lambda name: [
                 SimpleNamespace(
                     rate_rps=0.2 * (place + 1),

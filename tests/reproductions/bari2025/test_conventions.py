@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES, differences
 from slaibench.reproductions.bari2025.figures import Mix
 from slaibench.reproductions.bari2025.load import CAPACITY_OF, Load
+from slaibench.spec import Convention
 from tests.reproductions.bari2025.small import SmallPaper
 
 
@@ -31,7 +31,7 @@ def test_a_zero_for_each_first_token_lowers_the_tail(loads: tuple[Load, Load]) -
     ratios = []
     for ours, theirs in zip(strict.cells, loads[0].cells, strict=True):
         mine, its = (
-            each.digest.metrics.tiers["free"].tbt.percentile(0.99).sample_value
+            each.summary.metrics.tiers["free"].tbt.percentile(0.99).sample_value
             for each in (ours, theirs)
         )
         assert mine is not None

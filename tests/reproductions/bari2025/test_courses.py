@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.courses import tails, ttft_grows_with_prompt
 from slaibench.reproductions.bari2025.figures import SARATHI, SARATHI_SPF, SLAI
 from slaibench.reproductions.bari2025.verdict import Verdict, rises, rises_falls_rises
-from tests.reproductions.bari2025.loads import digest, load
+from slaibench.studies.estimate import Estimate
+from tests.reproductions.bari2025.loads import load, run_summary
 
 AGREES, _, DISAGREES, UNTOLD = Verdict
 
@@ -62,7 +62,7 @@ def test_a_tail_that_only_rises_and_falls_does_not_rise_again() -> None:
 )
 def test_long_prompts_wait_longer_or_do_not(means: Sequence[float], verdict: Verdict) -> None:
     runs = [
-        digest(buckets=[(100, 100, factor * mean) for mean in means])
+        run_summary(buckets=[(100, 100, factor * mean) for mean in means])
         for factor in (0.99, 1.0, 1.01)
     ]
     found = ttft_grows_with_prompt(SLAI)(load({SLAI: runs}))

@@ -10,19 +10,19 @@ import pytest
 
 import slaibench
 from slaibench.catalog.published import bari2025
-from slaibench.studies.run_summary import Digester
 from slaibench.reproductions.bari2025.figures import Mix
 from slaibench.reproductions.bari2025.given import GIVEN, measured
 from slaibench.reproductions.bari2025.numbers import given_numbers
 from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.studies.run_summary import RunSummarizer
 from tests.reproductions.bari2025.small import SmallPaper
 
 NO_WORK = "fixed:prompt=16,output=1"
 
 
 def of(recording: slaibench.Recording) -> dict[str, float | None]:
-    digest = Digester.for_study("paper", "ttft_p50<0.5")
-    return measured(recording, digest(recording).audit)
+    summarize = RunSummarizer.for_study("paper", "ttft_p50<0.5")
+    return measured(recording, summarize(recording).audit)
 
 
 def test_cut_gaps_raise_the_rate_and_even_it_out() -> None:

@@ -15,13 +15,13 @@ from slaibench.reproductions.bari2025.orders import (
     prefill_first_serves_less,
 )
 from slaibench.reproductions.bari2025.verdict import Verdict
-from tests.reproductions.bari2025.loads import digest, load
+from tests.reproductions.bari2025.loads import load, run_summary
 
 AGREES, _, DISAGREES, UNTOLD = Verdict
 
 
 def served(shares: Sequence[float]) -> list[Any]:
-    return [digest(buckets=[(1000, round(1000 * share), 1.0)]) for share in shares]
+    return [run_summary(buckets=[(1000, round(1000 * share), 1.0)]) for share in shares]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_scheduler_without_its_seeds_decides_nothing() -> None:
 def by_tier(ratios: Sequence[float]) -> Any:
     free = [3.0 + 0.1 * place for place in range(len(ratios))]
     runs = [
-        digest(tiers={"free": mean, "paying": ratio * mean})
+        run_summary(tiers={"free": mean, "paying": ratio * mean})
         for mean, ratio in zip(free, ratios, strict=True)
     ]
     return load({SLAI_PRIORITY: runs})
@@ -82,7 +82,9 @@ def test_paying_requests_wait_less_and_by_little(
 
 
 def test_a_tier_without_requests_decides_nothing() -> None:
-    runs = load({SLAI_PRIORITY: [digest(tiers={"free": 1.0}), digest(tiers={"free": 1.0})]})
+    runs = load(
+        {SLAI_PRIORITY: [run_summary(tiers={"free": 1.0}), run_summary(tiers={"free": 1.0})]}
+    )
     assert paying_below_free(runs).verdict is UNTOLD
 
 

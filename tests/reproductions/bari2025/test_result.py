@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from slaibench.catalog.published import bari2025
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.figures import FIGURES, Mix
 from slaibench.reproductions.bari2025.result import PaperResult, worst
 from slaibench.reproductions.bari2025.series import published_points
 from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.spec import Convention
 from tests.reproductions.bari2025.small import SmallPaper
 
 

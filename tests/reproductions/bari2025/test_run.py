@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from slaibench.recording.store import RecordingError
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.figures import SARATHI, SLAI, SLAI_FIXED, SLAI_FIXED_5, Mix
 from slaibench.reproductions.bari2025.run import check, mixes, run, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult
 from tests.reproductions.bari2025.small import ASKED, WORKLOAD, SmallPaper
 from tests.studies.studies import contents

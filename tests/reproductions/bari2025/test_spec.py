@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.figures import FIGURES, SLAI, Mix
 from slaibench.reproductions.bari2025.spec import PaperSpec
+from slaibench.spec import Convention
 
 
 def test_nothing_asked_for_is_everything_the_paper_has() -> None:

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from slaibench.catalog.published import CHANGE, PublishedValue
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.verdict import (
     AGREES_WITHIN,
     CLOSE_WITHIN,
@@ -23,6 +22,7 @@ from slaibench.reproductions.bari2025.verdict import (
     rises_falls_rises,
 )
 from slaibench.reproductions.bari2025.verdict import between as lies_between
+from slaibench.studies.estimate import Estimate
 
 AGREES, CLOSE, DISAGREES, UNTOLD = Verdict
 

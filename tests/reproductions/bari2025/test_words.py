@@ -7,10 +7,10 @@ import math
 import pytest
 
 from slaibench.catalog.published import CHANGE, RATIO, PublishedValue, bari2025
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.claim import Finding
 from slaibench.reproductions.bari2025.verdict import Verdict
 from slaibench.reproductions.bari2025.words import deviation, ours, printed
+from slaibench.studies.estimate import Estimate
 
 
 def value(number: float, unit: str) -> PublishedValue:

@@ -93,7 +93,7 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
 
     from slaibench.schedulers import registry
     from slaibench.schedulers.engines.step_log import MemoryStepLog
-    from slaibench.schedulers.engines.vllm import PolicyScheduler
+    from slaibench.schedulers.engines.vllm import SlaibenchScheduler
 
     llm = LLM(
         model=str(random_model(folder)),
@@ -104,7 +104,7 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
         block_size=32,
         enforce_eager=True,
         enable_prefix_caching=caching,
-        scheduler_cls=PolicyScheduler,
+        scheduler_cls=SlaibenchScheduler,
         num_gpu_blocks_override=kv_blocks + 1,
         disable_log_stats=True,
     )

@@ -29,11 +29,11 @@ from sglang.srt.managers.io_struct import (
 from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.engines.sglang_scheduler import PolicyScheduler
-from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
+from slaibench.schedulers import registry
+from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
+from slaibench.schedulers.engines.step_log import MemoryStepLog
 from tests.schedulers.engines.random_model import random_model
 from tests.schedulers.engines.sglang_limits import MAX_ACTIVE, MAX_ADAPTERS, PAGE
 
@@ -70,7 +70,7 @@ def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
         disable_overlap_schedule=True,
         enable_mixed_chunk=True,
     )
-    scheduler = start_scheduler(PolicyScheduler, args)
+    scheduler = start_scheduler(SlaibenchScheduler, args)
     logging.disable(logging.WARNING)
     return scheduler
 

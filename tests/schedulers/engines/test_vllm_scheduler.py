@@ -20,12 +20,12 @@ OVERRIDDEN_PRIVATE = {"_mamba_block_aligned_split"}
 def test_nothing_of_vllms_is_overridden_by_accident(make_core: Callable[..., Any]) -> None:
     from vllm.v1.core.sched.scheduler import Scheduler
 
-    from slaibench.schedulers.engines.vllm import PolicyScheduler
+    from slaibench.schedulers.engines.vllm import SlaibenchScheduler
     from slaibench.schedulers.engines.vllm_books import SteeredScheduler
 
     core = make_core()
     python = {"__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
-    written = set(vars(PolicyScheduler)) | set(vars(SteeredScheduler))
+    written = set(vars(SlaibenchScheduler)) | set(vars(SteeredScheduler))
     ours = written & set(dir(Scheduler)) - python
     assert ours == OVERRIDDEN | OVERRIDDEN_PRIVATE
     own = Scheduler(
@@ -69,7 +69,7 @@ def test_every_scheduler_of_ours_has_a_class_for_the_command_line() -> None:
     named = {
         cls.scheduler_name
         for cls in vars(adapters).values()
-        if isinstance(cls, type) and issubclass(cls, adapters.PolicyScheduler)
+        if isinstance(cls, type) and issubclass(cls, adapters.SlaibenchScheduler)
     }
     assert named == set(registry.BUILT_IN)
 

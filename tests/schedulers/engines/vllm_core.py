@@ -45,8 +45,8 @@ def build_core(folder: Path, **overrides: Any) -> Any:
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.core import EngineCore
 
-    from slaibench.schedulers.engines.vllm import PolicyScheduler
     from slaibench.backends.vllm.executor import EmulatedExecutor
+    from slaibench.schedulers.engines.vllm import SlaibenchScheduler
 
     args: dict[str, Any] = {
         "model": str(folder),
@@ -56,7 +56,7 @@ def build_core(folder: Path, **overrides: Any) -> Any:
         "enforce_eager": True,
         "async_scheduling": False,
         "distributed_executor_backend": EmulatedExecutor,
-        "scheduler_cls": PolicyScheduler,
+        "scheduler_cls": SlaibenchScheduler,
         "max_model_len": 1024,
         "max_num_batched_tokens": 256,
         "max_num_seqs": 64,

@@ -50,8 +50,8 @@ def test_more_samples_leave_the_first_ones_as_they_were() -> None:
 
 def test_rads_published_throughput() -> None:
     """35.8 requests/s over a whole run with no end of cycles, of 36.25."""
-    bench = paper_bench(StudySpec(num_seeds=1), (rad(128, math.inf),), 0.0, 4000)
-    recording = bench.run(bench.cells()[0])
+    prepared = paper_bench(StudySpec(num_seeds=1), (rad(128, math.inf),), 0.0, 4000)
+    recording = prepared.run(prepared.cells()[0])
     assert len(recording.requests) / recording.run["end_s"] == pytest.approx(35.8, rel=0.01)
 
 

@@ -15,8 +15,8 @@ from slaibench.studies.bound.plan import plan
 from slaibench.studies.bound.result import BoundResult, Throughput
 from slaibench.studies.bound.study import check, run
 from slaibench.studies.executors import CellResult
-from tests.studies.bound.asks import small
 from slaibench.workloads.registry import resolve
+from tests.studies.bound.asks import small
 
 
 def every(found: BoundResult) -> list[Throughput]:
@@ -112,14 +112,14 @@ def test_a_backlog_too_small_to_tell_is_said(tmp_path: Path) -> None:
 
 
 def test_a_bench_without_a_profile_has_no_bound() -> None:
-    class Venue:
+    class SystemUnderTest:
         @staticmethod
         def identity() -> dict[str, None]:
             return {"kv_blocks": None, "profile_fingerprint": None}
 
-    class Bench:
-        venue = Venue
+    class PreparedStudy:
+        system = SystemUnderTest
         spec = StudySpec(backend="vllm")
 
     with pytest.raises(ValueError, match="which --backend vllm has not here"):
-        BoundMaker(Bench)  # type: ignore[arg-type]
+        BoundMaker(PreparedStudy)  # type: ignore[arg-type]

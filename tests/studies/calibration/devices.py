@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.catalog import get_model
+from slaibench.schedulers.base import Scheduler
 from slaibench.studies.calibration.calibrate import Budget, Limits, calibrate
 from slaibench.studies.calibration.fitted import Calibration, Known
 from slaibench.studies.calibration.store import Folder

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import BackendError, RunOutput, RunSettings
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.recording.record import FloatArray
+from slaibench.schedulers.base import Scheduler
 from slaibench.studies.calibration.calibrate import Budget, Limits, calibrate
 from slaibench.studies.calibration.design import Kind
 from slaibench.studies.calibration.fit import FitError
-from tests.studies.calibration.devices import KNOWN, LIMITS, Device, calibrated, folder
 from slaibench.workloads.request import Request
+from tests.studies.calibration.devices import KNOWN, LIMITS, Device, calibrated, folder
 
 STAIRCASE = StaircaseCostModel(
     t_lin_s=0.004,

@@ -45,7 +45,7 @@ def measured(
     folder = Folder(path)
     folder.take(ask.identity, fresh=False)
     return calibrate(
-        lambda: ask.venue.open(path / "logs"), ask.limits, Budget(60, 1), folder, ask.known
+        lambda: ask.system.open(path / "logs"), ask.limits, Budget(60, 1), folder, ask.known
     )
 
 

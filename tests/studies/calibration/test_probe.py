@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from slaibench.schedulers import registry
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
 from slaibench.studies.calibration import probe
 from slaibench.studies.calibration.plan import Plan, Visit, read_steps
 from slaibench.workloads.request import Request

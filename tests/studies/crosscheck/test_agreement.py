@@ -22,11 +22,11 @@ from slaibench.studies.crosscheck.agreement import (
     agreement,
     identical,
 )
-from slaibench.studies.run_summary import Digester
+from slaibench.studies.run_summary import RunSummarizer
 from slaibench.studies.sweep import sweep
 from tests.studies.studies import loaded, study
 
-DIGEST = Digester.for_study("strict", "ttft_p50<0.5")
+DIGEST = RunSummarizer.for_study("strict", "ttft_p50<0.5")
 
 
 def replicate(recording: Recording) -> Replicate:
@@ -103,16 +103,17 @@ def test_percentiles_are_of_all_seeds_together_and_silent_when_too_few(
     assert one.differences["ttft_p99_s"].reference is None
     assert one.differences["ttft_p99_s"].within is None
     assert both.num_pairs == sum(
-        int((run.recording.requests.due_s >= run.digest.metrics.window_s[0]).sum()) for run in runs
+        int((run.recording.requests.due_s >= run.summary.metrics.window_s[0]).sum()) for run in runs
     )
 
 
 def test_both_are_measured_after_the_later_warm_up(runs: list[Replicate]) -> None:
     """Only requests that neither drops count, or the two would be of different requests."""
     (run, _) = runs
-    start, end = run.digest.metrics.window_s
+    start, end = run.summary.metrics.window_s
     later = replace(
-        run, digest=replace(run.digest, metrics=replace(run.digest.metrics, window_s=(20.0, end)))
+        run,
+        summary=replace(run.summary, metrics=replace(run.summary.metrics, window_s=(20.0, end))),
     )
     assert start < 20
     due = run.recording.requests.due_s
@@ -137,14 +138,16 @@ def test_one_token_at_another_time_is_not_identical(runs: list[Replicate]) -> No
 
 
 def test_an_invalid_run_agrees_with_nobody(runs: list[Replicate]) -> None:
-    invalid = replace(runs[0], digest=replace(runs[0].digest, invalid="sent late"))
+    invalid = replace(runs[0], summary=replace(runs[0].summary, invalid="sent late"))
     assert agreement(runs[:1], [invalid]).verdict is Verdict.INVALID
     assert not Verdict.INVALID.ok
 
 
 def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate]) -> None:
     blind = [
-        replace(run, digest=replace(run.digest, num_steps=0, kv=replace(run.digest.kv, mean=None)))
+        replace(
+            run, summary=replace(run.summary, num_steps=0, kv=replace(run.summary.kv, mean=None))
+        )
         for run in (stretched(each, 1.01) for each in runs)
     ]
     found = agreement(runs, blind)

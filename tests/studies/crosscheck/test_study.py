@@ -13,18 +13,18 @@ from slaibench.studies.crosscheck.agreement import Verdict
 from slaibench.studies.crosscheck.study import ValidateResult, check, prepared, validate
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Facts
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.studies import loaded, study
 
 
-class Twin(SimulatorVenue):
+class Twin(SimulatorSystem):
     """The simulator under another name."""
 
     def identity(self) -> Facts:
         return {**super().identity(), "backend": "twin"}
 
 
-class Small(SimulatorVenue):
+class Small(SimulatorSystem):
     """The simulator with so few KV blocks that requests are preempted."""
 
     blocks: ClassVar[int] = 220
@@ -33,15 +33,15 @@ class Small(SimulatorVenue):
         return {**super().identity(), "backend": "small", "kv_blocks": self.blocks}
 
     def open(self, logs: Path) -> Any:
-        return SimulatorVenue(
+        return SimulatorSystem(
             self.model, self.gpu, self.profile, self.blocks, self.max_context_tokens
         ).open(logs)
 
 
 @pytest.fixture(autouse=True)
 def others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(table.VENUES, "twin", Twin)
-    monkeypatch.setitem(table.VENUES, "small", Small)
+    monkeypatch.setitem(table.SYSTEMS, "twin", Twin)
+    monkeypatch.setitem(table.SYSTEMS, "small", Small)
 
 
 def run(results: Path, between: tuple[str, ...], **fields: Any) -> ValidateResult:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
 from slaibench.recording import store
 from slaibench.recording.record import Recording
+from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.executors import Pool, cell_folder, default_jobs, obtain
+from slaibench.studies.prepared import PreparedStudy, prepare
 from tests.schedulers.hostile import LINES, hostile
 from tests.studies.studies import contents, rewritten, study
 
@@ -37,12 +37,12 @@ def kill_myself(recording: Recording) -> int:
 
 def run_all(results: Path, *, jobs: int, fresh: bool = False, **spec: Any) -> list[bool]:
     """Runs a study's cells; whether each was reused, in the order of the study."""
-    bench = prepare(study(**spec))
-    with Pool(bench, results, length, jobs=jobs, fresh=fresh) as pool:
-        found = {each.folder: each for each in pool.run(bench.cells())}
-    in_order = [found[cell_folder(results, cell)] for cell in bench.cells()]
-    assert [each.cell for each in in_order] == bench.cells()
-    assert {each.digest for each in in_order} == {60}
+    prepared = prepare(study(**spec))
+    with Pool(prepared, results, length, jobs=jobs, fresh=fresh) as pool:
+        found = {each.folder: each for each in pool.run(prepared.cells())}
+    in_order = [found[cell_folder(results, cell)] for cell in prepared.cells()]
+    assert [each.cell for each in in_order] == prepared.cells()
+    assert {each.summary for each in in_order} == {60}
     return [each.reused for each in in_order]
 
 
@@ -73,41 +73,41 @@ def test_fresh_runs_everything_again(tmp_path: Path) -> None:
 
 
 def test_folders_are_readable_and_differ_with_the_specification() -> None:
-    bench = prepare(study(schedulers=("slai:offset=fixed:10",), rates=(0.5, 2.0)))
-    slow, fast = (cell_folder(Path("r"), cell) for cell in bench.cells())
+    prepared = prepare(study(schedulers=("slai:offset=fixed:10",), rates=(0.5, 2.0)))
+    slow, fast = (cell_folder(Path("r"), cell) for cell in prepared.cells())
     assert str(slow.parent) == "r/sim-h100-mistral-7b/slai_offset=fixed_10"
     assert slow.name.startswith("rate0.5-seed0-")
     assert fast.name.startswith("rate2-seed0-")
 
 
 @pytest.fixture
-def recorded(tmp_path: Path) -> tuple[Bench, CellSpec, Path]:
+def recorded(tmp_path: Path) -> tuple[PreparedStudy, CellSpec, Path]:
     """A bench, its one cell, and the folder that holds the cell's recording."""
-    bench = prepare(study(schedulers=("slai",)))
-    (cell,) = bench.cells()
-    return bench, cell, obtain(bench, cell, tmp_path, length, fresh=False).folder
+    prepared = prepare(study(schedulers=("slai",)))
+    (cell,) = prepared.cells()
+    return prepared, cell, obtain(prepared, cell, tmp_path, length, fresh=False).folder
 
 
 @pytest.mark.parametrize("name", [store.REQUESTS, store.STEPS, store.RUN])
 def test_a_damaged_recording_is_run_again_and_replaced(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, name: str
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path, name: str
 ) -> None:
-    bench, cell, folder = recorded
+    prepared, cell, folder = recorded
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    again = obtain(bench, cell, tmp_path, length, fresh=False)
+    again = obtain(prepared, cell, tmp_path, length, fresh=False)
     assert not again.reused
     assert again.damage
     assert (folder / name).read_bytes() == whole
-    taken = obtain(bench, cell, tmp_path, length, fresh=False)
+    taken = obtain(prepared, cell, tmp_path, length, fresh=False)
     assert (taken.reused, taken.damage) == (True, None)
 
 
 def test_a_recording_by_other_code_is_stale_and_stays(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path
 ) -> None:
-    bench, cell, folder = recorded
-    other = replace(bench, code=replace(bench.code, fingerprint="0" * 16))
+    prepared, cell, folder = recorded
+    other = replace(prepared, code=replace(prepared.code, fingerprint="0" * 16))
     (now,) = other.cells()
     assert now.asks_the_same(cell)
     again = obtain(other, now, tmp_path, length, fresh=False)
@@ -115,51 +115,51 @@ def test_a_recording_by_other_code_is_stale_and_stays(
     assert again.folder.parent == folder.parent
     assert again.folder != folder
     assert obtain(other, now, tmp_path, length, fresh=False).reused
-    assert obtain(bench, cell, tmp_path, length, fresh=False).reused
+    assert obtain(prepared, cell, tmp_path, length, fresh=False).reused
 
 
 @pytest.mark.parametrize("other", [{"rates": (6.0,)}, {"gpu": "a100"}, {"num_requests": 61}])
 def test_a_recording_of_another_cell_by_other_code_is_not_called_stale(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, other: dict[str, Any]
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path, other: dict[str, Any]
 ) -> None:
-    bench = prepare(study(schedulers=("slai",), **other))
-    bench = replace(bench, code=replace(bench.code, fingerprint="0" * 16))
-    (cell,) = bench.cells()
-    again = obtain(bench, cell, tmp_path, length, fresh=False)
+    prepared = prepare(study(schedulers=("slai",), **other))
+    prepared = replace(prepared, code=replace(prepared.code, fingerprint="0" * 16))
+    (cell,) = prepared.cells()
+    again = obtain(prepared, cell, tmp_path, length, fresh=False)
     assert (again.reused, again.stale) == (False, False)
 
 
 def test_another_record_schema_is_refused_with_the_way_out(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path
 ) -> None:
-    bench, cell, folder = recorded
+    prepared, cell, folder = recorded
     rewritten(folder, schema_version=99)
     with pytest.raises(store.RecordingError, match=r"schema 99, this slaibench reads 2; .*results"):
-        obtain(bench, cell, tmp_path, length, fresh=False)
+        obtain(prepared, cell, tmp_path, length, fresh=False)
 
 
 @pytest.mark.parametrize("change", [{"spec": None}, {"spec": {"rate_rps": 7.0}}])
 def test_a_folder_that_holds_another_run_is_neither_used_nor_replaced(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path, change: dict[str, Any]
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    bench, cell, folder = recorded
+    prepared, cell, folder = recorded
     rewritten(folder, **change)
     before = contents(tmp_path)
     with pytest.raises(store.RecordingError, match="another run than its name says"):
-        obtain(bench, cell, tmp_path, length, fresh=False)
+        obtain(prepared, cell, tmp_path, length, fresh=False)
     assert contents(tmp_path) == before
 
 
 def test_a_folder_without_a_run_is_filled(
-    recorded: tuple[Bench, CellSpec, Path], tmp_path: Path
+    recorded: tuple[PreparedStudy, CellSpec, Path], tmp_path: Path
 ) -> None:
-    bench, cell, folder = recorded
+    prepared, cell, folder = recorded
     (folder / store.RUN).unlink()
-    assert not obtain(bench, cell, tmp_path, length, fresh=False).reused
-    assert obtain(bench, cell, tmp_path, length, fresh=False).reused
+    assert not obtain(prepared, cell, tmp_path, length, fresh=False).reused
+    assert obtain(prepared, cell, tmp_path, length, fresh=False).reused
 
 
-class Slower(Bench):
+class Slower(PreparedStudy):
     """While one of its cells runs, another process finishes the same cell."""
 
     results: Path
@@ -174,20 +174,20 @@ class Slower(Bench):
 
 
 def test_what_another_process_recorded_meanwhile_stays(tmp_path: Path) -> None:
-    bench = prepare(study(schedulers=("slai",)))
-    slower = Slower(**{field.name: getattr(bench, field.name) for field in fields(bench)})
+    prepared = prepare(study(schedulers=("slai",)))
+    slower = Slower(**{field.name: getattr(prepared, field.name) for field in fields(prepared)})
     object.__setattr__(slower, "results", tmp_path)
-    (cell,) = bench.cells()
+    (cell,) = prepared.cells()
     found = obtain(slower, cell, tmp_path, length, fresh=False)
-    assert (found.digest, found.reused) == (60, False)
+    assert (found.summary, found.reused) == (60, False)
     assert found.folder.stat().st_ino == slower.others_inode
 
 
 def test_another_process_may_finish_at_the_very_last_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = prepare(study(schedulers=("slai",)))
-    (cell,) = bench.cells()
+    prepared = prepare(study(schedulers=("slai",)))
+    (cell,) = prepared.cells()
     rename = os.replace
 
     def after_the_other(source: Path, target: Path) -> None:
@@ -196,26 +196,26 @@ def test_another_process_may_finish_at_the_very_last_moment(
         rename(source, target)
 
     monkeypatch.setattr(os, "replace", after_the_other)
-    found = obtain(bench, cell, tmp_path, length, fresh=False)
-    assert found.digest == 60
+    found = obtain(prepared, cell, tmp_path, length, fresh=False)
+    assert found.summary == 60
     others = found.folder.stat().st_ino
     assert store.read(found.folder).run["spec"] == cell.spec()
-    again = obtain(bench, cell, tmp_path, length, fresh=True)
+    again = obtain(prepared, cell, tmp_path, length, fresh=True)
     assert again.folder.stat().st_ino != others
     assert store.read(again.folder).run["spec"] == cell.spec()
     assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name]
 
 
 def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
-    bench = prepare(study(**SPEC))
+    prepared = prepare(study(**SPEC))
     with (
         pytest.raises(
             BackendError,
             match=r" at [25] requests/s, seed 0: a worker process was killed by SIGKILL.*--jobs",
         ),
-        Pool(bench, tmp_path, kill_myself, jobs=2) as pool,
+        Pool(prepared, tmp_path, kill_myself, jobs=2) as pool,
     ):
-        list(pool.run(bench.cells()))
+        list(pool.run(prepared.cells()))
 
 
 @pytest.mark.parametrize(
@@ -232,12 +232,12 @@ def test_a_scheduler_that_ends_its_process_is_told_by_name(
     tmp_path: Path, jobs: int, harm: str, told: str
 ) -> None:
     (tmp_path / "mine.py").write_text(hostile(harm, "schedule"))
-    bench = prepare(study(schedulers=("sarathi", f"{tmp_path}/mine.py:Mine")))
+    prepared = prepare(study(schedulers=("sarathi", f"{tmp_path}/mine.py:Mine")))
     with (
         pytest.raises(SchedulerError, match=rf"mine\.py:Mine at 5 requests/s, seed 0: .*{told}"),
-        Pool(bench, tmp_path / "r", length, jobs=jobs) as pool,
+        Pool(prepared, tmp_path / "r", length, jobs=jobs) as pool,
     ):
-        list(pool.run(bench.cells()))
+        list(pool.run(prepared.cells()))
 
 
 def test_there_is_at_least_one_job() -> None:

@@ -11,18 +11,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from slaibench.schedulers.base import SchedulerError
 from slaibench.backends.base import BackendError
+from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import Clock, Device, StudySpec
-from slaibench.studies.prepared import Bench, prepare
 from slaibench.studies.executors import CellResult, OnRay, Pool, jobs_for
 from slaibench.studies.executors import on_ray as module
 from slaibench.studies.executors.jobs import Share, share_of
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.systems.service import Service
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.executors.test_pool import SPEC, kill_myself, length
 from tests.studies.studies import BROKEN_LATE, contents, study
-from tests.studies.systems.others import ToldVenue
+from tests.studies.systems.others import LoggingSystem
 
 ray = pytest.importorskip("ray", reason='Ray is not installed: pip install "slaibench[ray]"')
 
@@ -59,17 +59,22 @@ def cluster() -> Iterator[None]:
 
 
 def run_all(
-    bench: Bench, results: Path, jobs: int | OnRay, *, fresh: bool = False, digest: Any = length
+    prepared: PreparedStudy,
+    results: Path,
+    jobs: int | OnRay,
+    *,
+    fresh: bool = False,
+    summary: Any = length,
 ) -> list[CellResult]:
-    with Pool(bench, results, digest, jobs=jobs, fresh=fresh) as pool:
-        return list(pool.run(bench.cells()))
+    with Pool(prepared, results, summary, jobs=jobs, fresh=fresh) as pool:
+        return list(pool.run(prepared.cells()))
 
 
-def told(bench: Bench, log: Path) -> Bench:
+def told(prepared: PreparedStudy, log: Path) -> PreparedStudy:
     """The same bench; its log tells which processes opened a backend."""
-    values = {field.name: getattr(bench.venue, field.name) for field in fields(SimulatorVenue)}
-    venue = ToldVenue(**values, log=log)
-    return replace(bench, venue=venue, service=Service(venue))
+    values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
+    system = LoggingSystem(**values, log=log)
+    return replace(prepared, system=system, service=Service(system))
 
 
 def workers(log: Path) -> list[int]:
@@ -77,30 +82,30 @@ def workers(log: Path) -> list[int]:
 
 
 def test_two_workers_write_the_same_bytes_as_two_processes(tmp_path: Path) -> None:
-    bench = prepare(study(**SPEC))
+    prepared = prepare(study(**SPEC))
     for name, jobs in (("processes", 2), ("ray", TWO)):
-        found = run_all(bench, tmp_path / name, jobs)
-        assert [(each.digest, each.reused) for each in found] == [(60, False)] * 4
-        assert {str(each.cell) for each in found} == {str(cell) for cell in bench.cells()}
+        found = run_all(prepared, tmp_path / name, jobs)
+        assert [(each.summary, each.reused) for each in found] == [(60, False)] * 4
+        assert {str(each.cell) for each in found} == {str(cell) for cell in prepared.cells()}
     here = contents(tmp_path / "processes")
     assert len(here) == 12  # three files a cell
     assert contents(tmp_path / "ray") == here
 
 
 def test_what_is_on_disk_is_reused_unless_it_is_to_be_fresh(tmp_path: Path) -> None:
-    bench = prepare(study(**SPEC))
+    prepared = prepare(study(**SPEC))
     run_all(prepare(study(schedulers=("sarathi",), rates=(2.0,))), tmp_path, TWO)
     before = contents(tmp_path)
-    assert sum(each.reused for each in run_all(bench, tmp_path, TWO)) == 1
-    assert sum(each.reused for each in run_all(bench, tmp_path, TWO)) == 4
-    assert not any(each.reused for each in run_all(bench, tmp_path, TWO, fresh=True))
+    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 1
+    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 4
+    assert not any(each.reused for each in run_all(prepared, tmp_path, TWO, fresh=True))
     assert contents(tmp_path).items() >= before.items()
 
 
 def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
-    bench = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    with Pool(bench, tmp_path / "r", length, jobs=TWO) as pool:
-        for cell in bench.cells():
+    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
+        for cell in prepared.cells():
             (found,) = pool.run([cell])
             assert found.cell == cell
     assert len(workers(tmp_path / "log")) == 1
@@ -108,16 +113,16 @@ def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    bench = told(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
+    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
     found = []
-    with Pool(bench, tmp_path / "ray", length, jobs=TWO) as pool:
-        for number, each in enumerate(pool.run(bench.cells())):
+    with Pool(prepared, tmp_path / "ray", length, jobs=TWO) as pool:
+        for number, each in enumerate(pool.run(prepared.cells())):
             found.append(each.folder)
             if number == 1:
                 os.kill(workers(tmp_path / "log")[0], signal.SIGKILL)
     assert len(found) == len(set(found)) == 12
     assert len(set(workers(tmp_path / "log"))) > 1
-    run_all(prepare(bench.spec), tmp_path / "here", 1)
+    run_all(prepare(prepared.spec), tmp_path / "here", 1)
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 
@@ -125,17 +130,17 @@ def test_a_cell_whose_worker_dies_under_it_is_run_again(tmp_path: Path) -> None:
     died = tmp_path / "died"
     file = tmp_path / "dies.py"
     file.write_text(DIES.format(died=str(died)))
-    bench = prepare(study(schedulers=(f"{file}:Dies", "sarathi"), rates=(2.0, 5.0)))
-    assert len(run_all(bench, tmp_path / "ray", TWO)) == 4
+    prepared = prepare(study(schedulers=(f"{file}:Dies", "sarathi"), rates=(2.0, 5.0)))
+    assert len(run_all(prepared, tmp_path / "ray", TWO)) == 4
     assert died.exists()
-    run_all(bench, tmp_path / "here", 1)  # now that it has died it runs to its end
+    run_all(prepared, tmp_path / "here", 1)  # now that it has died it runs to its end
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 
 def test_a_cell_that_takes_every_worker_down_is_given_up(tmp_path: Path) -> None:
-    bench = prepare(study(schedulers=("slai",)))
+    prepared = prepare(study(schedulers=("slai",)))
     with pytest.raises(BackendError, match=r"slai at 5 requests/s, seed 0: 3 Ray workers died"):
-        run_all(bench, tmp_path, TWO, digest=kill_myself)
+        run_all(prepared, tmp_path, TWO, summary=kill_myself)
 
 
 def test_a_scheduler_that_fails_ends_the_run_with_the_same_words(
@@ -150,11 +155,11 @@ def test_a_scheduler_that_fails_ends_the_run_with_the_same_words(
         "        return {}['x']\n"
     )
     for text in ("late.py:Late", "wrong.py:Wrong"):
-        bench = prepare(study(schedulers=(text,)))
+        prepared = prepare(study(schedulers=(text,)))
         said = []
         for jobs in (1, TWO):
             with pytest.raises(SchedulerError) as error:
-                run_all(bench, tmp_path / "r", jobs)
+                run_all(prepared, tmp_path / "r", jobs)
             said.append(str(error.value))
         assert said[0] == said[1]
         assert text in said[0]
@@ -168,26 +173,26 @@ def test_a_users_file_is_sent_along(
     file.parent.mkdir()
     file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
     monkeypatch.chdir(tmp_path)
-    bench = prepare(study(schedulers=(text.format(here=tmp_path.name),)))
+    prepared = prepare(study(schedulers=(text.format(here=tmp_path.name),)))
     file_there = Path.cwd() / "mine" / "own.py"
-    with Pool(bench, tmp_path / "r", length, jobs=TWO) as pool:
-        (first,) = pool.run(bench.cells())
+    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
+        (first,) = pool.run(prepared.cells())
         file_there.unlink()  # it is at the workers, wherever they are
-        assert first.digest == 60
-        later = bench.cell(bench.spec.schedulers[0], 3.0, 0)
-        assert [each.digest for each in pool.run([later])] == [60]
+        assert first.summary == 60
+        later = prepared.cell(prepared.spec.schedulers[0], 3.0, 0)
+        assert [each.summary for each in pool.run([later])] == [60]
 
 
 def test_a_file_that_workers_cannot_have_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
-    bench = prepare(study(schedulers=(f"{file}:Own",)))
-    with Pool(bench, tmp_path / "r", length, jobs=TWO) as pool:
+    prepared = prepare(study(schedulers=(f"{file}:Own",)))
+    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
         sent = pool._executor._sent()  # type: ignore[attr-defined]
         assert sent is not None
         file.write_text("another")
         with pytest.raises(BackendError, match=r"no such file as .*own.py.* by a relative path"):
-            list(pool.run(bench.cells()))
+            list(pool.run(prepared.cells()))
 
 
 def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,28 +202,28 @@ def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
-    bench = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    work = module.Work(bench, tmp_path / "r", length, fresh=False)
+    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    work = module.Work(prepared, tmp_path / "r", length, fresh=False)
     executor = module.RayWorkers(work, OnRay(jobs=4), Share(cpus=1.0, gpus=1.0))
     try:
-        assert len(list(executor.run(bench.cells()))) == 6
+        assert len(list(executor.run(prepared.cells()))) == 6
     finally:
         executor.close()
     assert len(workers(tmp_path / "log")) == 1  # of four that were asked for, one found a GPU
 
 
 @dataclass(frozen=True)
-class Measured(SimulatorVenue):
+class Measured(SimulatorSystem):
     """A venue whose times are those of a machine."""
 
     one_at_a_time: ClassVar[bool] = True
 
 
-def measured(device: Device | None) -> Bench:
-    bench = prepare(study())
-    spec = StudySpec(**{**bench.spec.model_dump(), "device": device, "clock": Clock.REAL})
-    values = {field.name: getattr(bench.venue, field.name) for field in fields(SimulatorVenue)}
-    return replace(bench, spec=spec, venue=Measured(**values))
+def measured(device: Device | None) -> PreparedStudy:
+    prepared = prepare(study())
+    spec = StudySpec(**{**prepared.spec.model_dump(), "device": device, "clock": Clock.REAL})
+    values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
+    return replace(prepared, spec=spec, system=Measured(**values))
 
 
 def test_what_a_cell_takes_of_a_cluster() -> None:

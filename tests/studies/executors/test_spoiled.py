@@ -11,9 +11,9 @@ import pytest
 from slaibench.backends.base import RunOutput
 from slaibench.recording import store
 from slaibench.spec import StudySpec
-from slaibench.studies.prepared import Bench, prepare
-from slaibench.studies.run_summary import Digester
 from slaibench.studies.executors.cells import Work
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummarizer
 
 WHY = "while it ran, the engine served somebody else as well: 1 x, first request 'x'"
 
@@ -22,20 +22,20 @@ def test_a_spoiled_run_is_invalid_and_is_recorded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = StudySpec(schedulers=("sarathi",), rates=(2.0,), num_seeds=1, num_requests=20)
-    bench = prepare(spec)
-    (cell,) = bench.cells()
-    serve = Bench._serve
+    prepared = prepare(spec)
+    (cell,) = prepared.cells()
+    serve = PreparedStudy._serve
 
-    def spoiled(self: Bench, *arguments: Any) -> RunOutput:
+    def spoiled(self: PreparedStudy, *arguments: Any) -> RunOutput:
         return replace(serve(self, *arguments), invalid=WHY)
 
-    work = Work(bench, tmp_path, Digester.for_study("strict", spec.slo), fresh=False)
+    work = Work(prepared, tmp_path, RunSummarizer.for_study("strict", spec.slo), fresh=False)
     with monkeypatch.context() as patched:
-        patched.setattr(Bench, "_serve", spoiled)
+        patched.setattr(PreparedStudy, "_serve", spoiled)
         first = work.obtain(cell)
-    assert (first.digest.invalid, first.reused) == (WHY, False)
+    assert (first.summary.invalid, first.reused) == (WHY, False)
     with pytest.raises(store.DamagedRecordingError, match="served somebody else"):
         work.found(cell)
     again = work.obtain(cell)
-    assert (again.digest.invalid, again.reused, again.damage) == (None, False, WHY)
+    assert (again.summary.invalid, again.reused, again.damage) == (None, False, WHY)
     assert work.obtain(cell).reused

@@ -56,11 +56,11 @@ def written(folder: Path, **fields: Any) -> Path:
 
 def unmeasured(question: Question) -> Baseline:
     """The baseline of a question, without a run."""
-    bench = question.bench
+    prepared = question.prepared
     facts: dict[str, Any] = {"versions": {}, "hardware": {}, "sources": {}, "replicates": ()}
     facts["code"] = None
     return Baseline(
-        spec=bench.spec, about="", metrics=question.metrics, margin=question.margin, **facts
+        spec=prepared.spec, about="", metrics=question.metrics, margin=question.margin, **facts
     )
 
 

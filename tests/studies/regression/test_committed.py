@@ -11,7 +11,7 @@ from slaibench.measure.regression import Verdict
 from slaibench.spec import Device
 from slaibench.studies.regression import baseline
 from slaibench.studies.regression.run import answer, ask
-from slaibench.studies.systems.engine import EngineVenue
+from slaibench.studies.systems.engine import EngineSystem
 from slaibench.studies.systems.table import find
 from tests.backends.needed import needed
 
@@ -22,11 +22,11 @@ MOST_BYTES = 1_000_000
 @pytest.mark.parametrize("folder", BASELINES, ids=lambda folder: folder.name)
 def test_nothing_has_moved(folder: Path) -> None:
     kept = baseline.read(folder)
-    venue = find(kept.spec.backend)
-    if issubclass(venue, EngineVenue):
-        version = needed(venue.ENGINE, Device.EMULATED)
-        if version != kept.versions[venue.ENGINE.key]:
-            pytest.skip(f"the baseline is of {kept.versions[venue.ENGINE.key]}, here is {version}")
+    system = find(kept.spec.backend)
+    if issubclass(system, EngineSystem):
+        version = needed(system.ENGINE, Device.EMULATED)
+        if version != kept.versions[system.ENGINE.key]:
+            pytest.skip(f"the baseline is of {kept.versions[system.ENGINE.key]}, here is {version}")
     result = answer(ask(folder))
     if np.__version__ != kept.versions["numpy"] and not any(row.paired for row in result.rows):
         pytest.skip(f"NumPy {np.__version__} draws other requests than {kept.versions['numpy']}")

@@ -18,8 +18,8 @@ from tests.studies.studies import study
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    with prepare(study(schedulers=("sarathi",))) as bench:
-        return bench.run(bench.cells()[0])
+    with prepare(study(schedulers=("sarathi",))) as prepared:
+        return prepared.run(prepared.cells()[0])
 
 
 def read(recording: Recording, cut_s: float | None = None) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from slaibench.studies.regression.result import SATURATED, RegressResult
 from slaibench.studies.regression.run import answer, ask
 from slaibench.studies.systems import table
 from tests.studies.studies import WORKLOAD, recordings
-from tests.studies.systems.others import RealVenue
+from tests.studies.systems.others import RealTimeSystem
 
 POLICY = """
 from slaibench.schedulers.sarathi import Sarathi
@@ -176,14 +176,16 @@ class TestRealClocks:
     """The simulator under a clock that is said to be real."""
 
     @pytest.fixture
-    def real(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealVenue]:
-        class Venue(RealVenue):
+    def real(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealTimeSystem]:
+        class SystemUnderTest(RealTimeSystem):
             log: ClassVar[Path] = tmp_path / "log"
 
-        monkeypatch.setitem(table.VENUES, "real", Venue)
-        return Venue
+        monkeypatch.setitem(table.SYSTEMS, "real", SystemUnderTest)
+        return SystemUnderTest
 
-    def test_stored_numbers_are_of_another_day(self, real: type[RealVenue], tmp_path: Path) -> None:
+    def test_stored_numbers_are_of_another_day(
+        self, real: type[RealTimeSystem], tmp_path: Path
+    ) -> None:
         folder = tmp_path / "baseline"
         regress(folder, update=True, backend="real")
         assert not baseline.read(folder).exact
@@ -193,7 +195,9 @@ class TestRealClocks:
         assert any("is in no interval" in note for note in result.notes)
         assert result.worse == ()
 
-    def test_another_machine_has_no_verdict(self, real: type[RealVenue], tmp_path: Path) -> None:
+    def test_another_machine_has_no_verdict(
+        self, real: type[RealTimeSystem], tmp_path: Path
+    ) -> None:
         folder = tmp_path / "baseline"
         regress(folder, update=True, backend="real")
         file = folder / baseline.FILE
@@ -205,7 +209,7 @@ class TestRealClocks:
         assert "the baseline is of a faster one" in result.rows[0].reason
 
     def test_a_run_that_is_no_measurement_decides_nothing(
-        self, real: type[RealVenue], tmp_path: Path
+        self, real: type[RealTimeSystem], tmp_path: Path
     ) -> None:
         folder = tmp_path / "baseline"
         regress(folder, update=True, backend="real")

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from slaibench.schedulers.base import Scheduler
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
 from slaibench.recording.record import Outcome, RequestTable, StepTable
+from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies.systems.base import Facts
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.workloads.request import Request
 
 
@@ -104,7 +104,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class ToldVenue(SimulatorVenue):
+class LoggingSystem(SimulatorSystem):
     """The simulator, with a log of when its backends are opened and closed."""
 
     log: Path = Path()
@@ -114,7 +114,7 @@ class ToldVenue(SimulatorVenue):
 
 
 @dataclass(frozen=True)
-class RealVenue(SimulatorVenue):
+class RealTimeSystem(SimulatorSystem):
     """The simulator under a clock that is said to be real; its log tells what became of it."""
 
     one_at_a_time: ClassVar[bool] = True

@@ -12,11 +12,11 @@ import pytest
 
 from slaibench.measure.slo import NO_TOKEN_TIMES
 from slaibench.recording import store
-from slaibench.studies.prepared import prepare
 from slaibench.studies.from_disk import gather, group_cells
+from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import sweep
-from slaibench.studies.targets import why_not_measured
 from slaibench.studies.systems.table import describe_run
+from slaibench.studies.targets import why_not_measured
 from tests.client.serving import Answer, Asked, Server, serve, tokens
 from tests.studies.studies import study
 
@@ -42,7 +42,7 @@ def endpoint(url: str, **fields: Any) -> Any:
 
 def test_a_study_of_a_server_is_recorded_like_any_other(server: Server, tmp_path: Path) -> None:
     (cell,) = sweep(endpoint(server.url), tmp_path).cells
-    assert (cell.cell.venue, cell.cell.place) == ("endpoint", server.url)
+    assert (cell.cell.system, cell.cell.place) == ("endpoint", server.url)
     assert (cell.cell.model, cell.cell.scheduler_source) == ("their-model", None)
     recording = store.read(cell.folder)
     assert recording.requests.finished.all()
@@ -148,7 +148,7 @@ def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
         assert server.asked[-1].body["api_key"] == SECRETS["body"]
         refused = prepare(endpoint(f"{server.url}/v1{query}", model="m", dialect=dialect))
     (cell,) = result.cells
-    assert "HTTP 401: bad" in str(cell.digest.invalid)
+    assert "HTTP 401: bad" in str(cell.summary.invalid)
     told = json.dumps(result.to_json()) + repr(result.spec) + repr(refused)
     assert "KEEPOUT" not in told + "".join(result.warnings)
     errors = store.read(cell.folder).requests.error.tolist()
@@ -173,9 +173,9 @@ def test_a_server_that_answers_nothing_is_given_up_and_told(tmp_path: Path) -> N
         result = sweep(spec, tmp_path)
     (cell,), (point,) = result.cells, result.points
     told = "150 of 150 requests timed out: not done 0.5 s after it was due, after 0 tokens"
-    if "not sent" in str(cell.digest.invalid):
+    if "not sent" in str(cell.summary.invalid):
         told = "150 of 150 requests failed or timed out: "
-    assert str(cell.digest.invalid).startswith(told)
+    assert str(cell.summary.invalid).startswith(told)
     assert any(told in warning for warning in result.warnings)
     assert sum(each["requests"] for each in point.to_json()["failures"]) == 150
     assert not point.to_json()["saturated"]
@@ -218,12 +218,12 @@ def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
         (first,) = sweep(spec, tmp_path).cells
         (second,) = sweep(spec, tmp_path).cells
         (third,) = sweep(spec, tmp_path).cells
-    assert first.digest.invalid == (
+    assert first.summary.invalid == (
         "20 of 20 requests failed: HTTP 400: Unsupported parameter: ignore_eos (slaibench replay "
         "--no-ignore-eos --any-length may help)"
     )
-    assert (second.digest.invalid, second.reused, second.folder) == (None, False, first.folder)
-    assert (third.digest.invalid, third.reused) == (None, True)
+    assert (second.summary.invalid, second.reused, second.folder) == (None, False, first.folder)
+    assert (third.summary.invalid, third.reused) == (None, True)
 
 
 async def merged(asked: Asked, answer: Answer) -> None:
@@ -239,16 +239,16 @@ def test_several_tokens_an_event_are_counted_and_tbt_is_not_told(tmp_path: Path)
         spec = endpoint(server.url, only_openai=True, slo="ttft_p50<5,tbt_p99<tier")
         result = sweep(spec, tmp_path)
     (cell,), (point,) = result.cells, result.points
-    assert cell.digest.metrics.counts.finished == 20
-    assert cell.digest.metrics.overall.ttft.n > 0
-    assert cell.digest.metrics.overall.tbt.n == 0
+    assert cell.summary.metrics.counts.finished == 20
+    assert cell.summary.metrics.overall.ttft.n > 0
+    assert cell.summary.metrics.overall.tbt.n == 0
     told = point.to_json()
     assert told["tbt_p99_all_s"] is None
     assert told["goodput_rps"] is None
     assert told["output_tokens_per_s"] == pytest.approx(5 * told["throughput_rps"], rel=0.3)
     assert store.read(cell.folder).requests.num_tokens.tolist() == [5] * 20
     assert any("did not come one an event" in warning for warning in result.warnings)
-    why = why_not_measured(result.spec, [cell.digest], "tbt_p99<tier", point.tiers.popitem()[0])
+    why = why_not_measured(result.spec, [cell.summary], "tbt_p99<tier", point.tiers.popitem()[0])
     assert why == NO_TOKEN_TIMES
 
 

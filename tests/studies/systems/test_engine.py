@@ -14,7 +14,7 @@ from slaibench.backends.table import ENGINES
 from slaibench.machine import hardware
 from slaibench.spec import CellSpec, Device
 from slaibench.studies.prepared import prepare
-from slaibench.studies.systems.engine import EngineVenue
+from slaibench.studies.systems.engine import EngineSystem
 from slaibench.studies.systems.table import describe_run
 from tests.studies.studies import study
 
@@ -45,20 +45,20 @@ def cell(engine: str) -> Cell:
 
 def test_an_emulated_device_has_the_profiles_gpu_and_memory(engine: str, cell: Cell) -> None:
     found, simulated = cell(), prepare(study(schedulers=("slai",))).cells()[0]
-    assert (found.venue, found.place) == (f"{engine}:emulated", "h100")
+    assert (found.system, found.place) == (f"{engine}:emulated", "h100")
     assert found.engine == f"{engine} 1.2.3"
     for same in ("gpu", "kv_blocks", "block_size", "profile_fingerprint", "scheduler_source"):
         assert getattr(found, same) == getattr(simulated, same) is not None
     assert found.hardware is None
     assert cell(clock="real").hardware == "some cpu"
-    assert cell(clock="real").venue == f"{engine}:emulated:real"
+    assert cell(clock="real").system == f"{engine}:emulated:real"
 
 
 def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
     engine: str, cell: Cell
 ) -> None:
     found = cell(device="cuda")
-    assert (found.venue, found.place) == (f"{engine}:cuda", "some cuda")
+    assert (found.system, found.place) == (f"{engine}:cuda", "some cuda")
     assert found.hardware == "some cuda"
     for none in ("gpu", "profile_fingerprint", "kv_blocks", "weights"):
         assert getattr(found, none) is None
@@ -95,9 +95,9 @@ def test_more_arguments_reach_the_server_and_are_part_of_the_cell(engine: str, c
     assert "engine_args" not in plain.spec()  # as recorded before there were any
     assert CellSpec.model_validate(plain.spec()) == plain
     assert CellSpec.model_validate(told.spec()) == told
-    bench = prepare(study(backend=engine, device="cuda", engine_args="--dtype 'float 16'"))
-    assert isinstance(bench.venue, EngineVenue)
-    assert bench.venue._options().more == ("--dtype", "float 16")
+    prepared = prepare(study(backend=engine, device="cuda", engine_args="--dtype 'float 16'"))
+    assert isinstance(prepared.system, EngineSystem)
+    assert prepared.system._options().more == ("--dtype", "float 16")
 
 
 def test_more_arguments_that_reach_no_server_are_refused(cell: Cell) -> None:
@@ -136,16 +136,16 @@ def test_the_context_holds_the_workloads_longest_request_and_little_more(
 
 def test_what_an_engine_is_started_with_is_what_the_cell_says(engine: str) -> None:
     narrow = study(backend=engine, schedulers=("sarathi:token_budget=64",), prefix_caching=True)
-    venue = prepare(narrow).venue
-    assert isinstance(venue, EngineVenue)
-    options = venue._options()
+    system = prepare(narrow).system
+    assert isinstance(system, EngineSystem)
+    options = system._options()
     assert options.checkpoint is None
     assert (options.kv_blocks, options.max_context_tokens) == (28994, 2048)
     # Engines want room for a token of each of their 128 requests.
     assert (options.token_budget, options.max_active) == (128, 128)
     assert options.prefix_caching
-    given = prepare(study(backend=engine, device="cuda", model="llama-3.1-8b", weights="/w")).venue
-    assert isinstance(given, EngineVenue)
+    given = prepare(study(backend=engine, device="cuda", model="llama-3.1-8b", weights="/w")).system
+    assert isinstance(given, EngineSystem)
     assert (given._options().checkpoint, given._options().model.name) == ("/w", "llama-3.1-8b")
 
 

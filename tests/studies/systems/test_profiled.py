@@ -112,6 +112,6 @@ def test_where_it_may_be_of_something_else_every_run_says_so(
     spec = study(profile=own, num_requests=20, schedulers=("sarathi",), **given)
     (cell,) = loaded(sweep(spec, tmp_path / "results", jobs=1).cells)
     if note is None:
-        assert cell.digest.notes == ()
+        assert cell.summary.notes == ()
     else:
-        assert note in cell.digest.notes[0]
+        assert note in cell.summary.notes[0]

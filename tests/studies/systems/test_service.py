@@ -11,15 +11,15 @@ from typing import ClassVar
 import pytest
 
 from slaibench.backends.base import BackendError
-from slaibench.studies.prepared import prepare
 from slaibench.studies.executors import Pool, jobs_for
+from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import check, sweep
 from slaibench.studies.systems import table
 from slaibench.studies.systems.service import Service
-from slaibench.studies.systems.simulator import SimulatorVenue
+from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.executors.test_pool import length
 from tests.studies.studies import study
-from tests.studies.systems.others import RealVenue, ToldVenue
+from tests.studies.systems.others import LoggingSystem, RealTimeSystem
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "log"
     path.touch()
 
-    class Logged(RealVenue):
+    class Logged(RealTimeSystem):
         log: ClassVar[Path] = path
 
-    monkeypatch.setitem(table.VENUES, "real", Logged)
+    monkeypatch.setitem(table.SYSTEMS, "real", Logged)
     return path
 
 
@@ -56,11 +56,11 @@ def test_a_backend_learns_the_schedulers_text_and_the_seed(log: Path, tmp_path: 
 def test_it_is_closed_when_a_study_ends_early(
     log: Path, tmp_path: Path, error: BaseException
 ) -> None:
-    bench = prepare(study(backend="real"))
+    prepared = prepare(study(backend="real"))
 
     def stop() -> None:
-        with Pool(bench, tmp_path / "r", length, jobs=1) as pool:
-            next(iter(pool.run(bench.cells())))
+        with Pool(prepared, tmp_path / "r", length, jobs=1) as pool:
+            next(iter(pool.run(prepared.cells())))
             raise error
 
     with pytest.raises(type(error)):
@@ -71,7 +71,7 @@ def test_it_is_closed_when_a_study_ends_early(
 def test_a_run_that_cannot_be_had_names_its_cell_and_is_closed(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table.VENUES["real"], "refuses", True)
+    monkeypatch.setattr(table.SYSTEMS["real"], "refuses", True)
     with pytest.raises(BackendError, match="sarathi at 5 requests/s, seed 0: the server does not"):
         sweep(study(backend="real"), tmp_path / "r")
     assert told(log) == ["opened", "ran", "closed"]
@@ -88,12 +88,12 @@ def test_real_time_is_one_cell_at_a_time(log: Path, tmp_path: Path) -> None:
 
 
 def test_each_worker_process_opens_one_and_closes_it(tmp_path: Path) -> None:
-    bench = prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2))
-    values = {field.name: getattr(bench.venue, field.name) for field in fields(SimulatorVenue)}
-    venue = ToldVenue(**values, log=tmp_path / "log")
-    bench = replace(bench, venue=venue, service=Service(venue))
-    with Pool(bench, tmp_path / "r", length, jobs=2) as pool:
-        assert len(list(pool.run(bench.cells()))) == 12
+    prepared = prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2))
+    values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
+    system = LoggingSystem(**values, log=tmp_path / "log")
+    prepared = replace(prepared, system=system, service=Service(system))
+    with Pool(prepared, tmp_path / "r", length, jobs=2) as pool:
+        assert len(list(pool.run(prepared.cells()))) == 12
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     opened, closed = (sorted(pid for what, pid in lines if what == w) for w in ("opened", "closed"))
     assert opened == closed
@@ -102,8 +102,8 @@ def test_each_worker_process_opens_one_and_closes_it(tmp_path: Path) -> None:
 
 
 def test_what_is_sent_to_another_process_is_how_to_open_it(tmp_path: Path) -> None:
-    bench = prepare(study())
-    service = Service(bench.venue, tmp_path)
+    prepared = prepare(study())
+    service = Service(prepared.system, tmp_path)
     mine = service.backend()
     assert service.backend() is mine
     other = pickle.loads(pickle.dumps(service))

@@ -21,14 +21,14 @@ def test_the_engines_own_scheduler_is_refused_before_anything_runs() -> None:
 def test_a_smaller_context_than_the_models_is_kept_to() -> None:
     with pytest.raises(ValueError, match=r"holds 1000; leave .* --max-total-tokens 1000"):
         prepare(study(max_context_tokens=1000))
-    bench = prepare(study(max_context_tokens=1000, max_total_tokens=1000))
-    assert bench.cells()[0].max_context_tokens == 1000
+    prepared = prepare(study(max_context_tokens=1000, max_total_tokens=1000))
+    assert prepared.cells()[0].max_context_tokens == 1000
     assert prepare(study()).cells()[0].max_context_tokens == 32768
 
 
 def test_a_recording_says_what_simulated_it() -> None:
-    with prepare(study(schedulers=("slai",))) as bench:
-        run = bench.run(bench.cells()[0]).run
+    with prepare(study(schedulers=("slai",))) as prepared:
+        run = prepared.run(prepared.cells()[0]).run
     assert run["backend"] == {"name": "sim", "device": None, "clock": "virtual"}
     assert run["hardware"] == {"gpu": "h100", "simulated": True}
     assert list(run["versions"]) == ["slaibench"]
@@ -37,7 +37,7 @@ def test_a_recording_says_what_simulated_it() -> None:
 
 def test_a_cell_says_where_it_ran() -> None:
     (cell, *_) = prepare(study()).cells()
-    assert (cell.venue, cell.place) == ("sim", "h100")
+    assert (cell.system, cell.place) == ("sim", "h100")
 
 
 def test_a_profile_of_ones_own_says_whose_it_is(tmp_path: Path) -> None:
@@ -59,6 +59,6 @@ def test_the_way_to_the_engine_and_back_is_simulated(tmp_path: Path) -> None:
         prepare(study(profile=str(own))) as far,
         prepare(study(gpu="h100", model="llama-3.1-8b")) as near,
     ):
-        runs = [bench.run(bench.cells()[0]) for bench in (near, far)]
+        runs = [prepared.run(prepared.cells()[0]) for prepared in (near, far)]
     first, later = (run.requests.ttft_s for run in runs)
     assert later.tolist() == pytest.approx(first + 0.007)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slaibench.spec import Clock, Device, StudySpec
-from slaibench.studies.systems.table import OPTIONS, VENUES, find, on_venue, settled
+from slaibench.studies.systems.table import OPTIONS, SYSTEMS, find, on_system, settled
 from tests.studies.studies import study
 
 
@@ -69,22 +69,22 @@ def test_what_does_not_go_together_is_refused_with_the_way_out(
 
 
 def test_every_field_that_a_backend_takes_has_an_option_and_is_a_field() -> None:
-    for venue in VENUES.values():
-        assert set(OPTIONS) >= venue.TAKES
+    for system in SYSTEMS.values():
+        assert set(OPTIONS) >= system.TAKES
     assert set(OPTIONS) <= set(StudySpec.model_fields)
 
 
 def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> None:
     asked = study(gpu="a100", kv_blocks=5000, prefix_caching=False)
-    assert on_venue(asked, "vllm").gpu == "a100"
-    assert on_venue(asked, "vllm").device is Device.EMULATED
-    assert on_venue(asked, "vllm:emulated") == on_venue(asked, "vllm")
-    on_cpu = on_venue(study(gpu="a100", weights="/w", model="tiny-mistral"), "vllm:cpu")
+    assert on_system(asked, "vllm").gpu == "a100"
+    assert on_system(asked, "vllm").device is Device.EMULATED
+    assert on_system(asked, "vllm:emulated") == on_system(asked, "vllm")
+    on_cpu = on_system(study(gpu="a100", weights="/w", model="tiny-mistral"), "vllm:cpu")
     assert (on_cpu.gpu, on_cpu.weights, on_cpu.clock) == (None, "/w", Clock.REAL)
     served = study(backend="vllm", clock="real", engine_args="--dtype float16")
-    assert on_venue(served, "sglang:cpu").engine_args == "--dtype float16"
-    assert on_venue(served, "vllm").engine_args is None  # there is no server
-    simulated = on_venue(study(weights="/w", prefix_caching=True), "sim")
+    assert on_system(served, "sglang:cpu").engine_args == "--dtype float16"
+    assert on_system(served, "vllm").engine_args is None  # there is no server
+    simulated = on_system(study(weights="/w", prefix_caching=True), "sim")
     assert (simulated.weights, simulated.prefix_caching) == (None, False)
     assert simulated.gpu == "h100"
 
@@ -92,9 +92,9 @@ def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> N
 @pytest.mark.parametrize("text", ["vlm", "sim:cpu", "vllm:gpu", "vllm:", ":cpu"])
 def test_a_backend_that_is_not_there_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unknown backend"):
-        on_venue(study(), text)
+        on_system(study(), text)
 
 
 def test_an_endpoint_is_no_place_for_our_schedulers() -> None:
     with pytest.raises(ValueError, match="has a scheduler of its own"):
-        on_venue(study(), "endpoint")
+        on_system(study(), "endpoint")

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.schedulers.registry import build
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog import get_profile
 from slaibench.costmodel import CostModel
+from slaibench.schedulers.registry import build
 from slaibench.workloads.request import Request
 
 KV_BLOCKS = 600

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from slaibench.catalog.validations import own_file, validations_of
-from slaibench.studies.validation.ask import Question, answer, prepare
-from slaibench.studies.validation.validation_run import Held
-from slaibench.studies.validation.log import LogFile
 from slaibench.studies.sweep import sweep
-from tests.studies.validation.logs import PROFILE, write_log
+from slaibench.studies.validation.ask import Question, answer, prepare
+from slaibench.studies.validation.log import LogFile
+from slaibench.studies.validation.validation_run import ValidationRun
 from tests.studies.studies import study
+from tests.studies.validation.logs import PROFILE, write_log
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_all_that_a_log_lacks_is_named_at_once(tmp_path: Path) -> None:
 
 def test_the_answer_is_kept_with_the_profile_and_says_where(tmp_path: Path) -> None:
     before = validations_of(PROFILE)
-    told: list[Held] = []
+    told: list[ValidationRun] = []
     found = answer(prepare(ask(tmp_path, source="a test")), told.append)
     assert found.ok
     assert list(found.held) == told

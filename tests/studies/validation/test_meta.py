@@ -51,7 +51,7 @@ def test_vllm_keeps_one_block_for_itself(tmp_path: Path) -> None:
 def test_the_policy_that_stands_for_vllms_rule_has_its_limits(tmp_path: Path) -> None:
     text = read_settings(meta(tmp_path)).scheduler
     assert text is not None
-    assert policy.build(text).options() == {
+    assert scheduler_info.build(text).options() == {
         "order": "fcfs",
         "token_budget": 2048,
         "max_active": 256,
@@ -59,7 +59,7 @@ def test_the_policy_that_stands_for_vllms_rule_has_its_limits(tmp_path: Path) ->
     }
     large = read_settings(meta(tmp_path, **kwargs(max_num_batched_tokens=12_345_678))).scheduler
     assert large is not None
-    assert policy.build(large).token_budget == 12_345_678
+    assert scheduler_info.build(large).token_budget == 12_345_678
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import pytest
 from slaibench.backends.base import BackendError
 from slaibench.catalog import get_profile
 from slaibench.catalog.validations import validations_of
-from slaibench.studies.validation.validation_run import Held, hold
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.observed import Observed
 from slaibench.studies.validation.replay import replay
+from slaibench.studies.validation.validation_run import ValidationRun, hold
 from tests.studies.validation.logs import KV_BLOCKS, PROFILE, write_log
 
 REAL = "rtx4090_llama-3.1-8b_vllm-0.19"
 
 
-def changes(held: Held, metric: str) -> dict[str, float]:
+def changes(held: ValidationRun, metric: str) -> dict[str, float]:
     return {name: each.change for name, each in held.errors[metric].statistics.items()}
 
 

@@ -12,16 +12,6 @@ from slaibench.report.figures.drawing import Drawn, finished
 from slaibench.report.figures.latency import against_rate
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import Look, looks, styled
-from slaibench.reproductions.bari2025.page.panels import (
-    bars_panel,
-    batch_panel,
-    budget_panel,
-    length_panel,
-    over_time_panel,
-    tier_panel,
-)
-from slaibench.spec import Convention
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.figures import (
     FIGURES,
     HIGH_RPS,
@@ -31,6 +21,14 @@ from slaibench.reproductions.bari2025.figures import (
     Kind,
 )
 from slaibench.reproductions.bari2025.load import Load
+from slaibench.reproductions.bari2025.page.panels import (
+    bars_panel,
+    batch_panel,
+    budget_panel,
+    length_panel,
+    over_time_panel,
+    tier_panel,
+)
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.series import (
     buckets,
@@ -40,7 +38,9 @@ from slaibench.reproductions.bari2025.series import (
     served,
 )
 from slaibench.reproductions.bari2025.spec import TBT_SLO_S
-from slaibench.studies.operating_point import Point
+from slaibench.spec import Convention
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.operating_point import OperatingPoint
 
 CONVENTION = {Convention.PAPER: "paper's conventions", Convention.STRICT: "strict conventions"}
 TTFT_TARGET = ((0.5, "0.5 s"),)
@@ -140,7 +140,7 @@ def _median_panel(
 
 
 def _tail(tier: str) -> Draw:
-    def pick(point: Point) -> Estimate | None:
+    def pick(point: OperatingPoint) -> Estimate | None:
         return point.tiers[tier].tbt_p99_s if tier in point.tiers else None
 
     def panels(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
@@ -184,9 +184,9 @@ def _memory(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]
 def _served(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
     series = {}
     for name in figure.schedulers:
-        digests = load.digests(name, HIGH_RPS)
+        summaries = load.summaries(name, HIGH_RPS)
         series[name] = [
-            ((low + high) / 2, served(same, digests)) for low, high, same in buckets(digests)
+            ((low + high) / 2, served(same, summaries)) for low, high, same in buckets(summaries)
         ]
     title = _titled("Requests served", load)
     return [length_panel(series, look, _name(figure, load), title, "requests served a minute")]
@@ -195,8 +195,10 @@ def _served(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]
 def _mean_ttft(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
     series = {}
     for name in figure.schedulers:
-        digests = load.digests(name, HIGH_RPS)
-        series[name] = [((low + high) / 2, mean_ttft(same)) for low, high, same in buckets(digests)]
+        summaries = load.summaries(name, HIGH_RPS)
+        series[name] = [
+            ((low + high) / 2, mean_ttft(same)) for low, high, same in buckets(summaries)
+        ]
     title = _titled("Mean TTFT", load)
     return [
         length_panel(series, look, _name(figure, load), title, "mean TTFT (s, log scale)", log=True)
@@ -205,8 +207,8 @@ def _mean_ttft(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Pan
 
 def _by_tier(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]:
     (name,) = figure.schedulers
-    digests = load.digests(name, HIGH_RPS)
-    means = [(tier, by_tier(digests, tier)) for tier in TBT_SLO_S]
+    summaries = load.summaries(name, HIGH_RPS)
+    means = [(tier, by_tier(summaries, tier)) for tier in TBT_SLO_S]
     title = _titled("Mean TTFT by tier", load)
     return [tier_panel(means, look[name], _name(figure, load), title)]
 

@@ -37,7 +37,7 @@ def document(result: PaperResult, folder: Path, made: dict[str, Any]) -> Documen
         "made": made,
         **result.to_json(),
         "served": {
-            "venue": first.cell.venue,
+            "venue": first.cell.system,
             "place": first.cell.place,
             "model": first.cell.model,
             **{name: run[name] for name in ("backend", "versions", "hardware")},

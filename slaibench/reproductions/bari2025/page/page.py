@@ -14,9 +14,9 @@ from slaibench.report.files import (
 from slaibench.report.page import makers, profile_notes
 from slaibench.reproductions.bari2025.page.numbers import document
 from slaibench.reproductions.bari2025.page.render import file_stem, render
-from slaibench.spec import StudySpec
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.spec import GPU, MODEL
+from slaibench.spec import StudySpec
 
 
 def write_paper(result: PaperResult, folder: Path) -> ReportFiles:

@@ -12,8 +12,8 @@ from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_hand
 from slaibench.report.figures.latency import PUBLISHED, published_handle
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import COLOURS, INK, Look, legend, panel
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025.batches import BatchRow, BlockRow, BudgetRow
+from slaibench.studies.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,13 +8,13 @@ from typing import Any
 
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import OnRun, read_again, read_all
-from slaibench.spec import Convention
 from slaibench.reproductions.bari2025.figures import Kind, Mix
-from slaibench.reproductions.bari2025.load import Load, LoadDigester, load_spec
+from slaibench.reproductions.bari2025.load import Load, LoadSummarizer, load_spec
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.run import loads_of, mixes, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.studies.executors import CellResult, Digest
+from slaibench.spec import Convention
+from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.sweep import about_of
 from slaibench.studies.systems.table import settled
 
@@ -33,16 +33,16 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> PaperResult:
             version writes.
     """
     asked = PaperSpec.model_validate(doc["spec"])
-    digests: dict[str, Digest] = {kind.value: _nothing for kind in Kind}
+    summaries: dict[str, Summarize] = {kind.value: _nothing for kind in Kind}
     specs = {}
     for mix in mixes(asked):
         for convention in (Convention.PAPER, Convention.STRICT):
             spec = settled(load_spec(asked, mix, convention))
             part = f"{mix.value} % paying, {convention.value}"
             specs[mix, convention] = part, spec
-            digests[part] = LoadDigester.for_study(spec)
+            summaries[part] = LoadSummarizer.for_study(spec)
     entries = doc["runs"]
-    reads = [partial(read_again, entry, folder, digests[entry["part"]]) for entry in entries]
+    reads = [partial(read_again, entry, folder, summaries[entry["part"]]) for entry in entries]
     cells = read_all(entries, reads, on_run)
     found: dict[str, list[CellResult]] = {}
     for entry, cell in zip(entries, cells, strict=True):

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from slaibench.catalog.published import bari2025
 from slaibench.report import facts
 from slaibench.report.numbers import Document
-from slaibench.reproductions.bari2025.page.captions import captions
-from slaibench.reproductions.bari2025.page.numbers import identity, runs
-from slaibench.reproductions.bari2025.page.tables import capacity_grid, claim_grids, convention_tables
 from slaibench.report.template import Figure, Picture, fill, stem_of
 from slaibench.report.words import plural
 from slaibench.reproductions.bari2025 import words
+from slaibench.reproductions.bari2025.page.captions import captions
+from slaibench.reproductions.bari2025.page.numbers import identity, runs
+from slaibench.reproductions.bari2025.page.tables import (
+    capacity_grid,
+    claim_grids,
+    convention_tables,
+)
 from slaibench.reproductions.bari2025.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST, Verdict
 
 RULES = (
@@ -38,8 +42,8 @@ class Headline:
 def file_stem(doc: Document) -> str:
     """Name of the page without its ending, e.g. ``paper-rtx6000-ada-mistral-7b-0123abcd``."""
     served = doc["served"]
-    venue = [] if served["venue"] == "sim" else served["venue"].split(":")
-    return stem_of(("paper", *venue, served["place"], served["model"], identity(doc)))
+    system = [] if served["venue"] == "sim" else served["venue"].split(":")
+    return stem_of(("paper", *system, served["place"], served["model"], identity(doc)))
 
 
 def render(doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:

@@ -12,11 +12,11 @@ from slaibench.report.numbers import Document, rate_key
 from slaibench.report.tables import Row, Table
 from slaibench.report.validation.tables import Grid
 from slaibench.report.words import NOTHING, hundredths
-from slaibench.studies.estimate import Estimate
 from slaibench.reproductions.bari2025 import words
 from slaibench.reproductions.bari2025.conventions import CAPACITY
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
 from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.studies.estimate import Estimate
 
 Json = Mapping[str, Any]
 QUANTITY = {
