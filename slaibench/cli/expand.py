@@ -1,16 +1,19 @@
-"""Dataclasses of options as parameters of a command: each field becomes an option of its own."""
+"""Groups of options as parameters of a command: each field becomes an option of its own."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
+from slaibench.cli.spec_options import SpecOptions
+
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for Typer that takes the fields of its dataclass parameters instead of them.
+    """A command for Typer that takes the options of its groups (dataclasses, or fields of a
+    specification) instead of them.
 
     Every field needs a default. Options appear in the order of the command's parameters, and of
     the fields within each.
@@ -21,12 +24,13 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, type] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        if not is_dataclass(parameter.annotation):
+        group = parameter.annotation
+        if not (is_dataclass(group) or _is_of_specification(group)):
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
-        assert isinstance(parameter.annotation, type)
-        groups[parameter.name] = parameter.annotation
-        parameters += _options(parameter.annotation)
+        assert isinstance(group, type)
+        groups[parameter.name] = group
+        parameters += _options(group)
     names = [each.name for each in parameters]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -35,7 +39,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
         for name, cls in groups.items():
-            own = {field.name: values.pop(field.name) for field in fields(cls)}
+            own = {option.name: values.pop(option.name) for option in _options(cls)}
             values[name] = cls(**own)
         command(**values)
 
@@ -45,7 +49,14 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _options(cls: type) -> list[inspect.Parameter]:
+def _is_of_specification(group: Any) -> bool:
+    return isinstance(group, type) and issubclass(group, SpecOptions)
+
+
+def _options(cls: type) -> Sequence[inspect.Parameter]:
+    if issubclass(cls, SpecOptions):
+        return cls.parameters
+    assert is_dataclass(cls)
     hints = get_type_hints(cls, include_extras=True)
     found = []
     for field in fields(cls):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import formats
-from slaibench.cli.options import EngineOptions, LoadOptions
+from slaibench.cli.options import OPTION_OF, EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
@@ -105,11 +105,7 @@ class Between:
         plain = {"--between": self.between, "--rates": self.rates, "--seeds": self.seeds}
         defaults = {"--between": BETWEEN, "--rates": RATES, "--seeds": SEEDS}
         given = [name for name, value in plain.items() if value != defaults[name]]
-        given += [
-            f"--{field.name.replace('_', '-')}"
-            for field in fields(self.load)
-            if getattr(self.load, field.name) != field.default
-        ]
+        given += [OPTION_OF[name] for name in self.load.given()]
         if given:
             raise ValueError(
                 f"{', '.join(given)}: requests and times are the run's own here: leave it out"
@@ -148,10 +144,10 @@ def validate_against(
 def _question(against: Against, schedulers: list[str] | None, engine: EngineOptions) -> Question:
     recorded = against.recording is not None
     for given, option in (
-        (engine.weights, "--weights"),
-        (engine.prefix_caching, "--prefix-caching"),
-        (engine.max_context_tokens, "--max-context-tokens"),
-        (recorded and engine.kv_blocks, "--kv-blocks"),
+        (engine.values["weights"], "--weights"),
+        (engine.values["prefix_caching"], "--prefix-caching"),
+        (engine.values["max_context_tokens"], "--max-context-tokens"),
+        (recorded and engine.values["kv_blocks"], "--kv-blocks"),
         (recorded and against.meta, "--meta"),
         (recorded and against.column, "--column"),
         (recorded and against.time_unit != Against().time_unit, "--time-unit"),
@@ -166,11 +162,13 @@ def _question(against: Against, schedulers: list[str] | None, engine: EngineOpti
     return Question(
         log=None
         if against.log is None
-        else LogFile(against.log, against.meta, columns, against.time_unit, engine.kv_blocks),
+        else LogFile(
+            against.log, against.meta, columns, against.time_unit, engine.values["kv_blocks"]
+        ),
         recording=against.recording,
-        gpu=engine.gpu,
-        model=engine.model,
-        profile=engine.profile,
+        gpu=engine.values["gpu"],
+        model=engine.values["model"],
+        profile=engine.values["profile"],
         scheduler=schedulers[0] if schedulers else None,
         fit=against.fit_step_overhead,
         kept=not against.no_keep,

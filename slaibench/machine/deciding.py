@@ -35,7 +35,7 @@ def modules(
     Args:
         roots: modules that are followed to what they import.
         alone: modules that count and are not followed.
-        apart: modules that do not count, and are not followed.
+        apart: modules that do not count, and are not followed; of a package, all in it.
 
     Raises:
         ValueError: a root is no module of ours.
@@ -47,7 +47,7 @@ def modules(
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if path is None or name in files or name in apart:
+        if path is None or name in files or any(f"{name}.".startswith(f"{it}.") for it in apart):
             continue
         files[name] = path
         for named in syntax_of(path).imports:

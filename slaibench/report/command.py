@@ -10,23 +10,12 @@ from typing import Any
 
 from slaibench.report.numbers import Document
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.spec import StudySpec
+from slaibench.spec import StudySpec, flags_of
 from slaibench.studies.bound.ask import BoundAsk
-from slaibench.studies.systems.table import OPTIONS
 
-LOAD = {
-    "workload": "--workload",
-    "arrivals": "--arrivals",
-    "tiers": "--tiers",
-    "first_seed": "--first-seed",
-    "num_requests": "--requests",
-    "duration_s": "--duration",
-    "max_total_tokens": "--max-total-tokens",
-    "convention": "--convention",
-    "slo": "--slo",
-}
-"""Fields of a specification that every study takes, as the command line calls them."""
 Given = dict[str, Any]
+GIVEN = ("rates", "num_seeds")
+"""Fields that each command says in its own way."""
 
 
 def of_study(doc: Document, results: Path) -> str:
@@ -101,14 +90,15 @@ def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
     default = StudySpec().model_dump(mode="json")
     if spec.get("device") is None:
         spec = {**spec, "clock": None}  # there is one only
-    for name, option in {"backend": "--backend", **OPTIONS, **LOAD}.items():
+    flags = {name: option for name, option in flags_of(StudySpec).items() if name not in GIVEN}
+    for name in StudySpec.model_fields:
         value = spec.get(name)
         if value is None or value == default[name]:
             continue
         if name == "dialect":
             yield from _spoken(value)
-        else:
-            yield from [option] if value is True else [option, _value(value)]
+        elif name in flags:
+            yield from [flags[name]] if value is True else [flags[name], _value(value)]
 
 
 def _spoken(dialect: Mapping[str, Any]) -> Iterable[str]:

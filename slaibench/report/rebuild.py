@@ -12,10 +12,10 @@ from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
 from slaibench.report.runs import hash_by_code
 from slaibench.report.subject import Subject, make_subject
-from slaibench.spec import StudySpec
+from slaibench.spec import SERVING, StudySpec
 from slaibench.studies.capacity import capacity_from
 from slaibench.studies.executors import CellResult, Summarize
-from slaibench.studies.from_disk import SERVING, read_cell
+from slaibench.studies.from_disk import read_cell
 from slaibench.studies.operating_point import make_point
 from slaibench.studies.run_summary import RunSummarizer
 from slaibench.studies.sweep import SweepResult, summaries_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from slaibench.dialect import Dialect
 from slaibench.recording import store
-from slaibench.spec import CellSpec, StudySpec
+from slaibench.spec import SERVING, CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Summarize, measured
 from slaibench.studies.operating_point import make_point
 from slaibench.studies.run_summary import RunSummarizer
@@ -24,12 +24,6 @@ VARIES = (
 """What may differ between the cells of one study."""
 HARNESS = ("code_fingerprint", "slaibench_version")
 """What says which code made a cell, besides its scheduler's."""
-SERVING = (
-    *("backend", "device", "clock", "model", "gpu", "weights", "prefix_caching"),
-    *("max_context_tokens", "kv_blocks", "engine_args", "url", "api", "prompts"),
-    *("only_openai", "timeout_s"),
-)
-"""What served, by the names that both a cell and a study have for it."""
 
 
 def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]]]:

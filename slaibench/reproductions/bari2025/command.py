@@ -67,9 +67,9 @@ def paper(
     with usage(OPTION_OF):
         asked = PaperSpec(
             figures=tuple(figure or ()),
-            backend=serving.backend,
-            device=serving.device,
-            clock=serving.clock,
+            backend=serving.values["backend"],
+            device=serving.values["device"],
+            clock=serving.values["clock"],
             workload=workload,
             rates=parse_rates(rates),
             num_seeds=seeds,

@@ -87,7 +87,7 @@ class SystemUnderTest(Protocol):
         """Whether runs must not share the machine, since their times are the machine's."""
 
     def identity(self) -> Facts:
-        """Its part of a ``CellSpec``."""
+        """Its part of a ``CellSpec``; what means nothing here is left at its default."""
 
     def limits(self) -> Sequence[Limit]:
         """What no request may exceed."""
@@ -107,26 +107,3 @@ class SystemUnderTest(Protocol):
         Raises:
             BackendError: it cannot be had.
         """
-
-
-NO_IDENTITY: Facts = {
-    "engine": None,
-    "device": None,
-    "gpu": None,
-    "profile_fingerprint": None,
-    "hardware": None,
-    "weights": None,
-    "prefix_caching": False,
-    "max_context_tokens": None,
-    "kv_blocks": None,
-    "block_size": None,
-    "engine_token_budget": None,
-    "engine_max_active": None,
-    "url": None,
-    "api": None,
-    "prompts": None,
-    "only_openai": False,
-    "dialect": None,
-    "timeout_s": None,
-}
-"""Fields of a ``CellSpec`` that are not every venue's, as they are where they mean nothing."""

@@ -13,7 +13,7 @@ from slaibench.dialect import Dialect, is_public, public_url
 from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies import scheduler_info
-from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
+from slaibench.studies.systems.base import Demand, Facts, Limit
 
 if TYPE_CHECKING:
     from slaibench.backends.endpoint import EndpointOptions
@@ -95,7 +95,6 @@ class EndpointSystem:
 
     def identity(self) -> Facts:
         return {
-            **NO_IDENTITY,
             "backend": "endpoint",
             "clock": Clock.REAL,
             "model": self.model,

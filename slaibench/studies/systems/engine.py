@@ -16,7 +16,7 @@ from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Scheduler
 from slaibench.spec import DEFAULT_MODEL, Clock, Device, StudySpec
 from slaibench.studies import scheduler_info
-from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
+from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
     describe_profile,
     doubts_of,
@@ -179,7 +179,6 @@ class EngineSystem(ABC):
     def identity(self) -> Facts:
         computes = self.device is not Device.EMULATED
         return {
-            **NO_IDENTITY,
             "backend": self.ENGINE.key,
             "engine": f"{self.ENGINE.key} {self.engine_version}",
             "device": self.device,

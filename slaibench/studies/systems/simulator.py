@@ -15,7 +15,7 @@ from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, StudySpec
 from slaibench.studies import scheduler_info
-from slaibench.studies.systems.base import NO_IDENTITY, Demand, Facts, Limit
+from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
     describe_profile,
     doubts_of,
@@ -88,7 +88,6 @@ class SimulatorSystem:
 
     def identity(self) -> Facts:
         return {
-            **NO_IDENTITY,
             "backend": "sim",
             "clock": Clock.VIRTUAL,
             "model": self.model,

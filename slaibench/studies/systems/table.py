@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from slaibench.spec import Device, StudySpec
+from slaibench.spec import Device, StudySpec, flags_of
+from slaibench.spec.study import SchedulerPart
 from slaibench.studies.systems.base import Facts, SystemUnderTest
 from slaibench.studies.systems.endpoint import EndpointSystem
 from slaibench.studies.systems.sglang import SglangSystem
@@ -20,21 +21,9 @@ SYSTEMS: dict[str, type[SystemUnderTest]] = {
 }
 
 OPTIONS = {
-    "device": "--device",
-    "clock": "--clock",
-    "gpu": "--gpu",
-    "profile": "--profile",
-    "weights": "--weights",
-    "prefix_caching": "--prefix-caching",
-    "max_context_tokens": "--max-context-tokens",
-    "kv_blocks": "--kv-blocks",
-    "engine_args": "--engine-args",
-    "url": "--url",
-    "api": "--api",
-    "prompts": "--prompts",
-    "only_openai": "--only-openai",
-    "dialect": "an endpoint's dialect",
-    "timeout_s": "--timeout",
+    name: flags_of(StudySpec).get(name, "an endpoint's dialect")
+    for name in SchedulerPart.model_fields
+    if name not in ("backend", "model", "schedulers")
 }
 """Fields of a specification that not every backend takes, as the command line calls them."""
 

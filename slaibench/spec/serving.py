@@ -1,0 +1,175 @@
+"""The system under test, as a study asks for it and as a cell records it: the same words.
+
+In a study what is None is decided by the backend (``slaibench.studies.systems``), which also
+refuses what does not go with it; in a cell None means that there is no such thing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slaibench.machine.engine_arguments import EngineArgs
+from slaibench.spec.option import Option
+
+DEFAULT_MODEL = "mistral-7b"
+DEFAULT_GPU = "h100"
+LONGEST_NAME = 2000
+"""Characters; a scheduler's options count."""
+
+
+class Device(StrEnum):
+    """What an engine computes on."""
+
+    EMULATED = "emulated"
+    """Nothing: a profile says how long each batch takes."""
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Clock(StrEnum):
+    """Whose time a recording's times are."""
+
+    VIRTUAL = "virtual"
+    """Computed: it jumps from batch to batch, and the same specification gives the same bytes."""
+    REAL = "real"
+
+
+class Part(BaseModel):
+    """Some fields of a specification; those with an ``Option`` are on the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackendPart(Part):
+    """Which backend serves, on what, in whose time."""
+
+    backend: Annotated[
+        str,
+        Option(
+            "sim (calibrated simulator), vllm or sglang (the real engines); a server that is there "
+            "already: slaibench replay."
+        ),
+    ] = "sim"
+    device: Annotated[
+        Device | None,
+        Option(
+            "What an engine computes on. Default: emulated, which takes batch times from a profile "
+            "and needs no GPU."
+        ),
+    ] = None
+    clock: Annotated[
+        Clock | None,
+        Option(
+            "Default: virtual where that is possible; real runs an emulated engine behind HTTP."
+        ),
+    ] = None
+
+
+class EnginePart(Part):
+    """What is served, by whose batch times, and with how much memory.
+
+    Args:
+        model: name in the catalog, Hugging Face id or path of a ``config.json``; for an endpoint,
+            what it calls its model.
+        gpu, profile: whose batch times, for what takes them from a profile; a cell names its
+            profile by a fingerprint.
+        weights: a checkpoint's folder or Hugging Face id; None: random weights.
+        max_context_tokens: longest prompt + output that is taken; None: the model's (simulator),
+            or a little more than the workload's longest request (an engine, whose memory it
+            costs), or the endpoint decides.
+        kv_blocks: None: the profile's number, or what the engine finds room for.
+        engine_args: more arguments of an engine's server, as its command line has them.
+    """
+
+    model: Annotated[
+        str | None,
+        Option(f"Model of the catalog (slaibench models). Default: {DEFAULT_MODEL}."),
+        Field(max_length=LONGEST_NAME),
+    ] = None
+    gpu: Annotated[
+        str | None,
+        Option(
+            "GPU of the catalog (slaibench gpus) whose batch times are simulated or emulated. "
+            f"Default: {DEFAULT_GPU}."
+        ),
+    ] = None
+    profile: Annotated[
+        str | None, Option("File of a profile of your own (instead of the catalog's).")
+    ] = None
+    weights: Annotated[
+        str | None,
+        Option("Checkpoint: a folder or a Hugging Face id. Default: random weights."),
+    ] = None
+    prefix_caching: Annotated[bool, Option("Keep KV blocks of common beginnings of prompts.")] = (
+        False
+    )
+    max_context_tokens: Annotated[
+        int | None,
+        Option(
+            "Longest prompt + output. Default: the model's (sim), or a little more than the "
+            "workload's longest request (engines)."
+        ),
+        Field(ge=2),
+    ] = None
+    kv_blocks: Annotated[
+        int | None,
+        Option("KV blocks. Default: the profile's number, or what the engine finds room for."),
+        Field(ge=1),
+    ] = None
+    engine_args: Annotated[
+        EngineArgs,
+        Option(
+            "More arguments of the engine's server, in one word: '--tensor-parallel-size=2 ...'."
+        ),
+    ] = None
+
+
+class EndpointPart(Part):
+    """A server that is there already.
+
+    Args:
+        only_openai: send it no field that OpenAI's own lacks; output lengths then vary.
+        dialect: how else it is spoken to; None: as vLLM and SGLang understand it.
+        timeout_s: a request that is not done so long after it was due has timed out.
+    """
+
+    url: Annotated[
+        str | None,
+        Option(
+            "http://host:port of the server, or a whole .../v1/chat/completions. A key is taken "
+            "from OPENAI_API_KEY."
+        ),
+        Field(repr=False, max_length=LONGEST_NAME),
+    ] = None
+    api: Annotated[str | None, Option("completions or chat. Default: completions.")] = None
+    prompts: Annotated[
+        str | None,
+        Option("token-ids or text. Default: token-ids, or text over the chat interface."),
+    ] = None
+    only_openai: Annotated[
+        bool,
+        Option(
+            "Send no field that OpenAI's own server lacks: --no-ignore-eos, --any-length and "
+            "--no-continuous-usage."
+        ),
+    ] = False
+    dialect: Any = None
+    timeout_s: Annotated[
+        float | None,
+        Option(
+            "Give a request up this many seconds after it was due. Default: 600.", flag="timeout"
+        ),
+        Field(gt=0, le=1e6, allow_inf_nan=False),
+    ] = None
+
+
+SERVING: tuple[str, ...] = tuple(
+    name
+    for part in (BackendPart, EnginePart, EndpointPart)
+    for name in part.model_fields
+    if name not in ("profile", "dialect")
+)
+"""Fields that a study and its cells have in common, with the same meaning."""

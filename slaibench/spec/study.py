@@ -1,0 +1,93 @@
+"""A question over many cells: each scheduler at each rate with each seed."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import field_serializer, model_validator
+
+from slaibench.dialect import Dialect, public_url
+from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
+from slaibench.spec.serving import LONGEST_NAME, BackendPart, EndpointPart, EnginePart
+from slaibench.spec.targets import Convention, TargetPart
+
+PAPER_DURATION_S = 2100.0
+"""The paper's 35 minutes a point."""
+
+
+class SchedulerPart(EndpointPart, EnginePart, BackendPart):
+    """What serves, and who decides its batches."""
+
+    dialect: Dialect | None = None
+    schedulers: tuple[str, ...] = ("sarathi", "slai")
+
+
+class StudySpec(TargetPart, LoadPart, SchedulerPart):
+    """A study, validated once. Its parts say what their fields mean.
+
+    Fields lie flat, as in JSON and in keyword arguments; a part (``LoadPart``) is a class, so that
+    a command, a page or a file can ask for the fields of one.
+    """
+
+    @field_serializer("url", when_used="json")
+    def _public(self, url: str | None) -> str | None:
+        return None if url is None else public_url(url)
+
+    @model_validator(mode="after")
+    def _schedulers(self) -> StudySpec:
+        if not self.schedulers:
+            raise ValueError("name at least one scheduler")
+        if (length := max(map(len, self.schedulers))) > LONGEST_NAME:
+            raise ValueError(f"a scheduler's name has {length} characters; at most {LONGEST_NAME}")
+        if len(set(self.schedulers)) != len(self.schedulers):
+            raise ValueError(f"a scheduler is named twice in {', '.join(self.schedulers)}")
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> StudySpec:
+        for rate in self.rates:
+            if (requests := self.requests_at(rate)) > MAX_REQUESTS:
+                raise ValueError(
+                    f"a run at {rate:g} requests/s is {requests:,} requests, {MAX_REQUESTS:,} are "
+                    "the most: give --requests, or a shorter --duration"
+                )
+        return self
+
+    @property
+    def arrivals_or_default(self) -> str:
+        if self.arrivals is not None:
+            return self.arrivals
+        return "poisson-truncated" if self.convention is Convention.PAPER else "poisson"
+
+    @property
+    def horizon_s(self) -> float | None:
+        if self.duration_s is not None:
+            return self.duration_s
+        if self.num_requests is None and self.convention is Convention.PAPER:
+            return PAPER_DURATION_S
+        return None
+
+    @property
+    def stops_early(self) -> bool:
+        """Saturated cells are cut short under strict conventions: their verdict is what counts,
+        while the paper reads latencies off whatever 35 minutes give."""
+        if self.early_stop is not None:
+            return self.early_stop
+        return self.convention is Convention.STRICT and self.duration_s is None
+
+    @property
+    def extends(self) -> bool:
+        """Whether a cell may be made longer than ``requests_at``: nobody said how long it is, and
+        no engine has to serve for it."""
+        fixed = self.num_requests is not None or self.horizon_s is not None
+        return self.backend == "sim" and self.stops_early and not fixed
+
+    def requests_at(self, rate_rps: float) -> int:
+        """Requests generated for a cell at this rate, at least."""
+        if self.num_requests is not None:
+            return self.num_requests
+        if self.horizon_s is not None:
+            expected = rate_rps * self.horizon_s
+            # Six standard deviations more than expected: none that is due before the end is missed.
+            return math.ceil(1.06 * expected + 6 * math.sqrt(expected) + 20)
+        return max(MIN_REQUESTS, math.ceil(rate_rps * MIN_DURATION_S))
