@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.profiles import errors, grid, raw, unequal
 from slaibench.catalog import get_gpu, get_model, kv_blocks
-from slaibench.costmodel.steps import expand_steps
+from slaibench.costmodel.cost_model import expand_steps
 
 MEASURED = get_model("llama-3.1-8b")
 SOURCE = "casys-kaist/LLMServingSim, kernel times under vLLM 0.19.0, tensor parallel 1"
