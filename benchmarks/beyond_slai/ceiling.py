@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, PreparedStudy, measured
+from benchmarks.beyond_slai.ttft_bound import least_ttft_s, prompt_floor
 from slaibench.costmodel import CostModel
 from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
-from slaibench.costmodel.prompt_floor import prompt_floor
-from slaibench.measure.ttft_bound import least_ttft_s
 from slaibench.report.figures.style import COLOURS, INK, MARKERS, legend, panel, png, styled
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.prepared import prepare
