@@ -22,7 +22,7 @@ from slaibench.measure.dependence import (
     needed_size,
 )
 from slaibench.measure.intervals import LEVEL, Interval
-from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.measure.percentiles import needed_samples, sorted_quantiles
 from slaibench.recording.record import FloatArray, IntArray
 
 INNER_TAILS = 10
@@ -38,6 +38,8 @@ TAIL_MARGIN = 1.23
 are is itself estimated, and what would do with fewer is mostly luck (benchmarks/coverage)."""
 TAIL_SHARE = 6
 """A ``GapTail`` keeps so many times the share beyond its quantile."""
+TAIL = 0.99
+"""The level that a ``Tail`` compares with the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,39 @@ def quantile_size(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) 
     if isinstance(runs[0], GapTail):
         return _size_of_gaps(runs, q, parts, level)
     return effective_size(n, *parts, level=level)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How far the P99 of a latency is from its median, and whether it grows while runs go on.
+
+    Args:
+        ratio: P99 over P50.
+        growth: P99 of the second halves of the runs over that of their first halves; 1 where one
+            of them is not finite.
+    """
+
+    ratio: float
+    growth: float
+
+
+def tail_of(runs: Sequence[FloatArray]) -> Tail | None:
+    """The tail of runs' values, a value a request by due time; None: too few, or no median.
+
+    A median of infinity has no tail to speak of; a P99 of infinity is infinitely far from it.
+    """
+    if sum(len(run) for run in runs) < needed_samples(TAIL):
+        return None
+    middle, tail = quantile(runs, 0.5), quantile(runs, TAIL)
+    if middle is None or tail is None or not 0 < middle < math.inf:
+        return None
+    halves = [
+        quantile([run[: len(run) // 2] for run in runs], TAIL),
+        quantile([run[len(run) // 2 :] for run in runs], TAIL),
+    ]
+    first, second = (math.nan if half is None else half for half in halves)
+    growth = second / first if math.isfinite(first) and math.isfinite(second) and first else 1.0
+    return Tail(tail / middle, growth)
 
 
 def residuals(run: RunSample, threshold: float, q: float) -> FloatArray:

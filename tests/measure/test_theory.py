@@ -16,7 +16,6 @@ from slaibench.measure.theory import (
     rad_limit_rps,
     request_time_s,
     theorem_1_rps,
-    work_conserving_rps,
 )
 from slaibench.studies.bound.paper_model import paper_lengths, paper_model
 
@@ -25,12 +24,6 @@ ONE = np.array([1])
 
 def test_theorem_1_of_the_papers_setting() -> None:
     assert theorem_1_rps(paper_model(0.0), *paper_lengths(), 128) == pytest.approx(36.25, abs=0.01)
-
-
-def test_ldps_boundary() -> None:
-    codellama = StaircaseCostModel(constant_s=0.01128, t_lin_s=0.03547, t_col_tokens=128)
-    found = work_conserving_rps(codellama, 129 * ONE, 112 * ONE, 512)
-    assert found == pytest.approx(13.87, abs=0.005)
 
 
 def attentive(tile: int) -> StaircaseCostModel:
