@@ -284,23 +284,3 @@ def _encodable(text: str, odd: Counter[str]) -> str:
         odd["turns with half a character, which was replaced"] += 1
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-def mistral_token_counter() -> Callable[[str], int]:
-    """Counts tokens as Mistral-7B-Instruct-v0.2 does (tokenizer v1, 32,000 words).
-
-    The tokenizer's file is part of the package ``mistral-common``: nothing is downloaded.
-
-    Raises:
-        WorkloadError: the package, or ``sentencepiece`` which it needs for this, is missing.
-    """
-    try:
-        import sentencepiece  # noqa: F401, PLC0415
-        from mistral_common.tokens.tokenizers.mistral import MistralTokenizer  # noqa: PLC0415
-    except ImportError as error:
-        raise WorkloadError(
-            "counting tokens needs mistral-common and sentencepiece: "
-            f"pip install 'slaibench[datasets]' ({error})"
-        ) from error
-    tokenizer = MistralTokenizer.v1().instruct_tokenizer.tokenizer
-    return lambda text: len(tokenizer.encode(text, bos=False, eos=False))

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
-from slaibench.workloads.joined import JOIN, joined
 from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
 from slaibench.workloads.options import parse_options
 from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
 from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
-from slaibench.workloads.table import TableSource
+from slaibench.workloads.table import JOIN, TableSource, joined
 from slaibench.workloads.table_file import SUFFIXES, read_table
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from slaibench.workloads.cache import CACHE_VARIABLE, cache_dir
 from slaibench.workloads.conversations import (
     Limits,
     Rounds,
-    mistral_token_counter,
     read_conversations,
     rounds,
 )
@@ -87,6 +86,26 @@ def sharegpt4(text: str = "") -> TableSource:
         f"{f' ({remarks})' if remarks else ''}"
     )
     return read_table(cached, name="sharegpt4", note=note)
+
+
+def mistral_token_counter() -> Callable[[str], int]:
+    """Counts tokens as Mistral-7B-Instruct-v0.2 does (tokenizer v1, 32,000 words).
+
+    The tokenizer's file is part of the package ``mistral-common``: nothing is downloaded.
+
+    Raises:
+        WorkloadError: the package, or ``sentencepiece`` which it needs for this, is missing.
+    """
+    try:
+        import sentencepiece  # noqa: F401, PLC0415
+        from mistral_common.tokens.tokenizers.mistral import MistralTokenizer  # noqa: PLC0415
+    except ImportError as error:
+        raise WorkloadError(
+            "counting tokens needs mistral-common and sentencepiece: "
+            f"pip install 'slaibench[datasets]' ({error})"
+        ) from error
+    tokenizer = MistralTokenizer.v1().instruct_tokenizer.tokenizer
+    return lambda text: len(tokenizer.encode(text, bos=False, eos=False))
 
 
 def sharegpt4_at_hand() -> bool:

@@ -21,7 +21,7 @@ from slaibench.spec import (
     Device,
     StudySpec,
 )
-from slaibench.workloads.joined import JOIN
+from slaibench.workloads.table import JOIN
 
 DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")

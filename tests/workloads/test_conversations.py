@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pytest
 
 from slaibench.workloads.conversations import (
     Limits,
-    mistral_token_counter,
     read_conversations,
     rounds,
 )
@@ -238,25 +236,3 @@ def test_files_are_read(tmp_path: Path):
     path = tmp_path / "c.json"
     path.write_text(json.dumps([conversation(*CHAT)]))
     assert pairs(read_conversations(path)) == [(5, 1), (9, 3)]
-
-
-@pytest.mark.parametrize("package", ["sentencepiece", "mistral_common"])
-def test_a_missing_package_is_named_with_what_to_install(monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    if package == "mistral_common":
-        pytest.importorskip("sentencepiece", reason="is looked for first")
-        for name in [name for name in sys.modules if name.startswith("mistral_common.")]:
-            monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(WorkloadError, match=rf"'slaibench\[datasets\]' \(.*{package}"):
-        mistral_token_counter()
-
-
-def test_mistral_tokens_are_counted_as_the_7b_model_does():
-    pytest.importorskip("mistral_common", reason="needs the extra 'datasets'")
-    pytest.importorskip("sentencepiece", reason="needs the extra 'datasets'")
-    count = mistral_token_counter()
-    # "Hello world" is [22557, 1526] in Mistral-7B's vocabulary of 32,000; no marker is added.
-    assert count("Hello world") == 2
-    assert count("") == 0
-    # Later tokenizers of the family have other vocabularies; text without a word falls to bytes.
-    assert count("\U0001f9ff") == 5
