@@ -151,7 +151,7 @@ class UniformLengths:
         """See `LengthSource.sample`. Takes two numbers a request from ``rng``."""
         low = np.array([self.prompt_tokens[0], self.output_tokens[0]])
         high = np.array([self.prompt_tokens[1], self.output_tokens[1]])
-        # Not rng.integers: its rejections would make a row depend on how many are asked for.
+        # Not rng.integers: its rejections would make a row depend on how many are drawn.
         u = rng.random((num_requests, 2))
         prompt, output = (low + np.floor(u * (high - low + 1)).astype(np.int64)).T
         return Lengths(prompt, output)
@@ -165,7 +165,7 @@ class ScaledOutputs:
     """Another source with stretched outputs: every length times one factor, rounded, at least 1.
 
     Requests that would be longer than ``max_total_tokens`` have their output cut there, so that the
-    prompts stay what they are; the mean is then a little less than asked for.
+    prompts stay what they are; the mean is then a little less than wanted.
 
     Args:
         source: what is stretched.

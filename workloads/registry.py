@@ -113,7 +113,7 @@ def resolve(text: str) -> LengthSource:
 
     Raises:
         WorkloadError: there is no such name or file (the message has the nearest name), or the
-            source cannot be had or was asked for wrongly.
+            source cannot be had or its options are wrong.
     """
     text = text.strip()
     if JOIN in text and not Path(text).expanduser().is_file():
@@ -158,10 +158,10 @@ def _from_file(text: str) -> TableSource:
     options = parse_options(file, rest)
     options.only(("timestamp", "zeros"))
     path = Path(file).expanduser()
-    several = () if path.is_file() else [each for each in file.split(",") if each.strip()]
+    several = () if path.is_file() else [part for part in file.split(",") if part.strip()]
     if len(several) > 1:
-        files = [Path(each.strip()).expanduser() for each in several]
-        return joined([_read_file(each, options.values) for each in files])
+        files = (Path(part.strip()).expanduser() for part in several)
+        return joined([_read_file(member, options.values) for member in files])
     return _read_file(path, options.values)
 
 

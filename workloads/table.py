@@ -73,7 +73,7 @@ class TableSource:
     def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
         """Rows in random order, none twice before all were had once.
 
-        When more are asked for than there are, further permutations follow. Arrival times play no
+        When more are wanted than there are, further permutations follow. Arrival times play no
         part.
         """
         rows = len(self.recorded)

@@ -37,7 +37,7 @@ class CostModel:
     """Batch times of one profile: linear layers + output head and sampler + attention + constant.
 
     Everything that depends on a small whole number is looked up in lists made here, because a
-    simulator asks for millions of batches.
+    simulator times millions of batches.
 
     Args:
         profile: from the catalog.

@@ -15,9 +15,9 @@ MOST_SEQUENCES = 1024
 Spread = tuple[int, int]
 """(the longest context, the sum of the contexts' squares), KV tokens.
 
-What a cost model asks of contexts beside their number and sum. Squares over sum is the context that
-a KV token read belongs to, on average. Whole numbers, so that whoever adds them up, in whatever
-order, gets the same; a plain pair, since one is made for every batch.
+What a cost model needs of contexts beside their number and sum. Squares over sum is the context
+that a KV token read belongs to, on average. Whole numbers, so that whoever adds them up, in
+whatever order, gets the same; a plain pair, since one is made for every batch.
 """
 
 

@@ -81,8 +81,8 @@ def gap_tail(values: FloatArray, num_gaps: IntArray, q: float) -> GapTail:
 
 def quantile(runs: Sequence[RunSample], q: float) -> float | None:
     """Quantile ``q`` of all runs' values together; None: no value, or beyond what tails hold."""
-    found = _values_at(runs, [q])
-    return None if found is None else found[0]
+    values = _values_at(runs, [q])
+    return None if values is None else values[0]
 
 
 def quantile_interval(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) -> Interval:
@@ -131,10 +131,10 @@ def quantile_size(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) 
     inner = 1 - INNER_TAILS * (1 - q)
     longer = {q: 1.0, inner: 1.0, 0.5: MEDIAN_BURSTS} if inner >= 0.5 else {q: 1.0}
     parts: list[LongRunVariance] = []
-    for one, times in longer.items():
-        at = _values_at(runs, [one])
-        if at is not None:
-            part = long_run_variance([residuals(run, at[0], one) for run in runs])
+    for other_q, times in longer.items():
+        thresholds = _values_at(runs, [other_q])
+        if thresholds is not None:
+            part = long_run_variance([residuals(run, thresholds[0], other_q) for run in runs])
             parts.append(replace(part, inflation=times * part.inflation))
     n = sum(len(run) for run in runs)
     if not parts:
@@ -210,8 +210,8 @@ def _values_at(runs: Sequence[RunSample], levels: Sequence[float]) -> list[float
     values = np.sort(np.concatenate([tail.values for tail in tails]))
     # Positions count from all gaps; what lies below the tails' thresholds is not at hand.
     places = np.asarray(levels) * (total - 1) - (total - len(values))
-    known_from = max(tail.threshold_s for tail in tails)
+    lowest_held = max(tail.threshold_s for tail in tails)
     if not len(values) or places.min() < 0:
         return None
-    found = np.interp(places, np.arange(len(values)), values)
-    return None if found.min() < known_from else found.tolist()
+    at_levels = np.interp(places, np.arange(len(values)), values)
+    return None if at_levels.min() < lowest_held else at_levels.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
+from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.prediction_error import Errors, errors
 
 SAMPLES = np.linspace(1.0, 2.0, 2001)
@@ -58,8 +58,8 @@ def test_what_the_samples_do_not_tell_is_not_judged() -> None:
 
 
 def test_the_whole_is_as_good_as_its_worst_part() -> None:
-    parts = {"ttft": Judgement("A", "x"), "tpot": Judgement("C", "y"), "e2e": Judgement("B", "z")}
-    assert overall(parts) == Judgement("C", "y")
+    parts = {"ttft": Grade("A", "x"), "tpot": Grade("C", "y"), "e2e": Grade("B", "z")}
+    assert overall(parts) == Grade("C", "y")
 
 
 def test_grades_sort_as_their_limits_do() -> None:
