@@ -75,8 +75,8 @@ def test_every_measured_batch_that_fits_the_cache_is_met(
         prefills = [(chunk, history)] if chunk else []
         rest = cost.linear_s(chunk + decodes) + cost.sequences_s(decodes + len(prefills))
         measured = rest + 32e-6 * us
-        found = cost.batch_time_s(decodes, decodes * context, prefills)
-        off.append(abs(found / measured - 1))
+        time_s = cost.batch_time_s(decodes, decodes * context, prefills)
+        off.append(abs(time_s / measured - 1))
     assert len(off) > 5000
     assert np.mean(off) < mean
     assert np.max(off) < worst
@@ -171,8 +171,8 @@ def test_excesses_name_what_was_never_measured() -> None:
     cost = model("rtx4090")
     assert cost.outside_regime(128, 128 * 16384, [(1920, 16384)]) == ()
     assert cost.outside_regime(256, 256 * 16384, []) == ()
-    found = cost.outside_regime(200, 200 * 20_000, [(1900, 0), (10, 17_000)])
-    assert [str(excess) for excess in found] == [
+    excesses = cost.outside_regime(200, 200 * 20_000, [(1900, 0), (10, 17_000)])
+    assert [str(excess) for excess in excesses] == [
         "tokens in a batch: 2110, measured up to 2048",
         "decodes beside a prefill: 200, measured up to 128",
         "mean context of decodes: 20000, measured up to 16384",

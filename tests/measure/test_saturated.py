@@ -41,10 +41,10 @@ def backlog(count: int) -> Recording:
 
 
 def test_the_window_is_full_of_batches_and_ends_when_nobody_waits() -> None:
-    found = backlog(600)
-    window = backlog_window(found)
+    run = backlog(600)
+    window = backlog_window(run)
     assert window is not None
-    steps = found.steps
+    steps = run.steps
     inside = (steps.end_s > window[0]) & (steps.end_s <= window[1])
     assert (steps.prefill_tokens + steps.decodes)[inside].min() == 512
     assert steps.waiting[steps.end_s > window[1]].max() == 0
@@ -57,9 +57,9 @@ def test_a_backlog_that_is_taken_in_at_once_has_no_window() -> None:
 
 
 def test_no_batches_on_record_have_no_window() -> None:
-    found = backlog(600)
-    empty = type(found.steps)(*(np.empty(0) for _ in range(9)))
-    assert backlog_window(replace(found, steps=empty)) is None
+    run = backlog(600)
+    empty = type(run.steps)(*(np.empty(0) for _ in range(9)))
+    assert backlog_window(replace(run, steps=empty)) is None
 
 
 def test_only_what_lies_wholly_inside_counts() -> None:
@@ -113,10 +113,12 @@ def test_throughput_is_the_bounds_rate_times_the_worth_of_a_second() -> None:
     )
     made = recording([Row(0.0, (0.0, *times), prompt_tokens=1)], 2000.0)
     requests = replace(made.requests, due_s=np.array([1000.0]))
-    found = throughput_under_overload(overloaded(requests, replace(ONE_EACH, decode_s=0.06), 2.0))
-    assert found is not None
-    assert found.rate_rps == pytest.approx(1.2, rel=1e-3)
-    assert found.low <= found.rate_rps <= found.high < found.low + 0.01
+    throughput = throughput_under_overload(
+        overloaded(requests, replace(ONE_EACH, decode_s=0.06), 2.0)
+    )
+    assert throughput is not None
+    assert throughput.rate_rps == pytest.approx(1.2, rel=1e-3)
+    assert throughput.low <= throughput.rate_rps <= throughput.high < throughput.low + 0.01
 
 
 def test_the_interval_is_of_the_parts_throughputs() -> None:
@@ -129,11 +131,11 @@ def test_the_interval_is_of_the_parts_throughputs() -> None:
     ]
     made = recording([Row(0.0, (0.0, *np.concatenate(times)), prompt_tokens=1)], 1000.0)
     requests = replace(made.requests, due_s=np.array([1000.0]))
-    found = throughput_under_overload(overloaded(requests, ONE_EACH, 1.0))
-    assert found is not None
+    throughput = throughput_under_overload(overloaded(requests, ONE_EACH, 1.0))
+    assert throughput is not None
     half = 2.3646 * rates.std(ddof=1) / np.sqrt(BATCHES)  # t of 7 degrees
-    assert found.rate_rps == pytest.approx(rates.mean(), rel=0.01)
-    assert found.high - found.low == pytest.approx(2 * half, rel=0.02)
+    assert throughput.rate_rps == pytest.approx(rates.mean(), rel=0.01)
+    assert throughput.high - throughput.low == pytest.approx(2 * half, rel=0.02)
 
 
 def test_another_run_measures_none() -> None:
