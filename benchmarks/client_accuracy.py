@@ -67,7 +67,9 @@ def short_requests(url: str, seconds: float, at_once: bool, seed: int) -> dict[s
     requests = [Request(i, due, PROMPT_TOKENS, SHORT_TOKENS) for i, due in enumerate(due_s)]
     result = _load(url, requests, at_once)
     table = result.requests
-    arrived = np.array([each["received"] for each in truth_of(url, result)]) - result.t0_monotonic_s
+    arrived = (
+        np.array([stamps["received"] for stamps in truth_of(url, result)]) - result.t0_monotonic_s
+    )
     return (
         _spread("sent", table.sent_s - table.due_s)
         | _spread("there", arrived - table.due_s)
@@ -83,7 +85,7 @@ def long_streams(url: str, seconds: float, at_once: bool, seed: int) -> dict[str
     due_s = np.sort(rng.uniform(0, 1, STREAMS)).tolist()
     requests = [Request(i, due, PROMPT_TOKENS, tokens) for i, due in enumerate(due_s)]
     result = _load(url, requests, at_once)
-    wrote = [np.array(each["tokens"]) for each in truth_of(url, result)]
+    wrote = [np.array(stamps["tokens"]) for stamps in truth_of(url, result)]
     return gap_errors(result, wrote) | {"CPU us a token": result.facts.cpu_us_a_token or np.nan}
 
 

@@ -1,6 +1,6 @@
 """The same two loads by vLLM's and guidellm's load generators, as far as their output tells.
 
-vLLM's ``prepared serve`` (start times and every gap, on the monotonic clock; it sends our
+vLLM's ``bench serve`` (start times and every gap, on the monotonic clock; it sends our
 ``X-Request-Id``): the server's stamp of a request's first byte minus the client's own start stamp,
 and gaps against the server's. Its due times are in no output. guidellm (Unix times, no gaps): its
 start stamp minus its target, and arrival at the server minus its target, both paired by rank.
@@ -74,9 +74,9 @@ def vllm(
     for number, (start_s, itls) in enumerate(
         zip(result["start_times"], result["itls"], strict=True)
     ):
-        known = truth[f"peer-{number}"]
-        there.append(known["received"] - start_s)
-        gaps = np.diff(known["tokens"])
+        stamps = truth[f"peer-{number}"]
+        there.append(stamps["received"] - start_s)
+        gaps = np.diff(stamps["tokens"])
         # It counts the finish chunk, which carries no token, as one more.
         errors.append(np.abs(np.array(itls[: len(gaps)]) - gaps))
     return cpu_s, {"started to there": np.array(there), "gap error": np.concatenate(errors)}
@@ -102,15 +102,15 @@ def guidellm(
     done = report["benchmarks"][0]["requests"]["successful"]
     if len(done) != count:
         print(f"\nguidellm completed {len(done)} of {count}")
-    times = [each["info"]["timings"] for each in done]
-    times = [each for each in times if each["targeted_start"]]  # At 0 it was not told.
+    times = [timing["info"]["timings"] for timing in done]
+    times = [timing for timing in times if timing["targeted_start"]]  # 0: not in the report.
     if not times:
         return cpu_s, {}
-    start_s = np.array([each["request_start"] - each["targeted_start"] for each in times])
+    start_s = np.array([timing["request_start"] - timing["targeted_start"] for timing in times])
     samples = {"due to started": start_s}
     if len(times) == count:
-        target_s = np.sort([each["targeted_start"] for each in times])
-        there_s = np.sort([each["received"] for each in truth.values()]) + to_unix_s
+        target_s = np.sort([timing["targeted_start"] for timing in times])
+        there_s = np.sort([stamps["received"] for stamps in truth.values()]) + to_unix_s
         # Its probes come before the run; the last `count` arrivals are the run's.
         samples["due to there"] = there_s[-count:] - target_s
     return cpu_s, samples

@@ -1,4 +1,4 @@
-"""A server whose truth is known, to hold load generators against.
+"""A server whose truth is known, to compare load generators with.
 
     python -m benchmarks.client_server PORT [--step-ms 20]
 
@@ -135,8 +135,8 @@ class Http(asyncio.Protocol):
         if self._begun_s is None:
             self._begun_s = time.monotonic()
         self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
             return
         length = int(match[1]) if (match := _LENGTH.search(head)) else 0
         if len(rest) < length:

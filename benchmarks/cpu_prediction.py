@@ -6,7 +6,7 @@ One server. Each pass serves every cell once (rate by rate, all schedulers), and
 second cell goes one round of calibration, so that both see the same minutes of a machine whose
 speed changes. The cells are then predicted by the simulator from the profile that rests on all
 rounds. Measured is the median over the passes; what the passes differ by is the machine's noise
-alone (A/A), and no prediction can be told to be nearer than that. What is in OUT is not measured
+alone (A/A), and no prediction can be shown to be nearer than that. What is in OUT is not measured
 again.
 
 A machine that others share has no one speed. Each run is therefore predicted a second time ("at its
@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lent import Lent
-from benchmarks.scaled_profile import scaled
+from benchmarks.regress_power import scaled
 from slaibench.catalog.model import get_model
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
@@ -94,12 +94,14 @@ class Prediction:
         """All passes, with calibration between the cells."""
         number = count()
         with self._engine:
-            for each in range(1, self._passes + 1):
+            for pass_number in range(1, self._passes + 1):
                 for cell in self._cells():
                     done = next(number)
                     if done % CELLS_A_ROUND == 0:
                         self._calibrate(done // CELLS_A_ROUND + 1)
-                    got = obtain(self._engine, cell, self._pass(each), self._summary, fresh=False)
+                    got = obtain(
+                        self._engine, cell, self._pass(pass_number), self._summary, fresh=False
+                    )
                     if not got.reused:
                         print(f"{got.folder.relative_to(self._out)}", flush=True)
 
@@ -109,8 +111,8 @@ class Prediction:
         with self._engine:
             for cell in self._cells():
                 runs = [
-                    obtain(self._engine, cell, self._pass(each), self._summary, fresh=False)
-                    for each in range(1, self._passes + 1)
+                    obtain(self._engine, cell, self._pass(pass_number), self._summary, fresh=False)
+                    for pass_number in range(1, self._passes + 1)
                 ]
                 predicted = self._simulated(cell, profile)
                 at_speed = [self._at_its_speed(cell, profile, run) for run in runs]
@@ -122,7 +124,7 @@ class Prediction:
                 }
                 for name in SHOWN:
                     measured = [_value(run, name) for run in runs]
-                    row[name] = _held(measured, _value(predicted, name))
+                    row[name] = _compared(measured, _value(predicted, name))
                     again = [_value(run, name) for _, run in at_speed]
                     row[name]["at_speed"] = again
                     row[name]["error_at_speed"] = median(
@@ -147,12 +149,12 @@ class Prediction:
         """The run as predicted for a machine on which full batches take as long as in it."""
         values = json.loads(profile.read_text(encoding="utf-8"))
         file = self._out / "at-its-speed.json"
-        factor, found, full_s = 1.0, self._simulated(cell, profile), self._full_batch_s(run)
+        factor, simulated, full_s = 1.0, self._simulated(cell, profile), self._full_batch_s(run)
         for _ in range(SPEED_ROUNDS):
-            factor *= full_s / self._full_batch_s(found)
+            factor *= full_s / self._full_batch_s(simulated)
             file.write_text(json.dumps(scaled(values, factor)), encoding="utf-8")
-            found = self._simulated(cell, file)
-        return factor, found
+            simulated = self._simulated(cell, file)
+        return factor, simulated
 
     def _full_batch_s(self, run: CellResult) -> float:
         steps = store.read(run.folder).steps
@@ -181,7 +183,7 @@ def _value(run: CellResult, name: str) -> float:
     return value
 
 
-def _held(measured: Sequence[float], predicted: float) -> dict[str, Any]:
+def _compared(measured: Sequence[float], predicted: float) -> dict[str, Any]:
     middle = median(measured)
     return {
         "passes": list(measured),
@@ -197,15 +199,15 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     table.add_column("scheduler")
     table.add_column("req/s", justify="right")
     for heading, _, _ in SHOWN.values():
-        for each in (heading, "error", "A/A", "at speed"):
-            table.add_column(each, justify="right", no_wrap=True)
+        for column in (heading, "error", "A/A", "at speed"):
+            table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         cells = [row["scheduler"], f"{row['rate_rps']:g}"]
         for name in SHOWN:
-            found = row[name]
-            low, high = found["again"]
-            cells += [f"{found['measured'] * 1e3:.0f} ms", f"{found['error']:+.1%}"]
-            cells += [f"{low:+.0%} {high:+.0%}", f"{found['error_at_speed']:+.1%}"]
+            values = row[name]
+            low, high = values["again"]
+            cells += [f"{values['measured'] * 1e3:.0f} ms", f"{values['error']:+.1%}"]
+            cells += [f"{low:+.0%} {high:+.0%}", f"{values['error_at_speed']:+.1%}"]
         table.add_row(*cells)
     Console(width=110).print(table)
     print("medians over the passes; A/A: the least and the largest pass against it;")

@@ -81,11 +81,11 @@ def errors(model: ShareGpt4Model, lengths: Lengths) -> dict[str, float]:
     """
     sample = model.sample(SAMPLES, np.random.default_rng(0))
     edges = np.quantile(lengths.prompt_tokens, (0.2, 0.4, 0.6, 0.8))
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for column in ("prompt_tokens", "output_tokens", "total_tokens"):
         real, modelled = getattr(lengths, column), getattr(sample, column)
-        found[f"ks_{column}"] = float(stats.ks_2samp(real, modelled, method="asymp").statistic)
-        found[f"mean_{column}"] = float(modelled.mean() / real.mean()) - 1
+        figures[f"ks_{column}"] = float(stats.ks_2samp(real, modelled, method="asymp").statistic)
+        figures[f"mean_{column}"] = float(modelled.mean() / real.mean()) - 1
     medians = [
         [
             np.median(of.output_tokens[np.searchsorted(edges, of.prompt_tokens) == quintile])
@@ -96,12 +96,12 @@ def errors(model: ShareGpt4Model, lengths: Lengths) -> dict[str, float]:
     correlations = [
         stats.spearmanr(of.prompt_tokens, of.output_tokens).statistic for of in (lengths, sample)
     ]
-    found["spearman"] = float(correlations[1] - correlations[0])
+    figures["spearman"] = float(correlations[1] - correlations[0])
     real_medians, modelled_medians = np.array(medians)
-    found["median_output_by_prompt_quintile"] = float(
+    figures["median_output_by_prompt_quintile"] = float(
         np.abs(modelled_medians / real_medians - 1).max()
     )
-    return {name: round(float(value), 4) for name, value in found.items()}
+    return {name: round(float(value), 4) for name, value in figures.items()}
 
 
 def main() -> int:

@@ -36,7 +36,6 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from benchmarks.scaled_profile import scaled
 from slaibench.catalog.profiles import shipped_values
 from slaibench.measure.regression import Verdict
 from slaibench.studies.regression.run import answer, ask
@@ -55,7 +54,7 @@ CPU_LOAD: dict[str, Any] = {
 SHOW_EVERY = 20
 APART = 1000
 """Between the seeds of one job's baseline and those of its "other seeds"."""
-POLICY = '''"""A policy of a user's own."""
+SCHEDULER_FILE = '''"""A scheduler of a user's own."""
 
 from slaibench.schedulers.sarathi import Sarathi
 
@@ -64,7 +63,7 @@ class Mine(Sarathi):
     """Sarathi-Serve{what}."""
 {body}
 '''
-POLICIES = {
+EDITS = {
     "as it was": ("", ""),
     "half the budget": (
         " with half of the token budget",
@@ -79,12 +78,30 @@ class Case:
 
     Args:
         changed: fields of the specification that are not the baseline's.
-        policy: a key of ``POLICIES`` that the scheduler's file is then.
+        scheduler: what its file then is, a key of ``EDITS``.
     """
 
     name: str
     changed: dict[str, Any]
-    policy: str = "as it was"
+    scheduler: str = "as it was"
+
+
+def scaled(values: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The content of a profile's file with every time multiplied, and every speed divided."""
+    profile: dict[str, Any] = _scaled(values, factor, "")
+    return profile
+
+
+def _scaled(value: Any, factor: float, name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _scaled(member, factor, key) for key, member in value.items()}
+    if name in ("ms", "us"):
+        return [time * factor for time in value]
+    if name.endswith(("_ms", "_us")):
+        return value * factor
+    if name.endswith(("_gbps", "_tflops")):
+        return value / factor
+    return value
 
 
 def scaled_profile(gpu: str, model: str, factor: float, folder: Path) -> Path:
@@ -112,24 +129,24 @@ def cases(folder: Path, first_seed: int) -> list[Case]:
 
 
 def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict]]:
-    """One baseline, and every case held against it: verdicts by case."""
+    """One baseline, and every case compared with it: verdicts by case."""
     with tempfile.TemporaryDirectory(prefix="slaibench-power-") as temporary:
-        folder, policy = Path(temporary), Path(temporary) / "mine.py"
-        _write(policy, "as it was")
+        folder, file = Path(temporary), Path(temporary) / "mine.py"
+        _write(file, "as it was")
         # Two thousand seeds a job: none is used twice.
         first_seed = 2 * APART * number
         spec = {
             **LOAD,
             **{"backend": backend, "gpu": GPU, "model": MODEL, "num_seeds": replicates},
-            **{"schedulers": (f"{policy}:Mine", "slai"), "first_seed": first_seed},
+            **{"schedulers": (f"{file}:Mine", "slai"), "first_seed": first_seed},
         }
         answer(ask(folder / "baseline", update=True, jobs=1, **spec))
-        found = {}
+        counts = {}
         for case in cases(folder, first_seed):
-            _write(policy, case.policy)
+            _write(file, case.scheduler)
             result = answer(ask(folder / "baseline", jobs=1, **case.changed))
-            found[case.name] = result.counts
-        return found
+            counts[case.name] = result.counts
+        return counts
 
 
 def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
@@ -152,20 +169,22 @@ def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
         return {"A/A, stored": again.counts, "A/A, in turns": turns.counts}
 
 
-def _write(policy: Path, name: str) -> None:
-    what, body = POLICIES[name]
-    policy.write_text(POLICY.format(what=what, body=body), encoding="utf-8")
+def _write(file: Path, name: str) -> None:
+    what, body = EDITS[name]
+    file.write_text(SCHEDULER_FILE.format(what=what, body=body), encoding="utf-8")
 
 
-def table(found: Sequence[dict[str, Counter[Verdict]]]) -> str:
+def table(jobs: Sequence[dict[str, Counter[Verdict]]]) -> str:
     """Share of jobs with a "worse" in them, by case; and all verdicts."""
     lines = [f"{'':34}  jobs  worse  share  95 % interval   verdicts"]
-    for name in found[0]:
-        counts = [each[name] for each in found]
-        worse = sum(each[Verdict.WORSE] > 0 for each in counts)
+    for name in jobs[0]:
+        counts = [verdicts[name] for verdicts in jobs]
+        worse = sum(verdicts[Verdict.WORSE] > 0 for verdicts in counts)
         ends = binomtest(worse, len(counts)).proportion_ci(method="exact")
         total: Counter[Verdict] = sum(counts, Counter())
-        said = ", ".join(f"{total[each]:,} {each.value}" for each in Verdict if total[each])
+        said = ", ".join(
+            f"{total[verdict]:,} {verdict.value}" for verdict in Verdict if total[verdict]
+        )
         share = f"{worse / len(counts):6.1%}  {ends.low:.1%} to {ends.high:.1%}"
         lines.append(f"{name:34}  {len(counts):4}  {worse:5}  {share:22}  {said}")
     return "\n".join(lines)
@@ -178,23 +197,23 @@ def main() -> None:
     parser.add_argument("--backend", default="sim", choices=("sim", "vllm"))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cpu", action="store_true")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     begun = time.monotonic()
-    one: Callable[[int], dict[str, Counter[Verdict]]]
-    if asked.cpu:
-        one = partial(cpu_job, replicates=asked.replicates)
-        found = [one(number) for number in range(asked.jobs)]
+    run_job: Callable[[int], dict[str, Counter[Verdict]]]
+    if args.cpu:
+        run_job = partial(cpu_job, replicates=args.replicates)
+        jobs = [run_job(number) for number in range(args.jobs)]
     else:
-        one = partial(job, backend=asked.backend, replicates=asked.replicates)
+        run_job = partial(job, backend=args.backend, replicates=args.replicates)
         with ProcessPoolExecutor(
-            asked.processes, mp_context=multiprocessing.get_context("spawn")
+            args.processes, mp_context=multiprocessing.get_context("spawn")
         ) as pool:
-            found = []
-            for each in pool.map(one, range(asked.jobs)):
-                found.append(each)
-                if len(found) % SHOW_EVERY == 0:
-                    print(table(found), flush=True)
-    print(table(found))
+            jobs = []
+            for verdicts in pool.map(run_job, range(args.jobs)):
+                jobs.append(verdicts)
+                if len(jobs) % SHOW_EVERY == 0:
+                    print(table(jobs), flush=True)
+    print(table(jobs))
     print(f"{time.monotonic() - begun:.0f} s")
 
 

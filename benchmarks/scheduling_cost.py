@@ -75,7 +75,7 @@ class Engine(Protocol):
 
     def num_decoding(self) -> int: ...
     def start_over(self) -> None:
-        """Let go of every request; the policy is a new one."""
+        """Let go of every request; the scheduler is a new one."""
 
     def close(self) -> None: ...
 
@@ -133,8 +133,8 @@ class AnyLane(Protocol):
     def close(self) -> None: ...
 
 
-def policy(name: str, active: int) -> Scheduler:
-    """The policy of that name, for that many active requests."""
+def build_scheduler(name: str, active: int) -> Scheduler:
+    """The scheduler of that name, for that many active requests."""
     limits = f"max_active={active}" + ("" if "rad" in name else f",token_budget={BUDGET}")
     return registry.build(f"{name}{',' if ':' in name else ':'}{limits}")
 
@@ -166,12 +166,12 @@ def run(
     sizes: Sequence[int],
     start: Callable[[str, int], AnyLane],
 ) -> None:
-    """Ask for sizes and schedulers, measure, print.
+    """Read sizes and schedulers from the command line, measure, print.
 
     Args:
         own: name of the engine's own scheduler: what the others are compared with.
-        always: other names that are measured whatever is asked for.
-        sizes: numbers of active requests, unless others are asked for.
+        always: other names that are measured in any case.
+        sizes: numbers of active requests, unless others are given.
         start: an engine under a scheduler, for so many active requests.
     """
     parser = argparse.ArgumentParser(description=title)
@@ -180,22 +180,22 @@ def run(
     parser.add_argument("--active", nargs="+", type=int, default=list(sizes))
     parser.add_argument("--waiting", nargs="+", type=int, default=list(WAITING))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    asked = parser.parse_args()
-    if not 2 <= asked.steps <= MOST_STEPS:
-        parser.error(f"--steps must be from 2 to {MOST_STEPS}, not {asked.steps}: requests end")
-    names = [*always, *asked.schedulers]
+    args = parser.parse_args()
+    if not 2 <= args.steps <= MOST_STEPS:
+        parser.error(f"--steps must be from 2 to {MOST_STEPS}, not {args.steps}: requests end")
+    names = [*always, *args.schedulers]
     print(
         f"median us a step of {own} scheduler, and what others add to it: median of the "
         "paired differences (middle half of them)"
     )
     print(f"{'':9} {'active':>6} {'waiting':>7} {own:>12}", *(f"{name:>22}" for name in names))
-    for active in asked.active:
+    for active in args.active:
         lanes = {name: start(name, active) for name in (own, *names)}
-        for kind in asked.kinds:
-            for waiting in asked.waiting:
+        for kind in args.kinds:
+            for waiting in args.waiting:
                 for lane in lanes.values():
                     lane.fill(kind, active, waiting)
-                times = measure(lanes, asked.steps)
+                times = measure(lanes, args.steps)
                 print(
                     f"{kind:9} {active:6} {waiting:7} {statistics.median(times[own]):12.0f}",
                     *(f"{added(times[own], times[name]):>22}" for name in names),

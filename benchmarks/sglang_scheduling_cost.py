@@ -27,7 +27,7 @@ from benchmarks.scheduling_cost import (
     FlatTimer,
     Lane,
     VirtualSecond,
-    policy,
+    build_scheduler,
     run,
 )
 
@@ -38,7 +38,7 @@ DONE = None
 
 
 class SglangEngine:
-    """SGLang's scheduler under one policy (``benchmarks.scheduling_cost.Engine``)."""
+    """SGLang under its own scheduler or one of ours (``benchmarks.scheduling_cost.Engine``)."""
 
     def __init__(self, name: str, active: int) -> None:
         self._name, self._active = name, active
@@ -97,14 +97,14 @@ class SglangEngine:
             scheduler.process_batch_result(batch, result)
             spent_ns += time.perf_counter_ns() - began
         scheduler.last_batch = batch
-        self._alive = [each for each in self._alive if not each.finished()]
+        self._alive = [request for request in self._alive if not request.finished()]
         return spent_ns / 1e3
 
     def num_held(self) -> int:
         return len(self._alive)
 
     def num_decoding(self) -> int:
-        return sum(bool(each.output_ids) for each in self._alive)
+        return sum(bool(request.output_ids) for request in self._alive)
 
     def start_over(self) -> None:
         from sglang.srt.managers.io_struct import AbortReq  # noqa: PLC0415
@@ -112,11 +112,11 @@ class SglangEngine:
         waiting = set(map(id, self._scheduler.waiting_queue))
         self._scheduler.abort_request(AbortReq(abort_all=True))
         # Who is active leaves with its next token.
-        self._alive = [each for each in self._alive if id(each) not in waiting]
+        self._alive = [request for request in self._alive if id(request) not in waiting]
         while self._alive or self._scheduler.last_batch:
             self.step()
         if self._name not in (OWN, ADAPTER):
-            self._scheduler.decide_by(policy(self._name, self._active))
+            self._scheduler.decide_by(build_scheduler(self._name, self._active))
 
     def close(self) -> None:
         """The process ends."""
@@ -150,8 +150,8 @@ class RemoteLane:
 
 def _serve(name: str, active: int, pipe: Connection) -> None:
     lane = Lane(SglangEngine(name, active))
-    while (asked := pipe.recv()) is not DONE:
-        what, arguments = asked
+    while (message := pipe.recv()) is not DONE:
+        what, arguments = message
         pipe.send(getattr(lane, what)(*arguments))
     os._exit(0)  # SGLang's own threads would be waited for
 

@@ -4,8 +4,8 @@
         [--no-memory]
 
 The paper's workload: Mistral-7B on an RTX 6000 Ada, 1.6 requests/s, 35 minutes, one core; with
-``--gpu rtx-pro-6000`` a profile that asks how unequal contexts are. Runs of the schedulers are
-interleaved; medians and ranges are printed. Nothing is asserted: machines vary.
+``--gpu rtx-pro-6000`` a profile for which it matters how unequal contexts are. Runs of the
+schedulers are interleaved; medians and ranges are printed. Nothing is asserted: machines vary.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MANY_REQUESTS = 100_000
 
 
 class Timed(Scheduler):
-    """A policy with a stopwatch around it, and a time stamp at each of its steps."""
+    """A scheduler with a stopwatch around it, and a time stamp at each of its steps."""
 
     def __init__(self, inner: Scheduler) -> None:
         super().__init__(
@@ -94,9 +94,9 @@ class TimedCost:
         spread: Spread | None = None,
     ) -> float:
         begun = time.perf_counter()
-        found = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills, spread)
+        time_s = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills, spread)
         self.spent_s += time.perf_counter() - begun
-        return found
+        return time_s
 
 
 def make_requests(workload: str, count: int) -> list[Request]:
@@ -129,26 +129,26 @@ def timed_run(
 
 def parts(requests: Sequence[Request], name: str, folder: Path, gpu: str) -> None:
     """Print where the time of one run goes, and how the cost of a step develops."""
-    policy = Timed(registry.build(name))
+    scheduler = Timed(registry.build(name))
     cost = TimedCost(CostModel(get_profile(gpu, MODEL)))
     begun = time.perf_counter()
-    output = simulate(requests, policy, cost, gpu)
+    output = simulate(requests, scheduler, cost, gpu)
     simulated = time.perf_counter()
     store.write(
         Recording({"schema_version": SCHEMA_VERSION}, output.requests, output.steps),
         folder / "parts",
     )
     written = time.perf_counter()
-    engine = simulated - begun - policy.spent_s - cost.spent_s
+    engine = simulated - begun - scheduler.spent_s - cost.spent_s
     total = written - begun
     shares = {
-        "policy": policy.spent_s,
+        "scheduler": scheduler.spent_s,
         "cost model": cost.spent_s,
         "engine": engine,
         "recording": written - simulated,
     }
     print(f"  {name}: " + ", ".join(f"{k} {v / total:.0%}" for k, v in shares.items()))
-    stamps, sizes = np.array(policy.stamps), np.array(policy.sizes)
+    stamps, sizes = np.array(scheduler.stamps), np.array(scheduler.sizes)
     took_us = np.diff(stamps) * 1e6
     quarters = [f"{np.median(part):.1f}" for part in np.array_split(took_us, 4)]
     print(f"    microseconds a step, by quarter of the run (finished grow): {', '.join(quarters)}")
@@ -194,8 +194,8 @@ def main() -> None:
                     requests, name, Path(folder), arguments.gpu
                 )
                 ratios[name].append((simulated / took, simulated / took_cpu))
-        for name, found in ratios.items():
-            for clock, values in zip(("wall", "CPU"), zip(*found, strict=True), strict=True):
+        for name, speeds in ratios.items():
+            for clock, values in zip(("wall", "CPU"), zip(*speeds, strict=True), strict=True):
                 print(
                     f"  {name}: {statistics.median(values):,.0f} times real time with the "
                     f"recording, by {clock} time "

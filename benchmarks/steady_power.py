@@ -5,7 +5,7 @@
 The first table has the share of runs that say growing, steady or cannot tell, by queue, arrivals
 and load: M/M/1, M/M/30 and a single server with gamma gaps of CV 2, starting empty, service 1 a
 second in all. A first token is the start of service. *Stopped* is of the rule that stops a run,
-asked 20 times a run (a study asks every 10 s): how many it would have stopped, and how far they
+evaluated 20 times a run (by a study every 10 s): how many it would have stopped, and how far they
 had come.
 
 The second is of SLAI on the ``h100`` profile, at rates about its saturated throughput: what the
@@ -138,10 +138,10 @@ def queues(processes: ProcessPoolExecutor, runs: int, looks: int) -> None:
         (queue, load, count, runs, looks, seed) for seed, (queue, count, load) in enumerate(places)
     ]
     print(f"{f'% of {runs} runs':40}{HEADER}{'stopped':>12}{'at (median)':>13}")
-    for (queue, count, load), one in zip(places, processes.map(share, jobs), strict=True):
-        early = f"{100 * len(one.stopped) / runs:>12.1f}"
-        early += f"{np.median(one.stopped):>13.0%}" if one.stopped else ""
-        print(f"{queue.name:29}{count:5,}{load:6g}{row(one.states)}{early}", flush=True)
+    for (queue, count, load), outcome in zip(places, processes.map(share, jobs), strict=True):
+        early = f"{100 * len(outcome.stopped) / runs:>12.1f}"
+        early += f"{np.median(outcome.stopped):>13.0%}" if outcome.stopped else ""
+        print(f"{queue.name:29}{count:5,}{load:6g}{row(outcome.states)}{early}", flush=True)
 
 
 def slai(processes: ProcessPoolExecutor, cells: int) -> None:

@@ -30,7 +30,7 @@ from benchmarks.scheduling_cost import (
     FlatTimer,
     Lane,
     VirtualSecond,
-    policy,
+    build_scheduler,
     run,
 )
 from slaibench.backends.engines.model_folder import model_folder
@@ -120,9 +120,9 @@ class VllmEngine:
 
     def start_over(self) -> None:
         self.core.abort_requests(list(self._scheduler.requests))
-        self.core.step()  # the executor is told who has gone
+        self.core.step()  # the executor learns who is gone
         if self._name != OWN:
-            self._scheduler.decide_by(policy(self._name, self._active))
+            self._scheduler.decide_by(build_scheduler(self._name, self._active))
 
     def close(self) -> None:
         self.core.shutdown()

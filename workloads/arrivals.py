@@ -1,4 +1,4 @@
-"""When requests are due: arrival processes as unit-rate gaps, scaled to the rate asked for.
+"""When requests are due: arrival processes as unit-rate gaps, scaled to the wanted rate.
 
 The same generator state gives the same unit-rate gaps at every rate (common random numbers), and
 asking for more requests leaves the first ones where they were.
@@ -43,7 +43,7 @@ class ArrivalProcess:
     - ``constant``: equal gaps.
     - ``burst``: all due at time 0; the rate does not matter.
     - ``trace``: recorded timestamps, counted from the first. Either stretched as a whole so that
-      the recording's mean rate becomes the rate asked for, or multiplied by ``scale``.
+      the recording's mean rate becomes the wanted rate, or multiplied by ``scale``.
     - ``poisson-truncated``: exponential gaps cut down to three means. Only for comparisons with
       published results: the true rate is 1 / (1 - e^-3) = 1.052 times the nominal one and the gaps
       have a coefficient of variation of 0.88.

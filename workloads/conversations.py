@@ -114,13 +114,13 @@ def read_conversations(path: Path) -> list[Any]:
 def _of_json(path: Path) -> Any:
     data = bytes_of(path)
     try:
-        found = json.loads(data)
+        content = json.loads(data)
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             return _of_lines(path)
         raise WorkloadError(f"{path}: not readable as JSON: {error}") from None
-    is_one = isinstance(found, Mapping) and any(key in found for key in TURNS)
-    return [found] if is_one else found
+    is_one = isinstance(content, Mapping) and any(key in content for key in TURNS)
+    return [content] if is_one else content
 
 
 def _of_lines(path: Path) -> list[Any]:
@@ -128,8 +128,8 @@ def _of_lines(path: Path) -> list[Any]:
 
 
 def _of_parquet(path: Path) -> list[Any]:
-    def wanted(found: Iterable[str]) -> list[str]:
-        names = list(found)
+    def wanted(columns: Iterable[str]) -> list[str]:
+        names = list(columns)
         if not set(TURNS) & set(names):
             raise WorkloadError(
                 f"{path}: no column of {', '.join(TURNS)}; "
@@ -206,10 +206,10 @@ def _said(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple
         odd[NO_TURNS] += 1
         return
     if not isinstance(items, list):
-        found = printable(", ".join(map(str, conversation)))
+        keys_shown = printable(", ".join(map(str, conversation)))
         raise WorkloadError(
             f"conversation {position}: a list under one of {', '.join(TURNS)} is needed; "
-            f"found: {found or 'nothing'}"
+            f"found: {keys_shown or 'nothing'}"
         )
     system = _system(conversation, odd)
     if system is not None and system != _text(_first(items[0], TEXTS), Counter()):
@@ -284,23 +284,3 @@ def _encodable(text: str, odd: Counter[str]) -> str:
         odd["turns with half a character, which was replaced"] += 1
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-def mistral_token_counter() -> Callable[[str], int]:
-    """Counts tokens as Mistral-7B-Instruct-v0.2 does (tokenizer v1, 32,000 words).
-
-    The tokenizer's file is part of the package ``mistral-common``: nothing is downloaded.
-
-    Raises:
-        WorkloadError: the package, or ``sentencepiece`` which it needs for this, is missing.
-    """
-    try:
-        import sentencepiece  # noqa: F401, PLC0415
-        from mistral_common.tokens.tokenizers.mistral import MistralTokenizer  # noqa: PLC0415
-    except ImportError as error:
-        raise WorkloadError(
-            "counting tokens needs mistral-common and sentencepiece: "
-            f"pip install 'slaibench[datasets]' ({error})"
-        ) from error
-    tokenizer = MistralTokenizer.v1().instruct_tokenizer.tokenizer
-    return lambda text: len(tokenizer.encode(text, bos=False, eos=False))

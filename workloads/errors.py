@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class WorkloadError(ValueError):
-    """A workload cannot be had as asked for; the message names the value and the way out."""
+    """A workload cannot be had as it was named; the message names the value and the way out."""
 
 
 MOST_SHOWN = 400
@@ -21,9 +21,9 @@ def printable(text: str) -> str:
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def unknown(what: str, value: str, known: Iterable[str]) -> WorkloadError:
-    """Error for a name that is not among ``known``: the nearest one, then all of them."""
-    names = sorted(str(name) for name in known)
+def unknown(what: str, value: str, accepted: Iterable[str]) -> WorkloadError:
+    """Error for a name that is not ``accepted``: the nearest one, then all of them."""
+    names = sorted(str(name) for name in accepted)
     near = difflib.get_close_matches(value.lower(), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return WorkloadError(f"unknown {what} {value!r}{hint} Known: {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""How long requests are: what a source of lengths must offer, and the two synthetic ones."""
+"""How long requests are: what a source of lengths must offer, and those made of no recording."""
 
 from __future__ import annotations
 
@@ -151,10 +151,64 @@ class UniformLengths:
         """See `LengthSource.sample`. Takes two numbers a request from ``rng``."""
         low = np.array([self.prompt_tokens[0], self.output_tokens[0]])
         high = np.array([self.prompt_tokens[1], self.output_tokens[1]])
-        # Not rng.integers: its rejections would make a row depend on how many are asked for.
+        # Not rng.integers: its rejections would make a row depend on how many are drawn.
         u = rng.random((num_requests, 2))
         prompt, output = (low + np.floor(u * (high - low + 1)).astype(np.int64)).T
         return Lengths(prompt, output)
+
+    def describe(self) -> Description:
+        return summarize_sample(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledOutputs:
+    """Another source with stretched outputs: every length times one factor, rounded, at least 1.
+
+    Requests that would be longer than ``max_total_tokens`` have their output cut there, so that the
+    prompts stay what they are; the mean is then a little less than wanted.
+
+    Args:
+        source: what is stretched.
+        mean_output: mean output tokens wanted, before the cut.
+        max_total_tokens: most prompt + output tokens, more than any prompt.
+
+    Raises:
+        WorkloadError: a size is out of range.
+    """
+
+    source: LengthSource
+    mean_output: int
+    max_total_tokens: int
+
+    def __post_init__(self) -> None:
+        if self.mean_output < 1:
+            raise WorkloadError(f"mean_output must be at least 1, not {self.mean_output}")
+        longest = int(self.source.describe()["prompt_tokens"]["max"])
+        if longest >= self.max_total_tokens:
+            raise WorkloadError(
+                f"{self.source.name} has prompts of {longest} tokens, which leave no room for an "
+                f"output in {self.max_total_tokens}"
+            )
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.name}, mean output {self.mean_output}"
+
+    @property
+    def note(self) -> str:
+        return f"{self.source.note}; outputs stretched to a mean of {self.mean_output} tokens"
+
+    @property
+    def identity(self) -> str:
+        return f"scaled:{self.mean_output}:{self.max_total_tokens}:{self.source.identity}"
+
+    def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
+        """See `LengthSource.sample`."""
+        lengths = self.source.sample(num_requests, rng)
+        factor = self.mean_output / self.source.describe()["output_tokens"]["mean"]
+        output = np.maximum(np.rint(lengths.output_tokens * factor).astype(np.int64), 1)
+        prompts = np.minimum(lengths.prompt_tokens, self.max_total_tokens - 1)
+        return Lengths(prompts, np.minimum(output, self.max_total_tokens - prompts))
 
     def describe(self) -> Description:
         return summarize_sample(self)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
-from slaibench.workloads.joined import JOIN, joined
 from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
 from slaibench.workloads.options import parse_options
 from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
 from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
-from slaibench.workloads.table import TableSource
+from slaibench.workloads.table import JOIN, TableSource, joined
 from slaibench.workloads.table_file import SUFFIXES, read_table
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def resolve(text: str) -> LengthSource:
 
     Raises:
         WorkloadError: there is no such name or file (the message has the nearest name), or the
-            source cannot be had or was asked for wrongly.
+            source cannot be had or its options are wrong.
     """
     text = text.strip()
     if JOIN in text and not Path(text).expanduser().is_file():
@@ -159,10 +158,10 @@ def _from_file(text: str) -> TableSource:
     options = parse_options(file, rest)
     options.only(("timestamp", "zeros"))
     path = Path(file).expanduser()
-    several = () if path.is_file() else [each for each in file.split(",") if each.strip()]
+    several = () if path.is_file() else [part for part in file.split(",") if part.strip()]
     if len(several) > 1:
-        files = [Path(each.strip()).expanduser() for each in several]
-        return joined([_read_file(each, options.values) for each in files])
+        files = (Path(part.strip()).expanduser() for part in several)
+        return joined([_read_file(member, options.values) for member in files])
     return _read_file(path, options.values)
 
 

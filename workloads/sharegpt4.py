@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from slaibench.workloads.cache import CACHE_VARIABLE, cache_dir
 from slaibench.workloads.conversations import (
     Limits,
     Rounds,
-    mistral_token_counter,
     read_conversations,
     rounds,
 )
@@ -63,23 +62,21 @@ def sharegpt4(text: str = "") -> TableSource:
     cached = _cached(paths, limits)
     if not cached.is_file():
         conversations: Iterable[Any] = (
-            [each for path in paths for each in read_conversations(path)] if paths else _from_hub()
+            [chat for path in paths for chat in read_conversations(path)] if paths else _from_hub()
         )
         count_tokens = mistral_token_counter()
         try:
-            found = rounds(conversations, count_tokens, limits)
+            kept = rounds(conversations, count_tokens, limits)
         except WorkloadError as error:
             raise WorkloadError(f"{origin}: {error}") from None
-        if len(found.lengths) == 0:
-            answers = (
-                "" if found.num_rounds else f"; nobody answers, who speaks is {found.speakers}"
-            )
+        if len(kept.lengths) == 0:
+            answers = "" if kept.num_rounds else f"; nobody answers, who speaks is {kept.speakers}"
             raise WorkloadError(
-                f"{origin}: none of {found.num_rounds} requests has a prompt and an output within "
+                f"{origin}: none of {kept.num_rounds} requests has a prompt and an output within "
                 f"max_total={limits.max_total_tokens}, max_output={limits.max_output_tokens}"
-                f"{answers}{f' ({found.remarks})' if found.remarks else ''}"
+                f"{answers}{f' ({kept.remarks})' if kept.remarks else ''}"
             )
-        _write(cached, found)
+        _write(cached, kept)
     num_rounds, remarks = _facts(cached)
     note = (
         f"ShareGPT4 from {origin}, Mistral's tokenizer, total <= {limits.max_total_tokens}, "
@@ -87,6 +84,26 @@ def sharegpt4(text: str = "") -> TableSource:
         f"{f' ({remarks})' if remarks else ''}"
     )
     return read_table(cached, name="sharegpt4", note=note)
+
+
+def mistral_token_counter() -> Callable[[str], int]:
+    """Counts tokens as Mistral-7B-Instruct-v0.2 does (tokenizer v1, 32,000 words).
+
+    The tokenizer's file is part of the package ``mistral-common``: nothing is downloaded.
+
+    Raises:
+        WorkloadError: the package, or ``sentencepiece`` which it needs for this, is missing.
+    """
+    try:
+        import sentencepiece  # noqa: F401, PLC0415
+        from mistral_common.tokens.tokenizers.mistral import MistralTokenizer  # noqa: PLC0415
+    except ImportError as error:
+        raise WorkloadError(
+            "counting tokens needs mistral-common and sentencepiece: "
+            f"pip install 'slaibench[datasets]' ({error})"
+        ) from error
+    tokenizer = MistralTokenizer.v1().instruct_tokenizer.tokenizer
+    return lambda text: len(tokenizer.encode(text, bos=False, eos=False))
 
 
 def sharegpt4_at_hand() -> bool:
@@ -121,16 +138,16 @@ def _facts(path: Path) -> tuple[str, str]:
         raise WorkloadError(f"{path}: not readable ({error}); delete it to count again") from error
 
 
-def _write(path: Path, found: Rounds) -> None:
+def _write(path: Path, kept: Rounds) -> None:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     table = pa.table(
         {
-            "prompt_tokens": found.lengths.prompt_tokens,
-            "output_tokens": found.lengths.output_tokens,
+            "prompt_tokens": kept.lengths.prompt_tokens,
+            "output_tokens": kept.lengths.output_tokens,
         }
-    ).replace_schema_metadata({ROUNDS: str(found.num_rounds), REMARKS: found.remarks})
+    ).replace_schema_metadata({ROUNDS: str(kept.num_rounds), REMARKS: kept.remarks})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Whole or not at all: another process may be writing the same file.

@@ -1,14 +1,25 @@
-"""A source of lengths that is a table of recorded requests."""
+"""A source of lengths that is a table of recorded requests, or several of them as one."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.lengths import Description, FloatArray, Lengths, summarize
+from slaibench.workloads.lengths import (
+    Description,
+    FloatArray,
+    Lengths,
+    LengthSource,
+    RecordedSource,
+    summarize,
+)
+
+JOIN = " + "
+"""Between workloads that are taken together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class TableSource:
     def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
         """Rows in random order, none twice before all were had once.
 
-        When more are asked for than there are, further permutations follow. Arrival times play no
+        When more are wanted than there are, further permutations follow. Arrival times play no
         part.
         """
         rows = len(self.recorded)
@@ -72,3 +83,36 @@ class TableSource:
 
     def describe(self) -> Description:
         return summarize(self.recorded)
+
+
+def joined(sources: Sequence[LengthSource]) -> TableSource:
+    """All rows, source after source.
+
+    Arrival times are kept where all have them and one source goes on where another ended: the parts
+    of one log. Else they are left out, which the note says.
+
+    Raises:
+        WorkloadError: one of them is no table.
+    """
+    tables: list[RecordedSource] = []
+    for source in sources:
+        if not isinstance(source, RecordedSource):
+            raise WorkloadError(
+                f"{source.name} is no table of recorded requests, and cannot be joined with others"
+            )
+        tables.append(source)
+    times = [table.arrival_s for table in tables if table.arrival_s is not None]
+    arrival_s: FloatArray | None = np.concatenate(times) if times else None
+    lost = ""
+    if arrival_s is not None and (len(times) < len(tables) or (np.diff(arrival_s) < 0).any()):
+        arrival_s = None
+        lost = "; arrival times left out, as the files are no parts of one log"
+    return TableSource(
+        name=JOIN.join(source.name for source in sources),
+        note="; ".join(source.note for source in sources) + lost,
+        recorded=Lengths(
+            np.concatenate([table.recorded.prompt_tokens for table in tables]),
+            np.concatenate([table.recorded.output_tokens for table in tables]),
+        ),
+        arrival_s=arrival_s,
+    )

@@ -207,4 +207,4 @@ def _dates_s(path: Path, column: Column) -> FloatArray:
 
 def _is_whole(text: str) -> bool:
     """Whether a text is of whole characters only, which UTF-8 can write."""
-    return not any("\ud800" <= each <= "\udfff" for each in text)
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -36,7 +36,7 @@ from benchmarks.beyond_slai.places import (
     SARATHI,
     SLAI,
     Place,
-    PreparedStudy,
+    Studies,
     measured,
 )
 from benchmarks.beyond_slai.shown import (
@@ -78,30 +78,30 @@ ABLATION = {
 }
 
 
-def central(prepared: PreparedStudy) -> None:
-    _compared(prepared, CENTRAL_RPS)
+def central(studies: Studies) -> None:
+    _compared(studies, CENTRAL_RPS)
     for slo in SLOS:
-        found = prepared.capacities(PAPER, NAMES, slo)
+        capacities = studies.capacities(PAPER, NAMES, slo)
         print(slo, end="\n\n")
         rows = [
             (
-                each.scheduler,
-                capacity(each),
-                str(each.capacity.binding),
-                shown(ratio_of(each, found[-1]), 2),
+                result.scheduler,
+                capacity(result),
+                str(result.capacity.binding),
+                shown(ratio_of(result, capacities[-1]), 2),
             )
-            for each in found
+            for result in capacities
         ]
         table(("scheduler", "requests/s", "what fails above", "hrrn over it"), rows)
 
 
-def vllm(prepared: PreparedStudy) -> None:
-    _compared(prepared, HIGH_RPS, backend="vllm")
+def vllm(studies: Studies) -> None:
+    _compared(studies, HIGH_RPS, backend="vllm")
 
 
-def _compared(prepared: PreparedStudy, rates: tuple[float, ...], **more: Any) -> None:
+def _compared(studies: Studies, rates: tuple[float, ...], **more: Any) -> None:
     """The paper's workload: every latency, and TTFT of ours against the others'."""
-    swept = prepared.sweep(PAPER, NAMES, rates=rates, **more)
+    swept = studies.sweep(PAPER, NAMES, rates=rates, **more)
     points = sorted(swept.points, key=lambda point: point.rate_rps)
     rows = [
         (
@@ -120,19 +120,17 @@ def _compared(prepared: PreparedStudy, rates: tuple[float, ...], **more: Any) ->
     table(("requests/s", *heads), rows)
 
 
-def others(prepared: PreparedStudy) -> None:
-    _side_by_side(prepared, NAMES, prepared.rates)
+def others(studies: Studies) -> None:
+    _side_by_side(studies, NAMES, studies.rates)
 
 
-def engine(prepared: PreparedStudy) -> None:
+def engine(studies: Studies) -> None:
     """vLLM's own rule, and ours in vLLM, on the emulated device; the higher rate of each place."""
-    _side_by_side(
-        prepared, (ENGINE, OURS), lambda place: prepared.rates(place)[-1:], backend="vllm"
-    )
+    _side_by_side(studies, (ENGINE, OURS), lambda place: studies.rates(place)[-1:], backend="vllm")
 
 
 def _side_by_side(
-    prepared: PreparedStudy,
+    studies: Studies,
     names: tuple[str, ...],
     rates: Callable[[Place], tuple[float, ...]],
     **more: Any,
@@ -143,7 +141,7 @@ def _side_by_side(
     rows = []
     for place in OTHERS:
         looked_at = rates(place)
-        swept = prepared.sweep(place, names, rates=looked_at, **more)
+        swept = studies.sweep(place, names, rates=looked_at, **more)
         rows += [
             (
                 *(place.label, f"{rate:g}", *side_by_side(swept, names, rate)),
@@ -155,17 +153,17 @@ def _side_by_side(
     table(("place", "requests/s", *LATENCIES, ON_TIME, *against), rows)
 
 
-def fairness(prepared: PreparedStudy) -> None:
-    swept = prepared.sweep(PAPER, NAMES, rates=HIGH_RPS)
-    with prepare(swept.spec) as asked:
+def fairness(studies: Studies) -> None:
+    swept = studies.sweep(PAPER, NAMES, rates=HIGH_RPS)
+    with prepare(swept.spec) as study:
         for rate in HIGH_RPS:
             rows = []
             for name in NAMES:
-                found = list(measured(asked, swept, name, rate))
+                replicates = list(measured(study, swept, name, rate))
                 prompt = np.array(
-                    [each.prompt_tokens for requests, _ in found for each in requests]
+                    [request.prompt_tokens for requests, _ in replicates for request in requests]
                 )
-                wait = np.concatenate([waits for _, waits in found])
+                wait = np.concatenate([waits for _, waits in replicates])
                 groups = [wait[(prompt > low) & (prompt <= high)] for low, high in pairwise(EDGES)]
                 cells = (
                     f"{np.median(g):.2f} / {np.quantile(g, 0.99):.1f}" if len(g) else "-"
@@ -176,15 +174,15 @@ def fairness(prepared: PreparedStudy) -> None:
             table(("requests/s", "scheduler", *buckets), rows)
 
 
-def ablation(prepared: PreparedStudy) -> None:
+def ablation(studies: Studies) -> None:
     """On the paper's workload; in a queue that a burst leaves, and on a card with other tiles."""
     for place, rates in ((PAPER, HIGH_RPS), (BURSTS, (1.52,)), (A100, (2.65,))):
         print(place.label, end="\n\n")
-        _ablation(prepared, place, rates)
+        _ablation(studies, place, rates)
 
 
-def _ablation(prepared: PreparedStudy, place: Place, rates: tuple[float, ...]) -> None:
-    swept = prepared.sweep(place, ABLATION.values(), rates=rates)
+def _ablation(studies: Studies, place: Place, rates: tuple[float, ...]) -> None:
+    swept = studies.sweep(place, ABLATION.values(), rates=rates)
     rows = [
         (
             *(label, f"`{name}`", f"{point.rate_rps:g}", *latencies(point)),
@@ -196,8 +194,8 @@ def _ablation(prepared: PreparedStudy, place: Place, rates: tuple[float, ...]) -
     table(("", "scheduler", "requests/s", *LATENCIES, LONGEST), rows)
 
 
-def ceiling(prepared: PreparedStudy, file: Path | None = None) -> None:
-    swept, least = medians(prepared)
+def ceiling(studies: Studies, file: Path | None = None) -> None:
+    swept, least = medians(studies)
     rows = [
         (f"{rate:g}", shown(bound), *(shown(swept.of(name)[i].ttft_s["p50"]) for name in NAMES))
         for i, (rate, bound) in enumerate(zip(CENTRAL_RPS, least, strict=True))
@@ -207,7 +205,7 @@ def ceiling(prepared: PreparedStudy, file: Path | None = None) -> None:
         draw(swept, least, file)
 
 
-PARTS: dict[str, Callable[[PreparedStudy], None]] = {
+PARTS: dict[str, Callable[[Studies], None]] = {
     "central": central,
     "vllm": vllm,
     "others": others,
@@ -228,11 +226,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--figure", type=Path, help="where ceiling draws its figure")
     args = parser.parse_args(argv)
-    prepared = PreparedStudy(args.traces, args.results, args.seeds, args.jobs, args.requests)
+    studies = Studies(args.traces, args.results, args.seeds, args.jobs, args.requests)
     parts = {**PARTS, "ceiling": partial(ceiling, file=args.figure)}
     for part in args.parts:
         print(f"## {part}", end="\n\n")
-        parts[part](prepared)
+        parts[part](studies)
     return 0
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, PreparedStudy, measured
+from benchmarks.beyond_slai.places import CENTRAL_RPS, NAMES, OURS, PAPER, Studies, measured
+from benchmarks.beyond_slai.ttft_bound import least_ttft_s, prompt_floor
 from slaibench.costmodel import CostModel
 from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
-from slaibench.costmodel.prompt_floor import prompt_floor
-from slaibench.measure.ttft_bound import least_ttft_s
 from slaibench.report.figures.style import COLOURS, INK, MARKERS, legend, panel, png, styled
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.prepared import prepare
@@ -20,18 +19,18 @@ from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems.profiled import profile_of
 
 
-def medians(prepared: PreparedStudy) -> tuple[SweepResult, list[Estimate]]:
+def medians(studies: Studies) -> tuple[SweepResult, list[Estimate]]:
     """The three schedulers, and the least median of any at each rate."""
-    swept = prepared.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
-    return swept, [_least(prepared, swept, rate) for rate in CENTRAL_RPS]
+    swept = studies.sweep(PAPER, NAMES, rates=CENTRAL_RPS)
+    return swept, [_least(studies, swept, rate) for rate in CENTRAL_RPS]
 
 
-def _least(prepared: PreparedStudy, swept: SweepResult, rate: float) -> Estimate:
+def _least(studies: Studies, swept: SweepResult, rate: float) -> Estimate:
     """Of the requests that ours measured, and of no others."""
     values, count = [], 0
-    with prepare(prepared.spec(PAPER, (OURS,), rates=(rate,))) as asked:
-        profile = profile_of(asked.spec)
-        for requests, _ in measured(asked, swept, OURS, rate):
+    with prepare(studies.spec(PAPER, (OURS,), rates=(rate,))) as study:
+        profile = profile_of(study.spec)
+        for requests, _ in measured(study, swept, OURS, rate):
             prompts = np.array([request.prompt_tokens for request in requests])
             cache_tokens = profile.kv_blocks * profile.block_size
             room = Room(LARGEST_BATCH_TOKENS, 1, cache_tokens, int(prompts.max()))
@@ -49,11 +48,15 @@ def draw(swept: SweepResult, least: Sequence[Estimate], file: Path) -> None:
         figure, (ax,) = panel()
         handles = []
         for name, colour, marker in zip(NAMES, COLOURS, MARKERS, strict=False):
-            found = [point.ttft_s["p50"] for point in swept.of(name)]
+            estimates = [point.ttft_s["p50"] for point in swept.of(name)]
             handles += ax.plot(
-                CENTRAL_RPS, [each.value for each in found], colour, marker=marker, label=name
+                CENTRAL_RPS,
+                [estimate.value for estimate in estimates],
+                colour,
+                marker=marker,
+                label=name,
             )
-            ends = [each.ci95 or (each.value, each.value) for each in found]
+            ends = [estimate.ci95 or (estimate.value, estimate.value) for estimate in estimates]
             ax.fill_between(
                 CENTRAL_RPS,
                 [low for low, _ in ends],
@@ -62,7 +65,7 @@ def draw(swept: SweepResult, least: Sequence[Estimate], file: Path) -> None:
                 alpha=0.2,
                 linewidth=0,
             )
-        values = [each.value for each in least]
+        values = [estimate.value for estimate in least]
         handles += ax.plot(CENTRAL_RPS, values, INK, linestyle="--", label="no scheduler is below")
         ax.set(xlabel="requests/s", ylabel="median TTFT, s", ylim=(0, None))
         legend(figure, handles)

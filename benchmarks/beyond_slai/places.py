@@ -1,4 +1,4 @@
-"""Where the schedulers are compared, and how a study is asked for there."""
+"""Where the schedulers are compared, and the studies that are run there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.capacity import CapacityResult, find_capacity
-from slaibench.studies.prepared import PreparedStudy as Prepared
-from slaibench.studies.prepared import prepare
+from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.sweep import SweepResult, sweep
 from slaibench.workloads.request import Request
 
@@ -56,8 +55,8 @@ OTHERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedStudy:
-    """Asks for studies, with what all of them share.
+class Studies:
+    """Runs studies, with what all of them share.
 
     Args:
         traces: folder of the lengths.
@@ -95,11 +94,11 @@ class PreparedStudy:
 
 
 def measured(
-    asked: Prepared, swept: SweepResult, scheduler: str, rate: float
+    study: PreparedStudy, swept: SweepResult, scheduler: str, rate: float
 ) -> Iterator[tuple[list[Request], FloatArray]]:
     """Requests in the measured window of each replicate, and their TTFT in seconds."""
-    for each in swept.cells:
-        if (each.cell.scheduler, each.cell.rate_rps) == (scheduler, rate):
-            inside = each.summary.due_s >= each.summary.metrics.window_s[0]
-            requests = zip(asked.requests(each.cell), inside, strict=False)
-            yield [request for request, there in requests if there], each.summary.ttft_s[inside]
+    for result in swept.cells:
+        if (result.cell.scheduler, result.cell.rate_rps) == (scheduler, rate):
+            inside = result.summary.due_s >= result.summary.metrics.window_s[0]
+            requests = zip(study.requests(result.cell), inside, strict=False)
+            yield [request for request, there in requests if there], result.summary.ttft_s[inside]

@@ -19,28 +19,28 @@ ON_TIME = "tokens on time"
 TIERS = ("free", "paying")
 
 
-def shown(found: Estimate | None, digits: int = 3) -> str:
+def shown(estimate: Estimate | None, digits: int = 3) -> str:
     """A value with its interval, as ``0.412 [0.398, 0.427]``."""
-    if found is None or found.value is None:
+    if estimate is None or estimate.value is None:
         return "-"
-    if math.isinf(found.value):
+    if math.isinf(estimate.value):
         return "inf"
-    text = f"{found.value:.{digits}f}"
-    if found.ci95 is None:
+    text = f"{estimate.value:.{digits}f}"
+    if estimate.ci95 is None:
         return text
-    low, high = found.ci95
+    low, high = estimate.ci95
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def percent(found: Estimate) -> str:
+def percent(change: Estimate) -> str:
     """A change, as ``-31 % [-35, -27]``."""
-    if found.value is None:
+    if change.value is None:
         return "-"
-    text = f"{100 * found.value:+.0f} %"
+    text = f"{100 * change.value:+.0f} %"
     return (
         text
-        if found.ci95 is None
-        else f"{text} [{', '.join(f'{100 * e:+.0f}' for e in found.ci95)}]"
+        if change.ci95 is None
+        else f"{text} [{', '.join(f'{100 * e:+.0f}' for e in change.ci95)}]"
     )
 
 
@@ -71,7 +71,10 @@ def side_by_side(swept: SweepResult, names: Sequence[str], rate: float) -> list[
     at_rate = {point.scheduler: point for point in swept.points if point.rate_rps == rate}
     columns = []
     for point in (at_rate[name] for name in names):
-        values = [shown(each and replace(each, low=None, high=None)) for each in _estimates(point)]
+        values = [
+            shown(estimate and replace(estimate, low=None, high=None))
+            for estimate in _estimates(point)
+        ]
         values[0] += "*" if point.saturated else ""
         columns.append([*values, on_time(point)])
     return [" / ".join(values) for values in zip(*columns, strict=True)]
@@ -86,8 +89,8 @@ def on_time(point: OperatingPoint) -> str:
 def longest(swept: SweepResult, scheduler: str, rate: float) -> str:
     """The longest TTFT of any request measured, of all seeds; seconds."""
     waits = [
-        float(each.ttft_s[each.due_s >= each.metrics.window_s[0]].max())
-        for each in swept.summaries(scheduler, rate)
+        float(summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]].max())
+        for summary in swept.summaries(scheduler, rate)
     ]
     return f"{max(waits):.1f}"
 
@@ -97,7 +100,7 @@ def change(swept: SweepResult, rate: float, base: str, q: float = 0.5) -> str:
     return percent(ttft_change(swept.summaries(base, rate), swept.summaries(OURS, rate), q))
 
 
-def capacity(found: CapacityResult) -> str:
-    rate, ends = found.capacity.rate_rps, found.capacity.ci95
+def capacity(result: CapacityResult) -> str:
+    rate, ends = result.capacity.rate_rps, result.capacity.ci95
     interval = "" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
-    return f"{rate:.2f}{interval}" + (f" ({found.notes[0]})" if found.notes else "")
+    return f"{rate:.2f}{interval}" + (f" ({result.notes[0]})" if result.notes else "")

@@ -78,11 +78,11 @@ def long_run(job: tuple[str, float, int]) -> dict[str, dict[str, object]]:
     trace, rate, seed = job
     pool = pool_of(trace, rate, seed, LONG_REQUESTS)
     return {
-        one.cell.scheduler: {
-            "ttft": one.summary.samples["ttft", None],
-            **{f"tbt {tier}": one.summary.samples["tbt", tier] for tier in ("free", "paying")},
+        result.cell.scheduler: {
+            "ttft": result.summary.samples["ttft", None],
+            **{f"tbt {tier}": result.summary.samples["tbt", tier] for tier in ("free", "paying")},
         }
-        for one in pool.run(pool.prepared.cells())
+        for result in pool.run(pool.prepared.cells())
     }
 
 

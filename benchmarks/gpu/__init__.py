@@ -1,1 +1,1 @@
-"""One sitting at a GPU: install, check, calibrate, compare, in the order of their worth."""
+"""One GPU session: install, check, calibrate, compare, in the order of their worth."""

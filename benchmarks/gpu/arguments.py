@@ -1,4 +1,4 @@
-"""Arguments of a sitting at a GPU."""
+"""Arguments of a GPU session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENGINE_ARGS = "--engine-args"
 def parsed(
     argv: Sequence[str] | None, description: str, stages: Sequence[str]
 ) -> argparse.Namespace:
-    """What was asked for.
+    """The arguments of the command.
 
     Args:
         stages: all there are, in their order.

@@ -27,7 +27,7 @@ from slaibench.studies.calibration.store import PROFILE
 
 TURNS = 3
 """Until the constant moves no more: with other times other batches come together."""
-TOLD = ("ttft_p50_s", "ttft_p90_s", "tbt_p50_s", "tbt_p99_s")
+SHOWN = ("ttft_p50_s", "ttft_p90_s", "tbt_p50_s", "tbt_p99_s")
 
 
 def slowed(profile: Path, added_ms: float, captured: int, folder: Path) -> Path:
@@ -56,8 +56,8 @@ def at_speed(recording: Recording, profile: Path, captured: int) -> tuple[float,
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(TURNS):
             path = slowed(profile, added_ms, captured, Path(folder))
-            found = predicted(recording, profile=str(path)).steps
-            added_ms += largest_ms(steps, most) - largest_ms(found, most)
+            steps_now = predicted(recording, profile=str(path)).steps
+            added_ms += largest_ms(steps, most) - largest_ms(steps_now, most)
         path = slowed(profile, added_ms, captured, Path(folder))
         return added_ms, predicted(recording, profile=str(path))
 
@@ -69,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print("scheduler  req/s  added, ms  TTFT P50     P90  TBT P50     P99")
     for run in recordings(args.folder):
-        added_ms, found = at_speed(run, args.folder / PROFILE, args.captured)
+        added_ms, again = at_speed(run, args.folder / PROFILE, args.captured)
         from_s = run_metrics(run).window_s[0]
-        was, told = (latencies(each, from_s) for each in (run, found))
-        errors = "".join(f"{told[key] / was[key] - 1:+8.1%}" for key in TOLD)
+        was, now = (latencies(cell, from_s) for cell in (run, again))
+        errors = "".join(f"{now[key] / was[key] - 1:+8.1%}" for key in SHOWN)
         spec = run.run["spec"]
         print(f"{spec['scheduler']:10} {spec['rate_rps']:5g}  {added_ms:+9.2f}  {errors}")
     return 0

@@ -22,7 +22,7 @@ from slaibench.recording.record import FloatArray, Recording, StepTable
 from slaibench.studies.calibration.store import PROFILE
 
 FEW = 20
-"""Of fewer batches no percentile is told."""
+"""Of fewer batches no percentile is shown."""
 STRETCH_S = 2.5
 FEW_IN_A_STRETCH = 10
 
@@ -43,27 +43,27 @@ def kinds(steps: StepTable, captured: int) -> dict[str, npt.NDArray[np.bool_]]:
 
 def times_ms(steps: StepTable) -> FloatArray:
     """From a batch's decision until its tokens are known."""
-    found: FloatArray = 1e3 * (steps.end_s - steps.start_s)
-    return found
+    times: FloatArray = 1e3 * (steps.end_s - steps.start_s)
+    return times
 
 
 def rows(recording: Recording, profile: Path, captured: int) -> list[str]:
     """A line of the table for each kind of batch of a run."""
     ours, theirs = recording.steps, predicted(recording, profile=str(profile)).steps
     spec = recording.run["spec"]
-    found = []
+    lines = []
     simulated = kinds(theirs, captured)
     for kind, chosen in kinds(ours, captured).items():
         if chosen.sum() < FEW:
             continue
         low, middle, high = np.percentile(times_ms(ours)[chosen], (5, 50, 95))
         same = times_ms(theirs)[simulated[kind]] if kind in simulated else np.empty(0)
-        told = f"{np.median(same):6.1f}" if len(same) >= FEW else "     -"
-        found.append(
+        profile_ms = f"{np.median(same):6.1f}" if len(same) >= FEW else "     -"
+        lines.append(
             f"{spec['scheduler']:10} {spec['rate_rps']:4g}  {kind:26} {chosen.sum():6,}"
-            f"  {low:6.1f} {middle:6.1f} {high:6.1f}  {high / low:5.2f}  {told}"
+            f"  {low:6.1f} {middle:6.1f} {high:6.1f}  {high / low:5.2f}  {profile_ms}"
         )
-    return found
+    return lines
 
 
 def swing(steps: StepTable, chosen: npt.NDArray[np.bool_]) -> list[float]:
@@ -77,11 +77,11 @@ def swing(steps: StepTable, chosen: npt.NDArray[np.bool_]) -> list[float]:
     explained = factors @ np.linalg.lstsq(factors, times)[0]
     stretch = steps.start_s[chosen] // STRETCH_S
     medians = [
-        np.median((times / explained)[stretch == each])
-        for each in np.unique(stretch)
-        if (stretch == each).sum() > FEW_IN_A_STRETCH
+        np.median((times / explained)[stretch == piece])
+        for piece in np.unique(stretch)
+        if (stretch == piece).sum() > FEW_IN_A_STRETCH
     ]
-    return [float(each) for each in np.percentile(medians, (5, 50, 95))]
+    return np.percentile(medians, (5, 50, 95)).tolist()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -38,16 +38,16 @@ def decode_cost(
         between: dict[str, list[float]] = {text: [] for text in schedulers}
         for repeat in range(REPEATS + 1):
             for text in schedulers:
-                found = _run(backend, text, active, repeat, output_tokens)
-                if repeat and found is not None:
-                    cycles[text].append(found[0])
-                    between[text].append(found[1])
+                medians = _run(backend, text, active, repeat, output_tokens)
+                if repeat and medians is not None:
+                    cycles[text].append(medians[0])
+                    between[text].append(medians[1])
         rows += [
             {
                 "active": active,
                 "scheduler": text,
                 "cycle_ms": _median_ms(cycles[text]),
-                "spread_ms": [1e3 * each for each in sorted(cycles[text])],
+                "spread_ms": [1e3 * cycle_s for cycle_s in sorted(cycles[text])],
                 "between_ms": _median_ms(between[text]),
             }
             for text in schedulers

@@ -25,25 +25,25 @@ def prompts(vocab: int, number: int, context_tokens: int) -> Ids:
     random = np.random.default_rng(SEED)
     shortest, longest = PROMPTS
     lengths = random.integers(shortest, min(longest, context_tokens - OUTPUT_TOKENS), number)
-    return [random.integers(10, vocab - 10, each).tolist() for each in lengths]
+    return [random.integers(10, vocab - 10, length).tolist() for length in lengths]
 
 
-def answers(running: RunningEngine, engine: str, model: str, asked: Ids) -> Ids:
+def answers(running: RunningEngine, engine: str, model: str, prompt_ids: Ids) -> Ids:
     """What a server says to all of them, asked at once.
 
     Raises:
         BackendError: it refuses one.
     """
 
-    def one(prompt: list[int]) -> list[int]:
+    def answer(prompt: list[int]) -> list[int]:
         path, body = _request(engine, model, prompt)
         status, text = running.server.request(path, body, limit_s=120.0)
         if status != 200:
             raise BackendError(f"{path} answers {status}: {text[:300]}")
         return _ids(engine, json.loads(text))
 
-    with ThreadPoolExecutor(len(asked)) as pool:
-        return list(pool.map(one, asked))
+    with ThreadPoolExecutor(len(prompt_ids)) as pool:
+        return list(pool.map(answer, prompt_ids))
 
 
 def compared(own: Ids, other: Ids) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def compared(own: Ids, other: Ids) -> dict[str, Any]:
         of each, and the place of the earliest one (None: all are equal).
     """
     firsts = [_first_difference(a, b) for a, b in zip(own, other, strict=True)]
-    places = [each for each in firsts if each is not None]
+    places = [place for place in firsts if place is not None]
     total = sum(map(len, own))
     agreed = sum(len(a) if at is None else at for a, at in zip(own, firsts, strict=True))
     return {
@@ -67,7 +67,7 @@ def compared(own: Ids, other: Ids) -> dict[str, Any]:
 
 
 def greedy(
-    running: RunningEngine, engine: str, model: str, asked: Ids, schedulers: Sequence[str]
+    running: RunningEngine, engine: str, model: str, prompt_ids: Ids, schedulers: Sequence[str]
 ) -> dict[str, Any]:
     """The engine's own scheduler twice (what batches alone do to rounding), then each of ours.
 
@@ -75,20 +75,20 @@ def greedy(
         asked: ``prompts``.
     """
     running.switch("engine")
-    own = answers(running, engine, model, asked)
-    found: dict[str, Any] = {}
+    own = answers(running, engine, model, prompt_ids)
+    agreement: dict[str, Any] = {}
     for name in ("engine", *schedulers):
         running.switch(name)
-        found["engine again" if name == "engine" else name] = compared(
-            own, answers(running, engine, model, asked)
+        agreement["engine again" if name == "engine" else name] = compared(
+            own, answers(running, engine, model, prompt_ids)
         )
-    distinct = len({tuple(each) for each in own})
+    distinct = len({tuple(ids) for ids in own})
     return {
-        "requests": len(asked),
+        "requests": len(prompt_ids),
         "output_tokens": OUTPUT_TOKENS,
         "distinct_answers": distinct,
-        "distinct_tokens": len({token for each in own for token in each}),
-        "against_the_engines_own": found,
+        "distinct_tokens": len({token for ids in own for token in ids}),
+        "against_the_engines_own": agreement,
     }
 
 
@@ -107,8 +107,8 @@ def _request(engine: str, model: str, prompt: list[int]) -> tuple[str, dict[str,
 
 
 def _ids(engine: str, answer: dict[str, Any]) -> list[int]:
-    found = answer["output_ids"] if engine == "sglang" else answer["choices"][0]["token_ids"]
-    return list(found)
+    ids = answer["output_ids"] if engine == "sglang" else answer["choices"][0]["token_ids"]
+    return list(ids)
 
 
 def _first_difference(a: list[int], b: list[int]) -> int | None:

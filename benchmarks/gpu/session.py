@@ -1,4 +1,4 @@
-"""All that one sitting at a GPU measures, with one server, in the order of its worth.
+"""All that one GPU session measures, with one server, in the order of its worth.
 
 usage: python -m benchmarks.gpu.session --out DIR [--backend vllm|sglang] [--device cuda|cpu]
            [--model mistral-7b] [--minutes 12] [--loads 0.9,0.75,1.0 | --rates 6,8]
@@ -51,7 +51,7 @@ SPARE_S = 8.0
 
 
 class Session:
-    """One sitting.
+    """One GPU session.
 
     Args:
         out: folder of everything.
@@ -118,10 +118,10 @@ class Session:
         backend = self._served()
         engine = self.args.backend
         model = get_model(self.args.model)
-        names = [each for each in self.spec.schedulers if not each.startswith("engine")]
+        names = [name for name in self.spec.schedulers if not name.startswith("engine")]
         args = self.args
-        asked = prompts(model.vocab, args.greedy_requests, args.max_context_tokens)
-        return greedy(backend.running(), engine, model.name, asked, names)
+        ids = prompts(model.vocab, args.greedy_requests, args.max_context_tokens)
+        return greedy(backend.running(), engine, model.name, ids, names)
 
     def calibrate(self) -> dict[str, Any]:
         """A profile of this machine (``slaibench calibrate``), on the session's own server."""
@@ -140,7 +140,7 @@ class Session:
 
         begun: list[tuple[str, datetime]] = []
 
-        def told(number: int, phase: str) -> None:
+        def on_phase(number: int, phase: str) -> None:
             ended()
             begun.append((f"calibrate: round {number}, {phase}", datetime.now().astimezone()))
 
@@ -154,11 +154,11 @@ class Session:
             Budget(minutes, args.rounds),
             folder,
             ask.known,
-            told,
+            on_phase,
         )
         values = result.to_json()
-        told_of = ("rounds", "kv_blocks", "errors", "step_overhead_s", "delivery_s")
-        return {key: values[key] for key in told_of}
+        shown = ("rounds", "kv_blocks", "errors", "step_overhead_s", "delivery_s")
+        return {key: values[key] for key in shown}
 
     def compare(self) -> dict[str, Any]:
         """The schedulers under the same requests, rate by rate, while there is time."""
@@ -187,7 +187,7 @@ class Session:
         return {"rates": rates, "left_out": left_out, "failed": failed}
 
     def _cells(self, prepared: PreparedStudy, rates: Sequence[float]) -> list[CellSpec]:
-        """In the order of the rates as they were asked for: what is left out is at the end."""
+        """In the order of the rates as they were given: what is left out is at the end."""
         once = self.args.only_first
         everywhere = [name for name in prepared.spec.schedulers if name not in once]
         seeds = range(prepared.spec.first_seed, prepared.spec.first_seed + prepared.spec.num_seeds)
@@ -202,8 +202,8 @@ class Session:
         """Time of a decode step under each scheduler."""
         if self.left_s < 20:
             return []
-        active = min(policy.max_active for policy in self.prepared.scheduler_infos)
-        budget = min(policy.token_budget for policy in self.prepared.scheduler_infos)
+        active = min(info.max_active for info in self.prepared.scheduler_infos)
+        budget = min(info.token_budget for info in self.prepared.scheduler_infos)
         limits = f":token_budget={budget},max_active={active}"
         texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai", "hrrn")]
         return decode_cost(self._served(), texts, [active], self.args.cost_tokens)
@@ -214,7 +214,7 @@ class Session:
         return backend
 
     def _rates(self) -> tuple[float, ...]:
-        """Those asked for, or shares of what the calibrated simulator carries."""
+        """Those that were given, or shares of what the calibrated simulator carries."""
         if self.args.rates:
             return tuple(map(float, self.args.rates.split(",")))
         profile = self.out / "calibration" / PROFILE

@@ -1,4 +1,4 @@
-"""What a sitting at a GPU showed, beside what the simulator says of the same cells.
+"""What a GPU session showed, beside what the simulator says of the same cells.
 
 usage: python -m benchmarks.gpu.summary SESSION --out results/gpu/NAME [--gpu h200] [--emulated]
 
@@ -37,8 +37,8 @@ PERCENTILES = {"ttft_p50_s": 0.5, "ttft_p90_s": 0.9}
 
 
 def recordings(folder: Path) -> list[Recording]:
-    """Those of a sitting, by path."""
-    return [store.read(each) for each in store.find_runs(folder / RECORDINGS)]
+    """Those of a GPU session, by path."""
+    return [store.read(path) for path in store.find_runs(folder / RECORDINGS)]
 
 
 def predicted(recording: Recording, **profile: Any) -> Recording:
@@ -59,15 +59,15 @@ def predicted(recording: Recording, **profile: Any) -> Recording:
         **profile,
     )
     prepared = prepare(spec)
-    found = prepared.run(prepared.cell(cell["scheduler"], cell["rate_rps"], cell["seed"]))
-    ours, theirs = found.requests, recording.requests
+    simulated = prepared.run(prepared.cell(cell["scheduler"], cell["rate_rps"], cell["seed"]))
+    ours, theirs = simulated.requests, recording.requests
     if not (
         np.array_equal(ours.prompt_tokens, theirs.prompt_tokens)
         and np.array_equal(ours.output_tokens, theirs.output_tokens)
         and np.array_equal(ours.due_s, theirs.due_s)
     ):
         raise ValueError(f"{recording.path}: its requests are not those of {cell['workload']}")
-    return found
+    return simulated
 
 
 def ttft_s(recording: Recording, from_s: float) -> FloatArray:
@@ -99,8 +99,10 @@ def cell_of(recording: Recording, profile: Path, gpu: str | None, emulated: bool
         rows["catalog"] = latencies(predicted(recording, gpu=gpu), from_s)
     if emulated:
         engine = recording.run["backend"]["name"]
-        found = predicted(recording, profile=str(profile), backend=engine, device=Device.EMULATED)
-        rows["emulated"] = latencies(found, from_s)
+        emulation = predicted(
+            recording, profile=str(profile), backend=engine, device=Device.EMULATED
+        )
+        rows["emulated"] = latencies(emulation, from_s)
     errors = {
         name: {
             key: row[key] / rows["measured"][key] - 1 if rows["measured"][key] else None
@@ -124,32 +126,32 @@ def cell_of(recording: Recording, profile: Path, gpu: str | None, emulated: bool
 
 def pairs(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
     """Median TTFT of every two schedulers at the same rate, paired by request."""
-    found = []
+    rows = []
     for a, b in combinations(recordings, 2):
-        one, other = a.run["spec"], b.run["spec"]
-        if any(one[key] != other[key] for key in ("rate_rps", "seed", "num_requests")):
+        spec, other_spec = a.run["spec"], b.run["spec"]
+        if any(spec[key] != other_spec[key] for key in ("rate_rps", "seed", "num_requests")):
             continue
-        from_s = max(run_metrics(each).window_s[0] for each in (a, b))
+        from_s = max(run_metrics(recording).window_s[0] for recording in (a, b))
         ratio = paired_ratio([ttft_s(a, from_s)], [ttft_s(b, from_s)]).as_change()
-        found.append(
+        rows.append(
             {
-                "rate_rps": one["rate_rps"],
-                "seed": one["seed"],
-                "a": one["scheduler"],
-                "b": other["scheduler"],
+                "rate_rps": spec["rate_rps"],
+                "seed": spec["seed"],
+                "a": spec["scheduler"],
+                "b": other_spec["scheduler"],
                 "ttft_p50_change": ratio.estimate,
                 "interval": [ratio.low, ratio.high],
                 "note": ratio.note,
             }
         )
-    return found
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("session", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--gpu", help="whose profile of the catalog is held against it as well")
+    parser.add_argument("--gpu", help="whose profile of the catalog is compared with it as well")
     parser.add_argument(
         "--emulated", action="store_true", help="the engine on an emulated device as well"
     )
@@ -160,12 +162,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in (profile, args.session / SESSION):
         if file.parent.resolve() != args.out.resolve():
             shutil.copyfile(file, args.out / file.name)
-    found = recordings(args.session)
-    about = {key: found[0].run[key] for key in ("versions", "hardware", "backend", "client")}
+    runs = recordings(args.session)
+    about = {key: runs[0].run[key] for key in ("versions", "hardware", "backend", "client")}
     (args.out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     summary = {
-        "cells": [cell_of(each, profile, args.gpu, args.emulated) for each in found],
-        "pairs": pairs(found),
+        "cells": [cell_of(run, profile, args.gpu, args.emulated) for run in runs],
+        "pairs": pairs(runs),
     }
     text = json.dumps(summary, indent=1) + "\n"
     (args.out / "summary.json").write_text(text, encoding="utf-8")

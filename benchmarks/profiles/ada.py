@@ -59,13 +59,13 @@ def attention(folder: Path) -> dict[str, Any]:
     The peaks of the two cards' datasheets differ by 2.2, what they reach hardly does: Fig. 6a.
     """
     model, twin = get_model(MODEL), get_gpu("rtx4090")
-    found = formula.fit(
+    reached = formula.fit(
         raw.attention_us(folder, rtx.STEMS["rtx4090"]),
         twin,
         model,
         kv_blocks(rtx.MEASURED, twin) * 16,
     )
-    numbers = formula.numbers(twin, model, found, row_tile=64)
+    numbers = formula.numbers(twin, model, reached, row_tile=64)
     return (
         {"kind": "formula"}
         | numbers
@@ -101,8 +101,8 @@ def linear_ms(folder: Path) -> tuple[pd.Series[float], dict[int, float]]:
         # Budgets that divide the prompt first: the others end on a chunk of such a size.
         full = [chunk for chunk, _ in steps(budget) if chunk == budget]
         partial = [chunk for chunk, _ in steps(budget) if chunk != budget]
-        known = sum(twin[chunk] * factors[chunk] for chunk in partial)
-        time = left[budget] - known - len(steps(budget)) * FIG_6A_OVERHEAD_MS
+        partial_ms = sum(twin[chunk] * factors[chunk] for chunk in partial)
+        time = left[budget] - partial_ms - len(steps(budget)) * FIG_6A_OVERHEAD_MS
         factors[budget] = time / (len(full) * twin[budget])
     ordered = dict(sorted(factors.items()))
     scale = np.interp(twin.index, list(ordered), list(ordered.values()))
@@ -115,9 +115,9 @@ def common_fit(folder: Path) -> tuple[float, float, float]:
     figure, left = rest_ms(folder)
     rows = np.array([[sum(twin[c] for c, _ in steps(b)), len(steps(b))] for b in left.index])
     weight = 1 / figure["median_ttft_ms"].to_numpy()
-    found = np.linalg.lstsq(rows * weight[:, None], left.to_numpy() * weight, rcond=None)[0]
-    off = (rows @ found - left.to_numpy()) * weight
-    return float(found[0]), float(found[1]), float(np.abs(off).max())
+    solution = np.linalg.lstsq(rows * weight[:, None], left.to_numpy() * weight, rcond=None)[0]
+    off = (rows @ solution - left.to_numpy()) * weight
+    return float(solution[0]), float(solution[1]), float(np.abs(off).max())
 
 
 def profile(folder: Path) -> dict[str, Any]:

@@ -23,22 +23,22 @@ KV = "memory model (0.9 utilization)"
 def shares(folder: Path) -> formula.Shares:
     """Of the two RTX cards: the lower bandwidth and rate, the mean of the rest."""
     model = rtx.MEASURED
-    one, two = (
+    first, second = (
         formula.fit(
             raw.attention_us(folder, stem), get_gpu(gpu), model, kv_blocks(model, get_gpu(gpu)) * 16
         )
         for gpu, stem in rtx.STEMS.items()
     )
     return formula.Shares(
-        bandwidth=min(one.bandwidth, two.bandwidth),
-        rate=min(one.rate, two.rate),
-        decode_launch_us=(one.decode_launch_us + two.decode_launch_us) / 2,
-        prefill_launch_us=(one.prefill_launch_us + two.prefill_launch_us) / 2,
-        own_share=(one.own_share + two.own_share) / 2,
-        mixed_decode_factor=(one.mixed_decode_factor + two.mixed_decode_factor) / 2,
-        decode_error=max(one.decode_error, two.decode_error),
-        prefill_error=max(one.prefill_error, two.prefill_error),
-        mixed_error=max(one.mixed_error, two.mixed_error),
+        bandwidth=min(first.bandwidth, second.bandwidth),
+        rate=min(first.rate, second.rate),
+        decode_launch_us=(first.decode_launch_us + second.decode_launch_us) / 2,
+        prefill_launch_us=(first.prefill_launch_us + second.prefill_launch_us) / 2,
+        own_share=(first.own_share + second.own_share) / 2,
+        mixed_decode_factor=(first.mixed_decode_factor + second.mixed_decode_factor) / 2,
+        decode_error=max(first.decode_error, second.decode_error),
+        prefill_error=max(first.prefill_error, second.prefill_error),
+        mixed_error=max(first.mixed_error, second.mixed_error),
     )
 
 
@@ -116,8 +116,8 @@ def other_model(gpu: str, model: str) -> Callable[[Path], dict[str, Any]]:
     return build
 
 
-def _hopper(found: formula.Shares) -> formula.Shares:
-    return replace(found, mixed_decode_factor=1.0)
+def _hopper(reached: formula.Shares) -> formula.Shares:
+    return replace(reached, mixed_decode_factor=1.0)
 
 
 def _converted(folder: Path) -> pd.DataFrame:
@@ -149,7 +149,7 @@ def _profile(
     gpu: str,
     model: Model,
     linear: pd.Series[float],
-    found: formula.Shares,
+    reached: formula.Shares,
     *,
     row_tile: int,
     status: str,
@@ -167,8 +167,8 @@ def _profile(
         "notes": [
             *notes,
             "Attention is a formula: shares of the datasheet's bandwidth and peak that measured "
-            f"RTX cards reach ({found.bandwidth:.2f} and {found.rate:.2f}); on those cards it errs "
-            "by the attention_formula figures.",
+            f"RTX cards reach ({reached.bandwidth:.2f} and {reached.rate:.2f}); on those cards it "
+            "errs by the attention_formula figures.",
             "Output head and sampler are those of the RTX PRO 6000, the head scaled to this card's "
             "bandwidth and to the vocabulary.",
             rtx.NO_OVERHEAD,
@@ -182,9 +182,9 @@ def _profile(
         "errors": {
             "linear_left_out_mean": grid.significant(float(left_out.mean()), 2),
             "linear_left_out_max": grid.significant(float(left_out.max()), 2),
-            "attention_formula_decode_mean": grid.significant(found.decode_error, 2),
-            "attention_formula_prefill_mean": grid.significant(found.prefill_error, 2),
-            "attention_formula_mixed_mean": grid.significant(found.mixed_error, 2),
+            "attention_formula_decode_mean": grid.significant(reached.decode_error, 2),
+            "attention_formula_prefill_mean": grid.significant(reached.prefill_error, 2),
+            "attention_formula_mixed_mean": grid.significant(reached.mixed_error, 2),
         },
         "kv": {"blocks": kv_blocks(model, get_gpu(gpu)), "block_size": 16, "source": KV},
         "step_overhead_ms": 0.0,
@@ -194,5 +194,5 @@ def _profile(
         },
         "per_sequence": _per_sequence(folder, gpu, model),
         "attention": {"kind": "formula"}
-        | formula.numbers(get_gpu(gpu), model, found, row_tile=row_tile),
+        | formula.numbers(get_gpu(gpu), model, reached, row_tile=row_tile),
     }

@@ -16,8 +16,8 @@ import pandas as pd
 from benchmarks.profiles import grid
 from slaibench.catalog import TableAttention
 from slaibench.catalog.fields import Fields
+from slaibench.costmodel.cost_model import expand_steps
 from slaibench.costmodel.formula_attention import FormulaAttentionTimer
-from slaibench.costmodel.steps import expand_steps
 from slaibench.costmodel.table_attention import TableAttentionTimer
 
 Array = npt.NDArray[np.float64]

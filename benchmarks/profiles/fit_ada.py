@@ -75,25 +75,25 @@ def main() -> None:
 
         def off(numbers: np.ndarray) -> np.ndarray:
             bandwidth, overhead = numbers * (100.0, 1.0)
-            one = partial(
+            simulated = partial(
                 median_ttft_s,
                 trace=arguments.trace,
                 bandwidth_gbps=bandwidth,
                 overhead_ms=overhead,
             )
-            medians = np.array(list(pool.map(one, runs))).reshape(len(POINTS), -1)
-            found = np.log(medians).mean(axis=1)
+            medians = np.array(list(pool.map(simulated, runs))).reshape(len(POINTS), -1)
+            logs = np.log(medians).mean(axis=1)
             spread = np.log(medians).std(axis=1, ddof=1)
             print(
-                f"{bandwidth:.1f} GB/s, {overhead:.2f} ms: TTFT {np.exp(found).round(4)} s, "
+                f"{bandwidth:.1f} GB/s, {overhead:.2f} ms: TTFT {np.exp(logs).round(4)} s, "
                 f"spread over seeds {spread.round(3)} (log)",
                 flush=True,
             )
-            return np.asarray(found - wanted)
+            return np.asarray(logs - wanted)
 
         # Steps of 3 % against the sampling noise of a median, which a finer step would differ on.
-        found = least_squares(off, x0=[7.2, 8.0], diff_step=0.03, xtol=2e-3, max_nfev=8)
-    bandwidth, overhead = found.x * (100.0, 1.0)
+        solution = least_squares(off, x0=[7.2, 8.0], diff_step=0.03, xtol=2e-3, max_nfev=8)
+    bandwidth, overhead = solution.x * (100.0, 1.0)
     print(f"kv_bandwidth_gbps {bandwidth:.1f}, step_overhead_ms {overhead:.2f}")
 
 

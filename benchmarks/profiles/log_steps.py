@@ -76,7 +76,7 @@ def _batch_s(model: CostModel, contexts: Array, chunks: list[tuple[int, int]]) -
 
 def pairs(rows: pd.DataFrame, mean: CostModel, unequal: CostModel) -> pd.DataFrame:
     """Pairs of steps: seconds ``measured``, and by the models ``mean`` and ``unequal``."""
-    found = []
+    spans = []
     batch = (rows["scheduled_ts"].diff() > 2 * SAME_S).cumsum()
     for _, prompts in rows.groupby(batch):
         start, end = prompts["scheduled_ts"].min(), prompts["first_token_ts"].max()
@@ -93,8 +93,8 @@ def pairs(rows: pd.DataFrame, mean: CostModel, unequal: CostModel) -> pd.DataFra
             _batch_s(model, contexts, []) + _batch_s(model, contexts + 1, chunks)
             for model in (mean, unequal)
         ]
-        found.append((end - start, *by_model, len(contexts), tokens))
-    out = pd.DataFrame(found, columns=["measured", "mean", "unequal", "decodes", "tokens"])
+        spans.append((end - start, *by_model, len(contexts), tokens))
+    out = pd.DataFrame(spans, columns=["measured", "mean", "unequal", "decodes", "tokens"])
     return out[(out["mean"] / out["measured"] - 1).abs() < MOST_OFF]
 
 
@@ -166,28 +166,28 @@ def main() -> None:
             f"  {most:.0f} to {fewest:.0f} decodes, {steps:.0f} steps: "
             f"{measured_s / steps * 1e3:.2f}; {off}"
         )
-    found = pairs(rows, mean, unequal)
-    much = found["unequal"] / found["mean"] - 1 > MUCH
+    spans = pairs(rows, mean, unequal)
+    much = spans["unequal"] / spans["mean"] - 1 > MUCH
     print("pairs: error with contexts at their mean, and with unequal ones")
     for name, some in (
-        ("all", found),
-        (f"unequal ones make up more than {MUCH:.1%}", found[much]),
-        ("less", found[~much]),
+        ("all", spans),
+        (f"unequal ones make up more than {MUCH:.1%}", spans[much]),
+        ("less", spans[~much]),
     ):
         both = [line(some, lambda values, key=key: values[key]) for key in ("mean", "unequal")]
         print(f"  {name}: {len(some)}; {both[0]}; {both[1]}")
     print(
-        f"  {found['decodes'].min():.0f} to {found['decodes'].max():.0f} decodes, "
-        f"{found['measured'].min() * 1e3:.0f} to {found['measured'].max() * 1e3:.0f} ms a pair"
+        f"  {spans['decodes'].min():.0f} to {spans['decodes'].max():.0f} decodes, "
+        f"{spans['measured'].min() * 1e3:.0f} to {spans['measured'].max() * 1e3:.0f} ms a pair"
     )
     numbers, errors = regression(
-        found["measured"] / found["mean"] - 1, found["unequal"] / found["mean"] - 1
+        spans["measured"] / spans["mean"] - 1, spans["unequal"] / spans["mean"] - 1
     )
     print(
         f"  measured / mean = 1 {numbers[0]:+.3f} (± {errors[0]:.3f}) + {numbers[1]:.2f} "
         f"(± {errors[1]:.2f}) * what unequal contexts add"
     )
-    numbers, errors = regression(found["unequal"] - found["measured"], found["unequal"])
+    numbers, errors = regression(spans["unequal"] - spans["measured"], spans["unequal"])
     print(
         f"  model - measured = {numbers[0] * 1e3:.1f} (± {errors[0] * 1e3:.1f}) ms "
         f"+ {numbers[1]:.1%} (± {errors[1]:.1%}) of the model"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.profiles import errors, grid, raw, unequal
 from slaibench.catalog import get_gpu, get_model, kv_blocks
-from slaibench.costmodel.steps import expand_steps
+from slaibench.costmodel.cost_model import expand_steps
 
 MEASURED = get_model("llama-3.1-8b")
 SOURCE = "casys-kaist/LLMServingSim, kernel times under vLLM 0.19.0, tensor parallel 1"
@@ -131,9 +131,9 @@ def _errors(
     out = errors.attention_left_out(rows, build, raw.LAYERS)
     attention, batch = {}, {}
     for name, rows_of in (("all_rows", every), ("left_out", out)):
-        found = rows_of[errors.kv_tokens(rows_of) <= cache_tokens]
-        predicted, measured = found["predicted"].to_numpy(), found["us"].to_numpy()
-        rest = _rest_ms(found, linear, heads) * 1e3
+        fits = rows_of[errors.kv_tokens(rows_of) <= cache_tokens]
+        predicted, measured = fits["predicted"].to_numpy(), fits["us"].to_numpy()
+        rest = _rest_ms(fits, linear, heads) * 1e3
         attention[name] = errors.relative(predicted, measured)
         batch[name] = errors.relative(rest + predicted * raw.LAYERS, rest + measured * raw.LAYERS)
     figures = {

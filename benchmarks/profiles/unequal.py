@@ -177,9 +177,9 @@ def _shipped(model: CostModel, rows: pd.DataFrame) -> Array:
     return np.array(times) * 1e6 / rows["batch_us"].to_numpy() - 1
 
 
-def _print(name: str, found: Array) -> None:
-    size = np.abs(found)
-    print(f"    {name:32} {size.mean():6.2%} {found.mean():+7.2%} {np.quantile(size, 0.95):6.1%}")
+def _print(name: str, off: Array) -> None:
+    size = np.abs(off)
+    print(f"    {name:32} {size.mean():6.2%} {off.mean():+7.2%} {np.quantile(size, 0.95):6.1%}")
 
 
 if __name__ == "__main__":

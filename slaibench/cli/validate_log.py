@@ -212,7 +212,7 @@ def table(held: ValidationRun) -> RenderableType:
                 name.upper() if name != MEAN else name,
                 formats.number(each.reference),
                 formats.number(each.other),
-                f"{each.change:+.1%}{'' if each.told else '?'}",
+                f"{each.change:+.1%}{'' if each.enough_samples else '?'}",
                 "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
                 end_section=name == names[-1],
             )

@@ -149,10 +149,10 @@ def _staircase(model: StaircaseCostModel, room: Room) -> BatchFloor:
 
 def _by_count(time_s: Callable[[int, Any], float], contexts: FloatArray) -> FloatArray:
     """Times of n decodes with a mean context of m each; 0 for none."""
-    found = np.zeros_like(contexts)
+    times_s = np.zeros_like(contexts)
     for n in range(1, len(contexts)):
-        found[n] = [time_s(n, n * m) for m in contexts[n].tolist()]
-    return found
+        times_s[n] = [time_s(n, n * m) for m in contexts[n].tolist()]
+    return times_s
 
 
 def _contexts(room: Room, inner: tuple[int, ...]) -> FloatArray:

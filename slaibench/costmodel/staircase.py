@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slaibench.costmodel.regime import Excess
-from slaibench.costmodel.spread import Spread
+from slaibench.costmodel.unequal_contexts import Spread
 
 
 class StaircaseCostModel:
@@ -122,9 +121,3 @@ class StaircaseCostModel:
         last = -(-(history + chunk) // tile)
         inner = queries - 1
         return tile * tile * (inner * before + inner * queries // 2 + last) if chunk else 0
-
-    def outside_regime(
-        self, num_decodes: int, decode_context_tokens: int, prefills: Sequence[tuple[int, int]]
-    ) -> tuple[Excess, ...]:
-        """Always empty: a formula holds everywhere."""
-        return ()

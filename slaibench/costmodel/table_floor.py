@@ -40,11 +40,11 @@ def chunk_table(
     # Per token, so that all rows are of the same size.
     over = ((least - timer.launch_s) / chunks[:, None]).ravel()
     rows = np.stack([(pairs / chunks[:, None]).ravel(), np.ones(over.size)], axis=1)
-    found = linprog(
+    solution = linprog(
         [-pairs_per_token, -1.0], A_ub=rows * 1e3, b_ub=over * 1e3, bounds=[(0, None), (None, None)]
     )
     # Any pair_s of at least 0 will do, since the other follows from it here.
-    pair_s = max(float(found.x[0]), 0.0) if found.x is not None else 0.0
+    pair_s = max(float(solution.x[0]), 0.0) if solution.x is not None else 0.0
     return pair_s, float((over - pair_s * rows[:, 0]).min())
 
 

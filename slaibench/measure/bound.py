@@ -134,14 +134,14 @@ def capacity_bound(floor: BatchFloor, work: Work, total_blocks: int) -> Bound:
     for _ in range(MOST_ROUNDS):
         amounts, prices = _solve(columns, needs, least_s)
         done = len(columns)
-        found = [
+        candidates = [
             *_best_batches(floor, prices, cache),
             _best_preemption(floor, work, total_blocks, prices),
         ]
-        slack = [column.cost_s - float(prices @ column.does) for column in found]
+        slack = [column.cost_s - float(prices @ column.does) for column in candidates]
         if min(slack) > -TOLERANCE * least_s:
             break
-        columns += [column for column, rest in zip(found, slack, strict=True) if rest < 0]
+        columns += [column for column, rest in zip(candidates, slack, strict=True) if rest < 0]
     # Whatever is left of a violation is taken off in proportion: a batch costs at least this.
     prices = np.maximum(prices, 0.0) / (1 + max(0.0, -min(slack)) / least_s)
     return _bound(floor, work, total_blocks, prices, columns[:done], amounts)
@@ -211,10 +211,10 @@ def _solve(
     scale = np.maximum(needs, 1e-12)
     does = np.array([column.does for column in columns]).T / scale[:, None]
     costs = np.array([column.cost_s for column in columns]) / least_s
-    found = linprog(costs, A_ub=-does, b_ub=-(needs / scale), method="highs")
-    if not found.success:
-        raise RuntimeError(f"the bound's linear program has no answer: {found.message}")
-    return np.asarray(found.x), np.asarray(-found.ineqlin.marginals / scale * least_s)
+    solution = linprog(costs, A_ub=-does, b_ub=-(needs / scale), method="highs")
+    if not solution.success:
+        raise RuntimeError(f"the bound's linear program has no solution: {solution.message}")
+    return np.asarray(solution.x), np.asarray(-solution.ineqlin.marginals / scale * least_s)
 
 
 def _best_batches(floor: BatchFloor, prices: FloatArray, cache_tokens: int) -> list[_Column]:
@@ -233,11 +233,11 @@ def _best_batches(floor: BatchFloor, prices: FloatArray, cache_tokens: int) -> l
     m = float(floor.contexts[n, place[n - 1]])
     time_s = float(floor.tokens_s[n] + floor.sequences_s[n] + floor.decode_s[n, place[n - 1]])
     read_s = _full_read_s(floor.decode_s, floor.contexts, n, int(place[n - 1]), cache_tokens)
-    found = [_Column(floor.step_s + time_s, (0.0, float(n), n * m, 1.0), read_s)]
+    batches = [_Column(floor.step_s + time_s, (0.0, float(n), n * m, 1.0), read_s)]
 
     b = 1 + int((floor.tokens_s[1:] - chunk * tokens).argmin())
     time_s = float(floor.tokens_s[b] + floor.sequences_s[1])
-    found.append(_Column(floor.step_s + floor.launch_s + time_s, (float(b), 0.0, 0.0, 0.0)))
+    batches.append(_Column(floor.step_s + floor.launch_s + time_s, (float(b), 0.0, 0.0, 0.0)))
 
     if len(tokens) > 1:
         rest = floor.beside_s[1:] - read * context
@@ -252,8 +252,8 @@ def _best_batches(floor: BatchFloor, prices: FloatArray, cache_tokens: int) -> l
         time_s += floor.step_s + floor.launch_s + float(floor.beside_s[n, place[n - 1]])
         room = 1 - (b - n) / cache_tokens
         read_s = _full_read_s(floor.beside_s, floor.contexts, n, int(place[n - 1]), cache_tokens)
-        found.append(_Column(time_s, (float(b - n), float(n), n * m, room), read_s))
-    return found
+        batches.append(_Column(time_s, (float(b - n), float(n), n * m, room), read_s))
+    return batches
 
 
 def _full_read_s(

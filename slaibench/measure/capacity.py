@@ -85,16 +85,16 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The answer.
+    """The capacity of one scheduler.
 
     Args:
         rate_rps: the largest rate at which all SLOs hold; None when even the lowest rate failed.
         ci95: its 95 % interval; from 0 where no rate is known to hold. None: no boundary was found,
-            or the answer was refused.
+            or the capacity was refused.
         bracket: (largest measured rate below the boundary, smallest above it); None: not found.
         binding, binding_tier: the SLO (and tier) that fails first; None when none failed.
         shape: ``smooth`` (interpolated between measured rates), ``cliff`` (the metric jumps across
-            the bracket: the answer is its lower end), None when there is no boundary.
+            the bracket: the capacity is its lower end), None when there is no boundary.
         replicates: seeds.
         note: what a reader must know besides.
         sure_rps: the largest rate of which the runs exclude that an SLO fails; None: there is none.
@@ -181,7 +181,7 @@ def capacity(cells: Cells) -> Capacity:
 def capacity_ratio(a: Capacity, b: Capacity) -> Interval:
     """Capacity of ``b`` over that of ``a``, with its 95 % interval.
 
-    Of the distances of both answers from the ends of their intervals, on logarithms, the squares
+    Of the distances of both capacities from the ends of their intervals, on logarithms, the squares
     add up (MOVER: Zou and Donner, "Construction of confidence limits about effect measures",
     Statistics in Medicine 27, 2008). Both sides saw the same requests, which makes what they share
     cancel; it is counted all the same, so the interval is rather too wide than too narrow.
@@ -208,15 +208,15 @@ def _boundaries(cells: Cells, of: Literal["value", "low", "high"]) -> list[_Boun
     """One an SLO and tier, by the estimates or by one end of their intervals."""
     boundaries = []
     for curve in cells.curves:
-        known = [
+        informative = [
             (rate, getattr(level, of))
             for rate, level in zip(cells.rates_rps.tolist(), curve.levels, strict=True)
             if not _excludes_nothing(level, of)
         ]
-        if of == "low" and not known:  # it limits nothing
-            known = [(float(cells.rates_rps[-1]), _FLOOR)]
-        rates = np.array([rate for rate, _ in known])
-        boundaries.append(_curve_boundary(rates, [value for _, value in known], curve))
+        if of == "low" and not informative:  # it limits nothing
+            informative = [(float(cells.rates_rps[-1]), _FLOOR)]
+        rates = np.array([rate for rate, _ in informative])
+        boundaries.append(_curve_boundary(rates, [value for _, value in informative], curve))
     return boundaries
 
 

@@ -161,7 +161,7 @@ def _share(requests: RequestTable, members: BoolArray, kept: _Kept) -> DeadlineS
 
 
 def _next_deadline(requests: RequestTable, rule: Rule) -> FloatArray:
-    """When the next token that has not come is due; NaN before the first."""
+    """When the next token, still to come, is due; NaN before the first."""
     if rule == "gap":
         return requests.last_token_s + requests.tbt_slo_s
     return requests.first_token_s + requests.num_tokens * requests.tbt_slo_s

@@ -37,7 +37,7 @@ LAST = Threshold("D", float("inf"), "stands for nothing but the shape of a curve
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Grade:
     """A grade, and the figure that decided it.
 
     Args:
@@ -51,7 +51,7 @@ class Judgement:
         return {"grade": self.grade, "reason": self.reason}
 
 
-def judged(name: str, errors: Errors) -> Judgement:
+def judged(name: str, errors: Errors) -> Grade:
     """The grade of one latency: that of its worst statistic, measured by its own limit.
 
     Statistics for which the samples do not suffice are not judged.
@@ -59,24 +59,22 @@ def judged(name: str, errors: Errors) -> Judgement:
     Args:
         name: what the latency is called in the reason.
     """
-    told = {key: each for key, each in errors.statistics.items() if each.told}
-    worst = max(told, key=lambda key: abs(told[key].change) / _factor(key))
-    change, factor = told[worst].change, _factor(worst)
-    threshold = next(
-        (each for each in THRESHOLDS if abs(change) <= each.limit * factor),
-        LAST,
-    )
-    limit = (
-        f"{threshold.grade} up to {threshold.limit * factor:.0%}"
-        if threshold is not LAST
-        else f"{THRESHOLDS[-1].grade} up to {THRESHOLDS[-1].limit * factor:.0%}"
-    )
-    return Judgement(threshold.grade, f"{name} {worst} is off by {change:+.1%} ({limit})")
+    changes = {
+        statistic: error.change
+        for statistic, error in errors.statistics.items()
+        if error.enough_samples
+    }
+    worst = max(changes, key=lambda statistic: abs(changes[statistic]) / _factor(statistic))
+    change, factor = changes[worst], _factor(worst)
+    threshold = next((row for row in THRESHOLDS if abs(change) <= row.limit * factor), LAST)
+    named = THRESHOLDS[-1] if threshold is LAST else threshold
+    limit = f"{named.grade} up to {named.limit * factor:.0%}"
+    return Grade(threshold.grade, f"{name} {worst} is off by {change:+.1%} ({limit})")
 
 
-def overall(judgements: Mapping[str, Judgement]) -> Judgement:
+def overall(grades: Mapping[str, Grade]) -> Grade:
     """The worst of several."""
-    return max(judgements.values(), key=lambda each: each.grade)
+    return max(grades.values(), key=lambda grade: grade.grade)
 
 
 def _factor(statistic: str) -> float:

@@ -40,7 +40,7 @@ class LatencySummary:
         unserved: of these, requests for which it had not happened when the run ended.
         mean: seconds; a lower bound when ``unserved`` is not 0 (they count with their wait so
             far); None without samples.
-        percentiles: at the levels asked for.
+        percentiles: at the levels of the ``Reading``.
     """
 
     n: int
@@ -54,9 +54,9 @@ class LatencySummary:
         Raises:
             ValueError: it was not computed.
         """
-        for known in self.percentiles:
-            if abs(known.q - q) < 1e-9:
-                return known
+        for percentile in self.percentiles:
+            if abs(percentile.q - q) < 1e-9:
+                return percentile
         raise ValueError(f"percentile {q} was not computed: pass it in run_metrics(..., qs=...)")
 
 
@@ -183,7 +183,7 @@ def _observed(requests: RequestTable, metric: str) -> FloatArray:
 
 
 def _waiting(requests: RequestTable, metric: str) -> BoolArray:
-    """Where the metric, if it has not happened, is longer than the run; else it has none."""
+    """Where the metric, if it did not happen, is longer than the run; else it has none."""
     if metric == "tpot" or (metric == "queueing" and np.isnan(requests.first_scheduled_s).all()):
         return np.zeros(len(requests), dtype=bool)
     ended = (Outcome.UNFINISHED.value, Outcome.TIMED_OUT.value)

@@ -132,11 +132,11 @@ def run_metrics(
         raise ValueError(f"convention must be 'strict' or 'paper', not {convention!r}")
     requests, stop_s = recording.requests, float(recording.run["end_s"])
     due = requests.due_s <= stop_s
-    found: Warmup | None = None
+    warmup_cut: Warmup | None = None
     start = 0.0
     if convention == "strict":
-        found = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
-        start = found.cut_s if cut_s is None else cut_s
+        warmup_cut = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
+        start = warmup_cut.cut_s if cut_s is None else cut_s
     measured = due & (requests.due_s >= start)
     window = _window(requests.due_s[due], start, stop_s, convention)
     length = window[1] - window[0]
@@ -151,7 +151,7 @@ def run_metrics(
     return RunMetrics(
         convention=convention,
         stop_s=stop_s,
-        warmup=found,
+        warmup=warmup_cut,
         window_s=window,
         counts=_counts(requests, due),
         num_measured=int(np.count_nonzero(measured)),

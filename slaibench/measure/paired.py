@@ -63,7 +63,7 @@ def paired_ratio(
     moved = [
         residuals(y, centre_b, q) * slope_b - residuals(x, centre_a, q) * slope_a for x, y in pairs
     ]
-    found = long_run_variance(moved)
+    difference = long_run_variance(moved)
     own = max(
         long_run_variance([residuals(pair[side], centre, q) for pair in pairs]).inflation
         for side, centre in ((0, centre_a), (1, centre_b))
@@ -71,8 +71,8 @@ def paired_ratio(
     if num_pairs / own < LEAST_SIZE:
         note = f"worth {num_pairs / own:.0f} independent pairs, {LEAST_SIZE} needed: run longer"
         return Interval(ratio, None, None, level, num_pairs, "none", note)
-    error = math.sqrt(found.variance * found.inflation / num_pairs)
-    half = t_quantile(found.degrees, level) * error
+    error = math.sqrt(difference.variance * difference.inflation / num_pairs)
+    half = t_quantile(difference.degrees, level) * error
     low, high = ratio * math.exp(-half), ratio * math.exp(half)
     return Interval(ratio, low, high, level, num_pairs, "influence", "paired by request")
 

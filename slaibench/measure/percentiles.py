@@ -92,7 +92,7 @@ def _of_sample(q: float, value: float | None, n: int) -> Percentile:
 def sorted_quantiles(ordered: FloatArray, qs: Sequence[float] | FloatArray) -> FloatArray:
     """Linear-interpolation quantiles along the last axis of sorted values; infinities allowed.
 
-    ``numpy.quantile`` answers NaN as soon as both neighbours are infinite; this does not.
+    ``numpy.quantile`` gives NaN as soon as both neighbours are infinite; this does not.
     """
     position = np.asarray(qs, dtype=np.float64) * (ordered.shape[-1] - 1)
     below = np.floor(position).astype(np.int64)
@@ -112,7 +112,7 @@ def censored_percentiles(
     Leaving those requests out would flatter whoever lets them wait. The Kaplan-Meier estimate
     (J. Am. Stat. Assoc. 53, 1958) counts a request that had waited w as one, in equal parts, of
     those that took longer than w; when none took longer, it counts as ``inf``. Without waiting
-    requests the answer is exactly ``percentiles(observed, qs)``.
+    requests the result is exactly ``percentiles(observed, qs)``.
 
     Args:
         observed: completed durations.

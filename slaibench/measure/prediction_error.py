@@ -1,7 +1,7 @@
 """How far one latency's samples lie from what they should be: request by request, and as a whole.
 
 Pairs of the same requests tell a bias (all are too long) from a spread (each is off by something);
-distributions tell what a reader of percentiles would see. Two runs of the same engine already
+distributions show what a reader of percentiles would see. Two runs of the same engine already
 differ request by request while their distributions agree.
 """
 
@@ -25,21 +25,21 @@ class StatisticError:
 
     Args:
         change: other / reference - 1.
-        told: whether the samples suffice for it (``percentiles.needed_samples``); one that is not
-            told is shown, and judged by nobody.
+        enough_samples: whether the samples suffice for it (``percentiles.needed_samples``); without
+            them it is shown, and judged by nobody.
     """
 
     reference: float
     other: float
     change: float
-    told: bool
+    enough_samples: bool
 
     def to_json(self) -> dict[str, Any]:
         return {
             "reference": self.reference,
             "other": self.other,
             "change": self.change,
-            "enough_samples": self.told,
+            "enough_samples": self.enough_samples,
         }
 
 
@@ -70,7 +70,7 @@ class Errors:
     def to_json(self) -> dict[str, Any]:
         return {
             "n": self.n,
-            "statistics": {name: each.to_json() for name, each in self.statistics.items()},
+            "statistics": {name: error.to_json() for name, error in self.statistics.items()},
             "per_request": {
                 "bias": self.bias,
                 "median_bias": self.median_bias,
@@ -113,13 +113,15 @@ def errors(reference: FloatArray, other: FloatArray, carriers: int | None = None
     ratio = other / reference - 1
     ordered = np.sort(reference), np.sort(other)
     levels = [sorted_quantiles(side, LEVELS) for side in ordered]
-    found = {MEAN: _statistic(float(reference.mean()), float(other.mean()), told=True)}
+    statistics = {
+        MEAN: _statistic(float(reference.mean()), float(other.mean()), enough_samples=True)
+    }
     for q, a, b in zip(LEVELS, *levels, strict=True):
-        told = (len(reference) if carriers is None else carriers) >= needed_samples(q)
-        found[f"p{100 * q:g}"] = _statistic(float(a), float(b), told=told)
+        enough = (len(reference) if carriers is None else carriers) >= needed_samples(q)
+        statistics[f"p{100 * q:g}"] = _statistic(float(a), float(b), enough_samples=enough)
     return Errors(
         n=len(reference),
-        statistics=found,
+        statistics=statistics,
         bias=float(ratio.mean()),
         median_bias=float(np.median(ratio)),
         spread=float(ratio.std()),
@@ -129,5 +131,5 @@ def errors(reference: FloatArray, other: FloatArray, carriers: int | None = None
     )
 
 
-def _statistic(reference: float, other: float, *, told: bool) -> StatisticError:
-    return StatisticError(reference, other, other / reference - 1, told)
+def _statistic(reference: float, other: float, *, enough_samples: bool) -> StatisticError:
+    return StatisticError(reference, other, other / reference - 1, enough_samples)

@@ -22,7 +22,7 @@ from slaibench.measure.dependence import (
     needed_size,
 )
 from slaibench.measure.intervals import LEVEL, Interval
-from slaibench.measure.percentiles import sorted_quantiles
+from slaibench.measure.percentiles import needed_samples, sorted_quantiles
 from slaibench.recording.record import FloatArray, IntArray
 
 INNER_TAILS = 10
@@ -38,6 +38,8 @@ TAIL_MARGIN = 1.23
 are is itself estimated, and what would do with fewer is mostly luck (benchmarks/coverage)."""
 TAIL_SHARE = 6
 """A ``GapTail`` keeps so many times the share beyond its quantile."""
+TAIL = 0.99
+"""The level that a ``Tail`` compares with the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ def gap_tail(values: FloatArray, num_gaps: IntArray, q: float) -> GapTail:
 
 def quantile(runs: Sequence[RunSample], q: float) -> float | None:
     """Quantile ``q`` of all runs' values together; None: no value, or beyond what tails hold."""
-    found = _values_at(runs, [q])
-    return None if found is None else found[0]
+    values = _values_at(runs, [q])
+    return None if values is None else values[0]
 
 
 def quantile_interval(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) -> Interval:
@@ -129,10 +131,10 @@ def quantile_size(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) 
     inner = 1 - INNER_TAILS * (1 - q)
     longer = {q: 1.0, inner: 1.0, 0.5: MEDIAN_BURSTS} if inner >= 0.5 else {q: 1.0}
     parts: list[LongRunVariance] = []
-    for one, times in longer.items():
-        at = _values_at(runs, [one])
-        if at is not None:
-            part = long_run_variance([residuals(run, at[0], one) for run in runs])
+    for other_q, times in longer.items():
+        thresholds = _values_at(runs, [other_q])
+        if thresholds is not None:
+            part = long_run_variance([residuals(run, thresholds[0], other_q) for run in runs])
             parts.append(replace(part, inflation=times * part.inflation))
     n = sum(len(run) for run in runs)
     if not parts:
@@ -140,6 +142,39 @@ def quantile_size(runs: Sequence[RunSample], q: float, *, level: float = LEVEL) 
     if isinstance(runs[0], GapTail):
         return _size_of_gaps(runs, q, parts, level)
     return effective_size(n, *parts, level=level)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How far the P99 of a latency is from its median, and whether it grows while runs go on.
+
+    Args:
+        ratio: P99 over P50.
+        growth: P99 of the second halves of the runs over that of their first halves; 1 where one
+            of them is not finite.
+    """
+
+    ratio: float
+    growth: float
+
+
+def tail_of(runs: Sequence[FloatArray]) -> Tail | None:
+    """The tail of runs' values, a value a request by due time; None: too few, or no median.
+
+    A median of infinity has no tail to speak of; a P99 of infinity is infinitely far from it.
+    """
+    if sum(len(run) for run in runs) < needed_samples(TAIL):
+        return None
+    middle, tail = quantile(runs, 0.5), quantile(runs, TAIL)
+    if middle is None or tail is None or not 0 < middle < math.inf:
+        return None
+    halves = [
+        quantile([run[: len(run) // 2] for run in runs], TAIL),
+        quantile([run[len(run) // 2 :] for run in runs], TAIL),
+    ]
+    first, second = (math.nan if half is None else half for half in halves)
+    growth = second / first if math.isfinite(first) and math.isfinite(second) and first else 1.0
+    return Tail(tail / middle, growth)
 
 
 def residuals(run: RunSample, threshold: float, q: float) -> FloatArray:
@@ -175,8 +210,8 @@ def _values_at(runs: Sequence[RunSample], levels: Sequence[float]) -> list[float
     values = np.sort(np.concatenate([tail.values for tail in tails]))
     # Positions count from all gaps; what lies below the tails' thresholds is not at hand.
     places = np.asarray(levels) * (total - 1) - (total - len(values))
-    known_from = max(tail.threshold_s for tail in tails)
+    lowest_held = max(tail.threshold_s for tail in tails)
     if not len(values) or places.min() < 0:
         return None
-    found = np.interp(places, np.arange(len(values)), values)
-    return None if found.min() < known_from else found.tolist()
+    at_levels = np.interp(places, np.arange(len(values)), values)
+    return None if at_levels.min() < lowest_held else at_levels.tolist()

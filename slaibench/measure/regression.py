@@ -31,7 +31,7 @@ POWER = 0.8
 """With which the minimum detectable effect would be called worse."""
 MOST_REPLICATES = 10_000
 MIN_FLIP = 3
-"""Replicates on either side from which on "all of them" counts as an answer. Were half of all runs
+"""Replicates on either side from which on "all of them" settles it. Were half of all runs
 of a place saturated, 3 of one kind before and 3 of the other now had probability 1/64."""
 
 
@@ -152,22 +152,22 @@ def judge(
     if not margin > 0:
         raise ValueError(f"the margin must be positive, not {margin}: say what does not matter")
     room = math.log1p(margin)
-    p_worse = [_p_beyond(each, harm, room) for each, harm in changes]
-    p_better = [_p_beyond(each, -harm, room) for each, harm in changes]
+    p_worse = [_p_beyond(change, harm, room) for change, harm in changes]
+    p_better = [_p_beyond(change, -harm, room) for change, harm in changes]
     worse, better = holm(p_worse, family_error), holm(p_better, family_error)
     strictest = family_error / max(len(changes), 1)
-    found = []
-    for number, (each, harm) in enumerate(changes):
-        half = _t_point(each.degrees, 1 - family_error) * each.error
-        low, high = each.log_ratio - half, each.log_ratio + half
+    judgements = []
+    for number, (change, harm) in enumerate(changes):
+        half = _t_point(change.degrees, 1 - family_error) * change.error
+        low, high = change.log_ratio - half, change.log_ratio + half
         if worse[number]:
             verdict = Verdict.WORSE
         elif better[number]:
             verdict = Verdict.BETTER
         else:
             verdict = Verdict.SAME if -room < low and high < room else Verdict.UNKNOWN
-        beyond = detectable(each.degrees, strictest) * each.error
-        found.append(
+        beyond = detectable(change.degrees, strictest) * change.error
+        judgements.append(
             Judgement(
                 verdict,
                 low,
@@ -175,10 +175,10 @@ def judge(
                 p_worse[number],
                 p_better[number],
                 mde=harm * (room + beyond),
-                needed=replicates_needed(each, room, strictest),
+                needed=replicates_needed(change, room, strictest),
             )
         )
-    return found
+    return judgements
 
 
 def holm(p_values: Sequence[float], level: float) -> list[bool]:

@@ -12,7 +12,7 @@ MEDIAN = 0.5
 MEDIAN_SIZE = 150.0
 """Independent requests for a median and its paired change."""
 ROOM = 1.1
-"""Length asked for, over what the correlation seen so far needs: longer runs see more of it."""
+"""Length of the next runs over what the correlation so far needs: longer runs see more of it."""
 MOST_TIMES = 16
 """A run grows to at most so many times its first length."""
 MOST_FOR_MEDIAN = 4
@@ -46,10 +46,10 @@ def next_length(first: int, now: int, worth: Sequence[Worth]) -> int | None:
         worth: of the percentiles that are to have intervals.
     """
     wanted = now
-    for one in worth:
-        most = first * (MOST_FOR_MEDIAN if one.q == MEDIAN else MOST_TIMES)
-        enough = now * wanted_size(one.q) / max(one.size, 1e-9)
-        within_reach = one.size * most / now >= sound_size(one.q)
+    for percentile in worth:
+        most = first * (MOST_FOR_MEDIAN if percentile.q == MEDIAN else MOST_TIMES)
+        enough = now * wanted_size(percentile.q) / max(percentile.size, 1e-9)
+        within_reach = percentile.size * most / now >= sound_size(percentile.q)
         if enough > now and within_reach:
             wanted = max(wanted, min(first * math.ceil(ROOM * enough / first), most))
     return wanted if wanted > now else None

@@ -1,4 +1,8 @@
-"""Throughput of a run with a backlog: the work done while requests still wait, at given prices."""
+"""Throughput of a saturated run: the work done at given prices, whatever requests it belongs to.
+
+Of a run whose requests were all due at once while requests still wait (``saturated``), and of one
+in which more arrives than any scheduler serves (``throughput_under_overload``).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure.intervals import t_interval
 from slaibench.measure.steady import left_s
 from slaibench.measure.warmup import time_to_fill
 from slaibench.measure.work import Prices, worth_of_decodes, worth_of_prompts
-from slaibench.recording.record import FloatArray, Recording, RequestTable
+from slaibench.recording.record import FloatArray, IntArray, Recording, RequestTable
 
 LEAST_SHARE = 0.3
 """Of the run that the window must hold: with less, the backlog was too small to tell."""
+FULL_FROM = 0.35
+"""Share of the arrival window after which the engine is full. Arrivals exceed what any scheduler
+serves by a tenth at least, and most by more."""
+BATCHES = 8
+"""Parts of the rest whose throughputs give the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,20 @@ class Saturated:
     num_requests: int
     tokens_per_batch: float
     preemptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaturatedThroughput:
+    """Requests a second of the workload's own mix, by the work that was done.
+
+    Args:
+        rate_rps: the estimate.
+        low, high: its 95 % interval.
+    """
+
+    rate_rps: float
+    low: float
+    high: float
 
 
 def backlog_window(recording: Recording) -> tuple[float, float] | None:
@@ -86,15 +110,53 @@ def saturated(recording: Recording, prices: Prices) -> Saturated | None:
     )
 
 
+def throughput_under_overload(recording: Recording) -> SaturatedThroughput | None:
+    """Of a run that was made to measure it (``overload`` in its specification); else None.
+
+    Work counts at the prices of the capacity bound: a scheduler that takes short requests first
+    finishes more of them than it could of all, and is not flattered. A prompt counts when its
+    prefill ends, a decode when its batch does.
+    """
+    overload = recording.run["spec"].get("overload")
+    if overload is None:
+        return None
+    prices = Prices(**{name: value for name, value in overload.items() if name != "bound_rps"})
+    requests = recording.requests
+    edges = float(requests.due_s[-1]) * np.linspace(FULL_FROM, 1.0, BATCHES + 1)
+    worth_s = worth_over(requests, int(recording.run["block_size"]), prices, edges)
+    rates = overload["bound_rps"] * worth_s / np.diff(edges)
+    interval = t_interval(rates.tolist())
+    return SaturatedThroughput(
+        interval.estimate, interval.low or 0.0, interval.high or interval.estimate
+    )
+
+
 def worth_between(
     requests: RequestTable, block_size: int, prices: Prices, start_s: float, end_s: float
 ) -> float:
     """Seconds that the work done between two ends of batches is worth."""
     whole = (requests.first_scheduled_s >= start_s) & (requests.first_token_s <= end_s)
     prompts = worth_of_prompts(requests.prompt_tokens[whole], prices)
-    times: FloatArray = requests.token_times_s
-    counts = requests.num_tokens
-    number = np.arange(len(times)) - np.repeat(requests.token_offsets[:-1], counts)
+    number, context = _tokens(requests)
+    times = requests.token_times_s
     decoded = (number > 0) & (times > start_s) & (times <= end_s)
-    context = np.repeat(requests.prompt_tokens, counts)[decoded] + number[decoded]
-    return float(prompts.sum() + worth_of_decodes(context, block_size, prices).sum())
+    return float(prompts.sum() + worth_of_decodes(context[decoded], block_size, prices).sum())
+
+
+def worth_over(
+    requests: RequestTable, block_size: int, prices: Prices, edges: FloatArray
+) -> FloatArray:
+    """Seconds that the work that ended between successive ``edges`` is worth."""
+    number, context = _tokens(requests)
+    worth_s = np.zeros(len(number))
+    decoded = number > 0
+    worth_s[decoded] = worth_of_decodes(context[decoded], block_size, prices)
+    worth_s[~decoded] = worth_of_prompts(requests.prompt_tokens[requests.num_tokens > 0], prices)
+    return np.histogram(requests.token_times_s, bins=edges, weights=worth_s)[0]
+
+
+def _tokens(requests: RequestTable) -> tuple[IntArray, IntArray]:
+    """Of every token received: its place in its request, from 0, and the KV tokens read for it."""
+    counts = requests.num_tokens
+    number = np.arange(len(requests.token_times_s)) - np.repeat(requests.token_offsets[:-1], counts)
+    return number, np.repeat(requests.prompt_tokens, counts) + number

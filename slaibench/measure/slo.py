@@ -34,8 +34,8 @@ class Slo:
     Args:
         metric: ``ttft``, ``tbt``, ``tpot`` or ``e2e``.
         q: percentile level, e.g. 0.99; None for the mean.
-        tier: the tier it is asked of; None: of all requests together, or, with a bound of
-            ``"tier"``, of each tier by itself.
+        tier: the tier it is for; None: all requests together, or, with a bound of
+            ``"tier"``, each tier by itself.
         bound_s: seconds, or ``"tier"``: each tier's own TBT SLO.
         text: as written.
     """
@@ -49,10 +49,10 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class SloVerdict:
-    """One SLO held against one run (and one tier).
+    """Whether one run (and one tier of it) meets one SLO.
 
     Args:
-        slo: what was asked.
+        slo: the target.
         tier: whose requests; None: all.
         value: the metric, seconds; None when it cannot be told.
         bound_s: its bound.
@@ -155,13 +155,13 @@ def levels(slos: Iterable[Slo]) -> tuple[float, ...]:
 
 
 def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
-    """Hold SLOs against a run's metrics: a verdict for each SLO, and for each tier where its bound
+    """Compare a run's metrics with SLOs: a verdict for each SLO, and for each tier where its bound
     is the tier's own.
 
     Latencies only: a saturated run meets no SLO under strict conventions whatever this says.
 
     Raises:
-        ValueError: a percentile is asked for that ``metrics`` was computed without.
+        ValueError: a percentile is needed that ``metrics`` was computed without.
     """
     verdicts: list[SloVerdict] = []
     for slo in slos:
@@ -177,8 +177,8 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
     own = None if group is None else group.tbt_slo_s
     bound = own if slo.bound_s == "tier" else slo.bound_s
     if group is None or bound is None:
-        known = ", ".join(sorted(metrics.tiers)) or "none"
-        why = f"no request of tier {tier!r} in this run (tiers seen: {known})"
+        tiers = ", ".join(sorted(metrics.tiers)) or "none"
+        why = f"no request of tier {tier!r} in this run (tiers seen: {tiers})"
         return SloVerdict(slo, tier, None, bound or math.nan, None, None, why)
     summary: LatencySummary = getattr(group, slo.metric)
     value = of_sample = summary.mean

@@ -87,7 +87,7 @@ EARLY_RULE = SteadyRule(
     fill_drift=0.6,
     least_waiting=0.04,
 )
-"""Asked many times a run, and a random walk has many peaks: hence so many standard errors."""
+"""Evaluated many times a run, and a random walk has many peaks: hence so many standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def left_s(requests: RequestTable) -> FloatArray:
     """When each request left the system; NaN for those that never did.
 
     Finished requests leave with their last token, failed ones likewise, or at once without one.
-    Timed-out requests count as never leaving: the load they asked for was not carried, and a
+    Timed-out requests count as never leaving: their load was not carried, and a
     client's patience must not make an overloaded engine look steady.
     """
     failed = requests.outcome == Outcome.FAILED.value
@@ -148,7 +148,7 @@ def steadiness(
 def early_verdict(
     due_s: FloatArray, first_s: FloatArray, end_s: FloatArray, now_s: float
 ) -> SteadyVerdict:
-    """``steadiness`` for a run in progress, strict enough to be asked again and again.
+    """``steadiness`` for a run in progress, strict enough to be evaluated again and again.
 
     It looks at what is known at ``now_s``, wants at least 400 arrivals and twice the time to fill,
     and far more drift. Growing: the run may be stopped. Anything else: go on.
@@ -189,12 +189,12 @@ def _verdict(
     service_rps = max(left, 1) / (stop - start)
     least = max(rule.min_drift, rule.fill_drift * start / (stop - start))
     growth = tuple(
-        one.growth(service_rps, num_arrivals, least, rule.drift_errors, rule.trend_level)
-        for one in series
+        counted.growth(service_rps, num_arrivals, least, rule.drift_errors, rule.trend_level)
+        for counted in series
     )
     window = (start, stop)
     in_system, *waiting = growth
-    worst = max(waiting, key=lambda one: (one.grows, one.drift / one.drift_needed))
+    worst = max(waiting, key=lambda trend: (trend.grows, trend.drift / trend.drift_needed))
     num_waiting = waiting[0]
     enough = rule.least_waiting == 0 or (
         num_waiting.drift > rule.least_waiting and num_waiting.trend_p < rule.trend_level

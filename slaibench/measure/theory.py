@@ -116,13 +116,3 @@ def least_cycle(tile: int, longest_s: float, mean_s: float, eps: float) -> float
         eps: share of the bound that is given up; 0 or less: no cycle is long enough.
     """
     return math.inf if eps <= 0 else (tile - 1) * longest_s / (eps * mean_s)
-
-
-def work_conserving_rps(
-    model: StaircaseCostModel, prompt_tokens: IntArray, decodes: IntArray, token_budget: int
-) -> float:
-    """LDP's boundary of schedulers that fill each batch to the budget: budget / t(budget) tokens a
-    second, without attention (Li, Dai, Peng, arXiv 2504.07347, Theorem 1)."""
-    batch_s = model.batch_time_s(token_budget, 0, []) + model.step_overhead_s
-    tokens = float((prompt_tokens + decodes).mean())
-    return token_budget / batch_s / tokens

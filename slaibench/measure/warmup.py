@@ -29,7 +29,7 @@ def time_to_fill(due_s: FloatArray, end_s: FloatArray, now_s: float) -> float:
     system of the first 50 requests.
 
     Arrivals accumulate until departures catch up, one time in system later (exponential stays: the
-    level is then at 94 % of its limit). The first requests are asked, because in an overloaded run
+    level is then at 94 % of its limit). The first requests count, because in an overloaded run
     later ones stay for ever longer. One that has not left by ``now_s`` counts with its age.
     """
     first = slice(0, FILL_REQUESTS)

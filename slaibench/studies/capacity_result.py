@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio
-from slaibench.measure.overload import SaturatedThroughput
+from slaibench.measure.saturated import SaturatedThroughput
 from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES, parse_slos
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval

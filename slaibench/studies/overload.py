@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from slaibench.measure.overload import SaturatedThroughput
+from slaibench.measure.saturated import SaturatedThroughput
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, Convention
 from slaibench.studies.bound.limits import BoundMaker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slaibench.backends.base import RunOutput
 from slaibench.catalog.profile import Profile
-from slaibench.costmodel.regime import Excess
+from slaibench.costmodel import Excess
 
 
 def excesses_of_run(profile: Profile, output: RunOutput) -> tuple[Excess, ...]:

@@ -13,8 +13,8 @@ from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
-from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.quantile_interval import RunSample, gap_tail
+from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels, parse_slos
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable

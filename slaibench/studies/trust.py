@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from slaibench.measure.quantile_interval import tail_of
 from slaibench.measure.steady import Steadiness
-from slaibench.measure.tail import tail_of
 from slaibench.studies.executors import CellResult
 from slaibench.studies.operating_point import majority
 from slaibench.studies.overload import under_load

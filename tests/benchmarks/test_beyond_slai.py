@@ -1,4 +1,4 @@
-"""The tables that hold our scheduler against the others, on lengths made up here."""
+"""The tables that compare our scheduler with the others, on lengths made up here."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_part_prints_its_table(
     traces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["--traces", str(traces), "--results", str(tmp_path), "--seeds", "2"]
+    options = ["--traces", str(traces), "--results", str(tmp_path), "--seeds", "2"]
     figure = tmp_path / "figure.png"
     parts = ["fairness", "ablation", "ceiling", "others"]
-    assert main([*parts, *asked, "--requests", "30", "--figure", str(figure)]) == 0
+    assert main([*parts, *options, "--requests", "30", "--figure", str(figure)]) == 0
     said = capsys.readouterr().out
     tables = dict(part.split("\n", 1) for part in said.split("## ")[1:])
     assert list(tables) == parts

@@ -1,4 +1,4 @@
-"""Arguments of a sitting at a GPU, as a shell hands them over."""
+"""Arguments of a GPU session, as a shell hands them over."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def test_without_them_the_engine_gets_none() -> None:
     assert parsed(["--out", "x"], "", ("start",)).engine_args is None
 
 
-def test_arguments_of_the_engine_that_are_missing_are_asked_for() -> None:
+def test_arguments_of_the_engine_that_are_missing_are_refused() -> None:
     with pytest.raises(SystemExit):
         parsed(["--out", "x", "--engine-args"], "", ("start",))
 
 
 def test_no_default_scheduler_has_larger_batches_than_the_others_are_compared_at() -> None:
-    found = parsed(["--out", "x"], "", ("start",)).scheduler
-    assert found == list(SCHEDULERS)
-    assert max(scheduler_info.build(text).token_budget for text in found) == 512
+    names = parsed(["--out", "x"], "", ("start",)).scheduler
+    assert names == list(SCHEDULERS)
+    assert max(scheduler_info.build(text).token_budget for text in names) == 512
 
 
 def test_a_scheduler_for_the_first_rate_alone_is_one_of_them() -> None:
-    asked = ["--out", "x", "--only-first", "rad"]
-    assert parsed(asked, "", ("start",)).only_first == ["rad"]
+    words = ["--out", "x", "--only-first", "rad"]
+    assert parsed(words, "", ("start",)).only_first == ["rad"]
     with pytest.raises(SystemExit):
-        parsed([*asked, "-s", "sarathi"], "", ("start",))
+        parsed([*words, "-s", "sarathi"], "", ("start",))

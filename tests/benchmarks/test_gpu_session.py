@@ -1,4 +1,4 @@
-"""The sitting at a GPU, rehearsed: the same program with vLLM on this machine's CPU."""
+"""The GPU session, rehearsed: the same program with vLLM on this machine's CPU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LIMITS = "token_budget=64,max_active=8"
 SARATHI, SLAI = f"sarathi:{LIMITS}", f"slai:{LIMITS},decode_limit=8"
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
-ASKED = (
+OPTIONS = (
     *("--device", "cpu", "--model", "tiny-mistral", "--name", "rehearsed"),
     *("--minutes", "9", "--calibrate-minutes", "3", "--rounds", "2"),
     *("--max-context-tokens", "512", "--max-total-tokens", "500"),
@@ -31,20 +31,20 @@ ASKED = (
 
 
 @pytest.fixture(scope="module")
-def sitting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that a sitting leaves."""
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a GPU session leaves."""
     needed(VllmEngine(), Device.CPU)
-    folder = tmp_path_factory.mktemp("gpu") / "sitting"
-    command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder), *ASKED]
+    folder = tmp_path_factory.mktemp("gpu") / "session"
+    command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder), *OPTIONS]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return folder
 
 
 @pytest.fixture(scope="module")
-def stages(sitting: Path) -> dict[str, Any]:
-    """What each line of the sitting's diary says, by its name."""
-    lines = map(json.loads, (sitting / "session.jsonl").read_text().splitlines())
+def stages(session: Path) -> dict[str, Any]:
+    """What each line of the session's diary says, by its name."""
+    lines = map(json.loads, (session / "session.jsonl").read_text().splitlines())
     return {line["what"]: line["result"] for line in lines}
 
 
@@ -54,7 +54,7 @@ def test_every_stage_runs_and_each_part_of_the_calibration_is_on_record(
     assert [name for name in stages if name in STAGES] == list(STAGES)
     parts = [name for name in stages if name.startswith("calibrate: ")]
     phases = ("light load", "short contexts", "middle contexts", "long contexts")
-    assert parts == [f"calibrate: round {number}, {each}" for number in (1, 2) for each in phases]
+    assert parts == [f"calibrate: round {number}, {phase}" for number in (1, 2) for phase in phases]
     assert stages["calibrate"]["rounds"] == 2
     assert stages["compare"] == {"rates": [3.0], "left_out": [], "failed": []}
     assert {row["scheduler"].partition(":")[0] for row in stages["cost"]} == {
@@ -64,32 +64,32 @@ def test_every_stage_runs_and_each_part_of_the_calibration_is_on_record(
 
 
 def test_greedy_ids_are_the_engines_own_under_every_scheduler(stages: dict[str, Any]) -> None:
-    found = stages["greedy"]
-    assert found["distinct_answers"] > 1
-    assert set(found["against_the_engines_own"]) == {"engine again", SARATHI, SLAI}
-    for name, row in found["against_the_engines_own"].items():
+    ids = stages["greedy"]
+    assert ids["distinct_answers"] > 1
+    assert set(ids["against_the_engines_own"]) == {"engine again", SARATHI, SLAI}
+    for name, row in ids["against_the_engines_own"].items():
         assert row["first_tokens_equal"] == 1.0, name
 
 
 def test_the_summary_has_what_was_measured_beside_what_was_predicted(
-    sitting: Path, tmp_path: Path
+    session: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "summary"
-    command = [sys.executable, "-m", "benchmarks.gpu.summary", str(sitting), "--out", str(out)]
+    command = [sys.executable, "-m", "benchmarks.gpu.summary", str(session), "--out", str(out)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert load_profile(out / "profile.json").gpu == "rehearsed"
-    found = json.loads((out / "summary.json").read_text())
-    assert {cell["scheduler"] for cell in found["cells"]} == {SARATHI, SLAI}
-    for cell in found["cells"]:
+    summary = json.loads((out / "summary.json").read_text())
+    assert {cell["scheduler"] for cell in summary["cells"]} == {SARATHI, SLAI}
+    for cell in summary["cells"]:
         assert set(cell["errors"]) == {"calibrated"}
         assert cell["measured"]["ttft_p50_s"] > 0 < cell["calibrated"]["ttft_p50_s"]
-    (pair,) = found["pairs"]
+    (pair,) = summary["pairs"]
     assert (pair["a"], pair["b"], pair["rate_rps"]) == (SARATHI, SLAI, 3.0)
     assert pair["ttft_p50_change"] > -1
     assert pair["interval"] == [None, None], "40 requests are too few for one"
     assert "independent pairs" in pair["note"], pair
-    runs = [store.read(file.parent) for file in (sitting / "recordings").rglob(store.RUN)]
+    runs = [store.read(file.parent) for file in (session / "recordings").rglob(store.RUN)]
     assert [run.run["spec"]["engine_args"] for run in runs] == ["--max-logprobs=7"] * 2
     assert all(run.requests.finished.all() for run in runs)
 
@@ -105,11 +105,11 @@ class Broken(Scheduler):
 """
 
 
-def test_a_cell_that_fails_is_told_and_the_others_run(tmp_path: Path) -> None:
+def test_a_cell_that_fails_is_reported_and_the_others_run(tmp_path: Path) -> None:
     needed(VllmEngine(), Device.EMULATED)
     file = tmp_path / "broken.py"
     file.write_text(BROKEN)
-    broken, folder = f"{file}:Broken", tmp_path / "sitting"
+    broken, folder = f"{file}:Broken", tmp_path / "session"
     command = [sys.executable, "-m", "benchmarks.gpu.session", "--out", str(folder)]
     command += ["--device", "emulated", "--stages", "compare", "-s", broken, "-s", "sarathi"]
     command += ["--rates", "4", "--requests", "40"]

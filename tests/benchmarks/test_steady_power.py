@@ -15,7 +15,7 @@ def test_a_customer_begins_when_it_is_there_and_a_server_is_free(servers: int) -
 
 
 def test_overload_is_found_and_stopped() -> None:
-    found = share((Queue("", 1, 1.0), 1.5, 1000, 20, 20, 0))
-    assert found.states == {Steadiness.GROWING: 20}
-    assert len(found.stopped) == 20
-    assert all(0.3 < part < 1 for part in found.stopped)  # 400 arrivals at the least
+    outcome = share((Queue("", 1, 1.0), 1.5, 1000, 20, 20, 0))
+    assert outcome.states == {Steadiness.GROWING: 20}
+    assert len(outcome.stopped) == 20
+    assert all(0.3 < part < 1 for part in outcome.stopped)  # 400 arrivals at the least

@@ -81,11 +81,11 @@ def test_tables_of_different_kernels_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ns", "found"), [(20.0, 20.0), (-5.0, 0.0)])
 def test_the_fit_gives_back_what_a_token_costs_and_nothing_below_0(
-    tmp_path: Path, ns: float, found: float
+    tmp_path: Path, ns: float, fitted: float
 ) -> None:
     write_tables(tmp_path, ns=ns)
     rows = rows_of(tmp_path).assign(kind=["decode", "mixed"] * 4)
-    expected = {"sequences": [4, 8], "ns_per_token": [found, found]}
+    expected = {"sequences": [4, 8], "ns_per_token": [fitted, fitted]}
     assert unequal.table(rows) == {"decode": expected, "mixed": expected}
 
 
@@ -174,10 +174,10 @@ def test_what_cancelled_on_the_real_log_is_what_the_docs_say(data_dir: Path) -> 
     spans = [span for span in log_steps.drain(rows, mean, model) if span[1] >= 15]
     for _, _, _, measured_s, by_mean_s, by_model_s in spans:
         assert 1.01 * measured_s < by_mean_s < by_model_s < 1.08 * measured_s
-    found = log_steps.pairs(rows, mean, model)
-    assert len(found) > 50
+    pairs = log_steps.pairs(rows, mean, model)
+    assert len(pairs) > 50
     (faster, share), (_, error) = log_steps.regression(
-        found["measured"] / found["mean"] - 1, found["unequal"] / found["mean"] - 1
+        pairs["measured"] / pairs["mean"] - 1, pairs["unequal"] / pairs["mean"] - 1
     )
     assert -0.05 < faster < -0.02
     assert share - 2 * error > 0

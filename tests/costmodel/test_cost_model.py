@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from slaibench.catalog import FormulaAttention, get_profile, list_profiles, load_profile
 from slaibench.costmodel import CostModel
+from slaibench.costmodel.cost_model import beyond, expand_steps
 
 # LLMServingSim: runs in one batch of 32 layers.
 RUNS = {"embedding": 1, "final_layernorm": 1, "layernorm": 64}
+# Of a staircase of linear layers.
+SIZES = [8, 16, 32, 64]
+TIMES = [1.0, 2.0, 3.0, 5.0]
 
 
 @cache
@@ -71,8 +75,8 @@ def test_every_measured_batch_that_fits_the_cache_is_met(
         prefills = [(chunk, history)] if chunk else []
         rest = cost.linear_s(chunk + decodes) + cost.sequences_s(decodes + len(prefills))
         measured = rest + 32e-6 * us
-        found = cost.batch_time_s(decodes, decodes * context, prefills)
-        off.append(abs(found / measured - 1))
+        time_s = cost.batch_time_s(decodes, decodes * context, prefills)
+        off.append(abs(time_s / measured - 1))
     assert len(off) > 5000
     assert np.mean(off) < mean
     assert np.max(off) < worst
@@ -167,8 +171,8 @@ def test_excesses_name_what_was_never_measured() -> None:
     cost = model("rtx4090")
     assert cost.outside_regime(128, 128 * 16384, [(1920, 16384)]) == ()
     assert cost.outside_regime(256, 256 * 16384, []) == ()
-    found = cost.outside_regime(200, 200 * 20_000, [(1900, 0), (10, 17_000)])
-    assert [str(excess) for excess in found] == [
+    excesses = cost.outside_regime(200, 200 * 20_000, [(1900, 0), (10, 17_000)])
+    assert [str(excess) for excess in excesses] == [
         "tokens in a batch: 2110, measured up to 2048",
         "decodes beside a prefill: 200, measured up to 128",
         "mean context of decodes: 20000, measured up to 16384",
@@ -191,3 +195,47 @@ def test_decodes_read_their_cache_at_the_fitted_bandwidth() -> None:
     cost = model("rtx6000-ada", "mistral-7b")
     read_s = cost.batch_time_s(32, 64_000, []) - cost.batch_time_s(32, 32_000, [])
     assert read_s == pytest.approx(32_000 * 131_072 / (attention.kv_bandwidth_gbps * 1e9))
+
+
+def test_a_size_between_two_measured_ones_takes_as_long_as_the_upper() -> None:
+    steps = expand_steps(SIZES, TIMES, 64)
+    assert len(steps) == 65
+    assert steps[1] == steps[8] == 1.0
+    assert steps[9] == steps[16] == 2.0
+    assert steps[17] == steps[32] == 3.0
+    assert steps[33] == steps[64] == 5.0
+
+
+def test_a_staircase_begins_at_nothing() -> None:
+    assert expand_steps(SIZES, TIMES, 4)[0] == 0.0
+
+
+def test_beyond_the_last_size_the_last_half_repeats() -> None:
+    steps = expand_steps(SIZES, TIMES, 200)
+    # From 32 to 64 the time rises by 2; so it does from 64 to 96, and so on.
+    assert steps[65] == steps[96] == 7.0
+    assert steps[97] == steps[128] == 9.0
+
+
+@given(st.integers(1, 2000))
+def test_past_the_lists_end_it_goes_on_the_same_way(size: int) -> None:
+    long, short = expand_steps(SIZES, TIMES, 2000), expand_steps(SIZES, TIMES, 128)
+    if size > 128:
+        assert beyond(short, size, 32) == pytest.approx(long[size])
+
+
+def test_an_odd_last_size_repeats_too() -> None:
+    # From 4 to 9 the time rises by 2.
+    steps = expand_steps([1, 4, 9], [1.0, 2.0, 4.0], 30)
+    assert steps[10:20] == [6.0] * 5 + [8.0] * 5
+
+
+def test_sizes_that_start_past_the_half_repeat_as_a_whole() -> None:
+    steps = expand_steps([100, 128], [5.0, 6.0], 200)
+    assert steps[128] == 6.0
+    assert steps[129] == steps[156] == 7.0
+    assert steps[157] == 8.0
+
+
+def test_noise_never_makes_larger_batches_faster() -> None:
+    assert expand_steps([8, 16], [2.0, 1.9], 40)[40] == 1.9

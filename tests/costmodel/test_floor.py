@@ -91,8 +91,8 @@ def test_no_batch_is_below_its_floor(name: str, batch: Work) -> None:
 def test_the_papers_model_is_its_own_floor(batch: Work) -> None:
     decodes, context, chunks, spread = batch
     time_s = STAIRCASE.batch_time_s(decodes, context, chunks, spread) + STAIRCASE.step_overhead_s
-    found = floor_of("staircase").batch_s(decodes, context / max(decodes, 1), chunks)
-    assert found == pytest.approx(time_s, rel=1e-9)
+    floor_s = floor_of("staircase").batch_s(decodes, context / max(decodes, 1), chunks)
+    assert floor_s == pytest.approx(time_s, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["h100", "rtx6000-ada", "rtx4090", "rtx-pro-6000"])

@@ -66,8 +66,8 @@ def test_mixed_batches_interpolate_as_scipy_does(
     gpu: str, chunk: int, history: int, sequences: int, context: int
 ) -> None:
     expected = seconds(gpu, slow_mixed(gpu)((chunk, history, sequences, context)).item())
-    found = timer(gpu).mixed_s(sequences, sequences * context, [(chunk, history)])
-    assert found == pytest.approx(expected)
+    time_s = timer(gpu).mixed_s(sequences, sequences * context, [(chunk, history)])
+    assert time_s == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("gpu", GPUS)
@@ -76,16 +76,16 @@ def test_a_measured_chunk_takes_what_was_measured(gpu: str) -> None:
     us = iter(t.prefill_us)
     for chunk in t.prefill_chunk:
         for history in t.prefill_history:
-            found = timer(gpu).prefill_s([(chunk, history)])
-            assert found == pytest.approx(seconds(gpu, next(us)))
+            time_s = timer(gpu).prefill_s([(chunk, history)])
+            assert time_s == pytest.approx(seconds(gpu, next(us)))
 
 
 def test_against_a_long_history_a_chunks_time_goes_in_waves() -> None:
     """Measured on an RTX PRO 6000 after 16,384 tokens, us: 273: 371, 410: 695, 615: 699, 923: 1048,
     1384: 1418. None of these places is in the table; straight lines are up to 50 % off."""
     for chunk, us in ((273, 371), (410, 695), (615, 699), (923, 1048), (1384, 1418)):
-        found = timer("rtx-pro-6000").prefill_s([(chunk, 16384)])
-        assert found == pytest.approx(seconds("rtx-pro-6000", us), rel=0.02), chunk
+        time_s = timer("rtx-pro-6000").prefill_s([(chunk, 16384)])
+        assert time_s == pytest.approx(seconds("rtx-pro-6000", us), rel=0.02), chunk
 
 
 def test_decodes_cost_more_beside_a_chunk_than_alone() -> None:
@@ -96,21 +96,27 @@ def test_decodes_cost_more_beside_a_chunk_than_alone() -> None:
 
 
 def test_outside_the_tables_times_go_on() -> None:
-    one = timer("rtx4090")
-    assert one.decode_s(4, 4 * 32768) > one.decode_s(4, 4 * 16384)
-    assert one.decode_s(512, 512 * 256) == pytest.approx(2 * one.decode_s(256, 256 * 256), rel=0.1)
-    assert one.decode_s(2048, 2048 * 64) > one.decode_s(1023, 1023 * 64)
-    assert one.mixed_s(2048, 2048 * 64, [(64, 0)]) > one.mixed_s(1023, 1023 * 64, [(64, 0)])
-    assert one.prefill_s([(64, 32768)]) == pytest.approx(2 * one.prefill_s([(64, 16384)]), rel=0.05)
+    attention = timer("rtx4090")
+    assert attention.decode_s(4, 4 * 32768) > attention.decode_s(4, 4 * 16384)
+    assert attention.decode_s(512, 512 * 256) == pytest.approx(
+        2 * attention.decode_s(256, 256 * 256), rel=0.1
+    )
+    assert attention.decode_s(2048, 2048 * 64) > attention.decode_s(1023, 1023 * 64)
+    assert attention.mixed_s(2048, 2048 * 64, [(64, 0)]) > attention.mixed_s(
+        1023, 1023 * 64, [(64, 0)]
+    )
+    assert attention.prefill_s([(64, 32768)]) == pytest.approx(
+        2 * attention.prefill_s([(64, 16384)]), rel=0.05
+    )
 
 
 def test_the_lookup_and_the_search_for_a_place_agree_where_they_meet() -> None:
-    one = timer("rtx4090")
-    by_table, by_search = one.decode_s(1023, 1023 * 64), one.decode_s(1024, 1024 * 64)
-    step = by_table - one.decode_s(1022, 1022 * 64)
+    attention = timer("rtx4090")
+    by_table, by_search = attention.decode_s(1023, 1023 * 64), attention.decode_s(1024, 1024 * 64)
+    step = by_table - attention.decode_s(1022, 1022 * 64)
     assert by_search - by_table == pytest.approx(step)
-    below, above = (one.mixed_s(n, n * 64, [(64, 0)]) for n in (1023, 1024))
-    assert above - below == pytest.approx(below - one.mixed_s(1022, 1022 * 64, [(64, 0)]))
+    below, above = (attention.mixed_s(n, n * 64, [(64, 0)]) for n in (1023, 1024))
+    assert above - below == pytest.approx(below - attention.mixed_s(1022, 1022 * 64, [(64, 0)]))
 
 
 def test_short_contexts_cost_no_less_than_the_shortest_measured() -> None:
@@ -119,11 +125,11 @@ def test_short_contexts_cost_no_less_than_the_shortest_measured() -> None:
 
 
 def test_a_chunk_past_the_table_is_worked_off_in_parts() -> None:
-    one = timer("rtx4090")
-    parts = one.prefill_s([(2048, 0)]) + one.prefill_s([(2048, 2048)])
-    whole = one.prefill_s([(4096, 0)])
+    attention = timer("rtx4090")
+    parts = attention.prefill_s([(2048, 0)]) + attention.prefill_s([(2048, 2048)])
+    whole = attention.prefill_s([(4096, 0)])
     assert parts - seconds("rtx4090", 10) < whole < parts
-    assert one.mixed_s(8, 8 * 512, [(4096, 0)]) > whole
+    assert attention.mixed_s(8, 8 * 512, [(4096, 0)]) > whole
 
 
 chunks = st.lists(st.tuples(st.integers(1, 1024), st.integers(0, 8192)), min_size=2, max_size=5)
@@ -133,24 +139,24 @@ chunks = st.lists(st.tuples(st.integers(1, 1024), st.integers(0, 8192)), min_siz
 def test_several_chunks_take_no_less_than_the_slowest_and_no_more_than_all(
     prefills: list[tuple[int, int]],
 ) -> None:
-    one = timer("rtx4090")
-    alone = [one.prefill_s([prefill]) for prefill in prefills]
-    together = one.prefill_s(prefills)
+    attention = timer("rtx4090")
+    alone = [attention.prefill_s([prefill]) for prefill in prefills]
+    together = attention.prefill_s(prefills)
     assert max(alone) <= together <= sum(alone)
 
 
 def test_two_halves_of_a_wave_run_at_once() -> None:
     # Two chunks of 128 tokens fill the 128 multiprocessors that one of 256 fills.
-    one = timer("rtx4090")
-    pair = one.prefill_s([(128, 8192), (128, 8192)])
-    assert pair == pytest.approx(one.prefill_s([(256, 8192)]), rel=0.02)
+    attention = timer("rtx4090")
+    pair = attention.prefill_s([(128, 8192), (128, 8192)])
+    assert pair == pytest.approx(attention.prefill_s([(256, 8192)]), rel=0.02)
 
 
 def test_many_short_prompts_do_not_attend_to_each_other() -> None:
-    one = timer("rtx4090")
-    assert one.prefill_s([(128, 0)] * 16) < 0.2 * one.prefill_s([(2048, 0)])
-    beside = one.mixed_s(8, 8 * 512, [(128, 0)] * 16)
-    assert beside < 0.5 * one.mixed_s(8, 8 * 512, [(2048, 0)])
+    attention = timer("rtx4090")
+    assert attention.prefill_s([(128, 0)] * 16) < 0.2 * attention.prefill_s([(2048, 0)])
+    beside = attention.mixed_s(8, 8 * 512, [(128, 0)] * 16)
+    assert beside < 0.5 * attention.mixed_s(8, 8 * 512, [(2048, 0)])
 
 
 def test_slowdown_scales_every_time() -> None:

@@ -25,9 +25,9 @@ def test_sound_generators_pass(process: str) -> None:
     rng = np.random.default_rng(1)
     for _ in range(40):
         due = arrivals(process, rng)
-        found = audit(due, due, process=process, rate_rps=RATE, cv=2.0)
-        assert found.process_ok, found.process_note
-        assert found.valid
+        result = audit(due, due, process=process, rate_rps=RATE, cv=2.0)
+        assert result.process_ok, result.process_note
+        assert result.valid
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_sound_generators_pass(process: str) -> None:
 )
 def test_another_process_than_declared_is_noticed(declared: str, actual: str) -> None:
     due = arrivals(actual, np.random.default_rng(2))
-    found = audit(due, due, process=declared, rate_rps=RATE, cv=2.0)
-    assert found.process_ok is False
-    assert found.valid  # it is said, but only send lag makes a run invalid
+    result = audit(due, due, process=declared, rate_rps=RATE, cv=2.0)
+    assert result.process_ok is False
+    assert result.valid  # it is said, but only send lag makes a run invalid
 
 
 def test_wrong_rate_is_noticed() -> None:
@@ -56,11 +56,11 @@ def test_wrong_rate_is_noticed() -> None:
 
 def test_truncated_gaps_have_the_rate_and_variation_of_the_paper() -> None:
     due = arrivals("poisson-truncated", np.random.default_rng(4), 200_000)
-    found = audit(due, due, process="poisson-truncated", rate_rps=RATE)
-    assert found.expected_rps == pytest.approx(1.052 * RATE, rel=1e-3)
-    assert found.expected_gap_cv == pytest.approx(0.88, abs=0.005)
-    assert found.measured_rps == pytest.approx(found.expected_rps, rel=0.01)
-    assert found.gap_cv == pytest.approx(found.expected_gap_cv, rel=0.01)
+    result = audit(due, due, process="poisson-truncated", rate_rps=RATE)
+    assert result.expected_rps == pytest.approx(1.052 * RATE, rel=1e-3)
+    assert result.expected_gap_cv == pytest.approx(0.88, abs=0.005)
+    assert result.measured_rps == pytest.approx(result.expected_rps, rel=0.01)
+    assert result.gap_cv == pytest.approx(result.expected_gap_cv, rel=0.01)
 
 
 def test_a_finding_is_a_named_note_and_never_makes_a_run_invalid() -> None:
@@ -102,25 +102,25 @@ def test_dispersion_tells_even_from_bursty() -> None:
 
 def test_trace_has_no_distribution() -> None:
     due = np.sort(np.random.default_rng(7).uniform(0, 100, 400))
-    found = audit(due, due, process="trace")
-    assert (found.process_ok, found.joint_p, found.expected_rps) == (None, None, None)
-    assert found.measured_rps == pytest.approx(399 / (due[-1] - due[0]))
+    result = audit(due, due, process="trace")
+    assert (result.process_ok, result.joint_p, result.expected_rps) == (None, None, None)
+    assert result.measured_rps == pytest.approx(399 / (due[-1] - due[0]))
 
 
 @pytest.mark.parametrize(("lag_s", "late"), [(0.0049, False), (0.0051, True)])
 def test_lag_of_more_than_five_ms_is_late(lag_s: float, late: bool) -> None:
     due = np.arange(1.0, 201.0)
-    found = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=2.0)
-    assert found.late is late
-    assert found.lag_p99_s == found.lag_max_s == pytest.approx(lag_s)
+    result = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=2.0)
+    assert result.late is late
+    assert result.lag_p99_s == result.lag_max_s == pytest.approx(lag_s)
 
 
 @pytest.mark.parametrize(("lag_s", "late"), [(0.0019, False), (0.0021, True)])
 def test_lag_of_more_than_one_percent_of_the_median_ttft_is_late(lag_s: float, late: bool) -> None:
     due = np.arange(1.0, 201.0)
-    found = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=0.2)
-    assert found.lag_budget_s == pytest.approx(0.002)
-    assert found.late is late
+    result = audit(due, due + lag_s, process="constant", rate_rps=1.0, median_ttft_s=0.2)
+    assert result.lag_budget_s == pytest.approx(0.002)
+    assert result.late is late
 
 
 def test_late_is_by_the_99th_percentile_and_makes_no_run_invalid_by_itself() -> None:
@@ -129,29 +129,29 @@ def test_late_is_by_the_99th_percentile_and_makes_no_run_invalid_by_itself() -> 
     sent[:5] += 1.0
     assert not audit(due, sent, process="constant", rate_rps=1.0).late
     sent[:20] += 1.0
-    found = audit(due, sent, process="constant", rate_rps=1.0)
-    assert found.late
-    assert (found.valid, found.reason) == (True, "")
+    result = audit(due, sent, process="constant", rate_rps=1.0)
+    assert result.late
+    assert (result.valid, result.reason) == (True, "")
 
 
 def test_sending_early_is_invalid() -> None:
     due = np.arange(1.0, 201.0)
-    found = audit(due, due - 0.01, process="constant", rate_rps=1.0)
-    assert not found.valid
-    assert "before it was due" in found.reason
+    result = audit(due, due - 0.01, process="constant", rate_rps=1.0)
+    assert not result.valid
+    assert "before it was due" in result.reason
 
 
 def test_requests_never_sent_have_no_lag() -> None:
     due = np.arange(1.0, 201.0)
-    found = audit(due, np.full(200, math.nan), process="constant", rate_rps=1.0)
-    assert found.lag_p50_s is None
-    assert found.valid
+    result = audit(due, np.full(200, math.nan), process="constant", rate_rps=1.0)
+    assert result.lag_p50_s is None
+    assert result.valid
 
 
 def test_saturated_ttft_leaves_the_budget_alone() -> None:
     due = np.arange(1.0, 201.0)
-    found = audit(due, due, process="constant", rate_rps=1.0, median_ttft_s=math.inf)
-    assert found.lag_budget_s == 0.005
+    result = audit(due, due, process="constant", rate_rps=1.0, median_ttft_s=math.inf)
+    assert result.lag_budget_s == 0.005
 
 
 def test_undeclared_is_refused() -> None:
@@ -163,16 +163,16 @@ def test_undeclared_is_refused() -> None:
 
 
 def test_empty_run() -> None:
-    found = audit(np.empty(0), np.empty(0), process="poisson", rate_rps=1.0)
-    assert (found.num_requests, found.measured_rps, found.process_ok) == (0, None, None)
+    result = audit(np.empty(0), np.empty(0), process="poisson", rate_rps=1.0)
+    assert (result.num_requests, result.measured_rps, result.process_ok) == (0, None, None)
 
 
 def test_a_trace_tells_the_rate_that_it_offered() -> None:
     due = np.cumsum(np.full(100, 0.032))
-    found = audit(due, due, process="trace", rate_rps=4.0)
-    assert found.offered_rps == pytest.approx(31.25)
-    assert found.off_rate == pytest.approx(31.25 / 4)
-    assert "come at 7.81 times the rate that was asked for" in found.notes[0]
+    result = audit(due, due, process="trace", rate_rps=4.0)
+    assert result.offered_rps == pytest.approx(31.25)
+    assert result.off_rate == pytest.approx(31.25 / 4)
+    assert "come at 7.81 times the rate that was asked for" in result.notes[0]
     as_asked = audit(due, due, process="trace", rate_rps=31.1)
     assert (as_asked.off_rate, as_asked.notes) == (None, ())
     assert audit(due, due, process="trace").notes == ()

@@ -66,33 +66,33 @@ def test_with_attention_in_tiles_it_is_theorem_1_too() -> None:
         decode_attention_s=3e-8,
         prefill_attention_s=2e-8,
     )
-    found = bound_of(model, same(768, 201), 10_000_000).rate_rps
+    bound_rps = bound_of(model, same(768, 201), 10_000_000).rate_rps
     theorem_rps = theorem_1_rps(model, np.array([768]), np.array([200]), 128)
-    assert found == pytest.approx(theorem_rps, rel=1e-6)
+    assert bound_rps == pytest.approx(theorem_rps, rel=1e-6)
     assert theorem_rps > 1.01 * theorem_1_rps(model, np.array([768]), np.array([200]), 100)
 
 
 def test_within_a_token_budget_it_is_ldps_boundary() -> None:
     model = StaircaseCostModel(constant_s=0.01128, t_lin_s=0.03547, t_col_tokens=128)
-    found = bound_of(model, same(129, 113), 1_000_000, tokens=512)
-    assert found.rate_rps == pytest.approx(512 / (0.01128 + 4 * 0.03547) / (129 + 112))
-    assert found.parts.binding == "compute"
+    bound = bound_of(model, same(129, 113), 1_000_000, tokens=512)
+    assert bound.rate_rps == pytest.approx(512 / (0.01128 + 4 * 0.03547) / (129 + 112))
+    assert bound.parts.binding == "compute"
 
 
 def test_a_cache_of_few_requests_binds_by_the_batches_it_takes() -> None:
     """Ten requests of 18 tokens fit, or 320 tokens of prompts. A batch costs 10 s and 1 s a token:
     18 tokens, a fifth of a batch for two decodes and 16 / 320 of one for the prompt."""
     model = StaircaseCostModel(t_lin_s=1.0, t_col_tokens=1, constant_s=10.0)
-    found = bound_of(model, same(16, 3, block_size=32), total_blocks=10)
-    assert 1 / found.rate_rps == pytest.approx(18 + 2 + 0.5, rel=1e-5)
-    assert found.parts.decode_s == pytest.approx(2.0, rel=1e-4)
-    assert found.parts.bandwidth_s == pytest.approx(0.0, abs=1e-4)
+    bound = bound_of(model, same(16, 3, block_size=32), total_blocks=10)
+    assert 1 / bound.rate_rps == pytest.approx(18 + 2 + 0.5, rel=1e-5)
+    assert bound.parts.decode_s == pytest.approx(2.0, rel=1e-4)
+    assert bound.parts.bandwidth_s == pytest.approx(0.0, abs=1e-4)
 
 
 def test_a_cache_that_prompts_need_not_share_binds_by_capacity() -> None:
     model = StaircaseCostModel(t_lin_s=0.01, t_col_tokens=1, constant_s=1.0)
-    found = bound_of(model, same(1, 16), total_blocks=10)
-    assert found.parts.binding == "KV capacity"
+    bound = bound_of(model, same(1, 16), total_blocks=10)
+    assert bound.parts.binding == "KV capacity"
 
 
 def test_reading_the_cache_binds_by_what_each_decode_reads() -> None:
@@ -105,10 +105,10 @@ def test_reading_the_cache_binds_by_what_each_decode_reads() -> None:
         prefill_attention_s=1.0,
         attention_tile_tokens=1,
     )
-    found = bound_of(model, same(10, 13), total_blocks=1000)
-    assert 1 / found.rate_rps == pytest.approx(55 + 198, rel=1e-5)
-    assert found.parts.binding == "KV bandwidth"
-    assert found.parts.bandwidth_s == pytest.approx(198, rel=1e-5)
+    bound = bound_of(model, same(10, 13), total_blocks=1000)
+    assert 1 / bound.rate_rps == pytest.approx(55 + 198, rel=1e-5)
+    assert bound.parts.binding == "KV bandwidth"
+    assert bound.parts.bandwidth_s == pytest.approx(198, rel=1e-5)
 
 
 def test_where_a_prompt_token_costs_nothing_preempting_everybody_is_counted() -> None:
@@ -118,9 +118,9 @@ def test_where_a_prompt_token_costs_nothing_preempting_everybody_is_counted() ->
 
 
 def test_requests_of_one_token_are_their_prompts() -> None:
-    found = bound_of(paper_model(0.0), same(256, 1), 1000)
-    assert 1 / found.rate_rps == pytest.approx(2 * (0.004 + 128 * 5e-6))
-    assert found.decodes_per_batch is None
+    bound = bound_of(paper_model(0.0), same(256, 1), 1000)
+    assert 1 / bound.rate_rps == pytest.approx(2 * (0.004 + 128 * 5e-6))
+    assert bound.decodes_per_batch is None
 
 
 @pytest.mark.parametrize("gpu", ["h100", "rtx4090"])
@@ -140,7 +140,7 @@ def test_more_memory_or_larger_batches_never_lower_it(gpu: str) -> None:
 def test_shares_are_what_more_memory_brings(gpu: str, blocks: int) -> None:
     """A per cent more blocks: as many hundredths of a per cent as the share of KV capacity."""
     model, work = CostModel(get_profile(gpu, "mistral-7b")), same(2000, 400)
-    before, after = (bound_of(model, work, each) for each in (blocks, blocks * 101 // 100))
+    before, after = (bound_of(model, work, size) for size in (blocks, blocks * 101 // 100))
     share = before.parts.capacity_s / before.parts.total_s
     assert share > 0.02
     assert after.rate_rps / before.rate_rps - 1 == pytest.approx(0.01 * share, rel=0.1)
@@ -193,7 +193,7 @@ def test_no_scheduler_exceeds_it(name: str, requests: list[Request], policy: str
     """Neither over a whole run nor between any two ends of batches, preemptions included."""
     blocks, model = BLOCKS[name], model_of(name)
     lengths = [
-        np.array([getattr(each, column) for each in requests])
+        np.array([getattr(request, column) for request in requests])
         for column in ("prompt_tokens", "output_tokens")
     ]
     work = work_of(lengths[0], lengths[1], BLOCK)

@@ -130,11 +130,11 @@ UNKNOWN = SloLevel(-1.0, -1.0, math.inf)
 
 
 def test_what_one_rate_cannot_tell_widens_the_interval_and_moves_no_estimate() -> None:
-    known = [level(value, 0.1) for value in ((RATES - TRUTH) * 3).tolist()]
-    blind = [SloLevel(one.value, one.low, math.inf) for one in known]
-    sure = capacity(of_levels(*known))
+    certain = [level(value, 0.1) for value in ((RATES - TRUTH) * 3).tolist()]
+    blind = [SloLevel(point.value, point.low, math.inf) for point in certain]
+    sure = capacity(of_levels(*certain))
     for num_blind in range(1, 4):
-        levels = [*known[: 3 - num_blind], *blind[3 - num_blind : 3], *known[3:]]
+        levels = [*certain[: 3 - num_blind], *blind[3 - num_blind : 3], *certain[3:]]
         answer = capacity(of_levels(*levels))
         assert answer.rate_rps == sure.rate_rps
         assert ends(answer)[1] == ends(sure)[1]
@@ -247,10 +247,10 @@ def test_the_distances_of_a_ratio_from_its_ends_add_up_in_squares() -> None:
 
 def test_swapping_the_sides_inverts_the_ratio() -> None:
     a, b = answered(1.0, (0.8, 1.1)), answered(2.0, (1.9, 2.6))
-    one, other = capacity_ratio(a, b), capacity_ratio(b, a)
-    assert other.high is not None
-    assert one.estimate == pytest.approx(1 / other.estimate)
-    assert one.low == pytest.approx(1 / other.high)
+    forward, backward = capacity_ratio(a, b), capacity_ratio(b, a)
+    assert backward.high is not None
+    assert forward.estimate == pytest.approx(1 / backward.estimate)
+    assert forward.low == pytest.approx(1 / backward.high)
 
 
 def test_a_ratio_to_something_without_error_has_the_others_interval() -> None:

@@ -34,8 +34,8 @@ def test_the_more_requests_differ_the_less_their_gaps_are_worth() -> None:
 
 
 def test_edges() -> None:
-    one = Clusters(np.arange(500.0), np.array([0, 500]))
-    assert independent_values(one, Q) == 0.0
+    lonely = Clusters(np.arange(500.0), np.array([0, 500]))
+    assert independent_values(lonely, Q) == 0.0
     none = Clusters(np.empty(0), np.array([0, 0, 0]))
     assert independent_values(none, Q) == 0.0
     equal = Clusters(np.ones(4000), np.arange(0, 4001, 10))

@@ -10,53 +10,55 @@ from slaibench.measure.metrics import run_metrics
 from tests.measure.recordings import Row, random_rows, recording
 
 
-def one(tokens: list[float], outcome: str = "finished", end_s: float = 100.0) -> TierDeadlines:
+def kept_by(tokens: list[float], outcome: str = "finished", end_s: float = 100.0) -> TierDeadlines:
     run = recording([Row(0.0, tokens, outcome, tbt_slo_s=0.5)], end_s)
     return deadlines(run.requests, end_s)["free"]
 
 
 def test_time_saved_may_be_spent_later_by_fluidity_but_not_by_gap() -> None:
-    found = one([1.0, 1.1, 1.2, 2.2])  # due by fluidity at 1.5, 2.0, 2.5
-    assert found.fluidity.tokens_met == 1
-    assert found.fluidity.requests_met == 1
-    assert found.gap.tokens_met == pytest.approx(2 / 3)
-    assert found.gap.requests_met == 0
-    assert found.gap.worst_late_run == 1
+    kept = kept_by([1.0, 1.1, 1.2, 2.2])  # due by fluidity at 1.5, 2.0, 2.5
+    assert kept.fluidity.tokens_met == 1
+    assert kept.fluidity.requests_met == 1
+    assert kept.gap.tokens_met == pytest.approx(2 / 3)
+    assert kept.gap.requests_met == 0
+    assert kept.gap.worst_late_run == 1
 
 
 def test_one_stall_makes_all_that_follow_late_by_fluidity_only() -> None:
-    found = one([1.0, 3.0, 3.4, 3.8, 4.2])
-    assert found.fluidity.tokens_met == 0
-    assert found.fluidity.worst_late_run == 4
-    assert found.gap.tokens_met == 0.75
-    assert found.gap.worst_late_run == 1
+    kept = kept_by([1.0, 3.0, 3.4, 3.8, 4.2])
+    assert kept.fluidity.tokens_met == 0
+    assert kept.fluidity.worst_late_run == 4
+    assert kept.gap.tokens_met == 0.75
+    assert kept.gap.worst_late_run == 1
 
 
 def test_token_on_its_deadline_is_on_time() -> None:
     times = 0.3 + 0.5 * np.arange(50)
-    found = one(times.tolist())
-    assert (found.fluidity.tokens_met, found.gap.tokens_met) == (1, 1)
-    late = one([0.3, 0.8 + 1e-6])
+    kept = kept_by(times.tolist())
+    assert (kept.fluidity.tokens_met, kept.gap.tokens_met) == (1, 1)
+    late = kept_by([0.3, 0.8 + 1e-6])
     assert (late.fluidity.tokens_met, late.gap.tokens_met) == (0, 0)
 
 
 def test_single_token_has_no_deadline() -> None:
-    found = one([1.0])
-    assert found.gap.num_tokens == 0
-    assert found.gap.tokens_met is None
-    assert found.gap.requests_met == 1
+    kept = kept_by([1.0])
+    assert kept.gap.num_tokens == 0
+    assert kept.gap.tokens_met is None
+    assert kept.gap.requests_met == 1
 
 
 def test_unfinished_requests_are_undecided_until_they_are_late() -> None:
-    waiting = one([1.0, 1.4], "unfinished", end_s=1.8)
+    waiting = kept_by([1.0, 1.4], "unfinished", end_s=1.8)
     assert (waiting.gap.num_requests, waiting.gap.num_undecided) == (0, 1)
     assert waiting.gap.requests_met is None
-    overdue = one([1.0, 1.4], "unfinished", end_s=1.95)  # 1.4 + 0.5 has passed, 1.0 + 2 * 0.5 not
+    overdue = kept_by(
+        [1.0, 1.4], "unfinished", end_s=1.95
+    )  # 1.4 + 0.5 has passed, 1.0 + 2 * 0.5 not
     assert (overdue.gap.requests_met, overdue.gap.num_undecided) == (0, 0)
     assert overdue.fluidity.num_undecided == 1
-    unserved = one([], "unfinished")
+    unserved = kept_by([], "unfinished")
     assert unserved.gap.num_undecided == 1
-    failed = one([1.0, 1.4], "failed")
+    failed = kept_by([1.0, 1.4], "failed")
     assert (failed.gap.requests_met, failed.gap.tokens_met) == (0, 1)
 
 
@@ -70,11 +72,11 @@ def test_worst_run_stays_within_a_request() -> None:
 def test_equals_a_loop_over_tokens(seed: int) -> None:
     rows = random_rows(np.random.default_rng(seed), 25)
     run = recording(rows, 1e6)
-    found = deadlines(run.requests, 1e6)
+    kept = deadlines(run.requests, 1e6)
     for tier in {row.tier for row in rows}:
         for rule in ("gap", "fluidity"):
             late_by_request = [slow_late(row, rule) for row in rows if row.tier == tier]
-            share = getattr(found[tier], rule)
+            share = getattr(kept[tier], rule)
             flat = [late for lates in late_by_request for late in lates]
             assert share.num_tokens == len(flat)
             if flat:

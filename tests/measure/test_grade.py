@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
+from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.prediction_error import Errors, errors
 
 SAMPLES = np.linspace(1.0, 2.0, 2001)
@@ -16,9 +16,9 @@ def off(change: float, beyond: float = 0.0) -> Errors:
     other = SAMPLES * (1 + change)
     tail = np.arange(len(SAMPLES)) >= 0.9 * len(SAMPLES)
     other[tail] = SAMPLES[tail] * (1 + change + beyond)
-    found = errors(SAMPLES, other)
-    assert found is not None
-    return found
+    result = errors(SAMPLES, other)
+    assert result is not None
+    return result
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -51,20 +51,20 @@ def test_what_the_samples_do_not_tell_is_not_judged() -> None:
     reference = np.linspace(1.0, 2.0, 100)
     other = reference.copy()
     other[-4:] *= 3  # P99 and P95 of 100 samples: not told
-    found = errors(reference, other)
-    assert found is not None
-    assert abs(found.statistics["p99"].change) > 1
-    assert "p9" not in judged("TTFT", found).reason
+    result = errors(reference, other)
+    assert result is not None
+    assert abs(result.statistics["p99"].change) > 1
+    assert "p9" not in judged("TTFT", result).reason
 
 
 def test_the_whole_is_as_good_as_its_worst_part() -> None:
-    parts = {"ttft": Judgement("A", "x"), "tpot": Judgement("C", "y"), "e2e": Judgement("B", "z")}
-    assert overall(parts) == Judgement("C", "y")
+    parts = {"ttft": Grade("A", "x"), "tpot": Grade("C", "y"), "e2e": Grade("B", "z")}
+    assert overall(parts) == Grade("C", "y")
 
 
 def test_grades_sort_as_their_limits_do() -> None:
-    limits = [each.limit for each in (*THRESHOLDS, LAST)]
+    limits = [threshold.limit for threshold in (*THRESHOLDS, LAST)]
     assert limits == sorted(limits)
-    grades = [each.grade for each in (*THRESHOLDS, LAST)]
+    grades = [threshold.grade for threshold in (*THRESHOLDS, LAST)]
     assert grades == sorted(grades)
-    assert all(each.reason for each in THRESHOLDS)
+    assert all(threshold.reason for threshold in THRESHOLDS)

@@ -8,11 +8,11 @@ from slaibench.measure.intervals import t_interval, t_quantile
 
 def test_t_interval_of_a_textbook_sample() -> None:
     # Mean 3, standard deviation sqrt(2.5), t(4) = 2.776: 3 +- 2.776 * sqrt(2.5 / 5).
-    found = t_interval([1, 2, 3, 4, 5])
-    assert found.estimate == 3
-    assert found.low == pytest.approx(3 - 2.7764 * math.sqrt(0.5), abs=1e-4)
-    assert found.high == pytest.approx(3 + 2.7764 * math.sqrt(0.5), abs=1e-4)
-    assert (found.n, found.method) == (5, "t")
+    interval = t_interval([1, 2, 3, 4, 5])
+    assert interval.estimate == 3
+    assert interval.low == pytest.approx(3 - 2.7764 * math.sqrt(0.5), abs=1e-4)
+    assert interval.high == pytest.approx(3 + 2.7764 * math.sqrt(0.5), abs=1e-4)
+    assert (interval.n, interval.method) == (5, "t")
 
 
 def test_log_interval_is_the_interval_of_the_logarithms() -> None:
@@ -24,13 +24,13 @@ def test_log_interval_is_the_interval_of_the_logarithms() -> None:
 
 
 def test_one_replicate_has_no_interval() -> None:
-    found = t_interval([2.0])
-    assert (found.estimate, found.low, found.method) == (2.0, None, "none")
+    interval = t_interval([2.0])
+    assert (interval.estimate, interval.low, interval.method) == (2.0, None, "none")
 
 
 def test_replicate_without_finite_value_has_no_interval() -> None:
-    found = t_interval([1.0, math.inf, 2.0], log=True)
-    assert (found.estimate, found.low, found.high) == (2.0, None, None)
+    interval = t_interval([1.0, math.inf, 2.0], log=True)
+    assert (interval.estimate, interval.low, interval.high) == (2.0, None, None)
 
 
 def test_log_of_nothing_positive_is_refused() -> None:
@@ -53,8 +53,8 @@ def test_the_interval_of_independent_replicates_covers_as_often_as_it_says(
     hits = 0
     for _ in range(2000):
         values = rng.normal(1.0, 0.5, n)
-        found = t_interval((np.exp(values) if log else values).tolist(), log=log)
-        assert found.low is not None
-        assert found.high is not None
-        hits += found.low <= (math.e if log else 1.0) <= found.high
+        interval = t_interval((np.exp(values) if log else values).tolist(), log=log)
+        assert interval.low is not None
+        assert interval.high is not None
+        hits += interval.low <= (math.e if log else 1.0) <= interval.high
     assert hits / 2000 == pytest.approx(0.95, abs=0.015)

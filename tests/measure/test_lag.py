@@ -43,8 +43,8 @@ def test_lag_decides_where_a_verdict_is_another_without_it(
     made = late_by(lag_s, ttft_s)
     prompt = Recording(made.run, without_lag(made.requests), made.steps)
     steady = Steadiness.STEADY
-    found = changed_verdicts(SLOS, (metrics(made), steady), (metrics(prompt), steady))
-    assert found == changed
+    verdicts = changed_verdicts(SLOS, (metrics(made), steady), (metrics(prompt), steady))
+    assert verdicts == changed
 
 
 @pytest.mark.parametrize(

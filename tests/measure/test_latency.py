@@ -100,23 +100,23 @@ def test_values_by_request() -> None:
 def test_queueing_delay_of_an_endpoint_is_unknown_not_infinite() -> None:
     requests = recording([Row(0.0, [1.0]), Row(1.0, [], "unfinished")], 10.0).requests
     assert np.isnan(request_values(requests, "queueing", 10.0)).all()
-    found = summarise(requests, "queueing", np.ones(2, dtype=bool), STRICT)
-    assert (found.n, found.mean) == (0, None)
+    summary = summarise(requests, "queueing", np.ones(2, dtype=bool), STRICT)
+    assert (summary.n, summary.mean) == (0, None)
 
 
 def test_no_failure_enters_a_latency_as_zero_and_waits_are_kept() -> None:
     requests = recording(rows(), 10.0).requests
     members = requests.due_s <= 10
-    found = summarise(requests, "ttft", members, STRICT)
-    assert (found.n, found.unserved) == (6, 2)
-    assert found.mean == pytest.approx((1 + 3 + 2 + 4 + 6 + 4) / 6)  # two waited 6 and 4 s so far
+    summary = summarise(requests, "ttft", members, STRICT)
+    assert (summary.n, summary.unserved) == (6, 2)
+    assert summary.mean == pytest.approx((1 + 3 + 2 + 4 + 6 + 4) / 6)  # two waited 6 and 4 s so far
 
 
 def test_paper_takes_finished_requests_only() -> None:
     requests = recording(rows(), 10.0).requests
-    found = summarise(requests, "ttft", requests.due_s <= 10, PAPER)
-    assert (found.n, found.unserved) == (2, 0)
-    assert found.percentile(0.5).value == 1.0
+    summary = summarise(requests, "ttft", requests.due_s <= 10, PAPER)
+    assert (summary.n, summary.unserved) == (2, 0)
+    assert summary.percentile(0.5).value == 1.0
 
 
 def test_paper_adds_a_zero_for_each_first_token() -> None:
@@ -157,9 +157,9 @@ def test_starvation_shows_in_the_tail_that_dropping_would_hide() -> None:
     everyone = sorted(served + starved, key=lambda row: row.due_s)
     requests = recording(everyone, 2000.0).requests
     reading = Reading("strict", (0.5, 0.99), 2000.0)
-    found = summarise(requests, "ttft", np.ones(2000, dtype=bool), reading)
-    assert found.percentile(0.5).value == pytest.approx(0.2)
-    assert found.percentile(0.99).value == math.inf
+    summary = summarise(requests, "ttft", np.ones(2000, dtype=bool), reading)
+    assert summary.percentile(0.5).value == pytest.approx(0.2)
+    assert summary.percentile(0.99).value == math.inf
 
 
 def test_requests_that_came_just_before_the_end_do_not_disturb() -> None:
@@ -173,6 +173,6 @@ def test_requests_that_came_just_before_the_end_do_not_disturb() -> None:
     ]
     requests = recording(rows_, 2000.0).requests
     reading = Reading("strict", (0.5, 0.99), 2000.0)
-    found = summarise(requests, "ttft", np.ones(4000, dtype=bool), reading)
-    assert 0 < found.unserved < 5
-    assert found.percentile(0.99).value == pytest.approx(np.quantile(first - due, 0.99), rel=0.02)
+    summary = summarise(requests, "ttft", np.ones(4000, dtype=bool), reading)
+    assert 0 < summary.unserved < 5
+    assert summary.percentile(0.99).value == pytest.approx(np.quantile(first - due, 0.99), rel=0.02)

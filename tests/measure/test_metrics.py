@@ -21,8 +21,8 @@ def test_counts_are_one_bucket_a_request() -> None:
         Row(9.0, [], "unfinished"),
     ]
     counts = run_metrics(recording(rows, 5.0)).counts
-    found = (counts.due, counts.finished, counts.failed, counts.timed_out, counts.unfinished)
-    assert found == (4, 1, 1, 1, 1)  # the fifth was not due before the run was stopped
+    buckets = (counts.due, counts.finished, counts.failed, counts.timed_out, counts.unfinished)
+    assert buckets == (4, 1, 1, 1, 1)  # the fifth was not due before the run was stopped
 
 
 @settings(deadline=None)
@@ -31,20 +31,20 @@ def test_invariants_of_any_recording(seed: int, convention: str) -> None:
     rng = np.random.default_rng(seed)
     rows = random_rows(rng, 120)
     run = recording(rows, float(rng.uniform(60, 200)))
-    found = run_metrics(run, convention=convention)
-    counts = found.counts
+    metrics = run_metrics(run, convention=convention)
+    counts = metrics.counts
     assert counts.due == counts.finished + counts.failed + counts.timed_out + counts.unfinished
-    assert found.num_measured <= counts.due
+    assert metrics.num_measured <= counts.due
     for name in ("ttft", "tbt", "tpot", "e2e", "queueing"):
-        parts = [getattr(tier, name) for tier in found.tiers.values()]
-        whole = getattr(found.overall, name)
+        parts = [getattr(tier, name) for tier in metrics.tiers.values()]
+        whole = getattr(metrics.overall, name)
         assert whole.n == sum(part.n for part in parts)
         assert whole.unserved == sum(part.unserved for part in parts)
-        told = [p.value for p in whole.percentiles if p.value is not None]
-        assert told == sorted(told)
-    assert sum(bucket.num_due for bucket in found.prompt_buckets) == found.num_measured
-    assert all(0 <= bucket.share_served <= 1 for bucket in found.prompt_buckets)
-    assert found.window_s[0] <= found.window_s[1] <= found.stop_s
+        values = [p.value for p in whole.percentiles if p.value is not None]
+        assert values == sorted(values)
+    assert sum(bucket.num_due for bucket in metrics.prompt_buckets) == metrics.num_measured
+    assert all(0 <= bucket.share_served <= 1 for bucket in metrics.prompt_buckets)
+    assert metrics.window_s[0] <= metrics.window_s[1] <= metrics.stop_s
 
 
 def steady_run(n: int = 2000) -> tuple[list[Row], float]:
@@ -58,48 +58,48 @@ def steady_run(n: int = 2000) -> tuple[list[Row], float]:
 
 def test_strict_measures_after_the_warmup_and_before_the_drain() -> None:
     rows, end = steady_run()
-    found = run_metrics(recording(rows, end))
+    metrics = run_metrics(recording(rows, end))
     due = np.array([row.due_s for row in rows])
     left = np.array([row.tokens_s[-1] for row in rows])
-    assert found.warmup is not None
-    assert found.warmup.cut_s == time_to_fill(due, left, end) > 0
-    assert found.window_s == (found.warmup.cut_s, due[-1])
-    kept = due >= found.warmup.cut_s
-    assert found.num_measured == found.overall.ttft.n == found.overall.tbt.n == kept.sum()
+    assert metrics.warmup is not None
+    assert metrics.warmup.cut_s == time_to_fill(due, left, end) > 0
+    assert metrics.window_s == (metrics.warmup.cut_s, due[-1])
+    kept = due >= metrics.warmup.cut_s
+    assert metrics.num_measured == metrics.overall.ttft.n == metrics.overall.tbt.n == kept.sum()
     ttft = np.array([row.tokens_s[0] - row.due_s for row in rows])[kept]
-    assert found.overall.ttft.percentile(0.99).value == pytest.approx(np.quantile(ttft, 0.99))
-    assert found.overall.ttft.mean == pytest.approx(ttft.mean())
-    assert found.throughput_rps == pytest.approx(0.7, rel=0.1)
-    assert found.output_tokens_per_s == pytest.approx(1.4, rel=0.1)
+    assert metrics.overall.ttft.percentile(0.99).value == pytest.approx(np.quantile(ttft, 0.99))
+    assert metrics.overall.ttft.mean == pytest.approx(ttft.mean())
+    assert metrics.throughput_rps == pytest.approx(0.7, rel=0.1)
+    assert metrics.output_tokens_per_s == pytest.approx(1.4, rel=0.1)
 
 
 def test_paper_measures_everything() -> None:
     rows, end = steady_run()
-    found = run_metrics(recording(rows, end), convention="paper")
-    assert found.warmup is None
-    assert found.window_s == (0.0, end)
-    assert found.num_measured == 2000
-    assert found.overall.tbt.n == 2000
-    assert found.throughput_rps == pytest.approx(2000 / end)
+    metrics = run_metrics(recording(rows, end), convention="paper")
+    assert metrics.warmup is None
+    assert metrics.window_s == (0.0, end)
+    assert metrics.num_measured == 2000
+    assert metrics.overall.tbt.n == 2000
+    assert metrics.throughput_rps == pytest.approx(2000 / end)
 
 
 def test_two_runs_can_be_measured_over_the_same_requests() -> None:
     rows, end = steady_run()
     run = recording(rows, end)
-    found = run_metrics(run, cut_s=1000.0)
-    assert found.window_s[0] == 1000.0
-    assert found.num_measured == sum(row.due_s >= 1000 for row in rows)
+    metrics = run_metrics(run, cut_s=1000.0)
+    assert metrics.window_s[0] == 1000.0
+    assert metrics.num_measured == sum(row.due_s >= 1000 for row in rows)
 
 
 def test_tiers_have_their_own_latencies_and_slo() -> None:
     rows, end = steady_run()
-    found = run_metrics(recording(rows, end), cut_s=0.0)
-    assert sorted(found.tiers) == ["free", "paying"]
-    assert found.tiers["paying"].ttft.n == 200
-    assert found.tiers["paying"].tbt_slo_s == 0.5
-    assert found.overall.tbt_slo_s is None
+    metrics = run_metrics(recording(rows, end), cut_s=0.0)
+    assert sorted(metrics.tiers) == ["free", "paying"]
+    assert metrics.tiers["paying"].ttft.n == 200
+    assert metrics.tiers["paying"].tbt_slo_s == 0.5
+    assert metrics.overall.tbt_slo_s is None
     gaps = np.array([row.tokens_s[1] - row.tokens_s[0] for row in rows if row.tier == "paying"])
-    assert found.tiers["paying"].tbt.percentile(0.95).value == pytest.approx(
+    assert metrics.tiers["paying"].tbt.percentile(0.95).value == pytest.approx(
         np.quantile(gaps, 0.95)
     )
 
@@ -134,24 +134,24 @@ def test_run_that_was_stopped_early_is_measured_up_to_then() -> None:
         )
         for row in rows
     ]
-    found = run_metrics(recording(rows, 900.0))
-    assert found.window_s[1] <= 900
-    assert found.counts.due == sum(row.due_s <= 900 for row in rows)
+    metrics = run_metrics(recording(rows, 900.0))
+    assert metrics.window_s[1] <= 900
+    assert metrics.counts.due == sum(row.due_s <= 900 for row in rows)
 
 
 def test_all_at_once_is_measured_over_the_whole_run() -> None:
     rows = [Row(0.0, [i + 1.0]) for i in range(100)]
-    found = run_metrics(recording(rows, 100.0))
-    assert found.window_s == (0.0, 100.0)
-    assert found.throughput_rps == 1.0
-    assert found.num_measured == 100
+    metrics = run_metrics(recording(rows, 100.0))
+    assert metrics.window_s == (0.0, 100.0)
+    assert metrics.throughput_rps == 1.0
+    assert metrics.num_measured == 100
 
 
 def test_empty_recording() -> None:
-    found = run_metrics(recording([], 0.0))
-    assert found.counts.due == 0
-    assert found.throughput_rps is None
-    assert found.overall.ttft.percentile(0.5).value is None
+    metrics = run_metrics(recording([], 0.0))
+    assert metrics.counts.due == 0
+    assert metrics.throughput_rps is None
+    assert metrics.overall.ttft.percentile(0.5).value is None
 
 
 def test_unknown_convention_is_refused() -> None:

@@ -24,11 +24,11 @@ def test_ratio_interval_covers_the_truth(seeds: int) -> None:
     hits = 0
     for _ in range(400):
         pairs = [pair(rng) for _ in range(seeds)]
-        found = paired_ratio([a for a, _ in pairs], [b for _, b in pairs])
-        assert (found.method, found.n) == ("influence", 1000 * seeds)
-        assert found.low is not None
-        assert found.high is not None
-        hits += found.low <= RATIO <= found.high
+        ratio = paired_ratio([a for a, _ in pairs], [b for _, b in pairs])
+        assert (ratio.method, ratio.n) == ("influence", 1000 * seeds)
+        assert ratio.low is not None
+        assert ratio.high is not None
+        hits += ratio.low <= RATIO <= ratio.high
     assert 0.91 <= hits / 400 <= 0.99
 
 
@@ -40,10 +40,10 @@ def test_intervals_as_if_requests_were_independent_would_not_cover() -> None:
         shared = normal_series(1000, 0.95, rng)
         a, b = np.exp(shared), np.exp(0.5 * shared - 0.5)
         shuffled = rng.permutation(1000)
-        found = paired_ratio([a[shuffled]], [b[shuffled]])
-        assert found.low is not None
-        assert found.high is not None
-        hits += found.low <= RATIO <= found.high
+        ratio = paired_ratio([a[shuffled]], [b[shuffled]])
+        assert ratio.low is not None
+        assert ratio.high is not None
+        hits += ratio.low <= RATIO <= ratio.high
     assert hits / 200 < 0.75
 
 
@@ -62,11 +62,11 @@ def test_pairing_is_worth_it() -> None:
 def test_the_ratio_is_that_of_the_quantiles_over_all_seeds() -> None:
     rng = np.random.default_rng(4)
     pairs = [pair(rng, n) for n in (300, 900)]
-    found = paired_ratio([a for a, _ in pairs], [b for _, b in pairs], q=0.9)
+    ratio = paired_ratio([a for a, _ in pairs], [b for _, b in pairs], q=0.9)
     a, b = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    assert found.estimate == pytest.approx(np.quantile(b, 0.9) / np.quantile(a, 0.9))
-    assert found.as_change().estimate == pytest.approx(found.estimate - 1)
-    assert found.n == 1200
+    assert ratio.estimate == pytest.approx(np.quantile(b, 0.9) / np.quantile(a, 0.9))
+    assert ratio.as_change().estimate == pytest.approx(ratio.estimate - 1)
+    assert ratio.n == 1200
 
 
 def test_independent_lognormals_have_the_textbook_error() -> None:
@@ -76,10 +76,10 @@ def test_independent_lognormals_have_the_textbook_error() -> None:
     widths = []
     for _ in range(50):
         a, b = np.exp(rng.normal(size=(2, 2000)))
-        found = paired_ratio([a], [b])
-        assert found.low is not None
-        assert found.high is not None
-        widths.append(math.log(found.high / found.low))
+        ratio = paired_ratio([a], [b])
+        assert ratio.low is not None
+        assert ratio.high is not None
+        widths.append(math.log(ratio.high / ratio.low))
     error = math.sqrt(2 * math.pi / 4 / 2000 * 2)
     assert np.mean(widths) == pytest.approx(2 * 1.96 * error, rel=0.08)
 
@@ -87,26 +87,26 @@ def test_independent_lognormals_have_the_textbook_error() -> None:
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_identical_schedulers_differ_by_exactly_nothing(seeds: int) -> None:
     a, _ = pair(np.random.default_rng(3))
-    found = paired_ratio([a] * seeds, [a] * seeds, q=0.9).as_change()
-    assert (found.estimate, found.low, found.high) == (0, 0, 0)
+    change = paired_ratio([a] * seeds, [a] * seeds, q=0.9).as_change()
+    assert (change.estimate, change.low, change.high) == (0, 0, 0)
 
 
 def test_swapping_the_sides_inverts_the_ratio() -> None:
     a, b = pair(np.random.default_rng(3))
-    one, other = paired_ratio([a], [b]), paired_ratio([b], [a])
-    assert other.high is not None
-    assert one.estimate == pytest.approx(1 / other.estimate)
-    assert one.low == pytest.approx(1 / other.high, rel=1e-9)
+    forward, backward = paired_ratio([a], [b]), paired_ratio([b], [a])
+    assert backward.high is not None
+    assert forward.estimate == pytest.approx(1 / backward.estimate)
+    assert forward.low == pytest.approx(1 / backward.high, rel=1e-9)
 
 
 def test_requests_without_a_value_on_one_side_are_left_out() -> None:
     a, b = pair(np.random.default_rng(3))
     holes = b.copy()
     holes[::10] = math.nan
-    found = paired_ratio([a], [holes])
-    assert found.n == 900
+    ratio = paired_ratio([a], [holes])
+    assert ratio.n == 900
     kept = ~np.isnan(holes)
-    assert found.estimate == pytest.approx(np.median(b[kept]) / np.median(a[kept]))
+    assert ratio.estimate == pytest.approx(np.median(b[kept]) / np.median(a[kept]))
 
 
 def test_still_waiting_counts_as_longer_than_anything() -> None:
@@ -124,9 +124,9 @@ def test_still_waiting_counts_as_longer_than_anything() -> None:
 def test_a_quantile_next_to_infinite_ones_has_no_interval() -> None:
     a, b = pair(np.random.default_rng(3))
     starving = np.where(np.arange(1000) % 5 == 0, math.inf, b)
-    found = paired_ratio([a], [starving], q=0.75)
-    assert math.isfinite(found.estimate)
-    assert (found.low, found.method) == (None, "none")
+    ratio = paired_ratio([a], [starving], q=0.75)
+    assert math.isfinite(ratio.estimate)
+    assert (ratio.low, ratio.method) == (None, "none")
 
 
 def test_few_independent_pairs_have_no_interval() -> None:
@@ -134,9 +134,9 @@ def test_few_independent_pairs_have_no_interval() -> None:
     ratio, and says nothing of how little was seen."""
     rng = np.random.default_rng(6)
     slow = np.exp(np.repeat(rng.normal(size=20), 50))
-    found = paired_ratio([slow], [slow * np.exp(0.1 * rng.normal(size=1000))])
-    assert (found.low, found.method) == (None, "none")
-    assert "independent pairs, 60 needed: run longer" in found.note
+    ratio = paired_ratio([slow], [slow * np.exp(0.1 * rng.normal(size=1000))])
+    assert (ratio.low, ratio.method) == (None, "none")
+    assert "independent pairs, 60 needed: run longer" in ratio.note
 
 
 def test_equal_values_about_the_quantile_have_a_density_that_is_not_known() -> None:

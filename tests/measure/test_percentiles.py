@@ -76,8 +76,8 @@ def test_having_waited_for_no_time_carries_no_information() -> None:
     observed = np.sort(np.random.default_rng(0).exponential(size=400))
     plain = percentiles(observed, [0.5, 0.9])
     censored = censored_percentiles(observed, np.zeros(100), [0.5, 0.9])
-    for one, other in zip(plain, censored, strict=True):
-        assert one.value == pytest.approx(other.value, rel=0.02)
+    for exact, other in zip(plain, censored, strict=True):
+        assert exact.value == pytest.approx(other.value, rel=0.02)
 
 
 def test_kaplan_meier_published_example() -> None:
@@ -87,8 +87,8 @@ def test_kaplan_meier_published_example() -> None:
     observed = np.repeat([6, 6, 6, 7, 10, 13, 16, 22, 23.0], 10)
     waiting = np.repeat([6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35.0], 10)
     expected = {0.30: 13, 0.36: 16, 0.45: 22, 0.54: 23, 0.56: math.inf}
-    found = censored_percentiles(observed, waiting, list(expected))
-    assert {p.q: p.value for p in found} == expected
+    estimates = censored_percentiles(observed, waiting, list(expected))
+    assert {p.q: p.value for p in estimates} == expected
 
 
 def test_censoring_recovers_the_truth_that_dropping_misses() -> None:

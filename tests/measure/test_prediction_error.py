@@ -11,26 +11,26 @@ from slaibench.measure.prediction_error import Errors, errors
 from slaibench.recording.record import FloatArray
 
 
-def found(reference: FloatArray, other: FloatArray) -> Errors:
-    each = errors(reference, other)
-    assert each is not None
-    return each
+def errors_of(reference: FloatArray, other: FloatArray) -> Errors:
+    result = errors(reference, other)
+    assert result is not None
+    return result
 
 
 SAMPLES = np.random.default_rng(1).lognormal(0.0, 0.7, 2000)
 
 
 def test_the_same_samples_have_no_error() -> None:
-    same = found(SAMPLES, SAMPLES)
-    assert all(each.change == 0 for each in same.statistics.values())
+    same = errors_of(SAMPLES, SAMPLES)
+    assert all(error.change == 0 for error in same.statistics.values())
     assert (same.bias, same.spread, same.typical, same.ks, same.wasserstein) == (0, 0, 0, 0, 0)
 
 
 @given(st.floats(0.1, 10))
 def test_a_factor_is_all_bias_and_no_spread(factor: float) -> None:
-    scaled = found(SAMPLES, SAMPLES * factor)
-    for each in scaled.statistics.values():
-        assert each.change == pytest.approx(factor - 1, abs=1e-9)
+    scaled = errors_of(SAMPLES, SAMPLES * factor)
+    for error in scaled.statistics.values():
+        assert error.change == pytest.approx(factor - 1, abs=1e-9)
     assert scaled.bias == pytest.approx(factor - 1, abs=1e-9)
     assert scaled.spread == pytest.approx(0, abs=1e-9)
     # All probability moves by the same share of where it was.
@@ -39,29 +39,31 @@ def test_a_factor_is_all_bias_and_no_spread(factor: float) -> None:
 
 def test_exchanged_requests_are_spread_and_no_error_of_the_distribution() -> None:
     """What a run does that does not repeat itself: other requests wait, as many as before."""
-    exchanged = found(SAMPLES, SAMPLES[::-1].copy())
-    assert all(each.change == pytest.approx(0) for each in exchanged.statistics.values())
+    exchanged = errors_of(SAMPLES, SAMPLES[::-1].copy())
+    assert all(error.change == pytest.approx(0) for error in exchanged.statistics.values())
     assert exchanged.ks == exchanged.wasserstein == 0
     assert exchanged.spread > 0.5
 
 
 def test_percentiles_are_numpys_and_say_whether_the_samples_suffice() -> None:
     reference, other = SAMPLES[:300], SAMPLES[300:600]
-    each = found(reference, other)
-    assert each.n == 300
-    assert list(each.statistics) == ["mean", "p50", "p90", "p95", "p99"]
+    result = errors_of(reference, other)
+    assert result.n == 300
+    assert list(result.statistics) == ["mean", "p50", "p90", "p95", "p99"]
     for name, q in (("p50", 50), ("p90", 90), ("p95", 95), ("p99", 99)):
-        assert each.statistics[name].reference == pytest.approx(np.percentile(reference, q))
-        assert each.statistics[name].other == pytest.approx(np.percentile(other, q))
+        assert result.statistics[name].reference == pytest.approx(np.percentile(reference, q))
+        assert result.statistics[name].other == pytest.approx(np.percentile(other, q))
     # Ten samples beyond the percentile: 200 for P95, 1,000 for P99.
-    assert [name for name, s in each.statistics.items() if not s.told] == ["p99"]
-    assert all(s.told for s in found(SAMPLES[:1000], SAMPLES[1000:]).statistics.values())
+    assert [name for name, s in result.statistics.items() if not s.enough_samples] == ["p99"]
+    assert all(
+        s.enough_samples for s in errors_of(SAMPLES[:1000], SAMPLES[1000:]).statistics.values()
+    )
 
 
 def test_one_wild_request_moves_the_bias_and_not_its_median() -> None:
     other = SAMPLES.copy()
     other[0] *= 1e6
-    wild = found(SAMPLES, other)
+    wild = errors_of(SAMPLES, other)
     assert wild.bias > 100
     assert wild.median_bias == 0
 
@@ -71,7 +73,7 @@ def test_without_a_pair_there_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "other", "told"),
+    ("reference", "other", "message"),
     [
         ([1.0, 2.0], [1.0], "2 reference values cannot be paired with 1"),
         ([1.0, np.nan], [1.0, 1.0], "finite"),
@@ -80,7 +82,7 @@ def test_without_a_pair_there_is_no_error() -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(
-    reference: list[float], other: list[float], told: str
+    reference: list[float], other: list[float], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         errors(np.array(reference), np.array(other))

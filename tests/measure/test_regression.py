@@ -46,22 +46,22 @@ def at_least(count: int, of: int, probability: float) -> bool:
 def test_paired_tests_are_those_of_scipy() -> None:
     before, after = [1.0, 2.0, 1.5, 1.2], [1.2, 2.3, 1.6, 1.5]
     moved = np.log(after) - np.log(before)
-    (found,) = judge([(paired_change(before, after), +1)], MARGIN)
+    (judgement,) = judge([(paired_change(before, after), +1)], MARGIN)
     above = stats.ttest_1samp(moved, ROOM, alternative="greater")
     below = stats.ttest_1samp(moved, -ROOM, alternative="less")
-    assert found.p_worse == pytest.approx(above.pvalue)
-    assert found.p_better == pytest.approx(below.pvalue)
+    assert judgement.p_worse == pytest.approx(above.pvalue)
+    assert judgement.p_better == pytest.approx(below.pvalue)
     interval = stats.ttest_1samp(moved, 0.0).confidence_interval(0.9)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert (judgement.low, judgement.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_unpaired_tests_are_welchs() -> None:
     before, after = [1.0, 1.1, 0.9, 1.05], [1.3, 1.6, 1.2, 1.9, 1.4]
-    (found,) = judge([(unpaired_change(before, after), +1)], MARGIN)
+    (judgement,) = judge([(unpaired_change(before, after), +1)], MARGIN)
     theirs = stats.ttest_ind(
         np.log(after) - ROOM, np.log(before), equal_var=False, alternative="greater"
     )
-    assert found.p_worse == pytest.approx(theirs.pvalue)
+    assert judgement.p_worse == pytest.approx(theirs.pvalue)
 
 
 def test_less_throughput_is_worse_and_less_latency_is_better() -> None:
@@ -83,9 +83,9 @@ def test_jobs_at_the_margin_give_false_alarms_as_seldom_as_promised() -> None:
     rng = np.random.default_rng(1)
     jobs, metrics, alarms, uncorrected = 150, 12, 0, 0
     for _ in range(jobs):
-        found = judge([(pairs(rng, ROOM, 0.1, 6), +1) for _ in range(metrics)], MARGIN)
-        alarms += any(each.verdict is Verdict.WORSE for each in found)
-        uncorrected += any(each.p_worse < FAMILY_ERROR for each in found)
+        judgements = judge([(pairs(rng, ROOM, 0.1, 6), +1) for _ in range(metrics)], MARGIN)
+        alarms += any(judgement.verdict is Verdict.WORSE for judgement in judgements)
+        uncorrected += any(judgement.p_worse < FAMILY_ERROR for judgement in judgements)
     assert at_most(alarms, jobs, FAMILY_ERROR)
     assert uncorrected > jobs / 4  # without Holm nearly every second job would
 
@@ -93,8 +93,8 @@ def test_jobs_at_the_margin_give_false_alarms_as_seldom_as_promised() -> None:
 @pytest.mark.parametrize("effect", [ROOM, -ROOM])
 def test_a_change_as_large_as_the_margin_is_seldom_called_none(effect: float) -> None:
     rng = np.random.default_rng(2)
-    found = [judge([(pairs(rng, effect, 0.02, 6), +1)], MARGIN)[0] for _ in range(300)]
-    called = sum(each.verdict is Verdict.SAME for each in found)
+    judgements = [judge([(pairs(rng, effect, 0.02, 6), +1)], MARGIN)[0] for _ in range(300)]
+    called = sum(judgement.verdict is Verdict.SAME for judgement in judgements)
     assert at_most(called, 300, FAMILY_ERROR)
     assert called > 0  # the test is not made so strict that nothing passes
 
@@ -118,8 +118,8 @@ def test_intervals_cover_the_truth() -> None:
             ),
         ),
     ):
-        found = [judge([(make(), +1)], MARGIN)[0] for _ in range(400)]
-        inside = sum(each.low <= 0.1 <= each.high for each in found)
+        judgements = [judge([(make(), +1)], MARGIN)[0] for _ in range(400)]
+        inside = sum(judgement.low <= 0.1 <= judgement.high for judgement in judgements)
         assert at_least(inside, 400, 0.9)
         assert at_most(inside, 400, 0.9)
 
@@ -156,16 +156,16 @@ def test_noise_beyond_any_number_of_replicates_is_said() -> None:
 def test_repeated_runs_that_are_apart_widen_what_a_few_pairs_say_by_luck() -> None:
     before, after = [1.0, 1.0, 1.0], [1.2, 1.2001, 1.1999]
     (lucky,) = judge([(paired_change(before, after), +1)], MARGIN)
-    (known,) = judge([(paired_change(before, after, least_sd=0.3), +1)], MARGIN)
+    (steadier,) = judge([(paired_change(before, after, least_sd=0.3), +1)], MARGIN)
     assert lucky.verdict is Verdict.WORSE
-    assert known.verdict is Verdict.UNKNOWN
-    assert known.high - known.low > 0.5
+    assert steadier.verdict is Verdict.UNKNOWN
+    assert steadier.high - steadier.low > 0.5
 
 
 def test_equal_changes_of_every_pair_are_decided_without_a_spread() -> None:
     same, more = ([2.0, 2.0], [2.0, 2.0]), ([1.0, 1.0], [1.25, 1.25])
-    found = judge([(paired_change(*same), +1), (paired_change(*more), +1)], MARGIN)
-    assert [each.verdict for each in found] == [Verdict.SAME, Verdict.WORSE]
+    judgements = judge([(paired_change(*same), +1), (paired_change(*more), +1)], MARGIN)
+    assert [judgement.verdict for judgement in judgements] == [Verdict.SAME, Verdict.WORSE]
     (apart,) = judge([(unpaired_change(*more), +1)], MARGIN)
     assert apart.verdict is Verdict.WORSE
 

@@ -16,8 +16,8 @@ def run_search(
         if not proposals:
             return trials, rounds
         for proposal in proposals:
-            known = trials.get(proposal.rate_rps)
-            assert known is None or known.replicates < proposal.replicates
+            trial = trials.get(proposal.rate_rps)
+            assert trial is None or trial.replicates < proposal.replicates
             wrong = proposal.replicates == 1 and noisy_below < proposal.rate_rps <= truth
             passes = proposal.rate_rps <= truth and not (wrong and noisy_below)
             trials[proposal.rate_rps] = Trial(proposal.rate_rps, passes, proposal.replicates)

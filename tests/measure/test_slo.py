@@ -11,17 +11,15 @@ from tests.measure.recordings import Row, recording
 
 
 def test_the_documented_example() -> None:
-    found = parse_slos(
-        "ttft_p50<0.5, tbt_p99<tier,tbt_p99@paying<100ms,ttft_p99.9<=10s,e2e_mean<60"
-    )
-    assert found == (
+    slos = parse_slos("ttft_p50<0.5, tbt_p99<tier,tbt_p99@paying<100ms,ttft_p99.9<=10s,e2e_mean<60")
+    assert slos == (
         Slo("ttft", 0.5, None, 0.5, "ttft_p50<0.5"),
         Slo("tbt", 0.99, None, "tier", "tbt_p99<tier"),
         Slo("tbt", 0.99, "paying", 0.1, "tbt_p99@paying<100ms"),
         Slo("ttft", 0.999, None, 10.0, "ttft_p99.9<=10s"),
         Slo("e2e", None, None, 60.0, "e2e_mean<60"),
     )
-    assert levels(found) == (0.5, 0.99, 0.999)
+    assert levels(slos) == (0.5, 0.99, 0.999)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +59,10 @@ def test_whatever_is_written_in_the_form_is_read(
     metric: str, percent: float, tier: str | None, bound_ms: int
 ) -> None:
     at = f"@{tier}" if tier else ""
-    (found,) = parse_slos(f" {metric}_p{percent}{at} < {bound_ms}ms ")
-    assert (found.metric, found.tier) == (metric, tier)
-    assert found.q == pytest.approx(percent / 100)
-    assert found.bound_s == pytest.approx(bound_ms / 1000)
+    (slo,) = parse_slos(f" {metric}_p{percent}{at} < {bound_ms}ms ")
+    assert (slo.metric, slo.tier) == (metric, tier)
+    assert slo.q == pytest.approx(percent / 100)
+    assert slo.bound_s == pytest.approx(bound_ms / 1000)
 
 
 def steady(n: int = 2400) -> list[Row]:
@@ -99,8 +97,8 @@ def test_number_is_asked_of_all_or_of_the_named_tier() -> None:
 @pytest.mark.parametrize(("bound", "met"), [("0.25", True), ("0.24", False), ("0.26", True)])
 def test_value_on_its_bound_meets_it(bound: str, met: bool) -> None:
     rows = [Row(float(i), [i + 0.25]) for i in range(100)]
-    (found,) = evaluate(parse_slos(f"ttft_p50<{bound}"), run_metrics(recording(rows, 200.0)))
-    assert found.met is met
+    (verdict,) = evaluate(parse_slos(f"ttft_p50<{bound}"), run_metrics(recording(rows, 200.0)))
+    assert verdict.met is met
 
 
 def test_what_cannot_be_told_is_not_met() -> None:
@@ -149,7 +147,7 @@ def test_percentile_that_was_not_computed_is_an_error() -> None:
 
 def test_zero_is_within_every_bound() -> None:
     rows = [Row(float(i), [i + 0.2, i + 0.2]) for i in range(100)]
-    (found,) = evaluate(parse_slos("tbt_p50<0.1"), run_metrics(recording(rows, 200.0)))
-    assert found.met
-    assert found.log_ratio == -math.inf
-    assert np.isfinite(found.margin)
+    (verdict,) = evaluate(parse_slos("tbt_p50<0.1"), run_metrics(recording(rows, 200.0)))
+    assert verdict.met
+    assert verdict.log_ratio == -math.inf
+    assert np.isfinite(verdict.margin)

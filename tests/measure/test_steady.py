@@ -31,9 +31,9 @@ def shares(simulate: Callable[[], Run], runs: int) -> dict[Steadiness, float]:
 @pytest.mark.parametrize(("load", "n"), [(0.5, 1000), (0.7, 1000), (0.8, 3000)])
 def test_a_stable_queue_is_called_steady(load: float, n: int) -> None:
     rng = np.random.default_rng(31)
-    found = shares(lambda: single_server(n, load, rng), 200)
-    assert found[STEADY] >= 0.98
-    assert found[GROWING] == 0
+    share = shares(lambda: single_server(n, load, rng), 200)
+    assert share[STEADY] >= 0.98
+    assert share[GROWING] == 0
 
 
 @pytest.mark.parametrize(("load", "most"), [(0.9, 0.03), (0.95, 0.2)])
@@ -41,15 +41,15 @@ def test_a_stable_queue_near_its_limit_cannot_tell_rather_than_grow(
     load: float, most: float
 ) -> None:
     rng = np.random.default_rng(31)
-    found = shares(lambda: single_server(1250, load, rng), 300)
-    assert found[GROWING] <= most
-    assert found[CANNOT_TELL] >= 0.5
+    share = shares(lambda: single_server(1250, load, rng), 300)
+    assert share[GROWING] <= most
+    assert share[CANNOT_TELL] >= 0.5
 
 
 def test_longer_runs_near_the_limit_are_steady() -> None:
     rng = np.random.default_rng(31)
-    found = shares(lambda: single_server(20_000, 0.9, rng), 40)
-    assert found[STEADY] >= 0.95
+    share = shares(lambda: single_server(20_000, 0.9, rng), 40)
+    assert share[STEADY] >= 0.95
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_an_overloaded_queue_grows_and_is_next_to_never_steady(
     n: int, load: float, least: float
 ) -> None:
     rng = np.random.default_rng(32)
-    found = shares(lambda: single_server(n, load, rng), 200)
-    assert found[GROWING] >= least
-    assert found[STEADY] <= 0.01
+    share = shares(lambda: single_server(n, load, rng), 200)
+    assert share[GROWING] >= least
+    assert share[STEADY] <= 0.01
 
 
 def test_a_few_that_starve_are_growth() -> None:
     """Shortest first at 109 % of what the server does: every short request is served at once, and
     of the long ones, 2 % of all, half. The number in system drifts by less than 1 %."""
     rng = np.random.default_rng(33)
-    found = shares(lambda: shortest_first(5000, 0.92, rng), 40)
-    assert found[GROWING] >= 0.95
-    assert found[STEADY] == 0
+    share = shares(lambda: shortest_first(5000, 0.92, rng), 40)
+    assert share[GROWING] >= 0.95
+    assert share[STEADY] == 0
     growth = verdict(shortest_first(5000, 0.92, rng)).growth
-    assert [one.what for one in growth] == [
+    assert [growing.what for growing in growth] == [
         "number in system",
         "requests without a first token",
         "age of the oldest without a first token",
@@ -83,42 +83,42 @@ def test_a_few_that_starve_are_growth() -> None:
 
 def test_a_few_that_starve_in_a_short_run_are_not_called_steady() -> None:
     rng = np.random.default_rng(34)
-    found = shares(lambda: shortest_first(1250, 0.92, rng), 100)
-    assert found[STEADY] <= 0.02
+    share = shares(lambda: shortest_first(1250, 0.92, rng), 100)
+    assert share[STEADY] <= 0.02
 
 
 def test_shortest_first_within_its_limit_is_steady() -> None:
     rng = np.random.default_rng(35)
-    found = shares(lambda: shortest_first(5000, 0.7, rng), 30)
-    assert found[STEADY] >= 0.95
+    share = shares(lambda: shortest_first(5000, 0.7, rng), 30)
+    assert share[STEADY] >= 0.95
 
 
 def test_bursty_stable_arrivals_are_not_overload() -> None:
     rng = np.random.default_rng(33)
-    found = shares(lambda: single_server(3000, 0.7, rng, gap_cv=2.0), 100)
-    assert found[GROWING] <= 0.01
-    assert found[STEADY] >= 0.95
+    share = shares(lambda: single_server(3000, 0.7, rng, gap_cv=2.0), 100)
+    assert share[GROWING] <= 0.01
+    assert share[STEADY] >= 0.95
 
 
 def test_ramp_of_a_large_batch_is_not_overload() -> None:
     # Stays of 100 s in a run of 1,250 s: a third of it is spent filling.
     rng = np.random.default_rng(34)
     assert shares(lambda: many_servers(1000, 0.6, 100, rng), 50)[GROWING] <= 0.02
-    found = shares(lambda: many_servers(1000, 1.3, 100, rng), 50)
-    assert found[GROWING] >= 0.9
-    assert found[STEADY] == 0
+    share = shares(lambda: many_servers(1000, 1.3, 100, rng), 50)
+    assert share[GROWING] >= 0.9
+    assert share[STEADY] == 0
 
 
 def test_a_number_in_system_that_grows_while_nobody_waits_cannot_tell() -> None:
     # All are served at once, and stay longer and longer: outputs may grow, or a cache may fill.
     due = np.arange(1.0, 2001.0)
-    found = steadiness(due, due + 0.1, due + 10 + 0.02 * due)
-    assert found.state is CANNOT_TELL
-    assert found.reason.startswith("number in system grows")
-    assert found.reason.endswith("nobody waits longer yet")
-    in_system, *waiting = found.growth
+    judged = steadiness(due, due + 0.1, due + 10 + 0.02 * due)
+    assert judged.state is CANNOT_TELL
+    assert judged.reason.startswith("number in system grows")
+    assert judged.reason.endswith("nobody waits longer yet")
+    in_system, *waiting = judged.growth
     assert in_system.grows
-    assert not any(one.grows for one in waiting)
+    assert not any(growing.grows for growing in waiting)
 
 
 def test_one_long_wait_makes_no_growth_and_no_steady_run_either() -> None:
@@ -127,18 +127,18 @@ def test_one_long_wait_makes_no_growth_and_no_steady_run_either() -> None:
     calm = steadiness(due, first, first + 10)
     assert calm.state is STEADY
     first[1000] = 1300.0
-    found = steadiness(due, first, first + 10)
-    assert found.state is CANNOT_TELL
-    assert "waited 299 s for its first token, over 10% of the" in found.reason
+    judged = steadiness(due, first, first + 10)
+    assert judged.state is CANNOT_TELL
+    assert "waited 299 s for its first token, over 10% of the" in judged.reason
 
 
 def test_one_that_waits_to_the_end_is_growth() -> None:
     due = np.arange(1.0, 2001.0)
     first = due + np.random.default_rng(36).exponential(2.0, 2000)
     first[300] = math.nan
-    found = steadiness(due, first, first + 10)
-    assert found.state is GROWING
-    assert found.reason.startswith("age of the oldest without a first token grows")
+    judged = steadiness(due, first, first + 10)
+    assert judged.state is GROWING
+    assert judged.reason.startswith("age of the oldest without a first token grows")
 
 
 def test_drain_after_the_last_arrival_does_not_count() -> None:
@@ -185,18 +185,18 @@ def test_trend_or_drift_alone_is_not_growth() -> None:
     ],
 )
 def test_too_little_cannot_tell(due: np.ndarray, stay: float, why: str) -> None:
-    found = steadiness(due, due + 0.5, due + stay)
-    assert found.state is CANNOT_TELL
-    assert why in found.reason
+    judged = steadiness(due, due + 0.5, due + stay)
+    assert judged.state is CANNOT_TELL
+    assert why in judged.reason
 
 
 def test_few_independent_requests_cannot_tell() -> None:
     """One busy period may be all that a run saw, however many requests were in it."""
     due = np.arange(1.0, 1201.0)
     waits = np.where((due > 400) & (due < 640), 30.0, 1.0)
-    found = steadiness(due, due + waits, due + 40.0)
-    assert found.state is CANNOT_TELL
-    assert "independent ones, 30 needed" in found.reason
+    judged = steadiness(due, due + waits, due + 40.0)
+    assert judged.state is CANNOT_TELL
+    assert "independent ones, 30 needed" in judged.reason
 
 
 def test_extreme_overload_is_seen_although_the_first_requests_stay_for_long() -> None:
@@ -268,8 +268,8 @@ def test_timeouts_do_not_hide_overload() -> None:
 
 
 def test_a_verdict_names_what_it_looked_at() -> None:
-    found = verdict(single_server(3000, 0.7, np.random.default_rng(41)))
-    assert found.state is STEADY
-    assert "does not grow: drift" in found.reason
-    assert found.window_s is not None
-    assert math.isclose(found.window_s[1], 4285, rel_tol=0.05)
+    judged = verdict(single_server(3000, 0.7, np.random.default_rng(41)))
+    assert judged.state is STEADY
+    assert "does not grow: drift" in judged.reason
+    assert judged.window_s is not None
+    assert math.isclose(judged.window_s[1], 4285, rel_tol=0.05)

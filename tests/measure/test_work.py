@@ -21,7 +21,7 @@ def test_sums_are_those_of_single_decodes(pairs: list[tuple[int, int]], block_si
     assert work.prefill_tokens * n == pytest.approx(sum(p for p, _ in pairs))
     assert work.decodes * n == pytest.approx(sum(map(len, reads)))
     assert work.context_tokens * n == pytest.approx(sum(map(sum, reads)))
-    blocks = sum(-(-x // block_size) for each in reads for x in each)
+    blocks = sum(-(-x // block_size) for request in reads for x in request)
     assert work.context_blocks * n == pytest.approx(blocks)
     assert work.longest == max(p + o - 1 for p, o in pairs)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from slaibench.measure.overload import SaturatedThroughput
+from slaibench.measure.saturated import SaturatedThroughput
 from slaibench.spec import DEFAULT_SLO
 from slaibench.studies.capacity import (
     STEADY,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slaibench.measure.overload import SaturatedThroughput
+from slaibench.measure.saturated import SaturatedThroughput
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.studies.operating_point import make_point

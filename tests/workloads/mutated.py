@@ -58,7 +58,7 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _lines(values: list[Any]) -> bytes:
-    return "".join(json.dumps(each, default=str) + "\n" for each in values).encode()
+    return "".join(json.dumps(value, default=str) + "\n" for value in values).encode()
 
 
 def _json(values: list[Any]) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pytest
 
 from slaibench.workloads.conversations import (
     Limits,
-    mistral_token_counter,
     read_conversations,
     rounds,
 )
@@ -49,9 +47,9 @@ def test_each_assistant_turn_is_a_request_whose_prompt_is_all_before_it(key):
 
 
 def test_a_prompt_begins_anew_with_each_conversation():
-    found = rounds([conversation(*CHAT)] * 2, words, Limits())
-    assert found.lengths.prompt_tokens.tolist() == [5, 9, 5, 9]
-    assert (found.num_rounds, found.num_conversations) == (4, 2)
+    requests = rounds([conversation(*CHAT)] * 2, words, Limits())
+    assert requests.lengths.prompt_tokens.tolist() == [5, 9, 5, 9]
+    assert (requests.num_rounds, requests.num_conversations) == (4, 2)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +62,9 @@ def test_a_prompt_begins_anew_with_each_conversation():
     ],
 )
 def test_what_exceeds_a_limit_is_left_out_not_cut(limits, kept):
-    found = rounds([conversation(*CHAT)], words, limits)
+    requests = rounds([conversation(*CHAT)], words, limits)
     assert pairs([conversation(*CHAT)], limits) == kept
-    assert found.num_rounds == 2
+    assert requests.num_rounds == 2
 
 
 def test_a_long_answer_left_out_still_is_part_of_later_prompts():
@@ -147,17 +145,17 @@ def test_what_the_system_says_beside_the_turns_is_part_of_prompts(key):
     assert pairs([conversation(*CHAT[1:]) | {key: "be very brief"}]) == [(6, 1), (10, 3)]
     assert pairs([conversation(*CHAT) | {key: "be brief"}]) == [(5, 1), (9, 3)]  # said once
     assert pairs([conversation(*CHAT) | {key: None}]) == [(5, 1), (9, 3)]
-    found = rounds([conversation(*CHAT) | {key: 7}], words, Limits())
-    assert found.lengths.prompt_tokens.tolist() == [5, 9]
-    assert found.remarks == "system prompts that are no text left out: 1"
+    requests = rounds([conversation(*CHAT) | {key: 7}], words, Limits())
+    assert requests.lengths.prompt_tokens.tolist() == [5, 9]
+    assert requests.remarks == "system prompts that are no text left out: 1"
 
 
 def test_a_text_may_come_in_parts_and_what_is_no_text_is_counted():
     parts = [{"type": "text", "text": "a b"}, {"type": "image_url", "image_url": {}}, " c"]
     chat = {"messages": [{"role": "user", "content": parts}, {"role": "model", "content": "d"}]}
-    found = rounds([chat], words, Limits())
-    assert found.lengths.prompt_tokens.tolist() == [3]
-    assert found.remarks == "parts that are no text left out: 1"
+    requests = rounds([chat], words, Limits())
+    assert requests.lengths.prompt_tokens.tolist() == [3]
+    assert requests.remarks == "parts that are no text left out: 1"
 
 
 def test_what_has_no_text_is_left_out_and_counted():
@@ -168,9 +166,9 @@ def test_what_has_no_text_is_left_out_and_counted():
         {"items": []},
         None,
     ]
-    found = rounds(chats, words, Limits())
-    assert found.lengths.prompt_tokens.tolist() == [2]
-    assert found.remarks == (
+    requests = rounds(chats, words, Limits())
+    assert requests.lengths.prompt_tokens.tolist() == [2]
+    assert requests.remarks == (
         "conversations without turns left out: 3, turns without a text left out: 3"
     )
 
@@ -179,16 +177,18 @@ def test_half_a_character_is_replaced_and_counted():
     def count(text: str) -> int:
         return len(text.encode().split())
 
-    found = rounds(
+    requests = rounds(
         [conversation(("human", "a \ud83d b"), ("gpt", "\ud83d\ude00"))], count, Limits()
     )
-    assert (found.lengths.prompt_tokens.tolist(), found.num_rounds) == ([3], 1)
-    assert found.remarks == "turns with half a character, which was replaced: 2"
+    assert (requests.lengths.prompt_tokens.tolist(), requests.num_rounds) == ([3], 1)
+    assert requests.remarks == "turns with half a character, which was replaced: 2"
 
 
 def test_who_speaks_is_told_where_nobody_answers():
-    found = rounds([conversation(("human", "a"), ("oracle", "b"), ("human", "c"))], words, Limits())
-    assert (found.num_rounds, found.speakers) == (0, "human, oracle")
+    requests = rounds(
+        [conversation(("human", "a"), ("oracle", "b"), ("human", "c"))], words, Limits()
+    )
+    assert (requests.num_rounds, requests.speakers) == (0, "human, oracle")
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.ndjson", "c.json", "c.jsonl.gz", "c.json.bz2"])
@@ -214,8 +214,8 @@ def test_parquet_of_the_hub_is_read(tmp_path: Path):
     chat = nested["conversations"].to_pylist()
     empty = pa.table({"conversations": [None, []], "messages": chat * 2, "system": ["a b", None]})
     pq.write_table(empty, tmp_path / "empty.parquet")
-    found = pairs(read_conversations(tmp_path / "empty.parquet"))
-    assert found == [(7, 1), (11, 3), (5, 1), (9, 3)]
+    requests = pairs(read_conversations(tmp_path / "empty.parquet"))
+    assert requests == [(7, 1), (11, 3), (5, 1), (9, 3)]
     pq.write_table(pa.table({"prompt": ["x"]}), tmp_path / "other.parquet")
     with pytest.raises(WorkloadError, match=r"no column of items, .*; found: prompt"):
         read_conversations(tmp_path / "other.parquet")
@@ -238,25 +238,3 @@ def test_files_are_read(tmp_path: Path):
     path = tmp_path / "c.json"
     path.write_text(json.dumps([conversation(*CHAT)]))
     assert pairs(read_conversations(path)) == [(5, 1), (9, 3)]
-
-
-@pytest.mark.parametrize("package", ["sentencepiece", "mistral_common"])
-def test_a_missing_package_is_named_with_what_to_install(monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    if package == "mistral_common":
-        pytest.importorskip("sentencepiece", reason="is looked for first")
-        for name in [name for name in sys.modules if name.startswith("mistral_common.")]:
-            monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(WorkloadError, match=rf"'slaibench\[datasets\]' \(.*{package}"):
-        mistral_token_counter()
-
-
-def test_mistral_tokens_are_counted_as_the_7b_model_does():
-    pytest.importorskip("mistral_common", reason="needs the extra 'datasets'")
-    pytest.importorskip("sentencepiece", reason="needs the extra 'datasets'")
-    count = mistral_token_counter()
-    # "Hello world" is [22557, 1526] in Mistral-7B's vocabulary of 32,000; no marker is added.
-    assert count("Hello world") == 2
-    assert count("") == 0
-    # Later tokenizers of the family have other vocabularies; text without a word falls to bytes.
-    assert count("\U0001f9ff") == 5

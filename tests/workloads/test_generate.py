@@ -59,10 +59,10 @@ def test_requests_are_numbered_by_due_time_from_zero():
 
 
 def test_another_seed_changes_everything():
-    one, two = requests(seed=1), requests(seed=2)
-    assert [r.due_s for r in one] != [r.due_s for r in two]
-    assert [r.prompt_tokens for r in one] != [r.prompt_tokens for r in two]
-    assert [r.tier for r in one] != [r.tier for r in two]
+    first, second = requests(seed=1), requests(seed=2)
+    assert [r.due_s for r in first] != [r.due_s for r in second]
+    assert [r.prompt_tokens for r in first] != [r.prompt_tokens for r in second]
+    assert [r.tier for r in first] != [r.tier for r in second]
 
 
 def test_streams_are_independent_of_each_other():

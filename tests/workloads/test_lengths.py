@@ -1,4 +1,4 @@
-"""Synthetic lengths and summaries."""
+"""Synthetic lengths, summaries, and outputs stretched to a mean."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.generate import fingerprint
 from slaibench.workloads.lengths import (
     Lengths,
+    ScaledOutputs,
     UniformLengths,
     parse_fixed,
     parse_uniform,
     summarize,
 )
 
+SOURCE = UniformLengths((100, 900), (50, 150))
 RANGES = st.tuples(st.integers(1, 500), st.integers(0, 500)).map(lambda r: (r[0], r[0] + r[1]))
 
 
@@ -87,3 +90,30 @@ def test_description_of_a_synthetic_source_is_always_the_same():
     source = parse_uniform("prompt=1-99,output=1-9")
     assert source.describe() == source.describe()
     assert source.describe()["prompt_tokens"]["mean"] == pytest.approx(50, rel=0.01)
+
+
+@pytest.mark.parametrize("mean", [10, 100, 500])
+def test_the_mean_is_met_and_prompts_stay(mean: int) -> None:
+    scaled = ScaledOutputs(SOURCE, mean, 4096)
+    lengths = scaled.sample(20_000, np.random.default_rng(1))
+    assert lengths.output_tokens.mean() == pytest.approx(mean, rel=0.01)
+    same = SOURCE.sample(20_000, np.random.default_rng(1))
+    np.testing.assert_array_equal(lengths.prompt_tokens, same.prompt_tokens)
+
+
+def test_no_request_is_longer_than_allowed() -> None:
+    lengths = ScaledOutputs(SOURCE, 500, 1000).sample(1000, np.random.default_rng(1))
+    assert lengths.total_tokens.max() == 1000
+    assert lengths.output_tokens.min() >= 1
+
+
+def test_means_tell_sources_apart() -> None:
+    prints = {fingerprint(ScaledOutputs(SOURCE, mean, 4096)) for mean in (10, 11)}
+    assert len(prints) == 2
+
+
+def test_outputs_of_nothing_and_prompts_too_long_are_refused() -> None:
+    with pytest.raises(WorkloadError, match="mean_output must be at least 1, not 0"):
+        ScaledOutputs(SOURCE, 0, 4096)
+    with pytest.raises(WorkloadError, match="prompts of 900 tokens, which leave no room"):
+        ScaledOutputs(SOURCE, 10, 900)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.workloads import registry
 from slaibench.workloads import sharegpt4 as module
-from slaibench.workloads.conversations import mistral_token_counter
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.generate import fingerprint
 from slaibench.workloads.registry import default_workload
-from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
+from slaibench.workloads.sharegpt4 import mistral_token_counter, sharegpt4, sharegpt4_at_hand
 
 ROOT = Path(__file__).parents[2]
 LONG = "word " * 2000
@@ -178,6 +178,7 @@ def test_in_the_hubs_offline_mode_too(tmp_path):
 
 
 LOADED = """
+from slaibench.workloads import registry
 from slaibench.workloads import sharegpt4 as module
 module.DATASET = {folder!r}
 source = module.sharegpt4()
@@ -206,3 +207,46 @@ def test_the_default_is_the_dataset_once_it_is_in_the_cache(file, tokenizer, mon
     assert sharegpt4_at_hand()
     assert default_workload().name == "sharegpt4"
     assert "openchat/openchat_sharegpt4_dataset" in default_workload().note
+
+
+def test_conversations_of_several_files_are_taken_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "mistral_token_counter", lambda: lambda t: len(t.split()))
+    for name, words in (("a", "x"), ("b", "x y")):
+        (tmp_path / f"{name}.json").write_text(
+            f'[{{"messages": [{{"role": "user", "content": "{words}"}},'
+            ' {"role": "assistant", "content": "z"}, {"role": "assistant", "content": null}]}]'
+        )
+    source = registry.resolve(f"sharegpt4:{tmp_path}/a.json,{tmp_path}/b.json")
+    assert source.recorded.prompt_tokens.tolist() == [1, 2]
+    assert "from a.json, b.json" in source.note
+    assert "of 2 rounds (turns without a text left out: 2)" in source.note
+    # And once more from the cache.
+    monkeypatch.setattr(module, "mistral_token_counter", None)
+    again = registry.resolve(f"sharegpt4:{tmp_path}/a.json,{tmp_path}/b.json")
+    assert again.note == source.note
+    with pytest.raises(WorkloadError, match=r"one of \.json, \.jsonl"):
+        registry.resolve(f"sharegpt4:{Path(__file__)}")
+
+
+@pytest.mark.parametrize("package", ["sentencepiece", "mistral_common"])
+def test_a_missing_package_is_named_with_what_to_install(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    if package == "mistral_common":
+        pytest.importorskip("sentencepiece", reason="is looked for first")
+        for name in [name for name in sys.modules if name.startswith("mistral_common.")]:
+            monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(WorkloadError, match=rf"'slaibench\[datasets\]' \(.*{package}"):
+        mistral_token_counter()
+
+
+def test_mistral_tokens_are_counted_as_the_7b_model_does():
+    pytest.importorskip("mistral_common", reason="needs the extra 'datasets'")
+    pytest.importorskip("sentencepiece", reason="needs the extra 'datasets'")
+    count = mistral_token_counter()
+    # "Hello world" is [22557, 1526] in Mistral-7B's vocabulary of 32,000; no marker is added.
+    assert count("Hello world") == 2
+    assert count("") == 0
+    # Later tokenizers of the family have other vocabularies; text without a word falls to bytes.
+    assert count("\U0001f9ff") == 5

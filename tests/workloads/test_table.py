@@ -1,15 +1,20 @@
-"""Sampling from a table of recorded lengths."""
+"""Tables of recorded lengths: sampling from one, and several of them as one workload."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slaibench.workloads import registry
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.lengths import Lengths
 from slaibench.workloads.table import TableSource
+
+HEADER = "arrival_s,prompt_tokens,output_tokens\n"
 
 
 def table(rows: int, arrival_s: np.ndarray | None = None) -> TableSource:
@@ -78,3 +83,39 @@ def test_refuses_tables_that_cannot_be(prompt, arrival_s, message):
     lengths = Lengths(np.array(prompt, dtype=np.int64), np.ones(len(prompt), dtype=np.int64))
     with pytest.raises(WorkloadError, match=message):
         TableSource("t", "", lengths, None if arrival_s is None else np.array(arrival_s))
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Path, Path]:
+    """Two parts of one log."""
+    files = tmp_path / "a.csv", tmp_path / "b.csv"
+    files[0].write_text(HEADER + "0,10,1\n1,11,2\n")
+    files[1].write_text(HEADER + "2,12,3\n3,0,4\n")
+    return files
+
+
+def test_parts_of_a_log_are_one_log(parts: tuple[Path, Path]) -> None:
+    a, b = parts
+    for text in (f"{a} + {b}:zeros=drop", f"{a},{b}:zeros=drop"):
+        source = registry.resolve(text)
+        assert source.recorded.prompt_tokens.tolist() == [10, 11, 12]
+        assert source.arrival_s.tolist() == [0, 1, 2]
+        assert source.name == f"{a} + {b}"
+        assert source.note == (
+            "a.csv: 2 recorded requests with arrival times; "
+            "b.csv: 1 recorded requests with arrival times; rows of 0 tokens left out: 1"
+        )
+
+
+def test_times_of_what_is_no_one_log_are_left_out_and_it_is_said(parts: tuple[Path, Path]) -> None:
+    a, b = parts
+    source = registry.resolve(f"{b}:zeros=drop + {a}")
+    assert source.arrival_s is None
+    assert "; arrival times left out, as the files are no parts of one log" in source.note
+    a.write_text("isl,osl\n1,2\n")
+    assert registry.resolve(f"{a} + {b}:zeros=drop").arrival_s is None
+
+
+def test_what_is_no_table_cannot_be_joined(parts: tuple[Path, Path]) -> None:
+    with pytest.raises(WorkloadError, match=r"sharegpt4-model.* is no table"):
+        registry.resolve(f"{parts[0]} + sharegpt4-model")

@@ -16,7 +16,7 @@ from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_bench, paper_lengths, paper_model
 from slaibench.studies.bound.run_summaries import BacklogSummarizer, map_summary
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.workloads.scaled import ScaledOutputs
+from slaibench.workloads.lengths import ScaledOutputs
 
 BACKLOG = "backlog"
 PRECISION = 4

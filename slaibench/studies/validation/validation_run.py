@@ -10,7 +10,7 @@ import numpy as np
 from slaibench.backends.base import BackendError, RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
-from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
+from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
 from slaibench.studies.regime import excesses_of_run
@@ -45,12 +45,12 @@ class ValidationRun:
     fit: Fit | None
     num_scored: int
     errors: dict[str, Errors]
-    judgements: dict[str, Judgement]
+    judgements: dict[str, Grade]
     ranges: dict[str, dict[str, tuple[float, float]]]
     notes: tuple[str, ...]
 
     @property
-    def verdict(self) -> Judgement:
+    def verdict(self) -> Grade:
         return overall(self.judgements)
 
     @property
