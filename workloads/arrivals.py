@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from slaibench.workloads.errors import WorkloadError, unknown
+from slaibench.workloads.lengths import FloatArray
 from slaibench.workloads.options import parse_options
-
-FloatArray = npt.NDArray[np.float64]
 
 MOST_CV = 100.0
 TRUNCATION_MEANS = 3.0

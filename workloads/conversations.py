@@ -69,14 +69,12 @@ class Rounds:
     Args:
         lengths: of the requests kept, conversation after conversation.
         num_rounds: assistant turns seen, kept or not.
-        num_conversations: conversations seen.
         odd: what was not taken as it is, in words, with how often.
         roles: who speaks, with how often.
     """
 
     lengths: Lengths
     num_rounds: int
-    num_conversations: int
     odd: Mapping[str, int] = field(default_factory=dict)
     roles: Mapping[str, int] = field(default_factory=dict)
 
@@ -160,9 +158,8 @@ def rounds(
     outputs: list[int] = []
     odd: Counter[str] = Counter()
     roles: Counter[str] = Counter()
-    num_rounds = num_conversations = 0
+    num_rounds = 0
     for position, conversation in enumerate(conversations, start=1):
-        num_conversations = position
         prompt_tokens = 0
         for role, text in _turns(conversation, position, odd):
             answers = role.strip().lower() in ASSISTANTS
@@ -182,7 +179,7 @@ def rounds(
                 outputs.append(tokens)
             prompt_tokens = total_tokens
     lengths = Lengths(np.array(prompts, dtype=np.int64), np.array(outputs, dtype=np.int64))
-    return Rounds(lengths, num_rounds, num_conversations, dict(odd), dict(roles))
+    return Rounds(lengths, num_rounds, dict(odd), dict(roles))
 
 
 def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:

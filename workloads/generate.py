@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, FloatArray, due_times
+from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
 from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.lengths import IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.lengths import FloatArray, IntArray, Lengths, LengthSource, RecordedSource
 from slaibench.workloads.request import Request
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign
 

@@ -35,6 +35,7 @@ class Lengths:
 
     @property
     def total_tokens(self) -> IntArray:
+        """Prompt plus output tokens of each request."""
         return self.prompt_tokens + self.output_tokens
 
     def take(self, index: IntArray | slice) -> Lengths:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from slaibench.costmodel.cost_model import CostModel
 from slaibench.costmodel.formula_attention import FormulaAttentionTimer
 from slaibench.costmodel.staircase import StaircaseCostModel
 from slaibench.costmodel.table_attention import TableAttentionTimer
-from slaibench.costmodel.table_floor import beside_table, chunk_table
-
-FloatArray = npt.NDArray[np.float64]
+from slaibench.costmodel.table_floor import FloatArray, beside_table, chunk_table
 
 
 @dataclass(frozen=True, slots=True)

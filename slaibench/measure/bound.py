@@ -55,10 +55,12 @@ class Parts:
 
     @property
     def compute_s(self) -> float:
+        """Of prompts and decodes together."""
         return self.prefill_s + self.decode_s
 
     @property
     def total_s(self) -> float:
+        """Seconds a request: one over the bound."""
         return self.compute_s + self.bandwidth_s + self.capacity_s
 
     @property

@@ -65,6 +65,7 @@ class PromptBucket:
 
     @property
     def share_served(self) -> float:
+        """Of the requests due, those that got a first token."""
         return self.num_served / self.num_due
 
 

@@ -111,8 +111,9 @@ def censored_percentiles(
 
     Leaving those requests out would flatter whoever lets them wait. The Kaplan-Meier estimate
     (J. Am. Stat. Assoc. 53, 1958) counts a request that had waited w as one, in equal parts, of
-    those that took longer than w; when none took longer, it counts as ``inf``. Without waiting
-    requests the result is exactly ``percentiles(observed, qs)``.
+    those that took longer than w; when none took longer, it counts as ``inf``. (SciPy's
+    ``ecdf`` gives the steps of that estimate; here they are interpolated.) Without waiting requests
+    the result is exactly ``percentiles(observed, qs)``.
 
     Args:
         observed: completed durations.

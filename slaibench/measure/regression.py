@@ -185,7 +185,7 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
     """Which hypotheses are rejected, with probability at most ``level`` of any error.
 
     Holm, "A simple sequentially rejective multiple test procedure" (Scand. J. Statist. 6, 1979);
-    whatever the dependence between the tests.
+    whatever the dependence between the tests. SciPy has only false discovery rates.
     """
     rejected = [False] * len(p_values)
     for rank, number in enumerate(sorted(range(len(p_values)), key=lambda i: (p_values[i], i))):

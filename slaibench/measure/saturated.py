@@ -30,18 +30,13 @@ class Saturated:
     """What an engine did from when it was full until nobody waited.
 
     Args:
-        window_s: from when to when; both are ends of batches.
         share: seconds of work, at the prices, a second: of the bound that the prices are of.
-        finished_rps: requests that finished in the window, a second: of another mix than all
-            requests where the scheduler does not serve in order.
-        num_requests: that finished in it.
+        num_requests: that finished in the window.
         tokens_per_batch: mean over the window's batches.
-        preemptions: in it.
+        preemptions: in the window.
     """
 
-    window_s: tuple[float, float]
     share: float
-    finished_rps: float
     num_requests: int
     tokens_per_batch: float
     preemptions: int
@@ -101,9 +96,7 @@ def saturated(recording: Recording, prices: Prices) -> Saturated | None:
     num = int(np.count_nonzero((done_s > start) & (done_s <= end) & requests.finished))
     tokens = steps.prefill_tokens[inside] + steps.decodes[inside]
     return Saturated(
-        window_s=window,
         share=worth_s / (end - start),
-        finished_rps=num / (end - start),
         num_requests=num,
         tokens_per_batch=float(tokens.mean()),
         preemptions=int(steps.preemptions[inside].sum()),

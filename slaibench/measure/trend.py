@@ -136,7 +136,8 @@ def mann_kendall(values: FloatArray) -> tuple[float, float]:
     """Mann-Kendall test for an upward trend: (z, one-sided p).
 
     z has the continuity correction and the variance the correction for ties (Mann, Econometrica
-    13, 1945; Kendall, "Rank Correlation Methods", 1975). Values all equal: (0, 0.5).
+    13, 1945; Kendall, "Rank Correlation Methods", 1975). Values all equal: (0, 0.5). Not SciPy's
+    ``kendalltau``, which has no continuity correction: the rules here were chosen with it.
     """
     n = len(values)
     rows, columns = np.triu_indices(n, 1)

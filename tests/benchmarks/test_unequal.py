@@ -79,7 +79,7 @@ def test_tables_of_different_kernels_are_refused(tmp_path: Path) -> None:
         raw.unequal_us(tmp_path, "card")
 
 
-@pytest.mark.parametrize(("ns", "found"), [(20.0, 20.0), (-5.0, 0.0)])
+@pytest.mark.parametrize(("ns", "fitted"), [(20.0, 20.0), (-5.0, 0.0)])
 def test_the_fit_gives_back_what_a_token_costs_and_nothing_below_0(
     tmp_path: Path, ns: float, fitted: float
 ) -> None:

@@ -144,7 +144,7 @@ def test_sending_early_is_invalid() -> None:
 def test_requests_never_sent_have_no_lag() -> None:
     due = np.arange(1.0, 201.0)
     result = audit(due, np.full(200, math.nan), process="constant", rate_rps=1.0)
-    assert result.lag_p50_s is None
+    assert result.lag_p99_s is None
     assert result.valid
 
 

@@ -188,8 +188,8 @@ def backlogs(draw: st.DrawFn) -> list[Request]:
 
 @pytest.mark.parametrize("name", BLOCKS)
 @settings(max_examples=25, deadline=None)
-@given(requests=backlogs(), policy=st.sampled_from(SCHEDULERS))
-def test_no_scheduler_exceeds_it(name: str, requests: list[Request], policy: str) -> None:
+@given(requests=backlogs(), scheduler=st.sampled_from(SCHEDULERS))
+def test_no_scheduler_exceeds_it(name: str, requests: list[Request], scheduler: str) -> None:
     """Neither over a whole run nor between any two ends of batches, preemptions included."""
     blocks, model = BLOCKS[name], model_of(name)
     lengths = [
@@ -198,7 +198,7 @@ def test_no_scheduler_exceeds_it(name: str, requests: list[Request], policy: str
     ]
     work = work_of(lengths[0], lengths[1], BLOCK)
     bound = bound_of(model, work, blocks)
-    output = Simulator(model, total_blocks=blocks).run(requests, build(policy), RunSettings())
+    output = Simulator(model, total_blocks=blocks).run(requests, build(scheduler), RunSettings())
     event(f"preempted: {bool(output.requests.num_preemptions.any())}")
     rounding_s = 0.5e-6 * len(output.steps)  # the clock holds whole microseconds
     assert len(requests) / bound.rate_rps <= output.end_s + rounding_s

@@ -49,7 +49,7 @@ def test_each_assistant_turn_is_a_request_whose_prompt_is_all_before_it(key):
 def test_a_prompt_begins_anew_with_each_conversation():
     requests = rounds([conversation(*CHAT)] * 2, words, Limits())
     assert requests.lengths.prompt_tokens.tolist() == [5, 9, 5, 9]
-    assert (requests.num_rounds, requests.num_conversations) == (4, 2)
+    assert requests.num_rounds == 4
 
 
 @pytest.mark.parametrize(
