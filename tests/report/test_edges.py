@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from slaibench.report.page import ReportFiles, write_report
+from slaibench.report.files import ReportFiles
+from slaibench.report.pages.study import write_report
 from slaibench.report.verify import verify
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.sweep import SweepResult, sweep

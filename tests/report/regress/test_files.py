@@ -10,11 +10,10 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from slaibench.measure.regression import Verdict
-from slaibench.report.errors import ReportError
-from slaibench.report.regress import files, words
-from slaibench.report.regress.annotations import MOST_ERRORS, annotation_lines
+from slaibench.report.files import ReportError, check_file, write_text
+from slaibench.report.regress import words
+from slaibench.report.regress.github import COLUMNS, MOST_ERRORS, annotation_lines, markdown
 from slaibench.report.regress.junit import junit
-from slaibench.report.regress.markdown import COLUMNS, markdown
 from tests.report.regress.results import ALL, LOST, SAME, UNKNOWN, WORSE, result, row
 
 
@@ -113,15 +112,15 @@ def test_what_cannot_be_told_says_how_many_runs_it_takes_or_how_close_it_is() ->
 
 
 def test_files_that_cannot_be_written_are_refused_or_told(tmp_path: Path) -> None:
-    files.check(None, "--junit")
-    files.check(tmp_path / "new.xml", "--junit")
+    check_file(None, "--junit")
+    check_file(tmp_path / "new.xml", "--junit")
     with pytest.raises(ValueError, match=r"--junit .* is a folder"):
-        files.check(tmp_path, "--junit")
+        check_file(tmp_path, "--junit")
     with pytest.raises(ValueError, match="its folder is missing"):
-        files.check(tmp_path / "none" / "new.xml", "--junit")
+        check_file(tmp_path / "none" / "new.xml", "--junit")
     with pytest.raises(ReportError, match="cannot write"):
-        files.write(tmp_path / "none" / "new.xml", "text")
-    files.write(tmp_path / "new.xml", "text")
+        write_text(tmp_path / "none" / "new.xml", "text")
+    write_text(tmp_path / "new.xml", "text")
     assert (tmp_path / "new.xml").read_text() == "text"
 
 

@@ -7,9 +7,8 @@ import math
 import pytest
 
 from slaibench.catalog.published import CHANGE, RATIO, PublishedValue, bari2025
-from slaibench.reproductions.bari2025.claim import Finding
-from slaibench.reproductions.bari2025.verdict import Verdict
-from slaibench.reproductions.bari2025.words import deviation, ours, printed
+from slaibench.reproductions.bari2025.claim import Finding, deviation_text, ours, printed
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 
 
@@ -41,7 +40,7 @@ def test_an_ordering_has_no_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "found", "text"),
+    ("published", "estimate", "text"),
     [
         (
             value(1.15, "requests/s"),
@@ -57,11 +56,13 @@ def test_an_ordering_has_no_number() -> None:
         (value(1.15, "requests/s"), Estimate(1.0, 0.9, math.inf, 3), "1 requests/s [0.9, ?]"),
     ],
 )
-def test_ours_with_the_interval(known: PublishedValue, found: Estimate, text: str) -> None:
-    assert ours(known, found) == text
+def test_ours_with_the_interval(published: PublishedValue, estimate: Estimate, text: str) -> None:
+    assert ours(published, estimate) == text
 
 
 def test_how_far_off_is_relative_to_the_published_number() -> None:
-    finding = Finding(Estimate(1.33, 1.3, 1.36, 3), Verdict.CLOSE)
-    assert deviation(value(1.45, "requests/s"), finding) == "-8.3 %"
-    assert deviation(value(1.45, "requests/s"), Finding(None, Verdict.AGREES, "seen")) == ""
+    finding = Finding(Estimate(1.33, 1.3, 1.36, 3), ClaimVerdict.CLOSE)
+    assert deviation_text(value(1.45, "requests/s"), finding) == "-8.3 %"
+    assert (
+        deviation_text(value(1.45, "requests/s"), Finding(None, ClaimVerdict.AGREES, "seen")) == ""
+    )

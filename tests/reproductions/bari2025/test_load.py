@@ -11,9 +11,9 @@ import pytest
 import slaibench
 from slaibench.catalog.published import bari2025
 from slaibench.reproductions.bari2025.figures import Mix
-from slaibench.reproductions.bari2025.given import GIVEN, measured
+from slaibench.reproductions.bari2025.load import GIVEN, given_to
 from slaibench.reproductions.bari2025.numbers import given_numbers
-from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.run_summary import RunSummarizer
 from tests.reproductions.bari2025.small import SmallPaper
 
@@ -22,7 +22,7 @@ NO_WORK = "fixed:prompt=16,output=1"
 
 def of(recording: slaibench.Recording) -> dict[str, float | None]:
     summarize = RunSummarizer.for_study("paper", "ttft_p50<0.5")
-    return measured(recording, summarize(recording).audit)
+    return given_to(recording, summarize(recording).audit)
 
 
 def test_cut_gaps_raise_the_rate_and_even_it_out() -> None:
@@ -53,8 +53,8 @@ def test_a_run_without_requests_tells_the_memory_alone() -> None:
 def test_other_lengths_than_the_papers_are_told(small_paper: SmallPaper) -> None:
     loads = small_paper.result.loads[Mix.FEW]
     claims = {each.name: each for each in given_numbers(bari2025(), loads)}
-    assert claims["output-mean"].paper.verdict is Verdict.DISAGREES
-    assert claims["kv-blocks"].paper.verdict is Verdict.AGREES
+    assert claims["output-mean"].paper.verdict is ClaimVerdict.DISAGREES
+    assert claims["kv-blocks"].paper.verdict is ClaimVerdict.AGREES
     assert claims["gap-cv"].strict is None
     assert small_paper.result.papers_lengths is False
     assert not any(each.published and each.published.telling for each in claims.values())

@@ -12,17 +12,17 @@ import pytest
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.verify import Verdict, verify
+from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
 
 
 def test_an_untouched_page_is_true(page: ReportFiles) -> None:
-    found = verify(page.html)
-    assert found.mismatches == ()
-    assert found.notes == ()
-    assert found.checked > 100
+    verification = verify(page.html)
+    assert verification.mismatches == ()
+    assert verification.notes == ()
+    assert verification.checked > 100
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_changed_number_is_found(
     spoilt: Written, change: Callable[[Document], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
-    assert where in [each.where for each in verify(spoilt.files.html).mismatches]
+    assert where in [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
 
 
 def test_a_changed_recording_is_found(spoilt: Written) -> None:
@@ -62,19 +62,19 @@ def test_a_changed_recording_is_found(spoilt: Written) -> None:
     requests = recording.requests
     slower = dataclasses.replace(requests, token_times_s=requests.token_times_s * 1.5)
     store.write(dataclasses.replace(recording, requests=slower), folder)
-    where = [each.where for each in verify(spoilt.files.html).mismatches]
-    assert any(each.startswith("schedulers[1]/") for each in where)
+    where = [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
+    assert any(path.startswith("schedulers[1]/") for path in where)
 
 
 def test_a_missing_recording_is_found(spoilt: Written) -> None:
     folder = next(iter(store.find_runs(spoilt.results)))
     shutil.rmtree(folder)
-    found = verify(spoilt.files.html)
-    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
-    assert found.again.startswith("slaibench bound --scheduler ")
+    verification = verify(spoilt.files.html)
+    assert (verification.verdict, verification.num_absent) == (PageVerdict.ABSENT, 1)
+    assert verification.again.startswith("slaibench bound --scheduler ")
 
 
 def test_another_question_is_not_answered_by_these_runs(spoilt: Written) -> None:
     edit(spoilt.files.html, lambda doc: doc["ask"].update(rad_requests=999))
-    wheres = [each.where for each in verify(spoilt.files.html).mismatches]
+    wheres = [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
     assert any(where.startswith("runs[") for where in wheres)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from slaibench.report.numbers import Document
-from slaibench.report.validation.tables import (
+from slaibench.report.pages.crosscheck.tables import (
     conclusion_grid,
     fact_grids,
     quantity_tables,

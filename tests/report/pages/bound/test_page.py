@@ -7,13 +7,11 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from slaibench.report.bound.captions import captions
-from slaibench.report.bound.figures import draw
-from slaibench.report.bound.findings import headline
-from slaibench.report.bound.page import write_bound
-from slaibench.report.bound.tables import answer_grids, point_grids
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
+from slaibench.report.pages.bound import PAGE
+from slaibench.report.pages.bound.findings import headline
+from slaibench.report.pages.bound.tables import answer_grids, point_grids
 from slaibench.studies.bound.result import BoundResult
 from tests.report.test_page import outline
 from tests.studies.studies import contents
@@ -28,10 +26,10 @@ def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(
-    page: ReportFiles, found: BoundResult, top: Path
+    page: ReportFiles, result: BoundResult, top: Path
 ) -> None:
     before = contents(top / "reports")
-    assert write_bound(found, top / "reports") == page
+    assert PAGE.write(result, top / "reports") == page
     assert contents(top / "reports") == before
 
 
@@ -42,10 +40,10 @@ def test_files_are_named_after_what_they_show(page: ReportFiles) -> None:
     ]
 
 
-def test_every_drawing_has_a_caption(numbers: Document) -> None:
-    found = draw(numbers)
-    assert list(found) == list(captions(numbers))
-    for panel in (each for panels in found.values() for each in panels):
+def test_every_drawing_has_a_caption(result: BoundResult, numbers: Document) -> None:
+    drawn = PAGE.draw(result, numbers)
+    assert list(drawn) == list(PAGE.captions(numbers))
+    for panel in (panel for panels in drawn.values() for panel in panels):
         assert ET.fromstring(panel.svg).tag.endswith("svg")
 
 
@@ -62,11 +60,11 @@ def test_the_title_is_the_bound_and_what_binds(numbers: Document) -> None:
     assert re.search(r"throughput changes with 528 tokens −\d+\.\d\s%", text)
 
 
-def test_what_was_not_asked_is_not_on_the_page(numbers: Document) -> None:
+def test_what_was_not_planned_is_not_on_the_page(result: BoundResult, numbers: Document) -> None:
     doc = copy.deepcopy(numbers)
     doc["budgets"], doc["rad"] = [], {**doc["rad"], "points": [], "theorem_2": []}
     doc["maps"] = {"columns": [], "cells": []}
-    assert list(draw(doc)) == ["throughput"]
+    assert list(PAGE.draw(result, doc)) == ["throughput"]
     assert point_grids(doc) == []
     assert len(headline(doc).findings) == 3
 

@@ -7,20 +7,20 @@ import xml.etree.ElementTree as ET
 from slaibench.report.figures.axes import shifts
 from slaibench.report.figures.style import COLOURS, pale
 from slaibench.report.numbers import Document
-from slaibench.report.validation.captions import captions
-from slaibench.report.validation.figures import backend_looks, draw
-from slaibench.report.validation.subject import Validation
+from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.figures import backend_looks
+from slaibench.report.pages.crosscheck.subject import Crosscheck
 
 
 def test_every_drawing_has_a_caption_and_a_name_of_its_own(
-    validation: Validation, numbers: Document
+    crosscheck: Crosscheck, numbers: Document
 ) -> None:
-    found = draw(validation, numbers)
-    order = [name for name in captions(numbers) if name in found]
-    assert list(found) == order
-    names = [panel.name for panels in found.values() for panel in panels]
+    drawn = PAGE.draw(crosscheck, numbers)
+    order = [name for name in PAGE.captions(numbers) if name in drawn]
+    assert list(drawn) == order
+    names = [panel.name for panels in drawn.values() for panel in panels]
     assert len(set(names)) == len(names)
-    for panel in (each for panels in found.values() for each in panels):
+    for panel in (panel for panels in drawn.values() for panel in panels):
         assert ET.fromstring(panel.svg).tag.endswith("svg")
 
 

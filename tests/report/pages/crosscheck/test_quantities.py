@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.report.validation.quantities import allowed, quantity
+from slaibench.report.pages.crosscheck.quantities import allowed, quantity
 from slaibench.report.words import hundredths
 
 NBSP = "\u00a0"

@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.validation.page import write_validation
+from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
-from slaibench.studies.crosscheck.study import ValidateResult, validate
+from slaibench.studies.crosscheck.study import validate
 from slaibench.studies.systems import table
 from tests.report.test_page import outline
 from tests.studies.studies import contents, study
 from tests.studies.systems.others import RealTimeSystem
 
 WHO = ("sarathi", "slai")
+
+
+def write(spec: StudySpec, other: str, folder: Path) -> ReportFiles:
+    """The page of a crosscheck of the simulator with another backend."""
+    result = validate(spec, ("sim", other), folder / "r", jobs=1)
+    return PAGE.write(make_crosscheck(result), folder)
 
 
 def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
@@ -30,10 +37,10 @@ def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(
-    page: ReportFiles, validated: ValidateResult, top: Path
+    page: ReportFiles, crosscheck: Crosscheck, top: Path
 ) -> None:
     before = contents(top / "reports")
-    assert write_validation(validated, top / "reports") == page
+    assert PAGE.write(crosscheck, top / "reports") == page
     assert contents(top / "reports") == before
 
 
@@ -55,7 +62,7 @@ def test_every_scheduler_has_its_panel_of_what_can_be_told(page: ReportFiles) ->
 
 def test_three_schedulers_have_no_paired_change_but_a_page(tmp_path: Path) -> None:
     spec = study(schedulers=("sarathi", "slai", "rad"), num_requests=60)
-    files = write_validation(validate(spec, ("sim", "twin"), tmp_path / "r", jobs=1), tmp_path)
+    files = write(spec, "twin", tmp_path)
     text = files.html.read_text("utf-8")
     assert "identical in all 3 rows" in text
     assert "Paired change" not in text
@@ -74,7 +81,7 @@ def test_invalid_runs_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setitem(table.SYSTEMS, "real", SystemUnderTest)
     spec = study(schedulers=("slai",), num_requests=300)
-    files = write_validation(validate(spec, ("sim", "real"), tmp_path / "r", jobs=1), tmp_path)
+    files = write(spec, "real", tmp_path)
     text = files.html.read_text("utf-8")
     assert "The same requests on sim and real: invalid in the one row" in text
     assert "1 of 2 runs is invalid and stands for nothing; slai at 5 requests/s on real" in text

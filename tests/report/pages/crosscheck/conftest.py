@@ -1,4 +1,4 @@
-"""One real validation, and its page, for all tests of such pages: the simulator against itself, and
+"""One real crosscheck, and its page, for all tests of such pages: the simulator against itself, and
 against itself with too few KV blocks."""
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.studies.test_validate import Small, Twin, run
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.page import makers
-from slaibench.report.validation.numbers import document
-from slaibench.report.validation.page import write_validation
-from slaibench.report.validation.subject import Validation, make_validation
+from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.studies.crosscheck.study import ValidateResult
 from slaibench.studies.systems import table
 from tests.report.conftest import Written
+from tests.studies.crosscheck.test_study import Small, Twin, run
 
 BETWEEN = ("sim", "twin", "small")
 
@@ -41,7 +39,7 @@ def others() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("validation")
+    return tmp_path_factory.mktemp("crosscheck")
 
 
 @pytest.fixture(scope="session")
@@ -52,21 +50,21 @@ def validated(top: Path) -> ValidateResult:
 
 
 @pytest.fixture(scope="session")
-def validation(validated: ValidateResult) -> Validation:
-    return make_validation(validated)
+def crosscheck(validated: ValidateResult) -> Crosscheck:
+    with other_backends():
+        return make_crosscheck(validated)
 
 
 @pytest.fixture(scope="session")
-def numbers(validation: Validation, top: Path) -> Document:
-    made = {**makers(), "profiles": {name: {} for name in BETWEEN}}
+def numbers(crosscheck: Crosscheck, top: Path) -> Document:
     with other_backends():
-        return document(validation, top / "reports", made)
+        return PAGE.document(crosscheck, top / "reports")
 
 
 @pytest.fixture(scope="session")
-def page(validated: ValidateResult, top: Path) -> ReportFiles:
+def page(crosscheck: Crosscheck, top: Path) -> ReportFiles:
     with other_backends():
-        return write_validation(validated, top / "reports")
+        return PAGE.write(crosscheck, top / "reports")
 
 
 @pytest.fixture

@@ -13,20 +13,20 @@ import pytest
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.verify import Verdict, verify
+from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
 
 
 def test_an_untouched_page_is_true(page: ReportFiles) -> None:
-    told: list[tuple[int, int]] = []
-    found = verify(page.html, on_run=lambda done, total: told.append((done, total)))
-    assert found.mismatches == ()
-    assert found.notes == ()
-    assert found.checked > 1000
-    assert found.num_recordings == 24
-    assert told == [(n, 24) for n in range(1, 25)]
+    calls: list[tuple[int, int]] = []
+    verification = verify(page.html, on_run=lambda done, total: calls.append((done, total)))
+    assert verification.mismatches == ()
+    assert verification.notes == ()
+    assert verification.checked > 1000
+    assert verification.num_recordings == 24
+    assert calls == [(n, 24) for n in range(1, 25)]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_a_changed_number_is_found_in_the_json_and_on_the_page(
     spoilt: Written, change: Callable[[Document], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
-    found = verify(spoilt.files.html)
-    assert where in [each.where for each in found.mismatches]
+    verification = verify(spoilt.files.html)
+    assert where in [mismatch.where for mismatch in verification.mismatches]
 
 
 def test_a_changed_verdict_in_the_text_is_found(spoilt: Written) -> None:
@@ -66,10 +66,10 @@ def test_a_changed_verdict_in_the_text_is_found(spoilt: Written) -> None:
     text = html.read_text("utf-8")
     assert 'class="strong">beyond' in text
     html.write_text(text.replace('class="strong">beyond', 'class="strong">within', 1), "utf-8")
-    (found,) = verify(html).mismatches
-    assert found.where.startswith("page, line ")
-    assert "within" in found.page
-    assert "beyond" in found.found
+    (mismatch,) = verify(html).mismatches
+    assert mismatch.where.startswith("page, line ")
+    assert "within" in mismatch.page
+    assert "beyond" in mismatch.right
 
 
 def of(spoilt: Written, backend: str) -> Path:
@@ -84,22 +84,22 @@ def test_a_changed_recording_of_any_backend_is_found(spoilt: Written, backend: s
     requests = recording.requests
     later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
     store.write(dataclasses.replace(recording, requests=later), folder)
-    where = [each.where for each in verify(spoilt.files.html).mismatches]
-    assert any(each.startswith(f"studies/{backend}/points/") for each in where)
-    assert any(each.startswith("matches[") for each in where)
+    where = [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
+    assert any(path.startswith(f"studies/{backend}/points/") for path in where)
+    assert any(path.startswith("matches[") for path in where)
 
 
 def test_a_missing_recording_is_found_with_its_backend(spoilt: Written) -> None:
     folder = of(spoilt, "twin")
     shutil.rmtree(folder)
-    found = verify(spoilt.files.html)
-    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
-    assert found.again.startswith("slaibench validate --between sim,twin,small")
-    assert found.checked == 0
+    verification = verify(spoilt.files.html)
+    assert (verification.verdict, verification.num_absent) == (PageVerdict.ABSENT, 1)
+    assert verification.again.startswith("slaibench validate --between sim,twin,small")
+    assert verification.checked == 0
 
 
 def test_nonsense_is_a_finding_and_no_crash(spoilt: Written) -> None:
     edit(spoilt.files.html, lambda doc: doc.update(matches=[{"verdict": 3}]))
-    found = verify(spoilt.files.html)
-    assert any("cannot be rendered" in each.found for each in found.mismatches)
-    assert any(each.where.startswith("matches") for each in found.mismatches)
+    verification = verify(spoilt.files.html)
+    assert any("cannot be rendered" in mismatch.right for mismatch in verification.mismatches)
+    assert any(mismatch.where.startswith("matches") for mismatch in verification.mismatches)

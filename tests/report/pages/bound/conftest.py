@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.report.bound.numbers import document
-from slaibench.report.bound.page import write_bound
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.page import makers
+from slaibench.report.pages.bound import PAGE
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.study import check, run
 from tests.report.conftest import Written
@@ -24,18 +22,18 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def found(top: Path) -> BoundResult:
+def result(top: Path) -> BoundResult:
     return run(check(small(), top / "results"), top / "results", jobs=1)
 
 
 @pytest.fixture(scope="session")
-def numbers(found: BoundResult, top: Path) -> Document:
-    return document(found, top / "reports", {**makers(), "profile": {}})
+def numbers(result: BoundResult, top: Path) -> Document:
+    return PAGE.document(result, top / "reports")
 
 
 @pytest.fixture(scope="session")
-def page(found: BoundResult, top: Path) -> ReportFiles:
-    return write_bound(found, top / "reports")
+def page(result: BoundResult, top: Path) -> ReportFiles:
+    return PAGE.write(result, top / "reports")
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import copy
 import pytest
 
 from slaibench.report.numbers import Document
-from slaibench.report.validation.conclusions import conclusions
-from slaibench.report.validation.findings import headline
-from slaibench.report.validation.quantities import apart
+from slaibench.report.pages.crosscheck.conclusions import conclusions
+from slaibench.report.pages.crosscheck.findings import headline
+from slaibench.report.pages.crosscheck.quantities import apart
 
 NBSP = "\u00a0"
 
@@ -110,5 +110,5 @@ def test_what_cannot_be_told_somewhere_concludes_nothing(numbers: Document) -> N
     }
     found = next(e for e in conclusions(changed) if e.title.endswith("15 requests/s"))
     assert found.agreement == "not told on all"
-    assert not found.told
+    assert not found.conclusive
     assert found.title not in " ".join(headline(changed).findings)
