@@ -34,9 +34,10 @@ class _Commands(TyperGroup):
         return [*own, *(name for name in _brought() if name not in own)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        own = super().get_command(ctx, cmd_name)
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
         point = _brought().get(cmd_name)
-        return own if own is not None or point is None else _loaded(point)
+        return None if point is None else _loaded(point)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None:  # a typo, to be compared with all names

@@ -58,12 +58,12 @@ def outline(text: str) -> Outline:
 
 def test_the_page_needs_nothing_but_itself(written: Written) -> None:
     text = written.files.html.read_text("utf-8")
-    found = outline(text)
-    assert found.links
-    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
+    page = outline(text)
+    assert page.links
+    assert all(link.startswith("data:image/svg+xml,") for link in page.links)
     assert "@import" not in text
     assert "url(http" not in text
-    assert len(set(found.ids)) == len(found.ids)
+    assert len(set(page.ids)) == len(page.ids)
     assert len(text) < 1_500_000
 
 
@@ -144,9 +144,9 @@ HOSTILE = 'x.py:A"><script>alert(1)</script>&amp;$_{'
 
 def test_a_scheduler_s_name_cannot_become_markup(doc: Document) -> None:
     text = PAGE.render(_renamed(doc, "slai", HOSTILE), {"ttft": [Picture("<img>")]})
-    found = outline(text)
+    page = outline(text)
     assert text.count("<script") == 1
-    assert "script" in found.tags
+    assert "script" in page.tags
     assert "alert(1)&lt;/script&gt;&amp;amp;$_{" in text
 
 
@@ -157,7 +157,7 @@ def _renamed(doc: Document, old: str, new: str) -> Document:
         if isinstance(value, dict):
             return {new if k == old else k: walk(v) for k, v in value.items()}
         if isinstance(value, list):
-            return [walk(each) for each in value]
+            return [walk(item) for item in value]
         return new if value == old else value
 
     changed = walk(doc)

@@ -62,12 +62,12 @@ def test_markdown_of_identical_runs_is_a_line_and_what_can_be_unfolded() -> None
 
 
 def test_annotations_are_an_error_each_and_one_warning() -> None:
-    found = list(annotation_lines(ALL))
-    kinds = [line.split(" ")[0] for line in found]
+    lines = list(annotation_lines(ALL))
+    kinds = [line.split(" ")[0] for line in lines]
     assert kinds == ["::error", "::error", "::warning", "::notice"]
-    assert found[0].startswith("::error title=worse%3A sarathi at 5 requests/s::TTFT P50: 0.100")
-    assert "+20.0%25" in found[0]
-    assert "2 cannot be told" in found[2]
+    assert lines[0].startswith("::error title=worse%3A sarathi at 5 requests/s::TTFT P50: 0.100")
+    assert "+20.0%25" in lines[0]
+    assert "2 cannot be told" in lines[2]
 
 
 def test_no_more_annotations_than_are_shown() -> None:
@@ -92,7 +92,7 @@ def test_the_verdict_on_the_whole_is_the_most_alarming_one() -> None:
 
 def test_json_and_frame_hold_every_row(tmp_path: Path) -> None:
     document = json.loads(json.dumps(ALL.to_json(), allow_nan=False))
-    assert [each["verdict"] for each in document["rows"]].count("worse") == 2
+    assert [row["verdict"] for row in document["rows"]].count("worse") == 2
     assert document["counts"]["cannot tell"] == 2
     assert len(ALL.frame()) == 5
 

@@ -92,9 +92,9 @@ def test_a_tier_without_requests_decides_nothing() -> None:
 
 
 def test_without_a_low_rate_nothing_is_said_of_low_load() -> None:
-    found = prefill_first_lowest(load({VLLM: []}, rates=(1.2, 1.6)))
-    assert found.verdict is UNDECIDED
-    assert found.seen == "no rate up to 0.8 requests/s was run"
+    finding = prefill_first_lowest(load({VLLM: []}, rates=(1.2, 1.6)))
+    assert finding.verdict is UNDECIDED
+    assert finding.seen == "no rate up to 0.8 requests/s was run"
 
 
 def sharp(values: Sequence[float]) -> list[Estimate]:
@@ -111,18 +111,18 @@ def sharp(values: Sequence[float]) -> list[Estimate]:
     ],
 )
 def test_a_tail_that_falls_does_not_rise(values: Sequence[float], verdict: ClaimVerdict) -> None:
-    found = tails(rises, [SARATHI], "paying")(load(tails={SARATHI: sharp(values)}))
-    assert found.verdict is verdict
-    assert f"{verdict.value}, {values[0]:.3g} s at 0.2" in found.seen
+    finding = tails(rises, [SARATHI], "paying")(load(tails={SARATHI: sharp(values)}))
+    assert finding.verdict is verdict
+    assert f"{verdict.value}, {values[0]:.3g} s at 0.2" in finding.seen
 
 
 def test_one_of_several_that_falls_is_enough_to_disagree() -> None:
     rising, falling = sharp((0.05, 0.09)), sharp((0.09, 0.05))
     find = tails(rises, [SARATHI, SARATHI_SPF], "free")
     assert find(load(tails={SARATHI: rising, SARATHI_SPF: rising})).verdict is AGREES
-    found = find(load(tails={SARATHI: rising, SARATHI_SPF: falling}))
-    assert found.verdict is DISAGREES
-    assert found.seen == (
+    finding = find(load(tails={SARATHI: rising, SARATHI_SPF: falling}))
+    assert finding.verdict is DISAGREES
+    assert finding.seen == (
         "Sarathi-Serve (FCFS) agrees, 0.05 s at 0.2, 0.09 s at 0.4 requests/s; "
         "Sarathi-Serve (SPF) disagrees, 0.09 s at 0.2, 0.05 s at 0.4 requests/s"
     )
@@ -147,6 +147,6 @@ def test_long_prompts_wait_longer_or_do_not(means: Sequence[float], verdict: Cla
         run_summary(buckets=[(100, 100, factor * mean) for mean in means])
         for factor in (0.99, 1.0, 1.01)
     ]
-    found = ttft_grows_with_prompt(SLAI)(load({SLAI: runs}))
-    assert found.verdict is verdict
-    assert found.seen.endswith(" at 1280 tokens")
+    finding = ttft_grows_with_prompt(SLAI)(load({SLAI: runs}))
+    assert finding.verdict is verdict
+    assert finding.seen.endswith(" at 1280 tokens")

@@ -77,12 +77,12 @@ def test_single_batches_know_no_convention(claims: dict[str, Claim]) -> None:
 
 
 def test_the_document_is_plain_json_and_holds_every_figure(result: PaperResult) -> None:
-    found = json.loads(json.dumps(result.to_json(), allow_nan=False))
-    assert list(found["figures"]) == list(result.spec.figures)
-    assert [claim["name"] for claim in found["claims"]] == [c.name for c in result.claims]
-    shown = found["figures"]["7c"]["paper"]["sarathi"]
+    document = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert list(document["figures"]) == list(result.spec.figures)
+    assert [claim["name"] for claim in document["claims"]] == [c.name for c in result.claims]
+    shown = document["figures"]["7c"]["paper"]["sarathi"]
     assert set(shown) == {"0.8", "1.6"}
-    assert found["figures"]["8"]["strict"]["slai"]["kv_mean"]["value"] > 0
+    assert document["figures"]["8"]["strict"]["slai"]["kv_mean"]["value"] > 0
 
 
 def test_published_points_are_the_printed_ones() -> None:

@@ -139,7 +139,7 @@ def test_one_range_below_another(
 
 
 @pytest.mark.parametrize(
-    ("found", "verdict"),
+    ("estimate", "verdict"),
     [
         (between(-0.09, -0.01), AGREES),
         (between(-0.11, -0.01), UNDECIDED),
@@ -148,8 +148,8 @@ def test_one_range_below_another(
         (Estimate(-0.05, None, None, 1), UNDECIDED),
     ],
 )
-def test_between_two_bounds_by_the_interval(found: Estimate, verdict: ClaimVerdict) -> None:
-    assert lies_between(found, -0.1, 0.0) is verdict
+def test_between_two_bounds_by_the_interval(estimate: Estimate, verdict: ClaimVerdict) -> None:
+    assert lies_between(estimate, -0.1, 0.0) is verdict
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from tests.studies.studies import contents
 
 def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
     text = page.html.read_text("utf-8")
-    found = outline(text)
-    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
-    assert len(found.links) == len(page.pngs)
-    assert len(set(found.ids)) == len(found.ids)
+    parts = outline(text)
+    assert all(link.startswith("data:image/svg+xml,") for link in parts.links)
+    assert len(parts.links) == len(page.pngs)
+    assert len(set(parts.ids)) == len(parts.ids)
 
 
 def test_the_same_input_gives_the_same_bytes(
@@ -48,11 +48,11 @@ def test_every_drawing_has_a_caption(result: BoundResult, numbers: Document) -> 
 
 
 def test_the_title_is_the_bound_and_what_binds(numbers: Document) -> None:
-    found = headline(numbers)
+    top = headline(numbers)
     assert re.fullmatch(
-        r"No scheduler serves more than [\d.]+ requests/s; compute binds", found.title
+        r"No scheduler serves more than [\d.]+ requests/s; compute binds", top.title
     )
-    text = " ".join(found.findings)
+    text = " ".join(top.findings)
     assert re.search(r"schedulers reach of it: sarathi [\d.]+\s% and rad [\d.]+\s%\.", text)
     assert re.search(r"RAD comes at best to (9[789]|100)\.\d\s% at 0 ms a step", text)
     assert "routed uniformly at random, each is this one node at rate / r" in text

@@ -24,7 +24,7 @@ def judged(doc: Document, *verdicts: str) -> Document:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "told"),
+    ("verdicts", "text"),
     [
         (("identical",), "identical in the one row"),
         (("within", "within"), "within tolerance in all 2 rows"),
@@ -40,20 +40,26 @@ def judged(doc: Document, *verdicts: str) -> Document:
     ],
 )
 def test_the_title_counts_every_row_once(
-    numbers: Document, verdicts: tuple[str, ...], told: str
+    numbers: Document, verdicts: tuple[str, ...], text: str
 ) -> None:
     title = headline(judged(numbers, *verdicts)).title
-    assert title == f"The same requests on sim, twin and small: {told}"
+    assert title == f"The same requests on sim, twin and small: {text}"
 
 
 def test_what_is_beyond_is_named_with_its_quantity_change_and_tolerance(numbers: Document) -> None:
     beyond = [match for match in numbers["matches"] if match["verdict"] == "beyond"]
     assert {match["other"] for match in beyond} == {"small"}
-    (told,) = [text for text in headline(numbers).findings if text.startswith("Beyond tolerance: ")]
+    (finding,) = [
+        text for text in headline(numbers).findings if text.startswith("Beyond tolerance: ")
+    ]
     for match in beyond:
-        worst = max((e for e in apart(match) if e.tolerance), key=lambda each: each.used)
-        assert f"{match['scheduler']} at {match['rate_rps']:g} requests/s on small: {worst}" in told
-    assert f"(±{NBSP}3{NBSP}%)" in told
+        worst = max(
+            (d for d in apart(match) if d.tolerance), key=lambda difference: difference.used
+        )
+        assert (
+            f"{match['scheduler']} at {match['rate_rps']:g} requests/s on small: {worst}" in finding
+        )
+    assert f"(±{NBSP}3{NBSP}%)" in finding
 
 
 def test_the_largest_difference_within_is_the_one_nearest_its_tolerance(numbers: Document) -> None:
@@ -64,22 +70,22 @@ def test_the_largest_difference_within_is_the_one_nearest_its_tolerance(numbers:
             "other": 1 + change,
             "change": change,
         }
-    (told,) = [text for text in headline(changed).findings if text.startswith("Largest")]
-    assert f"batches +0.90{NBSP}% (±{NBSP}1{NBSP}%), sarathi at 2 requests/s on twin" in told
+    (finding,) = [text for text in headline(changed).findings if text.startswith("Largest")]
+    assert f"batches +0.90{NBSP}% (±{NBSP}1{NBSP}%), sarathi at 2 requests/s on twin" in finding
 
 
 def test_a_quantity_without_tolerance_is_told_without_a_verdict(numbers: Document) -> None:
     changed = judged(numbers, "identical")
     kv = {"reference": 0.5, "other": 0.495, "change": -0.01}
     changed["matches"][0]["quantities"]["kv_mean"] |= kv
-    (told,) = [text for text in headline(changed).findings if "without a verdict" in text]
-    assert f"KV blocks in use, mean −1.00{NBSP}% (in 1 row)" in told
+    (finding,) = [text for text in headline(changed).findings if "without a verdict" in text]
+    assert f"KV blocks in use, mean −1.00{NBSP}% (in 1 row)" in finding
 
 
 def test_preemptions_where_the_reference_has_none_are_told(numbers: Document) -> None:
     match = numbers["matches"][-1]
-    found = [str(each) for each in apart(match)]
-    assert any(text.startswith("preemptions from 0 to ") for text in found)
+    texts = [str(difference) for difference in apart(match)]
+    assert any(text.startswith("preemptions from 0 to ") for text in texts)
 
 
 def test_conclusions_are_the_same_until_one_backend_s_is_another(numbers: Document) -> None:
@@ -87,16 +93,16 @@ def test_conclusions_are_the_same_until_one_backend_s_is_another(numbers: Docume
     del calm["studies"]["small"]
     calm["between"] = ["sim", "twin"]
     calm["matches"] = [match for match in numbers["matches"] if match["other"] == "twin"]
-    assert {each.agreement for each in conclusions(calm)} == {"the same"}
+    assert {conclusion.agreement for conclusion in conclusions(calm)} == {"the same"}
     assert "The conclusions are the same on every backend" in headline(calm).findings[-1]
     worse = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 100, "beyond": False}
     calm["studies"]["sim"]["changes"]["15"]["p50"] = {**worse, "value": -0.5, "low": -0.6} | {
         "high": -0.4
     }
     calm["studies"]["twin"]["changes"]["15"]["p50"] = worse
-    told = headline(calm).findings[-1]
-    assert told.startswith("Not every backend leads to the same conclusion: median TTFT of slai")
-    assert "faster on sim, slower on twin" in told
+    finding = headline(calm).findings[-1]
+    assert finding.startswith("Not every backend leads to the same conclusion: median TTFT of slai")
+    assert "faster on sim, slower on twin" in finding
 
 
 def test_what_cannot_be_told_somewhere_concludes_nothing(numbers: Document) -> None:
@@ -108,7 +114,7 @@ def test_what_cannot_be_told_somewhere_concludes_nothing(numbers: Document) -> N
         "n": 3,
         "beyond": False,
     }
-    found = next(e for e in conclusions(changed) if e.title.endswith("15 requests/s"))
-    assert found.agreement == "not told on all"
-    assert not found.conclusive
-    assert found.title not in " ".join(headline(changed).findings)
+    conclusion = next(c for c in conclusions(changed) if c.title.endswith("15 requests/s"))
+    assert conclusion.agreement == "not told on all"
+    assert not conclusion.conclusive
+    assert conclusion.title not in " ".join(headline(changed).findings)

@@ -29,10 +29,10 @@ def write(spec: StudySpec, other: str, folder: Path) -> ReportFiles:
 
 def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
     text = page.html.read_text("utf-8")
-    found = outline(text)
-    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
-    assert len(found.links) == len(page.pngs)
-    assert len(set(found.ids)) == len(found.ids)
+    parts = outline(text)
+    assert all(link.startswith("data:image/svg+xml,") for link in parts.links)
+    assert len(parts.links) == len(page.pngs)
+    assert len(set(parts.ids)) == len(parts.ids)
     assert len(text) < 1_500_000
 
 
