@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slaibench.recording.store import RecordingError
+from slaibench.reproductions.bari2025 import reproduce
 from slaibench.reproductions.bari2025.figures import SARATHI, SLAI, SLAI_FIXED, SLAI_FIXED_5, Mix
 from slaibench.reproductions.bari2025.run import check, mixes, run, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
@@ -105,3 +106,12 @@ def test_searched_schedulers_have_more_cells_than_the_figure_shows(
     }
     assert rates[SLAI] > {0.8, 1.6} < rates[SARATHI]
     assert rates[SLAI_FIXED] == {0.8, 1.6}
+
+
+def test_from_python_figures_and_rates_come_as_text_or_several(tmp_path: Path) -> None:
+    result = reproduce("6c", rates="0.4,0.8", results=tmp_path, jobs=1, num_seeds=1)
+    assert (result.spec.figures, result.spec.rates) == (("6c",), (0.4, 0.8))
+    assert [claim.figure for claim in result.claims] == ["6c"]
+    again = reproduce(["6c"], rates=[0.4, 0.8], results=str(tmp_path), jobs=1, num_seeds=1)
+    assert all(cell.reused for cell in again.cells)
+    assert reproduce("6c", results=tmp_path, jobs=1).spec.rates == PaperSpec().rates
