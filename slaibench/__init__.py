@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from slaibench.api import (
         capacity,
         compare,
-        paper,
         regress,
         requests_frame,
         run,
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
         sweep,
     )
     from slaibench.recording.record import Recording
-    from slaibench.reproductions.bari2025.result import PaperResult
     from slaibench.studies.capacity import CapacityResult
     from slaibench.studies.compare import CompareResult
     from slaibench.studies.executors import OnRay
@@ -33,14 +31,12 @@ __all__ = [
     "CapacityResult",
     "CompareResult",
     "OnRay",
-    "PaperResult",
     "Recording",
     "RegressResult",
     "SweepResult",
     "__version__",
     "capacity",
     "compare",
-    "paper",
     "regress",
     "requests_frame",
     "run",

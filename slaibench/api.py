@@ -12,16 +12,13 @@ slaibench.requests_frame(one)       # one row a request
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slaibench.rates import parse_rates
+from slaibench.rates import Rates, rates_of
 from slaibench.recording.record import Recording
-from slaibench.reproductions.bari2025 import run as paper_study
-from slaibench.reproductions.bari2025.result import PaperResult
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = Path("results")
-Rates = str | float | Iterable[float]
-"""``"1:20"``, ``"0.8,1.2"``, a number or several."""
 
 
 def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording:
@@ -75,7 +70,7 @@ def sweep(
     of ``jobs`` runs in worker processes, which need no ``if __name__ == "__main__"`` in a script.
     """
     names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
-    study = StudySpec(schedulers=names, rates=_rates(rates), **spec)
+    study = StudySpec(schedulers=names, rates=rates_of(rates), **spec)
     return sweep_study.sweep(study, Path(results), jobs=jobs)
 
 
@@ -89,7 +84,7 @@ def compare(
     **spec: Any,
 ) -> CompareResult:
     """Two schedulers under the same requests, with the capacity of both (``b`` against ``a``)."""
-    study = StudySpec(schedulers=(a, b), rates=_rates(rates), **spec)
+    study = StudySpec(schedulers=(a, b), rates=rates_of(rates), **spec)
     return compare_study.compare(study, Path(results), jobs=jobs)
 
 
@@ -106,26 +101,6 @@ def capacity(
         spec["slo"] = slo
     study = StudySpec(schedulers=(scheduler,), **spec)
     return capacity_study.find_capacity(study, Path(results), jobs=jobs)[0]
-
-
-def paper(
-    figures: str | Sequence[str] = (),
-    *,
-    results: str | Path = RESULTS,
-    jobs: int | OnRay | None = None,
-    **spec: Any,
-) -> PaperResult:
-    """The paper's figures and claims (Bari et al., arXiv 2508.01002).
-
-    Args:
-        figures: ``"7a"``, ``"7"`` for all its parts, or several; none: all.
-        **spec: further fields of ``slaibench.reproductions.bari2025.spec.PaperSpec`` (workload,
-            num_seeds, rates, ...).
-    """
-    names = (figures,) if isinstance(figures, str) else tuple(figures)
-    if "rates" in spec:
-        spec["rates"] = _rates(spec["rates"])
-    return paper_study.run(PaperSpec(figures=names, **spec), Path(results), jobs=jobs)
 
 
 def regress(
@@ -156,7 +131,7 @@ def regress(
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     if "rates" in spec:
-        spec["rates"] = _rates(spec["rates"])
+        spec["rates"] = rates_of(spec["rates"])
     question = regress_study.ask(
         Path(baseline),
         update=update,
@@ -198,9 +173,3 @@ def steps_frame(recording: Recording) -> pd.DataFrame:
     return pd.DataFrame(
         {field.name: getattr(recording.steps, field.name) for field in fields(recording.steps)}
     )
-
-
-def _rates(rates: Rates) -> tuple[float, ...]:
-    if isinstance(rates, str):
-        return parse_rates(rates)
-    return (float(rates),) if isinstance(rates, int | float) else tuple(map(float, rates))

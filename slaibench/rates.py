@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 MAX_RATES = 1000
 LEAST_RATE_RPS, MOST_RATE_RPS = 1e-6, 1e6
 """A request in twelve days, and more than any one server is sent."""
+Rates = str | float | Iterable[float]
+"""``"1:20"``, ``"0.8,1.2"``, a number or several."""
+
+
+def rates_of(rates: Rates) -> tuple[float, ...]:
+    """Rates however they are given, in requests a second.
+
+    Raises:
+        ValueError: as ``parse_rates``.
+    """
+    if isinstance(rates, str):
+        return parse_rates(rates)
+    return (float(rates),) if isinstance(rates, int | float) else tuple(map(float, rates))
 
 
 def parse_rates(text: str) -> tuple[float, ...]:

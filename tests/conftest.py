@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,11 @@ def data_dir() -> Path:
 def small_paper(tmp_path_factory: pytest.TempPathFactory) -> SmallPaper:
     """Parts of the paper with short runs, for all tests of its figures and of their page."""
     return run_small(tmp_path_factory.mktemp("paper"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of packages that are installed (``tests.brought.package``)."""
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("theirs", None)

@@ -3,23 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from slaibench.cli import bound, calibrate, doctor, env, facts, regress, run, serve, show, validate
-from slaibench.cli.shell import EXIT_USAGE, fail, out
-from slaibench.reproductions.bari2025 import command as bari2025
+from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
 from slaibench.version import __version__
+
+GROUP = "slaibench.commands"
+"""Entry points by which another package brings a command: its name, and a function for Typer."""
 
 
 class _Commands(TyperGroup):
-    """Takes text alone: whatever is given may end in a file, and files are UTF-8."""
+    """Our commands, then those that other packages bring: each is loaded when it is needed.
+
+    Takes text alone: whatever is given may end in a file, and files are UTF-8.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         check_text(args)
         return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in _brought() if name not in own)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        point = _brought().get(cmd_name)
+        return None if point is None else _loaded(point)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None:  # a typo, to be compared with all names
+            others = {name: _loaded(point) for name, point in _brought().items()}
+            self.commands = {**others, **self.commands}
+        return super().resolve_command(ctx, args)
+
+
+def _brought() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _loaded(point: EntryPoint) -> Any:
+    """The command of another package; one that says why it is not there, if it cannot be loaded."""
+    alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    try:
+        alone.command(point.name)(point.load())
+        return get_command(alone)
+    except Exception as error:  # whatever another package's code raises
+        reason = f"{point.name}: {point.value!r} cannot be loaded ({error!r})"
+        return _broken(f"{reason}; repair the package that brings it, or remove it", point.name)
+
+
+def _broken(reason: str, name: str) -> Any:
+    def broken(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+        del arguments
+        raise fail(reason, EXIT_NO)
+
+    alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    alone.command(name, help=escape(reason), context_settings={"ignore_unknown_options": True})(
+        broken
+    )
+    return get_command(alone)
 
 
 def check_text(args: Sequence[str]) -> None:
@@ -88,7 +139,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     serve.serve,
     calibrate.calibrate,
     validate.validate,
-    bari2025.paper,
     regress.regress,
     show.report,
     show.results,

@@ -119,9 +119,9 @@ def bound(
 def _report(result: BoundResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
-    from slaibench.report.bound.page import write_bound  # noqa: PLC0415  (loads matplotlib)
+    from slaibench.report.pages.bound import PAGE  # noqa: PLC0415
 
-    write_page(partial(write_bound, result, page.folder), as_json=as_json)
+    write_page(partial(PAGE.write, result, page.folder), as_json=as_json)
 
 
 def _numbers(option: str, text: str) -> tuple[float, ...]:

@@ -21,11 +21,11 @@ from slaibench.cli.run import progress
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
 from slaibench.measure.regression import Verdict
 from slaibench.rates import parse_rates
+from slaibench.report.files import check_file, write_text
 from slaibench.report.regress import words
-from slaibench.report.regress.annotations import annotation_lines
-from slaibench.report.regress.files import check, write
+from slaibench.report.regress.github import annotation_lines
+from slaibench.report.regress.github import markdown as markdown_of
 from slaibench.report.regress.junit import junit as junit_of
-from slaibench.report.regress.markdown import markdown as markdown_of
 from slaibench.studies.regression import baseline as baselines
 from slaibench.studies.regression import metrics as metrics_of_runs
 from slaibench.studies.regression import run as study
@@ -131,7 +131,7 @@ def regress(
         spec |= {"num_seeds": seeds} if seeds else {}
         spec |= {"backend": "endpoint", "url": url} if url else {}
         for file, option in ((told.junit, "--junit"), (told.markdown, "--markdown")):
-            check(file, option)
+            check_file(file, option)
         question = study.ask(
             baseline,
             update=held.update,
@@ -164,9 +164,9 @@ def _tell(result: RegressResult, told: OutputOptions) -> None:
             out.print(escape(line), highlight=False, soft_wrap=True)
     with running(EXIT_USAGE, kept=False):
         if told.junit is not None:
-            write(told.junit, junit_of(result))
+            write_text(told.junit, junit_of(result))
         if told.markdown is not None:
-            write(told.markdown, markdown_of(result))
+            write_text(told.markdown, markdown_of(result))
     wanted = told.annotations
     if wanted if wanted is not None else bool(os.environ.get("GITHUB_ACTIONS")):
         stream = sys.stderr if told.as_json else sys.stdout

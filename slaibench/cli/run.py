@@ -263,7 +263,7 @@ def _report(
 ) -> None:
     if page.folder is None:
         return
-    from slaibench.report.page import write_report  # noqa: PLC0415  (matplotlib: a second)
+    from slaibench.report.pages.study import write_report  # noqa: PLC0415
 
     if isinstance(result, compare_study.CompareResult):
         write = partial(write_report, result.sweep, page.folder, comparison=result)

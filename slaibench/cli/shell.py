@@ -15,8 +15,7 @@ from rich.markup import escape
 from slaibench.backends.base import BackendError
 from slaibench.cli.console import PlainConsole, shortened
 from slaibench.recording.store import RecordingError
-from slaibench.report.errors import ReportError
-from slaibench.report.files import ReportFiles
+from slaibench.report.files import ReportError, ReportFiles
 from slaibench.schedulers.base import SchedulerError
 from slaibench.schedulers.streams import stdout_for_results
 

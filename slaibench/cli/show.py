@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,7 @@ from rich.text import Text
 from slaibench.cli import formats, options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.recording import store
-from slaibench.studies import from_disk as gathering
+from slaibench.studies import from_disk
 
 if TYPE_CHECKING:
     from slaibench.report.verify import Verification
@@ -33,26 +32,26 @@ def results(
     """List the recordings of a folder; those of another version, and damaged ones, are named and
     not read."""
     with usage():
-        found = _folders(folder)
-    rows, skipped = _readable(found)
+        recordings = _folders(folder)
+    rows, skipped = _readable(recordings)
     rows.sort(key=lambda row: tuple(row[key] for key in ORDER))
     if as_json:
         print_json(rows)
     else:
         out.print(_results_table(rows, folder))
-    _tell_skipped(skipped)
-    _tell_unsealed(rows)
+    _report_skipped(skipped)
+    _report_unsealed(rows)
     if skipped and not rows:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
 
-def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+def _readable(recordings: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     """A row for each recording, and why the others cannot be read."""
     rows, skipped = [], []
-    for path in found:
+    for path in recordings:
         try:
             run = store.check(path)
-            cell = gathering.cell_of(run, path)
+            cell = from_disk.cell_of(run, path)
         except store.RecordingError as error:
             skipped.append(str(error))
             continue
@@ -81,21 +80,21 @@ def _readable(found: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _number(value: Any) -> float | None:
-    """What a run.json says, where it is a number; else nothing is known."""
-    known = isinstance(value, int | float) and abs(value) <= sys.float_info.max
-    return float(value) if known else None
+    """What a run.json says, where it is a number; else None."""
+    is_number = isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return float(value) if is_number else None
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _tell_skipped(messages: Sequence[str]) -> None:
+def _report_skipped(messages: Sequence[str]) -> None:
     for message in messages:
         err.print(f"[yellow]not read:[/] {escape(message)}", highlight=False, soft_wrap=True)
 
 
-def _tell_unsealed(rows: Sequence[dict[str, Any]]) -> None:
+def _report_unsealed(rows: Sequence[dict[str, Any]]) -> None:
     old = sum(row["code"] is None for row in rows)
     if old:
         verb = "is" if old == 1 else "are"
@@ -148,23 +147,22 @@ def report(
 ) -> None:
     """Write a page for each study found among the recordings."""
     with usage():
-        found = _folders(folder)
-        rows, skipped = _readable(found)
+        rows, skipped = _readable(_folders(folder))
         readable = [Path(row["folder"]) for row in rows]
-        groups = gathering.group_cells(readable)
+        groups = from_disk.group_cells(readable)
         options.check_reports(reports)
-    _tell_skipped([*skipped, *gathering.left_out(readable, groups)])
-    _tell_unsealed(rows)
+    _report_skipped([*skipped, *from_disk.left_out(readable, groups)])
+    _report_unsealed(rows)
     pages = 0
     for cells in groups.values():
         with usage():
             try:
-                result = gathering.gather(cells, slo, lambda error: _tell_skipped([str(error)]))
+                result = from_disk.gather(cells, slo, lambda error: _report_skipped([str(error)]))
             except store.DamagedRecordingError:
-                continue  # all of them are, and that was told
+                continue  # all of them are, and that was reported
         pages += 1
         with running(), usage():
-            from slaibench.report.page import write_report  # noqa: PLC0415
+            from slaibench.report.pages.study import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
         out.print(render.sweep_tables(result, out.width))
@@ -184,13 +182,13 @@ def verify(
     with usage():
         outcome = recompute(page)
     if as_json:
-        print_json({"verdict": outcome.verdict.value, **asdict(outcome)})
+        print_json(outcome.to_json())
     else:
         for line in _verified(outcome):
             out.print(escape(line), highlight=False, soft_wrap=True)
     if outcome.mismatches:
-        found = formats.count(len(outcome.mismatches), "difference")
-        raise fail(f"other numbers: {found} in {str(page)!r}", EXIT_NO)
+        count = formats.count(len(outcome.mismatches), "difference")
+        raise fail(f"other numbers: {count} in {str(page)!r}", EXIT_NO)
     if outcome.num_absent:
         raise fail(
             f"recordings absent: {outcome.num_absent} of {outcome.num_recordings} are not where "
@@ -200,7 +198,7 @@ def verify(
 
 
 def _verified(outcome: Verification) -> Iterator[str]:
-    """What was found, but for what ends the command."""
+    """What came of it, but for what ends the command."""
     yield from map(str, outcome.mismatches)
     yield from outcome.notes
     if outcome.ok:
@@ -223,7 +221,7 @@ def _folders(folder: Path) -> list[Path]:
     """
     if not folder.exists():
         raise ValueError(f"no folder {str(folder)!r}; run slaibench sweep first, or name another")
-    found = list(store.find_runs(folder))
-    if not found:
+    recordings = list(store.find_runs(folder))
+    if not recordings:
         raise ValueError(f"no recordings in {str(folder)!r}; run slaibench sweep first")
-    return found
+    return recordings

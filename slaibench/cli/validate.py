@@ -102,9 +102,10 @@ def validate(
 def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
-    from slaibench.report.validation.page import write_validation  # noqa: PLC0415
+    from slaibench.report.pages.crosscheck import PAGE  # noqa: PLC0415
+    from slaibench.report.pages.crosscheck.subject import make_crosscheck  # noqa: PLC0415
 
-    write_page(partial(write_validation, result, page.folder), as_json=as_json)
+    write_page(partial(PAGE.write, make_crosscheck(result), page.folder), as_json=as_json)
 
 
 def failing(result: ValidateResult) -> str:

@@ -1,4 +1,4 @@
-"""The command that makes a page's recordings again."""
+"""A study as the command that makes its recordings again: what all kinds of page share."""
 
 from __future__ import annotations
 
@@ -8,85 +8,53 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slaibench.report.numbers import Document
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec, flags_of
-from slaibench.studies.bound.ask import BoundAsk
 
-Given = dict[str, Any]
+Spec = dict[str, Any]
+"""A ``StudySpec`` as JSON, or part of one."""
 GIVEN = ("rates", "num_seeds")
 """Fields that each command says in its own way."""
 
 
-def of_study(doc: Document, results: Path) -> str:
-    """Of a sweep, a comparison, or a server that was loaded."""
-    spec = _with_workload(doc["spec"], doc["cell"]["workload"])
-    spec = {**spec, "num_requests": spec["num_requests"] or _num_requests(doc)}
-    rates = ["--rates", _list(spec["rates"])]
-    if spec["backend"] == "endpoint":
-        begin = ["replay", "--label", *spec["schedulers"], *rates]
-        spec = {**spec, "backend": None}
-    elif doc["pair"] is not None:
-        begin = ["compare", *doc["pair"], *rates]
-    else:
-        begin = ["sweep", *_repeated("--scheduler", spec["schedulers"]), *rates]
-    return _text([*begin, *_seeds(spec), *_fields(spec)], results)
+def command_line(words: Iterable[str], spec: Mapping[str, Any], results: Path) -> str:
+    """The command as a line of a shell.
+
+    Args:
+        words: the command, and the options that are its own.
+        spec: fields that every study takes; those left at their default are not named.
+        results: folder of the recordings.
+    """
+    last = ("--results", str(results), "--no-report")
+    return shlex.join(["slaibench", *words, *_fields(spec), *last])
 
 
-def of_validation(doc: Document, results: Path) -> str:
-    """Of a study on several backends; what only some of them take is left out."""
-    first = doc["studies"][doc["between"][0]]
-    spec = _with_workload(first["spec"], first["cell"]["workload"])
-    begin = ["validate", "--between", ",".join(doc["between"])]
-    asked = [*_repeated("--scheduler", spec["schedulers"]), "--rates", _list(spec["rates"])]
-    served = {"backend": None, "device": None, "clock": None}
-    return _text([*begin, *asked, *_seeds(spec), *_fields({**spec, **served})], results)
+def with_workload(study: Mapping[str, Any]) -> Spec:
+    """A study's specification with the workload that it ran with, since a default one depends on
+    what is at hand.
+
+    Args:
+        study: numbers of one study (``report.numbers.study_numbers``).
+    """
+    spec = study["spec"]
+    return {**spec, "workload": spec["workload"] or study["cell"]["workload"]}
 
 
-def of_bound(doc: Document, results: Path) -> str:
-    """Of bounds on capacity."""
-    ask = BoundAsk.from_json(doc["ask"])
-    spec = ask.study.model_dump(mode="json")
-    parts = ["--outputs", _list(ask.outputs) or "none", "--budgets", _list(ask.budgets) or "none"]
-    parts += ["--loads", _list(ask.loads), "--rad-requests", str(ask.rad_requests)]
-    parts += [] if ask.cycles else ["--no-rad"]
-    load = {**spec, "convention": None, "slo": None}
-    begin = ["bound", *_repeated("--scheduler", spec["schedulers"])]
-    return _text([*begin, *_seeds(spec), *parts, *_fields(load)], results)
+def seeds(spec: Mapping[str, Any]) -> list[str]:
+    """The number of replicates."""
+    return ["--seeds", str(spec["num_seeds"])]
 
 
-def of_paper(doc: Document, results: Path) -> str:
-    """Of the paper's figures."""
-    asked, default = PaperSpec.model_validate(doc["spec"]), PaperSpec()
-    spec = asked.model_dump(mode="json")
-    parts = ["paper", "--rates", _list(asked.rates), *_seeds(spec)]
-    if asked.figures != default.figures:
-        parts += _repeated("--figure", asked.figures)
-    names = ("backend", "device", "clock", "workload", "duration_s", "first_seed")
-    return _text([*parts, *_fields({name: spec[name] for name in names})], results)
+def repeated(option: str, values: Iterable[str]) -> list[str]:
+    """An option that is given once for each value."""
+    return [word for value in values for word in (option, value)]
 
 
-def _with_workload(spec: Given, name: str) -> Given:
-    """A default workload depends on what is at hand."""
-    return {**spec, "workload": spec["workload"] or name}
-
-
-def _num_requests(doc: Document) -> int | None:
-    """Requests of a cell, where a study that was found on disk does not say; None: the default."""
-    asked = StudySpec.model_validate(doc["spec"])
-    # A run under overload is at another rate, and has a number of requests of its own.
-    due = dict.fromkeys(asked.rates, 0)
-    for run in doc["runs"]:
-        if run["rate_rps"] in due:
-            due[run["rate_rps"]] = max(due[run["rate_rps"]], run["due"])
-    # A study that made its runs longer did so by whole lengths.
-    if asked.horizon_s is not None or all(due[r] % asked.requests_at(r) == 0 for r in due):
-        return None
-    return int(max(due.values()))
+def joined(values: Iterable[float]) -> str:
+    """Numbers as one value of an option."""
+    return ",".join(map(_value, values))
 
 
 def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
-    """Options for what is not left at its default."""
     default = StudySpec().model_dump(mode="json")
     if spec.get("device") is None:
         spec = {**spec, "clock": None}  # there is one only
@@ -96,12 +64,12 @@ def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
         if value is None or value == default[name]:
             continue
         if name == "dialect":
-            yield from _spoken(value)
+            yield from _dialect(value)
         elif name in flags:
             yield from [flags[name]] if value is True else [flags[name], _value(value)]
 
 
-def _spoken(dialect: Mapping[str, Any]) -> Iterable[str]:
+def _dialect(dialect: Mapping[str, Any]) -> Iterable[str]:
     """Options of how an endpoint is spoken to; a header's value is for who runs it to give."""
     switches = {
         "--no-ignore-eos": not dialect["ignore_eos"],
@@ -115,24 +83,8 @@ def _spoken(dialect: Mapping[str, Any]) -> Iterable[str]:
         yield from ("--max-tokens-field", dialect["max_tokens_field"])
     if dialect["extra_body"]:
         yield from ("--extra-body", json.dumps(dialect["extra_body"]))
-    yield from _repeated("--header", [f"{name}: ..." for name in dialect["headers"]])
-
-
-def _seeds(spec: Mapping[str, Any]) -> list[str]:
-    return ["--seeds", str(spec["num_seeds"])]
-
-
-def _repeated(option: str, values: Iterable[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
-
-
-def _list(values: Iterable[float]) -> str:
-    return ",".join(map(_value, values))
+    yield from repeated("--header", [f"{name}: ..." for name in dialect["headers"]])
 
 
 def _value(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _text(words: Iterable[str], results: Path) -> str:
-    return shlex.join(["slaibench", *words, "--results", str(results), "--no-report"])

@@ -1,4 +1,4 @@
-"""A page and its drawings on disk: both whole, or what was there before."""
+"""Reports on disk: whole, or what was there before."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slaibench.report.errors import ReportError
+from slaibench.recording.atomic_write import write_whole
 from slaibench.report.numbers import PICTURES
 from slaibench.report.template import Picture
 
 if TYPE_CHECKING:
     from slaibench.report.figures.drawing import Drawn
+
+
+class ReportError(RuntimeError):
+    """A report cannot be written or read; the message names the path and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def data_uri(svg: bytes) -> str:
     )
     # Not every number: those of scale(...) are small, and multiply what they are put to.
     places = r' (?:d|x|y)="[^"]*"|translate\([^)]*\)'
-    text = re.sub(places, lambda found: re.sub(r"\d+\.\d{3,}", _rounded, found.group()), text)
+    text = re.sub(places, lambda match: re.sub(r"\d+\.\d{3,}", _rounded, match.group()), text)
     text = re.sub(r'<g id="[^"]*">', "<g>", text).replace("xlink:href", "href")
     text = text.replace("DejaVuSans-", "g")
     text = re.sub(r"(?<=[;:]) (?=[\w#-])", "", text)
@@ -96,8 +100,8 @@ def data_uri(svg: bytes) -> str:
     return f"data:image/svg+xml,{text}"
 
 
-def _rounded(found: re.Match[str]) -> str:
-    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")
+def _rounded(match: re.Match[str]) -> str:
+    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
 
 
 def write(folder: Path, stem: str, html: str, drawn: Mapping[str, Sequence[Drawn]]) -> ReportFiles:
@@ -143,3 +147,33 @@ def _refused(folder: Path, error: OSError) -> ReportError:
     return ReportError(
         f"cannot write the report in {str(folder)!r}: {error}; choose another folder"
     )
+
+
+def check_file(file: Path | None, option: str) -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Args:
+        file: None: nothing is to be written.
+        option: that names it on the command line.
+
+    Raises:
+        ValueError: its folder is not there, or it is a folder itself.
+    """
+    if file is None:
+        return
+    if file.is_dir():
+        raise ValueError(f"{option} {str(file)!r} is a folder: name a file")
+    if not os.access(file.parent, os.W_OK):
+        raise ValueError(f"{option} {str(file)!r}: its folder is missing or cannot be written")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        ReportError: the file system refused.
+    """
+    try:
+        write_whole(file, text)
+    except OSError as error:
+        raise ReportError(f"cannot write {str(file)!r}: {error}") from error

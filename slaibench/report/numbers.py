@@ -10,8 +10,7 @@ from typing import Any
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.report.runs import answers, entry
-from slaibench.report.runs import identity as identity_of
+from slaibench.report.recordings import entry
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
@@ -20,30 +19,11 @@ from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of
 
-FORMAT = "slaibench-report"
-FORMAT_VERSION = 2
 Document = dict[str, Any]
-"""Plain JSON values; its parts are named in ``document``."""
+"""Plain JSON values; its parts are named in ``study_numbers``."""
 PICTURES = "pictures"
 """Names a page's drawings (``files.with_pictures``)."""
-GIVEN = ("format", "format_version", "made", PICTURES, "spec", "pair", "focus_rate_rps")
-"""Parts that say what was asked and by what: not results, so there is nothing to recompute."""
 PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
-
-
-def document(subject: Subject, folder: Path, made: dict[str, Any]) -> Document:
-    """All numbers of a report.
-
-    Args:
-        subject: what it is about.
-        folder: where the page will lie; recordings are named relative to it.
-        made: versions and the like, taken over as they are.
-
-    Raises:
-        RecordingError: a recording's run.json cannot be read.
-    """
-    opening = {"format": FORMAT, "format_version": FORMAT_VERSION, "made": made}
-    return {**opening, **study_numbers(subject, folder)}
 
 
 def study_numbers(subject: Subject, folder: Path) -> Document:
@@ -108,27 +88,9 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
     }
 
 
-def runs(doc: Document) -> list[Document]:
-    """The recordings that a study's numbers rest on."""
-    return [dict(run) for run in doc["runs"]]
-
-
-def results(doc: Document) -> Document:
-    """The parts of a study's numbers that recordings decide."""
-    return {name: part for name, part in doc.items() if name not in GIVEN}
-
-
 def rate_key(rate_rps: float) -> str:
     """A rate as a key: the shortest text that reads back as the same number."""
     return f"{rate_rps:g}" if float(f"{rate_rps:g}") == rate_rps else repr(rate_rps)
-
-
-def identity(doc: Document) -> str:
-    """Eight hex digits of the study, for file names: what was asked, and which runs answer.
-
-    Not of what was asked alone: studies gathered from disk may differ in nothing but their runs.
-    """
-    return identity_of([doc["spec"], doc["pair"], sorted(answers(doc["runs"]))])
 
 
 def estimate(value: Estimate) -> dict[str, Any]:

@@ -1,94 +1,189 @@
-"""Writing a report: one page that opens anywhere, its drawings as PNGs beside it."""
+"""What a kind of page says of itself, and the course that is the same for all kinds."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from slaibench.catalog.errors import CatalogError
-from slaibench.report.files import (
-    ReportFiles,
-    make_folder,
-    pictures_of,
-    with_pictures,
-    write,
-)
-from slaibench.report.numbers import document
-from slaibench.report.render import file_stem, render
-from slaibench.report.subject import Subject, make_subject
+from slaibench.report.captions import Caption
+from slaibench.report.files import ReportFiles, make_folder, pictures_of, with_pictures, write
+from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.recordings import OnRun
+from slaibench.report.template import Figure, Picture, fill
 from slaibench.spec import StudySpec
-from slaibench.studies.capacity import CapacityResult
-from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems.profiled import profile_of
 from slaibench.version import __version__
 
 if TYPE_CHECKING:
-    from slaibench.studies.compare import CompareResult
+    from slaibench.report.figures.drawing import Drawn
+    from slaibench.report.figures.panel import Panel
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2")
+S = TypeVar("S")
+"""What a kind of page is about, as values: the result of a study."""
 
 
-def write_report(
-    sweep: SweepResult,
-    folder: Path,
-    *,
-    comparison: CompareResult | None = None,
-    capacities: Sequence[CapacityResult] = (),
-    focus_rate: float | None = None,
-) -> ReportFiles:
-    """Write the report of a sweep, and of what was compared and searched beside it.
+class Page(ABC, Generic[S]):
+    """One kind of page: how what it is about becomes numbers, drawings and text.
 
-    The page is ``<folder>/<stem>.html``, the drawings ``<folder>/<stem>/*.png``, the stem from the
-    study's specification. Both appear when everything is written, in place of what was there; the
-    same input gives the same bytes.
-
-    Args:
-        sweep: the points.
-        folder: made if it is not there.
-        comparison: of two of the sweep's schedulers; brings their paired changes and capacities.
-        capacities: that were searched; for a scheduler without one, its rates in the sweep answer.
-        focus_rate: rate that the detailed figures show; None: the largest at which no scheduler
-            is saturated.
-
-    Raises:
-        ValueError: the parts do not belong together, or ``focus_rate`` was not swept.
-        RecordingError: a recording that a figure shows cannot be read.
-        ReportError: the page cannot be written.
+    A kind says how each of these is made; writing them, and making them once more to check a page,
+    is the same for all. All that can be read on a page comes from its document: plain JSON, which
+    is embedded in it. ``report.pages`` finds the kinds.
     """
-    searched = {each.scheduler: each for each in capacities}
-    pair = None
-    if comparison is not None:
-        _check_same(sweep, comparison)
-        pair = (comparison.a, comparison.b)
-        searched.update({c.scheduler: c for c in (comparison.capacity_a, comparison.capacity_b)})
-    subject = make_subject(
-        sweep, searched=tuple(searched.values()), pair=pair, focus_rate_rps=focus_rate
-    )
-    return write_subject(subject, folder)
+
+    format: ClassVar[str]
+    """Names the kind in a document."""
+    version: ClassVar[int]
+    """Of the document's form; pages of another are not read."""
+    template: ClassVar[str]
+    """Name of the template, without its ending."""
+    package: ClassVar[str] = "slaibench.report"
+    """Package whose ``templates/`` the template is in."""
+    planned: ClassVar[frozenset[str]] = frozenset()
+    """Parts of the numbers that say what was planned: verifying takes them as given."""
+    always_shown: ClassVar[frozenset[str]] = frozenset()
+    """Figures that are there even without a drawing; others are left out."""
+
+    @abstractmethod
+    def numbers(self, subject: S, folder: Path) -> Document:
+        """All numbers of the page, with ``runs``: the recordings behind it.
+
+        Args:
+            folder: where the page will lie; recordings are named relative to it.
+
+        Raises:
+            RecordingError: a recording's run.json cannot be read.
+        """
+
+    @abstractmethod
+    def notes(self, subject: S) -> Document:
+        """What the page says beside its recordings, as the catalog has it now."""
+
+    @abstractmethod
+    def panels(self, subject: S, doc: Document) -> dict[str, list[Panel]]:
+        """The drawings by figure, in the order of ``captions``; a figure may have none.
+
+        Raises:
+            RecordingError: a recording that a figure shows in time cannot be read.
+        """
+
+    @abstractmethod
+    def captions(self, doc: Document) -> dict[str, Caption]:
+        """What each figure is called and how it is read, in the page's order."""
+
+    @abstractmethod
+    def stem(self, doc: Document) -> str:
+        """Name of the page without its ending."""
+
+    @abstractmethod
+    def content(self, doc: Document) -> dict[str, Any]:
+        """What the template takes besides figures and recordings: ``schedulers``, ``kind``,
+        ``headline``, ``tables`` and whatever is the template's own."""
+
+    @abstractmethod
+    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> S:
+        """What the page is about, from nothing but its document and the recordings.
+
+        Args:
+            folder: where the page lies.
+            on_run: called after each recording.
+
+        Raises:
+            LostRecordings: some are missing, damaged, or not the runs they are said to be.
+            ValueError, KeyError, TypeError, IndexError, AttributeError: the document is not what
+                this version writes.
+        """
+
+    @abstractmethod
+    def command(self, doc: Document, results: Path) -> str:
+        """The command that makes the recordings again, into a folder."""
+
+    def runs(self, doc: Document) -> list[Document]:
+        """The recordings that the page rests on."""
+        return [dict(run) for run in doc["runs"]]
+
+    def results(self, doc: Document) -> Document:
+        """The parts of a document that recordings decide."""
+        given = {"format", "format_version", "made", PICTURES, *self.planned}
+        return {name: part for name, part in doc.items() if name not in given}
+
+    def document(self, subject: S, folder: Path, made: Document | None = None) -> Document:
+        """All that the page says, but for the names of its drawings.
+
+        Args:
+            folder: where the page will lie.
+            made: versions and notes of a page that was written; None: those of now.
+
+        Raises:
+            RecordingError: as ``numbers``.
+        """
+        if made is None:
+            made = {**makers(), **self.notes(subject)}
+        opening = {"format": self.format, "format_version": self.version, "made": made}
+        return {**opening, **self.numbers(subject, folder)}
+
+    def draw(self, subject: S, doc: Document) -> dict[str, list[Drawn]]:
+        """``panels`` as files.
+
+        Raises:
+            RecordingError: as ``panels``.
+        """
+        # Drawing loads matplotlib: a second that whoever only reads shall not wait for.
+        from slaibench.report.figures.drawing import finished  # noqa: PLC0415
+        from slaibench.report.figures.style import styled  # noqa: PLC0415
+
+        with styled():
+            return finished(self.panels(subject, doc))
+
+    def render(self, doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
+        """The page of a document.
+
+        Args:
+            pictures: by figure.
+        """
+        figures = [
+            Figure(name, caption, pictures.get(name, ()))
+            for name, caption in self.captions(doc).items()
+            if pictures.get(name) or name in self.always_shown
+        ]
+        return fill(
+            self.template,
+            self.package,
+            doc,
+            figures=figures,
+            runs=self.runs(doc),
+            file_name=f"{self.stem(doc)}.html",
+            **self.content(doc),
+        )
+
+    def write(self, subject: S, folder: Path) -> ReportFiles:
+        """Write a page and its drawings.
+
+        The page is ``<folder>/<stem>.html``, the drawings ``<folder>/<stem>/*.png``. Both appear
+        when everything is written, in place of what was there; the same input gives the same bytes.
+
+        Args:
+            folder: made if it is not there.
+
+        Raises:
+            RecordingError: a recording cannot be read.
+            ReportError: the page cannot be written.
+        """
+        make_folder(folder)  # before the seconds that drawing takes
+        doc = self.document(subject, folder)
+        drawn = self.draw(subject, doc)
+        doc = with_pictures(doc, drawn)
+        return write(folder, self.stem(doc), self.render(doc, pictures_of(drawn)), drawn)
 
 
-def write_subject(subject: Subject, folder: Path) -> ReportFiles:
-    """``write_report`` for a subject that is made."""
-    from slaibench.report.figures.drawing import draw  # noqa: PLC0415  (loads matplotlib)
-
-    make_folder(folder)  # before the seconds that drawing takes
-    doc = document(subject, folder, made(subject.sweep.spec))
-    drawn = draw(subject, doc)
-    doc = with_pictures(doc, drawn)
-    return write(folder, file_stem(doc), render(doc, pictures_of(drawn)), drawn)
-
-
-def made(spec: StudySpec) -> dict[str, Any]:
-    """By what a report is made: versions, and what the catalog says of the profile, if any."""
-    return {**makers(), "profile": profile_notes(spec)}
-
-
-def makers() -> dict[str, Any]:
+def makers() -> Document:
     """Versions of what makes a page."""
     versions = {"slaibench": __version__, "python": platform.python_version()}
     for name in PACKAGES:
@@ -97,7 +192,7 @@ def makers() -> dict[str, Any]:
     return {"slaibench": __version__, "versions": versions}
 
 
-def profile_notes(spec: StudySpec) -> dict[str, Any]:
+def profile_notes(spec: StudySpec) -> Document:
     """Regime and notes of the profile, which recordings do not hold; empty if it is not here."""
     if spec.gpu is None and spec.profile is None:
         return {}
@@ -112,11 +207,6 @@ def profile_notes(spec: StudySpec) -> dict[str, Any]:
     }
 
 
-def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
-    mine = {cell.folder for cell in sweep.cells}
-    for cell in comparison.sweep.cells:
-        if cell.folder not in mine:
-            raise ValueError(
-                f"the comparison has the run {cell.folder.name!r}, which the sweep has not; report "
-                "the sweep that the comparison made (comparison.sweep)"
-            )
+def system_parts(system: str) -> list[str]:
+    """A system under test in a page's file name; the simulator has no part there."""
+    return [] if system == "sim" else system.split(":")

@@ -70,10 +70,11 @@ class Subject:
     @property
     def cells(self) -> tuple[CellResult, ...]:
         """Every cell behind the report, each once: the sweep's, then those only searched."""
-        found = {cell.folder: cell for cell in self.sweep.cells}
-        for each in self.capacities:
-            found.update({cell.folder: cell for cell in each.cells if cell.folder not in found})
-        return tuple(found.values())
+        cells = {cell.folder: cell for cell in self.sweep.cells}
+        for capacity in self.capacities:
+            for cell in capacity.cells:
+                cells.setdefault(cell.folder, cell)
+        return tuple(cells.values())
 
     @property
     def first_saturated_rps(self) -> float | None:
@@ -101,7 +102,7 @@ def make_subject(
 
     Args:
         searched: capacities that were searched; for a scheduler without one, its cells of the
-            sweep answer.
+            sweep count.
         pair: schedulers (a, b) whose paired changes are wanted.
         focus_rate_rps: one of the sweep's rates; None: see ``default_focus``.
 
@@ -111,9 +112,9 @@ def make_subject(
     spec = sweep.spec
     if not sweep.points:
         raise ValueError("a report needs at least one point; sweep at least one rate first")
-    by_name = {each.scheduler: each for each in searched}
-    for each in searched:
-        _check_fit(spec, each)
+    by_name = {result.scheduler: result for result in searched}
+    for result in searched:
+        _check_fit(spec, result)
     for name in pair or ():
         if name not in spec.schedulers:
             raise ValueError(
@@ -140,8 +141,8 @@ def make_subject(
 
 def cells_at(sweep: SweepResult, scheduler: str, rate_rps: float) -> list[CellResult]:
     """A sweep's cells of one scheduler at one rate, by seed."""
-    found = [c for c in sweep.cells if c.cell.scheduler == scheduler and not c.cell.overload]
-    return sorted((c for c in found if c.cell.rate_rps == rate_rps), key=lambda c: c.cell.seed)
+    own = [c for c in sweep.cells if c.cell.scheduler == scheduler and not c.cell.overload]
+    return sorted((c for c in own if c.cell.rate_rps == rate_rps), key=lambda c: c.cell.seed)
 
 
 def default_focus(sweep: SweepResult) -> float:
@@ -164,34 +165,30 @@ def capacity_in(sweep: SweepResult, scheduler: str) -> CapacityResult:
     return capacity_from(sweep.spec, sweep.about, scheduler, cells)
 
 
-def _check_fit(spec: StudySpec, found: CapacityResult) -> None:
-    if found.scheduler not in spec.schedulers:
+def _check_fit(spec: StudySpec, searched: CapacityResult) -> None:
+    if searched.scheduler not in spec.schedulers:
         raise ValueError(
-            f"capacity of {found.scheduler!r} does not belong to a sweep of "
+            f"capacity of {searched.scheduler!r} does not belong to a sweep of "
             f"{', '.join(spec.schedulers)}"
         )
     served = ("backend", "device", "clock", "model", "gpu", "weights", "url")
     for name in (*served, "slo", "convention", "workload", "arrivals", "tiers"):
-        mine, other = getattr(spec, name), getattr(found.spec, name)
-        if mine != other:
+        own, other = getattr(spec, name), getattr(searched.spec, name)
+        if own != other:
             raise ValueError(
-                f"the capacity of {found.scheduler!r} was searched with {name} {other!r}, the "
-                f"sweep has {mine!r}; search it again with the sweep's"
+                f"the capacity of {searched.scheduler!r} was searched with {name} {other!r}, the "
+                f"sweep has {own!r}; search it again with the sweep's"
             )
 
 
 def _ratios(capacities: Sequence[CapacityResult]) -> tuple[Ratio, ...]:
-    known = [each for each in capacities if each.capacity.rate_rps is not None]
-    best = max(known, key=lambda each: each.capacity.rate_rps or 0.0, default=None)
+    bounded = [result for result in capacities if result.capacity.rate_rps is not None]
+    best = max(bounded, key=lambda result: result.capacity.rate_rps or 0.0, default=None)
     pairs = [(capacities[0], other) for other in capacities[1:]]
     if best is not None:
         pairs += [(other, best) for other in capacities if other is not best]
     unique = {(a.scheduler, b.scheduler): (a, b) for a, b in pairs}
-    return tuple(Ratio(a.scheduler, b.scheduler, _ratio(a, b)) for a, b in unique.values())
-
-
-def _ratio(a: CapacityResult, b: CapacityResult) -> Estimate:
-    return ratio_of(a, b)
+    return tuple(Ratio(a.scheduler, b.scheduler, ratio_of(a, b)) for a, b in unique.values())
 
 
 def _changes(sweep: SweepResult, pair: tuple[str, str] | None) -> tuple[Change, ...]:
@@ -206,7 +203,7 @@ def _changes(sweep: SweepResult, pair: tuple[str, str] | None) -> tuple[Change, 
 
 
 def _change(sweep: SweepResult, a: OperatingPoint, b: OperatingPoint, q: float) -> Estimate:
-    told = [point.ttft_s[f"p{q * 100:g}"].value for point in (a, b)]
+    sides = [point.ttft_s[f"p{q * 100:g}"].value for point in (a, b)]
     before, after = (
         {cell.cell.seed: cell.summary for cell in cells_at(sweep, point.scheduler, point.rate_rps)}
         for point in (a, b)
@@ -214,7 +211,7 @@ def _change(sweep: SweepResult, a: OperatingPoint, b: OperatingPoint, q: float) 
     common = sorted(before.keys() & after.keys())  # what is gathered from disk may be uneven
     if not common:
         return UNKNOWN
-    found = ttft_change([before[seed] for seed in common], [after[seed] for seed in common], q)
+    change = ttft_change([before[seed] for seed in common], [after[seed] for seed in common], q)
     # A percentile among requests that were still waiting has no ratio.
-    known = [value is not None and math.isfinite(value) for value in (*told, found.value)]
-    return found if all(known) else Estimate(None, None, None, found.n)
+    finite = [value is not None and math.isfinite(value) for value in (*sides, change.value)]
+    return change if all(finite) else Estimate(None, None, None, change.n)

@@ -30,22 +30,35 @@ class Figure:
     panels: Sequence[Picture]
 
 
-def fill(template: str, doc: Mapping[str, Any], schedulers: Sequence[str], **parts: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The top of a page: the result in a line, and a sentence for each thing that follows."""
+
+    title: str
+    findings: tuple[str, ...] = ()
+
+
+def fill(
+    template: str, package: str, doc: Mapping[str, Any], schedulers: Sequence[str], **parts: Any
+) -> str:
     """A page.
 
     Args:
-        template: one of ``templates/``, without its ending.
+        template: its name, without its ending; in ``templates/`` of ``package`` or, as
+            ``base.html.j2``, of ``slaibench.report``.
+        package: importable name of the package that has the page.
         doc: the page's document, which is embedded.
         schedulers: all that the page names, in order: each has its colour.
-        parts: what else the template asks for.
+        parts: what else the template takes.
     """
     import jinja2  # noqa: PLC0415  (only a report needs it)
     from markupsafe import Markup  # noqa: PLC0415
 
-    folder = files("slaibench.report") / "templates"
+    folders = [files(name) / "templates" for name in (package, "slaibench.report")]
 
-    def load(name: str) -> str:
-        return (folder / name).read_text("utf-8")
+    def load(name: str) -> str | None:
+        places = [folder / name for folder in folders]
+        return next((file.read_text("utf-8") for file in places if file.is_file()), None)
 
     environment = jinja2.Environment(
         autoescape=True,
@@ -57,7 +70,7 @@ def fill(template: str, doc: Mapping[str, Any], schedulers: Sequence[str], **par
     names = short_names(schedulers)
     return environment.get_template(f"{template}.html.j2").render(
         doc=doc,
-        css=Markup(load("page.css").strip()),
+        css=Markup((load("page.css") or "").strip()),
         names=names,
         places={name: place for place, name in enumerate(names)},
         colours={name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)},

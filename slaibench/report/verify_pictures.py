@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.recordings import Wrong
 from slaibench.report.template import Picture
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _FIGURE = re.compile(r'<figure id="figure-([a-z0-9-]+)">(.*?)</figure>', re.DOTALL)
 _IMAGE = re.compile(r'<img class="panel" data-panel="\d+"[^>]*>')
-Wrong = tuple[str, str, str]
-"""(where, what the page has, what is wrong)."""
 
 
 def pictures_in(page: str) -> dict[str, list[Picture]]:
@@ -28,7 +27,7 @@ def pictures_in(page: str) -> dict[str, list[Picture]]:
     }
 
 
-def files_wrong(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]:
+def wrong_files(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]:
     """Drawings that are not the ones that were written with a page.
 
     Returns:
@@ -63,7 +62,7 @@ def files_wrong(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]
     return count, wrong
 
 
-def data_wrong(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
+def wrong_data(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
     """Drawings that show something else than would be drawn now.
 
     Args:
@@ -78,8 +77,8 @@ def data_wrong(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wro
     }
     drawn = {
         (figure, panel.name): drawn_digest(panel.figure)
-        for figure, some in panels.items()
-        for panel in some
+        for figure, drawings in panels.items()
+        for panel in drawings
     }
     return [
         (

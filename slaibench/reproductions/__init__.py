@@ -1,1 +1,1 @@
-"""Published studies made again, each on the public interfaces."""
+"""Papers redone: each a package of its own on the public interfaces, which nothing else imports."""

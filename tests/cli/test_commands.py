@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from slaibench.cli.app import COMMANDS
+from slaibench.cli.app import COMMANDS, GROUP
 from slaibench.version import __version__
+from tests.brought import package
 from tests.cli.command import CODE, ROOT, process, slaibench
 
-NAMES = [command.__name__ for command in COMMANDS]
+NAMES = [*(command.__name__ for command in COMMANDS), "paper"]
 
 
 def test_no_arguments_say_what_to_try_first() -> None:
@@ -31,8 +33,8 @@ def test_the_commands_are_these() -> None:
         *("sweep", "compare", "capacity", "report", "results", "verify"),
         *("workload", "schedulers", "models", "gpus"),
     }
-    told = slaibench("--help").out
-    assert all(name in told for name in NAMES)
+    shown = slaibench("--help").out
+    assert all(name in shown for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,6 +46,28 @@ def test_every_command_has_help_and_every_option_a_text(name: str) -> None:
     for row in rows:
         words = row.replace("│", " ").split()
         assert len(words) >= 4, row
+
+
+def test_a_mistyped_command_is_compared_with_those_that_packages_bring() -> None:
+    assert "Did you mean 'paper'?" in slaibench("papr").err
+
+
+def test_another_package_brings_a_command(site: Path) -> None:
+    package(site, GROUP, "hello = theirs:hello", 'def hello(name: str) -> None: print("hi", name)')
+    assert slaibench("hello", "you").out == "hi you\n"
+    assert "hello" in slaibench("--help").out
+
+
+def test_a_command_that_cannot_be_loaded_says_so_and_breaks_nothing(site: Path) -> None:
+    package(site, GROUP, "hello = theirs:hello", "import nowhere")
+    shown = slaibench("--help", columns=400)
+    assert shown.status == 0
+    assert "hello: 'theirs:hello' cannot be loaded (ModuleNotFoundError" in shown.out
+    ran = slaibench("hello", "--any", "thing", columns=400)
+    assert ran.status == 1
+    assert "cannot be loaded" in ran.err
+    assert "repair the package that brings it, or remove it" in ran.err
+    assert slaibench("--version").status == 0
 
 
 def test_a_process_of_its_own_calls_itself_by_its_name() -> None:

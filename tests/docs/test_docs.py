@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
 
@@ -105,11 +106,14 @@ def test_index_leads_to_every_page() -> None:
 
 def test_options_and_commands_in_the_text_exist() -> None:
     """A renamed option fails in a block by itself; in a sentence only this notices."""
+    from typer import Context  # noqa: PLC0415
     from typer.main import get_command  # noqa: PLC0415
 
     from slaibench.cli.app import app  # noqa: PLC0415
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    group: Any = get_command(app)
+    context = Context(group)
+    commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
     known = {"--help", "--version"}
     for command in commands.values():
         for parameter in command.params:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.report.numbers import Document, document
-from slaibench.report.page import ReportFiles, made, write_report
+from slaibench.report.files import ReportFiles
+from slaibench.report.numbers import Document
+from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.subject import Subject, make_subject
 from slaibench.studies.compare import CompareResult, compare
 from tests.studies.studies import study
@@ -53,7 +54,7 @@ def subject(compared: CompareResult) -> Subject:
 
 @pytest.fixture(scope="session")
 def doc(subject: Subject, root: Path) -> Document:
-    return document(subject, root / "reports", made(subject.sweep.spec))
+    return PAGE.document(subject, root / "reports")
 
 
 @pytest.fixture(scope="session")

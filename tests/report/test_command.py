@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report.command import of_bound, of_paper, of_study
-from slaibench.report.numbers import Document, document
-from slaibench.report.page import made
+from slaibench.report.numbers import Document
+from slaibench.report.pages import bound
+from slaibench.report.pages import study as study_page
 from slaibench.report.subject import make_subject
-from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.bound.ask import BoundAsk
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.sweep import sweep
@@ -27,8 +26,8 @@ def numbers(results: Path, **fields: Any) -> Document:
     spec = study(**fields)
     sweep(spec, results, jobs=1)
     (cells,) = group_cells(list(store.find_runs(results))).values()
-    found = gather(cells, spec.slo)
-    return document(make_subject(found), results.parent / "reports", made(found.spec))
+    result = gather(cells, spec.slo)
+    return study_page.PAGE.document(make_subject(result), results.parent / "reports")
 
 
 @pytest.mark.parametrize(
@@ -45,20 +44,16 @@ def test_a_study_found_on_disk_is_all_taken_from_there(
 ) -> None:
     results = tmp_path / "r"
     before = numbers(results, **fields)
-    program, *arguments = shlex.split(of_study(before, results))
+    program, *arguments = shlex.split(study_page.PAGE.command(before, results))
     ran = slaibench(*arguments, "--jobs", "1")
     assert program == "slaibench"
     assert ran.status == 0
     assert f"0 cells run, {len(before['runs'])} taken from disk" in ran.err
 
 
-def test_commands_of_other_pages_name_what_was_asked() -> None:
-    asked = {"spec": PaperSpec(figures=("7a",), rates=(1.6,), num_seeds=1).model_dump(mode="json")}
-    assert of_paper(asked, Path("r")) == (
-        "slaibench paper --rates 1.6 --seeds 1 --figure 7a --duration 2100 --results r --no-report"
-    )
-    bound = BoundAsk(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
-    words = of_bound({"ask": bound.to_json()}, Path("r"))
+def test_the_command_of_bounds_names_what_was_planned() -> None:
+    plan = BoundAsk(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
+    words = bound.PAGE.command({"ask": plan.to_json()}, Path("r"))
     assert words.startswith("slaibench bound --scheduler slai --seeds 1 --outputs none")
     assert "--no-rad" in words
 
@@ -81,7 +76,7 @@ def test_an_endpoints_dialect_is_in_the_command_and_its_secrets_are_not() -> Non
         "pair": None,
         "runs": [],
     }
-    words = shlex.split(of_study(doc, Path("r")))
+    words = shlex.split(study_page.PAGE.command(doc, Path("r")))
     assert words[:4] == ["slaibench", "replay", "--label", "theirs"]
     assert "hunter2" not in " ".join(words)
     pairs = dict(itertools.pairwise(words))

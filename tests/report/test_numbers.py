@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.report.numbers import Document, document, estimate, identity, rate_key
-from slaibench.report.runs import relative
+from slaibench.report.numbers import Document, estimate, rate_key
+from slaibench.report.pages.study import PAGE
+from slaibench.report.recordings import relative
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 
@@ -61,15 +62,15 @@ def test_points_are_those_of_the_sweep(doc: Document, subject: Subject) -> None:
 def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
     doc: Document, subject: Subject
 ) -> None:
-    found = doc["lengths"]["slai"]
+    lengths = doc["lengths"]["slai"]
     cells = subject.cells_at("slai", 16.0)
-    assert sum(bucket["num_due"] for bucket in found["buckets"]) == sum(
+    assert sum(bucket["num_due"] for bucket in lengths["buckets"]) == sum(
         cell.summary.metrics.num_measured for cell in cells
     )
-    lows = [bucket["low_tokens"] for bucket in found["buckets"]]
+    lows = [bucket["low_tokens"] for bucket in lengths["buckets"]]
     assert lows == sorted(set(lows))
     windows = [cell.summary.metrics.window_s for cell in cells]
-    assert found["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
+    assert lengths["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
 
 
 def test_what_every_run_has_in_common_is_not_of_one_under_overload(
@@ -78,14 +79,14 @@ def test_what_every_run_has_in_common_is_not_of_one_under_overload(
     assert any(cell.cell.overload for cell in subject.cells)
     assert "overload" not in doc["cell"]
     assert doc["cell"]["early_stop"] is True
-    assert all(found["saturated_rps"]["value"] > 0 for found in doc["capacities"].values())
+    assert all(capacity["saturated_rps"]["value"] > 0 for capacity in doc["capacities"].values())
 
 
 def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) -> None:
-    for found in subject.capacities:
-        runs = [doc["runs"][index] for index in doc["capacities"][found.scheduler]["runs"]]
-        assert {run["scheduler"] for run in runs} == {found.scheduler}
-        assert len(runs) == len(found.cells)
+    for result in subject.capacities:
+        runs = [doc["runs"][index] for index in doc["capacities"][result.scheduler]["runs"]]
+        assert {run["scheduler"] for run in runs} == {result.scheduler}
+        assert len(runs) == len(result.cells)
 
 
 def test_recordings_are_named_as_seen_from_the_page(
@@ -94,12 +95,15 @@ def test_recordings_are_named_as_seen_from_the_page(
     for run, cell in zip(doc["runs"], subject.cells, strict=True):
         assert run["folder"].startswith("../results/")
         assert (root / "reports" / run["folder"]).resolve() == cell.folder.resolve()
-    elsewhere = document(subject, root / "a" / "b", doc["made"])
+    elsewhere = PAGE.document(subject, root / "a" / "b", doc["made"])
     assert elsewhere["runs"][0]["folder"].startswith("../../results/")
     assert relative(root / "x", root) == "x"
 
 
-def test_the_identity_follows_what_was_asked_and_which_runs_answer(doc: Document) -> None:
+def test_the_name_of_a_page_follows_what_was_planned_and_its_runs(doc: Document) -> None:
+    def identity(doc: Document) -> str:
+        return PAGE.stem(doc).rpartition("-")[2]
+
     assert len(identity(doc)) == 8
     assert identity(doc) == identity({**doc, "made": {}, "focus_rate_rps": 1.0})
     assert identity(doc) != identity({**doc, "pair": None})

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from slaibench.report import files as written_files
-from slaibench.report.errors import ReportError
-from slaibench.report.files import data_uri
+from slaibench.report.files import ReportError, data_uri
 from slaibench.report.numbers import Document
-from slaibench.report.page import write_report
-from slaibench.report.render import file_stem, render
+from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.template import Picture
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.sweep import sweep
@@ -60,12 +58,12 @@ def outline(text: str) -> Outline:
 
 def test_the_page_needs_nothing_but_itself(written: Written) -> None:
     text = written.files.html.read_text("utf-8")
-    found = outline(text)
-    assert found.links
-    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
+    page = outline(text)
+    assert page.links
+    assert all(link.startswith("data:image/svg+xml,") for link in page.links)
     assert "@import" not in text
     assert "url(http" not in text
-    assert len(set(found.ids)) == len(found.ids)
+    assert len(set(page.ids)) == len(page.ids)
     assert len(text) < 1_500_000
 
 
@@ -99,9 +97,9 @@ def test_the_same_input_gives_the_same_bytes(
 
 def test_the_file_is_named_after_the_study(written: Written, doc: Document) -> None:
     assert re.fullmatch(r"compare-h100-mistral-7b-[0-9a-f]{8}\.html", written.files.html.name)
-    assert file_stem({**doc, "pair": None}).startswith("sweep-h100-mistral-7b-")
+    assert PAGE.stem({**doc, "pair": None}).startswith("sweep-h100-mistral-7b-")
     odd = {**doc, "served": {**doc["served"], "place": "a/b c:d"}}
-    assert re.fullmatch(r"compare-a_b_c_d-mistral-7b-[0-9a-f]{8}", file_stem(odd))
+    assert re.fullmatch(r"compare-a_b_c_d-mistral-7b-[0-9a-f]{8}", PAGE.stem(odd))
 
 
 def test_a_comparison_of_other_runs_than_the_sweep_s_is_refused(
@@ -145,10 +143,10 @@ HOSTILE = 'x.py:A"><script>alert(1)</script>&amp;$_{'
 
 
 def test_a_scheduler_s_name_cannot_become_markup(doc: Document) -> None:
-    text = render(_renamed(doc, "slai", HOSTILE), {"ttft": [Picture("<img>")]})
-    found = outline(text)
+    text = PAGE.render(_renamed(doc, "slai", HOSTILE), {"ttft": [Picture("<img>")]})
+    page = outline(text)
     assert text.count("<script") == 1
-    assert "script" in found.tags
+    assert "script" in page.tags
     assert "alert(1)&lt;/script&gt;&amp;amp;$_{" in text
 
 
@@ -159,7 +157,7 @@ def _renamed(doc: Document, old: str, new: str) -> Document:
         if isinstance(value, dict):
             return {new if k == old else k: walk(v) for k, v in value.items()}
         if isinstance(value, list):
-            return [walk(each) for each in value]
+            return [walk(item) for item in value]
         return new if value == old else value
 
     changed = walk(doc)

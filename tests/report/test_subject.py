@@ -51,17 +51,17 @@ def test_a_focus_that_was_not_swept_is_refused_with_those_that_were(
 def test_changes_and_ratio_are_those_of_the_comparison(
     compared: CompareResult, subject: Subject
 ) -> None:
-    medians = {each.rate_rps: each.estimate for each in subject.changes if each.q == 0.5}
-    assert medians == {each.rate_rps: each.ttft_p50_change for each in compared.rates}
-    ratios = {(each.reference, each.scheduler): each.estimate for each in subject.ratios}
+    medians = {change.rate_rps: change.estimate for change in subject.changes if change.q == 0.5}
+    assert medians == {row.rate_rps: row.ttft_p50_change for row in compared.rates}
+    ratios = {(ratio.reference, ratio.scheduler): ratio.estimate for ratio in subject.ratios}
     assert ratios["sarathi", "slai"] == compared.capacity_ratio
 
 
 def test_a_percentile_that_was_too_small_to_print_has_no_change(subject: Subject) -> None:
     assert all(point.ttft_s["p99"].value is None for point in subject.sweep.points)
-    p99 = [each.estimate for each in subject.changes if each.q == 0.99]
+    p99 = [change.estimate for change in subject.changes if change.q == 0.99]
     assert p99
-    assert all(each.value is None and each.n > 0 for each in p99)
+    assert all(estimate.value is None and estimate.n > 0 for estimate in p99)
 
 
 def test_a_capacity_read_off_the_sweep_is_what_a_search_over_its_cells_says(
@@ -83,9 +83,9 @@ def test_every_cell_is_listed_once(subject: Subject) -> None:
 
 def test_a_capacity_of_other_targets_is_refused(compared: CompareResult, root: Path) -> None:
     other = study(rates=(8.0,), schedulers=("slai",), num_requests=400, slo="ttft_p50<5")
-    (found,) = find_capacity(other, root / "results", jobs=1)
+    (capacity,) = find_capacity(other, root / "results", jobs=1)
     with pytest.raises(ValueError, match=r"searched with slo 'ttft_p50<5'"):
-        make_subject(compared.sweep, searched=[found])
+        make_subject(compared.sweep, searched=[capacity])
 
 
 def test_a_comparison_of_others_and_an_empty_sweep_are_refused(compared: CompareResult) -> None:

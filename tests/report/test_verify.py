@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report import verify_code
-from slaibench.report.errors import ReportError
-from slaibench.report.kinds import KINDS
-from slaibench.report.numbers import Document, identity
-from slaibench.report.verify import Verdict, verify
+from slaibench.report import recordings
+from slaibench.report.files import ReportError
+from slaibench.report.numbers import Document
+from slaibench.report.pages.study import PAGE
+from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.code import Code
 from tests.cli.command import slaibench
 from tests.report.conftest import Written
@@ -29,22 +29,24 @@ NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL
 def edit(html: Path, change: Callable[[Document], Any]) -> None:
     """Change the numbers embedded in a page."""
     text = html.read_text("utf-8")
-    found = NUMBERS.search(text)
-    assert found is not None
-    doc = json.loads(found.group(2))
+    embedded = NUMBERS.search(text)
+    assert embedded is not None
+    doc = json.loads(embedded.group(2))
     change(doc)
     new = json.dumps(doc, separators=(",", ":"))
     html.write_text(NUMBERS.sub(lambda m: m.group(1) + new + m.group(3), text), "utf-8")
 
 
 def test_an_untouched_report_is_true(written: Written) -> None:
-    told: list[tuple[int, int]] = []
-    found = verify(written.files.html, on_run=lambda done, total: told.append((done, total)))
-    assert found.mismatches == ()
-    assert found.ok
-    assert found.checked > 500
-    assert found.notes == ()
-    assert told[-1] == (found.num_recordings, found.num_recordings)
+    calls: list[tuple[int, int]] = []
+    verification = verify(
+        written.files.html, on_run=lambda done, total: calls.append((done, total))
+    )
+    assert verification.mismatches == ()
+    assert verification.ok
+    assert verification.checked > 500
+    assert verification.notes == ()
+    assert calls[-1] == (verification.num_recordings, verification.num_recordings)
 
 
 def test_report_and_recordings_may_move_together(copied: Written) -> None:
@@ -58,11 +60,11 @@ def test_a_number_changed_in_the_text_is_found(copied: Written) -> None:
     assert shown is not None
     wrong = f"{float(shown.group(1)) + 0.001:.3f}"
     html.write_text(text[: shown.start(1)] + wrong + text[shown.end(1) :], "utf-8")
-    (found,) = verify(html).mismatches
-    assert found.where.startswith("page, line ")
-    assert wrong in found.page
-    assert shown.group(1) in found.found
-    assert wrong in str(found)
+    (mismatch,) = verify(html).mismatches
+    assert mismatch.where.startswith("page, line ")
+    assert wrong in mismatch.page
+    assert shown.group(1) in mismatch.right
+    assert wrong in str(mismatch)
 
 
 @pytest.mark.parametrize("where", ["title", "h1"])
@@ -79,21 +81,21 @@ def test_a_number_changed_in_the_json_is_found_in_both_places(copied: Written) -
         doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= 2
 
     edit(copied.files.html, change)
-    found = verify(copied.files.html).mismatches
-    assert "points/slai/16/ttft_s/p50/value" in [each.where for each in found]
-    assert any(each.where.startswith("page, line") for each in found)
+    mismatches = verify(copied.files.html).mismatches
+    assert "points/slai/16/ttft_s/p50/value" in [mismatch.where for mismatch in mismatches]
+    assert any(mismatch.where.startswith("page, line") for mismatch in mismatches)
 
 
-@pytest.mark.parametrize(("factor", "found"), [(1 + 1e-12, 0), (1 + 1e-7, 1)])
+@pytest.mark.parametrize(("factor", "count"), [(1 + 1e-12, 0), (1 + 1e-7, 1)])
 def test_the_last_bits_may_differ_and_nothing_else(
-    copied: Written, factor: float, found: int
+    copied: Written, factor: float, count: int
 ) -> None:
     def change(doc: Document) -> None:
         doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= factor
 
     edit(copied.files.html, change)
     wrong = verify(copied.files.html).mismatches
-    assert len([each for each in wrong if each.where.startswith("points/")]) == found
+    assert len([m for m in wrong if m.where.startswith("points/")]) == count
 
 
 @pytest.mark.parametrize(
@@ -115,12 +117,12 @@ def test_every_part_of_the_json_is_recomputed(
     copied: Written, change: Callable[[Document], Any], where: str
 ) -> None:
     edit(copied.files.html, change)
-    assert where in [each.where for each in verify(copied.files.html).mismatches]
+    assert where in [mismatch.where for mismatch in verify(copied.files.html).mismatches]
 
 
 def test_other_targets_than_those_measured_are_found(copied: Written) -> None:
     edit(copied.files.html, lambda doc: doc["spec"].update(slo="ttft_p50<0.001"))
-    where = [each.where for each in verify(copied.files.html).mismatches]
+    where = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
     assert "capacities/slai/binding" in where
 
 
@@ -131,9 +133,9 @@ def test_a_study_that_its_runs_are_not_of_is_found(
     copied: Written, field: str, value: object
 ) -> None:
     edit(copied.files.html, lambda doc: doc["spec"].update({field: value}))
-    found = verify(copied.files.html)
-    assert any(f"has {field}" in each.found for each in found.mismatches)
-    assert found.notes
+    verification = verify(copied.files.html)
+    assert any(f"has {field}" in mismatch.right for mismatch in verification.mismatches)
+    assert verification.notes
 
 
 def first_run(copied: Written) -> Path:
@@ -146,32 +148,32 @@ def test_a_changed_recording_is_found(copied: Written) -> None:
     requests = recording.requests
     later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
     store.write(dataclasses.replace(recording, requests=later), folder)
-    where = [each.where for each in verify(copied.files.html).mismatches]
-    assert any(each.startswith("points/sarathi/") for each in where)
+    where = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
+    assert any(path.startswith("points/sarathi/") for path in where)
 
 
 def test_a_missing_recording_is_found_and_named(copied: Written) -> None:
     folder = first_run(copied)
     shutil.rmtree(folder)
-    found = verify(copied.files.html)
-    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
-    assert not found.ok
-    assert found.mismatches == ()
-    assert found.notes
-    assert found.checked == 0
+    verification = verify(copied.files.html)
+    assert (verification.verdict, verification.num_absent) == (PageVerdict.ABSENT, 1)
+    assert not verification.ok
+    assert verification.mismatches == ()
+    assert verification.notes
+    assert verification.checked == 0
 
 
 def test_the_command_that_is_named_makes_absent_recordings_again(copied: Written) -> None:
     shutil.rmtree(copied.results)
-    found = verify(copied.files.html)
-    assert found.num_absent == found.num_recordings
-    program, command, *arguments = shlex.split(found.again)
+    verification = verify(copied.files.html)
+    assert verification.num_absent == verification.num_recordings
+    program, command, *arguments = shlex.split(verification.again)
     assert (program, command) == ("slaibench", "compare")
     ran = slaibench(command, *arguments, "--jobs", "1")
     assert ran.status == 0
     again = verify(copied.files.html)
     assert again.mismatches == ()
-    assert again.verdict is Verdict.SAME
+    assert again.verdict is PageVerdict.SAME
 
 
 def by_other_code(folder: Path, **change: Any) -> Path:
@@ -190,13 +192,13 @@ def test_the_same_cells_by_other_code_take_the_place_of_absent_ones(copied: Writ
     other = {"code_fingerprint": "0" * 16, "slaibench_version": "9", "scheduler_source": "f" * 16}
     for folder in list(store.find_runs(copied.results)):
         by_other_code(folder, **other)
-    found = verify(copied.files.html)
-    assert found.mismatches == ()
-    assert found.verdict is Verdict.OTHER_CODE
-    assert found.ok
-    assert found.checked > 500
-    assert "0000000000000000 (commit cccccccccc), here it is " in found.code
-    assert any("by other code" in note for note in found.notes)
+    verification = verify(copied.files.html)
+    assert verification.mismatches == ()
+    assert verification.verdict is PageVerdict.OTHER_CODE
+    assert verification.ok
+    assert verification.checked > 500
+    assert "0000000000000000 (commit cccccccccc), here it is " in verification.code
+    assert any("by other code" in note for note in verification.notes)
 
 
 def test_other_numbers_by_other_code_are_other_numbers(copied: Written) -> None:
@@ -205,10 +207,10 @@ def test_other_numbers_by_other_code_are_other_numbers(copied: Written) -> None:
     requests = recording.requests
     later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
     store.write(dataclasses.replace(recording, requests=later), folder)
-    found = verify(copied.files.html)
-    assert found.verdict is Verdict.OTHER_NUMBERS
-    assert found.code
-    assert any(each.where.startswith("points/sarathi/") for each in found.mismatches)
+    verification = verify(copied.files.html)
+    assert verification.verdict is PageVerdict.OTHER_NUMBERS
+    assert verification.code
+    assert any(mismatch.where.startswith("points/sarathi/") for mismatch in verification.mismatches)
 
 
 def test_another_cell_beside_does_not_take_an_absent_one_s_place(copied: Written) -> None:
@@ -219,30 +221,30 @@ def test_another_cell_beside_does_not_take_an_absent_one_s_place(copied: Written
 def test_a_page_by_other_code_is_true_and_says_so(
     copied: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify_code, "code_of", lambda *_: Code("0" * 16, None))
-    found = verify(copied.files.html)
-    assert found.mismatches == ()
-    assert (found.verdict, found.ok) == (Verdict.OTHER_CODE, True)
-    assert "here it is 0000000000000000" in found.code
+    monkeypatch.setattr(recordings, "code_of", lambda *_: Code("0" * 16, None))
+    verification = verify(copied.files.html)
+    assert verification.mismatches == ()
+    assert (verification.verdict, verification.ok) == (PageVerdict.OTHER_CODE, True)
+    assert "here it is 0000000000000000" in verification.code
 
 
 def test_a_picture_replaced_by_another_is_found(copied: Written) -> None:
     first, second, *_ = copied.files.pngs
     first.write_bytes(second.read_bytes())
-    (found,) = verify(copied.files.html).mismatches
-    assert found.where == str(first)
+    (mismatch,) = verify(copied.files.html).mismatches
+    assert mismatch.where == str(first)
     second.unlink()
-    found = verify(copied.files.html).mismatches[-1]
-    assert found.where == str(second)
-    assert "cannot be read" in found.found
+    mismatch = verify(copied.files.html).mismatches[-1]
+    assert mismatch.where == str(second)
+    assert "cannot be read" in mismatch.right
 
 
 def test_an_image_in_the_page_replaced_by_another_is_found(copied: Written) -> None:
     text = copied.files.html.read_text("utf-8")
     first, second, *_ = re.findall(r' src="data:image/svg[^"]*"', text)
     copied.files.html.write_text(text.replace(first, second, 1), "utf-8")
-    (found,) = verify(copied.files.html).mismatches
-    assert found.where.startswith("figure ttft, drawing 01-ttft-p50")
+    (mismatch,) = verify(copied.files.html).mismatches
+    assert mismatch.where.startswith("figure ttft, drawing 01-ttft-p50")
 
 
 def test_a_drawing_of_something_else_is_found_though_its_hashes_are_right(copied: Written) -> None:
@@ -250,11 +252,11 @@ def test_a_drawing_of_something_else_is_found_though_its_hashes_are_right(copied
         doc["pictures"]["ttft"][0]["data"] = doc["pictures"]["ttft"][1]["data"]
 
     edit(copied.files.html, change)
-    where = [each.where for each in verify(copied.files.html).mismatches]
+    where = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
     assert "figure ttft, drawing 01-ttft-p50" in where
     assert "figure ttft, drawing 01-ttft-p99" not in where
     edit(copied.files.html, lambda doc: doc["pictures"].pop("change"))
-    where = [each.where for each in verify(copied.files.html).mismatches]
+    where = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
     assert "figure change" in where
 
 
@@ -271,7 +273,7 @@ def test_a_recording_of_another_run_in_its_place_is_found(copied: Written) -> No
     shutil.rmtree(first)
     shutil.copytree(second, first)
     (swapped,) = verify(copied.files.html).mismatches
-    assert "another specification" in swapped.found
+    assert "another specification" in swapped.right
 
 
 def test_a_recording_whose_specification_was_edited_is_found(copied: Written) -> None:
@@ -284,16 +286,16 @@ def test_a_recording_whose_specification_was_edited_is_found(copied: Written) ->
 
 def test_the_text_of_another_version_s_page_is_not_judged(copied: Written) -> None:
     edit(copied.files.html, lambda doc: doc["made"].update(slaibench="0.0.1"))
-    found = verify(copied.files.html)
-    assert found.ok
-    assert "written by slaibench 0.0.1" in found.notes[0]
+    verification = verify(copied.files.html)
+    assert verification.ok
+    assert "written by slaibench 0.0.1" in verification.notes[0]
 
 
 def test_nonsense_in_the_json_is_a_finding_and_no_crash(copied: Written) -> None:
     edit(copied.files.html, lambda doc: doc.update(points=None, capacities=[]))
-    found = verify(copied.files.html)
-    assert not found.ok
-    assert any("cannot be" in each.found for each in found.mismatches)
+    verification = verify(copied.files.html)
+    assert not verification.ok
+    assert any("cannot be" in mismatch.right for mismatch in verification.mismatches)
 
 
 @pytest.mark.parametrize(
@@ -327,14 +329,15 @@ def test_a_page_keeps_its_name_when_only_the_code_is_another(copied: Written) ->
     before = document_of(copied.files.html)
     for folder in list(store.find_runs(copied.results)):
         by_other_code(folder, code_fingerprint="0" * 16, scheduler_source="f" * 16)
-    again = KINDS[before["format"]].again(before, copied.files.html.parent, lambda *_: None)
-    assert [run["spec_hash"] for run in again.doc["runs"]] != [
+    reports = copied.files.html.parent
+    again = PAGE.document(PAGE.rebuild(before, reports, lambda *_: None), reports)
+    assert [run["spec_hash"] for run in again["runs"]] != [
         run["spec_hash"] for run in before["runs"]
     ]
-    assert identity(again.doc) == identity(before)
+    assert PAGE.stem(again) == PAGE.stem(before)
 
 
 def document_of(html: Path) -> Document:
-    found = NUMBERS.search(html.read_text("utf-8"))
-    assert found is not None
-    return dict(json.loads(found.group(2)))
+    embedded = NUMBERS.search(html.read_text("utf-8"))
+    assert embedded is not None
+    return dict(json.loads(embedded.group(2)))

@@ -15,7 +15,7 @@ from slaibench.report.figures.deadlines import deadlines
 from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
-from slaibench.report.figures.style import looks, png, styled, svg
+from slaibench.report.figures.style import looks, png, svg
 from slaibench.report.numbers import Document
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
@@ -40,16 +40,6 @@ class Drawn:
     data: str
     svg: bytes
     png: bytes
-
-
-def draw(subject: Subject, doc: Document) -> dict[str, list[Drawn]]:
-    """``panels`` as files.
-
-    Raises:
-        RecordingError: as ``panels``.
-    """
-    with styled():
-        return finished(panels(subject, doc))
 
 
 def panels(subject: Subject, doc: Document) -> dict[str, list[Panel]]:

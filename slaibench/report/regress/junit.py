@@ -35,8 +35,8 @@ def _case(suite: Tree.Element, result: RegressResult, row: Row) -> None:
     elif row.verdict is Verdict.UNKNOWN:
         Tree.SubElement(case, "skipped", message=_xml(f"cannot tell: {words.detail(row)}"))
     else:
-        said = Tree.SubElement(case, "system-out")
-        said.text = _xml(f"{row.verdict.value}; {words.moved(row)}")
+        output = Tree.SubElement(case, "system-out")
+        output.text = _xml(f"{row.verdict.value}; {words.moved(row)}")
 
 
 def _counts(rows: tuple[Row, ...] | list[Row], name: str) -> dict[str, str]:

@@ -63,10 +63,10 @@ def moved(row: Row) -> str:
     """A row in a line: ``TTFT P50: 0.123 → 0.140 (+13.8%, 90 % interval +11% to +17%)``."""
     sides = f"{value(row, row.before)} → {value(row, row.after)}"
     if row.change is None:
-        said = row.reason
+        why = row.reason
     else:
-        said = f"{change(row)}, 90 % interval {interval(row)}" if interval(row) else change(row)
-    return f"{row.words}: {sides}" + (f" ({said})" if said else "")
+        why = f"{change(row)}, 90 % interval {interval(row)}" if interval(row) else change(row)
+    return f"{row.words}: {sides}" + (f" ({why})" if why else "")
 
 
 def headline(result: RegressResult) -> str:
@@ -79,8 +79,8 @@ def headline(result: RegressResult) -> str:
             f"{result.name}: identical; in {result.num_cells:,} runs every token came at the "
             "same time"
         )
-    told = ", ".join(f"{counts[each]} {each.value}" for each in Verdict if counts[each])
-    return f"{result.name}: {result.verdict.value} ({told})"
+    parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
+    return f"{result.name}: {result.verdict.value} ({', '.join(parts)})"
 
 
 def about(result: RegressResult) -> Iterable[str]:
@@ -90,6 +90,5 @@ def about(result: RegressResult) -> Iterable[str]:
         f"against {result.against}; margin {result.margin:.0%}; {result.num_identical:,} of "
         f"{result.num_cells:,} runs identical"
     )
-    for each in result.invalid:
-        yield f"a run is no measurement: {each}"
-    yield from (f"note: {each}" for each in result.notes)
+    yield from (f"a run is no measurement: {reason}" for reason in result.invalid)
+    yield from (f"note: {note}" for note in result.notes)

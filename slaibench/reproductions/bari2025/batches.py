@@ -1,6 +1,6 @@
 """Figure 6: what single batches cost. Real runs that are laid out so that the wanted batch occurs.
 
-Nothing here asks the cost model: a scheduler makes each batch, so that the same studies run in the
+Nothing here uses the cost model: a scheduler makes each batch, so that the same studies run in the
 simulator and in engines on an emulated device.
 """
 
@@ -67,7 +67,7 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What figure 6 shows; empty where it was not asked for."""
+    """What figure 6 shows; empty where it was not run."""
 
     budgets: tuple[BudgetRow, ...] = ()
     blocks: tuple[BlockRow, ...] = ()
@@ -81,10 +81,10 @@ class Batches:
         }
 
 
-def budget_study(asked: PaperSpec) -> StudySpec:
+def budget_study(spec: PaperSpec) -> StudySpec:
     """Sarathi-Serve with one request at a time, a prompt every ten seconds."""
     budgets = bari2025().token_budgets.budgets
-    return asked.batch_study(
+    return spec.batch_study(
         schedulers=tuple(f"sarathi:token_budget={budget},max_active=1" for budget in budgets),
         workload=f"fixed:prompt={PROMPT_TOKENS},output=2",
         arrivals="constant",
@@ -93,9 +93,9 @@ def budget_study(asked: PaperSpec) -> StudySpec:
     )
 
 
-def block_study(asked: PaperSpec) -> StudySpec:
+def block_study(spec: PaperSpec) -> StudySpec:
     """Prefill first, with at most N active: all N prompts are in the cache before one decodes."""
-    return asked.batch_study(
+    return spec.batch_study(
         schedulers=tuple(f"prefill-first:max_active={n}" for n in NUM_REQUESTS),
         workload=f"fixed:prompt={PROMPT_TOKENS},output=2",
         arrivals="burst",
@@ -103,7 +103,7 @@ def block_study(asked: PaperSpec) -> StudySpec:
     )
 
 
-def batch_study(asked: PaperSpec, lengths: Path) -> StudySpec:
+def batch_study(spec: PaperSpec, lengths: Path) -> StudySpec:
     """SLAI with a TBT SLO that never presses: N prompts of 512 tokens fill a batch each and their
     decodes are withheld, until the last prompt, of 512 - N, leaves room for all of them.
 
@@ -111,7 +111,7 @@ def batch_study(asked: PaperSpec, lengths: Path) -> StudySpec:
         lengths: where ``batch_lengths`` lie.
     """
     most = max(NUM_DECODES)
-    return asked.batch_study(
+    return spec.batch_study(
         schedulers=(f"slai:order=fcfs,decode_limit={most},max_active={most + 1}",),
         workload=str(lengths),
         arrivals="trace",
@@ -152,13 +152,13 @@ def budget_rows(cells: Sequence[CellResult]) -> tuple[BudgetRow, ...]:
     """Of ``budget_study``'s cells, smallest budget first."""
     rows = []
     for cell in cells:
-        found = store.read(cell.folder)
-        ttft = found.requests.ttft_s
+        recording = store.read(cell.folder)
+        ttft = recording.requests.ttft_s
         rows.append(
             BudgetRow(
                 token_budget=int(cell.cell.scheduler_options["token_budget"]),
                 ttft_p50_s=float(np.median(ttft)),
-                batch_s=float(np.mean(found.steps.end_s - found.steps.start_s)),
+                batch_s=float(np.mean(recording.steps.end_s - recording.steps.start_s)),
                 n=len(ttft),
             )
         )
@@ -169,9 +169,9 @@ def block_rows(cells: Sequence[CellResult]) -> tuple[BlockRow, ...]:
     """Of ``block_study``'s cells, fewest requests first."""
     rows = []
     for cell in cells:
-        found = store.read(cell.folder)
-        most = int(found.steps.kv_blocks_used.max())
-        share = most / int(found.run["kv_blocks"])
+        recording = store.read(cell.folder)
+        most = int(recording.steps.kv_blocks_used.max())
+        share = most / int(recording.run["kv_blocks"])
         rows.append(BlockRow(int(cell.cell.scheduler_options["max_active"]), most, share))
     return tuple(sorted(rows, key=lambda row: row.num_requests))
 
@@ -179,12 +179,12 @@ def block_rows(cells: Sequence[CellResult]) -> tuple[BlockRow, ...]:
 def batch_rows(cells: Sequence[CellResult]) -> tuple[BatchRow, ...]:
     """Of ``batch_study``'s cell, fewest decodes first; batches that did not come about are left
     out."""
-    found = [
+    rows = [
         _batch(recording, num_decodes)
         for recording in (store.read(cell.folder) for cell in cells)
         for num_decodes in NUM_DECODES
     ]
-    return tuple(row for row in found if row is not None)
+    return tuple(row for row in rows if row is not None)
 
 
 def _batch(recording: Recording, num_decodes: int) -> BatchRow | None:

@@ -1,4 +1,4 @@
-"""One claim of the paper, and what is found about it here."""
+"""One claim of the paper, what is found about it here, and both in words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.catalog.published import PublishedValue
-from slaibench.reproductions.bari2025.verdict import Verdict, deviation
+from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
+from slaibench.reproductions.bari2025.figures import INFERRED
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict, deviation
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.estimate import Estimate, finite
 
 UNKNOWN = Estimate(None, None, None, 0)
+UNKNOWN_TEXT = "not told"
+MARKS = {
+    "fitted": "the profile was fitted to it, so it is not counted",
+    "given": "what runs were given, not what they showed; not counted",
+    "derived": "the quotient of two printed numbers",
+    "inferred": INFERRED,
+}
+"""What must be known of a published number, by the name of the field that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +33,15 @@ class Finding:
     """
 
     estimate: Estimate | None
-    verdict: Verdict
+    verdict: ClaimVerdict
     seen: str = ""
 
     def to_json(self, published: PublishedValue | None) -> dict[str, Any]:
-        found = self.estimate
-        off = None if published is None or found is None else deviation(published, found)
+        estimate = self.estimate
+        off = None if published is None or estimate is None else deviation(published, estimate)
         return {
             "verdict": self.verdict.value,
-            "ours": None if found is None else found.to_json(),
+            "ours": None if estimate is None else estimate.to_json(),
             "deviation": finite(off),
             "seen": self.seen,
         }
@@ -59,58 +68,105 @@ class Claim:
     strict: Finding | None
 
     def to_json(self) -> dict[str, Any]:
-        known = self.published
+        published = self.published
         return {
             "name": self.name,
             "figure": self.figure,
             "claim": self.text,
             "published": None
-            if known is None
+            if published is None
             else {
-                "value": known.value,
-                "unit": known.unit,
-                "source": known.source,
-                "fitted": known.fitted,
-                "derived": known.derived,
-                "given": known.given,
-                "inferred": known.inferred,
+                "value": published.value,
+                "unit": published.unit,
+                "source": published.source,
+                "fitted": published.fitted,
+                "derived": published.derived,
+                "given": published.given,
+                "inferred": published.inferred,
             },
-            "paper": self.paper.to_json(known),
-            "strict": None if self.strict is None else self.strict.to_json(known),
+            "paper": self.paper.to_json(published),
+            "strict": None if self.strict is None else self.strict.to_json(published),
         }
 
 
-def capacity_estimate(found: CapacityResult | None) -> Estimate:
-    """A capacity as an estimate; unknown where no boundary was found."""
-    if found is None or found.capacity.shape is None or found.capacity.rate_rps is None:
+def capacity_estimate(result: CapacityResult | None) -> Estimate:
+    """A capacity as an estimate; unknown where no boundary was estimate."""
+    if result is None or result.capacity.shape is None or result.capacity.rate_rps is None:
         return UNKNOWN
-    low, high = found.capacity.ci95 or (None, None)
-    return Estimate(found.capacity.rate_rps, low, high, found.capacity.replicates)
+    low, high = result.capacity.ci95 or (None, None)
+    return Estimate(result.capacity.rate_rps, low, high, result.capacity.replicates)
 
 
-def capacity_ends(found: CapacityResult | None) -> str:
+def capacity_ends(result: CapacityResult | None) -> str:
     """What ends a capacity, in words."""
-    if found is None:
+    if result is None:
         return "not measured"
-    known = found.capacity
-    if known.rate_rps is None:
-        return f"fails at the lowest rate measured, {found.measured.rates_rps[0]:g}"
-    if known.shape is None:
-        return f"no rate failed, up to {known.rate_rps:g}"
-    of = f" of {known.binding_tier}" if known.binding_tier else ""
-    return f"ends at {known.binding}{of}"
+    capacity = result.capacity
+    if capacity.rate_rps is None:
+        return f"fails at the lowest rate measured, {result.measured.rates_rps[0]:g}"
+    if capacity.shape is None:
+        return f"no rate failed, up to {capacity.rate_rps:g}"
+    of = f" of {capacity.binding_tier}" if capacity.binding_tier else ""
+    return f"ends at {capacity.binding}{of}"
 
 
-def as_change(found: Estimate) -> str:
-    """``-8.6% [-14%, -2%]``, or that it is not told."""
-    if found.value is None:
-        return "not told"
-    ends = "" if found.ci95 is None else f" [{found.ci95[0]:+.0%}, {found.ci95[1]:+.0%}]"
-    return f"{found.value:+.1%}{ends}"
+def as_change(estimate: Estimate) -> str:
+    """``-8.6% [-14%, -2%]``, or that it is not known."""
+    if estimate.value is None:
+        return UNKNOWN_TEXT
+    ends = "" if estimate.ci95 is None else f" [{estimate.ci95[0]:+.0%}, {estimate.ci95[1]:+.0%}]"
+    return f"{estimate.value:+.1%}{ends}"
 
 
-def as_seconds(found: Estimate) -> str:
-    """``0.422 s``, or that it is not told."""
-    if found.value is None or not math.isfinite(found.value):
-        return "not told"
-    return f"{found.value:.3g} s"
+def as_seconds(estimate: Estimate) -> str:
+    """``0.422 s``, or that it is not known."""
+    if estimate.value is None or not math.isfinite(estimate.value):
+        return UNKNOWN_TEXT
+    return f"{estimate.value:.3g} s"
+
+
+def printed(published: PublishedValue | None) -> str:
+    """A published number, and what must be known of it: ``1.15 requests/s (fitted)``."""
+    if published is None:
+        return ""
+    marks = [name for name in MARKS if getattr(published, name)]
+    number = _number(published, published.value)
+    return f"{number} ({', '.join(marks)})" if marks else number
+
+
+def ours(published: PublishedValue, estimate: Estimate) -> str:
+    """Our number with its interval: ``1.14 [1.11, 1.17]``."""
+    if estimate.value is None or not math.isfinite(estimate.value):
+        return UNKNOWN_TEXT
+    text = _number(published, estimate.value)
+    if estimate.ci95 is None:
+        return text
+    return f"{text} [{', '.join(_bare(published, end) for end in estimate.ci95)}]"
+
+
+def deviation_text(published: PublishedValue, finding: Finding) -> str:
+    """How far ours is from the published number: ``-8.3 %``; empty where it is not known."""
+    off = None if finding.estimate is None else deviation(published, finding.estimate)
+    return "" if off is None else f"{100 * off:+.1f} %"
+
+
+def _number(published: PublishedValue, value: float) -> str:
+    if published.unit == CHANGE:
+        return _bare(published, value)
+    if published.unit == "s" and value < 1 and published.value < 0.1:
+        return f"{1e3 * value:.1f} ms"
+    return (
+        _bare(published, value)
+        if published.unit == RATIO
+        else f"{_bare(published, value)} {published.unit}"
+    )
+
+
+def _bare(published: PublishedValue, value: float) -> str:
+    if not math.isfinite(value):
+        return "?"
+    if published.unit == CHANGE:
+        return f"{100 * value:+.0f} %" if abs(value) >= 0.095 else f"{100 * value:+.1f} %"
+    if published.unit == RATIO:
+        return f"{value:.4g}"
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

@@ -16,12 +16,18 @@ from slaibench.cli.options import PageOptions, RunOptions, ServingOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.rates import parse_rates
-from slaibench.reproductions.bari2025 import run as paper_study
-from slaibench.reproductions.bari2025.claim import Claim, Finding
+from slaibench.reproductions.bari2025.claim import (
+    MARKS,
+    Claim,
+    Finding,
+    deviation_text,
+    ours,
+    printed,
+)
 from slaibench.reproductions.bari2025.result import PaperResult
+from slaibench.reproductions.bari2025.run import check, run
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.reproductions.bari2025.verdict import Verdict
-from slaibench.reproductions.bari2025.words import MARKS, deviation, ours, printed
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.spec import Convention
 
 RATE = "requests/s"
@@ -65,7 +71,7 @@ def paper(
 ) -> None:
     """The paper's figures (Bari et al., arXiv 2508.01002), and its claims held against ours."""
     with usage(OPTION_OF):
-        asked = PaperSpec(
+        spec = PaperSpec(
             figures=tuple(figure or ()),
             backend=serving.values["backend"],
             device=serving.values["device"],
@@ -76,11 +82,11 @@ def paper(
             first_seed=first_seed,
             duration_s=duration,
         )
-        paper_study.check(asked, run_options.results, run_options.jobs)
+        check(spec, run_options.results, run_options.jobs)
         options.check_reports(page.folder)
     with running(), progress("paper") as on_cell:
-        result = paper_study.run(
-            asked,
+        result = run(
+            spec,
             run_options.results,
             jobs=run_options.jobs,
             fresh=run_options.fresh,
@@ -101,13 +107,13 @@ def paper(
 def _report(result: PaperResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
-    from slaibench.reproductions.bari2025.page.page import write_paper  # noqa: PLC0415  (matplotlib: a second)
+    from slaibench.reproductions.bari2025.page import PAGE  # noqa: PLC0415
 
-    write_page(partial(write_paper, result, page.folder), as_json=as_json)
+    write_page(partial(PAGE.write, result, page.folder), as_json=as_json)
 
 
 def about_lines(result: PaperResult) -> list[str]:
-    """What served which lengths, and what to beware of."""
+    """The system under test, the lengths, and what to beware of."""
     lines = [result.about]
     if result.loads:
         lines.append(f"workload: {result.workload_note}")
@@ -120,9 +126,9 @@ def about_lines(result: PaperResult) -> list[str]:
 
 def tables(result: PaperResult) -> RenderableType:
     """The claims that are numbers, those that are shapes, and how many hold."""
-    title = f"Figures {', '.join(result.asked.figures)}"
+    title = f"Figures {', '.join(result.spec.figures)}"
     if result.loads:
-        title += f"; {formats.count(result.asked.num_seeds, 'seed')} a rate"
+        title += f"; {formats.count(result.spec.num_seeds, 'seed')} a rate"
     parts: list[RenderableType] = [Text(title, style="bold")]
     numbers = [claim for claim in result.claims if claim.published is not None]
     if numbers:
@@ -149,7 +155,7 @@ def _numbers(claims: list[Claim]) -> RenderableType:
             .replace(RATE, "req/s")
             .replace(" (", "\n(")
             .replace(", ", ",\n"),
-            *(_cell(claim, each) for each in (claim.paper, claim.strict)[: len(names)]),
+            *(_cell(claim, finding) for finding in (claim.paper, claim.strict)[: len(names)]),
         )
     return table
 
@@ -160,12 +166,12 @@ def _cell(claim: Claim, finding: Finding | None) -> str:
         return ""
     value, _, interval = ours(claim.published, finding.estimate).partition(" [")
     lines = [value.replace(RATE, "req/s"), *([escape(f"[{interval}")] if interval else [])]
-    off = deviation(claim.published, finding)
+    off = deviation_text(claim.published, finding)
     return "\n".join([*lines, f"{_bold(finding.verdict)} {off}".rstrip()])
 
 
-def _bold(verdict: Verdict) -> str:
-    return f"[bold]{verdict.value}[/]" if verdict is Verdict.DISAGREES else verdict.value
+def _bold(verdict: ClaimVerdict) -> str:
+    return f"[bold]{verdict.value}[/]" if verdict is ClaimVerdict.DISAGREES else verdict.value
 
 
 def _shape(claim: Claim) -> RenderableType:
@@ -183,13 +189,13 @@ def _shape(claim: Claim) -> RenderableType:
 def _legend(result: PaperResult) -> str:
     lines = ["\n[...]: 95 % interval; beside a verdict: how far ours is from the published"]
     for convention in (Convention.PAPER, Convention.STRICT):
-        found = result.counts(convention)
-        told = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Verdict)
+        counts = result.counts(convention)
+        parts = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in ClaimVerdict)
         whose = f"{convention.value} conventions: " if result.loads else ""
-        if f"{whose}{told}" not in lines:
-            lines.append(f"{whose}{told}")
-    known = [claim.published for claim in result.claims if claim.published is not None]
+        if f"{whose}{parts}" not in lines:
+            lines.append(f"{whose}{parts}")
+    published = [claim.published for claim in result.claims if claim.published is not None]
     for name, text in MARKS.items():
-        if any(getattr(each, name) for each in known):
+        if any(getattr(number, name) for number in published):
             lines.append(f"({name}): {text}")
     return "\n".join(lines)

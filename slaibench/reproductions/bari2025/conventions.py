@@ -1,4 +1,4 @@
-"""How far conventions alone move a result: one question, by the paper's conventions and by ours."""
+"""How far conventions alone move a result: one quantity, by the paper's conventions and by ours."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Difference:
 def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
     """Every quantity of every scheduler of one mix, by rate; then capacities, where searched."""
     same = paper.by_strict_definitions()
-    found = []
+    parts = []
     for rate in paper.spec.rates:
         for scheduler in paper.spec.schedulers:
             points = [load.at(scheduler, rate) for load in (paper, same, strict)]
@@ -73,12 +73,12 @@ def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
                 continue
             for name, pick in QUANTITIES.items():
                 values = (_picked(pick, point) for point in points)
-                found.append(Difference(name, scheduler, rate, *values))
+                parts.append(Difference(name, scheduler, rate, *values))
     if paper.searched and strict.searched:
         for scheduler in CAPACITY_OF:
             values = (capacity_estimate(load.capacity(scheduler)) for load in (paper, same, strict))
-            found.append(Difference(CAPACITY, scheduler, None, *values))
-    return tuple(found)
+            parts.append(Difference(CAPACITY, scheduler, None, *values))
+    return tuple(parts)
 
 
 def _picked(

@@ -28,7 +28,7 @@ LABELS = {
 }
 """What the paper calls our schedulers."""
 AGAINST_LOAD = (VLLM, SARATHI, SARATHI_SPF, SLAI_FCFS, SLAI_FIXED, SLAI)
-"""The policies of figures 7, 11 and 12; 9 is of the same."""
+"""The schedulers of figures 7, 11 and 12; 9 is of the same."""
 HIGH_RPS = 1.6
 """The rate of figures 8, 9b, 9c and 10, and what we take for the text's "high load"."""
 INFERRED = (
@@ -80,7 +80,7 @@ class Figure:
         name: as on the command line: ``7a``.
         mix: of its runs; None: it is of single batches.
         schedulers: that it compares.
-        rates: at which; None: all that are asked for.
+        rates: at which; None: all of the study's.
         capacities: whether its claims need the capacity of Sarathi-Serve and SLAI searched.
     """
 
@@ -174,17 +174,17 @@ def select(names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: there is no such figure, with those there are.
     """
-    found: set[str] = set()
+    selected: set[str] = set()
     for name in names:
         text = name.strip().lower()
-        parts = {each for each in FIGURES if text in (each, _number(each))}
+        parts = {figure for figure in FIGURES if text in (figure, _number(figure))}
         if not parts:
             raise ValueError(
                 f"no figure {name!r} with a plot: there are {', '.join(FIGURES)}, and a number for "
                 "all its parts (7)"
             )
-        found |= parts
-    return tuple(each for each in FIGURES if each in found)
+        selected |= parts
+    return tuple(figure for figure in FIGURES if figure in selected)
 
 
 def _number(name: str) -> str:

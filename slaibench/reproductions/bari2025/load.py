@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording.record import Recording
 from slaibench.reproductions.bari2025.figures import FIGURES, SARATHI, SLAI, Mix
-from slaibench.reproductions.bari2025.given import measured
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import CapacityResult, capacity_from
 from slaibench.studies.compare import ttft_change
@@ -29,6 +29,22 @@ CAPACITY_OF = (SARATHI, SLAI)
 """Whose capacity the paper prints."""
 MEDIAN_ONLY = "ttft_p50<0.5"
 TBT_ONLY = "tbt_p99<tier"
+GIVEN = {
+    "prompt-p50": "prompt of a request, median",
+    "prompt-mean": "prompt of a request, mean",
+    "prompt-p90": "prompt of a request, P90",
+    "output-p50": "output of a request, median",
+    "output-mean": "output of a request, mean",
+    "output-p90": "output of a request, P90",
+    "kv-blocks": "KV blocks of the GPU",
+    "rate-over-nominal": "the true rate of gaps cut at three means, over the nominal one",
+    "gap-cv": "coefficient of variation of such gaps",
+}
+"""By name of the published value: what it is."""
+EXACT = frozenset({"kv-blocks"})
+"""The same in every run."""
+OF_CUT_GAPS = frozenset({"rate-over-nominal", "gap-cv"})
+"""What only the paper's conventions do: strict ones do not cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class LoadSummary(RunSummary):
         kv_mean: mean share of KV blocks in use, over the measured window (before the warm-up cut
             and after the last arrival the cache fills and drains); None without steps.
         nearly_full: share of the same time with at least 96 % of them in use.
-        given: what the run was given, of what the paper says it gave (``given.GIVEN``).
+        given: what the run was given, of what the paper says it gave (``GIVEN``).
         strictly: the numbers of a run under the paper's conventions by strict definitions: the
             same requests, the same tokens at the same times.
     """
@@ -52,7 +68,7 @@ class LoadSummary(RunSummary):
 
 @dataclass(frozen=True, slots=True)
 class LoadSummarizer:
-    """Callable from recording to digest; can be sent to worker processes."""
+    """From a recording to its summary; can be sent to worker processes."""
 
     own: RunSummarizer
     strict: RunSummarizer | None
@@ -66,15 +82,36 @@ class LoadSummarizer:
 
     def __call__(self, recording: Recording) -> LoadSummary:
         own = self.own(recording)
-        known: dict[str, Any] = {each.name: getattr(own, each.name) for each in fields(own)}
+        common: dict[str, Any] = {field.name: getattr(own, field.name) for field in fields(own)}
         kv_mean, nearly_full = _memory(recording, own.metrics.window_s)
         return LoadSummary(
-            **known,
+            **common,
             kv_mean=kv_mean,
             nearly_full=nearly_full,
-            given=measured(recording, own.audit),
+            given=given_to(recording, own.audit),
             strictly=None if self.strict is None else self.strict(recording),
         )
+
+
+def given_to(recording: Recording, audit: ArrivalAudit) -> dict[str, float | None]:
+    """The values of ``GIVEN`` in one run, over all requests that it was to serve; None without any
+    request."""
+    values: dict[str, float | None] = dict.fromkeys(GIVEN)
+    values["kv-blocks"] = recording.run["kv_blocks"]
+    requests = recording.requests
+    if not len(requests):
+        return values
+    for name, tokens in (("prompt", requests.prompt_tokens), ("output", requests.output_tokens)):
+        p50, p90 = np.quantile(tokens, (0.5, 0.9))
+        values |= {
+            f"{name}-p50": float(p50),
+            f"{name}-mean": float(tokens.mean()),
+            f"{name}-p90": float(p90),
+        }
+    rate, nominal = audit.measured_rps, audit.declared_rps
+    values["rate-over-nominal"] = rate / nominal if rate is not None and nominal else None
+    values["gap-cv"] = audit.gap_cv
+    return values
 
 
 def _memory(
@@ -97,10 +134,10 @@ class Load:
 
     Args:
         spec: the study, its schedulers those that any figure asks for.
-        about: what served.
+        about: the system under test, in a line.
         cells: swept and searched ones, with ``LoadSummary`` (or, by strict definitions,
             ``RunSummary``) each.
-        searched: whether capacities were searched, and may be told.
+        searched: whether capacities were searched, and may be shown.
     """
 
     mix: Mix
@@ -115,13 +152,13 @@ class Load:
 
     @cached_property
     def points(self) -> dict[tuple[str, float], OperatingPoint]:
-        """By scheduler and rate, at the rates asked for."""
-        found = {}
-        for scheduler in self.spec.schedulers:
-            for rate in self.spec.rates:
-                if summaries := self.summaries(scheduler, rate):
-                    found[scheduler, rate] = make_point(scheduler, rate, summaries)
-        return found
+        """By scheduler and rate, at the rates of the study."""
+        return {
+            (scheduler, rate): make_point(scheduler, rate, summaries)
+            for scheduler in self.spec.schedulers
+            for rate in self.spec.rates
+            if (summaries := self.summaries(scheduler, rate))
+        }
 
     def of(self, scheduler: str) -> list[OperatingPoint]:
         """One scheduler's points by rate."""
@@ -168,9 +205,9 @@ class Load:
         return Load(self.mix, spec, self.about, tuple(cells), self.searched)
 
 
-def load_spec(asked: PaperSpec, mix: Mix, convention: Convention) -> StudySpec:
+def load_spec(spec: PaperSpec, mix: Mix, convention: Convention) -> StudySpec:
     """The study behind the figures of one mix."""
-    figures = [FIGURES[name] for name in asked.figures if FIGURES[name].mix is mix]
-    names = dict.fromkeys(name for each in figures for name in each.schedulers)
-    fixed = {rate for each in figures for rate in each.rates or ()}
-    return asked.load_study(mix, convention, tuple(names), tuple(fixed))
+    figures = [FIGURES[name] for name in spec.figures if FIGURES[name].mix is mix]
+    names = dict.fromkeys(name for figure in figures for name in figure.schedulers)
+    fixed = {rate for figure in figures for rate in figure.rates or ()}
+    return spec.load_study(mix, convention, tuple(names), tuple(fixed))

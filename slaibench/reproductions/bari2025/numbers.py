@@ -14,8 +14,14 @@ from slaibench.reproductions.bari2025.claim import (
     capacity_estimate,
 )
 from slaibench.reproductions.bari2025.figures import HIGH_RPS, LABELS, SARATHI, SLAI, Figure, Mix
-from slaibench.reproductions.bari2025.given import EXACT, GIVEN, OF_CUT_GAPS
-from slaibench.reproductions.bari2025.load import MEDIAN_ONLY, Load, LoadSummary
+from slaibench.reproductions.bari2025.load import (
+    EXACT,
+    GIVEN,
+    MEDIAN_ONLY,
+    OF_CUT_GAPS,
+    Load,
+    LoadSummary,
+)
 from slaibench.reproductions.bari2025.verdict import of_number
 from slaibench.studies.capacity import CapacityResult, ratio_of
 from slaibench.studies.estimate import Estimate, over_seeds
@@ -38,9 +44,9 @@ def load_numbers(paper: Paper, figure: Figure, loads: Both) -> list[Claim]:
     claims = []
 
     def add(key: str, text: str, find: Find, suffix: str = "") -> None:
-        known = paper.value(f"{key}-{mix.value}")
+        published = paper.value(f"{key}-{mix.value}")
         text = f"{text}, {mix.value} % paying"
-        claims.append(_claim(known, known.name + suffix, figure.name, text, find, loads))
+        claims.append(_claim(published, published.name + suffix, figure.name, text, find, loads))
 
     for short, name in who.items():
         add(f"capacity-{short}", f"{LABELS[name]}: largest rate with {targets}", _capacity(name))
@@ -68,45 +74,39 @@ def given_numbers(paper: Paper, loads: Both) -> list[Claim]:
     """What the paper's runs were given, and ours: of the first scheduler at the highest rate."""
     claims = []
     for name, text in GIVEN.items():
-        known = paper.value(name)
+        published = paper.value(name)
         findings = [
-            Finding(found, of_number(known, found, exact=name in EXACT))
-            for found in (_given(load, name) for load in loads)
+            Finding(estimate, of_number(published, estimate, exact=name in EXACT))
+            for estimate in (_given(load, name) for load in loads)
         ]
         strict = None if name in OF_CUT_GAPS else findings[1]
-        claims.append(Claim(name, WORKLOAD, text, known, findings[0], strict))
+        claims.append(Claim(name, WORKLOAD, text, published, findings[0], strict))
     return claims
 
 
 def _given(load: Load, name: str) -> Estimate:
-    summaries = next(
-        (
-            found
-            for who in load.spec.schedulers
-            if (found := load.summaries(who, load.spec.rates[-1]))
-        ),
-        [],
-    )
-    given = [each.given[name] for each in summaries if isinstance(each, LoadSummary)]
-    return over_seeds(given, sum(len(each.due_s) for each in summaries), log=False)
+    by_scheduler = (load.summaries(who, load.spec.rates[-1]) for who in load.spec.schedulers)
+    summaries = next(filter(None, by_scheduler), [])
+    given = [summary.given[name] for summary in summaries if isinstance(summary, LoadSummary)]
+    return over_seeds(given, sum(len(summary.due_s) for summary in summaries), log=False)
 
 
 def budget_numbers(paper: Paper, rows: tuple[BudgetRow, ...]) -> list[Claim]:
     """TTFT, then batch time, at each token budget."""
-    known = paper.token_budgets
+    table = paper.token_budgets
     printed = {
-        "ttft": ("TTFT of one prompt alone", known.ttft_ms),
-        "batch": ("mean batch time", known.batch_ms),
+        "ttft": ("TTFT of one prompt alone", table.ttft_ms),
+        "batch": ("mean batch time", table.batch_ms),
     }
     claims = []
     for key, (text, values_ms) in printed.items():
         for row in rows:
             value = PublishedValue(
                 name=f"budget-{key}-{row.token_budget}",
-                value=values_ms[known.budgets.index(row.token_budget)] / 1e3,
+                value=values_ms[table.budgets.index(row.token_budget)] / 1e3,
                 unit="s",
                 rounding=5e-5,
-                source=known.source,
+                source=table.source,
             )
             ours_s = row.ttft_p50_s if key == "ttft" else row.batch_s
             estimate = Estimate(ours_s, None, None, row.n)
@@ -117,19 +117,19 @@ def budget_numbers(paper: Paper, rows: tuple[BudgetRow, ...]) -> list[Claim]:
 
 
 def _claim(
-    known: PublishedValue, name: str, figure: str, text: str, find: Find, loads: Both
+    published: PublishedValue, name: str, figure: str, text: str, find: Find, loads: Both
 ) -> Claim:
     findings = []
     for load in loads:
         estimate, seen = find(load)
-        findings.append(Finding(estimate, of_number(known, estimate), seen))
-    return Claim(name, figure, text, known, findings[0], findings[1])
+        findings.append(Finding(estimate, of_number(published, estimate), seen))
+    return Claim(name, figure, text, published, findings[0], findings[1])
 
 
 def _capacity(scheduler: str, slo: str | None = None) -> Find:
     def find(load: Load) -> tuple[Estimate, str]:
-        found = load.capacity(scheduler, slo)
-        return capacity_estimate(found), capacity_ends(found)
+        result = load.capacity(scheduler, slo)
+        return capacity_estimate(result), capacity_ends(result)
 
     return find
 
@@ -147,8 +147,8 @@ def _capacity_change(slo: str | None = None) -> Find:
     return find
 
 
-def _bounded(found: CapacityResult) -> bool:
-    return found.capacity.shape is not None
+def _bounded(result: CapacityResult) -> bool:
+    return result.capacity.shape is not None
 
 
 def _ttft(scheduler: str) -> Find:

@@ -11,7 +11,6 @@ from typing import Any
 
 from slaibench.catalog.published import bari2025
 from slaibench.recording import store
-from slaibench.reproductions.bari2025.batch_shapes import batch_shapes
 from slaibench.reproductions.bari2025.batches import (
     NUM_DECODES,
     Batches,
@@ -29,9 +28,9 @@ from slaibench.reproductions.bari2025.numbers import (
     load_numbers,
 )
 from slaibench.reproductions.bari2025.series import series
-from slaibench.reproductions.bari2025.shapes import load_shapes
+from slaibench.reproductions.bari2025.shapes import batch_shapes, load_shapes
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult
 from slaibench.studies.sweep import about_of
@@ -43,15 +42,15 @@ BatchCells = Mapping[Kind, tuple[CellResult, ...]]
 
 @dataclass(frozen=True)
 class PaperResult:
-    """All that is known about the figures asked for.
+    """All that came of the figures.
 
     Args:
-        asked: which, and how much.
+        spec: which, and how much.
         batch_cells: behind figure 6.
         loads: by mix: under the paper's conventions, and under strict ones.
     """
 
-    asked: PaperSpec
+    spec: PaperSpec
     batch_cells: BatchCells
     loads: Mapping[Mix, Both]
 
@@ -67,22 +66,22 @@ class PaperResult:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """Every claim of the figures asked for, figure by figure."""
+        """Every claim of the figures, figure by figure."""
         paper, batches = bari2025(), self.batches
-        found = budget_numbers(paper, batches.budgets)
+        claims = budget_numbers(paper, batches.budgets)
         num_laid_out = len(NUM_DECODES) if Kind.BATCHES in self.batch_cells else 0
-        found += batch_shapes(batches.budgets, batches.blocks, batches.batches, num_laid_out)
+        claims += batch_shapes(batches.budgets, batches.blocks, batches.batches, num_laid_out)
         if first := next(iter(self.loads.values()), None):
-            found += given_numbers(paper, first)
-        for name in self.asked.figures:
+            claims += given_numbers(paper, first)
+        for name in self.spec.figures:
             figure = FIGURES[name]
             if figure.mix is None:
                 continue
             loads = self.loads[figure.mix]
             if figure.capacities:
-                found += load_numbers(paper, figure, loads)
-            found += load_shapes(name, self.asked.figures, loads)
-        return tuple(found)
+                claims += load_numbers(paper, figure, loads)
+            claims += load_shapes(name, self.spec.figures, loads)
+        return tuple(claims)
 
     @cached_property
     def differences(self) -> dict[Mix, tuple[Difference, ...]]:
@@ -98,7 +97,7 @@ class PaperResult:
 
     @cached_property
     def about(self) -> str:
-        """One line: what served, and how far that can be trusted."""
+        """One line: the system under test, and how far it can be trusted."""
         return about_of(self.cells)
 
     @cached_property
@@ -119,7 +118,7 @@ class PaperResult:
 
     @property
     def _first_loaded(self) -> CellResult | None:
-        return next((c for both in self.loads.values() for each in both for c in each.cells), None)
+        return next((c for both in self.loads.values() for load in both for c in load.cells), None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -131,56 +130,56 @@ class PaperResult:
             for warning in notes_of(load.cells)
         )
 
-    def counts(self, convention: Convention) -> Counter[Verdict]:
+    def counts(self, convention: Convention) -> Counter[ClaimVerdict]:
         """Verdicts under one convention, but of numbers whose agreement says nothing (fitted to, or
         given to the runs); claims about single batches count under both."""
         strict = convention is Convention.STRICT
-        telling = [each for each in self.claims if not each.published or each.published.telling]
-        findings = [each.strict if strict and each.strict else each.paper for each in telling]
-        return Counter(each.verdict for each in findings)
+        telling = [c for c in self.claims if not c.published or c.published.telling]
+        findings = [c.strict if strict and c.strict else c.paper for c in telling]
+        return Counter(finding.verdict for finding in findings)
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "spec": self.asked.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json"),
             "about": self.about,
             "workload": self.workload_note,
             "papers_lengths": self.papers_lengths,
             "warnings": list(self.warnings),
             "schedulers": {name: LABELS[name] for name in self.schedulers},
             "verdicts": {
-                each.value: {verdict.value: self.counts(each)[verdict] for verdict in Verdict}
-                for each in (Convention.PAPER, Convention.STRICT)
+                convention.value: {
+                    verdict.value: self.counts(convention)[verdict] for verdict in ClaimVerdict
+                }
+                for convention in (Convention.PAPER, Convention.STRICT)
             },
             "claims": [claim.to_json() for claim in self.claims],
             "figures": {
-                name: series(FIGURES[name], self.batches, self.loads) for name in self.asked.figures
+                name: series(FIGURES[name], self.batches, self.loads) for name in self.spec.figures
             },
             "conventions": {
-                mix.value: [each.to_json() for each in found]
-                for mix, found in self.differences.items()
+                mix.value: [difference.to_json() for difference in differences]
+                for mix, differences in self.differences.items()
             },
         }
 
     @property
     def schedulers(self) -> tuple[str, ...]:
         """Those compared under load, in the order of their labels."""
-        known = {name for both in self.loads.values() for name in both[0].spec.schedulers}
-        return tuple(name for name in LABELS if name in known)
+        loaded = {name for both in self.loads.values() for name in both[0].spec.schedulers}
+        return tuple(name for name in LABELS if name in loaded)
 
 
 def sort_cells(cells: Sequence[CellResult]) -> tuple[CellResult, ...]:
     """Cells in an order of their own, so that results do not depend on that of a search."""
-    return tuple(
-        sorted(cells, key=lambda each: (each.cell.rate_rps, each.cell.seed, each.cell.scheduler))
-    )
+    return tuple(sorted(cells, key=lambda c: (c.cell.rate_rps, c.cell.seed, c.cell.scheduler)))
 
 
 def worst(warnings: Iterable[str]) -> tuple[str, ...]:
     """Warnings that differ in one number only, as the one with the largest."""
-    found: dict[str, tuple[float, str]] = {}
+    largest: dict[str, tuple[float, str]] = {}
     for text in warnings:
         number = re.search(r"\d[\d.]*", text)
         key = text if number is None else text[: number.start()] + text[number.end() :]
         size = 0.0 if number is None else float(number.group().rstrip("."))
-        found[key] = max(found.get(key, (size, text)), (size, text))
-    return tuple(text for _, text in found.values())
+        largest[key] = max(largest.get(key, (size, text)), (size, text))
+    return tuple(text for _, text in largest.values())

@@ -31,7 +31,7 @@ from slaibench.studies.sweep import OnCell, about_of, collect, open_pool, quiet
 
 
 def run(
-    asked: PaperSpec,
+    paper: PaperSpec,
     results: Path,
     *,
     jobs: Jobs = None,
@@ -44,43 +44,43 @@ def run(
         results: folder of the recordings; cells found there are not run again.
         jobs: cells at a time (None: one a core), or the cluster that runs them.
         fresh: run all of them again.
-        on_cell: told of each finished cell.
+        on_cell: called after each finished cell.
 
     Raises:
         ValueError: the specification names something unknown.
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    check(asked, results, jobs)
+    check(paper, results, jobs)
     batch_cells: dict[Kind, tuple[CellResult, ...]] = {}
-    for name in asked.figures:
+    for name in paper.figures:
         if FIGURES[name].mix is None:
             kind = FIGURES[name].kind
-            prepared = prepare(_batch_study(asked, kind, results))
+            prepared = prepare(_batch_study(paper, kind, results))
             # Single batches take no time worth a second process.
             with open_pool(prepared, results, 1, fresh) as pool:
                 batch_cells[kind] = sort_cells(collect(pool, prepared.cells(), on_cell))
 
     def load(mix: Mix, convention: Convention) -> Load:
-        return _load(asked, mix, convention, results, jobs, fresh, on_cell)
+        return _load(paper, mix, convention, results, jobs, fresh, on_cell)
 
-    return PaperResult(asked=asked, batch_cells=batch_cells, loads=loads_of(asked, load))
+    return PaperResult(spec=paper, batch_cells=batch_cells, loads=loads_of(paper, load))
 
 
 def loads_of(
-    asked: PaperSpec, load: Callable[[Mix, Convention], Load]
+    paper: PaperSpec, load: Callable[[Mix, Convention], Load]
 ) -> dict[Mix, tuple[Load, Load]]:
     """By mix, in order: its runs under the paper's conventions, and under strict ones."""
     return {
-        mix: (load(mix, Convention.PAPER), load(mix, Convention.STRICT)) for mix in mixes(asked)
+        mix: (load(mix, Convention.PAPER), load(mix, Convention.STRICT)) for mix in mixes(paper)
     }
 
 
-def searches(asked: PaperSpec, mix: Mix) -> bool:
+def searches(paper: PaperSpec, mix: Mix) -> bool:
     """Whether some figure of a mix needs capacities searched."""
-    return any(FIGURES[name].capacities for name in asked.figures if FIGURES[name].mix is mix)
+    return any(FIGURES[name].capacities for name in paper.figures if FIGURES[name].mix is mix)
 
 
-def check(asked: PaperSpec, results: Path, jobs: Jobs = None) -> None:
+def check(paper: PaperSpec, results: Path, jobs: Jobs = None) -> None:
     """Everything that can be refused before any work is done.
 
     Raises:
@@ -89,34 +89,34 @@ def check(asked: PaperSpec, results: Path, jobs: Jobs = None) -> None:
         RecordingError: ``results`` cannot be written.
     """
     check_writable(results)
-    for name in asked.figures:
+    for name in paper.figures:
         if FIGURES[name].mix is None:
-            prepare(_batch_study(asked, FIGURES[name].kind, results))
-    prepared = prepare(asked.load_study(Mix.FEW, Convention.PAPER, _all_schedulers(asked)))
+            prepare(_batch_study(paper, FIGURES[name].kind, results))
+    prepared = prepare(paper.load_study(Mix.FEW, Convention.PAPER, _all_schedulers(paper)))
     check_rate_counts(prepared)
     jobs_for(prepared, jobs)
-    prepared.requests(prepared.cell(prepared.spec.schedulers[0], asked.rates[0], asked.first_seed))
+    prepared.requests(prepared.cell(prepared.spec.schedulers[0], paper.rates[0], paper.first_seed))
 
 
-def mixes(asked: PaperSpec) -> tuple[Mix, ...]:
+def mixes(paper: PaperSpec) -> tuple[Mix, ...]:
     """The mixes of tiers that the figures are about."""
-    found = {FIGURES[name].mix for name in asked.figures}
-    return tuple(mix for mix in Mix if mix in found)
+    shown = {FIGURES[name].mix for name in paper.figures}
+    return tuple(mix for mix in Mix if mix in shown)
 
 
-def _all_schedulers(asked: PaperSpec) -> tuple[str, ...]:
-    named = (name for each in asked.figures for name in FIGURES[each].schedulers)
+def _all_schedulers(paper: PaperSpec) -> tuple[str, ...]:
+    named = (name for figure in paper.figures for name in FIGURES[figure].schedulers)
     return tuple(dict.fromkeys(named)) or CAPACITY_OF
 
 
-def _batch_study(asked: PaperSpec, kind: Kind, results: Path) -> StudySpec:
+def _batch_study(paper: PaperSpec, kind: Kind, results: Path) -> StudySpec:
     if kind is Kind.BATCHES:
-        return batch_study(asked, write_lengths(results))
-    return budget_study(asked) if kind is Kind.BUDGETS else block_study(asked)
+        return batch_study(paper, write_lengths(results))
+    return budget_study(paper) if kind is Kind.BUDGETS else block_study(paper)
 
 
 def _load(
-    asked: PaperSpec,
+    paper: PaperSpec,
     mix: Mix,
     convention: Convention,
     results: Path,
@@ -124,13 +124,13 @@ def _load(
     fresh: bool,
     on_cell: OnCell,
 ) -> Load:
-    spec = load_spec(asked, mix, convention)
+    spec = load_spec(paper, mix, convention)
     prepared = prepare(spec)
-    figures = [FIGURES[name] for name in asked.figures if FIGURES[name].mix is mix]
+    figures = [FIGURES[name] for name in paper.figures if FIGURES[name].mix is mix]
     summary = LoadSummarizer.for_study(prepared.spec)
     with Pool(prepared, results, summary, jobs=jobs_for(prepared, jobs), fresh=fresh) as pool:
-        cells = list(collect(pool, _wanted(asked, prepared, figures), on_cell))
-        searched = searches(asked, mix)
+        cells = list(collect(pool, _wanted(paper, prepared, figures), on_cell))
+        searched = searches(paper, mix)
         if searched:
             for scheduler in CAPACITY_OF:
                 cells = _searched(pool, prepared, scheduler, cells, on_cell)
@@ -143,21 +143,21 @@ def _searched(
     """All cells, with those that the search of a capacity adds: by all targets, and by median TTFT
     alone, since that is what usually ends it."""
     median = replace(prepared, spec=prepared.spec.model_copy(update={"slo": MEDIAN_ONLY}))
-    for each in (prepared, median):
-        found = search(pool, each, scheduler, cells, on_cell=on_cell)
+    for study in (prepared, median):
+        searched = search(pool, study, scheduler, cells, on_cell=on_cell)
         others = [cell for cell in cells if cell.cell.scheduler != scheduler]
-        cells = [*others, *found.cells]
+        cells = [*others, *searched.cells]
     return cells
 
 
-def _wanted(asked: PaperSpec, prepared: PreparedStudy, figures: list[Figure]) -> list[CellSpec]:
+def _wanted(paper: PaperSpec, prepared: PreparedStudy, figures: list[Figure]) -> list[CellSpec]:
     """Every cell that some figure shows, rate by rate."""
     spec = prepared.spec
     pairs = {
         (scheduler, rate)
         for figure in figures
         for scheduler in figure.schedulers
-        for rate in figure.rates or asked.rates
+        for rate in figure.rates or paper.rates
     }
     return [
         prepared.cell(scheduler, rate, spec.first_seed + replicate)

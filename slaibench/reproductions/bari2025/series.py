@@ -44,42 +44,42 @@ def published_points(figure: Figure) -> list[Json]:
     if figure.kind is not Kind.TTFT or figure.mix is None:
         return []
     paper, mix = bari2025(), figure.mix.value
-    found = []
+    points = []
     for scheduler in ("sarathi", "slai"):
         capacity, high = (paper.value(f"{key}-{scheduler}-{mix}") for key in ("capacity", "ttft"))
-        found.append({"scheduler": scheduler, "rate_rps": capacity.value, "ttft_p50_s": 0.5})
-        found.append({"scheduler": scheduler, "rate_rps": HIGH_RPS, "ttft_p50_s": high.value})
-    return found
+        points.append({"scheduler": scheduler, "rate_rps": capacity.value, "ttft_p50_s": 0.5})
+        points.append({"scheduler": scheduler, "rate_rps": HIGH_RPS, "ttft_p50_s": high.value})
+    return points
 
 
-def _budgets(found: Batches) -> Json:
-    known = bari2025().token_budgets
+def _budgets(batches: Batches) -> Json:
+    table = bari2025().token_budgets
     return {
         "published": [
             {"token_budget": budget, "ttft_p50_s": ttft / 1e3, "batch_s": batch / 1e3}
             for budget, ttft, batch in zip(
-                known.budgets, known.ttft_ms, known.batch_ms, strict=True
+                table.budgets, table.ttft_ms, table.batch_ms, strict=True
             )
         ],
-        "ours": found.to_json()["budgets"],
+        "ours": batches.to_json()["budgets"],
     }
 
 
 _BATCHES: dict[Kind, Callable[[Batches], Json]] = {
     Kind.BUDGETS: _budgets,
-    Kind.BLOCKS: lambda found: {"ours": found.to_json()["blocks"]},
-    Kind.BATCHES: lambda found: {"ours": found.to_json()["batches"]},
+    Kind.BLOCKS: lambda batches: {"ours": batches.to_json()["blocks"]},
+    Kind.BATCHES: lambda batches: {"ours": batches.to_json()["batches"]},
 }
 
 
 def _by_rate(pick: Callable[[OperatingPoint], Json]) -> Callable[[Load, str], Json]:
-    def found(load: Load, scheduler: str) -> Json:
+    def by_rate(load: Load, scheduler: str) -> Json:
         return {
             f"{point.rate_rps:g}": {"saturated": point.saturated, **pick(point)}
             for point in load.of(scheduler)
         }
 
-    return found
+    return by_rate
 
 
 def _ttft(point: OperatingPoint) -> Json:
@@ -97,12 +97,12 @@ def _tbt(tier: str) -> Callable[[OperatingPoint], Json]:
 
 def _memory(load: Load, scheduler: str) -> Json:
     summaries = load.summaries(scheduler, HIGH_RPS)
-    known = [each for each in summaries if isinstance(each, LoadSummary)]
-    n = len(known)
+    own = [summary for summary in summaries if isinstance(summary, LoadSummary)]
+    n = len(own)
     return {
-        "kv_mean": over_seeds([each.kv_mean for each in known], n, log=False).to_json(),
-        "nearly_full": over_seeds([each.nearly_full for each in known], n, log=False).to_json(),
-        "preemptions": sum(each.kv.preemptions for each in known),
+        "kv_mean": over_seeds([summary.kv_mean for summary in own], n, log=False).to_json(),
+        "nearly_full": over_seeds([summary.nearly_full for summary in own], n, log=False).to_json(),
+        "preemptions": sum(summary.kv.preemptions for summary in own),
     }
 
 
@@ -110,17 +110,17 @@ def buckets(
     summaries: Sequence[RunSummary],
 ) -> list[tuple[int, int, list[PromptBucket]]]:
     """(from, up to, the replicates' buckets) of prompt lengths, shortest first."""
-    found: dict[int, list[PromptBucket]] = {}
+    by_length: dict[int, list[PromptBucket]] = {}
     for summary in summaries:
         for bucket in summary.metrics.prompt_buckets:
-            found.setdefault(bucket.low_tokens, []).append(bucket)
-    return [(low, each[0].high_tokens, each) for low, each in sorted(found.items())]
+            by_length.setdefault(bucket.low_tokens, []).append(bucket)
+    return [(low, same[0].high_tokens, same) for low, same in sorted(by_length.items())]
 
 
 def mean_ttft(same: Sequence[PromptBucket]) -> Estimate:
     """Mean TTFT of a bucket over replicates."""
     summaries: list[LatencySummary] = [bucket.ttft for bucket in same]
-    return over_seeds([each.mean for each in summaries], sum(each.n for each in summaries))
+    return over_seeds([s.mean for s in summaries], sum(s.n for s in summaries))
 
 
 def served(same: Sequence[PromptBucket], summaries: Sequence[RunSummary]) -> Estimate:

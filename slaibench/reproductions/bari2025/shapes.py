@@ -1,12 +1,12 @@
-"""Claims that are orderings or shapes, each with the figures that show it."""
+"""Claims that are orderings or shapes, each with the figures that show it, and those of batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from slaibench.reproductions.bari2025.batches import BatchRow, BlockRow, BudgetRow
 from slaibench.reproductions.bari2025.claim import Claim, Finding
-from slaibench.reproductions.bari2025.courses import tails, ttft_grows_with_prompt
 from slaibench.reproductions.bari2025.figures import (
     HIGH_RPS,
     LABELS,
@@ -16,20 +16,23 @@ from slaibench.reproductions.bari2025.figures import (
     SLAI_FCFS,
     SLAI_FIXED,
 )
-from slaibench.reproductions.bari2025.load import Load
-from slaibench.reproductions.bari2025.memory import fixed_5_saturates, fixed_10_underuses
-from slaibench.reproductions.bari2025.numbers import Both
-from slaibench.reproductions.bari2025.orders import (
+from slaibench.reproductions.bari2025.findings import (
     LITTLE,
     SAME_WITHIN,
+    fixed_5_saturates,
+    fixed_10_underuses,
     order_of_ttft,
     paying_below_free,
     paying_below_free_by_little,
     prefill_first_breaks,
     prefill_first_lowest,
     prefill_first_serves_less,
+    tails,
+    ttft_grows_with_prompt,
 )
-from slaibench.reproductions.bari2025.verdict import rises, rises_falls_rises
+from slaibench.reproductions.bari2025.load import Load
+from slaibench.reproductions.bari2025.numbers import Both
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict, grows, rises, rises_falls_rises
 
 OF_SARATHI = "Sarathi (both orders)", (SARATHI, SARATHI_SPF)
 OF_SLAI = "SLAI (all three variants)", (SLAI_FCFS, SLAI_FIXED, SLAI)
@@ -144,16 +147,69 @@ SHAPES = (
 )
 
 
-def load_shapes(figure: str, asked: Sequence[str], loads: Both) -> list[Claim]:
+def load_shapes(figure: str, figures: Sequence[str], loads: Both) -> list[Claim]:
     """The shape claims of one figure, but for those that an earlier one shows as well.
 
     Args:
         figure: whose.
-        asked: all figures that are asked for, in the paper's order.
+        figures: all that are redone, in the paper's order.
         loads: of the figure's mix.
     """
     return [
         shape.claim(loads)
         for shape in SHAPES
-        if figure == next((name for name in asked if name in shape.figures), None)
+        if figure == next((name for name in figures if name in shape.figures), None)
     ]
+
+
+def batch_shapes(
+    budgets: Sequence[BudgetRow],
+    blocks: Sequence[BlockRow],
+    batches: Sequence[BatchRow],
+    num_laid_out: int,
+) -> list[Claim]:
+    """What grows with what in figure 6; of those parts that were run.
+
+    Args:
+        num_laid_out: how many ``batches`` were to come about; 0: that part was not run.
+    """
+    series: list[tuple[str, str, str, list[float], str]] = []
+    if budgets:
+        series.append(
+            (
+                "batch-grows-with-budget",
+                "6a",
+                "a larger token budget makes a batch take longer",
+                [row.batch_s for row in budgets],
+                f"{1e3 * budgets[0].batch_s:.1f} to {1e3 * budgets[-1].batch_s:.1f} ms",
+            )
+        )
+    if blocks:
+        series.append(
+            (
+                "blocks-grow",
+                "6b",
+                "KV blocks in use grow with the number of requests",
+                [row.kv_blocks for row in blocks],
+                f"{blocks[0].share:.0%} to {blocks[-1].share:.0%} of all blocks",
+            )
+        )
+    claims = [
+        Claim(name, figure, text, None, Finding(None, grows(values), seen), None)
+        for name, figure, text, values, seen in series
+    ]
+    if num_laid_out:
+        claims.append(_decodes(batches, num_laid_out))
+    return claims
+
+
+def _decodes(batches: Sequence[BatchRow], num_laid_out: int) -> Claim:
+    finding = Finding(
+        None, ClaimVerdict.UNDECIDED, f"{len(batches)} of {num_laid_out} batches came about"
+    )
+    if len(batches) == num_laid_out:
+        first, last = (1e3 * batches[place].batch_s for place in (0, -1))
+        verdict = grows([row.batch_s for row in batches])
+        finding = Finding(None, verdict, f"{first:.1f} to {last:.1f} ms")
+    text = "a 512-token batch takes longer the more of its tokens are decodes"
+    return Claim("batch-grows-with-decodes", "6c", text, None, finding, None)

@@ -1,4 +1,4 @@
-"""What of the paper is asked for, validated once, and the studies that this takes."""
+"""What of the paper is to be redone, validated once, and the studies that this takes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PaperSpec(BaseModel):
 
     Args:
         figures: names as ``FIGURES`` has them, or a number for all its parts; none: all.
-        backend, device, clock: what serves, as in a study.
+        backend, device, clock: the system under test, as in a study.
         workload: request lengths; None: the default workload, which the page then says.
         rates: of the load figures; kept ascending and without repeats.
         duration_s: length of a run, under either convention.
@@ -51,7 +51,7 @@ class PaperSpec(BaseModel):
 
     @field_validator("figures")
     @classmethod
-    def _known(cls, figures: tuple[str, ...]) -> tuple[str, ...]:
+    def _selected(cls, figures: tuple[str, ...]) -> tuple[str, ...]:
         return select(figures)
 
     @field_validator("rates")
@@ -89,7 +89,7 @@ class PaperSpec(BaseModel):
         """A study of single batches: no load, so no convention matters and one seed is enough."""
         return StudySpec.model_validate(
             {
-                **self._served(),
+                **self._system(),
                 "rates": (1.0,),
                 "num_seeds": 1,
                 "early_stop": False,
@@ -106,15 +106,15 @@ class PaperSpec(BaseModel):
     ) -> StudySpec:
         """A study of one mix of tiers under load.
 
-        Runs are equally long under both conventions, and none is ended early: what is asked of a
-        rate beyond capacity is what so many minutes give.
+        Runs are equally long under both conventions, and none is ended early: a rate
+        beyond capacity gives what it does in so many minutes.
 
         Args:
-            more_rates: beside those asked for, since a figure is of them.
+            more_rates: beside the study's own, since a figure is of them.
         """
         return StudySpec.model_validate(
             {
-                **self._served(),
+                **self._system(),
                 "schedulers": schedulers,
                 "workload": self.workload,
                 "tiers": mix.tiers(TBT_SLO_S),
@@ -128,7 +128,7 @@ class PaperSpec(BaseModel):
             }
         )
 
-    def _served(self) -> dict[str, object]:
+    def _system(self) -> dict[str, object]:
         return {
             "backend": self.backend,
             "device": self.device,

@@ -1,6 +1,6 @@
 """Does a published number or ordering hold here? Rules from values to a verdict, nothing else.
 
-One page of rules, so that none can bend to a result. A published *number* is held against ours by
+One page of rules, so that none can bend to a result. A published *number* is compared with ours by
 ``of_number``, a published *shape* by one of the others, from intervals. What the intervals cannot
 decide is not decided.
 """
@@ -23,16 +23,16 @@ WIDEST = 0.25
 """Half of an interval's width, relative to its value: a wider one would agree with anything."""
 
 
-class Verdict(StrEnum):
+class ClaimVerdict(StrEnum):
     """What is said of a claim."""
 
     AGREES = "agrees"
     CLOSE = "close"
     DISAGREES = "disagrees"
-    UNTOLD = "cannot tell"
+    UNDECIDED = "cannot tell"
 
 
-def of_number(published: PublishedValue, ours: Estimate, *, exact: bool = False) -> Verdict:
+def of_number(published: PublishedValue, ours: Estimate, *, exact: bool = False) -> ClaimVerdict:
     """A published number against ours.
 
     - *cannot tell*: there is no value of ours, or no interval, or one too wide to say anything
@@ -49,16 +49,16 @@ def of_number(published: PublishedValue, ours: Estimate, *, exact: bool = False)
     """
     value, low, high = _as_ratios(published, ours)
     if value is None or not math.isfinite(value) or value <= 0:
-        return Verdict.UNTOLD
+        return ClaimVerdict.UNDECIDED
     if exact:
         low = high = value
     if low is None or high is None or (high - low) / 2 > WIDEST * value:
-        return Verdict.UNTOLD
+        return ClaimVerdict.UNDECIDED
     target = _target(published)
     off = abs(value / target - 1)
     if off <= max(AGREES_WITHIN, published.rounding / target) or low <= target <= high:
-        return Verdict.AGREES
-    return Verdict.CLOSE if off <= CLOSE_WITHIN else Verdict.DISAGREES
+        return ClaimVerdict.AGREES
+    return ClaimVerdict.CLOSE if off <= CLOSE_WITHIN else ClaimVerdict.DISAGREES
 
 
 def deviation(published: PublishedValue, ours: Estimate) -> float | None:
@@ -82,63 +82,65 @@ def _as_ratios(
     return value, low, high
 
 
-def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+def all_of(verdicts: Sequence[ClaimVerdict]) -> ClaimVerdict:
     """Whether several parts of one claim hold: disagrees if one does, agrees if all do."""
-    if Verdict.DISAGREES in verdicts:
-        return Verdict.DISAGREES
-    agrees = bool(verdicts) and all(verdict is Verdict.AGREES for verdict in verdicts)
-    return Verdict.AGREES if agrees else Verdict.UNTOLD
+    if ClaimVerdict.DISAGREES in verdicts:
+        return ClaimVerdict.DISAGREES
+    agrees = bool(verdicts) and all(verdict is ClaimVerdict.AGREES for verdict in verdicts)
+    return ClaimVerdict.AGREES if agrees else ClaimVerdict.UNDECIDED
 
 
-def all_below(changes: Sequence[Estimate], bound: float = 0.0) -> Verdict:
+def all_below(changes: Sequence[Estimate], bound: float = 0.0) -> ClaimVerdict:
     """Whether every one of these lies below a bound: agrees if all intervals do, disagrees if one
     lies above it."""
-    return all_of([_below(each, bound) for each in changes])
+    return all_of([_below(change, bound) for change in changes])
 
 
-def _below(found: Estimate, bound: float) -> Verdict:
-    if found.low is None or found.high is None:
-        return Verdict.UNTOLD
-    if found.high < bound:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if found.low > bound else Verdict.UNTOLD
+def _below(value: Estimate, bound: float) -> ClaimVerdict:
+    if value.low is None or value.high is None:
+        return ClaimVerdict.UNDECIDED
+    if value.high < bound:
+        return ClaimVerdict.AGREES
+    return ClaimVerdict.DISAGREES if value.low > bound else ClaimVerdict.UNDECIDED
 
 
-def above(found: Estimate, bound: float) -> Verdict:
+def above(value: Estimate, bound: float) -> ClaimVerdict:
     """Whether a value lies above a bound: by its interval."""
-    if found.low is None or found.high is None:
-        return Verdict.UNTOLD
-    if found.low > bound:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if found.high < bound else Verdict.UNTOLD
+    if value.low is None or value.high is None:
+        return ClaimVerdict.UNDECIDED
+    if value.low > bound:
+        return ClaimVerdict.AGREES
+    return ClaimVerdict.DISAGREES if value.high < bound else ClaimVerdict.UNDECIDED
 
 
 def apart(
     lower: tuple[float | None, float | None], higher: tuple[float | None, float | None]
-) -> Verdict:
+) -> ClaimVerdict:
     """Whether one range lies below another (ends; None: not known).
 
     Agrees if the first ends before the second begins, disagrees if it begins after the second
     ends.
     """
     if lower[1] is not None and higher[0] is not None and lower[1] < higher[0]:
-        return Verdict.AGREES
+        return ClaimVerdict.AGREES
     if lower[0] is not None and higher[1] is not None and lower[0] > higher[1]:
-        return Verdict.DISAGREES
-    return Verdict.UNTOLD
+        return ClaimVerdict.DISAGREES
+    return ClaimVerdict.UNDECIDED
 
 
-def between(found: Estimate, low: float, high: float) -> Verdict:
+def between(value: Estimate, low: float, high: float) -> ClaimVerdict:
     """Whether a value lies between two bounds: agrees if its interval does, disagrees if that
     lies outside."""
-    if found.low is None or found.high is None:
-        return Verdict.UNTOLD
-    if low < found.low and found.high < high:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if found.high < low or found.low > high else Verdict.UNTOLD
+    if value.low is None or value.high is None:
+        return ClaimVerdict.UNDECIDED
+    if low < value.low and value.high < high:
+        return ClaimVerdict.AGREES
+    return (
+        ClaimVerdict.DISAGREES if value.high < low or value.low > high else ClaimVerdict.UNDECIDED
+    )
 
 
-def rises(series: Sequence[Estimate]) -> Verdict:
+def rises(series: Sequence[Estimate]) -> ClaimVerdict:
     """Whether a series rises; it may stay where it is for a while.
 
     Agrees if its last interval lies beyond its first and none lies below an earlier one;
@@ -146,29 +148,29 @@ def rises(series: Sequence[Estimate]) -> Verdict:
     without those of both ends, it cannot be told.
     """
     if any(_sure(later, earlier) for earlier, later in itertools.combinations(series, 2)):
-        return Verdict.DISAGREES
+        return ClaimVerdict.DISAGREES
     if len(series) > 1 and _sure(series[0], series[-1]):
-        return Verdict.AGREES
-    return Verdict.UNTOLD
+        return ClaimVerdict.AGREES
+    return ClaimVerdict.UNDECIDED
 
 
-def rises_falls_rises(series: Sequence[Estimate]) -> Verdict:
+def rises_falls_rises(series: Sequence[Estimate]) -> ClaimVerdict:
     """Whether a series rises, falls, and rises again.
 
     Agrees if four of its values, in order, have intervals of which each lies beyond its
     predecessor's, up, down, up, by more than 3 %. Disagrees if even the values themselves have no
     such four. With values that do and intervals that overlap it cannot be told.
     """
-    known = [each for each in series if each.value is not None and math.isfinite(each.value)]
-    fours = list(itertools.combinations(known, 4))
+    points = [point for point in series if point.value is not None and math.isfinite(point.value)]
+    fours = list(itertools.combinations(points, 4))
     if any(_sure(a, b) and _sure(c, b) and _sure(c, d) for a, b, c, d in fours):
-        return Verdict.AGREES
-    if len(known) < len(series) or not fours:
-        return Verdict.UNTOLD
-    values = [[each.value or 0.0 for each in four] for four in fours]
+        return ClaimVerdict.AGREES
+    if len(points) < len(series) or not fours:
+        return ClaimVerdict.UNDECIDED
+    values = [[point.value or 0.0 for point in four] for four in fours]
     if any(a < b > c < d for a, b, c, d in values):
-        return Verdict.UNTOLD
-    return Verdict.DISAGREES
+        return ClaimVerdict.UNDECIDED
+    return ClaimVerdict.DISAGREES
 
 
 def _sure(low: Estimate, high: Estimate) -> bool:
@@ -178,9 +180,9 @@ def _sure(low: Estimate, high: Estimate) -> bool:
     return low.high * (1 + AGREES_WITHIN) < high.low
 
 
-def grows(values: Sequence[float]) -> Verdict:
-    """Whether exact values grow from each to the next."""
+def grows(values: Sequence[float]) -> ClaimVerdict:
+    """Whether exact values grow from one to the next."""
     if len(values) < 2:
-        return Verdict.UNTOLD
+        return ClaimVerdict.UNDECIDED
     rising = all(before < after for before, after in itertools.pairwise(values))
-    return Verdict.AGREES if rising else Verdict.DISAGREES
+    return ClaimVerdict.AGREES if rising else ClaimVerdict.DISAGREES

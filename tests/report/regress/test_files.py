@@ -10,11 +10,10 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from slaibench.measure.regression import Verdict
-from slaibench.report.errors import ReportError
-from slaibench.report.regress import files, words
-from slaibench.report.regress.annotations import MOST_ERRORS, annotation_lines
+from slaibench.report.files import ReportError, check_file, write_text
+from slaibench.report.regress import words
+from slaibench.report.regress.github import COLUMNS, MOST_ERRORS, annotation_lines, markdown
 from slaibench.report.regress.junit import junit
-from slaibench.report.regress.markdown import COLUMNS, markdown
 from tests.report.regress.results import ALL, LOST, SAME, UNKNOWN, WORSE, result, row
 
 
@@ -63,12 +62,12 @@ def test_markdown_of_identical_runs_is_a_line_and_what_can_be_unfolded() -> None
 
 
 def test_annotations_are_an_error_each_and_one_warning() -> None:
-    found = list(annotation_lines(ALL))
-    kinds = [line.split(" ")[0] for line in found]
+    lines = list(annotation_lines(ALL))
+    kinds = [line.split(" ")[0] for line in lines]
     assert kinds == ["::error", "::error", "::warning", "::notice"]
-    assert found[0].startswith("::error title=worse%3A sarathi at 5 requests/s::TTFT P50: 0.100")
-    assert "+20.0%25" in found[0]
-    assert "2 cannot be told" in found[2]
+    assert lines[0].startswith("::error title=worse%3A sarathi at 5 requests/s::TTFT P50: 0.100")
+    assert "+20.0%25" in lines[0]
+    assert "2 cannot be told" in lines[2]
 
 
 def test_no_more_annotations_than_are_shown() -> None:
@@ -93,7 +92,7 @@ def test_the_verdict_on_the_whole_is_the_most_alarming_one() -> None:
 
 def test_json_and_frame_hold_every_row(tmp_path: Path) -> None:
     document = json.loads(json.dumps(ALL.to_json(), allow_nan=False))
-    assert [each["verdict"] for each in document["rows"]].count("worse") == 2
+    assert [row["verdict"] for row in document["rows"]].count("worse") == 2
     assert document["counts"]["cannot tell"] == 2
     assert len(ALL.frame()) == 5
 
@@ -113,15 +112,15 @@ def test_what_cannot_be_told_says_how_many_runs_it_takes_or_how_close_it_is() ->
 
 
 def test_files_that_cannot_be_written_are_refused_or_told(tmp_path: Path) -> None:
-    files.check(None, "--junit")
-    files.check(tmp_path / "new.xml", "--junit")
+    check_file(None, "--junit")
+    check_file(tmp_path / "new.xml", "--junit")
     with pytest.raises(ValueError, match=r"--junit .* is a folder"):
-        files.check(tmp_path, "--junit")
+        check_file(tmp_path, "--junit")
     with pytest.raises(ValueError, match="its folder is missing"):
-        files.check(tmp_path / "none" / "new.xml", "--junit")
+        check_file(tmp_path / "none" / "new.xml", "--junit")
     with pytest.raises(ReportError, match="cannot write"):
-        files.write(tmp_path / "none" / "new.xml", "text")
-    files.write(tmp_path / "new.xml", "text")
+        write_text(tmp_path / "none" / "new.xml", "text")
+    write_text(tmp_path / "new.xml", "text")
     assert (tmp_path / "new.xml").read_text() == "text"
 
 

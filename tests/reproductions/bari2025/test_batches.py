@@ -28,21 +28,21 @@ COST = CostModel(get_profile("rtx6000-ada", "mistral-7b"))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Batches:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Batches:
     return run(PaperSpec(figures=("6",)), tmp_path_factory.mktemp("batches"), jobs=1).batches
 
 
-def test_each_budget_and_size_is_there_once(found: Batches) -> None:
+def test_each_budget_and_size_is_there_once(measured: Batches) -> None:
     """Single batches know no load, so no run measures what overload serves."""
     budgets = bari2025().token_budgets.budgets
-    assert [row.token_budget for row in found.budgets] == sorted(budgets)
-    assert {row.n for row in found.budgets} == {NUM_ALONE}
-    assert [row.num_requests for row in found.blocks] == list(NUM_REQUESTS)
-    assert [row.num_decodes for row in found.batches] == list(NUM_DECODES)
+    assert [row.token_budget for row in measured.budgets] == sorted(budgets)
+    assert {row.n for row in measured.budgets} == {NUM_ALONE}
+    assert [row.num_requests for row in measured.blocks] == list(NUM_REQUESTS)
+    assert [row.num_decodes for row in measured.batches] == list(NUM_DECODES)
 
 
-def test_a_prompt_alone_takes_its_chunks(found: Batches) -> None:
-    for row in found.budgets:
+def test_a_prompt_alone_takes_its_chunks(measured: Batches) -> None:
+    for row in measured.budgets:
         chunks = [
             (min(row.token_budget, 2048 - done), done) for done in range(0, 2048, row.token_budget)
         ]
@@ -52,15 +52,15 @@ def test_a_prompt_alone_takes_its_chunks(found: Batches) -> None:
         assert row.batch_s == pytest.approx((sum(steps) + decode) / (len(chunks) + 1), rel=1e-3)
 
 
-def test_each_request_of_2048_tokens_holds_129_blocks(found: Batches) -> None:
+def test_each_request_of_2048_tokens_holds_129_blocks(measured: Batches) -> None:
     """128 for the prompt, one more for the token that is being decoded."""
-    assert [row.num_requests for row in found.blocks] == list(NUM_REQUESTS)
-    assert [row.kv_blocks for row in found.blocks] == [129 * n for n in NUM_REQUESTS]
-    assert found.blocks[-1].share == 129 * 108 / 14733
+    assert [row.num_requests for row in measured.blocks] == list(NUM_REQUESTS)
+    assert [row.kv_blocks for row in measured.blocks] == [129 * n for n in NUM_REQUESTS]
+    assert measured.blocks[-1].share == 129 * 108 / 14733
 
 
-def test_a_512_token_batch_costs_what_its_decodes_and_its_chunk_do(found: Batches) -> None:
-    for row, num_decodes in zip(found.batches, NUM_DECODES, strict=True):
+def test_a_512_token_batch_costs_what_its_decodes_and_its_chunk_do(measured: Batches) -> None:
+    for row, num_decodes in zip(measured.batches, NUM_DECODES, strict=True):
         gpu = COST.batch_time_s(num_decodes, 513 * num_decodes, [(512 - num_decodes, 0)])
         assert row.num_decodes == num_decodes
         assert row.batch_s == pytest.approx(gpu + COST.step_overhead_s, abs=2e-6)

@@ -30,8 +30,8 @@ def test_claims_are_printed_and_a_true_page_is_written(top: Path) -> None:
     ran = paper(top, "--figure", "6", "--figure", "8")
     assert ran.status == 0
     assert "Figures 6a, 6b, 6c, 8; 1 seed a rate" in ran.out
-    for told in ("0.724 s", "disagrees +27.9 %", "KV blocks in use grow", "fixed 5 saturates"):
-        assert told in ran.out
+    for text in ("0.724 s", "disagrees +27.9 %", "KV blocks in use grow", "fixed 5 saturates"):
+        assert text in ran.out
     assert "these are not the paper's lengths" in ran.out
     (page,) = (top / "reports").glob("paper-*.html")
     assert page.name in ran.out
@@ -53,17 +53,17 @@ def test_again_runs_nothing_and_prints_the_same(top: Path) -> None:
 
 
 def test_json_has_the_same_claims(top: Path) -> None:
-    found = json.loads(paper(top, "-f", "6", "--no-report", "--json").out)
-    claims = {claim["name"]: claim for claim in found["claims"]}
+    document = json.loads(paper(top, "-f", "6", "--no-report", "--json").out)
+    claims = {claim["name"]: claim for claim in document["claims"]}
     claim = claims["budget-ttft-512"]
     assert claim["published"]["value"] == pytest.approx(0.2122)
     assert claim["paper"]["verdict"] == "disagrees"
     assert claim["strict"] is None
-    assert found["papers_lengths"] is None
+    assert document["papers_lengths"] is None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "texts"),
     [
         (["--figure", "13"], ["--figure 13", "no figure '13' with a plot", "6a, 6b, 6c"]),
         (["--backend", "vlm"], ["unknown backend 'vlm'", "did you mean 'vllm'"]),
@@ -79,9 +79,9 @@ def test_json_has_the_same_claims(top: Path) -> None:
     ],
 )
 def test_bad_input_is_refused_before_any_work(
-    tmp_path: Path, arguments: list[str], told: list[str]
+    tmp_path: Path, arguments: list[str], texts: list[str]
 ) -> None:
     message = refused("paper", "--results", tmp_path, *SMALL, *arguments)
     assert not list(tmp_path.rglob(store.RUN))
-    for text in told:
+    for text in texts:
         assert text in message

@@ -17,8 +17,8 @@ def loads(small_paper: SmallPaper) -> tuple[Load, Load]:
 
 
 def test_every_quantity_of_every_point_is_there_once(loads: tuple[Load, Load]) -> None:
-    found = differences(*loads)
-    keys = [(each.quantity, each.scheduler, each.rate_rps) for each in found]
+    rows = differences(*loads)
+    keys = [(row.quantity, row.scheduler, row.rate_rps) for row in rows]
     assert len(set(keys)) == len(keys)
     swept = [key for key in keys if key[0] != CAPACITY]
     assert len(swept) == len(QUANTITIES) * len(loads[0].points)
@@ -30,13 +30,13 @@ def test_a_zero_for_each_first_token_lowers_the_tail(loads: tuple[Load, Load]) -
     strict = loads[0].by_strict_definitions()
     ratios = []
     for ours, theirs in zip(strict.cells, loads[0].cells, strict=True):
-        mine, its = (
-            each.summary.metrics.tiers["free"].tbt.percentile(0.99).sample_value
-            for each in (ours, theirs)
+        own, papers = (
+            cell.summary.metrics.tiers["free"].tbt.percentile(0.99).sample_value
+            for cell in (ours, theirs)
         )
-        assert mine is not None
-        assert its is not None
-        ratios.append(mine / its - 1)
+        assert own is not None
+        assert papers is not None
+        ratios.append(own / papers - 1)
     assert min(ratios) > -0.05
     assert max(ratios) > 0
 
@@ -50,8 +50,8 @@ def test_the_same_runs_are_those_of_the_papers_conventions(loads: tuple[Load, Lo
 
 
 def test_a_change_is_of_the_two_values_beside_it(loads: tuple[Load, Load]) -> None:
-    for each in differences(*loads):
-        if each.in_all is not None:
-            assert each.paper.value
-            assert each.strict.value
-            assert each.in_all == pytest.approx(each.strict.value / each.paper.value - 1)
+    for row in differences(*loads):
+        if row.in_all is not None:
+            assert row.paper.value
+            assert row.strict.value
+            assert row.in_all == pytest.approx(row.strict.value / row.paper.value - 1)

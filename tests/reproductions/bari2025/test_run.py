@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slaibench.recording.store import RecordingError
+from slaibench.reproductions.bari2025 import reproduce
 from slaibench.reproductions.bari2025.figures import SARATHI, SLAI, SLAI_FIXED, SLAI_FIXED_5, Mix
 from slaibench.reproductions.bari2025.run import check, mixes, run, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
@@ -21,10 +22,10 @@ MEMORY = PaperSpec(
 
 
 def test_the_same_again_runs_nothing_and_finds_the_same(small_paper: SmallPaper) -> None:
-    before, told = contents(small_paper.results), list[CellResult]()
-    again = run(ASKED, small_paper.results, jobs=1, on_cell=lambda cell, *_: told.append(cell))
+    before, cells = contents(small_paper.results), list[CellResult]()
+    again = run(ASKED, small_paper.results, jobs=1, on_cell=lambda cell, *_: cells.append(cell))
     assert contents(small_paper.results) == before
-    assert all(cell.reused for cell in told)
+    assert all(cell.reused for cell in cells)
     assert again.to_json() == small_paper.result.to_json()
 
 
@@ -36,11 +37,11 @@ def test_no_cell_is_told_twice(small_paper: SmallPaper) -> None:
 
 def test_a_figure_runs_its_own_cells_and_no_other(tmp_path: Path) -> None:
     """Figure 8 is of three schedulers at the high load, whatever rates are asked for."""
-    found = run(MEMORY, tmp_path, jobs=1)
-    ran = {(cell.cell.scheduler, cell.cell.rate_rps, cell.cell.seed) for cell in found.cells}
+    result = run(MEMORY, tmp_path, jobs=1)
+    ran = {(cell.cell.scheduler, cell.cell.rate_rps, cell.cell.seed) for cell in result.cells}
     assert ran == {(name, 1.6, 7) for name in (SLAI_FIXED_5, SLAI_FIXED, SLAI)}
-    assert {cell.cell.convention for cell in found.cells} == set(Convention)
-    assert len(found.cells) == 6
+    assert {cell.cell.convention for cell in result.cells} == set(Convention)
+    assert len(result.cells) == 6
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -55,10 +56,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         run(MEMORY, tmp_path, jobs=1, on_cell=stop)
     kept = {path.parent for path in tmp_path.rglob("run.json")}
     assert len(kept) == 2
-    found = run(MEMORY, tmp_path, jobs=1)
-    assert {cell.folder for cell in found.cells if cell.reused} == kept
+    result = run(MEMORY, tmp_path, jobs=1)
+    assert {cell.folder for cell in result.cells if cell.reused} == kept
     whole = run(MEMORY, tmp_path / "whole", jobs=1)
-    assert found.to_json() == whole.to_json()
+    assert result.to_json() == whole.to_json()
 
 
 def test_mixes_are_those_of_the_figures() -> None:
@@ -74,17 +75,17 @@ def test_capacities_are_searched_where_a_figure_prints_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"workload": "sharegpt"}, "unknown workload 'sharegpt'; did you mean 'sharegpt4'"),
         ({"device": "emulated"}, "--device does not go with --backend sim"),
     ],
 )
 def test_what_cannot_be_had_is_refused_before_any_work(
-    tmp_path: Path, fields: dict[str, object], told: str
+    tmp_path: Path, fields: dict[str, object], message: str
 ) -> None:
     asked = PaperSpec.model_validate({"figures": ("7c",), **fields})
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         check(asked, tmp_path)
     assert not list(tmp_path.rglob("run.json"))
 
@@ -105,3 +106,12 @@ def test_searched_schedulers_have_more_cells_than_the_figure_shows(
     }
     assert rates[SLAI] > {0.8, 1.6} < rates[SARATHI]
     assert rates[SLAI_FIXED] == {0.8, 1.6}
+
+
+def test_from_python_figures_and_rates_come_as_text_or_several(tmp_path: Path) -> None:
+    result = reproduce("6c", rates="0.4,0.8", results=tmp_path, jobs=1, num_seeds=1)
+    assert (result.spec.figures, result.spec.rates) == (("6c",), (0.4, 0.8))
+    assert [claim.figure for claim in result.claims] == ["6c"]
+    again = reproduce(["6c"], rates=[0.4, 0.8], results=str(tmp_path), jobs=1, num_seeds=1)
+    assert all(cell.reused for cell in again.cells)
+    assert reproduce("6c", results=tmp_path, jobs=1).spec.rates == PaperSpec().rates

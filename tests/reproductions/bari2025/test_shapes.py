@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from slaibench.reproductions.bari2025.batches import BatchRow, BlockRow, BudgetRow
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.figures import FIGURES, Mix
-from slaibench.reproductions.bari2025.shapes import SHAPES, load_shapes
-from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.reproductions.bari2025.shapes import SHAPES, batch_shapes, load_shapes
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from tests.reproductions.bari2025.small import SmallPaper
 
 
@@ -53,32 +54,32 @@ def test_the_order_is_of_paired_changes_from_each_to_the_next(small_paper: Small
 def test_prefill_first_is_compared_with_all_others_at_the_lowest_rate(
     small_paper: SmallPaper,
 ) -> None:
-    found = shapes(small_paper, "7c")["prefill-first-lowest-7c"]
-    assert found.paper.seen.startswith("at 0.8 requests/s ")
-    assert found.paper.seen.count(" against ") == 5
-    assert found.paper.verdict is Verdict.AGREES
+    claim = shapes(small_paper, "7c")["prefill-first-lowest-7c"]
+    assert claim.paper.seen.startswith("at 0.8 requests/s ")
+    assert claim.paper.seen.count(" against ") == 5
+    assert claim.paper.verdict is ClaimVerdict.AGREES
 
 
 def test_who_breaks_first_is_told_with_the_rates(small_paper: SmallPaper) -> None:
-    found = shapes(small_paper, "7b")["prefill-first-breaks-7a"]
-    assert found.paper.seen.count(" keeps it to ") == 3
+    claim = shapes(small_paper, "7b")["prefill-first-breaks-7a"]
+    assert claim.paper.seen.count(" keeps it to ") == 3
 
 
 def test_tails_are_told_at_the_lowest_and_the_highest_rate(small_paper: SmallPaper) -> None:
-    found = {**shapes(small_paper, "7a"), **shapes(small_paper, "7b")}
+    claims = {**shapes(small_paper, "7a"), **shapes(small_paper, "7b")}
     for name in ("tail-rises-sarathi-7a", "tail-rises-slai-7a", "tail-rises-sarathi-7b"):
-        for part in found[name].paper.seen.split("; "):
+        for part in claims[name].paper.seen.split("; "):
             assert " at 0.8, " in part
             assert part.endswith(" at 1.6 requests/s")
 
 
 def test_memory_that_is_never_full_is_not_saturated(small_paper: SmallPaper) -> None:
     """With short outputs the cache stays half empty: the claim must fail, and does."""
-    found = shapes(small_paper, "8")
-    saturates = found["fixed-5-saturates-8"].paper
+    claims = shapes(small_paper, "8")
+    saturates = claims["fixed-5-saturates-8"].paper
     assert saturates.seen.endswith("% of the time")
-    assert saturates.verdict is not Verdict.AGREES
-    assert "under the dynamic offset" in found["fixed-10-underuses-8"].paper.seen
+    assert saturates.verdict is not ClaimVerdict.AGREES
+    assert "under the dynamic offset" in claims["fixed-10-underuses-8"].paper.seen
 
 
 def test_requests_served_and_tiers_are_told_with_their_changes(small_paper: SmallPaper) -> None:
@@ -92,3 +93,28 @@ def test_requests_served_and_tiers_are_told_with_their_changes(small_paper: Smal
 
 def test_a_figure_without_shapes_claims_none(small_paper: SmallPaper) -> None:
     assert load_shapes("11a", ["11a"], small_paper.result.loads[Mix.FEW]) == []
+
+
+@pytest.mark.parametrize(
+    ("last_s", "verdict"), [(0.09, ClaimVerdict.AGREES), (0.02, ClaimVerdict.DISAGREES)]
+)
+def test_single_batches_grow_or_do_not(last_s: float, verdict: ClaimVerdict) -> None:
+    budgets = [BudgetRow(64, 0.7, 0.03, 20), BudgetRow(128, 0.4, last_s, 20)]
+    batches = [BatchRow(8, 0.05), BatchRow(16, last_s)]
+    claims = batch_shapes(budgets, (), batches, len(batches))
+    assert [(claim.figure, claim.paper.verdict) for claim in claims] == [
+        ("6a", verdict),
+        ("6c", verdict),
+    ]
+    assert claims[0].paper.seen == f"30.0 to {1e3 * last_s:.1f} ms"
+
+
+def test_blocks_are_told_as_shares_of_all() -> None:
+    (claim,) = batch_shapes((), [BlockRow(8, 1032, 0.07), BlockRow(16, 2064, 0.14)], (), 0)
+    assert claim.paper.seen == "7% to 14% of all blocks"
+
+
+def test_growth_is_not_told_where_a_batch_is_missing() -> None:
+    (claim,) = batch_shapes((), (), [BatchRow(8, 0.05), BatchRow(16, 0.06)], 6)
+    assert claim.paper.verdict is ClaimVerdict.UNDECIDED
+    assert claim.paper.seen == "2 of 6 batches came about"

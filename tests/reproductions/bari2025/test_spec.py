@@ -33,7 +33,7 @@ def test_runs_are_as_long_under_either_convention_and_none_is_cut_short(
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"figures": ("13",)}, "no figure '13' with a plot"),
         ({"rates": (0.0,)}, "a rate must be a positive number, not 0.0"),
@@ -46,6 +46,6 @@ def test_runs_are_as_long_under_either_convention_and_none_is_cut_short(
         ({"gpu": "h100"}, "Extra inputs are not permitted"),
     ],
 )
-def test_nonsense_is_refused(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_nonsense_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         PaperSpec(**fields)

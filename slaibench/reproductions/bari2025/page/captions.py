@@ -25,19 +25,19 @@ def _text(doc: Document, name: str) -> str:
     return _TEXTS[FIGURES[name].kind](doc, doc["figures"][name])
 
 
-def _budgets(doc: Document, found: Json) -> str:
+def _budgets(doc: Document, shown: Json) -> str:
     del doc
     return (
         "Prompts of 2,048 tokens served one at a time by Sarathi-Serve. A batch's mean is over the "
         "prompt's chunks and one decode, as in the published values (stars). The profile's time "
         "between steps was fitted to a loaded engine, 9.8 ms where this figure alone would take "
-        f"3.5 ms: hence too long, most of all with small budgets. n = {found['ours'][0]['n']} "
+        f"3.5 ms: hence too long, most of all with small budgets. n = {shown['ours'][0]['n']} "
         "prompts a budget, all alike: no interval."
     )
 
 
-def _blocks(doc: Document, found: Json) -> str:
-    last = found["ours"][-1]
+def _blocks(doc: Document, shown: Json) -> str:
+    last = shown["ours"][-1]
     return (
         "Most KV blocks in use (numbers above the bars) while so many requests decode their first "
         f"token. {last['num_requests']} of them hold {last['kv_blocks']:,} of "
@@ -46,8 +46,8 @@ def _blocks(doc: Document, found: Json) -> str:
     )
 
 
-def _batches(doc: Document, found: Json) -> str:
-    del doc, found
+def _batches(doc: Document, shown: Json) -> str:
+    del doc, shown
     return (
         "One batch of 512 tokens: so many decodes at position 513, and one chunk with the rest. "
         "SLAI makes it, with decodes that may wait until the last prompt leaves room for them. "
@@ -55,55 +55,55 @@ def _batches(doc: Document, found: Json) -> str:
     )
 
 
-def _ttft(doc: Document, found: Json) -> str:
+def _ttft(doc: Document, shown: Json) -> str:
     return (
         "Left by the paper's conventions, right by strict ones. Stars: what the paper prints (the "
         "rate at which the median reaches 0.5 s, and the median at high load), in the colour of "
         f"its scheduler; {INFERRED}. The axis holds all but prefill first, which may leave it. "
-        f"{_seeds(doc)}{_states(found)}"
+        f"{_seeds(doc)}{_states(shown)}"
     )
 
 
-def _ttft_log(doc: Document, found: Json) -> str:
+def _ttft_log(doc: Document, shown: Json) -> str:
     return (
         "The same runs as figure 7c, on a logarithmic axis that holds prefill first as well. "
-        f"{_seeds(doc)}{_states(found)}"
+        f"{_seeds(doc)}{_states(shown)}"
     )
 
 
-def _tbt(doc: Document, found: Json) -> str:
+def _tbt(doc: Document, shown: Json) -> str:
     return (
         "Gap between successive tokens of a request, all gaps of the tier together; the dashed "
-        f"line is its SLO. No published values are known. {_seeds(doc)}{_states(found)}"
+        f"line is its SLO. No published values are known. {_seeds(doc)}{_states(shown)}"
     )
 
 
-def _memory(doc: Document, found: Json) -> str:
+def _memory(doc: Document, shown: Json) -> str:
     parts = []
     for convention in CONVENTIONS:
-        told = [
-            f"{doc['schedulers'][name]} {100 * each['kv_mean']['value']:.0f} % "
-            f"({100 * each['nearly_full']['value']:.0f} %)"
-            for name, each in found[convention].items()
-            if each["kv_mean"]["value"] is not None and each["nearly_full"]["value"] is not None
+        shares = [
+            f"{doc['schedulers'][name]} {100 * memory['kv_mean']['value']:.0f} % "
+            f"({100 * memory['nearly_full']['value']:.0f} %)"
+            for name, memory in shown[convention].items()
+            if memory["kv_mean"]["value"] is not None and memory["nearly_full"]["value"] is not None
         ]
-        parts.append(f"{convention} conventions: {listed(told)}")
+        parts.append(f"{convention} conventions: {listed(shares)}")
     return (
         "Share of KV blocks in use, first seed. Mean over time and seeds (in brackets: share of "
         f"the time with 96 % of the blocks or more in use), {'; '.join(parts)}."
     )
 
 
-def _served(doc: Document, found: Json) -> str:
-    del doc, found
+def _served(doc: Document, shown: Json) -> str:
+    del doc, shown
     return (
         f"Requests that got a first token, a minute, at {HIGH_RPS:g} requests/s, in buckets of 512 "
         "prompt tokens; seeds together. Where lines lie on each other, as many were served."
     )
 
 
-def _mean_ttft(doc: Document, found: Json) -> str:
-    del doc, found
+def _mean_ttft(doc: Document, shown: Json) -> str:
+    del doc, shown
     return (
         f"Mean TTFT at {HIGH_RPS:g} requests/s in buckets of 512 prompt tokens: who waits for "
         "whose sake. By the paper's conventions of finished requests only; by strict ones those "
@@ -111,8 +111,8 @@ def _mean_ttft(doc: Document, found: Json) -> str:
     )
 
 
-def _by_tier(doc: Document, found: Json) -> str:
-    del found
+def _by_tier(doc: Document, shown: Json) -> str:
+    del shown
     seeds = doc["spec"]["num_seeds"]
     intervals = "one seed: no interval" if seeds == 1 else f"lines: 95 % intervals, {seeds} seeds"
     return (
@@ -146,8 +146,8 @@ def _seeds(doc: Document) -> str:
     )
 
 
-def _states(found: Json) -> str:
-    points = [p for c in CONVENTIONS for rates in found[c].values() for p in rates.values()]
+def _states(shown: Json) -> str:
+    points = [p for c in CONVENTIONS for rates in shown[c].values() for p in rates.values()]
     if any(point["saturated"] for point in points):
         return " Hollow, dotted: saturated."
     return ""

@@ -8,10 +8,9 @@ from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.report.figures.axes import Mark, marks_of, scaled
 from slaibench.report.figures.course import course
-from slaibench.report.figures.drawing import Drawn, finished
 from slaibench.report.figures.latency import against_rate
 from slaibench.report.figures.panel import Panel
-from slaibench.report.figures.style import Look, looks, styled
+from slaibench.report.figures.style import Look, looks
 from slaibench.reproductions.bari2025.figures import (
     FIGURES,
     HIGH_RPS,
@@ -49,16 +48,6 @@ ROOM = 1.12
 Draw = Callable[[Figure, Load, Mapping[str, Look]], list[Panel]]
 
 
-def draw(result: PaperResult) -> dict[str, list[Drawn]]:
-    """``panels`` as files.
-
-    Raises:
-        RecordingError: as ``panels``.
-    """
-    with styled():
-        return finished(panels(result))
-
-
 def panels(result: PaperResult) -> dict[str, list[Panel]]:
     """Panels by figure, as ``FIGURES`` names them.
 
@@ -66,25 +55,25 @@ def panels(result: PaperResult) -> dict[str, list[Panel]]:
         RecordingError: a recording that is shown in time cannot be read.
     """
     look = looks(result.schedulers, dict(LABELS))
-    found: dict[str, list[Panel]] = {}
-    for name in result.asked.figures:
+    drawn: dict[str, list[Panel]] = {}
+    for name in result.spec.figures:
         figure = FIGURES[name]
         if figure.mix is None:
-            found[name] = _batches(result, figure)
+            drawn[name] = _batches(result, figure)
             continue
-        each = [_LOADS[figure.kind](figure, load, look) for load in result.loads[figure.mix]]
+        both = [_LOADS[figure.kind](figure, load, look) for load in result.loads[figure.mix]]
         # Side by side: what the two conventions say of the same thing.
-        found[name] = [panel for pair in zip(*each, strict=True) for panel in pair]
-    return found
+        drawn[name] = [panel for pair in zip(*both, strict=True) for panel in pair]
+    return drawn
 
 
 def _batches(result: PaperResult, figure: Figure) -> list[Panel]:
-    found = result.batches
+    batches = result.batches
     if figure.kind is Kind.BUDGETS:
-        return budget_panel(found.budgets, bari2025().token_budgets)
+        return budget_panel(batches.budgets, bari2025().token_budgets)
     if figure.kind is Kind.BLOCKS:
-        return [bars_panel(found.blocks)]
-    return [batch_panel(found.batches)]
+        return [bars_panel(batches.blocks)]
+    return [batch_panel(batches.batches)]
 
 
 def _name(figure: Figure, load: Load) -> str:
@@ -173,10 +162,10 @@ def _memory(figure: Figure, load: Load, look: Mapping[str, Look]) -> list[Panel]
             if cell.cell.scheduler == name and cell.cell.rate_rps == HIGH_RPS
         ]
         if cells:
-            recording = store.read(min(cells, key=lambda each: each.cell.seed).folder)
+            recording = store.read(min(cells, key=lambda cell: cell.cell.seed).folder)
             blocks, end_s = int(recording.run["kv_blocks"]), float(recording.run["end_s"])
-            found = course(recording.steps, blocks, end_s)
-            lines[name] = (found.middle_s, 100 * found.kv_mean)
+            memory = course(recording.steps, blocks, end_s)
+            lines[name] = (memory.middle_s, 100 * memory.kv_mean)
     title = _titled("KV blocks in use", load)
     return [over_time_panel(lines, look, _name(figure, load), title)]
 

@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 OURS = Look("ours", COLOURS[0], "o")
 
 
-def budget_panel(rows: Sequence[BudgetRow], known: TokenBudgets) -> list[Panel]:
+def budget_panel(rows: Sequence[BudgetRow], published: TokenBudgets) -> list[Panel]:
     """TTFT and batch time by token budget, beside the published values."""
     budgets = [row.token_budget for row in rows]
     return [
-        _budget("ttft", "Median TTFT", budgets, [1e3 * row.ttft_p50_s for row in rows], known),
-        _budget("batch", "Mean batch time", budgets, [1e3 * row.batch_s for row in rows], known),
+        _budget("ttft", "Median TTFT", budgets, [1e3 * row.ttft_p50_s for row in rows], published),
+        _budget(
+            "batch", "Mean batch time", budgets, [1e3 * row.batch_s for row in rows], published
+        ),
     ]
 
 
 def _budget(
-    what: str, title: str, budgets: Sequence[int], ours_ms: Sequence[float], known: TokenBudgets
+    what: str, title: str, budgets: Sequence[int], ours_ms: Sequence[float], published: TokenBudgets
 ) -> Panel:
-    printed = known.ttft_ms if what == "ttft" else known.batch_ms
+    printed = published.ttft_ms if what == "ttft" else published.batch_ms
     figure, (ax,) = panel()
     ax.plot(budgets, ours_ms, color=OURS.colour, marker=OURS.marker)
-    ax.plot(known.budgets, printed, color=OURS.colour, zorder=5, **PUBLISHED)
+    ax.plot(published.budgets, printed, color=OURS.colour, zorder=5, **PUBLISHED)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("token budget")
     ax.set_ylabel(f"{title[0].lower()}{title[1:]} (ms)".replace("tTFT", "TTFT"))
@@ -89,17 +91,17 @@ def tier_panel(means: Sequence[tuple[str, Estimate]], look: Look, name: str, tit
     """A time of each tier, a bar each, with its interval.
 
     Args:
-        means: (tier, seconds); those that are not known are left out.
+        means: (tier, seconds); those without a value are left out.
     """
     figure, (ax,) = panel()
-    known = [
+    bars = [
         (tier, mean, mean.value)
         for tier, mean in means
         if mean.value is not None and math.isfinite(mean.value)
     ]
-    places = range(len(known))
-    ax.bar(places, [value for _, _, value in known], color=look.colour, width=0.5)
-    for place, (_, mean, value) in zip(places, known, strict=True):
+    places = range(len(bars))
+    ax.bar(places, [value for _, _, value in bars], color=look.colour, width=0.5)
+    for place, (_, mean, value) in zip(places, bars, strict=True):
         if mean.ci95 is not None:
             ax.plot([place, place], mean.ci95, color=INK, linewidth=1.2)
         ax.annotate(
@@ -110,11 +112,11 @@ def tier_panel(means: Sequence[tuple[str, Estimate]], look: Look, name: str, tit
             ha="left",
             fontsize=8.5,
         )
-    ax.set_xticks(list(places), [tier for tier, _, _ in known])
+    ax.set_xticks(list(places), [tier for tier, _, _ in bars])
     ax.set_xlim(-0.7, len(means) - 0.3)
     # Of two seeds an interval may span decades: it then leaves the panel, and the bars do not.
-    most = max((value for _, _, value in known), default=1.0)
-    ends = [mean.high for _, mean, _ in known if mean.high is not None]
+    most = max((value for _, _, value in bars), default=1.0)
+    ends = [mean.high for _, mean, _ in bars if mean.high is not None]
     ax.set_ylim(0, 1.12 * min(max([most, *ends]), 2 * most))
     ax.set_xlabel("tier")
     ax.set_ylabel("mean TTFT (s)")
@@ -174,10 +176,10 @@ def length_panel(
     for who, points in series.items():
         look = looks[who]
         marks = [Mark(tokens, value, steady=True) for tokens, value in points]
-        known = [mark for mark in marks if mark.shown is not None]
-        every += known
-        shown: list[Any] = [mark.shown for mark in known]
-        ax.plot([mark.rate_rps for mark in known], shown, color=look.colour, marker=look.marker)
+        valued = [mark for mark in marks if mark.shown is not None]
+        every += valued
+        shown: list[Any] = [mark.shown for mark in valued]
+        ax.plot([mark.rate_rps for mark in valued], shown, color=look.colour, marker=look.marker)
     if log:
         log_axis(ax, "y", limits(every, ()))
     else:

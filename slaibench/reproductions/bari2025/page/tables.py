@@ -9,13 +9,13 @@ from typing import Any
 from slaibench.catalog.published import PublishedValue
 from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document, rate_key
+from slaibench.report.pages.crosscheck.tables import Grid
 from slaibench.report.tables import Row, Table
-from slaibench.report.validation.tables import Grid
 from slaibench.report.words import NOTHING, hundredths
-from slaibench.reproductions.bari2025 import words
+from slaibench.reproductions.bari2025.claim import UNKNOWN_TEXT, ours, printed
 from slaibench.reproductions.bari2025.conventions import CAPACITY
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
-from slaibench.reproductions.bari2025.verdict import Verdict
+from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 
 Json = Mapping[str, Any]
@@ -25,7 +25,7 @@ QUANTITY = {
     "tbt_p99_s@free": ("P99 TBT, free", "ms", 1e3),
 }
 """Title, unit and scale of what the tables of conventions show."""
-STRONG = {Verdict.DISAGREES.value: "strong"}
+STRONG = {ClaimVerdict.DISAGREES.value: "strong"}
 
 
 def claim_grids(doc: Document) -> list[Grid]:
@@ -85,57 +85,57 @@ def _shapes(claims: Sequence[Json]) -> Grid:
 
 def value_of(claim: Json) -> PublishedValue | None:
     """A claim's published number once more; None for a shape."""
-    known = claim["published"]
-    if known is None:
+    published = claim["published"]
+    if published is None:
         return None
     return PublishedValue(
         claim["name"],
-        known["value"],
-        known["unit"],
+        published["value"],
+        published["unit"],
         math.nan,  # no part of what is written
-        known["source"],
-        known["fitted"],
-        known["derived"],
-        known["given"],
-        known["inferred"],
+        published["source"],
+        published["fitted"],
+        published["derived"],
+        published["given"],
+        published["inferred"],
     )
 
 
 def _printed(claim: Json) -> Cell:
-    known = value_of(claim)
-    if known is None:
+    published = value_of(claim)
+    if published is None:
         return Cell("")
-    text, _, mark = words.printed(known).partition(" (")
+    text, _, mark = printed(published).partition(" (")
     return Cell(text, (mark.rstrip(")"),) if mark else ())
 
 
 def _number(claim: Json, convention: str) -> tuple[Cell, Cell]:
     """Ours with its interval; the verdict with how far off it is."""
-    found, known = claim[convention], value_of(claim)
-    if found is None or known is None or found["ours"] is None:
+    finding, published = claim[convention], value_of(claim)
+    if finding is None or published is None or finding["ours"] is None:
         return Cell(NOTHING), Cell(NOTHING)
-    text, _, interval = words.ours(known, estimate_of(found["ours"])).partition(" [")
-    off = () if found["deviation"] is None else (hundredths(found["deviation"]),)
+    text, _, interval = ours(published, estimate_of(finding["ours"])).partition(" [")
+    off = () if finding["deviation"] is None else (hundredths(finding["deviation"]),)
     under = (f"{interval.rstrip(']').replace(', ', ' to ')}",) if interval else ()
-    seen = (found["seen"],) if found["seen"] else ()
-    return Cell(text, (*under, *seen)), _verdict(found, off)
+    seen = (finding["seen"],) if finding["seen"] else ()
+    return Cell(text, (*under, *seen)), _verdict(finding, off)
 
 
 def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
-    found = claim[convention]
-    if found is None:
+    finding = claim[convention]
+    if finding is None:
         return Cell(NOTHING), Cell(NOTHING)
-    return Cell(found["seen"]), _verdict(found)
+    return Cell(finding["seen"]), _verdict(finding)
 
 
-def _verdict(found: Json, under: tuple[str, ...] = ()) -> Cell:
-    return Cell(found["verdict"], under, STRONG.get(found["verdict"], ""))
+def _verdict(finding: Json, under: tuple[str, ...] = ()) -> Cell:
+    return Cell(finding["verdict"], under, STRONG.get(finding["verdict"], ""))
 
 
-def estimate_of(found: Json) -> Estimate:
+def estimate_of(values: Json) -> Estimate:
     """An estimate from its JSON."""
-    low, high = found["ci95"] or (None, None)
-    return Estimate(found["value"], low, high, found["n"])
+    low, high = values["ci95"] or (None, None)
+    return Estimate(values["value"], low, high, values["n"])
 
 
 def convention_tables(doc: Document) -> list[Table]:
@@ -156,17 +156,17 @@ def convention_tables(doc: Document) -> list[Table]:
             "Small print: 95 % interval; below a change, what definitions alone change "
             "on the same runs.",
             tuple(columns),
-            _groups([row for row in found if row["rate_rps"] is not None]),
+            _groups([difference for difference in rows if difference["rate_rps"] is not None]),
         )
-        for mix, found in doc["conventions"].items()
+        for mix, rows in doc["conventions"].items()
     ]
 
 
-def _groups(found: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+def _groups(differences: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     at: dict[float, dict[str, dict[str, Json]]] = {}
-    for each in found:
-        by_name = at.setdefault(each["rate_rps"], {})
-        by_name.setdefault(each["scheduler"], {})[each["quantity"]] = each
+    for difference in differences:
+        by_name = at.setdefault(difference["rate_rps"], {})
+        by_name.setdefault(difference["scheduler"], {})[difference["quantity"]] = difference
     return tuple(
         (
             rate_key(rate),
@@ -176,48 +176,47 @@ def _groups(found: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     )
 
 
-def _quantities(found: Mapping[str, Json]) -> tuple[Cell, ...]:
+def _quantities(differences: Mapping[str, Json]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
     for name, (_, _, scale) in QUANTITY.items():
-        each = found.get(name)
-        if each is None:
+        difference = differences.get(name)
+        if difference is None:
             cells += [Cell(NOTHING)] * 4
             continue
-        cells += [_value(each[key], scale) for key in ("paper", "same_runs", "strict")]
-        cells.append(_change(each))
+        cells += [_value(difference[key], scale) for key in ("paper", "same_runs", "strict")]
+        cells.append(_change(difference))
     return tuple(cells)
 
 
-def _value(found: Json, scale: float) -> Cell:
-    if found["value"] is None:
-        return Cell(words.NOT_TOLD)
-    ends = found["ci95"] or ()
-    known = [end for end in ends if end is not None]
-    under = " to ".join(_digits(scale * end) for end in known) if len(known) == 2 else ""
-    return Cell(_digits(scale * found["value"]), (under,) if under else ())
+def _value(estimate: Json, scale: float) -> Cell:
+    if estimate["value"] is None:
+        return Cell(UNKNOWN_TEXT)
+    ends = [end for end in estimate["ci95"] or () if end is not None]
+    under = (" to ".join(_digits(scale * end) for end in ends),) if len(ends) == 2 else ()
+    return Cell(_digits(scale * estimate["value"]), under)
 
 
 def _digits(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _change(each: Json) -> Cell:
-    if each["in_all"] is None:
+def _change(difference: Json) -> Cell:
+    if difference["in_all"] is None:
         return Cell(NOTHING)
-    alone = each["by_definitions"]
-    return Cell(hundredths(each["in_all"]), () if alone is None else (hundredths(alone),))
+    alone = difference["by_definitions"]
+    return Cell(hundredths(difference["in_all"]), () if alone is None else (hundredths(alone),))
 
 
 def capacity_grid(doc: Document) -> Grid | None:
     """Capacities by each way; None where none was searched."""
     rows = []
-    for mix, found in doc["conventions"].items():
-        for each in found:
-            if each["quantity"] != CAPACITY:
+    for mix, differences in doc["conventions"].items():
+        for difference in differences:
+            if difference["quantity"] != CAPACITY:
                 continue
-            values = (_value(each[key], 1.0) for key in ("paper", "same_runs", "strict"))
-            label = doc["schedulers"][each["scheduler"]]
-            rows.append((f"{label}, {mix} % paying", (*values, _change(each))))
+            values = (_value(difference[key], 1.0) for key in ("paper", "same_runs", "strict"))
+            label = doc["schedulers"][difference["scheduler"]]
+            rows.append((f"{label}, {mix} % paying", (*values, _change(difference))))
     if not rows:
         return None
     return Grid(

@@ -9,22 +9,19 @@ import pytest
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.page import makers
-from slaibench.reproductions.bari2025.page.numbers import document
-from slaibench.reproductions.bari2025.page.page import write_paper
+from slaibench.reproductions.bari2025.page import PAGE
 from tests.report.conftest import Written
 from tests.reproductions.bari2025.small import SmallPaper
 
 
 @pytest.fixture(scope="session")
 def paper_page(small_paper: SmallPaper) -> ReportFiles:
-    return write_paper(small_paper.result, small_paper.folder / "reports")
+    return PAGE.write(small_paper.result, small_paper.folder / "reports")
 
 
 @pytest.fixture(scope="session")
 def paper_doc(small_paper: SmallPaper) -> Document:
-    made = {**makers(), "profile": None}
-    return document(small_paper.result, small_paper.folder / "reports", made)
+    return PAGE.document(small_paper.result, small_paper.folder / "reports")
 
 
 @pytest.fixture

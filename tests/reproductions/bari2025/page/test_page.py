@@ -9,10 +9,8 @@ import pytest
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.reproductions.bari2025.page.captions import captions
-from slaibench.reproductions.bari2025.page.figures import draw
-from slaibench.reproductions.bari2025.page.page import write_paper
-from slaibench.reproductions.bari2025.page.render import RULES
+from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.page.page import RULES
 from slaibench.reproductions.bari2025.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST
 from tests.report.test_page import outline
 from tests.reproductions.bari2025.small import SmallPaper
@@ -27,10 +25,10 @@ PANELS = [
 
 def test_the_page_needs_nothing_but_itself(paper_page: ReportFiles) -> None:
     text = paper_page.html.read_text("utf-8")
-    found = outline(text)
-    assert all(link.startswith("data:image/svg+xml,") for link in found.links)
-    assert len(found.links) == len(paper_page.pngs)
-    assert len(set(found.ids)) == len(found.ids)
+    parts = outline(text)
+    assert all(link.startswith("data:image/svg+xml,") for link in parts.links)
+    assert len(parts.links) == len(paper_page.pngs)
+    assert len(set(parts.ids)) == len(parts.ids)
     assert len(text) < 1_500_000
 
 
@@ -39,11 +37,11 @@ def test_the_same_input_gives_the_same_bytes(
 ) -> None:
     reports = small_paper.folder / "reports"
     before = contents(reports)
-    assert write_paper(small_paper.result, reports) == paper_page
+    assert PAGE.write(small_paper.result, reports) == paper_page
     assert contents(reports) == before
 
 
-def test_the_file_is_named_after_what_served(paper_page: ReportFiles) -> None:
+def test_the_file_is_named_after_the_system(paper_page: ReportFiles) -> None:
     assert re.fullmatch(r"paper-rtx6000-ada-mistral-7b-[0-9a-f]{8}\.html", paper_page.html.name)
 
 
@@ -54,11 +52,11 @@ def test_both_conventions_are_drawn_beside_each_other(paper_page: ReportFiles) -
 def test_every_figure_has_a_caption_that_says_what_is_published(
     small_paper: SmallPaper, paper_doc: Document
 ) -> None:
-    told = captions(paper_doc)
-    assert list(told) == list(draw(small_paper.result)) == list(small_paper.result.asked.figures)
-    assert "Stars: what the paper prints" in told["7c"].text
-    assert "1.6 requests/s is our inference" in told["7c"].text
-    assert "No published values are known" in told["6b"].text
+    captions, result = PAGE.captions(paper_doc), small_paper.result
+    assert list(captions) == list(PAGE.draw(result, paper_doc)) == list(result.spec.figures)
+    assert "Stars: what the paper prints" in captions["7c"].text
+    assert "1.6 requests/s is our inference" in captions["7c"].text
+    assert "No published values are known" in captions["6b"].text
 
 
 def test_every_claim_is_on_the_page_with_its_source(

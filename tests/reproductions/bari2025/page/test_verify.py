@@ -13,7 +13,9 @@ import pytest
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
-from slaibench.report.verify import Verdict, verify
+from slaibench.report.verify import PageVerdict, verify
+from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
 from tests.report.test_verify import edit
@@ -21,10 +23,17 @@ from tests.reproductions.bari2025.small import SmallPaper
 
 
 def test_an_untouched_page_is_true(paper_page: ReportFiles, small_paper: SmallPaper) -> None:
-    found = verify(paper_page.html)
-    assert found.mismatches == ()
-    assert found.checked > 1000
-    assert found.num_recordings == len(small_paper.result.cells)
+    verification = verify(paper_page.html)
+    assert verification.mismatches == ()
+    assert verification.checked > 1000
+    assert verification.num_recordings == len(small_paper.result.cells)
+
+
+def test_the_command_names_what_was_planned() -> None:
+    spec = PaperSpec(figures=("7a",), rates=(1.6,), num_seeds=1)
+    assert PAGE.command({"spec": spec.model_dump(mode="json")}, Path("r")) == (
+        "slaibench paper --rates 1.6 --seeds 1 --figure 7a --duration 2100 --results r --no-report"
+    )
 
 
 def change_claim(doc: Document) -> None:
@@ -57,7 +66,7 @@ def test_a_changed_number_is_found(
     spoilt: Written, change: Callable[[Document], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
-    assert where in [each.where for each in verify(spoilt.files.html).mismatches]
+    assert where in [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
 
 
 def loaded(results: Path) -> Path:
@@ -75,15 +84,15 @@ def test_a_changed_recording_is_found(spoilt: Written) -> None:
     requests = recording.requests
     later = dataclasses.replace(requests, token_times_s=requests.token_times_s + 0.01)
     store.write(dataclasses.replace(recording, requests=later), folder)
-    where = [each.where for each in verify(spoilt.files.html).mismatches]
-    assert any(each.startswith("claims[") for each in where)
-    assert any(each.startswith("figures/7c/") for each in where)
+    where = [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]
+    assert any(path.startswith("claims[") for path in where)
+    assert any(path.startswith("figures/7c/") for path in where)
 
 
 def test_a_missing_recording_is_found(spoilt: Written) -> None:
     folder = loaded(spoilt.results)
     shutil.rmtree(folder)
-    found = verify(spoilt.files.html)
-    assert (found.verdict, found.num_absent) == (Verdict.ABSENT, 1)
-    assert found.again.startswith("slaibench paper --rates 0.")
-    assert f"--results {spoilt.results}" in found.again
+    verification = verify(spoilt.files.html)
+    assert (verification.verdict, verification.num_absent) == (PageVerdict.ABSENT, 1)
+    assert verification.again.startswith("slaibench paper --rates 0.")
+    assert f"--results {spoilt.results}" in verification.again

@@ -1,0 +1,221 @@
+"""The page of a sweep, of a comparison, or of what was found on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slaibench.recording.store import RecordingError
+from slaibench.report import facts
+from slaibench.report.captions import Caption, captions
+from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
+from slaibench.report.files import ReportFiles
+from slaibench.report.headline import headline
+from slaibench.report.numbers import Document, study_numbers
+from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
+from slaibench.report.subject import Subject, make_subject
+from slaibench.report.tables import audit_table, tables
+from slaibench.report.template import stem_of
+from slaibench.report.words import sentences
+from slaibench.spec import SERVING, StudySpec
+from slaibench.studies.capacity import CapacityResult, capacity_from
+from slaibench.studies.executors import CellResult, Summarize
+from slaibench.studies.operating_point import make_point
+from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.sweep import SweepResult, summaries_of
+
+if TYPE_CHECKING:
+    from slaibench.report.figures.panel import Panel
+    from slaibench.studies.compare import CompareResult
+
+LEFT_OPEN = ("kv_blocks", "max_context_tokens")
+"""What a study may leave to the system under test."""
+
+
+def write_report(
+    sweep: SweepResult,
+    folder: Path,
+    *,
+    comparison: CompareResult | None = None,
+    capacities: Sequence[CapacityResult] = (),
+    focus_rate: float | None = None,
+) -> ReportFiles:
+    """Write the report of a sweep, and of what was compared and searched beside it.
+
+    Args:
+        sweep: the points.
+        folder: made if it is not there.
+        comparison: of two of the sweep's schedulers; brings their paired changes and capacities.
+        capacities: that were searched; for a scheduler without one, its rates in the sweep count.
+        focus_rate: rate that the detailed figures show; None: the largest at which no scheduler
+            is saturated.
+
+    Raises:
+        ValueError: the parts do not belong together, or ``focus_rate`` was not swept.
+        RecordingError: a recording that a figure shows cannot be read.
+        ReportError: the page cannot be written.
+    """
+    searched = {result.scheduler: result for result in capacities}
+    pair = None
+    if comparison is not None:
+        _check_same(sweep, comparison)
+        pair = (comparison.a, comparison.b)
+        searched.update({c.scheduler: c for c in (comparison.capacity_a, comparison.capacity_b)})
+    subject = make_subject(
+        sweep, searched=tuple(searched.values()), pair=pair, focus_rate_rps=focus_rate
+    )
+    return PAGE.write(subject, folder)
+
+
+class StudyPage(Page[Subject]):
+    """Latency against load, capacities and, of a comparison, paired changes."""
+
+    format = "slaibench-report"
+    version = 2
+    template = "study"
+    planned = frozenset({"spec", "pair", "focus_rate_rps"})
+    always_shown = frozenset({"arrivals"})  # whose table is there in any case
+
+    def numbers(self, subject: Subject, folder: Path) -> Document:
+        return study_numbers(subject, folder)
+
+    def notes(self, subject: Subject) -> Document:
+        return {"profile": profile_notes(subject.sweep.spec)}
+
+    def panels(self, subject: Subject, doc: Document) -> dict[str, list[Panel]]:
+        from slaibench.report.figures.drawing import panels  # noqa: PLC0415  (matplotlib)
+
+        return panels(subject, doc)
+
+    def captions(self, doc: Document) -> dict[str, Caption]:
+        return captions(doc)
+
+    def stem(self, doc: Document) -> str:
+        """As ``sweep-h100-mistral-7b-0123abcd``: of what was planned and of the runs, since studies
+        gathered from disk may differ in nothing but their runs."""
+        what = "sweep" if doc["pair"] is None else "compare"
+        served = doc["served"]
+        where = (*system_parts(served["venue"]), served["place"], doc["cell"]["model"])
+        runs = sorted(cells_of(doc["runs"]))
+        return stem_of((what, *dict.fromkeys(where), identity([doc["spec"], doc["pair"], runs])))
+
+    def content(self, doc: Document) -> dict[str, Any]:
+        served = doc["served"]
+        what = "Comparison" if doc["pair"] else "Sweep"
+        return {
+            "schedulers": list(doc["schedulers"]),
+            "kind": f"{what}: {doc['cell']['model']} on {served['place']}, "
+            f"backend {served['venue']}",
+            "headline": headline(doc),
+            "about": _about(doc),
+            "audit": audit_table(doc),
+            "tables": tables(doc),
+            "facts": _facts(doc),
+        }
+
+    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> Subject:
+        spec = StudySpec.model_validate(doc["spec"])
+        summarize = RunSummarizer.for_study(spec.convention.value, spec.slo)
+        runs = doc["runs"]
+        reads = [partial(_read, run, spec, folder, summarize) for run in runs]
+        cells = read_all(runs, reads, on_run)
+        sweep = _sweep(doc, spec, cells)
+        pair = doc["pair"]
+        return make_subject(
+            sweep,
+            searched=[
+                capacity_from(spec, sweep.about, name, tuple(cells[i] for i in capacity["runs"]))
+                for name, capacity in doc["capacities"].items()
+                if capacity["searched"]
+            ],
+            pair=None if pair is None else (pair[0], pair[1]),
+            focus_rate_rps=doc["focus_rate_rps"],
+        )
+
+    def command(self, doc: Document, results: Path) -> str:
+        spec = with_workload(doc)
+        spec = {**spec, "num_requests": spec["num_requests"] or _num_requests(doc)}
+        rates = ["--rates", joined(spec["rates"])]
+        if spec["backend"] == "endpoint":
+            words = ["replay", "--label", *spec["schedulers"], *rates]
+            spec = {**spec, "backend": None}
+        elif doc["pair"] is not None:
+            words = ["compare", *doc["pair"], *rates]
+        else:
+            words = ["sweep", *repeated("--scheduler", spec["schedulers"]), *rates]
+        return command_line([*words, *seeds(spec)], spec, results)
+
+
+PAGE = StudyPage()
+
+
+def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
+    swept = {cell.folder for cell in sweep.cells}
+    for cell in comparison.sweep.cells:
+        if cell.folder not in swept:
+            raise ValueError(
+                f"the comparison has the run {cell.folder.name!r}, which the sweep has not; report "
+                "the sweep that the comparison made (comparison.sweep)"
+            )
+
+
+def _about(doc: Document) -> list[str]:
+    parts = [facts.CONVENTIONS[doc["spec"]["convention"]]]
+    if doc["workload_note"]:
+        parts.insert(0, f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
+    return [*sentences(doc["about"]), " ".join(parts)]
+
+
+def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
+    """Tables of names and values: what was planned, what ran, by which profile, with what."""
+    parts = [
+        ("Asked", facts.asked(doc)),
+        ("Every run", facts.every_run(doc)),
+        ("What served", facts.served(doc)),
+        ("Schedulers and their options", facts.schedulers(doc)),
+    ]
+    if doc["profile"] is not None:
+        parts.append(("Profile", facts.profile(doc, doc["made"]["profile"])))
+    return [*parts, ("Versions", facts.versions(doc, doc["made"]))]
+
+
+def _read(
+    run: Mapping[str, Any], spec: StudySpec, folder: Path, summarize: Summarize
+) -> CellResult:
+    read = read_again(dict(run), folder, summarize)
+    for name in (*SERVING, "convention", "max_total_tokens"):
+        ran, planned = getattr(read.cell, name), getattr(spec, name)
+        left_open = planned is None and name in LEFT_OPEN
+        if ran != planned and not left_open:
+            raise RecordingError(
+                f"{str(read.folder)!r} has {name} {ran}, the report's study has {planned}"
+            )
+    return read
+
+
+def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:
+    swept = tuple(cell for cell, run in zip(cells, doc["runs"], strict=True) if run["in_sweep"])
+    points = [
+        make_point(scheduler, rate, summaries)
+        for scheduler in spec.schedulers
+        for rate in spec.rates
+        if (summaries := summaries_of(swept, scheduler, rate))
+    ]
+    return SweepResult(spec, doc["about"], doc["workload_note"], tuple(points), swept)
+
+
+def _num_requests(doc: Document) -> int | None:
+    """Requests of a cell, where a study that was found on disk does not say; None: the default."""
+    spec = StudySpec.model_validate(doc["spec"])
+    # A run under overload is at another rate, and has a number of requests of its own.
+    due = dict.fromkeys(spec.rates, 0)
+    for run in doc["runs"]:
+        if run["rate_rps"] in due:
+            due[run["rate_rps"]] = max(due[run["rate_rps"]], run["due"])
+    # A study that made its runs longer did so by whole lengths.
+    if spec.horizon_s is not None or all(due[r] % spec.requests_at(r) == 0 for r in due):
+        return None
+    return int(max(due.values()))
