@@ -35,7 +35,6 @@ from slaibench.studies.executors import (
     open_executor,
 )
 from slaibench.studies.prepared import PreparedStudy
-from slaibench.studies.run_summary import RunSummarizer
 from slaibench.studies.systems.table import describe_run
 
 OnCell = Callable[[CellResult, int, int], None]
@@ -89,9 +88,8 @@ class Plan:
         count = jobs_for(prepared, jobs)
         check_writable(results)
         prepared.requests(prepared.first_cell())
-        targets = prepared.targets
-        summary = summarize or RunSummarizer.for_study(targets.convention.value, targets.slos)
-        return cls(prepared, results, summary, count, fresh)
+        summarize = summarize or prepared.targets.summarizer()
+        return cls(prepared, results, summarize, count, fresh)
 
     @property
     def spec(self) -> StudySpec:

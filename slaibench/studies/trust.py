@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from slaibench.measure.steady import Steadiness
 from slaibench.measure.tail import tail_of
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import majority
 from slaibench.studies.overload import under_load
+from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import add_up, failure_words
 
@@ -18,7 +17,7 @@ EXTREME_TAIL = 20.0
 load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
 GROWING_TAIL = 1.5
 MOST_FAILURES = 5
-"""Rates whose failures are told one by one."""
+"""Rates whose failures are shown one by one."""
 
 
 def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
@@ -81,7 +80,7 @@ def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     for scheduler, own in by_scheduler.items():
         for rate in dict.fromkeys(one.cell.rate_rps for one in own):
             summaries = [o.summary for o in own if o.cell.rate_rps == rate]
-            if majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING:
+            if state_of(summaries) is Steadiness.GROWING:
                 break
             tail = tail_of([summary.samples["ttft", None] for summary in summaries])
             if tail is None or tail.ratio < EXTREME_TAIL:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from slaibench.spec import StudySpec
 from slaibench.studies.bound.ask import BoundAsk
+
+from slaibench.spec import StudySpec
 from tests.studies.studies import WORKLOAD
 
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from slaibench.studies.bound.ask import BoundAsk
 
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.bound.ask import BoundAsk
 
 STUDY = StudySpec(schedulers=("sarathi", "rad"), workload="fixed:prompt=100,output=10")
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from slaibench.studies.bound.ask import rad
 
 from slaibench.costmodel import CostModel
 from slaibench.spec import StudySpec
-from slaibench.studies.bound.ask import rad
 from slaibench.studies.bound.paper_model import (
     PaperLengths,
     paper_bench,

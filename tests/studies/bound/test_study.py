@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 
 import pytest
+from slaibench.studies.bound.plan import plan
 
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.limits import BoundMaker, lengths_of
-from slaibench.studies.bound.plan import plan
 from slaibench.studies.bound.result import BoundResult, Throughput
 from slaibench.studies.bound.study import check, run
 from slaibench.studies.executors import CellResult

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from slaibench.studies.systems.service import Service
 
 from slaibench.backends.base import BackendError
 from slaibench.schedulers.base import SchedulerError
@@ -18,7 +19,6 @@ from slaibench.studies.executors import CellResult, OnRay, Pool, jobs_for
 from slaibench.studies.executors import on_ray as module
 from slaibench.studies.executors.jobs import Share, share_of
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.systems.service import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.executors.test_pool import SPEC, kill_myself, length
 from tests.studies.studies import BROKEN_LATE, contents, study

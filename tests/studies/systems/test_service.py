@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from slaibench.studies.systems.service import Service
 
 from slaibench.backends.base import BackendError
 from slaibench.studies.executors import Pool, jobs_for
 from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import check, sweep
 from slaibench.studies.systems import table
-from slaibench.studies.systems.service import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.executors.test_pool import length
 from tests.studies.studies import study
