@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import socket
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from slaibench.machine.watch import Seen, Watch
+from slaibench.machine.watch import Seen
 from slaibench.recording.record import Recording
 from slaibench.schedulers.base import SchedulerError
-from slaibench.spec import CellSpec, Clock, Device, StudySpec
+from slaibench.spec import CellSpec, Clock, StudySpec
 from slaibench.studies import scheduler_info
-from slaibench.studies.cell_run import run_json, serve
+from slaibench.studies.cell_run import run_json, serve, watch_of
 from slaibench.studies.code import Code, code_of
 from slaibench.studies.scheduler_info import SchedulerInfo
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
@@ -31,7 +29,6 @@ from slaibench.workloads.tiers import Tier
 ROOM = 1.05
 """Room for requests longer than those of the sample that describes a workload."""
 ROUND_TOKENS = 256
-THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 
 
 @dataclass(frozen=True)
@@ -190,7 +187,7 @@ class PreparedStudy:
             raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
         seen: Seen | None = None
         if self.system.one_at_a_time:
-            with self._watch() as watch:
+            with watch_of(self.spec, running=self.service.is_open) as watch:
                 output = serve(cell, self.requests(cell), scheduler, self.service)
             seen = watch.seen(output.end_s)
         else:
@@ -205,15 +202,6 @@ class PreparedStudy:
             source=self.source,
         )
         return Recording(run, output.requests, output.steps)
-
-    def _watch(self) -> Watch:
-        """What looks for disturbances while a cell takes real time."""
-        host = urlsplit(self.spec.url or "").hostname
-        return Watch(
-            gpu=self.spec.device is Device.CUDA,
-            fresh=not self.service.is_open,
-            alone=host not in THIS_MACHINE and host != socket.gethostname().lower(),
-        )
 
 
 def prepare(spec: StudySpec) -> PreparedStudy:

@@ -11,17 +11,9 @@ import pytest
 
 from slaibench.measure.overload import SaturatedThroughput
 from slaibench.spec import DEFAULT_SLO
-from slaibench.studies.capacity import (
-    STEADY,
-    CapacityResult,
-    capacity_from,
-    check,
-    find_capacity,
-    ratio_of,
-)
-from slaibench.studies.sweep import sweep
-from slaibench.studies.targets import FAILS, slo_levels
-from tests.studies.studies import H100, loaded, study
+from slaibench.studies.capacity import STEADY, CapacityResult, capacity_from, plan, ratio_of
+from slaibench.studies.targets import FAILS, Targets
+from tests.studies.studies import H100, find_capacity, loaded, study, sweep
 
 SPEC: dict[str, Any] = {
     "schedulers": ("sarathi",),
@@ -80,7 +72,7 @@ def test_a_run_at_the_capacity_keeps_the_targets(results: Path, tmp_path: Path) 
     for factor, holds in ((0.97, True), (1.03, False)):
         spec = study(**{**SPEC, "rates": (rate_of(found) * factor,), "slo": "ttft_p50<0.06"})
         summaries = [cell.summary for cell in loaded(sweep(spec, tmp_path, jobs=1).cells)]
-        assert (slo_levels(spec, summaries)["ttft_p50<0.06", None].value <= 0) is holds
+        assert (Targets.of(spec).levels(summaries)["ttft_p50<0.06", None].value <= 0) is holds
 
 
 def test_a_smooth_boundary_has_an_interval_with_both_ends_about_its_bracket(
@@ -203,7 +195,7 @@ def with_throughput(found: CapacityResult, low: float, high: float) -> CapacityR
         else replace(one, summary=replace(one.summary, throughput=throughput))
         for one in found.cells
     )
-    return capacity_from(found.spec, found.about, found.scheduler, cells)
+    return capacity_from(found.spec, found.targets, found.about, found.scheduler, cells)
 
 
 def test_an_interval_is_cut_at_the_saturated_throughput(results: Path) -> None:
@@ -240,11 +232,10 @@ def test_what_the_tail_costs_is_said_beside_the_capacity(results: Path) -> None:
 
 
 def test_runs_that_cannot_tell_are_refused_before_they_run(tmp_path: Path) -> None:
-    for refuse in (check, find_capacity):
-        with pytest.raises(ValueError, match="60 requests are too few"):
-            refuse(study(num_requests=60, rates=()), tmp_path)
-        with pytest.raises(ValueError, match=r"burst arrivals do not depend on a rate.*poisson"):
-            refuse(study(arrivals="burst", num_requests=400, rates=()), tmp_path)
+    with pytest.raises(ValueError, match="60 requests are too few"):
+        plan(study(num_requests=60, rates=()), tmp_path)
+    with pytest.raises(ValueError, match=r"burst arrivals do not depend on a rate.*poisson"):
+        plan(study(arrivals="burst", num_requests=400, rates=()), tmp_path)
     assert not list(tmp_path.rglob("run.json"))
 
 

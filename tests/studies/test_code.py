@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from slaibench.studies.systems.sglang import SglangSystem
-from slaibench.studies.systems.vllm import VllmSystem
 
 from slaibench.machine.deciding import modules
 from slaibench.machine.source import PACKAGES, ROOT
@@ -20,6 +18,7 @@ from slaibench.studies.code import ALONE, APART, COMMON, code_of
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.endpoint import EndpointSystem
 from slaibench.studies.systems.engine import SERVED
+from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.studies import study
 

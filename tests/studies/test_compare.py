@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from slaibench.recording import store
-from slaibench.studies.compare import CompareResult, check, compare, ttft_change
-from slaibench.studies.sweep import sweep
-from tests.studies.studies import loaded, study
+from slaibench.studies.compare import CompareResult, plan, ttft_change
+from tests.studies.studies import compare, loaded, study, sweep
 
 SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
 
@@ -164,7 +163,4 @@ def test_what_cannot_be_compared_is_refused(
     tmp_path: Path, fields: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ValueError, match=told):
-        compare(study(**fields), tmp_path, jobs=1)
-    if "arrivals" in fields:
-        with pytest.raises(ValueError, match=told):
-            check(study(**fields), tmp_path)
+        plan(study(**fields), tmp_path, jobs=1)

@@ -14,8 +14,8 @@ from slaibench.recording import store
 from slaibench.studies import prepared
 from slaibench.studies.code import Code
 from slaibench.studies.from_disk import gather, group_cells, left_out, read_cell
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import loaded, rewritten, study
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import loaded, rewritten, study, sweep
 
 SPEC = {"schedulers": ("sarathi", "slai:order=fcfs"), "rates": (2.0, 5.0), "num_seeds": 2}
 
@@ -116,7 +116,7 @@ def test_further_rates_and_seeds_join_the_study(tmp_path: Path) -> None:
 
 def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
     results, file = tmp_path / "r", tmp_path / "mine.py"
-    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    text = "from slaibench.schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     fields: dict[str, Any] = {"schedulers": (f"{file}:Mine", "sarathi"), "num_seeds": 1}
     file.write_text(text)
     run(results, **fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from slaibench.measure.latency import token_gaps
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.studies.operating_point import OperatingPoint, majority, make_point, measured_ttft
-from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import loaded, study
+from slaibench.studies import operating_point
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.replicates import majority
+from slaibench.studies.run_summary import RunSummary, measured_ttft
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import loaded, study, sweep
+
+TIERS = ("paying", "free")
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,12 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 @pytest.fixture(scope="module")
 def point(swept: SweepResult) -> OperatingPoint:
     return swept.points[0]
+
+
+def make_point(
+    scheduler: str, rate_rps: float, summaries: list[RunSummary], tiers: Sequence[str] = TIERS
+) -> OperatingPoint:
+    return operating_point.make_point(scheduler, rate_rps, summaries, tiers)
 
 
 def measured(swept: SweepResult) -> list[np.ndarray]:
@@ -100,6 +111,15 @@ def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: Operatin
         peaks.append(steps.kv_blocks_used.max() / total)
     assert point.kv_mean == pytest.approx(float(np.mean(shares)))
     assert point.kv_peak == max(peaks)
+
+
+def test_tiers_come_in_the_order_of_the_study_and_without_those_that_nobody_was_in(
+    swept: SweepResult, point: OperatingPoint
+) -> None:
+    summaries = [cell.summary for cell in loaded(swept.cells)]
+    assert list(point.tiers) == list(point.to_json()["tbt_p99_s"]) == ["paying", "free"]
+    other = make_point("slai", 15.0, summaries, ("free", "gold", "paying"))
+    assert list(other.tiers) == ["free", "paying"]
 
 
 def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> None:

@@ -20,8 +20,8 @@ from slaibench.studies.overload import (
     under_load,
 )
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, summaries_of, sweep
-from tests.studies.studies import H100, loaded, study
+from slaibench.studies.sweep import SweepResult, summaries_of
+from tests.studies.studies import H100, loaded, study, sweep
 
 PAPER_LENGTHS: dict[str, Any] = {"profile": str(H100), "workload": None}
 """The paper's workload on a profile whose saturated throughputs are on record."""
@@ -47,8 +47,9 @@ def overloaded(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
     )
     own = tuple(cell for cell in ended_early.cells if cell.cell.overload is not None)
     cells = (*own, *to_their_end.cells)
+    names = to_their_end.targets.tier_names
     points = tuple(
-        make_point("slai", rate, summaries_of(cells, "slai", rate)) for rate in spec.rates
+        make_point("slai", rate, summaries_of(cells, "slai", rate), names) for rate in spec.rates
     )
     return replace(to_their_end, cells=cells, points=points)
 

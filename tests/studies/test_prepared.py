@@ -126,7 +126,7 @@ def test_a_scheduler_that_fails_by_itself_names_cell_and_place(
     tmp_path: Path, body: str, told: str
 ) -> None:
     (tmp_path / "mine.py").write_text(
-        "from schedulers.base import Scheduler\nclass Mine(Scheduler):\n"
+        "from slaibench.schedulers.base import Scheduler\nclass Mine(Scheduler):\n"
         f"    def schedule(self, view):\n        {body}\n"
     )
     prepared = prepare(study(schedulers=(f"{tmp_path}/mine.py:Mine",)))
@@ -138,7 +138,7 @@ def test_a_scheduler_edited_while_the_study_runs_is_not_recorded_as_what_it_was(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "mine.py"
-    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    text = "from slaibench.schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     file.write_text(text)
     prepared = prepare(study(schedulers=(f"{file}:Mine",)))
     prepared.run(prepared.cells()[0])

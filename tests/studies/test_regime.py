@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from slaibench.spec import StudySpec
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import sweep
 
 
 def swept(tmp_path: Path, scheduler: str, workload: str) -> SweepResult:

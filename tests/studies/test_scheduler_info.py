@@ -105,7 +105,7 @@ def test_the_code_of_what_a_policy_is_built_on_counts(
     (package / "__init__.py").write_text("")
     (package / "helper.py").write_text("LIMIT = 3\n\ndef limit():\n    return LIMIT\n")
     (package / "base.py").write_text(
-        "from schedulers.sarathi import Sarathi\nfrom theirs.helper import limit\n\n"
+        "from slaibench.schedulers.sarathi import Sarathi\nfrom theirs.helper import limit\n\n"
         "class Base(Sarathi):\n    pass\n"
     )
     own = tmp_path / "own.py"

@@ -9,11 +9,10 @@ import pytest
 
 from slaibench.machine import watch as watch_module
 from slaibench.spec import Device, StudySpec
-from slaibench.studies import steadiness
+from slaibench.studies import cell_run
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems import table
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 from tests.studies.systems.others import RealTimeSystem
 
 
@@ -58,11 +57,11 @@ def test_virtual_time_is_not_disturbed_by_a_machine() -> None:
 
 def test_what_is_watched_follows_from_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, bool]] = []
-    monkeypatch.setattr(steadiness, "Watch", lambda **options: seen.append(options))
-    steadiness.watch_of(StudySpec(device=Device.CUDA), running=False)
-    steadiness.watch_of(StudySpec(device=Device.CPU), running=True)
-    steadiness.watch_of(StudySpec(url="http://localhost:8000"), running=True)
-    steadiness.watch_of(StudySpec(url="http://gpu-box:8000"), running=True)
+    monkeypatch.setattr(cell_run, "Watch", lambda **options: seen.append(options))
+    cell_run.watch_of(StudySpec(device=Device.CUDA), running=False)
+    cell_run.watch_of(StudySpec(device=Device.CPU), running=True)
+    cell_run.watch_of(StudySpec(url="http://localhost:8000"), running=True)
+    cell_run.watch_of(StudySpec(url="http://gpu-box:8000"), running=True)
     assert seen == [
         {"gpu": True, "fresh": True, "alone": True},
         {"gpu": False, "fresh": False, "alone": True},

@@ -16,9 +16,9 @@ from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
 from slaibench.studies.executors import CellResult
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, check, sweep
+from slaibench.studies.sweep import SweepResult, plan
 from slaibench.studies.trust import EXTREME_TAIL, tail_warnings
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
 RATES = (10.0, 60.0)
 
@@ -230,7 +230,7 @@ def test_conventions_move_arrivals_horizon_and_stop(tmp_path: Path) -> None:
 
 def test_a_sweep_needs_a_rate(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one rate"):
-        sweep(study(rates=()), tmp_path, jobs=1)
+        plan(study(rates=()), tmp_path, jobs=1)
 
 
 @pytest.mark.parametrize(
@@ -241,22 +241,20 @@ def test_a_sweep_needs_a_rate(tmp_path: Path) -> None:
     ],
 )
 def test_targets_are_refused_before_anything_runs(tmp_path: Path, slo: str, told: str) -> None:
-    for refuse in (check, sweep):
-        with pytest.raises(ValueError, match=told):
-            refuse(study(slo=slo), tmp_path / "r")
+    with pytest.raises(ValueError, match=told):
+        plan(study(slo=slo), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
 def test_lengths_that_cannot_be_had_are_refused_before_anything_runs(tmp_path: Path) -> None:
     for rates in ((), (5.0,)):
         with pytest.raises(ValueError, match="no recorded arrival times"):
-            check(study(arrivals="trace", rates=rates), tmp_path)
+            plan(study(arrivals="trace", rates=rates), tmp_path)
         with pytest.raises(ValueError, match="max_total_tokens=5"):
-            check(study(max_total_tokens=5, rates=rates), tmp_path)
+            plan(study(max_total_tokens=5, rates=rates), tmp_path)
 
 
 def test_a_file_in_the_way_of_the_results_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r").write_text("")
-    for refuse in (check, sweep):
-        with pytest.raises(store.RecordingError, match=r"cannot be written .*--results"):
-            refuse(study(), tmp_path / "r" / "here")
+    with pytest.raises(store.RecordingError, match=r"cannot be written .*--results"):
+        plan(study(), tmp_path / "r" / "here")

@@ -11,12 +11,11 @@ import pytest
 
 from slaibench.measure.audit import audit
 from slaibench.recording import store
-from slaibench.studies.capacity import find_capacity
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems import table
-from slaibench.studies.targets import NOT_MEASURED, STEADY, slo_levels, why_not_measured
+from slaibench.studies.targets import NOT_MEASURED, STEADY, Targets
 from slaibench.studies.validity import add_up, failure_words, why_invalid
-from tests.studies.studies import loaded, study
+from tests.studies.studies import find_capacity, loaded, study, sweep
 from tests.studies.systems.others import RealTimeSystem, failing
 
 
@@ -117,11 +116,11 @@ def test_a_server_that_dies_does_not_look_fast(real: type[RealTimeSystem], tmp_p
     assert 50 < point.counts.failed < 150
     assert point.counts.failed + point.counts.finished == 600
     assert "requests failed: connection refused" in point.invalid_reason
-    levels = slo_levels(result.spec, [cell.summary])
+    levels = Targets.of(result.spec).levels([cell.summary])
     assert levels["ttft_p50<0.5", None] == NOT_MEASURED
     assert set(levels) == {("ttft_p50<0.5", None), (STEADY, None)}
     for slo, tier in levels:
-        why = why_not_measured(result.spec, [cell.summary], slo, tier)
+        why = Targets.of(result.spec).why_not_measured([cell.summary], slo, tier)
         assert why == point.invalid_reason
     assert any("the server died" in warning for warning in result.warnings)
     assert "the server died" in store.read(cell.folder).run["notes"]

@@ -9,7 +9,7 @@ from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import OnRun, read_again, read_all
 from slaibench.spec import CODE, CellSpec
-from slaibench.studies.bound.bounds import Part, resolve
+from slaibench.studies.bound.bounds import Part, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult
@@ -31,7 +31,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
         ValueError, KeyError, TypeError: the document is not what this version writes, or its
             workload or profile is not at hand.
     """
-    made = resolve(BoundSpec.from_json(doc["ask"]))
+    made = bounds_of(BoundSpec.from_json(doc["ask"]))
     asked = [(part, cell) for part in made.parts for cell in part.cells]
     entries = doc["runs"]
     reads = [

@@ -77,7 +77,7 @@ class Bounds:
         return self.parts[0]
 
 
-def resolve(spec: BoundSpec) -> Bounds:
+def bounds_of(spec: BoundSpec) -> Bounds:
     """Resolve every name, compute every bound and list every run.
 
     Raises:

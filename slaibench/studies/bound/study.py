@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from slaibench.studies.bound.bounds import Bounds, resolve
+from slaibench.studies.bound.bounds import Bounds, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult, Jobs
@@ -36,7 +36,7 @@ def plan(spec: BoundSpec, results: Path, *, jobs: Jobs = None, fresh: bool = Fal
             be had.
         RecordingError: ``results`` cannot be written.
     """
-    bounds = resolve(spec)
+    bounds = bounds_of(spec)
     parts = tuple(
         Plan.of(part.prepared, results, jobs=jobs, fresh=fresh, summarize=part.summarize)
         for part in bounds.parts

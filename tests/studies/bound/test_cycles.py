@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from slaibench.studies.bound.words import theorem_2
 
-from slaibench.studies.bound.cycles import RadPoint, least_cycle_json, least_cycles
+from slaibench.studies.bound.cycles import RadPoint, least_cycle_json, least_cycles, theorem_2
 from slaibench.studies.estimate import Estimate
 
 

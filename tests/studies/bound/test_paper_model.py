@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from slaibench.studies.bound.ask import rad
 
 from slaibench.costmodel import CostModel
 from slaibench.spec import StudySpec
@@ -17,6 +16,7 @@ from slaibench.studies.bound.paper_model import (
     paper_model,
     paper_profile,
 )
+from slaibench.studies.bound.spec import rad
 
 
 @pytest.mark.parametrize("step_s", [0.0, 0.001])

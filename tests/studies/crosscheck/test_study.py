@@ -10,11 +10,11 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.studies.crosscheck.agreement import Verdict
-from slaibench.studies.crosscheck.study import ValidateResult, check, prepared, validate
+from slaibench.studies.crosscheck.study import ValidateResult, plan
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Facts
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, validate
 
 
 class Twin(SimulatorSystem):
@@ -108,12 +108,13 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(
     tmp_path: Path, between: tuple[str, ...], fields: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ValueError, match=told):
-        check(study(**fields), between, tmp_path / "r")
+        plan(study(**fields), between, tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
-def test_every_backend_is_given_the_same_requests() -> None:
-    one, other = prepared(study(), ("sim", "twin"))
+def test_every_backend_is_given_the_same_requests(tmp_path: Path) -> None:
+    planned = plan(study(), ("sim", "twin"), tmp_path)
+    one, other = (swept.prepared for swept in planned.sweeps)
     assert [one.requests(cell) for cell in one.cells()] == [
         other.requests(cell) for cell in other.cells()
     ]

@@ -18,7 +18,7 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec
-from slaibench.studies.executors import Pool, cell_folder, default_jobs, obtain
+from slaibench.studies.executors import cell_folder, default_jobs, obtain, open_executor
 from slaibench.studies.prepared import PreparedStudy, prepare
 from tests.schedulers.hostile import LINES, hostile
 from tests.studies.studies import contents, rewritten, study
@@ -38,8 +38,8 @@ def kill_myself(recording: Recording) -> int:
 def run_all(results: Path, *, jobs: int, fresh: bool = False, **spec: Any) -> list[bool]:
     """Runs a study's cells; whether each was reused, in the order of the study."""
     prepared = prepare(study(**spec))
-    with Pool(prepared, results, length, jobs=jobs, fresh=fresh) as pool:
-        found = {each.folder: each for each in pool.run(prepared.cells())}
+    with open_executor(prepared, results, length, jobs=jobs, fresh=fresh) as executor:
+        found = {each.folder: each for each in executor.run(prepared.cells())}
     in_order = [found[cell_folder(results, cell)] for cell in prepared.cells()]
     assert [each.cell for each in in_order] == prepared.cells()
     assert {each.summary for each in in_order} == {60}
@@ -213,9 +213,9 @@ def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
             BackendError,
             match=r" at [25] requests/s, seed 0: a worker process was killed by SIGKILL.*--jobs",
         ),
-        Pool(prepared, tmp_path, kill_myself, jobs=2) as pool,
+        open_executor(prepared, tmp_path, kill_myself, jobs=2) as executor,
     ):
-        list(pool.run(prepared.cells()))
+        list(executor.run(prepared.cells()))
 
 
 @pytest.mark.parametrize(
@@ -235,9 +235,9 @@ def test_a_scheduler_that_ends_its_process_is_told_by_name(
     prepared = prepare(study(schedulers=("sarathi", f"{tmp_path}/mine.py:Mine")))
     with (
         pytest.raises(SchedulerError, match=rf"mine\.py:Mine at 5 requests/s, seed 0: .*{told}"),
-        Pool(prepared, tmp_path / "r", length, jobs=jobs) as pool,
+        open_executor(prepared, tmp_path / "r", length, jobs=jobs) as executor,
     ):
-        list(pool.run(prepared.cells()))
+        list(executor.run(prepared.cells()))
 
 
 def test_there_is_at_least_one_job() -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from slaibench.studies.systems.service import Service
 
 from slaibench.backends.base import BackendError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import Clock, Device, StudySpec
-from slaibench.studies.executors import CellResult, OnRay, Pool, jobs_for
+from slaibench.studies.executors import CellResult, OnRay, jobs_for, open_executor
 from slaibench.studies.executors import on_ray as module
 from slaibench.studies.executors.jobs import Share, share_of
 from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.executors.test_pool import SPEC, kill_myself, length
 from tests.studies.studies import BROKEN_LATE, contents, study
@@ -66,8 +66,8 @@ def run_all(
     fresh: bool = False,
     summary: Any = length,
 ) -> list[CellResult]:
-    with Pool(prepared, results, summary, jobs=jobs, fresh=fresh) as pool:
-        return list(pool.run(prepared.cells()))
+    with open_executor(prepared, results, summary, jobs=jobs, fresh=fresh) as executor:
+        return list(executor.run(prepared.cells()))
 
 
 def told(prepared: PreparedStudy, log: Path) -> PreparedStudy:
@@ -104,9 +104,9 @@ def test_what_is_on_disk_is_reused_unless_it_is_to_be_fresh(tmp_path: Path) -> N
 
 def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
     prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
         for cell in prepared.cells():
-            (found,) = pool.run([cell])
+            (found,) = executor.run([cell])
             assert found.cell == cell
     assert len(workers(tmp_path / "log")) == 1
     assert "closed" in (tmp_path / "log").read_text()
@@ -115,8 +115,8 @@ def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     prepared = told(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
     found = []
-    with Pool(prepared, tmp_path / "ray", length, jobs=TWO) as pool:
-        for number, each in enumerate(pool.run(prepared.cells())):
+    with open_executor(prepared, tmp_path / "ray", length, jobs=TWO) as executor:
+        for number, each in enumerate(executor.run(prepared.cells())):
             found.append(each.folder)
             if number == 1:
                 os.kill(workers(tmp_path / "log")[0], signal.SIGKILL)
@@ -149,7 +149,7 @@ def test_a_scheduler_that_fails_ends_the_run_with_the_same_words(
     monkeypatch.chdir(tmp_path)
     Path("late.py").write_text(BROKEN_LATE.replace("AFTER_S", "2"))
     Path("wrong.py").write_text(
-        "from schedulers.sarathi import Sarathi\n\n"
+        "from slaibench.schedulers.sarathi import Sarathi\n\n"
         "class Wrong(Sarathi):\n"
         "    def schedule(self, view):\n"
         "        return {}['x']\n"
@@ -171,28 +171,28 @@ def test_a_users_file_is_sent_along(
 ) -> None:
     file = tmp_path / "mine" / "own.py"
     file.parent.mkdir()
-    file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
+    file.write_text("from slaibench.schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
     monkeypatch.chdir(tmp_path)
     prepared = prepare(study(schedulers=(text.format(here=tmp_path.name),)))
     file_there = Path.cwd() / "mine" / "own.py"
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
-        (first,) = pool.run(prepared.cells())
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
+        (first,) = executor.run(prepared.cells())
         file_there.unlink()  # it is at the workers, wherever they are
         assert first.summary == 60
         later = prepared.cell(prepared.spec.schedulers[0], 3.0, 0)
-        assert [each.summary for each in pool.run([later])] == [60]
+        assert [each.summary for each in executor.run([later])] == [60]
 
 
 def test_a_file_that_workers_cannot_have_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
-    file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
+    file.write_text("from slaibench.schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
     prepared = prepare(study(schedulers=(f"{file}:Own",)))
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
-        sent = pool._executor._sent()  # type: ignore[attr-defined]
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
+        sent = executor._sent()  # type: ignore[attr-defined]
         assert sent is not None
         file.write_text("another")
         with pytest.raises(BackendError, match=r"no such file as .*own.py.* by a relative path"):
-            list(pool.run(prepared.cells()))
+            list(executor.run(prepared.cells()))
 
 
 def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

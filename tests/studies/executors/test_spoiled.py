@@ -13,7 +13,6 @@ from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies.executors.cells import Work
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummarizer
 
 WHY = "while it ran, the engine served somebody else as well: 1 x, first request 'x'"
 
@@ -29,7 +28,7 @@ def test_a_spoiled_run_is_invalid_and_is_recorded_again(
     def spoiled(self: PreparedStudy, *arguments: Any) -> RunOutput:
         return replace(serve(self, *arguments), invalid=WHY)
 
-    work = Work(prepared, tmp_path, RunSummarizer.for_study("strict", spec.slo), fresh=False)
+    work = Work(prepared, tmp_path, prepared.targets.summarizer(), fresh=False)
     with monkeypatch.context() as patched:
         patched.setattr(PreparedStudy, "_serve", spoiled)
         first = work.obtain(cell)

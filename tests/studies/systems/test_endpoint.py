@@ -14,11 +14,9 @@ from slaibench.measure.slo import NO_TOKEN_TIMES
 from slaibench.recording import store
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems.table import describe_run
-from slaibench.studies.targets import why_not_measured
 from tests.client.serving import Answer, Asked, Server, serve, tokens
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 
 async def models(asked: Asked, answer: Answer) -> None:
@@ -248,7 +246,8 @@ def test_several_tokens_an_event_are_counted_and_tbt_is_not_told(tmp_path: Path)
     assert told["output_tokens_per_s"] == pytest.approx(5 * told["throughput_rps"], rel=0.3)
     assert store.read(cell.folder).requests.num_tokens.tolist() == [5] * 20
     assert any("did not come one an event" in warning for warning in result.warnings)
-    why = why_not_measured(result.spec, [cell.summary], "tbt_p99<tier", point.tiers.popitem()[0])
+    tier, _ = point.tiers.popitem()
+    why = result.targets.why_not_measured([cell.summary], "tbt_p99<tier", tier)
     assert why == NO_TOKEN_TIMES
 
 

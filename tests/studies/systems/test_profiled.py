@@ -11,9 +11,8 @@ import pytest
 from slaibench.catalog import get_profile
 from slaibench.catalog.validations import own_file
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems.profiled import describe_profile, profile_facts, validated
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
 
 def validation(grade: str, against: str = "a log (9 requests in 1 s)") -> dict[str, Any]:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from slaibench.catalog.validations import own_file, validations_of
-from slaibench.studies.sweep import sweep
 from slaibench.studies.validation.ask import Question, answer, prepare
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.validation_run import ValidationRun
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 from tests.studies.validation.logs import PROFILE, write_log
 
 
