@@ -70,7 +70,7 @@ class OperatingPoint:
             has its own (``ArrivalAudit.offered_rps``); None: all at once.
         invalid: how many replicates are no measurement; such a point stands for nothing.
         invalid_reason: why the first of them is not; empty where all are.
-        failures: why requests of all replicates failed, and how many (``study.validity``).
+        failures: why requests of all replicates failed, and how many (``studies.validity``).
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
     """
 

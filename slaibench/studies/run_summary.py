@@ -50,8 +50,8 @@ class RunSummary:
         due_s: when each was due.
         num_steps: batches run.
         throughput: of a run that measures the saturated throughput; else None.
-        invalid: why its latencies stand for nothing (``study.validity``), or None.
-        failures: why requests failed, and how many (``study.validity``).
+        invalid: why its latencies stand for nothing (``studies.validity``), or None.
+        failures: why requests failed, and how many (``studies.validity``).
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
     """

@@ -162,4 +162,4 @@ def excesses_of_run(profile: Profile, output: RunOutput) -> tuple[Excess, ...]:
 def regime_notes(profile: Profile, output: RunOutput) -> list[str]:
     """Where a run left what its profile was measured for."""
     excesses = excesses_of_run(profile, output)
-    return [f"outside the profile's regime: {each}" for each in excesses]
+    return [f"outside the profile's regime: {excess}" for excess in excesses]

@@ -20,7 +20,7 @@ from slaibench.studies.executors.jobs import Share, share_of
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.executors.test_pool import SPEC, kill_myself, length
+from tests.studies.executors.test_executor import SPEC, kill_myself, length
 from tests.studies.studies import BROKEN_LATE, contents, study
 from tests.studies.systems.others import LoggingSystem
 

@@ -17,7 +17,7 @@ from slaibench.studies.sweep import plan
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.executors.test_pool import length
+from tests.studies.executors.test_executor import length
 from tests.studies.studies import study, sweep
 from tests.studies.systems.others import LoggingSystem, RealTimeSystem
 
