@@ -91,4 +91,4 @@ def contents(results: Path) -> dict[str, bytes]:
 
 def loaded(cells: Iterable[CellResult]) -> list[CellResult]:
     """A study's cells without the runs that measure saturated throughputs."""
-    return [one for one in cells if one.cell.overload is None]
+    return [result for result in cells if result.cell.overload is None]

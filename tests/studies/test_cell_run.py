@@ -31,8 +31,8 @@ def slowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("slowed")
 def test_a_run_in_real_time_says_what_slowed_it_once_for_all_cells(tmp_path: Path) -> None:
     swept = sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    told = [text for text in swept.warnings if "CUDA_LAUNCH_BLOCKING" in text]
-    assert told == [
+    of_the_setting = [text for text in swept.warnings if "CUDA_LAUNCH_BLOCKING" in text]
+    assert of_the_setting == [
         "CUDA_LAUNCH_BLOCKING is set: the engine waits for every kernel before it starts the next "
         "(sarathi, slai)"
     ]

@@ -33,7 +33,7 @@ WAYS = {
 """Roots by what serves."""
 
 
-def found(way: str) -> set[str]:
+def modules_of(way: str) -> set[str]:
     return set(modules((*COMMON, *WAYS[way]), alone=ALONE, apart=APART))
 
 
@@ -48,7 +48,7 @@ def of_folder(folder: str) -> set[str]:
 
 
 def test_the_simulator_is_what_simulates() -> None:
-    names = found("sim")
+    names = modules_of("sim")
     assert of_folder("slaibench/backends/simulator") <= names
     assert of_folder("workloads") - {"slaibench.workloads.scaled"} <= names
     assert {
@@ -66,7 +66,7 @@ def test_the_simulator_is_what_simulates() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_pages_and_commands_decide_no_recording(way: str) -> None:
     rooms = ("slaibench/report", "slaibench/cli")
-    assert not set.union(*map(of_folder, rooms)) & found(way)
+    assert not set.union(*map(of_folder, rooms)) & modules_of(way)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
     ],
 )
 def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...]) -> None:
-    missing = {name.rpartition(".")[2] for name in of_folder(folder) - found(way)}
+    missing = {name.rpartition(".")[2] for name in of_folder(folder) - modules_of(way)}
     # What only a page shows, and what decides whether there is a run at all.
     assert missing <= {*but, "cpu_pages", "flags"}
 
@@ -92,20 +92,20 @@ def test_adapters_are_found_though_engines_load_them_by_name(engine: str, clock:
     adapters = {name for name in of_folder("schedulers/engines") if f".{engine}" in name}
     # The plug-in is a server's.
     by_server = set() if clock else {"slaibench.schedulers.engines.sglang"}
-    assert adapters - by_server <= found(engine + clock)
+    assert adapters - by_server <= modules_of(engine + clock)
     assert {
         "slaibench.schedulers.engines.switch",
         "slaibench.schedulers.engines.step_log",
-    } <= found(engine + clock)
+    } <= modules_of(engine + clock)
 
 
 def test_everything_that_serves_is_some_backend_s() -> None:
     serving = set.union(
         *map(of_folder, ("slaibench/backends", "slaibench/client", "schedulers/engines"))
     )
-    together = set.union(*map(found, WAYS))
+    together = set.union(*map(modules_of, WAYS))
     # The table, pages' tables of flags, and whether there is a run at all.
-    shown = {each for each in serving if each.endswith(".flags")}
+    shown = {name for name in serving if name.endswith(".flags")}
     apart = {"slaibench.backends.table", "slaibench.backends.engines.self_check"}
     assert serving - together == apart | shown
 
@@ -189,7 +189,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     assert "all the same" in judged
     again = tree.run(*SWEEP, "--results", results, "--no-report", "--json")
     assert "sweep: 3 cells run, in" in again
-    (told,) = [line for line in again.splitlines() if "stale" in line]
-    assert told.startswith("sweep: the code has changed since 3 cells were recorded")
+    (stale,) = [line for line in again.splitlines() if "stale" in line]
+    assert stale.startswith("sweep: the code has changed since 3 cells were recorded")
     points = json.loads(again[: again.rindex("]\n}") + 3])["points"]
     assert len(points) == 2

@@ -46,11 +46,11 @@ def make_point(
 
 def measured(swept: SweepResult) -> list[np.ndarray]:
     """TTFTs after each replicate's warm-up, straight from the recordings."""
-    found = []
+    samples = []
     for cell in loaded(swept.cells):
         requests = store.read(cell.folder).requests
-        found.append(requests.ttft_s[requests.due_s >= cell.summary.metrics.window_s[0]])
-    return found
+        samples.append(requests.ttft_s[requests.due_s >= cell.summary.metrics.window_s[0]])
+    return samples
 
 
 def test_a_percentile_is_that_of_all_replicates_together(
@@ -143,7 +143,7 @@ def runs(
         loaded(sweep(study(**fields, num_requests=num), results, jobs=1).cells)[0].summary
         for num in (3000, 60)
     )
-    by_state = {one.state: one for one in (loaded(swept.cells)[0].summary, long, short)}
+    by_state = {summary.state: summary for summary in (loaded(swept.cells)[0].summary, long, short)}
     assert set(by_state) == set(Steadiness)
     return by_state
 
@@ -168,13 +168,13 @@ def test_a_point_is_what_more_than_half_of_its_replicates_are(
     runs: dict[Steadiness, RunSummary], states: list[Steadiness], state: Steadiness
 ) -> None:
     """With three replicates a sound rate is called saturated only if two of them are wrong."""
-    point = make_point("slai", 60.0, [runs[one] for one in states])
+    point = make_point("slai", 60.0, [runs[name] for name in states])
     assert point.state is state is majority(Counter(states))
     assert (point.saturated, point.undecided) == (state is GROWING, state is CANNOT_TELL)
     assert point.num_growing == states.count(GROWING)
-    told = point.to_json()
-    assert told["saturated"] is {STEADY: False, GROWING: True, CANNOT_TELL: None}[state]
-    assert told["runs"] == {one.value: states.count(one) for one in Steadiness}
+    document = point.to_json()
+    assert document["saturated"] is {STEADY: False, GROWING: True, CANNOT_TELL: None}[state]
+    assert document["runs"] == {name.value: states.count(name) for name in Steadiness}
 
 
 def test_the_reason_is_that_of_a_replicate_in_the_points_state(

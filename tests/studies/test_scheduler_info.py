@@ -37,7 +37,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cls", "told"),
+    ("cls", "message"),
     [
         ("Raises", r"cannot be built: KeyError: 'boom' \(mine.py, line 9\)"),
         ("Hides", "must keep its option 'alpha' as self.alpha"),
@@ -46,9 +46,9 @@ def mine(tmp_path: Path) -> Path:
     ],
 )
 def test_a_class_of_the_users_that_fails_is_told_as_a_value_error(
-    mine: Path, cls: str, told: str
+    mine: Path, cls: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         scheduler_info.describe(f"{mine}:{cls}")
 
 

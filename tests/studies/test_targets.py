@@ -263,7 +263,7 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"num_requests": 99}, "99 requests are too few to tell whether a run is steady"),
         ({"num_requests": 100}, None),
@@ -274,11 +274,11 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
     ],
 )
 def test_what_no_run_of_a_study_can_tell_is_refused_before_it_runs(
-    fields: dict[str, Any], told: str | None
+    fields: dict[str, Any], message: str | None
 ) -> None:
     spec = study(**{"num_requests": 100, "slo": "ttft_p50<1", **fields})
-    if told is None:
+    if message is None:
         check_tellable(Targets.of(spec), spec.num_requests)
         return
-    with pytest.raises(ValueError, match=rf"{told}.*--requests 400 or more"):
+    with pytest.raises(ValueError, match=rf"{message}.*--requests 400 or more"):
         check_tellable(Targets.of(spec), spec.num_requests)

@@ -28,10 +28,10 @@ def test_the_profile_is_the_formula(
     step_s: float, decodes: int, context: int, prefills: list[tuple[int, int]]
 ) -> None:
     profile, formula = CostModel(paper_profile(step_s)), paper_model(step_s)
-    found = profile.batch_time_s(decodes, context, prefills) + profile.step_overhead_s
+    time_s = profile.batch_time_s(decodes, context, prefills) + profile.step_overhead_s
     wanted = formula.batch_time_s(decodes, context, prefills) + formula.step_overhead_s
-    assert found == pytest.approx(wanted, rel=1e-6)
-    assert found >= wanted
+    assert time_s == pytest.approx(wanted, rel=1e-6)
+    assert time_s >= wanted
 
 
 def test_samples_have_the_means_of_the_law() -> None:

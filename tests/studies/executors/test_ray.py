@@ -70,7 +70,7 @@ def run_all(
         return list(executor.run(prepared.cells()))
 
 
-def told(prepared: PreparedStudy, log: Path) -> PreparedStudy:
+def logged(prepared: PreparedStudy, log: Path) -> PreparedStudy:
     """The same bench; its log tells which processes opened a backend."""
     values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
     system = LoggingSystem(**values, log=log)
@@ -84,9 +84,9 @@ def workers(log: Path) -> list[int]:
 def test_two_workers_write_the_same_bytes_as_two_processes(tmp_path: Path) -> None:
     prepared = prepare(study(**SPEC))
     for name, jobs in (("processes", 2), ("ray", TWO)):
-        found = run_all(prepared, tmp_path / name, jobs)
-        assert [(each.summary, each.reused) for each in found] == [(60, False)] * 4
-        assert {str(each.cell) for each in found} == {str(cell) for cell in prepared.cells()}
+        results = run_all(prepared, tmp_path / name, jobs)
+        assert [(result.summary, result.reused) for result in results] == [(60, False)] * 4
+        assert {str(result.cell) for result in results} == {str(cell) for cell in prepared.cells()}
     here = contents(tmp_path / "processes")
     assert len(here) == 12  # three files a cell
     assert contents(tmp_path / "ray") == here
@@ -96,31 +96,31 @@ def test_what_is_on_disk_is_reused_unless_it_is_to_be_fresh(tmp_path: Path) -> N
     prepared = prepare(study(**SPEC))
     run_all(prepare(study(schedulers=("sarathi",), rates=(2.0,))), tmp_path, TWO)
     before = contents(tmp_path)
-    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 1
-    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 4
-    assert not any(each.reused for each in run_all(prepared, tmp_path, TWO, fresh=True))
+    assert sum(result.reused for result in run_all(prepared, tmp_path, TWO)) == 1
+    assert sum(result.reused for result in run_all(prepared, tmp_path, TWO)) == 4
+    assert not any(result.reused for result in run_all(prepared, tmp_path, TWO, fresh=True))
     assert contents(tmp_path).items() >= before.items()
 
 
 def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
     with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
         for cell in prepared.cells():
-            (found,) = executor.run([cell])
-            assert found.cell == cell
+            (result,) = executor.run([cell])
+            assert result.cell == cell
     assert len(workers(tmp_path / "log")) == 1
     assert "closed" in (tmp_path / "log").read_text()
 
 
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
-    found = []
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
+    folders = []
     with open_executor(prepared, tmp_path / "ray", length, jobs=TWO) as executor:
-        for number, each in enumerate(executor.run(prepared.cells())):
-            found.append(each.folder)
+        for number, result in enumerate(executor.run(prepared.cells())):
+            folders.append(result.folder)
             if number == 1:
                 os.kill(workers(tmp_path / "log")[0], signal.SIGKILL)
-    assert len(found) == len(set(found)) == 12
+    assert len(folders) == len(set(folders)) == 12
     assert len(set(workers(tmp_path / "log"))) > 1
     run_all(prepare(prepared.spec), tmp_path / "here", 1)
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
@@ -180,7 +180,7 @@ def test_a_users_file_is_sent_along(
         file_there.unlink()  # it is at the workers, wherever they are
         assert first.summary == 60
         later = prepared.cell(prepared.spec.schedulers[0], 3.0, 0)
-        assert [each.summary for each in executor.run([later])] == [60]
+        assert [result.summary for result in executor.run([later])] == [60]
 
 
 def test_a_file_that_workers_cannot_have_is_refused(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
     work = module.Work(prepared, tmp_path / "r", length, fresh=False)
     executor = module.RayWorkers(work, OnRay(jobs=4), Share(cpus=1.0, gpus=1.0))
     try:

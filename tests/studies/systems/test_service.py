@@ -35,16 +35,16 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def told(log: Path) -> list[str]:
+def events(log: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()]
 
 
 def test_one_backend_serves_all_cells_of_a_sweep_and_is_closed(log: Path, tmp_path: Path) -> None:
     swept = sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    assert told(log) == ["opened", "ran", "ran", "ran", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "ran", "ran", "ran", "closed"]
     assert swept.about == "something real, version 1.2"
     sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    assert len(told(log)) == 6  # all on disk: nothing is opened
+    assert len(events(log)) == 6  # all on disk: nothing is opened
 
 
 def test_a_backend_learns_the_schedulers_text_and_the_seed(log: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_it_is_closed_when_a_study_ends_early(
 
     with pytest.raises(type(error)):
         stop()
-    assert told(log) == ["opened", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "closed"]
 
 
 def test_a_run_that_cannot_be_had_names_its_cell_and_is_closed(
@@ -74,14 +74,14 @@ def test_a_run_that_cannot_be_had_names_its_cell_and_is_closed(
     monkeypatch.setattr(table.SYSTEMS["real"], "refuses", True)
     with pytest.raises(BackendError, match="sarathi at 5 requests/s, seed 0: the server does not"):
         sweep(study(backend="real"), tmp_path / "r")
-    assert told(log) == ["opened", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "closed"]
 
 
 def test_real_time_is_one_cell_at_a_time(log: Path, tmp_path: Path) -> None:
     spec = study(backend="real")
     with pytest.raises(ValueError, match=r"--jobs 2: these runs take the machine's own time"):
         plan(spec, tmp_path, jobs=2)
-    assert [jobs_for(prepare(spec), asked) for asked in (None, 1)] == [1, 1]
+    assert [jobs_for(prepare(spec), count) for count in (None, 1)] == [1, 1]
     assert jobs_for(prepare(study()), 7) == 7
     assert jobs_for(prepare(study()), None) >= 1
 
