@@ -107,7 +107,7 @@ class PreparedStudy:
 
     @cached_property
     def _hashed(self) -> Facts:
-        """What identifies the system and the lengths: asked once, of all their values."""
+        """What identifies the system and the lengths: computed once, of all their values."""
         return {**self.system.identity(), "workload_fingerprint": fingerprint(self.source)}
 
     def cells(self) -> list[CellSpec]:

@@ -50,7 +50,7 @@ def of_folder(folder: str) -> set[str]:
 def test_the_simulator_is_what_simulates() -> None:
     names = modules_of("sim")
     assert of_folder("slaibench/backends/simulator") <= names
-    assert of_folder("workloads") - {"slaibench.workloads.scaled"} <= names
+    assert of_folder("slaibench/workloads") - {"slaibench.workloads.scaled"} <= names
     assert {
         "slaibench.backends.virtual",
         "slaibench.costmodel.cost_model",
@@ -59,7 +59,7 @@ def test_the_simulator_is_what_simulates() -> None:
         "slaibench.studies.prepared",
         "slaibench.schedulers.base",
     } <= names
-    for folder in ("slaibench/client", "slaibench/backends/vllm", "schedulers/engines"):
+    for folder in ("slaibench/client", "slaibench/backends/vllm", "slaibench/schedulers/engines"):
         assert not of_folder(folder) & names
 
 
@@ -89,7 +89,7 @@ def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...])
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
 @pytest.mark.parametrize("clock", ["", ":real"])
 def test_adapters_are_found_though_engines_load_them_by_name(engine: str, clock: str) -> None:
-    adapters = {name for name in of_folder("schedulers/engines") if f".{engine}" in name}
+    adapters = {name for name in of_folder("slaibench/schedulers/engines") if f".{engine}" in name}
     # The plug-in is a server's.
     by_server = set() if clock else {"slaibench.schedulers.engines.sglang"}
     assert adapters - by_server <= modules_of(engine + clock)
@@ -101,7 +101,7 @@ def test_adapters_are_found_though_engines_load_them_by_name(engine: str, clock:
 
 def test_everything_that_serves_is_some_backend_s() -> None:
     serving = set.union(
-        *map(of_folder, ("slaibench/backends", "slaibench/client", "schedulers/engines"))
+        *map(of_folder, ("slaibench/backends", "slaibench/client", "slaibench/schedulers/engines"))
     )
     together = set.union(*map(modules_of, WAYS))
     # The table, pages' tables of flags, and whether there is a run at all.

@@ -1,4 +1,4 @@
-"""A Ray cluster: reached, and asked what it has room for. Never started without being asked to."""
+"""A Ray cluster: reached, and what it has room for. None is started unless that is wanted."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class RayWorkers:
 
     @property
     def _lost(self) -> tuple[type[Exception], ...]:
-        """What tells that a worker, its machine, or what it handed back is gone."""
+        """Errors that mean: a worker, its machine, or what it handed back is gone."""
         errors = self._ray.exceptions
         return (
             errors.RayActorError,
