@@ -6,12 +6,24 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
+import numpy as np
+
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import Counts, GroupMetrics
 from slaibench.measure.quantile_interval import quantile
 from slaibench.measure.steady import Steadiness
+from slaibench.recording.record import FloatArray
 from slaibench.studies.estimate import Estimate, over_seeds, pooled
 from slaibench.studies.run_summary import RunSummary
+
+
+def measured_ttft(summary: RunSummary) -> FloatArray:
+    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
+    values = summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]]
+    values = values[~np.isnan(values)]
+    if summary.metrics.convention == "paper":
+        values = values[np.isfinite(values)]
+    return np.asarray(values, dtype=np.float64)
 
 
 def state_of(summaries: Sequence[RunSummary]) -> Steadiness:

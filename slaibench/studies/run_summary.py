@@ -185,15 +185,6 @@ class RunSummarizer:
         return out
 
 
-def measured_ttft(summary: RunSummary) -> FloatArray:
-    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
-    values = summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]]
-    values = values[~np.isnan(values)]
-    if summary.metrics.convention == "paper":
-        values = values[np.isfinite(values)]
-    return np.asarray(values, dtype=np.float64)
-
-
 def _settled(
     requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None
 ) -> FloatArray:

@@ -18,8 +18,8 @@ from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.studies import operating_point
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.replicates import majority
-from slaibench.studies.run_summary import RunSummary, measured_ttft
+from slaibench.studies.replicates import majority, measured_ttft
+from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import SweepResult
 from tests.studies.studies import loaded, study, sweep
 

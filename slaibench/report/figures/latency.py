@@ -26,7 +26,7 @@ from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.run_summary import measured_ttft
+from slaibench.studies.replicates import measured_ttft
 
 MOST_STEPS = 400
 """Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""
