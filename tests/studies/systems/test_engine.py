@@ -67,7 +67,9 @@ def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
     assert (on_gpu.block_size, cell(device="cpu").block_size) == (16, on_cpu)
 
 
-@pytest.mark.parametrize(("device", "matters"), [("on_gpu", False), ("cpu", True), ("cuda", True)])
+@pytest.mark.parametrize(
+    ("device", "matters"), [("emulated", False), ("cpu", True), ("cuda", True)]
+)
 def test_the_widest_scheduler_sizes_a_real_engine_and_so_is_part_of_the_cell(
     device: str, matters: bool, cell: Cell
 ) -> None:
