@@ -185,7 +185,7 @@ def make_point(
         tiers: names of the study's tiers, in the order in which they are shown
             (``Targets.tier_names``); those without a request are left out.
     """
-    names = [name for name in tiers if any(name in d.metrics.tiers for d in summaries)]
+    names = [name for name in tiers if any(name in run.metrics.tiers for run in summaries)]
     states = Counter(summary.state for summary in summaries)
     state = majority(states)
     invalid = [summary.invalid for summary in summaries if summary.invalid is not None]
@@ -206,16 +206,16 @@ def make_point(
         tpot_mean_s=latency(summaries, lambda m: m.tpot, None),
         e2e_p50_s=latency(summaries, lambda m: m.e2e, 0.5),
         tiers={name: _tier(summaries, name) for name in names},
-        throughput_rps=mean_over_seeds(summaries, lambda d: d.metrics.throughput_rps),
-        output_tokens_per_s=mean_over_seeds(summaries, lambda d: d.metrics.output_tokens_per_s),
-        goodput_rps=mean_over_seeds(summaries, lambda d: d.goodput_rps),
+        throughput_rps=mean_over_seeds(summaries, lambda run: run.metrics.throughput_rps),
+        output_tokens_per_s=mean_over_seeds(summaries, lambda run: run.metrics.output_tokens_per_s),
+        goodput_rps=mean_over_seeds(summaries, lambda run: run.goodput_rps),
         kv_mean=_mean([summary.kv.mean for summary in summaries]),
-        kv_peak=max((d.kv.peak for d in summaries if d.kv.peak is not None), default=None),
+        kv_peak=max((run.kv.peak for run in summaries if run.kv.peak is not None), default=None),
         preemptions=sum(summary.kv.preemptions for summary in summaries),
         warmup_s=float(np.mean([summary.metrics.window_s[0] for summary in summaries])),
         multi_token_reads=sum(summary.metrics.multi_token_reads for summary in summaries),
         lag_p99_s=max(
-            (d.audit.lag_p99_s for d in summaries if d.audit.lag_p99_s is not None), default=None
+            (lag for run in summaries if (lag := run.audit.lag_p99_s) is not None), default=None
         ),
         offered_rps=_mean([summary.audit.offered_rps for summary in summaries]),
         invalid=len(invalid),
@@ -231,8 +231,8 @@ def _as_declared(audit: ArrivalAudit) -> bool:
 
 
 def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
-    kept = [d.deadlines[name] for d in summaries if name in d.deadlines]
-    groups = [d.metrics.tiers[name] for d in summaries if name in d.metrics.tiers]
+    kept = [run.deadlines[name] for run in summaries if name in run.deadlines]
+    groups = [run.metrics.tiers[name] for run in summaries if name in run.metrics.tiers]
     tokens = sum(tier.gap.num_tokens for tier in kept)
     requests = sum(tier.gap.num_requests for tier in kept)
     return TierPoint(

@@ -52,7 +52,7 @@ def percentile(
     Under strict conventions of all their requests together: a short run's own percentile of a tail
     is too low. Under the paper's, the mean of the replicates' own.
     """
-    samples = [d.samples[metric, tier] for d in summaries if (metric, tier) in d.samples]
+    samples = [run.samples[metric, tier] for run in summaries if (metric, tier) in run.samples]
     if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
         return latency(summaries, attrgetter(metric), level, tier)
     growing = state_of(summaries) is Steadiness.GROWING

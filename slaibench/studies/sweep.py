@@ -57,11 +57,6 @@ class SweepResult:
         return sum(cell.reused for cell in self.cells)
 
     @property
-    def invalid(self) -> tuple[CellResult, ...]:
-        """Cells that are no measurement (``studies.validity``)."""
-        return tuple(cell for cell in self.cells if cell.summary.invalid is not None)
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
         return warnings_of(self.cells)

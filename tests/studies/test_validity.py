@@ -68,7 +68,8 @@ def test_a_load_generator_that_decides_a_verdict_makes_a_run_invalid(
     )
     assert point.lag_p99_s == pytest.approx(0.02)
     assert point.to_json()["invalid"] == point.invalid_reason
-    assert [cell.summary.invalid for cell in result.invalid] == [point.invalid_reason]
+    reasons = [cell.summary.invalid for cell in result.cells]
+    assert [reason for reason in reasons if reason is not None] == [point.invalid_reason]
 
 
 def test_lag_that_decides_nothing_is_a_note_with_its_size(
