@@ -14,12 +14,12 @@ from rich.console import Console, RenderableType
 
 from slaibench.cli import formats, render
 from slaibench.measure.steady import Steadiness
-from slaibench.studies.capacity import CapacityResult, find_capacity
-from slaibench.studies.compare import CompareResult, compare
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.compare import CompareResult
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import study
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import compare, find_capacity, study, sweep
 
 RATES = tuple(float(rate) for rate in range(3, 61, 3))
 
@@ -113,7 +113,7 @@ def test_saturated_rows_say_so_and_the_legend_says_what_it_means(
 
 def sweep_of(swept: SweepResult, rates: tuple[float, ...]) -> SweepResult:
     points = tuple(point for point in swept.points if point.rate_rps in rates)
-    return SweepResult(swept.spec, swept.about, swept.workload_note, points, swept.cells)
+    return replace(swept, points=points)
 
 
 @pytest.mark.parametrize("width", [80, 120])

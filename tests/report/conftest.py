@@ -12,8 +12,8 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
 from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.subject import Subject, make_subject
-from slaibench.studies.compare import CompareResult, compare
-from tests.studies.studies import study
+from slaibench.studies.compare import CompareResult
+from tests.studies.studies import compare, study
 
 
 @dataclass(frozen=True)

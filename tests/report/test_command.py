@@ -14,11 +14,10 @@ from slaibench.report.numbers import Document
 from slaibench.report.pages import bound
 from slaibench.report.pages import study as study_page
 from slaibench.report.subject import make_subject
-from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.from_disk import gather, group_cells
-from slaibench.studies.sweep import sweep
 from tests.cli.command import slaibench
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 
 def numbers(results: Path, **fields: Any) -> Document:
@@ -52,7 +51,7 @@ def test_a_study_found_on_disk_is_all_taken_from_there(
 
 
 def test_the_command_of_bounds_names_what_was_planned() -> None:
-    plan = BoundAsk(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
+    plan = BoundSpec(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
     words = bound.PAGE.command({"ask": plan.to_json()}, Path("r"))
     assert words.startswith("slaibench bound --scheduler slai --seeds 1 --outputs none")
     assert "--no-rad" in words

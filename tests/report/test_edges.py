@@ -12,9 +12,9 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.pages.study import write_report
 from slaibench.report.verify import verify
 from slaibench.studies.from_disk import gather, group_cells
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
 from tests.report.test_page import outline
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 MINE = """
 from slaibench.schedulers.sarathi import Sarathi

@@ -23,9 +23,8 @@ from slaibench.report.words import sentences
 from slaibench.spec import SERVING, StudySpec
 from slaibench.studies.capacity import CapacityResult, capacity_from
 from slaibench.studies.executors import CellResult, Summarize
-from slaibench.studies.operating_point import make_point
-from slaibench.studies.run_summary import RunSummarizer
-from slaibench.studies.sweep import SweepResult, summaries_of
+from slaibench.studies.sweep import SweepResult, sweep_result
+from slaibench.studies.targets import Targets
 
 if TYPE_CHECKING:
     from slaibench.report.figures.panel import Panel
@@ -118,16 +117,20 @@ class StudyPage(Page[Subject]):
 
     def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> Subject:
         spec = StudySpec.model_validate(doc["spec"])
-        summarize = RunSummarizer.for_study(spec.convention.value, spec.slo)
+        targets = Targets.of(spec)
+        summarize = targets.summarizer()
         runs = doc["runs"]
         reads = [partial(_read, run, spec, folder, summarize) for run in runs]
         cells = read_all(runs, reads, on_run)
-        sweep = _sweep(doc, spec, cells)
+        swept = [cell for cell, run in zip(cells, runs, strict=True) if run["in_sweep"]]
+        sweep = sweep_result(spec, targets, doc["about"], doc["workload_note"], swept)
         pair = doc["pair"]
         return make_subject(
             sweep,
             searched=[
-                capacity_from(spec, sweep.about, name, tuple(cells[i] for i in capacity["runs"]))
+                capacity_from(
+                    spec, targets, sweep.about, name, [cells[i] for i in capacity["runs"]]
+                )
                 for name, capacity in doc["capacities"].items()
                 if capacity["searched"]
             ],
@@ -194,17 +197,6 @@ def _read(
                 f"{str(read.folder)!r} has {name} {ran}, the report's study has {planned}"
             )
     return read
-
-
-def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:
-    swept = tuple(cell for cell, run in zip(cells, doc["runs"], strict=True) if run["in_sweep"])
-    points = [
-        make_point(scheduler, rate, summaries)
-        for scheduler in spec.schedulers
-        for rate in spec.rates
-        if (summaries := summaries_of(swept, scheduler, rate))
-    ]
-    return SweepResult(spec, doc["about"], doc["workload_note"], tuple(points), swept)
 
 
 def _num_requests(doc: Document) -> int | None:

@@ -15,7 +15,8 @@ import numpy as np
 from slaibench.measure.regression import Verdict
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
-from slaibench.studies.executors import Pool, local_jobs
+from slaibench.studies.executors import local_jobs, open_executor
+from slaibench.studies.lifecycle import OnCell, collect, quiet
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.regression import against, baseline, interleave, metrics
 from slaibench.studies.regression.against import Side
@@ -23,7 +24,6 @@ from slaibench.studies.regression.baseline import DEFAULT_MARGIN, DEFAULT_SEEDS,
 from slaibench.studies.regression.judge import Sides, rows_of, sides_of
 from slaibench.studies.regression.replicate import Reader, Replicate
 from slaibench.studies.regression.result import RegressResult, Row
-from slaibench.studies.sweep import OnCell, check_slos, collect, quiet
 from slaibench.studies.systems.table import describe_run
 
 FREE = ("schedulers", "rates", "num_seeds", "first_seed")
@@ -100,7 +100,6 @@ def ask(
     # A default workload depends on what is at hand; a baseline must not.
     named = prepared.spec.model_copy(update={"workload": study.workload or prepared.source.name})
     prepared = replace(prepared, spec=named)
-    check_slos(named.slo, prepared.tiers)
     if old is not None and not update and other is None:
         _check_common(old, named)
     side = against.find(other) if other is not None else None
@@ -135,8 +134,9 @@ def _against_stored(question: Question, folder: Path, on_cell: OnCell) -> Regres
     measured = old.replicates if old is not None and not question.update else ()
     cuts = {each.key: each.cut_s for each in measured}
     reader = Reader(prepared.spec.convention.value, question.metrics, cuts)
-    with Pool(prepared, folder, reader, jobs=question.jobs, fresh=True) as pool:
-        cells = collect(pool, prepared.cells(), on_cell)
+    jobs = question.jobs
+    with open_executor(prepared, folder, reader, jobs=jobs, fresh=True) as executor:
+        cells = collect(executor, prepared.cells(), on_cell)
     new = _baseline_of(question, tuple(cell.summary for cell in cells), cells[0].folder)
     result = _compared(question, new)
     if question.update and not result.invalid:

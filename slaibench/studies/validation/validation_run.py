@@ -13,7 +13,7 @@ from slaibench.catalog.validations import Validation
 from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
-from slaibench.studies.regime import excesses_of_run
+from slaibench.studies.systems.profiled import excesses_of_run
 from slaibench.studies.validation.fit import BoolArray, Fit, every_second, fit_step_overhead
 from slaibench.studies.validation.observed import METRICS, Latencies, Observed
 from slaibench.studies.validation.replay import replay

@@ -19,9 +19,9 @@ from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_a
 from slaibench.report.template import stem_of
 from slaibench.report.words import plural, significant
 from slaibench.spec import CODE, CellSpec
-from slaibench.studies.bound.ask import BoundAsk
-from slaibench.studies.bound.plan import BACKLOG, Part, plan
+from slaibench.studies.bound.bounds import BACKLOG, Part, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
+from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class BoundPage(Page[BoundResult]):
         }
 
     def notes(self, subject: BoundResult) -> Document:
-        return {"profile": profile_notes(subject.plan.backlog.prepared.spec)}
+        return {"profile": profile_notes(subject.bounds.backlog.prepared.spec)}
 
     def panels(self, subject: BoundResult, doc: Document) -> dict[str, list[Panel]]:
         from slaibench.report.pages.bound.figures import panels  # noqa: PLC0415  (matplotlib)
@@ -114,7 +114,7 @@ class BoundPage(Page[BoundResult]):
         }
 
     def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
-        made = plan(BoundAsk.from_json(doc["ask"]))
+        made = bounds_of(BoundSpec.from_json(doc["ask"]))
         planned = [(part, cell) for part in made.parts for cell in part.cells]
         runs = doc["runs"]
         reads = [
@@ -127,7 +127,7 @@ class BoundPage(Page[BoundResult]):
         return assemble(made, cells)
 
     def command(self, doc: Document, results: Path) -> str:
-        ask = BoundAsk.from_json(doc["ask"])
+        ask = BoundSpec.from_json(doc["ask"])
         spec = ask.study.model_dump(mode="json")
         words = ["bound", *repeated("--scheduler", spec["schedulers"]), *seeds(spec)]
         for option, values in (("--outputs", ask.outputs), ("--budgets", ask.budgets)):
@@ -163,7 +163,7 @@ def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
 
 
 def _read(part: Part, planned: CellSpec, run: Document, folder: Path) -> CellResult:
-    read = read_again(run, folder, part.summary)
+    read = read_again(run, folder, part.summarize)
     wanted, ran = planned.spec(), read.cell.spec()
     for name in wanted:
         if name not in MAY_DIFFER and wanted[name] != ran[name]:

@@ -38,7 +38,7 @@ from slaibench.reproductions.bari2025.verdict import (
 )
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.executors import CellResult, Summarize
-from slaibench.studies.sweep import about_of
+from slaibench.studies.lifecycle import about_of
 from slaibench.studies.systems.table import settled
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ from slaibench.report.pages.crosscheck import PAGE
 from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
-from slaibench.studies.crosscheck.study import validate
 from slaibench.studies.systems import table
 from tests.report.test_page import outline
-from tests.studies.studies import contents, study
+from tests.studies.studies import contents, study, validate
 from tests.studies.systems.others import RealTimeSystem
 
 WHO = ("sarathi", "slai")
