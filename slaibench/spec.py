@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from slaibench.dialect import Dialect, public_url
-from slaibench.machine.engine_arguments import EngineArgs, RecordedArgs
+from slaibench.machine.disclosed import EngineArgs, RecordedArgs
 from slaibench.rates import check_rate
 
 DEFAULT_SLO = "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"

@@ -247,12 +247,12 @@ def _kill(pid: int, number: signal.Signals, still_it: Callable[[int], bool]) -> 
 
 def _processes() -> list[tuple[int, int, int]]:
     """(process, parent, session) of everything that runs; zombies do not."""
-    found = []
+    running = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
-                found.append((int(name), *_stat(int(name))))
-    return found
+                running.append((int(name), *_stat(int(name))))
+    return running
 
 
 def _stat(pid: int) -> tuple[int, int]:

@@ -112,7 +112,7 @@ def test_no_other_device_has_a_name() -> None:
 
 
 def test_an_emulated_gpu_leaves_the_facts_of_the_machine_it_runs_on() -> None:
-    found = facts("emulated")
-    assert found["cpu"]["cores"] == hardware.num_cores()
-    assert "name" not in found
+    values = facts("emulated")
+    assert values["cpu"]["cores"] == hardware.num_cores()
+    assert "name" not in values
     assert facts("cpu")["name"] == device_name("cpu")

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.machine.deciding import modules
-from slaibench.machine.source import PACKAGES, ROOT
+from slaibench.machine.source import PACKAGES, ROOT, modules
 from slaibench.spec import Clock
 from slaibench.studies.code import ALONE, APART, COMMON, code_of
 from slaibench.studies.prepared import prepare
