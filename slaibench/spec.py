@@ -15,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from slaibench.dialect import Dialect, public_url
+from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.url import public_url
 from slaibench.machine.disclosed import EngineArgs, RecordedArgs
 from slaibench.rates import check_rate
 
