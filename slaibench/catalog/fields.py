@@ -1,18 +1,31 @@
-"""Reading checked values out of JSON objects."""
+"""Reading checked values out of JSON objects, and what is said of those that cannot be right."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-
 MISSING = object()
+
+
+class CatalogError(ValueError):
+    """A name that the catalog lacks, or data that fail its checks; says what to do instead."""
+
+
+def unknown(kind: str, name: str, names: Iterable[str], hint: str = "") -> CatalogError:
+    """The error for a name that is not there, with the nearest one that is."""
+    names = sorted(names)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return CatalogError(
+        f"unknown {kind} {name!r}: {guess}Known: {', '.join(names)}{'; ' + hint if hint else ''}"
+    )
 
 
 def read_object(source: Path | Traversable) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def read_object(source: Path | Traversable) -> dict[str, Any]:
 
 
 class Fields:
-    """Takes an object's values one by one, each checked, and knows which ones were never asked for.
+    """Takes an object's values one by one, each checked, and knows which ones were never taken.
 
     Args:
         values: the JSON object.
@@ -47,11 +60,11 @@ class Fields:
         if not isinstance(values, Mapping):
             raise CatalogError(f"{where} must be an object, not {values!r}")
         self._values = values
-        self._asked: set[str] = set()
+        self._taken: set[str] = set()
         self.where = where
 
     def _take(self, key: str, default: Any = MISSING) -> Any:
-        self._asked.add(key)
+        self._taken.add(key)
         value = self._values.get(key, default)
         if value is MISSING:
             raise CatalogError(f"{self.where} lacks {key!r}")
@@ -156,10 +169,10 @@ class Fields:
         return tuple(value)
 
     def done(self) -> None:
-        """Refuse what nobody asked for: a misspelt name would be ignored in silence."""
-        extra = sorted(set(self._values) - self._asked)
+        """Refuse what was never taken: a misspelt name would be ignored in silence."""
+        extra = sorted(set(self._values) - self._taken)
         if extra:
             raise CatalogError(
                 f"{self.where} has unknown names: {', '.join(extra)}; "
-                f"known: {', '.join(sorted(self._asked))}"
+                f"known: {', '.join(sorted(self._taken))}"
             )

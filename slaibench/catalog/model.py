@@ -8,8 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError, unknown
-from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.fields import CatalogError, Fields, read_object, unknown
 
 
 @dataclass(frozen=True, slots=True)

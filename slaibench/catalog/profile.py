@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.fields import Fields
+from slaibench.catalog.fields import CatalogError, Fields
 from slaibench.catalog.tables import (
     Attention,
     FormulaAttention,

@@ -45,7 +45,7 @@ _NOTES = {
         "tokens of some answers did not come one an event, but several together or in pieces: "
         "these answers have as many as the server counts, and times between them are not known "
         "(continuous usage would tell); with more than "
-        f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not told"
+        f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not reported"
     ),
 }
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import CatalogError
 from slaibench.report.files import (
     ReportFiles,
     make_folder,

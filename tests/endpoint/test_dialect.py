@@ -15,7 +15,7 @@ from slaibench.endpoint.dialect import Dialect
         ({"max_tokens_field": " "}, "not empty"),
         ({"extra_body": {"stream": False}}, "cannot set 'stream'"),
         ({"extra_body": {"prompt": "a"}}, "cannot set 'prompt'"),
-        ({"extra_body": {"a": [float("nan")]}}, "holds nan, which JSON has not"),
+        ({"extra_body": {"a": [float("nan")]}}, "holds nan, which JSON lacks"),
         ({"extra_body": {"a": {"b": 2**64}}}, "no number of 64 bits"),
         ({"extra_body": {"a": "\ud83d"}}, "half of a character"),
         ({"greeting": "hello"}, "greeting"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from slaibench.recording.atomic_write import write_whole
+from slaibench.machine.atomic_write import write_whole
 from slaibench.report.errors import ReportError
 
 

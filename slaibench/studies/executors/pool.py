@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slaibench.recording.place import clear_away
+from slaibench.machine.atomic_write import clear_away
 from slaibench.spec import CellSpec
 from slaibench.studies.executors.cells import LOGS, CellResult, Summarize, Work
 from slaibench.studies.executors.executor import Executor, InProcess
