@@ -71,15 +71,18 @@ class Fields:
         return value
 
     def text(self, key: str, default: Any = MISSING) -> str:
+        """A text that is not empty."""
         value = self._take(key, default)
         if not isinstance(value, str) or not value:
             raise CatalogError(f"{self.where}: {key} must be a text, not {value!r}")
         return value
 
     def optional_text(self, key: str) -> str | None:
+        """The same; None where it is absent or null."""
         return None if self._take(key, None) is None else self.text(key)
 
     def whole(self, key: str, default: Any = MISSING, at_least: int = 1) -> int:
+        """A whole number."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
             raise CatalogError(
@@ -88,6 +91,7 @@ class Fields:
         return value
 
     def number(self, key: str, default: Any = MISSING, positive: bool = True) -> float:
+        """A finite number that is not negative; with ``positive``, not 0 either."""
         value = self._take(key, default)
         ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not ok or value < 0 or (positive and value == 0):
@@ -104,6 +108,7 @@ class Fields:
         return float(value)
 
     def flag(self, key: str, default: Any = MISSING) -> bool:
+        """True or false."""
         value = self._take(key, default)
         if not isinstance(value, bool):
             raise CatalogError(f"{self.where}: {key} must be true or false, not {value!r}")
@@ -144,6 +149,7 @@ class Fields:
         return tuple(value)
 
     def inner(self, key: str, default: Any = MISSING) -> Fields:
+        """An object in this one."""
         return Fields(self._take(key, default), f"{self.where}, {key}")
 
     def objects(self, key: str) -> list[Fields]:
@@ -157,12 +163,14 @@ class Fields:
         ]
 
     def mapping(self, key: str) -> dict[str, Any]:
+        """An object as it is, its values unchecked; empty where it is absent."""
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise CatalogError(f"{self.where}: {key} must be an object, not {value!r}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty where it is absent."""
         value = self._take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CatalogError(f"{self.where}: {key} must be a list of texts, not {value!r}")

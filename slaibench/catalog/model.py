@@ -56,6 +56,7 @@ class Model:
 
     @property
     def weight_bytes(self) -> int:
+        """Memory that the weights take."""
         return self.num_params * self.bytes_per_value
 
     @property

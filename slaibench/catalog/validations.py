@@ -55,6 +55,7 @@ class Validation:
     grades: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
+        """Plain values, as its file has them."""
         return asdict(self)
 
     @classmethod

@@ -62,6 +62,7 @@ class Inbox:
         """Called between reads, so that a long row of them does not make a request late."""
 
     def put(self, connection: Connection, data: bytes, now_s: float) -> None:
+        """Lay a read aside that came at ``now_s``, or parse it at once."""
         if self._at_once:
             connection.parse(data, now_s)
         else:
@@ -160,6 +161,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_usable(self) -> bool:
+        """Whether a request can be written on it."""
         return self._transport is not None and not self._transport.is_closing()
 
     def parse(self, data: bytes, read_s: float) -> None:

@@ -127,14 +127,17 @@ class ConnectionPool:
     # What its connections call (``Owner``)
 
     def idle(self, connection: Connection) -> None:
+        """As ``Owner``."""
         connection.idle_since_s = time.monotonic()
         self._idle.append(connection)
 
     def opened(self, connection: Connection) -> None:
+        """As ``Owner``."""
         self.counts.connections += 1
         self._all.add(connection)
 
     def lost(self, connection: Connection) -> None:
+        """As ``Owner``."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -144,6 +147,7 @@ class ConnectionPool:
                 self.reuses = False
 
     def ended(self, exchange: Exchange) -> None:
+        """As ``Owner``."""
         self._serving.pop(exchange, None)
         self._on_end(exchange)
 

@@ -83,6 +83,7 @@ class Target:
 
     @property
     def address(self) -> Address:
+        """Where it listens."""
         return parse_url(self.url)
 
     def tls_context(self) -> ssl.SSLContext | None:

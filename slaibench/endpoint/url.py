@@ -46,7 +46,7 @@ class Address:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def at(self, route: str) -> str:
-        """What a request for a route (``/models``) asks for: path and query."""
+        """Path and query of a request for a route (``/models``)."""
         return f"{self.base}{route}" + (f"?{self.query}" if self.query else "")
 
 

@@ -105,6 +105,7 @@ class RequestTable:
 
     @cached_property
     def finished(self) -> npt.NDArray[np.bool_]:
+        """Of each request, whether it finished."""
         done: npt.NDArray[np.bool_] = self.outcome == Outcome.FINISHED.value
         return done
 

@@ -78,7 +78,7 @@ def test_a_validation_against_the_same_takes_the_old_ones_place() -> None:
     keep(UNVALIDATED, validation(scheduler="slai"))
     keep(UNVALIDATED, validation(errors={"ttft_mean": 0.5}))
     kept = validations_of(UNVALIDATED)
-    assert [(one.scheduler, one.errors["ttft_mean"]) for one in kept] == [
+    assert [(entry.scheduler, entry.errors["ttft_mean"]) for entry in kept] == [
         ("slai", 0.01),
         ("sarathi", 0.5),
     ]
@@ -124,9 +124,9 @@ def test_a_damaged_file_is_refused_before_anything_is_kept(content: str, message
     path = own_file(UNVALIDATED)
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    for ask in (validations_of, check_keepable):
+    for use in (validations_of, check_keepable):
         with pytest.raises(CatalogError, match=message):
-            ask(UNVALIDATED)
+            use(UNVALIDATED)
     with pytest.raises(CatalogError):
         keep(UNVALIDATED, validation())
     assert path.read_text() == content
@@ -135,9 +135,9 @@ def test_a_damaged_file_is_refused_before_anything_is_kept(content: str, message
 def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(cache: Path) -> None:
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("a file where a folder belongs")
-    for ask in (check_keepable, lambda profile: keep(profile, validation())):
+    for use in (check_keepable, lambda profile: keep(profile, validation())):
         with pytest.raises(CatalogError, match="SLAIBENCH_CACHE, or give --no-keep"):
-            ask(UNVALIDATED)
+            use(UNVALIDATED)
 
 
 def test_names_of_a_users_own_lead_nowhere_else(cache: Path) -> None:

@@ -51,9 +51,9 @@ def test_each_gpu_is_read_until_it_is_left(tools: Path, tmp_path: Path) -> None:
         while len(path.read_text().splitlines()) < 4:
             time.sleep(0.02)
     ended = datetime.now().astimezone()
-    both, one = (clocks.between(begun, ended, gpus) for gpus in ((), {OTHER["uuid"]}))
-    assert both["readings"] > one["readings"] > 0
-    assert one["event_reasons"] == ["0x8"]
+    both, single = (clocks.between(begun, ended, gpus) for gpus in ((), {OTHER["uuid"]}))
+    assert both["readings"] > single["readings"] > 0
+    assert single["event_reasons"] == ["0x8"]
 
 
 def test_without_the_tool_there_are_no_readings(tools: Path, tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def test_a_processor_and_what_it_multiplies_matrices_with() -> None:
 
 
 def test_a_processor_of_another_kind_is_named_by_its_architecture() -> None:
-    one = parse_cpuinfo("processor\t: 0\nBogoMIPS\t: 50.00\n", 1)
-    assert one.name
-    assert one.instructions == ()
+    processor = parse_cpuinfo("processor\t: 0\nBogoMIPS\t: 50.00\n", 1)
+    assert processor.name
+    assert processor.instructions == ()
 
 
 def test_cores_are_those_this_process_may_use() -> None:
