@@ -24,7 +24,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from benchmarks import client_peers
-from slaibench.client.ask import ask
+from slaibench.client.fetch import fetch
 from slaibench.client.load import LoadResult, run_load
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.target import Target
@@ -56,7 +56,7 @@ def server(step_ms: float) -> Iterator[str]:
 
 def truth_of(url: str, result: LoadResult) -> list[dict[str, object]]:
     """The server's stamps of each request, in the table's order."""
-    truth = ask(Target(url, "truth"), "/truth", {}, timeout_s=60)
+    truth = fetch(Target(url, "truth"), "/truth", {}, timeout_s=60)
     return [truth[f"slaibench-{number}"] for number in result.requests.request_id]
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.client.ask import ask
+from slaibench.client.fetch import fetch
 from slaibench.client.target import Target
 
 FEW = 8
@@ -67,7 +67,7 @@ def vllm(
         command += ["--request-id-prefix", "peer-", "--ready-check-timeout-sec", "0"]
         cpu_s = run(command)
         result = json.loads((Path(folder) / "out.json").read_text())
-    truth = ask(Target(url, "truth"), "/truth", {}, timeout_s=60)
+    truth = fetch(Target(url, "truth"), "/truth", {}, timeout_s=60)
     if result["completed"] != count:
         raise SystemExit(f"vllm bench serve completed {result['completed']} of {count}")
     there, errors = [], []
@@ -97,7 +97,7 @@ def guidellm(
         command += ["--output", f"kind=json,path={path}"]
         cpu_s = run(command)
         report = json.loads(path.read_text())
-    truth = ask(Target(url, "truth"), "/truth", {}, timeout_s=60)
+    truth = fetch(Target(url, "truth"), "/truth", {}, timeout_s=60)
     to_unix_s = time.time() - time.monotonic()
     done = report["benchmarks"][0]["requests"]["successful"]
     if len(done) != count:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.client.ask import AskError, served_models, token_counter
-from slaibench.client.errors import ClientError
+from slaibench.client.fetch import FetchError, served_models, token_counter
 from slaibench.client.load import Look, run_load
 from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
-from slaibench.client.target import Api, Target
-from slaibench.dialect import public_url
+from slaibench.client.sizing import ClientError
+from slaibench.client.target import Target
+from slaibench.endpoint.url import Api, public_url
 from slaibench.recording.record import StepTable
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
@@ -157,7 +157,7 @@ def _model(options: EndpointOptions) -> tuple[str, tuple[str, ...]]:
     target = options.target(options.model or "")
     try:
         models = served_models(target)
-    except AskError as error:
+    except FetchError as error:
         if options.model is None or not error.reached or error.status in _NO_ENTRY:
             raise BackendError(_refusal(options, error)) from error
         return options.model, ("the server does not say which models it has (/v1/models)",)
@@ -179,7 +179,7 @@ def _listed(target: Target, models: Sequence[str], most: int = 10) -> str:
     return (target.quoter()(", ".join(models[:most]), 1000) or "none") + more
 
 
-def _refusal(options: EndpointOptions, error: AskError) -> str:
+def _refusal(options: EndpointOptions, error: FetchError) -> str:
     url = public_url(options.url)
     if not error.reached:
         return f"nothing answers at {url} ({error}): start the server, or correct the URL"
@@ -199,7 +199,7 @@ def _prompts(options: EndpointOptions, target: Target) -> tuple[Prompts, tuple[s
         return TokenIdPrompts(options.vocab_size), ()
     try:
         words = calibrate(token_counter(target))
-    except AskError:
+    except FetchError:
         words = WordPrompts()
     if words.exact:
         return words, ()

@@ -1,8 +1,7 @@
 """Facts as data: models, GPUs and profiles, each with its source."""
 
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.gpu import Gpu, get_gpu, list_gpus
-from slaibench.catalog.memory import kv_blocks
+from slaibench.catalog.fields import CatalogError
+from slaibench.catalog.gpu import Gpu, get_gpu, kv_blocks, list_gpus
 from slaibench.catalog.model import Model, get_model, list_models, model_from_config
 from slaibench.catalog.profile import Profile, Regime, Status, parse_profile
 from slaibench.catalog.profiles import get_profile, list_profiles, load_profile

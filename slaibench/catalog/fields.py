@@ -1,18 +1,31 @@
-"""Reading checked values out of JSON objects."""
+"""Reading checked values out of JSON objects, and what is said of those that cannot be right."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-
 MISSING = object()
+
+
+class CatalogError(ValueError):
+    """A name that the catalog lacks, or data that fail its checks; says what to do instead."""
+
+
+def unknown(kind: str, name: str, names: Iterable[str], hint: str = "") -> CatalogError:
+    """The error for a name that is not there, with the nearest one that is."""
+    names = sorted(names)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return CatalogError(
+        f"unknown {kind} {name!r}: {guess}Known: {', '.join(names)}{'; ' + hint if hint else ''}"
+    )
 
 
 def read_object(source: Path | Traversable) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def read_object(source: Path | Traversable) -> dict[str, Any]:
 
 
 class Fields:
-    """Takes an object's values one by one, each checked, and knows which ones were never asked for.
+    """Takes an object's values one by one, each checked, and knows which ones were never taken.
 
     Args:
         values: the JSON object.
@@ -47,26 +60,29 @@ class Fields:
         if not isinstance(values, Mapping):
             raise CatalogError(f"{where} must be an object, not {values!r}")
         self._values = values
-        self._asked: set[str] = set()
+        self._taken: set[str] = set()
         self.where = where
 
     def _take(self, key: str, default: Any = MISSING) -> Any:
-        self._asked.add(key)
+        self._taken.add(key)
         value = self._values.get(key, default)
         if value is MISSING:
             raise CatalogError(f"{self.where} lacks {key!r}")
         return value
 
     def text(self, key: str, default: Any = MISSING) -> str:
+        """A text that is not empty."""
         value = self._take(key, default)
         if not isinstance(value, str) or not value:
             raise CatalogError(f"{self.where}: {key} must be a text, not {value!r}")
         return value
 
     def optional_text(self, key: str) -> str | None:
+        """The same; None where it is absent or null."""
         return None if self._take(key, None) is None else self.text(key)
 
     def whole(self, key: str, default: Any = MISSING, at_least: int = 1) -> int:
+        """A whole number."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
             raise CatalogError(
@@ -75,6 +91,7 @@ class Fields:
         return value
 
     def number(self, key: str, default: Any = MISSING, positive: bool = True) -> float:
+        """A finite number that is not negative; with ``positive``, not 0 either."""
         value = self._take(key, default)
         ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not ok or value < 0 or (positive and value == 0):
@@ -91,6 +108,7 @@ class Fields:
         return float(value)
 
     def flag(self, key: str, default: Any = MISSING) -> bool:
+        """True or false."""
         value = self._take(key, default)
         if not isinstance(value, bool):
             raise CatalogError(f"{self.where}: {key} must be true or false, not {value!r}")
@@ -131,6 +149,7 @@ class Fields:
         return tuple(value)
 
     def inner(self, key: str, default: Any = MISSING) -> Fields:
+        """An object in this one."""
         return Fields(self._take(key, default), f"{self.where}, {key}")
 
     def objects(self, key: str) -> list[Fields]:
@@ -144,22 +163,24 @@ class Fields:
         ]
 
     def mapping(self, key: str) -> dict[str, Any]:
+        """An object as it is, its values unchecked; empty where it is absent."""
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise CatalogError(f"{self.where}: {key} must be an object, not {value!r}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty where it is absent."""
         value = self._take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CatalogError(f"{self.where}: {key} must be a list of texts, not {value!r}")
         return tuple(value)
 
     def done(self) -> None:
-        """Refuse what nobody asked for: a misspelt name would be ignored in silence."""
-        extra = sorted(set(self._values) - self._asked)
+        """Refuse what was never taken: a misspelt name would be ignored in silence."""
+        extra = sorted(set(self._values) - self._taken)
         if extra:
             raise CatalogError(
                 f"{self.where} has unknown names: {', '.join(extra)}; "
-                f"known: {', '.join(sorted(self._asked))}"
+                f"known: {', '.join(sorted(self._taken))}"
             )

@@ -8,8 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError, unknown
-from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.fields import CatalogError, Fields, read_object, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ class Model:
 
     @property
     def weight_bytes(self) -> int:
+        """Memory that the weights take."""
         return self.num_params * self.bytes_per_value
 
     @property

@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.fields import Fields
+from slaibench.catalog.fields import CatalogError, Fields
 from slaibench.catalog.tables import (
     Attention,
     FormulaAttention,
@@ -51,6 +50,7 @@ class Regime:
 
     @classmethod
     def parse(cls, fields: Fields) -> Regime:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         regime = cls(
             batch_tokens=fields.whole("batch_tokens"),
             context_tokens=fields.whole("context_tokens"),
@@ -107,6 +107,7 @@ class Profile:
 
     @property
     def name(self) -> str:
+        """``<gpu>/<model>``."""
         return f"{self.gpu}/{self.model}"
 
     @property

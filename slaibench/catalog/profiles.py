@@ -7,20 +7,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError, unknown
-from slaibench.catalog.fields import read_object
+from slaibench.catalog.fields import CatalogError, read_object, unknown
 from slaibench.catalog.profile import Profile, parse_profile
 
 
 @cache
 def _shipped() -> dict[tuple[str, str], str]:
     """(GPU, model) -> file stem ``<gpu>_<model>``."""
-    found = {}
+    stems = {}
     for entry in files("slaibench.catalog.data.profiles").iterdir():
         if entry.name.endswith(".json"):
             gpu, _, model = entry.name.removesuffix(".json").partition("_")
-            found[gpu, model] = entry.name.removesuffix(".json")
-    return dict(sorted(found.items()))
+            stems[gpu, model] = entry.name.removesuffix(".json")
+    return dict(sorted(stems.items()))
 
 
 def list_profiles() -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""What papers print: numbers to hold ours against, each with its source."""
+"""What papers print: numbers to compare ours with, each with its source."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from slaibench.catalog.errors import unknown
-from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.fields import Fields, read_object, unknown
 
 CHANGE = "change"
 """Unit of a relative change: -0.53 is 53 % less."""
@@ -20,7 +19,7 @@ class PublishedValue:
     """One number of a paper.
 
     Args:
-        name: what it is asked for by.
+        name: by which it is looked up.
         value: in ``unit``; a relative change as a share.
         rounding: half of the last digit printed: how far the number may be from what it stands for.
         source: where it is printed, or from which printed numbers it follows.
@@ -98,10 +97,10 @@ def bari2025() -> Paper:
         read_object(files("slaibench.catalog.data.papers") / "bari2025.json"), "bari2025.json"
     )
     workload = fields.inner("workload")
-    values = {each.name: each for each in map(_value, fields.objects("values"))}
+    values = {value.name: value for value in map(_value, fields.objects("values"))}
     for entry in fields.objects("quotients"):
-        found = _quotient(entry, values)
-        values[found.name] = found
+        quotient = _quotient(entry, values)
+        values[quotient.name] = quotient
     budgets = fields.inner("token_budgets")
     axis = budgets.axis("budgets")
     paper = Paper(
@@ -122,13 +121,13 @@ def bari2025() -> Paper:
             source=budgets.text("source"),
         ),
     )
-    for each in (fields, workload, budgets):
-        each.done()
+    for part in (fields, workload, budgets):
+        part.done()
     return paper
 
 
 def _value(entry: Fields) -> PublishedValue:
-    found = PublishedValue(
+    value = PublishedValue(
         name=entry.text("name"),
         value=entry.signed("value"),
         unit=entry.text("unit"),
@@ -139,14 +138,14 @@ def _value(entry: Fields) -> PublishedValue:
         inferred=entry.flag("inferred", False),
     )
     entry.done()
-    return found
+    return value
 
 
 def _quotient(entry: Fields, values: dict[str, PublishedValue]) -> PublishedValue:
     """The change from one printed value to another, with the rounding that both bring."""
     of, over = values[entry.text("of")], values[entry.text("over")]
     ratio = of.value / over.value
-    found = PublishedValue(
+    quotient = PublishedValue(
         name=entry.text("name"),
         value=ratio - 1,
         unit=CHANGE,
@@ -156,4 +155,4 @@ def _quotient(entry: Fields, values: dict[str, PublishedValue]) -> PublishedValu
         inferred=of.inferred or over.inferred,
     )
     entry.done()
-    return found
+    return quotient

@@ -21,6 +21,7 @@ class TokenTable:
 
     @classmethod
     def parse(cls, fields: Fields) -> TokenTable:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         tokens = fields.axis("tokens")
         table = cls(tokens, fields.numbers("ms", len(tokens)))
         fields.done()
@@ -41,6 +42,7 @@ class SequenceTable:
 
     @classmethod
     def parse(cls, fields: Fields) -> SequenceTable:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         sequences = fields.axis("sequences")
         table = cls(sequences, fields.numbers("ms", len(sequences)))
         fields.done()
@@ -73,6 +75,7 @@ class UnequalContexts:
 
     @classmethod
     def parse(cls, fields: Fields) -> UnequalContexts:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         decode, mixed = fields.inner("decode"), fields.inner("mixed")
         sequences, beside = decode.axis("sequences"), mixed.axis("sequences")
         contexts = cls(
@@ -122,6 +125,7 @@ class TableAttention:
 
     @classmethod
     def parse(cls, fields: Fields) -> TableAttention:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         unequal = fields.mapping("unequal")
         decode, prefill, mixed = (fields.inner(key) for key in ("decode", "prefill", "mixed"))
         sequences, context = decode.axis("sequences"), decode.axis("context")
@@ -178,6 +182,7 @@ class DecodeFactors:
 
     @classmethod
     def parse(cls, fields: Fields) -> DecodeFactors:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         sequences, context = fields.axis("sequences"), fields.axis("context")
         size = len(sequences) * len(context)
         factors = cls(
@@ -222,6 +227,7 @@ class FormulaAttention:
 
     @classmethod
     def parse(cls, fields: Fields) -> FormulaAttention:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
         by_decodes = fields.mapping("by_decodes")
         formula = cls(
             layers=fields.whole("layers"),

@@ -9,7 +9,6 @@ validations are no longer its own.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -18,9 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.fields import CatalogError, Fields, read_object
 from slaibench.catalog.profile import Profile
+from slaibench.machine.atomic_write import write_whole
 from slaibench.workloads.cache import cache_dir
 
 SCHEMA_VERSION = 1
@@ -29,14 +28,14 @@ FOLDER = "validations"
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The simulator with one profile, held against one run of an engine. Figures, never the run.
+    """The simulator with one profile, compared with one run of an engine. Figures, never the run.
 
     Args:
         fingerprint: of the profile.
-        against: what it was held against: name of the log or recording, and its load.
+        against: what it was compared with: name of the log or recording, and its load.
         source: where that is from.
         engine: what made it: engine and version.
-        scheduler: the policy that the simulator ran.
+        scheduler: that the simulator ran.
         num_requests: requests that were scored.
         step_overhead_ms: time between steps that was simulated.
         fitted: whether that was fitted to other requests of the same run; else the profile's.
@@ -56,6 +55,7 @@ class Validation:
     grades: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
+        """Plain values, as its file has them."""
         return asdict(self)
 
     @classmethod
@@ -67,7 +67,7 @@ class Validation:
         """
         errors = Fields(fields.mapping("errors"), f"{fields.where}, errors")
         grades = Fields(fields.mapping("grades"), f"{fields.where}, grades")
-        found = cls(
+        validation = cls(
             fingerprint=fields.text("fingerprint"),
             against=fields.text("against"),
             source=fields.text("source"),
@@ -80,10 +80,10 @@ class Validation:
             grades={key: grades.text(key) for key in fields.mapping("grades")},
         )
         fields.done()
-        if not found.errors:
+        if not validation.errors:
             raise CatalogError(f"{fields.where}: errors must not be empty")
         grades.text("all")
-        return found
+        return validation
 
 
 def validations_of(profile: Profile) -> tuple[Validation, ...]:
@@ -93,9 +93,15 @@ def validations_of(profile: Profile) -> tuple[Validation, ...]:
         CatalogError: a file of them is damaged.
     """
     shipped = files("slaibench.catalog.data") / FOLDER / _file(profile)
-    known = [*_read(shipped), *_read(own_file(profile))]
-    unique = {(each.against, each.scheduler): each for each in known}
-    return tuple(each for each in unique.values() if each.fingerprint == profile.fingerprint)
+    latest = {
+        (validation.against, validation.scheduler): validation
+        for validation in (*_read(shipped), *_read(own_file(profile)))
+    }
+    return tuple(
+        validation
+        for validation in latest.values()
+        if validation.fingerprint == profile.fingerprint
+    )
 
 
 def keep(profile: Profile, validation: Validation) -> Path:
@@ -111,20 +117,18 @@ def keep(profile: Profile, validation: Validation) -> Path:
     """
     path = own_file(profile)
     others = [
-        each
-        for each in _read(path)
-        if each.fingerprint == profile.fingerprint
-        and (each.against, each.scheduler) != (validation.against, validation.scheduler)
+        other
+        for other in _read(path)
+        if other.fingerprint == profile.fingerprint
+        and (other.against, other.scheduler) != (validation.against, validation.scheduler)
     ]
     document = {
         "schema_version": SCHEMA_VERSION,
-        "validations": [each.to_json() for each in (*others, validation)],
+        "validations": [kept.to_json() for kept in (*others, validation)],
     }
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, json.dumps(document, indent=1) + "\n")
     except OSError as error:
         raise _unwritable(path, error) from error
     return path

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
-from slaibench.dialect import Dialect
+from slaibench.endpoint.dialect import Dialect
 
 _spoken = partial(typer.Option, rich_help_panel="How it is spoken to")
 

@@ -16,7 +16,7 @@ from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.table import ENGINES
 from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
-from slaibench.machine import checks, hardware, steady_checks
+from slaibench.machine import checks, hardware
 from slaibench.machine.checks import Check
 from slaibench.spec import Device
 from slaibench.version import __version__
@@ -70,12 +70,12 @@ def _checks(wanted: list[str]) -> Iterator[Check]:
         "client:files": checks.open_files,
         "client:clock": checks.clock,
         "client:cores": checks.cores,
-        "cpu:governor": steady_checks.governor,
-        "cpu:idle": steady_checks.idle,
-        "gpu:idle": steady_checks.gpu_idle,
-        "gpu:clocks": steady_checks.gpu_clocks,
-        "gpu:persistence": steady_checks.gpu_persistence,
-        "build:debug": steady_checks.build,
+        "cpu:governor": checks.governor,
+        "cpu:idle": checks.idle,
+        "gpu:idle": checks.gpu_idle,
+        "gpu:clocks": checks.gpu_clocks,
+        "gpu:persistence": checks.gpu_persistence,
+        "build:debug": checks.build,
     }
     names = wanted or list(NAMES)
     of_engines: dict[str, Check] = {}

@@ -57,6 +57,7 @@ class TimerFd:
         loop.add_reader(self._fd, self._expired)
 
     def set(self, at_s: float) -> None:
+        """As ``Alarm``."""
         # A value of zero would disarm it.
         nanoseconds = max(1, round(at_s * 1e9))
         value = self._spec.value
@@ -66,6 +67,7 @@ class TimerFd:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def close(self) -> None:
+        """As ``Alarm``."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -89,6 +91,7 @@ class LoopAlarm:
         self._at_s = 0.0
 
     def set(self, at_s: float) -> None:
+        """As ``Alarm``."""
         self.close()
         self._at_s = at_s
         wait_s = at_s - time.monotonic() - _LOOP_TIMER_EARLY_S
@@ -98,6 +101,7 @@ class LoopAlarm:
             self._handle = self._loop.call_soon(self._turn)
 
     def close(self) -> None:
+        """As ``Alarm``."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

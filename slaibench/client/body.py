@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from slaibench.client.prompts import Prompt
-from slaibench.client.target import ROUTES, Api, Target
+from slaibench.client.target import Target
+from slaibench.endpoint.url import ROUTES, Api
 from slaibench.workloads.request import Request
 
 

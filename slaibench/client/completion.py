@@ -56,7 +56,7 @@ def read_event(data: bytes, quote: Quoter = PLAIN) -> Event:
     """Understand an event's data.
 
     Args:
-        quote: how what is wrong in it is told.
+        quote: how what is wrong in it is shown.
 
     Raises:
         CompletionError: it is no part of a completion, or a count in it is no whole number from 0

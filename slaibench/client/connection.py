@@ -11,14 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import httptools
 
 from slaibench.client.exchange import Exchange
-
-if TYPE_CHECKING:
-    from slaibench.client.pool import Pool
 
 PARSED_IN_A_ROW = 8
 """Reads parsed before sockets get a turn again: about 50 us of work."""
@@ -65,6 +62,7 @@ class Inbox:
         """Called between reads, so that a long row of them does not make a request late."""
 
     def put(self, connection: Connection, data: bytes, now_s: float) -> None:
+        """Lay a read aside that came at ``now_s``, or parse it at once."""
         if self._at_once:
             connection.parse(data, now_s)
         else:
@@ -98,11 +96,30 @@ def _nothing(now_s: float) -> None:
     """Until something is to be done between reads."""
 
 
-class Connection(asyncio.Protocol):
-    """Serves one exchange at a time, on behalf of a pool."""
+class Owner(Protocol):
+    """Whom a connection works for."""
 
-    def __init__(self, pool: Pool, inbox: Inbox, counts: Counts) -> None:
-        self._pool = pool
+    reuses: bool
+    """Whether a connection is used again after an answer."""
+
+    def opened(self, connection: Connection) -> None:
+        """It is open."""
+
+    def idle(self, connection: Connection) -> None:
+        """It is free for another exchange."""
+
+    def lost(self, connection: Connection) -> None:
+        """It is of no more use."""
+
+    def ended(self, exchange: Exchange) -> None:
+        """The exchange that it served has ended."""
+
+
+class Connection(asyncio.Protocol):
+    """Serves one exchange at a time, on behalf of its owner."""
+
+    def __init__(self, owner: Owner, inbox: Inbox, counts: Counts) -> None:
+        self._owner = owner
         self._inbox = inbox
         self._counts = counts
         self._transport: asyncio.Transport | None = None
@@ -131,7 +148,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def abandon(self) -> None:
-        """Close without waiting, whatever goes on here. The pool must not know it any more."""
+        """Close without waiting, whatever goes on here. Its owner must have let it go."""
         self._exchange = None
         if self._transport is not None:
             self._transport.abort()
@@ -144,6 +161,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_usable(self) -> bool:
+        """Whether a request can be written on it."""
         return self._transport is not None and not self._transport.is_closing()
 
     def parse(self, data: bytes, read_s: float) -> None:
@@ -180,7 +198,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpResponseParser(self)
-        self._pool.opened(self)
+        self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
         now_s = time.monotonic()
@@ -189,19 +207,19 @@ class Connection(asyncio.Protocol):
             exchange.last_read_s = now_s
             self._inbox.put(self, data, now_s)
         else:
-            self.abandon()  # Nobody asked: whatever it says belongs to no request.
+            self.abandon()  # Whatever it says belongs to no request.
 
     def connection_lost(self, exc: Exception | None) -> None:
         now_s = time.monotonic()
         self._inbox.drain()
         self._transport = self._parser = None
         exchange, self._exchange = self._exchange, None
-        self._pool.lost(self)
+        self._owner.lost(self)
         if exchange is not None:
             reason = f"connection lost ({exc})" if exc else "the server closed the connection"
             used = self.num_served and exchange.last_read_s is None
             exchange.lost(reason, now_s, USED_BEFORE if used else "")
-            self._pool.ended(exchange)
+            self._owner.ended(exchange)
 
     # httptools' side
 
@@ -241,10 +259,10 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self.num_served += 1
-        if reusable and self.is_usable and self._pool.reuses:
+        if reusable and self.is_usable and self._owner.reuses:
             self.idle_since_s = time.monotonic()
-            self._pool.idle(self)
+            self._owner.idle(self)
         else:
-            self._pool.lost(self)
+            self._owner.lost(self)
             self.abandon()
-        self._pool.ended(exchange)
+        self._owner.ended(exchange)

@@ -11,28 +11,14 @@ from slaibench.client.completion import (
     read_named_event,
 )
 from slaibench.client.quoted import Quoter
-from slaibench.client.refusals import way_out
+from slaibench.client.refusals import compressed, redirected, way_out
 from slaibench.client.sse import NamedEvent, SseError, SseFramer
 from slaibench.client.tokens import Counted, Tokens, TokensError
-from slaibench.dialect import public_url
 from slaibench.recording.record import Outcome
 
 MAX_ERROR_BYTES = 2000
 _DONE = b"[DONE]"
 _NO_CODING = ("", "chunked", "identity")
-
-
-def compressed(codings: str, quote: Quoter) -> str:
-    """Of an answer that cannot be read while it comes."""
-    return (
-        f"the answer is compressed ({quote(codings, 60)}), although identity was asked for "
-        "(Accept-Encoding): compression holds tokens back, turn it off in the server or proxy"
-    )
-
-
-def redirected(location: str, quote: Quoter) -> str:
-    """Of an answer that sends us elsewhere."""
-    return f"it redirects to {quote(public_url(location)) or 'nowhere'}: correct --url"
 
 
 class Exchange:
@@ -41,9 +27,9 @@ class Exchange:
     Args:
         index: the request's position in the schedule.
         due_s: when it should be sent.
-        asked_tokens: output tokens asked for.
+        output_tokens: how many were asked for.
         exact_lengths: whether another number of tokens is a failure.
-        quote: how the server's words are told.
+        quote: how the server's words are shown.
 
     Attributes:
         sent_s: when its first byte went to the socket; None: not sent.
@@ -56,11 +42,11 @@ class Exchange:
 
     __slots__ = (
         "_about",
-        "_asked_tokens",
         "_complete",
         "_error_body",
         "_exact",
         "_framer",
+        "_output_tokens",
         "_quote",
         "_says_end",
         "_settled",
@@ -80,7 +66,7 @@ class Exchange:
         self,
         index: int,
         due_s: float,
-        asked_tokens: int,
+        output_tokens: int,
         exact_lengths: bool,
         quote: Quoter = PLAIN,
     ) -> None:
@@ -92,10 +78,10 @@ class Exchange:
         self.left_s: float | None = None
         self.last_read_s: float | None = None
         self.done_s: float | None = None
-        self._asked_tokens = asked_tokens
+        self._output_tokens = output_tokens
         self._exact = exact_lengths
         self._framer = SseFramer()
-        self._tokens = Tokens(asked_tokens)
+        self._tokens = Tokens(output_tokens)
         self._settled: tuple[array[float], Counted] | None = None
         self._quote = quote
         self._complete = False
@@ -117,7 +103,7 @@ class Exchange:
         """
         self._status = status
         codings = ", ".join(
-            each for each in map(str.strip, coding.lower().split(",")) if each not in _NO_CODING
+            name for name in map(str.strip, coding.lower().split(",")) if name not in _NO_CODING
         )
         if status != 200 or "event-stream" not in content_type.lower():
             self._error_body = b""
@@ -134,7 +120,7 @@ class Exchange:
         if self._error_body is not None:
             self._error_body += data[:MAX_ERROR_BYTES]
             if len(self._error_body) >= MAX_ERROR_BYTES:
-                self.ended(now_s)  # It is told by now, however long it goes on.
+                self.ended(now_s)  # Its beginning says enough, however long it goes on.
             return
         try:
             for event in self._framer.feed(data):
@@ -164,14 +150,14 @@ class Exchange:
             self.fail(f"the stream ended after {self.num_tokens} tokens without [DONE]", now_s)
             return
         self._settled = self._tokens.settled(whole=True)
-        num, asked, usage = self.num_tokens, self._asked_tokens, self._tokens.usage
+        num, wanted, usage = self.num_tokens, self._output_tokens, self._tokens.usage
         said = "" if usage in (None, num) else f"; the server counts {usage}"
         if not num:
             self.fail(f"the stream held no token{said}", now_s)
-        elif self._exact and num != asked:
-            self.fail(f"{num} tokens came, {asked} were asked for{said}", now_s)
-        elif num < asked and not self._says_end:
-            self.fail(f"{num} of {asked} tokens came, and no finish_reason says why{said}", now_s)
+        elif self._exact and num != wanted:
+            self.fail(f"{num} tokens came, {wanted} were asked for{said}", now_s)
+        elif num < wanted and not self._says_end:
+            self.fail(f"{num} of {wanted} tokens came, and no finish_reason says why{said}", now_s)
         else:
             self._end(Outcome.FINISHED, "", now_s)
 

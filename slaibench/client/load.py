@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.client.facts import ClientFacts
-from slaibench.client.plan import MAX_REQUEST_TOKENS, num_processes, split
 from slaibench.client.processes import Processes
-from slaibench.client.prompt_counts import prompt_notes
 from slaibench.client.prompts import Prompts, TokenIdPrompts
-from slaibench.client.table import lost_row, request_table
-from slaibench.client.target import Api, Target
+from slaibench.client.results import (
+    ClientFacts,
+    Row,
+    WorkerReport,
+    prompt_count_notes,
+    request_table,
+)
+from slaibench.client.sizing import MAX_REQUEST_TOKENS, num_processes, split
+from slaibench.client.target import Target
 from slaibench.client.tokens import count_notes
-from slaibench.client.worker import Part, Report, Row
+from slaibench.client.worker import Part
+from slaibench.endpoint.url import Api
 from slaibench.recording.record import FloatArray, RequestTable
 from slaibench.workloads.request import Request
 
@@ -28,7 +32,7 @@ GRACE_S = 30.0
 """A process that has not reported so long after its last request must have ended is stuck."""
 
 Look = Callable[[float, FloatArray, FloatArray], str | None]
-"""Asked now and then: (time in the run, due times of the requests due so far, when each left; NaN:
+"""Called now and then: (time in the run, due times of the requests due so far, when each left; NaN:
 still there, or left within the last quarter of a second). A reason ends the run there."""
 
 
@@ -76,7 +80,7 @@ def run_load(
         seed: the workload's, for prompts.
         horizon_s: the run ends here, whatever is unfinished; None: when every request has left.
         look: see ``Look``.
-        processes: client processes; None: as many as the load needs (slaibench.client.plan).
+        processes: client processes; None: as many as the load needs (slaibench.client.sizing).
         parse_at_once: the slow twin of the client's speed trick (slaibench.client.connection).
 
     Raises:
@@ -144,7 +148,7 @@ class _Run:
         self._due_s = np.array([request.due_s for request in requests])
         self._left_s = np.full(len(requests), np.nan)
         self._rows: dict[int, Row] = {}
-        self._reports: list[Report] = []
+        self._reports: list[WorkerReport] = []
         self._running = set(range(len(parts)))
         self._notes: list[str] = []
         self._last_s = 0.0
@@ -159,24 +163,24 @@ class _Run:
         next_look_s = look_every_s if look is not None else math.inf
         last_due_s = float(self._due_s[-1]) if len(self._due_s) else 0.0
         stuck_s = last_due_s + self._target.timeout_s + GRACE_S
-        told = False
+        stopping = False
         while self._running:
             now_s = time.monotonic() - self._t0_s
-            if look is not None and now_s >= next_look_s and not told:
+            if look is not None and now_s >= next_look_s and not stopping:
                 next_look_s += look_every_s
                 arrived = int(np.searchsorted(self._due_s, now_s, side="right"))
                 stopped = look(now_s, self._due_s[:arrived], self._left_s[:arrived].copy())
                 if stopped:
                     stop_s = now_s
-            if now_s >= stop_s and not told:
+            if now_s >= stop_s and not stopping:
                 self._processes.say("stop")
-                told = True
+                stopping = True
                 stuck_s = now_s + GRACE_S
             if now_s >= stuck_s:
                 for number in list(self._running):
                     self._lose(number, "a client process is stuck")
                 break
-            next_s = stuck_s if told else min(stop_s, next_look_s, stuck_s)
+            next_s = stuck_s if stopping else min(stop_s, next_look_s, stuck_s)
             wait_s = max(0.0, next_s - (time.monotonic() - self._t0_s))
             for number, word, value in self._processes.hear(self._running, wait_s):
                 self._heard(number, word, value)
@@ -189,7 +193,7 @@ class _Run:
                 self._left_s[position] = left_s - self._t0_s
                 self._last_s = max(self._last_s, left_s - self._t0_s)
         elif word == "done":
-            assert isinstance(value, Report)
+            assert isinstance(value, WorkerReport)
             self._reports.append(value)
             self._rows.update({row.position: row for row in value.rows})
             self._running.discard(number)
@@ -204,7 +208,7 @@ class _Run:
         for position, request in self._parts[number].requests:
             # Those that were not due yet count as well: they were part of the load.
             left_s = max(now_s, self._t0_s + request.due_s)
-            self._rows[position] = lost_row(position, last_line, left_s)
+            self._rows[position] = Row.lost(position, last_line, left_s)
             self._left_s[position] = left_s - self._t0_s
             self._last_s = max(self._last_s, left_s - self._t0_s)
         if text not in self._notes:
@@ -216,31 +220,13 @@ class _Run:
         end_s = stop_s if waiting and math.isfinite(stop_s) else min(self._last_s, stop_s)
         end_s = math.ceil(end_s * 1e6) / 1e6
         table = request_table(self._requests, self._rows, self._t0_s, end_s)
-        facts = self._facts(table)
+        lag_s = table.sent_s - table.due_s
+        facts = ClientFacts.of(self._reports, self._rows.values(), lag_s, len(self._parts))
         pairs = [(self._requests[place], row) for place, row in self._rows.items()]
         counted = [(request.prompt_tokens, row.prompt_tokens) for request, row in pairs]
         notes = (
             *self._notes,
             *count_notes(facts.counted, self._target.exact_lengths),
-            *prompt_notes(counted),
+            *prompt_count_notes(counted),
         )
         return LoadResult(table, self._t0_s, end_s, stopped, facts, notes)
-
-    def _facts(self, table: RequestTable) -> ClientFacts:
-        lag = table.sent_s - table.due_s
-        lag = lag[~np.isnan(lag)]
-        p50, p99, most = np.quantile(lag, (0.5, 0.99, 1.0)).tolist() if len(lag) else [None] * 3
-        tokens = sum(report.tokens for report in self._reports)
-        cpu_s = sum(report.cpu_s for report in self._reports)
-        return ClientFacts(
-            processes=len(self._parts),
-            reads=sum(report.reads for report in self._reports),
-            reads_of_several=sum(report.reads_of_several for report in self._reports),
-            tokens=tokens,
-            cpu_us_a_token=cpu_s / tokens * 1e6 if tokens else None,
-            lag_p50_s=p50,
-            lag_p99_s=p99,
-            lag_max_s=most,
-            connections=sum(report.connections for report in self._reports),
-            counted=dict(Counter(row.counted.value for row in self._rows.values() if row.tokens)),
-        )

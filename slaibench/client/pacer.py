@@ -58,6 +58,7 @@ class Pacer:
             self._arm()
 
     def close(self) -> None:
+        """Send no more."""
         self._alarm.close()
         self.next_due_s = float("inf")
 

@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any
 
-from slaibench.client.errors import ClientError
+from slaibench.client.sizing import ClientError
 from slaibench.client.worker import Part, work
 
 PREPARE_S = 300.0

@@ -47,6 +47,7 @@ class TokenIdPrompts:
     first_id: int = 0
 
     def prompt(self, request: Request, seed: int) -> Prompt:
+        """As ``Prompts``."""
         return prompt_token_ids(request, seed, self.vocab_size, self.first_id)
 
 
@@ -73,6 +74,7 @@ class WordPrompts:
     exact: bool = False
 
     def prompt(self, request: Request, seed: int) -> Prompt:
+        """As ``Prompts``."""
         draws = prompt_token_ids(request, seed, len(self.words)).tolist()
         left = request.prompt_tokens - self.opening_tokens
         chosen = [self.opening]

@@ -1,9 +1,13 @@
-"""What helps with a server that refuses a request: read from its own words."""
+"""What is said of a server that cannot be used, and the option that helps: from its own words."""
 
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Sequence
+
+from slaibench.client.quoted import Quoter
+from slaibench.endpoint.url import public_url
 
 _BAD_REQUEST = (400, 422)
 _NO_ENTRY = (401, 403)
@@ -55,3 +59,26 @@ def _option(status: int, text: str) -> str | None:
             return None  # The length is refused, not the field.
         return option
     return None
+
+
+def compressed(codings: str, quote: Quoter) -> str:
+    """Of an answer that cannot be read while it comes."""
+    return (
+        f"the answer is compressed ({quote(codings, 60)}), although identity was asked for "
+        "(Accept-Encoding): compression holds tokens back, turn it off in the server or proxy"
+    )
+
+
+def redirected(location: str, quote: Quoter) -> str:
+    """Of an answer that sends us elsewhere."""
+    return f"it redirects to {quote(public_url(location)) or 'nowhere'}: correct --url"
+
+
+def connection_error(error: OSError) -> str:
+    """Why a connection failed, and the option that helps if there is one."""
+    words = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"{error.verify_message or words} (slaibench replay --insecure takes any certificate)"
+        )
+    return words

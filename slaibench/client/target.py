@@ -3,97 +3,18 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
-from slaibench import extra_body
 from slaibench.client.quoted import Quoter
-from slaibench.dialect import closed_values, public_url
+from slaibench.endpoint import extra_body
+from slaibench.endpoint.url import Address, Api, closed_values, parse_url, public_url
 from slaibench.workloads.request import Request
 
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e\t]")
-_IN_A_URL = re.compile(r"[\x21-\x7e]*")
 _HEADERS_OF_OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection")
-
-
-class Api(StrEnum):
-    """Which of OpenAI's two text interfaces."""
-
-    COMPLETIONS = "completions"
-    CHAT = "chat"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens.
-
-    Args:
-        host: name or IP address, without brackets.
-        root: path before ``/v1``, without a slash at its end; usually empty.
-        base: path before ``/completions`` and ``/models``; usually ``/v1``.
-        query: what goes with every request, without the ``?``; usually empty.
-        api: the interface that the URL itself names; None: it names none.
-    """
-
-    host: str
-    port: int
-    tls: bool
-    root: str = ""
-    base: str = "/v1"
-    query: str = ""
-    api: Api | None = None
-
-    @property
-    def authority(self) -> str:
-        """For the ``Host`` header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-    def at(self, route: str) -> str:
-        """What a request for a route (``/models``) asks for: path and query."""
-        return f"{self.base}{route}" + (f"?{self.query}" if self.query else "")
-
-
-ROUTES = {Api.COMPLETIONS: "/completions", Api.CHAT: "/chat/completions"}
-
-
-def parse_url(url: str) -> Address:
-    """The address in ``http://host:port``, with or without ``/v1`` at its end, or a whole route
-    (``.../v1/chat/completions``), which names its interface; with or without a query.
-
-    Raises:
-        ValueError: it is no such URL, or holds a password (which would get into records).
-    """
-    told = public_url(url)
-    if not _IN_A_URL.fullmatch(url):
-        raise ValueError(
-            f"url {told!r} holds a character that no URL has: write it with %XX, or a host's name "
-            "in its xn-- form"
-        )
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-        raise ValueError(f"url {told!r} is not one like http://localhost:8000")
-    if parts.username or parts.password:
-        raise ValueError("a url must hold no user or password: give an API key or a header instead")
-    if parts.fragment:
-        raise ValueError(f"url {told!r} must end with its path or query: nothing may follow a #")
-    tls = parts.scheme == "https"
-    path, api = parts.path.rstrip("/"), None
-    for api_of_route in (Api.CHAT, Api.COMPLETIONS):  # The longer route first.
-        if path.endswith(ROUTES[api_of_route]):
-            path, api = path.removesuffix(ROUTES[api_of_route]), api_of_route
-            break
-    root = path.removesuffix("/v1").rstrip("/")
-    base = path if api is not None else f"{root}/v1"
-    port = port or (443 if tls else 80)
-    return Address(parts.hostname, port, tls, root, base, parts.query, api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +83,18 @@ class Target:
 
     @property
     def address(self) -> Address:
+        """Where it listens."""
         return parse_url(self.url)
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """For its connections; None: they are without TLS."""
+        if not self.address.tls:
+            return None
+        context = ssl.create_default_context()
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def all_headers(self) -> dict[str, str]:
         """What a caller or the key adds to every request."""

@@ -45,7 +45,7 @@ _NOTES = {
         "tokens of some answers did not come one an event, but several together or in pieces: "
         "these answers have as many as the server counts, and times between them are not known "
         "(continuous usage would tell); with more than "
-        f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not told"
+        f"{MAX_UNTIMED_SHARE:.0%} of such answers TBT is not reported"
     ),
 }
 
@@ -70,7 +70,7 @@ class Tokens:
     """Counts one answer's tokens.
 
     Args:
-        asked: output tokens asked for, which no count may exceed.
+        max_tokens: output tokens asked for, which no count may exceed.
 
     Attributes:
         num: tokens so far: by the running sum where there is one, else events with output.
@@ -78,10 +78,10 @@ class Tokens:
     """
 
     __slots__ = (
-        "_asked",
         "_ends_silently",
         "_fell",
-        "_most_events",
+        "_max_events",
+        "_max_tokens",
         "_num_hidden",
         "_num_still",
         "_num_unsummed",
@@ -93,13 +93,13 @@ class Tokens:
         "usage",
     )
 
-    def __init__(self, asked: int) -> None:
+    def __init__(self, max_tokens: int) -> None:
         self.num = 0
         self.prompt_tokens: int | None = None
         self.usage: int | None = None
         """The server's latest count; None: it has given none."""
-        self._asked = asked
-        self._most_events = EVENTS_A_TOKEN * asked + EVENTS_MORE
+        self._max_tokens = max_tokens
+        self._max_events = EVENTS_A_TOKEN * max_tokens + EVENTS_MORE
         self._stamps = array("d")
         """One for each event that holds output, may be of a token, or whose sum grew."""
         self._odd: list[tuple[int, int, bool]] = []
@@ -135,26 +135,26 @@ class Tokens:
                 return
         else:
             grew = total - self._sum
-            if grew == 1 and event.shows and total <= self._asked:
+            if grew == 1 and event.shows and total <= self._max_tokens:
                 self._sum = total
                 self.num += 1
             elif not self._is_odd_output(event, total, grew):
                 return
             self.usage = total
         self._stamps.append(now_s)
-        if len(self._stamps) > self._most_events:
+        if len(self._stamps) > self._max_events:
             raise TokensError(
-                f"more than {self._most_events} events with output came, {self._asked} tokens were "
-                "asked for"
+                f"more than {self._max_events} events with output came, {self._max_tokens} tokens "
+                "were asked for"
             )
 
     def _is_odd_output(self, event: Event, total: int, grew: int) -> bool:
         """Take in a sum that grew by another number than 1, or without output; whether the event
         needs a stamp."""
-        if total > self._asked:
+        if total > self._max_tokens:
             raise TokensError(
-                f"the server counts {total} tokens (usage.completion_tokens), and {self._asked} "
-                "were asked for at most"
+                f"the server counts {total} tokens (usage.completion_tokens), and "
+                f"{self._max_tokens} were asked for at most"
             )
         self.usage = total
         self._fell = self._fell or grew < 0
@@ -187,7 +187,7 @@ class Tokens:
             times = self._with_silent(times, usage)
         if not whole or usage == len(times):
             return times, Counted.USAGE
-        if usage > len(times) or len(times) > self._asked >= usage > 0:
+        if usage > len(times) or len(times) > self._max_tokens >= usage > 0:
             return self._as_many(usage, times), Counted.TOTAL
         return times, Counted.SEEN
 

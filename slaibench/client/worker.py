@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 import traceback
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
@@ -18,24 +17,19 @@ from typing import Any
 from slaibench.client.alarm import make_alarm
 from slaibench.client.body import request_bytes
 from slaibench.client.connection import Inbox
-from slaibench.client.errors import ClientError
+from slaibench.client.connection_pool import ConnectionPool
 from slaibench.client.exchange import Exchange
-from slaibench.client.files import raise_limit
 from slaibench.client.pacer import Pacer
-from slaibench.client.patience import Patience
-from slaibench.client.plan import num_spares
-from slaibench.client.pool import Pool
+from slaibench.client.patience import Patience, TimeLimits
 from slaibench.client.prompts import Prompts
+from slaibench.client.results import Row, WorkerReport
+from slaibench.client.sizing import ClientError, num_spares, raise_file_limit
 from slaibench.client.target import Target
-from slaibench.client.tokens import Counted
-from slaibench.recording.record import Outcome
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.request import Request
 
 SWEEP_S = 0.25
 """How often time limits are looked at, and idle connections."""
-DONE_GRACE_S = 2.0
-"""An answer may go on so long after its ``[DONE]``; nothing that it could still say counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +49,12 @@ class Part:
     parse_at_once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles;
-    ``counted``: by what they were counted."""
-
-    position: int
-    sent_s: float | None
-    left_s: float | None
-    outcome: Outcome | None
-    error: str
-    prompt_tokens: int | None
-    tokens: bytes
-    counted: Counted = Counted.USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a process hands back at its end: a row for each request it sent or tried to."""
-
-    rows: list[Row]
-    reads: int
-    reads_of_several: int
-    tokens: int
-    connections: int
-    cpu_s: float
-
-
 class Worker:
     """Runs one part on one event loop.
 
     Speaks through a pipe. In: ``("go", t0)`` starts the schedule at that monotonic time;
     ``("stop", None)`` ends it. Out: ``("ready", None)``, then ``("left", [(position, time)])`` as
-    requests leave, and a ``("done", Report)``.
+    requests leave, and a ``("done", WorkerReport)``.
     """
 
     def __init__(self, part: Part, pipe: Pipe, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,7 +64,7 @@ class Worker:
         target = part.target
         due_s = [request.due_s for _, request in part.requests]
         spares = num_spares(due_s)
-        raise_limit(spares)
+        raise_file_limit(spares)
         self._bodies: list[bytes | None] = [
             request_bytes(target, request, part.prompts.prompt(request, part.seed), part.seed)
             for _, request in part.requests
@@ -105,14 +72,14 @@ class Worker:
         self._quote = target.quoter()
         self._exchanges: list[Exchange] = []
         self._inbox = Inbox(loop, at_once=part.parse_at_once)
-        self._pool = Pool(
+        self._pool = ConnectionPool(
             loop,
             target.address,
             num_spares=spares,
             inbox=self._inbox,
             on_end=self._ended,
             new_connections=target.new_connections,
-            check_certificate=not target.insecure,
+            tls=target.tls_context(),
         )
         self._pacer: Pacer | None = None
         self._t0_s = 0.0
@@ -121,12 +88,12 @@ class Worker:
         self._just_left: list[tuple[int, float]] = []
         self._go: asyncio.Future[float] = loop.create_future()
         self._over = asyncio.Event()
-        self._waiting: deque[Exchange] = deque()
+        self._limits = TimeLimits(target.timeout_s, target.read_timeout_s)
         self._error: BaseException | None = None
 
     async def run(self) -> None:
         """All of it; returns once the report is sent."""
-        self._loop.add_reader(self._pipe.fileno(), self._hear)
+        self._loop.add_reader(self._pipe.fileno(), self._receive)
         # libuv makes what it polls non-blocking, and a long report would be sent in part.
         os.set_blocking(self._pipe.fileno(), True)
         self._loop.set_exception_handler(self._broken)
@@ -140,7 +107,7 @@ class Worker:
             gc.disable()
             self._pipe.send(("ready", None))
             cpu_s = await self._send_all(await self._go)
-            self._tell()
+            self._report_left()
             self._pipe.send(("done", self._report(cpu_s)))
         finally:
             self._loop.remove_reader(self._pipe.fileno())
@@ -171,7 +138,7 @@ class Worker:
         data = self._bodies[number]
         assert data is not None
         exchange = self._begin(number)
-        self._waiting.append(exchange)
+        self._limits.add(exchange)
         self._pool.send(exchange, data)
 
     def _begin(self, number: int) -> Exchange:
@@ -207,49 +174,22 @@ class Worker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            self._time_out(time.monotonic())
+            for exchange in self._limits.end_overdue(time.monotonic()):
+                self._pool.drop(exchange)
+                self._ended(exchange)
             self._pool.refresh()
-            self._tell()
+            self._report_left()
 
     def _swept(self, sweep: asyncio.Task[None]) -> None:
         if not sweep.cancelled() and (error := sweep.exception()) is not None:
             self._broken(self._loop, {"exception": error})
 
-    def _time_out(self, now_s: float) -> None:
-        target = self._part.target
-        waiting = self._waiting
-        for exchange in waiting:
-            done_s = exchange.done_s
-            if exchange.outcome is None and done_s is not None and done_s < now_s - DONE_GRACE_S:
-                exchange.ended(done_s)
-                self._drop(exchange)
-        late_s = now_s - target.timeout_s
-        while waiting and (waiting[0].outcome is not None or waiting[0].due_s <= late_s):
-            exchange = waiting.popleft()
-            if exchange.outcome is None:
-                self._give_up(exchange, f"not done {target.timeout_s:g} s after it was due", now_s)
-        if target.read_timeout_s is not None:
-            silent_s = now_s - target.read_timeout_s
-            reason = f"silent for {target.read_timeout_s:g} s"
-            for exchange in waiting:
-                read_s = exchange.last_read_s
-                if exchange.outcome is None and read_s is not None and read_s <= silent_s:
-                    self._give_up(exchange, reason, now_s)
-
-    def _give_up(self, exchange: Exchange, reason: str, now_s: float) -> None:
-        exchange.time_out(reason, now_s)
-        self._drop(exchange)
-
-    def _drop(self, exchange: Exchange) -> None:
-        self._pool.drop(exchange)
-        self._ended(exchange)
-
-    def _tell(self) -> None:
+    def _report_left(self) -> None:
         if self._just_left:
             self._pipe.send(("left", self._just_left))
             self._just_left = []
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             word, value = self._pipe.recv()
         except (EOFError, OSError):
@@ -263,27 +203,14 @@ class Worker:
         """An error of ours in a callback ends the run; the loop would go on without it."""
         error = context.get("exception")
         if isinstance(error, OSError):
-            return  # A socket's: its connection is told of it as well.
+            return  # A socket's: its connection hears of it as well.
         self._error = error or RuntimeError(str(context.get("message")))
         self._over.set()
 
-    def _report(self, cpu_s: float) -> Report:
+    def _report(self, cpu_s: float) -> WorkerReport:
         counts = self._pool.counts
-        rows = [
-            Row(
-                each.index,
-                each.sent_s,
-                each.left_s,
-                each.outcome,
-                each.error,
-                each.prompt_tokens,
-                each.token_times_s.tobytes(),
-                each.counted,
-            )
-            for each in self._exchanges
-        ]
-        return Report(
-            rows,
+        return WorkerReport(
+            [Row.of(exchange) for exchange in self._exchanges],
             reads=counts.reads,
             reads_of_several=counts.reads_of_several,
             tokens=counts.tokens,

@@ -1,4 +1,4 @@
-"""A process tree that ends for sure: when it is told to, or when whoever started it is gone.
+"""A process tree that ends for sure: on request, or when whoever started it is gone.
 
 Engines start processes of their own, which outlive a parent that is killed. So a small process of
 ours, the guardian, stands between: it starts the command, adopts every descendant that loses its
@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 GRACE_S = 15.0
-"""Time a command has to end by itself once it was asked to."""
+"""Time a command has to end by itself after a polite request."""
 ORPHANS_GRACE_S = 2.0
 """The same for what it left behind, which has lost whom it worked for."""
 LOOK_EVERY_S = 0.5
@@ -247,12 +247,12 @@ def _kill(pid: int, number: signal.Signals, still_it: Callable[[int], bool]) -> 
 
 def _processes() -> list[tuple[int, int, int]]:
     """(process, parent, session) of everything that runs; zombies do not."""
-    found = []
+    running = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
-                found.append((int(name), *_stat(int(name))))
-    return found
+                running.append((int(name), *_stat(int(name))))
+    return running
 
 
 def _stat(pid: int) -> tuple[int, int]:

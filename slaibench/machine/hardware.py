@@ -70,9 +70,14 @@ def parse_cpuinfo(text: str, cores: int) -> Cpu:
 
 def num_cores() -> int:
     """Logical cores this process may run on."""
+    return len(usable_cores())
+
+
+def usable_cores() -> set[int]:
+    """Numbers of the logical cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def most_open_files() -> float | None:
@@ -97,16 +102,16 @@ def free_memory_bytes() -> int:
     """Memory that can be had now without swapping, an estimate of the system's own."""
     with suppress(OSError):
         text = Path("/proc/meminfo").read_text(encoding="utf-8")
-        found = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
-        if found:
-            return min(int(found[1]) * 1024, memory_bytes())
+        available = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
+        if available:
+            return min(int(available[1]) * 1024, memory_bytes())
     return memory_bytes()
 
 
 def gpus() -> tuple[Gpu, ...]:
     """NVIDIA GPUs; none where there is no working ``nvidia-smi``."""
     try:
-        text = nvidia.ask(
+        text = nvidia.query(
             "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"
         )
     except nvidia.NvidiaError:
@@ -116,11 +121,10 @@ def gpus() -> tuple[Gpu, ...]:
 
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
     """GPUs from ``nvidia-smi``'s comma-separated lines; memory comes in MiB."""
-    found = []
-    for name, memory_mib, driver in nvidia.rows(text, 3):
-        memory = int(memory_mib) * 2**20 if memory_mib.isdigit() else None
-        found.append(Gpu(name, memory, driver))
-    return tuple(found)
+    return tuple(
+        Gpu(name, int(memory_mib) * 2**20 if memory_mib.isdigit() else None, driver)
+        for name, memory_mib, driver in nvidia.rows(text, 3)
+    )
 
 
 def device_name(device: str) -> str:
@@ -133,14 +137,13 @@ def device_name(device: str) -> str:
         ValueError: ``cuda`` without a GPU, or no such device.
     """
     if device == "cpu":
-        one = cpu()
-        return f"{one.name} ({one.cores} core{'s' if one.cores != 1 else ''})"
+        processor = cpu()
+        return f"{processor.name} ({processor.cores} core{'s' if processor.cores != 1 else ''})"
     if device != "cuda":
         raise ValueError(f"device must be cpu or cuda, not {device!r}")
-    found = gpus()
-    if not found:
+    names = Counter(gpu.name for gpu in gpus())
+    if not names:
         raise ValueError(NO_GPU)
-    names = Counter(gpu.name for gpu in found)
     return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in names.items())
 
 
@@ -150,13 +153,13 @@ def facts(device: str) -> dict[str, Any]:
     Args:
         device: ``cpu``, ``cuda``, or ``emulated``, whose GPU is made up and whose CPU is not.
     """
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "cpu": asdict(cpu()),
         "memory_bytes": memory_bytes(),
         "system": platform.platform(),
     }
     if device != "emulated":
-        found["name"] = device_name(device)
+        values["name"] = device_name(device)
     if device == "cuda":
-        found["gpus"] = [asdict(gpu) for gpu in gpus()]
-    return found
+        values["gpus"] = [asdict(gpu) for gpu in gpus()]
+    return values

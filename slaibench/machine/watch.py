@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 from slaibench.machine import nvidia
-from slaibench.machine.clocks import Clocks, reasons_of, slowing
-from slaibench.machine.cpu_state import STEADY_GOVERNOR, cpu_state
-from slaibench.machine.cpu_time import CpuTime, cpu_time, is_busy, is_ours, others_cores
-from slaibench.machine.debugging import slowing_settings
-from slaibench.machine.nvidia import GpuProcess, NvidiaError
+from slaibench.machine.clocks import Clocks, reasons_of
+from slaibench.machine.cpu import (
+    STEADY_GOVERNOR,
+    CpuTime,
+    cpu_state,
+    cpu_time,
+    is_busy,
+    is_ours,
+    others_cores,
+)
+from slaibench.machine.interpreters import torch_is_debug
+from slaibench.machine.nvidia import GpuProcess, NvidiaError, slowing
 
 SLACK_S = 2.0
 """Between the end of a run and that of the watch: an engine's log is read to its end."""
@@ -80,11 +89,11 @@ class Watch:
                 may have been started before.
         """
         facts: dict[str, Any] = {}
-        notes = [each.what for each in slowing_settings(os.environ)]
+        notes = [setting.what for setting in slowing_settings(os.environ)]
         governors = cpu_state().governors
         if governors:
             facts["governors"] = list(governors)
-        if any(each != STEADY_GOVERNOR for each in governors):
+        if set(governors) - {STEADY_GOVERNOR}:
             notes.append(
                 f"the CPU governor is {', '.join(governors)}, not {STEADY_GOVERNOR}: clocks follow "
                 "the load"
@@ -104,13 +113,15 @@ class Watch:
 
     def _seen_of_gpus(self, clocks: Clocks, last_s: float) -> tuple[dict[str, Any], list[str]]:
         begun = max(self._begun, self._ended - timedelta(seconds=last_s + SLACK_S))
-        found = clocks.between(begun, self._ended, self._ours)
-        beside = [each for each in self._users if not self._ours or each.gpu_uuid in self._ours]
-        names = sorted({each.name for each in beside})
-        notes = [f"the GPU was held down in the run: {each}" for each in slowing(reasons_of(found))]
+        readings = clocks.between(begun, self._ended, self._ours)
+        names = sorted(
+            {user.name for user in self._users if not self._ours or user.gpu_uuid in self._ours}
+        )
+        reasons = slowing(reasons_of(readings))
+        notes = [f"the GPU was held down in the run: {reason}" for reason in reasons]
         if names:
             notes.append(f"other processes were on the GPU: {', '.join(names)}")
-        return {"clocks": found or None, "gpu_processes": names}, notes
+        return {"clocks": readings or None, "gpu_processes": names}, notes
 
     def _look(self, *, fresh: bool) -> None:
         """Who is on which GPU now.
@@ -120,10 +131,66 @@ class Watch:
         others'.
         """
         try:
-            found = nvidia.processes()
+            running = nvidia.processes()
         except NvidiaError:
             return
-        ours = [each for each in found if is_ours(each.pid)]
-        self._ours |= {each.gpu_uuid for each in ours}
+        ours = [process for process in running if is_ours(process.pid)]
+        self._ours |= {process.gpu_uuid for process in ours}
         if ours or fresh:
-            self._users += [each for each in found if each not in ours]
+            self._users += [process for process in running if process not in ours]
+
+
+OFF = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Slowing:
+    """Something that should not be there in a measurement.
+
+    Args:
+        what: a sentence, the same wherever it appears.
+        fix: a command that takes it away.
+    """
+
+    what: str
+    fix: str
+
+
+SWITCHES = {
+    "CUDA_LAUNCH_BLOCKING": "the engine waits for every kernel before it starts the next",
+    "VLLM_TRACE_FUNCTION": "vLLM logs every function call",
+    "TORCHDYNAMO_DISABLE": "nothing is compiled: the model runs eagerly",
+    "TORCH_COMPILE_DISABLE": "nothing is compiled: the model runs eagerly",
+    "SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_BUSY": "SGLang checks its memory at every step",
+    "SGLANG_CHECK_KV_PAGE_INVARIANTS": "SGLang checks its KV pages at every step",
+    "PYTHONDEVMODE": "Python runs in its development mode",
+    "PYTHONASYNCIODEBUG": "asyncio debugs its event loop",
+}
+"""Environment variables that slow a run down when they are on, and how."""
+WORDS = {
+    "VLLM_LOGGING_LEVEL": ({"DEBUG"}, "vLLM logs at DEBUG"),
+    "NCCL_DEBUG": ({"INFO", "TRACE"}, "NCCL logs what it does"),
+    "PYTHONMALLOC": ({"DEBUG", "MALLOC_DEBUG"}, "Python debugs its memory"),
+}
+"""The same, of variables that take a word."""
+
+
+def slowing_settings(env: Mapping[str, str]) -> tuple[Slowing, ...]:
+    """What slows down, of a process with this environment in this Python."""
+    settings = [
+        Slowing(f"{name} is set: {how}", f"unset {name}")
+        for name, how in SWITCHES.items()
+        if env.get(name, "").lower() not in OFF
+    ]
+    settings += [
+        Slowing(f"{name} is {env[name]}: {how}", f"unset {name}")
+        for name, (words, how) in WORDS.items()
+        if env.get(name, "").upper() in words
+    ]
+    if torch_is_debug():
+        settings.append(Slowing("PyTorch is a debug build", "pip install --force-reinstall torch"))
+    if sysconfig.get_config_var("Py_DEBUG"):
+        settings.append(
+            Slowing("this Python is a debug build", "python3 -m venv .venv  # of another Python")
+        )
+    return tuple(settings)

@@ -28,6 +28,7 @@ STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
 
 
 def requests_to_arrow(table: RequestTable) -> pa.Table:
+    """Requests as they are stored: token times are lists of whole microseconds."""
     import pyarrow as pa  # noqa: PLC0415
 
     arrays = {
@@ -42,6 +43,11 @@ def requests_to_arrow(table: RequestTable) -> pa.Table:
 
 
 def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
+    """Requests from their file.
+
+    Raises:
+        ValueError, KeyError: a column is missing, or of another type.
+    """
     table = file.read()
     lists = table["token_times_us"].combine_chunks()
     offsets = np.asarray(lists.offsets, dtype=np.int64)
@@ -55,12 +61,18 @@ def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
 
 
 def steps_to_arrow(table: StepTable) -> pa.Table:
+    """Steps as they are stored."""
     import pyarrow as pa  # noqa: PLC0415
 
     return pa.table({field.name: getattr(table, field.name) for field in fields(table)})
 
 
 def steps_from_arrow(file: pq.ParquetFile) -> StepTable:
+    """Steps from their file.
+
+    Raises:
+        ValueError, KeyError: a column is missing, or of another type.
+    """
     table = file.read()
     return StepTable(
         **{field.name: _column(table, field.name, field.type) for field in fields(StepTable)}

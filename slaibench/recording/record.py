@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 SCHEMA_VERSION = 2
 MAX_UNTIMED_SHARE = 0.01
-"""Percentiles are told up to the P99: with more than one request in a hundred whose tokens have no
-times, those of the others describe a choice of them."""
+"""Percentiles are reported up to the P99: with more than one request in a hundred whose tokens have
+no times, those of the others describe a choice of them."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -71,7 +71,7 @@ class RequestTable:
 
     @cached_property
     def gaps_known(self) -> BoolArray:
-        """Of which requests the times between tokens are told: of none where too many have none."""
+        """Of which requests times between tokens are reported: of none where too many have none."""
         unknown = int(np.count_nonzero(~self.token_times_known))
         if unknown > MAX_UNTIMED_SHARE * len(self):
             return np.zeros(len(self), dtype=bool)
@@ -105,6 +105,7 @@ class RequestTable:
 
     @cached_property
     def finished(self) -> npt.NDArray[np.bool_]:
+        """Of each request, whether it finished."""
         done: npt.NDArray[np.bool_] = self.outcome == Outcome.FINISHED.value
         return done
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slaibench.recording import arrow, place, seal
+from slaibench.machine import atomic_write
+from slaibench.recording import arrow, seal
 from slaibench.recording.invariants import violation
 from slaibench.recording.record import SCHEMA_VERSION, Recording
 
@@ -89,11 +90,11 @@ def write(recording: Recording, folder: Path, *, replace: bool = True) -> Record
             out = io.BytesIO()
             pq.write_table(table, out, compression="zstd", **options)
             files[name] = out.getvalue(), len(table)
-        with place.hidden_folder(folder) as temporary:
+        with atomic_write.hidden_folder(folder) as temporary:
             for name, (data, _) in files.items():
                 (temporary / name).write_bytes(data)
             (temporary / RUN).write_bytes(seal.sealed(RUN, recording.run, files))
-            place.put(temporary, folder, replace=replace, mark=RUN)
+            atomic_write.put(temporary, folder, replace=replace, mark=RUN)
     except OSError as error:
         raise RecordingError(f"cannot write {str(folder)!r}: {error}") from error
     return Recording(recording.run, recording.requests, recording.steps, path=str(folder))
@@ -241,7 +242,7 @@ def _opened(folder: Path) -> _Opened:
     if version == _UNSEALED_VERSION and seal.CONTENT not in run:
         return _Opened(folder, stamp, run, None)
     if version == _UNSEALED_VERSION:
-        raise _damaged(folder, f"{RUN}: it has hashes, which record schema {version} has not")
+        raise _damaged(folder, f"{RUN}: it has hashes, which record schema {version} lacks")
     try:
         return _Opened(folder, stamp, *seal.opened(RUN, data))
     except (ValueError, KeyError, TypeError) as error:
@@ -264,10 +265,10 @@ def _words(error: Exception) -> str:
 
 def find_runs(root: Path) -> Iterator[Path]:
     """Every recording's folder under ``root``, by path; half-written ones are not among them."""
-    found = []
+    folders = []
     # A study may be writing beside us: folders that are half-written go while we look.
     for folder, inner, files in os.walk(root):
         inner[:] = [name for name in inner if not name.startswith(".")]
         if RUN in files:
-            found.append(Path(folder))
-    yield from sorted(found)
+            folders.append(Path(folder))
+    yield from sorted(folders)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slaibench.recording.atomic_write import write_whole
+from slaibench.machine.atomic_write import write_whole
 from slaibench.report.numbers import PICTURES
 from slaibench.report.template import Picture
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import CatalogError
 from slaibench.report.captions import Caption
 from slaibench.report.files import ReportFiles, make_folder, pictures_of, with_pictures, write
 from slaibench.report.numbers import PICTURES, Document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slaibench.machine.engine_arguments import RecordedArgs
+from slaibench.machine.disclosed import RecordedArgs
 from slaibench.spec.serving import BackendPart, Clock, Device, EndpointPart, EnginePart
 from slaibench.spec.targets import Convention
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slaibench.machine.engine_arguments import EngineArgs
+from slaibench.machine.disclosed import EngineArgs
 from slaibench.spec.option import Option
 
 DEFAULT_MODEL = "mistral-7b"

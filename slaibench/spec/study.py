@@ -6,7 +6,8 @@ import math
 
 from pydantic import field_serializer, model_validator
 
-from slaibench.dialect import Dialect, public_url
+from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.url import public_url
 from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
 from slaibench.spec.serving import LONGEST_NAME, BackendPart, EndpointPart, EnginePart
 from slaibench.spec.targets import Convention, TargetPart

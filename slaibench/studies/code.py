@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from slaibench.machine.deciding import commit_of, fingerprint, modules
+from slaibench.machine.source import commit_of, fingerprint, modules
 
 if TYPE_CHECKING:
     from slaibench.spec import Clock
@@ -34,7 +34,7 @@ class Code:
     """Which code makes recordings.
 
     Args:
-        fingerprint: of its syntax, 16 hex digits (``slaibench.machine.deciding``).
+        fingerprint: of its syntax, 16 hex digits (``slaibench.machine.source``).
         commit: the last one that changed it, 40 hex digits; None: unknown.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slaibench.dialect import Dialect
+from slaibench.endpoint.dialect import Dialect
 from slaibench.recording import store
 from slaibench.spec import SERVING, CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Summarize, measured

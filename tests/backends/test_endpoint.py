@@ -13,10 +13,10 @@ from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettin
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
-from tests.client.serving import Answer, Asked, HangUpError, serve, tokens
+from tests.client.serving import Answer, HangUpError, Received, serve, tokens
 
 REQUESTS = [Request(i, i * 0.01, 6, 2) for i in range(10)]
-Behaviour = Callable[[Asked, Answer], Awaitable[None]]
+Behaviour = Callable[[Received, Answer], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def models(*names: str) -> Behaviour:
-    async def answer_models(asked: Asked, answer: Answer) -> None:
+    async def answer_models(received: Received, answer: Answer) -> None:
         listed = ", ".join(f'{{"id": "{name}"}}' for name in names)
         answer.whole(200, f'{{"object": "list", "data": [{listed}]}}')
 
@@ -34,16 +34,16 @@ def models(*names: str) -> Behaviour:
 
 def run(
     behaviours: dict[str, Behaviour], settings: RunSettings | None = None, **options: Any
-) -> tuple[RunOutput, list[Asked]]:
+) -> tuple[RunOutput, list[Received]]:
     with serve({"/v1/models": models("m"), **behaviours}) as server:
         backend = EndpointBackend(EndpointOptions(server.url, **options))
         output = backend.run(REQUESTS, Sarathi(), settings or RunSettings())
         backend.close()
-        return output, server.asked
+        return output, server.received
 
 
 def test_a_run_has_every_request_no_step_and_the_clients_word() -> None:
-    output, asked = run({}, RunSettings(seed=3))
+    output, received = run({}, RunSettings(seed=3))
     assert output.requests.finished.all()
     assert len(output.requests) == len(REQUESTS)
     assert len(output.steps) == 0
@@ -51,8 +51,8 @@ def test_a_run_has_every_request_no_step_and_the_clients_word() -> None:
     assert output.facts["client"]["tokens"] == 20
     assert output.facts["client"]["processes"] == 1
     assert output.notes == ()
-    assert {each.body["model"] for each in asked if each.body} == {"m"}
-    assert {each.body["seed"] for each in asked if each.body} == {3}
+    assert {each.body["model"] for each in received if each.body} == {"m"}
+    assert {each.body["seed"] for each in received if each.body} == {3}
 
 
 def test_the_stop_rule_sees_progress_and_ends_the_run() -> None:
@@ -87,11 +87,11 @@ def test_one_of_several_models_must_be_named() -> None:
         run({"/v1/models": models("a", "b")})
 
 
-async def no_such_route(asked: Asked, answer: Answer) -> None:
+async def no_such_route(received: Received, answer: Answer) -> None:
     answer.whole(404, "not found")
 
 
-async def two_and_a_cut(asked: Asked, answer: Answer) -> None:
+async def two_and_a_cut(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[1")
     await answer.flush()
     raise HangUpError
@@ -99,17 +99,17 @@ async def two_and_a_cut(asked: Asked, answer: Answer) -> None:
 
 @pytest.mark.parametrize("behaviour", [no_such_route, two_and_a_cut])
 def test_a_named_model_is_asked_for_where_the_server_lists_none(behaviour: Behaviour) -> None:
-    output, asked = run({"/v1/models": behaviour}, model="m")
+    output, received = run({"/v1/models": behaviour}, model="m")
     assert output.requests.finished.all()
     assert output.notes == ("the server does not say which models it has (/v1/models)",)
-    assert {each.body["model"] for each in asked if each.body} == {"m"}
+    assert {each.body["model"] for each in received if each.body} == {"m"}
 
 
 @pytest.mark.parametrize(
     ("key", "message"), [(None, "it wants an API key"), ("k", "the API key was refused")]
 )
 def test_a_refused_key_is_said(key: str | None, message: str) -> None:
-    async def no(asked: Asked, answer: Answer) -> None:
+    async def no(received: Received, answer: Answer) -> None:
         answer.whole(401, "who are you")
 
     with pytest.raises(BackendError, match=f"{message}.*who are you.*OPENAI_API_KEY"):
@@ -120,7 +120,7 @@ def test_a_refused_key_is_said(key: str | None, message: str) -> None:
     ("status", "text"), [(404, "not found"), (200, "<html>"), (200, "{}"), (200, "[1]")]
 )
 def test_another_kind_of_server_is_said(status: int, text: str) -> None:
-    async def other(asked: Asked, answer: Answer) -> None:
+    async def other(received: Received, answer: Answer) -> None:
         answer.whole(status, text, "text/html")
 
     with pytest.raises(BackendError, match="is no OpenAI-compatible server"):
@@ -131,35 +131,35 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    output, asked = run({})
-    assert {each.headers["Authorization"] for each in asked} == {"Bearer sk-secret"}
+    output, received = run({})
+    assert {each.headers["Authorization"] for each in received} == {"Bearer sk-secret"}
     assert "sk-secret" not in repr(output)
 
 
 def test_words_are_calibrated_by_the_servers_tokenizer() -> None:
-    async def tokenize(asked: Asked, answer: Answer) -> None:
-        answer.whole(200, f'{{"count": {1 + len(asked.body["prompt"].split())}}}')
+    async def tokenize(received: Received, answer: Answer) -> None:
+        answer.whole(200, f'{{"count": {1 + len(received.body["prompt"].split())}}}')
 
-    output, asked = run({"/tokenize": tokenize}, prompts="text")
-    prompts = [each.body["prompt"] for each in asked if "completions" in each.path]
+    output, received = run({"/tokenize": tokenize}, prompts="text")
+    prompts = [each.body["prompt"] for each in received if "completions" in each.path]
     assert {len(prompt.split()) for prompt in prompts} == {5}
     assert output.notes == ()
 
 
 def test_without_a_tokenizer_lengths_are_said_to_be_approximate() -> None:
-    async def none(asked: Asked, answer: Answer) -> None:
+    async def none(received: Received, answer: Answer) -> None:
         answer.whole(404, "no such path")
 
-    output, asked = run({"/tokenize": none}, prompts="text")
-    prompts = [each.body["prompt"] for each in asked if "completions" in each.path]
+    output, received = run({"/tokenize": none}, prompts="text")
+    prompts = [each.body["prompt"] for each in received if "completions" in each.path]
     assert {len(prompt.split()) for prompt in prompts} == {6}
     assert "approximate" in output.notes[0]
 
 
 def test_chat_uses_text() -> None:
-    output, asked = run({"/v1/chat/completions": tokens}, api="chat")
+    output, received = run({"/v1/chat/completions": tokens}, api="chat")
     assert output.requests.finished.all(), output.requests.error
-    assert any("messages" in each.body for each in asked if "chat" in each.path)
+    assert any("messages" in each.body for each in received if "chat" in each.path)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_options_no_run_could_use_are_refused(options: dict[str, Any], message: 
 
 
 def test_requests_may_have_other_lengths_where_that_is_allowed() -> None:
-    async def fewer(asked: Asked, answer: Answer) -> None:
+    async def fewer(received: Received, answer: Answer) -> None:
         answer.head()
         answer.token(finish="stop")
         answer.end()

@@ -31,8 +31,8 @@ LLAMA = get_model("llama-3.1-8b")
     ],
 )
 def test_a_gpu_is_known_by_its_whole_name_only(device: str, name: str | None) -> None:
-    found = find_gpu(device)
-    assert (None if found is None else found.name) == name
+    gpu = find_gpu(device)
+    assert (None if gpu is None else gpu.name) == name
 
 
 def test_no_two_gpus_or_models_share_a_name() -> None:
@@ -74,17 +74,17 @@ def test_every_size_that_decides_a_time_is_compared(profile: object, size: str) 
     shape = replace(LLAMA, name="mine", **{size: 2 * getattr(LLAMA, size)})
     if size == "kv_heads":
         shape = replace(shape, kv_heads=LLAMA.kv_heads // 2)
-    found = model_mismatch("mine", shape, profile, "the model")  # type: ignore[arg-type]
-    assert found is not None
-    assert found.certain
-    assert size.replace("_", " ") in found.words
+    mismatch = model_mismatch("mine", shape, profile, "the model")  # type: ignore[arg-type]
+    assert mismatch is not None
+    assert mismatch.certain
+    assert size.replace("_", " ") in mismatch.words
 
 
 def test_the_vocabulary_alone_is_a_doubt() -> None:
-    found = model_mismatch("mistral-7b", get_model("mistral-7b"), FORMULA, "the model")
-    assert found is not None
-    assert (found.certain, found.keeps) == (False, False)
-    assert "32,000" in found.words
+    mismatch = model_mismatch("mistral-7b", get_model("mistral-7b"), FORMULA, "the model")
+    assert mismatch is not None
+    assert (mismatch.certain, mismatch.keeps) == (False, False)
+    assert "32,000" in mismatch.words
     assert model_mismatch("llama-3-8b", get_model("llama-3-8b"), FORMULA, "the model") is None
 
 
@@ -95,9 +95,9 @@ def test_of_a_model_of_the_users_own_the_attention_is_compared() -> None:
     assert doubt is not None
     assert (doubt.certain, doubt.keeps) == (False, True)
     for changes in ({"layers": 16}, {"heads": 16}, {"kv_heads": 4}):
-        found = model_mismatch("mine", replace(LLAMA, name="mine", **changes), own, "the model")
-        assert found is not None
-        assert found.certain
+        mismatch = model_mismatch("mine", replace(LLAMA, name="mine", **changes), own, "the model")
+        assert mismatch is not None
+        assert mismatch.certain
     assert model_mismatch("mine", None, own, "the model") is None
     unknown = model_mismatch("theirs", None, own, "the model")
     assert unknown is not None
@@ -106,7 +106,7 @@ def test_of_a_model_of_the_users_own_the_attention_is_compared() -> None:
 
 def test_a_profile_whose_tables_are_not_of_the_model_that_it_names_is_found_out() -> None:
     lying = replace(FORMULA, model="codellama-34b")
-    found = model_mismatch("codellama-34b", get_model("codellama-34b"), lying, "the model")
-    assert found is not None
-    assert found.certain
-    assert "layers 32, not 48" in found.words
+    mismatch = model_mismatch("codellama-34b", get_model("codellama-34b"), lying, "the model")
+    assert mismatch is not None
+    assert mismatch.certain
+    assert "layers 32, not 48" in mismatch.words

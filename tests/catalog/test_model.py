@@ -81,9 +81,9 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 def test_a_config_gives_the_same_shape_as_the_catalog(tmp_path: Path) -> None:
     own = model_from_config(config(tmp_path))
-    known = get_model("llama-3-8b")
-    assert own.num_params == known.num_params
-    assert own.kv_bytes_per_token == known.kv_bytes_per_token
+    listed = get_model("llama-3-8b")
+    assert own.num_params == listed.num_params
+    assert own.kv_bytes_per_token == listed.kv_bytes_per_token
     assert own.max_context_tokens == 8192
 
 

@@ -156,13 +156,13 @@ def test_factors_by_decodes_are_as_many_as_the_numbers_they_are_for(tmp_path: Pa
     values = {key: value for key, value in asdict(attention).items() if key != "by_decodes"}
     factors = {"sequences": [1, 8], "context": [64, 512], "decode": [1.0, 0.9, 0.9, 0.8]}
     for mixed, right in (([1.0] * 4, True), ([1.0], False), ([1.0, 1.0, 1.0, 0.0], False)):
-        told = {"kind": "formula", **values, "by_decodes": factors | {"mixed": mixed}}
+        changed = {"kind": "formula", **values, "by_decodes": factors | {"mixed": mixed}}
         if right:
-            found = load_profile(own(tmp_path, attention=told))
-            assert found.fingerprint != load_profile(own(tmp_path)).fingerprint
+            loaded = load_profile(own(tmp_path, attention=changed))
+            assert loaded.fingerprint != load_profile(own(tmp_path)).fingerprint
         else:
             with pytest.raises(CatalogError, match="by_decodes: mixed h"):
-                load_profile(own(tmp_path, attention=told))
+                load_profile(own(tmp_path, attention=changed))
 
 
 def test_the_fitted_profile_says_that_its_second_rate_is_inferred() -> None:
@@ -197,9 +197,9 @@ def test_unequal_contexts_have_a_number_for_each_count_and_none_below_0(tmp_path
         file = tmp_path / "own.json"
         file.write_text(json.dumps(base), encoding="utf-8")
         if message is None:
-            found = load_profile(file).attention
-            assert isinstance(found, TableAttention)
-            assert found.unequal == UnequalContexts((2, 64), (1.0, 0.0), (2, 64), (0.0, 3.5))
+            loaded = load_profile(file).attention
+            assert isinstance(loaded, TableAttention)
+            assert loaded.unequal == UnequalContexts((2, 64), (1.0, 0.0), (2, 64), (0.0, 3.5))
         else:
             with pytest.raises(CatalogError, match=message):
                 load_profile(file)

@@ -32,10 +32,10 @@ def test_the_abstract_prints_both_changes_at_five_per_cent() -> None:
 @pytest.mark.parametrize("mix", ["50", "95"])
 def test_other_changes_are_quotients_and_say_so(mix: str) -> None:
     sarathi, slai, _, _ = TABLE[mix]
-    found = bari2025().value(f"capacity-change-{mix}")
-    assert found.derived
-    assert found.value == pytest.approx(slai / sarathi - 1)
-    assert found.rounding == pytest.approx(slai / sarathi * (0.005 / slai + 0.005 / sarathi))
+    change = bari2025().value(f"capacity-change-{mix}")
+    assert change.derived
+    assert change.value == pytest.approx(slai / sarathi - 1)
+    assert change.rounding == pytest.approx(slai / sarathi * (0.005 / slai + 0.005 / sarathi))
 
 
 def test_what_the_profile_was_fitted_to_is_marked_and_nothing_of_slai_is() -> None:
@@ -51,10 +51,10 @@ def test_every_number_names_its_source() -> None:
 
 
 def test_token_budgets_are_those_of_figure_6a() -> None:
-    known = bari2025().token_budgets
-    assert known.budgets == (64, 128, 256, 384, 512, 768, 1024)
-    assert known.ttft_ms[4] == 212.2
-    assert known.batch_ms[4] == 46.5
+    budgets = bari2025().token_budgets
+    assert budgets.budgets == (64, 128, 256, 384, 512, 768, 1024)
+    assert budgets.ttft_ms[4] == 212.2
+    assert budgets.batch_ms[4] == 46.5
 
 
 def test_token_budgets_equal_the_published_file(data_dir: object) -> None:
@@ -63,9 +63,12 @@ def test_token_budgets_equal_the_published_file(data_dir: object) -> None:
 
     path = Path(str(data_dir)) / "profiles" / "rtx6000ada_mistral-7b_token_budget.csv"
     rows = list(csv.DictReader(path.read_text().splitlines()))
-    known = bari2025().token_budgets
-    assert tuple(int(row["token_budget"]) for row in rows) == known.budgets
-    for column, values in (("median_ttft_ms", known.ttft_ms), ("mean_batch_ms", known.batch_ms)):
+    budgets = bari2025().token_budgets
+    assert tuple(int(row["token_budget"]) for row in rows) == budgets.budgets
+    for column, values in (
+        ("median_ttft_ms", budgets.ttft_ms),
+        ("mean_batch_ms", budgets.batch_ms),
+    ):
         assert [float(row[column]) for row in rows] == pytest.approx(values, abs=0.05)
 
 

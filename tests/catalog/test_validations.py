@@ -57,11 +57,11 @@ def test_every_shipped_file_is_of_a_profile_that_ships_as_it_is_now() -> None:
 
 
 def test_a_shipped_validation_says_where_it_is_from_and_holds_figures_only() -> None:
-    (found,) = validations_of(get_profile("rtx4090", "llama-3.1-8b"))
-    assert "LLMServingSim" in found.source
-    assert found.engine == "vLLM 0.19.0"
-    assert {"ttft_mean", "ttft_p50", "ttft_p99", "tpot_mean", "e2e_mean"} <= set(found.errors)
-    assert all(abs(error) < 1 for error in found.errors.values())
+    (shipped,) = validations_of(get_profile("rtx4090", "llama-3.1-8b"))
+    assert "LLMServingSim" in shipped.source
+    assert shipped.engine == "vLLM 0.19.0"
+    assert {"ttft_mean", "ttft_p50", "ttft_p99", "tpot_mean", "e2e_mean"} <= set(shipped.errors)
+    assert all(abs(error) < 1 for error in shipped.errors.values())
 
 
 def test_what_is_kept_is_found_again_beside_what_ships() -> None:
@@ -77,8 +77,8 @@ def test_a_validation_against_the_same_takes_the_old_ones_place() -> None:
     keep(UNVALIDATED, validation())
     keep(UNVALIDATED, validation(scheduler="slai"))
     keep(UNVALIDATED, validation(errors={"ttft_mean": 0.5}))
-    found = validations_of(UNVALIDATED)
-    assert [(each.scheduler, each.errors["ttft_mean"]) for each in found] == [
+    kept = validations_of(UNVALIDATED)
+    assert [(entry.scheduler, entry.errors["ttft_mean"]) for entry in kept] == [
         ("slai", 0.01),
         ("sarathi", 0.5),
     ]
@@ -95,7 +95,7 @@ def test_a_profile_that_changed_has_no_validation_of_what_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"errors": {"ttft_mean": "small"}}, "ttft_mean must be a number"),
         ({"errors": {}}, "errors must not be empty"),
@@ -105,14 +105,14 @@ def test_a_profile_that_changed_has_no_validation_of_what_it_was() -> None:
         ({"odd": 1}, "unknown names: odd"),
     ],
 )
-def test_a_damaged_validation_is_named_with_its_place(change: dict[str, Any], told: str) -> None:
+def test_a_damaged_validation_is_named_with_its_place(change: dict[str, Any], message: str) -> None:
     values = {**validation().to_json(), **change}
-    with pytest.raises(CatalogError, match=told):
+    with pytest.raises(CatalogError, match=message):
         Validation.parse(Fields(values, "file.json, validations number 1"))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("no json", "is not JSON"),
         ('{"schema_version": 9, "validations": []}', "schema_version 9 is not 1; remove the file"),
@@ -120,13 +120,13 @@ def test_a_damaged_validation_is_named_with_its_place(change: dict[str, Any], to
         ('{"schema_version": 1, "validations": [7]}', "must be an object"),
     ],
 )
-def test_a_damaged_file_is_refused_before_anything_is_kept(content: str, told: str) -> None:
+def test_a_damaged_file_is_refused_before_anything_is_kept(content: str, message: str) -> None:
     path = own_file(UNVALIDATED)
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    for ask in (validations_of, check_keepable):
-        with pytest.raises(CatalogError, match=told):
-            ask(UNVALIDATED)
+    for use in (validations_of, check_keepable):
+        with pytest.raises(CatalogError, match=message):
+            use(UNVALIDATED)
     with pytest.raises(CatalogError):
         keep(UNVALIDATED, validation())
     assert path.read_text() == content
@@ -135,9 +135,9 @@ def test_a_damaged_file_is_refused_before_anything_is_kept(content: str, told: s
 def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(cache: Path) -> None:
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("a file where a folder belongs")
-    for ask in (check_keepable, lambda profile: keep(profile, validation())):
+    for use in (check_keepable, lambda profile: keep(profile, validation())):
         with pytest.raises(CatalogError, match="SLAIBENCH_CACHE, or give --no-keep"):
-            ask(UNVALIDATED)
+            use(UNVALIDATED)
 
 
 def test_names_of_a_users_own_lead_nowhere_else(cache: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slaibench.cli.dialect import DialectOptions
-from slaibench.dialect import Dialect
+from slaibench.endpoint.dialect import Dialect
 from tests.cli.command import slaibench
 
 

@@ -7,10 +7,10 @@ import json
 import socket
 
 from slaibench.recording.record import Outcome
-from tests.client.serving import Answer, Asked, HangUpError
+from tests.client.serving import Answer, HangUpError, Received
 
 
-async def several_a_read(asked: Asked, answer: Answer) -> None:
+async def several_a_read(received: Received, answer: Answer) -> None:
     event = json.dumps({"choices": [{"index": 0, "text": "a", "finish_reason": None}]})
     answer.head()
     answer.chunk(f"data: {event}\n\ndata: {event}\n\ndata: {event}\n\n".encode())
@@ -20,9 +20,9 @@ async def several_a_read(asked: Asked, answer: Answer) -> None:
     answer.end()
 
 
-async def byte_by_byte(asked: Asked, answer: Answer) -> None:
+async def byte_by_byte(received: Received, answer: Answer) -> None:
     event = json.dumps({"choices": [{"index": 0, "text": "ä", "finish_reason": None}]})
-    stream = f": hello\r\n\r\ndata: {event}\r\n\r\n".encode() * asked.body["max_tokens"]
+    stream = f": hello\r\n\r\ndata: {event}\r\n\r\n".encode() * received.body["max_tokens"]
     answer.head()
     for byte in stream:
         answer.chunk(bytes([byte]))
@@ -30,7 +30,7 @@ async def byte_by_byte(asked: Asked, answer: Answer) -> None:
     answer.end()
 
 
-async def cut(asked: Asked, answer: Answer) -> None:
+async def cut(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token()
     answer.token()
@@ -39,96 +39,96 @@ async def cut(asked: Asked, answer: Answer) -> None:
     raise HangUpError
 
 
-async def reset(asked: Asked, answer: Answer) -> None:
+async def reset(received: Received, answer: Answer) -> None:
     sock = answer.writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raise HangUpError
 
 
-async def malformed(asked: Asked, answer: Answer) -> None:
+async def malformed(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token()
     answer.event("{nonsense")
     answer.end()
 
 
-async def bad_request(asked: Asked, answer: Answer) -> None:
+async def bad_request(received: Received, answer: Answer) -> None:
     answer.whole(400, '{"message": "no such thing"}')
 
 
-async def broken(asked: Asked, answer: Answer) -> None:
+async def broken(received: Received, answer: Answer) -> None:
     answer.whole(500, "sorry", "text/plain")
 
 
-async def moved(asked: Asked, answer: Answer) -> None:
+async def moved(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 307 Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
 
 
-async def no_http(asked: Asked, answer: Answer) -> None:
+async def no_http(received: Received, answer: Answer) -> None:
     answer.raw(b"SSH-2.0-OpenSSH_9.6\r\n")
 
 
-async def upgrade(asked: Asked, answer: Answer) -> None:
+async def upgrade(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x01a")
 
 
-async def error_object(asked: Asked, answer: Answer) -> None:
+async def error_object(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token()
     answer.event({"error": {"message": "engine dead"}})
     answer.end()
 
 
-async def never(asked: Asked, answer: Answer) -> None:
+async def never(received: Received, answer: Answer) -> None:
     await asyncio.sleep(60)
 
 
-async def stalls(asked: Asked, answer: Answer) -> None:
+async def stalls(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token()
     await answer.flush()
     await asyncio.sleep(60)
 
 
-async def slow(asked: Asked, answer: Answer) -> None:
+async def slow(received: Received, answer: Answer) -> None:
     await asyncio.sleep(0.3)
     answer.head()
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token()
     answer.end()
 
 
-async def fewer(asked: Asked, answer: Answer) -> None:
+async def fewer(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token(finish="stop")
     answer.end()
 
 
-async def until_closed(asked: Asked, answer: Answer) -> None:
+async def until_closed(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.raw(b'data: {"choices": [{"text": "a"}]}\n\n')
     answer.raw(b"data: [DONE]\n\n")
     raise HangUpError
 
 
-async def closing(asked: Asked, answer: Answer) -> None:
+async def closing(received: Received, answer: Answer) -> None:
     answer.head(connection="close")
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token()
     answer.end()
     raise HangUpError
 
 
-async def interim(asked: Asked, answer: Answer) -> None:
+async def interim(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 100 Continue\r\n\r\n")
     answer.head()
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token(usage={"prompt_tokens": 77, "completion_tokens": _ + 1})
     answer.end()
 
 
-async def long_head(asked: Asked, answer: Answer) -> None:
+async def long_head(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nX: ")
     for _ in range(40):
         answer.raw(b"x" * 100_000)
@@ -136,7 +136,7 @@ async def long_head(asked: Asked, answer: Answer) -> None:
     raise HangUpError
 
 
-async def no_blank_line(asked: Asked, answer: Answer) -> None:
+async def no_blank_line(received: Received, answer: Answer) -> None:
     answer.head()
     for _ in range(80):
         answer.chunk(b"data: x\n" * 10_000)
@@ -144,23 +144,23 @@ async def no_blank_line(asked: Asked, answer: Answer) -> None:
     answer.end()
 
 
-async def endless_refusal(asked: Asked, answer: Answer) -> None:
+async def endless_refusal(received: Received, answer: Answer) -> None:
     answer.head(503, "text/plain")
     for _ in range(10_000):
         answer.chunk(b"busy " * 100)
         await answer.flush()
 
 
-async def endless_output(asked: Asked, answer: Answer) -> None:
+async def endless_output(received: Received, answer: Answer) -> None:
     answer.head()
     for _ in range(100_000):
         answer.token()
         await answer.flush()
 
 
-async def goes_on_after_done(asked: Asked, answer: Answer) -> None:
+async def goes_on_after_done(received: Received, answer: Answer) -> None:
     answer.head()
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token()
     answer.event("[DONE]")
     while True:
@@ -169,9 +169,9 @@ async def goes_on_after_done(asked: Asked, answer: Answer) -> None:
         await asyncio.sleep(0.1)
 
 
-async def hangs_up(asked: Asked, answer: Answer) -> None:
+async def hangs_up(received: Received, answer: Answer) -> None:
     answer.head()
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token()
     answer.end()
     await answer.flush()
@@ -179,8 +179,8 @@ async def hangs_up(asked: Asked, answer: Answer) -> None:
 
 
 BEHAVIOURS = {
-    each.__name__: each
-    for each in (
+    behaviour.__name__: behaviour
+    for behaviour in (
         several_a_read, byte_by_byte, cut, reset, malformed, bad_request, broken, moved, no_http,
         upgrade, error_object, never, stalls, slow, fewer, until_closed, closing, interim,
         long_head, no_blank_line, endless_refusal, endless_output, goes_on_after_done,

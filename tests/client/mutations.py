@@ -19,9 +19,9 @@ LINES = (
 ENDS = (b"\n", b"\r\n", b"\r", b"\n\n", b"")
 
 
-def answer(rng: random.Random, asked: int) -> bytes:
+def answer(rng: random.Random, tokens: int) -> bytes:
     """The bytes of one answer, head and body; where they end, the server hangs up."""
-    body = _body(rng, asked)
+    body = _body(rng, tokens)
     for _ in range(rng.choice((0, 0, 0, 1, 3))):
         body = rng.choice(_SPOILS)(rng, body)
     framing = rng.choice((b"", b"length", b"chunked", b"wrong length"))
@@ -36,13 +36,13 @@ def answer(rng: random.Random, asked: int) -> bytes:
     return rng.choice(_SPOILS)(rng, whole) if rng.random() < 0.2 else whole
 
 
-def _body(rng: random.Random, asked: int) -> bytes:
+def _body(rng: random.Random, tokens: int) -> bytes:
     odd = rng.choice((0.0, 0.0, 0.1, 0.5))
     end = rng.choice(ENDS[:3])
     summed = rng.random() < 0.5
     parts = []
-    for number in range(rng.choice((asked, asked, asked, 0, asked - 1, asked + 1, 300))):
-        reason = "length" if number == asked - 1 else None
+    for number in range(rng.choice((tokens, tokens, tokens, 0, tokens - 1, tokens + 1, 300))):
+        reason = "length" if number == tokens - 1 else None
         reason = rng.choice(REASONS) if rng.random() < odd else reason
         text = rng.choice(TEXTS) if rng.random() < odd else "a"
         choice = {"delta": {"content": text}} if rng.random() < 0.3 else {"text": text}

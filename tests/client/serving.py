@@ -21,7 +21,7 @@ class HangUpError(Exception):
 
 
 @dataclass
-class Asked:
+class Received:
     """A request as it came."""
 
     path: str
@@ -70,13 +70,13 @@ class Answer:
         await self.writer.drain()
 
 
-Behaviour = Callable[[Asked, Answer], Awaitable[None]]
+Behaviour = Callable[[Received, Answer], Awaitable[None]]
 
 
-async def tokens(asked: Asked, answer: Answer) -> None:
+async def tokens(received: Received, answer: Answer) -> None:
     """As many tokens as asked for, one at a time."""
     answer.head()
-    for _ in range(asked.body["max_tokens"]):
+    for _ in range(received.body["max_tokens"]):
         answer.token()
         await answer.flush()
         await asyncio.sleep(0)
@@ -88,7 +88,7 @@ class Server:
 
     def __init__(self, behaviours: Mapping[str, Behaviour]) -> None:
         self._behaviours = behaviours
-        self.asked: list[Asked] = []
+        self.received: list[Received] = []
         self.num_connections = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -109,10 +109,10 @@ class Server:
                 headers = dict(line.split(": ", 1) for line in lines)
                 length = int(headers.get("Content-Length", 0))
                 body = json.loads(await reader.readexactly(length) or b"{}")
-                asked = Asked(first.split(" ")[1], headers, body)
-                self.asked.append(asked)
-                name = body.get("behave") or asked.path
-                await self._behaviours.get(name, tokens)(asked, Answer(writer))
+                received = Received(first.split(" ")[1], headers, body)
+                self.received.append(received)
+                name = body.get("behave") or received.path
+                await self._behaviours.get(name, tokens)(received, Answer(writer))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, HangUpError, ssl.SSLError):
             pass

@@ -15,18 +15,18 @@ from slaibench.recording.record import Outcome
 SSE = "text/event-stream"
 
 
-def exchange(asked: int = 3, exact: bool = True) -> Exchange:
-    made = Exchange(0, 0.0, asked, exact)
-    made.head(200, SSE)
-    return made
+def streaming(tokens: int = 3, exact: bool = True) -> Exchange:
+    started = Exchange(0, 0.0, tokens, exact)
+    started.head(200, SSE)
+    return started
 
 
 def events(*many: Any) -> bytes:
     return b"".join(
         b"data: "
-        + (each.encode() if isinstance(each, str) else json.dumps(each).encode())
+        + (event.encode() if isinstance(event, str) else json.dumps(event).encode())
         + b"\n\n"
-        for each in many
+        for event in many
     )
 
 
@@ -43,43 +43,45 @@ def usage(completion: int, prompt: int = 7) -> dict[str, Any]:
 
 
 def test_each_event_with_text_is_a_token_at_the_time_of_its_read() -> None:
-    one = exchange()
+    exchange = streaming()
     for now_s in (1.0, 2.0, 3.0):
-        one.body(events(text()), now_s)
-    one.body(events("[DONE]"), 4.0)
-    one.ended(4.0)
-    assert list(one.token_times_s) == [1.0, 2.0, 3.0]
-    assert (one.outcome, one.error, one.left_s) == (Outcome.FINISHED, "", 4.0)
+        exchange.body(events(text()), now_s)
+    exchange.body(events("[DONE]"), 4.0)
+    exchange.ended(4.0)
+    assert list(exchange.token_times_s) == [1.0, 2.0, 3.0]
+    assert (exchange.outcome, exchange.error, exchange.left_s) == (Outcome.FINISHED, "", 4.0)
 
 
 def test_tokens_of_one_read_have_one_time() -> None:
-    one = exchange()
-    one.body(events(text(), text(), text(), "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert list(one.token_times_s) == [1.0, 1.0, 1.0]
+    exchange = streaming()
+    exchange.body(events(text(), text(), text(), "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert list(exchange.token_times_s) == [1.0, 1.0, 1.0]
 
 
 def test_the_servers_own_count_is_believed() -> None:
     """Speculative decoding and stream intervals put several tokens into an event; a token whose
     text is held back (half a character) shows none."""
-    one = exchange(asked=6)
-    one.body(events(text("", **usage(1))), 1.0)
-    one.body(events(text("abc", **usage(4))), 2.0)
-    one.body(events(text("abc", "length", **usage(6)), {"choices": [], **usage(6)}, "[DONE]"), 3.0)
-    one.ended(3.0)
-    assert list(one.token_times_s) == [1.0, 2.0, 2.0, 2.0, 3.0, 3.0]
-    assert one.outcome is Outcome.FINISHED
-    assert one.prompt_tokens == 7
+    exchange = streaming(tokens=6)
+    exchange.body(events(text("", **usage(1))), 1.0)
+    exchange.body(events(text("abc", **usage(4))), 2.0)
+    exchange.body(
+        events(text("abc", "length", **usage(6)), {"choices": [], **usage(6)}, "[DONE]"), 3.0
+    )
+    exchange.ended(3.0)
+    assert list(exchange.token_times_s) == [1.0, 2.0, 2.0, 2.0, 3.0, 3.0]
+    assert exchange.outcome is Outcome.FINISHED
+    assert exchange.prompt_tokens == 7
 
 
 def test_events_without_output_carry_no_token() -> None:
-    one = exchange(asked=2)
-    one.body(events(delta(role="assistant", content="")), 1.0)
-    one.body(events(delta(content="a"), delta(content="b")), 2.0)
-    one.body(events(delta("length"), {"choices": [], **usage(2)}, "[DONE]"), 3.0)
-    one.ended(3.0)
-    assert list(one.token_times_s) == [2.0, 2.0]
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=2)
+    exchange.body(events(delta(role="assistant", content="")), 1.0)
+    exchange.body(events(delta(content="a"), delta(content="b")), 2.0)
+    exchange.body(events(delta("length"), {"choices": [], **usage(2)}, "[DONE]"), 3.0)
+    exchange.ended(3.0)
+    assert list(exchange.token_times_s) == [2.0, 2.0]
+    assert exchange.outcome is Outcome.FINISHED
 
 
 @pytest.mark.parametrize(
@@ -92,58 +94,58 @@ def test_events_without_output_carry_no_token() -> None:
     ],
 )
 def test_output_that_is_no_text_is_a_token_too(event: dict[str, Any]) -> None:
-    one = exchange(asked=1)
-    one.body(events(event), 1.0)
-    assert one.num_tokens == 1
+    exchange = streaming(tokens=1)
+    exchange.body(events(event), 1.0)
+    assert exchange.num_tokens == 1
 
 
 @pytest.mark.parametrize("came", [2, 4])
 def test_another_number_of_tokens_than_asked_is_a_failure(came: int) -> None:
-    one = exchange(asked=3)
-    one.body(events(*[text()] * came, "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert (one.outcome, one.error) == (
+    exchange = streaming(tokens=3)
+    exchange.body(events(*[text()] * came, "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert (exchange.outcome, exchange.error) == (
         Outcome.FAILED,
         f"{came} tokens came, 3 were asked for",
     )
-    assert one.num_tokens == came
+    assert exchange.num_tokens == came
 
 
 @pytest.mark.parametrize("came", [2, 4])
 def test_another_number_is_accepted_where_lengths_are_free(came: int) -> None:
-    one = exchange(asked=3, exact=False)
-    one.body(events(*[text()] * (came - 1), text(finish="stop"), "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=3, exact=False)
+    exchange.body(events(*[text()] * (came - 1), text(finish="stop"), "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 def test_a_stream_without_a_token_is_never_finished() -> None:
-    one = exchange(exact=False)
-    one.body(events("[DONE]"), 1.0)
-    one.ended(1.0)
-    assert (one.outcome, one.error) == (Outcome.FAILED, "the stream held no token")
+    exchange = streaming(exact=False)
+    exchange.body(events("[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert (exchange.outcome, exchange.error) == (Outcome.FAILED, "the stream held no token")
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_several_tokens_an_event_are_counted_by_the_server_and_have_no_times(exact: bool) -> None:
     """Real vLLM under load, without continuous usage: 7 events for 32 tokens."""
-    one = exchange(asked=4, exact=exact)
-    one.body(events(text("a b")), 1.0)
-    one.body(events(text("c d", "length"), {"choices": [], **usage(4)}, "[DONE]"), 2.0)
-    one.ended(2.0)
-    assert (one.outcome, one.num_tokens) == (Outcome.FINISHED, 4)
-    assert (one.token_times_s[0], one.token_times_s[-1]) == (1.0, 2.0)
-    assert one.counted is Counted.TOTAL
+    exchange = streaming(tokens=4, exact=exact)
+    exchange.body(events(text("a b")), 1.0)
+    exchange.body(events(text("c d", "length"), {"choices": [], **usage(4)}, "[DONE]"), 2.0)
+    exchange.ended(2.0)
+    assert (exchange.outcome, exchange.num_tokens) == (Outcome.FINISHED, 4)
+    assert (exchange.token_times_s[0], exchange.token_times_s[-1]) == (1.0, 2.0)
+    assert exchange.counted is Counted.TOTAL
 
 
 def test_tokens_in_pieces_are_counted_by_the_server() -> None:
-    one = exchange(asked=2)
+    exchange = streaming(tokens=2)
     for now_s in (1.0, 2.0, 3.0, 4.0):
-        one.body(events(text()), now_s)
-    one.body(events({"choices": [], **usage(2)}, "[DONE]"), 5.0)
-    one.ended(5.0)
-    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.TOTAL)
-    assert list(one.token_times_s) == [1.0, 4.0]
+        exchange.body(events(text()), now_s)
+    exchange.body(events({"choices": [], **usage(2)}, "[DONE]"), 5.0)
+    exchange.ended(5.0)
+    assert (exchange.outcome, exchange.counted) == (Outcome.FINISHED, Counted.TOTAL)
+    assert list(exchange.token_times_s) == [1.0, 4.0]
 
 
 SUMS = {
@@ -160,69 +162,75 @@ SUMS = {
 def test_sums_that_do_not_grow_with_the_output_are_not_believed(
     sums: list[int], exact: bool
 ) -> None:
-    one = exchange(asked=4, exact=exact)
+    exchange = streaming(tokens=4, exact=exact)
     for now_s, total in enumerate(sums):
-        one.body(events(text(**usage(total))), float(now_s))
-    one.body(events("[DONE]"), 4.0)
-    one.ended(4.0)
-    assert list(one.token_times_s) == [0.0, 1.0, 2.0, 3.0]
-    assert one.outcome is Outcome.FINISHED
-    assert one.counted is (Counted.USAGE if sums[-1] == 4 else Counted.SEEN)
+        exchange.body(events(text(**usage(total))), float(now_s))
+    exchange.body(events("[DONE]"), 4.0)
+    exchange.ended(4.0)
+    assert list(exchange.token_times_s) == [0.0, 1.0, 2.0, 3.0]
+    assert exchange.outcome is Outcome.FINISHED
+    assert exchange.counted is (Counted.USAGE if sums[-1] == 4 else Counted.SEEN)
 
 
 def test_output_without_a_token_of_its_own_counts_as_none() -> None:
     """A piece of text that was held back, or a token that a parser cut in two."""
-    one = exchange(asked=4)
+    exchange = streaming(tokens=4)
     for now_s, total in enumerate([1, 2, 3, 3, 4]):
-        one.body(events(text(**usage(total))), float(now_s))
-    one.body(events("[DONE]"), 5.0)
-    one.ended(5.0)
-    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.USAGE)
-    assert list(one.token_times_s) == [0.0, 1.0, 2.0, 4.0]
+        exchange.body(events(text(**usage(total))), float(now_s))
+    exchange.body(events("[DONE]"), 5.0)
+    exchange.ended(5.0)
+    assert (exchange.outcome, exchange.counted) == (Outcome.FINISHED, Counted.USAGE)
+    assert list(exchange.token_times_s) == [0.0, 1.0, 2.0, 4.0]
 
 
 def test_tokens_that_show_nothing_come_with_their_events() -> None:
     """Special tokens have no text; vLLM sends an event for each."""
-    one = exchange(asked=3)
+    exchange = streaming(tokens=3)
     for now_s in (1.0, 2.0):
-        one.body(events(text("")), now_s)
-    one.body(events(text("", "length"), {"choices": [], **usage(3)}, "[DONE]"), 3.0)
-    one.ended(3.0)
-    assert list(one.token_times_s) == [1.0, 2.0, 3.0]
-    assert (one.outcome, one.counted) == (Outcome.FINISHED, Counted.USAGE)
+        exchange.body(events(text("")), now_s)
+    exchange.body(events(text("", "length"), {"choices": [], **usage(3)}, "[DONE]"), 3.0)
+    exchange.ended(3.0)
+    assert list(exchange.token_times_s) == [1.0, 2.0, 3.0]
+    assert (exchange.outcome, exchange.counted) == (Outcome.FINISHED, Counted.USAGE)
 
 
 def test_a_last_event_that_only_says_why_is_no_token() -> None:
-    one = exchange(asked=2)
-    one.body(events(text(), text(), text("", "length"), {"choices": [], **usage(2)}, "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert (one.outcome, one.num_tokens, one.counted) == (Outcome.FINISHED, 2, Counted.USAGE)
+    exchange = streaming(tokens=2)
+    exchange.body(
+        events(text(), text(), text("", "length"), {"choices": [], **usage(2)}, "[DONE]"), 1.0
+    )
+    exchange.ended(1.0)
+    assert (exchange.outcome, exchange.num_tokens, exchange.counted) == (
+        Outcome.FINISHED,
+        2,
+        Counted.USAGE,
+    )
 
 
 @pytest.mark.parametrize("count", [1.5, -1, True, "4", [4], 10**9, 10**30, 5])
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_count_that_cannot_be_fails_its_own_request_alone(count: object, exact: bool) -> None:
-    one = exchange(asked=4, exact=exact)
-    one.body(events(text(usage={"completion_tokens": count})), 1.0)
-    assert one.outcome is Outcome.FAILED
-    assert "completion_tokens" in one.error
-    assert len(one.token_times_s) <= 4
+    exchange = streaming(tokens=4, exact=exact)
+    exchange.body(events(text(usage={"completion_tokens": count})), 1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert "completion_tokens" in exchange.error
+    assert len(exchange.token_times_s) <= 4
 
 
 @pytest.mark.parametrize("count", [1.5, -1, "7", 10**30])
 def test_a_prompts_count_that_cannot_be_fails_its_request(count: object) -> None:
-    one = exchange(asked=1)
-    one.body(events(text(usage={"completion_tokens": 1, "prompt_tokens": count})), 1.0)
-    assert "usage.prompt_tokens is no whole number" in one.error
+    exchange = streaming(tokens=1)
+    exchange.body(events(text(usage={"completion_tokens": 1, "prompt_tokens": count})), 1.0)
+    assert "usage.prompt_tokens is no whole number" in exchange.error
 
 
 def test_an_answer_that_never_ends_is_ended() -> None:
-    one = exchange(asked=2, exact=False)
+    exchange = streaming(tokens=2, exact=False)
     for _ in range(1000):
-        one.body(events(text()), 1.0)
-    assert one.outcome is Outcome.FAILED
-    assert "more than 120 events with output came, 2 tokens were asked for" in one.error
-    assert one.num_tokens == 121
+        exchange.body(events(text()), 1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert "more than 120 events with output came, 2 tokens were asked for" in exchange.error
+    assert exchange.num_tokens == 121
 
 
 GAVE_UP = ["abort", "error", "Cancelled", {"type": "abort"}, "timeout", "out_of_memory", "unknown"]
@@ -230,59 +238,61 @@ GAVE_UP = ["abort", "error", "Cancelled", {"type": "abort"}, "timeout", "out_of_
 
 @pytest.mark.parametrize("reason", [*GAVE_UP, "content_filter", "overloaded", 5, "null", ["stop"]])
 def test_another_end_than_by_length_or_content_is_no_success(reason: object) -> None:
-    one = exchange(asked=2, exact=False)
+    exchange = streaming(tokens=2, exact=False)
     last = {"choices": [{"index": 0, "text": "b", "finish_reason": reason}]}
-    one.body(events(text(), last, "[DONE]"), 1.0)
-    one.ended(1.0)
+    exchange.body(events(text(), last, "[DONE]"), 1.0)
+    exchange.ended(1.0)
     word = reason["type"] if isinstance(reason, dict) else reason
-    assert one.outcome is Outcome.FAILED
-    assert "the engine ended with" in one.error
-    assert str(word).strip("[]'") in one.error
+    assert exchange.outcome is Outcome.FAILED
+    assert "the engine ended with" in exchange.error
+    assert str(word).strip("[]'") in exchange.error
 
 
 @pytest.mark.parametrize("reason", ["stop", "LENGTH", {"type": "length"}, "eos_token", "end_turn"])
 def test_an_end_by_length_or_content_is_one(reason: object) -> None:
-    one = exchange(asked=9, exact=False)
+    exchange = streaming(tokens=9, exact=False)
     last = {"choices": [{"index": 0, "text": "b", "finish_reason": reason}]}
-    one.body(events(text(), last, "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange.body(events(text(), last, "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 @pytest.mark.parametrize("reason", [None, ""])
 def test_an_end_that_nothing_explains_is_one_only_with_all_tokens(reason: str | None) -> None:
-    for asked, outcome in ((2, Outcome.FINISHED), (3, Outcome.FAILED)):
-        one = exchange(asked=asked, exact=False)
-        one.body(events(text(), text(finish=reason), "[DONE]"), 1.0)
-        one.ended(1.0)
-        assert one.outcome is outcome
-    assert one.error == "2 of 3 tokens came, and no finish_reason says why"
+    for tokens, outcome in ((2, Outcome.FINISHED), (3, Outcome.FAILED)):
+        exchange = streaming(tokens=tokens, exact=False)
+        exchange.body(events(text(), text(finish=reason), "[DONE]"), 1.0)
+        exchange.ended(1.0)
+        assert exchange.outcome is outcome
+    assert exchange.error == "2 of 3 tokens came, and no finish_reason says why"
 
 
 @pytest.mark.parametrize("coding", [",gzip", ",br, chunked", ",zstd,chunked"])
 def test_a_compressed_answer_is_told_as_one(coding: str) -> None:
-    one = Exchange(0, 0.0, 3, True)
-    one.head(200, SSE, coding)
-    one.body(b"\x1f\x8b\x08", 1.0)
-    one.ended(1.0)
-    assert one.error.startswith("HTTP 200: the answer is compressed (")
-    assert "although identity was asked for" in one.error
+    exchange = Exchange(0, 0.0, 3, True)
+    exchange.head(200, SSE, coding)
+    exchange.body(b"\x1f\x8b\x08", 1.0)
+    exchange.ended(1.0)
+    assert exchange.error.startswith("HTTP 200: the answer is compressed (")
+    assert "although identity was asked for" in exchange.error
 
 
 def test_a_redirection_names_its_target_without_what_may_be_secret() -> None:
-    one = Exchange(0, 0.0, 3, True, Quoter(["SECRET1"]))
-    one.head(307, "", "", "http://me:SECRET2@other/SECRET1/v1?key=SECRET3")
-    one.ended(1.0)
-    assert one.error == ("HTTP 307: it redirects to http://...@other/***/v1?key=...: correct --url")
+    exchange = Exchange(0, 0.0, 3, True, Quoter(["SECRET1"]))
+    exchange.head(307, "", "", "http://me:SECRET2@other/SECRET1/v1?key=SECRET3")
+    exchange.ended(1.0)
+    assert exchange.error == (
+        "HTTP 307: it redirects to http://...@other/***/v1?key=...: correct --url"
+    )
 
 
 @pytest.mark.parametrize("name", ["refusal", "function_call", "audio", "reasoning_details"])
 def test_every_kind_of_output_in_a_delta_is_stamped(name: str) -> None:
-    one = exchange(asked=2)
-    one.body(events(delta(**{name: ["a"]})), 1.0)
-    one.body(events(delta("stop", **{name: ["a"]}), "[DONE]"), 2.0)
-    one.ended(2.0)
-    assert (one.outcome, list(one.token_times_s)) == (Outcome.FINISHED, [1.0, 2.0])
+    exchange = streaming(tokens=2)
+    exchange.body(events(delta(**{name: ["a"]})), 1.0)
+    exchange.body(events(delta("stop", **{name: ["a"]}), "[DONE]"), 2.0)
+    exchange.ended(2.0)
+    assert (exchange.outcome, list(exchange.token_times_s)) == (Outcome.FINISHED, [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -296,19 +306,19 @@ def test_every_kind_of_output_in_a_delta_is_stamped(name: str) -> None:
     ],
 )
 def test_a_secret_that_a_stream_echoes_is_masked(data: object) -> None:
-    one = Exchange(0, 0.0, 3, True, Quoter(["hunter2-long"]))
-    one.head(200, SSE)
-    one.body(events(data), 1.0)
-    assert one.outcome is Outcome.FAILED
-    assert "hunter" not in one.error.lower()
-    assert "***" in one.error
+    exchange = Exchange(0, 0.0, 3, True, Quoter(["hunter2-long"]))
+    exchange.head(200, SSE)
+    exchange.body(events(data), 1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert "hunter" not in exchange.error.lower()
+    assert "***" in exchange.error
 
 
 def test_an_empty_finish_reason_says_nothing() -> None:
-    one = exchange(asked=2, exact=False)
-    one.body(events(text(finish=""), text(finish="")), 1.0)
-    one.lost("the server closed the connection", 2.0)
-    assert (one.outcome, one.error) == (
+    exchange = streaming(tokens=2, exact=False)
+    exchange.body(events(text(finish=""), text(finish="")), 1.0)
+    exchange.lost("the server closed the connection", 2.0)
+    assert (exchange.outcome, exchange.error) == (
         Outcome.FAILED,
         "the server closed the connection after 2 tokens",
     )
@@ -340,38 +350,38 @@ TOLERATED = {
 @pytest.mark.parametrize("stream", TOLERATED.values(), ids=TOLERATED)
 @pytest.mark.parametrize("exact", [True, False])
 def test_what_does_not_touch_the_times_is_tolerated(stream: bytes, exact: bool) -> None:
-    one = exchange(asked=2, exact=exact)
-    one.body(stream, 1.0)
-    one.ended(1.0)
-    assert (one.outcome, one.error, one.num_tokens) == (Outcome.FINISHED, "", 2)
+    exchange = streaming(tokens=2, exact=exact)
+    exchange.body(stream, 1.0)
+    exchange.ended(1.0)
+    assert (exchange.outcome, exchange.error, exchange.num_tokens) == (Outcome.FINISHED, "", 2)
 
 
 def test_a_named_error_is_the_servers_error() -> None:
-    one = exchange()
-    one.body(events(text()) + b"event: error\ndata: overloaded\n\n", 1.0)
-    assert one.error == "the server's error after 1 tokens: overloaded"
+    exchange = streaming()
+    exchange.body(events(text()) + b"event: error\ndata: overloaded\n\n", 1.0)
+    assert exchange.error == "the server's error after 1 tokens: overloaded"
 
 
 def test_an_error_body_that_never_ends_is_read_so_far() -> None:
-    one = Exchange(0, 0.0, 3, True)
-    one.head(500, "text/plain")
+    exchange = Exchange(0, 0.0, 3, True)
+    exchange.head(500, "text/plain")
     for _ in range(3):
-        one.body(b"x" * 1000, 1.0)
-    assert one.outcome is Outcome.FAILED
-    assert one.error.startswith("HTTP 500: xxx")
+        exchange.body(b"x" * 1000, 1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert exchange.error.startswith("HTTP 500: xxx")
 
 
 def test_what_is_whole_but_for_its_end_is_finished_when_its_time_is_up() -> None:
-    one = exchange(asked=1)
-    one.body(events(text(finish="length")), 1.0)
-    one.time_out("late", 9.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=1)
+    exchange.body(events(text(finish="length")), 1.0)
+    exchange.time_out("late", 9.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 def test_a_servers_text_is_told_in_characters_that_a_terminal_takes() -> None:
-    one = exchange()
-    one.body(events({"error": "bad\x1b[31m \ud83d"}), 1.0)
-    assert one.error.isprintable()
+    exchange = streaming()
+    exchange.body(events({"error": "bad\x1b[31m \ud83d"}), 1.0)
+    assert exchange.error.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -383,20 +393,20 @@ def test_a_servers_text_is_told_in_characters_that_a_terminal_takes() -> None:
     ],
 )
 def test_an_error_in_the_stream_is_a_failure(event: dict[str, Any], said: str) -> None:
-    one = exchange()
-    one.body(events(text(), event, "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert (one.outcome, one.error) == (
+    exchange = streaming()
+    exchange.body(events(text(), event, "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert (exchange.outcome, exchange.error) == (
         Outcome.FAILED,
         f"the server's error after 1 tokens: {said}",
     )
 
 
 def test_an_error_field_of_null_is_no_error() -> None:
-    one = exchange(asked=1)
-    one.body(events(text(error=None), "[DONE]"), 1.0)
-    one.ended(1.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=1)
+    exchange.body(events(text(error=None), "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 @pytest.mark.parametrize(
@@ -416,69 +426,69 @@ def test_an_error_field_of_null_is_no_error() -> None:
     ],
 )
 def test_what_is_no_completion_is_malformed(data: str) -> None:
-    one = exchange()
-    one.body(events(text(), data), 1.0)
-    assert one.outcome is Outcome.FAILED
-    assert one.error.startswith("malformed stream after 1 tokens: not a completion: ")
+    exchange = streaming()
+    exchange.body(events(text(), data), 1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert exchange.error.startswith("malformed stream after 1 tokens: not a completion: ")
 
 
 def test_a_cut_stream_keeps_its_tokens_and_says_how_many() -> None:
-    one = exchange()
-    one.body(events(text(), text()), 1.0)
-    one.lost("connection lost", 2.0)
-    assert (one.outcome, one.error) == (Outcome.FAILED, "connection lost after 2 tokens")
-    assert list(one.token_times_s) == [1.0, 1.0]
+    exchange = streaming()
+    exchange.body(events(text(), text()), 1.0)
+    exchange.lost("connection lost", 2.0)
+    assert (exchange.outcome, exchange.error) == (Outcome.FAILED, "connection lost after 2 tokens")
+    assert list(exchange.token_times_s) == [1.0, 1.0]
 
 
 def test_an_answer_that_ends_with_its_connection_is_whole_after_done() -> None:
-    one = exchange(asked=1)
-    one.body(events(text(), "[DONE]"), 1.0)
-    one.lost("the server closed the connection", 2.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=1)
+    exchange.body(events(text(), "[DONE]"), 1.0)
+    exchange.lost("the server closed the connection", 2.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 def test_an_end_without_done_is_a_cut() -> None:
-    one = exchange(asked=1)
-    one.body(events(text()), 1.0)
-    one.ended(2.0)
-    assert (one.outcome, one.error) == (
+    exchange = streaming(tokens=1)
+    exchange.body(events(text()), 1.0)
+    exchange.ended(2.0)
+    assert (exchange.outcome, exchange.error) == (
         Outcome.FAILED,
         "the stream ended after 1 tokens without [DONE]",
     )
 
 
 def test_a_finish_reason_stands_for_done() -> None:
-    one = exchange(asked=1)
-    one.body(events(text(finish="length")), 1.0)
-    one.ended(2.0)
-    assert one.outcome is Outcome.FINISHED
+    exchange = streaming(tokens=1)
+    exchange.body(events(text(finish="length")), 1.0)
+    exchange.ended(2.0)
+    assert exchange.outcome is Outcome.FINISHED
 
 
 def test_a_status_is_a_failure_with_the_text_that_came_along() -> None:
-    one = Exchange(0, 0.0, 3, True)
-    one.head(400, "application/json")
-    one.body(b'{"message":', 1.0)
-    one.body(b' "too\n long"}' + b"x" * 5000, 1.0)
-    one.ended(1.0)
-    assert one.outcome is Outcome.FAILED
-    assert one.error.startswith('HTTP 400: {"message": "too long"}xxx')
-    assert len(one.error) < 400
-    assert one.num_tokens == 0
+    exchange = Exchange(0, 0.0, 3, True)
+    exchange.head(400, "application/json")
+    exchange.body(b'{"message":', 1.0)
+    exchange.body(b' "too\n long"}' + b"x" * 5000, 1.0)
+    exchange.ended(1.0)
+    assert exchange.outcome is Outcome.FAILED
+    assert exchange.error.startswith('HTTP 400: {"message": "too long"}xxx')
+    assert len(exchange.error) < 400
+    assert exchange.num_tokens == 0
 
 
 def test_json_in_place_of_a_stream_is_a_failure() -> None:
-    one = Exchange(0, 0.0, 3, True)
-    one.head(200, "application/json")
-    one.body(b"{}", 1.0)
-    one.ended(1.0)
-    assert one.error == "HTTP 200 without an event stream: {}"
+    exchange = Exchange(0, 0.0, 3, True)
+    exchange.head(200, "application/json")
+    exchange.body(b"{}", 1.0)
+    exchange.ended(1.0)
+    assert exchange.error == "HTTP 200 without an event stream: {}"
 
 
 def test_an_outcome_is_set_once() -> None:
-    one = exchange(asked=1)
-    one.time_out("late", 1.0)
-    one.body(events(text(), "[DONE]"), 2.0)
-    one.ended(2.0)
-    one.fail("another", 3.0)
-    assert (one.outcome, one.error) == (Outcome.TIMED_OUT, "late, after 0 tokens")
-    assert (one.left_s, one.num_tokens) == (1.0, 0)
+    exchange = streaming(tokens=1)
+    exchange.time_out("late", 1.0)
+    exchange.body(events(text(), "[DONE]"), 2.0)
+    exchange.ended(2.0)
+    exchange.fail("another", 3.0)
+    assert (exchange.outcome, exchange.error) == (Outcome.TIMED_OUT, "late, after 0 tokens")
+    assert (exchange.left_s, exchange.num_tokens) == (1.0, 0)

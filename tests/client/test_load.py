@@ -20,15 +20,15 @@ from slaibench.client.target import Api, Target
 from slaibench.recording.record import FloatArray
 from slaibench.workloads.request import Request
 from tests.client.behaviours import BEHAVIOURS, hangs_up
-from tests.client.serving import Answer, Asked, HangUpError, Server, by_tier, serve
+from tests.client.serving import Answer, HangUpError, Received, Server, by_tier, serve
 
 PROMPTS = TokenIdPrompts(1000)
 
 
 def test_chat_takes_words_and_its_own_length_field() -> None:
-    async def chat(asked: Asked, answer: Answer) -> None:
+    async def chat(received: Received, answer: Answer) -> None:
         answer.head()
-        for content in ("", *["a"] * asked.body["max_completion_tokens"]):
+        for content in ("", *["a"] * received.body["max_completion_tokens"]):
             answer.event({"choices": [{"delta": {"role": "assistant", "content": content}}]})
         answer.end()
 
@@ -43,7 +43,7 @@ def test_chat_takes_words_and_its_own_length_field() -> None:
         )
         result = run_load(target, [Request(0, 0.0, 9, 3)], WordPrompts())
         assert result.requests.finished.all(), result.requests.error
-        body = server.asked[0].body
+        body = server.received[0].body
     assert len(body["messages"][0]["content"].split()) == 9
     assert body["stream_options"] == {"include_usage": True}
     assert "ignore_eos" not in body
@@ -133,7 +133,7 @@ def test_nothing_is_sent_any_more_to_a_server_that_is_dead() -> None:
     assert len(table) == 205
     assert set(table.outcome.tolist()) == {"finished", "failed"}
     assert table.finished[:10].all()
-    assert len(server.asked) < 200
+    assert len(server.received) < 200
     words = "not sent: 10 requests in a row found no connection to 127.0.0.1"
     assert all(error.startswith(words) for error in table.error[-5:].tolist())
     assert np.isnan(table.sent_s[-5:]).all()
@@ -141,7 +141,7 @@ def test_nothing_is_sent_any_more_to_a_server_that_is_dead() -> None:
 
 
 def await_asked(server: Server, count: int) -> None:
-    while len(server.asked) < count:
+    while len(server.received) < count:
         time.sleep(0.01)
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_sent_any_more_where_every_request_fails() -> None:
         result = run_load(target, in_time_and_much_later(150, 5), PROMPTS, processes=1)
     table = result.requests
     assert set(table.outcome.tolist()) == {"failed"}
-    assert 100 <= len(server.asked) <= 150
+    assert 100 <= len(server.received) <= 150
     assert table.error[0] == 'HTTP 400: {"message": "no such thing"}'
     words = "not sent: 100 requests in a row had failed: HTTP 400"
     assert all(error.startswith(words) for error in table.error[-5:].tolist())
@@ -162,7 +162,7 @@ def test_failures_between_tokens_stop_nothing() -> None:
     requests = [Request(i, i * 0.01, 3, 2, tier=tiers[i % 21]) for i in range(210)]
     with serve(BEHAVIOURS) as server:
         result = run_load(Target(server.url, "m", extra_of=by_tier), requests, PROMPTS, processes=1)
-    assert len(server.asked) == 210
+    assert len(server.received) == 210
     assert result.requests.finished.sum() == 10
 
 
@@ -172,7 +172,7 @@ def test_a_connection_for_each_request() -> None:
         target = Target(server.url, "m", new_connections=True)
         result = run_load(target, requests, PROMPTS)
         assert server.num_connections == result.facts.connections == 40
-        assert {asked.headers["Connection"] for asked in server.asked} == {"close"}
+        assert {received.headers["Connection"] for received in server.received} == {"close"}
     assert result.requests.finished.all()
 
 
@@ -185,9 +185,9 @@ def test_a_server_that_hangs_up_after_each_answer_is_not_asked_twice_on_one_conn
 
 
 def test_counts_that_contradict_the_events_are_said_and_counted() -> None:
-    async def still(asked: Asked, answer: Answer) -> None:
+    async def still(received: Received, answer: Answer) -> None:
         answer.head()
-        for _ in range(asked.body["max_tokens"]):
+        for _ in range(received.body["max_tokens"]):
             answer.token(usage={"completion_tokens": 1})
         answer.end()
 
@@ -200,10 +200,10 @@ def test_counts_that_contradict_the_events_are_said_and_counted() -> None:
 
 
 def test_several_tokens_an_event_leave_their_times_unknown() -> None:
-    async def merged(asked: Asked, answer: Answer) -> None:
+    async def merged(received: Received, answer: Answer) -> None:
         answer.head()
         answer.token()
-        answer.event({"choices": [], "usage": {"completion_tokens": asked.body["max_tokens"]}})
+        answer.event({"choices": [], "usage": {"completion_tokens": received.body["max_tokens"]}})
         answer.end()
 
     requests = [Request(i, i * 0.01, 3, 2) for i in range(10)]
@@ -246,7 +246,7 @@ def test_what_cannot_run_is_refused_before_it_starts(
 
 
 def test_a_count_of_prompt_tokens_that_cannot_be_is_said_and_not_kept() -> None:
-    async def boasting(asked: Asked, answer: Answer) -> None:
+    async def boasting(received: Received, answer: Answer) -> None:
         answer.head()
         answer.token(usage={"prompt_tokens": 10**9, "completion_tokens": 1})
         answer.end()
@@ -260,7 +260,7 @@ def test_a_count_of_prompt_tokens_that_cannot_be_is_said_and_not_kept() -> None:
 
 @pytest.mark.parametrize("header", ["Content-Encoding: gzip", "Transfer-Encoding: gzip, chunked"])
 def test_a_compressed_answer_says_so(header: str) -> None:
-    async def squeezed(asked: Asked, answer: Answer) -> None:
+    async def squeezed(received: Received, answer: Answer) -> None:
         kind = "Content-Type: text/event-stream\r\nConnection: close"
         answer.raw(f"HTTP/1.1 200 OK\r\n{kind}\r\n{header}\r\n\r\n".encode())
         answer.raw(b"5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n")
@@ -284,7 +284,7 @@ def test_a_late_server_moves_no_send() -> None:
     with serve(BEHAVIOURS) as server:
         target = Target(server.url, "m", extra_of=by_tier)
         result = run_load(target, requests, PROMPTS, horizon_s=2.0)
-        assert len(server.asked) == 200
+        assert len(server.received) == 200
     assert not np.isnan(result.requests.sent_s).any()
     assert set(result.requests.outcome) == {"unfinished"}
     assert result.t0_monotonic_s >= start

@@ -19,15 +19,15 @@ from slaibench.client.target import Target
 from slaibench.recording.record import Outcome
 from slaibench.workloads.request import Request
 from tests.client.mutations import answer
-from tests.client.serving import Answer, Asked, HangUpError, serve
+from tests.client.serving import Answer, HangUpError, Received, serve
 
 ASKED = 4
 KINDS = {outcome.value for outcome in Outcome} - {Outcome.UNFINISHED.value}
 
 
-async def spoilt(asked: Asked, reply: Answer) -> None:
+async def spoilt(received: Received, reply: Answer) -> None:
     """An answer of the request's own, in pieces of its own, and an end."""
-    rng = random.Random(asked.headers["X-Request-Id"])
+    rng = random.Random(received.headers["X-Request-Id"])
     data = answer(rng, ASKED)
     cuts = sorted(rng.randint(0, len(data)) for _ in range(rng.randint(0, 4)))
     for begin, end in zip([0, *cuts], [*cuts, len(data)], strict=True):

@@ -50,7 +50,7 @@ def test_each_request_is_sent_once_and_recorded_once(
     mixed: tuple[LoadResult, Server, list[Request]],
 ) -> None:
     result, server, requests = mixed
-    ids = [asked.headers["X-Request-Id"] for asked in server.asked]
+    ids = [received.headers["X-Request-Id"] for received in server.received]
     assert sorted(ids) == sorted(f"slaibench-{request.request_id}" for request in requests)
     assert result.requests.request_id.tolist() == [request.request_id for request in requests]
 
@@ -94,13 +94,13 @@ def test_the_servers_count_of_prompt_tokens_is_kept(
 
 
 def test_body_and_headers(mixed: tuple[LoadResult, Server, list[Request]]) -> None:
-    asked = mixed[1].asked[0]
-    assert asked.path == "/v1/completions"
-    assert asked.headers["Authorization"] == "Bearer secret"
-    prompt = asked.body.pop("prompt")
+    received = mixed[1].received[0]
+    assert received.path == "/v1/completions"
+    assert received.headers["Authorization"] == "Bearer secret"
+    prompt = received.body.pop("prompt")
     assert len(prompt) == 5
-    assert asked.body.pop("behave") in EXPECTED
-    assert asked.body == {
+    assert received.body.pop("behave") in EXPECTED
+    assert received.body == {
         "model": "m", "max_tokens": 4, "stream": True, "ignore_eos": True, "temperature": 0,
         "seed": 0, "stream_options": {"include_usage": True, "continuous_usage_stats": True},
     }  # fmt: skip

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.client.errors import ClientError
 from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
+from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
 from slaibench.recording.record import FloatArray
 from slaibench.workloads.request import Request
@@ -52,8 +52,10 @@ def test_processes_share_one_schedule() -> None:
             assert result.facts.processes == processes
             assert result.requests.finished.all()
             assert result.requests.due_s.tolist() == [request.due_s for request in requests]
-            bodies = {asked.headers["X-Request-Id"]: asked.body for asked in server.asked}
-            assert len(bodies) == len(server.asked) == 60
+            bodies = {
+                received.headers["X-Request-Id"]: received.body for received in server.received
+            }
+            assert len(bodies) == len(server.received) == 60
             seen.append(bodies)
     assert seen[0] == seen[1]
 

@@ -64,7 +64,7 @@ def test_any_cut_of_the_bytes_gives_the_same_events(stream: tuple[bytes, list[by
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=8))
 def test_any_cut_of_any_bytes_gives_the_same_events(data: bytes, at: list[int]) -> None:
-    cuts = sorted(min(each, len(data)) for each in at)
+    cuts = sorted(min(place, len(data)) for place in at)
     framer = SseFramer()
     chunks = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     assert [event for chunk in chunks for event in framer.feed(chunk)] == whole(data)

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from slaibench.client.errors import ClientError
 from slaibench.client.exchange import Exchange
 from slaibench.client.load import run_load
 from slaibench.client.prompts import TokenIdPrompts
+from slaibench.client.results import WorkerReport
+from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
-from slaibench.client.worker import Part, Report, Worker
+from slaibench.client.worker import Part, Worker
 from slaibench.workloads.request import Request
 from tests.client.serving import serve
 
@@ -54,7 +55,7 @@ def test_a_worker_says_it_is_ready_then_who_left_then_all_it_knows() -> None:
     assert words[0] == "ready"
     assert set(words[1:-1]) == {"left"}
     report = said[-1][1]
-    assert isinstance(report, Report)
+    assert isinstance(report, WorkerReport)
     assert [row.position for row in report.rows] == list(range(5))
     assert (report.tokens, report.reads_of_several) == (10, report.tokens - report.reads)
 

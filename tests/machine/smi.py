@@ -43,24 +43,24 @@ import json, sys, time
 from datetime import datetime
 
 GPUS, PROCESSES, VERSION = json.loads({values!r})
-asked = {{each.partition("=")[0]: each.partition("=")[2] for each in sys.argv[1:]}}
-if "--version" in asked:
+options = {{word.partition("=")[0]: word.partition("=")[2] for word in sys.argv[1:]}}
+if "--version" in options:
     print(VERSION)
-elif "--query-compute-apps" in asked:
-    for each in PROCESSES:
-        print(", ".join(each[name] for name in asked["--query-compute-apps"].split(",")))
+elif "--query-compute-apps" in options:
+    for process in PROCESSES:
+        print(", ".join(process[name] for name in options["--query-compute-apps"].split(",")))
 else:
     while True:
         for gpu in GPUS:
-            known = {{"timestamp": f"{{datetime.now():%Y/%m/%d %H:%M:%S.%f}}"[:-3], **gpu}}
-            fields = asked["--query-gpu"].split(",")
+            values = {{"timestamp": f"{{datetime.now():%Y/%m/%d %H:%M:%S.%f}}"[:-3], **gpu}}
+            fields = options["--query-gpu"].split(",")
             for name in fields:
-                if name not in known:
+                if name not in values:
                     sys.exit(print(f'Field "{{name}}" is not a valid field to query.\\n') or 2)
-            print(", ".join(known[name] for name in fields), flush=True)
-        if "--loop-ms" not in asked:
+            print(", ".join(values[name] for name in fields), flush=True)
+        if "--loop-ms" not in options:
             break
-        time.sleep(int(asked["--loop-ms"]) / 1000)
+        time.sleep(int(options["--loop-ms"]) / 1000)
 """
 
 

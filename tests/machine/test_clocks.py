@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.machine.clocks import Clocks, reasons_of, slowing
+from slaibench.machine.clocks import Clocks, reasons_of
+from slaibench.machine.nvidia import slowing
 from tests.machine.smi import H200, install
 
 MEASURED = Path(__file__).parents[2] / "results" / "gpu" / "h200-vllm-0.26" / "clocks.csv"
@@ -25,21 +26,21 @@ def test_clocks_of_a_stretch_leave_out_what_is_around_it(tmp_path: Path) -> None
         "2026/11/26 06:00:03.0"
     )
     begin, end = (datetime(2026, 11, 26, 6, 0, at).astimezone() for at in (1, 2))
-    found = Clocks(path).between(begin, end, {"GPU-1"})
-    assert found["readings"] == 2
-    assert found["sm_mhz"] == {"median": 1790.0, "min": 1600.0, "max": 1980.0}
-    assert found["power_w"]["max"] == pytest.approx(700.0)
-    assert found["event_reasons"] == ["0x4"]
+    stretch = Clocks(path).between(begin, end, {"GPU-1"})
+    assert stretch["readings"] == 2
+    assert stretch["sm_mhz"] == {"median": 1790.0, "min": 1600.0, "max": 1980.0}
+    assert stretch["power_w"]["max"] == pytest.approx(700.0)
+    assert stretch["event_reasons"] == ["0x4"]
     both = Clocks(path).between(begin, end)
     assert (both["readings"], both["event_reasons"]) == (3, ["0x4", "0x8"])
 
 
 def test_what_an_h200_said_in_a_measurement_is_understood() -> None:
     begin, end = (datetime(2026, 11, 26, hour).astimezone() for hour in (0, 23))
-    found = Clocks(MEASURED).between(begin, end)
-    assert found["readings"] == len(MEASURED.read_text().splitlines())
-    assert found["sm_mhz"]["max"] == 1980.0
-    assert slowing(reasons_of(found)) == ("power limit",)
+    stretch = Clocks(MEASURED).between(begin, end)
+    assert stretch["readings"] == len(MEASURED.read_text().splitlines())
+    assert stretch["sm_mhz"]["max"] == 1980.0
+    assert slowing(reasons_of(stretch)) == ("power limit",)
 
 
 def test_each_gpu_is_read_until_it_is_left(tools: Path, tmp_path: Path) -> None:
@@ -50,9 +51,9 @@ def test_each_gpu_is_read_until_it_is_left(tools: Path, tmp_path: Path) -> None:
         while len(path.read_text().splitlines()) < 4:
             time.sleep(0.02)
     ended = datetime.now().astimezone()
-    both, one = (clocks.between(begun, ended, gpus) for gpus in ((), {OTHER["uuid"]}))
-    assert both["readings"] > one["readings"] > 0
-    assert one["event_reasons"] == ["0x8"]
+    both, single = (clocks.between(begun, ended, gpus) for gpus in ((), {OTHER["uuid"]}))
+    assert both["readings"] > single["readings"] > 0
+    assert single["event_reasons"] == ["0x8"]
 
 
 def test_without_the_tool_there_are_no_readings(tools: Path, tmp_path: Path) -> None:
@@ -61,18 +62,3 @@ def test_without_the_tool_there_are_no_readings(tools: Path, tmp_path: Path) -> 
         pass
     assert clocks.between(begun, datetime.now().astimezone()) == {}
     assert reasons_of({}) == 0
-
-
-@pytest.mark.parametrize(
-    ("mask", "told"),
-    [
-        (0x0, ()),
-        (0x1, ()),  # idle
-        (0x2, ()),  # as the user has set them
-        (0x4, ("power limit",)),
-        (0x8 | 0x40, ("hardware slowdown", "temperature (hardware)")),
-        (0x1 | 0x20, ("temperature (driver)",)),
-    ],
-)
-def test_only_what_changes_clocks_under_load_slows(mask: int, told: tuple[str, ...]) -> None:
-    assert slowing(mask) == told

@@ -1,4 +1,4 @@
-"""Texts without what tells whose machine it is."""
+"""Texts, and an engine's arguments, without what is secret or tells whose machine it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import socket
 
 import pytest
 
-from slaibench.machine.disclosed import Form, digest, without_places
+from slaibench.machine.disclosed import (
+    Form,
+    digest,
+    disclosed_arguments,
+    hides_arguments,
+    without_places,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +49,48 @@ def test_a_configuration_is_shown_if_all_of_it_is_plain() -> None:
 def test_a_digest_tells_values_apart_and_shows_neither() -> None:
     assert digest("one") == digest("one") != digest("two")
     assert "one" not in digest("one")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--max-logprobs=7",
+        "--tensor-parallel-size 2 --dtype bfloat16 --enforce-eager",
+        "-tp 2 -O3 --no-enable-chunked-prefill",
+        "--kv-cache-dtype fp8_e4m3 --attention-backend FLASH_ATTN_VLLM_V1",
+        "--torchao-config int4wo-128 --quantization compressed-tensors",
+        "--all2all-backend deepep_high_throughput --dtype=float16",
+        "--cuda-graph-bs 1 2 4 8",
+        '--compilation-config \'{"mode": 3, "cudagraph_capture_sizes": [1, 2]}\'',
+        "--compilation-config.mode=3 --gpu_memory_utilization=0.9",
+    ],
+)
+def test_what_decides_is_shown_as_it_was_written(text: str) -> None:
+    assert disclosed_arguments(text) == text
+    assert not hides_arguments(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--api-key S3CRET",
+        "--api-key=S3CRET",
+        "--hf_token=S3CRET --dtype float16",
+        "--ssl-keyfile /home/S3CRET/key.pem",
+        "--otlp-traces-endpoint http://me:S3CRET@10.0.0.7",
+        "--dtype S3CRET/x",
+        "--dtype sk-proj-S3CRETxYzQ0123456789abcdef",
+        "--max-num-seqs 64 S3CRET",
+        '--kv-transfer-config \'{"url": "S3CRET"}\'',
+        '--compilation-config \'{"x": "/home/S3CRET"}\'',
+        "--hf-overrides.token=S3CRET",
+        "--api-key -S3CRET-",
+        "--allowed-origins '[\"S3CRET\"]'",
+    ],
+)
+def test_what_may_be_secret_is_a_digest(text: str) -> None:
+    shown = disclosed_arguments(text)
+    assert "S3CRET" not in shown
+    assert hides_arguments(shown)
+    assert disclosed_arguments(shown) == shown
+    assert disclosed_arguments(text.replace("S3CRET", "OTHER")) != shown

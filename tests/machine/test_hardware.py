@@ -42,9 +42,9 @@ def test_a_processor_and_what_it_multiplies_matrices_with() -> None:
 
 
 def test_a_processor_of_another_kind_is_named_by_its_architecture() -> None:
-    one = parse_cpuinfo("processor\t: 0\nBogoMIPS\t: 50.00\n", 1)
-    assert one.name
-    assert one.instructions == ()
+    processor = parse_cpuinfo("processor\t: 0\nBogoMIPS\t: 50.00\n", 1)
+    assert processor.name
+    assert processor.instructions == ()
 
 
 def test_cores_are_those_this_process_may_use() -> None:
@@ -112,7 +112,7 @@ def test_no_other_device_has_a_name() -> None:
 
 
 def test_an_emulated_gpu_leaves_the_facts_of_the_machine_it_runs_on() -> None:
-    found = facts("emulated")
-    assert found["cpu"]["cores"] == hardware.num_cores()
-    assert "name" not in found
+    values = facts("emulated")
+    assert values["cpu"]["cores"] == hardware.num_cores()
+    assert "name" not in values
     assert facts("cpu")["name"] == device_name("cpu")

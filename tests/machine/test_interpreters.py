@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.machine.interpreters import InterpreterError, import_path, interpreter, variable
+from slaibench.machine import interpreters
+from slaibench.machine.interpreters import (
+    InterpreterError,
+    import_path,
+    interpreter,
+    variable,
+    versions_in,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,3 +57,20 @@ def test_another_python_gets_our_source_and_nothing_that_was_meant_for_this_one(
     monkeypatch.setenv("PYTHONPATH", "of/the/user")
     assert import_path(sys.executable).split(os.pathsep) == [str(ROOT), "of/the/user"]
     assert import_path("/another/python") == str(ROOT)
+
+
+def test_versions_in_another_python() -> None:
+    versions = versions_in(sys.executable, ("numpy", "no-such-package"))
+    assert set(versions) == {"python", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("line", "debug"),
+    [("debug = True", True), ("debug: bool = True", True), ("debug = False", False), ("", False)],
+)
+def test_pytorch_says_itself_how_it_was_built(
+    line: str, debug: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "_torch_says", lambda: f"cuda = '13.0'\n{line}\n")
+    assert interpreters.torch_is_debug() is debug
+    assert interpreters.versions_of_torch()["cuda"] == "13.0"

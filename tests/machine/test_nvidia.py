@@ -1,4 +1,4 @@
-"""``nvidia-smi`` is asked for what it knows, and what it has no value for is not made up."""
+"""``nvidia-smi`` is read in our units, and what it has no value for is not made up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from pathlib import Path
 import pytest
 
 from slaibench.machine import nvidia
-from slaibench.machine.nvidia import GpuProcess, NvidiaError, gpu_rows, parse_processes, rows, value
+from slaibench.machine.nvidia import (
+    FIELDS,
+    GpuProcess,
+    NvidiaError,
+    gpu_rows,
+    gpu_states,
+    parse_processes,
+    parse_state,
+    rows,
+    slowing,
+    value,
+)
 from tests.machine.smi import H200, install, process
 
 
 def test_a_row_a_gpu_by_field(tools: Path) -> None:
     install(tools, [H200, {**H200, "name": "NVIDIA H100"}])
-    found = gpu_rows(["name", "memory.total"])
-    assert found == [
+    printed = gpu_rows(["name", "memory.total"])
+    assert printed == [
         {"name": "NVIDIA H200", "memory.total": "143771"},
         {"name": "NVIDIA H100", "memory.total": "143771"},
     ]
@@ -39,9 +50,9 @@ def test_an_older_driver_is_asked_by_the_older_name(tools: Path) -> None:
 
 
 def test_no_tool_is_told(tools: Path) -> None:
-    for ask in (nvidia.processes, nvidia.cuda_version, lambda: gpu_rows(["name"])):
+    for query in (nvidia.processes, nvidia.cuda_version, lambda: gpu_rows(["name"])):
         with pytest.raises(NvidiaError, match="nvidia-smi cannot be run"):
-            ask()
+            query()
 
 
 def test_a_driver_that_is_away_is_told_in_its_own_words(tools: Path) -> None:
@@ -82,3 +93,66 @@ def test_the_newest_cuda_of_the_driver(tools: Path) -> None:
     install(tools, version="NVIDIA System Management Interface")
     with pytest.raises(NvidiaError, match="says nothing of CUDA"):
         nvidia.cuda_version()
+
+
+def test_an_h200_in_our_units(tools: Path) -> None:
+    install(tools)
+    (state,) = gpu_states()
+    assert set(state.values) == set(FIELDS)
+    values = state.values
+    assert (values["name"], values["driver"]) == ("NVIDIA H200", "580.159.04")
+    assert values["memory_bytes"] == 143771 * 2**20
+    assert (values["persistence_mode"], values["ecc"], values["mig"]) == (True, True, False)
+    assert (values["power_limit_w"], values["sm_clock_max_mhz"]) == (700.0, 1980)
+    assert values["clocks_event_reasons"] == ["idle"]
+    assert state.unknown == {
+        "sm_clock_application_mhz": "nvidia-smi says [N/A]",
+        "memory_clock_application_mhz": "nvidia-smi says [N/A]",
+    }
+    assert values["sm_clock_application_mhz"] is None
+
+
+def test_what_a_driver_does_not_know_is_null_with_the_fields_name(tools: Path) -> None:
+    install(tools, [{name: text for name, text in H200.items() if name != "mig.mode.current"}])
+    (state,) = gpu_states()
+    assert state.values["mig"] is None
+    assert state.unknown["mig"] == "this nvidia-smi knows no field mig.mode.current"
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "text"),
+    [
+        ("persistence_mode", "persistence_mode", "On"),
+        ("power.limit", "power_limit_w", "lots"),
+        ("clocks_event_reasons.active", "clocks_event_reasons", "Active"),
+    ],
+)
+def test_a_text_of_another_form_is_unknown_not_an_error(field: str, name: str, text: str) -> None:
+    state = parse_state({**H200, field: text})
+    assert state.values[name] is None
+    assert state.unknown[name] == f"nvidia-smi says {text}"
+
+
+def test_several_reasons_are_all_named() -> None:
+    state = parse_state({**H200, "clocks_event_reasons.active": "0x0000000000000044"})
+    assert state.values["clocks_event_reasons"] == ["power limit", "temperature (hardware)"]
+
+
+def test_no_tool_is_an_error(tools: Path) -> None:
+    with pytest.raises(NvidiaError):
+        gpu_states()
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (0x0, ()),
+        (0x1, ()),  # idle
+        (0x2, ()),  # as the user has set them
+        (0x4, ("power limit",)),
+        (0x8 | 0x40, ("hardware slowdown", "temperature (hardware)")),
+        (0x1 | 0x20, ("temperature (driver)",)),
+    ],
+)
+def test_only_what_changes_clocks_under_load_slows(mask: int, words: tuple[str, ...]) -> None:
+    assert slowing(mask) == words

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.machine import interpreters
 from slaibench.machine import watch as module
-from slaibench.machine.cpu_state import CpuState
-from slaibench.machine.cpu_time import CpuTime
-from slaibench.machine.watch import Watch
+from slaibench.machine.cpu import CpuState, CpuTime
+from slaibench.machine.watch import Watch, slowing_settings
 from tests.machine.smi import H200, install, process
 
 OTHER = {**H200, "uuid": "GPU-other", "clocks_event_reasons.active": "0x0000000000000008"}
@@ -34,8 +34,8 @@ def state(*governors: str) -> CpuState:
 def look_until(lines: int) -> None:
     """As long as it takes to have read so many lines of clocks."""
     for _ in range(1000):
-        found = [*Path(module.tempfile.gettempdir()).glob("slaibench-*/clocks.csv")]
-        if found and sum(len(each.read_text().splitlines()) for each in found) >= lines:
+        files = Path(module.tempfile.gettempdir()).glob("slaibench-*/clocks.csv")
+        if sum(len(file.read_text().splitlines()) for file in files) >= lines:
             return
         time.sleep(0.01)
 
@@ -64,9 +64,9 @@ def test_a_governor_that_follows_the_load_is_told(monkeypatch: pytest.MonkeyPatc
     assert seen.notes == ("the CPU governor is powersave, not performance: clocks follow the load",)
 
 
-@pytest.mark.parametrize(("alone", "told"), [(True, 1), (False, 0)])
+@pytest.mark.parametrize(("alone", "notes"), [(True, 1), (False, 0)])
 def test_others_that_are_busy_are_told_unless_they_are_the_server(
-    alone: bool, told: int, monkeypatch: pytest.MonkeyPatch
+    alone: bool, notes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cores = os.cpu_count() or 1
     times = iter([CpuTime(0.0, 0.0, 0.0), CpuTime(1.0, float(cores), cores / 2)])
@@ -75,7 +75,7 @@ def test_others_that_are_busy_are_told_unless_they_are_the_server(
         pass
     seen = watch.seen(1.0)
     assert seen.notes == ("other processes kept part of this machine's cores busy in the run",) * (
-        told
+        notes
     )
     assert seen.facts.get("others_cores") == (cores / 2 if alone else None)
 
@@ -137,3 +137,43 @@ def test_without_the_tool_the_gpu_is_said_nothing_of(tools: Path) -> None:
         pass
     seen = watch.seen(1.0)
     assert (seen.facts["clocks"], seen.notes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CUDA_LAUNCH_BLOCKING", "1"),
+        ("VLLM_LOGGING_LEVEL", "debug"),
+        ("NCCL_DEBUG", "INFO"),
+        ("TORCHDYNAMO_DISABLE", "true"),
+    ],
+)
+def test_a_setting_that_slows_is_named_with_the_way_out(name: str, value: str) -> None:
+    (setting,) = slowing_settings({name: value})
+    assert name in setting.what
+    assert setting.fix == f"unset {name}"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"CUDA_LAUNCH_BLOCKING": "0"},
+        {"TORCHDYNAMO_DISABLE": ""},
+        {"VLLM_LOGGING_LEVEL": "INFO"},
+        {"NCCL_DEBUG": "WARN"},
+    ],
+)
+def test_what_is_off_slows_nothing(env: dict[str, str]) -> None:
+    assert slowing_settings(env) == ()
+
+
+def test_builds_for_debugging_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        interpreters, "_torch_says", lambda: "__version__ = '2.13.0'\ndebug = True\n"
+    )
+    monkeypatch.setattr(module.sysconfig, "get_config_var", lambda _: 1)
+    assert [setting.what for setting in slowing_settings({})] == [
+        "PyTorch is a debug build",
+        "this Python is a debug build",
+    ]

@@ -109,7 +109,7 @@ def test_hashes_cannot_be_left_out(cell: Path) -> None:
     with pytest.raises(store.DamagedRecordingError, match="lost its hashes"):
         store.read(cell)
     file.write_text(json.dumps({**run, "schema_version": 1, "content": content}))
-    with pytest.raises(store.DamagedRecordingError, match="which record schema 1 has not"):
+    with pytest.raises(store.DamagedRecordingError, match="which record schema 1 lacks"):
         store.read(cell)
 
 

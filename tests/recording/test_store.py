@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slaibench.recording import store
+from slaibench.recording import seal, store
 from slaibench.recording.record import SCHEMA_VERSION, Recording, RequestTable, StepTable
 
 
@@ -119,3 +119,21 @@ def test_a_folder_that_cannot_be_written_is_refused_before_work(tmp_path: Path) 
 def test_the_hash_depends_on_every_value_but_not_on_their_order() -> None:
     assert store.spec_hash({"a": 1, "b": 2}) == store.spec_hash({"b": 2, "a": 1})
     assert store.spec_hash({"a": 1, "b": 2}) != store.spec_hash({"a": 1, "b": 3})
+
+
+def test_who_reads_while_another_recording_takes_its_place_reads_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(make_recording(2), tmp_path / "cell")
+    check = seal.check
+
+    def while_replaced(*arguments: object) -> None:
+        monkeypatch.setattr(seal, "check", check)
+        store.write(make_recording(3), tmp_path / "cell")
+        raise seal.BrokenSealError("of the other")
+
+    monkeypatch.setattr(seal, "check", while_replaced)
+    assert len(store.read(tmp_path / "cell").requests) == 3
+    (tmp_path / "cell" / store.STEPS).unlink()
+    with pytest.raises(store.DamagedRecordingError):
+        store.read(tmp_path / "cell")

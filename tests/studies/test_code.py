@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.machine.deciding import modules
-from slaibench.machine.source import PACKAGES, ROOT
+from slaibench.machine.source import PACKAGES, ROOT, modules
 from slaibench.spec import Clock
 from slaibench.studies.code import ALONE, APART, COMMON, code_of
 from slaibench.studies.prepared import prepare
@@ -40,11 +39,13 @@ def modules_of(way: str) -> set[str]:
 def of_folder(folder: str) -> set[str]:
     """The modules in a folder of the tree, packages aside."""
     files = (ROOT / folder).rglob("*.py")
-    return {
+    names = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts)
         for file in files
         if file.name != "__init__.py"
     }
+    # The folders at the top of the tree are imported as parts of the package.
+    return {f"slaibench.{name.removeprefix('slaibench.')}" for name in names}
 
 
 def test_the_simulator_is_what_simulates() -> None:
@@ -76,7 +77,7 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
         ("vllm:real", "slaibench/backends/vllm", ("core",)),
         ("sglang", "slaibench/backends/sglang", ("device",)),
         ("sglang:real", "slaibench/backends/sglang", ("core", "emulated", "in_process")),
-        ("vllm:real", "slaibench/client", ("ask",)),
+        ("vllm:real", "slaibench/client", ("fetch",)),
         ("endpoint", "slaibench/client", ()),
     ],
 )

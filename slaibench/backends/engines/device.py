@@ -8,7 +8,7 @@ from typing import Any
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.options import EngineOptions
-from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.costmodel import CostModel

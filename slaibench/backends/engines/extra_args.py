@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 
-from slaibench.machine.engine_arguments import hides
+from slaibench.machine.disclosed import hides_arguments
 
 OPTION = "--engine-args"
 WHOLE_NAMES = frozenset({"log-level"})
@@ -47,7 +47,7 @@ def extra_args(text: str, ours: Mapping[str, Replacement]) -> tuple[str, ...]:
             f"{OPTION} {text!r} begins with no flag: write it as the engine's own command line "
             f"has it, e.g. {OPTION} '--tensor-parallel-size=2'"
         )
-    if hides(text):
+    if hides_arguments(text):
         raise ValueError(
             f"{OPTION} {text!r} is as a recording has it, which leaves out what may be secret: "
             f"give {OPTION} with the values that it was run with"

@@ -25,7 +25,7 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
-from slaibench.machine.deciding import fingerprint, modules
+from slaibench.machine.source import fingerprint, modules
 from slaibench.recording.record import RequestTable, StepTable
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError

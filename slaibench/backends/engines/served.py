@@ -24,9 +24,9 @@ from slaibench.backends.engines.step_file import (
     with_engine_side,
 )
 from slaibench.catalog.profile import Profile
-from slaibench.client.errors import ClientError
 from slaibench.client.load import LoadResult, run_load
 from slaibench.client.prompts import TokenIdPrompts
+from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
 from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray

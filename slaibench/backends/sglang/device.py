@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
+from slaibench.catalog.fields import CatalogError
 from slaibench.schedulers.engines.sglang_support import (
     UnsupportedSglangError,
     check_version,

@@ -26,9 +26,9 @@ from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
 from slaibench.machine.interpreters import (
     InterpreterError,
-    answer,
     import_path,
     interpreter,
+    run_python,
     variable,
 )
 from slaibench.schedulers.engines.sglang_support import (
@@ -247,7 +247,7 @@ def _said_by(where: str, arguments: Sequence[str]) -> str:
         BackendError: it fails; with its last line.
     """
     try:
-        done = answer(where, "-W", "ignore", "-m", *arguments, limit_s=LIMIT_S)
+        done = run_python(where, "-W", "ignore", "-m", *arguments, limit_s=LIMIT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackendError(f"{where} cannot be asked what it has of SGLang: {error}") from error
     if done.returncode != 0:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from typing import Any
 
-from slaibench.machine.packages import versions_of_torch
+from slaibench.machine.interpreters import versions_of_torch
 from slaibench.version import __version__
 
 KERNELS = ("sglang-kernel", "sgl-kernel")

@@ -24,7 +24,7 @@ from slaibench.backends.engines.self_check import Untested
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
-from slaibench.machine import hardware, packages
+from slaibench.machine import hardware, interpreters
 from slaibench.schedulers.engines.vllm_support import (
     ANY_VERSION,
     TESTED,
@@ -178,7 +178,7 @@ class VllmEngine:
         return {"vllm_xargs": dict(said)}  # the id is in a header, X-Request-Id
 
     def versions(self) -> dict[str, str]:
-        return packages.versions_of_torch()
+        return interpreters.versions_of_torch()
 
 
 def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:

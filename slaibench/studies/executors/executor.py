@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from slaibench.recording.place import clear_away
+from slaibench.machine.atomic_write import clear_away
 from slaibench.spec import CellSpec
 from slaibench.studies.executors.cells import LOGS, CellResult, Summarize, Work
 from slaibench.studies.executors.jobs import Jobs, OnRay, local_jobs, share_of

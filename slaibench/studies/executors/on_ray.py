@@ -16,7 +16,7 @@ from typing import Any
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.subprocess_backend import ERRORS, Failure
 from slaibench.machine.hardware import device_name
-from slaibench.machine.source import fingerprint
+from slaibench.machine.source import package_fingerprint
 from slaibench.recording.store import DamagedRecordingError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Device
@@ -61,7 +61,7 @@ class Worker:
         """Get ready; returns why this worker is of no use."""
         self._order = order
         where = f"Ray worker on {os.uname().nodename}"
-        if fingerprint() != order.code:
+        if package_fingerprint() != order.code:
             return Failure(
                 BackendError.__name__,
                 f"{where}: another slaibench is installed there than here, and would make other "
@@ -218,7 +218,7 @@ class RayWorkers:
                 if path
             }
             self._order = self._ray.put(
-                Order(fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize)
+                Order(package_fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize)
             )
         return self._order
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slaibench.recording.atomic_write import write_whole
+from slaibench.machine.atomic_write import write_whole
 from slaibench.recording.store import RecordingError
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies.regression import metrics as metrics_of_runs

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from slaibench.backends.base import Backend, RunOutput
-from slaibench.client.plan import MAX_REQUEST_TOKENS
-from slaibench.client.target import parse_url
-from slaibench.dialect import Dialect, is_public, public_url
+from slaibench.client.sizing import MAX_REQUEST_TOKENS
+from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.url import is_public, parse_url, public_url
 from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies import scheduler_info
@@ -163,13 +163,13 @@ def _only_model(options: EndpointOptions) -> str:
     Raises:
         ValueError: it does not say, or has several.
     """
-    from slaibench.client.ask import AskError, served_models  # noqa: PLC0415
+    from slaibench.client.fetch import FetchError, served_models  # noqa: PLC0415
 
     url = public_url(options.url)
     target = options.target("")
     try:
         models = served_models(target)
-    except AskError as error:
+    except FetchError as error:
         raise ValueError(
             f"{url} does not say which model it serves ({error}): start the server, correct --url, "
             "or name the model with --model"

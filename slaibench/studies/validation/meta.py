@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.fields import read_object
+from slaibench.catalog.fields import CatalogError, read_object
 from slaibench.studies.validation.columns import IncompleteLogError, LogError
 from slaibench.studies.validation.observed import EngineSettings
 

@@ -196,7 +196,7 @@ def test_a_file_that_workers_cannot_have_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "fingerprint", lambda: "of another version")
+    monkeypatch.setattr(module, "package_fingerprint", lambda: "of another version")
     with pytest.raises(BackendError, match="another slaibench is installed there than here"):
         run_all(prepare(study()), tmp_path, TWO)
 

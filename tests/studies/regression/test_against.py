@@ -199,9 +199,9 @@ def test_two_servers_are_run_in_turns_with_their_own_noise(
     # Written by hand: whether these runs are sent in time is this machine's matter of the moment.
     asked_for = ask(folder, update=True, **spec, **place)
     baseline.write(unmeasured(asked_for), folder)
-    before = [len(each.asked) for each in servers]
+    before = [len(each.received) for each in servers]
     result = answer(ask(folder, other=theirs.url), tmp_path / "results")
-    asked = [len(each.asked) - count for each, count in zip(servers, before, strict=True)]
+    asked = [len(each.received) - count for each, count in zip(servers, before, strict=True)]
     assert min(asked) >= interleave.REPEATS * 20
     assert result.against == theirs.url
     turns = sorted(path.name for path in (tmp_path / "results").iterdir())

@@ -15,15 +15,15 @@ from slaibench.recording import store
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.table import describe_run
-from tests.client.serving import Answer, Asked, Server, serve, tokens
+from tests.client.serving import Answer, Received, Server, serve, tokens
 from tests.studies.studies import study, sweep
 
 
-async def models(request: Asked, answer: Answer) -> None:
+async def models(received: Received, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "their-model"}]}))
 
 
-async def two_models(request: Asked, answer: Answer) -> None:
+async def two_models(received: Received, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "a"}, {"id": "b"}]}))
 
 
@@ -51,18 +51,18 @@ def test_a_study_of_a_server_is_recorded_like_any_other(server: Server, tmp_path
     assert describe_run(recording.run) == (
         f"endpoint {server.url}: measured, model their-model over the completions interface"
     )
-    bodies = [request.body for request in server.asked if request.path == "/v1/completions"]
+    bodies = [received.body for received in server.received if received.path == "/v1/completions"]
     assert {len(body["prompt"]) for body in bodies} == {20}
     assert {body["model"] for body in bodies} == {"their-model"}
 
 
 def test_plain_openai_gets_no_field_that_it_has_not(server: Server, tmp_path: Path) -> None:
-    before = len(server.asked)
+    before = len(server.received)
     (cell,) = sweep(endpoint(server.url, only_openai=True), tmp_path).cells
     (other,) = prepare(endpoint(server.url)).cells()
     assert cell.cell != other
     bodies = [
-        request.body for request in server.asked[before:] if request.path == "/v1/completions"
+        received.body for received in server.received[before:] if received.path == "/v1/completions"
     ]
     assert bodies
     assert not any("ignore_eos" in body for body in bodies)
@@ -111,8 +111,8 @@ def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
         result = sweep(
             endpoint(server.url + "/v1?sig=hunter2", dialect={"headers": headers}), tmp_path
         )
-    assert {request.headers["X-Key"] for request in server.asked} == {"hunter2"}
-    assert server.asked[-1].path == "/v1/completions?sig=hunter2"
+    assert {received.headers["X-Key"] for received in server.received} == {"hunter2"}
+    assert server.received[-1].path == "/v1/completions?sig=hunter2"
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"hunter2" in path.read_bytes()]
@@ -132,9 +132,9 @@ SECRETS = {
 }
 
 
-async def echo(request: Asked, answer: Answer) -> None:
+async def echo(received: Received, answer: Answer) -> None:
     answer.whole(
-        401, f"bad {request.headers} {json.dumps(request.body)[-150:]} {request.path}"[-900:]
+        401, f"bad {received.headers} {json.dumps(received.body)[-150:]} {received.path}"[-900:]
     )
 
 
@@ -147,7 +147,7 @@ def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
     query = "?sig=KEEPOUT2%2Fa"
     with serve({f"/v1/models{query}": models, f"/v1/completions{query}": echo}) as server:
         result = sweep(endpoint(f"{server.url}/v1{query}", dialect=dialect), tmp_path)
-        assert server.asked[-1].body["api_key"] == SECRETS["body"]
+        assert server.received[-1].body["api_key"] == SECRETS["body"]
         refused = prepare(endpoint(f"{server.url}/v1{query}", model="m", dialect=dialect))
     (cell,) = result.cells
     assert "HTTP 401: bad" in str(cell.summary.invalid)
@@ -165,7 +165,7 @@ def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
         prepare(again.model_copy(update={"dialect": headless}))
 
 
-async def silent(request: Asked, answer: Answer) -> None:
+async def silent(received: Received, answer: Answer) -> None:
     await asyncio.sleep(60)
 
 
@@ -208,12 +208,12 @@ def test_a_whole_url_names_its_interface(server: Server) -> None:
 def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
     answers: list[int] = []
 
-    async def first_refused(request: Asked, answer: Answer) -> None:
+    async def first_refused(received: Received, answer: Answer) -> None:
         answers.append(1)
         if len(answers) <= 20:
             answer.whole(400, "Unsupported parameter: ignore_eos")
         else:
-            await tokens(request, answer)
+            await tokens(received, answer)
 
     with serve({"/v1/models": models, "/v1/completions": first_refused}) as spoilt:
         spec = endpoint(spoilt.url)
@@ -228,11 +228,11 @@ def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
     assert (third.summary.invalid, third.reused) == (None, True)
 
 
-async def merged(request: Asked, answer: Answer) -> None:
+async def merged(received: Received, answer: Answer) -> None:
     answer.head()
     answer.token()
     answer.token(finish="length")
-    answer.event({"choices": [], "usage": {"completion_tokens": request.body["max_tokens"]}})
+    answer.event({"choices": [], "usage": {"completion_tokens": received.body["max_tokens"]}})
     answer.end()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -16,8 +17,8 @@ from typing import Any
 
 from slaibench.client.connection import Connection, Counts, Inbox
 from slaibench.client.exchange import Exchange
-from slaibench.client.target import Address
-from slaibench.client.tls import tls_context, words_of
+from slaibench.client.refusals import connection_error
+from slaibench.endpoint.url import Address
 
 MAX_IDLE_S = 3.0
 """Servers close a connection that idles (uvicorn, hence vLLM and SGLang: after 5 s). A request
@@ -27,14 +28,14 @@ PREPARE_S = 10.0
 """How long a server may take to accept the connections that are opened beforehand."""
 
 
-class Pool:
+class ConnectionPool:
     """The connections of one client process.
 
     Args:
         num_spares: idle connections to keep ready.
         on_end: called with each exchange that has ended.
         new_connections: open one for each request, when it is due, and none before.
-        check_certificate: of a server with TLS.
+        tls: how connections are encrypted; None: they are not.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Pool:
         inbox: Inbox,
         on_end: Callable[[Exchange], None],
         new_connections: bool = False,
-        check_certificate: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._loop = loop
         self._address = address
@@ -55,7 +56,7 @@ class Pool:
         """Whether a connection is used again after an answer."""
         self._inbox = inbox
         self._on_end = on_end
-        self._tls = tls_context(check_certificate) if address.tls else None
+        self._tls = tls
         self._ip = address.host
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -101,8 +102,8 @@ class Pool:
     def refresh(self) -> None:
         """Replace what has idled too long; call now and then."""
         limit_s = time.monotonic() - MAX_IDLE_S
-        stale = [each for each in self._idle if each.idle_since_s < limit_s]
-        self._idle = [each for each in self._idle if each.idle_since_s >= limit_s]
+        stale = [idle for idle in self._idle if idle.idle_since_s < limit_s]
+        self._idle = [idle for idle in self._idle if idle.idle_since_s >= limit_s]
         for connection in stale:
             connection.abandon()
         self.refill()
@@ -123,17 +124,20 @@ class Pool:
         await asyncio.gather(*self._opening, return_exceptions=True)
         await asyncio.sleep(0)  # The loop closes sockets in its next turn.
 
-    # A connection's side
+    # What its connections call (``Owner``)
 
     def idle(self, connection: Connection) -> None:
+        """As ``Owner``."""
         connection.idle_since_s = time.monotonic()
         self._idle.append(connection)
 
     def opened(self, connection: Connection) -> None:
+        """As ``Owner``."""
         self.counts.connections += 1
         self._all.add(connection)
 
     def lost(self, connection: Connection) -> None:
+        """As ``Owner``."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -143,6 +147,7 @@ class Pool:
                 self.reuses = False
 
     def ended(self, exchange: Exchange) -> None:
+        """As ``Owner``."""
         self._serving.pop(exchange, None)
         self._on_end(exchange)
 
@@ -201,4 +206,4 @@ class Pool:
     def _reason(self, error: OSError) -> str:
         if error.errno in _OUT_OF_FILES:
             return "no connection: too many open files; raise the limit (ulimit -n)"
-        return f"no connection to {self._address.authority}: {words_of(error)}"
+        return f"no connection to {self._address.authority}: {connection_error(error)}"

@@ -1,4 +1,4 @@
-"""Folders appear whole, at once, and those of nobody go."""
+"""Files and folders appear whole, at once, and those of nobody go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.recording import place, seal, store
-from slaibench.recording.place import clear_away, hidden_folder, put
-from tests.recording.test_store import make_recording
+from slaibench.machine import atomic_write
+from slaibench.machine.atomic_write import clear_away, hidden_folder, put, write_whole
 
 MARK = "mark"
 
@@ -25,11 +24,29 @@ def placed(target: Path, text: str, *, replace: bool = True) -> None:
         put(folder, target, replace=replace, mark=MARK)
 
 
+def test_a_file_takes_the_place_of_another_or_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    for text in ("one", "two"):
+        write_whole(file, text)
+        assert file.read_text() == text
+
+    def full(*_: object) -> None:
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        write_whole(file, "three")
+    assert file.read_text() == "two"
+    assert names(tmp_path) == ["file"]
+
+
 @pytest.fixture(params=[True, False], ids=["exchanged", "renamed"])
 def exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the file system can exchange two names."""
     if not request.param:
-        monkeypatch.setattr(place, "_renameat2", lambda *_: False)
+        monkeypatch.setattr(atomic_write, "_renameat2", lambda *_: False)
     return bool(request.param)
 
 
@@ -54,7 +71,7 @@ def test_a_whole_folder_stays_and_half_a_one_does_not(tmp_path: Path) -> None:
 def test_who_is_killed_between_two_renames_has_lost_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(atomic_write, "_renameat2", lambda *_: False)
     placed(tmp_path / "cell", "one")
     rename = os.rename
 
@@ -92,34 +109,16 @@ def test_what_nobody_owns_is_cleared_away_and_what_somebody_writes_is_not(tmp_pa
 def test_a_folder_that_was_cleared_away_as_it_was_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, tries = place._own, []
+    own, tries = atomic_write._own, []
 
     def late(folder: Path, *, wait: bool = True) -> int | None:
         tries.append(folder)
-        found = own(folder, wait=wait)
+        lock = own(folder, wait=wait)
         if len(tries) == 1:
             folder.rmdir()  # by somebody who had the lock first
-        return found
+        return lock
 
-    monkeypatch.setattr(place, "_own", late)
+    monkeypatch.setattr(atomic_write, "_own", late)
     with hidden_folder(tmp_path / "cell") as folder:
         assert folder.is_dir()
     assert len(tries) == 2
-
-
-def test_who_reads_while_another_recording_takes_its_place_reads_a_whole_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.write(make_recording(2), tmp_path / "cell")
-    check = seal.check
-
-    def while_replaced(*arguments: object) -> None:
-        monkeypatch.setattr(seal, "check", check)
-        store.write(make_recording(3), tmp_path / "cell")
-        raise seal.BrokenSealError("of the other")
-
-    monkeypatch.setattr(seal, "check", while_replaced)
-    assert len(store.read(tmp_path / "cell").requests) == 3
-    (tmp_path / "cell" / store.STEPS).unlink()
-    with pytest.raises(store.DamagedRecordingError):
-        store.read(tmp_path / "cell")

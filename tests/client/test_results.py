@@ -1,13 +1,13 @@
-"""From rows to columns: nothing lost, nothing after the end."""
+"""From what client processes report to columns: nothing lost, nothing after the end."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.client.table import lost_row, request_table
-from slaibench.client.worker import Row
+from slaibench.client.results import Row, is_plausible, prompt_count_notes, request_table
 from slaibench.recording.record import Outcome
 from slaibench.workloads.request import Request
 
@@ -46,14 +46,14 @@ def test_a_request_that_was_never_tried_is_unfinished() -> None:
 
 
 def test_a_lost_request_failed() -> None:
-    table = request_table([Request(0, 0.0, 1, 1)], {0: lost_row(0, "died", T0 + 1)}, T0, end_s=1.0)
+    table = request_table([Request(0, 0.0, 1, 1)], {0: Row.lost(0, "died", T0 + 1)}, T0, end_s=1.0)
     assert (table.outcome.tolist(), table.error.tolist()) == (["failed"], ["died"])
 
 
 def test_rounding_lets_no_request_leave_before_it_is_due() -> None:
     due_s = 1.0000004
-    one = Row(0, T0 + due_s + 1e-9, None, None, "", None, b"")
-    table = request_table([Request(0, due_s, 1, 1)], {0: one}, T0, end_s=2.0)
+    early = Row(0, T0 + due_s + 1e-9, None, None, "", None, b"")
+    table = request_table([Request(0, due_s, 1, 1)], {0: early}, T0, end_s=2.0)
     assert table.sent_s[0] >= table.due_s[0]
 
 
@@ -73,7 +73,7 @@ def test_each_request_that_was_due_is_in_exactly_one_row(
     made: list[tuple[float, list[float], Outcome | None, bool]], end_s: float
 ) -> None:
     """Invariant 1."""
-    made.sort(key=lambda each: each[0])
+    made.sort(key=lambda request: request[0])
     requests = [Request(i, due_s, 1, 5) for i, (due_s, *_) in enumerate(made)]
     rows = {
         i: row(i, times, outcome, 10.0 if outcome else None)
@@ -82,6 +82,27 @@ def test_each_request_that_was_due_is_in_exactly_one_row(
     }
     table = request_table(requests, rows, T0, end_s)
     assert table.request_id.tolist() == [r.request_id for r in requests if r.due_s <= end_s]
-    assert set(table.outcome) <= {each.value for each in Outcome}
+    assert set(table.outcome) <= set(Outcome)
     assert (table.token_times_s <= end_s + 1e-6).all()
     assert table.token_offsets[-1] == len(table.token_times_s)
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted", "plausible"),
+    [
+        (5, 77, True),
+        (100, 10, True),
+        (100, 9, False),
+        (100, 11_000, True),
+        (100, 11_001, False),
+        (20, 10**9, False),
+    ],
+)
+def test_a_count_is_compared_with_what_was_sent(sent: int, counted: int, plausible: bool) -> None:
+    assert is_plausible(sent, counted) is plausible
+    assert bool(prompt_count_notes([(sent, counted), (5, None)])) is not plausible
+
+
+def test_the_note_has_the_worst() -> None:
+    (note,) = prompt_count_notes([(20, 10**9), (20, 10**8)])
+    assert "1,000,000,000 of a prompt of 20 tokens" in note

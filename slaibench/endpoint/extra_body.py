@@ -110,7 +110,7 @@ def _check_json(value: Any) -> None:
         for inner in value:
             _check_json(inner)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"extra_body holds {value}, which JSON has not")
+        raise ValueError(f"extra_body holds {value}, which JSON lacks")
     elif isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise ValueError(f"extra_body holds {value:.6g}, which is no number of 64 bits")
     elif isinstance(value, str) and value.encode(errors="replace").decode() != value:

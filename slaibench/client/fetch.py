@@ -1,4 +1,4 @@
-"""Short questions to a server before a run: plain, blocking, never timed."""
+"""Short requests to a server before a run: plain, blocking, never timed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import socket
 import threading
 from typing import Any
 
-from slaibench.client.exchange import compressed, redirected
 from slaibench.client.prompts import CountTokens
 from slaibench.client.quoted import Quoter
-from slaibench.client.target import Api, Target
-from slaibench.client.tls import tls_context, words_of
+from slaibench.client.refusals import compressed, connection_error, redirected
+from slaibench.client.target import Target
+from slaibench.endpoint.url import Api
 
 ANSWER_S = 10.0
 """For a whole answer; a server that says a little now and then has no more time than that."""
@@ -20,7 +20,7 @@ MAX_ANSWER_BYTES = 16 << 20
 """Of a list of models; without a bound an answer that never ends would fill the memory."""
 
 
-class AskError(RuntimeError):
+class FetchError(RuntimeError):
     """No usable answer.
 
     Args:
@@ -34,7 +34,7 @@ class AskError(RuntimeError):
         self.reached = reached
 
 
-def ask(
+def fetch(
     target: Target, url: str, body: dict[str, Any] | None = None, timeout_s: float = ANSWER_S
 ) -> Any:
     """GET, or POST with a body, and the JSON that comes back.
@@ -45,12 +45,12 @@ def ask(
         timeout_s: for the connection, and again for the whole answer.
 
     Raises:
-        AskError: anything but status 200 with JSON.
+        FetchError: anything but status 200 with JSON.
     """
     address, quote = target.address, target.quoter()
     connection: http.client.HTTPConnection
-    if address.tls:
-        context = tls_context(not target.insecure)
+    context = target.tls_context()
+    if context is not None:
         connection = http.client.HTTPSConnection(
             address.host, address.port, timeout=timeout_s, context=context
         )
@@ -59,7 +59,7 @@ def ask(
     try:
         connection.connect()
     except (OSError, UnicodeError) as error:
-        raise AskError(_words(error, quote), reached=False) from error
+        raise FetchError(_words(error, quote), reached=False) from error
     # Each read has its own time limit; only a clock beside them ends an answer that trickles.
     deadline = _Deadline(connection.sock, timeout_s)
     answer = None
@@ -73,29 +73,29 @@ def ask(
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = f"no whole answer within {timeout_s:g} s"
         status = answer.status if answer is not None else None
-        raise AskError(late if deadline.is_over else _words(error, quote), status) from error
+        raise FetchError(late if deadline.is_over else _words(error, quote), status) from error
     finally:
         deadline.cancel()
         if answer is not None:
             answer.close()
         connection.close()
     if deadline.is_over:
-        raise AskError(f"no whole answer within {timeout_s:g} s", answer.status)
+        raise FetchError(f"no whole answer within {timeout_s:g} s", answer.status)
     coding, location = answer.getheader("Content-Encoding"), answer.getheader("Location")
     if coding and coding.strip().lower() != "identity":
         said = compressed(coding, quote)
-        raise AskError(f"HTTP {answer.status}: {said}", answer.status)
+        raise FetchError(f"HTTP {answer.status}: {said}", answer.status)
     if location is not None and 300 <= answer.status < 400:
         said = redirected(location, quote)
-        raise AskError(f"HTTP {answer.status}: {said}", answer.status)
+        raise FetchError(f"HTTP {answer.status}: {said}", answer.status)
     if answer.status != 200:
-        raise AskError(f"HTTP {answer.status}: {quote(text)}", answer.status)
+        raise FetchError(f"HTTP {answer.status}: {quote(text)}", answer.status)
     if len(text) > MAX_ANSWER_BYTES:
-        raise AskError(f"an answer of more than {MAX_ANSWER_BYTES} bytes", answer.status)
+        raise FetchError(f"an answer of more than {MAX_ANSWER_BYTES} bytes", answer.status)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AskError(f"not JSON: {quote(text)}", answer.status) from error
+        raise FetchError(f"not JSON: {quote(text)}", answer.status) from error
 
 
 class _Deadline:
@@ -122,7 +122,7 @@ class _Deadline:
 
 def _words(error: Exception, quote: Quoter) -> str:
     if isinstance(error, OSError):
-        return quote(words_of(error))
+        return quote(connection_error(error))
     return quote(str(error)) or type(error).__name__
 
 
@@ -130,19 +130,21 @@ def served_models(target: Target) -> list[str]:
     """Names of the models a server has (``/v1/models``).
 
     Raises:
-        AskError: it does not say.
+        FetchError: it does not say.
     """
-    answer = ask(target, target.address.at("/models"))
+    answer = fetch(target, target.address.at("/models"))
     try:
         # A name goes into requests and files, which take no half of a character.
         return [str(m["id"]).encode(errors="replace").decode() for m in answer["data"]]
     except (KeyError, TypeError) as error:
-        raise AskError("/v1/models does not list models as OpenAI's interface does", 200) from error
+        raise FetchError(
+            "/v1/models does not list models as OpenAI's interface does", 200
+        ) from error
 
 
 def token_counter(target: Target) -> CountTokens:
     """Counts a prompt's tokens by the server's ``/tokenize``, as vLLM has it, with the chat
-    template where that is what is asked. Calling it raises AskError where there is none."""
+    template where requests are chats. Calling it raises FetchError where there is none."""
 
     def count(text: str) -> int:
         body: dict[str, Any] = {"model": target.model}
@@ -150,10 +152,10 @@ def token_counter(target: Target) -> CountTokens:
             body["messages"] = [{"role": "user", "content": text}]
         else:
             body["prompt"] = text
-        answer = ask(target, target.address.root + "/tokenize", body)
+        answer = fetch(target, target.address.root + "/tokenize", body)
         try:
             return int(answer["count"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise AskError("/tokenize gives no count", 200) from error
+            raise FetchError("/tokenize gives no count", 200) from error
 
     return count

@@ -1,4 +1,4 @@
-"""CPU time of this process's tree, and of everything on the machine (Linux, ``/proc``)."""
+"""A CPU: how it is set, and who keeps it busy (Linux, ``/sys`` and ``/proc``)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,82 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from slaibench.machine.hardware import usable_cores
+
+SYS = Path("/sys/devices/system")
 PROC = Path("/proc")
+STEADY_GOVERNOR = "performance"
+UNKNOWN_GOVERNOR = "no cpufreq under /sys/devices/system/cpu, as in most virtual machines"
+UNKNOWN_TURBO = "neither intel_pstate/no_turbo nor cpufreq/boost under /sys/devices/system/cpu"
 BUSY_SHARE = 0.1
 """Others that keep more of a machine's cores busy than this are felt: caches, memory and turbo are
 shared, and with few cores the load and an engine wait for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CpuState:
+    """What is set; None where the system does not say.
+
+    Args:
+        governors: of the cores that this process may use, each once; empty where unknown.
+        turbo: whether clocks may rise above the base.
+        max_mhz: the highest clock of any core.
+        threads_share_cores: whether two logical cores share a physical one (SMT).
+        numa_nodes: groups of cores with memory of their own.
+        quota_cores: what the container is held to; None: to nothing.
+    """
+
+    governors: tuple[str, ...]
+    turbo: bool | None
+    max_mhz: float | None
+    threads_share_cores: bool | None
+    numa_nodes: int | None
+    quota_cores: float | None
+
+
+def cpu_state(sys: Path = SYS, quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> CpuState:
+    """As this machine's files say.
+
+    Args:
+        sys: ``/sys/devices/system``.
+        quota: the container's limit.
+    """
+    cores = [sys / f"cpu/cpu{number}/cpufreq" for number in sorted(usable_cores())]
+    governors = (_text(core / "scaling_governor") for core in cores)
+    fastest = [float(text) for core in cores if (text := _text(core / "cpuinfo_max_freq"))]
+    active = _text(sys / "cpu/smt/active")
+    nodes = list((sys / "node").glob("node[0-9]*"))
+    return CpuState(
+        governors=tuple(dict.fromkeys(filter(None, governors))),
+        turbo=_turbo(sys / "cpu"),
+        max_mhz=max(fastest) / 1000 if fastest else None,
+        threads_share_cores=None if active is None else active == "1",
+        numa_nodes=len(nodes) or None,
+        quota_cores=_quota(_text(quota)),
+    )
+
+
+def _turbo(cpu: Path) -> bool | None:
+    forbidden = _text(cpu / "intel_pstate/no_turbo")
+    if forbidden is not None:
+        return forbidden == "0"
+    boost = _text(cpu / "cpufreq/boost")
+    return None if boost is None else boost == "1"
+
+
+def _quota(text: str | None) -> float | None:
+    """Cores from a container's ``cpu.max``: microseconds in a period, or ``max``."""
+    with suppress(ValueError):
+        most, period = (text or "").split()
+        return float(most) / float(period)
+    return None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +129,7 @@ def is_busy(cores: float | None) -> bool:
 
 def is_ours(pid: int, proc: Path = PROC) -> bool:
     """Whether a process is this one or a descendant of it."""
-    return _descends(pid, {each: parent for each, parent, _ in _stats(proc)})
+    return _descends(pid, {child: parent for child, parent, _ in _stats(proc)})
 
 
 def _tree_ticks(proc: Path) -> int:

@@ -1,4 +1,4 @@
-"""How a load is spread: over processes, and over connections opened beforehand."""
+"""How large a client a load takes: its processes, connections, and open files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,15 @@ FASTEST_STREAM_TOKENS_PER_S = 100.0
 SPARE_WINDOW_S = 0.1
 """Time a new connection may take to be there; what is due within it needs spares."""
 
+_OTHER_FILES = 64
+"""What a process has open besides connections."""
 MAX_REQUEST_TOKENS = 1 << 24
 """Prompt and output of a request. No model has a longer context, and a prompt of so many token ids
 is 100 MB to send."""
+
+
+class ClientError(RuntimeError):
+    """A load that cannot be had; the message says what to change."""
 
 
 def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
@@ -66,3 +72,24 @@ def num_spares(due_s: Sequence[float], window_s: float = SPARE_WINDOW_S) -> int:
     due = np.asarray(due_s)
     until = np.searchsorted(due, due + window_s, side="right")
     return int((until - np.arange(len(due))).max()) + 1
+
+
+def raise_file_limit(connections: int) -> int:
+    """Raise this process's limit of open files as far as it may, and return it: each connection
+    is one.
+
+    Raises:
+        ClientError: not even so many connections fit.
+    """
+    import resource  # noqa: PLC0415  (Unix only)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < connections + _OTHER_FILES:
+        raise ClientError(
+            f"{connections} connections are needed at once and this process may open {hard} files: "
+            f"raise the hard limit (ulimit -Hn {connections + _OTHER_FILES}), use more client "
+            "processes, or a lower rate"
+        )
+    return hard

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from slaibench import extra_body
-from slaibench.dialect import Dialect
+from slaibench.endpoint import extra_body
+from slaibench.endpoint.dialect import Dialect
 
 BODY = {
     **{"api_key": "SECRETEE55", "nested": {"authorization": "Bearer SECRETGG77"}, "stop": ["ab"]},

@@ -1,4 +1,4 @@
-"""What makes the same run take another time is found, with the command that helps."""
+"""What makes the same run take another time shows, with the command that helps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.machine import steady_checks as checks
+from slaibench.machine import checks
 from slaibench.machine.checks import Check
-from slaibench.machine.cpu_state import CpuState
-from slaibench.machine.cpu_time import CpuTime
+from slaibench.machine.cpu import CpuState, CpuTime
 from tests.machine.smi import H200, install, process
 
 OF_GPUS = (checks.gpu_idle, checks.gpu_persistence, checks.gpu_clocks)
@@ -30,8 +29,8 @@ def test_the_governor(
 ) -> None:
     state = CpuState(governors, None, None, None, None, None)
     monkeypatch.setattr(checks, "cpu_state", lambda: state)
-    found = checks.governor()
-    assert (found.works, found.fix) == (works, fix)
+    check = checks.governor()
+    assert (check.works, check.fix) == (works, fix)
 
 
 @pytest.mark.parametrize(("share", "works"), [(0.05, True), (0.5, False), (None, None)])
@@ -41,17 +40,17 @@ def test_others_that_are_busy(
     busy = CpuTime(1.0, (share or 0.0) * (os.cpu_count() or 1), 0.0)
     times = iter([CpuTime(0.0, 0.0, 0.0), busy] if share is not None else [None, None])
     monkeypatch.setattr(checks, "cpu_time", lambda: next(times))
-    found = checks.idle(lambda _: None)
-    assert found.works is works
-    assert (found.fix is not None) is (works is False)
+    check = checks.idle(lambda _: None)
+    assert check.works is works
+    assert (check.fix is not None) is (works is False)
 
 
 def test_settings_for_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.build().works is True
     monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
-    found = checks.build()
-    assert (found.works, found.fix) == (
+    check = checks.build()
+    assert (check.works, check.fix) == (
         False,
         "unset CUDA_LAUNCH_BLOCKING && unset VLLM_LOGGING_LEVEL",
     )
@@ -59,9 +58,9 @@ def test_settings_for_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("check", OF_GPUS)
 def test_without_a_gpu_there_is_nothing_to_decide(check: Callable[[], Check], tools: Path) -> None:
-    found = check()
-    assert (found.works, found.fix) == (None, None)
-    assert "nvidia-smi cannot be run" in found.detail
+    outcome = check()
+    assert (outcome.works, outcome.fix) == (None, None)
+    assert "nvidia-smi cannot be run" in outcome.detail
 
 
 def test_a_gpu_that_is_ready(tools: Path) -> None:
@@ -81,7 +80,7 @@ def test_a_gpu_that_is_not(tools: Path) -> None:
     }
     install(tools, [H200, card], [process(4711)])
     idle, persistence, clocks = (check() for check in OF_GPUS)
-    assert not any(each.works for each in (idle, persistence, clocks))
+    assert not any(check.works for check in (idle, persistence, clocks))
     assert "python, train (pid 4711)" in idle.detail
     assert persistence.fix == "sudo nvidia-smi -pm 1"
     assert clocks.detail == "held down now: GPU 1: power limit; GPU 1: temperature (driver)"

@@ -1,5 +1,7 @@
-"""Folders that appear whole, take another's place at once, and are cleared away when their writer
-was killed."""
+"""Files and folders that appear whole or not at all.
+
+They take another's place at once. Folders are cleared away when their writer was killed.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,21 @@ RENAME_EXCHANGE = 2
 ASIDE = ".was"
 """Ends the name of a folder that another one is just taking the place of."""
 _HIDDEN = re.compile(r"\.(?P<name>.+)-[0-9a-f]{32}(?P<aside>\.was)?")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write beside the file, then take its place; whoever reads it meanwhile reads the old one.
+
+    Raises:
+        OSError: the file system refused; what was there stays.
+    """
+    temporary = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

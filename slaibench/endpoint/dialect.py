@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,12 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from slaibench import extra_body
+from slaibench.endpoint import extra_body
 
 _KEPT = "**********"
 """What stands for a header's value wherever a specification is written down."""
-_OPEN_IN_A_QUERY = ("api-version", "version")
-_CLOSED = "..."
 _MARK_DIGITS = 4
 """Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
 find it by."""
@@ -78,7 +75,7 @@ class Dialect(BaseModel):
 
     @property
     def is_openai(self) -> bool:
-        """Whether requests hold no field that OpenAI's own server has not."""
+        """Whether requests hold only fields that OpenAI's own server has."""
         return not (self.ignore_eos or self.exact_lengths or self.continuous_usage)
 
     def as_openai(self) -> Dialect:
@@ -102,7 +99,7 @@ class Dialect(BaseModel):
         """The fields as they are sent.
 
         Raises:
-            ValueError: they come from a file, which has not all of them.
+            ValueError: they come from a file, which lacks some of them.
         """
         if extra_body.hides(self.extra_body):
             raise ValueError(
@@ -128,28 +125,6 @@ class Dialect(BaseModel):
             return None
         headers = dict.fromkeys(identity.get("headers", {}), SecretStr(_KEPT))
         return cls.model_validate({**identity, "headers": headers})
-
-
-def public_url(url: str) -> str:
-    """The URL as records and messages have it: no user, no password; of a query, which may hold a
-    key, the names, and the values of those that are none."""
-    before, mark, query = re.sub(r"//[^/?#]*@", "//...@", url).partition("?")
-    if not mark:
-        return before
-    fields = (field.partition("=") for field in query.split("&"))
-    shown = (f"{n}={v if n in _OPEN_IN_A_QUERY else _CLOSED}" if eq else n for n, eq, v in fields)
-    return f"{before}?{'&'.join(shown)}"
-
-
-def closed_values(query: str) -> list[str]:
-    """Values of a query that no message shows."""
-    fields = (field.partition("=") for field in query.split("&"))
-    return [value for name, _, value in fields if name not in _OPEN_IN_A_QUERY]
-
-
-def is_public(url: str) -> bool:
-    """Whether a URL is one of ``public_url`` that has lost something."""
-    return f"={_CLOSED}" in url.partition("?")[2]
 
 
 def _mark(name: str, value: SecretStr) -> str:

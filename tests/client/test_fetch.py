@@ -1,4 +1,4 @@
-"""Questions before a run: whatever answers, there is an end and a reason."""
+"""Requests before a run: whatever answers, there is an end and a reason."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import socket
 
 import pytest
 
-from slaibench.client import ask as asking
-from slaibench.client.ask import AskError, ask, served_models
+from slaibench.client import fetch as module
+from slaibench.client.fetch import FetchError, fetch, served_models
 from slaibench.client.target import Target
-from tests.client.serving import Answer, Asked, Behaviour, serve
+from tests.client.serving import Answer, Behaviour, Received, serve
 
 SHORT_S = 0.3
 
 
-async def trickling_head(asked: Asked, answer: Answer) -> None:
+async def trickling_head(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\n")
     while True:
         answer.raw(b"X: y\r\n")
@@ -23,7 +23,7 @@ async def trickling_head(asked: Asked, answer: Answer) -> None:
         await asyncio.sleep(0.05)
 
 
-async def trickling_body(asked: Asked, answer: Answer) -> None:
+async def trickling_body(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     while True:
         answer.raw(b" ")
@@ -31,26 +31,26 @@ async def trickling_body(asked: Asked, answer: Answer) -> None:
         await asyncio.sleep(0.05)
 
 
-async def silence(asked: Asked, answer: Answer) -> None:
+async def silence(received: Received, answer: Answer) -> None:
     await asyncio.sleep(60)
 
 
-async def endless(asked: Asked, answer: Answer) -> None:
+async def endless(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         answer.raw(b" " * 10_000)
         await answer.flush()
 
 
-async def long_line(asked: Asked, answer: Answer) -> None:
+async def long_line(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000)
 
 
-async def nested(asked: Asked, answer: Answer) -> None:
+async def nested(received: Received, answer: Answer) -> None:
     answer.whole(200, "[" * 50_000)
 
 
-async def no_http(asked: Asked, answer: Answer) -> None:
+async def no_http(received: Received, answer: Answer) -> None:
     answer.raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
 
 
@@ -69,25 +69,28 @@ async def no_http(asked: Asked, answer: Answer) -> None:
 def test_every_answer_has_an_end(
     behaviour: Behaviour, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "MAX_ANSWER_BYTES", 100_000)
-    with serve({"/v1/models": behaviour}) as server, pytest.raises(AskError, match=words) as caught:
-        ask(Target(server.url, ""), "/v1/models", timeout_s=SHORT_S)
+    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 100_000)
+    with (
+        serve({"/v1/models": behaviour}) as server,
+        pytest.raises(FetchError, match=words) as caught,
+    ):
+        fetch(Target(server.url, ""), "/v1/models", timeout_s=SHORT_S)
     assert caught.value.reached
 
 
-async def echo(asked: Asked, answer: Answer) -> None:
-    answer.whole(401, f"bad {asked.headers}", "text/plain")
+async def echo(received: Received, answer: Answer) -> None:
+    answer.whole(401, f"bad {received.headers}", "text/plain")
 
 
-async def echo_no_http(asked: Asked, answer: Answer) -> None:
-    answer.raw(f"bad {asked.headers['X-Key']}\r\n\r\n".encode())
+async def echo_no_http(received: Received, answer: Answer) -> None:
+    answer.raw(f"bad {received.headers['X-Key']}\r\n\r\n".encode())
 
 
-async def squeezed(asked: Asked, answer: Answer) -> None:
+async def squeezed(received: Received, answer: Answer) -> None:
     answer.raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n\x1f")
 
 
-async def moved(asked: Asked, answer: Answer) -> None:
+async def moved(received: Received, answer: Answer) -> None:
     answer.raw(
         b"HTTP/1.1 307 Go\r\nContent-Length: 0\r\nLocation: http://a:hunter2@h/x?k=hunter3\r\n\r\n"
     )
@@ -103,8 +106,11 @@ async def moved(asked: Asked, answer: Answer) -> None:
     ],
 )
 def test_answers_are_told_without_what_is_secret(behaviour: Behaviour, words: str) -> None:
-    with serve({"/v1/models": behaviour}) as server, pytest.raises(AskError, match=words) as caught:
-        ask(Target(server.url, "", api_key="hunter2", headers={"X-Key": "hunter4"}), "/v1/models")
+    with (
+        serve({"/v1/models": behaviour}) as server,
+        pytest.raises(FetchError, match=words) as caught,
+    ):
+        fetch(Target(server.url, "", api_key="hunter2", headers={"X-Key": "hunter4"}), "/v1/models")
     assert "hunter" not in str(caught.value)
 
 
@@ -112,16 +118,16 @@ def test_where_nothing_listens_nothing_is_reached() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         target = Target(f"http://127.0.0.1:{free.getsockname()[1]}", "")
-        with pytest.raises(AskError, match="refused") as caught:
-            ask(target, "/v1/models")
+        with pytest.raises(FetchError, match="refused") as caught:
+            fetch(target, "/v1/models")
     assert not caught.value.reached
 
 
 def test_the_query_and_the_headers_go_along() -> None:
-    async def models(asked: Asked, answer: Answer) -> None:
+    async def models(received: Received, answer: Answer) -> None:
         answer.whole(200, '{"data": [{"id": "half \\ud83d"}]}')
 
     with serve({"/a/models?k=v": models}) as server:
         target = Target(server.url + "/a/completions?k=v", "", headers={"X-Team": "a"})
         assert served_models(target) == ["half ?"]
-        assert server.asked[0].headers["X-Team"] == "a"
+        assert server.received[0].headers["X-Team"] == "a"
