@@ -39,7 +39,7 @@ FORGETS = 0.05
 
 _Ranked = tuple[float, int, RequestView]
 """The place of a prompt, a tie breaker, and the prompt."""
-_due_s = attrgetter("policy_data")
+_due_s = attrgetter("scheduler_data")
 _context = attrgetter("computed_tokens")
 
 
@@ -165,12 +165,12 @@ class Hrrn(Scheduler):
         since_s = view.now_s + patience_s
         endless = self.patience_s == inf
         ranked: list[_Ranked] = []
-        for request in view.started:
+        for request in view.prefilling:
             rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place if self.started == "ranked" else -1.0, len(ranked), request))
         # Where nobody can be admitted, nobody need be ranked: a queue may be long.
-        active = len(view.started) + len(view.decoding)
+        active = len(view.prefilling) + len(view.decoding)
         room = view.free_blocks > int(self.watermark * view.total_blocks)
         for request in view.waiting if room and active < self.max_active else ():
             rest = request.prefill_tokens
@@ -226,10 +226,10 @@ class Hrrn(Scheduler):
         room: int,
     ) -> int:
         """Chunks in the order of the heap, which is used up; returns the room left."""
-        active = len(view.started) + len(view.decoding)
-        unfinished = len(view.started)
+        active = len(view.prefilling) + len(view.decoding)
+        unfinished = len(view.prefilling)
         before = active
-        most = min(self.max_started, view.max_started or inf)
+        most = min(self.max_started, view.max_prefilling or inf)
         free = blocks_left(view, batch)
         if batch.preempt:  # such a step admits nobody
             prompts = _started(prompts)

@@ -61,7 +61,7 @@ class _Tiled(Scheduler):
         return self.tile
 
     def _chunk_of_oldest(self, view: EngineView, batch: Batch) -> Batch:
-        request = view.started[0] if view.started else view.waiting[0]
+        request = view.prefilling[0] if view.prefilling else view.waiting[0]
         rest = request.prefill_tokens - request.computed_tokens
         batch.prefills.append((request, min(self.chunk, rest)))
         return batch
@@ -89,7 +89,7 @@ class Rad(_Tiled):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        if not view.started:
+        if not view.prefilling:
             full = len(view.decoding) >= self.tile or self._started_in_cycle >= self.cycle
             if view.decoding and (full or not head_fits(view, self)):
                 decode_by_arrival(view, batch, self.tile)
@@ -121,7 +121,7 @@ class RadBatchPrefill(_Tiled):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        if not view.started:
+        if not view.prefilling:
             if not view.decoding:
                 self._decode_phase = False
                 self._started_in_cycle = 0

@@ -1,21 +1,22 @@
-"""An SGLang request, and SGLang's state, as a policy sees them."""
+"""An SGLang request, and SGLang's state, as a scheduler sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from slaibench.schedulers.base import FormerRequestNames, FormerViewNames
 from slaibench.schedulers.engines.service_class import service_class
 
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on SGLang's own object, so that nothing is left behind."""
 
 
-class SglangRequest:
+class SglangRequest(FormerRequestNames):
     """``slaibench.schedulers.base.RequestView`` of one request of SGLang's.
 
-    SGLang allocates KV blocks (pages) chunk by chunk; policies admit whole prompts. So a started
-    request counts as holding what its whole prefill will need.
+    SGLang allocates KV blocks (pages) chunk by chunk; schedulers admit whole prompts. So one
+    that is prefilling counts as holding what its whole prefill will need.
 
     Args:
         inner: SGLang's request.
@@ -31,9 +32,9 @@ class SglangRequest:
         "computed",
         "inner",
         "is_embedded",
-        "policy_data",
         "prefill_tokens",
         "request_id",
+        "scheduler_data",
         "tbt_slo_s",
         "tier",
         "waiting",
@@ -56,7 +57,7 @@ class SglangRequest:
         self.was_scheduled = False
         self.computed = 0
         self.prefill_tokens = len(inner.origin_input_ids) + len(inner.output_ids)
-        self.policy_data: Any = None
+        self.scheduler_data: Any = None
         self.tier, self.tbt_slo_s = service_class(inner.sampling_params.custom_params)
         self.is_embedded = getattr(inner, "input_embeds", None) is not None
         self.wants_logprobs = bool(inner.return_logprob)
@@ -101,25 +102,25 @@ class SglangRequest:
         """Be preempted: everything generated so far becomes part of what must be prefilled."""
         self.prefill_tokens = len(self.inner.origin_input_ids) + len(self.inner.output_ids)
         self.computed = 0
-        self.policy_data = None
+        self.scheduler_data = None
         self.waiting = True
 
 
-class SglangView:
+class SglangView(FormerViewNames):
     """``EngineView`` of SGLang; the adapter sets the time and what is free.
 
     Args:
-        waiting: the queue, in the policy's order.
+        waiting: the queue, in the scheduler's order.
     """
 
-    max_started: int | None = 1  # SGLang's chunked_req
+    max_prefilling: int | None = 1  # SGLang's chunked_req
     __slots__ = (
         "block_size",
         "decoding",
         "forward_s",
         "free_blocks",
         "now_s",
-        "started",
+        "prefilling",
         "total_blocks",
         "waiting",
     )
@@ -129,7 +130,7 @@ class SglangView:
         # On a GPU a step's device time ends somewhere inside SGLang's processing of its result.
         self.forward_s: float | None = None
         self.waiting = waiting
-        self.started: list[SglangRequest] = []
+        self.prefilling: list[SglangRequest] = []
         self.decoding: list[SglangRequest] = []
         self.free_blocks = total_blocks
         self.total_blocks = total_blocks
@@ -137,14 +138,14 @@ class SglangView:
 
     @property
     def promised_blocks(self) -> int:
-        """Blocks that started prefills will still take."""
-        return sum(request.promised_blocks for request in self.started)
+        """Blocks that unfinished prefills will still take."""
+        return sum(request.promised_blocks for request in self.prefilling)
 
     def admit(self, requests: Iterable[SglangRequest]) -> None:
         """These have their first chunk."""
         for request in requests:
             request.waiting = False
-            self.started.append(request)
+            self.prefilling.append(request)
 
     def advance(
         self, decodes: Iterable[SglangRequest], prefills: Iterable[tuple[SglangRequest, int]]
@@ -155,16 +156,16 @@ class SglangView:
         for request, tokens in prefills:
             request.computed += tokens
             if request.computed >= request.prefill_tokens:
-                self.started.remove(request)
+                self.prefilling.remove(request)
                 self.decoding.append(request)
 
     def drop_finished(self) -> None:
         """Forget who is done or was aborted."""
-        self.started = [each for each in self.started if not each.is_done]
+        self.prefilling = [each for each in self.prefilling if not each.is_done]
         self.decoding = [each for each in self.decoding if not each.is_done]
 
     def drop(self, request: SglangRequest) -> None:
         """It loses its place, if it has one."""
-        for holders in (self.started, self.decoding):
+        for holders in (self.prefilling, self.decoding):
             if request in holders:
                 holders.remove(request)

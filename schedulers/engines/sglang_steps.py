@@ -22,7 +22,7 @@ class StepNotes:
         self.num_preempted = 0
 
     def decided(self, engine: Any, batch: Batch, began_s: float) -> None:
-        """A policy's batch was built.
+        """A scheduler's batch was built.
 
         Args:
             engine: ``slaibench.schedulers.engines.sglang_scheduler.SlaibenchScheduler``.
@@ -36,7 +36,7 @@ class StepNotes:
             decodes=len(batch.decodes),
             critical_decodes=batch.critical_decodes,
             waiting=len(engine.waiting_queue),
-            active=len(view.started) + len(view.decoding),
+            active=len(view.prefilling) + len(view.decoding),
             kv_blocks_used=view.total_blocks - engine.pages.free(),
             preemptions=self.num_preempted,
         )

@@ -1,4 +1,4 @@
-"""Which SGLang, started how, a policy of ours can steer."""
+"""Which SGLang, started how, a scheduler of ours can steer."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def _release(version: str) -> tuple[int, ...] | None:
 
 
 def check_config(scheduler: Any) -> None:
-    """Refuse what no policy can be combined with, and no step log.
+    """Refuse what no scheduler can be combined with, and no step log.
 
     Args:
-        scheduler: SGLang's, as far as it is built when its policy is set up.
+        scheduler: SGLang's, as far as it is built when ours is set up.
 
     Raises:
         UnsupportedSglangError: with the option that is in the way.
@@ -85,7 +85,7 @@ def check_config(scheduler: Any) -> None:
         "--enable-mixed-chunk": not args.enable_mixed_chunk,
         "speculative decoding gives a decode more than one token: leave it "
         "out": not scheduler.spec_algorithm.is_none(),
-        "policies count the KV blocks of one pool, and this model has several (sliding windows, "
+        "schedulers count the KV blocks of one pool, and this model has several (sliding windows, "
         "state space)": bool(scheduler.is_hybrid_swa or scheduler.is_hybrid_ssm),
     }
     for reason, is_refused in refusals.items():
@@ -95,7 +95,7 @@ def check_config(scheduler: Any) -> None:
 
 
 def check_flags(args: Any, *, own_rule: bool) -> None:
-    """Refuse flags that a policy, or SGLang's own rule under us, cannot be combined with.
+    """Refuse flags that a scheduler, or SGLang's own rule under us, cannot be combined with.
 
     Args:
         args: SGLang's ``ServerArgs``.
@@ -128,7 +128,7 @@ def own_config() -> dict[str, Any]:
 def check_limits(
     text: str, token_budget: int, max_active: int, engine_tokens: int | None, engine_active: int
 ) -> None:
-    """Refuse a policy that may ask for larger batches than the engine was built for.
+    """Refuse a scheduler that may ask for larger batches than the engine was built for.
 
     Args:
         engine_tokens: None: the engine sets no limit.
@@ -150,17 +150,17 @@ def check_limits(
         )
 
 
-def limits(view: Any, policy: Any) -> str:
+def limits(view: Any, scheduler: Any) -> str:
     """What holds whatever is decided, in words.
 
     Args:
-        view: what a policy is shown.
-        policy: None: SGLang's own rule.
+        view: what a scheduler is shown.
+        scheduler: None: SGLang's own rule.
     """
     blocks = f"{view.total_blocks} KV blocks of {view.block_size} tokens"
-    if policy is None:
+    if scheduler is None:
         return blocks
     return (
-        f"at most {policy.token_budget} tokens a batch, {policy.max_active} requests active, "
-        f"{view.max_started} prompt started; {blocks}"
+        f"at most {scheduler.token_budget} tokens a batch, {scheduler.max_active} requests active, "
+        f"{view.max_prefilling} prompt prefilling; {blocks}"
     )

@@ -1,6 +1,6 @@
-"""Whom a policy may admit at this step, beside what it counts itself: tokens, blocks, requests.
+"""Whom a scheduler may admit at this step, beside what it counts itself: tokens, blocks, requests.
 
-A policy is shown only what can be admitted: one that plans a batch of a single prompt would else
+A scheduler is shown only what can be admitted: one that plans a batch of a single prompt would else
 wait for ever for a prompt that vLLM skips.
 """
 
@@ -36,8 +36,8 @@ def have_adapters(requests: Iterable[VllmRequest], held: set[int], most: int) ->
 def most_urgent(requests: Sequence[VllmRequest]) -> list[VllmRequest]:
     """Those of the first one's priority, in a queue that is ordered by it.
 
-    A policy may admit in another order than its queue's; with nobody else to see, it cannot let a
-    less urgent one pass.
+    A scheduler may admit in another order than its queue's; with nobody else to see, it cannot let
+    a less urgent one pass.
     """
     if not requests:
         return []

@@ -1,21 +1,22 @@
-"""A vLLM request as a policy sees it."""
+"""A vLLM request as a scheduler sees it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from slaibench.schedulers.base import FormerRequestNames
 from slaibench.schedulers.engines.service_class import service_class
 
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on vLLM's own object, so that nothing is left behind when it goes."""
 
 
-class VllmRequest:
+class VllmRequest(FormerRequestNames):
     """``slaibench.schedulers.base.RequestView`` of one request of vLLM's.
 
-    vLLM allocates KV blocks chunk by chunk; policies admit whole prompts. So a started request
-    counts as holding what its whole prefill will need.
+    vLLM allocates KV blocks chunk by chunk; schedulers admit whole prompts. So one that is
+    prefilling counts as holding what its whole prefill will need.
 
     Args:
         inner: vLLM's request.
@@ -32,10 +33,10 @@ class VllmRequest:
         "_cached_tokens",
         "arrival_s",
         "inner",
-        "policy_data",
         "prefill_tokens",
         "request_id",
         "resumes",
+        "scheduler_data",
         "tbt_slo_s",
         "tier",
         "waiting",
@@ -55,7 +56,7 @@ class VllmRequest:
         self.waiting = True
         self.resumes = False
         self.prefill_tokens: int = inner.num_tokens
-        self.policy_data: Any = None
+        self.scheduler_data: Any = None
         extra = getattr(inner.sampling_params, "extra_args", None)
         self.tier, self.tbt_slo_s = service_class(extra)
         self._block_size = block_size
@@ -106,7 +107,7 @@ class VllmRequest:
     def lose_blocks(self) -> None:
         """Be preempted: everything generated so far becomes part of what must be prefilled."""
         self.prefill_tokens = self.inner.num_tokens
-        self.policy_data = None
+        self.scheduler_data = None
         self.waiting, self.resumes = True, False
 
     def resume(self) -> None:

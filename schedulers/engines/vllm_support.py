@@ -1,4 +1,4 @@
-"""Which vLLM, started how, a policy of ours can steer."""
+"""Which vLLM, started how, a scheduler of ours can steer."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def engine_limits(scheduler_config: Any) -> EngineLimits:
 
 
 def check_limits(text: str, token_budget: int, max_active: int, limits: EngineLimits) -> None:
-    """Refuse a policy that may ask for larger batches than the engine was built for.
+    """Refuse a scheduler that may ask for larger batches than the engine was built for.
 
     Raises:
         UnsupportedVllmError: with both ways out.

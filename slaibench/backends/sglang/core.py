@@ -22,6 +22,7 @@ from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.virtual import held_in_words
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
 from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
@@ -121,7 +122,7 @@ class SglangCore:
         batch = self._turn()
         if batch:
             self._run(batch)
-        if self._scheduler.decider is None:
+        if self._scheduler.scheduler is None:
             # What SGLang's own rule decides is not told; that something ran is all that is asked.
             return Batch(decodes=batch.reqs if batch else [])
         decided: Batch = self._scheduler.last_batch_decided
@@ -152,11 +153,7 @@ class SglangCore:
 
     def holds(self) -> str:
         """Whom it holds, in words."""
-        view = self._scheduler.view
-        return (
-            f"{len(self._scheduler.waiting_queue)} requests waiting, {len(view.started)} started "
-            f"and {len(view.decoding)} decoding"
-        )
+        return held_in_words(len(self._scheduler.waiting_queue), self._scheduler.view)
 
     def end_run(self) -> None:
         """Note what is known only at the end; let go of what was cut off.

@@ -14,6 +14,7 @@ from slaibench.backends.engines.emulated import EmulatedEngine
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.virtual import held_in_words
 from slaibench.backends.vllm.launch import engine_args
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Batch, Scheduler
@@ -153,11 +154,7 @@ class VllmCore:
 
     def holds(self) -> str:
         """Whom it holds, in words."""
-        view = self._scheduler.view
-        return (
-            f"{len(self._scheduler.waiting)} requests waiting, {len(view.started)} started and "
-            f"{len(view.decoding)} decoding"
-        )
+        return held_in_words(len(self._scheduler.waiting), self._scheduler.view)
 
     def end_run(self) -> None:
         """Note what is known only at the end; let go of what was cut off."""

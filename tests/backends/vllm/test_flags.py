@@ -154,7 +154,7 @@ def test_an_honoured_flag_does_not_end_the_start(config: Any, flag: Any) -> None
 
 
 @pytest.mark.parametrize("name", STARTED)
-def test_an_engine_with_an_honoured_flag_serves_under_a_policy(
+def test_an_engine_with_an_honoured_flag_serves_under_a_scheduler(
     make_core: Callable[..., Any], name: str
 ) -> None:
     from tests.schedulers.engines.vllm_core import Driver
@@ -185,7 +185,7 @@ def test_a_rank_of_several_is_refused_by_its_number(config: Any) -> None:
         ({"prefill_schedule_interval": 4}, "--prefill-schedule-interval"),
     ],
 )
-def test_what_only_vllms_own_rule_takes_is_refused_to_a_policy(
+def test_what_only_vllms_own_rule_takes_is_refused_to_a_scheduler(
     make_core: Callable[..., Any], overrides: dict[str, Any], message: str
 ) -> None:
     from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError

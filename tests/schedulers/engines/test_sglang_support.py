@@ -33,13 +33,13 @@ def engine(**changed: Any) -> Any:
 
 
 def view() -> Any:
-    return SimpleNamespace(total_blocks=100, block_size=16, max_started=1)
+    return SimpleNamespace(total_blocks=100, block_size=16, max_prefilling=1)
 
 
 def test_the_limits_that_hold_are_said() -> None:
-    policy = registry.build("slai:token_budget=256,max_active=48")
-    assert limits(view(), policy) == (
-        "at most 256 tokens a batch, 48 requests active, 1 prompt started; 100 KV blocks of 16 "
+    scheduler = registry.build("slai:token_budget=256,max_active=48")
+    assert limits(view(), scheduler) == (
+        "at most 256 tokens a batch, 48 requests active, 1 prompt prefilling; 100 KV blocks of 16 "
         "tokens"
     )
     assert limits(view(), None) == "100 KV blocks of 16 tokens"
@@ -95,7 +95,7 @@ def test_what_cannot_be_steered_is_named(changed: dict[str, Any], message: str) 
         check_config(engine(**changed))
 
 
-def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
+def test_a_scheduler_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
     check_limits("slai", 512, 128, 512, 128)
     with pytest.raises(UnsupportedSglangError, match=r"--max-running-requests 128.*active=127"):
         check_limits("slai", 512, 128, 512, 127)

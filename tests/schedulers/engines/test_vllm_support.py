@@ -44,7 +44,7 @@ def scheduler_config(**fields: Any) -> Any:
     return SimpleNamespace(max_num_batched_tokens=512, max_num_seqs=128, **fields)
 
 
-def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
+def test_a_scheduler_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
     check_limits("slai", 512, 128, engine_limits(scheduler_config()))
     with pytest.raises(UnsupportedVllmError, match=r"--max-num-batched-tokens 513.*budget=512"):
         check_limits("slai", 513, 128, engine_limits(scheduler_config()))
