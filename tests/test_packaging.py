@@ -85,7 +85,7 @@ from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
 load_sharegpt4_model()
 points = next(Distribution.discover(path=[{str(site)!r}])).entry_points
 print([find_spec(name) for name in ("schedulers", "workloads")])
-print(*{point.load().__module__ for point in points})
+print(*(point.load().__module__ for point in points))
 """
     path = os.pathsep.join([str(site), sysconfig.get_paths()["purelib"]])
     done = subprocess.run(
