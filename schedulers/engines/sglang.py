@@ -21,11 +21,8 @@ from __future__ import annotations
 
 import os
 
-from slaibench.schedulers.engines.sglang_support import (
-    VARIABLE,
-    UnsupportedSglangError,
-    check_version,
-)
+from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 TARGET = "sglang.srt.managers.scheduler.Scheduler"
 
@@ -42,10 +39,10 @@ def register() -> None:
     if VARIABLE not in os.environ:
         return
     try:
-        check_version()
+        RELEASES.check()
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
         from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler  # noqa: PLC0415
-    except (ImportError, UnsupportedSglangError) as error:
+    except (ImportError, UnsupportedEngineError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
     HookRegistry.register(TARGET, SlaibenchScheduler, HookType.REPLACE)

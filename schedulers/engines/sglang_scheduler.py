@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import NextBatchPlan
@@ -12,24 +13,25 @@ from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.clock import MonotonicClock
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
 from slaibench.schedulers.engines.sglang_pages import Pages
 from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
-from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
 from slaibench.schedulers.engines.sglang_steps import StepNotes
 from slaibench.schedulers.engines.sglang_streamer import NotedStreamer
 from slaibench.schedulers.engines.sglang_support import (
+    RELEASES,
     check_config,
     check_flags,
-    check_limits,
-    check_version,
     limits,
     own_config,
 )
+from slaibench.schedulers.engines.sglang_view import SglangRequest, SglangView
 from slaibench.schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
+from slaibench.schedulers.engines.support import EngineLimits
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.waiting import WaitingQueue
 
@@ -48,7 +50,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         last_batch_decided: what the scheduler last decided.
 
     Raises:
-        UnsupportedSglangError: this SGLang, or how it was started, cannot be steered.
+        UnsupportedEngineError: this SGLang, or how it was started, cannot be steered.
         ValueError: no such scheduler or option.
     """
 
@@ -58,7 +60,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.waiting_queue: list[Any]
         self.chunked_req: Any
         self.chunked_prefill_size: int | None
-        version = check_version()
+        version = RELEASES.check()
         check_config(self)
         own = own_config()
         self.is_emulated = own.get("device") is not None
@@ -93,7 +95,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """Have another scheduler decide from the next step on; it starts from scratch.
 
         Raises:
-            ValueError, UnsupportedSglangError: no such scheduler, or one that asks for more than
+            ValueError, UnsupportedEngineError: no such scheduler, or one that asks for more than
                 this engine can do; the one before stays.
         """
         scheduler = registry.build(text)
@@ -106,18 +108,16 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """Have this scheduler object decide, in an engine that holds no request.
 
         Raises:
-            UnsupportedSglangError: it asks for more than this engine can do.
+            UnsupportedEngineError: it asks for more than this engine can do.
         """
         own_rule = isinstance(scheduler, EngineDefault)
         if not own_rule:
             check_flags(self.server_args, own_rule=False)
-            check_limits(
-                scheduler.name,
-                scheduler.token_budget,
-                scheduler.max_active,
-                self._engine_tokens,
-                self.max_running_requests,
-            )
+            EngineLimits(
+                RELEASES.name,
+                *(self._engine_tokens or sys.maxsize, "--chunked-prefill-size"),
+                *(self.max_running_requests, "--max-running-requests"),
+            ).check(scheduler)
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = scheduler.token_budget if own_rule else self._engine_tokens
         self._num_arrived = 0

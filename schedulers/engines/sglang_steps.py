@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch
-from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.sglang_view import SglangRequest
 from slaibench.schedulers.engines.step_log import Step, StepLog
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from slaibench.schedulers.engines.vllm_request import VllmRequest
+from slaibench.schedulers.engines.vllm_view import VllmRequest
 
 
 def have_adapters(requests: Iterable[VllmRequest], held: set[int], most: int) -> list[VllmRequest]:

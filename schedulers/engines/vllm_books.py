@@ -13,12 +13,12 @@ from vllm.v1.request import Request, RequestStatus
 
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.clock import MonotonicClock
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.step_log import NoStepLog, StepLog
 from slaibench.schedulers.engines.vllm_admission import have_adapters, most_urgent
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
 from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from slaibench.schedulers.engines.vllm_view import VllmView
+from slaibench.schedulers.engines.vllm_view import VllmRequest, VllmView
 
 
 class SteeredScheduler(VllmOwnScheduler):

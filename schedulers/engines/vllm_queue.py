@@ -9,7 +9,8 @@ from typing import Any
 from vllm.v1.core.sched.request_queue import RequestQueue
 from vllm.v1.request import Request, RequestStatus
 
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.vllm_view import VllmRequest
 from slaibench.schedulers.waiting import WaitingQueue
 
 

@@ -12,20 +12,20 @@ from vllm.v1.request import Request
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.engines.vllm_books import SteeredScheduler
 from slaibench.schedulers.engines.vllm_layout import chunks, lay_out, what_ran
 from slaibench.schedulers.engines.vllm_priority import spare_urgent
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from slaibench.schedulers.engines.vllm_support import (
+    RELEASES,
     check_config,
     check_flags,
-    check_limits,
-    check_version,
     engine_limits,
     own_config,
 )
+from slaibench.schedulers.engines.vllm_view import VllmRequest
 
 logger = init_logger("vllm.slaibench")  # below vLLM's own, which alone has a handler
 
@@ -41,14 +41,14 @@ class SlaibenchScheduler(SteeredScheduler):
         last_batch: what the scheduler last decided.
 
     Raises:
-        UnsupportedVllmError: this vLLM, or how it was started, cannot be steered.
+        UnsupportedEngineError: this vLLM, or how it was started, cannot be steered.
         ValueError: no such scheduler or option.
     """
 
     scheduler_name = "engine"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        version = check_version()
+        version = RELEASES.check()
         super().__init__(*args, **kwargs)
         check_config(self.vllm_config, self.kv_cache_config)
         own = own_config(self.vllm_config)
@@ -77,7 +77,7 @@ class SlaibenchScheduler(SteeredScheduler):
         """Have another scheduler decide from the next step on; it starts from scratch.
 
         Raises:
-            ValueError, UnsupportedVllmError: no such scheduler, or one that asks for more than
+            ValueError, UnsupportedEngineError: no such scheduler, or one that asks for more than
                 this engine can do; the one before stays.
         """
         scheduler = registry.build(text)
@@ -97,7 +97,7 @@ class SlaibenchScheduler(SteeredScheduler):
         """Have this scheduler object decide, in an engine that holds no request.
 
         Raises:
-            UnsupportedVllmError: it asks for more than this engine can do.
+            UnsupportedEngineError: it asks for more than this engine can do.
         """
         tokens, active = self._limits.tokens, self._limits.active
         own_rule = isinstance(scheduler, EngineDefault)
@@ -105,7 +105,7 @@ class SlaibenchScheduler(SteeredScheduler):
             tokens, active = min(tokens, scheduler.token_budget), min(active, scheduler.max_active)
         else:
             check_flags(self.vllm_config, own_rule=False)
-            check_limits(scheduler.name, scheduler.token_budget, scheduler.max_active, self._limits)
+            self._limits.check(scheduler)
         self.max_num_scheduled_tokens = tokens
         self.max_num_running_reqs = self.max_num_active_reqs = active
         self._num_arrived = self._num_preempted = 0

@@ -1,58 +1,79 @@
-"""vLLM's state as a scheduler sees it, and the lists that vLLM itself does not keep."""
+"""A vLLM request and vLLM's state as a scheduler sees them; what vLLM itself does not keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vllm.v1.request import RequestStatus
 
-from slaibench.schedulers.base import FormerViewNames
-from slaibench.schedulers.engines.vllm_request import VllmRequest
+from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
 
 
-class VllmView(FormerViewNames):
-    """``slaibench.schedulers.base.EngineView`` of vLLM; the adapter sets the time and what is free.
+class VllmRequest(EngineRequest):
+    """``EngineRequest`` of one request of vLLM's.
+
+    Attributes:
+        resumes: a session with its next input: it holds blocks, and vLLM has not taken it back.
+    """
+
+    __slots__ = ("resumes",)
+
+    def __init__(
+        self,
+        inner: Any,
+        request_id: int,
+        arrival_s: float,
+        block_size: int,
+        look_up: Callable[[Any], int],
+    ) -> None:
+        said = getattr(inner.sampling_params, "extra_args", None)
+        super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
+        self.resumes = False
+
+    @property
+    def all_tokens(self) -> int:
+        tokens: int = self.inner.num_tokens
+        return tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        tokens: int = self.inner.num_prompt_tokens
+        return tokens
+
+    @property
+    def output_tokens(self) -> int:
+        tokens: int = self.inner.num_output_tokens
+        return tokens
+
+    @property
+    def computed(self) -> int:  # type: ignore[override]  # vLLM keeps it
+        tokens: int = self.inner.num_computed_tokens
+        return tokens
+
+    @property
+    def adapter(self) -> int:
+        """Number of its LoRA adapter; 0: none."""
+        lora = self.inner.lora_request
+        return lora.lora_int_id if lora else 0
+
+    def lose_blocks(self) -> None:
+        super().lose_blocks()
+        self.resumes = False
+
+    def resume(self) -> None:
+        """Hold the blocks of a session's earlier inputs, with another input to prefill."""
+        self.waiting, self.resumes = False, True
+
+
+class VllmView(ServingView[VllmRequest]):
+    """``ServingView`` of vLLM.
 
     vLLM has one list of those that run, in an order of its own; which of them still prefill, and
     in what order they came, is kept here.
-
-    Args:
-        waiting: who can be admitted, in the scheduler's order.
     """
 
-    max_prefilling: int | None = None
-    __slots__ = (
-        "block_size",
-        "decoding",
-        "forward_s",
-        "free_blocks",
-        "now_s",
-        "prefilling",
-        "total_blocks",
-        "waiting",
-    )
-
-    def __init__(self, waiting: Sequence[VllmRequest], total_blocks: int, block_size: int) -> None:
-        self.now_s = 0.0
-        self.forward_s: float | None = None
-        self.waiting = waiting
-        self.prefilling: list[VllmRequest] = []
-        self.decoding: list[VllmRequest] = []
-        self.free_blocks = total_blocks
-        self.total_blocks = total_blocks
-        self.block_size = block_size
-
-    @property
-    def promised_blocks(self) -> int:
-        """Blocks that unfinished prefills will still take."""
-        return sum(request.promised_blocks for request in self.prefilling)
-
-    def admit(self, requests: Iterable[VllmRequest]) -> None:
-        """These prefill from now on: their first chunk, or a session's next input."""
-        for request in requests:
-            request.waiting = False
-            self.prefilling.append(request)
+    __slots__ = ()
 
     def advance(self, prefills: Iterable[tuple[VllmRequest, int]]) -> None:
         """These chunks are computed: whoever is through decodes from now on."""

