@@ -26,8 +26,7 @@ from slaibench.schedulers.batching import (
     note_due,
     take_decodes,
 )
-from slaibench.schedulers.pace import Pace
-from slaibench.schedulers.step_time import StepTime
+from slaibench.schedulers.step_time import Pace, StepTime
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")
@@ -121,7 +120,7 @@ class Hrrn(Scheduler):
             victims = [request for _, _, request in sorted(prompts) if request.num_blocks]
         take_decodes(view, batch, order[:num_critical], victims, self.token_budget)
         if batch.preempt:
-            prompts = [each for each in prompts if each[2] not in batch.preempt]
+            prompts = [prompt for prompt in prompts if prompt[2] not in batch.preempt]
             heapify(prompts)
         num_decodes = batch.critical_decodes = len(batch.decodes)
         context = sum(map(_context, batch.decodes)) + num_decodes
@@ -232,7 +231,7 @@ class Hrrn(Scheduler):
         most = min(self.max_started, view.max_prefilling or inf)
         free = blocks_left(view, batch)
         if batch.preempt:  # such a step admits nobody
-            prompts = _started(prompts)
+            prompts = _admitted(prompts)
         while prompts and room > 0:
             _, _, request = heappop(prompts)
             rest = request.prefill_tokens - request.computed_tokens
@@ -246,7 +245,7 @@ class Hrrn(Scheduler):
                     and (rest <= room or unfinished < most)
                     and fits(request, view, free, self.watermark)
                 ):
-                    prompts = _started(prompts)
+                    prompts = _admitted(prompts)
                     continue
                 active += 1
                 free -= blocks_for(request.prefill_tokens, view.block_size)
@@ -282,11 +281,11 @@ class Hrrn(Scheduler):
         return room or int(not batch)
 
 
-def _started(prompts: Sequence[_Ranked]) -> list[_Ranked]:
-    """Those prompts of a heap that were started, as a heap."""
-    found = [each for each in prompts if each[2].num_blocks]
-    heapify(found)
-    return found
+def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:
+    """Those prompts of a heap that hold blocks already, as a heap."""
+    admitted = [prompt for prompt in prompts if prompt[2].num_blocks]
+    heapify(admitted)
+    return admitted
 
 
 def _pairs(batch: Batch, *, done: bool = False) -> float:

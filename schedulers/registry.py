@@ -78,11 +78,11 @@ def find(name: str) -> type[Scheduler]:
     points = _entry_points()
     if name in points:
         return _load(points[name])
-    known = [*BUILT_IN, *points]
-    near = difflib.get_close_matches(name, known, n=1)
+    names = [*BUILT_IN, *points]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(
-        f"unknown scheduler {name!r}: {hint}Known: {', '.join(known)}; "
+        f"unknown scheduler {name!r}: {hint}Known: {', '.join(names)}; "
         "your own: path/to/file.py:Class"
     )
 
@@ -179,7 +179,7 @@ def _is_scheduler(value: object) -> bool:
 
 def _checked(cls: object, where: str) -> type[Scheduler]:
     if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
-        raise ValueError(f"{where} is not a subclass of schedulers.base.Scheduler")
+        raise ValueError(f"{where} is not a subclass of slaibench.schedulers.base.Scheduler")
     return cls
 
 

@@ -36,7 +36,7 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
             if unfinished is not None:
                 raise SchedulerError(_two_unfinished(unfinished, req))
             unfinished = req
-    goes_on = started is not None and all(started is not each for each in requests)
+    goes_on = started is not None and all(started is not request for request in requests)
     if goes_on and unfinished is not None:
         raise SchedulerError(_two_unfinished(started, unfinished))
     if not goes_on:

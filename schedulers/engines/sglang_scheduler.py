@@ -12,7 +12,6 @@ from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.schedulers.engines.clock import MonotonicClock
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
@@ -20,8 +19,7 @@ from slaibench.schedulers.engines.sglang_pages import Pages
 from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
 from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
-from slaibench.schedulers.engines.sglang_steps import StepNotes
-from slaibench.schedulers.engines.sglang_streamer import NotedStreamer
+from slaibench.schedulers.engines.sglang_steps import NotedStreamer, StepNotes
 from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
@@ -30,7 +28,7 @@ from slaibench.schedulers.engines.sglang_support import (
     own_config,
 )
 from slaibench.schedulers.engines.sglang_view import SglangRequest, SglangView
-from slaibench.schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
+from slaibench.schedulers.engines.step_log import FileStepLog, MonotonicClock, NoStepLog, StepLog
 from slaibench.schedulers.engines.support import EngineLimits
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.waiting import WaitingQueue
@@ -257,7 +255,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         for request in admitted:
             request.computed = self.pages.lock(request.inner)
         leaving = {id(request.inner) for request in admitted}
-        self.waiting_queue = [each for each in self.waiting_queue if id(each) not in leaving]
+        self.waiting_queue = [req for req in self.waiting_queue if id(req) not in leaving]
         for request in admitted:
             self.in_order.remove(request)
             if not request.was_scheduled:
@@ -281,9 +279,10 @@ class SlaibenchScheduler(SglangOwnScheduler):
         if len(view.decoding) != len(running_batch.reqs) or view.prefilling:
             view.drop_finished()
         if len(self.in_order) != len(self.waiting_queue):
-            known = set(map(id, self.waiting_queue))
-            for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
-                self.in_order.remove(request)
+            queued = set(map(id, self.waiting_queue))
+            for request in list(self.in_order.requests):
+                if id(request.inner) not in queued:
+                    self.in_order.remove(request)
 
     def _holds_any(self) -> bool:
         view = self.view

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from vllm.v1.core.sched.interface import PauseState
@@ -12,10 +13,8 @@ from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
 from vllm.v1.request import Request, RequestStatus
 
 from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engines.clock import MonotonicClock
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
-from slaibench.schedulers.engines.step_log import NoStepLog, StepLog
-from slaibench.schedulers.engines.vllm_admission import have_adapters, most_urgent
+from slaibench.schedulers.engines.step_log import MonotonicClock, NoStepLog, StepLog
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
 from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
 from slaibench.schedulers.engines.vllm_view import VllmRequest, VllmView
@@ -62,7 +61,11 @@ class SteeredScheduler(VllmOwnScheduler):
         view.waiting = [] if comes_first else self._admissible()
 
     def _admissible(self) -> Sequence[VllmRequest]:
-        """Whom a scheduler may admit beside what it counts itself (``vllm_admission``)."""
+        """Whom a scheduler may admit, beside what it counts itself: tokens, blocks, requests.
+
+        It is shown only what can be admitted: one that plans a batch of a single prompt would else
+        wait for ever for a prompt that vLLM skips.
+        """
         queue = self.waiting
         requests: Sequence[VllmRequest] = queue.ordered.requests
         if self._pause_state is not PauseState.UNPAUSED:
@@ -184,3 +187,36 @@ class SteeredScheduler(VllmOwnScheduler):
             return True
         promote = getattr(self, "_handle_blocked_waiting_request", None)
         return bool((promote or self._try_promote_blocked_waiting_request)(request))
+
+
+def have_adapters(requests: Iterable[VllmRequest], held: set[int], most: int) -> list[VllmRequest]:
+    """Those of the requests that can all run together, in their order.
+
+    Whoever runs may be in the next batch, withheld or not, so all of them count.
+
+    Args:
+        held: LoRA adapters of those that run.
+        most: adapters that a batch may hold (``--max-loras``).
+    """
+    used = set(held)
+    fitting = []
+    for request in requests:
+        adapter = request.adapter
+        if adapter and adapter not in used:
+            if len(used) >= most:
+                continue
+            used.add(adapter)
+        fitting.append(request)
+    return fitting
+
+
+def most_urgent(requests: Sequence[VllmRequest]) -> list[VllmRequest]:
+    """Those of the first one's priority, in a queue that is ordered by it.
+
+    A scheduler may admit in another order than its queue's; with nobody else to see, it cannot let
+    a less urgent one pass.
+    """
+    if not requests:
+        return []
+    first = requests[0].inner.priority
+    return [*takewhile(lambda request: request.inner.priority == first, requests)]

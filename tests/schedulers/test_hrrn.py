@@ -11,7 +11,7 @@ from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.hrrn import Hrrn
-from slaibench.schedulers.step_time import KNOWN
+from slaibench.schedulers.step_time import ENOUGH
 from slaibench.workloads.request import Request
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario
@@ -84,7 +84,7 @@ def test_with_one_started_prompt_only_what_fits_whole_goes_before_it() -> None:
 
 def test_an_engine_that_knows_one_started_prompt_is_given_no_second_one() -> None:
     started = PlainRequest(0, 12, computed_tokens=4, num_blocks=12)
-    view = PlainView(waiting=[waiting(1, 5)], started=[started], max_started=1)
+    view = PlainView(waiting=[waiting(1, 5)], prefilling=[started], max_prefilling=1)
     assert chunks(Hrrn(token_budget=4, patience_s=inf).schedule(view)) == [(0, 4)]
     view.max_prefilling = None
     assert chunks(Hrrn(token_budget=4, patience_s=inf).schedule(view)) == [(1, 4)]
@@ -127,7 +127,7 @@ class Learned:
     ) -> None:
         self.scheduler = Hrrn(tile=64, token_budget=512, **options)  # type: ignore[arg-type]
         view = PlainView()
-        for step in range(3 * KNOWN):
+        for step in range(3 * ENOUGH):
             tokens = 64 * (1 + step % 8)
             prompt = PlainRequest(0, 4096, computed_tokens=tokens, num_blocks=1)
             for kind in ({"prefills": [(prompt, tokens)]}, {"decodes": [prompt] * tokens}):
@@ -197,7 +197,7 @@ def test_the_longest_started_prompt_gives_way_to_a_decode() -> None:
     near = PlainRequest(0, 100, computed_tokens=90, num_blocks=10)
     far = PlainRequest(1, 100, computed_tokens=10, num_blocks=10)
     decode = PlainRequest(2, scheduler_data=0.0, needs_block=True, num_blocks=1)
-    view = PlainView(started=[far, near], decoding=[decode], free_blocks=0)
+    view = PlainView(prefilling=[far, near], decoding=[decode], free_blocks=0)
     batch = Hrrn().schedule(view)
     assert ids(batch.preempt) == [1]
     assert ids(batch.decodes) == [2]

@@ -175,8 +175,8 @@ def test_a_class_of_ones_own(own_file: Path) -> None:
     [
         (":Nobody", "has no class 'Nobody'; its schedulers: Napper"),
         ("", "names no class; write "),
-        (":NOT_A_CLASS", "is not a subclass of schedulers.base.Scheduler"),
-        (":Note", "is not a subclass of schedulers.base.Scheduler"),
+        (":NOT_A_CLASS", "is not a subclass of slaibench.schedulers.base.Scheduler"),
+        (":Note", "is not a subclass of slaibench.schedulers.base.Scheduler"),
         (":Napper:dream=1", "has no option 'dream'"),
     ],
 )

@@ -31,8 +31,7 @@ def register() -> None:
         RELEASES.check()
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
-        from slaibench.backends.engines.device import timer_of  # noqa: PLC0415
-        from slaibench.backends.engines.device_time import RealTime  # noqa: PLC0415
+        from slaibench.backends.engines.device import RealTime, timer_of  # noqa: PLC0415
         from slaibench.backends.sglang.forward import EmulatedForward  # noqa: PLC0415
 
         forward = EmulatedForward(timer_of(device), RealTime())

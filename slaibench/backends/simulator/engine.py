@@ -238,9 +238,9 @@ class Engine(FormerViewNames):
                 f"invariant 1: request {request.request_id} is not in the waiting queue"
             ) from None
         num_blocks = -(-request.prefill_tokens // self.block_size)
-        found = self._freed.reclaim(request) if self._freed is not None else 0
-        self.free_blocks -= found
-        self._take_blocks(num_blocks - found, request)
+        reclaimed = self._freed.reclaim(request) if self._freed is not None else 0
+        self.free_blocks -= reclaimed
+        self._take_blocks(num_blocks - reclaimed, request)
         request.hold(num_blocks, self.block_size)
         request.waiting = False
         if request.first_step == NEVER:

@@ -16,10 +16,9 @@ from typing import Any, ClassVar
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
 from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
-from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import model_folder
-from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.catalog.model import Model
