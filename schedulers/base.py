@@ -1,9 +1,9 @@
-"""The contract between a scheduling policy and whatever engine it steers.
+"""The contract between a scheduler and whatever engine it steers.
 
-A policy is called once an engine step. It is shown the requests (``EngineView``) and answers with
-the next batch (``Batch``): which requests decode, which prefill how many tokens, which lose their
-KV blocks. It decides only: allocating, running and bookkeeping are the engine's. The simulator,
-vLLM and SGLang all build the same view, so one policy object runs unchanged in each of them.
+A scheduler is called once an engine step. It is shown the requests (``EngineView``) and returns the
+next batch (``Batch``): which requests decode, which prefill how many tokens, which lose their KV
+blocks. It decides only: allocating, running and bookkeeping are the engine's. The simulator, vLLM
+and SGLang all build the same view, so one scheduler object runs unchanged in each of them.
 
 What an engine does with a batch, in this order: preempt, give each decode the block it needs (if
 any), admit the waiting requests among the prefills (blocks for their whole prefill), run.
@@ -18,13 +18,13 @@ from typing import Any, Protocol
 
 
 class SchedulerError(RuntimeError):
-    """A policy asked for something impossible; the message names the invariant and the request."""
+    """A scheduler wanted something impossible; the message names the invariant and the request."""
 
 
 class RequestView(Protocol):
-    """What a policy may know of a request. Output length is not among it: nobody knows it.
+    """What a scheduler may know of a request. Output length is not among it: nobody knows it.
 
-    A request is *waiting* (holds no blocks), *started* (holds blocks, prefill not finished) or
+    A request is *waiting* (holds no blocks), *prefilling* (holds blocks, prefill not finished) or
     *decoding* (prefill finished, more tokens to come).
     """
 
@@ -61,12 +61,12 @@ class RequestView(Protocol):
     def needs_block(self) -> bool:
         """Whether its next decode needs one KV block more than it holds."""
 
-    policy_data: Any
-    """The policy's own; the engine only clears it (to None) when the request is preempted."""
+    scheduler_data: Any
+    """The scheduler's own; the engine only clears it (to None) when the request is preempted."""
 
 
 class EngineView(Protocol):
-    """State of the engine at a step. Read only; valid until the policy returns."""
+    """State of the engine at a step. Read only; valid until the scheduler returns."""
 
     @property
     def now_s(self) -> float: ...
@@ -75,7 +75,7 @@ class EngineView(Protocol):
         """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
 
     @property
-    def started(self) -> Sequence[RequestView]:
+    def prefilling(self) -> Sequence[RequestView]:
         """In the order they were admitted."""
 
     @property
@@ -93,11 +93,42 @@ class EngineView(Protocol):
     @property
     def forward_s(self) -> float | None:
         """How long the device had the last batch: from when it was handed over until its tokens
-        were back, seconds; None where the engine does not tell."""
+        were back, seconds; None where the engine does not say."""
+
+    @property
+    def max_prefilling(self) -> int | None:
+        """Most requests that may be prefilling after a batch; None: any number (SGLang: one)."""
+
+
+class FormerRequestNames:
+    """What a request of an engine had for schedulers of earlier versions."""
+
+    __slots__ = ()
+    scheduler_data: Any
+
+    @property
+    def policy_data(self) -> Any:
+        return self.scheduler_data
+
+    @policy_data.setter
+    def policy_data(self, value: Any) -> None:
+        self.scheduler_data = value
+
+
+class FormerViewNames:
+    """What an engine's view had for schedulers of earlier versions."""
+
+    __slots__ = ()
+    prefilling: Sequence[Any]
+    max_prefilling: int | None
+
+    @property
+    def started(self) -> Sequence[Any]:
+        return self.prefilling
 
     @property
     def max_started(self) -> int | None:
-        """Most requests that may be started after a batch; None: any number (SGLang: one)."""
+        return self.max_prefilling
 
 
 @dataclass(slots=True)
@@ -106,7 +137,7 @@ class Batch:
 
     Args:
         decodes: requests that each generate one next token.
-        prefills: (request, tokens): started requests, or waiting ones, which are thereby admitted.
+        prefills: (request, tokens): prefilling requests, or waiting ones, which this admits.
         preempt: requests that lose their blocks and go back to the waiting queue, before all else.
         wake_s: for an empty batch: when it makes sense to look again even if nothing arrives;
             None: not before the next arrival.
@@ -128,7 +159,7 @@ class Batch:
 
 
 def whole_number(name: str, value: Any) -> int:
-    """The value of a policy's option that counts something.
+    """The value of a scheduler's option that counts something.
 
     Raises:
         ValueError: it is not an integer of at least 1.
@@ -138,19 +169,19 @@ def whole_number(name: str, value: Any) -> int:
     return value
 
 
-def one_of(name: str, value: str, known: Sequence[str]) -> str:
-    """The value of a policy's option that is a choice.
+def one_of(name: str, value: str, choices: Sequence[str]) -> str:
+    """The value of a scheduler's option that is a choice.
 
     Raises:
-        ValueError: it is none of those known.
+        ValueError: it is none of the choices.
     """
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
 
 
 class Scheduler:
-    """Base of all policies: limits, defaults, and the two hooks every policy may override.
+    """Base of all schedulers: limits, defaults, and the two hooks every scheduler may override.
 
     Args:
         token_budget: most tokens a batch may hold.
@@ -178,14 +209,14 @@ class Scheduler:
         return 0
 
     def schedule(self, view: EngineView) -> Batch:
-        """Decide the next batch. Must not change the view or its requests (but ``policy_data``)."""
+        """Decide the next batch. Must change nothing but ``scheduler_data``."""
         raise NotImplementedError
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
         """Called when a batch's tokens are out; ``view`` is the state after it."""
 
     def options(self) -> dict[str, Any]:
-        """Every option's value, for the record; enough to build the same policy again.
+        """Every option's value, for the record; enough to build the same scheduler again.
 
         Raises:
             TypeError: a subclass keeps an option under another name than its argument's.
@@ -201,18 +232,17 @@ class Scheduler:
 
 
 def option_names(cls: type[Scheduler]) -> list[str]:
-    """What a policy's constructor takes, sorted; with a base's options if it hands ``**`` on."""
+    """What a scheduler's constructor takes, sorted; with a base's options if it hands ``**`` on."""
     names = set()
     for base in cls.__mro__:
         if "__init__" not in vars(base):
             continue
         parameters = inspect.signature(base).parameters.values()
-        catch_all = [each for each in parameters if each.kind is each.VAR_KEYWORD]
         names |= {
-            each.name
-            for each in parameters
-            if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
+            parameter.name
+            for parameter in parameters
+            if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         }
-        if not catch_all:
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return sorted(names)

@@ -1,4 +1,4 @@
-"""Moves that several policies share: who gets a block, which prefills go on, who is admitted."""
+"""Moves that several schedulers share: who gets a block, which prefills go on, who is admitted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def take_decodes(
         candidates: decoding requests, who comes first takes its block first.
         victims: whom to preempt, the last first, used up as it goes; may hold candidates. With
             none left, a request without a block preempts itself. None: the candidates in their
-            order and then the started prompts, so that the prompt that started last goes first,
+            order and then the prefilling requests, so that the one admitted last goes first,
             and the first candidate last.
         room: most decodes to add; who is preempted takes up none of it. None: any number.
     """
@@ -60,7 +60,7 @@ def take_decodes(
         batch.decodes.extend(candidates[:room])
         return
     if victims is None:
-        victims = [*candidates, *view.started]
+        victims = [*candidates, *view.prefilling]
     free = blocks_left(view, batch)
     last = len(batch.decodes) + room
     preempted = set(map(id, batch.preempt))
@@ -93,7 +93,7 @@ def decode_by_arrival(
     """Decode up to ``limit`` requests, the earliest-arrived first (Sarathi-Serve's, vLLM's rule).
 
     Where no block is free, the latest-arrived active request is preempted, or the request itself
-    when it is that one. ``spared`` started requests are not preempted.
+    when it is that one. ``spared`` prefilling requests are not preempted.
     """
     decoding = view.decoding
     if not decoding or limit < 1:
@@ -102,24 +102,24 @@ def decode_by_arrival(
         batch.decodes.extend(decoding)  # order only matters where something runs out
         return
     spared_ids = set(map(id, spared))
-    active = [request for request in view.started if id(request) not in spared_ids]
+    active = [request for request in view.prefilling if id(request) not in spared_ids]
     victims = sorted([*decoding, *active], key=by_arrival)
     take_decodes(view, batch, sorted(decoding, key=by_arrival), victims, limit)
 
 
 def note_due(batch: Batch, from_s: float) -> None:
-    """Each request that has a token of this batch keeps, as ``policy_data``, when its next one is
-    due: its TBT SLO after a moment."""
+    """Each request that has a token of this batch keeps, as ``scheduler_data``, when its next one
+    is due: its TBT SLO after a moment."""
     for request in batch.decodes:
-        request.policy_data = from_s + request.tbt_slo_s
+        request.scheduler_data = from_s + request.tbt_slo_s
     for request, _ in batch.prefills:
         if request.computed_tokens >= request.prefill_tokens:
-            request.policy_data = from_s + request.tbt_slo_s
+            request.scheduler_data = from_s + request.tbt_slo_s
 
 
-def continue_prefills(started: Iterable[RequestView], batch: Batch, budget: int) -> int:
-    """Give started prefills their next chunks, in the given order; returns the budget left."""
-    for request in started:
+def continue_prefills(prefilling: Iterable[RequestView], batch: Batch, budget: int) -> int:
+    """Give prompts their next chunks, in the given order; returns the budget left."""
+    for request in prefilling:
         if budget < 1:
             break
         tokens = min(request.prefill_tokens - request.computed_tokens, budget)
@@ -141,7 +141,7 @@ def head_fits(view: EngineView, scheduler: Scheduler) -> bool:
     """Whether the first waiting request could be admitted if nothing else were done now."""
     return (
         bool(view.waiting)
-        and len(view.started) + len(view.decoding) < scheduler.max_active
+        and len(view.prefilling) + len(view.decoding) < scheduler.max_active
         and fits(view.waiting[0], view, view.free_blocks, scheduler.watermark)
     )
 
@@ -171,7 +171,7 @@ def admit(
     if batch.preempt or budget < 1 or not head_fits(view, scheduler):
         return budget
     free = blocks_left(view, batch) - spared_blocks
-    active = len(view.started) + len(view.decoding)
+    active = len(view.prefilling) + len(view.decoding)
     for request in view.waiting:
         tokens = request.prefill_tokens - request.computed_tokens
         if whole and tokens > budget and (batch or tokens <= scheduler.token_budget):

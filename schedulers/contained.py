@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from slaibench.former_names import allow_former_names
 from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.schedulers.streams import ClosedDescriptorsError, kept_open
 
@@ -122,9 +123,10 @@ def foreign_code() -> Iterator[None]:
 
     What ends or replaces the process at once raises ``ProcessEndError`` in here and in contained
     verbs. Other threads, and whoever else is in this process, may end it as before. Standard output
-    and standard error are kept open.
+    and standard error are kept open, and what an earlier version had is found (``former_names``).
     """
     _forbid_endings()
+    allow_former_names()
     before, _inside.thread = _inside.thread, threading.get_ident()
     try:
         with kept_open():

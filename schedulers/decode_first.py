@@ -29,6 +29,6 @@ class DecodeFirst(Scheduler):
             decode_by_arrival(view, batch, self.token_budget)
             batch.critical_decodes = len(batch.decodes)
             return batch
-        budget = continue_prefills(view.started, batch, self.token_budget)
+        budget = continue_prefills(view.prefilling, batch, self.token_budget)
         admit(view, self, batch, budget, whole=True)
         return batch

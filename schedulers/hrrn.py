@@ -26,8 +26,7 @@ from slaibench.schedulers.batching import (
     note_due,
     take_decodes,
 )
-from slaibench.schedulers.pace import Pace
-from slaibench.schedulers.step_time import StepTime
+from slaibench.schedulers.step_time import Pace, StepTime
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")
@@ -39,7 +38,7 @@ FORGETS = 0.05
 
 _Ranked = tuple[float, int, RequestView]
 """The place of a prompt, a tie breaker, and the prompt."""
-_due_s = attrgetter("policy_data")
+_due_s = attrgetter("scheduler_data")
 _context = attrgetter("computed_tokens")
 
 
@@ -121,7 +120,7 @@ class Hrrn(Scheduler):
             victims = [request for _, _, request in sorted(prompts) if request.num_blocks]
         take_decodes(view, batch, order[:num_critical], victims, self.token_budget)
         if batch.preempt:
-            prompts = [each for each in prompts if each[2] not in batch.preempt]
+            prompts = [prompt for prompt in prompts if prompt[2] not in batch.preempt]
             heapify(prompts)
         num_decodes = batch.critical_decodes = len(batch.decodes)
         context = sum(map(_context, batch.decodes)) + num_decodes
@@ -165,12 +164,12 @@ class Hrrn(Scheduler):
         since_s = view.now_s + patience_s
         endless = self.patience_s == inf
         ranked: list[_Ranked] = []
-        for request in view.started:
+        for request in view.prefilling:
             rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place if self.started == "ranked" else -1.0, len(ranked), request))
         # Where nobody can be admitted, nobody need be ranked: a queue may be long.
-        active = len(view.started) + len(view.decoding)
+        active = len(view.prefilling) + len(view.decoding)
         room = view.free_blocks > int(self.watermark * view.total_blocks)
         for request in view.waiting if room and active < self.max_active else ():
             rest = request.prefill_tokens
@@ -226,13 +225,13 @@ class Hrrn(Scheduler):
         room: int,
     ) -> int:
         """Chunks in the order of the heap, which is used up; returns the room left."""
-        active = len(view.started) + len(view.decoding)
-        unfinished = len(view.started)
+        active = len(view.prefilling) + len(view.decoding)
+        unfinished = len(view.prefilling)
         before = active
-        most = min(self.max_started, view.max_started or inf)
+        most = min(self.max_started, view.max_prefilling or inf)
         free = blocks_left(view, batch)
         if batch.preempt:  # such a step admits nobody
-            prompts = _started(prompts)
+            prompts = _admitted(prompts)
         while prompts and room > 0:
             _, _, request = heappop(prompts)
             rest = request.prefill_tokens - request.computed_tokens
@@ -246,7 +245,7 @@ class Hrrn(Scheduler):
                     and (rest <= room or unfinished < most)
                     and fits(request, view, free, self.watermark)
                 ):
-                    prompts = _started(prompts)
+                    prompts = _admitted(prompts)
                     continue
                 active += 1
                 free -= blocks_for(request.prefill_tokens, view.block_size)
@@ -282,11 +281,11 @@ class Hrrn(Scheduler):
         return room or int(not batch)
 
 
-def _started(prompts: Sequence[_Ranked]) -> list[_Ranked]:
-    """Those prompts of a heap that were started, as a heap."""
-    found = [each for each in prompts if each[2].num_blocks]
-    heapify(found)
-    return found
+def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:
+    """Those prompts of a heap that hold blocks already, as a heap."""
+    admitted = [prompt for prompt in prompts if prompt[2].num_blocks]
+    heapify(admitted)
+    return admitted
 
 
 def _pairs(batch: Batch, *, done: bool = False) -> float:

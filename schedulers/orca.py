@@ -21,7 +21,7 @@ class Orca(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        budget = continue_prefills(view.started, batch, self.token_budget)
+        budget = continue_prefills(view.prefilling, batch, self.token_budget)
         # An admission must not push out whoever runs: every decode has its block first.
         needed = sum(1 for request in view.decoding if request.needs_block)
         if needed <= view.free_blocks:

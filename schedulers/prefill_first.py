@@ -25,7 +25,7 @@ class PrefillFirst(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        budget = continue_prefills(view.started, batch, self.token_budget)
+        budget = continue_prefills(view.prefilling, batch, self.token_budget)
         admit(view, self, batch, budget, whole=True)
         if not batch.prefills:
             decode_by_arrival(view, batch, self.token_budget)

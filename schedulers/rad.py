@@ -55,51 +55,62 @@ class _Tiled(Scheduler):
                 f"token_budget {self.token_budget} is smaller than a batch of tile={tile} or "
                 f"chunk={chunk}; leave it out to have it follow them"
             )
-        self._started_in_cycle = 0
+        self._num_in_cycle = 0
 
     def _enough_active(self) -> int:
         return self.tile
 
-    def _chunk_of_oldest(self, view: EngineView, batch: Batch) -> Batch:
-        request = view.started[0] if view.started else view.waiting[0]
-        rest = request.prefill_tokens - request.computed_tokens
-        batch.prefills.append((request, min(self.chunk, rest)))
+    @property
+    def _cycle_is_full(self) -> bool:
+        return self._num_in_cycle >= self.cycle
+
+    def _prefill_chunk(self, view: EngineView) -> Batch:
+        """Prefill mode: the next chunk of the oldest prompt, alone; empty where none can go on."""
+        batch = Batch()
+        if view.prefilling or head_fits(view, self):
+            request = view.prefilling[0] if view.prefilling else view.waiting[0]
+            rest = request.prefill_tokens - request.computed_tokens
+            batch.prefills.append((request, min(self.chunk, rest)))
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
         for request, _ in batch.prefills:
             if request.computed_tokens >= request.prefill_tokens:
-                self._started_in_cycle += 1
+                self._num_in_cycle += 1
         if batch.decodes and not view.decoding:
-            self._started_in_cycle = 0
+            self._num_in_cycle = 0
 
 
 class Rad(_Tiled):
     """A batch is one decode each of up to ``tile`` requests, or one chunk of one prompt.
 
     The oldest prompt goes on, alone, until ``tile`` requests decode, no prompt is left or
-    ``cycle`` requests were started since the decodes last ran out; then everybody decodes. On a
-    real card a prompt is started only when its blocks can be had; else the decodes go on.
+    ``cycle`` requests were prefilled since the decodes last ran out; then everybody decodes. On a
+    real card a prompt is admitted only when its blocks can be had; else the decodes go on.
 
-    Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 4, Algorithm 1.
+    Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 4, Algorithm 1: its P is ``waiting``
+    and ``prefilling``, its D ``decoding``, its k ``_num_in_cycle``.
     """
 
     name = "rad"
     description = "throughput-optimal tiling: decode tiles or one prefill chunk, never mixed"
 
     def schedule(self, view: EngineView) -> Batch:
+        if view.prefilling:  # decodes never interrupt a prompt
+            return self._prefill_chunk(view)
+        if self._cycle_is_full and not view.decoding:
+            self._num_in_cycle = 0  # every request of the cycle ended with its prefill
+        tile_is_full = len(view.decoding) >= self.tile
+        if view.decoding and (tile_is_full or self._cycle_is_full or not head_fits(view, self)):
+            return self._decode_tile(view)
+        return self._prefill_chunk(view)
+
+    def _decode_tile(self, view: EngineView) -> Batch:
+        """Decode mode: one token for each, up to a tile."""
         batch = Batch()
-        if not view.started:
-            full = len(view.decoding) >= self.tile or self._started_in_cycle >= self.cycle
-            if view.decoding and (full or not head_fits(view, self)):
-                decode_by_arrival(view, batch, self.tile)
-                batch.critical_decodes = len(batch.decodes)
-                return batch
-            if not view.decoding and self._started_in_cycle >= self.cycle:
-                self._started_in_cycle = 0  # every request of the cycle ended with its prefill
-            if not head_fits(view, self):
-                return batch
-        return self._chunk_of_oldest(view, batch)
+        decode_by_arrival(view, batch, self.tile)
+        batch.critical_decodes = len(batch.decodes)
+        return batch
 
 
 class RadBatchPrefill(_Tiled):
@@ -120,18 +131,18 @@ class RadBatchPrefill(_Tiled):
         return int(self.cycle) if math.isfinite(self.cycle) else 1_000_000
 
     def schedule(self, view: EngineView) -> Batch:
+        if view.prefilling:
+            return self._prefill_chunk(view)
+        if not view.decoding:
+            self._decode_phase = False
+            self._num_in_cycle = 0
+        elif self._cycle_is_full or not head_fits(view, self):
+            self._decode_phase = True
+        return self._decode_tile(view) if self._decode_phase else self._prefill_chunk(view)
+
+    def _decode_tile(self, view: EngineView) -> Batch:
+        """The rolling set is whoever decoded longest; the last in line is preempted first."""
         batch = Batch()
-        if not view.started:
-            if not view.decoding:
-                self._decode_phase = False
-                self._started_in_cycle = 0
-            elif self._started_in_cycle >= self.cycle or not head_fits(view, self):
-                self._decode_phase = True
-            if self._decode_phase:
-                # The rolling set is whoever decoded longest; the last in line is preempted first.
-                take_decodes(view, batch, view.decoding, list(view.decoding), self.tile)
-                batch.critical_decodes = len(batch.decodes)
-                return batch
-            if not head_fits(view, self):
-                return batch
-        return self._chunk_of_oldest(view, batch)
+        take_decodes(view, batch, view.decoding, list(view.decoding), self.tile)
+        batch.critical_decodes = len(batch.decodes)
+        return batch

@@ -1,4 +1,4 @@
-"""From a name on the command line to a policy object."""
+"""From a name on the command line to a scheduler object."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from slaibench.schedulers.slai import Slai
 
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
-POLICIES: dict[str, type[Scheduler]] = {
+PORTABLE: dict[str, type[Scheduler]] = {
     cls.name: cls
     for cls in (Sarathi, Slai, Hrrn, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
 }
 """Those that decide, in the simulator and in engines alike."""
-BUILT_IN: dict[str, type[Scheduler]] = {**POLICIES, EngineDefault.name: EngineDefault}
+BUILT_IN: dict[str, type[Scheduler]] = {**PORTABLE, EngineDefault.name: EngineDefault}
 
 
 def available() -> dict[str, type[Scheduler]]:
@@ -78,17 +78,17 @@ def find(name: str) -> type[Scheduler]:
     points = _entry_points()
     if name in points:
         return _load(points[name])
-    known = [*BUILT_IN, *points]
-    near = difflib.get_close_matches(name, known, n=1)
+    names = [*BUILT_IN, *points]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(
-        f"unknown scheduler {name!r}: {hint}Known: {', '.join(known)}; "
+        f"unknown scheduler {name!r}: {hint}Known: {', '.join(names)}; "
         "your own: path/to/file.py:Class"
     )
 
 
 def build(text: str) -> Scheduler:
-    """A new policy object from ``name[:option=value,...]``; somebody else's is ``contained``.
+    """A new scheduler object from ``name[:option=value,...]``; somebody else's is ``contained``.
 
     Raises:
         ValueError: unknown name, unknown option (with those that exist), a bad value, or a class
@@ -166,20 +166,20 @@ def _from_file(path: Path, name: str) -> type[Scheduler]:
             raise
         raise ValueError(f"{str(path)!r} fails on import: {failure(error)}") from error
     if not hasattr(module, name):
-        own = [key for key, value in vars(module).items() if _is_policy(value)]
+        own = [key for key, value in vars(module).items() if _is_scheduler(value)]
         raise ValueError(
             f"{str(path)!r} has no class {name!r}; its schedulers: {', '.join(own) or 'none'}"
         )
     return _checked(getattr(module, name), f"{path}:{name}")
 
 
-def _is_policy(value: object) -> bool:
+def _is_scheduler(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Scheduler) and value is not Scheduler
 
 
 def _checked(cls: object, where: str) -> type[Scheduler]:
     if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
-        raise ValueError(f"{where} is not a subclass of schedulers.base.Scheduler")
+        raise ValueError(f"{where} is not a subclass of slaibench.schedulers.base.Scheduler")
     return cls
 
 

@@ -11,7 +11,7 @@ ORDERS = ("fcfs", "spf")
 
 
 class Sarathi(Scheduler):
-    """Every decode in every batch; then started prefills, oldest first; then admissions.
+    """Every decode in every batch; then prefills that go on, oldest first; then admissions.
 
     Source: Agrawal et al., "Taming Throughput-Latency Tradeoff in LLM Inference with
     Sarathi-Serve", OSDI 2024.
@@ -37,9 +37,11 @@ class Sarathi(Scheduler):
         batch = Batch()
         decode_by_arrival(view, batch, self.token_budget)
         batch.critical_decodes = len(batch.decodes)
-        started = sorted(view.started, key=by_arrival) if len(view.started) > 1 else view.started
+        prefilling = view.prefilling
+        if len(prefilling) > 1:
+            prefilling = sorted(prefilling, key=by_arrival)
         if batch.preempt:
-            started = [request for request in started if request not in batch.preempt]
-        budget = continue_prefills(started, batch, self.token_budget - len(batch.decodes))
+            prefilling = [request for request in prefilling if request not in batch.preempt]
+        budget = continue_prefills(prefilling, batch, self.token_budget - len(batch.decodes))
         admit(view, self, batch, budget)
         return batch

@@ -24,7 +24,7 @@ DYNAMIC_OFFSET = 5.0
 DYNAMIC_OFFSET_SCARCE = 10.0
 SCARCE_KV_USE = 0.96
 
-_last_schedulable_s = attrgetter("policy_data")
+_last_schedulable_s = attrgetter("scheduler_data")
 
 
 class Slai(Scheduler):
@@ -79,14 +79,14 @@ class Slai(Scheduler):
         order = sorted(view.decoding, key=_last_schedulable_s)
         limit = min(self.decode_limit, self.token_budget)
         num_critical = bisect_right(order, view.now_s, key=_last_schedulable_s)
-        started = list(view.started)
-        take_decodes(view, batch, order[:num_critical], started, limit)
+        prefilling = list(view.prefilling)
+        take_decodes(view, batch, order[:num_critical], prefilling, limit)
         batch.critical_decodes = len(batch.decodes)
-        budget = continue_prefills(started, batch, self.token_budget - len(batch.decodes))
+        budget = continue_prefills(prefilling, batch, self.token_budget - len(batch.decodes))
         budget = admit(view, self, batch, budget)
         room = min(budget, self.decode_limit - len(batch.decodes))
         if room > 0 and num_critical < len(order):
-            # With budget left every started prefill is in this batch: none is there to preempt.
+            # With budget left every prefilling request is in this batch: none is there to preempt.
             take_decodes(view, batch, order[num_critical:], [], room)
         return batch
 

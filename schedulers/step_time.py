@@ -1,11 +1,11 @@
-"""How long an engine's batches take, learned while it runs."""
+"""How long an engine's batches take, and how fast it admits: learned while it runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import sqrt
 
-KNOWN = 30
+ENOUGH = 30
 """Batches from which predictions are used."""
 REMEMBERS = 0.999
 """Weight of a batch against the next one: some thousand batches count."""
@@ -43,7 +43,7 @@ class StepTime:
 
     @property
     def is_known(self) -> bool:
-        return self._count >= KNOWN
+        return self._count >= ENOUGH
 
     def predict_s(self, tokens: int, context: int, pairs: float) -> float:
         """Seconds for a batch.
@@ -59,7 +59,7 @@ class StepTime:
 
     def learn(self, tokens: int, context: int, pairs: float, took_s: float) -> None:
         """A batch took so long."""
-        if self._count > KNOWN // 2:
+        if self._count > ENOUGH // 2:
             error = took_s - self.predict_s(tokens, context, pairs)
             variance = self.error_s**2
             self.error_s = sqrt(variance + ERROR_LEARNS * (error * error - variance))
@@ -67,9 +67,9 @@ class StepTime:
         features = (1.0, tokens * 1e-3, context * 1e-5, pairs * 1e-6)
         self._fit(features, took_s)
         stair = -(-tokens // STAIR)
-        known = self._stairs.get(stair, 0.0)
-        rest = took_s - (self.predict_s(tokens, context, pairs) - known)
-        self._stairs[stair] = known + STAIR_LEARNS * (rest - known)
+        before = self._stairs.get(stair, 0.0)
+        rest = took_s - (self.predict_s(tokens, context, pairs) - before)
+        self._stairs[stair] = before + STAIR_LEARNS * (rest - before)
 
     def _fit(self, features: _Four, took_s: float) -> None:
         a, b, c, d = features
@@ -92,20 +92,50 @@ class StepTime:
         self._targets = [
             keeps * old + feature * took_s for old, feature in zip(t, features, strict=True)
         ]
-        if self._count < KNOWN or self._count % SOLVE_EVERY == 0:
+        if self._count < ENOUGH or self._count % SOLVE_EVERY == 0:
             self._weights = self._solved()
 
     def _solved(self) -> list[float]:
         """Weights of the least squares, drawn to those before; Cholesky's factors."""
         low = [[0.0] * 4 for _ in range(4)]
-        found = [t + KEEPS * w for t, w in zip(self._targets, self._weights, strict=True)]
+        solution = [t + KEEPS * w for t, w in zip(self._targets, self._weights, strict=True)]
         for i in range(4):
             for j in range(i + 1):
-                known = self._products[i * (i + 1) // 2 + j]
-                rest = known - sum(low[i][k] * low[j][k] for k in range(j))
+                product = self._products[i * (i + 1) // 2 + j]
+                rest = product - sum(low[i][k] * low[j][k] for k in range(j))
                 low[i][j] = sqrt(rest + KEEPS) if i == j else rest / low[j][j]
-            found[i] = (found[i] - sum(low[i][k] * found[k] for k in range(i))) / low[i][i]
+            solution[i] = (solution[i] - sum(low[i][k] * solution[k] for k in range(i))) / low[i][i]
         for i in reversed(range(4)):
-            later = sum(low[k][i] * found[k] for k in range(i + 1, 4))
-            found[i] = (found[i] - later) / low[i][i]
-        return found
+            later = sum(low[k][i] * solution[k] for k in range(i + 1, 4))
+            solution[i] = (solution[i] - later) / low[i][i]
+        return solution
+
+
+PACE_LEARNS = 0.02
+"""Weight of the last interval: some fifty admissions count."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Mean time between two admissions while others wait.
+
+    Attributes:
+        interval_s: 0 until there have been two.
+    """
+
+    interval_s: float = 0.0
+    _last_s: float | None = None
+
+    def admitted(self, number: int, now_s: float, waiting: int) -> None:
+        """So many were admitted now, of so many that waited.
+
+        Time in which nobody waits is no interval: it says nothing of what the engine can do.
+        """
+        for _ in range(number):
+            if self._last_s is not None:
+                passed_s = now_s - self._last_s
+                mean = self.interval_s
+                self.interval_s = mean + PACE_LEARNS * (passed_s - mean) if mean else passed_s
+            self._last_s = now_s
+        if number >= waiting:
+            self._last_s = None

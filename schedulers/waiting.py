@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class WaitingQueue(Generic[R]):
-    """Requests in the order of a policy's key; equal keys: preempted first, then by arrival.
+    """Requests in the order of a scheduler's key; equal keys: preempted first, then by arrival.
 
     Attributes:
         requests: the queue itself; read only.

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slaibench.former_names import allow_former_names
 from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
@@ -136,6 +137,7 @@ def default_workload() -> LengthSource:
 
 
 def _from_plugin(point: EntryPoint, rest: str) -> LengthSource:
+    allow_former_names()
     try:
         build: Factory = point.load()
     except (ImportError, AttributeError) as error:

@@ -1,1 +1,1 @@
-"""Adapters that put a policy into a serving engine; nothing else imports an engine."""
+"""Adapters that put a scheduler into a serving engine; nothing else imports an engine."""

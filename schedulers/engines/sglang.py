@@ -1,7 +1,7 @@
 """Any scheduler of ours inside SGLang, by the engine's own plug-in hook.
 
 SGLang loads plug-ins (entry-point group ``sglang.srt.plugins``) before its scheduler is built;
-``register`` replaces the scheduler class by a subclass. Which policy decides is said in the
+``register`` replaces the scheduler class by a subclass. Which scheduler decides is said in the
 environment, since SGLang's options have no place for it::
 
     SLAIBENCH_SGLANG='{"scheduler": "slai:order=fcfs"}' python -m sglang.launch_server
@@ -10,22 +10,19 @@ environment, since SGLang's options have no place for it::
 A request says its service class in ``custom_params``: ``{"tier": "paying", "tbt_slo_s": 0.1}``.
 
 SGLang's frame of a step stays SGLang's (``get_next_batch_to_run``): it puts the last batch back,
-and asks two methods for the next one. Ours answer with the policy's batch, built by SGLang's own
+and asks two methods for the next one. Ours return our scheduler's batch, built by SGLang's own
 means: chunks by ``ScheduleBatch.init_new`` and ``prepare_for_extend``, decodes mixed in by
 ``mix_with_running``, withheld decodes left in ``running_batch``, preemption by the same release
-that its retraction uses. SGLang keeps track of one started prompt at a time; a policy that wants
-two is refused.
+that its retraction uses. SGLang keeps track of one unfinished prompt at a time; a scheduler
+that wants two is refused.
 """
 
 from __future__ import annotations
 
 import os
 
-from slaibench.schedulers.engines.sglang_support import (
-    VARIABLE,
-    UnsupportedSglangError,
-    check_version,
-)
+from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 TARGET = "sglang.srt.managers.scheduler.Scheduler"
 
@@ -42,10 +39,10 @@ def register() -> None:
     if VARIABLE not in os.environ:
         return
     try:
-        check_version()
+        RELEASES.check()
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
         from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler  # noqa: PLC0415
-    except (ImportError, UnsupportedSglangError) as error:
+    except (ImportError, UnsupportedEngineError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
     HookRegistry.register(TARGET, SlaibenchScheduler, HookType.REPLACE)

@@ -1,7 +1,7 @@
-"""LoRA adapters under a policy: who holds KV blocks uses no more of them than SGLang has places.
+"""LoRA adapters under a scheduler: who holds KV blocks uses no more of them than SGLang has places.
 
 SGLang loads the adapters of a batch into ``--max-loras-per-batch`` places, and its own rule admits
-nobody who would need one more (``Scheduler.can_schedule_lora_req``). A policy knows no adapters:
+nobody who would need one more (``Scheduler.can_schedule_lora_req``). A scheduler knows no adapters:
 requests that have to wait for a place are not shown to it.
 """
 
@@ -24,18 +24,18 @@ class Adapters:
         self._engine = engine
         self._active: set[str | None] = set()
 
-    def decided(self, decider: Scheduler, view: Any) -> Batch:
-        """The policy's batch, of those who may be active together.
+    def decided(self, scheduler: Scheduler, view: Any) -> Batch:
+        """The scheduler's batch, of those who may be active together.
 
         Args:
-            view: what the policy is shown.
+            view: what the scheduler is shown.
         """
         if not getattr(self._engine, "enable_lora", False):
-            return decider.schedule(view)
+            return scheduler.schedule(view)
         everybody = view.waiting
-        view.waiting = self._admissible(everybody, [*view.started, *view.decoding])
+        view.waiting = self._admissible(everybody, [*view.prefilling, *view.decoding])
         try:
-            batch = decider.schedule(view)
+            batch = scheduler.schedule(view)
         finally:
             view.waiting = everybody
         return self._trimmed(batch)

@@ -34,7 +34,7 @@ def why_refused(engine: Any, request: Any) -> str | None:
         _wrong_embeddings(request, engine.model_config, engine.is_emulated)
         or _wrong_input(request, engine.model_config)
         or _wrong_logprobs(request, engine.model_config.vocab_size, engine.is_emulated)
-        or _wrong_beams(request, engine.decider)
+        or _wrong_beams(request, engine.scheduler)
     )
 
 
@@ -76,11 +76,11 @@ def _wrong_logprobs(request: Any, vocab: int, is_emulated: bool) -> str | None:
     return None
 
 
-def _wrong_beams(request: Any, decider: Scheduler | None) -> str | None:
-    if decider is None or getattr(request, "beam_group", None) is None:
+def _wrong_beams(request: Any, scheduler: Scheduler | None) -> str | None:
+    if scheduler is None or getattr(request, "beam_group", None) is None:
         return None
     return (
-        f"the scheduler {decider.name} knows no beams: leave beam_width out, or serve with "
+        f"the scheduler {scheduler.name} knows no beams: leave beam_width out, or serve with "
         "--scheduler engine"
     )
 

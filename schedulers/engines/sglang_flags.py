@@ -1,7 +1,7 @@
-"""Flags of SGLang's server that a policy cannot be combined with, and why.
+"""Flags of SGLang's server that a scheduler cannot be combined with, and why.
 
-Some change what SGLang's own rule does, which is not asked under a policy: they would do nothing,
-in silence. With ``--scheduler engine`` they are taken.
+Some change what SGLang's own rule does, which does not decide under a scheduler of ours: they would
+do nothing, in silence. With ``--scheduler engine`` they are taken.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Refusal:
         return f"--{self.flag} {value}: {self.why}: {way_out}"
 
 
-_RANKS = "each rank has a scheduler of its own, and a policy that looks at the clock decides apart"
-_IN_FLIGHT = "several batches are in flight, and a policy decides from the outcome of the last"
-_UNSEEN = "it holds or moves KV blocks that no policy sees"
-_HELD_BACK = "it holds prompts back, and a policy decides when they run"
-_ORDER = "a policy has an order of its own, and chooses who is preempted"
+_RANKS = "each rank decides for itself, and a scheduler that looks at the clock decides apart"
+_IN_FLIGHT = "several batches are in flight, and a scheduler decides from the outcome of the last"
+_UNSEEN = "it holds or moves KV blocks that no scheduler sees"
+_HELD_BACK = "it holds prompts back, and a scheduler decides when they run"
+_ORDER = "a scheduler has an order of its own, and chooses who is preempted"
 
 REFUSALS = (
     Refusal("tp-size", _RANKS, (1,)),
     Refusal("dp-size", "several schedulers would write one record of steps", (1,)),
-    Refusal("attn-dp-size", "replicas run in lockstep, and a policy lets decodes wait", (1,)),
-    Refusal("enable-dp-attention", "replicas run in lockstep, and a policy lets decodes wait"),
+    Refusal("attn-dp-size", "replicas run in lockstep, and a scheduler lets decodes wait", (1,)),
+    Refusal("enable-dp-attention", "replicas run in lockstep, and a scheduler lets decodes wait"),
     Refusal("attn-cp-size", _RANKS, (1,)),
     Refusal("dcp-size", _RANKS, (1,)),
     Refusal("moe-dp-size", _RANKS, (1,)),
@@ -75,19 +75,21 @@ REFUSALS = (
     Refusal("retraction-policy", _ORDER, ("length",), own_rule=True),
     Refusal(
         "schedule-conservativeness",
-        "a policy's watermark says what an admission leaves free",
+        "a scheduler's watermark says what an admission leaves free",
         (1, 1.0),
         own_rule=True,
     ),
     Refusal(
-        "max-prefill-tokens", "a policy's token_budget bounds a batch", (16384,), own_rule=True
+        "max-prefill-tokens", "a scheduler's token_budget bounds a batch", (16384,), own_rule=True
     ),
-    Refusal("prefill-max-requests", "a policy says who is in a batch", own_rule=True),
+    Refusal("prefill-max-requests", "a scheduler says who is in a batch", own_rule=True),
     Refusal("prefill-decode-interval", _HELD_BACK, own_rule=True),
     Refusal("enable-prefill-delayer", _HELD_BACK, own_rule=True),
     Refusal("min-free-slots-delay", _HELD_BACK, own_rule=True),
-    Refusal("enable-dynamic-chunking", "a policy says how long a chunk is", own_rule=True),
-    Refusal("num-continuous-decode-steps", "a policy is asked at every step", (1,), own_rule=True),
+    Refusal("enable-dynamic-chunking", "a scheduler says how long a chunk is", own_rule=True),
+    Refusal(
+        "num-continuous-decode-steps", "a scheduler is asked at every step", (1,), own_rule=True
+    ),
     Refusal(
         "enable-lora-overlap-loading",
         "an adapter that is on its way counts for nobody",

@@ -1,8 +1,8 @@
-"""A policy's batch as the batches that SGLang can run: one, or several one after the other.
+"""A scheduler's batch as the batches that SGLang can run: one, or several one after the other.
 
 SGLang runs decodes beside prompts only where nobody in the batch wants logprobs, and a prompt that
 is given as embeddings beside no other input (``Scheduler._get_new_batch_prefill_raw``). Whatever a
-policy decided together is then run in parts, the decodes first, before the policy is asked again.
+scheduler decided together is then run in parts, the decodes first, before it decides again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def parts(batch: Batch, goes_on: Any = None) -> list[Batch]:
     """The batches to run, in their order; together they are the batch.
 
     Args:
-        goes_on: SGLang's request whose prompt is started; the part that it is in comes before
+        goes_on: SGLang's request whose prompt is unfinished; the part that it is in comes before
             other prompts, since SGLang keeps track of one unfinished prompt.
     """
     plain = [prefill for prefill in batch.prefills if not prefill[0].is_embedded]

@@ -1,4 +1,4 @@
-"""SGLang's batch of the prefill chunks that a policy decided."""
+"""SGLang's batch of the prefill chunks that a scheduler decided."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from slaibench.schedulers.engines.sglang_pages import cached_tokens
 
 
 def with_prefills(scheduler: Any, batch: Batch) -> Any:
-    """Build SGLang's batch; blocks are allocated, the started prompt is noted.
+    """Build SGLang's batch; blocks are allocated, the unfinished prompt is noted.
 
     Args:
-        scheduler: SGLang's; its ``chunked_req`` is the one started prompt that it keeps track of.
+        scheduler: SGLang's; its ``chunked_req`` is the one unfinished prompt that it tracks.
         batch: its new prompts have been looked up in the cache and locked.
 
     Raises:
@@ -36,7 +36,7 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
             if unfinished is not None:
                 raise SchedulerError(_two_unfinished(unfinished, req))
             unfinished = req
-    goes_on = started is not None and all(started is not each for each in requests)
+    goes_on = started is not None and all(started is not request for request in requests)
     if goes_on and unfinished is not None:
         raise SchedulerError(_two_unfinished(started, unfinished))
     if not goes_on:
@@ -70,8 +70,8 @@ def with_prefills(scheduler: Any, batch: Batch) -> Any:
 def within(batch: Batch, free_pages: int, page_size: int) -> Batch:
     """As much of a batch as there are pages for; the rest sits out the step.
 
-    Decodes come first, as the policy ordered them, then chunks in their order up to the first that
-    does not fit.
+    Decodes come first, as the scheduler ordered them, then chunks in their order up to the first
+    that does not fit.
     """
     decodes = []
     for request in batch.decodes:
@@ -106,5 +106,5 @@ def _set_chunk(request: Any, tokens: int) -> bool:
 def _two_unfinished(first: Any, second: Any) -> str:
     return (
         f"prompts {first.rid} and {second.rid} would both be unfinished: SGLang keeps track of one "
-        "started prompt at a time"
+        "unfinished prompt at a time"
     )

@@ -1,8 +1,9 @@
-"""SGLang's scheduler, steered by a policy (``slaibench.schedulers.engines.sglang`` says how)."""
+"""SGLang's scheduler, steered by one of ours (``slaibench.schedulers.engines.sglang`` says how)."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import NextBatchPlan
@@ -11,25 +12,24 @@ from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.schedulers.engines.clock import MonotonicClock
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
 from slaibench.schedulers.engines.sglang_pages import Pages
 from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
-from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest, SglangView
 from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
-from slaibench.schedulers.engines.sglang_steps import StepNotes
-from slaibench.schedulers.engines.sglang_streamer import NotedStreamer
+from slaibench.schedulers.engines.sglang_steps import NotedStreamer, StepNotes
 from slaibench.schedulers.engines.sglang_support import (
+    RELEASES,
     check_config,
     check_flags,
-    check_limits,
-    check_version,
     limits,
     own_config,
 )
-from slaibench.schedulers.engines.step_log import FileStepLog, NoStepLog, StepLog
+from slaibench.schedulers.engines.sglang_view import SglangRequest, SglangView
+from slaibench.schedulers.engines.step_log import FileStepLog, MonotonicClock, NoStepLog, StepLog
+from slaibench.schedulers.engines.support import EngineLimits
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.waiting import WaitingQueue
 
@@ -37,18 +37,18 @@ logger = logging.getLogger(__name__)
 
 
 class SlaibenchScheduler(SglangOwnScheduler):
-    """SGLang's scheduler; a policy decides its batches.
+    """SGLang's scheduler, whose batches one of ours decides.
 
     Attributes:
-        decider: the policy; None: SGLang's own rule.
+        scheduler: ours, which decides; None: SGLang's own rule.
         pages, adapters: its KV blocks and its LoRA adapters.
         is_emulated: whether nothing is computed.
         clock: an emulated device in virtual time puts its own here.
-        step_log: told of every step.
-        last_batch_decided: what the policy last decided.
+        step_log: notes every step.
+        last_batch_decided: what the scheduler last decided.
 
     Raises:
-        UnsupportedSglangError: this SGLang, or how it was started, cannot be steered.
+        UnsupportedEngineError: this SGLang, or how it was started, cannot be steered.
         ValueError: no such scheduler or option.
     """
 
@@ -58,7 +58,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.waiting_queue: list[Any]
         self.chunked_req: Any
         self.chunked_prefill_size: int | None
-        version = check_version()
+        version = RELEASES.check()
         check_config(self)
         own = own_config()
         self.is_emulated = own.get("device") is not None
@@ -71,7 +71,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.view = SglangView(self.in_order.requests, blocks, self.page_size)
         if own.get("step_log"):
             self.step_log = FileStepLog(own["step_log"], blocks, self.page_size, version)
-        self.decider: Scheduler | None = None
+        self.scheduler: Scheduler | None = None
         self.last_batch_decided = Batch()
         self._engine_tokens = self.chunked_prefill_size
         self._withheld: Any = None
@@ -81,7 +81,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.use(own.get("scheduler") or EngineDefault.name)
 
     def init_output_streamer(self) -> None:
-        """SGLang's own, which notes when a step's tokens are told."""
+        """SGLang's own, which notes when a step's tokens go out."""
         super().init_output_streamer()
         own: Any = self.output_streamer
         self.output_streamer: Any = NotedStreamer(own, self._end_step)
@@ -90,45 +90,43 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self._ended_s = self.clock.now_s() if self._ended_s is None else self._ended_s
 
     def use(self, text: str) -> None:
-        """Have another policy decide from the next step on; it starts from scratch.
+        """Have another scheduler decide from the next step on; it starts from scratch.
 
         Raises:
-            ValueError, UnsupportedSglangError: no such scheduler, or one that asks for more than
+            ValueError, UnsupportedEngineError: no such scheduler, or one that asks for more than
                 this engine can do; the one before stays.
         """
-        policy = registry.build(text)
-        self.decide_by(policy)
-        logger.info("scheduler: %s %s", policy.name, policy.options())
-        logger.info("limits: %s", limits(self.view, self.decider))
+        scheduler = registry.build(text)
+        self.decide_by(scheduler)
+        logger.info("scheduler: %s %s", scheduler.name, scheduler.options())
+        logger.info("limits: %s", limits(self.view, self.scheduler))
         self.step_log.switched(text)
 
-    def decide_by(self, policy: Scheduler) -> None:
-        """Have this policy object decide, in an engine that holds no request.
+    def decide_by(self, scheduler: Scheduler) -> None:
+        """Have this scheduler object decide, in an engine that holds no request.
 
         Raises:
-            UnsupportedSglangError: it asks for more than this engine can do.
+            UnsupportedEngineError: it asks for more than this engine can do.
         """
-        own_rule = isinstance(policy, EngineDefault)
+        own_rule = isinstance(scheduler, EngineDefault)
         if not own_rule:
             check_flags(self.server_args, own_rule=False)
-            check_limits(
-                policy.name,
-                policy.token_budget,
-                policy.max_active,
-                self._engine_tokens,
-                self.max_running_requests,
-            )
+            EngineLimits(
+                RELEASES.name,
+                *(self._engine_tokens or sys.maxsize, "--chunked-prefill-size"),
+                *(self.max_running_requests, "--max-running-requests"),
+            ).check(scheduler)
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
-        self.chunked_prefill_size = policy.token_budget if own_rule else self._engine_tokens
+        self.chunked_prefill_size = scheduler.token_budget if own_rule else self._engine_tokens
         self._num_arrived = 0
         self._notes = StepNotes()
-        self.decider = None if own_rule else policy
+        self.scheduler = None if own_rule else scheduler
         self._to_come: list[Batch] = []
 
     def handle_generate_request(self, recv_req: Any) -> None:
         """A request arrives."""
         if self._switch is not None:
-            busy = bool(self.view.started or self.view.decoding or self.waiting_queue)
+            busy = bool(self.view.prefilling or self.view.decoding or self.waiting_queue)
             self._switch.look_at(recv_req.sampling_params.custom_params, busy)
         super().handle_generate_request(recv_req)
 
@@ -141,13 +139,13 @@ class SlaibenchScheduler(SglangOwnScheduler):
         plan = super().get_next_batch_to_run(running_batch, last_batch)
         if self._withheld is not None:
             plan = NextBatchPlan(batch_to_run=plan.batch_to_run, running_batch=self._withheld)
-        if plan.batch_to_run is None and self.decider is not None and self._holds_any():
+        if plan.batch_to_run is None and self.scheduler is not None and self._holds_any():
             self.clock.nap(self.last_batch_decided.wake_s)
         return plan
 
     def get_new_batch_prefill(self, running_batch: Any) -> Any:
         """Decide the step; build its batch if there is any prefill in it."""
-        if self.decider is None:
+        if self.scheduler is None:
             self._began_s = self.clock.now_s()
             with one_kind_of_input(self):
                 return super().get_new_batch_prefill(running_batch)
@@ -175,28 +173,28 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """What is still to be run of what was decided; None: decide anew."""
         view = self.view
         while self._to_come:
-            part = still(self._to_come.pop(0), view.waiting, [*view.started, *view.decoding])
+            part = still(self._to_come.pop(0), view.waiting, [*view.prefilling, *view.decoding])
             if part:
                 return part
         return None
 
     def _decide(self, running_batch: Any) -> Batch:
-        """Ask the policy, carry out its preemptions; returns what is to be run now."""
+        """Ask the scheduler, carry out its preemptions; returns what is to be run now."""
         view = self.view
         view.free_blocks = self._unclaimed_blocks()
-        assert self.decider is not None
-        batch = self.adapters.decided(self.decider, view)
+        assert self.scheduler is not None
+        batch = self.adapters.decided(self.scheduler, view)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
         if batch.preempt and self.pages.cached:
-            # Pages that others share are not freed with a request, as the policy took them to be.
+            # Pages that others share are not freed with a request, as the scheduler assumes.
             batch = within(batch, self.pages.free(), self.page_size)
         first, *self._to_come = parts(batch, self.chunked_req)
         return first
 
     def update_running_batch(self, batch: Any) -> Any:
         """A step without prefills: the rows that decode leave those that are withheld."""
-        if self.decider is None:
+        if self.scheduler is None:
             return super().update_running_batch(batch)
         decided = self.last_batch_decided
         rows, others = take_rows(batch, _ids(decided.decodes))
@@ -208,12 +206,12 @@ class SlaibenchScheduler(SglangOwnScheduler):
         return rows
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
-        """SGLang's own, and then the policy is told."""
+        """SGLang's own; then our scheduler learns of it."""
         self._ended_s = None
         super().process_batch_result(batch, result)
         view = self.view
         end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
-        if self.decider is None:
+        if self.scheduler is None:
             self._notes.ran_by_own_rule(self, batch, self._began_s)
         elif self._notes.step is not None:
             decided = self.last_batch_decided
@@ -221,7 +219,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
             if any(req.finished() for req in batch.reqs):
                 view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
-            self.decider.batch_done(decided, self._began_s, end_s, view)
+            self.scheduler.batch_done(decided, self._began_s, end_s, view)
         self._notes.done(self.step_log, end_s)
         if not self._holds_any():
             self.step_log.flush()
@@ -250,14 +248,14 @@ class SlaibenchScheduler(SglangOwnScheduler):
             ours.lose_blocks()
             self._notes.num_preempted += 1
             self.step_log.preempted(req.rid)
-        key = 0 if self.decider is None else self.decider.queue_key(ours)
+        key = 0 if self.scheduler is None else self.scheduler.queue_key(ours)
         (self.in_order.put_back if is_retracted else self.in_order.add)(ours, key)
 
     def _admit(self, admitted: list[SglangRequest]) -> None:
         for request in admitted:
             request.computed = self.pages.lock(request.inner)
         leaving = {id(request.inner) for request in admitted}
-        self.waiting_queue = [each for each in self.waiting_queue if id(each) not in leaving]
+        self.waiting_queue = [req for req in self.waiting_queue if id(req) not in leaving]
         for request in admitted:
             self.in_order.remove(request)
             if not request.was_scheduled:
@@ -278,21 +276,22 @@ class SlaibenchScheduler(SglangOwnScheduler):
 
     def _forget_the_aborted(self, running_batch: Any) -> None:
         view = self.view
-        if len(view.decoding) != len(running_batch.reqs) or view.started:
+        if len(view.decoding) != len(running_batch.reqs) or view.prefilling:
             view.drop_finished()
         if len(self.in_order) != len(self.waiting_queue):
-            known = set(map(id, self.waiting_queue))
-            for request in [each for each in self.in_order.requests if id(each.inner) not in known]:
-                self.in_order.remove(request)
+            queued = set(map(id, self.waiting_queue))
+            for request in list(self.in_order.requests):
+                if id(request.inner) not in queued:
+                    self.in_order.remove(request)
 
     def _holds_any(self) -> bool:
         view = self.view
-        if self.decider is None:
+        if self.scheduler is None:
             return bool(self.waiting_queue or self.running_batch.reqs or self.chunked_req)
-        return bool(view.waiting or view.started or view.decoding)
+        return bool(view.waiting or view.prefilling or view.decoding)
 
     def _unclaimed_blocks(self) -> int:
-        """Blocks that nobody holds and no started prefill will still take."""
+        """Blocks that nobody holds and no unfinished prefill will still take."""
         return self.pages.free() - self.view.promised_blocks
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from slaibench.schedulers.base import Batch
-from slaibench.schedulers.engines.sglang_request import ATTRIBUTE, SglangRequest
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.sglang_view import SglangRequest
 from slaibench.schedulers.engines.step_log import Step, StepLog
 
 
@@ -22,7 +24,7 @@ class StepNotes:
         self.num_preempted = 0
 
     def decided(self, engine: Any, batch: Batch, began_s: float) -> None:
-        """A policy's batch was built.
+        """A scheduler's batch was built.
 
         Args:
             engine: ``slaibench.schedulers.engines.sglang_scheduler.SlaibenchScheduler``.
@@ -36,7 +38,7 @@ class StepNotes:
             decodes=len(batch.decodes),
             critical_decodes=batch.critical_decodes,
             waiting=len(engine.waiting_queue),
-            active=len(view.started) + len(view.decoding),
+            active=len(view.prefilling) + len(view.decoding),
             kv_blocks_used=view.total_blocks - engine.pages.free(),
             preemptions=self.num_preempted,
         )
@@ -72,3 +74,24 @@ class StepNotes:
         if self.step is not None:
             log.step(self.step._replace(end_s=end_s))
             self.step = None
+
+
+class NotedStreamer:
+    """Hands everything on to SGLang's own.
+
+    Whoever hears of a token may act on it at once, so a step must have ended before.
+
+    Args:
+        inner: SGLang's.
+        begins: called before anything goes out.
+    """
+
+    def __init__(self, inner: Any, begins: Callable[[], None]) -> None:
+        self._inner, self._begins = inner, begins
+
+    def stream_output(self, *args: Any, **kwargs: Any) -> Any:
+        self._begins()
+        return self._inner.stream_output(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

@@ -1,4 +1,4 @@
-"""Another policy on a running server, so that one server can be measured under several."""
+"""Another scheduler on a running server, so that one server can be measured under several."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REQUEST_KEY = "slaibench_scheduler"
 class Switch:
     """Watches for requests that ask for another scheduler.
 
-    Such a request counts only when it finds the engine idle. Once it is served, the policy starts
-    from scratch, and the prefix cache is empty: nothing of what ran before is left.
+    Such a request counts only when it finds the engine idle. Once it is served, the new scheduler
+    starts from scratch, and the prefix cache is empty: nothing of what ran before is left.
 
     Args:
         use: has another scheduler decide; raises ValueError or RuntimeError if it cannot.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from vllm.v1.core.sched.interface import PauseState
@@ -12,23 +13,21 @@ from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
 from vllm.v1.request import Request, RequestStatus
 
 from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engines.clock import MonotonicClock
-from slaibench.schedulers.engines.step_log import NoStepLog, StepLog
-from slaibench.schedulers.engines.vllm_admission import have_adapters, most_urgent
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.step_log import MonotonicClock, NoStepLog, StepLog
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
 from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
-from slaibench.schedulers.engines.vllm_view import VllmView
+from slaibench.schedulers.engines.vllm_view import VllmRequest, VllmView
 
 
 class SteeredScheduler(VllmOwnScheduler):
-    """vLLM's scheduler with its queues in a policy's order, and a policy's view of it.
+    """vLLM's scheduler with its queues in the order of one of ours, and a view for that one.
 
     Attributes:
-        decider: the policy; None: vLLM's own rule.
+        scheduler: ours, which decides; None: vLLM's own rule.
         clock: an emulated device in virtual time puts its own here.
-        step_log: told of every step.
-        view: what a policy sees.
+        step_log: notes every step.
+        view: what a scheduler sees.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -43,7 +42,7 @@ class SteeredScheduler(VllmOwnScheduler):
         if hasattr(self, "skipped_waiting"):
             self.skipped_waiting = NoSecondQueue(self.waiting)
         self.view = VllmView(self.waiting.ordered.requests, self._num_blocks, self.block_size)
-        self.decider: Scheduler | None = None
+        self.scheduler: Scheduler | None = None
         self.clock: Any = MonotonicClock()
         self.step_log: StepLog = NoStepLog()
         self._num_arrived = 0
@@ -53,7 +52,7 @@ class SteeredScheduler(VllmOwnScheduler):
         """Bring the view up to date: who runs, what is free, who could be admitted.
 
         Args:
-            resume: show sessions that have their next input as started.
+            resume: show sessions that have their next input as prefilling.
         """
         view = self.view
         view.follow(self.running)
@@ -62,30 +61,34 @@ class SteeredScheduler(VllmOwnScheduler):
         view.waiting = [] if comes_first else self._admissible()
 
     def _admissible(self) -> Sequence[VllmRequest]:
-        """Whom a policy may admit beside what it counts itself (``vllm_admission``)."""
+        """Whom a scheduler may admit, beside what it counts itself: tokens, blocks, requests.
+
+        It is shown only what can be admitted: one that plans a batch of a single prompt would else
+        wait for ever for a prompt that vLLM skips.
+        """
         queue = self.waiting
         requests: Sequence[VllmRequest] = queue.ordered.requests
         if self._pause_state is not PauseState.UNPAUSED:
             return []
         if self.lora_config:
             requests = have_adapters(requests, self._adapters(), self.lora_config.max_loras)
-        if self.decider is None:
+        if self.scheduler is None:
             return requests
         if self._by_priority:
             requests = most_urgent(requests)
         if holding := queue.num_holding:
-            # A session between two inputs keeps its place; a policy counts only whom it sees.
-            slots = self.decider.max_active - len(self.running) - holding
+            # A session between two inputs keeps its place; a scheduler counts only whom it sees.
+            slots = self.scheduler.max_active - len(self.running) - holding
             requests = requests[: max(slots, 0)]
         return requests
 
     def _adapters(self) -> set[int]:
         """LoRA adapters of all that may be in the next batch."""
         view = self.view
-        return {request.adapter for request in (*view.started, *view.decoding)} - {0}
+        return {request.adapter for request in (*view.prefilling, *view.decoding)} - {0}
 
     def _resume_sessions(self) -> bool:
-        """Show sessions that have their next input as started, in the order in which it came.
+        """Show sessions that have their next input as prefilling, in the order in which it came.
 
         Returns:
             Whether others may be admitted: as in vLLM, nobody before a session whose blocks cannot
@@ -95,7 +98,7 @@ class SteeredScheduler(VllmOwnScheduler):
         if self._pause_state is not PauseState.UNPAUSED and not self._beside:
             return True
         for session in list(self.waiting.resumable):
-            if session in view.started:
+            if session in view.prefilling:
                 continue
             if self.lora_config and not have_adapters(
                 [session], self._adapters(), self.lora_config.max_loras
@@ -103,7 +106,7 @@ class SteeredScheduler(VllmOwnScheduler):
                 continue
             rest = session.promised_blocks
             if rest > view.free_blocks:
-                if not self.running and not view.started:
+                if not self.running and not view.prefilling:
                     self._preempt(session)  # nobody will ever free what it lacks
                 return False
             view.admit([session])
@@ -138,11 +141,11 @@ class SteeredScheduler(VllmOwnScheduler):
             self.running.remove(inner)
         self._preempt_request(inner, time.monotonic())
         if resumes:
-            # The worker has not seen its last input, and is told of it as of a new request.
+            # The worker has not seen its last input, and gets it as with a new request.
             inner.status = RequestStatus.WAITING
 
     def _unclaimed_blocks(self) -> int:
-        """Blocks that nobody holds and no started prefill will still take."""
+        """Blocks that nobody holds and no unfinished prefill will still take."""
         return self._pool_free() - self.view.promised_blocks
 
     def _pool_free(self) -> int:
@@ -162,11 +165,11 @@ class SteeredScheduler(VllmOwnScheduler):
         return ours
 
     def _key(self, request: VllmRequest) -> Any:
-        if self.decider is None:
+        if self.scheduler is None:
             key: Any = request.inner.arrival_time if self._by_priority else 0
         else:
-            key = self.decider.queue_key(request)
-        # vLLM's own priorities (--scheduling-policy priority) stand above the policy's order.
+            key = self.scheduler.queue_key(request)
+        # vLLM's own priorities (--scheduling-policy priority) stand above the scheduler's order.
         return (request.inner.priority, key) if self._by_priority else key
 
     def _on_preempted(self, request: VllmRequest) -> None:
@@ -184,3 +187,36 @@ class SteeredScheduler(VllmOwnScheduler):
             return True
         promote = getattr(self, "_handle_blocked_waiting_request", None)
         return bool((promote or self._try_promote_blocked_waiting_request)(request))
+
+
+def have_adapters(requests: Iterable[VllmRequest], held: set[int], most: int) -> list[VllmRequest]:
+    """Those of the requests that can all run together, in their order.
+
+    Whoever runs may be in the next batch, withheld or not, so all of them count.
+
+    Args:
+        held: LoRA adapters of those that run.
+        most: adapters that a batch may hold (``--max-loras``).
+    """
+    used = set(held)
+    fitting = []
+    for request in requests:
+        adapter = request.adapter
+        if adapter and adapter not in used:
+            if len(used) >= most:
+                continue
+            used.add(adapter)
+        fitting.append(request)
+    return fitting
+
+
+def most_urgent(requests: Sequence[VllmRequest]) -> list[VllmRequest]:
+    """Those of the first one's priority, in a queue that is ordered by it.
+
+    A scheduler may admit in another order than its queue's; with nobody else to see, it cannot let
+    a less urgent one pass.
+    """
+    if not requests:
+        return []
+    first = requests[0].inner.priority
+    return [*takewhile(lambda request: request.inner.priority == first, requests)]

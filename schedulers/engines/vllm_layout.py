@@ -1,4 +1,4 @@
-"""A policy's batch laid out for vLLM's ``schedule()``, and read back from its outcome."""
+"""A scheduler's batch laid out for vLLM's ``schedule()``, and read back from its outcome."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def lay_out(batch: Batch, running: list[Any]) -> tuple[list[Any], list[Any]]:
     if len(shown) == len(running):
         return shown, []
     taking_part = set(map(id, shown))
-    return shown, [each for each in running if id(each) not in taking_part]
+    return shown, [request for request in running if id(request) not in taking_part]
 
 
 def chunks(batch: Batch) -> dict[str, int]:
     """Tokens of each prefill by request id.
 
     vLLM gives each the rest of its prompt, as far as the budget goes, and serves those that run
-    before those that it admits, whatever the policy's order is.
+    before those that it admits, whatever the scheduler's order is.
     """
     return {request.inner.request_id: tokens for request, tokens in batch.prefills}
 
@@ -42,7 +42,7 @@ def what_ran(batch: Batch, scheduled: Mapping[str, int]) -> Batch:
     """
     decodes = list(batch.decodes)
     if len(scheduled) != len(batch.decodes) + len(batch.prefills):
-        decodes = [each for each in decodes if each.inner.request_id in scheduled]
+        decodes = [request for request in decodes if request.inner.request_id in scheduled]
     prefills = [
         (request, scheduled[request.inner.request_id])
         for request, _ in batch.prefills

@@ -11,26 +11,26 @@ from slaibench.schedulers.batching import blocks_left, by_arrival
 def least_urgent_first(batch: Batch, view: EngineView) -> list[Any]:
     """All that hold blocks, in the order in which they are to lose them.
 
-    The highest number is the least urgent. Of equal ones those go first whom the policy chose, in
-    its order; then the latest to arrive.
+    The highest number is the least urgent. Of equal ones those go first whom the scheduler chose,
+    in its order; then the latest to arrive.
     """
     place = {id(request): index for index, request in enumerate(batch.preempt)}
-    active = sorted([*view.started, *view.decoding], key=by_arrival, reverse=True)
+    active = sorted([*view.prefilling, *view.decoding], key=by_arrival, reverse=True)
     return sorted(
         active, key=lambda request: (-request.inner.priority, place.get(id(request), len(place)))
     )
 
 
 def spare_urgent(batch: Batch, view: EngineView, token_budget: int) -> None:
-    """Have the least urgent lose their blocks in place of whom the policy chose.
+    """Have the least urgent lose their blocks in place of whom the scheduler chose.
 
-    As many blocks come free as the policy asked for, if less urgent requests hold as many. Whoever
+    As many blocks come free as the scheduler wanted, if less urgent requests hold as many. Whoever
     is spared decodes in this batch where the batch has room for it, else in a later one.
     """
     chosen, freed = [], 0
-    asked = sum(request.num_blocks for request in batch.preempt)
+    wanted = sum(request.num_blocks for request in batch.preempt)
     for request in least_urgent_first(batch, view):
-        if freed >= asked:
+        if freed >= wanted:
             break
         chosen.append(request)
         freed += request.num_blocks

@@ -1,4 +1,4 @@
-"""vLLM's waiting queues as one in a policy's order, open only to those whom the policy admits."""
+"""vLLM's waiting queues as one in our scheduler's order; vLLM sees only whom that admits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from vllm.v1.core.sched.request_queue import RequestQueue
 from vllm.v1.request import Request, RequestStatus
 
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.vllm_view import VllmRequest
 from slaibench.schedulers.waiting import WaitingQueue
 
 
@@ -28,14 +29,14 @@ class KeyedQueue(RequestQueue):
     Args:
         wrap: our side of a new request.
         key: order of a request (``Scheduler.queue_key``).
-        on_preempted: told of each request that lost its blocks.
+        on_preempted: called with each request that lost its blocks.
         beside: whether vLLM has a queue of its own for those that hold blocks (``Beside``).
 
     Attributes:
         ordered: who waits for admission.
         blocked: who waits for something else: a grammar, a session's next input.
-        resumable: sessions that have their next input. They hold blocks, so a policy sees them as
-            started; vLLM takes them back from here.
+        resumable: sessions that have their next input. They hold blocks, so a scheduler sees them
+            as prefilling; vLLM takes them back from here.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class KeyedQueue(RequestQueue):
 
     def unblock(self, is_ready: Callable[[Request], bool]) -> None:
         """Let those join the queue that waited for something else and have it."""
-        for request in [each for each in self.blocked if is_ready(each)]:
+        for request in [*filter(is_ready, self.blocked)]:
             self.blocked.remove(request)
             self._enqueue(request)
 

@@ -56,8 +56,8 @@ REFUSALS = (
     ),
     Refusal(
         "diffusion-config",
-        "a diffusion model computes a block of tokens at a time, which no policy counts: serve "
-        "another model",
+        "a diffusion model computes a block of tokens at a time, which no scheduler counts: "
+        "serve another model",
         lambda config: (
             getattr(config, "diffusion_config", None) is not None
             or getattr(config.model_config, "is_diffusion", False) is True
@@ -86,8 +86,8 @@ REFUSALS = (
     ),
     Refusal(
         "kv-transfer-config",
-        "KV connectors (and --kv-offloading-size, which is one) hold blocks that no policy sees: "
-        "leave it out",
+        "KV connectors (and --kv-offloading-size, which is one) hold blocks that no scheduler "
+        "sees: leave it out",
         _given("kv_transfer_config"),
     ),
     Refusal(
@@ -103,7 +103,7 @@ REFUSALS = (
     ),
     Refusal(
         "enable-chunked-prefill",
-        "policies cut prompts: leave chunked prefill on",
+        "schedulers cut prompts: leave chunked prefill on",
         lambda config: not config.scheduler_config.enable_chunked_prefill,
     ),
     Refusal(

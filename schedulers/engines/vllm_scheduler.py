@@ -1,4 +1,4 @@
-"""vLLM's scheduler, steered by a policy (``slaibench.schedulers.engines.vllm`` says how)."""
+"""vLLM's scheduler, steered by one of ours (``slaibench.schedulers.engines.vllm`` says how)."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from vllm.v1.request import Request
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.engines.vllm_books import SteeredScheduler
 from slaibench.schedulers.engines.vllm_layout import chunks, lay_out, what_ran
 from slaibench.schedulers.engines.vllm_priority import spare_urgent
-from slaibench.schedulers.engines.vllm_request import ATTRIBUTE, VllmRequest
 from slaibench.schedulers.engines.vllm_support import (
+    RELEASES,
     check_config,
     check_flags,
-    check_limits,
-    check_version,
     engine_limits,
     own_config,
 )
+from slaibench.schedulers.engines.vllm_view import VllmRequest
 
 logger = init_logger("vllm.slaibench")  # below vLLM's own, which alone has a handler
 
 
 class SlaibenchScheduler(SteeredScheduler):
-    """vLLM's scheduler, steered by a policy.
+    """vLLM's scheduler, steered by one of ours.
 
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
     line; ``engine`` is vLLM's own rule), ``options`` (those of a class that has its name built
     in), ``step_log`` (a file, ``step_log.FileStepLog``) and ``switchable`` (``switch``).
 
     Attributes:
-        last_batch: what the policy last decided.
+        last_batch: what the scheduler last decided.
 
     Raises:
-        UnsupportedVllmError: this vLLM, or how it was started, cannot be steered.
+        UnsupportedEngineError: this vLLM, or how it was started, cannot be steered.
         ValueError: no such scheduler or option.
     """
 
     scheduler_name = "engine"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        version = check_version()
+        version = RELEASES.check()
         super().__init__(*args, **kwargs)
         check_config(self.vllm_config, self.kv_cache_config)
         own = own_config(self.vllm_config)
@@ -74,42 +74,42 @@ class SlaibenchScheduler(SteeredScheduler):
         self._switch = own_switch if own.get("switchable") else None
 
     def use(self, text: str) -> None:
-        """Have another policy decide from the next step on; it starts from scratch.
+        """Have another scheduler decide from the next step on; it starts from scratch.
 
         Raises:
-            ValueError, UnsupportedVllmError: no such scheduler, or one that asks for more than
+            ValueError, UnsupportedEngineError: no such scheduler, or one that asks for more than
                 this engine can do; the one before stays.
         """
-        policy = registry.build(text)
-        self.decide_by(policy)
-        logger.info("scheduler: %s %s", policy.name, policy.options())
+        scheduler = registry.build(text)
+        self.decide_by(scheduler)
+        logger.info("scheduler: %s %s", scheduler.name, scheduler.options())
         logger.info(
             "limits: batches of %d tokens, %d requests active, any number of them with an "
             "unfinished prompt; %d KV blocks of %d tokens",
-            self.max_num_scheduled_tokens if self.decider is None else policy.token_budget,
-            self.max_num_running_reqs if self.decider is None else policy.max_active,
+            self.max_num_scheduled_tokens if self.scheduler is None else scheduler.token_budget,
+            self.max_num_running_reqs if self.scheduler is None else scheduler.max_active,
             self._num_blocks,
             self.block_size,
         )
         self.step_log.switched(text)
 
-    def decide_by(self, policy: Scheduler) -> None:
-        """Have this policy object decide, in an engine that holds no request.
+    def decide_by(self, scheduler: Scheduler) -> None:
+        """Have this scheduler object decide, in an engine that holds no request.
 
         Raises:
-            UnsupportedVllmError: it asks for more than this engine can do.
+            UnsupportedEngineError: it asks for more than this engine can do.
         """
         tokens, active = self._limits.tokens, self._limits.active
-        own_rule = isinstance(policy, EngineDefault)
+        own_rule = isinstance(scheduler, EngineDefault)
         if own_rule:
-            tokens, active = min(tokens, policy.token_budget), min(active, policy.max_active)
+            tokens, active = min(tokens, scheduler.token_budget), min(active, scheduler.max_active)
         else:
             check_flags(self.vllm_config, own_rule=False)
-            check_limits(policy.name, policy.token_budget, policy.max_active, self._limits)
+            self._limits.check(scheduler)
         self.max_num_scheduled_tokens = tokens
         self.max_num_running_reqs = self.max_num_active_reqs = active
         self._num_arrived = self._num_preempted = 0
-        self.decider = None if own_rule else policy
+        self.scheduler = None if own_rule else scheduler
 
     def add_request(self, request: Request) -> None:
         if self._switch is not None:
@@ -118,7 +118,7 @@ class SlaibenchScheduler(SteeredScheduler):
         super().add_request(request)
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
-        """One step: vLLM's own ``schedule()`` over the batch that the policy decides."""
+        """One step: vLLM's own ``schedule()`` over the batch that the scheduler decides."""
         view, queue = self.view, self.waiting
         began_s = view.now_s = self.clock.now_s()
         if queue.blocked:
@@ -126,16 +126,16 @@ class SlaibenchScheduler(SteeredScheduler):
         if self._pause_state is PauseState.PAUSED_ALL:
             self.last_batch = Batch()
             return super().schedule(*args, **kwargs)
-        own_rule = self.decider is None or self._stuck
+        own_rule = self.scheduler is None or self._stuck
         self._look(resume=not own_rule)
-        if self.decider is None or own_rule:
+        if self.scheduler is None or own_rule:
             return self._schedule_by_own_rule(began_s, args, kwargs)
-        batch = self.last_batch = self.decider.schedule(view)
+        batch = self.last_batch = self.scheduler.schedule(view)
         if batch.preempt and self._by_priority:
-            spare_urgent(batch, view, self.decider.token_budget)
+            spare_urgent(batch, view, self.scheduler.token_budget)
         lost = self._make_room(batch)
         self.running, hidden = lay_out(batch, self.running)
-        queue.offer(each for each, _ in batch.prefills if each.waiting or each.resumes)
+        queue.offer(_leaving_the_queue(batch))
         self._chunks = chunks(batch)
         budget = self.max_num_scheduled_tokens
         self.max_num_scheduled_tokens = batch.num_tokens
@@ -153,7 +153,7 @@ class SlaibenchScheduler(SteeredScheduler):
         return output
 
     def update_from_output(self, scheduler_output: Any, model_runner_output: Any) -> Any:
-        """vLLM's own, and then the policy is told."""
+        """vLLM's own; then our scheduler learns of it."""
         self.view.forward_s = self.clock.now_s() - self._handed_over_s
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         if self._in_flight is None:
@@ -164,8 +164,8 @@ class SlaibenchScheduler(SteeredScheduler):
         end_s = view.now_s = self.clock.now_s()
         view.advance(ran.prefills)
         self._look()
-        if self.decider is not None:
-            self.decider.batch_done(ran, began_s, end_s, view)
+        if self.scheduler is not None:
+            self.scheduler.batch_done(ran, began_s, end_s, view)
         self.step_log.step(step._replace(end_s=end_s))
         if not self.requests:
             self.step_log.flush()
@@ -181,21 +181,21 @@ class SlaibenchScheduler(SteeredScheduler):
     def _mamba_block_aligned_split(
         self, request: Request, num_new_tokens: int, *args: Any, **kwargs: Any
     ) -> int:
-        """The length of a chunk: no more than the policy gives it."""
+        """The length of a chunk: no more than the scheduler gives it."""
         return min(num_new_tokens, self._chunks.get(request.request_id, num_new_tokens))
 
     def _schedule_by_own_rule(self, began_s: float, args: Any, kwargs: Any) -> Any:
-        """vLLM's own rule; under a policy, whoever runs and nobody else.
+        """vLLM's own rule; under one of ours, whoever runs and nobody else.
 
-        The latter is the way out where vLLM could run nothing of a policy's batch (no room for a
-        prompt's images) while others run, which the policy would ask for again for ever.
+        The latter is the way out where vLLM could run nothing of a scheduler's batch (no room for a
+        prompt's images) while others run, which the scheduler would ask for again for ever.
         """
         queue, budget = self.waiting, self.max_num_scheduled_tokens
-        if self.decider is None:
+        if self.scheduler is None:
             queue.offer([*queue.resumable, *self._head()])
         else:
             queue.offer(())
-            self.max_num_scheduled_tokens = self.decider.token_budget
+            self.max_num_scheduled_tokens = self.scheduler.token_budget
         self._stuck = False
         try:
             output = super().schedule(*args, **kwargs)
@@ -221,10 +221,10 @@ class SlaibenchScheduler(SteeredScheduler):
     def _settle(self, ran: Batch, began_s: float) -> None:
         """Bring our lists up to what vLLM has decided, and note the step."""
         view = self.view
-        taken = [each for each, _ in ran.prefills if each.waiting or each.resumes]
+        taken = _leaving_the_queue(ran)
         admitted = [request for request in taken if request.waiting]
         self.waiting.settle(taken)
-        view.admit(request for request in taken if request not in view.started)
+        view.admit(request for request in taken if request not in view.prefilling)
         for request in admitted:
             if request.inner.num_preemptions == 0:
                 self.step_log.first_scheduled(request.inner.request_id, began_s)
@@ -244,3 +244,8 @@ class SlaibenchScheduler(SteeredScheduler):
         )
         self._num_preempted = 0
         self._in_flight = (began_s, ran, step)
+
+
+def _leaving_the_queue(batch: Batch) -> list[VllmRequest]:
+    """Whom a batch takes from vLLM's queues: to admit, or a session that goes on."""
+    return [request for request, _ in batch.prefills if request.waiting or request.resumes]

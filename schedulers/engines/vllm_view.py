@@ -1,57 +1,79 @@
-"""vLLM's state as a policy sees it, and the lists that vLLM itself does not keep."""
+"""A vLLM request and vLLM's state as a scheduler sees them; what vLLM itself does not keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vllm.v1.request import RequestStatus
 
-from slaibench.schedulers.engines.vllm_request import VllmRequest
+from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
 
 
-class VllmView:
-    """``slaibench.schedulers.base.EngineView`` of vLLM; the adapter sets the time and what is free.
+class VllmRequest(EngineRequest):
+    """``EngineRequest`` of one request of vLLM's.
+
+    Attributes:
+        resumes: a session with its next input: it holds blocks, and vLLM has not taken it back.
+    """
+
+    __slots__ = ("resumes",)
+
+    def __init__(
+        self,
+        inner: Any,
+        request_id: int,
+        arrival_s: float,
+        block_size: int,
+        look_up: Callable[[Any], int],
+    ) -> None:
+        said = getattr(inner.sampling_params, "extra_args", None)
+        super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
+        self.resumes = False
+
+    @property
+    def all_tokens(self) -> int:
+        tokens: int = self.inner.num_tokens
+        return tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        tokens: int = self.inner.num_prompt_tokens
+        return tokens
+
+    @property
+    def output_tokens(self) -> int:
+        tokens: int = self.inner.num_output_tokens
+        return tokens
+
+    @property
+    def computed(self) -> int:  # type: ignore[override]  # vLLM keeps it
+        tokens: int = self.inner.num_computed_tokens
+        return tokens
+
+    @property
+    def adapter(self) -> int:
+        """Number of its LoRA adapter; 0: none."""
+        lora = self.inner.lora_request
+        return lora.lora_int_id if lora else 0
+
+    def lose_blocks(self) -> None:
+        super().lose_blocks()
+        self.resumes = False
+
+    def resume(self) -> None:
+        """Hold the blocks of a session's earlier inputs, with another input to prefill."""
+        self.waiting, self.resumes = False, True
+
+
+class VllmView(ServingView[VllmRequest]):
+    """``ServingView`` of vLLM.
 
     vLLM has one list of those that run, in an order of its own; which of them still prefill, and
     in what order they came, is kept here.
-
-    Args:
-        waiting: who can be admitted, in the policy's order.
     """
 
-    max_started: int | None = None
-    __slots__ = (
-        "block_size",
-        "decoding",
-        "forward_s",
-        "free_blocks",
-        "now_s",
-        "started",
-        "total_blocks",
-        "waiting",
-    )
-
-    def __init__(self, waiting: Sequence[VllmRequest], total_blocks: int, block_size: int) -> None:
-        self.now_s = 0.0
-        self.forward_s: float | None = None
-        self.waiting = waiting
-        self.started: list[VllmRequest] = []
-        self.decoding: list[VllmRequest] = []
-        self.free_blocks = total_blocks
-        self.total_blocks = total_blocks
-        self.block_size = block_size
-
-    @property
-    def promised_blocks(self) -> int:
-        """Blocks that started prefills will still take."""
-        return sum(request.promised_blocks for request in self.started)
-
-    def admit(self, requests: Iterable[VllmRequest]) -> None:
-        """These are started: with their first chunk, or as a session that has its next input."""
-        for request in requests:
-            request.waiting = False
-            self.started.append(request)
+    __slots__ = ()
 
     def advance(self, prefills: Iterable[tuple[VllmRequest, int]]) -> None:
         """These chunks are computed: whoever is through decodes from now on."""
@@ -59,16 +81,16 @@ class VllmView:
             inner = request.inner
             through = inner.num_computed_tokens >= request.prefill_tokens
             if through and inner.status == RequestStatus.RUNNING:
-                self.started.remove(request)
+                self.prefilling.remove(request)
                 self.decoding.append(request)
 
     def follow(self, running: Sequence[Any]) -> None:
         """Forget who finished, was aborted or preempted, or waits for a session's next input."""
-        resuming = sum(request.resumes for request in self.started)
-        if len(running) + resuming == len(self.started) + len(self.decoding):
+        resuming = sum(request.resumes for request in self.prefilling)
+        if len(running) + resuming == len(self.prefilling) + len(self.decoding):
             return
-        self.started = [each for each in self.started if _runs(each)]
-        self.decoding = [each for each in self.decoding if _runs(each)]
+        self.prefilling = [*filter(_runs, self.prefilling)]
+        self.decoding = [*filter(_runs, self.decoding)]
 
 
 def _runs(request: VllmRequest) -> bool:

@@ -17,13 +17,13 @@ import numpy as np
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
 from slaibench.recording.record import Outcome, RequestTable, StepTable
-from slaibench.schedulers.base import Batch, SchedulerError
+from slaibench.schedulers.base import Batch, EngineView, SchedulerError
 from slaibench.workloads.request import Request
 
 TICK_S = 1e-6
 NEVER = -1
 """Step number of what never happened."""
-# A policy that answers so many times in a row with an empty batch, while nothing arrives, will
+# A scheduler that answers so many times in a row with an empty batch, while nothing arrives, will
 # never run what it holds, however often it asks to be woken.
 MAX_IDLE_STEPS = 10_000
 
@@ -105,6 +105,14 @@ def refusal(
     if blocks > total_blocks:
         return f"{total} tokens need {blocks} KV blocks; the whole cache has {total_blocks}"
     return ""
+
+
+def held_in_words(num_waiting: int, view: EngineView) -> str:
+    """Whom an engine holds: ``VirtualEngine.holds``."""
+    return (
+        f"{num_waiting} requests waiting, {len(view.prefilling)} prefilling and "
+        f"{len(view.decoding)} decoding"
+    )
 
 
 def run_virtual(

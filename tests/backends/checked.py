@@ -102,7 +102,7 @@ class CheckedEngine(Engine):
         assert blocks == sum(self._blocks(account) for account in accounts)
 
     def _look_for_room(self, batch: Batch) -> None:
-        """Invariant 9; a policy that is not work-conserving may well do that."""
+        """Invariant 9; a scheduler that is not work-conserving may well do that."""
         scheduler = self._scheduler
         if self.idle_with_room or batch.num_tokens >= scheduler.token_budget:
             return
@@ -123,8 +123,8 @@ class CheckedEngine(Engine):
                 self.idle_with_room = f"request {waiting[0].request_id} could be admitted"
 
     def _drop_finished(self) -> None:
-        present = {*self.waiting, *self.started, *self.decoding}
-        assert len(present) == len(self.waiting) + len(self.started) + len(self.decoding)
+        present = {*self.waiting, *self.prefilling, *self.decoding}
+        assert len(present) == len(self.waiting) + len(self.prefilling) + len(self.decoding)
         for request, account in list(self.accounts.items()):
             wanted = request.final_tokens - request.prompt_tokens + 1
             assert account.output_tokens <= wanted, "invariant 6"
@@ -144,7 +144,7 @@ class CheckedEngine(Engine):
             place = (
                 self.decoding
                 if account.decoding
-                else self.started
+                else self.prefilling
                 if account.active
                 else self.waiting
             )

@@ -118,7 +118,7 @@ def test_a_trace_whose_requests_are_too_long_is_refused(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("import nothing_of_that_name\n", "ModuleNotFoundError"),
-        ("class Mine: pass\n", "not a subclass of schedulers.base.Scheduler"),
+        ("class Mine: pass\n", "not a subclass of slaibench.schedulers.base.Scheduler"),
         ("def f(:\n", "SyntaxError"),
         ("from schedulers.sarathi import Sarathi\nclass Other(Sarathi): pass\n", "Other"),
         (

@@ -1,4 +1,4 @@
-"""Policies nobody should use: the tests must notice every one of them.
+"""Schedulers nobody should use: the tests must notice every one of them.
 
 ``LongestPromptFirst`` keeps the contract and serves badly. The others break the contract, each in
 one way, and are Sarathi otherwise.
@@ -24,7 +24,7 @@ class LongestPromptFirst(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        admit(view, self, batch, continue_prefills(view.started, batch, self.token_budget))
+        admit(view, self, batch, continue_prefills(view.prefilling, batch, self.token_budget))
         if not batch:
             decode_by_arrival(view, batch, self.token_budget)
         return batch
@@ -66,8 +66,8 @@ class DecodesStarted(Sarathi):
     """Does not wait for the rest of a prompt."""
 
     def schedule(self, view: EngineView) -> Batch:
-        if view.started:
-            return Batch(decodes=list(view.started))
+        if view.prefilling:
+            return Batch(decodes=list(view.prefilling))
         return super().schedule(view)
 
 
@@ -160,6 +160,6 @@ class AdmitsAndPreempts(Sarathi):
     """Throws away each chunk that it has just computed."""
 
     def schedule(self, view: EngineView) -> Batch:
-        if view.started:
-            return Batch(preempt=list(view.started))
+        if view.prefilling:
+            return Batch(preempt=list(view.prefilling))
         return Batch(prefills=[(view.waiting[0], 1)])

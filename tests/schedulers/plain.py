@@ -1,4 +1,4 @@
-"""A request and an engine's view in plain numbers: what a policy is asked, without an engine."""
+"""A request and an engine's view in plain numbers: what a scheduler is asked, without an engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PlainRequest:
     needs_block: bool = False
     tier: str = "free"
     tbt_slo_s: float = 0.5
-    policy_data: Any = None
+    scheduler_data: Any = None
     prefill_tokens: int = 0
 
     def __post_init__(self) -> None:
@@ -31,12 +31,12 @@ class PlainRequest:
 class PlainView:
     now_s: float = 0.0
     waiting: Sequence[PlainRequest] = ()
-    started: Sequence[PlainRequest] = ()
+    prefilling: Sequence[PlainRequest] = ()
     decoding: Sequence[PlainRequest] = ()
     free_blocks: int = 100
     total_blocks: int = field(default=100)
     block_size: int = 1
-    max_started: int | None = None
+    max_prefilling: int | None = None
 
 
 def ids(requests: Sequence[Any]) -> list[int | str]:

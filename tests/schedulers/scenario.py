@@ -20,24 +20,24 @@ def seconds_per_token(seconds: float) -> StaircaseCostModel:
 
 
 class Scenario:
-    """Requests A, B, C, ... in the order they arrive, under one policy.
+    """Requests A, B, C, ... in the order they arrive, under one scheduler.
 
     Every step is checked against the invariants (tests.backends.checked).
 
     Args:
-        policy: what ``slaibench.schedulers.registry.build`` takes, or a policy object.
+        scheduler: what ``slaibench.schedulers.registry.build`` takes, or a scheduler object.
         timer: how long batches take; one second each unless given.
     """
 
     def __init__(
         self,
-        policy: str | Scheduler,
+        scheduler: str | Scheduler,
         *,
         total_blocks: int = 1000,
         block_size: int = 1,
         timer: StaircaseCostModel | None = None,
     ) -> None:
-        self.scheduler = build(policy) if isinstance(policy, str) else policy
+        self.scheduler = build(scheduler) if isinstance(scheduler, str) else scheduler
         self.engine = CheckedEngine(
             self.scheduler, timer or batches_of(1.0), total_blocks, block_size
         )
@@ -79,8 +79,8 @@ class Scenario:
         done = []
         while self.engine.has_work:
             done.append(self.step())
-            assert done[-1], "the policy runs nothing although there is work"
-            assert len(done) < 1000, "the policy does not come to an end"
+            assert done[-1], "the scheduler runs nothing although there is work"
+            assert len(done) < 1000, "the scheduler does not come to an end"
         return done
 
 
@@ -88,13 +88,13 @@ def name(request: SimRequest) -> str:
     return chr(ord("A") + request.request_id)
 
 
-def worked_example(policy: str) -> list[str]:
+def worked_example(scheduler: str) -> list[str]:
     """Li, Dai, Peng (arXiv 2504.07347), the five-request example, batch by batch.
 
     A, B and C decode with 2, 4 and 3 tokens left; D and E arrive during the first batch, with one
     prompt token and one decode each. ``p`` marks a prefill.
     """
-    scenario = Scenario(policy)
+    scenario = Scenario(scheduler)
     for left in (2, 4, 3):
         scenario.arrive(1, left + 1)
     assert scenario.step() == "A+1 B+1 C+1"

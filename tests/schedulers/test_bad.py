@@ -1,4 +1,4 @@
-"""The metrics must tell a bad policy from a good one."""
+"""The metrics must tell a bad scheduler from a good one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tbt_s(output: RunOutput) -> np.ndarray:
     return np.delete(gaps, table.token_offsets[1:-1] - 1)
 
 
-def test_ttft_and_tbt_show_that_a_policy_withholds_for_nothing() -> None:
+def test_ttft_and_tbt_show_that_a_scheduler_withholds_for_nothing() -> None:
     good, bad = served(Sarathi()), served(LongestPromptFirst())
     # It does keep the contract: everybody is served in the end.
     assert good.requests.finished.all()

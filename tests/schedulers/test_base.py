@@ -10,7 +10,7 @@ from tests.schedulers.plain import PlainRequest
 
 
 class Patient(Scheduler):
-    """A user's policy: an option of its own, limits passed on."""
+    """A user's scheduler: an option of its own, limits passed on."""
 
     def __init__(self, patience_s: float = 1.0, **limits: Any) -> None:
         super().__init__(**limits)
@@ -21,7 +21,7 @@ class Patient(Scheduler):
 
 
 class Closed(Scheduler):
-    """A user's policy that fixes the limits itself."""
+    """A user's scheduler that fixes the limits itself."""
 
     def __init__(self, *, size: int = 4) -> None:
         super().__init__(token_budget=size)
@@ -86,6 +86,6 @@ def test_an_option_that_is_not_kept_is_reported() -> None:
         Forgetful().options()
 
 
-def test_a_policy_without_a_rule_says_so() -> None:
+def test_a_scheduler_without_a_rule_says_so() -> None:
     with pytest.raises(NotImplementedError):
         Scheduler().schedule(None)  # type: ignore[arg-type]

@@ -112,7 +112,7 @@ def test_who_lost_its_blocks_in_a_first_call_does_not_decode_in_a_second() -> No
 
 
 def test_by_default_prompts_give_way_before_decodes_and_the_last_of_each_first() -> None:
-    view = PlainView(free_blocks=0, started=[hungry(5), hungry(6, num_blocks=2)])
+    view = PlainView(free_blocks=0, prefilling=[hungry(5), hungry(6, num_blocks=2)])
     batch = Batch()
     take_decodes(view, batch, [hungry(0), hungry(1), hungry(2), hungry(3)])
     assert (ids(batch.preempt), ids(batch.decodes)) == ([6, 5, 3], [0, 1, 2])
@@ -146,14 +146,14 @@ def test_those_beyond_the_limit_are_preempted_before_those_within() -> None:
 
 def test_chunks_are_cut_by_the_budget() -> None:
     batch = Batch()
-    started = [PlainRequest(0, 5, computed_tokens=2), PlainRequest(1, 5), PlainRequest(2, 5)]
-    assert continue_prefills(started, batch, 7) == 0
+    prefilling = [PlainRequest(0, 5, computed_tokens=2), PlainRequest(1, 5), PlainRequest(2, 5)]
+    assert continue_prefills(prefilling, batch, 7) == 0
     assert chunks(batch) == [(0, 3), (1, 4)]
 
 
 def test_admission_counts_the_active_and_the_admitted() -> None:
     view = PlainView(
-        started=[PlainRequest(0, 5)],
+        prefilling=[PlainRequest(0, 5)],
         decoding=[content(1)],
         waiting=[PlainRequest(2), PlainRequest(3), PlainRequest(4)],
     )

@@ -11,7 +11,7 @@ from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.hrrn import Hrrn
-from slaibench.schedulers.step_time import KNOWN
+from slaibench.schedulers.step_time import ENOUGH
 from slaibench.workloads.request import Request
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario
@@ -64,8 +64,8 @@ def test_however_many_short_prompts_come_a_long_one_gets_its_turn() -> None:
     model = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=1, per_token_s=0.001)
 
     def ttft_s(patience_s: float) -> float:
-        policy = Hrrn(patience_s=patience_s, token_budget=100, tile=100)
-        run = Simulator(model, total_blocks=1000).run([*long, *short], policy, RunSettings())
+        scheduler = Hrrn(patience_s=patience_s, token_budget=100, tile=100)
+        run = Simulator(model, total_blocks=1000).run([*long, *short], scheduler, RunSettings())
         return float(run.requests.ttft_s[0])
 
     # It passes whoever comes once (waited + 2) / 400 > (0 + 2) / 100, and four chunks are needed.
@@ -84,9 +84,9 @@ def test_with_one_started_prompt_only_what_fits_whole_goes_before_it() -> None:
 
 def test_an_engine_that_knows_one_started_prompt_is_given_no_second_one() -> None:
     started = PlainRequest(0, 12, computed_tokens=4, num_blocks=12)
-    view = PlainView(waiting=[waiting(1, 5)], started=[started], max_started=1)
+    view = PlainView(waiting=[waiting(1, 5)], prefilling=[started], max_prefilling=1)
     assert chunks(Hrrn(token_budget=4, patience_s=inf).schedule(view)) == [(0, 4)]
-    view.max_started = None
+    view.max_prefilling = None
     assert chunks(Hrrn(token_budget=4, patience_s=inf).schedule(view)) == [(1, 4)]
 
 
@@ -100,7 +100,7 @@ def test_a_decode_waits_for_prompts_until_it_is_nearly_due() -> None:
 
 
 def test_no_decode_is_withheld_before_a_batch_time_is_known() -> None:
-    view = PlainView(decoding=[PlainRequest(0, policy_data=99.0)], waiting=[waiting(1, 9)])
+    view = PlainView(decoding=[PlainRequest(0, scheduler_data=99.0)], waiting=[waiting(1, 9)])
     batch = Hrrn().schedule(view)
     assert ids(batch.decodes) == [0]
     assert batch.critical_decodes == 1
@@ -108,46 +108,46 @@ def test_no_decode_is_withheld_before_a_batch_time_is_known() -> None:
 
 @pytest.mark.parametrize(("scarce", "critical"), [(0.8, 2), (1.0, 0)])
 def test_a_full_cache_withholds_no_decode(scarce: float, critical: int) -> None:
-    policy = Hrrn(scarce=scarce)
-    scenario = Scenario(policy, total_blocks=100)
+    scheduler = Hrrn(scarce=scarce)
+    scenario = Scenario(scheduler, total_blocks=100)
     scenario.arrive(49, 9, tbt_slo_s=99.0)
     scenario.arrive(48, 9, tbt_slo_s=99.0)
     scenario.step()
     scenario.arrive(50, 1)  # does not fit: the batch has decodes only
-    batch = policy.schedule(scenario.engine)
+    batch = scheduler.schedule(scenario.engine)
     assert batch.critical_decodes == critical
     assert len(batch.decodes) == 2
 
 
 class Learned:
-    """A policy that has seen batches of a millisecond a token, with prompts and without."""
+    """A scheduler that has seen batches of a millisecond a token, with prompts and without."""
 
     def __init__(
         self, takes_s: Callable[[int], float] = lambda tokens: 0.001 * tokens, **options: object
     ) -> None:
-        self.policy = Hrrn(tile=64, token_budget=512, **options)  # type: ignore[arg-type]
+        self.scheduler = Hrrn(tile=64, token_budget=512, **options)  # type: ignore[arg-type]
         view = PlainView()
-        for step in range(3 * KNOWN):
+        for step in range(3 * ENOUGH):
             tokens = 64 * (1 + step % 8)
             prompt = PlainRequest(0, 4096, computed_tokens=tokens, num_blocks=1)
             for kind in ({"prefills": [(prompt, tokens)]}, {"decodes": [prompt] * tokens}):
-                batch = self.policy.schedule(view)
+                batch = self.scheduler.schedule(view)
                 batch.prefills = list(kind.get("prefills", []))  # type: ignore[arg-type]
                 batch.decodes = list(kind.get("decodes", []))  # type: ignore[arg-type]
-                self.policy.batch_done(batch, 0.0, takes_s(tokens), view)
+                self.scheduler.batch_done(batch, 0.0, takes_s(tokens), view)
 
 
 def due(number: int, at_s: float) -> PlainRequest:
-    return PlainRequest(number, 1, computed_tokens=1, num_blocks=1, policy_data=at_s)
+    return PlainRequest(number, 1, computed_tokens=1, num_blocks=1, scheduler_data=at_s)
 
 
 def test_a_batch_ends_before_the_nearest_deadline() -> None:
     view = PlainView(decoding=[due(0, 0.3)], waiting=[waiting(1, 2000)], total_blocks=9999)
     view.free_blocks = 9999
-    assert Learned().policy.schedule(view).num_tokens == 256
-    assert Learned(size="budget").policy.schedule(view).num_tokens == 512
+    assert Learned().scheduler.schedule(view).num_tokens == 256
+    assert Learned(size="budget").scheduler.schedule(view).num_tokens == 512
     view.decoding = [due(0, 0.6)]
-    assert Learned().policy.schedule(view).num_tokens == 512
+    assert Learned().scheduler.schedule(view).num_tokens == 512
 
 
 def test_of_the_sizes_that_deadlines_allow_the_most_efficient_is_taken() -> None:
@@ -157,7 +157,7 @@ def test_of_the_sizes_that_deadlines_allow_the_most_efficient_is_taken() -> None
 
     def size(**options: object) -> int:
         learned = Learned(**options, takes_s=lambda n: 0.05 + 0.001 * n + 0.003 * max(n - 256, 0))
-        return learned.policy.schedule(view).num_tokens
+        return learned.scheduler.schedule(view).num_tokens
 
     assert size() in (192, 256)
     assert size(size="deadline") == size(size="budget") == 512
@@ -168,11 +168,11 @@ def test_in_a_long_queue_a_wait_counts_less() -> None:
     queue = [waiting(0, 100), waiting(1, 10, 20.0), *(waiting(2 + i, 1000, 20.0) for i in range(9))]
 
     def first(backlog: float) -> list[tuple[int, int]]:
-        policy, view = Hrrn(token_budget=8, backlog=backlog), PlainView(waiting=list(queue))
+        scheduler, view = Hrrn(token_budget=8, backlog=backlog), PlainView(waiting=list(queue))
         for step in range(3):
-            policy._pace.admitted(1, 0.5 * step, waiting=9)
+            scheduler._pace.admitted(1, 0.5 * step, waiting=9)
         view.now_s = 20.0
-        return chunks(policy.schedule(view))
+        return chunks(scheduler.schedule(view))
 
     assert first(0.0) == [(0, 8)]  # 22 / 100 against 2 / 10
     assert first(3.0) == [(1, 8)]  # 3 * 11 * 0.5 s: 36.5 / 100 against 16.5 / 10
@@ -181,14 +181,14 @@ def test_in_a_long_queue_a_wait_counts_less() -> None:
 def test_a_deadline_that_cannot_be_met_makes_no_batch_smaller() -> None:
     view = PlainView(decoding=[due(0, 0.01), due(1, 0.4)], waiting=[waiting(2, 2000)])
     view.free_blocks = view.total_blocks = 9999
-    batch = Learned().policy.schedule(view)
+    batch = Learned().scheduler.schedule(view)
     assert ids(batch.decodes) == [0, 1]
     assert batch.num_tokens == 384
 
 
 def test_decodes_that_can_wait_do_not_make_one_late_that_cannot() -> None:
     view = PlainView(decoding=[due(0, 0.1), *(due(1 + i, 50.0) for i in range(300))])
-    batch = Learned().policy.schedule(view)
+    batch = Learned().scheduler.schedule(view)
     assert batch.critical_decodes == 1
     assert 60 <= len(batch.decodes) <= 100
 
@@ -196,8 +196,8 @@ def test_decodes_that_can_wait_do_not_make_one_late_that_cannot() -> None:
 def test_the_longest_started_prompt_gives_way_to_a_decode() -> None:
     near = PlainRequest(0, 100, computed_tokens=90, num_blocks=10)
     far = PlainRequest(1, 100, computed_tokens=10, num_blocks=10)
-    decode = PlainRequest(2, policy_data=0.0, needs_block=True, num_blocks=1)
-    view = PlainView(started=[far, near], decoding=[decode], free_blocks=0)
+    decode = PlainRequest(2, scheduler_data=0.0, needs_block=True, num_blocks=1)
+    view = PlainView(prefilling=[far, near], decoding=[decode], free_blocks=0)
     batch = Hrrn().schedule(view)
     assert ids(batch.preempt) == [1]
     assert ids(batch.decodes) == [2]

@@ -57,7 +57,7 @@ def test_a_prefill_of_the_batch_is_not_preempted_for_its_decodes() -> None:
     view = PlainView(
         free_blocks=0,
         decoding=[PlainRequest(0, computed_tokens=1, num_blocks=1, needs_block=True)],
-        started=[PlainRequest(1, 9, arrival_s=1.0, num_blocks=9)],
+        prefilling=[PlainRequest(1, 9, arrival_s=1.0, num_blocks=9)],
     )
     batch = Orca().schedule(view)
     assert (ids(batch.preempt), batch.decodes, chunks(batch)) == ([0], [], [(1, 9)])

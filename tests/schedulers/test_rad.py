@@ -210,18 +210,18 @@ def test_throughput_of_cycles_that_fit_a_tile(cycle: int) -> None:
 def test_the_queue_stays_bounded_just_below_the_bound_and_grows_just_above_it() -> None:
     prompts, decodes = sample(12_000)
     bound = bound_rps(prompts, decodes)
-    policy = f"rad:tile={TILE},chunk={TILE}"
+    scheduler = f"rad:tile={TILE},chunk={TILE}"
 
     due_s = poisson(1.0, len(prompts))
     due_s *= len(due_s) / due_s[-1]  # exactly rate 1: the load is what the name says
-    below = serve(policy, STAIRCASE, requests_at(due_s / (0.97 * bound), prompts, decodes))
+    below = serve(scheduler, STAIRCASE, requests_at(due_s / (0.97 * bound), prompts, decodes))
     # At most a tile decodes; the rest is queue.
     assert second_half(below).max() < 2.5 * TILE
     assert abs(growth_rps(below)) < 0.01 * bound
 
     # Evenly spaced: chance in the arrivals alone would hide an excess of 3 % in a run this short.
     due_s = np.arange(1.0, len(prompts) + 1)
-    above = serve(policy, STAIRCASE, requests_at(due_s / (1.03 * bound), prompts, decodes))
+    above = serve(scheduler, STAIRCASE, requests_at(due_s / (1.03 * bound), prompts, decodes))
     assert growth_rps(above) == pytest.approx(0.03 * bound, rel=0.25)
 
 

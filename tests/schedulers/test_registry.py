@@ -11,7 +11,7 @@ from slaibench.schedulers.registry import BUILT_IN, available, build, find, pars
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.schedulers.slai import Slai
 
-OWN_POLICY = '''
+OWN_SCHEDULER = '''
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ NOT_A_CLASS = 3
 @pytest.fixture
 def own_file(tmp_path: Path) -> Path:
     path = tmp_path / "napper.py"
-    path.write_text(OWN_POLICY)
+    path.write_text(OWN_SCHEDULER)
     return path
 
 
@@ -115,7 +115,7 @@ def test_numbers_keep_their_kind() -> None:
         "rad-batch-prefill:cycle=inf",
     ],
 )
-def test_options_build_the_same_policy_again(text: str) -> None:
+def test_options_build_the_same_scheduler_again(text: str) -> None:
     options = build(text).options()
     name = text.partition(":")[0]
     written = ",".join(f"{key}={value}" for key, value in options.items())
@@ -175,8 +175,8 @@ def test_a_class_of_ones_own(own_file: Path) -> None:
     [
         (":Nobody", "has no class 'Nobody'; its schedulers: Napper"),
         ("", "names no class; write "),
-        (":NOT_A_CLASS", "is not a subclass of schedulers.base.Scheduler"),
-        (":Note", "is not a subclass of schedulers.base.Scheduler"),
+        (":NOT_A_CLASS", "is not a subclass of slaibench.schedulers.base.Scheduler"),
+        (":Note", "is not a subclass of slaibench.schedulers.base.Scheduler"),
         (":Napper:dream=1", "has no option 'dream'"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_file_that_fails_on_import(tmp_path: Path) -> None:
 def test_an_installed_package_adds_a_scheduler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, "napper", "napping_policy:Napper", OWN_POLICY)
+    install(tmp_path, "napper", "napping_scheduler:Napper", OWN_SCHEDULER)
     monkeypatch.syspath_prepend(tmp_path)
     assert "napper" in available()
     assert build("napper:nap_s=2").options()["nap_s"] == 2
@@ -211,7 +211,7 @@ def test_an_installed_package_adds_a_scheduler(
 def test_an_installed_package_cannot_take_a_built_in_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, "sarathi", "impostor_policy:Napper", OWN_POLICY)
+    install(tmp_path, "sarathi", "impostor_scheduler:Napper", OWN_SCHEDULER)
     monkeypatch.syspath_prepend(tmp_path)
     assert find("sarathi") is Sarathi is available()["sarathi"]
 
@@ -219,7 +219,7 @@ def test_an_installed_package_cannot_take_a_built_in_name(
 def test_a_broken_package_is_named_and_hurts_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, "wreck", "wrecked_policy:Own", "raise RuntimeError('sunk')\n")
+    install(tmp_path, "wreck", "wrecked_scheduler:Own", "raise RuntimeError('sunk')\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert find("slai") is Slai
     with pytest.raises(ValueError, match=r"'wreck' of an installed package .*sunk"):
@@ -229,7 +229,7 @@ def test_a_broken_package_is_named_and_hurts_nobody_else(
 def test_a_package_that_offers_something_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, "odd", "odd_policy:Own", "Own = 3\n")
+    install(tmp_path, "odd", "odd_scheduler:Own", "Own = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="odd_policy:Own is not a subclass"):
+    with pytest.raises(ValueError, match="odd_scheduler:Own is not a subclass"):
         build("odd")

@@ -22,7 +22,7 @@ def test_decodes_go_before_started_prefills_and_those_before_admissions() -> Non
 
 def test_started_prefills_go_on_by_arrival_not_by_admission() -> None:
     late, early = PlainRequest("late", 9, arrival_s=2.0), PlainRequest("early", 9, arrival_s=1.0)
-    batch = Sarathi(token_budget=12).schedule(PlainView(started=[late, early]))
+    batch = Sarathi(token_budget=12).schedule(PlainView(prefilling=[late, early]))
     assert chunks(batch) == [("early", 9), ("late", 3)]
 
 

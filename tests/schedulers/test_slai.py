@@ -9,7 +9,7 @@ from tests.schedulers.scenario import Scenario, seconds_per_token
 
 def decoding(request_id: int, lst_s: float, **state: float) -> PlainRequest:
     """A request whose next token must be scheduled at ``lst_s``."""
-    return PlainRequest(request_id, computed_tokens=1, policy_data=lst_s, **state)  # type: ignore[arg-type]
+    return PlainRequest(request_id, computed_tokens=1, scheduler_data=lst_s, **state)  # type: ignore[arg-type]
 
 
 # --- when a decode is critical ------------------------------------------------------------------
@@ -49,12 +49,12 @@ def test_lst_is_set_once_from_the_running_mean_with_the_batch_that_yielded_the_t
     assert scenario.step() == "A+1"
     scenario.arrive(40, 1, tbt_slo_s=10.0)
     for _ in range(3):
-        assert a.policy_data == pytest.approx(10.0)
+        assert a.scheduler_data == pytest.approx(10.0)
         assert scenario.step() == "B+4"
     assert scenario.engine.now_s == 13.0
     assert scenario.step() == "A B+3"
     # Ended at 17 s; batches of 1, 4, 4, 4 and 4 s so far.
-    assert a.policy_data == pytest.approx(17.0 + 10.0 - 17.0 / 5)
+    assert a.scheduler_data == pytest.approx(17.0 + 10.0 - 17.0 / 5)
 
 
 def test_each_request_has_its_own_slo() -> None:
@@ -62,7 +62,7 @@ def test_each_request_has_its_own_slo() -> None:
     paying = scenario.arrive(1, 2, tbt_slo_s=0.1)
     free = scenario.arrive(1, 2, tbt_slo_s=0.5)
     scenario.step()
-    assert (paying.policy_data, free.policy_data) == pytest.approx((1.1, 1.5))
+    assert (paying.scheduler_data, free.scheduler_data) == pytest.approx((1.1, 1.5))
 
 
 @pytest.mark.parametrize(("used_blocks", "offset"), [(95, 5), (96, 10), (97, 10)])
@@ -72,7 +72,7 @@ def test_the_dynamic_offset_doubles_from_96_percent_of_blocks_in_use(
     scenario = Scenario("slai", total_blocks=100)
     request = scenario.arrive(used_blocks, 2, tbt_slo_s=20.0)
     scenario.step()
-    assert request.policy_data == pytest.approx(1.0 + 20.0 - offset * 1.0)
+    assert request.scheduler_data == pytest.approx(1.0 + 20.0 - offset * 1.0)
 
 
 def test_the_dynamic_offset_sees_the_blocks_that_the_batch_gave_back() -> None:
@@ -81,7 +81,7 @@ def test_the_dynamic_offset_sees_the_blocks_that_the_batch_gave_back() -> None:
     a = scenario.arrive(50, 2, tbt_slo_s=20.0)
     scenario.arrive(50, 1)
     assert scenario.step() == "A+50 B+50"
-    assert a.policy_data == pytest.approx(1.0 + 20.0 - 5.0)
+    assert a.scheduler_data == pytest.approx(1.0 + 20.0 - 5.0)
 
 
 # --- who is in the batch ------------------------------------------------------------------------
@@ -104,15 +104,15 @@ def test_prefills_go_between_critical_and_other_decodes() -> None:
     view = PlainView(
         now_s=9.0,
         decoding=[decoding(0, 20.0), decoding(1, 10.0), decoding(2, 9.0)],
-        started=[PlainRequest(3, 4, num_blocks=4), PlainRequest(4, 3, num_blocks=3)],
+        prefilling=[PlainRequest(3, 4, num_blocks=4), PlainRequest(4, 3, num_blocks=3)],
         waiting=[PlainRequest(5, 2), PlainRequest(6, 2)],
     )
-    policy = Slai(token_budget=12)
-    batch = policy.schedule(view)
+    scheduler = Slai(token_budget=12)
+    batch = scheduler.schedule(view)
     assert ids(batch.decodes) == [2]
     assert chunks(batch) == [(3, 4), (4, 3), (5, 2), (6, 2)]
-    policy = Slai(token_budget=13)
-    batch = policy.schedule(view)
+    scheduler = Slai(token_budget=13)
+    batch = scheduler.schedule(view)
     assert ids(batch.decodes) == [2, 1]
     assert batch.critical_decodes == 1
 
@@ -183,7 +183,7 @@ def test_a_critical_decode_takes_the_block_of_the_last_started_prefill() -> None
         now_s=9.0,
         free_blocks=0,
         decoding=[decoding(0, 1.0, num_blocks=1, needs_block=True)],
-        started=[PlainRequest(1, 40, num_blocks=40), PlainRequest(2, 40, num_blocks=40)],
+        prefilling=[PlainRequest(1, 40, num_blocks=40), PlainRequest(2, 40, num_blocks=40)],
         waiting=[PlainRequest(3, 1)],
     )
     batch = Slai(token_budget=60).schedule(view)
@@ -215,7 +215,7 @@ def test_a_decode_that_can_wait_preempts_no_prefill_of_its_batch() -> None:
         now_s=0.0,
         free_blocks=0,
         decoding=[decoding(0, 1.0, num_blocks=3, needs_block=True)],
-        started=[PlainRequest(1, 40, num_blocks=40)],
+        prefilling=[PlainRequest(1, 40, num_blocks=40)],
     )
     batch = Slai().schedule(view)
     assert ids(batch.preempt) == [0]
@@ -228,10 +228,10 @@ def test_a_preempted_request_forgets_its_lst_and_gets_a_new_one() -> None:
     a = scenario.arrive(4, 3, tbt_slo_s=3.0)
     b = scenario.arrive(4, 2, tbt_slo_s=3.0)
     assert scenario.steps(2) == ["A+4 B+4", "-A B"]
-    assert (a.policy_data, a.prefill_tokens) == (None, 5)
+    assert (a.scheduler_data, a.prefill_tokens) == (None, 5)
     # B is done, A prefills its prompt and its first token, and yields its second.
     assert scenario.step() == "A+5"
-    assert a.policy_data == pytest.approx(3.0 + 3.0)
+    assert a.scheduler_data == pytest.approx(3.0 + 3.0)
     assert b.num_preemptions == 0
 
 

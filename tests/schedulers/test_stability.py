@@ -1,4 +1,4 @@
-"""What queueing theory says of each policy, on the hardware model it was proved for.
+"""What queueing theory says of each scheduler, on the hardware model it was proved for.
 
 Li, Dai, Peng, "Throughput-Optimal Scheduling Algorithms for LLM Inference and AI Agents", arXiv
 2504.07347, called LDP here: batch time ``c + a * ceil(tokens / b0)``; memory is never short.
@@ -43,10 +43,10 @@ def arrivals(rate_rps: float, count: int = 2000) -> FloatArray:
     return np.asarray(due_s * (count / rate_rps / due_s[-1]))
 
 
-def at_load(policy: str, load: float, count: int = 2000) -> RunOutput:
-    """A run at a multiple of the boundary that no policy can pass."""
+def at_load(scheduler: str, load: float, count: int = 2000) -> RunOutput:
+    """A run at a multiple of the boundary that no scheduler can pass."""
     due_s = arrivals(load * BOUNDARY_RPS, count)
-    return serve(policy, CODELLAMA, requests_at(due_s, PROMPT, DECODES))
+    return serve(scheduler, CODELLAMA, requests_at(due_s, PROMPT, DECODES))
 
 
 def decoded_rps(output: RunOutput) -> float:
@@ -61,10 +61,10 @@ def test_the_boundary() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [SARATHI, ORCA, SLAI, "sarathi", "orca", "slai"], ids=lambda text: text[:12]
+    "scheduler", [SARATHI, ORCA, SLAI, "sarathi", "orca", "slai"], ids=lambda text: text[:12]
 )
-def test_work_conserving_policies_stay_flat_at_three_quarters(policy: str) -> None:
-    output = at_load(policy, 0.75)
+def test_work_conserving_schedulers_stay_flat_at_three_quarters(scheduler: str) -> None:
+    output = at_load(scheduler, 0.75)
     assert second_half(output).max() < 200
     assert abs(growth_rps(output)) < 0.03 * 0.75 * BOUNDARY_RPS
 
@@ -90,8 +90,8 @@ def test_prefill_first_diverges_where_sarathi_and_orca_do_not() -> None:
     assert _prefill_first_rps(0.75 * BOUNDARY_RPS) > 0.75 * BOUNDARY_RPS
     assert _prefill_first_rps(0.77 * BOUNDARY_RPS) < 0.77 * BOUNDARY_RPS
     rate_rps = 0.9 * BOUNDARY_RPS
-    for policy in (SARATHI, ORCA):
-        assert abs(growth_rps(at_load(policy, 0.9, 4000))) < 0.04 * rate_rps
+    for scheduler in (SARATHI, ORCA):
+        assert abs(growth_rps(at_load(scheduler, 0.9, 4000))) < 0.04 * rate_rps
     output = at_load(PREFILL_FIRST, 0.9, 4000)
     assert growth_rps(output) > 0.2 * rate_rps
     assert decoded_rps(output) == pytest.approx(_prefill_first_rps(rate_rps), rel=0.05)
@@ -113,9 +113,9 @@ def _prefill_first_rps(rate_rps: float) -> float:
     return float(BUDGET / DECODES / (batch_s(BUDGET) + first @ until_none_waits_s))
 
 
-@pytest.mark.parametrize("policy", [SARATHI, ORCA, SLAI], ids=lambda text: text[:7])
-def test_above_the_boundary_even_full_batches_fall_behind(policy: str) -> None:
-    output = at_load(policy, 1.1, 4000)
+@pytest.mark.parametrize("scheduler", [SARATHI, ORCA, SLAI], ids=lambda text: text[:7])
+def test_above_the_boundary_even_full_batches_fall_behind(scheduler: str) -> None:
+    output = at_load(scheduler, 1.1, 4000)
     late = output.steps.start_s > output.end_s / 2
     tokens = output.steps.prefill_tokens + output.steps.decodes
     # Not one slot is wasted, so nobody could have done better.
@@ -123,9 +123,9 @@ def test_above_the_boundary_even_full_batches_fall_behind(policy: str) -> None:
     assert growth_rps(output) > 0.03 * 1.1 * BOUNDARY_RPS
 
 
-@pytest.mark.parametrize("policy", ["sarathi", "orca", "slai"])
-def test_above_the_boundary_a_limit_of_active_requests_does_not_help(policy: str) -> None:
-    output = at_load(policy, 1.1, 4000)
+@pytest.mark.parametrize("scheduler", ["sarathi", "orca", "slai"])
+def test_above_the_boundary_a_limit_of_active_requests_does_not_help(scheduler: str) -> None:
+    output = at_load(scheduler, 1.1, 4000)
     assert growth_rps(output) > 0.05 * 1.1 * BOUNDARY_RPS
 
 
@@ -146,9 +146,9 @@ def test_rad_reaches_its_own_bound_which_a_cost_per_batch_lowers() -> None:
 
 def test_batch_prefill_never_passes_the_bound_of_its_tile() -> None:
     own_rps = 1 / (batch_s(PROMPT) + DECODES * batch_s(BUDGET) / BUDGET)
-    policy = f"rad-batch-prefill:tile={BUDGET},chunk={BUDGET}"
-    assert second_half(at_load(policy, 0.5)).max() < 300
-    above = at_load(policy, 0.75)
+    scheduler = f"rad-batch-prefill:tile={BUDGET},chunk={BUDGET}"
+    assert second_half(at_load(scheduler, 0.5)).max() < 300
+    above = at_load(scheduler, 0.75)
     # Whole phases differ; over the whole run they even out.
     assert above.requests.finished.sum() < own_rps * above.end_s
     assert in_system(above, np.array([above.end_s]))[0] > 0.1 * len(above.requests)
@@ -159,10 +159,10 @@ def test_batch_prefill_never_passes_the_bound_of_its_tile() -> None:
 POINT_C_GAP_S = 0.4675
 
 
-def at_point_c(policy: str, tbt_slo_s: float = 0.5) -> RunOutput:
+def at_point_c(scheduler: str, tbt_slo_s: float = 0.5) -> RunOutput:
     due_s = np.arange(1.0, 601.0) * POINT_C_GAP_S
     return serve(
-        f"{policy},max_active=100", CODELLAMA, requests_at(due_s, 290, 990, tbt_slo_s=tbt_slo_s)
+        f"{scheduler},max_active=100", CODELLAMA, requests_at(due_s, 290, 990, tbt_slo_s=tbt_slo_s)
     )
 
 
@@ -173,11 +173,11 @@ def test_point_c_sarathi_with_a_small_budget_locks_into_29_and_99_tokens() -> No
     assert (output.steps.decodes[-100:] == 99).all()
 
 
-@pytest.mark.parametrize("policy", ["sarathi:token_budget=1024", "orca:token_budget=128"])
-def test_point_c_larger_budgets_and_prefill_priority_diverge(policy: str) -> None:
+@pytest.mark.parametrize("scheduler", ["sarathi:token_budget=1024", "orca:token_budget=128"])
+def test_point_c_larger_budgets_and_prefill_priority_diverge(scheduler: str) -> None:
     """They admit up to the limit of 100 early, and then run decodes in batches that nobody
     completes to a whole tile."""
-    assert growth_rps(at_point_c(policy)) > 0.1 / POINT_C_GAP_S
+    assert growth_rps(at_point_c(scheduler)) > 0.1 / POINT_C_GAP_S
 
 
 def test_point_c_slai_is_sarathi_under_strict_slos_and_orca_under_lax_ones() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from slaibench.schedulers.step_time import KNOWN, StepTime
+from slaibench.schedulers.step_time import ENOUGH, Pace, StepTime
 
 
 def learned(took_s, batches: int = 400) -> StepTime:  # type: ignore[no-untyped-def]
@@ -41,8 +41,8 @@ def test_stairs_are_learned_where_batches_are() -> None:
 
 
 def test_nothing_is_known_of_an_engine_that_has_run_little() -> None:
-    assert not learned(straight, KNOWN - 1).is_known
-    assert learned(straight, KNOWN).is_known
+    assert not learned(straight, ENOUGH - 1).is_known
+    assert learned(straight, ENOUGH).is_known
 
 
 def test_the_error_is_that_of_what_cannot_be_predicted() -> None:
@@ -80,3 +80,27 @@ def test_a_device_that_slows_down_is_followed() -> None:
     assert model.predict_s(512, 100_000, 1e6) == pytest.approx(
         1.5 * straight(512, 100_000, 1e6), rel=0.03
     )
+
+
+def test_it_is_the_mean_time_between_admissions() -> None:
+    pace = Pace()
+    for step in range(400):
+        pace.admitted(1 + step % 2, 0.75 * step, waiting=99)  # three every 1.5 s
+    assert pace.interval_s == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_step_that_admits_nobody_is_time_that_passes() -> None:
+    pace = Pace()
+    for step in range(40):
+        pace.admitted(int(step % 4 == 0), 1.0 * step, waiting=5)
+    assert pace.interval_s == 4.0
+
+
+def test_while_nobody_waits_no_time_passes() -> None:
+    pace = Pace()
+    pace.admitted(1, 0.0, waiting=2)
+    pace.admitted(1, 3.0, waiting=1)  # the last one
+    pace.admitted(1, 1000.0, waiting=2)
+    assert pace.interval_s == 3.0
+    pace.admitted(1, 1003.0, waiting=1)
+    assert pace.interval_s == 3.0

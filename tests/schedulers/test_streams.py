@@ -15,6 +15,7 @@ from slaibench.schedulers.trial import try_out
 from tests.schedulers.hostile import hostile
 
 ROOT = Path(__file__).parents[2]
+IMPORTS = "import os, sys\nfrom slaibench.schedulers.streams import *"
 HARMS = (
     "os.close(1)",
     "os.close(2)",
@@ -30,7 +31,7 @@ HARMS = (
 def ran(code: str) -> tuple[int, str, str]:
     """Status, standard output and standard error of a program."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import os, sys\nfrom schedulers.streams import *\n{code}"],
+        [sys.executable, "-c", f"{IMPORTS}\n{code}"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -36,11 +36,11 @@ def poisson(rate_rps: float, count: int, seed: int = 2) -> FloatArray:
     return np.asarray(np.cumsum(gaps), dtype=np.float64)
 
 
-def serve(policy: str, timer: StaircaseCostModel, requests: Sequence[Request]) -> RunOutput:
+def serve(scheduler: str, timer: StaircaseCostModel, requests: Sequence[Request]) -> RunOutput:
     """Until the last arrival, or to the end if all arrive at once."""
     last_s = requests[-1].due_s
     simulator = Simulator(timer, total_blocks=UNLIMITED_BLOCKS)
-    return simulator.run(requests, build(policy), RunSettings(horizon_s=last_s or None))
+    return simulator.run(requests, build(scheduler), RunSettings(horizon_s=last_s or None))
 
 
 def in_system(output: RunOutput, at_s: FloatArray) -> FloatArray:

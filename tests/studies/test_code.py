@@ -84,7 +84,7 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
 def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...]) -> None:
     missing = {name.rpartition(".")[2] for name in of_folder(folder) - modules_of(way)}
     # What only a page shows, and what decides whether there is a run at all.
-    assert missing <= {*but, "cpu_pages", "flags"}
+    assert missing <= {*but, "flags"}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])

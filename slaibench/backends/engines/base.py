@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -10,6 +11,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import Model
+from slaibench.machine import hardware
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 
@@ -27,6 +29,18 @@ class MissingEngineError(BackendError):
     def __init__(self, reason: str, install: str) -> None:
         self.install = install
         super().__init__(f"{reason}: {install}")
+
+
+def check_machine(name: str, device: Device) -> None:
+    """Whether an engine's server could be started here at all.
+
+    Raises:
+        BackendError: not on Linux, or no GPU for a device that is one.
+    """
+    if sys.platform != "linux":
+        raise BackendError(f"{name} servers are started on Linux only, not on {sys.platform}")
+    if device is Device.CUDA and not hardware.gpus():
+        raise BackendError(hardware.NO_GPU)
 
 
 @dataclass(frozen=True, slots=True)

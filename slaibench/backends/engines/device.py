@@ -1,13 +1,15 @@
-"""An emulated device: which profile gives its times, told to a process that has to find it."""
+"""An emulated device: which profile gives its times, and how they pass: computed, or waited for."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.virtual import end_of
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
@@ -20,7 +22,7 @@ MADE_UP_TOKEN = 7
 def emulated(
     options: EngineOptions, profile: Profile | None
 ) -> tuple[EngineOptions, dict[str, str | None]]:
-    """Options for an emulated device, and what its process must be told (``timer_of``).
+    """Options for an emulated device, and what its process must know (``timer_of``).
 
     Raises:
         BackendError: there is no profile, or one that the engine's process cannot find.
@@ -28,10 +30,10 @@ def emulated(
     if profile is None:
         raise BackendError("an emulated device needs a profile: say whose, e.g. --gpu h100")
     try:
-        known = get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
+        is_cataloged = get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
     except CatalogError:
-        known = False
-    if not known:
+        is_cataloged = False
+    if not is_cataloged:
         raise BackendError(
             f"profile {profile.name} is not the catalog's, and a server on an emulated device "
             "finds no others: use one of the catalog, or --clock virtual"
@@ -53,3 +55,56 @@ def timer_of(device: Mapping[str, Any]) -> CostModel:
     """
     own = device.get("profile")
     return CostModel(load_profile(own) if own else get_profile(device["gpu"], device["model"]))
+
+
+class DeviceTime(Protocol):
+    """Lets the time of a batch pass."""
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        """Return when a batch that begins now is done.
+
+        Args:
+            overhead_s: time between two batches that is not the device's.
+        """
+
+
+class VirtualTime:
+    """The clock of a run in virtual time: the device moves it, the scheduler reads it."""
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+        self.due_s = 0.0
+        """Of the request that is being added."""
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def arrival_s(self, request: Any) -> float:
+        return self.due_s
+
+    def nap(self, wake_s: float | None) -> None:
+        """The run moves the clock."""
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        self.time_s = end_of(self.time_s, batch_s + overhead_s)
+
+
+class RealTime:
+    """A device that computes as long as the cost model says, on the machine's own clock.
+
+    The time between two batches that is not the device's is part of the cost model
+    (``step_overhead_s``). The engine's own work between them is taken off it: a batch is prolonged
+    only by what is left.
+    """
+
+    def __init__(self) -> None:
+        self._free_s = 0.0
+        self._next_s = 0.0
+
+    def spend(self, batch_s: float, overhead_s: float) -> None:
+        now = time.monotonic()
+        start = max(now, self._next_s) if now < self._free_s + overhead_s else now
+        self._free_s = start + batch_s
+        self._next_s = self._free_s + overhead_s
+        while (left := self._free_s - time.monotonic()) > 0:
+            time.sleep(left)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from slaibench.backends.base import RunOutput, RunSettings
-from slaibench.backends.engines.core_request import CoreRequest
+from slaibench.backends.engines.core import CoreRequest
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.virtual import VirtualEngine, check_requests, refusal, run_virtual
@@ -98,8 +98,10 @@ class EmulatedEngine:
         ]
         vocab = options.model.vocab
         states = [
-            CoreRequest(each, prompt_token_ids(each, settings.seed, vocab, FIRST_TOKEN_ID).tolist())
-            for each in requests
+            CoreRequest(
+                request, prompt_token_ids(request, settings.seed, vocab, FIRST_TOKEN_ID).tolist()
+            )
+            for request in requests
         ]
         core.start_run(copy.deepcopy(scheduler))
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slaibench.catalog.model import Model
+from slaibench.machine import hardware
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,22 @@ class EngineOptions:
     def is_local(self) -> bool:
         """Whether nothing has to be fetched from the hub."""
         return self.checkpoint is None or Path(self.checkpoint).exists()
+
+
+CPU_KV_SHARE = 0.25
+"""Of the free memory: what the KV cache takes when nobody says how large it is."""
+
+
+def kv_blocks_on_cpu(options: EngineOptions, bytes_per_token: int) -> int:
+    """KV blocks that requests may hold.
+
+    What the options say; else room for every request that may be active at once, but not more than
+    a share of what is free, and in any case for one request.
+    """
+    if options.kv_blocks is not None:
+        return options.kv_blocks
+    of_one = -(-options.max_context_tokens // options.block_size)
+    share = int(hardware.free_memory_bytes() * CPU_KV_SHARE) // (
+        options.block_size * bytes_per_token
+    )
+    return max(of_one, min(of_one * options.max_active, share))

@@ -29,6 +29,7 @@ from slaibench.machine.source import fingerprint, modules
 from slaibench.recording.record import RequestTable, StepTable
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
+from slaibench.schedulers.engines.support import Releases, UnsupportedEngineError
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.cache import cache_dir
@@ -54,20 +55,32 @@ class Untested:
     """A release that is newer than what was tested.
 
     Args:
-        key, name: the engine's (``slaibench.backends.engines.base.Engine``).
-        tested: the releases that were, in words.
-        adapter: the module in which its adapter begins.
-        try_anyway: the environment variable that asks no questions.
+        releases: those that were.
         open: opens it.
     """
 
-    key: str
-    name: str
+    releases: Releases
     version: str
-    tested: str
-    adapter: str
-    try_anyway: str
     open: Open
+
+    @property
+    def name(self) -> str:
+        return f"{self.releases.name} {self.version}"
+
+
+def check_release(releases: Releases, version: str, open_engine: Open) -> str:
+    """The version of an engine that is installed, which decides as the simulator does.
+
+    Raises:
+        BackendError: it is not supported, decides otherwise, or could not be checked.
+    """
+    try:
+        releases.check(version)
+    except UnsupportedEngineError as error:
+        raise BackendError(str(error)) from error
+    if releases.is_untested(version):
+        ensure(Untested(releases, version, open_engine))
+    return version
 
 
 def ensure(release: Untested, folder: Path | None = None) -> None:
@@ -80,11 +93,12 @@ def ensure(release: Untested, folder: Path | None = None) -> None:
         BackendError: it decides otherwise, or could not be run.
     """
     folder = cache_dir() / "self-checks" if folder is None else folder
-    code = fingerprint(modules((release.adapter, Simulator.__module__)))
-    kept = folder / f"{release.key}-{release.version}-{code}.json"
+    tested = release.releases
+    code = fingerprint(modules((tested.adapter, Simulator.__module__)))
+    kept = folder / f"{tested.package}-{release.version}-{code}.json"
     if not kept.exists():
         sys.stderr.write(
-            f"{release.name} {release.version} is newer than what was tested ({release.tested}): "
+            f"{release.name} is newer than what was tested ({tested.tested}): "
             f"checking it against the simulator on {NUM_REQUESTS} requests, once\n"
         )
         sys.stderr.flush()
@@ -92,8 +106,8 @@ def ensure(release: Untested, folder: Path | None = None) -> None:
     difference = json.loads(kept.read_text(encoding="utf-8"))["difference"]
     if difference is not None:
         raise BackendError(
-            f"{release.name} {release.version} does not decide as the simulator does "
-            f"({difference}): use {release.tested}, or set {release.try_anyway}=1 to try it all "
+            f"{release.name} does not decide as the simulator does "
+            f"({difference}): use {tested.tested}, or set {tested.any_version}=1 to try it all "
             f"the same; this is kept in {kept}"
         )
 
@@ -121,9 +135,9 @@ def _first_difference(release: Untested, logs: Path) -> str | None:
     try:
         for text in SCHEDULERS:
             outputs = []
-            for one in (simulator, backend):
+            for server in (simulator, backend):
                 settings = RunSettings(scheduler=text)
-                outputs.append(one.run(requests(), registry.build(text), settings))
+                outputs.append(server.run(requests(), registry.build(text), settings))
             if (differs := difference(*outputs)) is not None:
                 return f"under {text}: {differs}"
     except SchedulerError as error:

@@ -74,13 +74,13 @@ def read_steps(path: Path, begin: int = 0) -> Steps:
         data = file.read()
     *lines, _ = data.split(b"\n")
     steps = Steps(end=begin)
-    for each in lines:
-        line = each.decode("utf-8", errors="replace")
+    for encoded in lines:
+        line = encoded.decode("utf-8", errors="replace")
         try:
             _read_line(line, steps)
         except (ValueError, IndexError) as error:
             raise StepFileError(f"{path} holds {line!r}, which is no line of a step log") from error
-        steps.end += len(each) + 1
+        steps.end += len(encoded) + 1
         if steps.schedulers and steps.first_switch_end is None:
             steps.first_switch_end = steps.end
     return steps
@@ -121,7 +121,9 @@ def foreign(steps: Steps, id_prefix: str) -> str | None:
         )
     own = _of_run(id_prefix, rf"(?:\d+|{END})")
     others = [
-        each for each in (*steps.first_scheduled_s, *steps.num_preemptions) if not own.search(each)
+        request_id
+        for request_id in (*steps.first_scheduled_s, *steps.num_preemptions)
+        if not own.search(request_id)
     ]
     if not others:
         return None
@@ -172,8 +174,8 @@ def with_engine_side(
     position = {number: at for at, number in enumerate(table.request_id.tolist())}
 
     def place(request_id: str) -> int | None:
-        found = of_this_run.search(request_id)
-        return position.get(int(found[1])) if found else None
+        match = of_this_run.search(request_id)
+        return position.get(int(match[1])) if match else None
 
     first: FloatArray = np.full(len(table), np.nan)
     preemptions: IntArray = np.zeros(len(table), dtype=np.int64)

@@ -28,18 +28,18 @@ DEATH_LIMIT_S = 5.0
 LOOK_EVERY_S = 0.5
 POLL_S = 0.02
 ERRORS: dict[str, type[Exception]] = {
-    each.__name__: each for each in (BackendError, SchedulerError, ValueError)
+    error.__name__: error for error in (BackendError, SchedulerError, ValueError)
 }
 """What the other side may raise, and is raised here again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A run that is asked for.
+    """A run that is to be made.
 
     Args:
         settings: without its stop rule, which stays here.
-        stops: whether there is one: then its questions are sent back as ``Progress``.
+        stops: whether there is one: then ``Progress`` is sent back for it.
     """
 
     requests: Sequence[Request]

@@ -35,7 +35,7 @@ def _outcome(connection: Connection, backend: Backend, order: Order) -> RunOutpu
     try:
         return backend.run(order.requests, registry.build(settings.scheduler), settings)
     except tuple(ERRORS.values()) as error:
-        kind = next(name for name, each in ERRORS.items() if isinstance(error, each))
+        kind = next(name for name, cls in ERRORS.items() if isinstance(error, cls))
         return Failure(kind, str(error))
 
 

@@ -14,8 +14,8 @@ from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.core_request import CoreRequest
-from slaibench.backends.engines.device_time import VirtualTime
+from slaibench.backends.engines.core import CoreRequest, InProcessCore
+from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
@@ -24,11 +24,11 @@ from slaibench.backends.sglang.in_process import start_scheduler
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.sglang_support import RELEASES
 from slaibench.schedulers.engines.step_log import MemoryStepLog
 
 
-class SglangCore:
+class SglangCore(InProcessCore):
     """One SGLang scheduler (``slaibench.backends.engines.emulated.EmulatedCore``).
 
     One a process: SGLang keeps its configuration in globals.
@@ -42,18 +42,14 @@ class SglangCore:
     """
 
     def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
-        self.engine_version = check_version()
-        self._time = VirtualTime()
+        self.engine_version = RELEASES.check()
         try:
-            self._scheduler = _start(options)
+            scheduler = _start(options)
         except (ValueError, RuntimeError, AssertionError) as error:
             raise BackendError(f"SGLang on an emulated device does not start: {error}") from error
-        self._forward = EmulatedForward(timer, self._time)
-        self._scheduler.tp_worker.forward_batch_generation = self._forward
-        self._requests: dict[str, CoreRequest] = {}
-        self._runs = 0
-        self._prefix = ""
-        self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+        forward = EmulatedForward(timer, VirtualTime())
+        scheduler.tp_worker.forward_batch_generation = forward
+        super().__init__(scheduler, forward)
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -61,26 +57,7 @@ class SglangCore:
         Raises:
             BackendError: something of the last run is left, or the scheduler asks for too much.
         """
-        self._time = self._forward.time = VirtualTime()
-        self._log = MemoryStepLog()
-        self._scheduler.clock = self._time
-        self._scheduler.step_log = self._log
-        try:
-            self._scheduler.decide_by(scheduler)
-        except UnsupportedSglangError as error:
-            raise BackendError(str(error)) from error
-        self._requests = {}
-        self._runs += 1
-        self._prefix = f"run{self._runs}-"
-        self.steps = []
-
-    @property
-    def now_s(self) -> float:
-        return self._time.time_s
-
-    @now_s.setter
-    def now_s(self, time_s: float) -> None:
-        self._time.time_s = time_s
+        self._start_run(scheduler)
 
     @property
     def has_work(self) -> bool:
@@ -88,15 +65,13 @@ class SglangCore:
 
     def add(self, request: CoreRequest) -> None:
         """A request arrives."""
-        asked = request.request
-        request_id = f"{self._prefix}{asked.request_id}"
-        self._requests[request_id] = request
-        self._time.due_s = asked.due_s
+        due = request.request
+        request_id = self._arrives(request)
         params = SamplingParams(
-            max_new_tokens=asked.output_tokens,
+            max_new_tokens=due.output_tokens,
             ignore_eos=True,
             temperature=0.0,
-            custom_params={"tier": asked.tier, "tbt_slo_s": asked.tbt_slo_s},
+            custom_params={"tier": due.tier, "tbt_slo_s": due.tbt_slo_s},
         )
         params.normalize(None)
         self._scheduler.handle_generate_request(
@@ -121,42 +96,35 @@ class SglangCore:
         batch = self._turn()
         if batch:
             self._run(batch)
-        if self._scheduler.decider is None:
-            # What SGLang's own rule decides is not told; that something ran is all that is asked.
+        if self._scheduler.scheduler is None:
+            # SGLang's own rule does not say what it decides; that something ran is enough.
             return Batch(decodes=batch.reqs if batch else [])
         decided: Batch = self._scheduler.last_batch_decided
         return decided
 
     def _run(self, batch: Any) -> None:
         requests = list(batch.reqs)
-        before = [len(each.output_ids) for each in requests]
+        before = [len(request.output_ids) for request in requests]
         self._scheduler.process_batch_result(batch, self._scheduler.run_batch(batch))
         self.steps.append(self._log.steps[-1])
         number = len(self.steps) - 1
-        for request_id in self._log.first_scheduled_s:
-            self._requests[request_id].first_step = number
-        self._log.first_scheduled_s.clear()
-        for each, had in zip(requests, before, strict=True):
-            ours = self._requests[each.rid]
-            ours.token_steps.extend([number] * (len(each.output_ids) - had))
-            if each.finished():
-                if len(each.output_ids) < ours.request.output_tokens:
+        self._note_first_steps(number)
+        for request, had in zip(requests, before, strict=True):
+            ours, num_tokens = self._requests[request.rid], len(request.output_ids)
+            ours.token_steps.extend([number] * (num_tokens - had))
+            if request.finished():
+                if num_tokens < ours.request.output_tokens:
                     raise BackendError(
-                        f"SGLang ended request {ours.request.request_id} after "
-                        f"{len(each.output_ids)} of {ours.request.output_tokens} tokens: it nearly "
-                        "fills the KV cache; give more --kv-blocks"
+                        f"SGLang ended request {ours.request.request_id} after {num_tokens} of "
+                        f"{ours.request.output_tokens} tokens: it nearly fills the KV cache; give "
+                        "more --kv-blocks"
                     )
                 ours.left_s = self.now_s
-                ours.num_preemptions = self._log.num_preemptions.get(each.rid, 0)
-                del self._requests[each.rid]
+                ours.num_preemptions = self._log.num_preemptions.get(request.rid, 0)
+                del self._requests[request.rid]
 
-    def holds(self) -> str:
-        """Whom it holds, in words."""
-        view = self._scheduler.view
-        return (
-            f"{len(self._scheduler.waiting_queue)} requests waiting, {len(view.started)} started "
-            f"and {len(view.decoding)} decoding"
-        )
+    def _num_waiting(self) -> int:
+        return len(self._scheduler.waiting_queue)
 
     def end_run(self) -> None:
         """Note what is known only at the end; let go of what was cut off.

@@ -11,11 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.catalog.fields import CatalogError
-from slaibench.schedulers.engines.sglang_support import (
-    UnsupportedSglangError,
-    check_version,
-    own_config,
-)
+from slaibench.schedulers.engines.sglang_support import RELEASES, own_config
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 TARGET = "sglang.srt.managers.tp_worker.TpModelWorker.forward_batch_generation"
 
@@ -31,15 +28,14 @@ def register() -> None:
         device = own_config().get("device")
         if device is None:
             return
-        check_version()
+        RELEASES.check()
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
-        from slaibench.backends.engines.device import timer_of  # noqa: PLC0415
-        from slaibench.backends.engines.device_time import RealTime  # noqa: PLC0415
+        from slaibench.backends.engines.device import RealTime, timer_of  # noqa: PLC0415
         from slaibench.backends.sglang.forward import EmulatedForward  # noqa: PLC0415
 
         forward = EmulatedForward(timer_of(device), RealTime())
-    except (ImportError, CatalogError, UnsupportedSglangError) as error:
+    except (ImportError, CatalogError, UnsupportedEngineError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
 
     def emulate(worker: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,8 @@ from slaibench.backends.sglang.launch import SglangEngine, python
 from slaibench.backends.sglang.stand_ins import install
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.catalog.profile import Profile
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_version
+from slaibench.schedulers.engines.sglang_support import RELEASES
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 from slaibench.spec import Device
 
 
@@ -48,8 +49,8 @@ def _open_core(options: EngineOptions, timer: BatchTimer) -> EmulatedCore:
     os.environ.setdefault("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "1")
     install()  # before the first import of SGLang
     try:
-        check_version()
-    except UnsupportedSglangError as error:
+        RELEASES.check()
+    except UnsupportedEngineError as error:
         raise BackendError(str(error)) from error
     from slaibench.backends.sglang.core import SglangCore  # noqa: PLC0415  (seconds)
 

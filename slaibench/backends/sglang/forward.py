@@ -12,8 +12,7 @@ import torch
 from sglang.srt.layers.logits_processor import LogitsProcessorOutput
 from sglang.srt.managers.utils import GenerationBatchResult
 
-from slaibench.backends.engines.device import MADE_UP_TOKEN
-from slaibench.backends.engines.device_time import DeviceTime
+from slaibench.backends.engines.device import MADE_UP_TOKEN, DeviceTime
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.costmodel import spread_of
 

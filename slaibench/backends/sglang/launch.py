@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +12,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines import gate, self_check
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
-from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines import gate
+from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import folder_of
-from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.engines.self_check import Untested
+from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
+from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
@@ -31,18 +29,10 @@ from slaibench.machine.interpreters import (
     run_python,
     variable,
 )
-from slaibench.schedulers.engines.sglang_support import (
-    ANY_VERSION,
-    TESTED,
-    VARIABLE,
-    UnsupportedSglangError,
-    check_version,
-    is_untested,
-)
+from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
-ADAPTER = "slaibench.schedulers.engines.sglang"
 PROBE = "slaibench.backends.sglang.probe"
 FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
 TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"
@@ -89,27 +79,17 @@ class SglangEngine:
     )
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:
-        if sys.platform != "linux":
-            raise BackendError(f"SGLang is started on Linux only, not on {sys.platform}")
-        if device is Device.CUDA and not hardware.gpus():
-            raise BackendError(hardware.NO_GPU)
+        check_machine(self.name, device)
         where = python()
-        found = probe(where)
-        if found["sglang"] is None:
+        has = probe(where)
+        if has["sglang"] is None:
             raise MissingEngineError(f"SGLang is not installed for {where}", INSTALL)
-        try:
-            installed = check_version(found["sglang"])
-        except UnsupportedSglangError as error:
-            raise BackendError(str(error)) from error
-        if is_untested(installed):
-            self_check.ensure(
-                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
-            )
-        if device is Device.CUDA and not found["kernels"]:
+        installed = check_release(RELEASES, has["sglang"], _open)
+        if device is Device.CUDA and not has["kernels"]:
             raise MissingEngineError(
                 f"the SGLang of {where} has no CUDA kernels (sglang-kernel)", INSTALL
             )
-        if not found["plugins"]:
+        if not has["plugins"]:
             raise MissingEngineError(
                 f"SGLang does not find our plug-in in the environment of {where}: slaibench must "
                 "be installed there as well",
@@ -191,8 +171,8 @@ class SglangEngine:
         return {"custom_params": dict(said), **named}
 
     def versions(self) -> dict[str, str]:
-        found: dict[str, str] = probe(python())["versions"]
-        return found
+        versions: dict[str, str] = probe(python())["versions"]
+        return versions
 
 
 def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
@@ -214,12 +194,12 @@ def python() -> str:
         BackendError: what the environment names cannot be run.
     """
     try:
-        found = interpreter("sglang")
+        path = interpreter("sglang")
     except InterpreterError as error:
         raise BackendError(str(error)) from error
-    if found is None:
+    if path is None:
         raise MissingEngineError("SGLang is not installed here", INSTALL)
-    return found
+    return path
 
 
 def probe(where: str) -> dict[str, Any]:
@@ -228,8 +208,8 @@ def probe(where: str) -> dict[str, Any]:
     Raises:
         BackendError: it cannot be asked.
     """
-    found: dict[str, Any] = json.loads(_said_by(where, [PROBE]))
-    return found
+    facts: dict[str, Any] = json.loads(_said_by(where, [PROBE]))
+    return facts
 
 
 def _folder(model: Model, where: str) -> Path:

@@ -36,13 +36,16 @@ def bring_the_key() -> None:
 
 
 def _freeze_gc(server_args: Any) -> None:
-    asked = urllib.request.Request(
+    request = urllib.request.Request(
         f"{server_args.url()}/freeze_gc",
         data=b"",
         headers={"Authorization": f"Bearer {os.environ[gate.VARIABLE]}"},
     )
     try:
-        with urllib.request.urlopen(asked, timeout=LIMIT_S):
+        with urllib.request.urlopen(request, timeout=LIMIT_S):
             pass
     except OSError as error:
-        print(f"the garbage collector was not told to leave the server alone: {error}", flush=True)
+        print(
+            f"the garbage collector does not leave the server alone: {error}",
+            flush=True,
+        )

@@ -36,12 +36,12 @@ def facts() -> dict[str, Any]:
     for name in KERNELS:
         with suppress(PackageNotFoundError):
             kernels = bool(version(name))
-    found = {each.name for each in entry_points(group="sglang.srt.plugins")}
+    plugins = {point.name for point in entry_points(group="sglang.srt.plugins")}
     return {
         "slaibench": __version__,
         "sglang": installed,
         "kernels": kernels,
-        "plugins": found >= PLUGINS,
+        "plugins": plugins >= PLUGINS,
         "versions": versions_of_torch(),
     }
 

@@ -61,7 +61,7 @@ class StandIn:
             raise AttributeError(name)
         path = f"{self._path}.{name}"
         if path == DRIVER:
-            raise missing(path)  # as triton does where there is no GPU; SGLang asks and is told
+            raise missing(path)  # as triton does where there is no GPU; SGLang expects that
         return StandIn(path, self._decorates)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -96,9 +96,9 @@ class StandInModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        found = sys.modules.get(f"{self.__name__}.{name}")
-        if found is not None:
-            return found
+        module = sys.modules.get(f"{self.__name__}.{name}")
+        if module is not None:
+            return module
         top = self.__name__.partition(".")[0]
         return StandIn(f"{self.__name__}.{name}", decorates=top == "triton")
 
@@ -172,8 +172,8 @@ def _works(name: str) -> bool:
         importlib.import_module(name)
     except Exception:
         # Builds for GPUs fail in many ways: libraries, operators or drivers that are not there.
-        for each in [each for each in sys.modules if each.partition(".")[0] == name]:
-            del sys.modules[each]
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            del sys.modules[module]
         return False
     return True
 

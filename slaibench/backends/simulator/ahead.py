@@ -82,7 +82,7 @@ class AheadEngine(Engine):
         """The batch that was decided at a moment of which the end of the last one was not known."""
         self._see(moment_s)
         limit = self._scheduler.max_active
-        # Who ends still has a place; policies count the places of those that they are shown.
+        # Who ends still has a place; schedulers count the places of those that they are shown.
         self._scheduler.max_active = limit - len(self._ended)
         try:
             return self._scheduler.schedule(self)

@@ -13,9 +13,9 @@ from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.backends.virtual import NEVER, end_of
+from slaibench.backends.virtual import NEVER, end_of, held_in_words
 from slaibench.costmodel import Spread
-from slaibench.schedulers.base import Batch, Scheduler, SchedulerError
+from slaibench.schedulers.base import Batch, FormerViewNames, Scheduler, SchedulerError
 from slaibench.schedulers.waiting import WaitingQueue
 
 
@@ -35,7 +35,7 @@ class BatchTimer(Protocol):
         """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
 
 
-class Engine:
+class Engine(FormerViewNames):
     """One engine replica in virtual time. It is its own ``slaibench.schedulers.base.EngineView``.
 
     Args:
@@ -55,8 +55,8 @@ class Engine:
     ) -> None:
         self.now_s = 0.0
         self.forward_s: float | None = None
-        self.max_started: int | None = None
-        self.started: list[SimRequest] = []
+        self.max_prefilling: int | None = None
+        self.prefilling: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
         self.free_blocks = total_blocks
         self.total_blocks = total_blocks
@@ -78,14 +78,11 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        return bool(self.waiting or self.started or self.decoding)
+        return bool(self.waiting or self.prefilling or self.decoding)
 
     def holds(self) -> str:
         """Whom it holds, in words."""
-        return (
-            f"{len(self.waiting)} requests waiting, {len(self.started)} started and "
-            f"{len(self.decoding)} decoding"
-        )
+        return held_in_words(len(self.waiting), self)
 
     def step(self) -> Batch:
         """Ask the scheduler for a batch and run it; an empty one leaves the clock alone.
@@ -97,7 +94,7 @@ class Engine:
 
     def _carry_out(self, batch: Batch) -> Batch:
         if batch.decodes is self.decoding:
-            batch.decodes = list(self.decoding)  # a policy may answer with the view's own list
+            batch.decodes = list(self.decoding)  # a scheduler may answer with the view's own list
         if batch.preempt:
             batch.preempt = list(batch.preempt)
             for request in batch.preempt:
@@ -111,7 +108,7 @@ class Engine:
             batch.prefills = self._admitted(batch, seen, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
         num_decodes = len(batch.decodes)
-        active = len(self.started) + len(self.decoding)
+        active = len(self.prefilling) + len(self.decoding)
         check_limits(self._scheduler, num_decodes + prefill_tokens, active)
         start = self.now_s
         timer = self._timer
@@ -144,8 +141,8 @@ class Engine:
             self._decoding_set.remove(request)
             self.decoding.remove(request)
             self._spread.forget()
-        elif request in self.started:
-            self.started.remove(request)
+        elif request in self.prefilling:
+            self.prefilling.remove(request)
         else:
             raise SchedulerError(
                 f"invariant 2: request {request.request_id} holds no KV blocks, so it cannot be "
@@ -196,7 +193,7 @@ class Engine:
             if request.waiting:
                 self._admit(request, step)
             history = request.computed_tokens
-            if not 0 < tokens <= request.prefill_tokens - history or request not in self.started:
+            if not 0 < tokens <= request.prefill_tokens - history or request not in self.prefilling:
                 raise SchedulerError(
                     f"invariant 6: a prefill of {tokens} tokens for request {request.request_id}, "
                     f"which has {request.prefill_tokens - history} left"
@@ -219,7 +216,7 @@ class Engine:
         tokens again: it computes as much more, as long as the token budget lasts.
 
         Args:
-            seen: computed tokens of each prefill's request when the policy decided.
+            seen: computed tokens of each prefill's request when the scheduler decided.
         """
         room = max(self._scheduler.token_budget, batch.num_tokens) - len(batch.decodes)
         prefills = []
@@ -241,18 +238,18 @@ class Engine:
                 f"invariant 1: request {request.request_id} is not in the waiting queue"
             ) from None
         num_blocks = -(-request.prefill_tokens // self.block_size)
-        found = self._freed.reclaim(request) if self._freed is not None else 0
-        self.free_blocks -= found
-        self._take_blocks(num_blocks - found, request)
+        reclaimed = self._freed.reclaim(request) if self._freed is not None else 0
+        self.free_blocks -= reclaimed
+        self._take_blocks(num_blocks - reclaimed, request)
         request.hold(num_blocks, self.block_size)
         request.waiting = False
         if request.first_step == NEVER:
             request.first_step = step
-        self.started.append(request)
+        self.prefilling.append(request)
 
     def _finish_prefill(self, request: SimRequest, step: int) -> None:
         """The chunk over the last prompt token also yields the next output token."""
-        self.started.remove(request)
+        self.prefilling.remove(request)
         request.emit(step)
         if request.computed_tokens == request.final_tokens:
             self._release(request)

@@ -88,10 +88,10 @@ class FreedBlocks:
         run = self._runs_of.pop(request, None)
         if run is None:
             return 0
-        found = request.computed_tokens // self._block_size
-        run.count -= found
+        num_blocks = request.computed_tokens // self._block_size
+        run.count -= num_blocks
         run.owner = None
-        return found
+        return num_blocks
 
     def _tell(self, request: SimRequest) -> None:
         """Let a waiting request know what is left of it."""

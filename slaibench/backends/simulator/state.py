@@ -7,10 +7,11 @@ from array import array
 from typing import Any
 
 from slaibench.backends.virtual import NEVER
+from slaibench.schedulers.base import FormerRequestNames
 from slaibench.workloads.request import Request
 
 
-class SimRequest:
+class SimRequest(FormerRequestNames):
     """Engine-side state of a request; schedulers see it as ``schedulers.base.RequestView``.
 
     ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
@@ -28,10 +29,10 @@ class SimRequest:
         "left_s",
         "num_blocks",
         "num_preemptions",
-        "policy_data",
         "prefill_tokens",
         "prompt_tokens",
         "request_id",
+        "scheduler_data",
         "tbt_slo_s",
         "tier",
         "token_steps",
@@ -55,7 +56,7 @@ class SimRequest:
         self.first_step = NEVER
         self.left_s = math.nan
         self.waiting = True
-        self.policy_data: Any = None
+        self.scheduler_data: Any = None
         self.token_steps: array[int] = array("i")
         self.emit = self.token_steps.append
 
@@ -80,5 +81,5 @@ class SimRequest:
         self.num_blocks = 0
         self.kv_capacity = 0
         self.num_preemptions += 1
-        self.policy_data = None
+        self.scheduler_data = None
         self.waiting = True

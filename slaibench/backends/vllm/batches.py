@@ -31,7 +31,7 @@ class Work:
 
 
 @dataclass(slots=True)
-class _Known:
+class _Lengths:
     prompt_tokens: int
     output_tokens: int
     prefill_tokens: int
@@ -42,12 +42,12 @@ class Batches:
     """Keeps what a worker keeps of requests: how long they are, and how far their prefill goes."""
 
     def __init__(self) -> None:
-        self._known: dict[str, _Known] = {}
+        self._lengths: dict[str, _Lengths] = {}
 
     def take(self, output: Any) -> Work:
         """Read one ``SchedulerOutput``; whoever is through with its prefill gets a token."""
         for request_id in output.finished_req_ids:
-            self._known.pop(request_id, None)
+            self._lengths.pop(request_id, None)
         starts: dict[str, int] = {}
         for new in output.scheduled_new_reqs:
             self._begin(new)
@@ -57,17 +57,17 @@ class Batches:
         for request_id, start in zip(cached.req_ids, cached.num_computed_tokens, strict=True):
             starts[request_id] = start
             if request_id in resumed:
-                known = self._known[request_id]
-                known.prefill_tokens = known.prompt_tokens + known.output_tokens
+                lengths = self._lengths[request_id]
+                lengths.prefill_tokens = lengths.prompt_tokens + lengths.output_tokens
         work = Work([], [], [], [])
         for request_id, tokens in output.num_scheduled_tokens.items():
-            known, start = self._known[request_id], starts[request_id]
-            if start >= known.prefill_tokens:
+            lengths, start = self._lengths[request_id], starts[request_id]
+            if start >= lengths.prefill_tokens:
                 work.contexts.append(start + 1)
             else:
                 work.prefills.append((tokens, start))
-            through = start + tokens >= known.prompt_tokens + known.output_tokens
-            known.output_tokens += through
+            through = start + tokens >= lengths.prompt_tokens + lengths.output_tokens
+            lengths.output_tokens += through
             work.request_ids.append(request_id)
             work.sampled.append([MADE_UP_TOKEN] if through else [])
         return work
@@ -78,4 +78,4 @@ class Batches:
         prompt = len(new.prompt_embeds if new.prompt_token_ids is None else new.prompt_token_ids)
         whole = getattr(new, "prefill_token_ids", None)
         prefill = prompt if whole is None else len(whole)
-        self._known[new.req_id] = _Known(prompt, prefill - prompt, prefill)
+        self._lengths[new.req_id] = _Lengths(prompt, prefill - prompt, prefill)

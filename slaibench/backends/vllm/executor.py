@@ -16,8 +16,7 @@ from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
-from slaibench.backends.engines.device import timer_of
-from slaibench.backends.engines.device_time import DeviceTime, RealTime
+from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.batches import Batches
 from slaibench.costmodel import spread_of
@@ -84,7 +83,7 @@ class EmulatedExecutor(Executor):
             self.time.spend(batch_s, self.timer.step_overhead_s)
         output = ModelRunnerOutput(
             req_ids=work.request_ids,
-            req_id_to_index={each: i for i, each in enumerate(work.request_ids)},
+            req_id_to_index={request_id: row for row, request_id in enumerate(work.request_ids)},
             sampled_token_ids=work.sampled,
         )
         if getattr(scheduler_output, "has_structured_output_requests", False):
@@ -120,7 +119,7 @@ class EmulatedExecutor(Executor):
         blocks = self.cache_config.num_gpu_blocks_override
         if blocks is None:
             raise ValueError(
-                "an emulated device has as many KV blocks as it is told: start vLLM with "
+                "an emulated device has as many KV blocks as vLLM says: start it with "
                 "--num-gpu-blocks-override"
             )
         pages: int = sum(spec.page_size_bytes for spec in self._kv_cache_spec().values())

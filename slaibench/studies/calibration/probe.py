@@ -72,7 +72,7 @@ class Probe(Scheduler):
             return self._noted(cell, Batch(decodes, prefills))
         # Nothing is left if everything went to plan; whatever is must not be left for ever.
         batch = Batch(list(view.decoding)[: self.token_budget])
-        return self._noted(NO_VISIT, batch or self._fill([*view.started, *view.waiting]))
+        return self._noted(NO_VISIT, batch or self._fill([*view.prefilling, *view.waiting]))
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
         if self._decided is None:
@@ -88,7 +88,7 @@ class Probe(Scheduler):
             self._done += 1
         line = [cell, round(start_s, 6), round(end_s, 6), view.forward_s, *rest]
         self._lines.append(json.dumps(line) + "\n")
-        through = not (view.waiting or view.started or view.decoding)
+        through = not (view.waiting or view.prefilling or view.decoding)
         if through or len(self._lines) >= WRITE_EVERY:
             with Path(f"{self.plan}.steps").open(self._mode, encoding="utf-8") as file:
                 file.writelines(self._lines)

@@ -29,11 +29,11 @@ from tests.backends.agreement import (
     requests,
     simulate,
 )
-from tests.backends.engines import policies
+from tests.backends.engines import own_schedulers
 from tests.backends.needed import needed
 
 SYSTEMS: dict[str, type[SystemUnderTest]] = {"vllm": VllmSystem, "sglang": SglangSystem}
-FOREIGN = f"{policies.__file__}:"
+FOREIGN = f"{own_schedulers.__file__}:"
 
 
 @pytest.fixture(scope="module", params=list(SYSTEMS))
@@ -144,34 +144,34 @@ def test_facts_name_the_engine_and_its_cache(
         ("sarathi:max_active=2000", "max_active=1000"),
     ],
 )
-def test_a_policy_that_wants_more_than_the_engine_is_refused(
+def test_a_scheduler_that_wants_more_than_the_engine_is_refused(
     emulated: Backend, text: str, way_out: str
 ) -> None:
     with pytest.raises(BackendError, match=way_out):
         run(emulated, requests(5), text)
 
 
-def test_a_policy_that_never_runs_anything_is_told_so(emulated: Backend) -> None:
+def test_a_scheduler_that_never_runs_anything_is_told_so(emulated: Backend) -> None:
     with pytest.raises(SchedulerError, match=r"invariant 8.*5 requests waiting"):
         run(emulated, [Request(i, 0.0, 10, 2) for i in range(5)], f"{FOREIGN}Never")
     assert run(emulated, requests(5), "slai").requests.finished.all()
 
 
-def test_a_policy_may_withhold_everything_for_a_while(emulated: Backend) -> None:
+def test_a_scheduler_may_withhold_everything_for_a_while(emulated: Backend) -> None:
     """Requests hold KV blocks, and no batch runs: engines see to it that nothing leaks then."""
     wanted = [Request(i, 0.0, 100, 5) for i in range(3)]
     ours = simulate(registry.build(f"{FOREIGN}Naps"), wanted, RunSettings())
     assert_same(ours, run(emulated, wanted, f"{FOREIGN}Naps"))
-    assert np.diff(ours.steps.start_s).min() == pytest.approx(policies.Naps.REST_S)
+    assert np.diff(ours.steps.start_s).min() == pytest.approx(own_schedulers.Naps.REST_S)
 
 
-def test_started_prompts_get_the_chunks_that_a_policy_gives_them(
+def test_unfinished_prompts_get_the_chunks_that_a_scheduler_gives_them(
     system: type[SystemUnderTest], emulated: Backend
 ) -> None:
     wanted = [Request(0, 0.0, 3000, 5), Request(1, 0.01, 2000, 5)]
     ours = simulate(registry.build(f"{FOREIGN}TwoChunks"), wanted, RunSettings())
     if system is SglangSystem:
-        with pytest.raises(SchedulerError, match="SGLang keeps track of one started prompt"):
+        with pytest.raises(SchedulerError, match="SGLang keeps track of one unfinished prompt"):
             run(emulated, wanted, f"{FOREIGN}TwoChunks")
         return
     assert_same(ours, run(emulated, wanted, f"{FOREIGN}TwoChunks"))

@@ -42,7 +42,7 @@ def test_the_shape_is_the_catalogs(name: str, tmp_path: Path) -> None:
 
 
 def test_attention_is_full(folder: Path) -> None:
-    """Mistral's first version had a sliding window, which no policy of ours counts blocks of."""
+    """Mistral's first version had a sliding window, which no scheduler of ours counts blocks of."""
     assert json.loads((folder / "config.json").read_text())["sliding_window"] is None
     assert "sliding_window" not in config(get_model("llama-3.1-8b"))
 

@@ -20,6 +20,7 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.engines.support import Releases
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 from tests.backends.needed import needed
@@ -59,8 +60,9 @@ def release(opened: list[int], fault: str = "") -> Untested:
         )
         return Other(inner, fault)
 
-    adapter = "slaibench.schedulers.engines.step_log"
-    return Untested("some", "Some", "9.9", "1.0 to 2.0", adapter, "SLAIBENCH_ANY_SOME", open_it)
+    return Untested(
+        Releases("Some", "step_log", (1, 0), (2, 0), "SLAIBENCH_ANY_SOME"), "9.9", open_it
+    )
 
 
 def test_one_that_agrees_is_checked_once_and_says_so(
@@ -128,8 +130,7 @@ def test_the_installed_engine_passes_as_a_newer_one_would(
 ) -> None:
     engine = ENGINES[key]
     needed(engine, Device.EMULATED)
-    launch = __import__(f"slaibench.backends.{key}.launch", fromlist=["launch"])
-    monkeypatch.setattr(launch, "is_untested", lambda version: True)
+    monkeypatch.setattr(Releases, "is_untested", lambda self, version: True)
     monkeypatch.setattr(self_check, "cache_dir", lambda: tmp_path)
     engine.check(Device.EMULATED)
     assert len(list((tmp_path / "self-checks").glob(f"{key}-*.json"))) == 1

@@ -16,7 +16,7 @@ from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
 from slaibench.workloads.request import Request
 from tests.backends.agreement import assert_same, requests, simulate
-from tests.backends.engines import far, policies
+from tests.backends.engines import far, own_schedulers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="engines run on Linux only")
 
@@ -72,7 +72,7 @@ def test_a_stop_rule_is_asked_here(elsewhere: Make) -> None:
 def test_what_is_raised_there_is_raised_here(elsewhere: Make) -> None:
     backend = elsewhere()
     with pytest.raises(SchedulerError, match=r"invariant 8.*names no time"):
-        run(backend, [Request(0, 0.0, 10, 2)], f"{policies.__file__}:Never")
+        run(backend, [Request(0, 0.0, 10, 2)], f"{own_schedulers.__file__}:Never")
     with pytest.raises(ValueError, match="sort the requests by due time"):
         run(backend, [Request(0, 1.0, 10, 2), Request(1, 0.0, 10, 2)], "slai")
     assert run(backend, requests(5), "slai").requests.finished.all()

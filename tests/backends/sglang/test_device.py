@@ -9,6 +9,7 @@ import pytest
 
 from slaibench.backends.sglang import device as device_plugin
 from slaibench.schedulers.engines import sglang as scheduler_plugin
+from slaibench.schedulers.engines.support import Releases, UnsupportedEngineError
 
 VARIABLE = "SLAIBENCH_SGLANG"
 
@@ -33,16 +34,13 @@ def test_another_sglang_than_we_know_ends_the_process_with_a_sentence(
 ) -> None:
     """SGLang logs what a plug-in raises, and goes on without it: only an exit is heard."""
     monkeypatch.setenv(VARIABLE, json.dumps(said))
-    for module in (scheduler_plugin, device_plugin):
-        monkeypatch.setattr(module, "check_version", refuse)
-    with pytest.raises(SystemExit, match=r"UnsupportedSglangError: SGLang 0\.1 is not supported"):
+    monkeypatch.setattr(Releases, "check", refuse)
+    with pytest.raises(SystemExit, match=r"UnsupportedEngineError: SGLang 0\.1 is not supported"):
         register()
 
 
-def refuse() -> str:
-    from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError
-
-    raise UnsupportedSglangError("SGLang 0.1 is not supported")
+def refuse(releases: Releases) -> str:
+    raise UnsupportedEngineError("SGLang 0.1 is not supported")
 
 
 def test_a_device_alone_does_not_make_an_emulated_one(monkeypatch: pytest.MonkeyPatch) -> None:

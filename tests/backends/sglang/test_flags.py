@@ -13,7 +13,8 @@ import pytest
 from slaibench.backends.engines.flags import Flag, Verdict, markdown, unlisted
 from slaibench.backends.sglang.flags import ACT_ONLY_WITH, FLAGS, GROUPS, OTHERS, STEMS
 from slaibench.schedulers.engines.sglang_flags import REFUSALS, Refusal
-from slaibench.schedulers.engines.sglang_support import UnsupportedSglangError, check_flags
+from slaibench.schedulers.engines.sglang_support import check_flags
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 from tests.schedulers.engines.program import python_with
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"
@@ -67,12 +68,12 @@ def test_each_flag_is_taken_or_refused_with_a_sentence_as_the_table_says(flag: F
         assert flag.verdict is Verdict.REFUSED
         value = another_value(refusal)
         args = SimpleNamespace(**{python_name(flag.name): value})
-        with pytest.raises(UnsupportedSglangError, match=rf"--{flag.name} {value}: .*leave it out"):
+        with pytest.raises(UnsupportedEngineError, match=rf"--{flag.name} {value}: .*leave it out"):
             check_flags(args, own_rule=False)
         if refusal.own_rule:
             check_flags(args, own_rule=True)
         else:
-            with pytest.raises(UnsupportedSglangError):
+            with pytest.raises(UnsupportedEngineError):
                 check_flags(args, own_rule=True)
         for fine in (None, False, *refusal.fine):
             check_flags(SimpleNamespace(**{python_name(flag.name): fine}), own_rule=False)
@@ -111,7 +112,7 @@ def test_resolved_values_count_where_sglang_has_them() -> None:
     args = SimpleNamespace(
         enable_dp_attention=False, resolved_dict=lambda: {"enable_dp_attention": True}
     )
-    with pytest.raises(UnsupportedSglangError, match="--enable-dp-attention True"):
+    with pytest.raises(UnsupportedEngineError, match="--enable-dp-attention True"):
         check_flags(args, own_rule=True)
 
 

@@ -1,4 +1,4 @@
-"""Small random workloads, policies with small limits, and caches that are too small for them."""
+"""Small random workloads, schedulers with small limits, and caches that are too small for them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def workloads(draw: st.DrawFn) -> list[Request]:
     return requests
 
 
-def policies(variant: str) -> st.SearchStrategy[Scheduler]:
+def schedulers(variant: str) -> st.SearchStrategy[Scheduler]:
     """The variant with small limits of every kind."""
     options: dict[str, st.SearchStrategy[object]] = {
         "max_active": st.sampled_from([9, 1, 2, 3, 5, 20]),

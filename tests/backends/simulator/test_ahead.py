@@ -20,7 +20,7 @@ from slaibench.workloads.request import Request
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
     VARIANTS,
-    policies,
+    schedulers,
     total_blocks,
     workloads,
 )
@@ -40,11 +40,11 @@ def written(batch: Batch) -> str:
 
 
 def served(
-    requests: list[Request], policy: str, blocks: int = 1000, *, asynchronous: bool = True
+    requests: list[Request], scheduler: str, blocks: int = 1000, *, asynchronous: bool = True
 ) -> list[str]:
     """Batches of a second each, as one reads them."""
     kind = AheadEngine if asynchronous else Engine
-    engine = kind(build(policy), SECOND, blocks, 1)
+    engine = kind(build(scheduler), SECOND, blocks, 1)
     coming = [SimRequest(request) for request in requests]
     batches = []
     while coming or engine.has_work:
@@ -67,35 +67,35 @@ def test_who_arrives_while_a_batch_runs_waits_for_the_one_after_the_next() -> No
 def test_who_ends_holds_its_blocks_while_the_next_batch_is_decided() -> None:
     """C ends with the first batch; its four blocks are not there yet when the second is decided."""
     requests = [Request(0, 0.0, 1, 6), Request(1, 0.0, 1, 2), Request(2, 0.0, 4, 1)]
-    policy = "sarathi:watermark=0"
-    assert served(requests, policy, 6) == ["A+1 B+1 C+4", "-B A", "A B+2", "A", "A", "A"]
-    at_once = served(requests, policy, 6, asynchronous=False)
+    scheduler = "sarathi:watermark=0"
+    assert served(requests, scheduler, 6) == ["A+1 B+1 C+4", "-B A", "A B+2", "A", "A", "A"]
+    at_once = served(requests, scheduler, 6, asynchronous=False)
     assert at_once == ["A+1 B+1 C+4", "A B", "A", "A", "A", "A"]
 
 
 def test_who_ends_counts_as_active_while_the_next_batch_is_decided() -> None:
     requests = [Request(0, 0.0, 1, 6), Request(1, 0.0, 1, 2), Request(2, 0.0, 1, 1)]
-    policy = "sarathi:max_active=2"
-    assert served(requests, policy) == ["A+1 B+1", "A B", "A", "A C+1", "A", "A"]
-    assert served(requests, policy, asynchronous=False)[2] == "A C+1"
+    scheduler = "sarathi:max_active=2"
+    assert served(requests, scheduler) == ["A+1 B+1", "A B", "A", "A C+1", "A", "A"]
+    assert served(requests, scheduler, asynchronous=False)[2] == "A C+1"
 
 
-def test_the_limit_of_active_requests_is_the_policys_own_again() -> None:
-    policy = build("sarathi:max_active=2")
-    engine = AheadEngine(policy, SECOND, 100, 1)
+def test_the_limit_of_active_requests_is_the_schedulers_own_again() -> None:
+    scheduler = build("sarathi:max_active=2")
+    engine = AheadEngine(scheduler, SECOND, 100, 1)
     for number in range(4):
         engine.add(SimRequest(Request(number, 0.0, 1, 2)))
     while engine.has_work:
         engine.step()
-        assert policy.max_active == 2
+        assert scheduler.max_active == 2
 
 
 def test_with_nothing_to_run_it_looks_again_when_the_batch_is_over() -> None:
     """One at a time, each has left before the next one is decided: nothing is known too late."""
     requests = [Request(i, 0.0, 5, 1) for i in range(4)]
-    policy = "sarathi:max_active=1"
-    assert served(requests, policy) == served(requests, policy, asynchronous=False)
-    assert served(requests, policy) == ["A+5", "B+5", "C+5", "D+5"]
+    scheduler = "sarathi:max_active=1"
+    assert served(requests, scheduler) == served(requests, scheduler, asynchronous=False)
+    assert served(requests, scheduler) == ["A+5", "B+5", "C+5", "D+5"]
 
 
 class Watched:
@@ -122,7 +122,7 @@ class Watched:
 
             def step(self) -> Batch:
                 batch = super().step()
-                active = [*self.started, *self.decoding]
+                active = [*self.prefilling, *self.decoding]
                 ended = getattr(self, "_ended", [])
                 held = sum(request.num_blocks for request in (*active, *ended))
                 assert self.free_blocks + held == self.total_blocks, "invariant 2"
@@ -142,7 +142,7 @@ class Watched:
 
 def run(
     requests: list[Request],
-    policy: object,
+    scheduler: object,
     blocks: int,
     block_size: int,
     *,
@@ -158,7 +158,7 @@ def run(
     )
     watched = Watched(simulator._engine)
     simulator._engine = watched  # type: ignore[assignment]
-    return simulator.run(requests, policy, RunSettings()), watched  # type: ignore[arg-type]
+    return simulator.run(requests, scheduler, RunSettings()), watched  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_invariants_hold_as_an_engine_has_it(
     requests = data.draw(workloads())
     block_size = data.draw(st.sampled_from([1, 2, 5, 16]), label="block_size")
     slack = data.draw(st.sampled_from([0, 1, 2, 5, 20, 200]), label="slack")
-    policy = data.draw(policies(variant))
+    scheduler = data.draw(schedulers(variant))
     blocks = total_blocks(requests, block_size, slack)
     output, watched = run(
-        *(requests, policy, blocks, block_size),
+        *(requests, scheduler, blocks, block_size),
         asynchronous=asynchronous,
         prefix_caching=prefix_caching,
     )

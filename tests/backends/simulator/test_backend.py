@@ -13,7 +13,7 @@ from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.invariants import violation
 from slaibench.recording.record import Outcome
 from slaibench.schedulers.base import Batch, EngineView, Scheduler, SchedulerError
-from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.registry import PORTABLE, build
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
 from tests.schedulers import bad
@@ -31,11 +31,11 @@ def run(
     total_blocks: int = 1000,
     max_context_tokens: int | None = None,
 ) -> RunOutput:
-    policy = build(scheduler) if isinstance(scheduler, str) else scheduler
+    scheduler = build(scheduler) if isinstance(scheduler, str) else scheduler
     simulator = Simulator(
         timer, total_blocks=total_blocks, block_size=1, max_context_tokens=max_context_tokens
     )
-    return simulator.run(requests, policy, settings or RunSettings())
+    return simulator.run(requests, scheduler, settings or RunSettings())
 
 
 # --- times --------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_requests_too_long_for_the_model_or_the_cache_fail_and_say_why() -> None
 
 
 def test_a_request_that_fills_the_whole_cache_is_served_by_everyone() -> None:
-    for name in POLICIES:
+    for name in PORTABLE:
         output = run([Request(0, 0.0, 60, 21), Request(1, 0.5, 60, 21)], name, total_blocks=80)
         assert output.requests.finished.all(), name
 
@@ -230,11 +230,11 @@ def test_without_a_rule_nobody_is_asked() -> None:
     assert run([Request(0, 0.0, 1, 50)]).stopped_early is None
 
 
-# --- a policy that does not serve ---------------------------------------------------------------
+# --- a scheduler that does not serve --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "policy",
+    "scheduler",
     [
         bad.Stalls,
         bad.StallsAndAsksToBeWoken,
@@ -242,12 +242,14 @@ def test_without_a_rule_nobody_is_asked() -> None:
         bad.WakesInThePast,
     ],
 )
-def test_a_policy_that_leaves_its_requests_for_ever_is_reported(policy: type[Scheduler]) -> None:
-    with pytest.raises(SchedulerError, match=r"invariant 8: .* 1 requests waiting, 0 started"):
-        run([Request(0, 0.0, 5, 5)], policy())
+def test_a_scheduler_that_leaves_its_requests_for_ever_is_reported(
+    scheduler: type[Scheduler],
+) -> None:
+    with pytest.raises(SchedulerError, match=r"invariant 8: .* 1 requests waiting, 0 prefilling"):
+        run([Request(0, 0.0, 5, 5)], scheduler())
 
 
-def test_a_policy_that_works_in_vain_runs_until_the_horizon() -> None:
+def test_a_scheduler_that_works_in_vain_runs_until_the_horizon() -> None:
     """Each chunk is thrown away, but each is a batch as well: time passes."""
     settings = RunSettings(horizon_s=20.0)
     output = run([Request(0, 0.0, 5, 5)], bad.AdmitsAndPreempts(), settings)
@@ -255,7 +257,7 @@ def test_a_policy_that_works_in_vain_runs_until_the_horizon() -> None:
     assert output.requests.num_preemptions[0] == output.steps.preemptions.sum() == 19
 
 
-def test_an_arrival_gives_a_waiting_policy_another_chance() -> None:
+def test_an_arrival_gives_a_waiting_scheduler_another_chance() -> None:
     class WaitsForThree(Sarathi):
         """Runs when three requests are there; asks often whether they are."""
 

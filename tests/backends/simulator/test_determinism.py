@@ -14,17 +14,17 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.registry import PORTABLE, build
 from slaibench.schedulers.slai import Slai
 from slaibench.workloads.request import Request
 
 STAIRCASE = StaircaseCostModel(t_lin_s=0.02, t_col_tokens=128, step_overhead_s=0.004)
 
 
-def served(policy: Scheduler) -> RunOutput:
+def served(scheduler: Scheduler) -> RunOutput:
     """In a cache that is too small for the load."""
     simulator = Simulator(STAIRCASE, total_blocks=2000, block_size=1)
-    return simulator.run(workload(), policy, RunSettings())
+    return simulator.run(workload(), scheduler, RunSettings())
 
 
 def workload(count: int = 120, rate_rps: float = 6.0) -> list[Request]:
@@ -46,35 +46,35 @@ def as_bytes(output: RunOutput) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", PORTABLE)
 def test_the_same_run_gives_the_same_bytes(name: str) -> None:
     runs = [served(build(name)) for _ in range(2)]
     assert as_bytes(runs[0]) == as_bytes(runs[1])
     assert runs[0].requests.num_preemptions.sum() > 0  # recompute is part of what must repeat
 
 
-@pytest.mark.parametrize("name", POLICIES)
-def test_a_policy_object_carries_nothing_from_one_run_into_the_next(name: str) -> None:
+@pytest.mark.parametrize("name", PORTABLE)
+def test_a_scheduler_object_carries_nothing_from_one_run_into_the_next(name: str) -> None:
     """SLAI's mean batch time and RAD's cycle count would change the second run."""
-    policy = build(name)
-    first = served(policy)
-    assert vars(policy) == vars(build(name))
-    second = served(policy)
+    scheduler = build(name)
+    first = served(scheduler)
+    assert vars(scheduler) == vars(build(name))
+    second = served(scheduler)
     assert as_bytes(first) == as_bytes(second)
 
 
 def test_what_slai_learns_would_matter() -> None:
     """The test above can fail: with another mean to begin with, the run is another one."""
-    policy = Slai()
-    policy._mean_batch_s, policy._num_batches = 5.0, 1_000_000
-    other = served(policy)
+    scheduler = Slai()
+    scheduler._mean_batch_s, scheduler._num_batches = 5.0, 1_000_000
+    other = served(scheduler)
     assert as_bytes(served(Slai())) != as_bytes(other)
 
 
 def test_every_scheduler_sees_the_same_requests() -> None:
     given = ("request_id", "due_s", "sent_s", "prompt_tokens", "output_tokens", "tier", "tbt_slo_s")
     seen = []
-    for name in POLICIES:
+    for name in PORTABLE:
         output = as_bytes(served(build(name)))
         seen.append([output[f"RequestTable.{column}"] for column in given])
     assert all(columns == seen[0] for columns in seen)

@@ -127,49 +127,49 @@ def test_an_empty_batch_leaves_everything_alone() -> None:
 
 
 def test_preemptions_of_an_empty_batch_are_counted_with_the_next_one() -> None:
-    policy = Whatever()
-    scenario = Scenario(policy)
+    scheduler = Whatever()
+    scenario = Scenario(scheduler)
     request = scenario.arrive(3, 2)
-    policy.next = Batch(prefills=[(request, 1)])
+    scheduler.next = Batch(prefills=[(request, 1)])
     scenario.step()
-    policy.next = Batch(preempt=[request])
+    scheduler.next = Batch(preempt=[request])
     assert scenario.step() == "-A"
-    policy.next = Batch(prefills=[(request, 3)])
+    scheduler.next = Batch(prefills=[(request, 3)])
     scenario.step()
     assert [step[-1] for step in scenario.engine.steps] == [0, 1]
 
 
 def test_a_preempted_request_may_come_back_in_the_same_batch() -> None:
-    policy = Whatever()
-    scenario = Scenario(policy)
+    scheduler = Whatever()
+    scenario = Scenario(scheduler)
     request = scenario.arrive(3, 2)
-    policy.next = Batch(prefills=[(request, 2)])
+    scheduler.next = Batch(prefills=[(request, 2)])
     scenario.step()
-    policy.next = Batch(preempt=[request], prefills=[(request, 3)])
+    scheduler.next = Batch(preempt=[request], prefills=[(request, 3)])
     assert scenario.step() == "-A A+3"
     assert (request.output_tokens, request.num_preemptions) == (1, 1)
 
 
-def test_a_policy_may_answer_with_the_lists_of_the_view() -> None:
+def test_a_scheduler_may_answer_with_the_lists_of_the_view() -> None:
     """They change while the batch runs; the batch must not."""
-    policy = Whatever()
-    scenario = Scenario(policy)
+    scheduler = Whatever()
+    scenario = Scenario(scheduler)
     requests = [scenario.arrive(1, 2), scenario.arrive(1, 2), scenario.arrive(2, 2)]
-    policy.next = Batch(prefills=[(request, 1) for request in requests])
+    scheduler.next = Batch(prefills=[(request, 1) for request in requests])
     scenario.step()
-    policy.next = Batch(decodes=scenario.engine.decoding)
+    scheduler.next = Batch(decodes=scenario.engine.decoding)
     assert scenario.step() == "A B"
-    assert policy.done[-1][0].decodes == requests[:2]
+    assert scheduler.done[-1][0].decodes == requests[:2]
     for _ in range(3):
         requests.append(scenario.arrive(3, 1))
-    policy.next = Batch(prefills=[(request, 1) for request in requests[3:]])
+    scheduler.next = Batch(prefills=[(request, 1) for request in requests[3:]])
     scenario.step()
-    policy.next = Batch(preempt=scenario.engine.started)
+    scheduler.next = Batch(preempt=scenario.engine.prefilling)
     assert scenario.step() == "-C -D -E -F"
-    assert scenario.engine.started == []
+    assert scenario.engine.prefilling == []
 
 
-def test_the_policy_hears_of_a_batch_when_its_effects_are_there() -> None:
+def test_the_scheduler_hears_of_a_batch_when_its_effects_are_there() -> None:
     seen = []
 
     class Listening(Sarathi):
@@ -186,7 +186,7 @@ def test_the_policy_hears_of_a_batch_when_its_effects_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "message"),
+    ("scheduler", "message"),
     [
         (bad.OverBudget, "invariant 5: a batch of 9 tokens exceeds the token budget of 8"),
         (bad.DecodesTwice, "invariant 5: a request decodes twice in one batch"),
@@ -200,8 +200,8 @@ def test_the_policy_hears_of_a_batch_when_its_effects_are_there() -> None:
         (bad.PreemptsTwice, "invariant 2: request 0 holds no KV blocks, so it cannot be preempt"),
     ],
 )
-def test_a_broken_contract_is_refused_by_name(policy: type[Sarathi], message: str) -> None:
-    scenario = Scenario(policy(token_budget=8, max_active=2, watermark=0), total_blocks=16)
+def test_a_broken_contract_is_refused_by_name(scheduler: type[Sarathi], message: str) -> None:
+    scenario = Scenario(scheduler(token_budget=8, max_active=2, watermark=0), total_blocks=16)
     scenario.arrive(3, 4)
     scenario.arrive(9, 4)
     scenario.arrive(5, 4)
@@ -240,10 +240,10 @@ def test_a_finished_request_is_refused() -> None:
 
 
 def test_a_request_that_never_arrived_is_refused() -> None:
-    policy = Whatever()
+    scheduler = Whatever()
     stranger = Scenario("sarathi").arrive(3, 1)
-    scenario = Scenario(policy)
+    scenario = Scenario(scheduler)
     scenario.arrive(3, 1)
-    policy.next = Batch(prefills=[(stranger, 3)])
+    scheduler.next = Batch(prefills=[(stranger, 3)])
     with pytest.raises(SchedulerError, match="invariant 1: request 0 is not in the waiting queue"):
         scenario.step()

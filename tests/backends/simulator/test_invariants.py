@@ -1,4 +1,4 @@
-"""The invariants of docs/design.md, for every policy, on small random workloads in tight caches."""
+"""The invariants of docs/design.md, for every scheduler, on small random runs in tight caches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.registry import POLICIES, build
+from slaibench.schedulers.registry import PORTABLE, build
 from slaibench.workloads.request import Request
 from tests.backends.checked import CheckedEngine
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
     VARIANTS,
-    policies,
+    schedulers,
     total_blocks,
     workloads,
 )
@@ -39,17 +39,17 @@ class Audit:
 
 
 def audited(
-    requests: list[Request], policy: Scheduler, blocks: int, block_size: int
+    requests: list[Request], scheduler: Scheduler, blocks: int, block_size: int
 ) -> tuple[RunOutput, CheckedEngine]:
     audit = Audit()
     with patch.object(backend, "Engine", audit):
         simulator = backend.Simulator(MILLISECONDS, total_blocks=blocks, block_size=block_size)
-        output = simulator.run(requests, policy, RunSettings())
+        output = simulator.run(requests, scheduler, RunSettings())
     return output, audit.engines[0]
 
 
 def test_every_built_in_is_among_the_variants() -> None:
-    assert {variant.partition(":")[0] for variant in VARIANTS} == set(POLICIES)
+    assert {variant.partition(":")[0] for variant in VARIANTS} == set(PORTABLE)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -59,10 +59,10 @@ def test_invariants_hold_after_every_step(variant: str, data: st.DataObject) -> 
     requests = data.draw(workloads())
     block_size = data.draw(st.sampled_from([1, 2, 5, 16]), label="block_size")
     slack = data.draw(st.sampled_from([0, 1, 2, 5, 20, 200]), label="slack")
-    policy = data.draw(policies(variant))
+    scheduler = data.draw(schedulers(variant))
     blocks = total_blocks(requests, block_size, slack)
 
-    output, engine = audited(requests, policy, blocks, block_size)
+    output, engine = audited(requests, scheduler, blocks, block_size)
 
     event(f"preempted: {engine.num_preempted > 0}")
     table, steps = output.requests, output.steps
@@ -87,7 +87,7 @@ def test_invariants_hold_after_every_step(variant: str, data: st.DataObject) -> 
     assert steps.decodes.sum() <= table.num_tokens.sum() - len(table)
     assert steps.preemptions.sum() == engine.num_preempted
     # 9
-    if policy.name in WORK_CONSERVING:
+    if scheduler.name in WORK_CONSERVING:
         assert engine.idle_with_room is None
 
 

@@ -19,7 +19,7 @@ def test_a_new_request_waits_with_its_prompt_to_prefill() -> None:
     new = request()
     assert new.waiting
     assert (new.prefill_tokens, new.computed_tokens, new.output_tokens) == (20, 0, 0)
-    assert (new.num_blocks, new.num_preemptions, new.policy_data) == (0, 0, None)
+    assert (new.num_blocks, new.num_preemptions, new.scheduler_data) == (0, 0, None)
 
 
 def test_the_last_output_token_needs_no_place_in_the_cache() -> None:
@@ -50,14 +50,14 @@ def test_preemption_turns_what_was_generated_into_prompt() -> None:
     running = request()
     running.hold(2, block_size=16)
     running.waiting = False
-    running.policy_data = 3.0
+    running.scheduler_data = 3.0
     running.computed_tokens = 22
     for step in range(3):
         running.emit(step)
     running.lose_blocks()
     assert (running.prefill_tokens, running.computed_tokens, running.num_blocks) == (23, 0, 0)
     assert (running.output_tokens, running.num_preemptions) == (3, 1)
-    assert running.policy_data is None
+    assert running.scheduler_data is None
     assert running.waiting
     # Lost once more before it yields another token, it has no more to do than before.
     running.lose_blocks()

@@ -12,6 +12,7 @@ import pytest
 
 from slaibench.backends.engines.flags import Verdict, markdown, unlisted
 from slaibench.backends.vllm.flags import ELSEWHERE, FLAGS, GROUPS, OF_OTHER_MODELS, STEMS
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"
 REFUSED = [flag for flag in FLAGS if flag.verdict is Verdict.REFUSED]
@@ -106,7 +107,7 @@ def changed(config: Any, part: str, field: str, value: Any) -> Any:
 
 @pytest.mark.parametrize("flag", BY_THEMSELVES, ids=lambda flag: flag.name)
 def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, flag: Any) -> None:
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import check_flags
 
     check_flags(config, own_rule=False)
     if flag.name == "mm-encoder-only":
@@ -120,7 +121,7 @@ def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, 
         other: Any = EncoderOnly()
     else:
         other = changed(config, *SET[flag.name])
-    with pytest.raises(UnsupportedVllmError, match=rf"--{flag.name}"):
+    with pytest.raises(UnsupportedEngineError, match=rf"--{flag.name}"):
         check_flags(other, own_rule=False)
 
 
@@ -131,11 +132,11 @@ def test_a_flag_that_acts_only_with_another_names_one_that_is_refused() -> None:
 
 
 def test_vllms_own_rule_goes_with_what_is_its_own(config: Any) -> None:
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import check_flags
 
     for name in ("long-prefill-token-threshold", "watermark", "prefill-schedule-interval"):
         check_flags(changed(config, *SET[name]), own_rule=True)
-    with pytest.raises(UnsupportedVllmError, match="--no-async-scheduling"):
+    with pytest.raises(UnsupportedEngineError, match="--no-async-scheduling"):
         check_flags(changed(config, *SET["async-scheduling"]), own_rule=True)
 
 
@@ -154,7 +155,7 @@ def test_an_honoured_flag_does_not_end_the_start(config: Any, flag: Any) -> None
 
 
 @pytest.mark.parametrize("name", STARTED)
-def test_an_engine_with_an_honoured_flag_serves_under_a_policy(
+def test_an_engine_with_an_honoured_flag_serves_under_a_scheduler(
     make_core: Callable[..., Any], name: str
 ) -> None:
     from tests.schedulers.engines.vllm_core import Driver
@@ -171,9 +172,9 @@ def test_an_engine_with_an_honoured_flag_serves_under_a_policy(
 
 def test_a_rank_of_several_is_refused_by_its_number(config: Any) -> None:
     # vLLM has a rank of a dense model take itself for the only one.
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError, check_flags
+    from slaibench.schedulers.engines.vllm_support import check_flags
 
-    with pytest.raises(UnsupportedVllmError, match="--data-parallel-size"):
+    with pytest.raises(UnsupportedEngineError, match="--data-parallel-size"):
         check_flags(changed(config, "parallel_config", "data_parallel_index", 1), own_rule=False)
 
 
@@ -185,10 +186,9 @@ def test_a_rank_of_several_is_refused_by_its_number(config: Any) -> None:
         ({"prefill_schedule_interval": 4}, "--prefill-schedule-interval"),
     ],
 )
-def test_what_only_vllms_own_rule_takes_is_refused_to_a_policy(
+def test_what_only_vllms_own_rule_takes_is_refused_to_a_scheduler(
     make_core: Callable[..., Any], overrides: dict[str, Any], message: str
 ) -> None:
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError
     from tests.schedulers.engines.vllm_core import Driver
 
     core = make_core(**overrides)
@@ -196,7 +196,7 @@ def test_what_only_vllms_own_rule_takes_is_refused_to_a_policy(
     for index in range(4):
         driver.add(f"r{index}", [5] * 200, max_tokens=2)
     driver.run_out(100)
-    with pytest.raises(UnsupportedVllmError, match=message):
+    with pytest.raises(UnsupportedEngineError, match=message):
         Driver(core, "sarathi:token_budget=256,max_active=64")
 
 

@@ -81,7 +81,7 @@ def test_a_server_runs_on_this_interpreter_with_our_scheduler_and_the_studys_opt
     assert (Path(found["--model"]) / "config.json").is_file()
     assert found["--served-model-name"] == "tiny-mistral"
     assert (found["--host"], found["--port"]) == ("127.0.0.1", "8123")
-    assert found["--scheduler-cls"] == "slaibench.schedulers.engines.vllm.PolicyScheduler"
+    assert found["--scheduler-cls"] == "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
     assert json.loads(found["--additional-config"]) == {"slaibench": own}
     assert found["--max-num-seqs"] == "128"
     assert found["--num-gpu-blocks-override"] == "101"

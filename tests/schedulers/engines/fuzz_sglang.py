@@ -51,7 +51,7 @@ class FlatTimer:
 
 
 def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
-    """One policy under random doings; the driver checks after every turn."""
+    """One scheduler under random doings; the driver checks after every turn."""
     from tests.schedulers.engines.sglang_core import Driver
 
     driver, some = Driver(scheduler, text), random.Random(seed)

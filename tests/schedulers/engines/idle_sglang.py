@@ -1,4 +1,4 @@
-"""SGLang's own event loop under policies that run nothing for a while: a program, prints JSON.
+"""SGLang's own event loop under schedulers that run nothing for a while: a program, prints JSON.
 
 usage: python -m tests.schedulers.engines.idle_sglang RADIX
 
@@ -56,7 +56,7 @@ class Patient(Watching, Slai):
         batch = super().schedule(view)
         del batch.decodes[batch.critical_decodes :]
         if not batch and view.decoding:
-            batch.wake_s = min(request.policy_data for request in view.decoding)
+            batch.wake_s = min(request.scheduler_data for request in view.decoding)
         return batch
 
 
@@ -85,7 +85,7 @@ class Feed:
         return []
 
 
-def serve(scheduler: Any, policy: Any) -> dict[str, Any]:
+def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
     from tests.schedulers.engines.sglang_core import message
 
     some = random.Random(4)
@@ -100,11 +100,11 @@ def serve(scheduler: Any, policy: Any) -> dict[str, Any]:
         )
         for name, tokens in wanted.items()
     ]
-    scheduler.decide_by(policy)
+    scheduler.decide_by(scheduler)
     scheduler.request_receiver = feed = Feed(scheduler, messages)
     scheduler.gracefully_exit = False
     scheduler.event_loop_normal()
-    got = {req.rid: len(req.output_ids) for req in policy.shown}
+    got = {req.rid: len(req.output_ids) for req in scheduler.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
     assert scheduler.pages.free() == scheduler.view.total_blocks
     return {"idle_holding_kv": feed.idle_turns_holding_kv, "idle": feed.idle_turns}
@@ -126,8 +126,8 @@ def main(radix: bool) -> None:
     clock = Time()
     scheduler.clock = clock
     scheduler.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)
-    policies = {"engine drowsy": Drowsy(**LIMITS), "engine patient": Patient(**LIMITS)}
-    json.dump({name: serve(scheduler, each) for name, each in policies.items()}, sys.stdout)
+    schedulers = {"engine drowsy": Drowsy(**LIMITS), "engine patient": Patient(**LIMITS)}
+    json.dump({name: serve(scheduler, each) for name, each in schedulers.items()}, sys.stdout)
 
 
 if __name__ == "__main__":

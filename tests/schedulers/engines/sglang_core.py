@@ -118,7 +118,7 @@ class Driver:
 
     Args:
         scheduler: from ``build_scheduler``; taken over with nothing in it.
-        text: the policy as on the command line.
+        text: the scheduler as on the command line.
     """
 
     def __init__(self, scheduler: Any, text: str) -> None:
@@ -187,14 +187,14 @@ class Driver:
     def check(self) -> None:
         scheduler, view = self.scheduler, self.scheduler.view
         scheduler.invariant_checker.self_check_during_busy()
-        if scheduler.decider is None:
+        if scheduler.scheduler is None:
             return
         waiting = [id(request.inner) for request in view.waiting]
         if len(waiting) == len(scheduler.waiting_queue):
             assert set(waiting) == set(map(id, scheduler.waiting_queue))
-        holders = [*view.started, *view.decoding]
+        holders = [*view.prefilling, *view.decoding]
         assert len({id(request.inner) for request in holders}) == len(holders)
-        assert len(view.started) <= 1
+        assert len(view.prefilling) <= 1
         if scheduler.enable_lora:
             assert len({request.inner.lora_id for request in holders}) <= MAX_ADAPTERS
         for request in view.decoding:
@@ -206,5 +206,5 @@ class Driver:
             assert held + scheduler.pages.free() == view.total_blocks
         if self.log.steps:
             last = self.log.steps[-1]
-            assert last.prefill_tokens + last.decodes <= scheduler.decider.token_budget
-            assert last.active <= scheduler.decider.max_active
+            assert last.prefill_tokens + last.decodes <= scheduler.scheduler.token_budget
+            assert last.active <= scheduler.scheduler.max_active

@@ -7,14 +7,12 @@ import pytest
 
 from slaibench.schedulers import registry
 from slaibench.schedulers.engines.sglang_support import (
-    UnsupportedSglangError,
+    RELEASES,
     check_config,
-    check_limits,
-    check_version,
-    is_untested,
     limits,
     own_config,
 )
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 FINE: dict[str, Any] = {
     "enable_mixed_chunk": True,
@@ -33,13 +31,13 @@ def engine(**changed: Any) -> Any:
 
 
 def view() -> Any:
-    return SimpleNamespace(total_blocks=100, block_size=16, max_started=1)
+    return SimpleNamespace(total_blocks=100, block_size=16, max_prefilling=1)
 
 
 def test_the_limits_that_hold_are_said() -> None:
-    policy = registry.build("slai:token_budget=256,max_active=48")
-    assert limits(view(), policy) == (
-        "at most 256 tokens a batch, 48 requests active, 1 prompt started; 100 KV blocks of 16 "
+    scheduler = registry.build("slai:token_budget=256,max_active=48")
+    assert limits(view(), scheduler) == (
+        "at most 256 tokens a batch, 48 requests active, 1 prompt prefilling; 100 KV blocks of 16 "
         "tokens"
     )
     assert limits(view(), None) == "100 KV blocks of 16 tokens"
@@ -47,29 +45,29 @@ def test_the_limits_that_hold_are_said() -> None:
 
 @pytest.mark.parametrize("version", ["0.5.17", "0.5.18", "0.5.22", "0.5.23", "0.5.23.post1"])
 def test_versions_of_the_tested_range_pass(version: str) -> None:
-    assert check_version(version) == version
-    assert not is_untested(version)
+    assert RELEASES.check(version) == version
+    assert not RELEASES.is_untested(version)
 
 
 @pytest.mark.parametrize("version", ["0.5.24", "0.5.24.dev3", "0.6.0", "1.0.0rc1"])
 def test_a_newer_version_passes_and_is_untested(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert check_version(version) == version
-    assert is_untested(version)
+    assert RELEASES.check(version) == version
+    assert RELEASES.is_untested(version)
     monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
-    assert not is_untested(version)
+    assert not RELEASES.is_untested(version)
 
 
 @pytest.mark.parametrize("version", ["0.5.16", "0.4.99", "dev"])
 def test_other_versions_are_refused_with_those_that_work(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnsupportedSglangError, match=rf"SGLang {version} is not.*0\.5\.23"):
-        check_version(version)
-    assert not is_untested(version)
+    with pytest.raises(UnsupportedEngineError, match=rf"SGLang {version} is not.*0\.5\.23"):
+        RELEASES.check(version)
+    assert not RELEASES.is_untested(version)
     monkeypatch.setenv("SLAIBENCH_ANY_SGLANG", "1")
-    assert check_version(version) == version
+    assert RELEASES.check(version) == version
 
 
 def test_an_engine_that_can_be_steered_passes() -> None:
@@ -91,16 +89,8 @@ def test_an_engine_that_can_be_steered_passes() -> None:
     ],
 )
 def test_what_cannot_be_steered_is_named(changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(UnsupportedSglangError, match=message):
+    with pytest.raises(UnsupportedEngineError, match=message):
         check_config(engine(**changed))
-
-
-def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
-    check_limits("slai", 512, 128, 512, 128)
-    with pytest.raises(UnsupportedSglangError, match=r"--max-running-requests 128.*active=127"):
-        check_limits("slai", 512, 128, 512, 127)
-    with pytest.raises(UnsupportedSglangError, match=r"--chunked-prefill-size 512.*budget=511"):
-        check_limits("slai", 512, 128, 511, 128)
 
 
 def test_our_configuration_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,5 +103,5 @@ def test_our_configuration_comes_from_the_environment(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("text", ["slai", "[]", '{"schedular": "slai"}'])
 def test_a_mistyped_configuration_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLAIBENCH_SGLANG", text)
-    with pytest.raises(UnsupportedSglangError, match="SLAIBENCH_SGLANG"):
+    with pytest.raises(UnsupportedEngineError, match="SLAIBENCH_SGLANG"):
         own_config()

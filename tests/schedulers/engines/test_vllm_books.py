@@ -1,4 +1,4 @@
-"""What vLLM promises of sessions, adapters, pauses and limits holds under every policy."""
+"""What vLLM promises of sessions, adapters, pauses and limits holds under every scheduler."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slaibench.schedulers.engines.support import UnsupportedEngineError
 from tests.schedulers.engines.vllm_core import Driver
 
 LIMITS = "token_budget=256,max_active=64"
@@ -83,7 +84,7 @@ def test_a_sessions_input_takes_nothing_of_anothers_chunk(make_core: Callable[..
     driver.run_out(100)
 
 
-def test_chunks_of_several_that_are_admitted_at_once_are_the_policys(
+def test_chunks_of_several_that_are_admitted_at_once_are_the_schedulers(
     make_core: Callable[..., Any],
 ) -> None:
     from slaibench.schedulers.base import Batch, Scheduler
@@ -93,14 +94,14 @@ def test_chunks_of_several_that_are_admitted_at_once_are_the_policys(
 
         def schedule(self, view: Any) -> Batch:
             batch = Batch(decodes=list(view.decoding))
-            for request in (*view.started, *view.waiting):
+            for request in (*view.prefilling, *view.waiting):
                 rest = request.prefill_tokens - request.computed_tokens
                 batch.prefills.append((request, min(rest, 10)))
             return batch
 
     driver = Driver(make_core(), "sarathi:token_budget=256,max_active=64")
-    driver.policy = Slices(token_budget=256, max_active=64)
-    driver.scheduler.decide_by(driver.policy)
+    driver.ours = Slices(token_budget=256, max_active=64)
+    driver.scheduler.decide_by(driver.ours)
     for index in range(3):
         driver.add(f"r{index}", [5] * 35, max_tokens=2)
     driver.run_out(20)
@@ -199,10 +200,8 @@ def test_a_prompt_that_vllm_cannot_take_does_not_stop_who_decodes(
 
 
 def test_an_active_limit_of_vllms_own_holds(make_core: Callable[..., Any]) -> None:
-    from slaibench.schedulers.engines.vllm_support import UnsupportedVllmError
-
     core = make_core(max_num_active_seqs=3)
-    with pytest.raises(UnsupportedVllmError, match="--max-num-active-seqs 64"):
+    with pytest.raises(UnsupportedEngineError, match="--max-num-active-seqs 64"):
         Driver(core, "sarathi:token_budget=256,max_active=64")
     for scheduler in ("engine", "sarathi:token_budget=256,max_active=3"):
         driver = Driver(core, scheduler)

@@ -76,7 +76,7 @@ class Fuzz:
         self.sessions: list[Session] = []
         self.ended: dict[str, Session] = {}
         self.aborted: set[str] = set()
-        self.tag = f"{seed}-{driver.policy.name}-"
+        self.tag = f"{seed}-{driver.ours.name}-"
 
     def ids(self, count: int) -> list[int]:
         return [self.random.randrange(3, 30_000) for _ in range(count)]
@@ -204,7 +204,7 @@ def test_the_books_balance_after_every_step(
     assert driver.scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == view.total_blocks
     if not scheduler.startswith(SELDOM_PREEMPT):
         assert sum(driver.log.num_preemptions.values()) > 0
-    assert not view.started
+    assert not view.prefilling
     assert not view.decoding
     assert not view.waiting
     assert not driver.scheduler.waiting.resumable

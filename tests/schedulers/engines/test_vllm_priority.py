@@ -83,20 +83,20 @@ def request(name: str, priority: int, arrival_s: float, num_blocks: int = 1) -> 
     )
 
 
-def view(*decoding: Any, started: Any = (), free_blocks: int = 0) -> Any:
+def view(*decoding: Any, prefilling: Any = (), free_blocks: int = 0) -> Any:
     return SimpleNamespace(
-        started=list(started), decoding=list(decoding), free_blocks=free_blocks, block_size=16
+        prefilling=list(prefilling), decoding=list(decoding), free_blocks=free_blocks, block_size=16
     )
 
 
-def test_the_policys_choice_stands_among_equals() -> None:
+def test_the_schedulers_choice_stands_among_equals() -> None:
     first, second, third = (request(name, 1, index) for index, name in enumerate("abc"))
     batch = Batch(decodes=[second, third], preempt=[first], critical_decodes=2)
     spare_urgent(batch, view(first, second, third), 256)
     assert (batch.preempt, batch.decodes, batch.critical_decodes) == ([first], [second, third], 2)
 
 
-def test_as_many_blocks_come_free_as_the_policy_asked_for() -> None:
+def test_as_many_blocks_come_free_as_the_scheduler_asked_for() -> None:
     urgent = request("urgent", 0, 9.0, num_blocks=3)
     lesser = [request(name, 2, index, num_blocks=2) for index, name in enumerate("ab")]
     batch = Batch(decodes=lesser, preempt=[urgent], critical_decodes=1)

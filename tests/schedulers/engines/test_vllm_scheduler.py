@@ -83,8 +83,8 @@ def test_a_named_class_takes_its_options_from_the_configuration(
         scheduler_cls=SlaiScheduler,
         additional_config={"slaibench": {"options": "order=fcfs,token_budget=128,max_active=9"}},
     )
-    options = core.scheduler.decider.options()
-    assert core.scheduler.decider.name == "slai"
+    options = core.scheduler.scheduler.options()
+    assert core.scheduler.scheduler.name == "slai"
     assert (options["order"], options["token_budget"], options["max_active"]) == ("fcfs", 128, 9)
 
 
@@ -148,7 +148,7 @@ def test_aborts_in_mid_prefill_and_while_withheld_leak_nothing(
     driver.step()
     view = driver.scheduler.view
     withheld = {each.inner.request_id for each in view.decoding}
-    assert [each.inner.request_id for each in view.started] == ["long"]
+    assert [each.inner.request_id for each in view.prefilling] == ["long"]
     assert withheld
     tokens = {request_id: len(driver.tokens[request_id]) for request_id in withheld}
     driver.step()
@@ -172,7 +172,7 @@ def test_preempted_requests_go_to_the_head_of_their_like(make_core: Callable[...
     driver.run_out()
 
 
-def test_a_higher_priority_goes_first_under_any_policy(make_core: Callable[..., Any]) -> None:
+def test_a_higher_priority_goes_first_under_any_scheduler(make_core: Callable[..., Any]) -> None:
     driver = Driver(
         make_core(scheduling_policy="priority"), "sarathi:order=spf,token_budget=64,max_active=1"
     )
@@ -218,7 +218,7 @@ def test_a_step_log_file_tells_what_happened(make_core: Callable[..., Any], tmp_
     assert (prefill, decodes) == ([64, 36, 0], [0, 0, 1])
 
 
-def test_a_request_may_switch_the_policy_of_an_idle_engine(
+def test_a_request_may_switch_the_scheduler_of_an_idle_engine(
     make_core: Callable[..., Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "steps.log"
@@ -232,19 +232,19 @@ def test_a_request_may_switch_the_policy_of_an_idle_engine(
 
     ask("rad:tile=16,chunk=64")
     driver.run_out()
-    assert scheduler.decider.name == "rad"
-    rad = scheduler.decider
+    assert scheduler.scheduler.name == "rad"
+    rad = scheduler.scheduler
     ask("sali")
     driver.run_out()
-    assert scheduler.decider is rad, "an unknown scheduler leaves the one before"
+    assert scheduler.scheduler is rad, "an unknown scheduler leaves the one before"
     driver.add("busy", [5] * 4, max_tokens=5)
     ask("slai:token_budget=128,max_active=9")
     driver.run_out()
-    assert scheduler.decider is rad, "a busy engine is not switched"
+    assert scheduler.scheduler is rad, "a busy engine is not switched"
     ask("rad:tile=16,chunk=64")
     driver.run_out()
-    assert scheduler.decider is not rad, "the same policy starts from scratch"
+    assert scheduler.scheduler is not rad, "the same scheduler starts from scratch"
     ask("engine")
     driver.run_out()
-    assert scheduler.decider is None
+    assert scheduler.scheduler is None
     log.close()

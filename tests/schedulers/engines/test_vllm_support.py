@@ -5,59 +5,54 @@ from typing import Any
 
 import pytest
 
-from slaibench.schedulers.engines.vllm_support import (
-    UnsupportedVllmError,
-    check_limits,
-    check_version,
-    engine_limits,
-    is_untested,
-    own_config,
-)
+from slaibench.schedulers.engines.support import UnsupportedEngineError
+from slaibench.schedulers.engines.vllm_support import RELEASES, engine_limits, own_config
+from slaibench.schedulers.slai import Slai
 
 
 @pytest.mark.parametrize("version", ["0.20.0", "0.26.0+cu130", "0.33.0", "0.33.1rc2"])
 def test_supported_versions_pass(version: str) -> None:
-    assert check_version(version) == version
+    assert RELEASES.check(version) == version
 
 
 @pytest.mark.parametrize("version", ["99.0.0", "99.1.0rc1+cpu"])
 def test_a_newer_version_passes_and_is_untested(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert check_version(version) == version
-    assert is_untested(version)
+    assert RELEASES.check(version) == version
+    assert RELEASES.is_untested(version)
     monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
-    assert not is_untested(version)
+    assert not RELEASES.is_untested(version)
 
 
 @pytest.mark.parametrize("version", ["0.19.1", "dev"])
 def test_other_versions_are_refused_with_the_range(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnsupportedVllmError, match=f"vLLM {version} is not.*0.20 to 0.33"):
-        check_version(version)
+    with pytest.raises(UnsupportedEngineError, match=f"vLLM {version} is not.*0.20 to 0.33"):
+        RELEASES.check(version)
     monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
-    assert check_version(version) == version
+    assert RELEASES.check(version) == version
 
 
 def scheduler_config(**fields: Any) -> Any:
     return SimpleNamespace(max_num_batched_tokens=512, max_num_seqs=128, **fields)
 
 
-def test_a_policy_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
-    check_limits("slai", 512, 128, engine_limits(scheduler_config()))
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-batched-tokens 513.*budget=512"):
-        check_limits("slai", 513, 128, engine_limits(scheduler_config()))
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-seqs 129.*max_active=128"):
-        check_limits("slai", 512, 129, engine_limits(scheduler_config()))
+def test_a_scheduler_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None:
+    engine_limits(scheduler_config()).check(Slai(token_budget=512, max_active=128))
+    with pytest.raises(UnsupportedEngineError, match=r"--max-num-batched-tokens 513.*budget=512"):
+        engine_limits(scheduler_config()).check(Slai(token_budget=513, max_active=128))
+    with pytest.raises(UnsupportedEngineError, match=r"--max-num-seqs 129.*max_active=128"):
+        engine_limits(scheduler_config()).check(Slai(token_budget=512, max_active=129))
 
 
 def test_the_limit_that_binds_is_named() -> None:
     limits = engine_limits(scheduler_config(max_num_scheduled_tokens=64, max_num_active_seqs=9))
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-scheduled-tokens 65.*budget=64"):
-        check_limits("slai", 65, 9, limits)
-    with pytest.raises(UnsupportedVllmError, match=r"--max-num-active-seqs 10.*max_active=9"):
-        check_limits("slai", 64, 10, limits)
+    with pytest.raises(UnsupportedEngineError, match=r"--max-num-scheduled-tokens 65.*budget=64"):
+        limits.check(Slai(token_budget=65, max_active=9))
+    with pytest.raises(UnsupportedEngineError, match=r"--max-num-active-seqs 10.*max_active=9"):
+        limits.check(Slai(token_budget=64, max_active=10))
     unset = scheduler_config(max_num_scheduled_tokens=None, max_num_active_seqs=None)
     assert engine_limits(unset) == engine_limits(scheduler_config())
 
@@ -73,5 +68,5 @@ def test_our_part_of_the_configuration(additional: Any, own: Any) -> None:
 
 @pytest.mark.parametrize("ours", [{"schedular": "slai"}, "slai", ["slai"]])
 def test_a_mistyped_configuration_is_refused(ours: Any) -> None:
-    with pytest.raises(UnsupportedVllmError, match="scheduler, options, step_log"):
+    with pytest.raises(UnsupportedEngineError, match="scheduler, options, step_log"):
         own_config(SimpleNamespace(additional_config={"slaibench": ours}))

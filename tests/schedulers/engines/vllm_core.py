@@ -77,7 +77,7 @@ class Driver:
 
     Args:
         core: from ``build_core``; taken over with nothing in it.
-        scheduler: the policy as on the command line.
+        scheduler: the scheduler as on the command line.
     """
 
     def __init__(self, core: Any, scheduler: str) -> None:
@@ -86,8 +86,8 @@ class Driver:
         core.model_executor.time = self.clock
         core.model_executor.timer = FlatTimer()
         self.scheduler.clock, self.scheduler.step_log = self.clock, self.log
-        self.policy = registry.build(scheduler)
-        self.scheduler.decide_by(self.policy)
+        self.ours = registry.build(scheduler)
+        self.scheduler.decide_by(self.ours)
         assert self.scheduler.reset_prefix_cache()
         self.tokens: dict[str, list[int]] = {}
         self.finished: dict[str, str] = {}
@@ -183,7 +183,7 @@ class Driver:
             assert len(held.get(request_id, ())) == -(-request.num_computed_tokens // size)
             assert request.num_output_placeholders == 0
         view.follow(scheduler.running)  # as the next step does, after an abort
-        ours = [each.inner.request_id for each in (*view.started, *view.decoding)]
+        ours = [each.inner.request_id for each in (*view.prefilling, *view.decoding)]
         resumable = {each.inner.request_id for each in scheduler.waiting.resumable}
         assert len(ours) == len(set(ours))
         assert set(ours) - resumable == set(running)
@@ -194,7 +194,7 @@ class Driver:
         if scheduler.lora_config:
             adapters = {request.lora_request for request in running.values()} - {None}
             assert len(adapters) <= scheduler.lora_config.max_loras
-        for each in view.started:
+        for each in view.prefilling:
             assert each.inner.num_computed_tokens < each.prefill_tokens
         for each in view.decoding:
             assert each.inner.num_computed_tokens >= each.prefill_tokens
@@ -202,5 +202,5 @@ class Driver:
         assert keys == sorted(keys)
         if self.log.steps:
             last = self.log.steps[-1]
-            assert last.prefill_tokens + last.decodes <= self.policy.token_budget
-            assert last.active <= self.policy.max_active
+            assert last.prefill_tokens + last.decodes <= self.ours.token_budget
+            assert last.active <= self.ours.max_active

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.backends.engines import cpu_memory
-from slaibench.backends.engines.cpu_memory import kv_blocks_on_cpu
-from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.catalog.model import get_model
+from slaibench.machine import hardware
 
 GIB = 2**30
 TOKEN = 512
@@ -29,7 +28,7 @@ TOKEN = 512
 def test_a_cache_has_room_for_who_may_be_active_but_takes_only_a_share(
     asked: int | None, free: int, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu_memory.hardware, "free_memory_bytes", lambda: free)
+    monkeypatch.setattr(hardware, "free_memory_bytes", lambda: free)
     options = EngineOptions(
         model=get_model("tiny-mistral"),
         checkpoint=None,

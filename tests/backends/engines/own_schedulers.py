@@ -1,4 +1,4 @@
-"""Policies that engines run in processes of their own: by this file's path and their name."""
+"""Schedulers that engines run in processes of their own: by this file's path and their name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TwoChunks(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch(list(view.decoding))
-        prompts = [*view.started, *list(view.waiting)[: max(0, 2 - len(view.started))]][:2]
+        prompts = [*view.prefilling, *list(view.waiting)[: max(0, 2 - len(view.prefilling))]][:2]
         share = (self.token_budget - len(batch.decodes)) // 2
         for request in prompts:
             rest = request.prefill_tokens - request.computed_tokens
@@ -45,7 +45,7 @@ class Naps(Scheduler):
         self._awake_s = view.now_s + self.REST_S
         if view.decoding:
             return Batch(decodes=list(view.decoding))
-        first = next(iter([*view.started, *view.waiting]), None)
+        first = next(iter([*view.prefilling, *view.waiting]), None)
         if first is None:
             return Batch()
         rest = first.prefill_tokens - first.computed_tokens

@@ -1,0 +1,87 @@
+"""An SGLang request, and SGLang's state, as a scheduler sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
+
+
+class SglangRequest(EngineRequest):
+    """``EngineRequest`` of one request of SGLang's.
+
+    Attributes:
+        is_embedded: whether its prompt is given as embeddings.
+        wants_logprobs, was_scheduled: what their names say.
+    """
+
+    __slots__ = ("computed", "is_embedded", "wants_logprobs", "was_scheduled")
+
+    def __init__(
+        self,
+        inner: Any,
+        request_id: int,
+        arrival_s: float,
+        block_size: int,
+        look_up: Callable[[Any], int],
+    ) -> None:
+        said = inner.sampling_params.custom_params
+        super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
+        self.computed = 0
+        self.was_scheduled = False
+        self.is_embedded = getattr(inner, "input_embeds", None) is not None
+        self.wants_logprobs = bool(inner.return_logprob)
+
+    @property
+    def all_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self.inner.origin_input_ids)
+
+    @property
+    def output_tokens(self) -> int:
+        return len(self.inner.output_ids)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has finished, or was aborted."""
+        done: bool = self.inner.finished()
+        return done
+
+    def lose_blocks(self) -> None:
+        super().lose_blocks()
+        self.computed = 0
+
+
+class SglangView(ServingView[SglangRequest]):
+    """``ServingView`` of SGLang. On a GPU a step's device time ends somewhere inside SGLang's
+    processing of its result, so ``forward_s`` stays None."""
+
+    max_prefilling: int | None = 1  # SGLang's chunked_req
+    __slots__ = ()
+
+    def advance(
+        self, decodes: Iterable[SglangRequest], prefills: Iterable[tuple[SglangRequest, int]]
+    ) -> None:
+        """These tokens are computed: whoever is through with its prefill decodes from now on."""
+        for request in decodes:
+            request.computed += 1
+        for request, tokens in prefills:
+            request.computed += tokens
+            if request.computed >= request.prefill_tokens:
+                self.prefilling.remove(request)
+                self.decoding.append(request)
+
+    def drop_finished(self) -> None:
+        """Forget who is done or was aborted."""
+        self.prefilling = [request for request in self.prefilling if not request.is_done]
+        self.decoding = [request for request in self.decoding if not request.is_done]
+
+    def drop(self, request: SglangRequest) -> None:
+        """It loses its place, if it has one."""
+        for holders in (self.prefilling, self.decoding):
+            if request in holders:
+                holders.remove(request)
