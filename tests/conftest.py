@@ -18,7 +18,16 @@ settings.load_profile("slaibench")
 for _name in ("COLUMNS", "LINES"):
     os.environ.pop(_name, None)
 
-FIRST = ("schedulers/engines", "docs", "backends/engines", "study/calibrate", "study/regress")
+FIRST = (
+    "schedulers/engines",
+    "docs",
+    "benchmarks",
+    "backends/engines",
+    "studies/calibration",
+    "studies/regression",
+    "studies/executors",
+    "cli",
+)
 """Folders whose files take minutes each. Begun last, one of them would keep a worker busy long
 after the others are done."""
 
