@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import rooms
 from tests.reproductions.bari2025.small import SmallPaper, run_small
 
 # A machine may be busy: how long an example takes says nothing about the code.
@@ -20,7 +21,16 @@ settings.load_profile("slaibench")
 for _name in ("COLUMNS", "LINES"):
     os.environ.pop(_name, None)
 
-FIRST = ("schedulers/engines", "docs", "backends/engines", "study/calibrate", "study/regress")
+FIRST = (
+    "schedulers/engines",
+    "docs",
+    "benchmarks",
+    "backends/engines",
+    "studies/calibration",
+    "studies/regression",
+    "studies/executors",
+    "cli",
+)
 """Folders whose files take minutes each. Begun last, one of them would keep a worker busy long
 after the others are done."""
 
@@ -42,6 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return found[0] if found else len(FIRST)
 
     items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each room of the tests took, where all of them ran."""
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    taken = rooms.seconds(entry for entry in reports if isinstance(entry, pytest.TestReport))
+    for line in rooms.lines(taken, rooms.SHARES):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def without_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without an engine and without a GPU."""
     monkeypatch.setattr(launch, "_builds", dict)
     monkeypatch.setattr(launch.hardware, "gpus", tuple)
+    monkeypatch.delenv("SLAIBENCH_SGLANG_PYTHON", raising=False)
 
 
 @pytest.fixture

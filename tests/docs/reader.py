@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.machine.interpreters import interpreter
+from tests.docs.warm import write_command
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = 110
@@ -99,25 +100,19 @@ class Reader:
     Args:
         folder: made, and gone into.
         tools: a folder for what an installation would put on the path.
+        server: address of the process that runs ``slaibench`` (``tests/docs/warm.py``).
     """
 
-    def __init__(self, folder: Path, tools: Path) -> None:
+    def __init__(self, folder: Path, tools: Path, server: Path) -> None:
         folder.mkdir()
         self._folder, self._site = folder, tools / "site"
         self._site.mkdir(parents=True)
         self._namespace: dict[str, Any] = {"__name__": "__main__"}
-        commands = {
-            "python": '"$@"',
-            "pytest": '-m pytest "$@"',
-            "slaibench": '-c "from slaibench.cli.app import main; main()" "$@"',
-        }
-        for name, rest in commands.items():
+        for name, rest in {"python": '"$@"', "pytest": '-m pytest "$@"'}.items():
             command = tools / name
             command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {rest}\n', encoding="utf-8")
             command.chmod(0o755)
-        installed = Path(sys.executable).with_name("slaibench")
-        if installed.exists():
-            shutil.copy(installed, tools / "slaibench")
+        write_command(tools / "slaibench", server)
         os.environ |= {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{self._site}",
@@ -205,17 +200,18 @@ def renewed(shown: str, printed: str) -> str:
     return "\n".join(kept)
 
 
-def read(page: Path, folder: Path, *, update: bool) -> None:
+def read(page: Path, folder: Path, server: Path, *, update: bool) -> None:
     """Work through a page.
 
     Args:
         folder: an empty one.
+        server: runs ``slaibench``.
         update: write outputs that differ into the page instead of complaining.
 
     Raises:
         AssertionError: a block fails, or prints something else than the page shows.
     """
-    reader = Reader(folder / "work", folder / "tools")
+    reader = Reader(folder / "work", folder / "tools", server)
     before: Block | None = None
     printed = ""
     news: list[tuple[Block, str]] = []
@@ -237,14 +233,14 @@ def read(page: Path, folder: Path, *, update: bool) -> None:
         page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main(page: str, folder: str, core: str) -> None:
+def main(page: str, folder: str, server: str, core: str) -> None:
     """One page, in this process; on one core, since studies as small as those of the pages would
     spend most of their time on starting worker processes."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     update = os.environ.pop("SLAIBENCH_DOCS_UPDATE", "") == "1"
     try:
-        read(Path(page), Path(folder), update=update)
+        read(Path(page), Path(folder), Path(server), update=update)
     except AssertionError as error:
         sys.exit(str(error))
 

@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 
 from slaibench.backends.sglang.flags import FLAGS as SGLANG_FLAGS
 from slaibench.backends.vllm.flags import FLAGS as VLLM_FLAGS
-from tests.docs.reader import ROOT, renewed, shows
+from tests.docs.reader import COLUMNS, ROOT, renewed, shows
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -30,7 +32,24 @@ Readings = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
 
 
 @pytest.fixture(scope="module")
-def readings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Readings:
+def server() -> Iterator[Path]:
+    """Where the process listens that runs ``slaibench`` for all pages."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": str(COLUMNS)}
+    with tempfile.TemporaryDirectory() as folder:
+        address = Path(folder) / "socket"
+        command = [sys.executable, "-m", "tests.docs.warm", address]
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+            while not address.exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            yield address
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def readings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: Path
+) -> Readings:
     """All pages that are asked for, read side by side, one a core; the longest first."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     free: Queue[int] = Queue()
@@ -41,7 +60,7 @@ def readings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         core = free.get()
         try:
             return subprocess.run(
-                [sys.executable, "-m", "tests.docs.reader", page, folder, str(core)],
+                [sys.executable, "-m", "tests.docs.reader", page, folder, server, str(core)],
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
