@@ -190,7 +190,7 @@ def _legend(result: ValidateResult) -> str:
         f"each row: {result.reference}, the other, and the change from one to the other; TTFT and "
         "TBT in seconds",
         "n: requests whose TTFT both measured; percentiles over all seeds, counts summed; "
-        "- : n too small, or not told",
+        "- : n too small, or not reported",
         f"{BEYOND}: beyond the tolerance in the heading; columns without one have no verdict",
     ]
     if any(match.agreement.verdict is Verdict.IDENTICAL for match in result.matches):
