@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.recording.record import FloatArray
+from slaibench.recording.record import BoolArray, FloatArray
 from slaibench.studies.validation.columns import IncompleteLogError, LogError, read_columns
 from slaibench.studies.validation.meta import read_settings
 from slaibench.studies.validation.observed import ObservedRun
@@ -91,7 +91,7 @@ class LogFile:
         )
 
     def _arrivals(
-        self, columns: Mapping[str, FloatArray], served: np.ndarray[tuple[int], np.dtype[np.bool_]]
+        self, columns: Mapping[str, FloatArray], served: BoolArray
     ) -> tuple[FloatArray, str]:
         arrival_s = columns["arrival"]
         lacks = ~np.isfinite(arrival_s)
@@ -127,7 +127,7 @@ class LogFile:
         self,
         columns: Mapping[str, FloatArray],
         arrival_s: FloatArray,
-        served: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        served: BoolArray,
     ) -> None:
         for name in ("prompt", "output"):
             tokens = columns[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog.errors import CatalogError
-from slaibench.catalog.fields import read_object
+from slaibench.catalog.fields import Fields, read_object
 from slaibench.studies.validation.columns import IncompleteLogError, LogError
 from slaibench.studies.validation.observed import EngineSettings
 
@@ -75,37 +75,40 @@ def read_settings(
     settings = _by_our_names(values, path)
     version = settings.get("vllm")
     name = settings.get("engine") or (f"vLLM {version}" if version else None)
-    scheduler = _scheduler(settings, path) if version else None
-    present = {
-        "engine": name,
-        "kv_blocks": kv_blocks or settings.get("kv_blocks"),
-        "block_size": settings.get("block_size"),
-        "scheduler": scheduler,
-        **{key: settings.get(key) for key in ("device", "model")},
-    }
-    wanted = {"engine", "kv_blocks", "block_size", *needed}
-    lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
-    if lacks:
-        raise IncompleteLogError([f"{path.name} does not say {lack}" for lack in lacks])
-    return EngineSettings(
-        engine=str(name),
-        kv_blocks=kv_blocks or _count(settings, "kv_blocks", path),
-        block_size=_count(settings, "block_size", path),
-        max_context_tokens=_count(settings, "max_context_tokens", path)
-        if "max_context_tokens" in settings
-        else None,
-        prefix_caching=_flag(settings, "prefix_caching", version is not None, path),
-        asynchronous=_flag(settings, "asynchronous", _is_ahead(version), path),
-        scheduler=scheduler,
-        model=settings.get("model"),
-        device=settings.get("device"),
-        parallel={
-            key: value
-            for key, value in _leaves(values)
-            if key in PARALLEL and value not in (None, 1)
-        },
-        formats=_formats(settings),
-    )
+    fields = Fields(settings, str(path))
+    try:
+        scheduler = _scheduler(fields, settings) if version else None
+        present = {
+            "engine": name,
+            "kv_blocks": kv_blocks or settings.get("kv_blocks"),
+            "block_size": settings.get("block_size"),
+            "scheduler": scheduler,
+            **{key: settings.get(key) for key in ("device", "model")},
+        }
+        wanted = {"engine", "kv_blocks", "block_size", *needed}
+        lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
+        if lacks:
+            raise IncompleteLogError([f"{path.name} does not say {lack}" for lack in lacks])
+        context = "max_context_tokens"
+        return EngineSettings(
+            engine=str(name),
+            kv_blocks=kv_blocks or fields.whole("kv_blocks"),
+            block_size=fields.whole("block_size"),
+            max_context_tokens=fields.whole(context) if context in settings else None,
+            prefix_caching=fields.flag("prefix_caching", version is not None),
+            asynchronous=fields.flag("asynchronous", _is_ahead(version)),
+            scheduler=scheduler,
+            model=settings.get("model"),
+            device=settings.get("device"),
+            parallel={
+                key: value
+                for key, value in _leaves(values)
+                if key in PARALLEL and value not in (None, 1)
+            },
+            formats=_formats(settings),
+        )
+    except CatalogError as error:
+        raise LogError(str(error)) from error
 
 
 def _formats(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -125,7 +128,7 @@ def _by_our_names(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
         key = key_of.get(name)
         if key is None or value is None:
             continue
-        usable = value - NULL_BLOCKS[name] if name in NULL_BLOCKS and _is_whole(value) else value
+        usable = value - NULL_BLOCKS.get(name, 0) if type(value) is int else value
         if key in settings and settings[key] != usable:
             raise LogError(f"{path} has two values of {key}: {settings[key]!r} and {usable!r}")
         settings[key] = usable
@@ -140,24 +143,6 @@ def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _count(settings: Mapping[str, Any], key: str, path: Path) -> int:
-    value: int = settings[key]
-    if not _is_whole(value) or value < 1:
-        raise LogError(f"{path}: {key} must be a whole number of at least 1, not {value!r}")
-    return value
-
-
-def _flag(settings: Mapping[str, Any], key: str, default: bool, path: Path) -> bool:
-    value = settings.get(key, default)
-    if not isinstance(value, bool):
-        raise LogError(f"{path}: {key} must be true or false, not {value!r}")
-    return value
-
-
 def _is_ahead(version: Any) -> bool:
     if version is None:
         return False
@@ -170,14 +155,7 @@ def _is_ahead(version: Any) -> bool:
     return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE
 
 
-def _share(settings: Mapping[str, Any], key: str, path: Path) -> float:
-    value = settings.get(key, 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise LogError(f"{path}: {key} must be a share from 0 to below 1, not {value!r}")
-    return float(value)
-
-
-def _scheduler(settings: Mapping[str, Any], path: Path) -> str | None:
+def _scheduler(fields: Fields, settings: Mapping[str, Any]) -> str | None:
     """vLLM's own rule as a scheduler of ours; None: none of ours is, or its limits are not given.
 
     Decodes first, then chunks of prompts, first come, first served; a prompt is admitted when the
@@ -185,14 +163,18 @@ def _scheduler(settings: Mapping[str, Any], path: Path) -> str | None:
     which is who arrived last.
 
     Source: vLLM 0.19.0, ``Scheduler.schedule`` and ``SchedulerConfig.scheduler_reserve_full_isl``.
+
+    Raises:
+        CatalogError: a limit that cannot be.
     """
-    ours = (
-        _flag(settings, "chunked_prefill", True, path) and settings.get("policy", "fcfs") == "fcfs"
-    )
+    fcfs = settings.get("policy", "fcfs") == "fcfs"
+    ours = fcfs and fields.flag("chunked_prefill", True)
     if not ours or "token_budget" not in settings or "max_active" not in settings:
         return None
-    return (
-        f"sarathi:token_budget={_count(settings, 'token_budget', path)},"
-        f"max_active={_count(settings, 'max_active', path)},"
-        f"watermark={_share(settings, 'watermark', path):g}"
-    )
+    token_budget, max_active = fields.whole("token_budget"), fields.whole("max_active")
+    watermark = settings.get("watermark", 0.0)
+    if type(watermark) not in (int, float) or not 0 <= watermark < 1:
+        raise CatalogError(
+            f"{fields.where}: watermark must be a share from 0 to below 1, not {watermark!r}"
+        )
+    return f"sarathi:token_budget={token_budget},max_active={max_active},watermark={watermark:g}"

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from slaibench.recording.record import FloatArray
+from slaibench.recording.record import BoolArray, FloatArray
 
 RESOLUTION_MS = 0.01
 """Steps take milliseconds: finer than this is noise."""
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from slaibench.costmodel import CostModel
 from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
+from slaibench.recording.record import BoolArray
 from slaibench.studies import scheduler_info
 from slaibench.studies.regime import excesses_of_run
 from slaibench.studies.validation.observed import METRICS, Latencies, ObservedRun
 from slaibench.studies.validation.step_overhead import (
-    BoolArray,
     StepOverheadFit,
     every_second,
     fit_step_overhead,
