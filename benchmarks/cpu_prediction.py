@@ -40,8 +40,8 @@ from slaibench.studies.calibration.session import Budget
 from slaibench.studies.calibration.store import PROFILE
 from slaibench.studies.executors import CellResult, obtain
 from slaibench.studies.prepared import prepare
-from slaibench.studies.run_summary import RunSummarizer
 from slaibench.studies.systems.table import on_system
+from slaibench.studies.targets import Targets
 
 AIM = 0.15
 """Largest error of the median TTFT and of the P99 of TBT that a prediction is to have."""
@@ -82,8 +82,7 @@ class Prediction:
         self._engine = prepare(on_system(spec, f"{args.backend}:cpu")).logging_to(
             self._out / "logs"
         )
-        slo = self._spec.slo
-        self._summary = RunSummarizer.for_study(self._spec.convention.value, slo)
+        self._summary = Targets.of(self._spec).summarizer()
         self._limits = {
             "token_budget": args.token_budget,
             "max_active": args.max_active + SPARE_ACTIVE,

@@ -31,7 +31,6 @@ from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult
 from slaibench.studies.overload import overload_cells, throughput_of, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummarizer
 
 LOADS = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
 LENGTHS = (1000, 4000)
@@ -110,7 +109,7 @@ def prepared() -> PreparedStudy:
 
 
 def recorded(cell: CellSpec) -> CellResult:
-    summary = RunSummarizer.for_study("strict", prepared().spec.slo)(prepared().run(cell))
+    summary = prepared().targets.summarizer()(prepared().run(cell))
     return CellResult(cell, Path(), summary, reused=False)
 
 

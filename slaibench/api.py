@@ -54,7 +54,7 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
     Raises:
         ValueError: a name or value is wrong; the message says what is accepted.
         SchedulerError: the scheduler broke its contract.
-        BackendError: what should serve cannot be had.
+        BackendError: the system under test cannot be had.
     """
     study = StudySpec(schedulers=(scheduler,), rates=(rate,), first_seed=seed, **spec)
     with prepare(study) as prepared:
@@ -71,12 +71,13 @@ def sweep(
 ) -> SweepResult:
     """Latency against load; cells on disk in ``results`` are reused.
 
-    Args and errors as ``slaibench.studies.sweep.sweep``; ``**spec`` as for ``run``. More than one
-    of ``jobs`` runs in worker processes, which need no ``if __name__ == "__main__"`` in a script.
+    Args and errors as ``slaibench.studies.sweep.plan`` and its ``run``; ``**spec`` as for ``run``
+    here. More than one of ``jobs`` runs in worker processes, which need no ``if __name__ ==
+    "__main__"`` in a script.
     """
     names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
     study = StudySpec(schedulers=names, rates=_rates(rates), **spec)
-    return sweep_study.sweep(study, Path(results), jobs=jobs)
+    return sweep_study.run(sweep_study.plan(study, Path(results), jobs=jobs))
 
 
 def compare(
@@ -90,7 +91,7 @@ def compare(
 ) -> CompareResult:
     """Two schedulers under the same requests, with the capacity of both (``b`` against ``a``)."""
     study = StudySpec(schedulers=(a, b), rates=_rates(rates), **spec)
-    return compare_study.compare(study, Path(results), jobs=jobs)
+    return compare_study.run(compare_study.plan(study, Path(results), jobs=jobs))
 
 
 def capacity(
@@ -105,7 +106,7 @@ def capacity(
     if slo is not None:
         spec["slo"] = slo
     study = StudySpec(schedulers=(scheduler,), **spec)
-    return capacity_study.find_capacity(study, Path(results), jobs=jobs)[0]
+    return capacity_study.run(capacity_study.plan(study, Path(results), jobs=jobs))[0]
 
 
 def paper(

@@ -18,27 +18,27 @@ SMALL: dict[str, Any] = {"workload": WORKLOAD, "num_requests": 60}
 
 
 @pytest.fixture(scope="module")
-def one() -> slaibench.Recording:
+def recording() -> slaibench.Recording:
     return slaibench.run("slai", rate=5.0, **SMALL)
 
 
 def test_one_cell_runs_without_a_folder(
-    one: slaibench.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recording: slaibench.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     again = slaibench.run("slai", rate=5.0, **SMALL)
     assert list(tmp_path.iterdir()) == []
     assert again.path is None
-    assert again.run == one.run
-    np.testing.assert_array_equal(again.requests.token_times_s, one.requests.token_times_s)
+    assert again.run == recording.run
+    np.testing.assert_array_equal(again.requests.token_times_s, recording.requests.token_times_s)
     other = slaibench.run("slai", rate=5.0, seed=1, **SMALL)
     assert other.run["spec"]["seed"] == 1
-    assert not np.array_equal(other.requests.due_s, one.requests.due_s)
+    assert not np.array_equal(other.requests.due_s, recording.requests.due_s)
 
 
-def test_requests_come_as_a_frame_with_their_token_times(one: slaibench.Recording) -> None:
-    frame = slaibench.requests_frame(one)
-    table = one.requests
+def test_requests_come_as_a_frame_with_their_token_times(recording: slaibench.Recording) -> None:
+    frame = slaibench.requests_frame(recording)
+    table = recording.requests
     assert len(frame) == 60
     assert set(frame.columns) >= {
         *("request_id", "due_s", "prompt_tokens", "output_tokens", "tier", "outcome"),
@@ -57,11 +57,11 @@ def test_a_recording_without_requests_is_an_empty_frame() -> None:
     assert len(slaibench.steps_frame(empty)) == 0
 
 
-def test_steps_come_as_a_frame(one: slaibench.Recording) -> None:
-    frame = slaibench.steps_frame(one)
-    assert len(frame) == len(one.steps)
+def test_steps_come_as_a_frame(recording: slaibench.Recording) -> None:
+    frame = slaibench.steps_frame(recording)
+    assert len(frame) == len(recording.steps)
     assert (frame["end_s"] > frame["start_s"]).all()
-    assert frame["decodes"].sum() + 60 == one.requests.num_tokens.sum()
+    assert frame["decodes"].sum() + 60 == recording.requests.num_tokens.sum()
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_comparison_and_a_capacity_are_values(tmp_path: Path) -> None:
     assert both.capacity_ratio.value is not None
     assert both.capacity_ratio.value > 1
     assert len(both.frame()) == 1
-    found = slaibench.capacity("sarathi", slo="ttft_p50<0.06", num_seeds=2, **small)
-    assert isinstance(found, slaibench.CapacityResult)
-    assert found.spec.slo == "ttft_p50<0.06"
-    assert found.capacity.rate_rps is not None
+    result = slaibench.capacity("sarathi", slo="ttft_p50<0.06", num_seeds=2, **small)
+    assert isinstance(result, slaibench.CapacityResult)
+    assert result.spec.slo == "ttft_p50<0.06"
+    assert result.capacity.rate_rps is not None
 
 
 def test_errors_are_the_studies_own(tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_backends_are_chosen_by_the_fields_of_the_command_line(
 
     monkeypatch.setitem(table.SYSTEMS, "real", RealTimeSystem)
     monkeypatch.setattr(RealTimeSystem, "log", tmp_path / "log", raising=False)
-    one = slaibench.run("slai", rate=5.0, backend="real", **SMALL)
-    assert one.run["backend"] == {"name": "real", "device": None, "clock": "real"}
+    recording = slaibench.run("slai", rate=5.0, backend="real", **SMALL)
+    assert recording.run["backend"] == {"name": "real", "device": None, "clock": "real"}
     assert (tmp_path / "log").read_text().split("\n")[-2] == "closed"
-    frame = slaibench.requests_frame(one)
+    frame = slaibench.requests_frame(recording)
     assert frame["ttft_s"].notna().all()
-    assert len(slaibench.steps_frame(one)) == 0
+    assert len(slaibench.steps_frame(recording)) == 0
     with pytest.raises(ValueError, match="leave --gpu out"):
         slaibench.sweep("slai", 5, backend="vllm", device="cpu", gpu="h100", results=tmp_path)
     with pytest.raises(ValueError, match="'emulated', 'cpu' or 'cuda'"):

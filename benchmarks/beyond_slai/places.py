@@ -9,11 +9,13 @@ from typing import Any
 
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
+from slaibench.studies import capacity as capacity_study
+from slaibench.studies import sweep as sweep_study
 from slaibench.studies.bound.limits import BoundMaker
-from slaibench.studies.capacity import CapacityResult, find_capacity
+from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.prepared import PreparedStudy as Prepared
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
 from slaibench.workloads.request import Request
 
 OURS, SLAI, SARATHI, ENGINE = "hrrn", "slai", "sarathi", "engine:token_budget=2048"
@@ -81,10 +83,12 @@ class PreparedStudy:
         return StudySpec(schedulers=tuple(schedulers), workload=workload, gpu=place.gpu, **fields)
 
     def sweep(self, place: Place, schedulers: Iterable[str], **more: Any) -> SweepResult:
-        return sweep(self.spec(place, schedulers, **more), self.results, jobs=self.jobs)
+        spec = self.spec(place, schedulers, **more)
+        return sweep_study.run(sweep_study.plan(spec, self.results, jobs=self.jobs))
 
     def capacities(self, place: Place, schedulers: Iterable[str], slo: str) -> list[CapacityResult]:
-        return find_capacity(self.spec(place, schedulers, slo=slo), self.results, jobs=self.jobs)
+        spec = self.spec(place, schedulers, slo=slo)
+        return capacity_study.run(capacity_study.plan(spec, self.results, jobs=self.jobs))
 
     def rates(self, place: Place) -> tuple[float, ...]:
         """``SHARES`` of the rate that no scheduler exceeds, to two digits behind the point."""

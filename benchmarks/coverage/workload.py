@@ -20,10 +20,11 @@ from benchmarks.coverage.tally import HEADER, Tally
 from slaibench.measure.quantile_interval import quantile
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult
+from slaibench.studies.lifecycle import quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummarizer
-from slaibench.studies.sweep import collect_extended, quiet, summaries_of
+from slaibench.studies.sweep import collect_extended, summaries_of
 
 GPU = "rtx6000-ada"
 RATES = (0.8, 1.2)
@@ -56,7 +57,7 @@ def pool_of(trace: str, rate: float, first_seed: int, num_requests: int | None) 
         num_requests=num_requests,
     )
     prepared = prepare(spec)
-    return MemoryPool(prepared, RunSummarizer.for_study("strict", prepared.spec.slo))
+    return MemoryPool(prepared, prepared.targets.summarizer())
 
 
 def swept(job: tuple[str, float, int]) -> tuple[list[OperatingPoint], int]:
@@ -69,7 +70,8 @@ def swept(job: tuple[str, float, int]) -> tuple[list[OperatingPoint], int]:
         pool.prepared,
         lambda result, *_: ran.append(result.cell.num_requests) or quiet(result, 0, 0),
     )
-    points = [make_point(name, rate, summaries_of(cells, name, rate)) for name in SCHEDULERS]
+    tiers = pool.prepared.targets.tier_names
+    points = [make_point(name, rate, summaries_of(cells, name, rate), tiers) for name in SCHEDULERS]
     return points, sum(ran)
 
 

@@ -40,7 +40,6 @@ from slaibench.studies.calibration.session import Budget
 from slaibench.studies.calibration.store import PROFILE
 from slaibench.studies.executors import LOGS, obtain
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummarizer
 
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
 BACKLOG = 400
@@ -164,7 +163,7 @@ class Session:
         spec = self.prepared.spec.model_copy(update={"rates": tuple(sorted(rates))})
         prepared = replace(self.prepared, spec=spec)
         results = self.out / RECORDINGS
-        summary = RunSummarizer.for_study(prepared.spec.convention.value, prepared.spec.slo)
+        summary = prepared.targets.summarizer()
         last_s, left_out, failed = 0.0, [], []
         for cell in self._cells(prepared, rates):
             name = f"{cell.scheduler} at {cell.rate_rps:g}, seed {cell.seed}"

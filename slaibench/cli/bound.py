@@ -24,18 +24,18 @@ from slaibench.cli.options import (
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.studies.bound import study as bound_study
-from slaibench.studies.bound.ask import (
+from slaibench.studies.bound.cycles import least_cycle_json, theorem_2
+from slaibench.studies.bound.limits import NODES
+from slaibench.studies.bound.result import BoundResult, Throughput
+from slaibench.studies.bound.spec import (
     BUDGETS,
     EPS,
     MAP_LOADS,
     MAP_OUTPUTS,
     RAD_REQUESTS,
     SCHEDULERS,
-    BoundAsk,
+    BoundSpec,
 )
-from slaibench.studies.bound.cycles import least_cycle_json
-from slaibench.studies.bound.result import BoundResult, Throughput
-from slaibench.studies.bound.words import NODES, theorem_2
 from slaibench.studies.estimate import Estimate
 
 
@@ -83,7 +83,7 @@ def bound(
     """The rate that no scheduler exceeds, what sets it, and how close each comes to it."""
     with usage(options.OPTION_OF):
         spec = options.study(scheduler or SCHEDULERS, seeds, None, serving, engine, load)
-        ask = BoundAsk(
+        bound_spec = BoundSpec(
             spec,
             outputs=_whole("--outputs", outputs),
             loads=_numbers("--loads", loads),
@@ -92,21 +92,17 @@ def bound(
             eps=eps,
             **({} if rad else {"cycles": (), "tiles": ()}),
         )
-        plan = bound_study.check(ask, run_options.results, run_options.jobs)
+        plan = bound_study.plan(
+            bound_spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
+        )
         options.check_reports(page.folder)
     with running(), progress("bound") as on_cell:
-        result = bound_study.run(
-            plan,
-            run_options.results,
-            jobs=run_options.jobs,
-            fresh=run_options.fresh,
-            on_cell=on_cell,
-        )
+        result = bound_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(tables(result))
-        spec = plan.backlog.prepared.spec
+        spec = plan.bounds.backlog.prepared.spec
         about = render.about_lines(result.about, result.workload_note, spec, result.warnings)
         for line in about:
             out.print(escape(line), highlight=False, soft_wrap=True)
@@ -154,7 +150,7 @@ def tables(result: BoundResult) -> RenderableType:
         parts += [_title("Sarathi-Serve by token budget: what ignoring tiles costs")]
         parts += [_budgets(result)]
     if result.rad:
-        theorem = f"{result.plan.theorem_rps:.2f} requests/s"
+        theorem = f"{result.bounds.theorem_rps:.2f} requests/s"
         parts += [_title(f"RAD under the paper's batch-time model: share of Theorem 1's {theorem}")]
         parts += [
             _rad(result),
@@ -171,7 +167,7 @@ def _title(text: str) -> Text:
 
 
 def _bound(result: BoundResult) -> list[RenderableType]:
-    bound, work = result.plan.bound, result.plan.work
+    bound, work = result.bounds.bound, result.bounds.work
     parts = bound.parts
     shares = (
         ("compute, prefill", parts.prefill_s),
@@ -247,36 +243,36 @@ def _budgets(result: BoundResult) -> RenderableType:
 
 
 def _rad(result: BoundResult) -> RenderableType:
-    ask = result.plan.ask
+    spec = result.bounds.spec
     table = formats.plain_table()
     table.add_column("step cost", justify="right")
     table.add_column("tile", justify="right")
-    for cycle in ask.cycles:
+    for cycle in spec.cycles:
         table.add_column(f"cycle {cycle:g}" if math.isfinite(cycle) else "no end", justify="right")
     table.add_column("full tiles", justify="right")
-    for step_s in ask.step_costs_s:
-        for tile in ask.tiles:
+    for step_s in spec.step_costs_s:
+        for tile in spec.tiles:
             points = result.rad_at(step_s, tile)
-            limit = points[0].limit_rps / result.plan.theorem_rps
+            limit = points[0].limit_rps / result.bounds.theorem_rps
             shares = (formats.share(each.share.value) for each in points)
             table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, formats.share(limit))
     return table
 
 
 def _maps(result: BoundResult) -> RenderableType:
-    plan = result.plan
+    bounds = result.bounds
     table = formats.plain_table()
     table.add_column("\nscheduler", no_wrap=True)
-    for column in plan.columns:
+    for column in bounds.columns:
         heading = f"{column.mean_output} tokens\n{column.bound_rps:.3g} req/s"
         table.add_column(heading, justify="right", no_wrap=True)
-    for scheduler in plan.ask.study.schedulers:
+    for scheduler in bounds.spec.study.schedulers:
         row = [
             stable_up_to(
                 [c.load for c in cells if c.stability == "stable"],
                 [c.load for c in cells if c.stability == "unstable"],
             )
-            for column in plan.columns
+            for column in bounds.columns
             if (
                 cells := [
                     c

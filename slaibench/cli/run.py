@@ -25,12 +25,11 @@ from slaibench.cli.options import (
     TargetOptions,
 )
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
-from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.executors import CellResult
-from slaibench.studies.sweep import OnCell
+from slaibench.studies.lifecycle import OnCell
 from slaibench.studies.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
@@ -55,9 +54,11 @@ def sweep(
     with usage(options.OPTION_OF):
         names = scheduler or DEFAULT_SCHEDULERS
         spec = options.study(names, seeds, rates, serving, engine, load, targets)
-        sweep_study.check(spec, run_options.results, run_options.jobs)
+        plan = sweep_study.plan(
+            spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
+        )
         options.check_reports(page.folder)
-    _sweep("sweep", spec, run_options, page)
+    _sweep("sweep", plan, run_options, page)
 
 
 @expanded
@@ -79,25 +80,24 @@ def replay(
     with usage(options.OPTION_OF):
         more = {"backend": "endpoint", "dialect": dialect_options.parsed()}
         spec = options.study([label], seeds, rates, endpoint, load, targets, **more)
-        sweep_study.check(spec, run_options.results, run_options.jobs)
-        options.check_reports(page.folder)
-    _sweep("replay", spec, run_options, page)
-
-
-def _sweep(what: str, spec: StudySpec, run_options: RunOptions, page: PageOptions) -> None:
-    with running(), progress(what) as on_cell:
-        result = sweep_study.sweep(
-            spec,
-            run_options.results,
-            jobs=run_options.jobs,
-            fresh=run_options.fresh,
-            on_cell=on_cell,
+        plan = sweep_study.plan(
+            spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
+        options.check_reports(page.folder)
+    _sweep("replay", plan, run_options, page)
+
+
+def _sweep(
+    what: str, plan: sweep_study.SweepPlan, run_options: RunOptions, page: PageOptions
+) -> None:
+    with running(), progress(what) as on_cell:
+        result = sweep_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
     else:
         out.print(render.sweep_tables(result, out.width))
-        for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
+        about = render.about_lines(result.about, result.workload_note, plan.spec, result.warnings)
+        for line in about:
             out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(
             f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
@@ -123,16 +123,12 @@ def compare(
     """Two schedulers under the same requests: paired differences, capacity of both."""
     with usage(options.OPTION_OF):
         spec = options.study([a, b], seeds, rates, serving, engine, load, targets)
-        compare_study.check(spec, run_options.results, run_options.jobs)
+        plan = compare_study.plan(
+            spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
+        )
         options.check_reports(page.folder)
     with running(), progress("compare") as on_cell:
-        result = compare_study.compare(
-            spec,
-            run_options.results,
-            jobs=run_options.jobs,
-            fresh=run_options.fresh,
-            on_cell=on_cell,
-        )
+        result = compare_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
     else:
@@ -163,15 +159,11 @@ def capacity(
     """The largest rate at which a scheduler keeps all targets, with its interval."""
     with usage(options.OPTION_OF):
         spec = options.study(scheduler, seeds, None, serving, engine, load, targets)
-        prepared = capacity_study.check(spec, run_options.results, run_options.jobs)
-    with running(), progress("capacity") as on_cell:
-        found = capacity_study.find_capacity(
-            spec,
-            run_options.results,
-            jobs=run_options.jobs,
-            fresh=run_options.fresh,
-            on_cell=on_cell,
+        plan = capacity_study.plan(
+            spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
+    with running(), progress("capacity") as on_cell:
+        found = capacity_study.run(plan, on_cell)
     cells = [cell for each in found for cell in each.cells]
     if run_options.as_json:
         print_json([each.to_json() for each in found])
@@ -180,7 +172,7 @@ def capacity(
             for text in render.capacity_lines(each):
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
-        for line in render.about_lines(found[0].about, prepared.source.note, spec, warnings):
+        for line in render.about_lines(found[0].about, plan.prepared.source.note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid(cells)
 

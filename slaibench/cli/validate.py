@@ -69,17 +69,12 @@ def validate(
     with usage(options.OPTION_OF):
         names = [name.strip() for name in between.split(",")]
         spec = options.study(scheduler or DEFAULT_SCHEDULERS, seeds, rates, engine, load)
-        validate_study.check(spec, names, run_options.results, run_options.jobs)
+        plan = validate_study.plan(
+            spec, names, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
+        )
         options.check_reports(page.folder)
     with running(), progress("validate") as on_cell:
-        result = validate_study.validate(
-            spec,
-            names,
-            run_options.results,
-            jobs=run_options.jobs,
-            fresh=run_options.fresh,
-            on_cell=on_cell,
-        )
+        result = validate_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
     else:

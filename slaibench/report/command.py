@@ -11,7 +11,7 @@ from typing import Any
 from slaibench.report.numbers import Document
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
-from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.systems.table import OPTIONS
 
 LOAD = {
@@ -56,7 +56,7 @@ def of_validation(doc: Document, results: Path) -> str:
 
 def of_bound(doc: Document, results: Path) -> str:
     """Of bounds on capacity."""
-    ask = BoundAsk.from_json(doc["ask"])
+    ask = BoundSpec.from_json(doc["ask"])
     spec = ask.study.model_dump(mode="json")
     parts = ["--outputs", _list(ask.outputs) or "none", "--budgets", _list(ask.budgets) or "none"]
     parts += ["--loads", _list(ask.loads), "--rad-requests", str(ask.rad_requests)]

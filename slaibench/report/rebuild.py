@@ -16,9 +16,8 @@ from slaibench.spec import StudySpec
 from slaibench.studies.capacity import capacity_from
 from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.from_disk import SERVING, read_cell
-from slaibench.studies.operating_point import make_point
-from slaibench.studies.run_summary import RunSummarizer
-from slaibench.studies.sweep import SweepResult, summaries_of
+from slaibench.studies.sweep import sweep_result
+from slaibench.studies.targets import Targets
 
 LEFT_OPEN = ("kv_blocks", "max_context_tokens")
 """What a study may leave to what serves."""
@@ -59,16 +58,18 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> Subject:
             version writes.
     """
     spec = StudySpec.model_validate(doc["spec"])
-    summarize = RunSummarizer.for_study(spec.convention.value, spec.slo)
+    targets = Targets.of(spec)
+    summarize = targets.summarizer()
     entries = doc["runs"]
     reads = [partial(_cell, entry, spec, folder, summarize) for entry in entries]
     cells = read_all(entries, reads, on_run)
-    sweep = _sweep(doc, spec, cells)
+    swept = [cell for cell, entry in zip(cells, entries, strict=True) if entry["in_sweep"]]
+    sweep = sweep_result(spec, targets, doc["about"], doc["workload_note"], swept)
     pair = doc["pair"]
     return make_subject(
         sweep,
         searched=[
-            capacity_from(spec, sweep.about, name, tuple(cells[i] for i in found["runs"]))
+            capacity_from(spec, targets, sweep.about, name, [cells[i] for i in found["runs"]])
             for name, found in doc["capacities"].items()
             if found["searched"]
         ],
@@ -158,14 +159,3 @@ def _cell(entry: Entry, spec: StudySpec, folder: Path, summarize: Summarize) -> 
                 f"{str(read.folder)!r} has {name} {has}, the report's study has {asked}"
             )
     return read
-
-
-def _sweep(doc: Document, spec: StudySpec, cells: list[CellResult]) -> SweepResult:
-    swept = tuple(cell for cell, entry in zip(cells, doc["runs"], strict=True) if entry["in_sweep"])
-    points = [
-        make_point(scheduler, rate, summaries)
-        for scheduler in spec.schedulers
-        for rate in spec.rates
-        if (summaries := summaries_of(swept, scheduler, rate))
-    ]
-    return SweepResult(spec, doc["about"], doc["workload_note"], tuple(points), swept)

@@ -161,7 +161,7 @@ def default_focus(sweep: SweepResult) -> float:
 def capacity_in(sweep: SweepResult, scheduler: str) -> CapacityResult:
     """What the sweep's own cells say of a scheduler's capacity."""
     cells = tuple(cell for cell in sweep.cells if cell.cell.scheduler == scheduler)
-    return capacity_from(sweep.spec, sweep.about, scheduler, cells)
+    return capacity_from(sweep.spec, sweep.targets, sweep.about, scheduler, cells)
 
 
 def _check_fit(spec: StudySpec, found: CapacityResult) -> None:

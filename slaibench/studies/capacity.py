@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from slaibench.measure.run_length import MOST_TIMES
@@ -15,27 +16,28 @@ from slaibench.studies.capacity_result import (
     ratio_of,
     summaries_by_rate,
 )
-from slaibench.studies.executors import CellResult, Jobs, Pool
+from slaibench.studies.executors import CellResult, Executor, Jobs
+from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.overload import under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.sweep import OnCell, about_of, collect, collect_overload, open_pool, quiet
-from slaibench.studies.sweep import check as check_study
-from slaibench.studies.targets import STEADY, check_tellable, slo_levels
+from slaibench.studies.sweep import collect_overload
+from slaibench.studies.targets import STEADY, check_tellable
 
 __all__ = [
     "STEADY",
+    "CapacityPlan",
     "CapacityResult",
     "capacity_from",
-    "check",
     "check_rate_counts",
-    "find_capacity",
+    "plan",
     "ratio_of",
+    "run",
     "search",
 ]
 
 RESOLUTION = 0.05
-"""Ends of the last bracket lie within 5 % of each other; the answer is interpolated inside."""
+"""Ends of the last bracket lie within 5 % of each other; the capacity is interpolated inside."""
 MAX_ROUNDS = 40
 STEP_DOWN = 0.92
 LEAST_SURE = 0.77
@@ -45,42 +47,43 @@ MOST_EXTENSIONS = 8
 """Rounds that look for rates sure to hold and sure to fail."""
 
 
-def find_capacity(
-    spec: StudySpec,
-    results: Path,
-    *,
-    jobs: Jobs = None,
-    fresh: bool = False,
-    on_cell: OnCell = quiet,
-) -> list[CapacityResult]:
-    """Capacity of each of the study's schedulers.
+@dataclass(frozen=True)
+class CapacityPlan(Plan):
+    """A search of the capacity of each of the study's schedulers."""
+
+
+def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> CapacityPlan:
+    """A capacity search, checked.
 
     ``spec.rates``, if any, are measured first and the search goes on from there; ``num_seeds`` is
     the number of replicates around the boundary.
 
+    Args:
+        results, jobs, fresh: as ``sweep.plan``.
+
     Raises:
-        ValueError: a name or an SLO of the specification is wrong, or no answer can be had.
+        ValueError, RecordingError: as ``sweep.plan``, but for the rates; or no run could tell.
+    """
+    made = CapacityPlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
+    prepared = made.prepared
+    check_rate_counts(prepared)
+    check_tellable(
+        prepared.targets, prepared.spec.num_requests, second_tokens=prepared.has_second_tokens
+    )
+    return made
+
+
+def run(plan: CapacityPlan, on_cell: OnCell = quiet) -> list[CapacityResult]:
+    """Search the capacity of each scheduler, in the specification's order.
+
+    Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    prepared = prepare(spec)
-    check_rate_counts(prepared)
-    check_tellable(prepared.spec, second_tokens=prepared.has_second_tokens)
-    with open_pool(prepared, results, jobs, fresh) as pool:
+    with plan.open() as executor:
         return [
-            search(pool, prepared, scheduler, (), on_cell=on_cell) for scheduler in spec.schedulers
+            search(executor, plan.prepared, scheduler, (), on_cell=on_cell)
+            for scheduler in plan.spec.schedulers
         ]
-
-
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
-    """Everything about a search that can be refused before any work is done.
-
-    Raises:
-        ValueError, RecordingError: as ``study.sweep.check``, or no answer can be had.
-    """
-    prepared = check_study(spec, results, jobs)
-    check_rate_counts(prepared)
-    check_tellable(prepared.spec, second_tokens=prepared.has_second_tokens)
-    return prepared
 
 
 def check_rate_counts(prepared: PreparedStudy) -> None:
@@ -97,7 +100,7 @@ def check_rate_counts(prepared: PreparedStudy) -> None:
 
 
 def search(
-    pool: Pool,
+    executor: Executor,
     prepared: PreparedStudy,
     scheduler: str,
     at_hand: Sequence[CellResult],
@@ -114,12 +117,12 @@ def search(
         at_hand: cells of a sweep; more are run as needed.
     """
     spec = prepared.spec
-    cells = [cell for cell in at_hand if cell.cell.scheduler == scheduler]
-    if all(cell.cell.overload is None for cell in cells):
-        cells += collect_overload(pool, prepared, (scheduler,), on_cell)
+    cells = [result for result in at_hand if result.cell.scheduler == scheduler]
+    if all(result.cell.overload is None for result in cells):
+        cells += collect_overload(executor, prepared, (scheduler,), on_cell)
     if not summaries_by_rate(cells) and spec.rates:
         wanted = [prepared.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
-        cells.extend(collect(pool, wanted, on_cell))
+        cells.extend(collect(executor, wanted, on_cell))
     extensions = MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0
     for _ in range(MAX_ROUNDS):
         proposals = next_rates(
@@ -141,8 +144,8 @@ def search(
             extensions -= 1
         if not wanted:
             break
-        cells = _longest([*cells, *collect(pool, wanted, on_cell)])
-    return capacity_from(spec, about_of(cells), scheduler, tuple(cells))
+        cells = _longest([*cells, *collect(executor, wanted, on_cell)])
+    return capacity_from(spec, prepared.targets, about_of(cells), scheduler, cells)
 
 
 def _missing(
@@ -154,7 +157,7 @@ def _missing(
     num_requests: int | None = None,
 ) -> Iterator[CellSpec]:
     """Cells of a rate that are not at hand, with so many seeds and requests."""
-    there = [one.cell for one in cells if one.cell.rate_rps == rate_rps and not one.cell.overload]
+    there = [r.cell for r in cells if r.cell.rate_rps == rate_rps and not r.cell.overload]
     longest = max((cell.num_requests for cell in there), default=0)
     size = max(num_requests or prepared.requests_at(rate_rps), longest)
     have = {cell.seed for cell in there if cell.num_requests >= size}
@@ -168,7 +171,7 @@ def _surer(
 ) -> Iterator[CellSpec]:
     """Cells that would make an end of the interval surer, if any would."""
     spec = prepared.spec
-    result = capacity_from(spec, "", scheduler, tuple(cells))
+    result = capacity_from(spec, prepared.targets, "", scheduler, cells)
     low, high = result.capacity.bracket
     if low is None or high is None or result.capacity.ci95 is None:
         return
@@ -178,7 +181,7 @@ def _surer(
         for place, rate in enumerate(rates)
     }
     # Longer runs at the last rate that holds, where they exclude nothing.
-    lengths = {one.cell.rate_rps: one.cell.num_requests for one in under_load(cells)}
+    lengths = {run.cell.rate_rps: run.cell.num_requests for run in under_load(cells)}
     first = prepared.requests_at(low)
     blind = any(level.value <= 0 and math.isinf(level.high) for level in levels[low])
     if blind and prepared.extends and 2 * lengths[low] <= MOST_TIMES * first:
@@ -190,7 +193,9 @@ def _surer(
         lower = float(f"{tried * STEP_DOWN:.4g}")
         if lower >= low * LEAST_SURE:
             yield from _missing(prepared, scheduler, lower, cells, spec.num_seeds, size)
-    failing = [rate for rate in rates if rate >= high and any(one.low > 0 for one in levels[rate])]
+    failing = [
+        rate for rate in rates if rate >= high and any(level.low > 0 for level in levels[rate])
+    ]
     if not failing or min(failing) > high / LEAST_SURE:
         tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
         higher = float(f"{tried / STEP_DOWN:.4g}")
@@ -201,13 +206,14 @@ def _surer(
 def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
     """Of each rate the cells with most requests: longer runs replace the shorter ones."""
     most: dict[float, int] = {}
-    for one in cells:
-        rate = one.cell.rate_rps
-        most[rate] = max(most.get(rate, 0), one.cell.num_requests)
-    return [one for one in cells if one.cell.num_requests == most[one.cell.rate_rps]]
+    for result in cells:
+        rate = result.cell.rate_rps
+        most[rate] = max(most.get(rate, 0), result.cell.num_requests)
+    return [result for result in cells if result.cell.num_requests == most[result.cell.rate_rps]]
 
 
 def _trial(prepared: PreparedStudy, rate_rps: float, summaries: Sequence[RunSummary]) -> Trial:
     """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
-    levels = slo_levels(prepared.spec, summaries)
-    return Trial(rate_rps, all(one.value <= 0 for one in levels.values()), len(summaries))
+    levels = prepared.targets.levels(summaries)
+    holds = all(level.value <= 0 for level in levels.values())
+    return Trial(rate_rps, holds, len(summaries))

@@ -11,13 +11,13 @@ import numpy as np
 
 from slaibench.measure.capacity import Capacity, Cells, SloCurve, capacity, capacity_ratio
 from slaibench.measure.overload import SaturatedThroughput
-from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval
 from slaibench.studies.executors import CellResult
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.targets import FAILS, STEADY, slo_levels, why_not_measured
+from slaibench.studies.targets import FAILS, STEADY, Targets
 from slaibench.studies.trust import warnings_of
 
 TAIL_FROM = 0.9
@@ -30,7 +30,7 @@ class CapacityResult:
 
     Args:
         scheduler: whose.
-        slo: the targets.
+        targets: what a rate has to keep.
         capacity: the rate with its interval, bracket and binding SLO.
         cells: every cell that was looked at, by rate and seed, the one that measured the saturated
             throughput among them.
@@ -41,6 +41,7 @@ class CapacityResult:
     """
 
     spec: StudySpec
+    targets: Targets
     about: str
     scheduler: str
     capacity: Capacity
@@ -53,9 +54,9 @@ class CapacityResult:
     def untold(self) -> str | None:
         """Why the target that ends the capacity was not measured; None where it was."""
         rate = self.capacity.bracket[1]
-        at = [one.summary for one in under_load(self.cells) if one.cell.rate_rps == rate]
+        at = [run.summary for run in under_load(self.cells) if run.cell.rate_rps == rate]
         binding, tier = self.capacity.binding, self.capacity.binding_tier
-        return None if binding is None else why_not_measured(self.spec, at, binding, tier)
+        return None if binding is None else self.targets.why_not_measured(at, binding, tier)
 
     @property
     def tail_matters(self) -> bool:
@@ -70,7 +71,7 @@ class CapacityResult:
 
     @property
     def refused(self) -> bool:
-        """Whether an answer was found that the saturated throughput excludes."""
+        """Whether the capacity that came out is one that the saturated throughput excludes."""
         return self.capacity.rate_rps is None and self.capacity.bracket[0] is not None
 
     @property
@@ -91,7 +92,7 @@ class CapacityResult:
                 f"without the target for its TTFT's tail: {least}{other.rate_rps:.3g} requests/s"
                 f"{ends}"
             )
-        times = [t for one in under_load(self.cells) if (t := one.summary.audit.off_rate)]
+        times = [t for run in under_load(self.cells) if (t := run.summary.audit.off_rate)]
         if times and self.capacity.rate_rps is not None:
             offered = float(np.median(times)) * self.capacity.rate_rps
             sentences.append(f"in load that was offered: {offered:.3g} requests/s")
@@ -146,42 +147,44 @@ class CapacityResult:
 
 
 def capacity_from(
-    spec: StudySpec, about: str, scheduler: str, cells: tuple[CellResult, ...]
+    spec: StudySpec, targets: Targets, about: str, scheduler: str, cells: Sequence[CellResult]
 ) -> CapacityResult:
     """Capacity from given cells, at least one: nothing is run."""
     throughput = throughput_of(cells, scheduler)
     by_rate = summaries_by_rate(cells)
-    measured = _cells_of(spec, by_rate, throughput)
+    measured = _cells_of(targets, by_rate, throughput)
     tails = [
         slo.text
-        for slo in parse_slos(spec.slo)
+        for slo in targets.slos
         if slo.metric == "ttft" and slo.q is not None and slo.q > TAIL_FROM
     ]
-    rest = measured.without(tails) if tails and len(parse_slos(spec.slo)) > len(tails) else None
+    rest = measured.without(tails) if tails and len(targets.slos) > len(tails) else None
     return CapacityResult(
         spec=spec,
+        targets=targets,
         about=about,
         scheduler=scheduler,
         capacity=_within(capacity(measured), throughput),
-        cells=cells,
+        cells=tuple(cells),
         measured=measured,
         throughput=throughput,
         without_tail=None if rest is None else _within(capacity(rest), throughput),
     )
 
 
-def _within(answer: Capacity, throughput: SaturatedThroughput | None) -> Capacity:
-    """An answer that the saturated throughput allows: cut at it, or refused."""
-    if throughput is None or answer.rate_rps is None:
-        return answer
+def _within(estimate: Capacity, throughput: SaturatedThroughput | None) -> Capacity:
+    """A capacity that the saturated throughput allows: cut at it, or refused."""
+    if throughput is None or estimate.rate_rps is None:
+        return estimate
     most = f"the most that its saturated throughput may be, {throughput.high:.4g} requests/s"
-    if answer.rate_rps > throughput.high or (answer.ci95 and answer.ci95[0] > throughput.high):
-        note = f"refused: {answer.rate_rps:.4g} requests/s are more than {most}"
-        return replace(answer, rate_rps=None, ci95=None, note=note)
-    if answer.ci95 is None or answer.ci95[1] <= throughput.high:
-        return answer
-    note = "; ".join(filter(None, [answer.note, f"the interval is cut at {most}"]))
-    return replace(answer, ci95=(answer.ci95[0], throughput.high), note=note)
+    low = estimate.ci95[0] if estimate.ci95 else estimate.rate_rps
+    if max(low, estimate.rate_rps) > throughput.high:
+        note = f"refused: {estimate.rate_rps:.4g} requests/s are more than {most}"
+        return replace(estimate, rate_rps=None, ci95=None, note=note)
+    if estimate.ci95 is None or estimate.ci95[1] <= throughput.high:
+        return estimate
+    note = "; ".join(filter(None, [estimate.note, f"the interval is cut at {most}"]))
+    return replace(estimate, ci95=(estimate.ci95[0], throughput.high), note=note)
 
 
 def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
@@ -193,13 +196,13 @@ def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
 
 
 def _cells_of(
-    spec: StudySpec,
+    targets: Targets,
     by_rate: dict[float, list[RunSummary]],
     throughput: SaturatedThroughput | None,
 ) -> Cells:
     """Where every rate stands; one beyond the saturated throughput is no operating point."""
     rates = sorted(by_rate)
-    levels = {rate: slo_levels(spec, by_rate[rate]) for rate in rates}
+    levels = {rate: targets.levels(by_rate[rate]) for rate in rates}
     for rate in rates:
         if throughput is not None and rate > throughput.high and (STEADY, None) in levels[rate]:
             levels[rate][STEADY, None] = FAILS

@@ -19,8 +19,8 @@ COMMON = (
     "slaibench.measure.steady",
 )
 """What arrives, and when a saturated run is stopped: the same for every backend."""
-ALONE = ("slaibench.studies.prepared",)
-"""Puts a run together of parts that are named here, or that a cell holds."""
+ALONE = ("slaibench.studies.prepared", "slaibench.studies.cell_run")
+"""Put a run together of parts that are named here, or that a cell holds."""
 APART = (
     *("slaibench.schedulers.registry", "slaibench.spec", "slaibench.version"),
     "slaibench.backends.engines.self_check",
@@ -43,7 +43,7 @@ class Code:
 
 
 def code_of(system: type[SystemUnderTest], clock: Clock) -> Code:
-    """Of recordings that a venue makes under a clock."""
+    """Of recordings that a system makes under a clock."""
     own = (kind.__module__ for kind in system.__mro__)
     return _code(system.modules(clock), tuple(name for name in own if name.startswith(SYSTEMS)))
 

@@ -15,15 +15,20 @@ from slaibench.spec import StudySpec
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.prepared import prepare
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
-from slaibench.studies.sweep import check as check_study
+from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class ComparePlan(Plan):
+    """A sweep of two schedulers, and a search of the capacity of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,42 +113,37 @@ class CompareResult:
         return pd.json_normalize(self.to_json()["rates"])
 
 
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
-    """Everything about a comparison that can be refused before any work is done.
+def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> ComparePlan:
+    """A comparison of the study's two schedulers, checked.
+
+    Args:
+        results, jobs, fresh: as ``sweep.plan``.
 
     Raises:
-        ValueError, RecordingError: as ``study.sweep.check``, or arrivals that take no rate.
-    """
-    prepared = check_study(spec, results, jobs)
-    check_rate_counts(prepared)
-    return prepared
-
-
-def compare(
-    spec: StudySpec,
-    results: Path,
-    *,
-    jobs: Jobs = None,
-    fresh: bool = False,
-    on_cell: OnCell = quiet,
-) -> CompareResult:
-    """Compare the study's two schedulers at its rates, and search the capacity of both.
-
-    Raises:
-        ValueError: not exactly two schedulers, no rate, arrivals that take none, or a wrong name.
-        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+        ValueError, RecordingError: as ``sweep.plan``; or there are not exactly two schedulers, or
+            the arrivals take no rate.
     """
     if len(spec.schedulers) != 2:
         raise ValueError(f"a comparison is of two schedulers, not {len(spec.schedulers)}")
     if not spec.rates:
         raise ValueError("a comparison needs at least one rate; give --rates start:stop[:step]")
-    prepared = prepare(spec)
-    check_rate_counts(prepared)
-    a, b = spec.schedulers
-    with open_pool(prepared, results, jobs, fresh) as pool:
-        swept = sweep_in(pool, prepared, on_cell)
-        found_a = search(pool, prepared, a, swept.cells, on_cell=on_cell)
-        found_b = search(pool, prepared, b, swept.cells, on_cell=on_cell)
+    made = ComparePlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
+    check_rate_counts(made.prepared)
+    return made
+
+
+def run(plan: ComparePlan, on_cell: OnCell = quiet) -> CompareResult:
+    """Compare both schedulers at the study's rates, and search the capacity of both.
+
+    Raises:
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    prepared = plan.prepared
+    a, b = plan.spec.schedulers
+    with plan.open() as executor:
+        swept = sweep_in(executor, prepared, on_cell)
+        capacity_a = search(executor, prepared, a, swept.cells, on_cell=on_cell)
+        capacity_b = search(executor, prepared, b, swept.cells, on_cell=on_cell)
     return CompareResult(
         sweep=swept,
         a=a,
@@ -159,9 +159,9 @@ def compare(
             )
             for point_a, point_b in zip(swept.of(a), swept.of(b), strict=True)
         ),
-        capacity_a=found_a,
-        capacity_b=found_b,
-        capacity_ratio=ratio_of(found_a, found_b),
+        capacity_a=capacity_a,
+        capacity_b=capacity_b,
+        capacity_ratio=ratio_of(capacity_a, capacity_b),
     )
 
 
@@ -172,9 +172,9 @@ def ttft_change(a: list[RunSummary], b: list[RunSummary], q: float = 0.5) -> Est
     num_pairs = sum(len(x) for x, _ in pairs)
     if any(not len(x) for x, _ in pairs):
         return Estimate(None, None, None, num_pairs)
-    found = paired_ratio([x for x, _ in pairs], [y for _, y in pairs], q=q).as_change()
-    value = None if math.isnan(found.estimate) else found.estimate
-    return Estimate(value, found.low, found.high, num_pairs)
+    change = paired_ratio([x for x, _ in pairs], [y for _, y in pairs], q=q).as_change()
+    value = None if math.isnan(change.estimate) else change.estimate
+    return Estimate(value, change.low, change.high, num_pairs)
 
 
 def _common(a: RunSummary, b: RunSummary) -> tuple[FloatArray, FloatArray]:
@@ -186,7 +186,7 @@ def _common(a: RunSummary, b: RunSummary) -> tuple[FloatArray, FloatArray]:
     start = max(a.metrics.window_s[0], b.metrics.window_s[0])
     inside = a.due_s[:count] >= start
     first, second = a.ttft_s[:count][inside], b.ttft_s[:count][inside]
-    known = ~(np.isnan(first) | np.isnan(second))
+    both = ~(np.isnan(first) | np.isnan(second))
     if a.metrics.convention == "paper":
-        known &= np.isfinite(first) & np.isfinite(second)
-    return first[known], second[known]
+        both &= np.isfinite(first) & np.isfinite(second)
+    return first[both], second[both]

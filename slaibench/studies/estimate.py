@@ -61,16 +61,16 @@ def over_seeds(
         q: percentile level, if that is what the values are: too few samples print nothing.
         log: intervals on logarithms, where all values are positive.
     """
-    known = [value for value in values if value is not None and not math.isnan(value)]
-    if not known or (q is not None and n < needed_samples(q)):
+    present = [value for value in values if value is not None and not math.isnan(value)]
+    if not present or (q is not None and n < needed_samples(q)):
         return Estimate(None, None, None, n)
-    if any(math.isinf(value) for value in known):
+    if any(math.isinf(value) for value in present):
         return Estimate(math.inf, None, None, n)
-    mean = float(np.mean(known))
-    if len(known) < 2:
+    mean = float(np.mean(present))
+    if len(present) < 2:
         return Estimate(mean, None, None, n)
-    found = t_interval(known, log=log and min(known) > 0)
-    return Estimate(found.estimate, found.low, found.high, n)
+    interval = t_interval(present, log=log and min(present) > 0)
+    return Estimate(interval.estimate, interval.low, interval.high, n)
 
 
 def pooled(runs: Sequence[RunSample], q: float, *, steady: bool = True) -> Estimate:

@@ -11,10 +11,9 @@ from slaibench.dialect import Dialect
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Summarize, measured
-from slaibench.studies.operating_point import make_point
-from slaibench.studies.run_summary import RunSummarizer
-from slaibench.studies.sweep import SweepResult, about_of, check_slos, summaries_of
-from slaibench.workloads.tiers import parse_tiers
+from slaibench.studies.lifecycle import about_of
+from slaibench.studies.sweep import SweepResult, sweep_result
+from slaibench.studies.targets import Targets
 
 OnDamage = Callable[[store.DamagedRecordingError], None]
 VARIES = (
@@ -29,14 +28,14 @@ SERVING = (
     *("max_context_tokens", "kv_blocks", "engine_args", "url", "api", "prompts"),
     *("only_openai", "timeout_s"),
 )
-"""What served, by the names that both a cell and a study have for it."""
+"""The system under test, by the names that both a cell and a study have for it."""
 
 
 def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]]]:
     """Cells by study: all that agree in everything but ``VARIES``.
 
     A study holds a scheduler at a rate with a seed once. Where a study made its runs longer, the
-    longest are taken; where the same was asked for over several numbers of requests, cells are set
+    longest are taken; where the same was run with several numbers of requests, cells are set
     apart by that number. Where a scheduler was recorded before and after its code or defaults
     changed, or all were before and after other code did that decides recordings, only what was
     recorded last is taken (``left_out``). A run that measured a saturated throughput goes with
@@ -53,18 +52,18 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
             groups.setdefault(_in_common(cell), []).append((cell, folder))
         else:
             overloads.append((cell, folder))
-    found: dict[str, list[tuple[CellSpec, Path]]] = {}
+    studies: dict[str, list[tuple[CellSpec, Path]]] = {}
     for name, cells in groups.items():
         newest = _newest(_by_last_code(cells))
         keys = [cell.key for cell, _ in newest]
         if len(set(keys)) == len(keys):
-            found[name] = newest
+            studies[name] = newest
             continue
         for cell, folder in newest:
-            asked = _requests_asked(cell)
-            found.setdefault(f"{name} {asked}", []).append((cell, folder))
+            studies.setdefault(f"{name} {_num_requests(cell)}", []).append((cell, folder))
     return {
-        name: [*_overloads_of(cells, overloads), *_longest(cells)] for name, cells in found.items()
+        name: [*_overloads_of(cells, overloads), *_longest(cells)]
+        for name, cells in studies.items()
     }
 
 
@@ -79,7 +78,7 @@ def _overloads_of(
 ) -> list[tuple[CellSpec, Path]]:
     """The runs that measured the saturated throughput of what these cells were scheduled by.
 
-    Their arrivals and when they end are their own (``study.overload``).
+    Their arrivals and when they end are their own (``studies.overload``).
     """
 
     def who(cell: CellSpec) -> tuple[object, ...]:
@@ -108,7 +107,7 @@ def left_out(
 ) -> list[str]:
     """Which of the folders' schedulers ``group_cells`` left out recordings of, in words; nothing of
     runs that a study made again, longer."""
-    every = [each for cells in groups.values() for each in cells]
+    every = [pair for cells in groups.values() for pair in cells]
     taken = {folder for _, folder in every}
     codes = {_harness(cell) for cell, _ in every}
     today = {(cell.scheduler, _identity(cell)) for cell, _ in every}
@@ -129,8 +128,8 @@ def left_out(
 def _by_last_code(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path]]:
     """The cells by the code that recorded the last of them: times by two simulators cannot be
     compared."""
-    last = max(cells, key=lambda each: ((each[1] / store.RUN).stat().st_mtime_ns, str(each[1])))
-    return [each for each in cells if _harness(each[0]) == _harness(last[0])]
+    last, _ = max(cells, key=lambda pair: ((pair[1] / store.RUN).stat().st_mtime_ns, str(pair[1])))
+    return [(cell, folder) for cell, folder in cells if _harness(cell) == _harness(last)]
 
 
 def _harness(cell: CellSpec) -> tuple[str | None, str]:
@@ -143,16 +142,16 @@ def _newest(cells: Sequence[tuple[CellSpec, Path]]) -> list[tuple[CellSpec, Path
     for cell, folder in cells:
         when = (folder / store.RUN).stat().st_mtime_ns, _identity(cell)
         last[cell.scheduler] = max(when, last.get(cell.scheduler, when))
-    return [each for each in cells if _identity(each[0]) == last[each[0].scheduler][1]]
+    return [(cell, folder) for cell, folder in cells if _identity(cell) == last[cell.scheduler][1]]
 
 
 def _identity(cell: CellSpec) -> str:
     return json.dumps([cell.scheduler_source, cell.scheduler_options], sort_keys=True)
 
 
-def _requests_asked(cell: CellSpec) -> int | None:
-    """The number of requests that was asked for; None: the default, which grows with the rate, and
-    in steps of itself where numbers need it."""
+def _num_requests(cell: CellSpec) -> int | None:
+    """The number of requests that the study named; None: the default, which grows with the rate,
+    and in steps of itself where numbers need it."""
     default = StudySpec(duration_s=cell.horizon_s, convention=cell.convention)
     own = cell.num_requests % default.requests_at(cell.rate_rps) == 0
     return None if own else cell.num_requests
@@ -185,32 +184,34 @@ def gather(
     slo: str | None = None,
     on_damage: OnDamage | None = None,
 ) -> SweepResult:
-    """The sweep behind recordings of one study: schedulers and rates as found.
+    """The sweep behind recordings of one study: schedulers and rates as they are there.
 
     Args:
         slo: the targets; None: the convention's own.
-        on_damage: told of each recording that is damaged and left out; None: the first is raised.
+        on_damage: called with each recording that is damaged and left out; None: the first is
+            raised.
 
     Raises:
-        DamagedRecordingError: a recording is damaged, and nobody is told, or all under load are.
+        DamagedRecordingError: a recording is damaged and there is no ``on_damage``, or all under
+            load are.
         ValueError: the SLO does not parse or names a tier that is not there, or a cell is there
             twice (``group_cells`` sets such apart).
     """
     first = next(cell for cell, _ in cells if cell.overload is None)
-    slo = StudySpec.model_validate({"convention": first.convention, "slo": slo}).slo
-    check_slos(slo, parse_tiers(first.tiers))
-    known: dict[tuple[object, ...], Path] = {}
+    judged = {"convention": first.convention, "slo": slo, "tiers": first.tiers}
+    targets_spec = StudySpec.model_validate(judged)
+    targets = Targets.of(targets_spec)
+    folders: dict[tuple[object, ...], Path] = {}
     for cell, folder in cells:
-        other = known.setdefault((*cell.key, cell.overload is None), folder)
+        other = folders.setdefault((*cell.key, cell.overload is None), folder)
         if other != folder:
             raise ValueError(
                 f"{str(other)!r} and {str(folder)!r} are recordings of the same cell; name a "
                 "folder that holds one of them"
             )
-    summarize = RunSummarizer.for_study(first.convention.value, slo)
-    results = _read(cells, summarize, on_damage)
-    schedulers = tuple(dict.fromkeys(one.cell.scheduler for one in results))
-    loaded = [one.cell for one in results if one.cell.overload is None]
+    results = _read(cells, targets.summarizer(), on_damage)
+    schedulers = tuple(dict.fromkeys(result.cell.scheduler for result in results))
+    loaded = [result.cell for result in results if result.cell.overload is None]
     rates = tuple(sorted({cell.rate_rps for cell in loaded}))
     seeds = {cell.seed for cell in loaded}
     spec = StudySpec(
@@ -226,34 +227,27 @@ def gather(
         duration_s=first.horizon_s,
         max_total_tokens=first.max_total_tokens,
         convention=first.convention,
-        slo=slo,
+        slo=targets_spec.slo,
         early_stop=first.early_stop,
     )
-    points = []
-    for scheduler in schedulers:
-        for rate in rates:
-            summaries = summaries_of(results, scheduler, rate)
-            if summaries:
-                points.append(make_point(scheduler, rate, summaries))
     note = store.read_run(results[0].folder).get("workload", {}).get("note", "")
-    return SweepResult(spec, about_of(results), note, tuple(points), tuple(results))
+    return sweep_result(spec, targets, about_of(results), note, results)
 
 
 def _read(
     cells: Sequence[tuple[CellSpec, Path]], summarize: Summarize, on_damage: OnDamage | None
 ) -> list[CellResult]:
-    found: list[CellResult] = []
+    results: list[CellResult] = []
     damaged: store.DamagedRecordingError | None = None
     for cell, folder in cells:
         try:
-            found.append(
-                CellResult(cell, folder, measured(store.read(folder), summarize), reused=True)
-            )
+            summary = measured(store.read(folder), summarize)
+            results.append(CellResult(cell, folder, summary, reused=True))
         except store.DamagedRecordingError as error:
             if on_damage is None:
                 raise
             on_damage(error)
             damaged = error
-    if damaged is not None and all(one.cell.overload is not None for one in found):
+    if damaged is not None and all(result.cell.overload is not None for result in results):
         raise damaged
-    return found
+    return results

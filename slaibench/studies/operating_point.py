@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit
-from slaibench.measure.latency import LatencySummary
-from slaibench.measure.metrics import Counts, GroupMetrics
-from slaibench.measure.quantile_interval import quantile
+from slaibench.measure.metrics import Counts
 from slaibench.measure.steady import Steadiness
-from slaibench.recording.record import FloatArray
-from slaibench.studies.estimate import Estimate, finite, over_seeds, pooled
+from slaibench.studies.estimate import Estimate, finite, over_seeds
+from slaibench.studies.replicates import (
+    latency,
+    majority,
+    mean_over_seeds,
+    percentile,
+    total_counts,
+)
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
 
@@ -57,7 +60,7 @@ class OperatingPoint:
         reason: the verdict of the first replicate in the point's own state.
         ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
         tbt_s: the same over all tiers (``p50``, ``p99``).
-        tiers: by tier name.
+        tiers: by tier name, strictest TBT SLO first.
         goodput_rps: requests a second that meet every TBT deadline of theirs.
         kv_mean, kv_peak: share of KV blocks in use.
         warmup_s: mean warm-up cut.
@@ -67,7 +70,7 @@ class OperatingPoint:
             has its own (``ArrivalAudit.offered_rps``); None: all at once.
         invalid: how many replicates are no measurement; such a point stands for nothing.
         invalid_reason: why the first of them is not; empty where all are.
-        failures: why requests of all replicates failed, and how many (``study.validity``).
+        failures: why requests of all replicates failed, and how many (``studies.validity``).
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
     """
 
@@ -172,13 +175,17 @@ class OperatingPoint:
         }
 
 
-def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary]) -> OperatingPoint:
+def make_point(
+    scheduler: str, rate_rps: float, summaries: Sequence[RunSummary], tiers: Sequence[str]
+) -> OperatingPoint:
     """Bring the replicates of one scheduler at one rate together.
 
     Args:
         summaries: one a seed, in the order of seeds; at least one.
+        tiers: names of the study's tiers, in the order in which they are shown
+            (``Targets.tier_names``); those without a request are left out.
     """
-    names = sorted({name for summary in summaries for name in summary.metrics.tiers})
+    names = [name for name in tiers if any(name in d.metrics.tiers for d in summaries)]
     states = Counter(summary.state for summary in summaries)
     state = majority(states)
     invalid = [summary.invalid for summary in summaries if summary.invalid is not None]
@@ -187,21 +194,21 @@ def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary])
         scheduler=scheduler,
         rate_rps=rate_rps,
         num_seeds=len(summaries),
-        counts=_counts(summaries),
+        counts=total_counts(summaries),
         states=dict(states),
         stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
         ttft_s={
             **{f"p{level * 100:g}": percentile(summaries, "ttft", level) for level in TTFT_LEVELS},
-            "mean": _latency(summaries, lambda m: m.ttft, None),
+            "mean": latency(summaries, lambda m: m.ttft, None),
         },
         tbt_s={f"p{level * 100:g}": percentile(summaries, "tbt", level) for level in TBT_LEVELS},
-        tpot_mean_s=_latency(summaries, lambda m: m.tpot, None),
-        e2e_p50_s=_latency(summaries, lambda m: m.e2e, 0.5),
+        tpot_mean_s=latency(summaries, lambda m: m.tpot, None),
+        e2e_p50_s=latency(summaries, lambda m: m.e2e, 0.5),
         tiers={name: _tier(summaries, name) for name in names},
-        throughput_rps=_plain(summaries, lambda d: d.metrics.throughput_rps),
-        output_tokens_per_s=_plain(summaries, lambda d: d.metrics.output_tokens_per_s),
-        goodput_rps=_plain(summaries, lambda d: d.goodput_rps),
+        throughput_rps=mean_over_seeds(summaries, lambda d: d.metrics.throughput_rps),
+        output_tokens_per_s=mean_over_seeds(summaries, lambda d: d.metrics.output_tokens_per_s),
+        goodput_rps=mean_over_seeds(summaries, lambda d: d.goodput_rps),
         kv_mean=_mean([summary.kv.mean for summary in summaries]),
         kv_peak=max((d.kv.peak for d in summaries if d.kv.peak is not None), default=None),
         preemptions=sum(summary.kv.preemptions for summary in summaries),
@@ -213,7 +220,7 @@ def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary])
         offered_rps=_mean([summary.audit.offered_rps for summary in summaries]),
         invalid=len(invalid),
         invalid_reason=next(iter(invalid), ""),
-        failures=add_up(each for summary in summaries for each in summary.failures),
+        failures=add_up(failure for summary in summaries for failure in summary.failures),
         audit_ok=all(_as_declared(summary.audit) for summary in summaries),
     )
 
@@ -223,92 +230,24 @@ def _as_declared(audit: ArrivalAudit) -> bool:
     return audit.valid and not audit.late and audit.process_ok is not False
 
 
-def measured_ttft(summary: RunSummary) -> FloatArray:
-    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
-    values = summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]]
-    values = values[~np.isnan(values)]
-    if summary.metrics.convention == "paper":
-        values = values[np.isfinite(values)]
-    return np.asarray(values, dtype=np.float64)
-
-
-def percentile(
-    summaries: Sequence[RunSummary], metric: str, level: float, tier: str | None = None
-) -> Estimate:
-    """A latency percentile over replicates.
-
-    Under strict conventions of all their requests together: a short run's own percentile of a tail
-    is too low. Under the paper's, the mean of the replicates' own.
-    """
-    samples = [d.samples[metric, tier] for d in summaries if (metric, tier) in d.samples]
-    if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
-        return _latency(summaries, attrgetter(metric), level, tier)
-    growing = majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING
-    return pooled(samples, level, steady=not growing)
-
-
-def majority(states: Mapping[Steadiness, int]) -> Steadiness:
-    """The state of more than half of the replicates; else they cannot tell.
-
-    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
-    only if two of them are wrong.
-    """
-    total = sum(states.values())
-    for state, count in states.items():
-        if 2 * count > total:
-            return state
-    return Steadiness.CANNOT_TELL
-
-
-def _latency(
-    summaries: Sequence[RunSummary],
-    metric: Callable[[GroupMetrics], LatencySummary],
-    level: float | None,
-    tier: str | None = None,
-) -> Estimate:
-    groups = [
-        summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
-        for summary in summaries
-    ]
-    latencies = [metric(group) for group in groups if group is not None]
-    values = [s.mean if level is None else s.percentile(level).sample_value for s in latencies]
-    # Whether it prints is decided by all replicates together; the paper's rules print any sample.
-    paper = any(summary.metrics.convention == "paper" for summary in summaries)
-    return over_seeds(values, sum(s.n for s in latencies), q=None if paper else level)
-
-
-def _plain(
-    summaries: Sequence[RunSummary], value: Callable[[RunSummary], float | None]
-) -> Estimate:
-    counted = sum(summary.metrics.num_measured for summary in summaries)
-    return over_seeds([value(summary) for summary in summaries], counted, log=False)
-
-
 def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
     kept = [d.deadlines[name] for d in summaries if name in d.deadlines]
     groups = [d.metrics.tiers[name] for d in summaries if name in d.metrics.tiers]
-    tokens = sum(each.gap.num_tokens for each in kept)
-    requests = sum(each.gap.num_requests for each in kept)
+    tokens = sum(tier.gap.num_tokens for tier in kept)
+    requests = sum(tier.gap.num_requests for tier in kept)
     return TierPoint(
         tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
         ttft_p50_s=percentile(summaries, "ttft", 0.5, name),
         tbt_p99_s=percentile(summaries, "tbt", 0.99, name),
-        tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
+        tokens_on_time=over_seeds([tier.gap.tokens_met for tier in kept], tokens, log=False),
         requests_on_time=over_seeds(
-            [each.fluidity.requests_met for each in kept], requests, log=False
+            [tier.fluidity.requests_met for tier in kept], requests, log=False
         ),
-        tokens_fluid=over_seeds([each.fluidity.tokens_met for each in kept], tokens, log=False),
-        worst_late_run=max((each.gap.worst_late_run for each in kept), default=0),
+        tokens_fluid=over_seeds([tier.fluidity.tokens_met for tier in kept], tokens, log=False),
+        worst_late_run=max((tier.gap.worst_late_run for tier in kept), default=0),
     )
 
 
-def _counts(summaries: Sequence[RunSummary]) -> Counts:
-    def total(name: str) -> int:
-        return sum(getattr(summary.metrics.counts, name) for summary in summaries)
-
-    return Counts(*(total(n) for n in ("due", "finished", "failed", "timed_out", "unfinished")))
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None

@@ -7,27 +7,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen
-from slaibench.measure.steady import Steadiness, early_verdict
-from slaibench.recording.record import SCHEMA_VERSION, Recording
-from slaibench.recording.store import spec_hash
-from slaibench.schedulers.base import Scheduler, SchedulerError
-from slaibench.schedulers.contained import failure, is_interrupt
+from slaibench.recording.record import Recording
+from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Clock, StudySpec
 from slaibench.studies import scheduler_info
+from slaibench.studies.cell_run import run_json, serve, watch_of
 from slaibench.studies.code import Code, code_of
-from slaibench.studies.steadiness import watch_of
-from slaibench.studies.systems.base import Demand, Facts, SystemUnderTest
-from slaibench.studies.systems.service import Service
+from slaibench.studies.scheduler_info import SchedulerInfo
+from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
+from slaibench.studies.targets import Targets, tiers_of
 from slaibench.version import __version__
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
 from slaibench.workloads.generate import fingerprint, generate
 from slaibench.workloads.lengths import LengthSource, RecordedSource
 from slaibench.workloads.request import Request
-from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
+from slaibench.workloads.tiers import Tier
 
 ROOM = 1.05
 """Room for requests longer than those of the sample that describes a workload."""
@@ -36,26 +33,29 @@ ROUND_TOKENS = 256
 
 @dataclass(frozen=True)
 class PreparedStudy:
-    """A validated study with what its names stand for.
+    """A validated study with what its names stand for, each resolved, parsed and hashed once.
 
-    Build it with ``prepare``; it can be sent to worker processes. What serves is opened by the
-    first ``run`` and kept for the next ones; ``close`` lets go of it, and so does leaving a
+    Build it with ``prepare``; it can be sent to worker processes. The system's backend is opened by
+    the first ``run`` and kept for the next ones; ``close`` lets go of it, and so does leaving a
     ``with`` block.
 
     Args:
         spec: with nothing left open.
         scheduler_infos: options and code of the study's schedulers, in its order.
         code: what else makes its recordings.
+        tiers: in the order of the specification, by which requests are drawn.
+        targets: what its runs are judged by.
     """
 
     spec: StudySpec
-    scheduler_infos: tuple[scheduler_info.SchedulerInfo, ...]
+    scheduler_infos: tuple[SchedulerInfo, ...]
     system: SystemUnderTest
     code: Code
     service: Service
     source: LengthSource
     process: ArrivalProcess
     tiers: tuple[Tier, ...]
+    targets: Targets
 
     @property
     def has_second_tokens(self) -> bool:
@@ -64,7 +64,11 @@ class PreparedStudy:
 
     def runs_ours(self, scheduler: str) -> bool:
         """Whether a scheduler of the study comes with slaibench."""
-        return self.scheduler_infos[self.spec.schedulers.index(scheduler)].is_ours
+        return self.info_of(scheduler).is_ours
+
+    def info_of(self, scheduler: str) -> SchedulerInfo:
+        """Options and code of one of the study's schedulers."""
+        return self.scheduler_infos[self.spec.schedulers.index(scheduler)]
 
     @property
     def is_risky(self) -> bool:
@@ -81,7 +85,7 @@ class PreparedStudy:
             num_requests: instead of the study's own number.
         """
         spec = self.spec
-        own = self.scheduler_infos[spec.schedulers.index(scheduler)]
+        own = self.info_of(scheduler)
         return CellSpec(
             **self._hashed,
             scheduler=scheduler,
@@ -103,7 +107,7 @@ class PreparedStudy:
 
     @cached_property
     def _hashed(self) -> Facts:
-        """What identifies the system and the lengths: asked once, of all their values."""
+        """What identifies the system and the lengths: computed once, of all their values."""
         return {**self.system.identity(), "workload_fingerprint": fingerprint(self.source)}
 
     def cells(self) -> list[CellSpec]:
@@ -114,6 +118,11 @@ class PreparedStudy:
             for replicate in range(self.spec.num_seeds)
             for scheduler in self.spec.schedulers
         ]
+
+    def first_cell(self) -> CellSpec:
+        """The first cell of the study; of one without rates, a cell at 1 request/s."""
+        spec = self.spec
+        return self.cell(spec.schedulers[0], spec.rates[0] if spec.rates else 1.0, spec.first_seed)
 
     @property
     def extends(self) -> bool:
@@ -146,11 +155,11 @@ class PreparedStudy:
         )
 
     def logging_to(self, logs: Path) -> PreparedStudy:
-        """The same bench, with what its engines say in another folder."""
+        """The same study, with the logs of its engines in another folder."""
         return replace(self, service=Service(self.system, logs))
 
     def close(self) -> None:
-        """Stop whatever serves; may be called more than once."""
+        """Stop the backend, if there is one; may be called more than once."""
         self.service.close()
 
     def __enter__(self) -> PreparedStudy:
@@ -160,7 +169,10 @@ class PreparedStudy:
         self.close()
 
     def run(self, cell: CellSpec) -> Recording:
-        """Run one cell.
+        """Run one cell, with a scheduler object of its own.
+
+        A user's file is executed anew for it, so that what the file keeps in its globals cannot
+        make a recording depend on which cells ran before it in this process (invariant 4).
 
         Raises:
             BackendError, SchedulerError: the run cannot be had; the message names the cell.
@@ -173,66 +185,22 @@ class PreparedStudy:
         source = cell.scheduler_source
         if source is not None and scheduler_info.code_hash(cell.scheduler, scheduler) != source:
             raise SchedulerError(f"{where}: its code changed while the study ran; start it again")
-        if not self.system.one_at_a_time:
-            return self._recording(cell, scheduler, self._serve(cell, scheduler, where))
-        with watch_of(self.spec, running=self.service.is_open) as watch:
-            output = self._serve(cell, scheduler, where)
-        return self._recording(cell, scheduler, output, watch.seen(output.end_s))
-
-    def _serve(self, cell: CellSpec, scheduler: Scheduler, where: str) -> RunOutput:
-        settings = RunSettings(
-            scheduler=cell.scheduler,
-            seed=cell.seed,
-            horizon_s=cell.horizon_s,
-            stop=saturated_early if cell.early_stop else None,
+        seen: Seen | None = None
+        if self.system.one_at_a_time:
+            with watch_of(self.spec, running=self.service.is_open) as watch:
+                output = serve(cell, self.requests(cell), scheduler, self.service)
+            seen = watch.seen(output.end_s)
+        else:
+            output = serve(cell, self.requests(cell), scheduler, self.service)
+        run = run_json(
+            cell,
+            output,
+            seen,
+            scheduler=scheduler.name,
+            system=self.system,
+            code=self.code,
+            source=self.source,
         )
-        requests = self.requests(cell)
-        try:
-            return self.service.backend().run(requests, scheduler, settings)
-        except BackendError as error:
-            raise BackendError(f"{where}: {error}") from error
-        except SchedulerError as error:
-            raise SchedulerError(f"{where}: {error}") from error
-        except BaseException as error:
-            if scheduler_info.is_ours(scheduler) or is_interrupt(error):
-                raise
-            # What a user's scheduler answers with may fail in any way at all; what it said is all
-            # that helps.
-            raise SchedulerError(f"{where}: {failure(error)}") from error
-
-    def _recording(
-        self, cell: CellSpec, scheduler: Scheduler, output: RunOutput, seen: Seen | None = None
-    ) -> Recording:
-        spec = cell.spec()
-        # What the backend saw goes before what was known without it.
-        known, said = self.system.facts(), dict(output.facts)
-        versions = {"slaibench": __version__, **known.pop("versions", {})}
-        run = {
-            "schema_version": SCHEMA_VERSION,
-            "spec": spec,
-            "spec_hash": spec_hash(spec),
-            "commit": self.code.commit,
-            "scheduler": {"name": scheduler.name, "options": cell.scheduler_options},
-            "backend": {
-                "name": cell.backend,
-                "device": spec["device"],
-                "clock": said.pop("clock", spec["clock"]),
-            },
-            "profile": None,
-            "workload": {"name": self.source.name, "note": self.source.note},
-            "convention": cell.convention.value,
-            "kv_blocks": cell.kv_blocks,
-            "block_size": cell.block_size,
-            "end_s": output.end_s,
-            "stopped_early": output.stopped_early,
-            "notes": [*self.system.notes(output), *output.notes, *(seen.notes if seen else ())],
-            **({"steadiness": seen.facts} if seen else {}),
-            **({"invalid": output.invalid} if output.invalid else {}),
-            **known,
-            "hardware": {**known.get("hardware", {}), **said.pop("hardware", {})},
-            "versions": {**versions, **said.pop("versions", {})},
-            **said,
-        }
         return Recording(run, output.requests, output.steps)
 
 
@@ -240,7 +208,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
     """Resolve and check every name of a study before any of it runs.
 
     Raises:
-        ValueError: an unknown name or a bad value, with the nearest match and the way out.
+        ValueError: an unknown name, a bad value or target, with the nearest match and the way out.
     """
     kind = find(spec.backend)
     spec = settled(spec)
@@ -255,10 +223,11 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         spec,
         Demand(
             context_tokens=_at_most(with_room(source, longest), spec.max_total_tokens),
-            token_budget=max(each.token_budget for each in scheduler_infos),
-            max_active=max(each.max_active for each in scheduler_infos),
+            token_budget=max(info.token_budget for info in scheduler_infos),
+            max_active=max(info.max_active for info in scheduler_infos),
         ),
     )
+    tiers = tiers_of(spec)
     prepared = PreparedStudy(
         spec=spec,
         scheduler_infos=scheduler_infos,
@@ -267,7 +236,8 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         service=Service(system),
         source=source,
         process=ArrivalProcess.parse(spec.arrivals_or_default),
-        tiers=parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS,
+        tiers=tiers,
+        targets=Targets.of(spec, tiers),
     )
     for limit in system.limits():
         if longest > limit.most_tokens:
@@ -284,17 +254,9 @@ def prepare(spec: StudySpec) -> PreparedStudy:
     return prepared
 
 
-def saturated_early(progress: Progress) -> str | None:
-    """Stop rule: the reason, once it is certain that the run is saturated."""
-    verdict = early_verdict(progress.due_s, progress.first_s, progress.left_s, progress.now_s)
-    if verdict.state is not Steadiness.GROWING:
-        return None
-    return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"
-
-
 def with_room(source: LengthSource, longest: int) -> int:
-    """Tokens that hold every request of a workload, of which ``longest`` is known: where lengths
-    are drawn at random, a run may have a longer one."""
+    """Tokens that hold every request of a workload whose longest described one has ``longest``:
+    where lengths are drawn at random, a run may have a longer one."""
     if isinstance(source, RecordedSource):
         return longest
     return -(-math.ceil(ROOM * longest) // ROUND_TOKENS) * ROUND_TOKENS

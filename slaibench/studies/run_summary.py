@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
 from slaibench.measure.overload import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.quantile_interval import RunSample, gap_tail
-from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels, parse_slos
+from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
 from slaibench.studies.validity import Failures, failures, why_invalid
@@ -32,7 +33,7 @@ class KvUse:
 
 
 TAIL_LEVEL = 0.99
-"""Of token gaps a digest keeps what percentiles from here on need."""
+"""Of token gaps a run summary keeps what percentiles from here on need."""
 SampleKey = tuple[str, str | None]
 """A latency metric, and whose: a tier's, or None for all requests."""
 
@@ -49,8 +50,8 @@ class RunSummary:
         due_s: when each was due.
         num_steps: batches run.
         throughput: of a run that measures the saturated throughput; else None.
-        invalid: why its latencies stand for nothing (``study.validity``), or None.
-        failures: why requests failed, and how many (``study.validity``).
+        invalid: why its latencies stand for nothing (``studies.validity``), or None.
+        failures: why requests failed, and how many (``studies.validity``).
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
     """
@@ -83,13 +84,12 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunSummarizer:
-    """Callable from recording to digest; can be sent to worker processes.
+    """Callable from recording to run summary; can be sent to worker processes.
 
     Args:
         convention: whose definitions.
-        slo: the targets that will be asked for.
         qs: percentile levels: the default ones and those of the targets.
-        metrics: of whose samples percentiles over replicates are wanted.
+        metrics: whose samples are kept, for percentiles over replicates.
         tail_level: least percentile of token gaps among these.
         slos: the targets, whose verdicts a run asserts.
     """
@@ -101,20 +101,19 @@ class RunSummarizer:
     slos: tuple[Slo, ...] = ()
 
     @classmethod
-    def for_study(cls, convention: str, slo: str) -> RunSummarizer:
-        """With every percentile that the study's SLOs ask for."""
-        slos = parse_slos(slo)
-        tails = [one.q for one in slos if one.metric == "tbt" and one.q is not None]
+    def for_study(cls, convention: str, slos: Sequence[Slo]) -> RunSummarizer:
+        """With every percentile that the study's SLOs need."""
+        tails = [slo.q for slo in slos if slo.metric == "tbt" and slo.q is not None]
         return cls(
             convention,
             tuple(sorted({*DEFAULT_QS, *levels(slos)})),
-            tuple(sorted({"ttft", "tbt", *(one.metric for one in slos if one.q is not None)})),
+            tuple(sorted({"ttft", "tbt", *(slo.metric for slo in slos if slo.q is not None)})),
             min([TAIL_LEVEL, *tails]),
             tuple(slos),
         )
 
     def __call__(self, recording: Recording, cut_s: float | None = None) -> RunSummary:
-        """The digest.
+        """The run summary.
 
         Args:
             cut_s: the warm-up cut, to measure the same requests as in another run; None: find it.

@@ -1,4 +1,4 @@
-"""A scheduler as a study takes it: built with its errors told, identified by its code."""
+"""A scheduler as a study takes it: built with its errors in words, identified by its code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,7 @@ def build(text: str) -> Scheduler:
         ValueError: unknown name, file or option, or the class fails in any way of its own.
     """
     file = file_of(text)
-    in_worker = parent_process() is not None  # which may end, and was told of a file that does not
+    in_worker = parent_process() is not None  # which may end, and only gets what was tried out
     if file is not None and file.is_file() and not (in_worker or os.environ.get(DEBUG)):
         try_out(text, file, file.stat().st_mtime_ns)
     scheduler = registry.build(text)
@@ -89,8 +90,8 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
     """16 hex digits over the syntax of the files behind a scheduler.
 
     Those of its classes, and of what these import from their own package or from ours: whoever
-    edits a policy must not be shown recordings of what it was. Names and places do not count, nor
-    do comments, docstrings and layout.
+    edits a scheduler must not be shown recordings of what it was. Names and places do not count,
+    nor do comments, docstrings and layout. Computed once while the files stay as they are.
     """
     own = file_of(text)
     files = set() if own is None else {own}
@@ -99,13 +100,24 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
         if module is None or (files and module.__name__ == type(scheduler).__module__):
             continue  # a user's file is taken by its path: another one may bear its module's name
         files |= _files(module)
-    digests = sorted(map(digest_of, files))
+    return _hash_of(frozenset(map(_version, files)))
+
+
+def _version(file: Path) -> tuple[Path, int, int, int]:
+    """A file, and what changes with its content."""
+    status = file.stat()
+    return file, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=256)
+def _hash_of(files: frozenset[tuple[Path, int, int, int]]) -> str:
+    digests = sorted(digest_of(file) for file, *_ in files)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
 def file_of(text: str) -> Path | None:
     """The file that a scheduler's text names, ``path/to/file.py:Class``; None: it names none."""
-    name = registry.parse(text)[0].partition(":")[0]
+    name = text.partition(":")[0]
     return Path(name) if name.endswith(".py") else None
 
 
@@ -131,7 +143,7 @@ def _origin(value: object) -> str:
 
 
 def is_ours(scheduler: Scheduler) -> bool:
-    """Whether it comes with slaibench: then a failure is a defect of ours, and not told as news."""
+    """Whether it comes with slaibench: then a failure is a defect of ours, with its traceback."""
     return contained.is_ours(type(scheduler))
 
 

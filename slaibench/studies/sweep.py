@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
-from slaibench.measure.slo import parse_slos
 from slaibench.measure.steady import Steadiness
-from slaibench.recording import store
-from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
-from slaibench.studies.operating_point import OperatingPoint, majority, make_point
+from slaibench.studies.executors import CellResult, Executor, Jobs
+from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
+from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummarizer, RunSummary
-from slaibench.studies.systems.table import describe_run
+from slaibench.studies.replicates import state_of
+from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.targets import Targets
 from slaibench.studies.trust import warnings_of
-from slaibench.workloads.tiers import Tier
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OnCell = Callable[[CellResult, int, int], None]
-"""Told of each finished cell: (cell, how many are done, how many there are)."""
 
-
-def quiet(_: CellResult, __: int, ___: int) -> None:
-    """Tell nobody."""
+@dataclass(frozen=True)
+class SweepPlan(Plan):
+    """Every cell of a study, at the rates that it names."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +35,18 @@ class SweepResult:
     """A sweep's points and where its recordings lie.
 
     Args:
-        spec: what was asked.
-        about: what served; in a second line, how far whole runs on its profile can be trusted.
+        spec: the specification.
+        targets: what its runs are judged by, and its tiers in their order.
+        about: the system under test; in a second line, how far whole runs on its profile can be
+            trusted.
         workload_note: one line on where the lengths come from.
-        points: by scheduler and rate, in the order asked for.
+        points: by scheduler and rate, in the specification's order.
         cells: every cell behind them.
         num_reused: cells that were on disk already.
     """
 
     spec: StudySpec
+    targets: Targets
     about: str
     workload_note: str
     points: tuple[OperatingPoint, ...]
@@ -60,7 +58,7 @@ class SweepResult:
 
     @property
     def invalid(self) -> tuple[CellResult, ...]:
-        """Cells that are no measurement (``study.validity``)."""
+        """Cells that are no measurement (``studies.validity``)."""
         return tuple(cell for cell in self.cells if cell.summary.invalid is not None)
 
     @property
@@ -99,128 +97,96 @@ class SweepResult:
         return pd.json_normalize(self.to_json()["points"])
 
 
-def sweep(
-    spec: StudySpec,
-    results: Path,
-    *,
-    jobs: Jobs = None,
-    fresh: bool = False,
-    on_cell: OnCell = quiet,
-) -> SweepResult:
-    """Run every cell of a study that is not on disk yet, and bring the numbers together.
+def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> SweepPlan:
+    """A sweep, checked as far as that goes without running a cell.
 
     Args:
-        results: folder of the recordings; cells found there are not run again.
+        results: folder of the recordings; cells that are there are not run again.
         jobs: cells at a time (None: one a core), or the cluster that runs them.
         fresh: run all of them again.
-        on_cell: told of each finished cell.
 
     Raises:
-        ValueError: the specification names something unknown, or asks for no rate.
-        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+        ValueError: a name, an SLO or a value of the specification is wrong, it names no rate, or so
+            many ``jobs`` cannot be had.
+        RecordingError: ``results`` cannot be written.
     """
-    prepared = prepare(spec)
+    made = SweepPlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
     if not spec.rates:
         raise ValueError("a sweep needs at least one rate; give --rates start:stop[:step]")
-    with open_pool(prepared, results, jobs, fresh) as pool:
-        return sweep_in(pool, prepared, on_cell)
+    return made
 
 
-def check(spec: StudySpec, results: Path, jobs: Jobs = None) -> PreparedStudy:
-    """Everything that can be refused before any work is done.
-
-    Raises:
-        ValueError: a name, an SLO or a value of the specification is wrong, or several ``jobs``
-            cannot be had.
-        RecordingError: ``results`` cannot be written.
-    """
-    prepared = prepare(spec)
-    jobs_for(prepared, jobs)
-    check_slos(prepared.spec.slo, prepared.tiers)
-    check_writable(results)
-    rate = spec.rates[0] if spec.rates else 1.0
-    prepared.requests(prepared.cell(spec.schedulers[0], rate, spec.first_seed))
-    return prepared
-
-
-def open_pool(prepared: PreparedStudy, results: Path, jobs: Jobs, fresh: bool) -> Pool:
-    """Worker processes for a bench, with the digest its study needs.
+def run(plan: SweepPlan, on_cell: OnCell = quiet) -> SweepResult:
+    """Run every cell that is not on disk yet, and bring the numbers together.
 
     Raises:
-        ValueError: the SLO does not parse, or names a tier that is not there, or several jobs
-            cannot be had.
-        RecordingError: ``results`` cannot be written.
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    check_slos(prepared.spec.slo, prepared.tiers)
-    check_writable(results)
-    summarize = RunSummarizer.for_study(prepared.spec.convention.value, prepared.spec.slo)
-    return Pool(prepared, results, summarize, jobs=jobs_for(prepared, jobs), fresh=fresh)
+    with plan.open() as executor:
+        return sweep_in(executor, plan.prepared, on_cell)
 
 
-def sweep_in(pool: Pool, prepared: PreparedStudy, on_cell: OnCell = quiet) -> SweepResult:
-    """The sweep of a bench, in a pool that is open."""
-    cells = collect_overload(pool, prepared, prepared.spec.schedulers, on_cell)
-    cells += collect_extended(pool, prepared, on_cell)
+def sweep_in(executor: Executor, prepared: PreparedStudy, on_cell: OnCell = quiet) -> SweepResult:
+    """The sweep of a study, in an executor that is open."""
+    cells = collect_overload(executor, prepared, prepared.spec.schedulers, on_cell)
+    cells += collect_extended(executor, prepared, on_cell)
+    return sweep_result(
+        prepared.spec, prepared.targets, about_of(cells), prepared.source.note, cells
+    )
+
+
+def sweep_result(
+    spec: StudySpec,
+    targets: Targets,
+    about: str,
+    workload_note: str,
+    cells: Sequence[CellResult],
+) -> SweepResult:
+    """A sweep from its cells: a point of every scheduler and rate that has one."""
     points = [
-        make_point(scheduler, rate, summaries_of(cells, scheduler, rate))
-        for scheduler in prepared.spec.schedulers
-        for rate in prepared.spec.rates
+        make_point(scheduler, rate, summaries, targets.tier_names)
+        for scheduler in spec.schedulers
+        for rate in spec.rates
+        if (summaries := summaries_of(cells, scheduler, rate))
     ]
-    return SweepResult(prepared.spec, about_of(cells), prepared.source.note, tuple(points), cells)
-
-
-def about_of(cells: Sequence[CellResult]) -> str:
-    """What served these cells (``describe_run``); from the recording of the first."""
-    return describe_run(store.read_run(cells[0].folder)) if cells else ""
-
-
-def collect(pool: Pool, cells: Sequence[CellSpec], on_cell: OnCell) -> tuple[CellResult, ...]:
-    """Run cells; results in the order asked for, ``on_cell`` in that of completion."""
-
-    def told() -> Iterator[CellResult]:
-        for done, result in enumerate(pool.run(cells), start=1):
-            on_cell(result, done, len(cells))
-            yield result
-
-    by_cell = {result.cell.key: result for result in told()}
-    return tuple(by_cell[cell.key] for cell in cells)
+    return SweepResult(spec, targets, about, workload_note, tuple(points), tuple(cells))
 
 
 def collect_overload(
-    pool: Pool, prepared: PreparedStudy, schedulers: Sequence[str], on_cell: OnCell
+    executor: Executor, prepared: PreparedStudy, schedulers: Sequence[str], on_cell: OnCell
 ) -> tuple[CellResult, ...]:
     """The runs that measure these schedulers' saturated throughputs, where there can be any."""
-    wanted = [cell for cell in overload_cells(prepared) if cell.scheduler in schedulers]
-    return collect(pool, wanted, on_cell)
+    cells = [cell for cell in overload_cells(prepared) if cell.scheduler in schedulers]
+    return collect(executor, cells, on_cell)
 
 
 def collect_extended(
-    pool: Pool, prepared: PreparedStudy, on_cell: OnCell
+    executor: Executor, prepared: PreparedStudy, on_cell: OnCell
 ) -> tuple[CellResult, ...]:
-    """Every cell of a bench, as long as its numbers need (``measure.run_length``).
+    """Every cell of a study, as long as its numbers need (``measure.run_length``).
 
     Where a scheduler's runs at a rate are too short, they are run again, longer, from their start.
     Their first requests are the same, so that schedulers are compared over those they share.
     """
     planned = prepared.cells()
-    cells = _first_runs(pool, prepared, planned, on_cell)
-    todo = {(one.cell.scheduler, one.cell.rate_rps) for one in cells} if prepared.extends else ()
+    cells = _first_runs(executor, prepared, planned, on_cell)
+    todo = {result.cell.key[:2] for result in cells} if prepared.extends else ()
     while todo:
-        wanted: list[CellSpec] = []
+        longer: list[CellSpec] = []
         for scheduler, rate in todo:
-            own = [one for one in cells if one.cell.key[:2] == (scheduler, rate)]
+            own = [result for result in cells if result.cell.key[:2] == (scheduler, rate)]
             size = next_length(prepared.requests_at(rate), own[0].cell.num_requests, _worth(own))
             if size is not None:
-                wanted += [prepared.cell(scheduler, rate, one.cell.seed, size) for one in own]
-        todo = {cell.key[:2] for cell in wanted}
-        cells = [one for one in cells if one.cell.key[:2] not in todo]
-        cells += collect(pool, wanted, on_cell)
+                longer += [prepared.cell(scheduler, rate, run.cell.seed, size) for run in own]
+        todo = {cell.key[:2] for cell in longer}
+        cells = [result for result in cells if result.cell.key[:2] not in todo]
+        cells += collect(executor, longer, on_cell)
     order = {cell.key: place for place, cell in enumerate(planned)}
-    return tuple(sorted(cells, key=lambda one: order[one.cell.key]))
+    return tuple(sorted(cells, key=lambda result: order[result.cell.key]))
 
 
 def _first_runs(
-    pool: Pool, prepared: PreparedStudy, planned: Sequence[CellSpec], on_cell: OnCell
+    executor: Executor, prepared: PreparedStudy, planned: Sequence[CellSpec], on_cell: OnCell
 ) -> list[CellResult]:
     """Every cell planned, at its first length, but replicates of what was stopped early.
 
@@ -228,18 +194,16 @@ def _first_runs(
     """
     spec = prepared.spec
     first = [cell for cell in planned if cell.seed == spec.first_seed]
-    cells = list(collect(pool, first, on_cell))
+    cells = list(collect(executor, first, on_cell))
     hopeless = {
-        (one.cell.scheduler, one.cell.rate_rps)
-        for one in cells
-        if spec.stops_early and one.summary.stopped_early is not None
+        result.cell.key[:2]
+        for result in cells
+        if spec.stops_early and result.summary.stopped_early is not None
     }
     rest = [
-        cell
-        for cell in planned
-        if cell.seed != spec.first_seed and (cell.scheduler, cell.rate_rps) not in hopeless
+        cell for cell in planned if cell.seed != spec.first_seed and cell.key[:2] not in hopeless
     ]
-    return [*cells, *collect(pool, rest, on_cell)]
+    return [*cells, *collect(executor, rest, on_cell)]
 
 
 def _worth(cells: Sequence[CellResult]) -> list[Worth]:
@@ -247,29 +211,15 @@ def _worth(cells: Sequence[CellResult]) -> list[Worth]:
 
     One that keeps growing has no steady state that a longer run could show.
     """
-    summaries = [one.summary for one in cells]
-    if majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING:
+    summaries = [result.summary for result in cells]
+    if state_of(summaries) is Steadiness.GROWING:
         return []
     samples = [summary.samples["ttft", None] for summary in summaries]
     return [Worth(q, quantile_size(samples, q)) for q in (0.5, 0.99)]
 
 
 def summaries_of(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> list[RunSummary]:
-    """Digests of one scheduler at one rate, by seed."""
-    own = [one for one in cells if one.cell.scheduler == scheduler]
-    chosen = [one for one in under_load(own) if one.cell.rate_rps == rate_rps]
-    return [one.summary for one in sorted(chosen, key=lambda one: one.cell.seed)]
-
-
-def check_slos(text: str, tiers: Sequence[Tier]) -> None:
-    """Refuse SLOs that do not parse or name an unknown tier.
-
-    Raises:
-        ValueError: with the tiers there are.
-    """
-    known = [tier.name for tier in tiers]
-    for slo in parse_slos(text):
-        if slo.tier is not None and slo.tier not in known:
-            raise ValueError(
-                f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(known)}"
-            )
+    """Run summaries of one scheduler at one rate, by seed."""
+    own = [result for result in cells if result.cell.scheduler == scheduler]
+    chosen = [result for result in under_load(own) if result.cell.rate_rps == rate_rps]
+    return [result.summary for result in sorted(chosen, key=lambda result: result.cell.seed)]

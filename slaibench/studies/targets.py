@@ -1,19 +1,20 @@
-"""How far a scheduler at one rate is from a study's targets, and how sure that is."""
+"""A study's targets, and how far a scheduler at one rate is from them."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.intervals import t_interval
 from slaibench.measure.quantile_interval import quantile_interval
-from slaibench.measure.slo import SloVerdict, evaluate, log_ratio, parse_slos
+from slaibench.measure.slo import Slo, SloVerdict, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE, Steadiness
 from slaibench.spec import Convention, StudySpec
-from slaibench.studies.operating_point import majority
-from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.replicates import state_of
+from slaibench.studies.run_summary import RunSummarizer, RunSummary
+from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
 
 STEADY = "not saturated"
 """The target that strict conventions add to the SLOs."""
@@ -24,34 +25,102 @@ NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
 NOT_MEASURED = SloLevel(math.inf, -math.inf, math.inf)
 
 
-def slo_levels(
-    spec: StudySpec, summaries: Sequence[RunSummary]
-) -> dict[tuple[str, str | None], SloLevel]:
-    """By SLO and tier: where one scheduler stands at one rate, over its replicates.
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What runs of a study are judged by, parsed once (``of``).
 
-    Under strict conventions steadiness is a target of its own: a growing run is no operating
-    point, whatever its latencies, and one too short to tell is not known to be one. The paper's
-    capacity looks at latencies only. A run that is no measurement meets nothing.
+    Args:
+        slos: latency targets, in the order of the specification.
+        convention: whose definitions; strict ones add that a run is steady.
+        tiers: of the specification, strictest TBT SLO first: their order in every result.
     """
-    by_target: dict[tuple[str, str | None], list[SloVerdict]] = {}
-    for summary in summaries:
-        for verdict in evaluate(parse_slos(spec.slo), summary.metrics):
-            by_target.setdefault((verdict.slo.text, verdict.tier), []).append(verdict)
-    invalid = any(summary.invalid is not None for summary in summaries)
-    levels = {
-        target: NOT_MEASURED if invalid else _level(spec, verdicts, summaries)
-        for target, verdicts in by_target.items()
-    }
-    if spec.convention is Convention.STRICT:
-        levels[STEADY, None] = _steady_level(summaries)
-    return levels
+
+    slos: tuple[Slo, ...]
+    convention: Convention
+    tiers: tuple[Tier, ...]
+
+    @classmethod
+    def of(cls, spec: StudySpec, tiers: Sequence[Tier] | None = None) -> Targets:
+        """The targets of a specification.
+
+        Args:
+            tiers: of the specification, where they are parsed already.
+
+        Raises:
+            ValueError: an SLO does not parse, or names a tier that is not there (with those that
+                are); or the tiers do not parse.
+        """
+        tiers = tiers_of(spec) if tiers is None else tiers
+        slos = parse_slos(spec.slo)
+        names = [tier.name for tier in tiers]
+        for slo in slos:
+            if slo.tier is not None and slo.tier not in names:
+                raise ValueError(
+                    f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(names)}"
+                )
+        by_slo = sorted(tiers, key=lambda tier: (tier.tbt_slo_s, tier.name))
+        return cls(slos, spec.convention, tuple(by_slo))
+
+    @property
+    def tier_names(self) -> tuple[str, ...]:
+        """Names of the tiers, strictest TBT SLO first."""
+        return tuple(tier.name for tier in self.tiers)
+
+    def summarizer(self) -> RunSummarizer:
+        """What keeps of a run's recording all that these targets need."""
+        return RunSummarizer.for_study(self.convention.value, self.slos)
+
+    def levels(self, summaries: Sequence[RunSummary]) -> dict[tuple[str, str | None], SloLevel]:
+        """By SLO and tier: where one scheduler stands at one rate, over its replicates.
+
+        Under strict conventions steadiness is a target of its own: a growing run is no operating
+        point, whatever its latencies, and one too short to tell is not known to be one. The paper's
+        capacity looks at latencies only. A run that is no measurement meets nothing.
+        """
+        by_target: dict[tuple[str, str | None], list[SloVerdict]] = {}
+        for summary in summaries:
+            for verdict in evaluate(self.slos, summary.metrics):
+                by_target.setdefault((verdict.slo.text, verdict.tier), []).append(verdict)
+        invalid = any(summary.invalid is not None for summary in summaries)
+        levels = {
+            target: NOT_MEASURED if invalid else _level(self.convention, verdicts, summaries)
+            for target, verdicts in by_target.items()
+        }
+        if self.convention is Convention.STRICT:
+            levels[STEADY, None] = _steady_level(summaries)
+        return levels
+
+    def why_not_measured(
+        self, summaries: Sequence[RunSummary], slo: str, tier: str | None
+    ) -> str | None:
+        """Why runs cannot speak about a target at all; None where they can, however little."""
+        for summary in summaries:
+            if summary.invalid is not None:
+                return summary.invalid
+            if slo == STEADY:
+                continue
+            for verdict in evaluate(self.slos, summary.metrics):
+                if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
+                    sample = summary.samples.get((verdict.slo.metric, tier))
+                    if sample is None or not len(sample):
+                        return verdict.why
+        return None
+
+
+def tiers_of(spec: StudySpec) -> tuple[Tier, ...]:
+    """The tiers of a specification, in its own order, by which requests are drawn.
+
+    Raises:
+        ValueError: they do not parse.
+    """
+    return parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS
 
 
 def _level(
-    spec: StudySpec, verdicts: Sequence[SloVerdict], summaries: Sequence[RunSummary]
+    convention: Convention, verdicts: Sequence[SloVerdict], summaries: Sequence[RunSummary]
 ) -> SloLevel:
     slo, tier, bound_s = verdicts[0].slo, verdicts[0].tier, verdicts[0].bound_s
-    if spec.convention is Convention.PAPER or slo.q is None:
+    if convention is Convention.PAPER or slo.q is None:
         values = [verdict.value for verdict in verdicts if verdict.value is not None]
         return _over_seeds(values, bound_s) if len(values) == len(verdicts) else NOT_MEASURED
     samples = [summary.samples.get((slo.metric, tier)) for summary in summaries]
@@ -86,47 +155,34 @@ def _log_ratio(value: float, bound_s: float) -> float:
 
 
 def _steady_level(summaries: Sequence[RunSummary]) -> SloLevel:
-    state = majority(Counter(summary.state for summary in summaries))
+    state = state_of(summaries)
     if state is Steadiness.STEADY:
         return HOLDS
     return FAILS if state is Steadiness.GROWING else NOT_KNOWN
 
 
-def why_not_measured(
-    spec: StudySpec, summaries: Sequence[RunSummary], slo: str, tier: str | None
-) -> str | None:
-    """Why runs cannot speak about a target at all; None where they can, however little."""
-    for summary in summaries:
-        if summary.invalid is not None:
-            return summary.invalid
-        if slo == STEADY:
-            continue
-        for verdict in evaluate(parse_slos(spec.slo), summary.metrics):
-            if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
-                sample = summary.samples.get((verdict.slo.metric, tier))
-                if sample is None or not len(sample):
-                    return verdict.why
-    return None
-
-
-def check_tellable(spec: StudySpec, *, second_tokens: bool = True) -> None:
+def check_tellable(
+    targets: Targets, num_requests: int | None, *, second_tokens: bool = True
+) -> None:
     """Refuse runs that cannot tell whether targets hold, however they end.
 
     Args:
+        num_requests: of a run; None: as many as it needs.
         second_tokens: whether any output has two tokens.
 
     Raises:
         ValueError: with what is missing.
     """
-    between = [slo.text for slo in parse_slos(spec.slo) if slo.metric in ("tbt", "tpot")]
+    between = [slo.text for slo in targets.slos if slo.metric in ("tbt", "tpot")]
     if between and not second_tokens:
         raise ValueError(
             f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
             "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
         )
-    if spec.convention is Convention.STRICT and (spec.num_requests or math.inf) < RULE.min_arrivals:
+    strict = targets.convention is Convention.STRICT
+    if strict and (num_requests or math.inf) < RULE.min_arrivals:
         raise ValueError(
-            f"{spec.num_requests} requests are too few to tell whether a run is steady "
+            f"{num_requests} requests are too few to tell whether a run is steady "
             f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
             f"{4 * RULE.min_arrivals} or more"
         )

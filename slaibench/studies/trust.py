@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from slaibench.measure.steady import Steadiness
 from slaibench.measure.tail import tail_of
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import majority
 from slaibench.studies.overload import under_load
+from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import add_up, failure_words
 
@@ -18,7 +17,7 @@ EXTREME_TAIL = 20.0
 load; lengths of ShareGPT4 under first come, first served make it 4 to 8."""
 GROWING_TAIL = 1.5
 MOST_FAILURES = 5
-"""Rates whose failures are told one by one."""
+"""Rates whose failures are shown one by one."""
 
 
 def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
@@ -34,9 +33,9 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """Why requests failed, with the server's own words and how many, by scheduler and rate."""
     at: dict[str, list[RunSummary]] = {}
-    for one in cells:
-        where = f"{one.cell.scheduler} at {one.cell.rate_rps:g} requests/s"
-        at.setdefault(where, []).append(one.summary)
+    for result in cells:
+        where = f"{result.cell.scheduler} at {result.cell.rate_rps:g} requests/s"
+        at.setdefault(where, []).append(result.summary)
     sentences = []
     for where, summaries in at.items():
         reasons = add_up(failure for summary in summaries for failure in summary.failures)
@@ -50,10 +49,12 @@ def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 def lag_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """How late requests were sent at worst, where that is more than nothing and decides nothing."""
-    late = [one for one in cells if one.summary.audit.late and one.summary.invalid is None]
+    late = [
+        result for result in cells if result.summary.audit.late and result.summary.invalid is None
+    ]
     if not late:
         return ()
-    worst = max(late, key=lambda one: one.summary.audit.lag_p99_s)
+    worst = max(late, key=lambda result: result.summary.audit.lag_p99_s)
     lag_s = worst.summary.audit.lag_p99_s
     median_s = worst.summary.metrics.overall.ttft.percentile(0.5).sample_value
     share = f", {100 * lag_s / median_s:.3g} % of its median TTFT" if median_s else ""
@@ -75,13 +76,13 @@ def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """Which schedulers let some requests wait out of all proportion: at the lowest such rate."""
     by_scheduler: dict[str, list[CellResult]] = {}
-    for one in sorted(under_load(cells), key=lambda one: one.cell.rate_rps):
-        by_scheduler.setdefault(one.cell.scheduler, []).append(one)
+    for result in sorted(under_load(cells), key=lambda result: result.cell.rate_rps):
+        by_scheduler.setdefault(result.cell.scheduler, []).append(result)
     out = []
     for scheduler, own in by_scheduler.items():
-        for rate in dict.fromkeys(one.cell.rate_rps for one in own):
-            summaries = [o.summary for o in own if o.cell.rate_rps == rate]
-            if majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING:
+        for rate in dict.fromkeys(result.cell.rate_rps for result in own):
+            summaries = [result.summary for result in own if result.cell.rate_rps == rate]
+            if state_of(summaries) is Steadiness.GROWING:
                 break
             tail = tail_of([summary.samples["ttft", None] for summary in summaries])
             if tail is None or tail.ratio < EXTREME_TAIL:

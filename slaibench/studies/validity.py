@@ -10,7 +10,7 @@ from slaibench.measure.audit import ArrivalAudit
 from slaibench.recording.record import Outcome, RequestTable
 
 FAILED_SHARE = 0.01
-"""Percentiles are told up to the P99. With more than one request in a hundred without an answer,
+"""Percentiles are shown up to the P99. With more than one request in a hundred without an answer,
 those of the others describe a service that nobody got."""
 MOST_REASONS = 3
 """Reasons of failures that a sentence has."""
@@ -29,10 +29,10 @@ def failures(requests: RequestTable) -> Failures:
     Reasons that differ in their numbers alone (after how many tokens) are one: that of the first.
     """
     begins = {Outcome.FAILED.value: "", Outcome.TIMED_OUT.value: _LATE}
-    told = zip(requests.outcome.tolist(), requests.error.tolist(), strict=True)
+    outcomes = zip(requests.outcome.tolist(), requests.error.tolist(), strict=True)
     return add_up(
         (begins[outcome] + (error or "no reason given"), 1)
-        for outcome, error in told
+        for outcome, error in outcomes
         if outcome in begins
     )
 
@@ -48,21 +48,21 @@ def add_up(parts: Iterable[tuple[str, int]]) -> Failures:
     return tuple((first[kind], count) for kind, count in counts.most_common())
 
 
-def failure_words(found: Failures, due: int) -> str:
+def failure_words(reasons: Failures, due: int) -> str:
     """Failures in a sentence: how many of how many requests, and why; empty without any."""
-    if not found:
+    if not reasons:
         return ""
-    total = sum(count for _, count in found)
-    late = sum(count for reason, count in found if reason.startswith(_LATE))
+    total = sum(count for _, count in reasons)
+    late = sum(count for reason, count in reasons if reason.startswith(_LATE))
     verb = "failed" if not late else "timed out" if late == total else "failed or timed out"
     head = f"{total:,} of {due:,} requests {verb}: "
     if late == total:
-        found = tuple((reason.removeprefix(_LATE), count) for reason, count in found)
-    if len(found) == 1:
-        return head + found[0][0]
-    told = [f"{count:,} x {reason}" for reason, count in found[:MOST_REASONS]]
-    rest = sum(count for _, count in found[MOST_REASONS:])
-    return head + "; ".join(told) + (f"; {rest:,} x otherwise" if rest else "")
+        reasons = tuple((reason.removeprefix(_LATE), count) for reason, count in reasons)
+    if len(reasons) == 1:
+        return head + reasons[0][0]
+    first = [f"{count:,} x {reason}" for reason, count in reasons[:MOST_REASONS]]
+    rest = sum(count for _, count in reasons[MOST_REASONS:])
+    return head + "; ".join(first) + (f"; {rest:,} x otherwise" if rest else "")
 
 
 def why_invalid(
@@ -79,11 +79,11 @@ def why_invalid(
     Args:
         changed: verdicts that are others without the send lag (``measure.lag``).
     """
-    found = failures(requests)
+    reasons = failures(requests)
     failed = int((requests.outcome == Outcome.FAILED.value).sum())
-    unanswered = bool(found) and not requests.finished.any()
+    unanswered = bool(reasons) and not requests.finished.any()
     if failed > FAILED_SHARE * len(requests) or unanswered:
-        return failure_words(found, len(requests))
+        return failure_words(reasons, len(requests))
     if not audit.valid:
         return audit.reason
     if changed and audit.lag_p99_s is not None:

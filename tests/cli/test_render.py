@@ -14,12 +14,12 @@ from rich.console import Console, RenderableType
 
 from slaibench.cli import formats, render
 from slaibench.measure.steady import Steadiness
-from slaibench.studies.capacity import CapacityResult, find_capacity
-from slaibench.studies.compare import CompareResult, compare
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.compare import CompareResult
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import study
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import compare, find_capacity, study, sweep
 
 RATES = tuple(float(rate) for rate in range(3, 61, 3))
 

@@ -13,9 +13,8 @@ import pytest
 from slaibench.recording import store
 from slaibench.recording.invariants import violation
 from slaibench.recording.record import RequestTable, StepTable
-from slaibench.studies.sweep import sweep
 from tests.recording.test_store import make_recording
-from tests.studies.studies import recordings, study
+from tests.studies.studies import recordings, study, sweep
 
 GOOD = make_recording()
 

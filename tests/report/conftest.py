@@ -11,8 +11,8 @@ import pytest
 from slaibench.report.numbers import Document, document
 from slaibench.report.page import ReportFiles, made, write_report
 from slaibench.report.subject import Subject, make_subject
-from slaibench.studies.compare import CompareResult, compare
-from tests.studies.studies import study
+from slaibench.studies.compare import CompareResult
+from tests.studies.studies import compare, study
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from slaibench.report.numbers import Document, document
 from slaibench.report.page import made
 from slaibench.report.subject import make_subject
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.from_disk import gather, group_cells
-from slaibench.studies.sweep import sweep
 from tests.cli.command import slaibench
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 
 def numbers(results: Path, **fields: Any) -> Document:
@@ -57,7 +56,7 @@ def test_commands_of_other_pages_name_what_was_asked() -> None:
     assert of_paper(asked, Path("r")) == (
         "slaibench paper --rates 1.6 --seeds 1 --figure 7a --duration 2100 --results r --no-report"
     )
-    bound = BoundAsk(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
+    bound = BoundSpec(study(schedulers=("slai",)), outputs=(), budgets=(), cycles=(), tiles=())
     words = of_bound({"ask": bound.to_json()}, Path("r"))
     assert words.startswith("slaibench bound --scheduler slai --seeds 1 --outputs none")
     assert "--no-rad" in words

@@ -11,9 +11,9 @@ import pytest
 from slaibench.report.page import ReportFiles, write_report
 from slaibench.report.verify import verify
 from slaibench.studies.from_disk import gather, group_cells
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
 from tests.report.test_page import outline
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 MINE = """
 from slaibench.schedulers.sarathi import Sarathi

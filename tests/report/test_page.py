@@ -17,9 +17,8 @@ from slaibench.report.page import write_report
 from slaibench.report.render import file_stem, render
 from slaibench.report.template import Picture
 from slaibench.studies.compare import CompareResult
-from slaibench.studies.sweep import sweep
 from tests.report.conftest import Written
-from tests.studies.studies import contents, study
+from tests.studies.studies import contents, study, sweep
 
 FIGURES = (
     *("ttft", "tbt", "capacity", "change", "distribution", "lengths"),

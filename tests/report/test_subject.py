@@ -9,10 +9,9 @@ import pytest
 
 from slaibench.measure.steady import Steadiness
 from slaibench.report.subject import Subject, capacity_in, default_focus, make_subject
-from slaibench.studies.capacity import find_capacity
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.sweep import SweepResult
-from tests.studies.studies import study
+from tests.studies.studies import find_capacity, study
 
 
 def without(sweep: SweepResult, keep: set[tuple[str, float]]) -> SweepResult:

@@ -15,7 +15,7 @@ def hostile(harm: str, place: str) -> str:
         for name in PLACES[1:]
     )
     return (
-        f"{HEAD}\nfrom schedulers.sarathi import Sarathi\n{does['import']}\n"
+        f"{HEAD}\nfrom slaibench.schedulers.sarathi import Sarathi\n{does['import']}\n"
         f"class Mine(Sarathi):\n{verbs}"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,16 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
+from slaibench.studies import capacity as capacity_study
+from slaibench.studies import compare as compare_study
+from slaibench.studies import sweep as sweep_study
+from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.compare import CompareResult
+from slaibench.studies.crosscheck import study as crosscheck_study
+from slaibench.studies.crosscheck.study import ValidateResult
 from slaibench.studies.executors import CellResult
+from slaibench.studies.lifecycle import OnCell, quiet
+from slaibench.studies.sweep import SweepResult
 
 WORKLOAD = "uniform:prompt=200-1800,output=20-120"
 """Carried up to some 30 requests/s by one H100."""
@@ -37,6 +46,32 @@ def study(**fields: Any) -> StudySpec:
     return StudySpec(**{**small, **fields})
 
 
+def sweep(spec: StudySpec, results: Path, *, on_cell: OnCell = quiet, **how: Any) -> SweepResult:
+    """A sweep, planned and run."""
+    return sweep_study.run(sweep_study.plan(spec, results, **how), on_cell)
+
+
+def compare(
+    spec: StudySpec, results: Path, *, on_cell: OnCell = quiet, **how: Any
+) -> CompareResult:
+    """A comparison, planned and run."""
+    return compare_study.run(compare_study.plan(spec, results, **how), on_cell)
+
+
+def find_capacity(
+    spec: StudySpec, results: Path, *, on_cell: OnCell = quiet, **how: Any
+) -> list[CapacityResult]:
+    """A capacity search, planned and run."""
+    return capacity_study.run(capacity_study.plan(spec, results, **how), on_cell)
+
+
+def validate(
+    spec: StudySpec, between: Sequence[str], results: Path, *, on_cell: OnCell = quiet, **how: Any
+) -> ValidateResult:
+    """A cross-check of backends, planned and run."""
+    return crosscheck_study.run(crosscheck_study.plan(spec, between, results, **how), on_cell)
+
+
 def rewritten(folder: Path, **change: Any) -> None:
     """A recording written anew, whole, with other values in its ``run.json``."""
     recording = store.read(folder)
@@ -56,4 +91,4 @@ def contents(results: Path) -> dict[str, bytes]:
 
 def loaded(cells: Iterable[CellResult]) -> list[CellResult]:
     """A study's cells without the runs that measure saturated throughputs."""
-    return [one for one in cells if one.cell.overload is None]
+    return [result for result in cells if result.cell.overload is None]

@@ -18,9 +18,8 @@ from slaibench.studies.code import ALONE, APART, COMMON, code_of
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.endpoint import EndpointSystem
 from slaibench.studies.systems.engine import SERVED
-from slaibench.studies.systems.sglang import SglangSystem
+from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.studies.systems.simulator import SimulatorSystem
-from slaibench.studies.systems.vllm import VllmSystem
 from tests.studies.studies import study
 
 WAYS = {
@@ -34,7 +33,7 @@ WAYS = {
 """Roots by what serves."""
 
 
-def found(way: str) -> set[str]:
+def modules_of(way: str) -> set[str]:
     return set(modules((*COMMON, *WAYS[way]), alone=ALONE, apart=APART))
 
 
@@ -49,9 +48,9 @@ def of_folder(folder: str) -> set[str]:
 
 
 def test_the_simulator_is_what_simulates() -> None:
-    names = found("sim")
+    names = modules_of("sim")
     assert of_folder("slaibench/backends/simulator") <= names
-    assert of_folder("workloads") - {"slaibench.workloads.scaled"} <= names
+    assert of_folder("slaibench/workloads") - {"slaibench.workloads.scaled"} <= names
     assert {
         "slaibench.backends.virtual",
         "slaibench.costmodel.cost_model",
@@ -60,14 +59,14 @@ def test_the_simulator_is_what_simulates() -> None:
         "slaibench.studies.prepared",
         "slaibench.schedulers.base",
     } <= names
-    for folder in ("slaibench/client", "slaibench/backends/vllm", "schedulers/engines"):
+    for folder in ("slaibench/client", "slaibench/backends/vllm", "slaibench/schedulers/engines"):
         assert not of_folder(folder) & names
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_pages_and_commands_decide_no_recording(way: str) -> None:
     rooms = ("slaibench/report", "slaibench/cli")
-    assert not set.union(*map(of_folder, rooms)) & found(way)
+    assert not set.union(*map(of_folder, rooms)) & modules_of(way)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
     ],
 )
 def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...]) -> None:
-    missing = {name.rpartition(".")[2] for name in of_folder(folder) - found(way)}
+    missing = {name.rpartition(".")[2] for name in of_folder(folder) - modules_of(way)}
     # What only a page shows, and what decides whether there is a run at all.
     assert missing <= {*but, "cpu_pages", "flags"}
 
@@ -90,23 +89,23 @@ def test_what_serves_is_found_whole(way: str, folder: str, but: tuple[str, ...])
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
 @pytest.mark.parametrize("clock", ["", ":real"])
 def test_adapters_are_found_though_engines_load_them_by_name(engine: str, clock: str) -> None:
-    adapters = {name for name in of_folder("schedulers/engines") if f".{engine}" in name}
+    adapters = {name for name in of_folder("slaibench/schedulers/engines") if f".{engine}" in name}
     # The plug-in is a server's.
     by_server = set() if clock else {"slaibench.schedulers.engines.sglang"}
-    assert adapters - by_server <= found(engine + clock)
+    assert adapters - by_server <= modules_of(engine + clock)
     assert {
         "slaibench.schedulers.engines.switch",
         "slaibench.schedulers.engines.step_log",
-    } <= found(engine + clock)
+    } <= modules_of(engine + clock)
 
 
 def test_everything_that_serves_is_some_backend_s() -> None:
     serving = set.union(
-        *map(of_folder, ("slaibench/backends", "slaibench/client", "schedulers/engines"))
+        *map(of_folder, ("slaibench/backends", "slaibench/client", "slaibench/schedulers/engines"))
     )
-    together = set.union(*map(found, WAYS))
+    together = set.union(*map(modules_of, WAYS))
     # The table, pages' tables of flags, and whether there is a run at all.
-    shown = {each for each in serving if each.endswith(".flags")}
+    shown = {name for name in serving if name.endswith(".flags")}
     apart = {"slaibench.backends.table", "slaibench.backends.engines.self_check"}
     assert serving - together == apart | shown
 
@@ -190,7 +189,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     assert "all the same" in judged
     again = tree.run(*SWEEP, "--results", results, "--no-report", "--json")
     assert "sweep: 3 cells run, in" in again
-    (told,) = [line for line in again.splitlines() if "stale" in line]
-    assert told.startswith("sweep: the code has changed since 3 cells were recorded")
+    (stale,) = [line for line in again.splitlines() if "stale" in line]
+    assert stale.startswith("sweep: the code has changed since 3 cells were recorded")
     points = json.loads(again[: again.rindex("]\n}") + 3])["points"]
     assert len(points) == 2

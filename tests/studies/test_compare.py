@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from slaibench.recording import store
-from slaibench.studies.compare import CompareResult, check, compare, ttft_change
-from slaibench.studies.sweep import sweep
-from tests.studies.studies import loaded, study
+from slaibench.studies.compare import CompareResult, plan, ttft_change
+from tests.studies.studies import compare, loaded, study, sweep
 
 SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
 
@@ -35,10 +34,10 @@ def test_both_ran_the_same_requests(different: CompareResult) -> None:
     tables: dict[tuple[float, int], list[Any]] = {}
     for cell in loaded(different.sweep.cells):
         requests = store.read(cell.folder).requests
-        known = np.column_stack(
+        columns = np.column_stack(
             [requests.due_s, requests.prompt_tokens, requests.output_tokens, requests.tbt_slo_s]
         )
-        tables.setdefault((cell.cell.rate_rps, cell.cell.seed), []).append(known)
+        tables.setdefault((cell.cell.rate_rps, cell.cell.seed), []).append(columns)
     assert len(tables) == 6
     pairs = [pair for pair in tables.values() if len(pair) == 2]
     assert len(pairs) >= 4  # one of them was stopped early at 22, and has no replicates there
@@ -52,8 +51,8 @@ def test_both_ran_the_same_requests(different: CompareResult) -> None:
 def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
     results: Path, num_seeds: int
 ) -> None:
-    found = run(results, "sarathi", "sarathi:token_budget=128", num_seeds=num_seeds)
-    change = found.rates[0].ttft_p50_change
+    result = run(results, "sarathi", "sarathi:token_budget=128", num_seeds=num_seeds)
+    change = result.rates[0].ttft_p50_change
     assert change.low is not None
     assert change.low > 0.2
 
@@ -62,20 +61,20 @@ def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
 def test_the_interval_covers_no_change_for_an_equivalent_scheduler(
     results: Path, num_seeds: int
 ) -> None:
-    found = run(results, "sarathi", "sarathi:watermark=0.0100001", num_seeds=num_seeds)
-    for rate in found.rates:
+    result = run(results, "sarathi", "sarathi:watermark=0.0100001", num_seeds=num_seeds)
+    for rate in result.rates:
         change = rate.ttft_p50_change
         assert change.value == 0
         assert change.low is not None
         assert change.high is not None
         assert change.low <= 0 <= change.high
-    assert found.capacity_ratio.value == 1
+    assert result.capacity_ratio.value == 1
 
 
 def test_pairing_sees_what_two_intervals_side_by_side_do_not(results: Path) -> None:
     # Replicates differ in their requests; what a budget does to the same requests differs less.
-    found = run(results, "sarathi:token_budget=480", "sarathi", num_seeds=3)
-    rate = found.rates[0]
+    result = run(results, "sarathi:token_budget=480", "sarathi", num_seeds=3)
+    rate = result.rates[0]
     a, b = rate.a.ttft_s["p50"], rate.b.ttft_s["p50"]
     assert a.low is not None
     assert b.high is not None
@@ -97,30 +96,30 @@ def test_the_capacity_ratio_follows_from_both_capacities(different: CompareResul
 
 
 def test_the_ratio_of_sure_capacities_has_an_interval(results: Path) -> None:
-    found = run(results, "sarathi:token_budget=128", "sarathi", num_seeds=3, slo="ttft_p50<0.2")
-    a, b = found.capacity_a.capacity.ci95, found.capacity_b.capacity.ci95
+    result = run(results, "sarathi:token_budget=128", "sarathi", num_seeds=3, slo="ttft_p50<0.2")
+    a, b = result.capacity_a.capacity.ci95, result.capacity_b.capacity.ci95
     assert a is not None
     assert b is not None
-    ratio = found.capacity_ratio
+    ratio = result.capacity_ratio
     assert ratio.low is not None
     assert ratio.high is not None
     assert 1 < b[0] / a[1] < ratio.low < ratio.value < ratio.high < b[1] / a[0]
 
 
 def test_json_holds_what_scripts_ask_for(different: CompareResult) -> None:
-    told = json.loads(json.dumps(different.to_json(), allow_nan=False))
+    document = json.loads(json.dumps(different.to_json(), allow_nan=False))
     for side in ("a", "b"):
-        assert {"rate_rps", "ci95", "binding", "bracket"} <= set(told["capacity"][side])
-    assert set(told["capacity"]["ratio"]) == {"value", "ci95", "n"}
-    assert [rate["rate_rps"] for rate in told["rates"]] == [10, 22]
-    for rate in told["rates"]:
+        assert {"rate_rps", "ci95", "binding", "bracket"} <= set(document["capacity"][side])
+    assert set(document["capacity"]["ratio"]) == {"value", "ci95", "n"}
+    assert [rate["rate_rps"] for rate in document["rates"]] == [10, 22]
+    for rate in document["rates"]:
         assert set(rate["ttft_p50_change"]) == {"value", "ci95", "n"}
         for side in ("a", "b"):
             point = rate[side]
             assert point["saturated"] in (True, False, None)
             assert {"ttft_p50_s", "ttft_p99_s", "n"} <= set(point)
             assert set(point["tbt_p99_s"]) == {"paying", "free"}
-    calm = told["rates"][0]
+    calm = document["rates"][0]
     assert calm["b"]["saturated"] is False
     assert calm["b"]["n"] > 900
     assert calm["b"]["ttft_p50_s"] > 0
@@ -134,12 +133,12 @@ def test_every_recording_behind_the_numbers_is_named(different: CompareResult) -
 
 
 def test_runs_too_short_to_tell_have_a_capacity_of_which_nothing_is_sure(tmp_path: Path) -> None:
-    found = run(tmp_path, "sarathi", "slai", num_requests=60, slo="ttft_p50<0.5")
-    capacity = found.capacity_a.capacity
+    result = run(tmp_path, "sarathi", "slai", num_requests=60, slo="ttft_p50<0.5")
+    capacity = result.capacity_a.capacity
     assert capacity.ci95 is None or capacity.ci95[0] == 0
-    assert found.capacity_ratio.low is None
-    assert found.rates[0].a.undecided
-    assert found.rates[0].ttft_p50_change.value is not None
+    assert result.capacity_ratio.low is None
+    assert result.rates[0].a.undecided
+    assert result.rates[0].ttft_p50_change.value is not None
 
 
 def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path) -> None:
@@ -147,13 +146,13 @@ def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path
     spec = study(rates=(60.0,), num_requests=1000)
     swept = sweep(spec, tmp_path, jobs=1)
     a, b = swept.summaries("sarathi", 60.0), swept.summaries("slai", 60.0)
-    found = ttft_change(a, b)
-    assert found.value is None
-    assert found.n > 0
+    result = ttft_change(a, b)
+    assert result.value is None
+    assert result.n > 0
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"schedulers": ("sarathi",)}, "of two schedulers, not 1"),
         ({"rates": ()}, "at least one rate"),
@@ -161,10 +160,7 @@ def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path
     ],
 )
 def test_what_cannot_be_compared_is_refused(
-    tmp_path: Path, fields: dict[str, Any], told: str
+    tmp_path: Path, fields: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
-        compare(study(**fields), tmp_path, jobs=1)
-    if "arrivals" in fields:
-        with pytest.raises(ValueError, match=told):
-            check(study(**fields), tmp_path)
+    with pytest.raises(ValueError, match=message):
+        plan(study(**fields), tmp_path, jobs=1)

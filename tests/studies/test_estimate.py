@@ -17,33 +17,33 @@ from tests.measure.queues import normal_series
 
 def test_the_interval_over_seeds_is_students_on_logarithms() -> None:
     values = [0.8, 1.0, 1.3]
-    found = over_seeds(values, n=3000)
+    estimate = over_seeds(values, n=3000)
     logs = np.log(values)
     half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / math.sqrt(3)
-    assert found.low == pytest.approx(math.exp(logs.mean() - half))
-    assert found.high == pytest.approx(math.exp(logs.mean() + half))
-    assert found.value == pytest.approx(math.exp(logs.mean()))
+    assert estimate.low == pytest.approx(math.exp(logs.mean() - half))
+    assert estimate.high == pytest.approx(math.exp(logs.mean() + half))
+    assert estimate.value == pytest.approx(math.exp(logs.mean()))
 
 
 def test_shares_get_their_interval_on_the_plain_scale() -> None:
-    found = over_seeds([0.0, 0.5, 1.0], n=30, log=False)
+    estimate = over_seeds([0.0, 0.5, 1.0], n=30, log=False)
     half = stats.t.ppf(0.975, 2) * 0.5 / math.sqrt(3)
-    assert (found.value, found.n) == (0.5, 30)
-    assert found.ci95 == pytest.approx((0.5 - half, 0.5 + half))
+    assert (estimate.value, estimate.n) == (0.5, 30)
+    assert estimate.ci95 == pytest.approx((0.5 - half, 0.5 + half))
 
 
-@pytest.mark.parametrize(("n", "told"), [(999, False), (1000, True)])
-def test_a_p99_over_all_replicates_needs_a_thousand_samples(n: int, told: bool) -> None:
-    found = over_seeds([1.0, 1.1], n, q=0.99)
-    assert (found.value is not None) is told
-    assert found.n == n
+@pytest.mark.parametrize(("n", "shown"), [(999, False), (1000, True)])
+def test_a_p99_over_all_replicates_needs_a_thousand_samples(n: int, shown: bool) -> None:
+    estimate = over_seeds([1.0, 1.1], n, q=0.99)
+    assert (estimate.value is not None) is shown
+    assert estimate.n == n
 
 
 def test_one_infinite_replicate_makes_the_value_infinite_and_null_in_json() -> None:
-    found = over_seeds([1.0, math.inf], n=100, q=0.5)
-    assert found.value == math.inf
-    assert found.ci95 is None
-    assert found.to_json() == {"value": None, "ci95": None, "n": 100}
+    estimate = over_seeds([1.0, math.inf], n=100, q=0.5)
+    assert estimate.value == math.inf
+    assert estimate.ci95 is None
+    assert estimate.to_json() == {"value": None, "ci95": None, "n": 100}
 
 
 def test_replicates_that_know_nothing_are_left_out() -> None:
@@ -53,33 +53,33 @@ def test_replicates_that_know_nothing_are_left_out() -> None:
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=6))
 def test_an_interval_holds_its_estimate(values: list[float]) -> None:
-    found = over_seeds(values, n=100)
-    assert found.value is not None
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low <= found.value * (1 + 1e-9)
-    assert found.value <= found.high * (1 + 1e-9)
+    estimate = over_seeds(values, n=100)
+    assert estimate.value is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.low <= estimate.value * (1 + 1e-9)
+    assert estimate.value <= estimate.high * (1 + 1e-9)
 
 
 def test_a_percentile_is_of_all_replicates_requests_together() -> None:
     rng = np.random.default_rng(1)
     runs = [rng.exponential(size=size) for size in (400, 900)]
-    found = pooled(runs, 0.5)
+    estimate = pooled(runs, 0.5)
     interval = quantile_interval(runs, 0.5)
-    assert found.value == pytest.approx(float(np.median(np.concatenate(runs))))
-    assert (found.low, found.high) == (interval.low, interval.high)
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < found.value < found.high
-    assert found.n == 1300
+    assert estimate.value == pytest.approx(float(np.median(np.concatenate(runs))))
+    assert (estimate.low, estimate.high) == (interval.low, interval.high)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.low < estimate.value < estimate.high
+    assert estimate.n == 1300
 
 
-@pytest.mark.parametrize(("size", "told"), [(333, False), (334, True)])
-def test_a_p99_needs_a_thousand_requests_of_all_replicates(size: int, told: bool) -> None:
+@pytest.mark.parametrize(("size", "shown"), [(333, False), (334, True)])
+def test_a_p99_needs_a_thousand_requests_of_all_replicates(size: int, shown: bool) -> None:
     runs = [np.random.default_rng(seed).exponential(size=size) for seed in range(3)]
-    found = pooled(runs, 0.99)
-    assert (found.value is not None) is told
-    assert found.n == 3 * size
+    estimate = pooled(runs, 0.99)
+    assert (estimate.value is not None) is shown
+    assert estimate.n == 3 * size
 
 
 def test_requests_count_and_not_their_gaps() -> None:

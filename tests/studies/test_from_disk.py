@@ -14,8 +14,8 @@ from slaibench.recording import store
 from slaibench.studies import prepared
 from slaibench.studies.code import Code
 from slaibench.studies.from_disk import gather, group_cells, left_out, read_cell
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import loaded, rewritten, study
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import loaded, rewritten, study, sweep
 
 SPEC = {"schedulers": ("sarathi", "slai:order=fcfs"), "rates": (2.0, 5.0), "num_seeds": 2}
 
@@ -60,17 +60,17 @@ def test_studies_that_differ_in_more_than_rate_seed_and_scheduler_stay_apart(
     tmp_path: Path, other: dict[str, Any]
 ) -> None:
     first, second = run(tmp_path), run(tmp_path, **other)
-    found = grouped(tmp_path)
-    assert sorted(map(sorted, map(points, found))) == sorted(
+    result = grouped(tmp_path)
+    assert sorted(map(sorted, map(points, result))) == sorted(
         map(sorted, map(points, (first, second)))
     )
 
 
 def test_the_same_cells_over_other_numbers_of_requests_are_no_replicates(tmp_path: Path) -> None:
     short, long = run(tmp_path), run(tmp_path, num_requests=90)
-    found = grouped(tmp_path)
-    assert len(found) == 2
-    assert {frozenset(points(each)) for each in found} == {
+    result = grouped(tmp_path)
+    assert len(result) == 2
+    assert {frozenset(points(cell)) for cell in result} == {
         frozenset(points(short)),
         frozenset(points(long)),
     }
@@ -79,22 +79,24 @@ def test_the_same_cells_over_other_numbers_of_requests_are_no_replicates(tmp_pat
 def test_runs_to_the_end_and_runs_that_may_be_stopped_stay_apart(tmp_path: Path) -> None:
     """``slaibench validate`` makes the one kind, ``sweep`` the other, of the same cells."""
     stopped, whole = run(tmp_path), run(tmp_path, early_stop=False)
-    found = grouped(tmp_path)
-    assert len(found) == 2
-    assert [points(each) for each in found] == [points(stopped), points(whole)]
-    assert {len(each.cells) - len(loaded(each.cells)) for each in found} == {2}
+    result = grouped(tmp_path)
+    assert len(result) == 2
+    assert [points(cell) for cell in result] == [points(stopped), points(whole)]
+    assert {len(swept.cells) - len(loaded(swept.cells)) for swept in result} == {2}
 
 
 def test_saturated_throughputs_go_with_every_study_of_their_schedulers(tmp_path: Path) -> None:
     run(tmp_path)
     run(tmp_path, num_requests=90)
     run(tmp_path, kv_blocks=5000)
-    found = grouped(tmp_path)
-    assert len(found) == 3
-    own = [{one.folder for one in each.cells if one.cell.overload is not None} for each in found]
+    result = grouped(tmp_path)
+    assert len(result) == 3
+    own = [
+        {cell.folder for cell in swept.cells if cell.cell.overload is not None} for swept in result
+    ]
     assert [len(folders) for folders in own] == [2, 2, 2]
     assert len(set.union(*own)) == 4
-    assert all(len(each.spec.rates) == 2 for each in found)
+    assert all(len(swept.spec.rates) == 2 for swept in result)
 
 
 def test_a_saturated_throughput_alone_is_no_study(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_further_rates_and_seeds_join_the_study(tmp_path: Path) -> None:
 
 def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
     results, file = tmp_path / "r", tmp_path / "mine.py"
-    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    text = "from slaibench.schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     fields: dict[str, Any] = {"schedulers": (f"{file}:Mine", "sarathi"), "num_seeds": 1}
     file.write_text(text)
     run(results, **fields)
@@ -129,9 +131,9 @@ def test_an_edited_scheduler_replaces_what_it_was(tmp_path: Path) -> None:
     groups = group_cells(folders)
     (back,) = grouped(results)
     assert points(back) == points(edited)
-    (told,) = left_out(folders, groups)
-    assert told.startswith(f"recordings of {file}:Mine as it was before its code")
-    assert told.endswith(": 3")
+    (words,) = left_out(folders, groups)
+    assert words.startswith(f"recordings of {file}:Mine as it was before its code")
+    assert words.endswith(": 3")
 
 
 def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
@@ -157,10 +159,10 @@ def test_a_damaged_recording_is_left_out_where_somebody_is_told(tmp_path: Path) 
     victim = loaded(swept.cells)[0].folder
     (victim / store.STEPS).write_bytes(b"")
     (cells,) = group_cells(list(store.find_runs(tmp_path))).values()
-    told: list[store.DamagedRecordingError] = []
-    back = gather(cells, swept.spec.slo, told.append)
+    damages: list[store.DamagedRecordingError] = []
+    back = gather(cells, swept.spec.slo, damages.append)
     assert len(back.cells) == len(swept.cells) - 1
-    assert [str(victim) in str(error) for error in told] == [True]
+    assert [str(victim) in str(error) for error in damages] == [True]
     with pytest.raises(store.DamagedRecordingError, match="damaged"):
         gather(cells, swept.spec.slo)
 
@@ -201,7 +203,7 @@ def test_a_default_study_is_not_torn_apart_by_its_growing_cells(tmp_path: Path) 
     sizes = [cell.cell.num_requests for cell in loaded(swept.cells)]
     assert [size % first for size, first in zip(sizes, (1250, 1800), strict=True)] == [0, 0]
     run(tmp_path, **fields, rates=(6.0,))
-    whole = next(each for each in grouped(tmp_path) if len(each.points) == 2)
+    whole = next(swept for swept in grouped(tmp_path) if len(swept.points) == 2)
     assert points(whole) == points(swept)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from slaibench.measure.latency import token_gaps
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.studies.operating_point import OperatingPoint, majority, make_point, measured_ttft
+from slaibench.studies import operating_point
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.replicates import majority, measured_ttft
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.sweep import SweepResult, sweep
-from tests.studies.studies import loaded, study
+from slaibench.studies.sweep import SweepResult
+from tests.studies.studies import loaded, study, sweep
+
+TIERS = ("paying", "free")
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +38,19 @@ def point(swept: SweepResult) -> OperatingPoint:
     return swept.points[0]
 
 
+def make_point(
+    scheduler: str, rate_rps: float, summaries: list[RunSummary], tiers: Sequence[str] = TIERS
+) -> OperatingPoint:
+    return operating_point.make_point(scheduler, rate_rps, summaries, tiers)
+
+
 def measured(swept: SweepResult) -> list[np.ndarray]:
     """TTFTs after each replicate's warm-up, straight from the recordings."""
-    found = []
+    samples = []
     for cell in loaded(swept.cells):
         requests = store.read(cell.folder).requests
-        found.append(requests.ttft_s[requests.due_s >= cell.summary.metrics.window_s[0]])
-    return found
+        samples.append(requests.ttft_s[requests.due_s >= cell.summary.metrics.window_s[0]])
+    return samples
 
 
 def test_a_percentile_is_that_of_all_replicates_together(
@@ -102,6 +113,15 @@ def test_memory_in_use_is_averaged_over_time(swept: SweepResult, point: Operatin
     assert point.kv_peak == max(peaks)
 
 
+def test_tiers_come_in_the_order_of_the_study_and_without_those_that_nobody_was_in(
+    swept: SweepResult, point: OperatingPoint
+) -> None:
+    summaries = [cell.summary for cell in loaded(swept.cells)]
+    assert list(point.tiers) == list(point.to_json()["tbt_p99_s"]) == ["paying", "free"]
+    other = make_point("slai", 15.0, summaries, ("free", "gold", "paying"))
+    assert list(other.tiers) == ["free", "paying"]
+
+
 def test_one_replicate_alone_is_as_silent_as_its_sample(swept: SweepResult) -> None:
     alone = make_point("slai", 15.0, [loaded(swept.cells)[0].summary])
     assert alone.ttft_s["p99"].value is None
@@ -123,7 +143,7 @@ def runs(
         loaded(sweep(study(**fields, num_requests=num), results, jobs=1).cells)[0].summary
         for num in (3000, 60)
     )
-    by_state = {one.state: one for one in (loaded(swept.cells)[0].summary, long, short)}
+    by_state = {summary.state: summary for summary in (loaded(swept.cells)[0].summary, long, short)}
     assert set(by_state) == set(Steadiness)
     return by_state
 
@@ -148,13 +168,13 @@ def test_a_point_is_what_more_than_half_of_its_replicates_are(
     runs: dict[Steadiness, RunSummary], states: list[Steadiness], state: Steadiness
 ) -> None:
     """With three replicates a sound rate is called saturated only if two of them are wrong."""
-    point = make_point("slai", 60.0, [runs[one] for one in states])
+    point = make_point("slai", 60.0, [runs[name] for name in states])
     assert point.state is state is majority(Counter(states))
     assert (point.saturated, point.undecided) == (state is GROWING, state is CANNOT_TELL)
     assert point.num_growing == states.count(GROWING)
-    told = point.to_json()
-    assert told["saturated"] is {STEADY: False, GROWING: True, CANNOT_TELL: None}[state]
-    assert told["runs"] == {one.value: states.count(one) for one in Steadiness}
+    document = point.to_json()
+    assert document["saturated"] is {STEADY: False, GROWING: True, CANNOT_TELL: None}[state]
+    assert document["runs"] == {name.value: states.count(name) for name in Steadiness}
 
 
 def test_the_reason_is_that_of_a_replicate_in_the_points_state(

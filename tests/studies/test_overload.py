@@ -20,8 +20,8 @@ from slaibench.studies.overload import (
     under_load,
 )
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, summaries_of, sweep
-from tests.studies.studies import H100, loaded, study
+from slaibench.studies.sweep import SweepResult, summaries_of
+from tests.studies.studies import H100, loaded, study, sweep
 
 PAPER_LENGTHS: dict[str, Any] = {"profile": str(H100), "workload": None}
 """The paper's workload on a profile whose saturated throughputs are on record."""
@@ -47,8 +47,9 @@ def overloaded(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
     )
     own = tuple(cell for cell in ended_early.cells if cell.cell.overload is not None)
     cells = (*own, *to_their_end.cells)
+    names = to_their_end.targets.tier_names
     points = tuple(
-        make_point("slai", rate, summaries_of(cells, "slai", rate)) for rate in spec.rates
+        make_point("slai", rate, summaries_of(cells, "slai", rate), names) for rate in spec.rates
     )
     return replace(to_their_end, cells=cells, points=points)
 
@@ -108,15 +109,15 @@ def test_a_recorded_trace_need_not_be_long_enough(tmp_path: Path) -> None:
 
 def test_slai_on_the_h100_saturates_at_what_its_bound_run_says(overloaded: SweepResult) -> None:
     # `slaibench bound` measured 6.69 to 6.76 requests/s.
-    found = throughput(overloaded, "slai")
-    assert found.low < found.rate_rps < found.high
-    assert found.low > 6.6
-    assert found.high < 6.85
+    result = throughput(overloaded, "slai")
+    assert result.low < result.rate_rps < result.high
+    assert result.low > 6.6
+    assert result.high < 6.85
 
 
 def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: SweepResult) -> None:
     """Under shortest prompt first a few per cent starve, and the rest looks like a steady run."""
-    beyond = [one.summary.state for one in under_load(overloaded.cells)]
+    beyond = [run.summary.state for run in under_load(overloaded.cells)]
     assert len(beyond) == 8
     assert Steadiness.STEADY not in beyond
     at = {point.rate_rps: point for point in overloaded.points}
@@ -126,9 +127,9 @@ def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: Swee
 
 
 def test_a_lucky_run_is_told_so(overloaded: SweepResult) -> None:
-    one = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
-    calm = replace(one.summary.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
-    lucky = replace(one, summary=replace(one.summary, steadiness=calm, stopped_early=None))
+    run = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
+    calm = replace(run.summary.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
+    lucky = replace(run, summary=replace(run.summary, steadiness=calm, stopped_early=None))
     others = [cell for cell in overloaded.cells if cell.cell.overload is not None]
     (seen,) = under_load([*others, lucky])
     assert seen.summary.state is Steadiness.CANNOT_TELL
@@ -149,24 +150,24 @@ def test_the_overload_run_is_no_point_and_is_on_disk_once(
     (own,) = [cell for cell in overloaded.cells if cell.cell.overload is not None]
     assert store.read_run(own.folder)["stopped_early"] is None
     results = own.folder.parents[2]
-    asked = {"rates": (7.5,), "num_seeds": 1, "early_stop": None}
-    again = sweep(overloaded.spec.model_copy(update=asked), results, jobs=1)
+    update = {"rates": (7.5,), "num_seeds": 1, "early_stop": None}
+    again = sweep(overloaded.spec.model_copy(update=update), results, jobs=1)
     assert all(cell.reused for cell in again.cells)
 
 
 def test_who_still_fills_well_below_the_saturated_throughput_is_steady(
     overloaded: SweepResult,
 ) -> None:
-    one = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
+    run = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
     others = [cell for cell in overloaded.cells if cell.cell.overload is not None]
 
     def state(rate_rps: float, *, filling: bool) -> Steadiness:
         verdict = replace(
-            one.summary.steadiness, state=Steadiness.CANNOT_TELL, reason="", filling=filling
+            run.summary.steadiness, state=Steadiness.CANNOT_TELL, reason="", filling=filling
         )
-        summary = replace(one.summary, steadiness=verdict, stopped_early=None)
-        cell = one.cell.model_copy(update={"rate_rps": rate_rps})
-        (seen,) = under_load([*others, replace(one, cell=cell, summary=summary)])
+        summary = replace(run.summary, steadiness=verdict, stopped_early=None)
+        cell = run.cell.model_copy(update={"rate_rps": rate_rps})
+        (seen,) = under_load([*others, replace(run, cell=cell, summary=summary)])
         return Steadiness(seen.summary.state)
 
     assert state(6.0, filling=True) is Steadiness.STEADY

@@ -15,7 +15,7 @@ from tests.studies.studies import BROKEN_LATE, study
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"schedulers": ("sarath",)}, "unknown scheduler 'sarath': did you mean 'sarathi'"),
         ({"schedulers": ("slai:ofset=5",)}, "no option 'ofset': did you mean 'offset'"),
@@ -28,8 +28,8 @@ from tests.studies.studies import BROKEN_LATE, study
         ({"profile": "/nowhere/mine.json"}, "cannot read /nowhere/mine.json"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_unknown_name_is_refused_with_the_nearest(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         prepare(study(**fields))
 
 
@@ -52,15 +52,15 @@ def test_requests_beyond_the_whole_kv_cache_are_refused_with_the_way_out() -> No
 def test_longer_requests_are_left_out_when_asked() -> None:
     prepared = prepare(study(kv_blocks=70, max_total_tokens=1000))
     (cell, *_) = prepared.cells()
-    sizes = [each.prompt_tokens + each.output_tokens for each in prepared.requests(cell)]
+    sizes = [request.prompt_tokens + request.output_tokens for request in prepared.requests(cell)]
     assert len(sizes) == 60
     assert max(sizes) <= 1000
 
 
 def test_cells_come_rate_by_rate_with_every_scheduler_at_each() -> None:
     prepared = prepare(study(schedulers=("sarathi", "slai"), rates=(1.0, 2.0), num_seeds=2))
-    told = [(cell.rate_rps, cell.seed, cell.scheduler) for cell in prepared.cells()]
-    assert told == [
+    order = [(cell.rate_rps, cell.seed, cell.scheduler) for cell in prepared.cells()]
+    assert order == [
         (rate, seed, name) for rate in (1, 2) for seed in (0, 1) for name in ("sarathi", "slai")
     ]
 
@@ -78,10 +78,10 @@ def test_every_scheduler_sees_the_same_requests() -> None:
 def test_another_rate_scales_the_same_gaps_and_changes_nothing_else() -> None:
     prepared = prepare(study(schedulers=("sarathi",), rates=(2.0, 5.0)))
     slow, fast = (prepared.requests(cell) for cell in prepared.cells())
-    due = np.array([[each.due_s for each in requests] for requests in (slow, fast)])
+    due = np.array([[request.due_s for request in requests] for requests in (slow, fast)])
     np.testing.assert_allclose(due[0] * 2.0, due[1] * 5.0, rtol=1e-12)
     sizes = [
-        [(each.prompt_tokens, each.output_tokens, each.tier) for each in requests]
+        [(request.prompt_tokens, request.output_tokens, request.tier) for request in requests]
         for requests in (slow, fast)
     ]
     assert sizes[0] == sizes[1]
@@ -115,7 +115,7 @@ def test_a_scheduler_that_breaks_its_contract_names_cell_and_invariant(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ("raise KeyError('boom')", r"KeyError: 'boom' \(mine.py, line 4\)"),
         ("return None", "AttributeError: 'NoneType'"),
@@ -123,14 +123,14 @@ def test_a_scheduler_that_breaks_its_contract_names_cell_and_invariant(tmp_path:
     ],
 )
 def test_a_scheduler_that_fails_by_itself_names_cell_and_place(
-    tmp_path: Path, body: str, told: str
+    tmp_path: Path, body: str, message: str
 ) -> None:
     (tmp_path / "mine.py").write_text(
-        "from schedulers.base import Scheduler\nclass Mine(Scheduler):\n"
+        "from slaibench.schedulers.base import Scheduler\nclass Mine(Scheduler):\n"
         f"    def schedule(self, view):\n        {body}\n"
     )
     prepared = prepare(study(schedulers=(f"{tmp_path}/mine.py:Mine",)))
-    with pytest.raises(SchedulerError, match=f"mine.py:Mine at 5 requests/s, seed 0: {told}"):
+    with pytest.raises(SchedulerError, match=f"mine.py:Mine at 5 requests/s, seed 0: {message}"):
         prepared.run(prepared.cells()[0])
 
 
@@ -138,7 +138,7 @@ def test_a_scheduler_edited_while_the_study_runs_is_not_recorded_as_what_it_was(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "mine.py"
-    text = "from schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
+    text = "from slaibench.schedulers.sarathi import Sarathi\nclass Mine(Sarathi):\n    pass\n"
     file.write_text(text)
     prepared = prepare(study(schedulers=(f"{file}:Mine",)))
     prepared.run(prepared.cells()[0])

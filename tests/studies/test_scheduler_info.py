@@ -37,7 +37,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cls", "told"),
+    ("cls", "message"),
     [
         ("Raises", r"cannot be built: KeyError: 'boom' \(mine.py, line 9\)"),
         ("Hides", "must keep its option 'alpha' as self.alpha"),
@@ -46,9 +46,9 @@ def mine(tmp_path: Path) -> Path:
     ],
 )
 def test_a_class_of_the_users_that_fails_is_told_as_a_value_error(
-    mine: Path, cls: str, told: str
+    mine: Path, cls: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         scheduler_info.describe(f"{mine}:{cls}")
 
 
@@ -105,7 +105,7 @@ def test_the_code_of_what_a_policy_is_built_on_counts(
     (package / "__init__.py").write_text("")
     (package / "helper.py").write_text("LIMIT = 3\n\ndef limit():\n    return LIMIT\n")
     (package / "base.py").write_text(
-        "from schedulers.sarathi import Sarathi\nfrom theirs.helper import limit\n\n"
+        "from slaibench.schedulers.sarathi import Sarathi\nfrom theirs.helper import limit\n\n"
         "class Base(Sarathi):\n    pass\n"
     )
     own = tmp_path / "own.py"

@@ -16,9 +16,9 @@ from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
 from slaibench.studies.executors import CellResult
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, check, sweep
+from slaibench.studies.sweep import SweepResult, plan
 from slaibench.studies.trust import EXTREME_TAIL, tail_warnings
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
 RATES = (10.0, 60.0)
 
@@ -60,7 +60,7 @@ def test_what_is_certain_to_grow_has_no_replicates(swept: SweepResult, tmp_path:
     """A run is stopped only once another would be as well; one that is not stopped proves less."""
     flooded = [cell for cell in loaded(swept.cells) if cell.cell.rate_rps == 60]
     for cell in flooded:
-        alone = [one for one in flooded if one.cell.scheduler == cell.cell.scheduler]
+        alone = [run for run in flooded if run.cell.scheduler == cell.cell.scheduler]
         assert (len(alone) == 1) is (alone[0].summary.stopped_early is not None)
     assert [cell.cell.seed for cell in flooded if cell.cell.scheduler == "sarathi"] == [0]
     spec = study(rates=(60.0,), num_requests=1000, num_seeds=2, early_stop=False)
@@ -88,27 +88,29 @@ def test_a_sweep_may_be_told_not_to_stop(tmp_path: Path) -> None:
 def test_the_second_time_nothing_runs_and_the_numbers_are_the_same(
     swept: SweepResult, results: Path
 ) -> None:
-    told: list[tuple[bool, int, int]] = []
+    reports: list[tuple[bool, int, int]] = []
 
     def on_cell(cell: CellResult, done: int, total: int) -> None:
-        told.append((cell.reused, done, total))
+        reports.append((cell.reused, done, total))
 
     again = sweep(swept.spec, results, jobs=1, on_cell=on_cell)
     # Saturated throughputs, the first seed of every rate, and the others where they are needed.
-    assert told == [(True, done, num) for num in (2, 4, 3) for done in range(1, num + 1)]
+    assert reports == [(True, done, num) for num in (2, 4, 3) for done in range(1, num + 1)]
     assert again.num_reused == 9
     assert swept.num_reused == 0
     assert again.to_json() == swept.to_json()
 
 
 def test_json_is_strict_and_the_frame_has_its_numbers(swept: SweepResult) -> None:
-    told = json.loads(json.dumps(swept.to_json(), allow_nan=False))
+    document = json.loads(json.dumps(swept.to_json(), allow_nan=False))
     frame = swept.frame()
-    assert len(frame) == len(told["points"]) == 4
+    assert len(frame) == len(document["points"]) == 4
     medians = [None if math.isnan(value) else value for value in frame["ttft_p50_s"]]
-    assert medians == [point["ttft_p50_s"] for point in told["points"]]
+    assert medians == [point["ttft_p50_s"] for point in document["points"]]
     assert None in medians  # among requests that were still waiting when the run was stopped
-    assert frame["outcomes.due"].tolist() == [each["outcomes"]["due"] for each in told["points"]]
+    assert frame["outcomes.due"].tolist() == [
+        cell["outcomes"]["due"] for cell in document["points"]
+    ]
 
 
 def test_a_run_too_short_to_tell_is_neither_saturated_nor_steady(tmp_path: Path) -> None:
@@ -157,10 +159,10 @@ def test_a_longer_runs_first_requests_are_those_of_the_shorter_one(
             whole = getattr(max(tables, key=len), name)
             assert (getattr(table, name) == whole[: len(table)]).all()
     # Until the short run's last request is due nothing is different either.
-    one, other = sorted(tables, key=len)[:2]
-    early = one.first_token_s < one.due_s[-1]
+    short, long = sorted(tables, key=len)[:2]
+    early = short.first_token_s < short.due_s[-1]
     assert early.sum() > 0.9 * first
-    assert (one.first_token_s[early] == other.first_token_s[: len(one)][early]).all()
+    assert (short.first_token_s[early] == long.first_token_s[: len(short)][early]).all()
 
 
 @pytest.mark.parametrize("fields", [{"num_requests": 300}, {"duration_s": 15.0}])
@@ -191,12 +193,12 @@ def test_a_tail_out_of_all_proportion_is_said_once_a_scheduler(swept: SweepResul
     assert "times as long in the runs' second halves: some requests starve" in first
     calmer = [
         replace(
-            one,
+            run,
             summary=replace(
-                one.summary, samples={("ttft", None): one.summary.samples["ttft", None][::-1]}
+                run.summary, samples={("ttft", None): run.summary.samples["ttft", None][::-1]}
             ),
         )
-        for one in starving(swept, 10.0)
+        for run in starving(swept, 10.0)
     ]
     assert all("halves" not in warning for warning in tail_warnings(calmer))
     higher = [
@@ -208,7 +210,7 @@ def test_a_tail_out_of_all_proportion_is_said_once_a_scheduler(swept: SweepResul
 
 
 def test_a_growing_run_is_marked_and_needs_no_warning_of_its_tail(swept: SweepResult) -> None:
-    flooded = [one for one in starving(swept, 60.0) if one.cell.scheduler == "sarathi"]
+    flooded = [run for run in starving(swept, 60.0) if run.cell.scheduler == "sarathi"]
     assert flooded[0].summary.state is Steadiness.GROWING
     assert tail_warnings(flooded) == ()
 
@@ -230,33 +232,31 @@ def test_conventions_move_arrivals_horizon_and_stop(tmp_path: Path) -> None:
 
 def test_a_sweep_needs_a_rate(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one rate"):
-        sweep(study(rates=()), tmp_path, jobs=1)
+        plan(study(rates=()), tmp_path, jobs=1)
 
 
 @pytest.mark.parametrize(
-    ("slo", "told"),
+    ("slo", "message"),
     [
         ("ttft<1", "is not an SLO. Accepted: METRIC_STAT"),
         ("ttft_p50@gold<1", "no tier 'gold'; there are paying, free"),
     ],
 )
-def test_targets_are_refused_before_anything_runs(tmp_path: Path, slo: str, told: str) -> None:
-    for refuse in (check, sweep):
-        with pytest.raises(ValueError, match=told):
-            refuse(study(slo=slo), tmp_path / "r")
+def test_targets_are_refused_before_anything_runs(tmp_path: Path, slo: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan(study(slo=slo), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
 def test_lengths_that_cannot_be_had_are_refused_before_anything_runs(tmp_path: Path) -> None:
     for rates in ((), (5.0,)):
         with pytest.raises(ValueError, match="no recorded arrival times"):
-            check(study(arrivals="trace", rates=rates), tmp_path)
+            plan(study(arrivals="trace", rates=rates), tmp_path)
         with pytest.raises(ValueError, match="max_total_tokens=5"):
-            check(study(max_total_tokens=5, rates=rates), tmp_path)
+            plan(study(max_total_tokens=5, rates=rates), tmp_path)
 
 
 def test_a_file_in_the_way_of_the_results_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r").write_text("")
-    for refuse in (check, sweep):
-        with pytest.raises(store.RecordingError, match=r"cannot be written .*--results"):
-            refuse(study(), tmp_path / "r" / "here")
+    with pytest.raises(store.RecordingError, match=r"cannot be written .*--results"):
+        plan(study(), tmp_path / "r" / "here")

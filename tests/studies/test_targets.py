@@ -13,25 +13,22 @@ import pytest
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.intervals import t_interval
 from slaibench.measure.quantile_interval import quantile_interval
-from slaibench.measure.slo import NO_SECOND_TOKEN
+from slaibench.measure.slo import NO_SECOND_TOKEN, parse_slos
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
-from slaibench.studies.capacity import find_capacity
 from slaibench.studies.run_summary import RunSummarizer, RunSummary
-from slaibench.studies.sweep import sweep
 from slaibench.studies.targets import (
     FAILS,
     HOLDS,
     NOT_KNOWN,
     NOT_MEASURED,
     STEADY,
+    Targets,
     check_tellable,
-    slo_levels,
-    why_not_measured,
 )
-from tests.studies.studies import loaded, study
+from tests.studies.studies import find_capacity, loaded, study, sweep
 
 
 def summaries(results: Path, **fields: Any) -> tuple[StudySpec, list[RunSummary]]:
@@ -62,7 +59,7 @@ def test_a_level_is_the_log_of_metric_over_bound_for_each_tier(
     calm: tuple[StudySpec, list[RunSummary]],
 ) -> None:
     spec, runs = calm
-    levels = slo_levels(spec, runs)
+    levels = Targets.of(spec).levels(runs)
     assert set(levels) == {
         ("ttft_p50<0.5", None),
         ("ttft_mean<0.5", None),
@@ -89,13 +86,13 @@ def test_a_mean_has_students_interval_over_replicates(
     spec, runs = calm
     means = [run.metrics.overall.ttft.mean for run in runs]
     expected = t_interval([math.log(mean / 0.5) for mean in means if mean is not None])
-    level = slo_levels(spec, runs)["ttft_mean<0.5", None]
+    level = Targets.of(spec).levels(runs)["ttft_mean<0.5", None]
     assert (level.value, level.low, level.high) == (
         expected.estimate,
         expected.low,
         expected.high,
     )
-    alone = slo_levels(spec, runs[:1])["ttft_mean<0.5", None]
+    alone = Targets.of(spec).levels(runs[:1])["ttft_mean<0.5", None]
     assert (alone.low, alone.high) == (-math.inf, math.inf)
 
 
@@ -117,9 +114,9 @@ def test_steadiness_is_a_target_that_the_majority_keeps(
     spec, runs = calm
     names = {"s": Steadiness.STEADY, "g": Steadiness.GROWING, "?": Steadiness.CANNOT_TELL}
     judged = [in_state(run, names[state]) for run, state in zip(runs, states, strict=False)]
-    assert slo_levels(spec, judged)[STEADY, None] == level
+    assert Targets.of(spec).levels(judged)[STEADY, None] == level
     paper = spec.model_copy(update={"convention": "paper"})
-    assert (STEADY, None) not in slo_levels(paper, judged)
+    assert (STEADY, None) not in Targets.of(paper).levels(judged)
 
 
 def test_a_saturated_run_meets_nothing_under_strict_whatever_its_median(tmp_path: Path) -> None:
@@ -127,18 +124,18 @@ def test_a_saturated_run_meets_nothing_under_strict_whatever_its_median(tmp_path
     flooded: dict[str, Any] = {"rates": (60.0,), "num_requests": 3000, "slo": "ttft_p50<0.5"}
     spec, runs = summaries(tmp_path, **flooded)
     assert runs[0].saturated
-    levels = slo_levels(spec, runs)
+    levels = Targets.of(spec).levels(runs)
     assert levels["ttft_p50<0.5", None].value < 0
     assert levels[STEADY, None] == FAILS
-    assert why_not_measured(spec, runs, STEADY, None) is None
+    assert Targets.of(spec).why_not_measured(runs, STEADY, None) is None
     paper, runs = summaries(tmp_path, **flooded, convention="paper")
-    assert set(slo_levels(paper, runs)) == {("ttft_p50<0.5", None)}
+    assert set(Targets.of(paper).levels(runs)) == {("ttft_p50<0.5", None)}
 
 
 def test_a_run_too_short_to_tell_is_neither_steady_nor_saturated(tmp_path: Path) -> None:
     spec, runs = summaries(tmp_path)
     assert runs[0].state is Steadiness.CANNOT_TELL
-    level = slo_levels(spec, runs)[STEADY, None]
+    level = Targets.of(spec).levels(runs)[STEADY, None]
     assert level == NOT_KNOWN
     assert level.value < 0 < level.high  # nothing speaks against it, and nothing excludes failure
 
@@ -147,14 +144,14 @@ def test_a_percentile_of_few_requests_has_a_value_and_an_open_end(tmp_path: Path
     fields: dict[str, Any] = {"num_requests": 400, "slo": "ttft_p99<10", "rates": (15.0,)}
     spec, runs = summaries(tmp_path, **fields)
     assert runs[0].metrics.overall.ttft.percentile(0.99).value is None
-    level = slo_levels(spec, runs)["ttft_p99<10", None]
+    level = Targets.of(spec).levels(runs)["ttft_p99<10", None]
     (sample,) = (run.samples["ttft", None] for run in runs)
     assert isinstance(sample, np.ndarray)
     assert level.value == pytest.approx(math.log(float(np.quantile(sample, 0.99)) / 10))
     assert level.high == math.inf
-    assert why_not_measured(spec, runs, "ttft_p99<10", None) is None
+    assert Targets.of(spec).why_not_measured(runs, "ttft_p99<10", None) is None
     more, runs = summaries(tmp_path, **{**fields, "num_requests": 1500}, num_seeds=3)
-    sure = slo_levels(more, runs)["ttft_p99<10", None]
+    sure = Targets.of(more).levels(runs)["ttft_p99<10", None]
     assert sure.value < sure.high < 0
 
 
@@ -163,13 +160,14 @@ def test_requests_without_the_metric_are_not_measured(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"num_requests": 500, "rates": (10.0,), "slo": slo}
     spec, runs = summaries(tmp_path, workload="fixed:prompt=200,output=1", **fields)
     assert runs[0].notes == (NO_SECOND_TOKEN,)
-    levels = slo_levels(spec, runs)
+    levels = Targets.of(spec).levels(runs)
     assert levels["tbt_p99<tier", "free"] == levels["tbt_p99<tier", "paying"] == NOT_MEASURED
-    assert why_not_measured(spec, runs, "tbt_p99<tier", "free") == NO_SECOND_TOKEN
-    assert why_not_measured(spec, runs, "ttft_p50<10", None) is None
+    assert Targets.of(spec).why_not_measured(runs, "tbt_p99<tier", "free") == NO_SECOND_TOKEN
+    assert Targets.of(spec).why_not_measured(runs, "ttft_p50<10", None) is None
     with pytest.raises(ValueError, match="every output of this workload is one token"):
         find_capacity(spec, tmp_path)
-    check_tellable(spec.model_copy(update={"slo": "ttft_p50<10"}), second_tokens=False)
+    one_target = Targets.of(spec.model_copy(update={"slo": "ttft_p50<10"}))
+    check_tellable(one_target, spec.num_requests, second_tokens=False)
     _, two = summaries(tmp_path, workload="fixed:prompt=200,output=2", **fields)
     assert two[0].notes == ()
 
@@ -179,11 +177,11 @@ def test_an_invalid_replicate_makes_every_target_not_measured(
 ) -> None:
     spec, runs = calm
     judged = [*runs[:2], replace(runs[2], invalid="sent late")]
-    levels = slo_levels(spec, judged)
+    levels = Targets.of(spec).levels(judged)
     assert {levels[key] for key in levels if key[0] != STEADY} == {NOT_MEASURED}
     for slo, tier in levels:
-        assert why_not_measured(spec, judged, slo, tier) == "sent late"
-        assert why_not_measured(spec, runs, slo, tier) is None
+        assert Targets.of(spec).why_not_measured(judged, slo, tier) == "sent late"
+        assert Targets.of(spec).why_not_measured(runs, slo, tier) is None
 
 
 def test_under_the_papers_conventions_a_level_is_the_mean_of_the_replicates_own(
@@ -199,7 +197,7 @@ def test_under_the_papers_conventions_a_level_is_the_mean_of_the_replicates_own(
     )
     values = [run.metrics.overall.ttft.percentile(0.99).value for run in runs]
     expected = t_interval([math.log(value / 0.5) for value in values if value is not None])
-    level = slo_levels(spec, runs)["ttft_p99<0.5", None]
+    level = Targets.of(spec).levels(runs)["ttft_p99<0.5", None]
     assert (level.value, level.low, level.high) == (
         expected.estimate,
         expected.low,
@@ -215,7 +213,7 @@ def test_what_waits_to_the_end_fails_by_any_amount(
         replace(run, samples={**run.samples, ("ttft", None): np.full(1000, math.inf)})
         for run in runs
     ]
-    assert slo_levels(spec, starved)["ttft_p50<0.5", None].value == math.inf
+    assert Targets.of(spec).levels(starved)["ttft_p50<0.5", None].value == math.inf
 
 
 def test_what_the_arrival_audit_finds_is_a_note_of_the_run(tmp_path: Path) -> None:
@@ -229,7 +227,7 @@ def test_what_the_arrival_audit_finds_is_a_note_of_the_run(tmp_path: Path) -> No
     spoilt = Recording(
         recording.run, replace(recording.requests, due_s=cut, sent_s=cut), recording.steps
     )
-    seen = RunSummarizer.for_study("strict", "ttft_p50<1")(spoilt)
+    seen = RunSummarizer.for_study("strict", parse_slos("ttft_p50<1"))(spoilt)
     assert seen.notes == seen.audit.notes
     assert "longest gap in mean gaps 3" in seen.notes[0]
     assert seen.invalid is None
@@ -265,7 +263,7 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"num_requests": 99}, "99 requests are too few to tell whether a run is steady"),
         ({"num_requests": 100}, None),
@@ -276,11 +274,11 @@ def test_samples_are_of_the_metric_and_tier_that_were_asked(
     ],
 )
 def test_what_no_run_of_a_study_can_tell_is_refused_before_it_runs(
-    fields: dict[str, Any], told: str | None
+    fields: dict[str, Any], message: str | None
 ) -> None:
     spec = study(**{"num_requests": 100, "slo": "ttft_p50<1", **fields})
-    if told is None:
-        check_tellable(spec)
+    if message is None:
+        check_tellable(Targets.of(spec), spec.num_requests)
         return
-    with pytest.raises(ValueError, match=rf"{told}.*--requests 400 or more"):
-        check_tellable(spec)
+    with pytest.raises(ValueError, match=rf"{message}.*--requests 400 or more"):
+        check_tellable(Targets.of(spec), spec.num_requests)

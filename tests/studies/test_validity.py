@@ -11,12 +11,11 @@ import pytest
 
 from slaibench.measure.audit import audit
 from slaibench.recording import store
-from slaibench.studies.capacity import find_capacity
-from slaibench.studies.sweep import SweepResult, sweep
+from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems import table
-from slaibench.studies.targets import NOT_MEASURED, STEADY, slo_levels, why_not_measured
+from slaibench.studies.targets import NOT_MEASURED, STEADY, Targets
 from slaibench.studies.validity import add_up, failure_words, why_invalid
-from tests.studies.studies import loaded, study
+from tests.studies.studies import find_capacity, loaded, study, sweep
 from tests.studies.systems.others import RealTimeSystem, failing
 
 
@@ -43,10 +42,10 @@ def test_more_than_one_failed_request_in_a_hundred_is_too_many(
     dead = np.arange(400) >= 400 - num_failed
     spoilt = failing(requests, dead)
     audited = audit(spoilt.due_s, spoilt.sent_s, process="poisson", rate_rps=5.0)
-    told = why_invalid(spoilt, audited)
-    assert (told is not None) is invalid
-    if told:
-        assert told == "5 of 400 requests failed: connection refused"
+    reason = why_invalid(spoilt, audited)
+    assert (reason is not None) is invalid
+    if reason:
+        assert reason == "5 of 400 requests failed: connection refused"
 
 
 SLOW: dict[str, Any] = {"workload": "fixed:prompt=16000,output=2", "rates": (0.5,)}
@@ -98,9 +97,9 @@ def test_failures_are_told_before_the_send_lag(real: type[RealTimeSystem], tmp_p
 
 
 def test_failures_are_counted_by_reason_whatever_numbers_are_in_it() -> None:
-    found = add_up([("lost after 3 tokens", 1), ("HTTP 500: no", 1), ("lost after 17 tokens", 4)])
-    assert found == (("lost after 3 tokens", 5), ("HTTP 500: no", 1))
-    assert failure_words(found, 60) == (
+    result = add_up([("lost after 3 tokens", 1), ("HTTP 500: no", 1), ("lost after 17 tokens", 4)])
+    assert result == (("lost after 3 tokens", 5), ("HTTP 500: no", 1))
+    assert failure_words(result, 60) == (
         "6 of 60 requests failed: 5 x lost after 3 tokens; 1 x HTTP 500: no"
     )
     assert failure_words((), 60) == ""
@@ -117,11 +116,11 @@ def test_a_server_that_dies_does_not_look_fast(real: type[RealTimeSystem], tmp_p
     assert 50 < point.counts.failed < 150
     assert point.counts.failed + point.counts.finished == 600
     assert "requests failed: connection refused" in point.invalid_reason
-    levels = slo_levels(result.spec, [cell.summary])
+    levels = Targets.of(result.spec).levels([cell.summary])
     assert levels["ttft_p50<0.5", None] == NOT_MEASURED
     assert set(levels) == {("ttft_p50<0.5", None), (STEADY, None)}
     for slo, tier in levels:
-        why = why_not_measured(result.spec, [cell.summary], slo, tier)
+        why = Targets.of(result.spec).why_not_measured([cell.summary], slo, tier)
         assert why == point.invalid_reason
     assert any("the server died" in warning for warning in result.warnings)
     assert "the server died" in store.read(cell.folder).run["notes"]
@@ -134,12 +133,12 @@ def test_a_capacity_does_not_rest_on_invalid_runs(
     spec = study(
         backend="real", schedulers=("slai",), rates=(), num_requests=200, slo="ttft_p50<0.5"
     )
-    (found,) = find_capacity(spec, tmp_path)
-    assert found.capacity.rate_rps is None
-    assert found.untold is not None
-    assert found.untold.startswith("send lag P99 1000.00 ms decides: ttft_p50<0.5 is met")
-    assert found.num_invalid == len(found.cells) == found.to_json()["invalid_runs"]
-    assert not any("use more --requests" in note for note in found.notes)
+    (result,) = find_capacity(spec, tmp_path)
+    assert result.capacity.rate_rps is None
+    assert result.untold is not None
+    assert result.untold.startswith("send lag P99 1000.00 ms decides: ttft_p50<0.5 is met")
+    assert result.num_invalid == len(result.cells) == result.to_json()["invalid_runs"]
+    assert not any("use more --requests" in note for note in result.notes)
 
 
 def test_a_run_in_which_everything_failed_is_read(
@@ -153,7 +152,7 @@ def test_a_run_in_which_everything_failed_is_read(
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("reasons", "words"),
     [
         ((("timed out: late, after 0 tokens", 3),), "3 of 9 requests timed out: late, after 0"),
         (
@@ -162,8 +161,8 @@ def test_a_run_in_which_everything_failed_is_read(
         ),
     ],
 )
-def test_time_outs_are_told_like_failures(found: tuple[tuple[str, int], ...], told: str) -> None:
-    assert failure_words(found, 9).startswith(told)
+def test_time_outs_are_told_like_failures(reasons: tuple[tuple[str, int], ...], words: str) -> None:
+    assert failure_words(reasons, 9).startswith(words)
 
 
 @pytest.mark.parametrize(("num_late", "invalid"), [(5, False), (399, False), (400, True)])
@@ -176,5 +175,5 @@ def test_time_outs_are_waits_unless_nothing_was_answered(
     late = np.where(requests.outcome == "failed", "timed_out", requests.outcome)
     spoilt = dataclasses.replace(requests, outcome=late)
     audited = audit(spoilt.due_s, spoilt.sent_s, process="poisson", rate_rps=5.0)
-    told = why_invalid(spoilt, audited)
-    assert told == ("400 of 400 requests timed out: connection refused" if invalid else None)
+    reason = why_invalid(spoilt, audited)
+    assert reason == ("400 of 400 requests timed out: connection refused" if invalid else None)

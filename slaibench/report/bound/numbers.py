@@ -9,7 +9,7 @@ from slaibench.recording import store
 from slaibench.report.numbers import PICTURES, Document
 from slaibench.report.runs import answers, entry
 from slaibench.report.runs import identity as identity_of
-from slaibench.studies.bound.plan import BACKLOG
+from slaibench.studies.bound.bounds import BACKLOG
 from slaibench.studies.bound.result import BoundResult
 
 FORMAT = "slaibench-bound"

@@ -30,7 +30,7 @@ def write_bound(result: BoundResult, folder: Path) -> ReportFiles:
     from slaibench.report.bound.figures import draw  # noqa: PLC0415  (loads matplotlib)
 
     make_folder(folder)
-    spec = result.plan.backlog.prepared.spec
+    spec = result.bounds.backlog.prepared.spec
     doc = document(result, folder, {**makers(), "profile": profile_notes(spec)})
     drawn = draw(doc)
     doc = with_pictures(doc, drawn)

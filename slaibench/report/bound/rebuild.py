@@ -9,9 +9,9 @@ from slaibench.recording.store import RecordingError
 from slaibench.report.numbers import Document
 from slaibench.report.rebuild import OnRun, read_again, read_all
 from slaibench.spec import CODE, CellSpec
-from slaibench.studies.bound.ask import BoundAsk
-from slaibench.studies.bound.plan import Part, plan
+from slaibench.studies.bound.bounds import Part, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
+from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult
 
 MAY_DIFFER = frozenset(CODE)
@@ -31,7 +31,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
         ValueError, KeyError, TypeError: the document is not what this version writes, or its
             workload or profile is not at hand.
     """
-    made = plan(BoundAsk.from_json(doc["ask"]))
+    made = bounds_of(BoundSpec.from_json(doc["ask"]))
     asked = [(part, cell) for part in made.parts for cell in part.cells]
     entries = doc["runs"]
     reads = [
@@ -45,7 +45,7 @@ def rebuild(doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
 
 
 def _cell(part: Part, asked: CellSpec, entry: Document, folder: Path) -> CellResult:
-    read = read_again(entry, folder, part.summary)
+    read = read_again(entry, folder, part.summarize)
     wanted, has = asked.spec(), read.cell.spec()
     for name in wanted:
         if name not in MAY_DIFFER and wanted[name] != has[name]:

@@ -25,7 +25,8 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import OperatingPoint, measured_ttft
+from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.replicates import measured_ttft
 
 MOST_STEPS = 400
 """Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""

@@ -19,6 +19,7 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.run_summary import RunSummarizer, RunSummary
 from slaibench.studies.sweep import summaries_of
+from slaibench.studies.targets import Targets
 
 if TYPE_CHECKING:
     from slaibench.reproductions.bari2025.spec import PaperSpec
@@ -59,10 +60,11 @@ class LoadSummarizer:
 
     @classmethod
     def for_study(cls, spec: StudySpec) -> LoadSummarizer:
-        strict = RunSummarizer.for_study(Convention.STRICT.value, spec.slo)
+        slos = Targets.of(spec).slos
+        strict = RunSummarizer.for_study(Convention.STRICT.value, slos)
         if spec.convention is Convention.STRICT:
             return cls(strict, None)
-        return cls(RunSummarizer.for_study(spec.convention.value, spec.slo), strict)
+        return cls(RunSummarizer.for_study(spec.convention.value, slos), strict)
 
     def __call__(self, recording: Recording) -> LoadSummary:
         own = self.own(recording)
@@ -114,13 +116,20 @@ class Load:
         return self.spec.convention
 
     @cached_property
+    def targets(self) -> Targets:
+        """What its runs are judged by."""
+        return Targets.of(self.spec)
+
+    @cached_property
     def points(self) -> dict[tuple[str, float], OperatingPoint]:
         """By scheduler and rate, at the rates asked for."""
         found = {}
         for scheduler in self.spec.schedulers:
             for rate in self.spec.rates:
                 if summaries := self.summaries(scheduler, rate):
-                    found[scheduler, rate] = make_point(scheduler, rate, summaries)
+                    found[scheduler, rate] = make_point(
+                        scheduler, rate, summaries, self.targets.tier_names
+                    )
         return found
 
     def of(self, scheduler: str) -> list[OperatingPoint]:
@@ -150,8 +159,10 @@ class Load:
         cells = tuple(cell for cell in self.cells if cell.cell.scheduler == scheduler)
         if not cells:
             return None
-        spec = self.spec if slo is None else self.spec.model_copy(update={"slo": slo})
-        return capacity_from(spec, self.about, scheduler, cells)
+        if slo is None:
+            return capacity_from(self.spec, self.targets, self.about, scheduler, cells)
+        spec = self.spec.model_copy(update={"slo": slo})
+        return capacity_from(spec, Targets.of(spec), self.about, scheduler, cells)
 
     def by_strict_definitions(self) -> Load:
         """The same runs, measured by strict definitions.

@@ -34,7 +34,7 @@ from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.reproductions.bari2025.verdict import Verdict
 from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult
-from slaibench.studies.sweep import about_of
+from slaibench.studies.lifecycle import about_of
 from slaibench.studies.trust import notes_of
 
 BatchCells = Mapping[Kind, tuple[CellResult, ...]]

@@ -25,9 +25,10 @@ from slaibench.reproductions.bari2025.result import PaperResult, sort_cells
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.studies.capacity import check_rate_counts, search
-from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
+from slaibench.studies.executors import CellResult, Executor, Jobs, jobs_for
+from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.sweep import OnCell, about_of, collect, open_pool, quiet
+from slaibench.studies.targets import Targets
 
 
 def run(
@@ -57,8 +58,8 @@ def run(
             kind = FIGURES[name].kind
             prepared = prepare(_batch_study(asked, kind, results))
             # Single batches take no time worth a second process.
-            with open_pool(prepared, results, 1, fresh) as pool:
-                batch_cells[kind] = sort_cells(collect(pool, prepared.cells(), on_cell))
+            with Plan.of(prepared, results, jobs=1, fresh=fresh).open() as executor:
+                batch_cells[kind] = sort_cells(collect(executor, prepared.cells(), on_cell))
 
     def load(mix: Mix, convention: Convention) -> Load:
         return _load(asked, mix, convention, results, jobs, fresh, on_cell)
@@ -127,24 +128,30 @@ def _load(
     spec = load_spec(asked, mix, convention)
     prepared = prepare(spec)
     figures = [FIGURES[name] for name in asked.figures if FIGURES[name].mix is mix]
-    summary = LoadSummarizer.for_study(prepared.spec)
-    with Pool(prepared, results, summary, jobs=jobs_for(prepared, jobs), fresh=fresh) as pool:
-        cells = list(collect(pool, _wanted(asked, prepared, figures), on_cell))
+    summarize = LoadSummarizer.for_study(prepared.spec)
+    plan = Plan.of(prepared, results, jobs=jobs, fresh=fresh, summarize=summarize)
+    with plan.open() as executor:
+        cells = list(collect(executor, _wanted(asked, prepared, figures), on_cell))
         searched = searches(asked, mix)
         if searched:
             for scheduler in CAPACITY_OF:
-                cells = _searched(pool, prepared, scheduler, cells, on_cell)
+                cells = _searched(executor, prepared, scheduler, cells, on_cell)
     return Load(mix, prepared.spec, about_of(cells), sort_cells(cells), searched)
 
 
 def _searched(
-    pool: Pool, prepared: PreparedStudy, scheduler: str, cells: list[CellResult], on_cell: OnCell
+    executor: Executor,
+    prepared: PreparedStudy,
+    scheduler: str,
+    cells: list[CellResult],
+    on_cell: OnCell,
 ) -> list[CellResult]:
     """All cells, with those that the search of a capacity adds: by all targets, and by median TTFT
     alone, since that is what usually ends it."""
-    median = replace(prepared, spec=prepared.spec.model_copy(update={"slo": MEDIAN_ONLY}))
+    spec = prepared.spec.model_copy(update={"slo": MEDIAN_ONLY})
+    median = replace(prepared, spec=spec, targets=Targets.of(spec, prepared.tiers))
     for each in (prepared, median):
-        found = search(pool, each, scheduler, cells, on_cell=on_cell)
+        found = search(executor, each, scheduler, cells, on_cell=on_cell)
         others = [cell for cell in cells if cell.cell.scheduler != scheduler]
         cells = [*others, *found.cells]
     return cells

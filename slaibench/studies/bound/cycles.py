@@ -1,8 +1,8 @@
-"""RAD on its own ground, by cycle: what was measured, and what Theorem 2 asks for."""
+"""RAD on its own ground, by cycle: what was measured, and what Theorem 2 demands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,21 +47,40 @@ class LeastCycle:
     enough: float | None
 
 
-def rad_json(each: RadPoint) -> dict[str, Any]:
+def rad_json(point: RadPoint) -> dict[str, Any]:
+    """A point as plain values; JSON lacks infinity, so the cycle is text."""
     return {
-        "step_s": each.step_s,
-        "tile": each.tile,
-        "cycle": f"{each.cycle:g}",
-        "rate_rps": each.rate_rps.to_json(),
-        "share": each.share.to_json(),
-        "limit_rps": each.limit_rps,
+        "step_s": point.step_s,
+        "tile": point.tile,
+        "cycle": f"{point.cycle:g}",
+        "rate_rps": point.rate_rps.to_json(),
+        "share": point.share.to_json(),
+        "limit_rps": point.limit_rps,
     }
 
 
-def least_cycle_json(found: LeastCycle) -> dict[str, Any]:
+def least_cycle_json(least: LeastCycle) -> dict[str, Any]:
     """A least cycle as plain values; cycles measured are named as in ``points``."""
-    enough = None if found.enough is None else f"{found.enough:g}"
-    return {**asdict(found), "enough": enough}
+    enough = None if least.enough is None else f"{least.enough:g}"
+    return {**asdict(least), "enough": enough}
+
+
+def theorem_2(least: Mapping[str, Any]) -> str:
+    """A sentence: the cycle of RAD that the theorem demands, and the one measured to be enough.
+
+    Args:
+        least: ``LeastCycle`` as JSON has it.
+    """
+    return (
+        f"Theorem 2, tile {least['tile']}: stable up to {100 * (1 - least['eps']):.3g} % of that "
+        f"with a cycle above {least['cycle']:,.0f}; {_enough(least['enough'])}."
+    )
+
+
+def _enough(cycle: str | None) -> str:
+    if cycle is None:
+        return "of no measured one is it sure"
+    return "measured, only no end is enough" if cycle == "inf" else f"measured, {cycle} is enough"
 
 
 def least_cycles(points: Sequence[RadPoint], eps: float) -> tuple[LeastCycle, ...]:

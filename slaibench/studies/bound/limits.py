@@ -1,4 +1,4 @@
-"""Bounds of a bench: what no scheduler exceeds there, and what none exceeds within given limits."""
+"""Bounds of a system: what no scheduler exceeds there, and what none exceeds within its limits."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ from slaibench.workloads.lengths import (
     RecordedSource,
 )
 
+NODES = (
+    "Of r identical nodes nobody gets more than r times as much; routed uniformly at random, each "
+    "is this one node at rate / r."
+)
+"""The paper's Theorem 1, which our bound follows here, and its random planner."""
+
 
 class BoundMaker:
-    """Bounds of workloads on what a bench serves with.
+    """Bounds of workloads on a study's system.
 
     Args:
-        bench: its venue takes batch times from a profile and knows its KV blocks.
+        prepared: its system takes batch times from a profile and knows its KV blocks.
 
     Raises:
         ValueError: it does not.
@@ -38,7 +44,7 @@ class BoundMaker:
         if not identity["kv_blocks"] or identity["profile_fingerprint"] is None:
             raise ValueError(
                 f"the bound follows from a profile's batch times and KV blocks, which --backend "
-                f"{prepared.spec.backend} has not here: use --backend sim, or an engine on "
+                f"{prepared.spec.backend} lacks here: use --backend sim, or an engine on "
                 "--device emulated"
             )
         self.profile: Profile = profile_of(prepared.spec)
@@ -67,7 +73,7 @@ class BoundMaker:
         """The bound of a workload, for any scheduler or for those within given limits."""
         return _bound(self, work, token_budget, max_active)
 
-    def made(self, work: Work, token_budget: int | None, max_active: int | None) -> Bound:
+    def compute(self, work: Work, token_budget: int | None, max_active: int | None) -> Bound:
         """``bound``, computed."""
         cache = self.total_blocks * self.block_size
         tokens = min(token_budget or LARGEST_BATCH_TOKENS, cache)
@@ -85,7 +91,7 @@ class BoundMaker:
 def _bound(
     maker: BoundMaker, work: Work, token_budget: int | None, max_active: int | None
 ) -> Bound:
-    return maker.made(work, token_budget, max_active)
+    return maker.compute(work, token_budget, max_active)
 
 
 def lengths_of(source: LengthSource, max_total_tokens: int) -> Lengths:

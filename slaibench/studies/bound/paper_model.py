@@ -1,4 +1,4 @@
-"""RAD's own ground: the paper's batch-time model and lengths, as a bench of the simulator."""
+"""RAD's own ground: the paper's batch-time model and lengths, as a study on the simulator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from slaibench.catalog import FormulaAttention, Profile, Regime, SequenceTable, 
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.spec import StudySpec
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.systems.service import Service
+from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.workloads.lengths import Description, IntArray, Lengths, summarize_sample
 
@@ -28,7 +28,7 @@ def paper_model(step_s: float) -> StaircaseCostModel:
     """Eq. 7 of arXiv 2508.01002 without attention: 4 ms a tile column of 128 tokens, 5 us a token.
 
     Args:
-        step_s: a cost of each batch, which the paper's model has not.
+        step_s: a cost of each batch, which the paper's model lacks.
     """
     return StaircaseCostModel(
         t_lin_s=T_LIN_S,
@@ -39,7 +39,7 @@ def paper_model(step_s: float) -> StaircaseCostModel:
 
 
 def paper_profile(step_s: float) -> Profile:
-    """The same as a profile, which recordings name and venues take."""
+    """The same as a profile, which recordings name and systems take."""
     model = paper_model(step_s)
     sizes = tuple(range(1, LARGEST_TOKENS + 1))
     return Profile(
@@ -104,11 +104,11 @@ def paper_lengths() -> tuple[IntArray, IntArray]:
     quantiles of its law."""
     ranks = (np.arange(1_000_000) + 0.5) / 1_000_000
     decodes = np.minimum(np.floor(-200 * np.log1p(-ranks)).astype(np.int64) + 1, 512)
-    # Independent of each other, and all that is asked of them is linear in each.
+    # Independent of each other, and only sums that are linear in each are taken.
     return TILE_COLUMN * (1 + np.arange(1_000_000) % 8), decodes
 
 
-def paper_bench(
+def paper_study(
     study: StudySpec, schedulers: tuple[str, ...], step_s: float, num: int
 ) -> PreparedStudy:
     """A backlog of the paper's requests under its batch-time model, in the simulator.

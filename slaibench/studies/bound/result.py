@@ -1,4 +1,4 @@
-"""What a study of bounds found: each scheduler against the bound, RAD on its own ground, maps."""
+"""The result of a study of bounds: schedulers beside the bound, RAD on its own ground, maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from slaibench.measure.theory import rad_limit_rps
-from slaibench.studies.bound.ask import rad, sarathi
+from slaibench.studies.bound.bounds import BACKLOG, Bounds, map_part, rad_part
 from slaibench.studies.bound.cycles import (
     LeastCycle,
     RadPoint,
@@ -17,14 +17,14 @@ from slaibench.studies.bound.cycles import (
     rad_json,
 )
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model
-from slaibench.studies.bound.plan import BACKLOG, Plan, rad_part
-from slaibench.studies.bound.run_summaries import BacklogSummary
+from slaibench.studies.bound.run_summaries import BacklogSummary, MapSummary
+from slaibench.studies.bound.spec import rad, sarathi
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.executors import CellResult
-from slaibench.studies.sweep import about_of
+from slaibench.studies.lifecycle import about_of
 from slaibench.studies.trust import notes_of
 
-Cells = Mapping[str, Sequence[CellResult]]
+CellsByPart = Mapping[str, Sequence[CellResult]]
 """Results by part."""
 
 
@@ -67,10 +67,10 @@ class MapCell:
 
 @dataclass(frozen=True)
 class BoundResult:
-    """The answers.
+    """How close schedulers come to the bounds.
 
     Args:
-        throughputs: of the schedulers that were asked for.
+        throughputs: of the specification's schedulers.
         budgets: by token budget: Sarathi-Serve's.
         rad: by step cost, tile and cycle.
         least_cycles: by tile; empty where RAD was not run on the paper's model as it is.
@@ -78,7 +78,7 @@ class BoundResult:
         cells: every run, by part.
     """
 
-    plan: Plan
+    bounds: Bounds
     about: str
     workload_note: str
     throughputs: tuple[Throughput, ...]
@@ -86,7 +86,7 @@ class BoundResult:
     rad: tuple[RadPoint, ...]
     least_cycles: tuple[LeastCycle, ...]
     maps: tuple[MapCell, ...]
-    cells: Cells
+    cells: CellsByPart
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -95,37 +95,37 @@ class BoundResult:
 
     def rad_at(self, step_s: float, tile: int) -> list[RadPoint]:
         """RAD's points of one step cost and tile, by cycle."""
-        return [each for each in self.rad if (each.step_s, each.tile) == (step_s, tile)]
+        return [point for point in self.rad if (point.step_s, point.tile) == (step_s, tile)]
 
     def to_json(self) -> dict[str, Any]:
-        plan = self.plan
+        bounds = self.bounds
         return {
-            "ask": plan.ask.to_json(),
+            "ask": bounds.spec.to_json(),
             "about": self.about,
             "workload": self.workload_note,
             "warnings": list(self.warnings),
-            "work": asdict(plan.work),
-            "bound": bound_json(plan),
-            "schedulers": [throughput_json(each) for each in self.throughputs],
+            "work": asdict(bounds.work),
+            "bound": bound_json(bounds),
+            "schedulers": [throughput_json(throughput) for throughput in self.throughputs],
             "budgets": [
-                {"token_budget": budget, **throughput_json(each)}
-                for budget, each in self.budgets.items()
+                {"token_budget": budget, **throughput_json(throughput)}
+                for budget, throughput in self.budgets.items()
             ],
             "rad": {
-                "theorem_1_rps": plan.theorem_rps,
-                "theorem_2": [least_cycle_json(each) for each in self.least_cycles],
-                "points": [rad_json(each) for each in self.rad],
+                "theorem_1_rps": bounds.theorem_rps,
+                "theorem_2": [least_cycle_json(least) for least in self.least_cycles],
+                "points": [rad_json(point) for point in self.rad],
             },
             "maps": {
-                "columns": [asdict(each) for each in plan.columns],
-                "cells": [asdict(each) for each in self.maps],
+                "columns": [asdict(column) for column in bounds.columns],
+                "cells": [asdict(cell) for cell in self.maps],
             },
         }
 
 
-def bound_json(plan: Plan) -> dict[str, Any]:
+def bound_json(bounds: Bounds) -> dict[str, Any]:
     """The bound for any scheduler, as plain values."""
-    bound = plan.bound
+    bound = bounds.bound
     return {
         "rate_rps": bound.rate_rps,
         "binding": bound.parts.binding,
@@ -141,81 +141,83 @@ def bound_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def throughput_json(each: Throughput) -> dict[str, Any]:
+def throughput_json(throughput: Throughput) -> dict[str, Any]:
     """A throughput as plain values."""
-    values = {name: getattr(each, name) for name in Throughput.__slots__}
-    return {n: v.to_json() if isinstance(v, Estimate) else v for n, v in values.items()}
+    values = {name: getattr(throughput, name) for name in Throughput.__slots__}
+    return {
+        name: value.to_json() if isinstance(value, Estimate) else value
+        for name, value in values.items()
+    }
 
 
-def assemble(plan: Plan, cells: Cells) -> BoundResult:
-    """Bring the runs of a plan together.
+def assemble(bounds: Bounds, cells: CellsByPart) -> BoundResult:
+    """Bring the runs beside the bounds together.
 
     Args:
         cells: of each part, one for each of its cells, in any order.
     """
-    found = cells[BACKLOG]
-    ask = plan.ask
+    spec, backlog = bounds.spec, cells[BACKLOG]
     rad_points = tuple(
-        _rad_point(plan, cells[rad_part(step_s)], step_s, tile, cycle)
-        for step_s in (ask.step_costs_s if ask.cycles else ())
-        for tile in ask.tiles
-        for cycle in ask.cycles
+        _rad_point(bounds, cells[rad_part(step_s)], step_s, tile, cycle)
+        for step_s in (spec.step_costs_s if spec.cycles else ())
+        for tile in spec.tiles
+        for cycle in spec.cycles
     )
     return BoundResult(
-        plan=plan,
-        about=about_of(found),
-        workload_note=plan.backlog.prepared.source.note,
-        throughputs=tuple(_throughput(plan, found, name) for name in ask.study.schedulers),
-        budgets={each: _throughput(plan, found, sarathi(each)) for each in ask.budgets},
+        bounds=bounds,
+        about=about_of(backlog),
+        workload_note=bounds.backlog.prepared.source.note,
+        throughputs=tuple(_throughput(bounds, backlog, name) for name in spec.study.schedulers),
+        budgets={budget: _throughput(bounds, backlog, sarathi(budget)) for budget in spec.budgets},
         rad=rad_points,
-        least_cycles=least_cycles(rad_points, ask.eps),
+        least_cycles=least_cycles(rad_points, spec.eps),
         maps=tuple(
             MapCell(
                 scheduler,
                 column.mean_output,
                 load,
                 rate,
-                _only(cells[f"map {column.mean_output}"], scheduler, rate).summary.stability.value,
+                _only(cells[map_part(column.mean_output)], scheduler, rate).stability.value,
             )
-            for scheduler in (ask.study.schedulers if plan.columns else ())
-            for column in plan.columns
-            for load, rate in zip(ask.loads, column.rates, strict=True)
+            for scheduler in (spec.study.schedulers if bounds.columns else ())
+            for column in bounds.columns
+            for load, rate in zip(spec.loads, column.rates, strict=True)
         ),
         cells=cells,
     )
 
 
-def _throughput(plan: Plan, cells: Sequence[CellResult], scheduler: str) -> Throughput:
+def _throughput(bounds: Bounds, cells: Sequence[CellResult], scheduler: str) -> Throughput:
     summaries = _summaries(cells, scheduler)
-    windows = [each.window for each in summaries if each.window is not None]
+    windows = [summary.window for summary in summaries if summary.window is not None]
     share = _shares(summaries)
-    bound_rps, within_rps = plan.bound.rate_rps, plan.within[scheduler].rate_rps
-    mean = sum(each.tokens_per_batch for each in windows) / len(windows) if windows else None
+    bound_rps, within_rps = bounds.bound.rate_rps, bounds.within[scheduler].rate_rps
+    mean = sum(window.tokens_per_batch for window in windows) / len(windows) if windows else None
     return Throughput(
         scheduler=scheduler,
         share=share,
         rate_rps=_scaled(share, bound_rps),
         within_rps=within_rps,
         within_share=_scaled(share, bound_rps / within_rps),
-        run_share=sum(each.run_share for each in summaries) / len(summaries),
+        run_share=sum(summary.run_share for summary in summaries) / len(summaries),
         tokens_per_batch=mean,
-        preemptions=sum(each.preemptions for each in windows),
+        preemptions=sum(window.preemptions for window in windows),
         untold=len(summaries) - len(windows),
     )
 
 
 def _rad_point(
-    plan: Plan, cells: Sequence[CellResult], step_s: float, tile: int, cycle: float
+    bounds: Bounds, cells: Sequence[CellResult], step_s: float, tile: int, cycle: float
 ) -> RadPoint:
     summaries = _summaries(cells, rad(tile, cycle))
     if math.isfinite(cycle):
         # A cycle fills and drains by itself: whole runs of whole cycles are what goes on for ever.
-        count = plan.ask.rad_requests * len(summaries)
-        share = over_seeds([each.run_share for each in summaries], count)
+        count = bounds.spec.rad_requests * len(summaries)
+        share = over_seeds([summary.run_share for summary in summaries], count)
     else:
         share = _shares(summaries)
     limit = rad_limit_rps(paper_model(step_s), *paper_lengths(), TILE_COLUMN, tile)
-    return RadPoint(step_s, tile, cycle, _scaled(share, plan.theorem_rps), share, limit)
+    return RadPoint(step_s, tile, cycle, _scaled(share, bounds.theorem_rps), share, limit)
 
 
 def _summaries(cells: Sequence[CellResult], scheduler: str) -> list[BacklogSummary]:
@@ -223,18 +225,19 @@ def _summaries(cells: Sequence[CellResult], scheduler: str) -> list[BacklogSumma
     return [cell.summary for cell in sorted(chosen, key=lambda cell: cell.cell.seed)]
 
 
-def _only(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> CellResult:
-    (found,) = (c for c in cells if (c.cell.scheduler, c.cell.rate_rps) == (scheduler, rate_rps))
-    return found
+def _only(cells: Sequence[CellResult], scheduler: str, rate_rps: float) -> MapSummary:
+    (summary,) = (cell.summary for cell in cells if cell.cell.key[:2] == (scheduler, rate_rps))
+    assert isinstance(summary, MapSummary)
+    return summary
 
 
 def _shares(summaries: Sequence[BacklogSummary]) -> Estimate:
-    windows = [each.window for each in summaries]
-    count = sum(each.num_requests for each in windows if each is not None)
-    return over_seeds([None if each is None else each.share for each in windows], count)
+    windows = [summary.window for summary in summaries]
+    count = sum(window.num_requests for window in windows if window is not None)
+    return over_seeds([None if window is None else window.share for window in windows], count)
 
 
-def _scaled(found: Estimate, factor: float) -> Estimate:
-    values = (found.value, found.low, found.high)
-    value, low, high = (None if each is None else each * factor for each in values)
-    return Estimate(value, low, high, found.n)
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    values = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (None if number is None else number * factor for number in values)
+    return Estimate(value, low, high, estimate.n)

@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from slaibench.recording.store import check_writable
-from slaibench.studies.bound.ask import BoundAsk
-from slaibench.studies.bound.plan import Plan, plan
+from slaibench.studies.bound.bounds import Bounds, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
-from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
-from slaibench.studies.sweep import OnCell, collect, quiet
+from slaibench.studies.bound.spec import BoundSpec
+from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.lifecycle import OnCell, Plan, collect, quiet
 
 
-def check(ask: BoundAsk, results: Path, jobs: Jobs = None) -> Plan:
-    """Everything that can be refused before any work is done; what will be run.
+@dataclass(frozen=True, slots=True)
+class BoundPlan:
+    """Bounds, and how the runs of each of their parts are made.
+
+    Args:
+        parts: as many as ``bounds.parts``, in the same order.
+    """
+
+    bounds: Bounds
+    parts: tuple[Plan, ...]
+
+
+def plan(spec: BoundSpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> BoundPlan:
+    """Every bound, and every run to compare with it, checked.
+
+    Args:
+        results, jobs, fresh: as ``studies.sweep.plan``.
 
     Raises:
-        ValueError: a name or value is wrong, the venue has no profile, or several ``jobs`` cannot
+        ValueError: a name or value is wrong, the system has no profile, or so many ``jobs`` cannot
             be had.
         RecordingError: ``results`` cannot be written.
     """
-    made = plan(ask)
-    for part in made.parts:
-        jobs_for(part.prepared, jobs)
-        part.prepared.requests(part.cells[0])
-    check_writable(results)
-    return made
+    bounds = bounds_of(spec)
+    parts = tuple(
+        Plan.of(part.prepared, results, jobs=jobs, fresh=fresh, summarize=part.summarize)
+        for part in bounds.parts
+    )
+    return BoundPlan(bounds, parts)
 
 
-def run(
-    made: Plan,
-    results: Path,
-    *,
-    jobs: Jobs = None,
-    fresh: bool = False,
-    on_cell: OnCell = quiet,
-) -> BoundResult:
-    """Run every cell of a plan that is not on disk yet, and hold it against the bounds.
-
-    Args:
-        results: folder of the recordings; cells found there are not run again.
-        jobs: cells at a time (None: one a core), or the cluster that runs them.
-        fresh: run all of them again.
-        on_cell: told of each finished cell.
+def run(plan: BoundPlan, on_cell: OnCell = quiet) -> BoundResult:
+    """Run every cell that is not on disk yet, and compare it with the bounds.
 
     Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    total = sum(len(part.cells) for part in made.parts)
+    total = sum(len(part.cells) for part in plan.bounds.parts)
     cells: dict[str, tuple[CellResult, ...]] = {}
-    for part in made.parts:
+    for part, runs in zip(plan.bounds.parts, plan.parts, strict=True):
         before = sum(map(len, cells.values()))
-        told = _counting(on_cell, before, total)
-        count = jobs_for(part.prepared, jobs)
-        with Pool(part.prepared, results, part.summary, jobs=count, fresh=fresh) as pool:
-            cells[part.name] = collect(pool, part.cells, told)
-    return assemble(made, cells)
+        with runs.open() as executor:
+            cells[part.name] = collect(
+                executor, part.cells, partial(_counted, on_cell, before, total)
+            )
+    return assemble(plan.bounds, cells)
 
 
-def _counting(on_cell: OnCell, before: int, total: int) -> Callable[[CellResult, int, int], None]:
-    return lambda cell, done, _: on_cell(cell, before + done, total)
+def _counted(
+    on_cell: OnCell, before: int, total: int, result: CellResult, done: int, _: int
+) -> None:
+    """Report a part's cell as one of all parts'."""
+    on_cell(result, before + done, total)

@@ -105,12 +105,14 @@ class Agreement:
             "seeds": self.num_seeds,
             "n": self.num_pairs,
             "verdict": self.verdict.value,
-            "quantities": {name: each.to_json() for name, each in self.differences.items()},
+            "quantities": {name: item.to_json() for name, item in self.differences.items()},
         }
 
 
-def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agreement:
-    """Hold two backends' runs of the same requests against each other.
+def agreement(
+    reference: Sequence[Replicate], other: Sequence[Replicate], tiers: Sequence[str]
+) -> Agreement:
+    """Compare two backends' runs of the same requests.
 
     Both are measured over the same requests: those due after the later of the two warm-up cuts,
     and, for TTFT, that both served. Percentiles are of all seeds' samples together, counts are
@@ -118,6 +120,7 @@ def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agr
 
     Args:
         reference, other: one run a seed, in the same order.
+        tiers: names of the study's tiers, in the order in which they are shown.
 
     Raises:
         ValueError: not the same requests on both sides.
@@ -126,35 +129,34 @@ def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agr
     for a, b in pairs:
         _check_same_requests(a.recording, b.recording)
     ttft = [_paired_ttft(a, b) for a, b in pairs]
-    found = {
+    differences = {
         f"ttft_p{100 * q:g}_s": _percentile(ttft, q, TOLERANCES[f"ttft_p{100 * q:g}"])
         for q in (0.5, 0.99)
     }
-    for tier in sorted(
-        {name for pair in pairs for each in pair for name in each.summary.deadlines}
-    ):
+    served = {name for pair in pairs for run in pair for name in run.summary.deadlines}
+    for tier in (name for name in tiers if name in served):
         gaps = [_gaps(a, b, tier) for a, b in pairs]
-        found[f"tbt_p99_s@{tier}"] = _percentile(gaps, 0.99, TOLERANCES["tbt_p99"])
+        differences[f"tbt_p99_s@{tier}"] = _percentile(gaps, 0.99, TOLERANCES["tbt_p99"])
     rates = [(_tokens_per_s(a, _cut(a, b)), _tokens_per_s(b, _cut(a, b))) for a, b in pairs]
-    found["output_tokens_per_s"] = _mean(rates)
+    differences["output_tokens_per_s"] = _mean(rates)
     steps = [(a.summary.num_steps or None, b.summary.num_steps or None) for a, b in pairs]
-    found["steps"] = _mean(steps, TOLERANCES["steps"], total=True)
+    differences["steps"] = _mean(steps, TOLERANCES["steps"], total=True)
     preemptions = [(a.summary.kv.preemptions, b.summary.kv.preemptions) for a, b in pairs]
-    found["preemptions"] = _mean(preemptions, total=True)
-    found["kv_mean"] = _mean([(a.summary.kv.mean, b.summary.kv.mean) for a, b in pairs])
+    differences["preemptions"] = _mean(preemptions, total=True)
+    differences["kv_mean"] = _mean([(a.summary.kv.mean, b.summary.kv.mean) for a, b in pairs])
     num_pairs = sum(len(x) for x, _ in ttft)
-    return Agreement(len(pairs), num_pairs, _verdict(pairs, found), found)
+    return Agreement(len(pairs), num_pairs, _verdict(pairs, differences), differences)
 
 
 Pair = tuple[Replicate, Replicate]
 
 
 def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
-    if any(each.summary.invalid is not None for pair in pairs for each in pair):
+    if any(run.summary.invalid is not None for pair in pairs for run in pair):
         return Verdict.INVALID
     if all(identical(a.recording, b.recording) for a, b in pairs):
         return Verdict.IDENTICAL
-    verdicts = [each.within for each in differences.values()]
+    verdicts = [difference.within for difference in differences.values()]
     if False in verdicts:
         return Verdict.BEYOND
     return Verdict.WITHIN if True in verdicts else Verdict.UNTOLD
@@ -194,16 +196,16 @@ def _cut(a: Replicate, b: Replicate) -> float:
 def _paired_ttft(a: Replicate, b: Replicate) -> tuple[FloatArray, FloatArray]:
     count = min(len(a.recording.requests), len(b.recording.requests))
     x, y = (
-        request_values(each.recording.requests, "ttft", each.summary.metrics.stop_s)[:count]
-        for each in (a, b)
+        request_values(run.recording.requests, "ttft", run.summary.metrics.stop_s)[:count]
+        for run in (a, b)
     )
     both = (a.recording.requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)
     return x[both], y[both]
 
 
 def _gaps(a: Replicate, b: Replicate, tier: str) -> tuple[Clusters, Clusters]:
-    def of(each: Replicate) -> Clusters:
-        requests = each.recording.requests
+    def of(run: Replicate) -> Clusters:
+        requests = run.recording.requests
         members = (requests.due_s >= _cut(a, b)) & (requests.tier == tier)
         return token_gaps(requests, members & (requests.num_tokens > 1))
 
@@ -217,8 +219,8 @@ def _tokens_per_s(run: Replicate, cut_s: float) -> float | None:
 def _percentile(samples: Sequence[tuple[Sample, Sample]], q: float, tolerance: float) -> Difference:
     """A percentile of all seeds' samples; its ratio's interval from the seeds' own percentiles."""
     a, b = (_together([pair[side] for pair in samples], q) for side in (0, 1))
-    each = [(statistic(x, q), statistic(y, q)) for x, y in samples if len(x) and len(y)]
-    return _difference(a, b, each, tolerance)
+    by_seed = [(statistic(x, q), statistic(y, q)) for x, y in samples if len(x) and len(y)]
+    return _difference(a, b, by_seed, tolerance)
 
 
 def _together(samples: Sequence[Sample], q: float) -> float | None:
@@ -226,9 +228,10 @@ def _together(samples: Sequence[Sample], q: float) -> float | None:
 
     What is judged is a difference, so gaps count as what they are worth with requests as clusters.
     """
-    values = [each.values if isinstance(each, Clusters) else each for each in samples]
+    values = [sample.values if isinstance(sample, Clusters) else sample for sample in samples]
     worth = sum(
-        independent_values(each, q) if isinstance(each, Clusters) else len(each) for each in samples
+        independent_values(sample, q) if isinstance(sample, Clusters) else len(sample)
+        for sample in samples
     )
     return percentile(np.concatenate(values), q, int(worth)).value
 
@@ -240,18 +243,18 @@ def _mean(
     total: bool = False,
 ) -> Difference:
     """A mean over seeds, or their ``total``."""
-    known = [(x, y) for x, y in values if x is not None and y is not None]
-    if not known:
+    by_seed = [(x, y) for x, y in values if x is not None and y is not None]
+    if not by_seed:
         return Difference(None, None, None, None, tolerance)
-    share = 1 if total else len(known)
-    a, b = (float(sum(pair[side] for pair in known)) / share for side in (0, 1))
-    return _difference(a, b, known, tolerance)
+    share = 1 if total else len(by_seed)
+    a, b = (float(sum(pair[side] for pair in by_seed)) / share for side in (0, 1))
+    return _difference(a, b, by_seed, tolerance)
 
 
 def _difference(
     a: float | None,
     b: float | None,
-    each: Sequence[tuple[float, float]],
+    by_seed: Sequence[tuple[float, float]],
     tolerance: float | None,
 ) -> Difference:
     if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
@@ -260,7 +263,7 @@ def _difference(
         return Difference(a, b, 0.0, None, tolerance)
     if a == 0:
         return Difference(a, b, None, None, tolerance)
-    ratios = [y / x for x, y in each if x > 0 and math.isfinite(x) and math.isfinite(y)]
-    found = over_seeds(ratios, len(ratios))
-    ci95 = None if found.ci95 is None else (found.ci95[0] - 1, found.ci95[1] - 1)
+    ratios = [y / x for x, y in by_seed if x > 0 and math.isfinite(x) and math.isfinite(y)]
+    ratio = over_seeds(ratios, len(ratios))
+    ci95 = None if ratio.ci95 is None else (ratio.ci95[0] - 1, ratio.ci95[1] - 1)
     return Difference(a, b, b / a - 1, ci95, tolerance)

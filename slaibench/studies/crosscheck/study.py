@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.recording import store
-from slaibench.recording.store import check_writable
 from slaibench.spec import StudySpec
-from slaibench.studies.crosscheck.agreement import Agreement, Replicate, Verdict, agreement
-from slaibench.studies.executors import CellResult, Jobs, jobs_for
-from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.sweep import OnCell, SweepResult, open_pool, quiet, sweep_in
+from slaibench.studies import sweep
+from slaibench.studies.crosscheck.agreement import Agreement, Replicate, agreement
+from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.lifecycle import OnCell, quiet
+from slaibench.studies.prepared import prepare
+from slaibench.studies.sweep import SweepPlan, SweepResult
 from slaibench.studies.systems.table import on_system
 
 
@@ -35,9 +36,22 @@ class Match:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ValidatePlan:
+    """One study on several backends.
+
+    Args:
+        between: the backends; the first is the reference of the others.
+        sweeps: the study on each.
+    """
+
+    between: tuple[str, ...]
+    sweeps: tuple[SweepPlan, ...]
+
+
 @dataclass(frozen=True)
 class ValidateResult:
-    """What became of a validation.
+    """The outcome of a validation.
 
     Args:
         between: the backends; the first is the reference of the others.
@@ -79,37 +93,56 @@ class ValidateResult:
         }
 
 
-def validate(
+def plan(
     spec: StudySpec,
     between: Sequence[str],
     results: Path,
     *,
     jobs: Jobs = None,
     fresh: bool = False,
-    on_cell: OnCell = quiet,
-) -> ValidateResult:
-    """Run a study's cells on several backends, and hold the others against the first.
+) -> ValidatePlan:
+    """The study on each backend, checked.
 
     Every run goes on to its last request, saturated or not: ended early, two runs would have other
-    requests. Recordings are kept and reused as a sweep's.
+    requests.
 
     Args:
         between: backends, at least two: ``sim``, ``vllm``, ``vllm:cpu``; what one of them has no
             use for (a profile, a device) is left out there.
+        results, jobs, fresh: as ``sweep.plan``.
 
     Raises:
-        ValueError: a name or value is wrong.
+        ValueError: fewer than two backends, one twice, or one that cannot be compared; no rate; or
+            as ``sweep.plan``.
+        RecordingError: ``results`` cannot be written.
+    """
+    if len(between) < 2 or len(set(between)) < len(between):
+        raise ValueError(
+            f"a validation is between two backends or more, each once, not {', '.join(between)!r}; "
+            "write sim,vllm"
+        )
+    if not spec.rates:
+        raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
+    to_the_end = spec.model_copy(update={"early_stop": False})
+    studies = [prepare(on_system(to_the_end, backend)) for backend in between]
+    sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
+    return ValidatePlan(tuple(between), tuple(sweeps))
+
+
+def run(plan: ValidatePlan, on_cell: OnCell = quiet) -> ValidateResult:
+    """Run a study's cells on several backends, and compare the others with the first.
+
+    Recordings are kept and reused as a sweep's.
+
+    Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    sweeps = []
-    for prepared in prepared_on(spec, between):
-        with open_pool(prepared, results, jobs, fresh) as pool:
-            sweeps.append(sweep_in(pool, prepared, on_cell))
-    return ValidateResult(tuple(between), tuple(sweeps), matches_of(between, sweeps))
+    sweeps = [sweep.run(swept, on_cell) for swept in plan.sweeps]
+    return ValidateResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:
-    """Each other backend held against the first, by scheduler and rate; reads the recordings.
+    """Each other backend compared with the first, by scheduler and rate; reads the recordings.
 
     Args:
         sweeps: the same study on each of ``between``.
@@ -120,64 +153,25 @@ def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[M
     """
     first = sweeps[0]
     return tuple(
-        Match(scheduler, rate, name, _agreement(first, swept, scheduler, rate))
+        Match(
+            scheduler,
+            rate,
+            name,
+            agreement(
+                _replicates(first, scheduler, rate),
+                _replicates(swept, scheduler, rate),
+                first.targets.tier_names,
+            ),
+        )
         for name, swept in zip(between[1:], sweeps[1:], strict=True)
         for scheduler in first.spec.schedulers
         for rate in first.spec.rates
     )
 
 
-def check(spec: StudySpec, between: Sequence[str], results: Path, jobs: Jobs = None) -> None:
-    """Everything that can be refused before any work is done.
-
-    Raises:
-        ValueError, RecordingError: as ``validate``.
-    """
-    for prepared in prepared_on(spec, between):
-        jobs_for(prepared, jobs)
-        prepared.requests(prepared.cells()[0])
-    check_writable(results)
-
-
-def prepared_on(spec: StudySpec, between: Sequence[str]) -> list[PreparedStudy]:
-    """The study on each backend, made ready.
-
-    Raises:
-        ValueError: fewer than two backends, one twice, or one that cannot be compared.
-    """
-    if len(between) < 2 or len(set(between)) < len(between):
-        raise ValueError(
-            f"a validation is between two backends or more, each once, not {', '.join(between)!r}; "
-            "write sim,vllm"
-        )
-    if not spec.rates:
-        raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
-    to_the_end = spec.model_copy(update={"early_stop": False})
-    return [prepare(on_system(to_the_end, text)) for text in between]
-
-
-def _agreement(a: SweepResult, b: SweepResult, scheduler: str, rate_rps: float) -> Agreement:
-    return agreement(_replicates(a, scheduler, rate_rps), _replicates(b, scheduler, rate_rps))
-
-
 def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[Replicate]:
-    cells = [
-        cell
-        for cell in swept.cells
-        if cell.cell.scheduler == scheduler and cell.cell.rate_rps == rate_rps
-    ]
+    cells = [result for result in swept.cells if result.cell.key[:2] == (scheduler, rate_rps)]
     return [
-        Replicate(store.read(cell.folder), cell.summary)
-        for cell in sorted(cells, key=lambda cell: cell.cell.seed)
+        Replicate(store.read(result.folder), result.summary)
+        for result in sorted(cells, key=lambda result: result.cell.seed)
     ]
-
-
-__all__ = [
-    "Match",
-    "ValidateResult",
-    "Verdict",
-    "check",
-    "matches_of",
-    "prepared_on",
-    "validate",
-]

@@ -9,23 +9,16 @@ from slaibench.studies.executors.cells import (
     measured,
     obtain,
 )
-from slaibench.studies.executors.jobs import (
-    ExecutorName,
-    Jobs,
-    OnRay,
-    default_jobs,
-    jobs_for,
-    local_jobs,
-)
-from slaibench.studies.executors.pool import Pool
+from slaibench.studies.executors.executor import Executor, jobs_for, open_executor
+from slaibench.studies.executors.jobs import ExecutorName, Jobs, OnRay, default_jobs, local_jobs
 
 __all__ = [
     "LOGS",
     "CellResult",
+    "Executor",
     "ExecutorName",
     "Jobs",
     "OnRay",
-    "Pool",
     "Summarize",
     "cell_folder",
     "default_jobs",
@@ -33,4 +26,5 @@ __all__ = [
     "local_jobs",
     "measured",
     "obtain",
+    "open_executor",
 ]

@@ -26,7 +26,7 @@ class CellResult:
 
     Args:
         folder: its recording.
-        digest: what the study asked of it.
+        summary: what the study keeps of it.
         reused: whether it was there already.
         stale: whether it was there as other code recorded it, which does not count.
         damage: why what was there had to be replaced; None: nothing had.
@@ -60,19 +60,19 @@ class Work:
         """A cell from disk, else by running it here (``obtain``)."""
         damage = None
         try:
-            found = self.found(cell)
-            if found is not None:
-                return found
+            result = self.from_disk(cell)
+            if result is not None:
+                return result
         except store.DamagedRecordingError as error:
             damage = error.wrong
         recording = self.prepared.run(cell)
-        return self.kept(cell, recording, self.summarize(recording), damage)
+        return self.keep(cell, recording, self.summarize(recording), damage)
 
     def is_there(self, cell: CellSpec) -> bool:
         """Whether a cell is on disk, and may be taken from there."""
         return not self.fresh and _is_there(cell_folder(self.results, cell))
 
-    def found(self, cell: CellSpec) -> CellResult | None:
+    def from_disk(self, cell: CellSpec) -> CellResult | None:
         """A cell that is on disk; None: it has to be run. What was no measurement of an endpoint
         says nothing about the next time.
 
@@ -94,7 +94,7 @@ class Work:
             return None
         return CellResult(cell, folder, summary, reused=True)
 
-    def kept(
+    def keep(
         self, cell: CellSpec, recording: Recording, summary: Any, damage: str | None
     ) -> CellResult:
         """Store what was run.
@@ -133,8 +133,8 @@ class Work:
             for other in parent.iterdir() if parent.is_dir() else ():
                 by_name.setdefault(_without_hash(other), []).append(other)
             self._listed[parent] = by_name
-        found = self._listed[parent].get(_without_hash(folder), ())
-        return [other for other in found if other != folder]
+        same_name = self._listed[parent].get(_without_hash(folder), ())
+        return [other for other in same_name if other != folder]
 
 
 def obtain(

@@ -1,4 +1,4 @@
-"""A Ray cluster: reached, and asked what it has room for. Never started without being asked to."""
+"""A Ray cluster: reached, and what it has room for. None is started unless that is wanted."""
 
 from __future__ import annotations
 
@@ -70,14 +70,15 @@ def room(ray: Any, share: Share) -> int:
         ValueError: not for one.
     """
     has = ray.cluster_resources()
-    wanted = {"CPU": share.cpus, "GPU": share.gpus}
-    most = min(int(has.get(name, 0.0) / each) for name, each in wanted.items() if each)
+    takes_of = {"CPU": share.cpus, "GPU": share.gpus}
+    needed = {name: amount for name, amount in takes_of.items() if amount}
+    most = min(int(has.get(name, 0.0) / amount) for name, amount in needed.items())
     if most < 1:
-        told = ", ".join(f"{each:g} {name}" for name, each in wanted.items() if each)
-        held = ", ".join(f"{has.get(name, 0.0):g} {name}" for name, each in wanted.items() if each)
+        takes = ", ".join(f"{amount:g} {name}" for name, amount in needed.items())
+        there = ", ".join(f"{has.get(name, 0.0):g} {name}" for name in needed)
         raise ValueError(
-            f"--executor ray: a cell takes {told}, and the whole cluster has {held}: add nodes, or "
-            "start them with --num-gpus and --num-cpus as they are"
+            f"--executor ray: a cell takes {takes}, and the whole cluster has {there}: add nodes, "
+            "or start them with --num-gpus and --num-cpus as they are"
         )
     return most
 

@@ -1,16 +1,25 @@
-"""The contract of an executor, and the plainest one: this process."""
+"""The contract of an executor, the plainest one (this process), and which one a study gets."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from slaibench.recording.place import clear_away
 from slaibench.spec import CellSpec
-from slaibench.studies.executors.cells import CellResult, Work
+from slaibench.studies.executors.cells import LOGS, CellResult, Summarize, Work
+from slaibench.studies.executors.jobs import Jobs, OnRay, local_jobs, share_of
+from slaibench.studies.executors.processes import Processes
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.scheduler_info import DEBUG
 
 
 class Executor(Protocol):
-    """Where cells run. What serves is kept from cell to cell, until it is closed or left."""
+    """Where cells run. The system under test is kept from cell to cell, until it is closed or
+    left."""
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
         """Every cell once, in order of completion; those on disk are read.
@@ -41,3 +50,63 @@ class InProcess:
 
     def leave(self) -> None:
         self.close()
+
+
+@contextmanager
+def open_executor(
+    prepared: PreparedStudy,
+    results: Path,
+    summarize: Summarize,
+    *,
+    jobs: int | OnRay,
+    fresh: bool = False,
+) -> Iterator[Executor]:
+    """An executor for one study, for as long as the block lasts; batches of cells may follow.
+
+    Args:
+        jobs: processes of this machine (1 runs everything in this one, unless a scheduler of the
+            user's might end it), or a Ray cluster.
+        fresh: record again what is on disk.
+
+    Raises:
+        ValueError: there is no such cluster.
+    """
+    clear_away(results)
+    executor = _executor(prepared, results, summarize, jobs, fresh)
+    try:
+        yield executor
+    except BaseException:
+        executor.leave()
+        raise
+    else:
+        executor.close()
+    finally:
+        clear_away(results)  # a process that was killed may have had workers for a moment
+
+
+def _executor(
+    prepared: PreparedStudy, results: Path, summarize: Summarize, jobs: int | OnRay, fresh: bool
+) -> Executor:
+    if isinstance(jobs, OnRay):
+        from slaibench.studies.executors.on_ray import RayWorkers  # noqa: PLC0415  (Ray: a second)
+
+        work = Work(prepared, results, summarize, fresh)
+        return RayWorkers(work, jobs, share_of(prepared, jobs))
+    work = Work(prepared.logging_to(results / LOGS), results, summarize, fresh)
+    apart = jobs > 1 or (prepared.is_risky and not os.environ.get(DEBUG))
+    return Processes(work, jobs) if apart else InProcess(work)
+
+
+def jobs_for(prepared: PreparedStudy, jobs: Jobs) -> int | OnRay:
+    """How many cells run at a time, and where.
+
+    Raises:
+        ValueError: as ``local_jobs``, or a cluster that is not there or has nothing for these
+            cells.
+    """
+    if isinstance(jobs, OnRay):
+        from slaibench.studies.executors.cluster import check  # noqa: PLC0415  (Ray: a second)
+
+        check(jobs, share_of(prepared, jobs))
+        return jobs
+    return local_jobs(prepared, jobs)

@@ -42,32 +42,17 @@ def default_jobs() -> int:
     return num_cores()
 
 
-def jobs_for(prepared: PreparedStudy, asked: Jobs) -> int | OnRay:
-    """How many cells run at a time, and where.
-
-    Raises:
-        ValueError: as ``local_jobs``, or a cluster that is not there or has nothing for these
-            cells.
-    """
-    if isinstance(asked, OnRay):
-        from slaibench.studies.executors.cluster import check  # noqa: PLC0415  (Ray: a second)
-
-        check(asked, share_of(prepared, asked))
-        return asked
-    return local_jobs(prepared, asked)
-
-
-def local_jobs(prepared: PreparedStudy, asked: int | None) -> int:
+def local_jobs(prepared: PreparedStudy, jobs: int | None) -> int:
     """How many cells run at a time on this machine.
 
     Raises:
         ValueError: more than one is asked for where runs must not share the machine.
     """
     if not prepared.system.one_at_a_time:
-        return asked or default_jobs()
-    if asked is not None and asked > 1:
+        return jobs or default_jobs()
+    if jobs is not None and jobs > 1:
         raise ValueError(
-            f"--jobs {asked}: these runs take the machine's own time, and would slow each other "
+            f"--jobs {jobs}: these runs take the machine's own time, and would slow each other "
             "down: leave --jobs out"
         )
     return 1

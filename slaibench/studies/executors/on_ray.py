@@ -86,7 +86,7 @@ class Worker:
         return None
 
     def run(self, cell: CellSpec) -> bytes | Failure:
-        """A cell's recording and its digest, pickled: as objects of the cluster's store they would
+        """A cell's recording and its summary, pickled: as objects of the cluster's store they would
         stay in it for as long as the study looks at them."""
         assert self._order is not None
         prepared = self._order.prepared
@@ -102,7 +102,7 @@ class Worker:
         return pickle.dumps((recording, self._order.summarize(recording)))
 
     def stop(self) -> None:
-        """Let go of what serves."""
+        """Let go of the system under test."""
         if self._order is not None:
             self._order.prepared.close()
         if self._root is not None:
@@ -139,14 +139,14 @@ class RayWorkers:
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
         there: list[CellSpec] = []
         waiting: deque[CellSpec] = deque()
-        for asked in cells:
-            (there if self._work.is_there(asked) else waiting).append(asked)
+        for cell_spec in cells:
+            (there if self._work.is_there(cell_spec) else waiting).append(cell_spec)
         damages: dict[tuple[str, float, int], str] = {}
         self._hand_out(waiting)
         for recorded in there:
             result = None
             try:
-                result = self._work.found(recorded)
+                result = self._work.from_disk(recorded)
             except DamagedRecordingError as error:
                 damages[recorded.key] = error.wrong
             if result is None:
@@ -158,20 +158,20 @@ class RayWorkers:
             (done,), _ = self._ray.wait(list(self._busy), num_returns=1)
             worker, cell = self._busy.pop(done)
             try:
-                answer = self._ray.get(done)
+                reply = self._ray.get(done)
             except self._lost as error:
                 self._replace(worker, cell, error)
                 if cell is not None:
                     waiting.appendleft(cell)
                 continue
-            if isinstance(answer, Failure):
-                raise ERRORS[answer.kind](answer.text)
+            if isinstance(reply, Failure):
+                raise ERRORS[reply.kind](reply.text)
             self._idle.append(worker)
             self._losses[None if cell is None else cell.key] = 0
             self._hand_out(waiting)  # before this process is busy with storing
             if cell is not None:
-                recording, summary = pickle.loads(answer)
-                yield self._work.kept(cell, recording, summary, damages.get(cell.key))
+                recording, summary = pickle.loads(reply)
+                yield self._work.keep(cell, recording, summary, damages.get(cell.key))
 
     def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -187,7 +187,7 @@ class RayWorkers:
 
     @property
     def _lost(self) -> tuple[type[Exception], ...]:
-        """What tells that a worker, its machine, or what it handed back is gone."""
+        """Errors that mean: a worker, its machine, or what it handed back is gone."""
         errors = self._ray.exceptions
         return (
             errors.RayActorError,

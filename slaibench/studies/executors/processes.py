@@ -174,16 +174,16 @@ class Processes:
 
     def _why(self, workers: Sequence[BaseProcess]) -> Exception:
         """What to raise when a worker is gone: the scheduler's failure, if it was a user's."""
-        found: list[tuple[bool, bool, int, CellSpec, Path]] = []
+        deaths: list[tuple[bool, bool, int, CellSpec, Path]] = []
         for worker in workers:
             status = _status(worker)
             note, at = _notes_of(Path(self._notes.name), worker.pid or 0)
             if note.is_file() and status is not None:
                 cell = CellSpec.model_validate_json(note.read_text(encoding="utf-8"))
                 is_ours = self._work.prepared.runs_ours(cell.scheduler)
-                found.append((status == -signal.SIGTERM, is_ours, status, cell, at))
+                deaths.append((status == -signal.SIGTERM, is_ours, status, cell, at))
         # The others are ended by the executor, with SIGTERM; so is one that closed its way to it.
-        for _, is_ours, status, cell, at in sorted(found, key=lambda each: each[:2])[:1]:
+        for _, is_ours, status, cell, at in sorted(deaths, key=lambda death: death[:2])[:1]:
             how = ended(status)
             if is_ours:
                 return BackendError(

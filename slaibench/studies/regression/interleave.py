@@ -9,11 +9,11 @@ from pathlib import Path
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies.executors import CellResult
+from slaibench.studies.lifecycle import OnCell
 from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.regression import against
 from slaibench.studies.regression.against import Side
 from slaibench.studies.regression.replicate import Key, Reader, Replicate, key_of
-from slaibench.studies.sweep import OnCell
 
 REPEATS = 2
 """Runs of a side with each seed where the clock is real: how far they are apart is the noise."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slaibench.measure.slo import parse_slos
 from slaibench.recording.record import Recording, RequestTable, columns
 from slaibench.spec import PAPER_SLO
 from slaibench.studies.regression.metrics import Value, values_of
@@ -26,6 +27,7 @@ LOAD = (
     *("max_total_tokens", "horizon_s"),
 )
 """Fields of a cell that decide its requests."""
+SLOS = parse_slos(PAPER_SLO)
 UNSERVED = "unserved"
 """An infinite value, for which JSON has no number."""
 
@@ -97,7 +99,7 @@ class Reader:
     def __call__(self, recording: Recording) -> Replicate:
         spec, requests = recording.run["spec"], recording.requests
         key = key_of(spec)
-        summarizer = RunSummarizer.for_study(self.convention, PAPER_SLO)
+        summarizer = RunSummarizer.for_study(self.convention, SLOS)
         summary = summarizer(recording, self.cuts.get(key))
         return Replicate(
             *key,

@@ -15,7 +15,8 @@ import numpy as np
 from slaibench.measure.regression import Verdict
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
-from slaibench.studies.executors import Pool, local_jobs
+from slaibench.studies.executors import local_jobs, open_executor
+from slaibench.studies.lifecycle import OnCell, collect, quiet
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.regression import against, baseline, interleave, metrics
 from slaibench.studies.regression.against import Side
@@ -24,7 +25,6 @@ from slaibench.studies.regression.judge import Sides, rows_of, sides_of
 from slaibench.studies.regression.notes import code_notes, differences, noise_note, seeds_notes
 from slaibench.studies.regression.replicate import Reader, Replicate
 from slaibench.studies.regression.result import RegressResult
-from slaibench.studies.sweep import OnCell, check_slos, collect, quiet
 from slaibench.studies.systems.table import describe_run
 
 
@@ -103,7 +103,6 @@ def plan(
     # A default workload depends on what is at hand; a baseline must not.
     named = prepared.spec.model_copy(update={"workload": study.workload or prepared.source.name})
     prepared = replace(prepared, spec=named)
-    check_slos(named.slo, prepared.tiers)
     if old is not None and not update and other is None:
         _check_common(old, named)
     side = against.find(other) if other is not None else None
@@ -145,8 +144,8 @@ def _against_stored(plan: RegressPlan, folder: Path, on_cell: OnCell) -> Regress
     measured = old.replicates if old is not None and not plan.update else ()
     cuts = {replicate.key: replicate.cut_s for replicate in measured}
     reader = Reader(prepared.spec.convention.value, plan.metrics, cuts)
-    with Pool(prepared, folder, reader, jobs=plan.jobs, fresh=True) as pool:
-        cells = collect(pool, prepared.cells(), on_cell)
+    with open_executor(prepared, folder, reader, jobs=plan.jobs, fresh=True) as executor:
+        cells = collect(executor, prepared.cells(), on_cell)
     new = _baseline_of(plan, tuple(cell.summary for cell in cells), cells[0].folder)
     result = _compared(plan, new)
     if plan.update and not result.invalid:

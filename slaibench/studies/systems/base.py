@@ -1,7 +1,8 @@
-"""The contract of a venue: what serves a study, what of it decides a recording, how it opens."""
+"""The contract of a system under test: what of it decides a recording, how it opens, is kept."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a study's requests and schedulers ask of whatever serves them.
+    """What a study's requests and schedulers need of the system under test.
 
     Args:
         context_tokens: what the context must hold: the longest request there may be (prompt +
@@ -40,7 +41,7 @@ class Limit:
 
 
 class SystemUnderTest(Protocol):
-    """A backend as a study asks for it. A value; it can be sent to worker processes."""
+    """A backend as a study configures it. A value; it can be sent to worker processes."""
 
     TAKES: ClassVar[frozenset[str]]
     """Fields of ``StudySpec`` that only some backends take, and this one does."""
@@ -55,7 +56,7 @@ class SystemUnderTest(Protocol):
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
-        """A scheduler as this venue takes it.
+        """A scheduler as this system takes it.
 
         Raises:
             ValueError: there is none, or not here.
@@ -67,7 +68,7 @@ class SystemUnderTest(Protocol):
 
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> Self:
-        """The venue of a settled specification.
+        """The system of a settled specification.
 
         Raises:
             ValueError: an unknown name, or something that this machine cannot serve.
@@ -75,12 +76,12 @@ class SystemUnderTest(Protocol):
 
     @classmethod
     def describe(cls, run: Facts) -> str:
-        """As ``table.describe_run``, of a recording of this venue's."""
+        """As ``table.describe_run``, of a recording of this system's."""
 
     @classmethod
     def modules(cls, clock: Clock) -> tuple[str, ...]:
         """Modules that make recordings under a clock; what they import comes along
-        (``study.code``)."""
+        (``studies.code``)."""
 
     @property
     def one_at_a_time(self) -> bool:
@@ -109,6 +110,46 @@ class SystemUnderTest(Protocol):
         """
 
 
+class Service:
+    """Opens a system's backend when it is first needed, keeps it for the next runs, and closes it.
+
+    Sent to another process, it opens one of its own there.
+
+    Args:
+        system: whose backend.
+        logs: folder for the log of an engine; None: a temporary one.
+    """
+
+    def __init__(self, system: SystemUnderTest, logs: Path | None = None) -> None:
+        self._system, self._logs = system, logs
+        self._backend: Backend | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a backend."""
+        return self._backend is not None
+
+    def backend(self) -> Backend:
+        """The open backend.
+
+        Raises:
+            BackendError: it cannot be had.
+        """
+        if self._backend is None:
+            logs = self._logs or Path(tempfile.gettempdir()) / "slaibench-logs"
+            self._backend = self._system.open(logs)
+        return self._backend
+
+    def close(self) -> None:
+        """Let go of the backend, if there is one; the next call of ``backend`` opens another."""
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Service, (self._system, self._logs)
+
+
 NO_IDENTITY: Facts = {
     "engine": None,
     "device": None,
@@ -129,4 +170,4 @@ NO_IDENTITY: Facts = {
     "dialect": None,
     "timeout_s": None,
 }
-"""Fields of a ``CellSpec`` that are not every venue's, as they are where they mean nothing."""
+"""Fields of a ``CellSpec`` that are not every system's, as they are where they mean nothing."""

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible URL as a venue: its engine, scheduler and speed are its own."""
+"""Any OpenAI-compatible URL as a system: its engine, scheduler and speed are its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A serving engine as a venue: on an emulated device, a CPU or a GPU."""
+"""A serving engine as a system under test: on an emulated device, a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -206,20 +206,20 @@ class EngineSystem(ABC):
 
     def limits(self) -> tuple[Limit, ...]:
         of_model = Limit(f"the context of {self.name}", self.model.max_context_tokens)
-        found = [of_model]
+        limits = [of_model]
         if self.kv_blocks is not None:
             cache = f"the KV cache ({self.kv_blocks} blocks)"
-            found.append(Limit(cache, self.kv_blocks * self.block_size))
-        return (*found, Limit("the context asked for", self.max_context_tokens))
+            limits.append(Limit(cache, self.kv_blocks * self.block_size))
+        return (*limits, Limit("the context asked for", self.max_context_tokens))
 
     def facts(self) -> Facts:
-        found: Facts = {"versions": {self.ENGINE.key: self.engine_version}}
+        facts: Facts = {"versions": {self.ENGINE.key: self.engine_version}}
         if self.profile is not None:
-            found["profile"] = profile_facts(self.profile)
-            found["hardware"] = {"gpu": self.gpu, "emulated": True}
+            facts["profile"] = profile_facts(self.profile)
+            facts["hardware"] = {"gpu": self.gpu, "emulated": True}
         else:
-            found["hardware"] = {"name": self.hardware}
-        return found
+            facts["hardware"] = {"name": self.hardware}
+        return facts
 
     def notes(self, output: RunOutput) -> list[str]:
         return [*self.doubts, *regime_notes(self.profile, output)] if self.profile else []
@@ -268,8 +268,8 @@ class EngineSystem(ABC):
 
 def started_with(weights: str | None, engine_args: str | None) -> str:
     """What a real engine was started with, in words."""
-    held = f"weights {weights}" if weights else "random weights"
-    return f"{held}, {engine_args}" if engine_args else held
+    model = f"weights {weights}" if weights else "random weights"
+    return f"{model}, {engine_args}" if engine_args else model
 
 
 def _hardware_name(device: Device) -> str:

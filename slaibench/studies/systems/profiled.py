@@ -1,4 +1,4 @@
-"""Venues whose batch times come from a profile: which one, and how it is told."""
+"""Systems whose batch times come from a profile: which one, and what is said of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.catalog.validations import validations_of
+from slaibench.costmodel.regime import Excess
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, StudySpec
-from slaibench.studies.regime import excesses_of_run
 from slaibench.studies.validation.observed import METRICS
 
 
@@ -47,7 +47,7 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
     model. What the catalog pairs is.
 
     Raises:
-        ValueError: it surely is of others: their names would be told with its times.
+        ValueError: it surely is of others: their names would be printed with its times.
     """
     if spec.profile is None:
         return ()
@@ -84,12 +84,12 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
         "source": profile.source,
         "errors": dict(profile.errors),
         "fingerprint": profile.fingerprint,
-        "validations": [each.to_json() for each in validations_of(profile)],
+        "validations": [validation.to_json() for validation in validations_of(profile)],
     }
 
 
 def describe_profile(facts: Mapping[str, Any]) -> str:
-    """A profile in two lines: from where, with what known error; and what it was held against.
+    """A profile in two lines: from where, with what known error; and what it was validated against.
 
     Args:
         facts: ``profile_facts``.
@@ -108,11 +108,11 @@ def validated(facts: Mapping[str, Any]) -> str:
     Args:
         facts: ``profile_facts``; recordings of before there were validations have none.
     """
-    known = sorted(facts.get("validations", ()), key=_grade, reverse=True)
-    if not known:
+    validations = sorted(facts.get("validations", ()), key=_grade, reverse=True)
+    if not validations:
         return "not validated against a run of an engine"
-    worst = known[0]
-    more = f" (the worst of {len(known)} validations)" if len(known) > 1 else ""
+    worst = validations[0]
+    more = f" (the worst of {len(validations)} validations)" if len(validations) > 1 else ""
     medians = (
         f"median {METRICS[name]} {worst['errors'][f'{name}_p50']:+.1%}"
         for name in METRICS
@@ -138,7 +138,28 @@ def known_errors(errors: Mapping[str, float]) -> str:
     return ", ".join(texts) or "not known"
 
 
+def excesses_of_run(profile: Profile, output: RunOutput) -> tuple[Excess, ...]:
+    """The largest batch, the most decodes and the longest context of a run, where they lie beyond
+    the profile's regime: those times were extrapolated. Empty: all lay inside."""
+    steps, requests, regime = output.steps, output.requests, profile.regime
+    if not len(steps):
+        return ()
+    mixed = steps.prefill_tokens > 0
+    contexts = requests.prompt_tokens + requests.num_tokens
+    extremes = (
+        Excess("tokens in a batch", int(steps.tokens.max()), regime.batch_tokens),
+        Excess(
+            "decodes beside a prefill",
+            int(steps.decodes[mixed].max(initial=0)),
+            regime.mixed_decodes,
+        ),
+        Excess("decodes in a batch", int(steps.decodes[~mixed].max(initial=0)), regime.decodes),
+        Excess("context of a request", int(contexts.max(initial=0)), regime.context_tokens),
+    )
+    return tuple(excess for excess in extremes if excess.value > excess.measured)
+
+
 def regime_notes(profile: Profile, output: RunOutput) -> list[str]:
     """Where a run left what its profile was measured for."""
     excesses = excesses_of_run(profile, output)
-    return [f"outside the profile's regime: {each}" for each in excesses]
+    return [f"outside the profile's regime: {excess}" for excess in excesses]

@@ -1,4 +1,4 @@
-"""The simulator as a venue: a profile's batch times, a virtual clock."""
+"""The simulator as a system under test: a profile's batch times, a virtual clock."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SimulatorSystem:
         scheduler = scheduler_info.build(text)
         if isinstance(scheduler, EngineDefault):
             raise ValueError(
-                f"scheduler {text!r} is the serving engine's own, which the simulator has not: "
+                f"scheduler {text!r} is the serving engine's own, which the simulator lacks: "
                 "use --backend vllm or sglang, or another scheduler (slaibench schedulers)"
             )
         return scheduler

@@ -8,9 +8,8 @@ from typing import Any
 from slaibench.spec import Device, StudySpec
 from slaibench.studies.systems.base import Facts, SystemUnderTest
 from slaibench.studies.systems.endpoint import EndpointSystem
-from slaibench.studies.systems.sglang import SglangSystem
+from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.studies.systems.simulator import SimulatorSystem
-from slaibench.studies.systems.vllm import VllmSystem
 
 SYSTEMS: dict[str, type[SystemUnderTest]] = {
     "sim": SimulatorSystem,
@@ -40,7 +39,7 @@ OPTIONS = {
 
 
 def find(name: str) -> type[SystemUnderTest]:
-    """The venue behind a backend's name.
+    """The system behind a backend's name.
 
     Raises:
         ValueError: there is none.
@@ -62,7 +61,7 @@ def settled(spec: StudySpec) -> StudySpec:
     for name, option in OPTIONS.items():
         if name in system.TAKES or _left_open(spec, name):
             continue
-        takers = [each for each, other in SYSTEMS.items() if name in other.TAKES]
+        takers = [backend for backend, other in SYSTEMS.items() if name in other.TAKES]
         raise ValueError(
             f"{option} does not go with --backend {spec.backend}, only with {' or '.join(takers)}: "
             f"leave it out, or choose another --backend"
@@ -99,8 +98,8 @@ def on_system(spec: StudySpec, text: str) -> StudySpec:
 
 
 def describe_run(run: Facts) -> str:
-    """From a recording's ``run.json``: what served it, in a line; in a second one, how far whole
-    runs on its profile can be trusted, if it has one."""
+    """From a recording's ``run.json``: the system under test, in a line; in a second one, how far
+    whole runs on its profile can be trusted, if it has one."""
     return find(run["backend"]["name"]).describe(run)
 
 

@@ -17,8 +17,7 @@ from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import Device
 from slaibench.studies.systems.engine import EngineSystem as SystemUnderTest
-from slaibench.studies.systems.sglang import SglangSystem
-from slaibench.studies.systems.vllm import VllmSystem
+from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.workloads.request import Request
 from tests.backends.agreement import (
     CONTEXT,

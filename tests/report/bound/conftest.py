@@ -13,9 +13,9 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
 from slaibench.report.page import makers
 from slaibench.studies.bound.result import BoundResult
-from slaibench.studies.bound.study import check, run
+from slaibench.studies.bound.study import plan, run
 from tests.report.conftest import Written
-from tests.studies.bound.asks import small
+from tests.studies.bound.specs import small
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def found(top: Path) -> BoundResult:
-    return run(check(small(), top / "results"), top / "results", jobs=1)
+    return run(plan(small(), top / "results", jobs=1))
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.validation.page import write_validation
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
-from slaibench.studies.crosscheck.study import ValidateResult, validate
+from slaibench.studies.crosscheck.study import ValidateResult
 from slaibench.studies.systems import table
 from tests.report.test_page import outline
-from tests.studies.studies import contents, study
+from tests.studies.studies import contents, study, validate
 from tests.studies.systems.others import RealTimeSystem
 
 WHO = ("sarathi", "slai")

@@ -22,7 +22,7 @@ from slaibench.reproductions.bari2025.batches import (
 )
 from slaibench.reproductions.bari2025.run import run
 from slaibench.reproductions.bari2025.spec import PaperSpec
-from slaibench.studies.sweep import sweep
+from tests.studies.studies import sweep
 
 COST = CostModel(get_profile("rtx6000-ada", "mistral-7b"))
 

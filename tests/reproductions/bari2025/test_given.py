@@ -10,6 +10,7 @@ import pytest
 
 import slaibench
 from slaibench.catalog.published import bari2025
+from slaibench.measure.slo import parse_slos
 from slaibench.reproductions.bari2025.figures import Mix
 from slaibench.reproductions.bari2025.given import GIVEN, measured
 from slaibench.reproductions.bari2025.numbers import given_numbers
@@ -21,7 +22,7 @@ NO_WORK = "fixed:prompt=16,output=1"
 
 
 def of(recording: slaibench.Recording) -> dict[str, float | None]:
-    summarize = RunSummarizer.for_study("paper", "ttft_p50<0.5")
+    summarize = RunSummarizer.for_study("paper", parse_slos("ttft_p50<0.5"))
     return measured(recording, summarize(recording).audit)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.studies.bound.result import BoundResult
-from slaibench.studies.bound.study import check, run
-from tests.studies.bound.asks import small
+from slaibench.studies.bound.study import plan, run
+from tests.studies.bound.specs import small
 
 
 @pytest.fixture(scope="session")
@@ -17,5 +17,5 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def found(results: Path) -> BoundResult:
-    return run(check(small(), results), results, jobs=1)
+def result(results: Path) -> BoundResult:
+    return run(plan(small(), results, jobs=1))

@@ -9,14 +9,14 @@ import pytest
 
 from slaibench.costmodel import CostModel
 from slaibench.spec import StudySpec
-from slaibench.studies.bound.ask import rad
 from slaibench.studies.bound.paper_model import (
     PaperLengths,
-    paper_bench,
     paper_lengths,
     paper_model,
     paper_profile,
+    paper_study,
 )
+from slaibench.studies.bound.spec import rad
 
 
 @pytest.mark.parametrize("step_s", [0.0, 0.001])
@@ -28,10 +28,10 @@ def test_the_profile_is_the_formula(
     step_s: float, decodes: int, context: int, prefills: list[tuple[int, int]]
 ) -> None:
     profile, formula = CostModel(paper_profile(step_s)), paper_model(step_s)
-    found = profile.batch_time_s(decodes, context, prefills) + profile.step_overhead_s
+    time_s = profile.batch_time_s(decodes, context, prefills) + profile.step_overhead_s
     wanted = formula.batch_time_s(decodes, context, prefills) + formula.step_overhead_s
-    assert found == pytest.approx(wanted, rel=1e-6)
-    assert found >= wanted
+    assert time_s == pytest.approx(wanted, rel=1e-6)
+    assert time_s >= wanted
 
 
 def test_samples_have_the_means_of_the_law() -> None:
@@ -50,14 +50,14 @@ def test_more_samples_leave_the_first_ones_as_they_were() -> None:
 
 def test_rads_published_throughput() -> None:
     """35.8 requests/s over a whole run with no end of cycles, of 36.25."""
-    prepared = paper_bench(StudySpec(num_seeds=1), (rad(128, math.inf),), 0.0, 4000)
+    prepared = paper_study(StudySpec(num_seeds=1), (rad(128, math.inf),), 0.0, 4000)
     recording = prepared.run(prepared.cells()[0])
     assert len(recording.requests) / recording.run["end_s"] == pytest.approx(35.8, rel=0.01)
 
 
 def test_step_costs_are_told_apart_in_recordings() -> None:
     cells = [
-        paper_bench(StudySpec(num_seeds=1), (rad(128, 32),), step_s, 40).cells()[0]
+        paper_study(StudySpec(num_seeds=1), (rad(128, 32),), step_s, 40).cells()[0]
         for step_s in (0.0, 0.001)
     ]
     assert cells[0].profile_fingerprint != cells[1].profile_fingerprint

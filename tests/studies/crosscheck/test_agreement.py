@@ -1,4 +1,4 @@
-"""Two backends are held against each other over the same requests, and told apart fairly."""
+"""Two backends are compared over the same requests, and told apart fairly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slaibench.measure.slo import parse_slos
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.crosscheck.agreement import (
@@ -19,18 +20,22 @@ from slaibench.studies.crosscheck.agreement import (
     Difference,
     Replicate,
     Verdict,
-    agreement,
     identical,
 )
+from slaibench.studies.crosscheck.agreement import agreement as agreement_of_tiers
 from slaibench.studies.run_summary import RunSummarizer
-from slaibench.studies.sweep import sweep
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
-DIGEST = RunSummarizer.for_study("strict", "ttft_p50<0.5")
+SUMMARIZE = RunSummarizer.for_study("strict", parse_slos("ttft_p50<0.5"))
+TIERS = ("paying", "free")
+
+
+def agreement(reference: list[Replicate], other: list[Replicate]) -> Agreement:
+    return agreement_of_tiers(reference, other, TIERS)
 
 
 def replicate(recording: Recording) -> Replicate:
-    return Replicate(recording, DIGEST(recording))
+    return Replicate(recording, SUMMARIZE(recording))
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +59,13 @@ def stretched(run: Replicate, factor: float, *, first: int = 0) -> Replicate:
 
 
 def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
-    found = agreement(runs, runs)
-    assert found.verdict is Verdict.IDENTICAL
-    assert (found.num_seeds, {each.change for each in found.differences.values()}) == (2, {0.0})
-    assert set(found.differences) == {
-        *("ttft_p50_s", "ttft_p99_s", "tbt_p99_s@free", "tbt_p99_s@paying"),
+    result = agreement(runs, runs)
+    assert result.verdict is Verdict.IDENTICAL
+    assert (result.num_seeds, {item.change for item in result.differences.values()}) == (2, {0.0})
+    assert list(result.differences) == [
+        *("ttft_p50_s", "ttft_p99_s", "tbt_p99_s@paying", "tbt_p99_s@free"),
         *("output_tokens_per_s", "steps", "preemptions", "kv_mean"),
-    }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,26 +74,26 @@ def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
 def test_a_stretch_of_all_times_is_the_change_that_is_told(
     runs: list[Replicate], factor: float, within: bool, verdict: Verdict
 ) -> None:
-    found = agreement(runs, [stretched(run, factor) for run in runs])
+    result = agreement(runs, [stretched(run, factor) for run in runs])
     for name in ("ttft_p50_s", "tbt_p99_s@free", "tbt_p99_s@paying"):
-        each = found.differences[name]
-        assert each.change == pytest.approx(factor - 1, abs=0.004)
-        assert each.within is within
-        assert each.tolerance == 0.03
-    tail = found.differences["ttft_p99_s"]
+        difference = result.differences[name]
+        assert difference.change == pytest.approx(factor - 1, abs=0.004)
+        assert difference.within is within
+        assert difference.tolerance == 0.03
+    tail = result.differences["ttft_p99_s"]
     assert tail.within is True  # 10 % are allowed there
     assert tail.change == pytest.approx(factor - 1, abs=0.004)
-    assert found.differences["steps"].change == 0
-    assert found.verdict is verdict
+    assert result.differences["steps"].change == 0
+    assert result.verdict is verdict
 
 
 def test_the_interval_is_of_the_seeds_own_ratios(runs: list[Replicate]) -> None:
     moved = [stretched(runs[0], 1.01), stretched(runs[1], 1.03)]
-    each = agreement(runs, moved).differences["ttft_p50_s"]
-    assert each.change is not None
-    assert 0.01 < each.change < 0.03
-    assert each.ci95 is not None
-    low, high = each.ci95
+    difference = agreement(runs, moved).differences["ttft_p50_s"]
+    assert difference.change is not None
+    assert 0.01 < difference.change < 0.03
+    assert difference.ci95 is not None
+    low, high = difference.ci95
     # One degree of freedom: t is 12.7, over logarithms 0.0196 apart.
     half = 12.706 * math.log(1.03 / 1.01) / 2
     assert math.log((1 + high) / (1 + low)) == pytest.approx(2 * half, rel=0.05)
@@ -98,10 +103,10 @@ def test_the_interval_is_of_the_seeds_own_ratios(runs: list[Replicate]) -> None:
 def test_percentiles_are_of_all_seeds_together_and_silent_when_too_few(
     runs: list[Replicate],
 ) -> None:
-    both, one = agreement(runs, runs), agreement(runs[:1], runs[:1])
+    both, alone = agreement(runs, runs), agreement(runs[:1], runs[:1])
     assert both.differences["ttft_p99_s"].reference is not None
-    assert one.differences["ttft_p99_s"].reference is None
-    assert one.differences["ttft_p99_s"].within is None
+    assert alone.differences["ttft_p99_s"].reference is None
+    assert alone.differences["ttft_p99_s"].within is None
     assert both.num_pairs == sum(
         int((run.recording.requests.due_s >= run.summary.metrics.window_s[0]).sum()) for run in runs
     )
@@ -148,24 +153,24 @@ def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate])
         replace(
             run, summary=replace(run.summary, num_steps=0, kv=replace(run.summary.kv, mean=None))
         )
-        for run in (stretched(each, 1.01) for each in runs)
+        for run in (stretched(run, 1.01) for run in runs)
     ]
-    found = agreement(runs, blind)
-    assert found.differences["steps"] == Difference(None, None, None, None, TOLERANCES["steps"])
-    assert found.differences["kv_mean"].reference is None
-    assert found.verdict is Verdict.WITHIN
+    result = agreement(runs, blind)
+    assert result.differences["steps"] == Difference(None, None, None, None, TOLERANCES["steps"])
+    assert result.differences["kv_mean"].reference is None
+    assert result.verdict is Verdict.WITHIN
 
 
-def told(found: Agreement) -> dict[str, Any]:
-    return found.to_json()["quantities"]["ttft_p50_s"]
+def median_ttft(result: Agreement) -> dict[str, Any]:
+    return result.to_json()["quantities"]["ttft_p50_s"]
 
 
 def test_json_has_what_a_script_needs(runs: list[Replicate]) -> None:
-    found = agreement(runs, [stretched(run, 1.05) for run in runs])
-    quantity = told(found)
+    result = agreement(runs, [stretched(run, 1.05) for run in runs])
+    quantity = median_ttft(result)
     assert quantity["within"] is False
     assert quantity["other"] / quantity["reference"] - 1 == pytest.approx(quantity["change"])
-    assert found.to_json()["verdict"] == "beyond"
+    assert result.to_json()["verdict"] == "beyond"
 
 
 @given(st.floats(-0.2, 0.2), st.sampled_from([0.01, 0.03, 0.1]))

@@ -10,11 +10,11 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.studies.crosscheck.agreement import Verdict
-from slaibench.studies.crosscheck.study import ValidateResult, check, prepared, validate
+from slaibench.studies.crosscheck.study import ValidateResult, plan
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Facts
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, validate
 
 
 class Twin(SimulatorSystem):
@@ -45,44 +45,44 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(results: Path, between: tuple[str, ...], **fields: Any) -> ValidateResult:
-    asked = study(**{"rates": (5.0, 15.0), "num_requests": 300, "num_seeds": 2, **fields})
-    return validate(asked, between, results, jobs=1)
+    spec = study(**{"rates": (5.0, 15.0), "num_requests": 300, "num_seeds": 2, **fields})
+    return validate(spec, between, results, jobs=1)
 
 
 def test_two_backends_that_do_the_same_are_identical(tmp_path: Path) -> None:
-    found = run(tmp_path, ("sim", "twin"))
-    assert found.ok
-    assert [(m.other, m.scheduler, m.rate_rps) for m in found.matches] == [
+    result = run(tmp_path, ("sim", "twin"))
+    assert result.ok
+    assert [(m.other, m.scheduler, m.rate_rps) for m in result.matches] == [
         ("twin", name, rate) for name in ("sarathi", "slai") for rate in (5.0, 15.0)
     ]
-    assert {match.agreement.verdict for match in found.matches} == {Verdict.IDENTICAL}
-    assert len({cell.folder for cell in loaded(found.cells)}) == 16
+    assert {match.agreement.verdict for match in result.matches} == {Verdict.IDENTICAL}
+    assert len({cell.folder for cell in loaded(result.cells)}) == 16
 
 
 def test_what_does_otherwise_is_found_and_said(tmp_path: Path) -> None:
-    found = run(tmp_path, ("sim", "twin", "small"), schedulers=("sarathi",), rates=(15.0,))
-    twin, small = found.matches
+    result = run(tmp_path, ("sim", "twin", "small"), schedulers=("sarathi",), rates=(15.0,))
+    twin, small = result.matches
     assert twin.agreement.verdict is Verdict.IDENTICAL
     assert small.agreement.verdict is Verdict.BEYOND
     assert small.agreement.differences["preemptions"].reference == 0
     assert (small.agreement.differences["preemptions"].other or 0) > 0
     assert small.agreement.differences["preemptions"].within is None
     assert small.agreement.differences["ttft_p50_s"].within is False
-    assert not found.ok
-    assert found.beyond == (small,)
-    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told["between"] == ["sim", "twin", "small"]
-    assert [match["verdict"] for match in told["matches"]] == ["identical", "beyond"]
-    assert told["ok"] is False
+    assert not result.ok
+    assert result.beyond == (small,)
+    document = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert document["between"] == ["sim", "twin", "small"]
+    assert [match["verdict"] for match in document["matches"]] == ["identical", "beyond"]
+    assert document["ok"] is False
 
 
 def test_saturated_runs_go_on_to_their_last_request(tmp_path: Path) -> None:
-    found = run(
+    result = run(
         tmp_path, ("sim", "twin"), schedulers=("sarathi",), rates=(60.0,), num_requests=1500
     )
-    runs = [store.read(cell.folder) for cell in found.cells]
-    assert all(each.run["stopped_early"] is None for each in runs)
-    assert all(each.requests.finished.all() for each in runs)
+    runs = [store.read(cell.folder) for cell in result.cells]
+    assert all(recording.run["stopped_early"] is None for recording in runs)
+    assert all(recording.requests.finished.all() for recording in runs)
 
 
 def test_what_is_on_disk_is_not_run_again(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_is_on_disk_is_not_run_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("between", "fields", "told"),
+    ("between", "fields", "message"),
     [
         (("sim",), {}, "between two backends or more, each once, not 'sim'; write sim,vllm"),
         (("sim", "sim"), {}, "each once, not 'sim, sim'"),
@@ -105,15 +105,16 @@ def test_what_is_on_disk_is_not_run_again(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_runs(
-    tmp_path: Path, between: tuple[str, ...], fields: dict[str, Any], told: str
+    tmp_path: Path, between: tuple[str, ...], fields: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
-        check(study(**fields), between, tmp_path / "r")
+    with pytest.raises(ValueError, match=message):
+        plan(study(**fields), between, tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
-def test_every_backend_is_given_the_same_requests() -> None:
-    one, other = prepared(study(), ("sim", "twin"))
-    assert [one.requests(cell) for cell in one.cells()] == [
+def test_every_backend_is_given_the_same_requests(tmp_path: Path) -> None:
+    planned = plan(study(), ("sim", "twin"), tmp_path)
+    reference, other = (swept.prepared for swept in planned.sweeps)
+    assert [reference.requests(cell) for cell in reference.cells()] == [
         other.requests(cell) for cell in other.cells()
     ]

@@ -31,8 +31,8 @@ def test_an_address_without_the_executor_is_refused(tmp_path: Path) -> None:
 def test_a_server_of_somebodys_is_not_loaded_from_a_cluster(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     # Nothing needs to listen there: what is asked for is refused first.
-    asked = ("replay", "--url", "http://127.0.0.1:1", "--model", "m", "--no-report", *SMALL)
-    said = refused(*asked, "--results", tmp_path / "r", "--executor", "ray")
+    command = ("replay", "--url", "http://127.0.0.1:1", "--model", "m", "--no-report", *SMALL)
+    said = refused(*command, "--results", tmp_path / "r", "--executor", "ray")
     assert "which a cluster does not keep for one cell" in said
 
 

@@ -14,13 +14,13 @@ import pytest
 from slaibench.backends.base import BackendError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import Clock, Device, StudySpec
-from slaibench.studies.executors import CellResult, OnRay, Pool, jobs_for
+from slaibench.studies.executors import CellResult, OnRay, jobs_for, open_executor
 from slaibench.studies.executors import on_ray as module
 from slaibench.studies.executors.jobs import Share, share_of
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.systems.service import Service
+from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.executors.test_pool import SPEC, kill_myself, length
+from tests.studies.executors.test_executor import SPEC, kill_myself, length
 from tests.studies.studies import BROKEN_LATE, contents, study
 from tests.studies.systems.others import LoggingSystem
 
@@ -66,11 +66,11 @@ def run_all(
     fresh: bool = False,
     summary: Any = length,
 ) -> list[CellResult]:
-    with Pool(prepared, results, summary, jobs=jobs, fresh=fresh) as pool:
-        return list(pool.run(prepared.cells()))
+    with open_executor(prepared, results, summary, jobs=jobs, fresh=fresh) as executor:
+        return list(executor.run(prepared.cells()))
 
 
-def told(prepared: PreparedStudy, log: Path) -> PreparedStudy:
+def logged(prepared: PreparedStudy, log: Path) -> PreparedStudy:
     """The same bench; its log tells which processes opened a backend."""
     values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
     system = LoggingSystem(**values, log=log)
@@ -84,9 +84,9 @@ def workers(log: Path) -> list[int]:
 def test_two_workers_write_the_same_bytes_as_two_processes(tmp_path: Path) -> None:
     prepared = prepare(study(**SPEC))
     for name, jobs in (("processes", 2), ("ray", TWO)):
-        found = run_all(prepared, tmp_path / name, jobs)
-        assert [(each.summary, each.reused) for each in found] == [(60, False)] * 4
-        assert {str(each.cell) for each in found} == {str(cell) for cell in prepared.cells()}
+        results = run_all(prepared, tmp_path / name, jobs)
+        assert [(result.summary, result.reused) for result in results] == [(60, False)] * 4
+        assert {str(result.cell) for result in results} == {str(cell) for cell in prepared.cells()}
     here = contents(tmp_path / "processes")
     assert len(here) == 12  # three files a cell
     assert contents(tmp_path / "ray") == here
@@ -96,31 +96,31 @@ def test_what_is_on_disk_is_reused_unless_it_is_to_be_fresh(tmp_path: Path) -> N
     prepared = prepare(study(**SPEC))
     run_all(prepare(study(schedulers=("sarathi",), rates=(2.0,))), tmp_path, TWO)
     before = contents(tmp_path)
-    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 1
-    assert sum(each.reused for each in run_all(prepared, tmp_path, TWO)) == 4
-    assert not any(each.reused for each in run_all(prepared, tmp_path, TWO, fresh=True))
+    assert sum(result.reused for result in run_all(prepared, tmp_path, TWO)) == 1
+    assert sum(result.reused for result in run_all(prepared, tmp_path, TWO)) == 4
+    assert not any(result.reused for result in run_all(prepared, tmp_path, TWO, fresh=True))
     assert contents(tmp_path).items() >= before.items()
 
 
 def test_batches_of_cells_share_their_workers(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
         for cell in prepared.cells():
-            (found,) = pool.run([cell])
-            assert found.cell == cell
+            (result,) = executor.run([cell])
+            assert result.cell == cell
     assert len(workers(tmp_path / "log")) == 1
     assert "closed" in (tmp_path / "log").read_text()
 
 
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
-    found = []
-    with Pool(prepared, tmp_path / "ray", length, jobs=TWO) as pool:
-        for number, each in enumerate(pool.run(prepared.cells())):
-            found.append(each.folder)
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0), num_seeds=2)), tmp_path / "log")
+    folders = []
+    with open_executor(prepared, tmp_path / "ray", length, jobs=TWO) as executor:
+        for number, result in enumerate(executor.run(prepared.cells())):
+            folders.append(result.folder)
             if number == 1:
                 os.kill(workers(tmp_path / "log")[0], signal.SIGKILL)
-    assert len(found) == len(set(found)) == 12
+    assert len(folders) == len(set(folders)) == 12
     assert len(set(workers(tmp_path / "log"))) > 1
     run_all(prepare(prepared.spec), tmp_path / "here", 1)
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
@@ -149,7 +149,7 @@ def test_a_scheduler_that_fails_ends_the_run_with_the_same_words(
     monkeypatch.chdir(tmp_path)
     Path("late.py").write_text(BROKEN_LATE.replace("AFTER_S", "2"))
     Path("wrong.py").write_text(
-        "from schedulers.sarathi import Sarathi\n\n"
+        "from slaibench.schedulers.sarathi import Sarathi\n\n"
         "class Wrong(Sarathi):\n"
         "    def schedule(self, view):\n"
         "        return {}['x']\n"
@@ -171,28 +171,28 @@ def test_a_users_file_is_sent_along(
 ) -> None:
     file = tmp_path / "mine" / "own.py"
     file.parent.mkdir()
-    file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
+    file.write_text("from slaibench.schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
     monkeypatch.chdir(tmp_path)
     prepared = prepare(study(schedulers=(text.format(here=tmp_path.name),)))
     file_there = Path.cwd() / "mine" / "own.py"
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
-        (first,) = pool.run(prepared.cells())
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
+        (first,) = executor.run(prepared.cells())
         file_there.unlink()  # it is at the workers, wherever they are
         assert first.summary == 60
         later = prepared.cell(prepared.spec.schedulers[0], 3.0, 0)
-        assert [each.summary for each in pool.run([later])] == [60]
+        assert [result.summary for result in executor.run([later])] == [60]
 
 
 def test_a_file_that_workers_cannot_have_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
-    file.write_text("from schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
+    file.write_text("from slaibench.schedulers.slai import Slai\n\n\nclass Own(Slai):\n    pass\n")
     prepared = prepare(study(schedulers=(f"{file}:Own",)))
-    with Pool(prepared, tmp_path / "r", length, jobs=TWO) as pool:
-        sent = pool._executor._sent()  # type: ignore[attr-defined]
+    with open_executor(prepared, tmp_path / "r", length, jobs=TWO) as executor:
+        sent = executor._sent()  # type: ignore[attr-defined]
         assert sent is not None
         file.write_text("another")
         with pytest.raises(BackendError, match=r"no such file as .*own.py.* by a relative path"):
-            list(pool.run(prepared.cells()))
+            list(executor.run(prepared.cells()))
 
 
 def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +202,7 @@ def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
-    prepared = told(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
+    prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
     work = module.Work(prepared, tmp_path / "r", length, fresh=False)
     executor = module.RayWorkers(work, OnRay(jobs=4), Share(cpus=1.0, gpus=1.0))
     try:

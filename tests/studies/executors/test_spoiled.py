@@ -11,9 +11,9 @@ import pytest
 from slaibench.backends.base import RunOutput
 from slaibench.recording import store
 from slaibench.spec import StudySpec
+from slaibench.studies import prepared as prepared_module
 from slaibench.studies.executors.cells import Work
-from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.prepared import prepare
 
 WHY = "while it ran, the engine served somebody else as well: 1 x, first request 'x'"
 
@@ -24,18 +24,18 @@ def test_a_spoiled_run_is_invalid_and_is_recorded_again(
     spec = StudySpec(schedulers=("sarathi",), rates=(2.0,), num_seeds=1, num_requests=20)
     prepared = prepare(spec)
     (cell,) = prepared.cells()
-    serve = PreparedStudy._serve
+    serve = prepared_module.serve
 
-    def spoiled(self: PreparedStudy, *arguments: Any) -> RunOutput:
-        return replace(serve(self, *arguments), invalid=WHY)
+    def spoiled(*arguments: Any) -> RunOutput:
+        return replace(serve(*arguments), invalid=WHY)
 
-    work = Work(prepared, tmp_path, RunSummarizer.for_study("strict", spec.slo), fresh=False)
+    work = Work(prepared, tmp_path, prepared.targets.summarizer(), fresh=False)
     with monkeypatch.context() as patched:
-        patched.setattr(PreparedStudy, "_serve", spoiled)
+        patched.setattr(prepared_module, "serve", spoiled)
         first = work.obtain(cell)
     assert (first.summary.invalid, first.reused) == (WHY, False)
     with pytest.raises(store.DamagedRecordingError, match="served somebody else"):
-        work.found(cell)
+        work.from_disk(cell)
     again = work.obtain(cell)
     assert (again.summary.invalid, again.reused, again.damage) == (None, False, WHY)
     assert work.obtain(cell).reused

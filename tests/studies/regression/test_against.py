@@ -19,10 +19,9 @@ from slaibench.studies.regression import against, baseline, interleave
 from slaibench.studies.regression.baseline import Baseline
 from slaibench.studies.regression.result import RegressResult
 from slaibench.studies.regression.study import RegressPlan, plan, run
-from slaibench.studies.sweep import sweep
 from tests.client.serving import Server, serve
 from tests.studies.regression.test_study import SCHEDULER, WORSE
-from tests.studies.studies import WORKLOAD, study
+from tests.studies.studies import WORKLOAD, study, sweep
 from tests.studies.systems.test_endpoint import models
 
 SMALL: dict[str, Any] = {"workload": WORKLOAD, "rates": (8.0,), "num_requests": 100}

@@ -14,25 +14,23 @@ from slaibench.measure.slo import NO_TOKEN_TIMES
 from slaibench.recording import store
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems.table import describe_run
-from slaibench.studies.targets import why_not_measured
 from tests.client.serving import Answer, Asked, Server, serve, tokens
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 
 
-async def models(asked: Asked, answer: Answer) -> None:
+async def models(request: Asked, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "their-model"}]}))
 
 
-async def two_models(asked: Asked, answer: Answer) -> None:
+async def two_models(request: Asked, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "a"}, {"id": "b"}]}))
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve({"/v1/models": models}) as found:
-        yield found
+    with serve({"/v1/models": models}) as running:
+        yield running
 
 
 def endpoint(url: str, **fields: Any) -> Any:
@@ -53,7 +51,7 @@ def test_a_study_of_a_server_is_recorded_like_any_other(server: Server, tmp_path
     assert describe_run(recording.run) == (
         f"endpoint {server.url}: measured, model their-model over the completions interface"
     )
-    bodies = [asked.body for asked in server.asked if asked.path == "/v1/completions"]
+    bodies = [request.body for request in server.asked if request.path == "/v1/completions"]
     assert {len(body["prompt"]) for body in bodies} == {20}
     assert {body["model"] for body in bodies} == {"their-model"}
 
@@ -63,7 +61,9 @@ def test_plain_openai_gets_no_field_that_it_has_not(server: Server, tmp_path: Pa
     (cell,) = sweep(endpoint(server.url, only_openai=True), tmp_path).cells
     (other,) = prepare(endpoint(server.url)).cells()
     assert cell.cell != other
-    bodies = [asked.body for asked in server.asked[before:] if asked.path == "/v1/completions"]
+    bodies = [
+        request.body for request in server.asked[before:] if request.path == "/v1/completions"
+    ]
     assert bodies
     assert not any("ignore_eos" in body for body in bodies)
 
@@ -111,7 +111,7 @@ def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
         result = sweep(
             endpoint(server.url + "/v1?sig=hunter2", dialect={"headers": headers}), tmp_path
         )
-    assert {asked.headers["X-Key"] for asked in server.asked} == {"hunter2"}
+    assert {request.headers["X-Key"] for request in server.asked} == {"hunter2"}
     assert server.asked[-1].path == "/v1/completions?sig=hunter2"
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
@@ -119,11 +119,11 @@ def test_a_headers_value_is_written_down_nowhere(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if "hunter2" in str(path)]
     assert "hunter2" not in json.dumps(result.to_json())
     assert "hunter2" not in repr(result.spec)
-    found = gather(group_cells([result.cells[0].folder]).popitem()[1])
+    swept = gather(group_cells([result.cells[0].folder]).popitem()[1])
     with pytest.raises(ValueError, match="a URL's query are kept in no file"):
-        prepare(found.spec)
+        prepare(swept.spec)
     with pytest.raises(ValueError, match=r"header 'X-.*' is kept in no file"):
-        prepare(found.spec.model_copy(update={"url": server.url}))
+        prepare(swept.spec.model_copy(update={"url": server.url}))
 
 
 SECRETS = {
@@ -132,8 +132,10 @@ SECRETS = {
 }
 
 
-async def echo(asked: Asked, answer: Answer) -> None:
-    answer.whole(401, f"bad {asked.headers} {json.dumps(asked.body)[-150:]} {asked.path}"[-900:])
+async def echo(request: Asked, answer: Answer) -> None:
+    answer.whole(
+        401, f"bad {request.headers} {json.dumps(request.body)[-150:]} {request.path}"[-900:]
+    )
 
 
 def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
@@ -149,21 +151,21 @@ def test_what_a_server_echoes_of_our_secrets_is_kept_nowhere(
         refused = prepare(endpoint(f"{server.url}/v1{query}", model="m", dialect=dialect))
     (cell,) = result.cells
     assert "HTTP 401: bad" in str(cell.summary.invalid)
-    told = json.dumps(result.to_json()) + repr(result.spec) + repr(refused)
-    assert "KEEPOUT" not in told + "".join(result.warnings)
+    written = json.dumps(result.to_json()) + repr(result.spec) + repr(refused)
+    assert "KEEPOUT" not in written + "".join(result.warnings)
     errors = store.read(cell.folder).requests.error.tolist()
     assert not [error for error in errors if "KEEPOUT" in error]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"KEEPOUT" in path.read_bytes()]
-    found = gather(group_cells([cell.folder]).popitem()[1])
-    again = found.spec.model_copy(update={"url": server.url})
+    swept = gather(group_cells([cell.folder]).popitem()[1])
+    again = swept.spec.model_copy(update={"url": server.url})
     assert again.dialect is not None
     headless = again.dialect.model_copy(update={"headers": {}})
     with pytest.raises(ValueError, match="give --extra-body with the values"):
         prepare(again.model_copy(update={"dialect": headless}))
 
 
-async def silent(asked: Asked, answer: Answer) -> None:
+async def silent(request: Asked, answer: Answer) -> None:
     await asyncio.sleep(60)
 
 
@@ -172,12 +174,12 @@ def test_a_server_that_answers_nothing_is_given_up_and_told(tmp_path: Path) -> N
         spec = endpoint(server.url, timeout_s=0.5, num_requests=150)
         result = sweep(spec, tmp_path)
     (cell,), (point,) = result.cells, result.points
-    told = "150 of 150 requests timed out: not done 0.5 s after it was due, after 0 tokens"
+    message = "150 of 150 requests timed out: not done 0.5 s after it was due, after 0 tokens"
     if "not sent" in str(cell.summary.invalid):
-        told = "150 of 150 requests failed or timed out: "
-    assert str(cell.summary.invalid).startswith(told)
-    assert any(told in warning for warning in result.warnings)
-    assert sum(each["requests"] for each in point.to_json()["failures"]) == 150
+        message = "150 of 150 requests failed or timed out: "
+    assert str(cell.summary.invalid).startswith(message)
+    assert any(message in warning for warning in result.warnings)
+    assert sum(failure["requests"] for failure in point.to_json()["failures"]) == 150
     assert not point.to_json()["saturated"]
 
 
@@ -206,12 +208,12 @@ def test_a_whole_url_names_its_interface(server: Server) -> None:
 def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
     answers: list[int] = []
 
-    async def first_refused(asked: Asked, answer: Answer) -> None:
+    async def first_refused(request: Asked, answer: Answer) -> None:
         answers.append(1)
         if len(answers) <= 20:
             answer.whole(400, "Unsupported parameter: ignore_eos")
         else:
-            await tokens(asked, answer)
+            await tokens(request, answer)
 
     with serve({"/v1/models": models, "/v1/completions": first_refused}) as spoilt:
         spec = endpoint(spoilt.url)
@@ -226,11 +228,11 @@ def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
     assert (third.summary.invalid, third.reused) == (None, True)
 
 
-async def merged(asked: Asked, answer: Answer) -> None:
+async def merged(request: Asked, answer: Answer) -> None:
     answer.head()
     answer.token()
     answer.token(finish="length")
-    answer.event({"choices": [], "usage": {"completion_tokens": asked.body["max_tokens"]}})
+    answer.event({"choices": [], "usage": {"completion_tokens": request.body["max_tokens"]}})
     answer.end()
 
 
@@ -242,13 +244,14 @@ def test_several_tokens_an_event_are_counted_and_tbt_is_not_told(tmp_path: Path)
     assert cell.summary.metrics.counts.finished == 20
     assert cell.summary.metrics.overall.ttft.n > 0
     assert cell.summary.metrics.overall.tbt.n == 0
-    told = point.to_json()
-    assert told["tbt_p99_all_s"] is None
-    assert told["goodput_rps"] is None
-    assert told["output_tokens_per_s"] == pytest.approx(5 * told["throughput_rps"], rel=0.3)
+    document = point.to_json()
+    assert document["tbt_p99_all_s"] is None
+    assert document["goodput_rps"] is None
+    assert document["output_tokens_per_s"] == pytest.approx(5 * document["throughput_rps"], rel=0.3)
     assert store.read(cell.folder).requests.num_tokens.tolist() == [5] * 20
     assert any("did not come one an event" in warning for warning in result.warnings)
-    why = why_not_measured(result.spec, [cell.summary], "tbt_p99<tier", point.tiers.popitem()[0])
+    tier, _ = point.tiers.popitem()
+    why = result.targets.why_not_measured([cell.summary], "tbt_p99<tier", tier)
     assert why == NO_TOKEN_TIMES
 
 
@@ -265,7 +268,7 @@ def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"api": "chats"}, "completions or chat, not 'chats'"),
         ({"prompts": "words"}, "token-ids or text, not 'words'"),
@@ -274,8 +277,8 @@ def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
         ({"max_context_tokens": 24}, "the context asked for holds 24"),
     ],
 )
-def test_what_no_server_takes_is_refused(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_no_server_takes_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         prepare(endpoint(**{"url": "http://127.0.0.1:9", "model": "m", **fields}))
 
 

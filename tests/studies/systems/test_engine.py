@@ -44,12 +44,12 @@ def cell(engine: str) -> Cell:
 
 
 def test_an_emulated_device_has_the_profiles_gpu_and_memory(engine: str, cell: Cell) -> None:
-    found, simulated = cell(), prepare(study(schedulers=("slai",))).cells()[0]
-    assert (found.system, found.place) == (f"{engine}:emulated", "h100")
-    assert found.engine == f"{engine} 1.2.3"
+    emulated, simulated = cell(), prepare(study(schedulers=("slai",))).cells()[0]
+    assert (emulated.system, emulated.place) == (f"{engine}:emulated", "h100")
+    assert emulated.engine == f"{engine} 1.2.3"
     for same in ("gpu", "kv_blocks", "block_size", "profile_fingerprint", "scheduler_source"):
-        assert getattr(found, same) == getattr(simulated, same) is not None
-    assert found.hardware is None
+        assert getattr(emulated, same) == getattr(simulated, same) is not None
+    assert emulated.hardware is None
     assert cell(clock="real").hardware == "some cpu"
     assert cell(clock="real").system == f"{engine}:emulated:real"
 
@@ -57,19 +57,17 @@ def test_an_emulated_device_has_the_profiles_gpu_and_memory(engine: str, cell: C
 def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
     engine: str, cell: Cell
 ) -> None:
-    found = cell(device="cuda")
-    assert (found.system, found.place) == (f"{engine}:cuda", "some cuda")
-    assert found.hardware == "some cuda"
+    on_gpu = cell(device="cuda")
+    assert (on_gpu.system, on_gpu.place) == (f"{engine}:cuda", "some cuda")
+    assert on_gpu.hardware == "some cuda"
     for none in ("gpu", "profile_fingerprint", "kv_blocks", "weights"):
-        assert getattr(found, none) is None
+        assert getattr(on_gpu, none) is None
     assert cell(device="cuda", kv_blocks=500).kv_blocks == 500
     on_cpu = {"vllm": 32, "sglang": 16}[engine]
-    assert (found.block_size, cell(device="cpu").block_size) == (16, on_cpu)
+    assert (on_gpu.block_size, cell(device="cpu").block_size) == (16, on_cpu)
 
 
-@pytest.mark.parametrize(
-    ("device", "matters"), [("emulated", False), ("cpu", True), ("cuda", True)]
-)
+@pytest.mark.parametrize(("device", "matters"), [("on_gpu", False), ("cpu", True), ("cuda", True)])
 def test_the_widest_scheduler_sizes_a_real_engine_and_so_is_part_of_the_cell(
     device: str, matters: bool, cell: Cell
 ) -> None:
@@ -90,11 +88,12 @@ def test_whatever_changes_a_recording_changes_the_cell(other: dict[str, Any], ce
 
 
 def test_more_arguments_reach_the_server_and_are_part_of_the_cell(engine: str, cell: Cell) -> None:
-    plain, told = cell(device="cuda"), cell(device="cuda", engine_args="--dtype 'float 16'")
-    assert plain != told
+    plain = cell(device="cuda")
+    with_arguments = cell(device="cuda", engine_args="--dtype 'float 16'")
+    assert plain != with_arguments
     assert "engine_args" not in plain.spec()  # as recorded before there were any
     assert CellSpec.model_validate(plain.spec()) == plain
-    assert CellSpec.model_validate(told.spec()) == told
+    assert CellSpec.model_validate(with_arguments.spec()) == with_arguments
     prepared = prepare(study(backend=engine, device="cuda", engine_args="--dtype 'float 16'"))
     assert isinstance(prepared.system, EngineSystem)
     assert prepared.system._options().more == ("--dtype", "float 16")
@@ -202,5 +201,5 @@ def test_a_line_says_what_served() -> None:
     assert describe_run(measured) == (
         "vLLM 0.32.0 on AMD EPYC (2 cores): measured, tiny-mistral with random weights"
     )
-    told = describe_run({**measured, "spec": {**spec, "engine_args": "--dtype float16"}})
-    assert told.endswith("tiny-mistral with random weights, --dtype float16")
+    words = describe_run({**measured, "spec": {**spec, "engine_args": "--dtype float16"}})
+    assert words.endswith("tiny-mistral with random weights, --dtype float16")

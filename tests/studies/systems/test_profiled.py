@@ -1,4 +1,4 @@
-"""A profile as its venues tell of it: known errors, and what whole runs on it were held against."""
+"""What systems say of their profile: its errors, its validations, and where a run left it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 
 from slaibench.catalog import get_profile
 from slaibench.catalog.validations import own_file
+from slaibench.spec import StudySpec
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
+from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems.profiled import describe_profile, profile_facts, validated
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
 
 def validation(grade: str, against: str = "a log (9 requests in 1 s)") -> dict[str, Any]:
@@ -25,14 +26,14 @@ def validation(grade: str, against: str = "a log (9 requests in 1 s)") -> dict[s
     }
 
 
-def test_a_line_says_what_a_profile_was_held_against() -> None:
+def test_a_line_says_what_a_profile_was_validated_against() -> None:
     assert validated({"validations": [validation("B")]}) == (
         "validated against vLLM 0.19.0, a log (9 requests in 1 s): median TTFT +1.3%, median TPOT "
         "-0.2%; grade B"
     )
 
 
-def test_of_several_the_worst_is_told_and_how_many_there_are() -> None:
+def test_of_several_the_worst_is_shown_and_how_many_there_are() -> None:
     kept = [validation("A", "x"), validation("C", "y"), validation("B", "z")]
     line = validated({"validations": kept})
     assert "0.19.0, y: " in line
@@ -115,3 +116,36 @@ def test_where_it_may_be_of_something_else_every_run_says_so(
         assert cell.summary.notes == ()
     else:
         assert note in cell.summary.notes[0]
+
+
+def swept(tmp_path: Path, scheduler: str, workload: str) -> SweepResult:
+    spec = StudySpec(
+        gpu="rtx6000-ada",
+        schedulers=(scheduler,),
+        workload=workload,
+        rates=(0.5,),
+        num_seeds=1,
+        num_requests=20,
+        arrivals="burst",
+    )
+    return sweep(spec, tmp_path, jobs=1)
+
+
+def test_a_run_inside_the_regime_warns_of_nothing(tmp_path: Path) -> None:
+    assert swept(tmp_path, "sarathi", "fixed:prompt=500,output=20").warnings == ()
+
+
+def test_a_batch_larger_than_measured_is_named_with_both_sizes(tmp_path: Path) -> None:
+    result = swept(tmp_path, "sarathi:token_budget=2048", "fixed:prompt=500,output=20")
+    assert result.warnings == (
+        "outside the profile's regime: tokens in a batch: 2048, measured up to 1024 "
+        "(sarathi:token_budget=2048)",
+    )
+    assert result.to_json()["warnings"] == list(result.warnings)
+
+
+def test_a_context_longer_than_measured_is_named(tmp_path: Path) -> None:
+    result = swept(tmp_path, "sarathi", "fixed:prompt=9000,output=20")
+    assert result.warnings == (
+        "outside the profile's regime: context of a request: 9020, measured up to 8192 (sarathi)",
+    )

@@ -11,14 +11,14 @@ from typing import ClassVar
 import pytest
 
 from slaibench.backends.base import BackendError
-from slaibench.studies.executors import Pool, jobs_for
+from slaibench.studies.executors import jobs_for, open_executor
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import check, sweep
+from slaibench.studies.sweep import plan
 from slaibench.studies.systems import table
-from slaibench.studies.systems.service import Service
+from slaibench.studies.systems.base import Service
 from slaibench.studies.systems.simulator import SimulatorSystem
-from tests.studies.executors.test_pool import length
-from tests.studies.studies import study
+from tests.studies.executors.test_executor import length
+from tests.studies.studies import study, sweep
 from tests.studies.systems.others import LoggingSystem, RealTimeSystem
 
 
@@ -35,16 +35,16 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def told(log: Path) -> list[str]:
+def events(log: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()]
 
 
 def test_one_backend_serves_all_cells_of_a_sweep_and_is_closed(log: Path, tmp_path: Path) -> None:
     swept = sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    assert told(log) == ["opened", "ran", "ran", "ran", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "ran", "ran", "ran", "closed"]
     assert swept.about == "something real, version 1.2"
     sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    assert len(told(log)) == 6  # all on disk: nothing is opened
+    assert len(events(log)) == 6  # all on disk: nothing is opened
 
 
 def test_a_backend_learns_the_schedulers_text_and_the_seed(log: Path, tmp_path: Path) -> None:
@@ -59,13 +59,13 @@ def test_it_is_closed_when_a_study_ends_early(
     prepared = prepare(study(backend="real"))
 
     def stop() -> None:
-        with Pool(prepared, tmp_path / "r", length, jobs=1) as pool:
-            next(iter(pool.run(prepared.cells())))
+        with open_executor(prepared, tmp_path / "r", length, jobs=1) as executor:
+            next(iter(executor.run(prepared.cells())))
             raise error
 
     with pytest.raises(type(error)):
         stop()
-    assert told(log) == ["opened", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "closed"]
 
 
 def test_a_run_that_cannot_be_had_names_its_cell_and_is_closed(
@@ -74,15 +74,14 @@ def test_a_run_that_cannot_be_had_names_its_cell_and_is_closed(
     monkeypatch.setattr(table.SYSTEMS["real"], "refuses", True)
     with pytest.raises(BackendError, match="sarathi at 5 requests/s, seed 0: the server does not"):
         sweep(study(backend="real"), tmp_path / "r")
-    assert told(log) == ["opened", "ran", "closed"]
+    assert events(log) == ["opened", "ran", "closed"]
 
 
 def test_real_time_is_one_cell_at_a_time(log: Path, tmp_path: Path) -> None:
     spec = study(backend="real")
-    for refuse in (check, sweep):
-        with pytest.raises(ValueError, match=r"--jobs 2: these runs take the machine's own time"):
-            refuse(spec, tmp_path, jobs=2)
-    assert [jobs_for(prepare(spec), asked) for asked in (None, 1)] == [1, 1]
+    with pytest.raises(ValueError, match=r"--jobs 2: these runs take the machine's own time"):
+        plan(spec, tmp_path, jobs=2)
+    assert [jobs_for(prepare(spec), count) for count in (None, 1)] == [1, 1]
     assert jobs_for(prepare(study()), 7) == 7
     assert jobs_for(prepare(study()), None) >= 1
 
@@ -92,8 +91,8 @@ def test_each_worker_process_opens_one_and_closes_it(tmp_path: Path) -> None:
     values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
     system = LoggingSystem(**values, log=tmp_path / "log")
     prepared = replace(prepared, system=system, service=Service(system))
-    with Pool(prepared, tmp_path / "r", length, jobs=2) as pool:
-        assert len(list(pool.run(prepared.cells()))) == 12
+    with open_executor(prepared, tmp_path / "r", length, jobs=2) as executor:
+        assert len(list(executor.run(prepared.cells()))) == 12
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     opened, closed = (sorted(pid for what, pid in lines if what == w) for w in ("opened", "closed"))
     assert opened == closed

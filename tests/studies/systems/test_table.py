@@ -33,15 +33,15 @@ def test_an_unknown_backend_is_told_with_the_nearest() -> None:
 def test_what_is_left_open_is_filled_in_and_then_stays(
     fields: dict[str, Any], filled: dict[str, Any]
 ) -> None:
-    found = settled(study(**fields))
-    assert {name: getattr(found, name) for name in filled} == filled
-    assert settled(found) == found
+    spec = settled(study(**fields))
+    assert {name: getattr(spec, name) for name in filled} == filled
+    assert settled(spec) == spec
     # A report holds the settled specification as JSON, and verifies it.
-    assert StudySpec.model_validate(found.model_dump(mode="json")) == found
+    assert StudySpec.model_validate(spec.model_dump(mode="json")) == spec
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"device": "cpu"}, "--device does not go with --backend sim, only with vllm or sglang"),
         ({"weights": "/w"}, "--weights does not go with --backend sim"),
@@ -62,9 +62,9 @@ def test_what_is_left_open_is_filled_in_and_then_stays(
     ],
 )
 def test_what_does_not_go_together_is_refused_with_the_way_out(
-    fields: dict[str, Any], told: str
+    fields: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         settled(study(**fields))
 
 
@@ -75,10 +75,10 @@ def test_every_field_that_a_backend_takes_has_an_option_and_is_a_field() -> None
 
 
 def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> None:
-    asked = study(gpu="a100", kv_blocks=5000, prefix_caching=False)
-    assert on_system(asked, "vllm").gpu == "a100"
-    assert on_system(asked, "vllm").device is Device.EMULATED
-    assert on_system(asked, "vllm:emulated") == on_system(asked, "vllm")
+    spec = study(gpu="a100", kv_blocks=5000, prefix_caching=False)
+    assert on_system(spec, "vllm").gpu == "a100"
+    assert on_system(spec, "vllm").device is Device.EMULATED
+    assert on_system(spec, "vllm:emulated") == on_system(spec, "vllm")
     on_cpu = on_system(study(gpu="a100", weights="/w", model="tiny-mistral"), "vllm:cpu")
     assert (on_cpu.gpu, on_cpu.weights, on_cpu.clock) == (None, "/w", Clock.REAL)
     served = study(backend="vllm", clock="real", engine_args="--dtype float16")

@@ -8,11 +8,10 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.recording.record import Recording
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems.profiled import profile_of
 from slaibench.studies.validation.recorded import observed_run
 from slaibench.studies.validation.validation_run import validate_run
-from tests.studies.studies import loaded, study
+from tests.studies.studies import loaded, study, sweep
 
 
 @pytest.fixture(scope="module")

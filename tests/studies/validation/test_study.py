@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from slaibench.catalog.validations import own_file, validations_of
-from slaibench.studies.sweep import sweep
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.study import ValidationSpec, plan, run
 from slaibench.studies.validation.validation_run import ValidationRun
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 from tests.studies.validation.logs import PROFILE, write_log
 
 
@@ -177,7 +176,7 @@ def test_recordings_of_a_profile_are_compared_with_it_and_not_kept(tmp_path: Pat
         ({"device_name": "L4", "model": "mine"}, {}, r"GPU L4 is none.*; model mine is none"),
         ({}, {"profile": "/nowhere.json"}, "cannot read /nowhere.json"),
         ({}, {"scheduler": "sarath"}, "did you mean 'sarathi'"),
-        ({}, {"scheduler": "engine"}, "the serving engine's own, which the simulator has not"),
+        ({}, {"scheduler": "engine"}, "the serving engine's own, which the simulator lacks"),
         ({"max_num_seqs": None}, {}, r"how its scheduler works.*--scheduler, e.g. sarathi"),
     ],
 )

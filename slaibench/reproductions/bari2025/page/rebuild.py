@@ -15,7 +15,7 @@ from slaibench.reproductions.bari2025.run import loads_of, mixes, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult, Summarize
-from slaibench.studies.sweep import about_of
+from slaibench.studies.lifecycle import about_of
 from slaibench.studies.systems.table import settled
 
 

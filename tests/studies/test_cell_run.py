@@ -9,11 +9,10 @@ import pytest
 
 from slaibench.machine import watch as watch_module
 from slaibench.spec import Device, StudySpec
-from slaibench.studies import steadiness
+from slaibench.studies import cell_run
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import sweep
 from slaibench.studies.systems import table
-from tests.studies.studies import study
+from tests.studies.studies import study, sweep
 from tests.studies.systems.others import RealTimeSystem
 
 
@@ -32,8 +31,8 @@ def slowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("slowed")
 def test_a_run_in_real_time_says_what_slowed_it_once_for_all_cells(tmp_path: Path) -> None:
     swept = sweep(study(backend="real", rates=(2.0, 5.0)), tmp_path / "r")
-    told = [text for text in swept.warnings if "CUDA_LAUNCH_BLOCKING" in text]
-    assert told == [
+    of_the_setting = [text for text in swept.warnings if "CUDA_LAUNCH_BLOCKING" in text]
+    assert of_the_setting == [
         "CUDA_LAUNCH_BLOCKING is set: the engine waits for every kernel before it starts the next "
         "(sarathi, slai)"
     ]
@@ -58,11 +57,11 @@ def test_virtual_time_is_not_disturbed_by_a_machine() -> None:
 
 def test_what_is_watched_follows_from_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, bool]] = []
-    monkeypatch.setattr(steadiness, "Watch", lambda **options: seen.append(options))
-    steadiness.watch_of(StudySpec(device=Device.CUDA), running=False)
-    steadiness.watch_of(StudySpec(device=Device.CPU), running=True)
-    steadiness.watch_of(StudySpec(url="http://localhost:8000"), running=True)
-    steadiness.watch_of(StudySpec(url="http://gpu-box:8000"), running=True)
+    monkeypatch.setattr(cell_run, "Watch", lambda **options: seen.append(options))
+    cell_run.watch_of(StudySpec(device=Device.CUDA), running=False)
+    cell_run.watch_of(StudySpec(device=Device.CPU), running=True)
+    cell_run.watch_of(StudySpec(url="http://localhost:8000"), running=True)
+    cell_run.watch_of(StudySpec(url="http://gpu-box:8000"), running=True)
     assert seen == [
         {"gpu": True, "fresh": True, "alone": True},
         {"gpu": False, "fresh": False, "alone": True},

@@ -18,7 +18,7 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec
-from slaibench.studies.executors import Pool, cell_folder, default_jobs, obtain
+from slaibench.studies.executors import cell_folder, default_jobs, obtain, open_executor
 from slaibench.studies.prepared import PreparedStudy, prepare
 from tests.schedulers.hostile import LINES, hostile
 from tests.studies.studies import contents, rewritten, study
@@ -38,12 +38,12 @@ def kill_myself(recording: Recording) -> int:
 def run_all(results: Path, *, jobs: int, fresh: bool = False, **spec: Any) -> list[bool]:
     """Runs a study's cells; whether each was reused, in the order of the study."""
     prepared = prepare(study(**spec))
-    with Pool(prepared, results, length, jobs=jobs, fresh=fresh) as pool:
-        found = {each.folder: each for each in pool.run(prepared.cells())}
-    in_order = [found[cell_folder(results, cell)] for cell in prepared.cells()]
-    assert [each.cell for each in in_order] == prepared.cells()
-    assert {each.summary for each in in_order} == {60}
-    return [each.reused for each in in_order]
+    with open_executor(prepared, results, length, jobs=jobs, fresh=fresh) as executor:
+        by_folder = {result.folder: result for result in executor.run(prepared.cells())}
+    in_order = [by_folder[cell_folder(results, cell)] for cell in prepared.cells()]
+    assert [result.cell for result in in_order] == prepared.cells()
+    assert {result.summary for result in in_order} == {60}
+    return [result.reused for result in in_order]
 
 
 SPEC: dict[str, Any] = {"schedulers": ("sarathi", "slai"), "rates": (2.0, 5.0)}
@@ -52,9 +52,9 @@ SPEC: dict[str, Any] = {"schedulers": ("sarathi", "slai"), "rates": (2.0, 5.0)}
 def test_one_process_and_two_write_the_same_bytes(tmp_path: Path) -> None:
     for jobs in (1, 2):
         assert run_all(tmp_path / str(jobs), jobs=jobs, **SPEC) == [False] * 4
-    one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
-    assert len(one) == 12  # three files a cell
-    assert one == two
+    alone, two = contents(tmp_path / "1"), contents(tmp_path / "2")
+    assert len(alone) == 12  # three files a cell
+    assert alone == two
 
 
 def test_what_is_on_disk_is_reused_by_one_process_and_by_two(tmp_path: Path) -> None:
@@ -178,9 +178,9 @@ def test_what_another_process_recorded_meanwhile_stays(tmp_path: Path) -> None:
     slower = Slower(**{field.name: getattr(prepared, field.name) for field in fields(prepared)})
     object.__setattr__(slower, "results", tmp_path)
     (cell,) = prepared.cells()
-    found = obtain(slower, cell, tmp_path, length, fresh=False)
-    assert (found.summary, found.reused) == (60, False)
-    assert found.folder.stat().st_ino == slower.others_inode
+    result = obtain(slower, cell, tmp_path, length, fresh=False)
+    assert (result.summary, result.reused) == (60, False)
+    assert result.folder.stat().st_ino == slower.others_inode
 
 
 def test_another_process_may_finish_at_the_very_last_moment(
@@ -196,14 +196,14 @@ def test_another_process_may_finish_at_the_very_last_moment(
         rename(source, target)
 
     monkeypatch.setattr(os, "replace", after_the_other)
-    found = obtain(prepared, cell, tmp_path, length, fresh=False)
-    assert found.summary == 60
-    others = found.folder.stat().st_ino
-    assert store.read(found.folder).run["spec"] == cell.spec()
+    result = obtain(prepared, cell, tmp_path, length, fresh=False)
+    assert result.summary == 60
+    others = result.folder.stat().st_ino
+    assert store.read(result.folder).run["spec"] == cell.spec()
     again = obtain(prepared, cell, tmp_path, length, fresh=True)
     assert again.folder.stat().st_ino != others
     assert store.read(again.folder).run["spec"] == cell.spec()
-    assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name]
+    assert [path.name for path in result.folder.parent.iterdir()] == [result.folder.name]
 
 
 def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -213,13 +213,13 @@ def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
             BackendError,
             match=r" at [25] requests/s, seed 0: a worker process was killed by SIGKILL.*--jobs",
         ),
-        Pool(prepared, tmp_path, kill_myself, jobs=2) as pool,
+        open_executor(prepared, tmp_path, kill_myself, jobs=2) as executor,
     ):
-        list(pool.run(prepared.cells()))
+        list(executor.run(prepared.cells()))
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("ctypes.CDLL(None)._exit(0)", "ended with status 0 in "),
         ("ctypes.string_at(0)", rf"was killed by SIGSEGV in mine\.py, line {LINES['schedule']}"),
@@ -229,15 +229,15 @@ def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_scheduler_that_ends_its_process_is_told_by_name(
-    tmp_path: Path, jobs: int, harm: str, told: str
+    tmp_path: Path, jobs: int, harm: str, message: str
 ) -> None:
     (tmp_path / "mine.py").write_text(hostile(harm, "schedule"))
     prepared = prepare(study(schedulers=("sarathi", f"{tmp_path}/mine.py:Mine")))
     with (
-        pytest.raises(SchedulerError, match=rf"mine\.py:Mine at 5 requests/s, seed 0: .*{told}"),
-        Pool(prepared, tmp_path / "r", length, jobs=jobs) as pool,
+        pytest.raises(SchedulerError, match=rf"mine\.py:Mine at 5 requests/s, seed 0: .*{message}"),
+        open_executor(prepared, tmp_path / "r", length, jobs=jobs) as executor,
     ):
-        list(pool.run(prepared.cells()))
+        list(executor.run(prepared.cells()))
 
 
 def test_there_is_at_least_one_job() -> None:

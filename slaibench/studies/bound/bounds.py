@@ -1,20 +1,18 @@
-"""From what is asked to the runs that answer it, in parts that share a bench and a digest."""
+"""The bounds of a specification, and the runs to compare with them, in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from slaibench.measure.bound import Bound
 from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Prices, Work
-from slaibench.recording.record import Recording
 from slaibench.spec import CellSpec
-from slaibench.studies.bound.ask import BoundAsk, rad
 from slaibench.studies.bound.limits import BoundMaker
-from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_bench, paper_lengths, paper_model
+from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model, paper_study
 from slaibench.studies.bound.run_summaries import BacklogSummarizer, map_summary
+from slaibench.studies.bound.spec import BoundSpec, rad
+from slaibench.studies.executors import Summarize
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.workloads.scaled import ScaledOutputs
 
@@ -25,17 +23,17 @@ PRECISION = 4
 
 @dataclass(frozen=True)
 class Part:
-    """Runs on one bench.
+    """Runs of one prepared study.
 
     Args:
         name: ``backlog``, ``rad 1 ms``, ``map 200``.
-        digest: what is kept of each recording; can be sent to processes.
+        summarize: what is kept of each recording; can be sent to processes.
     """
 
     name: str
     prepared: PreparedStudy
     cells: tuple[CellSpec, ...]
-    summary: Callable[[Recording], Any]
+    summarize: Summarize
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ class MapColumn:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Bounds, and the runs to hold against them.
+class Bounds:
+    """Bounds, and the runs to compare with them.
 
     Args:
         work: mean of the workload's requests.
@@ -66,7 +64,7 @@ class Plan:
         parts: what is run.
     """
 
-    ask: BoundAsk
+    spec: BoundSpec
     work: Work
     bound: Bound
     within: dict[str, Bound]
@@ -79,13 +77,13 @@ class Plan:
         return self.parts[0]
 
 
-def plan(ask: BoundAsk) -> Plan:
+def bounds_of(spec: BoundSpec) -> Bounds:
     """Resolve every name, compute every bound and list every run.
 
     Raises:
-        ValueError: a name or value is wrong, or the venue has no profile.
+        ValueError: a name or value is wrong, or the system has no profile.
     """
-    prepared = prepare(ask.backlog)
+    prepared = prepare(spec.backlog)
     maker = BoundMaker(prepared)
     work = maker.work(prepared.source)
     bound = maker.bound(work)
@@ -94,25 +92,25 @@ def plan(ask: BoundAsk) -> Plan:
         for name, info in zip(prepared.spec.schedulers, prepared.scheduler_infos, strict=True)
     }
     theorem_rps = theorem_1_rps(paper_model(0.0), *paper_lengths(), TILE_COLUMN)
-    columns, maps = _maps(ask, maker) if ask.outputs else ((), ())
+    columns, maps = _maps(spec, maker) if spec.outputs else ((), ())
     parts = (
         Part(BACKLOG, prepared, tuple(prepared.cells()), BacklogSummarizer(bound.prices)),
-        *_rad(ask),
+        *_rad(spec),
         *maps,
     )
-    return Plan(ask, work, bound, within, theorem_rps, columns, parts)
+    return Bounds(spec, work, bound, within, theorem_rps, columns, parts)
 
 
-def _rad(ask: BoundAsk) -> tuple[Part, ...]:
+def _rad(spec: BoundSpec) -> tuple[Part, ...]:
     model = paper_model(0.0)
     token_s = model.t_lin_s / model.t_col_tokens + model.per_token_s
     # Theorem 1's own prices: whatever a batch costs besides, it is worth no more.
-    summary = BacklogSummarizer(Prices(token_s, 0.0, token_s, 0.0, 0.0))
-    names = tuple(rad(tile, cycle) for tile in ask.tiles for cycle in ask.cycles)
+    summarize = BacklogSummarizer(Prices(token_s, 0.0, token_s, 0.0, 0.0))
+    names = tuple(rad(tile, cycle) for tile in spec.tiles for cycle in spec.cycles)
     parts = []
-    for step_s in ask.step_costs_s if names else ():
-        prepared = paper_bench(ask.study, names, step_s, ask.rad_requests)
-        parts.append(Part(rad_part(step_s), prepared, tuple(prepared.cells()), summary))
+    for step_s in spec.step_costs_s if names else ():
+        prepared = paper_study(spec.study, names, step_s, spec.rad_requests)
+        parts.append(Part(rad_part(step_s), prepared, tuple(prepared.cells()), summarize))
     return tuple(parts)
 
 
@@ -121,20 +119,25 @@ def rad_part(step_s: float) -> str:
     return f"rad {1e3 * step_s:g} ms"
 
 
-def _maps(ask: BoundAsk, maker: BoundMaker) -> tuple[tuple[MapColumn, ...], tuple[Part, ...]]:
-    prepared = prepare(ask.map)
-    longest = min(maker.most_tokens, ask.study.max_total_tokens or maker.most_tokens)
+def _maps(spec: BoundSpec, maker: BoundMaker) -> tuple[tuple[MapColumn, ...], tuple[Part, ...]]:
+    prepared = prepare(spec.map)
+    longest = min(maker.most_tokens, spec.study.max_total_tokens or maker.most_tokens)
     columns, parts = [], []
-    for mean_output in ask.outputs:
+    for mean_output in spec.outputs:
         source = ScaledOutputs(prepared.source, mean_output, longest)
         bound_rps = maker.bound(maker.work(source)).rate_rps
-        rates = tuple(float(f"{load * bound_rps:.{PRECISION}g}") for load in ask.loads)
-        there = replace(prepared, source=source)
+        rates = tuple(float(f"{load * bound_rps:.{PRECISION}g}") for load in spec.loads)
+        column = replace(prepared, source=source)
         cells = tuple(
-            there.cell(scheduler, rate, there.spec.first_seed)
+            column.cell(scheduler, rate, column.spec.first_seed)
             for rate in rates
-            for scheduler in there.spec.schedulers
+            for scheduler in column.spec.schedulers
         )
         columns.append(MapColumn(mean_output, bound_rps, rates))
-        parts.append(Part(f"map {mean_output}", there, cells, map_summary))
+        parts.append(Part(map_part(mean_output), column, cells, map_summary))
     return tuple(columns), tuple(parts)
+
+
+def map_part(mean_output: int) -> str:
+    """Name of the part with a stability map's runs at this mean output length."""
+    return f"map {mean_output}"

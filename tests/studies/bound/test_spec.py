@@ -1,4 +1,4 @@
-"""What may be asked of a study of bounds."""
+"""What the specification of a study of bounds may say."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.bound.spec import BoundSpec
 
 STUDY = StudySpec(schedulers=("sarathi", "rad"), workload="fixed:prompt=100,output=10")
 
 
-def test_a_question_survives_json() -> None:
-    ask = BoundAsk(STUDY, outputs=(10, 20), eps=0.1)
-    assert BoundAsk.from_json(json.loads(json.dumps(ask.to_json()))) == ask
+def test_a_specification_survives_json() -> None:
+    spec = BoundSpec(STUDY, outputs=(10, 20), eps=0.1)
+    assert BoundSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_a_backlog_is_due_at_once_and_runs_to_its_end() -> None:
-    backlog = BoundAsk(STUDY, budgets=(512,)).backlog
+    backlog = BoundSpec(STUDY, budgets=(512,)).backlog
     assert backlog.arrivals == "burst"
     assert not backlog.stops_early
     assert backlog.schedulers == ("sarathi", "rad", "sarathi:token_budget=512")
@@ -28,7 +28,7 @@ def test_a_backlog_is_due_at_once_and_runs_to_its_end() -> None:
 
 def test_budgets_that_are_among_the_schedulers_run_once() -> None:
     study = STUDY.model_copy(update={"schedulers": ("sarathi:token_budget=512",)})
-    assert BoundAsk(study, budgets=(512,)).backlog.schedulers == ("sarathi:token_budget=512",)
+    assert BoundSpec(study, budgets=(512,)).backlog.schedulers == ("sarathi:token_budget=512",)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_budgets_that_are_among_the_schedulers_run_once() -> None:
 )
 def test_bad_values_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        BoundAsk(STUDY, **fields)
+        BoundSpec(STUDY, **fields)
 
 
 def test_measured_devices_and_spared_prompts_are_refused() -> None:
     on_cpu = STUDY.model_copy(update={"backend": "vllm", "device": Device.CPU})
     with pytest.raises(ValueError, match="--device cpu has its own: use --backend sim"):
-        BoundAsk(on_cpu)
+        BoundSpec(on_cpu)
     with pytest.raises(ValueError, match="leave --prefix-caching out"):
-        BoundAsk(STUDY.model_copy(update={"prefix_caching": True}))
+        BoundSpec(STUDY.model_copy(update={"prefix_caching": True}))

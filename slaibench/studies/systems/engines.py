@@ -1,4 +1,4 @@
-"""SGLang as a venue."""
+"""The serving engines as systems under test."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from slaibench.backends.base import Backend
 from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.launch import SglangEngine
+from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
 from slaibench.studies.systems.engine import EngineSystem
+
+
+@dataclass(frozen=True)
+class VllmSystem(EngineSystem):
+    """vLLM in this interpreter."""
+
+    ENGINE: ClassVar[Engine] = VllmEngine()
+    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.core",)
+    # The scheduler and the emulated device are named in the server's command line.
+    REAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.launch",)
+
+    @staticmethod
+    def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+        from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415
+
+        return emulated_vllm(options, profile)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.spec import StudySpec
-from slaibench.studies.bound.ask import BoundAsk
+from slaibench.studies.bound.spec import BoundSpec
 from tests.studies.studies import WORKLOAD
 
 
-def small(**fields: Any) -> BoundAsk:
+def small(**fields: Any) -> BoundSpec:
     """Two schedulers, two seeds, two budgets, one map, RAD with two cycles."""
     study = StudySpec(
         schedulers=("sarathi", "rad"),
@@ -18,7 +18,7 @@ def small(**fields: Any) -> BoundAsk:
         num_requests=900,
         num_seeds=2,
     )
-    asked: dict[str, Any] = {
+    values: dict[str, Any] = {
         "study": study,
         "outputs": (60,),
         "loads": (0.3, 1.2),
@@ -28,4 +28,4 @@ def small(**fields: Any) -> BoundAsk:
         "step_costs_s": (0.0, 0.001),
         "rad_requests": 1000,
     }
-    return BoundAsk(**{**asked, **fields})
+    return BoundSpec(**{**values, **fields})

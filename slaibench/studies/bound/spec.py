@@ -1,4 +1,4 @@
-"""What a study of capacity bounds is asked: the runs it makes, beside what a study always has."""
+"""The specification of a study of capacity bounds: a study, and the runs that bounds add."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BUDGETS = (496, 504, 512, 520, 528)
 
 
 @dataclass(frozen=True)
-class BoundAsk:
-    """The question.
+class BoundSpec:
+    """Whose bounds, and which runs to compare with them.
 
     Args:
         study: model, GPU, backend, workload, schedulers and seeds; its rates do not count, and its
@@ -74,7 +74,7 @@ class BoundAsk:
     @property
     def backlog(self) -> StudySpec:
         """The study of saturated runs: all requests due at once, run to their end."""
-        budgets = (sarathi(each) for each in self.budgets)
+        budgets = map(sarathi, self.budgets)
         return self.study.model_copy(
             update={
                 "schedulers": tuple(dict.fromkeys((*self.study.schedulers, *budgets))),
@@ -94,12 +94,14 @@ class BoundAsk:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them."""
         rest = {name: value for name, value in asdict(self).items() if name != "study"}
-        rest["cycles"] = [str(each) for each in self.cycles]
-        lists = {n: list(v) if isinstance(v, tuple) else v for n, v in rest.items()}
+        rest["cycles"] = [str(cycle) for cycle in self.cycles]
+        lists = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in rest.items()
+        }
         return {"study": self.study.model_dump(mode="json"), **lists}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> BoundAsk:
+    def from_json(cls, values: Mapping[str, Any]) -> BoundSpec:
         """Raises ValueError, KeyError or TypeError where the values are not of this form."""
         return cls(
             study=StudySpec.model_validate(values["study"]),

@@ -1,0 +1,123 @@
+"""One run of a cell: its requests are served, and ``run.json`` says how."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
+from slaibench.machine.watch import Seen, Watch
+from slaibench.measure.steady import Steadiness, early_verdict
+from slaibench.recording.record import SCHEMA_VERSION
+from slaibench.recording.store import spec_hash
+from slaibench.schedulers.base import Scheduler, SchedulerError
+from slaibench.schedulers.contained import failure, is_interrupt
+from slaibench.spec import CellSpec, Device, StudySpec
+from slaibench.studies import scheduler_info
+from slaibench.studies.code import Code
+from slaibench.studies.systems.base import Facts, Service, SystemUnderTest
+from slaibench.version import __version__
+from slaibench.workloads.lengths import LengthSource
+from slaibench.workloads.request import Request
+
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
+
+
+def serve(
+    cell: CellSpec, requests: Sequence[Request], scheduler: Scheduler, service: Service
+) -> RunOutput:
+    """Serve a cell's requests.
+
+    Raises:
+        BackendError, SchedulerError: the run cannot be had; the message names the cell.
+    """
+    settings = RunSettings(
+        scheduler=cell.scheduler,
+        seed=cell.seed,
+        horizon_s=cell.horizon_s,
+        stop=saturated_early if cell.early_stop else None,
+    )
+    try:
+        return service.backend().run(requests, scheduler, settings)
+    except BackendError as error:
+        raise BackendError(f"{cell.words}: {error}") from error
+    except SchedulerError as error:
+        raise SchedulerError(f"{cell.words}: {error}") from error
+    except BaseException as error:
+        if scheduler_info.is_ours(scheduler) or is_interrupt(error):
+            raise
+        # A user's scheduler may fail in any way at all; what it said is all that helps.
+        raise SchedulerError(f"{cell.words}: {failure(error)}") from error
+
+
+def watch_of(spec: StudySpec, *, running: bool) -> Watch:
+    """What looks for disturbances while a cell of a study takes real time.
+
+    Args:
+        running: whether the system under test is started already.
+    """
+    host = urlsplit(spec.url or "").hostname
+    return Watch(
+        gpu=spec.device is Device.CUDA,
+        fresh=not running,
+        alone=host not in THIS_MACHINE and host != socket.gethostname().lower(),
+    )
+
+
+def saturated_early(progress: Progress) -> str | None:
+    """Stop rule: the reason, once it is certain that the run is saturated."""
+    verdict = early_verdict(progress.due_s, progress.first_s, progress.left_s, progress.now_s)
+    if verdict.state is not Steadiness.GROWING:
+        return None
+    return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"
+
+
+def run_json(
+    cell: CellSpec,
+    output: RunOutput,
+    seen: Seen | None,
+    *,
+    scheduler: str,
+    system: SystemUnderTest,
+    code: Code,
+    source: LengthSource,
+) -> Facts:
+    """The facts of one run.
+
+    Args:
+        output: what the backend measured, and says of itself; it goes before what the system knew
+            without it.
+        seen: what was noticed on the machine meanwhile; None: under a virtual clock, nothing is.
+        scheduler: the scheduler's own name.
+        source: where the lengths come from.
+    """
+    spec = cell.spec()
+    by_system, by_backend = system.facts(), dict(output.facts)
+    versions = {"slaibench": __version__, **by_system.pop("versions", {})}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "spec": spec,
+        "spec_hash": spec_hash(spec),
+        "commit": code.commit,
+        "scheduler": {"name": scheduler, "options": cell.scheduler_options},
+        "backend": {
+            "name": cell.backend,
+            "device": spec["device"],
+            "clock": by_backend.pop("clock", spec["clock"]),
+        },
+        "profile": None,
+        "workload": {"name": source.name, "note": source.note},
+        "convention": cell.convention.value,
+        "kv_blocks": cell.kv_blocks,
+        "block_size": cell.block_size,
+        "end_s": output.end_s,
+        "stopped_early": output.stopped_early,
+        "notes": [*system.notes(output), *output.notes, *(seen.notes if seen else ())],
+        **({"steadiness": seen.facts} if seen else {}),
+        **({"invalid": output.invalid} if output.invalid else {}),
+        **by_system,
+        "hardware": {**by_system.get("hardware", {}), **by_backend.pop("hardware", {})},
+        "versions": {**versions, **by_backend.pop("versions", {})},
+        **by_backend,
+    }

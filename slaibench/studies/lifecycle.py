@@ -1,0 +1,119 @@
+"""How every study goes: plan, run, result; and what all of them share.
+
+A study is a module (or a package's modules ``plan`` and ``run``) with two functions:
+
+    plan(spec, results, ..., jobs=None, fresh=False) -> XPlan
+    run(plan, on_cell=quiet) -> XResult
+
+``plan`` refuses whatever can be refused before any work, with a ValueError or a RecordingError. It
+resolves, parses and hashes everything once; what it finds travels in the plan, a frozen value.
+``run`` only does the work: it raises what a cell may (RecordingError, BackendError,
+SchedulerError). ``XResult.to_json()`` is the document that scripts read.
+
+The command line calls ``plan`` inside ``usage()`` and ``run`` inside ``running()``, the Python
+interface one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from slaibench.recording import store
+from slaibench.recording.store import check_writable
+from slaibench.spec import CellSpec, StudySpec
+from slaibench.studies.executors import (
+    CellResult,
+    Executor,
+    Jobs,
+    OnRay,
+    Summarize,
+    jobs_for,
+    open_executor,
+)
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.systems.table import describe_run
+
+OnCell = Callable[[CellResult, int, int], None]
+"""Called with each finished cell: (cell, how many are done, how many there are)."""
+
+
+def quiet(_: CellResult, __: int, ___: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells of one study that can be run; the base of the studies' own plans.
+
+    Make it with ``of``, which checks.
+
+    Args:
+        prepared: the study, every name of it resolved.
+        results: folder of the recordings; cells that are there are not run again.
+        summarize: what is kept of a recording.
+        jobs: cells at a time on this machine, or the cluster that runs them.
+        fresh: run again what is on disk.
+    """
+
+    prepared: PreparedStudy
+    results: Path
+    summarize: Summarize
+    jobs: int | OnRay
+    fresh: bool
+
+    @classmethod
+    def of(
+        cls,
+        prepared: PreparedStudy,
+        results: Path,
+        *,
+        jobs: Jobs = None,
+        fresh: bool = False,
+        summarize: Summarize | None = None,
+    ) -> Self:
+        """A plan that has been checked as far as that goes without running a cell.
+
+        Args:
+            jobs: cells at a time (None: one a core), or the cluster that runs them.
+            summarize: None: a ``RunSummary`` with what the study's targets need.
+
+        Raises:
+            ValueError: so many ``jobs`` cannot be had, or the requests of a cell cannot be made.
+            RecordingError: ``results`` cannot be written.
+        """
+        count = jobs_for(prepared, jobs)
+        check_writable(results)
+        prepared.requests(prepared.first_cell())
+        summarize = summarize or prepared.targets.summarizer()
+        return cls(prepared, results, summarize, count, fresh)
+
+    @property
+    def spec(self) -> StudySpec:
+        """The specification, with what its backend decides filled in."""
+        return self.prepared.spec
+
+    def open(self) -> AbstractContextManager[Executor]:
+        """What runs the cells; its system is kept from batch to batch, until the block is left."""
+        return open_executor(
+            self.prepared, self.results, self.summarize, jobs=self.jobs, fresh=self.fresh
+        )
+
+
+def collect(
+    executor: Executor, cells: Sequence[CellSpec], on_cell: OnCell
+) -> tuple[CellResult, ...]:
+    """Run cells; results in the order asked for, ``on_cell`` in that of completion."""
+    by_cell: dict[tuple[str, float, int], CellResult] = {}
+    for done, result in enumerate(executor.run(cells), start=1):
+        on_cell(result, done, len(cells))
+        by_cell[result.cell.key] = result
+    return tuple(by_cell[cell.key] for cell in cells)
+
+
+def about_of(cells: Sequence[CellResult]) -> str:
+    """The system under test of these cells (``describe_run``), from the first one's recording."""
+    return describe_run(store.read_run(cells[0].folder)) if cells else ""
