@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -34,10 +35,9 @@ from benchmarks.regress_power import scaled
 from slaibench.catalog.model import get_model
 from slaibench.recording import store
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.calibration import calibrate as measuring
-from slaibench.studies.calibration.ask import Ask, asked
-from slaibench.studies.calibration.calibrate import Budget
-from slaibench.studies.calibration.store import PROFILE, Folder
+from slaibench.studies.calibration import study as calibration
+from slaibench.studies.calibration.session import Budget
+from slaibench.studies.calibration.store import PROFILE
 from slaibench.studies.executors import CellResult, obtain
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.table import on_system
@@ -83,11 +83,10 @@ class Prediction:
             self._out / "logs"
         )
         self._summary = Targets.of(self._spec).summarizer()
-        self._ask: Ask = asked(
-            self._engine.spec,
-            token_budget=args.token_budget,
-            max_active=args.max_active + SPARE_ACTIVE,
-        )
+        self._limits = {
+            "token_budget": args.token_budget,
+            "max_active": args.max_active + SPARE_ACTIVE,
+        }
 
     def measure(self) -> None:
         """All passes, with calibration between the cells."""
@@ -157,21 +156,18 @@ class Prediction:
 
     def _full_batch_s(self, run: CellResult) -> float:
         steps = store.read(run.folder).steps
-        full = steps.tokens >= FULL * self._ask.limits.token_budget
+        full = steps.tokens >= FULL * self._limits["token_budget"]
         return float(np.median((steps.end_s - steps.start_s)[full]))
 
     def _pass(self, number: int) -> Path:
         return self._out / f"pass-{number}"
 
     def _calibrate(self, rounds: int) -> None:
-        folder = Folder(self._out / "calibration")
-        folder.take(self._ask.identity, fresh=False)
-        measuring.calibrate(
-            lambda: Lent(self._engine.service.backend()),
-            self._ask.limits,
-            Budget(60.0, rounds),
-            folder,
-            self._ask.known,
+        plan = calibration.plan(
+            self._engine.spec, self._out / "calibration", Budget(60.0, rounds), **self._limits
+        )
+        calibration.run(
+            replace(plan, system=Lent(self._engine.service.backend())),
             lambda number, phase: print(f"calibration: round {number}, {phase}", flush=True),
         )
 

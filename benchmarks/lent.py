@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
 
 from slaibench.backends.base import Backend, RunOutput, RunSettings
 from slaibench.schedulers.base import Scheduler
@@ -19,6 +21,10 @@ class Lent:
     def __init__(self, backend: Backend, on_close: Callable[[], None] = lambda: None) -> None:
         self._backend = backend
         self._on_close = on_close
+
+    def open(self, logs: Path) -> Self:
+        """It runs already."""
+        return self
 
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings

@@ -38,7 +38,7 @@ from scipy.stats import binomtest
 
 from slaibench.catalog.profiles import shipped_values
 from slaibench.measure.regression import Verdict
-from slaibench.studies.regression.run import answer, ask
+from slaibench.studies.regression import study as regression
 
 GPU, MODEL = "h100", "mistral-7b"
 LOAD: dict[str, Any] = {
@@ -140,11 +140,11 @@ def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict
             **{"backend": backend, "gpu": GPU, "model": MODEL, "num_seeds": replicates},
             **{"schedulers": (f"{file}:Mine", "slai"), "first_seed": first_seed},
         }
-        answer(ask(folder / "baseline", update=True, jobs=1, **spec))
+        regression.run(regression.plan(folder / "baseline", update=True, jobs=1, **spec))
         counts = {}
         for case in cases(folder, first_seed):
             _write(file, case.scheduler)
-            result = answer(ask(folder / "baseline", jobs=1, **case.changed))
+            result = regression.run(regression.plan(folder / "baseline", jobs=1, **case.changed))
             counts[case.name] = result.counts
         return counts
 
@@ -158,10 +158,10 @@ def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
             **{"backend": "vllm", "device": "cpu", "model": "tiny-mistral"},
             **{"schedulers": ("sarathi",), "num_seeds": replicates, "first_seed": 100 * number},
         }
-        stored = answer(ask(folder, update=True, **spec))
+        stored = regression.run(regression.plan(folder, update=True, **spec))
         print(f"job {number}: baseline of {stored.num_cells} runs", flush=True)
-        again = answer(ask(folder))
-        turns = answer(ask(folder, other="HEAD"))
+        again = regression.run(regression.plan(folder))
+        turns = regression.run(regression.plan(folder, other="HEAD"))
         for note in turns.notes:
             print(f"job {number}: {note}", flush=True)
         for row in turns.rows:

@@ -27,7 +27,7 @@ from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.executors import OnRay
 from slaibench.studies.prepared import prepare
-from slaibench.studies.regression import run as regress_study
+from slaibench.studies.regression import study as regress_study
 from slaibench.studies.regression.result import RegressResult
 from slaibench.studies.sweep import SweepResult
 
@@ -133,8 +133,9 @@ def regress(
     """
     if "rates" in spec:
         spec["rates"] = rates_of(spec["rates"])
-    question = regress_study.ask(
+    plan = regress_study.plan(
         Path(baseline),
+        None if results is None else Path(results),
         update=update,
         other=against,
         margin=margin,
@@ -142,7 +143,7 @@ def regress(
         jobs=jobs,
         **spec,
     )
-    return regress_study.answer(question, None if results is None else Path(results))
+    return regress_study.run(plan)
 
 
 def requests_frame(recording: Recording) -> pd.DataFrame:

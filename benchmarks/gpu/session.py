@@ -35,9 +35,9 @@ from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.machine.clocks import Clocks
 from slaibench.spec import CellSpec, Device, StudySpec
-from slaibench.studies.calibration.ask import asked
-from slaibench.studies.calibration.calibrate import Budget, calibrate
-from slaibench.studies.calibration.store import PROFILE, Folder
+from slaibench.studies.calibration import study as calibration
+from slaibench.studies.calibration.session import Budget
+from slaibench.studies.calibration.store import PROFILE
 from slaibench.studies.executors import LOGS, obtain
 from slaibench.studies.prepared import PreparedStudy, prepare
 
@@ -128,14 +128,19 @@ class Session:
         budget, active = (
             max(getattr(info, key) for info in prepared.scheduler_infos) for key in LIMITS
         )
-        ask = asked(self.spec, token_budget=budget, max_active=active, name=args.name)
-        if ask.system != prepared.system:
-            raise ValueError(
-                f"calibration asks for {ask.system}, the comparison for {prepared.system}"
-            )
-        folder = Folder(self.out / "calibration")
-        folder.take(ask.identity, fresh=False)
         minutes = min(args.calibrate_minutes, self.left_s / 60)
+        plan = calibration.plan(
+            self.spec,
+            self.out / "calibration",
+            Budget(minutes, args.rounds),
+            token_budget=budget,
+            max_active=active,
+            name=args.name,
+        )
+        if plan.system != prepared.system:
+            raise ValueError(
+                f"the calibration is of {plan.system}, the comparison of {prepared.system}"
+            )
 
         begun: list[tuple[str, datetime]] = []
 
@@ -147,14 +152,7 @@ class Session:
             if begun:
                 self.note(*begun.pop(), None)
 
-        result = calibrate(
-            lambda: Lent(self._served(), ended),
-            ask.limits,
-            Budget(minutes, args.rounds),
-            folder,
-            ask.known,
-            on_phase,
-        )
+        result = calibration.run(replace(plan, system=Lent(self._served(), ended)), on_phase)
         values = result.to_json()
         shown = ("rounds", "kv_blocks", "errors", "step_overhead_s", "delivery_s")
         return {key: values[key] for key in shown}

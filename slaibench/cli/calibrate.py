@@ -18,11 +18,9 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
 from slaibench.spec import Clock, Device
-from slaibench.studies.calibration import calibrate as measuring
-from slaibench.studies.calibration.ask import asked
-from slaibench.studies.calibration.calibrate import Budget, OnPhase
-from slaibench.studies.calibration.fitted import Calibration
-from slaibench.studies.calibration.store import Folder
+from slaibench.studies.calibration import study
+from slaibench.studies.calibration.result import CalibrationResult
+from slaibench.studies.calibration.session import Budget, OnPhase
 
 MEASURED = "Measuring"
 
@@ -90,19 +88,17 @@ def calibrate(
         spec = options.study(
             ("sarathi",), 1, None, engine, backend=backend, device=device, clock=clock
         )
-        ask = asked(spec, token_budget=token_budget, max_active=max_active, name=name)
-        budget = Budget(minutes, rounds)
-        run_options = Folder(folder)
-        run_options.take(ask.identity, fresh=fresh)
-    with running(), _progress() as on_phase:
-        result = measuring.calibrate(
-            lambda: ask.system.open(folder / "logs"),
-            ask.limits,
-            budget,
-            run_options,
-            ask.known,
-            on_phase,
+        plan = study.plan(
+            spec,
+            folder,
+            Budget(minutes, rounds),
+            token_budget=token_budget,
+            max_active=max_active,
+            name=name,
+            fresh=fresh,
         )
+    with running(), _progress() as on_phase:
+        result = study.run(plan, on_phase)
     if as_json:
         print_json(result.to_json())
     else:
@@ -126,21 +122,21 @@ def _progress() -> Iterator[OnPhase]:
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
 
 
-def tables(result: Calibration) -> RenderableType:
+def tables(result: CalibrationResult) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
     table = formats.plain_table()
     table.add_column("batches of", no_wrap=True)
     for heading in ("held out", "error P50", "P95", "bias", "measured again"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for each in result.errors:
+    for errors in result.errors:
         table.add_row(
-            KINDS[each.kind.value],
-            f"{each.num_cells}",
-            f"{each.median:.1%}",
-            f"{each.p95:.1%}",
-            f"{each.bias:+.1%}",
-            formats.share(each.spread),
+            KINDS[errors.kind.value],
+            f"{errors.num_cells}",
+            f"{errors.median:.1%}",
+            f"{errors.p95:.1%}",
+            f"{errors.bias:+.1%}",
+            formats.share(errors.spread),
         )
     rounds = formats.count(result.rounds, "round")
     heading = (
@@ -164,7 +160,7 @@ def tables(result: Calibration) -> RenderableType:
     )
 
 
-def _warnings(result: Calibration) -> tuple[str, ...]:
+def _warnings(result: CalibrationResult) -> tuple[str, ...]:
     if result.disturbance is None:
         return ()
     return (

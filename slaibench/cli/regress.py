@@ -1,4 +1,4 @@
-"""The command that holds a specification's results against a baseline, and its table."""
+"""The command that compares a specification's results with a baseline, and its table."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from slaibench.report.regress.github import markdown as markdown_of
 from slaibench.report.regress.junit import junit as junit_of
 from slaibench.studies.regression import baseline as baselines
 from slaibench.studies.regression import metrics as metrics_of_runs
-from slaibench.studies.regression import run as study
+from slaibench.studies.regression import study
 from slaibench.studies.regression.result import RegressResult, Row
 
-_held, _told = (
+_judged, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
 )
 STYLES = {
@@ -48,25 +48,25 @@ class BaselineOptions:
     """Against what, by which rule."""
 
     update: Annotated[
-        bool, _held("--update", help="Write the baseline anew, and say what changed.")
+        bool, _judged("--update", help="Write the baseline anew, and say what changed.")
     ] = False
     against: Annotated[
         str | None,
-        _held(
+        _judged(
             help="Run another side in turns instead of using stored numbers: a Python (its file or "
             "its environment's folder), a git ref, or another server's URL."
         ),
     ] = None
     margin: Annotated[
         float | None,
-        _held(
+        _judged(
             help="Largest relative change that does not matter. Default: the baseline's, or "
             f"{baselines.DEFAULT_MARGIN:g}."
         ),
     ] = None
     metric: Annotated[
         list[str] | None,
-        _held(
+        _judged(
             help="May be given several times. Default: the baseline's, or "
             f"{', '.join(metrics_of_runs.DEFAULT_METRICS)}."
         ),
@@ -77,18 +77,20 @@ class BaselineOptions:
 class OutputOptions:
     """Where the outcome is written."""
 
-    junit: Annotated[Path | None, _told(help="File for JUnit XML.")] = None
-    markdown: Annotated[Path | None, _told(help="File for a summary in Markdown.")] = None
+    junit: Annotated[Path | None, _output(help="File for JUnit XML.")] = None
+    markdown: Annotated[Path | None, _output(help="File for a summary in Markdown.")] = None
     annotations: Annotated[
         bool | None,
-        _told(help="Lines that GitHub shows beside the job. Default: where GITHUB_ACTIONS is set."),
+        _output(
+            help="Lines that GitHub shows beside the job. Default: where GITHUB_ACTIONS is set."
+        ),
     ] = None
     results: Annotated[
-        Path | None, _told(help="Folder of the recordings. Default: they are not kept.")
+        Path | None, _output(help="Folder of the recordings. Default: they are not kept.")
     ] = None
     jobs: Annotated[
         int | None,
-        _told("--jobs", "-j", help="Cells run at a time. Default: all cores, or 1.", min=1),
+        _output("--jobs", "-j", help="Cells run at a time. Default: all cores, or 1.", min=1),
     ] = None
     as_json: options.Json = False
 
@@ -113,8 +115,8 @@ def regress(
     ] = None,
     url: Annotated[str | None, typer.Option(help="A server that is there already.")] = None,
     *,
-    held: BaselineOptions,
-    told: OutputOptions,
+    judging: BaselineOptions,
+    output: OutputOptions,
     serving: ServingOptions,
     engine: EngineOptions,
     load: LoadOptions,
@@ -130,32 +132,33 @@ def regress(
         spec |= {"rates": parse_rates(rates)} if rates else {}
         spec |= {"num_seeds": seeds} if seeds else {}
         spec |= {"backend": "endpoint", "url": url} if url else {}
-        for file, option in ((told.junit, "--junit"), (told.markdown, "--markdown")):
+        for file, option in ((output.junit, "--junit"), (output.markdown, "--markdown")):
             check_file(file, option)
-        question = study.ask(
+        plan = study.plan(
             baseline,
-            update=held.update,
-            other=held.against,
-            margin=held.margin,
-            names=held.metric or (),
-            jobs=told.jobs,
+            output.results,
+            update=judging.update,
+            other=judging.against,
+            margin=judging.margin,
+            names=judging.metric or (),
+            jobs=output.jobs,
             **spec,
         )
     with running(EXIT_USAGE, kept=False), progress("regress") as on_cell:
-        result = study.answer(question, told.results, on_cell)
-    _tell(result, told)
-    if result.invalid and (held.update or not result.worse):
-        run_options = " (no baseline was written)" if held.update else ""
-        raise fail(f"a run is no measurement{run_options}: {result.invalid[0]}", EXIT_USAGE)
-    if held.update:
-        show = err if told.as_json else out
-        show.print(f"baseline: {escape(str(baseline))}", highlight=False, soft_wrap=True)
+        result = study.run(plan, on_cell)
+    _show(result, output)
+    if result.invalid and (judging.update or not result.worse):
+        unwritten = " (no baseline was written)" if judging.update else ""
+        raise fail(f"a run is no measurement{unwritten}: {result.invalid[0]}", EXIT_USAGE)
+    if judging.update:
+        console = err if output.as_json else out
+        console.print(f"baseline: {escape(str(baseline))}", highlight=False, soft_wrap=True)
     elif result.worse:
         raise fail(words.headline(result), EXIT_NO)
 
 
-def _tell(result: RegressResult, told: OutputOptions) -> None:
-    if told.as_json:
+def _show(result: RegressResult, output: OutputOptions) -> None:
+    if output.as_json:
         print_json(result.to_json())
     else:
         if result.rows:
@@ -163,13 +166,13 @@ def _tell(result: RegressResult, told: OutputOptions) -> None:
         for line in (words.headline(result), *words.about(result)):
             out.print(escape(line), highlight=False, soft_wrap=True)
     with running(EXIT_USAGE, kept=False):
-        if told.junit is not None:
-            write_text(told.junit, junit_of(result))
-        if told.markdown is not None:
-            write_text(told.markdown, markdown_of(result))
-    wanted = told.annotations
-    if wanted if wanted is not None else bool(os.environ.get("GITHUB_ACTIONS")):
-        stream = sys.stderr if told.as_json else sys.stdout
+        if output.junit is not None:
+            write_text(output.junit, junit_of(result))
+        if output.markdown is not None:
+            write_text(output.markdown, markdown_of(result))
+    annotate = output.annotations
+    if annotate if annotate is not None else bool(os.environ.get("GITHUB_ACTIONS")):
+        stream = sys.stderr if output.as_json else sys.stdout
         for line in annotation_lines(result):
             print(line, file=stream)
 

@@ -1,4 +1,4 @@
-"""The command that holds backends against each other, and its table."""
+"""The command that compares backends with each other, and its table."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
     SEEDS,
-    Against,
-    Between,
+    CrosscheckOptions,
+    ValidationOptions,
     validate_against,
 )
 from slaibench.studies.crosscheck import study as validate_study
@@ -44,7 +44,7 @@ def validate(
     between: Annotated[
         str,
         typer.Option(
-            help="Backends; the first is held against the others: "
+            help="Backends; the first is compared with the others: "
             "sim,vllm[:DEVICE],sglang[:DEVICE]."
         ),
     ] = BETWEEN,
@@ -52,7 +52,7 @@ def validate(
     scheduler: options.Schedulers = None,
     seeds: options.Seeds = SEEDS,
     *,
-    against: Against,
+    against: ValidationOptions,
     engine: EngineOptions,
     load: LoadOptions,
     run_options: RunOptions,
@@ -61,10 +61,10 @@ def validate(
     """The same requests on several backends, or on the simulator and in a run of an engine's: how
     far they agree; status 1 beyond the tolerances."""
     with usage():
-        asked = against.asked
-    if asked:
-        others = Between(between, rates, seeds, load)
-        validate_against(against, scheduler, engine, others, as_json=run_options.as_json)
+        against_a_run = against.given
+    if against_a_run:
+        unused = CrosscheckOptions(between, rates, seeds, load)
+        validate_against(against, scheduler, engine, unused, as_json=run_options.as_json)
         return
     with usage(options.OPTION_OF):
         names = [name.strip() for name in between.split(",")]
@@ -105,7 +105,10 @@ def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
 
 def failing(result: ValidateResult) -> str:
     """What does not agree, in a sentence."""
-    places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
+    places = [
+        f"{match.scheduler} at {match.rate_rps:g} requests/s ({match.other})"
+        for match in result.beyond
+    ]
     rows = formats.count(len(result.matches), "row")
     return f"{len(places)} of {rows} beyond tolerance or invalid: {', '.join(places)}"
 
@@ -119,7 +122,11 @@ def tables(result: ValidateResult) -> RenderableType:
     ]
     groups = dict.fromkeys((match.other, match.scheduler) for match in result.matches)
     for other, scheduler in groups:
-        rows = [m for m in result.matches if (m.other, m.scheduler) == (other, scheduler)]
+        rows = [
+            match
+            for match in result.matches
+            if (match.other, match.scheduler) == (other, scheduler)
+        ]
         parts += [
             Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
             _table(rows),
@@ -135,10 +142,10 @@ def _table(rows: list[Match]) -> RenderableType:
         table.add_column(_heading(name, rows), justify="right", no_wrap=True)
     table.add_column("\nn", justify="right", no_wrap=True)
     for row in rows:
-        found = row.agreement.differences
+        differences = row.agreement.differences
         table.add_row(
             f"{row.rate_rps:g}\n\n{row.agreement.verdict.value}",
-            *(_cell(name, found[name]) if name in found else "" for name in names),
+            *(_cell(name, differences[name]) if name in differences else "" for name in names),
             f"{row.agreement.num_pairs:,}",
             style="" if row.agreement.verdict.ok else "bold",
         )
@@ -148,19 +155,19 @@ def _table(rows: list[Match]) -> RenderableType:
 def _heading(name: str, rows: list[Match]) -> str:
     """What a column holds, with its tolerance below."""
     tolerances = [row.agreement.differences[name].tolerance for row in rows]
-    told = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
+    tolerance = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
     metric, _, tier = name.partition("@")
     text = f"TBT P99\n{escape(tier)}" if tier else HEADINGS[metric]
-    return f"{text}\n{told}"
+    return f"{text}\n{tolerance}"
 
 
-def _cell(name: str, found: Difference) -> str:
+def _cell(name: str, difference: Difference) -> str:
     """The reference's value, the other's, and the change; marked when beyond its tolerance."""
-    values = [_value(name, value) for value in (found.reference, found.other)]
-    change = "" if found.change is None else f"{found.change:+.1%}"
-    if found.change == 0:
+    values = [_value(name, value) for value in (difference.reference, difference.other)]
+    change = "" if difference.change is None else f"{difference.change:+.1%}"
+    if difference.change == 0:
         change = "same"
-    mark = BEYOND if found.within is False else ""
+    mark = BEYOND if difference.within is False else ""
     return "\n".join([*values, f"{change}{mark}"])
 
 
@@ -179,7 +186,7 @@ def _legend(result: ValidateResult) -> str:
         f"each row: {result.reference}, the other, and the change from one to the other; TTFT and "
         "TBT in seconds",
         "n: requests whose TTFT both measured; percentiles over all seeds, counts summed; "
-        "- : n too small, or not told",
+        "- : n too small, or not reported",
         f"{BEYOND}: beyond the tolerance in the heading; columns without one have no verdict",
     ]
     if any(match.agreement.verdict is Verdict.IDENTICAL for match in result.matches):

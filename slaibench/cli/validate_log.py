@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -17,24 +17,24 @@ from slaibench.cli.options import OPTION_OF, EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
-from slaibench.studies.validation.ask import Answer, Question, answer, prepare
+from slaibench.studies.validation import study
 from slaibench.studies.validation.log import LogFile
-from slaibench.studies.validation.matching import DESPITE
 from slaibench.studies.validation.observed import METRICS
+from slaibench.studies.validation.profile_match import DESPITE
+from slaibench.studies.validation.study import ValidationResult, ValidationSpec
 from slaibench.studies.validation.validation_run import NEIGHBOURS, ValidationRun
-
-_against = partial(typer.Option, rich_help_panel="Against a log or recordings")
-
 
 BETWEEN = "sim,vllm"
 RATES = "1"
 SEEDS = 3
-"""Defaults of what a validation between backends is asked for besides."""
+"""Defaults of the options that only a crosscheck of backends has."""
+
+_against = partial(typer.Option, rich_help_panel="Against a log or recordings")
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
-    """A run of an engine that the simulator is held against."""
+class ValidationOptions:
+    """A run of an engine that the simulator is compared with."""
 
     log: Annotated[
         Path | None,
@@ -75,21 +75,21 @@ class Against:
     ] = False
 
     @property
-    def asked(self) -> bool:
-        """Whether it is about a run of an engine at all.
+    def given(self) -> bool:
+        """Whether there is a run to validate against.
 
         Raises:
             ValueError: there are options of such a run, and no run.
         """
-        found = self.log is not None or self.recording is not None
-        if not found and self != Against():
+        given = self.log is not None or self.recording is not None
+        if not given and self != ValidationOptions():
             raise ValueError("there is nothing to validate against: give --log FILE or --recording")
-        return found
+        return given
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
-    """What a validation between backends is asked for, and one against a run has no use for."""
+class CrosscheckOptions:
+    """Options of a crosscheck of backends, for which a validation against a run has no use."""
 
     between: str
     rates: str
@@ -113,26 +113,27 @@ class Between:
 
 
 def validate_against(
-    against: Against,
+    options: ValidationOptions,
     schedulers: list[str] | None,
     engine: EngineOptions,
-    between: Between,
+    unused: CrosscheckOptions,
     *,
     as_json: bool,
 ) -> None:
     """Replay, compare, print; status 1 if a run gets the last grade."""
     with usage():
-        between.check_unused()
-        prepared = prepare(_question(against, schedulers, engine))
-    done: list[ValidationRun] = []
+        unused.check_unused()
+        plan = study.plan(_spec(options, schedulers, engine))
+    done = 0
 
-    def told(held: ValidationRun) -> None:
-        done.append(held)
-        if len(prepared.subjects) > 1:
-            err.print(f"{len(done)} of {len(prepared.subjects)} runs", highlight=False)
+    def on_run(_: ValidationRun) -> None:
+        nonlocal done
+        done += 1
+        if len(plan.runs) > 1:
+            err.print(f"{done} of {len(plan.runs)} runs", highlight=False)
 
     with usage(), running():
-        result = answer(prepared, told)
+        result = study.run(plan, on_run)
     if as_json:
         print_json(result.to_json())
     else:
@@ -141,16 +142,18 @@ def validate_against(
         raise fail(f"grade {LAST.grade}: the simulator {LAST.reason} here", EXIT_NO)
 
 
-def _question(against: Against, schedulers: list[str] | None, engine: EngineOptions) -> Question:
-    recorded = against.recording is not None
+def _spec(
+    options: ValidationOptions, schedulers: list[str] | None, engine: EngineOptions
+) -> ValidationSpec:
+    recorded = options.recording is not None
     for given, option in (
         (engine.values["weights"], "--weights"),
         (engine.values["prefix_caching"], "--prefix-caching"),
         (engine.values["max_context_tokens"], "--max-context-tokens"),
         (recorded and engine.values["kv_blocks"], "--kv-blocks"),
-        (recorded and against.meta, "--meta"),
-        (recorded and against.column, "--column"),
-        (recorded and against.time_unit != Against().time_unit, "--time-unit"),
+        (recorded and options.meta, "--meta"),
+        (recorded and options.column, "--column"),
+        (recorded and options.time_unit != ValidationOptions().time_unit, "--time-unit"),
     ):
         if given:
             raise ValueError(f"{option} is the run's own matter here: leave it out")
@@ -158,22 +161,22 @@ def _question(against: Against, schedulers: list[str] | None, engine: EngineOpti
         raise ValueError(
             f"one engine ran with one scheduler, not with {' and '.join(schedulers)}: name one"
         )
-    columns = dict(_pair(text) for text in against.column or ())
-    return Question(
+    columns = dict(_pair(text) for text in options.column or ())
+    return ValidationSpec(
         log=None
-        if against.log is None
+        if options.log is None
         else LogFile(
-            against.log, against.meta, columns, against.time_unit, engine.values["kv_blocks"]
+            options.log, options.meta, columns, options.time_unit, engine.values["kv_blocks"]
         ),
-        recording=against.recording,
+        recording=options.recording,
         gpu=engine.values["gpu"],
         model=engine.values["model"],
         profile=engine.values["profile"],
         scheduler=schedulers[0] if schedulers else None,
-        fit=against.fit_step_overhead,
-        kept=not against.no_keep,
-        despite_mismatch=against.despite_mismatch,
-        source=against.source,
+        fit=options.fit_step_overhead,
+        keep_errors=not options.no_keep,
+        despite_mismatch=options.despite_mismatch,
+        source=options.source,
     )
 
 
@@ -184,11 +187,10 @@ def _pair(text: str) -> tuple[str, str]:
     return column.strip(), name.strip()
 
 
-def _show(result: Answer) -> None:
-    for held in result.held:
-        out.print(table(held))
-        lines: list[Any] = [*_legend(held), *(f"note: {note}" for note in held.notes)]
-        for line in lines:
+def _show(result: ValidationResult) -> None:
+    for run in result.runs:
+        out.print(table(run))
+        for line in (*_legend(run), *(f"note: {note}" for note in run.notes)):
             out.print(escape(line), highlight=False, soft_wrap=True)
     for text in result.left_out:
         out.print(f"left out: {escape(text)}", highlight=False, soft_wrap=True)
@@ -196,63 +198,56 @@ def _show(result: Answer) -> None:
         out.print(f"errors kept in {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
-def table(held: ValidationRun) -> RenderableType:
+def table(run: ValidationRun) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
     grid = formats.plain_table()
     for heading in ("", ""):
         grid.add_column(heading, no_wrap=True)
     for heading in ("engine", "simulator", "change", "other caches"):
         grid.add_column(heading, justify="right", no_wrap=True)
-    for metric, found in held.errors.items():
-        names = list(found.statistics)
-        for name, each in found.statistics.items():
-            ends = held.ranges[metric].get(name)
+    for metric, errors in run.errors.items():
+        names = list(errors.statistics)
+        for name, statistic in errors.statistics.items():
+            ends = run.ranges[metric].get(name)
             grid.add_row(
                 f"{METRICS[metric]}, s" if name == names[0] else "",
                 name.upper() if name != MEAN else name,
-                formats.number(each.reference),
-                formats.number(each.other),
-                f"{each.change:+.1%}{'' if each.enough_samples else '?'}",
+                formats.number(statistic.reference),
+                formats.number(statistic.other),
+                f"{statistic.change:+.1%}{'' if statistic.enough_samples else '?'}",
                 "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
                 end_section=name == names[-1],
             )
-    title = f"{held.run.name}: {held.run.settings.engine}, {held.run.load}"
+    title = f"{run.run.name}: {run.run.settings.engine}, {run.run.load}"
     return Group(Text(title, style="bold"), grid)
 
 
-def _of_latency(held: ValidationRun, metric: str) -> str:
+def _of_latency(run: ValidationRun, metric: str) -> str:
     """One latency's requests, its distribution and its grade, in a line."""
-    found, judgement = held.errors[metric], held.judgements[metric]
+    errors, judgement = run.errors[metric], run.judgements[metric]
     return (
         f"{METRICS[metric]}: grade {judgement.grade} ({judgement.reason}); request by request "
-        f"{found.median_bias:+.1%} (median), {found.typical:.1%} off (median of sizes), "
-        f"{found.bias:+.1%} ± {found.spread:.1%} (mean, standard deviation); KS {found.ks:.3f}"
+        f"{errors.median_bias:+.1%} (median), {errors.typical:.1%} off (median of sizes), "
+        f"{errors.bias:+.1%} ± {errors.spread:.1%} (mean, standard deviation); KS {errors.ks:.3f}"
     )
 
 
-def _legend(held: ValidationRun) -> list[str]:
-    settings, profile = held.run.settings, held.profile
-    steps = f"{held.step_overhead_ms:g} ms between steps"
-    if held.fit is not None:
-        steps += (
-            f" (fitted to {held.fit.num_requests} requests; the other {held.num_scored} scored)"
-        )
+def _legend(run: ValidationRun) -> list[str]:
+    settings, profile = run.run.settings, run.profile
+    steps = f"{run.step_overhead_ms:g} ms between steps"
+    if run.fit is not None:
+        steps += f" (fitted to {run.fit.num_requests} requests; the other {run.num_scored} scored)"
     loop = "asynchronous" if settings.asynchronous else "one batch after the other"
     caching = "on" if settings.prefix_caching else "off"
-    lines = [
-        *(_of_latency(held, metric) for metric in held.errors),
-        f"all: grade {held.verdict.grade}",
-        f"simulated on {profile.name} with {held.scheduler}, {settings.kv_blocks:,} KV blocks, "
+    limits = ", ".join(f"{threshold.grade} {threshold.limit:.0%}" for threshold in THRESHOLDS)
+    return [
+        *(_of_latency(run, metric) for metric in run.errors),
+        f"all: grade {run.overall.grade}",
+        f"simulated on {profile.name} with {run.scheduler}, {settings.kv_blocks:,} KV blocks, "
         f"prefix caching {caching}, scheduling {loop}, {steps}",
-    ]
-    limits = ", ".join(f"{each.grade} {each.limit:.0%}" for each in THRESHOLDS)
-    lines.append(
         f"other caches: range of the change over KV caches up to {max(NEIGHBOURS):.1%} smaller or "
         "larger; ?: too few requests to judge; KS: largest difference of the two distribution "
-        "functions"
-    )
-    lines.append(
+        "functions",
         f"grades: {limits} for means and medians, {TAIL_FACTOR:g} times as much from P90 on; "
-        f"{LAST.grade} beyond"
-    )
-    return lines
+        f"{LAST.grade} beyond",
+    ]

@@ -80,16 +80,16 @@ def test_a_profile_comes_out_that_the_simulator_takes(
     document = json.loads(again.out)
     assert document["rounds"] == 2
     assert document["values"] == json.loads((out / "profile.json").read_text())
-    assert {each["kind"] for each in document["errors"]} == {"decode", "prefill", "mixed"}
+    assert {errors["kind"] for errors in document["errors"]} == {"decode", "prefill", "mixed"}
 
     other = refused(*emulated, "--kv-blocks", "900", "--out", out)
     assert "another calibration (kv_blocks" in other
 
     profile = out / "profile.json"
     load = ("--workload", "uniform:prompt=20-180,output=5-40", "--requests", "60", "--seeds", "1")
-    policy = ("-s", "sarathi:token_budget=64,max_active=4", "--rates", "5")
+    scheduler = ("-s", "sarathi:token_budget=64,max_active=4", "--rates", "5")
     results = ("--results", tmp_path / "r", "--no-report")
-    swept = slaibench("sweep", "--profile", profile, *load, *policy, *results, columns=400)
+    swept = slaibench("sweep", "--profile", profile, *load, *scheduler, *results, columns=400)
     assert swept.status == 0, swept.err
     assert "simulated mistral-7b on h100-emulated: profile h100-emulated/mistral-7b" in swept.out
     assert "outside the profile's regime" not in swept.out

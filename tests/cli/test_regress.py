@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from tests.cli.command import Ran, refused, slaibench
-from tests.studies.regression.test_run import POLICY, WORSE, slowed
+from tests.studies.regression.test_study import SCHEDULER, WORSE, slowed
 from tests.studies.studies import WORKLOAD
 
 SPEC = (
@@ -74,7 +74,7 @@ def test_no_difference_and_cannot_tell_are_status_0(kept: Path, tmp_path: Path) 
 
 def test_an_update_is_status_0_whatever_it_says(tmp_path: Path) -> None:
     file, folder = tmp_path / "mine.py", tmp_path / "baseline"
-    file.write_text(POLICY)
+    file.write_text(SCHEDULER)
     assert regress(folder, "--update", *SPEC, "-s", f"{file}:Mine").status == 0
     file.write_text(WORSE)
     assert regress(folder).status == 1
@@ -86,9 +86,9 @@ def test_an_update_is_status_0_whatever_it_says(tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_be_had_is_status_2_and_not_worse(tmp_path: Path) -> None:
     file, folder = tmp_path / "mine.py", tmp_path / "baseline"
-    file.write_text(POLICY)
+    file.write_text(SCHEDULER)
     assert regress(folder, "--update", *SPEC, "-s", f"{file}:Mine").status == 0
-    file.write_text(POLICY.replace("    pass", "    def schedule(self, view):\n        1 / 0\n"))
+    file.write_text(SCHEDULER.replace("    pass", "    def schedule(self, view):\n        1 / 0\n"))
     ran = regress(folder)
     assert ran.status == 2
     assert "ZeroDivisionError" in ran.err

@@ -24,8 +24,8 @@ def test_the_table_and_the_document_have_the_same_numbers(tmp_path: Path) -> Non
     log = write_log(tmp_path / "mine", overhead_ms=0.2)
     ran = slaibench("validate", "--log", log, columns=80)
     assert ran.status == 0
-    found = slaibench("validate", "--log", log, "--json")
-    (run,) = json.loads(found.out)["runs"]
+    document = slaibench("validate", "--log", log, "--json").out
+    (run,) = json.loads(document)["runs"]
     lines = [line.split() for line in ran.out.splitlines()]
     for metric, name in (("ttft", "TTFT"), ("tpot", "TPOT"), ("e2e", "E2E")):
         mean = next(line for line in lines if line[:3] == [f"{name},", "s", "mean"])
@@ -41,7 +41,7 @@ def test_the_table_and_the_document_have_the_same_numbers(tmp_path: Path) -> Non
     assert max(map(len, table.splitlines())) <= 80
 
 
-def test_a_fitted_step_is_told_with_what_it_was_fitted_to(tmp_path: Path) -> None:
+def test_a_fitted_step_is_shown_with_what_it_was_fitted_to(tmp_path: Path) -> None:
     log = write_log(tmp_path / "mine", overhead_ms=3.0)
     ran = slaibench("validate", "--log", log, "--fit-step-overhead")
     assert "(fitted to 60 requests; the other 60 scored)" in ran.out
@@ -81,8 +81,8 @@ def test_what_is_kept_is_shown_by_gpus_by_results_and_in_their_documents(
     assert slaibench("verify", html).status == 0
     slaibench("validate", "--log", log)
     rows = json.loads(slaibench("gpus", "--json").out)
-    (row,) = (r for r in rows if (r["gpu"], r["model"]) == ("rtx4090", "llama-3.1-8b"))
-    assert {v["against"].split("/")[0] for v in row["validations"]} > {"log"}
+    (row,) = (row for row in rows if (row["gpu"], row["model"]) == ("rtx4090", "llama-3.1-8b"))
+    assert {kept["against"].split("/")[0] for kept in row["validations"]} > {"log"}
     assert "rtx4090/llama-3.1-8b: validated against" in slaibench("gpus", columns=400).out
 
 
@@ -96,7 +96,7 @@ def test_a_recordings_folder_is_replayed_run_by_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "parts"),
     [
         (["--rates", "2"], ["--rates", "the run's own"]),
         (["--seeds", "5", "--workload", "x.csv"], ["--seeds, --workload"]),
@@ -114,11 +114,11 @@ def test_a_recordings_folder_is_replayed_run_by_run(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_named_with_the_way_out(
-    tmp_path: Path, arguments: list[str], told: list[str]
+    tmp_path: Path, arguments: list[str], parts: list[str]
 ) -> None:
     log = write_log(tmp_path / "mine", count=20)
     message = refused("validate", "--log", log, *arguments)
-    for part in told:
+    for part in parts:
         assert part in message
     assert not own_file(PROFILE).exists()
 
@@ -131,28 +131,28 @@ def test_options_of_a_run_need_a_run(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("", "has no requests"),
         ("not json\n", "line 1 is not JSON"),
         ('{"arrival": 1}\n', "has no prompt column"),
     ],
 )
-def test_a_file_that_is_no_log_is_told(tmp_path: Path, content: str, told: str) -> None:
+def test_a_file_that_is_no_log_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "requests.jsonl").write_text(content)
     (tmp_path / "meta.json").write_text(json.dumps(meta()))
-    assert told in refused("validate", "--log", tmp_path / "requests.jsonl")
+    assert message in refused("validate", "--log", tmp_path / "requests.jsonl")
     nowhere = tmp_path / "nowhere.jsonl"
     assert "cannot read log" in refused("validate", "--log", nowhere)
 
 
-def test_a_log_without_the_size_of_the_cache_needs_it_told(tmp_path: Path) -> None:
+def test_a_log_without_the_size_of_the_cache_needs_it_given(tmp_path: Path) -> None:
     log = write_log(tmp_path / "mine", num_gpu_blocks=None)
     assert "does not say the size of the KV cache" in refused("validate", "--log", log)
     assert slaibench("validate", "--log", log, "--kv-blocks", "600").status == 0
 
 
-def test_a_log_of_another_gpu_is_refused_and_told_apart_where_it_is_wanted_all_the_same(
+def test_a_log_of_another_gpu_is_refused_and_replayed_where_it_is_wanted_all_the_same(
     tmp_path: Path,
 ) -> None:
     log = write_log(tmp_path / "mine", count=20)

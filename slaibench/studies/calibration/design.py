@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.studies.calibration.plan import Plan, Visit
+from slaibench.studies.calibration.probe_plan import ProbePlan, Visit
 
 TILE = 64
 """Matrix multiplications work in tiles of 64, 128 or 256 tokens: both sides of each multiple."""
@@ -89,6 +89,23 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an engine is started for: the scope, but for what only a started engine knows."""
+
+    token_budget: int
+    max_active: int
+    context_tokens: int
+
+    def scope(self, cache_tokens: int) -> Scope:
+        """With the KV tokens that the engine has room for.
+
+        Raises:
+            ValueError: limits that leave nothing to measure.
+        """
+        return Scope(self.token_budget, self.max_active, self.context_tokens, cache_tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A batch that is measured once a round.
 
@@ -130,7 +147,7 @@ class Phase:
     cells: tuple[Cell, ...]
     units: tuple[tuple[int, ...], ...]
 
-    def plan(self, seed: int) -> Plan:
+    def plan(self, seed: int) -> ProbePlan:
         """One visit of every cell, in the order that the seed gives."""
         random = np.random.default_rng(seed)
         visits = []
@@ -146,7 +163,7 @@ class Phase:
                 first = index * STRIDE % len(self.pool)
                 visits.append(Visit(index, first, cell.decodes, tuple(chunks)))
             prompts += len(self.cells[members[0]].chunks)
-        return Plan(self.pool, tuple(visits))
+        return ProbePlan(self.pool, tuple(visits))
 
 
 def token_sizes(budget: int) -> list[int]:
@@ -184,7 +201,7 @@ def phases(scope: Scope) -> list[Phase]:
 
 def _pool(level: int, size: int) -> tuple[int, ...]:
     """Contexts around a level, from half of it to one and a half."""
-    return tuple(int(each) for each in np.linspace(level / 2, 1.5 * level, size))
+    return tuple(int(tokens) for tokens in np.linspace(level / 2, 1.5 * level, size))
 
 
 class _Growing:
@@ -209,10 +226,10 @@ def _phase(name: str, pool: tuple[int, ...], scope: Scope, *, single: bool, rand
     for number in between(counts):
         growing.add(Cell(number, (), held_out=True))
     if single:
-        sizes = [each for each in token_sizes(scope.token_budget) if each < scope.context_tokens]
+        sizes = [size for size in token_sizes(scope.token_budget) if size < scope.context_tokens]
         for tokens in sizes:
             growing.add(Cell(0, ((tokens, 0),), held_out=False))
-        for tokens in between([each for each in sizes if each % TILE != 1]):
+        for tokens in between([size for size in sizes if size % TILE != 1]):
             growing.add(Cell(0, ((tokens, 0),), held_out=True))
     for walk in _walks(most, scope, random):
         growing.add(*walk)

@@ -28,7 +28,7 @@ import numpy as np
 
 from slaibench.backends.base import BackendError
 from slaibench.recording.record import FloatArray
-from slaibench.studies.calibration.plan import Step
+from slaibench.studies.calibration.probe_plan import Step
 
 HUBER = 1.345
 """In standard deviations; 95 % as good as least squares where errors are normal (Huber 1981)."""
@@ -57,13 +57,13 @@ class FitError(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What was found. Seconds.
+    """The terms of a cost model. Seconds.
 
     Args:
         tokens, linear_s: time at measured token counts; straight between.
         sequences, sequence_s: likewise.
         decodes, contexts: numbers of decodes, and mean contexts, at which ``decode_token_s`` and
-            ``mixed_token_s`` are known (row by row); one of each: they are the same for all.
+            ``mixed_token_s`` were fitted (row by row); one of each: they are the same for all.
         decode_launch_s, decode_token_s: of a batch of decodes: once, and for each KV token read.
         prefill_launch_s: of a batch with chunks, once.
         across_s, own_s: for each pair of a chunk's token with one before the chunk; for each
@@ -107,12 +107,12 @@ class _Data:
         self.most = max(1, *(step.decodes for step in steps))
 
     def places(self, form: _Form) -> tuple[list[int], list[int]]:
-        """Numbers of decodes, and mean contexts, where what a KV token costs is known."""
+        """Numbers of decodes, and mean contexts, where what a KV token costs is fitted."""
         means = [step.context_tokens / step.decodes for step in self.steps if step.decodes]
-        contexts = sorted({int(each) for each in np.quantile(means, LEVELS)})
+        contexts = sorted({int(context) for context in np.quantile(means, LEVELS)})
         if not form.by_decodes or len(contexts) == 1 or self.most == 1:
             return [1], [1]
-        return [*(each for each in DECODES if 1.5 * each < self.most), self.most], contexts
+        return [*(count for count in DECODES if 1.5 * count < self.most), self.most], contexts
 
     def columns(self, form: _Form) -> FloatArray:
         ramps = _hats if form.may_fall else _ramps
@@ -141,17 +141,15 @@ class _Data:
         """Median relative error on batches that were left out of the fit, fold by fold."""
         columns = self.columns(form)
         fold = np.arange(len(self.steps)) % FOLDS
-        found = np.empty(len(self.steps))
-        for each in range(FOLDS):
-            left_out = fold == each
+        errors = np.empty(len(self.steps))
+        for number in range(FOLDS):
+            left_out = fold == number
             kept = ~left_out
-            numbers = _robust(
-                columns[kept], self.times_s[kept], self.weights[kept], TRIAL_ITERATIONS
-            )
-            found[left_out] = columns[left_out] @ numbers / self.times_s[left_out] - 1.0
-        order = np.argsort(np.abs(found))
+            terms = _robust(columns[kept], self.times_s[kept], self.weights[kept], TRIAL_ITERATIONS)
+            errors[left_out] = np.abs(columns[left_out] @ terms / self.times_s[left_out] - 1.0)
+        order = np.argsort(errors)
         share = np.cumsum(self.weights[order])
-        return float(np.abs(found)[order][np.searchsorted(share, share[-1] / 2)])
+        return float(errors[order][np.searchsorted(share, share[-1] / 2)])
 
 
 def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None = None) -> Fit:
@@ -174,11 +172,11 @@ def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None =
             raise FitError(f"no batch of {kind} was measured: give it more --minutes")
     data = _Data(steps, times_s, np.ones(len(steps)) if weights is None else weights)
     form = _chosen(data)
-    found = _robust(data.columns(form), times_s, data.weights)
+    terms = _robust(data.columns(form), times_s, data.weights)
     (decodes, contexts), tokens, sequences = data.places(form), data.tokens, data.sequences
     places = len(decodes) * len(contexts)
     sizes = (len(CHUNKS), places, places, len(tokens))
-    chunks, decode, mixed, ramps, rest = np.split(found, np.cumsum(sizes))
+    chunks, decode, mixed, ramps, rest = np.split(terms, np.cumsum(sizes))
     linear = ramps if form.may_fall else np.cumsum(ramps)
     return Fit(
         tokens=tuple(tokens),
@@ -246,15 +244,15 @@ def _across(chunks: Sequence[tuple[int, int]], wave: int) -> float:
 def _knots(values: FloatArray) -> list[int]:
     """Sizes between which time is straight: those that were measured, thinned where they are
     denser than anything that goes in steps of tiles could need."""
-    found: list[int] = []
-    for value in sorted({int(each) for each in values}):
+    knots: list[int] = []
+    for value in sorted(set(values.astype(int).tolist())):
         near_edge = value % 8 in (0, 1)
-        if not found or near_edge or value - found[-1] >= max(4, value // 8):
-            found.append(value)
+        if not knots or near_edge or value - knots[-1] >= max(4, value // 8):
+            knots.append(value)
     largest = int(values.max())
-    if found[-1] != largest:
-        found.append(largest)
-    return found
+    if knots[-1] != largest:
+        knots.append(largest)
+    return knots
 
 
 def _ramps(values: FloatArray, knots: Sequence[int]) -> FloatArray:
@@ -283,12 +281,12 @@ def _robust(
     size = np.maximum(np.abs(relative).max(axis=0), 1e-300)
     relative = relative / size
     weights = given
-    found = np.zeros(columns.shape[1])
+    terms = np.zeros(columns.shape[1])
     for _ in range(iterations):
         root = np.sqrt(weights)
-        found, _ = nnls(relative * root[:, None], root, maxiter=50 * columns.shape[1])
-        off = np.abs(relative @ found - 1.0)
+        terms, _ = nnls(relative * root[:, None], root, maxiter=50 * columns.shape[1])
+        off = np.abs(relative @ terms - 1.0)
         scale = max(LEAST_SCALE, NORMAL_MAD * float(np.median(off)))
         weights = given * np.minimum(1.0, HUBER * scale / np.maximum(off, 1e-12))
-    numbers: FloatArray = found / size
-    return numbers
+    rescaled: FloatArray = terms / size
+    return rescaled

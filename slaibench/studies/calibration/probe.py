@@ -23,7 +23,7 @@ PATIENCE_S = 60.0
 
 
 class Probe(Scheduler):
-    """Carries out a plan (``slaibench.studies.calibration.plan.Plan``).
+    """Carries out a plan (``slaibench.studies.calibration.probe_plan.ProbePlan``).
 
     First the pool's prompts are computed, and their decodes withheld. Then every step is the next
     visit: so many decodes of the pool beside such chunks. Each step becomes a line of
@@ -61,13 +61,15 @@ class Probe(Scheduler):
     def schedule(self, view: EngineView) -> Batch:
         if not self._pool and not self._all_there(view):
             return Batch()
-        unready = [each for each in self._pool if each.computed_tokens < each.prefill_tokens]
+        unready = [
+            request for request in self._pool if request.computed_tokens < request.prefill_tokens
+        ]
         if unready:
             return self._noted(NO_VISIT, self._fill(unready))
         if self._done < len(self._visits):
             cell, start, count, chunks = self._visits[self._done]
             pool = self._pool
-            decodes = [pool[(start + each) % len(pool)] for each in range(count)]
+            decodes = [pool[(start + offset) % len(pool)] for offset in range(count)]
             prefills = [(self._prompts[number], tokens) for number, tokens in chunks]
             return self._noted(cell, Batch(decodes, prefills))
         # Nothing is left if everything went to plan; whatever is must not be left for ever.
@@ -108,9 +110,9 @@ class Probe(Scheduler):
             if there and view.now_s - self._seen[1] > PATIENCE_S:
                 raise SchedulerError(f"only {there} of the plan's {wanted} requests arrived")
             return False
-        known = {request.tier: request for request in view.waiting}
-        self._pool = [known[f"{DECODER}{number}"] for number in range(self._num_decoders)]
-        self._prompts = [known[f"{PROMPT}{number}"] for number in range(self._num_prompts)]
+        by_tier = {request.tier: request for request in view.waiting}
+        self._pool = [by_tier[f"{DECODER}{number}"] for number in range(self._num_decoders)]
+        self._prompts = [by_tier[f"{PROMPT}{number}"] for number in range(self._num_prompts)]
         return True
 
     def _fill(self, prompts: list[Any]) -> Batch:
@@ -126,7 +128,7 @@ class Probe(Scheduler):
 
     def _noted(self, cell: int, batch: Batch) -> Batch:
         """Keep what the batch is before it runs, since running it moves every context."""
-        context = sum(each.computed_tokens + 1 for each in batch.decodes)
-        chunks = [(tokens, each.computed_tokens) for each, tokens in batch.prefills]
+        context = sum(request.computed_tokens + 1 for request in batch.decodes)
+        chunks = [(tokens, request.computed_tokens) for request, tokens in batch.prefills]
         self._decided = (cell, batch.num_tokens, len(batch.decodes), context, chunks)
         return batch

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slaibench.studies.calibration.plan import Step, read_steps
+from slaibench.machine.atomic_write import write_whole
+from slaibench.studies.calibration.probe_plan import Step, read_steps
 
 ABOUT = "calibration.json"
 PROFILE = "profile.json"
@@ -25,12 +26,17 @@ class Folder:
 
     path: Path
 
+    @property
+    def logs(self) -> Path:
+        """Folder for what the engine says."""
+        return self.path / "logs"
+
     def take(self, identity: Mapping[str, Any], *, fresh: bool) -> None:
         """Make it this calibration's.
 
         Raises:
-            ValueError: it cannot be made, holds something else, or its path cannot be told to an
-                engine.
+            ValueError: it cannot be made, holds something else, or its path cannot be given to
+                an engine.
         """
         if "," in str(self.path.resolve()):
             raise ValueError(
@@ -39,7 +45,7 @@ class Folder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            known = self.about() if (self.path / ABOUT).exists() else None
+            about = self.about() if (self.path / ABOUT).exists() else None
         except (OSError, ValueError) as error:
             raise ValueError(
                 f"folder {str(self.path)!r} cannot be used ({error}); choose another with --out"
@@ -47,11 +53,11 @@ class Folder:
         if fresh:
             for file in self.path.glob("round-*"):
                 file.unlink()
-        elif known is not None:
-            if known.get("identity") != identity:
+        elif about is not None:
+            if about.get("identity") != identity:
                 raise ValueError(
                     f"folder {str(self.path)!r} holds another calibration "
-                    f"({_difference(known.get('identity') or {}, identity)}); choose another with "
+                    f"({_difference(about.get('identity') or {}, identity)}); choose another with "
                     "--out, or give --fresh to measure anew"
                 )
             return
@@ -68,8 +74,8 @@ class Folder:
         Raises:
             ValueError: not JSON.
         """
-        found: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
-        return found
+        about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
+        return about
 
     def note_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep what the engine said of itself."""
@@ -104,8 +110,8 @@ class Folder:
         path = self.path / f"round-{number:03}-light.json"
         if not path.exists():
             return None
-        found: list[float] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        values_s: list[float] = json.loads(path.read_text(encoding="utf-8"))
+        return values_s
 
     def write_profile(self, values: Mapping[str, Any]) -> Path:
         """Returns where it lies."""
@@ -115,16 +121,13 @@ class Folder:
         return self.path / f"round-{number:03}-{phase}.jsonl"
 
     def _write(self, name: str, values: Any) -> Path:
-        """Whole or not at all."""
         path = self.path / name
-        part = self.path / f".{name}.part"
-        part.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
         return path
 
 
-def _difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    for key in sorted({*known, *wanted}):
-        if known.get(key) != wanted.get(key):
-            return f"{key} {known.get(key)!r} there, {wanted.get(key)!r} here"
+def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    for key in sorted({*there, *here}):
+        if there.get(key) != here.get(key):
+            return f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
     return "the same names in another order"

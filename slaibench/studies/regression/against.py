@@ -23,7 +23,7 @@ from slaibench.spec import StudySpec
 from slaibench.studies.regression import other_program
 
 POLL_S = 0.05
-ASK_LIMIT_S = 60.0
+VERSION_LIMIT_S = 60.0
 """For the first import of another Python."""
 FILE_FIELDS = ("workload", "profile", "weights")
 """Fields that may be files: both sides are given the same one."""
@@ -117,7 +117,7 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
     """
     results.mkdir(parents=True, exist_ok=True)
     fields = spec.model_dump(mode="json", exclude_defaults=True)
-    # It stands still in another folder.
+    # It runs in another folder.
     fields |= {
         name: str(Path(fields[name]).absolute())
         for name in FILE_FIELDS
@@ -129,8 +129,8 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
         fields.pop(name, None)
     # Whole, to be run; what is left on disk leaves out what may be secret.
     whole = {**fields, "engine_args": spec.engine_args} if spec.engine_args else fields
-    question, log = results / "question.json", results / "said.log"
-    asked = {
+    plan_file, log = results / "plan.json", results / "output.log"
+    plan = {
         "folder": str(side.folder),
         "results": str(results.absolute()),
         "jobs": jobs,
@@ -138,9 +138,9 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
         "rates": list(spec.rates),
         "spec": fields,
     }
-    question.write_text(json.dumps({**asked, "spec": whole}), encoding="utf-8")
+    plan_file.write_text(json.dumps({**plan, "spec": whole}), encoding="utf-8")
     process = GuardedProcess(
-        [side.python, "-P", str(Path(other_program.__file__)), str(question.absolute())],
+        [side.python, "-P", str(Path(other_program.__file__)), str(plan_file.absolute())],
         log=log,
         env=_environment(side.import_path),
     )
@@ -149,28 +149,28 @@ def run(side: Side, spec: StudySpec, results: Path, jobs: int | None) -> None:
             time.sleep(POLL_S)
     finally:
         process.stop()
-        question.write_text(json.dumps(asked), encoding="utf-8")
+        plan_file.write_text(json.dumps(plan), encoding="utf-8")
     if status != 0:
-        said = cause(tail(log)) or f"it ended with status {status}"
-        raise BackendError(f"{side.words} does not run: {said}")
+        reason = cause(tail(log)) or f"it ended with status {status}"
+        raise BackendError(f"{side.words} does not run: {reason}")
 
 
 def _interpreter(python: str, text: str) -> Side:
     """Another Python, with its own slaibench if it has one, else with ours."""
-    ask = "import slaibench; print(slaibench.__version__)"
+    program = "import slaibench; print(slaibench.__version__)"
     try:
-        said = subprocess.run(
-            [python, "-P", "-c", ask],
+        done = subprocess.run(
+            [python, "-P", "-c", program],
             env=_environment(""),
             capture_output=True,
             text=True,
-            timeout=ASK_LIMIT_S,
+            timeout=VERSION_LIMIT_S,
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ValueError(f"--against {text!r} is no Python that can be run: {error}") from error
-    if said.returncode == 0:
-        return Side(f"{text} (slaibench {said.stdout.strip()})", python, "", Path.cwd())
+    if done.returncode == 0:
+        return Side(f"{text} (slaibench {done.stdout.strip()})", python, "", Path.cwd())
     return Side(f"{text} (with this code)", python, import_path(python), Path.cwd())
 
 

@@ -25,12 +25,12 @@ and 21 with 3."""
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a later run is held against.
+    """What a later run is compared with.
 
     Args:
         spec: what was run, with nothing left open.
-        about: what served, in a line.
-        versions, hardware: of what decides times, as recordings tell them.
+        about: the system under test, in a line.
+        versions, hardware: of what decides times, as recordings name them.
         sources: hash of each scheduler's code.
         code: fingerprint of what else makes recordings (``study.code``); None: of before it was
             kept.
@@ -54,6 +54,11 @@ class Baseline:
         """Whether the same code gives the same bytes."""
         return self.spec.clock is Clock.VIRTUAL
 
+    @property
+    def points(self) -> set[tuple[str, float]]:
+        """Schedulers and rates that were run."""
+        return {(replicate.scheduler, replicate.rate_rps) for replicate in self.replicates}
+
 
 def read(folder: Path) -> Baseline:
     """A baseline from its folder.
@@ -70,10 +75,10 @@ def read(folder: Path) -> Baseline:
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{str(file)!r} cannot be read: {error}") from error
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
+    version = data.get("format") if isinstance(data, dict) else None
+    if version != FORMAT:
         raise ValueError(
-            f"{str(file)!r} is not a baseline of format {FORMAT} (it says {found!r}): write it "
+            f"{str(file)!r} is not a baseline of format {FORMAT} (it says {version!r}): write it "
             "again with --update, or use the slaibench that wrote it"
         )
     try:
@@ -114,7 +119,7 @@ def write(baseline: Baseline, folder: Path) -> Path:
         "spec": baseline.spec.model_dump(mode="json"),
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")
-    runs = ",\n  ".join(json.dumps(each.to_json()) for each in baseline.replicates)
+    runs = ",\n  ".join(json.dumps(replicate.to_json()) for replicate in baseline.replicates)
     file = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ REPEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class InterleavedRuns:
     """Both sides' runs, measured over the same requests.
 
     Args:
@@ -50,18 +50,18 @@ def turns(spec: StudySpec) -> list[Turn]:
     """
     if spec.clock is not Clock.REAL:
         return [Turn(False, spec), Turn(True, spec)]
-    found = []
+    planned = []
     for replicate in range(spec.num_seeds):
-        one = {"num_seeds": 1, "first_seed": spec.first_seed + replicate}
-        seed_spec = spec.model_copy(update=one)
+        seed = {"num_seeds": 1, "first_seed": spec.first_seed + replicate}
+        seed_spec = spec.model_copy(update=seed)
         order = (False, True) if replicate % 2 == 0 else (True, False)
-        found += [Turn(ours, seed_spec) for _ in range(REPEATS) for ours in order]
-    return found
+        planned += [Turn(ours, seed_spec) for _ in range(REPEATS) for ours in order]
+    return planned
 
 
 def both(
     other: Side, prepared: PreparedStudy, reader: Reader, results: Path, jobs: int, on_cell: OnCell
-) -> Both:
+) -> InterleavedRuns:
     """Run both sides in turns, each in a process of its own.
 
     Args:
@@ -81,21 +81,23 @@ def both(
     with against.opened(other) as theirs:
         for number, turn in enumerate(planned):
             folder = results / f"turn-{number:03d}-{'ours' if turn.ours else 'theirs'}"
-            for key, path in _ran(ours if turn.ours else theirs, prepared, turn.spec, folder, jobs):
+            for key, path in _record(
+                ours if turn.ours else theirs, prepared, turn.spec, folder, jobs
+            ):
                 sides[turn.ours].append(path)
                 done += 1
                 on_cell(CellResult(prepared.cell(*key), path, None, reused=False), done, total)
     before, after = _measured_alike(reader, [sides[False], sides[True]])
-    return Both(before, after, sides[True][0])
+    return InterleavedRuns(before, after, sides[True][0])
 
 
-def _ran(
+def _record(
     side: Side, prepared: PreparedStudy, spec: StudySpec, folder: Path, jobs: int
 ) -> list[tuple[Key, Path]]:
     """What a side recorded of a study's cells, each as long as ``prepared`` has it.
 
-    A side sweeps, and a sweep may do more (longer runs, saturated throughputs), which is not asked
-    for, and less (replicates of a run that was stopped early), which is asked for again.
+    A side sweeps, and a sweep may do more (longer runs, saturated throughputs), which is ruled out
+    or left out here, and less (replicates of a run that was stopped early), which is run after it.
     """
     lengths: dict[int | None, list[float]] = {}
     for rate in spec.rates:
@@ -104,8 +106,8 @@ def _ran(
         )
     seeds = range(spec.first_seed, spec.first_seed + spec.num_seeds)
     for length, rates in lengths.items():
-        asked = {"num_requests": length} if length is not None else {}
-        part = spec.model_copy(update={**asked, "rates": tuple(rates)})
+        fixed = {"num_requests": length} if length is not None else {}
+        part = spec.model_copy(update={**fixed, "rates": tuple(rates)})
         against.run(side, part, folder, jobs)
         there = {key for key, _ in _recorded(folder)}
         for seed in seeds:
@@ -116,9 +118,11 @@ def _ran(
                 if (scheduler, rate, seed) not in there
             ]
             if absent:
-                names, missing = (tuple(dict.fromkeys(each)) for each in zip(*absent, strict=True))
-                one = {"schedulers": names, "rates": missing}
-                again = part.model_copy(update={**one, "num_seeds": 1, "first_seed": seed})
+                names, missing = (
+                    tuple(dict.fromkeys(column)) for column in zip(*absent, strict=True)
+                )
+                lacking = {"schedulers": names, "rates": missing}
+                again = part.model_copy(update={**lacking, "num_seeds": 1, "first_seed": seed})
                 against.run(side, again, folder, jobs)
     return _recorded(folder)
 
@@ -133,13 +137,14 @@ def _measured_alike(reader: Reader, sides: Sequence[Sequence[Path]]) -> list[tup
     """Every run measured from the latest warm-up cut of any run of its key."""
     first = [[reader(store.read(path)) for path in side] for side in sides]
     cuts: dict[Key, float] = {}
-    for each in (replicate for side in first for replicate in side):
-        cuts[each.key] = max(each.cut_s, cuts.get(each.key, each.cut_s))
+    for replicate in (replicate for side in first for replicate in side):
+        key, cut_s = replicate.key, replicate.cut_s
+        cuts[key] = max(cut_s, cuts.get(key, cut_s))
     again = Reader(reader.convention, reader.metrics, cuts)
     return [
         tuple(
-            each if each.cut_s == cuts[each.key] else again(store.read(path))
-            for each, path in zip(found, side, strict=True)
+            replicate if replicate.cut_s == cuts[replicate.key] else again(store.read(path))
+            for replicate, path in zip(replicates, side, strict=True)
         )
-        for found, side in zip(first, sides, strict=True)
+        for replicates, side in zip(first, sides, strict=True)
     ]

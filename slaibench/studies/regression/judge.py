@@ -1,4 +1,4 @@
-"""Two sides of replicates held against each other: a row a metric, rate and scheduler."""
+"""Two sides of replicates compared with each other: a row a metric, rate and scheduler."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.regression import (
     MIN_FLIP,
     Change,
+    Judgement,
     Verdict,
     flip,
     judge,
@@ -31,7 +32,7 @@ class Sides:
     """Both sides of one scheduler at one rate.
 
     Args:
-        paired: held against each other seed by seed.
+        paired: compared seed by seed.
     """
 
     scheduler: str
@@ -52,8 +53,8 @@ class Sides:
     def identical(self) -> bool:
         """Whether every token of every run came at the same time."""
         return self.paired and all(
-            {each.content for each in self.before[seed]}
-            == {each.content for each in self.after[seed]}
+            {replicate.content for replicate in self.before[seed]}
+            == {replicate.content for replicate in self.after[seed]}
             for seed in self.after
         )
 
@@ -64,6 +65,19 @@ class _Open:
 
     row: Row
     change: Change
+
+    def closed(self, judgement: Judgement) -> Row:
+        """The row with its verdict."""
+        return replace(
+            self.row,
+            verdict=judgement.verdict,
+            change=ratio(self.change.log_ratio),
+            low=ratio(judgement.low),
+            high=ratio(judgement.high),
+            p_worse=judgement.p_worse,
+            mde=ratio(judgement.mde),
+            needed=judgement.needed,
+        )
 
 
 def sides_of(
@@ -77,16 +91,17 @@ def sides_of(
     Args:
         may_pair: False: they are independent, whatever their seeds.
     """
-    found = []
-    for scheduler, rate in dict.fromkeys((each.scheduler, each.rate_rps) for each in after):
+    sides = []
+    points = dict.fromkeys((replicate.scheduler, replicate.rate_rps) for replicate in after)
+    for scheduler, rate in points:
         old, new = (_by_seed(side, scheduler, rate) for side in (before, after))
         common = [seed for seed in new if seed in old and _load(old[seed]) == _load(new[seed])]
         if may_pair and common and len(common) == min(len(old), len(new)):
             old, new = ({seed: side[seed] for seed in common} for side in (old, new))
-            found.append(Sides(scheduler, rate, old, new, paired=True))
+            sides.append(Sides(scheduler, rate, old, new, paired=True))
         elif old:
-            found.append(Sides(scheduler, rate, old, new, paired=False))
-    return found
+            sides.append(Sides(scheduler, rate, old, new, paired=False))
+    return sides
 
 
 def rows_of(sides: Sequence[Sides], margin: float) -> list[Row]:
@@ -96,31 +111,12 @@ def rows_of(sides: Sequence[Sides], margin: float) -> list[Row]:
         ValueError: the margin is not positive.
     """
     open_rows: list[Row | _Open] = []
-    for each in sides:
-        names = each.new[0].values
-        open_rows += [_row(each, name) for name in names]
-        open_rows.append(_steadiness(each))
-    tested = [each for each in open_rows if isinstance(each, _Open)]
-    judged = iter(judge([(each.change, find(each.row.metric).harm) for each in tested], margin))
-    rows = []
-    for each_row in open_rows:
-        if isinstance(each_row, Row):
-            rows.append(each_row)
-            continue
-        found = next(judged)
-        rows.append(
-            replace(
-                each_row.row,
-                verdict=found.verdict,
-                change=ratio(each_row.change.log_ratio),
-                low=ratio(found.low),
-                high=ratio(found.high),
-                p_worse=found.p_worse,
-                mde=ratio(found.mde),
-                needed=found.needed,
-            )
-        )
-    return rows
+    for at_rate in sides:
+        open_rows += [_row(at_rate, name) for name in at_rate.new[0].values]
+        open_rows.append(_steadiness(at_rate))
+    tested = [item for item in open_rows if isinstance(item, _Open)]
+    judged = iter(judge([(item.change, find(item.row.metric).harm) for item in tested], margin))
+    return [item if isinstance(item, Row) else item.closed(next(judged)) for item in open_rows]
 
 
 def _row(sides: Sides, name: str) -> Row | _Open:
@@ -138,9 +134,9 @@ def _row(sides: Sides, name: str) -> Row | _Open:
     )
     if sides.identical:
         return replace(row, verdict=Verdict.IDENTICAL, change=0.0)
-    told = _without_a_test(old, new, name)
-    if told is not None:
-        verdict, reason = told
+    untested = _without_a_test(old, new, name)
+    if untested is not None:
+        verdict, reason = untested
         return replace(row, verdict=verdict, reason=reason)
     before, after = (_by_seed_means(side, name) for side in (sides.before, sides.after))
     if sides.paired and before == after:
@@ -166,40 +162,43 @@ def _without_a_test(
 ) -> tuple[Verdict, str] | None:
     """The verdict where the numbers themselves cannot be compared, and why; None: they can."""
     metric = find(name)
-    invalid = [each.invalid for each in (*old, *new) if each.invalid is not None]
+    runs = (*old, *new)
+    invalid = [run.invalid for run in runs if run.invalid is not None]
     if invalid:
         return Verdict.UNKNOWN, f"{len(invalid)} runs are no measurement: {invalid[0]}"
-    if metric.latency is not None and any(each.stopped_early for each in (*old, *new)):
-        became = _flipped(*([each.saturated for each in side] for side in (old, new)))
+    if metric.latency is not None and any(run.stopped_early for run in runs):
+        became = _flipped(*([run.saturated for run in side] for side in (old, new)))
         return became, f"saturated in {_of(old)} runs before, {_of(new)} now"
-    return _without_numbers(metric, *([e.values.get(name) for e in side] for side in (old, new)))
+    return _without_numbers(
+        metric, *([run.values.get(name) for run in side] for side in (old, new))
+    )
 
 
 def _without_numbers(
     metric: Metric, old: Sequence[Value | None], new: Sequence[Value | None]
 ) -> tuple[Verdict, str] | None:
     """``_without_a_test`` as far as the values go; None stands for a run that has none."""
-    known = [value for value in (*old, *new) if value is not None and value.value is not None]
-    if len(known) < len(old) + len(new):
+    values = [value for value in (*old, *new) if value is not None and value.value is not None]
+    if len(values) < len(old) + len(new):
         return Verdict.UNKNOWN, "some run has no value"
-    lost = [[_is_unserved(each) for each in side] for side in (old, new)]
+    lost = [[_is_unserved(value) for value in side] for side in (old, new)]
     if any(map(any, lost)):
-        said = "the percentile lies among requests that were still waiting at the end"
-        return _flipped(*lost), said
-    samples = min(sum(each.n for each in side if each is not None) for side in (old, new))
+        reason = "the percentile lies among requests that were still waiting at the end"
+        return _flipped(*lost), reason
+    samples = min(sum(value.n for value in side if value is not None) for side in (old, new))
     if metric.q is not None and samples < needed_samples(metric.q):
         needs = needed_samples(metric.q)
         return (
             Verdict.UNKNOWN,
             f"n too small: worth {samples:,} independent values of the {needs:,} it takes",
         )
-    if any(not each.value for each in known):
+    if any(not value.value for value in values):
         return Verdict.UNKNOWN, "some value is 0, which has no ratio"
     return None
 
 
 def _flipped(before: Sequence[bool], after: Sequence[bool]) -> Verdict:
-    """``flip`` where numbers are missing: that both sides miss them is no answer."""
+    """``flip`` where numbers are missing: that both sides miss them is no verdict."""
     became = flip(before, after)
     return became if became in (Verdict.WORSE, Verdict.BETTER) else Verdict.UNKNOWN
 
@@ -210,7 +209,7 @@ def _is_unserved(value: Value | None) -> bool:
 
 def _steadiness(sides: Sides) -> Row:
     """Whether the runs at this rate have a steady state, before and now."""
-    old, new = ([each.saturated for each in side] for side in (sides.old, sides.new))
+    old, new = ([run.saturated for run in side] for side in (sides.old, sides.new))
     verdict = Verdict.IDENTICAL if sides.identical else flip(old, new)
     reason = ""
     if verdict is Verdict.UNKNOWN:
@@ -231,23 +230,23 @@ def _steadiness(sides: Sides) -> Row:
 
 
 def _by_seed(side: Sequence[Replicate], scheduler: str, rate: float) -> Group:
-    found: dict[int, list[Replicate]] = {}
-    for each in side:
-        if (each.scheduler, each.rate_rps) == (scheduler, rate):
-            found.setdefault(each.seed, []).append(each)
-    return found
+    group: dict[int, list[Replicate]] = {}
+    for run in side:
+        if (run.scheduler, run.rate_rps) == (scheduler, rate):
+            group.setdefault(run.seed, []).append(run)
+    return group
 
 
 def _load(runs: Sequence[Replicate]) -> set[str]:
-    return {each.load for each in runs}
+    return {run.load for run in runs}
 
 
 def _flat(group: Group) -> list[Replicate]:
-    return [each for runs in group.values() for each in runs]
+    return [run for runs in group.values() for run in runs]
 
 
 def _of(side: Sequence[Replicate]) -> str:
-    return f"{sum(each.saturated for each in side)} of {len(side)}"
+    return f"{sum(run.saturated for run in side)} of {len(side)}"
 
 
 def _by_seed_means(group: Group, name: str) -> dict[int, float]:
@@ -258,13 +257,13 @@ def _by_seed_means(group: Group, name: str) -> dict[int, float]:
 
 def _mean(side: Sequence[Replicate], name: str) -> float | None:
     """Geometric mean over replicates; None without a value, ``inf`` where one is."""
-    found = [each.values[name].value for each in side if name in each.values]
-    known = [value for value in found if value is not None]
-    if not known or min(known) <= 0:
-        return float(np.mean(known)) if known else None
-    if len(known) == 1:
-        return known[0]
-    return math.exp(float(np.mean(np.log(known))))
+    all_values = (run.values[name].value for run in side if name in run.values)
+    values = [value for value in all_values if value is not None]
+    if not values or min(values) <= 0:
+        return float(np.mean(values)) if values else None
+    if len(values) == 1:
+        return values[0]
+    return math.exp(float(np.mean(np.log(values))))
 
 
 def _repeat_spread(group: Group, name: str) -> float | None:
@@ -272,10 +271,10 @@ def _repeat_spread(group: Group, name: str) -> float | None:
     some run has no positive value."""
     squares, degrees = 0.0, 0
     for runs in group.values():
-        known = [each.values[name].value if name in each.values else None for each in runs]
-        if not all(value is not None and 0 < value < math.inf for value in known):
+        values = [run.values[name].value if name in run.values else None for run in runs]
+        if not all(value is not None and 0 < value < math.inf for value in values):
             return None
-        logs = np.log(np.array(known, dtype=np.float64))
+        logs = np.log(np.array(values, dtype=np.float64))
         squares += float(((logs - logs.mean()) ** 2).sum())
         degrees += len(runs) - 1
     return math.sqrt(squares / degrees) if degrees else None

@@ -27,7 +27,7 @@ class Metric:
         latency: which one; None: a rate.
         q: percentile level of the latency; None: its mean.
         by_tier: judged for each tier.
-        default: judged unless told otherwise.
+        default: judged where no metric is named.
     """
 
     words: str
@@ -102,17 +102,17 @@ def words(name: str) -> str:
 
 def values_of(names: Sequence[str], recording: Recording, summary: RunSummary) -> dict[str, Value]:
     """The metrics of a run, by name (and tier)."""
-    found = {}
+    values = {}
     for name in names:
         metric = METRICS[name]
         if metric.latency is None:
-            found[name] = _value(_rate(name, summary), summary.metrics.num_measured)
+            values[name] = _value(_rate(name, summary), summary.metrics.num_measured)
         elif metric.by_tier:
             for tier in sorted(summary.metrics.tiers):
-                found[f"{name}{AT}{tier}"] = _latency(metric, recording, summary, tier)
+                values[f"{name}{AT}{tier}"] = _latency(metric, recording, summary, tier)
         else:
-            found[name] = _latency(metric, recording, summary, None)
-    return found
+            values[name] = _latency(metric, recording, summary, None)
+    return values
 
 
 def _rate(name: str, summary: RunSummary) -> float | None:

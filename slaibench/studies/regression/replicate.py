@@ -37,7 +37,7 @@ class Replicate:
     """One run of a scheduler at a rate.
 
     Args:
-        load: hash of what was asked for; the same for the same requests.
+        load: hash of its requests; the same for the same requests.
         content: hash of what came: every token's time, every step.
         cut_s: requests due before this were left out (warm-up).
         saturated: as ``RunSummary.saturated``.
@@ -66,7 +66,8 @@ class Replicate:
         return {
             **plain,
             "values": {
-                name: [_to_json(each.value), each.n] for name, each in sorted(self.values.items())
+                name: [_to_json(value.value), value.n]
+                for name, value in sorted(self.values.items())
             },
         }
 
@@ -118,13 +119,13 @@ def key_of(spec: Mapping[str, Any]) -> Key:
 
 
 def load_hash(spec: Mapping[str, Any], requests: RequestTable) -> str:
-    """Hash of a cell's requests: what it was told to draw, and the first ones that it drew.
+    """Hash of a cell's requests: what was to be drawn, and the first ones that were.
 
     Another release of NumPy may draw others from the same seed.
     """
     first = slice(FIRST_REQUESTS)
-    told = json.dumps({name: spec.get(name) for name in LOAD}, sort_keys=True)
-    hashed = hashlib.sha256(told.encode())
+    load = json.dumps({name: spec.get(name) for name in LOAD}, sort_keys=True)
+    hashed = hashlib.sha256(load.encode())
     for column in (requests.due_s, requests.prompt_tokens, requests.output_tokens, requests.tier):
         hashed.update(_bytes(column[first]))
     return hashed.hexdigest()[:HASH_DIGITS]

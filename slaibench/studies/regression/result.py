@@ -88,8 +88,8 @@ class RegressResult:
     Args:
         name: the baseline's.
         spec: what was run.
-        about: what served, in a line.
-        against: what it is held against, in words.
+        about: the system under test, in a line.
+        against: what it is compared with, in words.
         margin: largest relative change that does not matter.
         rows: by scheduler, rate and metric.
         num_cells, num_identical: runs, and those in which every token came at the same time.
@@ -127,14 +127,14 @@ class RegressResult:
             return Verdict.UNKNOWN
         counts = self.counts
         order = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN, Verdict.SAME)
-        return next((each for each in order if counts[each]), Verdict.IDENTICAL)
+        return next((verdict for verdict in order if counts[verdict]), Verdict.IDENTICAL)
 
     def to_json(self) -> dict[str, Any]:
         counts = self.counts
         return {
             "baseline": self.name,
             "verdict": self.verdict.value,
-            "counts": {each.value: counts[each] for each in Verdict},
+            "counts": {verdict.value: counts[verdict] for verdict in Verdict},
             "against": self.against,
             "about": self.about,
             "margin": self.margin,

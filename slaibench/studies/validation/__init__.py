@@ -1,1 +1,1 @@
-"""Runs of real engines, logged or recorded, replayed in the simulator and held against it."""
+"""Runs of real engines, logged or recorded, replayed in the simulator and compared with it."""

@@ -47,12 +47,12 @@ class IncompleteLogError(LogError):
     """A log, or the settings beside it, lacks something.
 
     Args:
-        lacks: all of it, each with the way out.
+        lacks: all of it, and for each thing the way out.
     """
 
     def __init__(self, lacks: Sequence[str]) -> None:
         self.lacks = tuple(lacks)
-        more = "".join(f"\n- {each}" for each in self.lacks)
+        more = "".join(f"\n- {lack}" for lack in self.lacks)
         super().__init__(f"this log cannot be replayed yet:{more}")
 
 
@@ -78,14 +78,14 @@ def read_columns(path: Path, named: Mapping[str, str], unit: str) -> dict[str, F
     missing = [column for column, name in names.items() if name is None and column not in OPTIONAL]
     if missing:
         raise IncompleteLogError([_missing(missing, rows[0], path)])
-    found = {}
+    values_of = {}
     for column, name in names.items():
         if name is None:
             continue
         scale = UNITS[_unit_of(name, unit)] if column in TIMES else 1.0
         values = [_number(row, name, path, line) for line, row in enumerate(rows, start=1)]
-        found[column] = np.array(values, dtype=np.float64) * scale
-    return found
+        values_of[column] = np.array(values, dtype=np.float64) * scale
+    return values_of
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -131,9 +131,9 @@ def _name_of(
 def _missing(columns: Sequence[str], row: Mapping[str, Any], path: Path) -> str:
     has = ", ".join(row) or "nothing"
     words = " and no ".join(f"{column.replace('_', ' ')} column" for column in columns)
-    known = ", ".join(NAMES[column][0] for column in columns)
+    ours = ", ".join(NAMES[column][0] for column in columns)
     own = " ".join(f"--column {column}=NAME" for column in columns)
-    return f"{path.name} has no {words} (it has: {has}): write {known}, or name yours with {own}"
+    return f"{path.name} has no {words} (it has: {has}): write {ours}, or name yours with {own}"
 
 
 def _unit_of(name: str, unit: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.recording.record import FloatArray
+from slaibench.recording.record import BoolArray, FloatArray
 from slaibench.studies.validation.columns import IncompleteLogError, LogError, read_columns
 from slaibench.studies.validation.meta import read_settings
-from slaibench.studies.validation.observed import Observed
+from slaibench.studies.validation.observed import ObservedRun
 from slaibench.workloads.request import Request
 from slaibench.workloads.table_file import MAX_TOKENS
 
@@ -38,7 +38,7 @@ class LogFile:
     unit: str = "s"
     kv_blocks: int | None = None
 
-    def read(self, needed: Collection[str] = ()) -> Observed:
+    def read(self, needed: Collection[str] = ()) -> ObservedRun:
         """The run.
 
         Arrivals on another clock than the tokens (a client's, a wall clock) are moved onto it by
@@ -81,7 +81,7 @@ class LogFile:
             )
             for place, row in enumerate(order)
         ]
-        return Observed(
+        return ObservedRun(
             name=f"{self.path.resolve().parent.name}/{self.path.name}",
             settings=settings,
             requests=requests,
@@ -91,7 +91,7 @@ class LogFile:
         )
 
     def _arrivals(
-        self, columns: Mapping[str, FloatArray], served: np.ndarray[tuple[int], np.dtype[np.bool_]]
+        self, columns: Mapping[str, FloatArray], served: BoolArray
     ) -> tuple[FloatArray, str]:
         arrival_s = columns["arrival"]
         lacks = ~np.isfinite(arrival_s)
@@ -127,7 +127,7 @@ class LogFile:
         self,
         columns: Mapping[str, FloatArray],
         arrival_s: FloatArray,
-        served: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        served: BoolArray,
     ) -> None:
         for name in ("prompt", "output"):
             tokens = columns[name]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.fields import CatalogError, read_object
+from slaibench.catalog.fields import CatalogError, Fields, read_object
 from slaibench.studies.validation.columns import IncompleteLogError, LogError
 from slaibench.studies.validation.observed import EngineSettings
 
@@ -51,7 +51,7 @@ PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_siz
 def read_settings(
     path: Path, kv_blocks: int | None = None, needed: Collection[str] = ()
 ) -> EngineSettings:
-    """Engine settings from a file; what vLLM does unless told otherwise where it says nothing.
+    """Engine settings from a file; what vLLM does by default where it says nothing.
 
     Args:
         kv_blocks: instead of the file's.
@@ -71,65 +71,67 @@ def read_settings(
                 "model and device_name, or name another file with --meta"
             ]
         ) from error
-    found = _found(values, path)
-    version = found.get("vllm")
-    name = found.get("engine") or (f"vLLM {version}" if version else None)
-    scheduler = _scheduler(found, path) if version else None
-    present = {
-        "engine": name,
-        "kv_blocks": kv_blocks or found.get("kv_blocks"),
-        "block_size": found.get("block_size"),
-        "scheduler": scheduler,
-        **{key: found.get(key) for key in ("device", "model")},
-    }
-    wanted = {"engine", "kv_blocks", "block_size", *needed}
-    lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
-    if lacks:
-        raise IncompleteLogError([f"{path.name} does not say {each}" for each in lacks])
-    return EngineSettings(
-        engine=str(name),
-        kv_blocks=kv_blocks or _count(found, "kv_blocks", path),
-        block_size=_count(found, "block_size", path),
-        max_context_tokens=_count(found, "max_context_tokens", path)
-        if "max_context_tokens" in found
-        else None,
-        prefix_caching=_flag(found, "prefix_caching", version is not None, path),
-        asynchronous=_flag(found, "asynchronous", _is_ahead(version), path),
-        scheduler=scheduler,
-        model=found.get("model"),
-        device=found.get("device"),
-        parallel={
-            key: value
-            for key, value in _leaves(values)
-            if key in PARALLEL and value not in (None, 1)
-        },
-        formats=_formats(found),
-    )
+    settings = _by_our_names(values, path)
+    version = settings.get("vllm")
+    name = settings.get("engine") or (f"vLLM {version}" if version else None)
+    fields = Fields(settings, str(path))
+    try:
+        scheduler = _scheduler(fields, settings) if version else None
+        present = {
+            "engine": name,
+            "kv_blocks": kv_blocks or settings.get("kv_blocks"),
+            "block_size": settings.get("block_size"),
+            "scheduler": scheduler,
+            **{key: settings.get(key) for key in ("device", "model")},
+        }
+        wanted = {"engine", "kv_blocks", "block_size", *needed}
+        lacks = [UNGUESSED[key] for key in UNGUESSED if key in wanted and present[key] is None]
+        if lacks:
+            raise IncompleteLogError([f"{path.name} does not say {lack}" for lack in lacks])
+        context = "max_context_tokens"
+        return EngineSettings(
+            engine=str(name),
+            kv_blocks=kv_blocks or fields.whole("kv_blocks"),
+            block_size=fields.whole("block_size"),
+            max_context_tokens=fields.whole(context) if context in settings else None,
+            prefix_caching=fields.flag("prefix_caching", version is not None),
+            asynchronous=fields.flag("asynchronous", _is_ahead(version)),
+            scheduler=scheduler,
+            model=settings.get("model"),
+            device=settings.get("device"),
+            parallel={
+                key: value
+                for key, value in _leaves(values)
+                if key in PARALLEL and value not in (None, 1)
+            },
+            formats=_formats(settings),
+        )
+    except CatalogError as error:
+        raise LogError(str(error)) from error
 
 
-def _formats(found: Mapping[str, Any]) -> dict[str, str]:
+def _formats(settings: Mapping[str, Any]) -> dict[str, str]:
     """Number formats that are not the model's own, by the names that vLLM has for them."""
     plain = (None, "auto", "none", "bfloat16", "float16", False)
     return {
-        key: str(found[key])
+        key: str(settings[key])
         for key in ("quantization", "kv_cache_dtype")
-        if found.get(key) not in plain
+        if settings.get(key) not in plain
     }
 
 
-def _found(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Settings by our names."""
-    known = {name: key for key, names in NAMES.items() for name in names}
-    found: dict[str, Any] = {}
+def _by_our_names(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    key_of = {name: key for key, names in NAMES.items() for name in names}
+    settings: dict[str, Any] = {}
     for name, value in _leaves(values):
-        key = known.get(name)
+        key = key_of.get(name)
         if key is None or value is None:
             continue
-        usable = value - NULL_BLOCKS[name] if name in NULL_BLOCKS and _is_whole(value) else value
-        if key in found and found[key] != usable:
-            raise LogError(f"{path} has two values of {key}: {found[key]!r} and {usable!r}")
-        found[key] = usable
-    return found
+        usable = value - NULL_BLOCKS.get(name, 0) if type(value) is int else value
+        if key in settings and settings[key] != usable:
+            raise LogError(f"{path} has two values of {key}: {settings[key]!r} and {usable!r}")
+        settings[key] = usable
+    return settings
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -138,24 +140,6 @@ def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield name, value
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _count(found: Mapping[str, Any], key: str, path: Path) -> int:
-    value: int = found[key]
-    if not _is_whole(value) or value < 1:
-        raise LogError(f"{path}: {key} must be a whole number of at least 1, not {value!r}")
-    return value
-
-
-def _flag(found: Mapping[str, Any], key: str, default: bool, path: Path) -> bool:
-    value = found.get(key, default)
-    if not isinstance(value, bool):
-        raise LogError(f"{path}: {key} must be true or false, not {value!r}")
-    return value
 
 
 def _is_ahead(version: Any) -> bool:
@@ -170,27 +154,26 @@ def _is_ahead(version: Any) -> bool:
     return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE
 
 
-def _share(found: Mapping[str, Any], key: str, path: Path) -> float:
-    value = found.get(key, 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise LogError(f"{path}: {key} must be a share from 0 to below 1, not {value!r}")
-    return float(value)
-
-
-def _scheduler(found: Mapping[str, Any], path: Path) -> str | None:
-    """vLLM's own rule as a policy of ours; None: none of ours is, or its limits are not told.
+def _scheduler(fields: Fields, settings: Mapping[str, Any]) -> str | None:
+    """vLLM's own rule as a scheduler of ours; None: none of ours is, or its limits are not given.
 
     Decodes first, then chunks of prompts, first come, first served; a prompt is admitted when the
     blocks of all of it are free, without a watermark. Who is preempted is who was admitted last,
     which is who arrived last.
 
     Source: vLLM 0.19.0, ``Scheduler.schedule`` and ``SchedulerConfig.scheduler_reserve_full_isl``.
+
+    Raises:
+        CatalogError: a limit that cannot be.
     """
-    ours = _flag(found, "chunked_prefill", True, path) and found.get("policy", "fcfs") == "fcfs"
-    if not ours or "token_budget" not in found or "max_active" not in found:
+    fcfs = settings.get("policy", "fcfs") == "fcfs"
+    ours = fcfs and fields.flag("chunked_prefill", True)
+    if not ours or "token_budget" not in settings or "max_active" not in settings:
         return None
-    return (
-        f"sarathi:token_budget={_count(found, 'token_budget', path)},"
-        f"max_active={_count(found, 'max_active', path)},"
-        f"watermark={_share(found, 'watermark', path):g}"
-    )
+    token_budget, max_active = fields.whole("token_budget"), fields.whole("max_active")
+    watermark = settings.get("watermark", 0.0)
+    if type(watermark) not in (int, float) or not 0 <= watermark < 1:
+        raise CatalogError(
+            f"{fields.where}: watermark must be a share from 0 to below 1, not {watermark!r}"
+        )
+    return f"sarathi:token_budget={token_budget},max_active={max_active},watermark={watermark:g}"

@@ -23,8 +23,8 @@ class EngineSettings:
         kv_blocks: blocks that requests may hold.
         prefix_caching: preempted requests find again what is left of their blocks.
         asynchronous: a batch is decided while the one before it runs.
-        scheduler: which of our policies stands for the engine's, as the command line has it; None:
-            not known.
+        scheduler: which of our schedulers stands for the engine's, as the command line has it;
+            None: not known.
         model, device: as the run names them; None: it does not.
         parallel: sizes other than 1 of how the engine spread over GPUs, by vLLM's names.
         formats: number formats other than the model's own, by vLLM's names.
@@ -44,8 +44,8 @@ class EngineSettings:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """A run, from whatever told of it.
+class ObservedRun:
+    """A run, from a log or a recording.
 
     Args:
         name: what it is called.

@@ -1,14 +1,17 @@
-"""A recording of ours as an observed run."""
+"""Recordings of ours as observed runs."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from slaibench.measure.latency import token_gaps
+from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.studies import scheduler_info
-from slaibench.studies.validation.observed import EngineSettings, Observed
+from slaibench.studies.validation.observed import EngineSettings, ObservedRun
 from slaibench.workloads.request import Request
 
 OF_A_PROFILE = (
@@ -17,7 +20,32 @@ OF_A_PROFILE = (
 )
 
 
-def observed(recording: Recording, name: str) -> Observed:
+def read_recordings(root: Path) -> tuple[list[ObservedRun], list[str]]:
+    """The runs in a folder of recordings, and why some of them cannot be replayed.
+
+    Raises:
+        ValueError: there is none that can.
+        RecordingError: one is damaged.
+    """
+    folders = list(store.find_runs(root)) if root.is_dir() else []
+    if not folders:
+        raise ValueError(
+            f"{str(root)!r} holds no recordings: name a folder that slaibench sweep, compare or "
+            "replay wrote (--results)"
+        )
+    runs, left_out = [], []
+    for folder in folders:
+        name = root.name if folder == root else str(folder.relative_to(root))
+        try:
+            runs.append(observed_run(store.read(folder), name))
+        except ValueError as error:
+            left_out.append(str(error))
+    if not runs:
+        raise ValueError(left_out[0])
+    return runs, left_out
+
+
+def observed_run(recording: Recording, name: str) -> ObservedRun:
     """The run that a recording holds.
 
     Raises:
@@ -48,7 +76,7 @@ def observed(recording: Recording, name: str) -> Observed:
     finished = table.finished
     measured = spec.get("profile_fingerprint") is None
     engine = spec.get("engine") or "the simulator"
-    return Observed(
+    return ObservedRun(
         name=name,
         settings=EngineSettings(
             engine=f"{engine} ({run['backend'].get('device') or run['backend']['name']})",
@@ -57,7 +85,7 @@ def observed(recording: Recording, name: str) -> Observed:
             max_context_tokens=spec.get("max_context_tokens"),
             prefix_caching=bool(spec.get("prefix_caching")),
             asynchronous=False,  # ours never are: docs/design.md
-            scheduler=_policy_of(spec["scheduler"]),
+            scheduler=_scheduler_of(spec["scheduler"]),
             model=spec.get("model"),
             device=spec.get("gpu") or spec.get("hardware"),
         ),
@@ -70,6 +98,6 @@ def observed(recording: Recording, name: str) -> Observed:
     )
 
 
-def _policy_of(text: str) -> str | None:
-    """The policy that ran; None if it was the engine's own, which the simulator has not."""
+def _scheduler_of(text: str) -> str | None:
+    """The scheduler that ran; None if it was the engine's own, which the simulator lacks."""
     return None if isinstance(scheduler_info.build(text), EngineDefault) else text

@@ -1,4 +1,4 @@
-"""The simulator held against observed runs: errors, grades, and what is kept of them."""
+"""The simulator compared with an observed run: errors, grades, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.backends.base import BackendError, RunOutput
+from slaibench.backends.base import BackendError, RunOutput, RunSettings
+from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
+from slaibench.costmodel import CostModel
 from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
+from slaibench.recording.record import BoolArray
+from slaibench.studies import scheduler_info
 from slaibench.studies.systems.profiled import excesses_of_run
-from slaibench.studies.validation.fit import BoolArray, Fit, every_second, fit_step_overhead
-from slaibench.studies.validation.observed import METRICS, Latencies, Observed
-from slaibench.studies.validation.replay import replay
+from slaibench.studies.validation.observed import METRICS, Latencies, ObservedRun
+from slaibench.studies.validation.step_overhead import (
+    StepOverheadFit,
+    every_second,
+    fit_step_overhead,
+)
 
 NEIGHBOURS = tuple(step / 1000 for step in range(-5, 6))
 """By how much other KV caches are smaller or larger with which a run is replayed once more: shares
@@ -39,10 +46,10 @@ class ValidationRun:
         notes: what a reader must know besides.
     """
 
-    run: Observed
+    run: ObservedRun
     profile: Profile
     scheduler: str
-    fit: Fit | None
+    fit: StepOverheadFit | None
     num_scored: int
     errors: dict[str, Errors]
     judgements: dict[str, Grade]
@@ -50,7 +57,8 @@ class ValidationRun:
     notes: tuple[str, ...]
 
     @property
-    def verdict(self) -> Grade:
+    def overall(self) -> Grade:
+        """The worst of its grades."""
         return overall(self.judgements)
 
     @property
@@ -73,13 +81,13 @@ class ValidationRun:
             step_overhead_ms=self.step_overhead_ms,
             fitted=self.fit is not None,
             errors={
-                f"{metric}_{name}": round(each.change, 5)
-                for metric, found in self.errors.items()
-                for name, each in found.statistics.items()
+                f"{metric}_{name}": round(statistic.change, 5)
+                for metric, errors_of in self.errors.items()
+                for name, statistic in errors_of.statistics.items()
             },
             grades={
-                **{metric: each.grade for metric, each in self.judgements.items()},
-                "all": self.verdict.grade,
+                **{metric: judgement.grade for metric, judgement in self.judgements.items()},
+                "all": self.overall.grade,
             },
         )
 
@@ -104,13 +112,13 @@ class ValidationRun:
             "scored": self.num_scored,
             "metrics": {
                 metric: {
-                    **found.to_json(),
+                    **errors_of.to_json(),
                     **self.judgements[metric].to_json(),
                     "ranges": {name: list(ends) for name, ends in self.ranges[metric].items()},
                 }
-                for metric, found in self.errors.items()
+                for metric, errors_of in self.errors.items()
             },
-            "grade": self.verdict.to_json(),
+            "grade": self.overall.to_json(),
             "thresholds": thresholds(),
             "notes": list(self.notes),
         }
@@ -119,13 +127,14 @@ class ValidationRun:
 def thresholds() -> list[dict[str, Any]]:
     """What each grade means, for a reader of JSON."""
     rows: list[dict[str, Any]] = [
-        {"grade": each.grade, "limit": each.limit, "reason": each.reason} for each in THRESHOLDS
+        {"grade": threshold.grade, "limit": threshold.limit, "reason": threshold.reason}
+        for threshold in THRESHOLDS
     ]
     return [*rows, {"grade": LAST.grade, "limit": None, "reason": LAST.reason}]
 
 
-def hold(
-    run: Observed, profile: Profile, scheduler: str | None = None, *, fit: bool = False
+def validate_run(
+    run: ObservedRun, profile: Profile, scheduler: str | None = None, *, fit: bool = False
 ) -> ValidationRun:
     """Replay a run, and say how far the simulator is from it.
 
@@ -142,12 +151,14 @@ def hold(
     if scheduler is None:
         raise ValueError(f"{run.name}: no scheduler stands for that of {run.settings.engine}")
     scored: BoolArray = np.ones(len(run.requests), dtype=np.bool_)
-    found = None
+    overhead: StepOverheadFit | None = None
+    overhead_ms: float | None = None
     if fit:
         chosen = every_second(len(run.requests))
-        found = _fit(run, profile, scheduler, chosen)
+        overhead = _fit(run, profile, scheduler, chosen)
+        overhead_ms = overhead.step_overhead_ms
         scored = ~chosen
-    output = replay(run, profile, scheduler, None if found is None else found.step_overhead_ms)
+    output = replay(run, profile, scheduler, overhead_ms)
     by_metric = _errors(run, output, scored)
     if "ttft" not in by_metric:
         reasons = sorted({text for text in output.requests.error.tolist() if text})
@@ -159,16 +170,45 @@ def hold(
         run=run,
         profile=profile,
         scheduler=scheduler,
-        fit=found,
+        fit=overhead,
         num_scored=by_metric["ttft"].n,
         errors=by_metric,
-        judgements={name: judged(METRICS[name], each) for name, each in by_metric.items()},
-        ranges=_ranges(run, profile, scheduler, found, scored),
+        judgements={
+            metric: judged(METRICS[metric], errors_of) for metric, errors_of in by_metric.items()
+        },
+        ranges=_ranges(run, profile, scheduler, overhead_ms, scored),
         notes=(*run.notes, *_notes(run, profile, output, scored, by_metric["ttft"].n)),
     )
 
 
-def simulated(output: RunOutput) -> Latencies:
+def replay(
+    run: ObservedRun, profile: Profile, scheduler: str, step_overhead_ms: float | None = None
+) -> RunOutput:
+    """Serve an observed run's requests at their times, in the simulator.
+
+    Args:
+        scheduler: as the command line has it.
+        step_overhead_ms: instead of the profile's.
+
+    Raises:
+        ValueError: no such scheduler.
+        SchedulerError: it broke its contract.
+    """
+    if step_overhead_ms is not None:
+        profile = replace(profile, step_overhead_ms=step_overhead_ms)
+    settings = run.settings
+    simulator = Simulator(
+        CostModel(profile),
+        total_blocks=settings.kv_blocks,
+        block_size=settings.block_size,
+        max_context_tokens=settings.max_context_tokens,
+        prefix_caching=settings.prefix_caching,
+        asynchronous=settings.asynchronous,
+    )
+    return simulator.run(run.requests, scheduler_info.build(scheduler), RunSettings())
+
+
+def _simulated(output: RunOutput) -> Latencies:
     """Latencies of a replay; NaN for requests that it did not finish."""
     table = output.requests
     first, last = (
@@ -178,47 +218,50 @@ def simulated(output: RunOutput) -> Latencies:
     return Latencies.of(table.due_s, table.output_tokens, first, last)
 
 
-def _fit(run: Observed, profile: Profile, scheduler: str, chosen: BoolArray) -> Fit:
+def _fit(run: ObservedRun, profile: Profile, scheduler: str, chosen: BoolArray) -> StepOverheadFit:
     return fit_step_overhead(
         run.latencies.tpot,
         chosen,
-        lambda overhead_ms: simulated(replay(run, profile, scheduler, overhead_ms)).tpot,
+        lambda overhead_ms: _simulated(replay(run, profile, scheduler, overhead_ms)).tpot,
     )
 
 
-def _errors(run: Observed, output: RunOutput, scored: BoolArray) -> dict[str, Errors]:
-    theirs, ours = run.latencies, simulated(output)
-    found = {}
+def _errors(run: ObservedRun, output: RunOutput, scored: BoolArray) -> dict[str, Errors]:
+    theirs, ours = run.latencies, _simulated(output)
+    by_metric = {}
     for metric in ("ttft", "tpot", "e2e"):
         a, b = getattr(theirs, metric), getattr(ours, metric)
-        known = scored & np.isfinite(a) & np.isfinite(b) & (a > 0)
-        each = errors(a[known], b[known])
-        if each is not None:
-            found[metric] = each
+        compared = scored & np.isfinite(a) & np.isfinite(b) & (a > 0)
+        errors_of = errors(a[compared], b[compared])
+        if errors_of is not None:
+            by_metric[metric] = errors_of
     if scored.all():
-        found |= _gap_errors(run, output)
-    return found
+        by_metric |= _gap_errors(run, output)
+    return by_metric
 
 
 def _ranges(
-    run: Observed, profile: Profile, scheduler: str, fit: Fit | None, scored: BoolArray
+    run: ObservedRun,
+    profile: Profile,
+    scheduler: str,
+    overhead_ms: float | None,
+    scored: BoolArray,
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    overhead_ms = None if fit is None else fit.step_overhead_ms
     blocks = run.settings.kv_blocks
     changes: dict[str, dict[str, list[float]]] = {}
     for count in sorted({max(1, round(blocks * (1 + share))) for share in NEIGHBOURS}):
         other = replace(run, settings=replace(run.settings, kv_blocks=count))
         output = replay(other, profile, scheduler, overhead_ms)
-        for metric, found in _errors(run, output, scored).items():
-            for name, each in found.statistics.items():
-                changes.setdefault(metric, {}).setdefault(name, []).append(each.change)
+        for metric, errors_of in _errors(run, output, scored).items():
+            for name, statistic in errors_of.statistics.items():
+                changes.setdefault(metric, {}).setdefault(name, []).append(statistic.change)
     return {
         metric: {name: (min(values), max(values)) for name, values in by_name.items()}
         for metric, by_name in changes.items()
     }
 
 
-def _gap_errors(run: Observed, output: RunOutput) -> dict[str, Errors]:
+def _gap_errors(run: ObservedRun, output: RunOutput) -> dict[str, Errors]:
     """Errors of the gaps between tokens, where both sides have all of them."""
     theirs = run.gaps_s
     served = np.isfinite(run.last_token_s)
@@ -226,14 +269,16 @@ def _gap_errors(run: Observed, output: RunOutput) -> dict[str, Errors]:
     ours = gaps.values
     if theirs is None or len(theirs) != len(ours) or not len(ours) or not (theirs > 0).all():
         return {}
-    found = errors(theirs, ours, carriers=int(np.count_nonzero(np.diff(gaps.offsets))))
-    return {} if found is None else {"tbt": found}
+    errors_of = errors(theirs, ours, carriers=int(np.count_nonzero(np.diff(gaps.offsets))))
+    return {} if errors_of is None else {"tbt": errors_of}
 
 
 def _notes(
-    run: Observed, profile: Profile, output: RunOutput, scored: BoolArray, num_scored: int
+    run: ObservedRun, profile: Profile, output: RunOutput, scored: BoolArray, num_scored: int
 ) -> list[str]:
-    notes = [f"outside the profile's regime: {each}" for each in excesses_of_run(profile, output)]
+    notes = [
+        f"outside the profile's regime: {excess}" for excess in excesses_of_run(profile, output)
+    ]
     left_out = int(scored.sum()) - num_scored
     if left_out:
         notes.append(f"{left_out} requests were not served by the engine, or here, and not scored")

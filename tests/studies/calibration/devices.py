@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.catalog import get_model
+from slaibench.costmodel import CostModel, StaircaseCostModel
+from slaibench.recording.record import FloatArray
 from slaibench.schedulers.base import Scheduler
-from slaibench.studies.calibration.calibrate import Budget, Limits, calibrate
-from slaibench.studies.calibration.fitted import Calibration, Known
+from slaibench.studies.calibration.design import Limits
+from slaibench.studies.calibration.profile_json import Provenance
+from slaibench.studies.calibration.result import CalibrationResult
+from slaibench.studies.calibration.session import Budget, OpensEngine
 from slaibench.studies.calibration.store import Folder
+from slaibench.studies.calibration.study import CalibrationPlan, run
 from slaibench.workloads.request import Request
 
-KNOWN = Known(get_model("mistral-7b"), "a-card", "some engine", "a test")
+PROVENANCE = Provenance(get_model("mistral-7b"), "a-card", "some engine", "a test")
 LIMITS = Limits(token_budget=256, max_active=32, context_tokens=2048)
 IDENTITY = {"engine": "some engine"}
 
 
-class Device(Simulator):
-    """A device with a cost model that the calibration does not know.
+class MeasuredDevice(Simulator):
+    """A device with a cost model that the calibration does not know, and the engine on it.
 
     Attributes:
         runs: schedulers that ran, as written.
@@ -34,6 +41,9 @@ class Device(Simulator):
         self._facts = {"kv_blocks": total_blocks, "block_size": 16}
         self.runs: list[str] = []
 
+    def open(self, logs: Path) -> Self:
+        return self
+
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
     ) -> RunOutput:
@@ -43,13 +53,42 @@ class Device(Simulator):
 
 def folder(path: Path, *, fresh: bool = False) -> Folder:
     """The folder of the one calibration that tests make."""
-    found = Folder(path)
-    found.take(IDENTITY, fresh=fresh)
-    return found
+    taken = Folder(path)
+    taken.take(IDENTITY, fresh=fresh)
+    return taken
 
 
 def calibrated(
-    device: Simulator, path: Path, *, rounds: int = 1, limits: Limits = LIMITS
-) -> Calibration:
+    device: OpensEngine, path: Path, *, rounds: int = 1, limits: Limits = LIMITS
+) -> CalibrationResult:
     """So many rounds on a device."""
-    return calibrate(lambda: device, limits, Budget(60, rounds), folder(path), KNOWN)
+    return run(CalibrationPlan(device, limits, Budget(60, rounds), folder(path), PROVENANCE))
+
+
+def batches(count: int, limits: Limits) -> list[tuple[int, int, list[tuple[int, int]]]]:
+    """Batches within limits, drawn at random: of every kind, with up to two chunks."""
+    random = np.random.default_rng(5)
+    drawn = []
+    for number in range(count):
+        decodes = int(random.integers(1, limits.max_active - 1)) if number % 3 else 0
+        context = decodes * int(random.integers(20, limits.context_tokens * 3 // 4))
+        chunks = []
+        if number % 3 != 1:
+            tokens = int(random.integers(2, limits.token_budget - decodes))
+            history = int(random.integers(0, limits.context_tokens - tokens))
+            first = tokens if number % 2 else tokens // 2
+            chunks = [(first, history)] + ([(tokens - first, 0)] if tokens > first else [])
+        drawn.append((decodes, context, chunks))
+    return drawn
+
+
+def off(fitted: CostModel, truth: CostModel | StaircaseCostModel, limits: Limits) -> FloatArray:
+    """Relative errors of whole steps."""
+    return np.array(
+        [
+            (fitted.batch_time_s(*batch) + fitted.step_overhead_s)
+            / (truth.batch_time_s(*batch) + truth.step_overhead_s)
+            - 1.0
+            for batch in batches(300, limits)
+        ]
+    )

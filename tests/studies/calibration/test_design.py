@@ -88,10 +88,10 @@ def test_orders_differ_between_rounds_and_cells_do_not() -> None:
     scope = Scope(256, 16, 1024, 16_384)
     (first, *_), (again, *_) = phases(scope), phases(scope)
     assert first == again
-    one, other = first.plan(1), first.plan(2)
-    assert one != other
-    key = {(v.cell, v.first, v.decodes) for v in one.visits}
-    assert key == {(v.cell, v.first, v.decodes) for v in other.visits}
+    plan, other = first.plan(1), first.plan(2)
+    assert plan != other
+    key = {(visit.cell, visit.first, visit.decodes) for visit in plan.visits}
+    assert key == {(visit.cell, visit.first, visit.decodes) for visit in other.visits}
 
 
 def test_both_sides_of_every_tile_edge_are_measured() -> None:

@@ -12,13 +12,12 @@ from slaibench.backends.table import ENGINES
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.calibration.ask import asked
-from slaibench.studies.calibration.calibrate import Budget, Limits, calibrate
-from slaibench.studies.calibration.design import Kind
-from slaibench.studies.calibration.fitted import Calibration
-from slaibench.studies.calibration.store import Folder
+from slaibench.studies.calibration.design import Kind, Limits
+from slaibench.studies.calibration.result import CalibrationResult
+from slaibench.studies.calibration.session import Budget
+from slaibench.studies.calibration.study import plan, run
 from tests.backends.needed import needed
-from tests.studies.calibration.test_calibrate import off
+from tests.studies.calibration.devices import off
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="engines run on Linux only"),
@@ -35,17 +34,20 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 def measured(
     backend: str, device: Device, path: Path, limits: Limits, **fields: str
-) -> Calibration:
+) -> CalibrationResult:
     """One round on an engine."""
     needed(ENGINES[backend], device)
     spec = StudySpec(
         backend=backend, device=device, max_context_tokens=limits.context_tokens, **fields
     )
-    ask = asked(spec, token_budget=limits.token_budget, max_active=limits.max_active)
-    folder = Folder(path)
-    folder.take(ask.identity, fresh=False)
-    return calibrate(
-        lambda: ask.system.open(path / "logs"), ask.limits, Budget(60, 1), folder, ask.known
+    return run(
+        plan(
+            spec,
+            path,
+            Budget(60, 1),
+            token_budget=limits.token_budget,
+            max_active=limits.max_active,
+        )
     )
 
 
@@ -69,7 +71,7 @@ def test_an_engine_that_computes_is_measured_in_all_kinds_of_batches(
 ) -> None:
     limits = Limits(token_budget=32, max_active=8, context_tokens=192)
     result = measured(backend, Device.CPU, tmp_path, limits, model="tiny-mistral")
-    assert {each.kind for each in result.errors} == set(Kind)
+    assert {errors.kind for errors in result.errors} == set(Kind)
     profile = load_profile(result.profile)
     assert profile.kv_blocks == result.memory.kv_blocks > 0
     assert profile.regime.decodes == 6

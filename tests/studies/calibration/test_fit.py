@@ -8,7 +8,7 @@ import pytest
 from slaibench.recording.record import FloatArray
 from slaibench.studies.calibration.design import Scope, phases
 from slaibench.studies.calibration.fit import Fit, FitError, fit, tokens_of
-from slaibench.studies.calibration.plan import Step
+from slaibench.studies.calibration.probe_plan import Step
 
 TERMS = {
     "decode_launch": 2e-3,
@@ -24,12 +24,12 @@ TERMS = {
 def steps() -> list[Step]:
     """A batch of every cell of a design; decodes at contexts of their own."""
     random = np.random.default_rng(1)
-    found = []
+    drawn = []
     for number, phase in enumerate(phases(Scope(256, 32, 2048, 200_000))):
         for cell in phase.cells:
             context = cell.decodes * int(random.integers(50, 200 + 600 * number))
-            found.append(Step(0, cell.decodes, context, cell.chunks, 0.0, 0.0, None))
-    return found
+            drawn.append(Step(0, cell.decodes, context, cell.chunks, 0.0, 0.0, None))
+    return drawn
 
 
 def linear_s(tokens: int) -> float:
@@ -52,21 +52,21 @@ def times(of: list[Step]) -> FloatArray:
     return np.array([true_s(step) for step in of])
 
 
-def check(found: Fit, rel: float) -> None:
+def check(fitted: Fit, rel: float) -> None:
     """The terms that one can tell apart: those that go with contexts, histories and tiles."""
-    assert (found.decodes, found.contexts) == ((1,), (1,))
-    assert found.decode_token_s == (pytest.approx(TERMS["decode_token"], rel=rel),)
-    assert found.mixed_token_s == (pytest.approx(TERMS["mixed_token"], rel=rel),)
-    assert found.across_s == pytest.approx(TERMS["across"], rel=rel)
-    at = dict(zip(found.tokens, found.linear_s, strict=True))
+    assert (fitted.decodes, fitted.contexts) == ((1,), (1,))
+    assert fitted.decode_token_s == (pytest.approx(TERMS["decode_token"], rel=rel),)
+    assert fitted.mixed_token_s == (pytest.approx(TERMS["mixed_token"], rel=rel),)
+    assert fitted.across_s == pytest.approx(TERMS["across"], rel=rel)
+    at = dict(zip(fitted.tokens, fitted.linear_s, strict=True))
     assert at[129] - at[128] == pytest.approx(0.004, rel=2 * rel)
 
 
 def test_the_terms_are_recovered() -> None:
     of = steps()
-    found = fit(of, times(of))
-    assert found.wave == 1
-    check(found, rel=0.02)
+    fitted = fit(of, times(of))
+    assert fitted.wave == 1
+    check(fitted, rel=0.02)
 
 
 def test_noise_and_a_disturbed_machine_hardly_move_them() -> None:
@@ -79,16 +79,16 @@ def test_noise_and_a_disturbed_machine_hardly_move_them() -> None:
 
 def test_times_may_be_in_any_scale() -> None:
     of = steps()
-    one, thousand = fit(of, times(of)), fit(of, 1000 * times(of))
-    assert thousand.decode_token_s == pytest.approx([1000 * one.decode_token_s[0]], rel=1e-3)
+    single, thousand = fit(of, times(of)), fit(of, 1000 * times(of))
+    assert thousand.decode_token_s == pytest.approx([1000 * single.decode_token_s[0]], rel=1e-3)
 
 
 def test_a_dip_of_the_staircase_is_found_where_there_is_one() -> None:
     """On an H100, 136 tokens take longer than 160: another kernel takes over."""
     of = steps()
     dip = np.array([0.006 if 128 < tokens_of(step) <= 160 else 0.0 for step in of])
-    found = fit(of, times(of) + dip)
-    at = dict(zip(found.tokens, found.linear_s, strict=True))
+    fitted = fit(of, times(of) + dip)
+    at = dict(zip(fitted.tokens, fitted.linear_s, strict=True))
     assert at[129] > at[192] + 0.001
     # Where there is none, none is made up out of noise.
     noise = np.random.default_rng(3).lognormal(0.0, 0.03, len(of))
@@ -115,13 +115,13 @@ def test_decodes_that_a_kernel_spreads_badly_are_found() -> None:
     more_s = np.array([20e-7, 8e-7, 2e-7, 0.0])
     decodes = (1, 4, 16, 30)
     extra = [step.context_tokens * np.interp(step.decodes, decodes, more_s) for step in of]
-    found = fit(of, times(of) + np.array(extra))
-    assert found.decodes == decodes
-    assert len(found.contexts) == 3
+    fitted = fit(of, times(of) + np.array(extra))
+    assert fitted.decodes == decodes
+    assert len(fitted.contexts) == 3
     long = slice(2, None, 3)  # what a token costs at the longest contexts
     for name, token_s in (
-        ("decode_token", found.decode_token_s[long]),
-        ("mixed_token", found.mixed_token_s[long]),
+        ("decode_token", fitted.decode_token_s[long]),
+        ("mixed_token", fitted.mixed_token_s[long]),
     ):
         assert token_s == pytest.approx(more_s + TERMS[name], rel=0.1), name
 

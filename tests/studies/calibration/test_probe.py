@@ -11,13 +11,13 @@ from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
 from slaibench.studies.calibration import probe
-from slaibench.studies.calibration.plan import Plan, Visit, read_steps
+from slaibench.studies.calibration.probe_plan import ProbePlan, Visit, read_steps
 from slaibench.workloads.request import Request
 
 TIMER = StaircaseCostModel(
     t_lin_s=0.004, t_col_tokens=16, decode_attention_s=1e-6, step_overhead_s=0.001
 )
-PLAN = Plan(
+PLAN = ProbePlan(
     pool=(20, 40, 60),
     visits=(
         Visit(5, 0, 2),
@@ -31,12 +31,12 @@ PLAN = Plan(
 
 
 def text(path: Path, **options: Any) -> str:
-    """The probe as an engine is told of it."""
+    """The probe as an engine is given it."""
     more = "".join(f",{name}={value}" for name, value in options.items())
     return f"{probe.__file__}:Probe:plan={path}{more}"
 
 
-def run(path: Path, requests: list[Request], plan: Plan = PLAN) -> None:
+def run(path: Path, requests: list[Request], plan: ProbePlan = PLAN) -> None:
     plan.write(path)
     simulator = Simulator(TIMER, total_blocks=500)
     simulator.run(
@@ -82,8 +82,10 @@ def test_every_request_ends_with_its_last_visit() -> None:
 def test_a_request_too_many_is_not_left_for_ever(tmp_path: Path) -> None:
     requests = PLAN.requests()
     longer = [
-        Request(each.request_id, 0.0, each.prompt_tokens, each.output_tokens + 3, each.tier)
-        for each in requests
+        Request(
+            request.request_id, 0.0, request.prompt_tokens, request.output_tokens + 3, request.tier
+        )
+        for request in requests
     ]
     run(tmp_path / "a.plan", longer)
     lines = (tmp_path / "a.plan.steps").read_text().splitlines(keepends=True)

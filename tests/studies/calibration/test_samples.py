@@ -5,9 +5,14 @@ import pytest
 from slaibench.catalog import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.studies.calibration.design import Cell, Kind
-from slaibench.studies.calibration.held_out import errors, predicted_s
-from slaibench.studies.calibration.plan import Step
-from slaibench.studies.calibration.samples import overhead_s, samples, spread
+from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.samples import (
+    held_out_errors,
+    overhead_s,
+    predicted_s,
+    samples,
+    spread,
+)
 
 CELLS = [
     Cell(2, (), held_out=False),
@@ -35,25 +40,25 @@ def test_a_cell_is_its_median_step_with_that_steps_own_context() -> None:
 
 
 def test_overhead_is_what_the_device_did_not_take() -> None:
-    told = samples("a", CELLS, [[step(0, 0.010, forward_s=0.007), step(1, 0.020, forward_s=0.017)]])
-    assert overhead_s(told) == pytest.approx(0.003)
-    untold = samples("a", CELLS, [[step(0, 0.010)]])
-    assert overhead_s(untold) == pytest.approx(0.002)
+    steps = [step(0, 0.010, forward_s=0.007), step(1, 0.020, forward_s=0.017)]
+    assert overhead_s(samples("a", CELLS, [steps])) == pytest.approx(0.003)
+    unreported = samples("a", CELLS, [[step(0, 0.010)]])
+    assert overhead_s(unreported) == pytest.approx(0.002)
 
 
 def test_spread_is_one_half_of_the_rounds_against_the_other() -> None:
-    one = samples("a", CELLS, [[step(0, 0.010)]])
-    assert spread(one) is None
-    two = samples("a", CELLS, [[step(0, 0.012)], [step(0, 0.010)]])
-    assert spread(two) == pytest.approx(0.2)
+    one_visit = samples("a", CELLS, [[step(0, 0.010)]])
+    assert spread(one_visit) is None
+    two_visits = samples("a", CELLS, [[step(0, 0.012)], [step(0, 0.010)]])
+    assert spread(two_visits) == pytest.approx(0.2)
 
 
 def test_errors_are_of_what_was_held_out_and_nothing_else() -> None:
     true = {cell: predicted_s(COST, step(cell, 1.0)) for cell in range(3)}
-    found = samples(
+    measured = samples(
         "a", CELLS, [[step(0, 5 * true[0]), step(1, true[1] / 1.1), step(2, true[2] / 0.8)]] * 2
     )
-    decode, prefill = errors(COST, found)
+    decode, prefill = held_out_errors(COST, measured)
     assert (decode.kind, decode.num_cells) == (Kind.DECODE, 1)
     assert (decode.median, decode.bias) == (pytest.approx(0.1), pytest.approx(0.1))
     assert (prefill.median, prefill.bias) == (pytest.approx(0.2), pytest.approx(-0.2))

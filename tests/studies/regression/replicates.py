@@ -26,11 +26,13 @@ def replicate(seed: int, values: Mapping[str, float | None], **fields: Any) -> R
     }
     n = fields.pop("n", SAMPLES)
     return Replicate(
-        **{**plain, **fields}, values={name: Value(each, n) for name, each in values.items()}
+        **{**plain, **fields}, values={name: Value(value, n) for name, value in values.items()}
     )
 
 
 def side(name: str, values: Sequence[float | None], **fields: Any) -> list[Replicate]:
     """A run a value, seeded 0, 1, ..."""
     first = fields.pop("first_seed", 0)
-    return [replicate(first + i, {name: each}, **fields) for i, each in enumerate(values)]
+    return [
+        replicate(seed, {name: value}, **fields) for seed, value in enumerate(values, start=first)
+    ]

@@ -18,9 +18,9 @@ from slaibench.spec import Clock, StudySpec
 from slaibench.studies.regression import against, baseline, interleave
 from slaibench.studies.regression.baseline import Baseline
 from slaibench.studies.regression.result import RegressResult
-from slaibench.studies.regression.run import Question, answer, ask
+from slaibench.studies.regression.study import RegressPlan, plan, run
 from tests.client.serving import Server, serve
-from tests.studies.regression.test_run import POLICY, WORSE
+from tests.studies.regression.test_study import SCHEDULER, WORSE
 from tests.studies.studies import WORKLOAD, study, sweep
 from tests.studies.systems.test_endpoint import models
 
@@ -41,7 +41,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "theirs"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    (root / "mine.py").write_text(POLICY)
+    (root / "mine.py").write_text(SCHEDULER)
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "a scheduler")
     monkeypatch.chdir(root)
@@ -49,42 +49,42 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def written(folder: Path, **fields: Any) -> Path:
-    answer(ask(folder, update=True, jobs=1, **{**SMALL, "num_seeds": 3, **fields}))
+    run(plan(folder, update=True, jobs=1, **{**SMALL, "num_seeds": 3, **fields}))
     return folder
 
 
-def unmeasured(question: Question) -> Baseline:
-    """The baseline of a question, without a run."""
-    prepared = question.prepared
+def unmeasured(regression: RegressPlan) -> Baseline:
+    """The baseline of a plan, without a run."""
+    prepared = regression.prepared
     facts: dict[str, Any] = {"versions": {}, "hardware": {}, "sources": {}, "replicates": ()}
     facts["code"] = None
     return Baseline(
-        spec=prepared.spec, about="", metrics=question.metrics, margin=question.margin, **facts
+        spec=prepared.spec, about="", metrics=regression.metrics, margin=regression.margin, **facts
     )
 
 
-def held(folder: Path, other: str) -> RegressResult:
-    return answer(ask(folder, other=other, jobs=1))
+def compared(folder: Path, other: str) -> RegressResult:
+    return run(plan(folder, other=other, jobs=1))
 
 
-def test_a_scheduler_is_held_against_what_it_was_in_a_commit(
+def test_a_scheduler_is_compared_with_what_it_was_in_a_commit(
     repository: Path, tmp_path: Path
 ) -> None:
     folder = written(tmp_path / "baseline", schedulers=("mine.py:Mine",))
     (repository / "mine.py").write_text(WORSE)
-    result = held(folder, "main")
+    result = compared(folder, "main")
     assert result.against == f"main ({git(repository, 'rev-parse', 'main')[:10]})"
     assert {row.metric for row in result.worse} >= {"ttft_p50_s"}
     assert all(row.paired for row in result.rows)
     git(repository, "commit", "-q", "-a", "-m", "worse")
-    assert held(folder, "HEAD").verdict is Verdict.IDENTICAL
+    assert compared(folder, "HEAD").verdict is Verdict.IDENTICAL
     assert len(git(repository, "worktree", "list").splitlines()) == 1  # nothing is left behind
 
 
 def test_a_commit_that_holds_slaibench_is_run_by_its_own_code(
     repository: Path, tmp_path: Path
 ) -> None:
-    """A package that says what it was asked, and records nothing."""
+    """A package that stops at once, and records nothing."""
     package = repository / "slaibench"
     package.mkdir()
     (package / "api.py").write_text("")
@@ -93,39 +93,38 @@ def test_a_commit_that_holds_slaibench_is_run_by_its_own_code(
     git(repository, "commit", "-q", "-m", "another slaibench")
     folder = written(tmp_path / "baseline", schedulers=("sarathi",))
     with pytest.raises(BackendError, match=r"HEAD .* does not run: theirs"):
-        held(folder, "HEAD")
+        compared(folder, "HEAD")
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
 def test_another_python_without_slaibench_runs_this_code(tmp_path: Path) -> None:
-    found = against.find(sys.executable)
-    assert found.python == sys.executable
+    assert against.find(sys.executable).python == sys.executable
     folder = written(tmp_path / "baseline", schedulers=("sarathi", "slai"), num_seeds=1)
-    result = held(folder, sys.executable)
+    result = compared(folder, sys.executable)
     assert result.verdict is Verdict.IDENTICAL
     assert (result.num_cells, result.num_identical) == (2, 2)
 
 
-def test_both_sides_have_every_replicate_and_no_run_that_was_not_asked_for(
+def test_both_sides_have_every_replicate_and_no_run_that_is_no_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a rate that is stopped early a sweep makes one run alone, and of one that is nearly full
     it makes longer ones; the runs that measure a saturated throughput are no cells either."""
     fields: dict[str, Any] = {"schedulers": ("sarathi",), "rates": (5.0, 60.0), "num_seeds": 2}
     folder = written(tmp_path / "baseline", **fields, num_requests=None)
-    asked: list[StudySpec] = []
+    specs: list[StudySpec] = []
 
     def here(_: against.Side, spec: StudySpec, results: Path, jobs: int) -> None:
-        asked.append(spec)
+        specs.append(spec)
         sweep(spec, results, jobs=jobs)
 
     monkeypatch.setattr(against, "run", here)
     results = tmp_path / "results"
-    result = answer(ask(folder, other=sys.executable, jobs=1), results)
+    result = run(plan(folder, results, other=sys.executable, jobs=1))
     assert (result.num_cells, result.num_identical) == (4, 4)
     assert result.verdict is Verdict.IDENTICAL
     # Both rates, each at its own length; then the other seed of the one that was stopped.
-    lengths = [(one.rates, one.num_requests, one.num_seeds, one.first_seed) for one in asked]
+    lengths = [(spec.rates, spec.num_requests, spec.num_seeds, spec.first_seed) for spec in specs]
     assert lengths == 2 * [
         ((5.0,), 1250, 2, 0),
         ((60.0,), 10_800, 2, 0),
@@ -158,15 +157,15 @@ def test_files_of_lengths_are_the_same_on_both_sides(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("lengths.csv").write_text("prompt_tokens,output_tokens\n" + "300,20\n" * 40)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    other_folder = tmp_path / "there"
+    other_folder.mkdir()
     ours = against.here()
-    side = against.Side("there", ours.python, ours.import_path, elsewhere)
+    side = against.Side("there", ours.python, ours.import_path, other_folder)
     spec = study(workload="lengths.csv", schedulers=("sarathi",), num_requests=30)
     against.run(side, spec, tmp_path / "results", 1)
     specs = [store.read_run(path)["spec"] for path in store.find_runs(tmp_path / "results")]
-    assert [each["workload"] for each in specs] == [str(tmp_path / "lengths.csv")] * 2
-    assert sum("overload" in each for each in specs) == 1
+    assert [recorded["workload"] for recorded in specs] == [str(tmp_path / "lengths.csv")] * 2
+    assert sum("overload" in recorded for recorded in specs) == 1
 
 
 def test_real_clocks_take_turns_and_the_order_turns_with_every_seed() -> None:
@@ -185,8 +184,8 @@ def test_virtual_clocks_run_once_a_side() -> None:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Server, Server]]:
-    with serve({"/v1/models": models}) as one, serve({"/v1/models": models}) as other:
-        yield one, other
+    with serve({"/v1/models": models}) as ours, serve({"/v1/models": models}) as theirs:
+        yield ours, theirs
 
 
 def test_two_servers_are_run_in_turns_with_their_own_noise(
@@ -197,17 +196,17 @@ def test_two_servers_are_run_in_turns_with_their_own_noise(
     place = {"backend": "endpoint", "url": ours.url, "schedulers": ("theirs",), "num_seeds": 1}
     folder = tmp_path / "baseline"
     # Written by hand: whether these runs are sent in time is this machine's matter of the moment.
-    asked_for = ask(folder, update=True, **spec, **place)
-    baseline.write(unmeasured(asked_for), folder)
-    before = [len(each.received) for each in servers]
-    result = answer(ask(folder, other=theirs.url), tmp_path / "results")
-    asked = [len(each.received) - count for each, count in zip(servers, before, strict=True)]
-    assert min(asked) >= interleave.REPEATS * 20
+    first = plan(folder, update=True, **spec, **place)
+    baseline.write(unmeasured(first), folder)
+    before = [len(server.received) for server in servers]
+    result = run(plan(folder, tmp_path / "results", other=theirs.url))
+    counts = [len(server.received) - count for server, count in zip(servers, before, strict=True)]
+    assert min(counts) >= interleave.REPEATS * 20
     assert result.against == theirs.url
     turns = sorted(path.name for path in (tmp_path / "results").iterdir())
     assert [name.split("-")[2] for name in turns] == ["theirs", "ours", "theirs", "ours"]
     urls = {
-        json.loads((tmp_path / "results" / name / "question.json").read_text())["spec"]["url"]
+        json.loads((tmp_path / "results" / name / "plan.json").read_text())["spec"]["url"]
         for name in turns
     }
     assert urls == {ours.url, theirs.url}

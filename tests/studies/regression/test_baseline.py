@@ -41,7 +41,7 @@ def test_it_comes_back_as_it_was_and_a_run_is_a_line(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == [FILE]
 
 
-def test_one_of_before_it_named_its_code_is_read(tmp_path: Path) -> None:
+def test_a_baseline_of_before_it_named_its_code_is_read(tmp_path: Path) -> None:
     there = baseline()
     file = write(there, tmp_path / "new")
     values = json.loads(file.read_text())
@@ -81,6 +81,6 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
         read(tmp_path)
 
 
-def test_a_missing_one_says_how_to_write_it(tmp_path: Path) -> None:
+def test_a_missing_baseline_says_how_to_write_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="write one with --update"):
         read(tmp_path / "nowhere")

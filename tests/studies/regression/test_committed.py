@@ -10,7 +10,7 @@ import pytest
 from slaibench.measure.regression import Verdict
 from slaibench.spec import Device
 from slaibench.studies.regression import baseline
-from slaibench.studies.regression.run import answer, ask
+from slaibench.studies.regression.study import plan, run
 from slaibench.studies.systems.engine import EngineSystem
 from slaibench.studies.systems.table import find
 from tests.backends.needed import needed
@@ -27,7 +27,7 @@ def test_nothing_has_moved(folder: Path) -> None:
         version = needed(system.ENGINE, Device.EMULATED)
         if version != kept.versions[system.ENGINE.key]:
             pytest.skip(f"the baseline is of {kept.versions[system.ENGINE.key]}, here is {version}")
-    result = answer(ask(folder))
+    result = run(plan(folder))
     if np.__version__ != kept.versions["numpy"] and not any(row.paired for row in result.rows):
         pytest.skip(f"NumPy {np.__version__} draws other requests than {kept.versions['numpy']}")
     moved = [row for row in result.rows if row.verdict is not Verdict.IDENTICAL]

@@ -21,9 +21,9 @@ def rows(old: list[Replicate], new: list[Replicate]) -> dict[str, Row]:
 
 
 def judged(old: list[Replicate], new: list[Replicate]) -> Row:
-    found = rows(old, new)
-    (name,) = set(found) - {SATURATED}
-    return found[name]
+    by_metric = rows(old, new)
+    (name,) = set(by_metric) - {SATURATED}
+    return by_metric[name]
 
 
 def times(factor: float, jitter: float = 0.001) -> list[float]:
@@ -80,13 +80,15 @@ def test_fewer_seeds_are_paired_with_theirs(first: int, count: int) -> None:
 
 
 def test_identical_runs_are_identical_whatever_their_code() -> None:
-    old = [replicate(i, {"ttft_p50_s": v}, content=f"c{i}") for i, v in enumerate(OLD)]
-    found = rows(old, list(old))
-    assert {row.verdict for row in found.values()} == {Verdict.IDENTICAL}
+    old = [
+        replicate(seed, {"ttft_p50_s": value}, content=f"c{seed}") for seed, value in enumerate(OLD)
+    ]
+    by_metric = rows(old, list(old))
+    assert {row.verdict for row in by_metric.values()} == {Verdict.IDENTICAL}
     other = [*old[:-1], replicate(3, {"ttft_p50_s": OLD[3]}, content="moved")]
-    found = rows(old, other)
-    assert found["ttft_p50_s"].verdict is Verdict.SAME
-    assert "equal in every replicate" in found["ttft_p50_s"].reason
+    by_metric = rows(old, other)
+    assert by_metric["ttft_p50_s"].verdict is Verdict.SAME
+    assert "equal in every replicate" in by_metric["ttft_p50_s"].reason
 
 
 @pytest.mark.parametrize(
@@ -115,11 +117,11 @@ def test_what_cannot_be_compared_says_why(
 
 def test_a_latency_lost_to_saturation_is_worse() -> None:
     new = side("ttft_p50_s", times(0.9), saturated=True, stopped_early=True)
-    found = rows(side("ttft_p50_s", OLD), new)
-    assert found["ttft_p50_s"].verdict is Verdict.WORSE
-    assert found["ttft_p50_s"].change is None
-    assert found[SATURATED].verdict is Verdict.WORSE
-    assert (found[SATURATED].before, found[SATURATED].after) == (0.0, 1.0)
+    by_metric = rows(side("ttft_p50_s", OLD), new)
+    assert by_metric["ttft_p50_s"].verdict is Verdict.WORSE
+    assert by_metric["ttft_p50_s"].change is None
+    assert by_metric[SATURATED].verdict is Verdict.WORSE
+    assert (by_metric[SATURATED].before, by_metric[SATURATED].after) == (0.0, 1.0)
 
 
 def test_a_percentile_lost_among_the_waiting_is_worse_and_a_part_of_it_cannot_be_told() -> None:
@@ -130,12 +132,12 @@ def test_a_percentile_lost_among_the_waiting_is_worse_and_a_part_of_it_cannot_be
     assert "still waiting" in some.reason
 
 
-def test_saturation_in_some_runs_only_is_told_and_not_decided() -> None:
+def test_saturation_in_some_runs_only_is_shown_and_not_decided() -> None:
     old = side("ttft_p50_s", OLD)
     new = [*old[:3], replicate(3, {"ttft_p50_s": 0.5}, saturated=True)]
-    found = rows(old, new)
-    assert found[SATURATED].verdict is Verdict.UNKNOWN
-    assert "0 of 4 runs saturated before, 1 of 4 now" in found[SATURATED].reason
+    by_metric = rows(old, new)
+    assert by_metric[SATURATED].verdict is Verdict.UNKNOWN
+    assert "0 of 4 runs saturated before, 1 of 4 now" in by_metric[SATURATED].reason
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def recording() -> Recording:
 
 def read(recording: Recording, cut_s: float | None = None) -> dict[str, float | None]:
     cuts = {} if cut_s is None else {("sarathi", 5.0, 0): cut_s}
-    found = Reader("strict", DEFAULT_METRICS, cuts)(recording)
-    return {name: each.value for name, each in found.values.items()}
+    replicate = Reader("strict", DEFAULT_METRICS, cuts)(recording)
+    return {name: value.value for name, value in replicate.values.items()}
 
 
 def test_content_is_the_same_on_disk_and_in_memory(recording: Recording, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_last_digit_of_a_double_is_no_content(recording: Recording) -> None:
     assert content_hash(moved) == content_hash(recording)
 
 
-def test_load_is_what_was_asked_for_and_not_what_came(recording: Recording) -> None:
+def test_load_is_what_was_sent_and_not_what_came(recording: Recording) -> None:
     spec, requests = recording.run["spec"], recording.requests
     late = replace(requests, token_times_s=requests.token_times_s + 1.0)
     assert load_hash(spec, late) == load_hash(spec, requests)
@@ -78,15 +78,12 @@ def test_a_given_warm_up_cut_decides_which_requests_are_measured(recording: Reco
 
 def test_percentiles_of_a_short_run_are_there_with_their_sample(recording: Recording) -> None:
     """Whether they are enough is decided over all replicates."""
-    found = Reader("strict", ("ttft_p99_s",), {})(recording).values["ttft_p99_s"]
-    assert found.n < 100
-    assert found.value is not None
-    assert found.value == pytest.approx(
-        float(np.quantile(recording.requests.ttft_s[-found.n :], 0.99))
-    )
+    p99 = Reader("strict", ("ttft_p99_s",), {})(recording).values["ttft_p99_s"]
+    assert p99.n < 100
+    assert p99.value is not None
+    assert p99.value == pytest.approx(float(np.quantile(recording.requests.ttft_s[-p99.n :], 0.99)))
 
 
 def test_every_tier_has_a_tbt_of_its_own(recording: Recording) -> None:
-    found = read(recording)
-    tiers = set(recording.requests.tier.tolist())
-    assert {name for name in found if name.startswith("tbt")} == {f"tbt_p99_s@{t}" for t in tiers}
+    of_tbt = {name for name in read(recording) if name.startswith("tbt")}
+    assert of_tbt == {f"tbt_p99_s@{tier}" for tier in recording.requests.tier.tolist()}

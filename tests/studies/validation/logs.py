@@ -41,23 +41,23 @@ def requests(count: int, seed: int = 1) -> list[Request]:
     due = np.round(np.cumsum(rng.exponential(1 / RATE_RPS, count)), 6)
     due -= due[0]
     return [
-        Request(i, float(due_s), int(rng.integers(50, 600)), int(rng.integers(20, 200)))
-        for i, due_s in enumerate(due)
+        Request(number, float(due_s), int(rng.integers(50, 600)), int(rng.integers(20, 200)))
+        for number, due_s in enumerate(due)
     ]
 
 
 def write_log(folder: Path, *, overhead_ms: float = 0.0, count: int = 120, **settings: Any) -> Path:
     """What an engine would log whose batches take ``overhead_ms`` longer than the profile says."""
     folder.mkdir(parents=True, exist_ok=True)
-    asked = requests(count)
+    logged = requests(count)
     simulator = Simulator(
         CostModel(replace(PROFILE, step_overhead_ms=overhead_ms)),
         total_blocks=KV_BLOCKS,
         asynchronous=True,
         prefix_caching=True,
     )
-    policy = build("sarathi:token_budget=2048,max_active=256,watermark=0")
-    table = simulator.run(asked, policy, RunSettings()).requests
+    scheduler = build("sarathi:token_budget=2048,max_active=256,watermark=0")
+    table = simulator.run(logged, scheduler, RunSettings()).requests
     rows = [
         {
             "arrival": 100 + request.due_s,
@@ -67,7 +67,7 @@ def write_log(folder: Path, *, overhead_ms: float = 0.0, count: int = 120, **set
             "last_token": 100 + last_s,
         }
         for request, first_s, last_s in zip(
-            asked, table.first_token_s.tolist(), table.last_token_s.tolist(), strict=True
+            logged, table.first_token_s.tolist(), table.last_token_s.tolist(), strict=True
         )
     ]
     assert all(math.isfinite(row["last_token"]) for row in rows)

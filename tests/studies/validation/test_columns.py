@@ -54,9 +54,9 @@ def test_every_known_name_is_found(tmp_path: Path, column: str) -> None:
 def test_the_unit_of_a_time_is_its_names_own_or_the_one_given(
     tmp_path: Path, name: str, unit: str, seconds: float
 ) -> None:
-    found = read_columns(log(tmp_path, without("arrival") | {name: 1500}), {}, unit)
-    assert found["arrival"].tolist() == pytest.approx([seconds])
-    assert found["prompt"].tolist() == [10]
+    columns = read_columns(log(tmp_path, without("arrival") | {name: 1500}), {}, unit)
+    assert columns["arrival"].tolist() == pytest.approx([seconds])
+    assert columns["prompt"].tolist() == [10]
 
 
 def test_a_column_that_the_user_names_comes_first(tmp_path: Path) -> None:
@@ -66,13 +66,13 @@ def test_a_column_that_the_user_names_comes_first(tmp_path: Path) -> None:
 
 def test_null_is_unknown_and_blank_lines_are_nothing(tmp_path: Path) -> None:
     path = log(tmp_path, ROW, "", ROW | {"first_token": None}, "  ")
-    found = read_columns(path, {}, "s")
-    assert len(found["arrival"]) == 2
-    assert np.isnan(found["first_token"]).tolist() == [False, True]
+    columns = read_columns(path, {}, "s")
+    assert len(columns["arrival"]) == 2
+    assert np.isnan(columns["first_token"]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
         ([], "has no requests: a JSON object a line is wanted"),
         ([ROW, '{"arrival": 1.0, "pro'], "line 2 is not JSON"),
@@ -86,12 +86,14 @@ def test_null_is_unknown_and_blank_lines_are_nothing(tmp_path: Path) -> None:
         ([without("prompt_tokens")], r"has no prompt column \(it has: arrival, output_tokens"),
     ],
 )
-def test_what_is_no_log_is_named_with_the_place(tmp_path: Path, rows: list[Any], told: str) -> None:
-    with pytest.raises(LogError, match=told):
+def test_what_is_no_log_is_named_with_the_place(
+    tmp_path: Path, rows: list[Any], message: str
+) -> None:
+    with pytest.raises(LogError, match=message):
         read_columns(log(tmp_path, *rows), {}, "s")
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LogError, match=r"cannot read log .*No such file"):
         read_columns(tmp_path / "nowhere.jsonl", {}, "s")
     with pytest.raises(LogError, match=r"cannot read log .*Is a directory"):

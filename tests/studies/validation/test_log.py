@@ -11,13 +11,13 @@ import pytest
 
 from slaibench.studies.validation.columns import LogError
 from slaibench.studies.validation.log import LogFile
-from slaibench.studies.validation.observed import Observed
+from slaibench.studies.validation.observed import ObservedRun
 from tests.studies.validation.test_meta import META
 
 ROW = {"arrival": 5.0, "prompt_tokens": 10, "output_tokens": 5, "first_token": 6, "last_token": 8}
 
 
-def read(folder: Path, *rows: dict[str, Any], **options: Any) -> Observed:
+def read(folder: Path, *rows: dict[str, Any], **options: Any) -> ObservedRun:
     (folder / "meta.json").write_text(json.dumps(META))
     path = folder / "requests.jsonl"
     path.write_text("".join(json.dumps({**ROW, **row}) + "\n" for row in rows))
@@ -71,7 +71,7 @@ def test_times_before_zero_are_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
         ([{}, {"first_token": 4.0}], "request 2 arrives at 5.000000, has its first token at 4.0"),
         ([{}, {"first_token": 5.0}], "which is no order of events: leave it out"),
@@ -93,9 +93,9 @@ def test_times_before_zero_are_times(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_have_been_is_named(
-    tmp_path: Path, rows: list[dict[str, Any]], told: str
+    tmp_path: Path, rows: list[dict[str, Any]], message: str
 ) -> None:
-    with pytest.raises(LogError, match=told):
+    with pytest.raises(LogError, match=message):
         read(tmp_path, *rows)
 
 

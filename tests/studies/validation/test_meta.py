@@ -35,11 +35,11 @@ def kwargs(**changes: Any) -> dict[str, Any]:
 
 
 def test_settings_are_found_at_any_depth(tmp_path: Path) -> None:
-    found = read_settings(meta(tmp_path))
-    assert found.engine == "vLLM 0.19.0"
-    assert found.block_size == 16
-    assert (found.model, found.device) == ("m", "NVIDIA GeForce RTX 4090")
-    assert found.max_context_tokens is None
+    settings = read_settings(meta(tmp_path))
+    assert settings.engine == "vLLM 0.19.0"
+    assert settings.block_size == 16
+    assert (settings.model, settings.device) == ("m", "NVIDIA GeForce RTX 4090")
+    assert settings.max_context_tokens is None
 
 
 def test_vllm_keeps_one_block_for_itself(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_vllm_keeps_one_block_for_itself(tmp_path: Path) -> None:
     assert read_settings(meta(tmp_path), kv_blocks=55).kv_blocks == 55
 
 
-def test_the_policy_that_stands_for_vllms_rule_has_its_limits(tmp_path: Path) -> None:
+def test_the_scheduler_that_stands_for_vllms_rule_has_its_limits(tmp_path: Path) -> None:
     text = read_settings(meta(tmp_path)).scheduler
     assert text is not None
     assert scheduler_info.build(text).options() == {
@@ -71,7 +71,7 @@ def test_the_policy_that_stands_for_vllms_rule_has_its_limits(tmp_path: Path) ->
         {"vllm_version": None, "engine": "TGI 3"},
     ],
 )
-def test_no_policy_stands_for_a_rule_that_is_not_known(
+def test_no_scheduler_stands_for_a_rule_that_is_not_known(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     assert read_settings(meta(tmp_path, **changes)).scheduler is None
@@ -102,7 +102,7 @@ def test_prefix_caching_is_on_in_vllm_unless_it_says_otherwise(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (kv(num_gpu_blocks=None), "does not say the size of the KV cache: .*give --kv-blocks"),
         (kv(num_gpu_blocks=1), "kv_blocks must be a whole number of at least 1, not 0"),
@@ -118,9 +118,9 @@ def test_prefix_caching_is_on_in_vllm_unless_it_says_otherwise(tmp_path: Path) -
     ],
 )
 def test_settings_that_cannot_be_used_are_named(
-    tmp_path: Path, changes: dict[str, Any], told: str
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(LogError, match=told):
+    with pytest.raises(LogError, match=message):
         read_settings(meta(tmp_path, **changes))
 
 
@@ -132,13 +132,13 @@ def test_a_log_needs_settings_beside_it(tmp_path: Path) -> None:
         read_settings(tmp_path / "meta.json")
 
 
-def test_how_it_was_spread_and_in_which_formats_is_told(tmp_path: Path) -> None:
+def test_how_it_was_spread_and_in_which_formats_is_read(tmp_path: Path) -> None:
     plain = read_settings(meta(tmp_path, **kwargs(tensor_parallel_size=1, kv_cache_dtype="auto")))
     assert (plain.parallel, plain.formats) == ({}, {})
     more = kwargs(tensor_parallel_size=2, kv_cache_dtype="fp8", quantization="awq")
-    found = read_settings(meta(tmp_path, **more))
-    assert found.parallel == {"tensor_parallel_size": 2}
-    assert found.formats == {"kv_cache_dtype": "fp8", "quantization": "awq"}
+    settings = read_settings(meta(tmp_path, **more))
+    assert settings.parallel == {"tensor_parallel_size": 2}
+    assert settings.formats == {"kv_cache_dtype": "fp8", "quantization": "awq"}
 
 
 def test_what_is_needed_besides_is_named_with_all_else_that_is_missing(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.systems.profiled import profile_of
-from slaibench.studies.validation.recorded import observed
-from slaibench.studies.validation.validation_run import hold
+from slaibench.studies.validation.recorded import observed_run
+from slaibench.studies.validation.validation_run import validate_run
 from tests.studies.studies import loaded, study, sweep
 
 
@@ -22,17 +22,17 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 
 
 def test_a_recording_of_the_simulators_is_replayed_token_by_token(recording: Recording) -> None:
-    run = observed(recording, "mine")
-    held = hold(run, profile_of(study()))
-    assert held.scheduler == "slai:offset=fixed:5"
-    assert set(held.errors) == {"ttft", "tpot", "e2e", "tbt"}
-    for found in held.errors.values():
-        assert found.ks == found.spread == 0
-        assert all(each.change == 0 for each in found.statistics.values())
+    run = observed_run(recording, "mine")
+    validated = validate_run(run, profile_of(study()))
+    assert validated.scheduler == "slai:offset=fixed:5"
+    assert set(validated.errors) == {"ttft", "tpot", "e2e", "tbt"}
+    for errors in validated.errors.values():
+        assert errors.ks == errors.spread == 0
+        assert all(statistic.change == 0 for statistic in errors.statistics.values())
 
 
 def test_times_of_a_profile_are_not_a_measurement(recording: Recording) -> None:
-    run = observed(recording, "mine")
+    run = observed_run(recording, "mine")
     assert not run.measured
     assert "says nothing of how true a profile is" in run.notes[0]
     assert run.settings.kv_blocks == 300
@@ -45,10 +45,10 @@ def test_without_the_size_of_the_cache_nothing_is_replayed(
 ) -> None:
     lacking = replace(recording, run={**recording.run, field: None})
     with pytest.raises(ValueError, match=r"mine does not say how many KV blocks.*--backend vllm"):
-        observed(lacking, "mine")
+        observed_run(lacking, "mine")
 
 
-def test_the_engines_own_rule_has_no_policy(recording: Recording) -> None:
+def test_the_engines_own_rule_has_no_scheduler_of_ours(recording: Recording) -> None:
     spec = {**recording.run["spec"], "scheduler": "engine"}
-    run = observed(replace(recording, run={**recording.run, "spec": spec}), "mine")
+    run = observed_run(replace(recording, run={**recording.run, "spec": spec}), "mine")
     assert run.settings.scheduler is None

@@ -13,13 +13,11 @@ import pytest
 from slaibench.backends.base import BackendError, RunOutput, RunSettings
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel, StaircaseCostModel
-from slaibench.recording.record import FloatArray
 from slaibench.schedulers.base import Scheduler
-from slaibench.studies.calibration.calibrate import Budget, Limits, calibrate
-from slaibench.studies.calibration.design import Kind
+from slaibench.studies.calibration.design import Kind, Limits
 from slaibench.studies.calibration.fit import FitError
 from slaibench.workloads.request import Request
-from tests.studies.calibration.devices import KNOWN, LIMITS, Device, calibrated, folder
+from tests.studies.calibration.devices import LIMITS, MeasuredDevice, calibrated, folder, off
 
 STAIRCASE = StaircaseCostModel(
     t_lin_s=0.004,
@@ -33,42 +31,13 @@ STAIRCASE = StaircaseCostModel(
 )
 
 
-def batches(count: int, limits: Limits) -> list[tuple[int, int, list[tuple[int, int]]]]:
-    """Batches within limits, drawn at random: of every kind, with up to two chunks."""
-    random = np.random.default_rng(5)
-    found = []
-    for number in range(count):
-        decodes = int(random.integers(1, limits.max_active - 1)) if number % 3 else 0
-        context = decodes * int(random.integers(20, limits.context_tokens * 3 // 4))
-        chunks = []
-        if number % 3 != 1:
-            tokens = int(random.integers(2, limits.token_budget - decodes))
-            history = int(random.integers(0, limits.context_tokens - tokens))
-            first = tokens if number % 2 else tokens // 2
-            chunks = [(first, history)] + ([(tokens - first, 0)] if tokens > first else [])
-        found.append((decodes, context, chunks))
-    return found
-
-
-def off(found: CostModel, truth: CostModel | StaircaseCostModel, limits: Limits) -> FloatArray:
-    """Relative errors of whole steps."""
-    return np.array(
-        [
-            (found.batch_time_s(*batch) + found.step_overhead_s)
-            / (truth.batch_time_s(*batch) + truth.step_overhead_s)
-            - 1.0
-            for batch in batches(300, limits)
-        ]
-    )
-
-
 def test_a_staircase_is_found_with_its_tile_edges_and_its_overhead(tmp_path: Path) -> None:
-    result = calibrated(Device(STAIRCASE), tmp_path)
-    found = CostModel(load_profile(result.profile))
-    assert found.step_overhead_s == pytest.approx(0.0015, rel=1e-3)
-    step = found.batch_time_s(0, 0, [(129, 0)]) - found.batch_time_s(0, 0, [(128, 0)])
+    result = calibrated(MeasuredDevice(STAIRCASE), tmp_path)
+    fitted = CostModel(load_profile(result.profile))
+    assert fitted.step_overhead_s == pytest.approx(0.0015, rel=1e-3)
+    step = fitted.batch_time_s(0, 0, [(129, 0)]) - fitted.batch_time_s(0, 0, [(128, 0)])
     assert step == pytest.approx(0.004, rel=0.02)
-    errors = np.abs(off(found, STAIRCASE, LIMITS))
+    errors = np.abs(off(fitted, STAIRCASE, LIMITS))
     assert np.median(errors) < 0.001
     assert np.percentile(errors, 95) < 0.02
 
@@ -88,18 +57,18 @@ def test_a_profile_of_the_catalog_is_found_again(
 ) -> None:
     truth = CostModel(get_profile(gpu, model))
     limits = Limits(token_budget=512, max_active=64, context_tokens=4096)
-    result = calibrated(Device(truth, total_blocks=20_000), tmp_path, limits=limits)
+    result = calibrated(MeasuredDevice(truth, total_blocks=20_000), tmp_path, limits=limits)
     errors = np.abs(off(CostModel(load_profile(result.profile)), truth, limits))
     assert np.median(errors) < median
     assert np.percentile(errors, 95) < p95
     # What it says of itself on batches that it has not seen is no better than what is true.
-    told = {each.kind: each.median for each in result.errors}
-    assert set(told) == set(Kind)
-    assert max(told.values()) < 2 * median
+    reported = {errors.kind: errors.median for errors in result.errors}
+    assert set(reported) == set(Kind)
+    assert max(reported.values()) < 2 * median
 
 
 def test_the_profile_says_what_was_measured_and_how_well(tmp_path: Path) -> None:
-    result = calibrated(Device(STAIRCASE, delivery_s=0.003), tmp_path, rounds=2)
+    result = calibrated(MeasuredDevice(STAIRCASE, delivery_s=0.003), tmp_path, rounds=2)
     profile = load_profile(result.profile)
     assert (profile.gpu, profile.model, profile.engine) == ("a-card", "mistral-7b", "some engine")
     assert (profile.kv_blocks, profile.block_size) == (8000, 16)
@@ -114,8 +83,8 @@ def test_the_profile_says_what_was_measured_and_how_well(tmp_path: Path) -> None
     assert result.disturbance is None
 
 
-def test_a_machine_that_is_slower_in_half_of_the_rounds_is_told(tmp_path: Path) -> None:
-    class Disturbed(Device):
+def test_a_machine_that_is_slower_in_half_of_the_rounds_is_reported(tmp_path: Path) -> None:
+    class Disturbed(MeasuredDevice):
         """Twice as slow from the second round on."""
 
         def run(
@@ -131,22 +100,22 @@ def test_a_machine_that_is_slower_in_half_of_the_rounds_is_told(tmp_path: Path) 
 
 
 def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
-    device = Device(STAIRCASE)
+    device = MeasuredDevice(STAIRCASE)
     first = calibrated(device, tmp_path, rounds=2)
     parts = len(device.runs)
     assert parts == 2 * 4  # a light load and three pools
-    again = calibrate(_none, LIMITS, Budget(60, 2), folder(tmp_path), KNOWN)
-    assert again == first
+    assert calibrated(NotOpened(), tmp_path, rounds=2) == first
     one_more = calibrated(device, tmp_path, rounds=3)
     assert (one_more.rounds, len(device.runs)) == (3, parts + 4)
 
 
-def _none() -> Device:
-    raise AssertionError("nothing is left to measure")
+class NotOpened:
+    def open(self, logs: Path) -> MeasuredDevice:
+        raise AssertionError("nothing is left to measure")
 
 
 def test_a_calibration_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    class Breaks(Device):
+    class Breaks(MeasuredDevice):
         def run(
             self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
         ) -> RunOutput:
@@ -157,14 +126,14 @@ def test_a_calibration_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> No
     with pytest.raises(BackendError, match="is gone"):
         calibrated(Breaks(STAIRCASE), tmp_path)
     assert not (tmp_path / "profile.json").exists()
-    device = Device(STAIRCASE)
+    device = MeasuredDevice(STAIRCASE)
     calibrated(device, tmp_path)
     assert len(device.runs) == 1
     assert sorted(tmp_path.glob("*.plan*")) == []
 
 
 def test_a_round_that_the_time_cuts_still_gives_what_it_has(tmp_path: Path) -> None:
-    class Cut(Device):
+    class Cut(MeasuredDevice):
         """Ends every phase after a second."""
 
         def run(
@@ -175,7 +144,7 @@ def test_a_round_that_the_time_cuts_still_gives_what_it_has(tmp_path: Path) -> N
             return super().run(requests, scheduler, settings)
 
     slow = StaircaseCostModel(t_lin_s=0.01, t_col_tokens=128, step_overhead_s=0.001)
-    whole = calibrated(Device(slow), tmp_path / "whole")
+    whole = calibrated(MeasuredDevice(slow), tmp_path / "whole")
     part = calibrated(Cut(slow), tmp_path / "part")
     assert 20 < part.num_cells < 0.9 * whole.num_cells
 
@@ -193,7 +162,7 @@ def test_a_round_that_the_time_cuts_still_gives_what_it_has(tmp_path: Path) -> N
 def test_requests_that_fail_or_are_preempted_are_no_measurement(
     column: str, value: object, why: str, tmp_path: Path
 ) -> None:
-    class Fails(Device):
+    class Fails(MeasuredDevice):
         def run(
             self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
         ) -> RunOutput:
@@ -206,7 +175,7 @@ def test_requests_that_fail_or_are_preempted_are_no_measurement(
 
 
 def test_a_folder_is_one_calibrations(tmp_path: Path) -> None:
-    calibrated(Device(STAIRCASE), tmp_path)
+    calibrated(MeasuredDevice(STAIRCASE), tmp_path)
     other = folder(tmp_path)
     with pytest.raises(ValueError, match=r"another calibration \(engine 'some engine' there"):
         other.take({"engine": "another"}, fresh=False)
@@ -221,8 +190,8 @@ def test_a_folder_is_one_calibrations(tmp_path: Path) -> None:
 
 
 def test_files_are_plain_and_whole(tmp_path: Path) -> None:
-    calibrated(Device(STAIRCASE), tmp_path)
-    names = {each.name for each in tmp_path.iterdir()}
+    calibrated(MeasuredDevice(STAIRCASE), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
     assert names == {
         "calibration.json",
         "profile.json",

@@ -1,4 +1,4 @@
-"""The one number that a run may decide, and what it may not look at."""
+"""The only number that a run may decide, and what it may not look at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from slaibench.recording.record import FloatArray
-from slaibench.studies.validation.fit import RESOLUTION_MS, every_second, fit_step_overhead
+from slaibench.studies.validation.step_overhead import (
+    RESOLUTION_MS,
+    every_second,
+    fit_step_overhead,
+)
 
 TPOT = np.linspace(0.02, 0.04, 41)
 

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.catalog import get_model
+from slaibench.catalog.profile import parse_profile
 from slaibench.costmodel import CostModel
 from slaibench.studies.calibration.fit import Fit
-from slaibench.studies.calibration.written import About, checked, dense, profile_values
+from slaibench.studies.calibration.profile_json import Memory, Provenance, dense, profile_json
 
-ABOUT = About("a-card", "an engine", "a test", ("so it was",), 100, 16)
+PROVENANCE = Provenance(get_model("mistral-7b"), "a-card", "an engine", "a test")
+MEMORY = Memory(kv_blocks=100, block_size=16)
 REGIME = {"batch_tokens": 512, "context_tokens": 2048, "decodes": 62, "mixed_decodes": 62}
-FOUND = Fit(
+FITTED = Fit(
     tokens=(1, 64, 65, 512),
     linear_s=(0.010, 0.010, 0.014, 0.040),
     sequences=(1, 64),
@@ -31,17 +33,18 @@ FOUND = Fit(
 )
 
 
-def cost(found: Fit) -> CostModel:
-    values = profile_values(
-        found,
-        get_model("mistral-7b"),
-        ABOUT,
+def cost(fitted: Fit) -> CostModel:
+    values = profile_json(
+        fitted,
+        PROVENANCE,
+        MEMORY,
         REGIME,
         overhead_s=0.002,
         delivery_s=0.0,
         errors={},
+        notes=("so it was",),
     )
-    return CostModel(checked(values, "a test"))
+    return CostModel(parse_profile(values, "a test"))
 
 
 @given(st.integers(2, 20_000))
@@ -54,7 +57,7 @@ def test_sizes_are_dense_and_hold_every_tile_edge(largest: int) -> None:
 
 
 def test_the_simulator_computes_what_was_found() -> None:
-    model = cost(FOUND)
+    model = cost(FITTED)
     assert model.step_overhead_s == 0.002
     assert model.batch_time_s(0, 0, [(64, 0)]) == pytest.approx(
         0.010 + 0.001 + 0.0008 + 64 * 64 * 2e-9, rel=1e-4
@@ -71,7 +74,7 @@ def test_the_simulator_computes_what_was_found() -> None:
 
 def test_a_term_that_was_found_to_be_nothing_is_nothing() -> None:
     nothing = replace(
-        FOUND,
+        FITTED,
         sequence_s=(0.0, 0.0),
         decode_launch_s=0.0,
         decode_token_s=(0.0,),
@@ -89,14 +92,14 @@ def test_a_term_that_was_found_to_be_nothing_is_nothing() -> None:
 def test_a_kv_token_costs_what_it_was_found_to_cost_among_so_many_decodes() -> None:
     model = cost(
         replace(
-            FOUND,
+            FITTED,
             decodes=(1, 11),
             contexts=(100, 1100),
             decode_token_s=(4e-8, 6e-8, 2e-8, 2e-8),
             mixed_token_s=(0.0, 0.0, 5e-8, 7e-8),
         )
     )
-    nothing = cost(replace(FOUND, decode_token_s=(0.0,), mixed_token_s=(0.0,)))
+    nothing = cost(replace(FITTED, decode_token_s=(0.0,), mixed_token_s=(0.0,)))
     for decodes, mean, alone, beside in (
         (1, 100, 4e-8, 0.0),
         (1, 600, 5e-8, 0.0),
@@ -106,5 +109,7 @@ def test_a_kv_token_costs_what_it_was_found_to_cost_among_so_many_decodes() -> N
     ):
         context = decodes * mean
         for chunks, token_s in (([], alone), ([(24, 0)], beside)):
-            more_s = [each.batch_time_s(decodes, context, chunks) for each in (model, nothing)]
-            assert more_s[0] - more_s[1] == pytest.approx(context * token_s, rel=1e-3, abs=1e-9)
+            more_s = model.batch_time_s(decodes, context, chunks) - nothing.batch_time_s(
+                decodes, context, chunks
+            )
+            assert more_s == pytest.approx(context * token_s, rel=1e-3, abs=1e-9)

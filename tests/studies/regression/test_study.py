@@ -10,34 +10,35 @@ import pytest
 
 from benchmarks.regress_power import scaled_profile
 from slaibench.measure.regression import Verdict
+from slaibench.recording.store import RecordingError
 from slaibench.spec import Clock
 from slaibench.studies.regression import baseline
 from slaibench.studies.regression.result import SATURATED, RegressResult
-from slaibench.studies.regression.run import answer, ask
+from slaibench.studies.regression.study import plan, run
 from slaibench.studies.systems import table
 from tests.studies.studies import WORKLOAD, recordings
 from tests.studies.systems.others import RealTimeSystem
 
-POLICY = """
+SCHEDULER = """
 from slaibench.schedulers.sarathi import Sarathi
 
 class Mine(Sarathi):
     pass
 """
-WORSE = POLICY.replace(
+WORSE = SCHEDULER.replace(
     "    pass", "    def __init__(self):\n        super().__init__(token_budget=96)\n"
 )
 
 
-def regress(folder: Path, results: Path | None = None, **asked: Any) -> RegressResult:
-    """Four seeds of 300 requests, unless told otherwise; in this process."""
+def regress(folder: Path, results: Path | None = None, **options: Any) -> RegressResult:
+    """Four seeds of 300 requests where the options say nothing else; in this process."""
     small: dict[str, Any] = {}
     if not (folder / baseline.FILE).exists():
         small = {
             **{"workload": WORKLOAD, "rates": (8.0,), "num_requests": 300, "num_seeds": 4},
             **{"schedulers": ("sarathi",)},
         }
-    return answer(ask(folder, jobs=1, **{**small, **asked}), results)
+    return run(plan(folder, results, jobs=1, **{**small, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,12 @@ def slowed(tmp_path: Path, factor: float) -> str:
 
 
 def test_the_first_update_writes_what_it_ran(kept: Path) -> None:
-    found = baseline.read(kept)
-    assert found.exact
-    assert found.spec.clock is Clock.VIRTUAL
-    assert [each.seed for each in found.replicates] == [0, 1, 2, 3]
-    assert found.spec.gpu == "h100"
-    assert set(found.versions) >= {"slaibench", "numpy", "python"}
+    written = baseline.read(kept)
+    assert written.exact
+    assert written.spec.clock is Clock.VIRTUAL
+    assert [replicate.seed for replicate in written.replicates] == [0, 1, 2, 3]
+    assert written.spec.gpu == "h100"
+    assert set(written.versions) >= {"slaibench", "numpy", "python"}
     assert (kept / baseline.FILE).stat().st_size < 10_000
 
 
@@ -73,7 +74,7 @@ def test_the_same_code_is_identical(kept: Path) -> None:
     assert result.notes == ()
 
 
-def test_recordings_are_kept_where_asked_and_never_reused(kept: Path, tmp_path: Path) -> None:
+def test_recordings_are_kept_where_wanted_and_never_reused(kept: Path, tmp_path: Path) -> None:
     """One on disk may be of a simulator that was edited since."""
     regress(kept, tmp_path)
     before = recordings(tmp_path)
@@ -86,9 +87,9 @@ def test_recordings_are_kept_where_asked_and_never_reused(kept: Path, tmp_path: 
 
 def test_slower_batches_are_worse_and_much_less_is_not_an_alarm(kept: Path, tmp_path: Path) -> None:
     slow = regress(kept, profile=slowed(tmp_path, 1.1))
-    found = {row.metric: row for row in slow.rows}
-    assert found["tpot_mean_s"].verdict is Verdict.WORSE
-    assert found["tpot_mean_s"].paired
+    rows = {row.metric: row for row in slow.rows}
+    assert rows["tpot_mean_s"].verdict is Verdict.WORSE
+    assert rows["tpot_mean_s"].paired
     assert any(note.startswith("profile was None, is ") for note in slow.notes)
     little = regress(kept, profile=slowed(tmp_path, 1.005))
     assert little.worse == ()
@@ -105,10 +106,10 @@ def test_other_seeds_are_judged_as_independent_runs(kept: Path) -> None:
 
 def test_an_edit_without_a_decision_is_identical_and_a_worse_one_is_caught(tmp_path: Path) -> None:
     file, folder = tmp_path / "mine.py", tmp_path / "baseline"
-    file.write_text(POLICY)
+    file.write_text(SCHEDULER)
     name = f"{file}:Mine"
     regress(folder, update=True, schedulers=(name,))
-    file.write_text(POLICY + "\nANOTHER = 1\n")
+    file.write_text(SCHEDULER + "\nANOTHER = 1\n")
     same = regress(folder)
     assert verdicts(same) == {Verdict.IDENTICAL}
     assert same.notes == (f"the code of {name} changed, and none of its decisions did",)
@@ -122,9 +123,9 @@ def test_losing_the_steady_state_is_worse(tmp_path: Path) -> None:
     folder = tmp_path / "baseline"
     regress(folder, update=True, rates=(20.0,), num_requests=1500, num_seeds=3)
     lost = regress(folder, profile=slowed(tmp_path, 2.0))
-    found = {row.metric: row for row in lost.rows}
-    assert found[SATURATED].verdict is Verdict.WORSE
-    assert found["ttft_p50_s"].verdict is Verdict.WORSE
+    rows = {row.metric: row for row in lost.rows}
+    assert rows[SATURATED].verdict is Verdict.WORSE
+    assert rows["ttft_p50_s"].verdict is Verdict.WORSE
 
 
 def test_an_update_says_what_it_changes(kept: Path, tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_a_part_of_a_baseline_can_be_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("options", "message"),
     [
         ({"rates": (99.0,)}, "nothing of it is in the baseline, which has sarathi at 8 requests/s"),
         ({"margin": 0.0}, "--margin 0 must lie between 0 and 1"),
@@ -158,18 +159,26 @@ def test_a_part_of_a_baseline_can_be_run(tmp_path: Path) -> None:
         ({"other": "http://127.0.0.1:9"}, "this baseline is not of an endpoint"),
     ],
 )
-def test_bad_questions_are_refused_before_any_work(
-    kept: Path, asked: dict[str, Any], message: str
+def test_bad_plans_are_refused_before_any_work(
+    kept: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        ask(kept, **asked)
+        plan(kept, **options)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(
+    kept: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RecordingError, match="file"):
+        plan(kept, tmp_path / "file" / "results")
 
 
 def test_a_first_baseline_needs_update_and_rates(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="write one with --update"):
-        ask(tmp_path / "none", rates=(1.0,))
+        plan(tmp_path / "none", rates=(1.0,))
     with pytest.raises(ValueError, match="needs at least one rate"):
-        ask(tmp_path / "none", update=True)
+        plan(tmp_path / "none", update=True)
 
 
 class TestRealClocks:

@@ -1,4 +1,4 @@
-"""A plan of batches: the requests it takes, and what each step of the engine is to be."""
+"""What the probe runs: the requests it takes, and what each step of the engine is to be."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProbePlan:
     """What the probe runs in one go (``slaibench.studies.calibration.probe``).
 
     Args:
@@ -58,8 +58,8 @@ class Plan:
         size = len(self.pool)
         counts = [0] * size
         for visit in self.visits:
-            for each in range(visit.decodes):
-                counts[(visit.first + each) % size] += 1
+            for offset in range(visit.decodes):
+                counts[(visit.first + offset) % size] += 1
         return counts
 
     def requests(self) -> list[Request]:
@@ -70,7 +70,7 @@ class Plan:
                 zip(self.pool, self.num_decodes(), strict=True)
             )
         ]
-        prompts = [(tokens, 1, f"{PROMPT}{each}") for each, tokens in enumerate(self.prompts)]
+        prompts = [(tokens, 1, f"{PROMPT}{number}") for number, tokens in enumerate(self.prompts)]
         return [
             Request(number, 0.0, prompt, output, tier, PATIENT_S)
             for number, (prompt, output, tier) in enumerate([*decoders, *prompts])
@@ -81,7 +81,9 @@ class Plan:
         values = {
             "num_decoders": len(self.pool),
             "num_prompts": len(self.prompts),
-            "visits": [[v.cell, v.first, v.decodes, v.chunks] for v in self.visits],
+            "visits": [
+                [visit.cell, visit.first, visit.decodes, visit.chunks] for visit in self.visits
+            ],
         }
         path.write_text(json.dumps(values), encoding="utf-8")
 
@@ -97,7 +99,7 @@ class Step:
         chunks: (tokens, tokens before them).
         cycle_s: from its start to the start of the next.
         between_s: from its end to the start of the next.
-        forward_s: how long the device had it; None: not told.
+        forward_s: how long the device had it; None: the engine does not report it.
     """
 
     cell: int

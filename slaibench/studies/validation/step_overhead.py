@@ -1,4 +1,4 @@
-"""The one number of a profile that an engine run may decide: time between steps."""
+"""The only number of a profile that an engine run may decide: time between steps."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from slaibench.recording.record import FloatArray
+from slaibench.recording.record import BoolArray, FloatArray
 
 RESOLUTION_MS = 0.01
 """Steps take milliseconds: finer than this is noise."""
 
-BoolArray = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class StepOverheadFit:
     """A step overhead, and what it was fitted to.
 
     Args:
@@ -53,7 +50,7 @@ def every_second(count: int) -> BoolArray:
 
 def fit_step_overhead(
     tpot_s: FloatArray, members: BoolArray, simulated: Callable[[float], FloatArray]
-) -> Fit:
+) -> StepOverheadFit:
     """The step overhead with which the members' TPOT has no bias.
 
     TPOT, since it is made of steps, where TTFT is made of queues; its median, since a preempted
@@ -70,25 +67,25 @@ def fit_step_overhead(
     Raises:
         ValueError: no member has a TPOT.
     """
-    known = members & np.isfinite(tpot_s)
-    if not known.any():
+    fitted_to = members & np.isfinite(tpot_s)
+    if not fitted_to.any():
         raise ValueError(
             "nothing to fit the step overhead to: no request has two output tokens or more"
         )
 
     def bias(overhead_ms: float) -> float:
-        ratio = simulated(overhead_ms)[known] / tpot_s[known] - 1
+        ratio = simulated(overhead_ms)[fitted_to] / tpot_s[fitted_to] - 1
         return float(np.nanmedian(ratio))
 
-    before = bias(0.0)
+    num_requests, before = int(fitted_to.sum()), bias(0.0)
     if before >= 0:
-        return Fit(0.0, int(known.sum()), before, before)
-    low, high = 0.0, float(np.median(tpot_s[known])) * 1e3
+        return StepOverheadFit(0.0, num_requests, before, before)
+    low, high = 0.0, float(np.median(tpot_s[fitted_to])) * 1e3
     while high - low > RESOLUTION_MS:
         middle = (low + high) / 2
         if bias(middle) < 0:
             low = middle
         else:
             high = middle
-    found = round(high, 3)
-    return Fit(found, int(known.sum()), before, bias(found))
+    overhead_ms = round(high, 3)
+    return StepOverheadFit(overhead_ms, num_requests, before, bias(overhead_ms))

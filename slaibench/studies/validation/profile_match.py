@@ -1,4 +1,4 @@
-"""Is a run of the GPU and the model whose profile it is replayed with?"""
+"""The profile that a run is replayed with, and whether it is of what ran."""
 
 from __future__ import annotations
 
@@ -8,9 +8,42 @@ from slaibench.catalog.gpu import find_gpu
 from slaibench.catalog.mismatch import Mismatch, gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, find_model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.studies.validation.observed import EngineSettings
+from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.studies.validation.observed import EngineSettings, ObservedRun
 
 DESPITE = "--despite-mismatch"
+
+
+def find_profile(
+    run: ObservedRun, *, gpu: str | None, model: str | None, file: str | None
+) -> Profile:
+    """A profile of the user's own, or the catalog's of the GPU and the model.
+
+    Args:
+        gpu, model: of the catalog; None: as the run names them.
+        file: of the user's own profile.
+
+    Raises:
+        ValueError: there is no such profile, or what the run names is none of the catalog's.
+    """
+    if file is not None:
+        return load_profile(file)
+    run_gpu = find_gpu(run.settings.device or "")
+    run_model = find_model(model or run.settings.model or "")
+    gpu = gpu or (None if run_gpu is None else run_gpu.name)
+    model = model if run_model is None else run_model.name
+    if gpu is not None and model is not None:
+        return get_profile(gpu, model)
+    lacks = [
+        f"{what} {named or '(not named there)'} is none of the catalog's: say which one it is with "
+        f"{option}"
+        for what, option, named, name in (
+            ("GPU", "--gpu (slaibench gpus)", run.settings.device, gpu),
+            ("model", "--model (slaibench models)", run.settings.model, model),
+        )
+        if name is None
+    ]
+    raise ValueError(f"{run.name}: {'; '.join(lacks)}; or give --profile FILE")
 
 
 def mismatches(
@@ -25,7 +58,7 @@ def mismatches(
     ours = find_gpu(profile.gpu) is not None
     pairs = [
         None if gpu is None else gpu_mismatch(gpu, profile, "--gpu"),
-        None if model is None else model_mismatch(model, shape_of(model), profile, "--model"),
+        None if model is None else model_mismatch(model, _shape_of(model), profile, "--model"),
     ]
     if settings.device is None:
         words = f"the {run} names no GPU; it is taken for that of profile {profile.name}"
@@ -36,7 +69,7 @@ def mismatches(
         words = f"the {run} names no model; it is taken for that of profile {profile.name}"
         pairs.append(Mismatch(words, certain=False, keeps=True))
     else:
-        shape = shape_of(settings.model)
+        shape = _shape_of(settings.model)
         pairs.append(model_mismatch(settings.model, shape, profile, f"the {run}'s model"))
     for name, value in settings.parallel.items():
         words = f"the {run}'s {name} is {value}, and profile {profile.name} is of one GPU"
@@ -47,11 +80,11 @@ def mismatches(
             f"known (it is from {profile.engine})"
         )
         pairs.append(Mismatch(words, certain=False, keeps=not ours))
-    known = [pair for pair in pairs if pair is not None]
-    return tuple(sorted(known, key=lambda pair: not pair.certain))
+    differences = [pair for pair in pairs if pair is not None]
+    return tuple(sorted(differences, key=lambda difference: not difference.certain))
 
 
-def shape_of(name: str) -> Model | None:
+def _shape_of(name: str) -> Model | None:
     """A model by a name, or by the path of its ``config.json``, if that is here."""
     if Path(name).exists():
         return get_model(name)
