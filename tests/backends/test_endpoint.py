@@ -51,8 +51,8 @@ def test_a_run_has_every_request_no_step_and_the_clients_word() -> None:
     assert output.facts["client"]["tokens"] == 20
     assert output.facts["client"]["processes"] == 1
     assert output.notes == ()
-    assert {each.body["model"] for each in received if each.body} == {"m"}
-    assert {each.body["seed"] for each in received if each.body} == {3}
+    assert {request.body["model"] for request in received if request.body} == {"m"}
+    assert {request.body["seed"] for request in received if request.body} == {3}
 
 
 def test_the_stop_rule_sees_progress_and_ends_the_run() -> None:
@@ -102,7 +102,7 @@ def test_a_named_model_is_asked_for_where_the_server_lists_none(behaviour: Behav
     output, received = run({"/v1/models": behaviour}, model="m")
     assert output.requests.finished.all()
     assert output.notes == ("the server does not say which models it has (/v1/models)",)
-    assert {each.body["model"] for each in received if each.body} == {"m"}
+    assert {request.body["model"] for request in received if request.body} == {"m"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     output, received = run({})
-    assert {each.headers["Authorization"] for each in received} == {"Bearer sk-secret"}
+    assert {request.headers["Authorization"] for request in received} == {"Bearer sk-secret"}
     assert "sk-secret" not in repr(output)
 
 
@@ -141,7 +141,7 @@ def test_words_are_calibrated_by_the_servers_tokenizer() -> None:
         answer.whole(200, f'{{"count": {1 + len(received.body["prompt"].split())}}}')
 
     output, received = run({"/tokenize": tokenize}, prompts="text")
-    prompts = [each.body["prompt"] for each in received if "completions" in each.path]
+    prompts = [request.body["prompt"] for request in received if "completions" in request.path]
     assert {len(prompt.split()) for prompt in prompts} == {5}
     assert output.notes == ()
 
@@ -151,7 +151,7 @@ def test_without_a_tokenizer_lengths_are_said_to_be_approximate() -> None:
         answer.whole(404, "no such path")
 
     output, received = run({"/tokenize": none}, prompts="text")
-    prompts = [each.body["prompt"] for each in received if "completions" in each.path]
+    prompts = [request.body["prompt"] for request in received if "completions" in request.path]
     assert {len(prompt.split()) for prompt in prompts} == {6}
     assert "approximate" in output.notes[0]
 
@@ -159,7 +159,7 @@ def test_without_a_tokenizer_lengths_are_said_to_be_approximate() -> None:
 def test_chat_uses_text() -> None:
     output, received = run({"/v1/chat/completions": tokens}, api="chat")
     assert output.requests.finished.all(), output.requests.error
-    assert any("messages" in each.body for each in received if "chat" in each.path)
+    assert any("messages" in request.body for request in received if "chat" in request.path)
 
 
 @pytest.mark.parametrize(

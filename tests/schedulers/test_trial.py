@@ -22,7 +22,7 @@ def trial(folder: Path, harm: str, place: str, limit_s: float = LIMIT_S) -> None
 
 @pytest.mark.parametrize("place", ["import", "__init__", "options"])
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("ctypes.CDLL(None)._exit(0)", r"its process ended with status 0 while mine\.py"),
         ("ctypes.CDLL(None).raise_(9)", "AttributeError"),
@@ -32,15 +32,15 @@ def trial(folder: Path, harm: str, place: str, limit_s: float = LIMIT_S) -> None
         ("input()", r"EOFError"),
     ],
 )
-def test_what_ends_the_process_is_told(tmp_path: Path, place: str, harm: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told.replace("LINE", str(LINES[place]))) as caught:
+def test_what_ends_the_process_is_told(tmp_path: Path, place: str, harm: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("LINE", str(LINES[place]))) as caught:
         trial(tmp_path, harm, place)
     assert re.search(r"mine\.py", str(caught.value))
 
 
 def test_what_never_comes_to_an_end_is_told_with_its_line(tmp_path: Path) -> None:
-    told = rf"mine\.py:Mine' is not imported .* it hangs in mine\.py, line {LINES['import']}"
-    with pytest.raises(ValueError, match=told):
+    message = rf"mine\.py:Mine' is not imported .* it hangs in mine\.py, line {LINES['import']}"
+    with pytest.raises(ValueError, match=message):
         trial(tmp_path, "time.sleep(1e6)", "import", limit_s=0.5)
     with pytest.raises(ValueError, match=rf"hangs in mine\.py, line {LINES['__init__']}"):
         trial(tmp_path, "while True: pass", "__init__", limit_s=0.5)

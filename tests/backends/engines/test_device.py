@@ -28,10 +28,10 @@ def options(kv_blocks: int | None = 100) -> EngineOptions:
 def test_its_process_finds_the_same_times() -> None:
     profile = get_profile("h100", "mistral-7b")
     _, device = emulated(options(), profile)
-    found, expected = timer_of(device), CostModel(profile)
+    timer, expected = timer_of(device), CostModel(profile)
     work = (7, 7000, [(300, 512)])
-    assert found.batch_time_s(*work) == expected.batch_time_s(*work)
-    assert found.step_overhead_s == expected.step_overhead_s
+    assert timer.batch_time_s(*work) == expected.batch_time_s(*work)
+    assert timer.step_overhead_s == expected.step_overhead_s
 
 
 def test_an_emulated_device_has_its_profiles_blocks_unless_others_are_asked_for() -> None:

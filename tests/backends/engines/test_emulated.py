@@ -38,9 +38,9 @@ FOREIGN = f"{own_schedulers.__file__}:"
 
 @pytest.fixture(scope="module", params=list(SYSTEMS))
 def system(request: pytest.FixtureRequest) -> type[SystemUnderTest]:
-    found = SYSTEMS[request.param]
-    needed(found.ENGINE, Device.EMULATED)
-    return found
+    system = SYSTEMS[request.param]
+    needed(system.ENGINE, Device.EMULATED)
+    return system
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ def steps(*tokens: int) -> StepTable:
 
 
 def used(*tokens: int, captured: int = 256) -> GraphUse:
-    found = GraphUse.of(steps(*tokens), captured)
-    assert found is not None
-    return found
+    use = GraphUse.of(steps(*tokens), captured)
+    assert use is not None
+    return use
 
 
 def test_the_share_and_the_sizes_are_on_record() -> None:

@@ -63,7 +63,7 @@ def test_a_vocabulary_as_large_as_llama_3s_fills_up(tmp_path: Path) -> None:
 def test_any_text_survives_encoding(tokenizer: Any, text: str) -> None:
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids) == text
-    assert all(0 <= each < TINY.vocab for each in ids)
+    assert all(0 <= token < TINY.vocab for token in ids)
 
 
 @given(st.integers(3, TINY.vocab - 1))
@@ -83,7 +83,7 @@ def test_it_is_made_once(folder: Path) -> None:
     before = (folder / "tokenizer.json").stat().st_mtime_ns
     assert model_folder(TINY, folder.parent) == folder
     assert (folder / "tokenizer.json").stat().st_mtime_ns == before
-    assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_another_shape_has_another_folder_and_another_source_does_not(folder: Path) -> None:
@@ -108,8 +108,8 @@ def test_processes_that_make_it_at_the_same_time_agree(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         made = pool.map(_make, [str(tmp_path)] * 6)
     assert len(set(made)) == 1
-    assert [each.name for each in tmp_path.iterdir()] == [Path(made[0]).name]
-    assert sorted(each.name for each in Path(made[0]).iterdir()) == [
+    assert [path.name for path in tmp_path.iterdir()] == [Path(made[0]).name]
+    assert sorted(path.name for path in Path(made[0]).iterdir()) == [
         "config.json",
         "tokenizer.json",
         "tokenizer_config.json",
@@ -130,7 +130,7 @@ def test_a_loser_of_the_race_takes_the_winners(
 
     monkeypatch.setattr(module, "_write_json", write_late)
     assert model_folder(TINY, tmp_path) == winner
-    assert [each.name for each in tmp_path.iterdir()] == [winner.name]
+    assert [path.name for path in tmp_path.iterdir()] == [winner.name]
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ ENGINE_PROCESSES = ("VLLM::Engine", "sglang::scheduler")
 
 def processes() -> dict[int, int]:
     """Parent of every process that runs."""
-    found = {}
+    parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -44,19 +44,19 @@ def processes() -> dict[int, int]:
                 continue
             state, parent = text.rpartition(")")[2].split()[:2]
             if state != "Z":
-                found[int(entry.name)] = int(parent)
-    return found
+                parents[int(entry.name)] = int(parent)
+    return parents
 
 
 def descendants(pid: int) -> list[int]:
     parents = processes()
 
-    def line(each: int) -> Iterator[int]:
-        while each in parents:
-            each = parents[each]
-            yield each
+    def line(child: int) -> Iterator[int]:
+        while child in parents:
+            child = parents[child]
+            yield child
 
-    return [each for each in parents if pid in line(each)]
+    return [child for child in parents if pid in line(child)]
 
 
 def _name(pid: int) -> str:
@@ -67,7 +67,7 @@ def _name(pid: int) -> str:
 def engines(pid: int) -> list[int]:
     """Descendants that are part of a server, unlike those that make the load."""
     marks = ("guardian.py", "vllm.entrypoints", "VLLM::", "backends.sglang.start", "sglang::")
-    return [each for each in descendants(pid) if any(mark in _name(each) for mark in marks)]
+    return [child for child in descendants(pid) if any(mark in _name(child) for mark in marks)]
 
 
 def workload(count: int = 12, prompt: int = 300, output: int = 20) -> list[Request]:
@@ -121,8 +121,8 @@ def test_every_request_is_served_and_every_token_received(outputs: dict[str, Run
     for output in outputs.values():
         table = output.requests
         assert table.outcome.tolist() == [Outcome.FINISHED.value] * 12, table.error
-        assert table.num_tokens.tolist() == [each.output_tokens for each in workload()]
-        assert table.prompt_tokens.tolist() == [each.prompt_tokens for each in workload()]
+        assert table.num_tokens.tolist() == [request.output_tokens for request in workload()]
+        assert table.prompt_tokens.tolist() == [request.prompt_tokens for request in workload()]
         assert output.notes == ()
 
 
@@ -160,8 +160,8 @@ def test_first_batches_are_batches(outputs: dict[str, RunOutput]) -> None:
         starts = set(output.steps.start_s.tolist())
         # The log rounds times on the machine's clock, the table those of the run.
         near = [
-            any(abs(each - start) < 2e-6 for start in starts)
-            for each in output.requests.first_scheduled_s.tolist()
+            any(abs(first_s - start) < 2e-6 for start in starts)
+            for first_s in output.requests.first_scheduled_s.tolist()
         ]
         assert all(near)
 

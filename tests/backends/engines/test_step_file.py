@@ -80,7 +80,7 @@ def test_no_id_of_a_request_is_taken_for_another_line(request_id: str, tmp_path:
     steps = read_steps(path)
     assert list(steps.first_scheduled_s.values()) == [1.5]
     assert list(steps.num_preemptions.values()) == [1]
-    assert all(len(each) < 5000 for each in steps.first_scheduled_s)
+    assert all(len(request_id) < 5000 for request_id in steps.first_scheduled_s)
 
 
 def test_a_run_begins_behind_its_own_switch(tmp_path: Path) -> None:

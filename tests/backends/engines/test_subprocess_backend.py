@@ -34,8 +34,8 @@ def elsewhere(tmp_path: Path) -> Iterator[Make]:
         return made[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for backend in made:
+        backend.close()
 
 
 def run(backend: Backend, wanted: list[Request], text: str, **settings: Any) -> RunOutput:

@@ -49,8 +49,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(launch, "_folder", lambda model, where: Path("models") / model.name)
 
     def has(gpus: tuple[Gpu, ...] = (), **facts: Any) -> None:
-        found = {"sglang": "0.5.23", "kernels": False, "plugins": True, "versions": {}, **facts}
-        monkeypatch.setattr(launch, "probe", lambda where: found)
+        said = {"sglang": "0.5.23", "kernels": False, "plugins": True, "versions": {}, **facts}
+        monkeypatch.setattr(launch, "probe", lambda where: said)
         monkeypatch.setattr(launch.hardware, "gpus", lambda: gpus)
 
     has()
@@ -114,9 +114,9 @@ def test_our_configuration_is_in_the_environment_and_nobody_is_asked(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SLAIBENCH_SGLANG", "of a server around us")
     own = {"scheduler": "slai:order=fcfs", "switchable": True}
-    found = ENGINE.environment(options(), Device.EMULATED, own)
-    assert json.loads(found["SLAIBENCH_SGLANG"]) == own
-    assert (found["HF_HUB_OFFLINE"], found["SGLANG_USE_CPU_ENGINE"]) == ("1", "1")
+    env = ENGINE.environment(options(), Device.EMULATED, own)
+    assert json.loads(env["SLAIBENCH_SGLANG"]) == own
+    assert (env["HF_HUB_OFFLINE"], env["SGLANG_USE_CPU_ENGINE"]) == ("1", "1")
     assert "SGLANG_USE_CPU_ENGINE" not in ENGINE.environment(options(), Device.CUDA, own)
     hub = options(checkpoint="mistralai/Mistral-7B-v0.1")
     assert "HF_HUB_OFFLINE" not in ENGINE.environment(hub, Device.CUDA, own)
@@ -174,9 +174,9 @@ def test_a_python_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_this_python_can_be_asked_what_it_has() -> None:
-    found = launch.probe(sys.executable)
-    assert set(found) == {"slaibench", "sglang", "kernels", "plugins", "versions"}
-    assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    has = launch.probe(sys.executable)
+    assert set(has) == {"slaibench", "sglang", "kernels", "plugins", "versions"}
+    assert has["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
 def test_a_models_folder_is_made_by_the_python_that_has_tokenizers(

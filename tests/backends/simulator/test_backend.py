@@ -73,7 +73,9 @@ def test_a_client_reads_each_token_later_by_its_delivery() -> None:
         Simulator(SECOND, total_blocks=1000, block_size=1, delivery_s=delivery_s)
         for delivery_s in (0.0, 0.0125)
     ]
-    near, far = (each.run(requests, build("sarathi"), RunSettings()) for each in simulators)
+    near, far = (
+        simulator.run(requests, build("sarathi"), RunSettings()) for simulator in simulators
+    )
     assert far.requests.token_times_s.tolist() == pytest.approx(
         near.requests.token_times_s + 0.0125
     )
@@ -83,7 +85,8 @@ def test_a_client_reads_each_token_later_by_its_delivery() -> None:
     assert far.requests.last_token_s.max() <= far.end_s
     # What the horizon finds on its way was not read; its batch was.
     (_, cut) = (
-        each.run(requests, build("sarathi"), RunSettings(horizon_s=4.505)) for each in simulators
+        simulator.run(requests, build("sarathi"), RunSettings(horizon_s=4.505))
+        for simulator in simulators
     )
     assert cut.requests.num_tokens.tolist() == [0, 0]
     assert len(cut.steps) == 2

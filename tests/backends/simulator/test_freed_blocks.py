@@ -36,16 +36,16 @@ class SingleBlocks:
 
     def left(self, of: SimRequest) -> int:
         """The beginning that is still there; the last token is computed in any case."""
-        found = 0
-        while (of, found) in self.queue:
-            found += 1
-        return min(found, (of.prefill_tokens - 1) // self.block_size)
+        num_left = 0
+        while (of, num_left) in self.queue:
+            num_left += 1
+        return min(num_left, (of.prefill_tokens - 1) // self.block_size)
 
     def reclaim(self, of: SimRequest) -> int:
-        found = self.left(of)
-        kept = [entry for entry in self.queue if entry[0] is not of or entry[1] >= found]
+        num_left = self.left(of)
+        kept = [entry for entry in self.queue if entry[0] is not of or entry[1] >= num_left]
         self.queue = [(None, 0) if entry[0] is of else entry for entry in kept]
-        return found
+        return num_left
 
 
 @given(st.data())
@@ -78,10 +78,10 @@ def test_it_is_a_queue_of_single_blocks(data: st.DataObject) -> None:
             if wanted > len(twin.queue):
                 waiting.append(one)
                 continue
-            found = freed.reclaim(one)
-            assert found == twin.reclaim(one)
-            freed.take(wanted - found)
-            twin.take(wanted - found)
+            num_left = freed.reclaim(one)
+            assert num_left == twin.reclaim(one)
+            freed.take(wanted - num_left)
+            twin.take(wanted - num_left)
             held.append((one, wanted))
         assert freed.num_blocks == len(twin.queue)
         for one in waiting:

@@ -12,7 +12,7 @@ def request(request_id: int = 0, prompt_tokens: int = 20, output_tokens: int = 1
 
 
 def ids(queue: WaitingQueue) -> list[int]:
-    return [each.request_id for each in queue.requests]
+    return [request.request_id for request in queue.requests]
 
 
 def test_a_new_request_waits_with_its_prompt_to_prefill() -> None:
@@ -91,8 +91,8 @@ def test_the_last_preempted_heads_those_of_its_key() -> None:
 def test_any_request_can_be_taken_out_and_the_order_stays() -> None:
     queue = WaitingQueue()
     all_of_them = [request(i) for i in range(5)]
-    for each, key in zip(all_of_them, [1, 1, 2, 2, 3], strict=True):
-        queue.add(each, key)
+    for waiting, key in zip(all_of_them, [1, 1, 2, 2, 3], strict=True):
+        queue.add(waiting, key)
     queue.remove(all_of_them[2])
     queue.remove(all_of_them[0])
     queue.add(request(9), 2)

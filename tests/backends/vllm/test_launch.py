@@ -49,12 +49,12 @@ def options(**changes: object) -> EngineOptions:
 
 def flags(command: list[str]) -> dict[str, str]:
     """What follows each flag; a flag that stands alone is followed by nothing."""
-    found = {}
+    values = {}
     for place, word in enumerate(command):
         if word.startswith("--"):
             after = command[place + 1] if place + 1 < len(command) else "--"
-            found[word] = "" if after.startswith("--") else after
-    return found
+            values[word] = "" if after.startswith("--") else after
+    return values
 
 
 @pytest.fixture
@@ -77,22 +77,22 @@ def test_a_server_runs_on_this_interpreter_with_our_scheduler_and_the_studys_opt
     own = {"scheduler": "slai:order=fcfs", "switchable": True}
     command = ENGINE.command(options(), Device.CUDA, 8123, own=own)
     assert command[0] == sys.executable
-    found = flags(command)
-    assert (Path(found["--model"]) / "config.json").is_file()
-    assert found["--served-model-name"] == "tiny-mistral"
-    assert (found["--host"], found["--port"]) == ("127.0.0.1", "8123")
-    assert found["--scheduler-cls"] == "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
-    assert json.loads(found["--additional-config"]) == {"slaibench": own}
-    assert found["--max-num-seqs"] == "128"
-    assert found["--num-gpu-blocks-override"] == "101"
-    assert "--no-async-scheduling" in found
-    assert "--no-enable-prefix-caching" in found
-    assert not {"--enforce-eager", "--kv-cache-memory-bytes"} & set(found)
+    args = flags(command)
+    assert (Path(args["--model"]) / "config.json").is_file()
+    assert args["--served-model-name"] == "tiny-mistral"
+    assert (args["--host"], args["--port"]) == ("127.0.0.1", "8123")
+    assert args["--scheduler-cls"] == "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
+    assert json.loads(args["--additional-config"]) == {"slaibench": own}
+    assert args["--max-num-seqs"] == "128"
+    assert args["--num-gpu-blocks-override"] == "101"
+    assert "--no-async-scheduling" in args
+    assert "--no-enable-prefix-caching" in args
+    assert not {"--enforce-eager", "--kv-cache-memory-bytes"} & set(args)
 
 
 def test_only_an_emulated_device_has_an_executor_of_ours() -> None:
-    found = flags(ENGINE.command(options(), Device.EMULATED, 1, own={}))
-    assert found["--distributed-executor-backend"].endswith(".executor.EmulatedExecutor")
+    args = flags(ENGINE.command(options(), Device.EMULATED, 1, own={}))
+    assert args["--distributed-executor-backend"].endswith(".executor.EmulatedExecutor")
     for device in (Device.CPU, Device.CUDA):
         command = ENGINE.command(options(), device, 1, own={})
         assert "--distributed-executor-backend" not in command
@@ -109,9 +109,9 @@ def test_the_kv_cache_of_a_cpu_has_the_blocks_asked_for_and_one_for_vllm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    found = flags(ENGINE.command(options(kv_blocks=100), Device.CPU, 1, own={}))
+    args = flags(ENGINE.command(options(kv_blocks=100), Device.CPU, 1, own={}))
     block = 32 * get_model("tiny-mistral").kv_bytes_per_token
-    assert found["--kv-cache-memory-bytes"] == str(101 * block)
+    assert args["--kv-cache-memory-bytes"] == str(101 * block)
 
 
 def test_a_kv_cache_that_the_user_sized_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +122,11 @@ def test_a_kv_cache_that_the_user_sized_is_left_alone(monkeypatch: pytest.Monkey
 def test_a_server_finds_our_packages_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "of/the/user")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    found = ENGINE.environment(options(), Device.CUDA, {})
-    ours, users = found["PYTHONPATH"].split(os.pathsep)
+    env = ENGINE.environment(options(), Device.CUDA, {})
+    ours, users = env["PYTHONPATH"].split(os.pathsep)
     assert (Path(ours) / "schedulers" / "slai.py").is_file()
     assert users == "of/the/user"
-    assert (found["HF_HUB_OFFLINE"], found["VLLM_NO_USAGE_STATS"]) == ("1", "1")
+    assert (env["HF_HUB_OFFLINE"], env["VLLM_NO_USAGE_STATS"]) == ("1", "1")
 
 
 def test_weights_from_the_hub_may_be_fetched_and_local_ones_need_nothing(
@@ -142,8 +142,8 @@ def test_weights_from_the_hub_may_be_fetched_and_local_ones_need_nothing(
 def test_the_users_environment_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    found = ENGINE.environment(options(), Device.CUDA, {})
-    assert (found["VLLM_NO_USAGE_STATS"], found["HF_HUB_OFFLINE"]) == ("0", "0")
+    env = ENGINE.environment(options(), Device.CUDA, {})
+    assert (env["VLLM_NO_USAGE_STATS"], env["HF_HUB_OFFLINE"]) == ("0", "0")
 
 
 def test_threads_are_bound_only_where_a_core_is_left_for_the_scheduler(
@@ -217,13 +217,13 @@ def test_the_key_of_a_server_is_in_its_environment_and_in_no_command() -> None:
     command = ENGINE.command(options(), Device.CUDA, 1, own={}, locked=True)
     assert command[command.index("--middleware") + 1] == "slaibench.backends.engines.gate.Gate"
     assert "--middleware" not in ENGINE.command(options(), Device.CUDA, 1, own={})
-    found = ENGINE.environment(options(), Device.CUDA, {}, "a-secret")
-    assert found["SLAIBENCH_SERVER_KEY"] == found["VLLM_API_KEY"] == "a-secret"
+    env = ENGINE.environment(options(), Device.CUDA, {}, "a-secret")
+    assert env["SLAIBENCH_SERVER_KEY"] == env["VLLM_API_KEY"] == "a-secret"
     assert not any("a-secret" in word for word in command)
 
 
 def test_a_key_of_the_users_own_stands_where_we_set_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_API_KEY", "mine")
     monkeypatch.setenv("SLAIBENCH_SERVER_KEY", "of another server")
-    found = ENGINE.environment(options(), Device.CUDA, {})
-    assert (found["VLLM_API_KEY"], found["SLAIBENCH_SERVER_KEY"]) == ("mine", "")
+    env = ENGINE.environment(options(), Device.CUDA, {})
+    assert (env["VLLM_API_KEY"], env["SLAIBENCH_SERVER_KEY"]) == ("mine", "")

@@ -121,10 +121,10 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
         to_come = list(reversed(asked))
         while to_come or engine.has_unfinished_requests():
             for _ in range(min(2, len(to_come))):
-                each = to_come.pop()
-                prompt = {"prompt_token_ids": each.prompt}
-                params = SamplingParams(**each.params, output_kind=RequestOutputKind.FINAL_ONLY)
-                engine.add_request(f"{text}/{each.name}", prompt, params)
+                request = to_come.pop()
+                prompt = {"prompt_token_ids": request.prompt}
+                params = SamplingParams(**request.params, output_kind=RequestOutputKind.FINAL_ONLY)
+                engine.add_request(f"{text}/{request.name}", prompt, params)
             for output in engine.step():
                 if output.finished:
                     name = output.request_id.rpartition("/")[2]

@@ -80,7 +80,7 @@ def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
             driver.add(f"{name}-twin", prompt, **params)
         if number % 2 == 0:
             driver.turn()
-        twins = [each for each in driver.alive if each.endswith("-twin")]
+        twins = [name for name in driver.alive if name.endswith("-twin")]
         if twins and aborts.random() < 0.2:
             driver.abort(aborts.choice(twins))
     driver.run_out()

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[3]
 
 def python_with(engine: str) -> str:
     """The interpreter that has an engine; skips the test where there is none."""
-    found = interpreter(engine)
-    if found is None:
+    path = interpreter(engine)
+    if path is None:
         pytest.skip(f"no {engine} here, and {variable(engine)} names no Python that has it")
-    return found
+    return path
 
 
 def run_program(engine: str, name: str, *arguments: object) -> dict[str, Any]:

@@ -18,13 +18,13 @@ def request(name: str, *, logprobs: bool = False, embedded: bool = False) -> Any
     )
 
 
-def names(found: list[Batch]) -> list[tuple[str, str]]:
+def names(made: list[Batch]) -> list[tuple[str, str]]:
     return [
         (
-            "".join(each.inner.rid for each in part.decodes),
-            "".join(each.inner.rid for each, _ in part.prefills),
+            "".join(request.inner.rid for request in part.decodes),
+            "".join(request.inner.rid for request, _ in part.prefills),
         )
-        for part in found
+        for part in made
     ]
 
 
@@ -49,12 +49,12 @@ LOGPROBS, EMBEDDED = request("l", logprobs=True), request("e", embedded=True)
 def test_parts_hold_everything_once(
     decodes: list[Any], prefills: list[Any], expected: list[tuple[str, str]]
 ) -> None:
-    batch = Batch(decodes, [(each, 7) for each in prefills], [C], 1.5, len(decodes))
-    found = parts(batch)
-    assert names(found) == expected
-    assert [part.preempt for part in found] == [[C], *[[]] * (len(found) - 1)]
-    assert sum(part.critical_decodes for part in found) == len(decodes)
-    assert sum(part.num_tokens for part in found) == batch.num_tokens
+    batch = Batch(decodes, [(request, 7) for request in prefills], [C], 1.5, len(decodes))
+    made = parts(batch)
+    assert names(made) == expected
+    assert [part.preempt for part in made] == [[C], *[[]] * (len(made) - 1)]
+    assert sum(part.critical_decodes for part in made) == len(decodes)
+    assert sum(part.num_tokens for part in made) == batch.num_tokens
 
 
 def test_the_prompt_that_goes_on_comes_before_others() -> None:

@@ -23,22 +23,22 @@ def test_token_ids_are_the_same_under_every_scheduler(
     own = results[SCHEDULERS[0]]["tokens"]
     asked = workload()
     assert len(own) == NUM_REQUESTS
-    for each in asked:
-        assert len(own[each.name]) == each.params.get("n", 1)
-        if not {"stop_token_ids", "structured_outputs"} & set(each.params):
-            assert set(lengths(own[each.name])) == {each.params["max_tokens"]}
+    for case in asked:
+        assert len(own[case.name]) == case.params.get("n", 1)
+        if not {"stop_token_ids", "structured_outputs"} & set(case.params):
+            assert set(lengths(own[case.name])) == {case.params["max_tokens"]}
     # Otherwise the same ids would say nothing: requests differ, even by their first token alone.
     assert own[asked[-1].name] != own[asked[-2].name]
     assert any(
-        len(own[each.name][0]) < each.params["max_tokens"]
-        for each in asked
-        if "stop_token_ids" in each.params
+        len(own[case.name][0]) < case.params["max_tokens"]
+        for case in asked
+        if "stop_token_ids" in case.params
     )
-    drawn = {each.name for each in asked if each.params["temperature"] > 0}
+    drawn = {case.name for case in asked if case.params["temperature"] > 0}
     greedy = set(own) - drawn
     assert len(greedy) > 150
     assert drawn
-    assert any("logprobs" in each.params for each in asked)
+    assert any("logprobs" in case.params for case in asked)
     for text in SCHEDULERS[1:]:
         other = results[text]["tokens"]
         different = [name for name in greedy if other[name] != own[name]]
@@ -47,10 +47,10 @@ def test_token_ids_are_the_same_under_every_scheduler(
             name: lengths(own[name]) for name in drawn
         }
     for text, result in results.items():
-        for each in asked:
-            if "logprobs" in each.params:
-                counts = [len(each.prompt), each.params["max_tokens"]]
-                assert result["logprobs"][each.name] == counts, text
+        for case in asked:
+            if "logprobs" in case.params:
+                counts = [len(case.prompt), case.params["max_tokens"]]
+                assert result["logprobs"][case.name] == counts, text
         assert result["free"] == kv_blocks, text
         if kv_blocks < 100 and not text.startswith("decode-first"):
             assert result["preemptions"] > 10, text

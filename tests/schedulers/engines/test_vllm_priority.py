@@ -35,7 +35,7 @@ def test_nobody_is_preempted_while_a_less_urgent_one_runs(
     inverted = []
 
     def watched(request: Any, *args: Any, **kwargs: Any) -> None:
-        spared = [each.priority for each in core.scheduler.running if each is not request]
+        spared = [other.priority for other in core.scheduler.running if other is not request]
         inverted.extend(priority for priority in spared if priority > request.priority)
         preempt(request, *args, **kwargs)
 

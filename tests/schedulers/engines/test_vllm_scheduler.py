@@ -147,12 +147,12 @@ def test_aborts_in_mid_prefill_and_while_withheld_leak_nothing(
     driver.add("long", [6] * 500, max_tokens=5)
     driver.step()
     view = driver.scheduler.view
-    withheld = {each.inner.request_id for each in view.decoding}
-    assert [each.inner.request_id for each in view.prefilling] == ["long"]
+    withheld = {request.inner.request_id for request in view.decoding}
+    assert [request.inner.request_id for request in view.prefilling] == ["long"]
     assert withheld
     tokens = {request_id: len(driver.tokens[request_id]) for request_id in withheld}
     driver.step()
-    held_back = {each for each in withheld if len(driver.tokens[each]) == tokens[each]}
+    held_back = {name for name in withheld if len(driver.tokens[name]) == tokens[name]}
     assert held_back, "nobody was withheld: the test tests nothing"
     driver.abort("long")
     driver.abort(held_back.pop())
