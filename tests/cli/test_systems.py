@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.studies.test_validate import Small, Twin
+from tests.studies.crosscheck.test_study import Small, Twin
 
 from slaibench.recording import store
 from slaibench.report.verify import verify

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.studies.test_validate import Small, Twin, run
+from tests.studies.crosscheck.test_study import Small, Twin, run
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
