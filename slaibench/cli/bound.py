@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options, render
+from slaibench.cli import options, render
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
     EngineOptions,
@@ -23,6 +23,8 @@ from slaibench.cli.options import (
 )
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
+from slaibench.cli.terminal import plain_table
+from slaibench.report.text import plain_change, plain_fixed, plain_interval, plain_share
 from slaibench.studies.bound import study as bound_study
 from slaibench.studies.bound.ask import (
     BUDGETS,
@@ -36,7 +38,6 @@ from slaibench.studies.bound.ask import (
 from slaibench.studies.bound.cycles import least_cycle_json
 from slaibench.studies.bound.result import BoundResult, Throughput
 from slaibench.studies.bound.words import NODES, theorem_2
-from slaibench.studies.estimate import Estimate
 
 
 @expanded
@@ -181,7 +182,7 @@ def _bound(result: BoundResult) -> list[RenderableType]:
     )
     decodes = bound.decodes_per_batch
     told = "no decodes" if decodes is None else f"{decodes:.0f} decodes a batch that has any"
-    table = formats.plain_table()
+    table = plain_table()
     for name, _ in shares:
         table.add_column(name, justify="right")
     table.add_row(*(f"{share / parts.total_s:.1%}" for _, share in shares))
@@ -199,7 +200,7 @@ def _bound(result: BoundResult) -> list[RenderableType]:
 
 
 def _throughputs(result: BoundResult) -> RenderableType:
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("\nscheduler", no_wrap=True)
     for heading in (
         "saturated\nreq/s",
@@ -213,11 +214,11 @@ def _throughputs(result: BoundResult) -> RenderableType:
     for each in sorted(result.throughputs, key=lambda found: -(found.share.value or 0.0)):
         table.add_row(
             escape(each.scheduler),
-            _number(each.rate_rps, 3),
-            formats.share(each.share.value),
-            _interval(each.share),
+            plain_fixed(each.rate_rps, 3),
+            plain_share(each.share.value),
+            plain_interval(each.share, lambda end: f"{100 * end:.1f}"),
             f"{each.within_rps:.3f}",
-            formats.share(each.within_share.value),
+            plain_share(each.within_share.value),
             _count(each),
         )
     return table
@@ -228,18 +229,18 @@ def _count(each: Throughput) -> str:
 
 
 def _budgets(result: BoundResult) -> RenderableType:
-    table = formats.plain_table()
+    table = plain_table()
     for heading in ("token budget", "req/s", "95 % interval", "against 512", "bound in it"):
         table.add_column(heading, justify="right")
     base = result.budgets.get(512)
     for budget, each in result.budgets.items():
         change = ""
         if base is not None and base.share.value and each.share.value is not None:
-            change = f"{each.share.value / base.share.value - 1:+.1%}"
+            change = plain_change(each.share.value / base.share.value - 1)
         table.add_row(
             str(budget),
-            _number(each.rate_rps, 3),
-            _ends(each.rate_rps, 3),
+            plain_fixed(each.rate_rps, 3),
+            plain_interval(each.rate_rps, "{:.3f}".format, " to "),
             change,
             f"{each.within_rps:.3f}",
         )
@@ -248,7 +249,7 @@ def _budgets(result: BoundResult) -> RenderableType:
 
 def _rad(result: BoundResult) -> RenderableType:
     ask = result.plan.ask
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("step cost", justify="right")
     table.add_column("tile", justify="right")
     for cycle in ask.cycles:
@@ -258,14 +259,14 @@ def _rad(result: BoundResult) -> RenderableType:
         for tile in ask.tiles:
             points = result.rad_at(step_s, tile)
             limit = points[0].limit_rps / result.plan.theorem_rps
-            shares = (formats.share(each.share.value) for each in points)
-            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, formats.share(limit))
+            shares = (plain_share(each.share.value) for each in points)
+            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, plain_share(limit))
     return table
 
 
 def _maps(result: BoundResult) -> RenderableType:
     plan = result.plan
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("\nscheduler", no_wrap=True)
     for column in plan.columns:
         heading = f"{column.mean_output} tokens\n{column.bound_rps:.3g} req/s"
@@ -294,19 +295,3 @@ def stable_up_to(stable: Sequence[float], unstable: Sequence[float]) -> str:
     least = min(unstable, default=math.inf)
     below = [load for load in stable if load < least]
     return f"{max(below):.0%}" if below else "-"
-
-
-def _number(found: Estimate, decimals: int) -> str:
-    return "-" if found.value is None else f"{found.value:.{decimals}f}"
-
-
-def _interval(found: Estimate) -> str:
-    if found.ci95 is None:
-        return ""
-    return f"{100 * found.ci95[0]:.1f}-{100 * found.ci95[1]:.1f}"
-
-
-def _ends(found: Estimate, decimals: int) -> str:
-    if found.ci95 is None:
-        return ""
-    return f"{found.ci95[0]:.{decimals}f} to {found.ci95[1]:.{decimals}f}"

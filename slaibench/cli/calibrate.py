@@ -13,10 +13,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
+from slaibench.cli.terminal import DIM, plain_table
+from slaibench.report.text import plain_share, plural
 from slaibench.spec import Clock, Device
 from slaibench.studies.calibration import calibrate as measuring
 from slaibench.studies.calibration.ask import asked
@@ -122,14 +124,14 @@ def _progress() -> Iterator[OnPhase]:
 
     yield on_phase
     took = time.monotonic() - begun
-    parts = formats.count(count, "part")
+    parts = plural(count, "part")
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
 
 
 def tables(result: Calibration) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("batches of", no_wrap=True)
     for heading in ("held out", "error P50", "P95", "bias", "measured again"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -140,9 +142,9 @@ def tables(result: Calibration) -> RenderableType:
             f"{each.median:.1%}",
             f"{each.p95:.1%}",
             f"{each.bias:+.1%}",
-            formats.share(each.spread),
+            plain_share(each.spread),
         )
-    rounds = formats.count(result.rounds, "round")
+    rounds = plural(result.rounds, "round")
     heading = (
         f"{values['model']} on {values['gpu']}: {result.num_cells:,} batches, {rounds}, "
         f"{result.num_held_out} batches held out"
@@ -159,7 +161,7 @@ def tables(result: Calibration) -> RenderableType:
         Text(heading, style="bold"),
         Text(),
         table,
-        Text(LEGEND, style=formats.DIM),
+        Text(LEGEND, style=DIM),
         *(Text(line) for line in lines),
     )
 

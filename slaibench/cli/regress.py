@@ -14,11 +14,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, TargetOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
+from slaibench.cli.terminal import DIM, plain_table
 from slaibench.measure.regression import Verdict
 from slaibench.rates import parse_rates
 from slaibench.report.regress import words
@@ -189,7 +190,7 @@ def table(result: RegressResult) -> RenderableType:
 
 
 def _grid(rows: list[Row]) -> RenderableType:
-    grid = formats.plain_table()
+    grid = plain_table()
     grid.add_column("req/s", justify="right", no_wrap=True)
     grid.add_column("metric", no_wrap=True)
     for heading in ("before", "after", "change"):
@@ -202,7 +203,7 @@ def _grid(rows: list[Row]) -> RenderableType:
         detail = words.detail(row)
         verdict = Text(row.verdict.value, style=STYLES[row.verdict])
         if detail:
-            verdict.append(f": {detail}", style=formats.DIM)
+            verdict.append(f": {detail}", style=DIM)
         grid.add_row(
             f"{row.rate_rps:g}" if first else "",
             row.words,

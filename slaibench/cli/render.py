@@ -10,18 +10,16 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli.formats import (
-    DIM,
-    change,
-    change_interval,
-    count,
-    interval,
-    number,
-    plain_table,
-    seconds,
-    share,
-)
+from slaibench.cli.terminal import DIM, plain_table
 from slaibench.measure.audit import OFF_RATE
+from slaibench.report.text import (
+    plain_change,
+    plain_interval,
+    plain_number,
+    plain_seconds,
+    plain_share,
+    plural,
+)
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult
@@ -45,7 +43,7 @@ LONG_NAME = 10
 def heading(result: SweepResult) -> str:
     """What was run, in a line."""
     spec, cell = result.spec, result.cells[0].cell
-    seeds = count(spec.num_seeds, "seed")
+    seeds = plural(spec.num_seeds, "seed")
     return f"{where(cell)}, {seeds} a rate, {spec.convention.value} conventions"
 
 
@@ -82,13 +80,18 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
 
 def _sweep_columns(points: Sequence[OperatingPoint], *, wide: bool) -> list[_Column]:
     tiers = sorted({name for point in points for name in point.tiers})
-    extra = [_Column("on time", lambda p: share(p.tokens_on_time)), _Column("out\ntok/s", _output)]
+    extra = [
+        _Column("on time", lambda p: plain_share(p.tokens_on_time)),
+        _Column("out\ntok/s", _output),
+    ]
     return [
         _Column("\nreq/s", lambda p: f"{p.rate_rps:g}"),
         *([_Column("\noffered", offered)] if any(map(_is_off, points)) else []),
-        _Column("TTFT\nP50", lambda p: seconds(p.ttft_s["p50"])),
-        _Column("\n95 % interval", lambda p: "" if p.saturated else interval(p.ttft_s["p50"])),
-        _Column("TTFT\nP99", lambda p: seconds(p.ttft_s["p99"])),
+        _Column("TTFT\nP50", lambda p: plain_seconds(p.ttft_s["p50"])),
+        _Column(
+            "\n95 % interval", lambda p: "" if p.saturated else plain_interval(p.ttft_s["p50"])
+        ),
+        _Column("TTFT\nP99", lambda p: plain_seconds(p.ttft_s["p99"])),
         *(_Column(f"TBT P99\n{escape(name)}", _tbt(name)) for name in tiers),
         *(extra if wide else []),
         _Column("\nn", lambda p: f"{p.ttft_s['p50'].n:,}"),
@@ -107,7 +110,7 @@ def _is_off(point: OperatingPoint) -> bool:
 
 
 def _tbt(tier: str) -> Callable[[OperatingPoint], str]:
-    return lambda p: seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
+    return lambda p: plain_seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
 
 
 def _output(point: OperatingPoint) -> str:
@@ -145,11 +148,11 @@ def mark(point: OperatingPoint) -> str:
 def _marked(point: OperatingPoint) -> str:
     """A median TTFT with its mark: figures stay apart from each other."""
     sign = mark(point)
-    return seconds(point.ttft_s["p50"]) + (f" {sign}" if sign[:1].isdigit() else sign)
+    return plain_seconds(point.ttft_s["p50"]) + (f" {sign}" if sign[:1].isdigit() else sign)
 
 
 def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
-    basis = count(result.spec.num_seeds, "seed")
+    basis = plural(result.spec.num_seeds, "seed")
     if result.spec.convention is Convention.PAPER:
         basis = f"t over {basis}"
     elif result.spec.num_seeds > 1:
@@ -213,9 +216,9 @@ def compare_table(result: CompareResult) -> RenderableType:
             f"{rate.rate_rps:g}",
             *([offered(rate.a)] if off else []),
             *(_marked(point) for point in (rate.a, rate.b)),
-            *(seconds(point.ttft_s["p99"]) for point in (rate.a, rate.b)),
-            change(rate.ttft_p50_change),
-            change_interval(rate.ttft_p50_change),
+            *(plain_seconds(point.ttft_s["p99"]) for point in (rate.a, rate.b)),
+            plain_change(rate.ttft_p50_change.value),
+            plain_interval(rate.ttft_p50_change, plain_change, " to "),
             style=DIM if rate.a.saturated and rate.b.saturated else "",
         )
     points = [point for rate in result.rates for point in (rate.a, rate.b)]
@@ -232,7 +235,7 @@ def capacity_lines(result: CapacityResult) -> list[Text]:
     if found.rate_rps is None:
         text.append(f": no rate is known to keep {slo}")
         if not result.refused:
-            lowest = number(float(result.measured.rates_rps[0]))
+            lowest = plain_number(float(result.measured.rates_rps[0]))
             text.append(f"; at {lowest} requests/s, the lowest measured, {_failing(result)}")
         return [text, *remarks]
     if found.shape is not None:
@@ -240,9 +243,11 @@ def capacity_lines(result: CapacityResult) -> list[Text]:
     else:
         sure = found.sure_rps == found.rate_rps
         text.append(" carries at least " if sure else " may carry ")
-    text.append(f"{number(found.rate_rps)} requests/s", style="bold green")
+    text.append(f"{plain_number(found.rate_rps)} requests/s", style="bold green")
     if found.ci95 is not None:
-        text.append(f" (95 % interval {number(found.ci95[0])} to {number(found.ci95[1])})")
+        text.append(
+            f" (95 % interval {plain_number(found.ci95[0])} to {plain_number(found.ci95[1])})"
+        )
     text.append(f" within {slo}")
     if found.binding is not None:
         text.append(f"; above that {_failing(result)}")
@@ -284,8 +289,10 @@ def headline(result: CompareResult) -> Text:
     if steady or told:
         top = steady[-1] if steady else told[0]
         found = top.ttft_p50_change
-        text.append(f"Median TTFT at {top.rate_rps:g} requests/s: {change(found)}", "bold")
-        sure = change_interval(found)
+        text.append(
+            f"Median TTFT at {top.rate_rps:g} requests/s: {plain_change(found.value)}", "bold"
+        )
+        sure = plain_interval(found, plain_change, " to ")
         text.append(f" (95 % interval {sure}, paired)." if sure else " (no interval).")
     return text
 

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from slaibench.cli import formats, options, render
+from slaibench.cli import options, render
 from slaibench.cli.dialect import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -25,6 +25,7 @@ from slaibench.cli.options import (
     TargetOptions,
 )
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
+from slaibench.report.text import plural
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
@@ -198,7 +199,7 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
     serving = (
         f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
     )
-    runs = formats.count(len(cells), "run")
+    runs = plural(len(cells), "run")
     verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     raise fail(
         f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
@@ -237,9 +238,7 @@ def progress(what: str) -> Iterator[OnCell]:
         yield on_cell
     run_options = f", {reused} taken from disk" if reused else ""
     took = time.monotonic() - begun
-    err.print(
-        f"{what}: {formats.count(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False
-    )
+    err.print(f"{what}: {plural(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False)
     for line in _not_taken(what, stale, damaged):
         err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
@@ -248,7 +247,7 @@ def _not_taken(what: str, stale: int, damaged: Sequence[CellResult]) -> Iterator
     """Why cells were run that are on disk."""
     if stale:
         yield (
-            f"{what}: the code has changed since {formats.count(stale, 'cell')} "
+            f"{what}: the code has changed since {plural(stale, 'cell')} "
             f"{'was' if stale == 1 else 'were'} recorded: the recordings on disk are stale, and "
             "were not taken"
         )

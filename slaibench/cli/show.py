@@ -14,9 +14,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options, render
+from slaibench.cli import options, render
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.terminal import plain_table
 from slaibench.recording import store
+from slaibench.report.text import plural
 from slaibench.studies import from_disk as gathering
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def _tell_unsealed(rows: Sequence[dict[str, Any]]) -> None:
     if old:
         verb = "is" if old == 1 else "are"
         err.print(
-            f"[yellow]{formats.count(old, 'recording')} {verb} of before recordings had hashes and "
+            f"[yellow]{plural(old, 'recording')} {verb} of before recordings had hashes and "
             "knew their code: read as they are[/]",
             highlight=False,
             soft_wrap=True,
@@ -110,11 +112,11 @@ def _tell_unsealed(rows: Sequence[dict[str, Any]]) -> None:
 def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
     """A table for each model, GPU, workload and so on, so that names need no column of theirs."""
     parts: list[RenderableType] = [
-        Text(f"{formats.count(len(rows), 'recording')} in {folder}", style="bold")
+        Text(f"{plural(len(rows), 'recording')} in {folder}", style="bold")
     ]
     for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
         title = f"{', '.join(names)} conventions"
-        table = formats.plain_table()
+        table = plain_table()
         table.add_column("scheduler", overflow="fold")
         for heading in ("req/s", "seed", "requests", "ended after", ""):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -189,7 +191,7 @@ def verify(
         for line in _verified(outcome):
             out.print(escape(line), highlight=False, soft_wrap=True)
     if outcome.mismatches:
-        found = formats.count(len(outcome.mismatches), "difference")
+        found = plural(len(outcome.mismatches), "difference")
         raise fail(f"other numbers: {found} in {str(page)!r}", EXIT_NO)
     if outcome.num_absent:
         raise fail(

@@ -11,11 +11,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
+from slaibench.cli.terminal import DIM, plain_table
 from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
@@ -24,6 +25,7 @@ from slaibench.cli.validate_log import (
     Between,
     validate_against,
 )
+from slaibench.report.text import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
 from slaibench.studies.crosscheck.agreement import Difference, Verdict
 from slaibench.studies.crosscheck.study import Match, ValidateResult
@@ -110,14 +112,14 @@ def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
 def failing(result: ValidateResult) -> str:
     """What does not agree, in a sentence."""
     places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
-    rows = formats.count(len(result.matches), "row")
+    rows = plural(len(result.matches), "row")
     return f"{len(places)} of {rows} beyond tolerance or invalid: {', '.join(places)}"
 
 
 def tables(result: ValidateResult) -> RenderableType:
     """A table for each scheduler and backend: a row a rate, with both values and their change."""
     spec = result.sweeps[0].spec
-    seeds = formats.count(spec.num_seeds, "seed")
+    seeds = plural(spec.num_seeds, "seed")
     parts: list[RenderableType] = [
         Text(f"{spec.model}, {seeds} a rate, {spec.convention.value} conventions", style="bold")
     ]
@@ -128,11 +130,11 @@ def tables(result: ValidateResult) -> RenderableType:
             Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
             _table(rows),
         ]
-    return Group(*parts, Text("\n" + _legend(result), style=formats.DIM))
+    return Group(*parts, Text("\n" + _legend(result), style=DIM))
 
 
 def _table(rows: list[Match]) -> RenderableType:
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("\nreq/s", justify="right", no_wrap=True)
     names = list(dict.fromkeys(name for row in rows for name in row.agreement.differences))
     for name in names:
@@ -161,7 +163,7 @@ def _heading(name: str, rows: list[Match]) -> str:
 def _cell(name: str, found: Difference) -> str:
     """The reference's value, the other's, and the change; marked when beyond its tolerance."""
     values = [_value(name, value) for value in (found.reference, found.other)]
-    change = "" if found.change is None else f"{found.change:+.1%}"
+    change = "" if found.change is None else plain_change(found.change)
     if found.change == 0:
         change = "same"
     mark = BEYOND if found.within is False else ""
@@ -172,10 +174,10 @@ def _value(name: str, value: float | None) -> str:
     if value is None:
         return "-"
     if math.isinf(value):
-        return "unserved"
+        return UNSERVED
     if name == "kv_mean":
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if name in ("steps", "preemptions") else formats.number(value)
+        return plain_share(value)
+    return f"{value:,.0f}" if name in ("steps", "preemptions") else plain_number(value)
 
 
 def _legend(result: ValidateResult) -> str:

@@ -12,11 +12,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats
 from slaibench.cli.options import EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.terminal import plain_table
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
+from slaibench.report.text import plain_change, plain_number
 from slaibench.studies.validation.ask import Answer, Question, answer, prepare
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.matching import DESPITE
@@ -200,7 +201,7 @@ def _show(result: Answer) -> None:
 
 def table(held: ValidationRun) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
-    grid = formats.plain_table()
+    grid = plain_table()
     for heading in ("", ""):
         grid.add_column(heading, no_wrap=True)
     for heading in ("engine", "simulator", "change", "other caches"):
@@ -212,10 +213,10 @@ def table(held: ValidationRun) -> RenderableType:
             grid.add_row(
                 f"{METRICS[metric]}, s" if name == names[0] else "",
                 name.upper() if name != MEAN else name,
-                formats.number(each.reference),
-                formats.number(each.other),
-                f"{each.change:+.1%}{'' if each.told else '?'}",
-                "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
+                plain_number(each.reference),
+                plain_number(each.other),
+                f"{plain_change(each.change)}{'' if each.told else '?'}",
+                "" if ends is None else " to ".join(map(plain_change, ends)),
                 end_section=name == names[-1],
             )
     title = f"{held.run.name}: {held.run.settings.engine}, {held.run.load}"

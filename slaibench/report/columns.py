@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.report.words import (
+from slaibench.report.text import (
     NOTHING,
     TOO_SMALL,
     decimals_for,

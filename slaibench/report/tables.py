@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from slaibench.report.columns import Cell, Column, Json, at, bare_share, count, estimates, share
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.words import NOTHING, fixed, plural
+from slaibench.report.text import NOTHING, fixed, plural
 
 
 @dataclass(frozen=True, slots=True)

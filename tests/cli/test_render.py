@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from slaibench.cli import formats, render
+from slaibench.cli import render
 from slaibench.measure.steady import Steadiness
+from slaibench.report.text import plain_seconds
 from slaibench.studies.capacity import CapacityResult, find_capacity
 from slaibench.studies.compare import CompareResult, compare
-from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult, sweep
 from tests.studies.studies import study
@@ -156,7 +153,7 @@ def test_a_count_of_replicates_is_no_part_of_the_number_beside_it(compared: Comp
     some = replace(compared, rates=(replace(calm, a=disagreeing(calm.a), b=disagreeing(calm.b)),))
     shown = lines(render.compare_table(some), 80)
     row = next(line.split() for line in shown if line.strip().startswith("3 "))
-    assert row[1:5:2] == [formats.seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]
+    assert row[1:5:2] == [plain_seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]
     assert row[2:6:2] == ["1/3", "1/3"]
     assert max(map(len, shown)) <= 80
     # A latency may be told where most runs are steady; the mark stays beside it.
@@ -247,42 +244,6 @@ def test_a_capacity_is_a_sentence_that_says_what_ends_it(
     for part in told:
         assert part in text
     assert text.count("already fails") == 0  # said in the sentence, not once more in a note
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (0.0838, "0.0838"),
-        (0.5, "0.500"),
-        (1.0, "1.00"),
-        (11.84, "11.8"),
-        (99.96, "100.0"),
-        (123.4, "123"),
-        (2154.7, "2,155"),
-        (0.0, "0"),
-        (0.000123, "0.000123"),
-        (-0.25, "-0.250"),
-    ],
-)
-def test_numbers_have_three_digits_and_no_exponent(value: float, shown: str) -> None:
-    assert formats.number(value) == shown
-
-
-@given(st.floats(1e-3, 1e6))
-def test_a_shown_number_is_close_to_the_number(value: float) -> None:
-    assert float(formats.number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
-
-
-def test_what_is_not_a_number_is_a_word() -> None:
-    assert formats.seconds(Estimate(None, None, None, 5)) == "n too small"
-    assert formats.seconds(Estimate(math.inf, None, None, 5)) == "unserved"
-    assert formats.interval(Estimate(1.0, None, None, 5)) == ""
-    assert formats.interval(Estimate(1.0, 0.5, math.inf, 5)) == "0.500–?"
-    assert formats.share(None) == "-"
-    assert formats.share(0.0) == "0.0%"
-    assert formats.change(Estimate(None, None, None, 0)) == "cannot tell"
-    assert formats.count(1, "seed") == "1 seed"
-    assert formats.count(1200, "cell") == "1,200 cells"
 
 
 def test_a_tier_that_meets_nothing_is_not_passed_over(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.studies.crosscheck.test_study import Small, Twin
 
 from slaibench.recording import store
 from slaibench.report.verify import verify
@@ -16,6 +15,7 @@ from slaibench.studies.systems import table
 from tests.cli.command import SMALL, refused, slaibench, sweep
 from tests.cli.test_show import page_in
 from tests.client.serving import Server, serve
+from tests.studies.crosscheck.test_study import Small, Twin
 from tests.studies.systems.others import RealTimeSystem
 from tests.studies.systems.test_endpoint import models
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slaibench.report.numbers import Document
+from slaibench.report.text import SPACE, fixed, hundredths, listed, percent, significant
 from slaibench.report.validation.findings import Headline
-from slaibench.report.words import MINUS, SPACE, fixed, listed, significant
 from slaibench.studies.bound.words import NODES, theorem_2
 
 TILED = 512
@@ -40,7 +40,7 @@ def _known(doc: Document) -> list[Document]:
 def _best(doc: Document) -> Iterable[str]:
     known = _known(doc)
     if known:
-        shares = [f"{each['scheduler']} {share(each['share']['value'])}" for each in known]
+        shares = [f"{each['scheduler']} {percent(each['share']['value'], 1)}" for each in known]
         yield f"With a backlog, schedulers reach of it: {listed(shares)}."
     untold = [each["scheduler"] for each in doc["schedulers"] if each["share"]["value"] is None]
     if untold:
@@ -50,7 +50,7 @@ def _best(doc: Document) -> Iterable[str]:
 def _binds(doc: Document) -> Iterable[str]:
     shares = doc["bound"]["shares"]
     names = {"prefill": "the compute of prefill", "decode": "the compute of decodes"}
-    parts = [f"{names.get(name, name)} ({share(value)})" for name, value in shares.items()]
+    parts = [f"{names.get(name, name)} ({percent(value, 1)})" for name, value in shares.items()]
     yield (
         f"A request's time at the bound goes to {listed(parts)}; a resource that grew by 1{SPACE}% "
         f"would lift the bound by so many hundredths of 1{SPACE}%."
@@ -66,7 +66,9 @@ def _rad(doc: Document) -> Iterable[str]:
         if at:
             best = max(at, key=lambda point: point["share"]["value"])
             how = f"tile {best['tile']}, {cycle_text(best['cycle'])}"
-            told.append(f"{share(best['share']['value'])} at {1e3 * step_s:g} ms a step ({how})")
+            told.append(
+                f"{percent(best['share']['value'], 1)} at {1e3 * step_s:g} ms a step ({how})"
+            )
     if told:
         bound = significant(doc["rad"]["theorem_1_rps"], 4)
         yield (
@@ -84,7 +86,9 @@ def _budgets(doc: Document) -> Iterable[str]:
     base = by_budget.get(TILED)
     above = [budget for budget in by_budget if budget > TILED]
     if base and above:
-        changes = [f"{budget} tokens {change(by_budget[budget] / base - 1)}" for budget in above]
+        changes = [
+            f"{budget} tokens {hundredths(by_budget[budget] / base - 1)}" for budget in above
+        ]
         yield (
             f"Against a token budget of {TILED}, Sarathi-Serve's throughput changes with "
             f"{listed(changes)}."
@@ -101,16 +105,6 @@ def _maps(doc: Document) -> Iterable[str]:
             "cannot last: where long prompts starve, the number in the system grows too slowly for "
             "one run to tell."
         )
-
-
-def share(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.1f}{SPACE}%"
-
-
-def change(value: float) -> str:
-    """A change to a tenth of a percent."""
-    return f"{100 * value:+.1f}{SPACE}%".replace("-", MINUS)
 
 
 def cycle_text(cycle: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from slaibench.report.bound.findings import TILED, change, cycle_text, share
+from slaibench.report.bound.findings import TILED, cycle_text
 from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document
+from slaibench.report.text import NOTHING, TOO_SMALL, fixed, hundredths, percent, significant
 from slaibench.report.validation.tables import Grid
-from slaibench.report.words import NOTHING, TOO_SMALL, fixed, significant
 
 
 def answer_grids(doc: Document) -> list[Grid]:
@@ -26,7 +26,7 @@ def _bound(doc: Document) -> Grid:
     cells = (
         Cell(significant(bound["rate_rps"], 4)),
         Cell(bound["binding"]),
-        *(Cell(share(value)) for value in bound["shares"].values()),
+        *(Cell(percent(value, 1)) for value in bound["shares"].values()),
         Cell(fixed(bound["tokens_per_batch"], 0)),
         Cell(NOTHING if decodes is None else fixed(decodes, 0)),
     )
@@ -71,7 +71,7 @@ def _schedulers(doc: Document) -> Grid:
                     _estimate(each["share"], 1, 100),
                     Cell(fixed(each["within_rps"], 3)),
                     _estimate(each["within_share"], 1, 100),
-                    Cell(share(each["run_share"])),
+                    Cell(percent(each["run_share"], 1)),
                     Cell(NOTHING if tokens is None else fixed(tokens, 0)),
                     Cell(f"{each['preemptions']:,}"),
                     Cell(f"{each['share']['n']:,}"),
@@ -102,7 +102,7 @@ def _budgets(doc: Document) -> Grid:
     rows = []
     for each in doc["budgets"]:
         value = each["share"]["value"]
-        against = change(value / base - 1) if base and value is not None else NOTHING
+        against = hundredths(value / base - 1) if base and value is not None else NOTHING
         cells = (
             _estimate(each["rate_rps"], 3),
             Cell(against),

@@ -9,8 +9,7 @@ from slaibench.report.columns import Cell
 from slaibench.report.findings import NO_RATIO, capacity_verdict
 from slaibench.report.headline import capacity_text
 from slaibench.report.numbers import Document
-from slaibench.report.validation.numbers import reference
-from slaibench.report.words import (
+from slaibench.report.text import (
     binding,
     capacity_digits,
     change,
@@ -21,6 +20,7 @@ from slaibench.report.words import (
     significant,
     together,
 )
+from slaibench.report.validation.numbers import reference
 from slaibench.studies.targets import STEADY
 
 NOT_TOLD, NO_INTERVAL = "not told", "no interval"

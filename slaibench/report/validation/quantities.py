@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.report.words import NOTHING, SPACE, decimals_for, fixed, hundredths
+from slaibench.report.text import NOTHING, SPACE, decimals_for, fixed, hundredths
 
 
 @dataclass(frozen=True, slots=True)

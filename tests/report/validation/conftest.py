@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.studies.crosscheck.test_study import Small, Twin, run
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.numbers import Document
@@ -20,6 +19,7 @@ from slaibench.report.validation.subject import Validation, make_validation
 from slaibench.studies.crosscheck.study import ValidateResult
 from slaibench.studies.systems import table
 from tests.report.conftest import Written
+from tests.studies.crosscheck.test_study import Small, Twin, run
 
 BETWEEN = ("sim", "twin", "small")
 

@@ -10,8 +10,8 @@ from slaibench.catalog.published import PublishedValue
 from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.tables import Row, Table
+from slaibench.report.text import NOTHING, hundredths
 from slaibench.report.validation.tables import Grid
-from slaibench.report.words import NOTHING, hundredths
 from slaibench.reproductions.bari2025 import words
 from slaibench.reproductions.bari2025.conventions import CAPACITY
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
