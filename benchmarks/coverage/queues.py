@@ -24,7 +24,7 @@ from slaibench.measure.steady import Steadiness, steadiness
 from slaibench.measure.warmup import warmup
 from slaibench.recording.record import FloatArray
 from slaibench.spec import MIN_REQUESTS
-from slaibench.studies.operating_point import majority
+from slaibench.studies.replicates import majority
 from slaibench.studies.targets import FAILS, HOLDS, NOT_KNOWN
 
 SEEDS = 3

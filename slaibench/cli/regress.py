@@ -69,7 +69,7 @@ class BaselineOptions:
         list[str] | None,
         _held(
             help="May be given several times. Default: the baseline's, or "
-            f"{', '.join(metrics_of_runs.DEFAULT_METRICS)}."
+            f"{', '.join(metrics_of_runs.defaults())}."
         ),
     ] = None
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli.terminal import DIM, plain_table
+from slaibench.cli.terminal import heading as heading_of
 from slaibench.measure.audit import OFF_RATE
+from slaibench.measure.catalogue import AT, Metric, Scope, in_points, metric_of
 from slaibench.report.text import (
     plain_change,
     plain_interval,
@@ -23,7 +26,7 @@ from slaibench.report.text import (
 from slaibench.spec import CellSpec, Clock, Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.sweep import SweepResult
 
 WIDE = 104
@@ -36,6 +39,7 @@ STATES = {
     "too short": ("?", "its runs cannot tell whether it is saturated: too short, or at its limit"),
 }
 """What is said of a point: in a word, as a mark, in full."""
+INTERVAL_OF = "ttft_p50_s"
 LONG_NAME = 10
 """A scheduler's name beyond this does not fit over a column of numbers."""
 
@@ -79,24 +83,41 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
 
 
 def _sweep_columns(points: Sequence[OperatingPoint], *, wide: bool) -> list[_Column]:
-    tiers = sorted({name for point in points for name in point.tiers})
-    extra = [
-        _Column("on time", lambda p: plain_share(p.tokens_on_time)),
-        _Column("out\ntok/s", _output),
-    ]
     return [
         _Column("\nreq/s", lambda p: f"{p.rate_rps:g}"),
         *([_Column("\noffered", offered)] if any(map(_is_off, points)) else []),
-        _Column("TTFT\nP50", lambda p: plain_seconds(p.ttft_s["p50"])),
-        _Column(
-            "\n95 % interval", lambda p: "" if p.saturated else plain_interval(p.ttft_s["p50"])
-        ),
-        _Column("TTFT\nP99", lambda p: plain_seconds(p.ttft_s["p99"])),
-        *(_Column(f"TBT P99\n{escape(name)}", _tbt(name)) for name in tiers),
-        *(extra if wide else []),
+        *_metric_columns("always", tier_slos(points)),
+        *([_Column("on time", lambda p: plain_share(p.tokens_on_time))] if wide else []),
+        *(_metric_columns("wide", tier_slos(points)) if wide else []),
         _Column("\nn", lambda p: f"{p.ttft_s['p50'].n:,}"),
         _Column("", lambda p: _state_words(p) if wide else mark(p)),
     ]
+
+
+def _metric_columns(where: str, tiers: Iterable[str]) -> Iterator[_Column]:
+    """Columns of the catalogue's metrics; the first has its interval beside it."""
+    for metric in in_points():
+        if metric.terminal != where:
+            continue
+        names = [f"{metric.name}{AT}{tier}" for tier in tiers]
+        for name in names if metric.scope is Scope.TIER else [metric.name]:
+            title = escape(heading_of(*metric_of(name)))
+            yield _Column(title, partial(_value, metric, name))
+        if metric.name == INTERVAL_OF:
+            yield _Column("\n95 % interval", _interval)
+
+
+def _value(metric: Metric, name: str, point: OperatingPoint) -> str:
+    estimate = point.estimate(name)
+    if estimate is None:
+        return "-"
+    if metric.unit == "s":
+        return plain_seconds(estimate)
+    return "-" if estimate.value is None else plain_number(estimate.value)
+
+
+def _interval(point: OperatingPoint) -> str:
+    return "" if point.saturated else plain_interval(point.estimates[INTERVAL_OF])
 
 
 def offered(point: OperatingPoint) -> str:
@@ -107,15 +128,6 @@ def offered(point: OperatingPoint) -> str:
 def _is_off(point: OperatingPoint) -> bool:
     """Whether another rate was offered than was asked for."""
     return point.offered_rps is None or abs(point.offered_rps / point.rate_rps - 1) > OFF_RATE
-
-
-def _tbt(tier: str) -> Callable[[OperatingPoint], str]:
-    return lambda p: plain_seconds(p.tiers[tier].tbt_p99_s) if tier in p.tiers else "-"
-
-
-def _output(point: OperatingPoint) -> str:
-    value = point.output_tokens_per_s.value
-    return "-" if value is None else f"{value:,.0f}"
 
 
 def _state(point: OperatingPoint) -> str:

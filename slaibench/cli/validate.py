@@ -16,7 +16,7 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
-from slaibench.cli.terminal import DIM, plain_table
+from slaibench.cli.terminal import DIM, heading, plain_table
 from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
@@ -25,19 +25,12 @@ from slaibench.cli.validate_log import (
     Between,
     validate_against,
 )
+from slaibench.measure.catalogue import metric_of
 from slaibench.report.text import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
 from slaibench.studies.crosscheck.agreement import Difference, Verdict
 from slaibench.studies.crosscheck.study import Match, ValidateResult
 
-HEADINGS = {
-    "ttft_p50_s": "TTFT\nP50",
-    "ttft_p99_s": "TTFT\nP99",
-    "output_tokens_per_s": "out\ntok/s",
-    "steps": "\nsteps",
-    "preemptions": "pre-\nempted",
-    "kv_mean": "KV\nmean",
-}
 BEYOND = "!"
 
 
@@ -154,10 +147,8 @@ def _table(rows: list[Match]) -> RenderableType:
 def _heading(name: str, rows: list[Match]) -> str:
     """What a column holds, with its tolerance below."""
     tolerances = [row.agreement.differences[name].tolerance for row in rows]
-    told = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
-    metric, _, tier = name.partition("@")
-    text = f"TBT P99\n{escape(tier)}" if tier else HEADINGS[metric]
-    return f"{text}\n{told}"
+    tolerance = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
+    return f"{escape(heading(*metric_of(name)))}\n{tolerance}"
 
 
 def _cell(name: str, found: Difference) -> str:
@@ -175,9 +166,10 @@ def _value(name: str, value: float | None) -> str:
         return "-"
     if math.isinf(value):
         return UNSERVED
-    if name == "kv_mean":
+    metric, _ = metric_of(name)
+    if metric.unit == "share":
         return plain_share(value)
-    return f"{value:,.0f}" if name in ("steps", "preemptions") else plain_number(value)
+    return f"{value:,.0f}" if metric.total else plain_number(value)
 
 
 def _legend(result: ValidateResult) -> str:

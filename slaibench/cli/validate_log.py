@@ -15,13 +15,13 @@ from rich.text import Text
 from slaibench.cli.options import EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
 from slaibench.cli.terminal import plain_table
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
 from slaibench.report.text import plain_change, plain_number
 from slaibench.studies.validation.ask import Answer, Question, answer, prepare
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.matching import DESPITE
-from slaibench.studies.validation.observed import METRICS
 from slaibench.studies.validation.validation_run import NEIGHBOURS, ValidationRun
 
 _against = partial(typer.Option, rich_help_panel="Against a log or recordings")
@@ -211,7 +211,7 @@ def table(held: ValidationRun) -> RenderableType:
         for name, each in found.statistics.items():
             ends = held.ranges[metric].get(name)
             grid.add_row(
-                f"{METRICS[metric]}, s" if name == names[0] else "",
+                f"{LATENCIES[metric].label}, s" if name == names[0] else "",
                 name.upper() if name != MEAN else name,
                 plain_number(each.reference),
                 plain_number(each.other),
@@ -227,8 +227,9 @@ def _of_latency(held: ValidationRun, metric: str) -> str:
     """One latency's requests, its distribution and its grade, in a line."""
     found, judgement = held.errors[metric], held.judgements[metric]
     return (
-        f"{METRICS[metric]}: grade {judgement.grade} ({judgement.reason}); request by request "
-        f"{found.median_bias:+.1%} (median), {found.typical:.1%} off (median of sizes), "
+        f"{LATENCIES[metric].label}: grade {judgement.grade} ({judgement.reason}); "
+        f"request by request {found.median_bias:+.1%} (median), "
+        f"{found.typical:.1%} off (median of sizes), "
         f"{found.bias:+.1%} ± {found.spread:.1%} (mean, standard deviation); KS {found.ks:.3f}"
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure.catalogue import LATENCIES, strictest_first
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.latency import (
     Convention,
@@ -30,15 +31,21 @@ PROMPT_BUCKET_TOKENS = 512
 class GroupMetrics:
     """Latencies of all requests, or of one tier.
 
-    ``tbt_slo_s`` is the tier's TBT SLO (the strictest, should its requests differ); None for all.
+    Args:
+        tbt_slo_s: the tier's TBT SLO (the strictest, should its requests differ); None for all.
+        latencies: by name, each of ``catalogue.LATENCIES``.
     """
 
     tbt_slo_s: float | None
-    ttft: LatencySummary
-    tbt: LatencySummary
-    tpot: LatencySummary
-    e2e: LatencySummary
-    queueing: LatencySummary
+    latencies: Mapping[str, LatencySummary]
+
+    @property
+    def ttft(self) -> LatencySummary:
+        return self.latencies["ttft"]
+
+    @property
+    def tbt(self) -> LatencySummary:
+        return self.latencies["tbt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ class RunMetrics:
         throughput_rps: requests finished in the window, a second.
         output_tokens_per_s: tokens received in the window, a second.
         multi_token_reads: reads that brought more than one token of a request (whole run).
-        overall, tiers: latencies, of all requests and by tier.
+        overall, tiers: latencies, of all requests and by tier, the strictest tier first.
         prompt_buckets: TTFT by prompt length, shortest first.
         gaps_told: whether token times are known, so that there can be times between tokens.
     """
@@ -132,11 +139,11 @@ def run_metrics(
         raise ValueError(f"convention must be 'strict' or 'paper', not {convention!r}")
     requests, stop_s = recording.requests, float(recording.run["end_s"])
     due = requests.due_s <= stop_s
-    found: Warmup | None = None
+    cut: Warmup | None = None
     start = 0.0
     if convention == "strict":
-        found = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
-        start = found.cut_s if cut_s is None else cut_s
+        cut = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
+        start = cut.cut_s if cut_s is None else cut_s
     measured = due & (requests.due_s >= start)
     window = _window(requests.due_s[due], start, stop_s, convention)
     length = window[1] - window[0]
@@ -146,12 +153,13 @@ def run_metrics(
         str(name): _group(requests, gaps, measured & (requests.tier == name), reading, str(name))
         for name in np.unique(requests.tier[due])
     }
+    in_order = strictest_first({name: group.tbt_slo_s for name, group in tiers.items()})
     num_finished = np.count_nonzero(requests.finished & in_window(requests.last_token_s, window))
     num_tokens = np.count_nonzero(in_window(requests.token_times_s, window))
     return RunMetrics(
         convention=convention,
         stop_s=stop_s,
-        warmup=found,
+        warmup=cut,
         window_s=window,
         counts=_counts(requests, due),
         num_measured=int(np.count_nonzero(measured)),
@@ -159,7 +167,7 @@ def run_metrics(
         output_tokens_per_s=int(num_tokens) / length if length > 0 else None,
         multi_token_reads=multi_token_reads(gaps),
         overall=_group(requests, gaps, measured, reading, None),
-        tiers=tiers,
+        tiers={name: tiers[name] for name in in_order},
         prompt_buckets=_prompt_buckets(requests, measured, reading),
         gaps_told=not len(requests) or bool(requests.gaps_known.any()),
     )
@@ -171,11 +179,12 @@ def _group(
     served = members & (requests.num_tokens > 0)
     return GroupMetrics(
         tbt_slo_s=None if tier is None else float(requests.tbt_slo_s[requests.tier == tier].min()),
-        ttft=summarise(requests, "ttft", members, reading),
-        tbt=summarise_gaps(gaps, served & requests.gaps_known, reading),
-        tpot=summarise(requests, "tpot", members, reading),
-        e2e=summarise(requests, "e2e", members, reading),
-        queueing=summarise(requests, "queueing", members, reading),
+        latencies={
+            name: summarise_gaps(gaps, served & requests.gaps_known, reading)
+            if latency.observed is None
+            else summarise(requests, name, members, reading)
+            for name, latency in LATENCIES.items()
+        },
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.measure.audit import ArrivalAudit
+from slaibench.measure.catalogue import METRICS
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.report.runs import answers, entry
@@ -15,7 +16,7 @@ from slaibench.report.runs import identity as identity_of
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of
@@ -28,6 +29,8 @@ PICTURES = "pictures"
 """Names a page's drawings (``files.with_pictures``)."""
 GIVEN = ("format", "format_version", "made", PICTURES, "spec", "pair", "focus_rate_rps")
 """Parts that say what was asked and by what: not results, so there is nothing to recompute."""
+BY_STATISTIC = ("ttft", "tbt")
+"""Latencies whose statistics stand together in a point, as ``ttft_s.p50``."""
 PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
 
 
@@ -71,7 +74,7 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
         "served": _served(first, run),
         "cell": _common(first),
         "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
-        "tiers": _tiers(sweep.points),
+        "tiers": tier_slos(sweep.points),
         "first_saturated_rps": subject.first_saturated_rps,
         "points": {
             name: {rate_key(point.rate_rps): _point(point) for point in sweep.of(name)}
@@ -165,15 +168,6 @@ def _policy(subject: Subject, name: str) -> dict[str, Any]:
     return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
 
 
-def _tiers(points: Sequence[OperatingPoint]) -> dict[str, float | None]:
-    """TBT SLO by tier, strictest tier first; of every tier seen at any point."""
-    slos: dict[str, float | None] = {}
-    for point in points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, finite(tier.tbt_slo_s))
-    return dict(sorted(slos.items(), key=lambda item: (item[1] is None, item[1] or 0.0, item[0])))
-
-
 def _point(point: OperatingPoint) -> dict[str, Any]:
     return {
         "seeds": point.num_seeds,
@@ -184,14 +178,11 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
         "invalid": point.invalid,
         "invalid_reason": point.invalid_reason,
         "reason": point.reason,
-        "ttft_s": {name: estimate(value) for name, value in point.ttft_s.items()},
-        "tbt_s": {name: estimate(value) for name, value in point.tbt_s.items()},
-        "tpot_mean_s": estimate(point.tpot_mean_s),
-        "e2e_p50_s": estimate(point.e2e_p50_s),
+        **{f"{name}_s": _statistics(point, name) for name in BY_STATISTIC},
+        **{name: estimate(value) for name, value in point.estimates.items() if _stands_alone(name)},
         "tiers": {
             name: {
-                "ttft_p50_s": estimate(tier.ttft_p50_s),
-                "tbt_p99_s": estimate(tier.tbt_p99_s),
+                **{metric: estimate(value) for metric, value in tier.estimates.items()},
                 "tokens_on_time": estimate(tier.tokens_on_time),
                 "tokens_fluid": estimate(tier.tokens_fluid),
                 "requests_on_time": estimate(tier.requests_on_time),
@@ -199,9 +190,6 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
             }
             for name, tier in point.tiers.items()
         },
-        "throughput_rps": estimate(point.throughput_rps),
-        "output_tokens_per_s": estimate(point.output_tokens_per_s),
-        "goodput_rps": estimate(point.goodput_rps),
         "outcomes": asdict(point.counts),
         "kv_mean": finite(point.kv_mean),
         "kv_peak": finite(point.kv_peak),
@@ -211,6 +199,15 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
         "lag_p99_s": finite(point.lag_p99_s),
         "audit_ok": point.audit_ok,
     }
+
+
+def _statistics(point: OperatingPoint, latency: str) -> dict[str, Any]:
+    return {name: estimate(value) for name, value in point.statistics(latency).items()}
+
+
+def _stands_alone(name: str) -> bool:
+    """Whether a metric is not among those of its latency (``BY_STATISTIC``)."""
+    return METRICS[name].latency not in BY_STATISTIC
 
 
 def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:

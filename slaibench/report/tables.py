@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from slaibench.measure.catalogue import Metric, in_points
 from slaibench.report.columns import Cell, Column, Json, at, bare_share, count, estimates, share
-from slaibench.report.numbers import Document, rate_key
+from slaibench.report.numbers import BY_STATISTIC, Document, rate_key
 from slaibench.report.text import NOTHING, fixed, plural
 
 
@@ -126,17 +127,23 @@ def _ttft(doc: Document) -> Table:
             estimates(title, "s", at("ttft_s", key))
             for title, key in (("P50", "p50"), ("P90", "p90"), ("P99", "p99"), ("mean", "mean"))
         ),
-        count("n", at("e2e_p50_s", "n"), "requests"),
-        estimates("E2E P50", "s", at("e2e_p50_s")),
-        count("n", at("tpot_mean_s", "n"), "requests"),
-        estimates("TPOT mean", "ms", at("tpot_mean_s"), 1e3),
     ]
+    for metric in in_points():
+        if metric.latency is not None and metric.latency not in BY_STATISTIC:
+            columns += [
+                count("n", at(metric.name, "n"), "requests"),
+                estimates(metric.label, _unit(metric), at(metric.name), metric.scale),
+            ]
     note = (
         "Time to first token, from the due time; then end-to-end time and mean time per output "
         "token. Small print: 95 % interval. In a mean, requests still waiting at the end count "
         "with their wait so far: under saturation it is a lower bound."
     )
     return _table(doc, "table-ttft", "TTFT, end-to-end time, TPOT", note, columns)
+
+
+def _unit(metric: Metric) -> str:
+    return metric.shown_unit or metric.unit
 
 
 def _tbt(doc: Document) -> Table:
@@ -188,9 +195,11 @@ def _load(doc: Document) -> Table:
     columns = [
         count("seeds", at("seeds"), ""),
         *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
-        estimates("finished", "a second", at("throughput_rps"), bare=True),
-        estimates("goodput", "a second", at("goodput_rps"), bare=True),
-        estimates("output", "tokens/s", at("output_tokens_per_s"), bare=True),
+        *(
+            estimates(metric.short or metric.label, _unit(metric), at(metric.name), bare=True)
+            for metric in in_points()
+            if metric.latency is None
+        ),
         bare_share("KV mean", at("kv_mean")),
         bare_share("KV peak", at("kv_peak")),
         count("preempted", at("preemptions"), "times"),

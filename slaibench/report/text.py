@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from slaibench.measure.catalogue import statistic_phrase
 from slaibench.measure.slo import Slo, parse_slos
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.targets import STEADY
@@ -179,9 +180,7 @@ def plain_interval(
 
 def statistic(slo: Slo) -> str:
     """The left side of a target: ``median TTFT``, ``P99 TBT``, ``mean TPOT``."""
-    level = "mean" if slo.q is None else "median" if slo.q == 0.5 else f"P{100 * slo.q:g}"
-    metric = "end-to-end time" if slo.metric == "e2e" else slo.metric.upper()
-    return f"{level} {metric}"
+    return statistic_phrase(slo.metric, slo.q)
 
 
 def targets(text: str, tiers: Mapping[str, float | None]) -> list[str]:

@@ -16,9 +16,10 @@ from slaibench.recording import store
 from slaibench.recording.store import check_writable
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Jobs, Pool, jobs_for
-from slaibench.studies.operating_point import OperatingPoint, majority, make_point
+from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.replicates import majority
 from slaibench.studies.run_summary import RunSummarizer, RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of

@@ -12,7 +12,7 @@ from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.slo import SloVerdict, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE, Steadiness
 from slaibench.spec import Convention, StudySpec
-from slaibench.studies.operating_point import majority
+from slaibench.studies.replicates import majority
 from slaibench.studies.run_summary import RunSummary
 
 STEADY = "not saturated"

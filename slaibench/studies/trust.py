@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from slaibench.measure.steady import Steadiness
 from slaibench.measure.tail import tail_of
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import majority
 from slaibench.studies.overload import under_load
+from slaibench.studies.replicates import majority
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import add_up, failure_words
 

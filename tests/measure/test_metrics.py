@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.metrics import run_metrics
 from slaibench.measure.warmup import time_to_fill
 from tests.measure.queues import many_servers
@@ -35,9 +36,9 @@ def test_invariants_of_any_recording(seed: int, convention: str) -> None:
     counts = found.counts
     assert counts.due == counts.finished + counts.failed + counts.timed_out + counts.unfinished
     assert found.num_measured <= counts.due
-    for name in ("ttft", "tbt", "tpot", "e2e", "queueing"):
-        parts = [getattr(tier, name) for tier in found.tiers.values()]
-        whole = getattr(found.overall, name)
+    for name in LATENCIES:
+        parts = [tier.latencies[name] for tier in found.tiers.values()]
+        whole = found.overall.latencies[name]
         assert whole.n == sum(part.n for part in parts)
         assert whole.unserved == sum(part.unserved for part in parts)
         told = [p.value for p in whole.percentiles if p.value is not None]

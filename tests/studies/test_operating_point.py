@@ -15,7 +15,8 @@ from slaibench.measure.latency import token_gaps
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.studies.operating_point import OperatingPoint, majority, make_point, measured_ttft
+from slaibench.studies.operating_point import OperatingPoint, make_point
+from slaibench.studies.replicates import majority, measured_ttft
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import SweepResult, sweep
 from tests.studies.studies import loaded, study

@@ -17,7 +17,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 
 SPREAD = 0.36
 """Of the distance between rates, over which the schedulers are spread."""
@@ -30,14 +30,7 @@ SHARES = (
 
 def deadlines(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """A panel for each tier, strictest first: three shares below each other."""
-    slos: dict[str, float] = {}
-    for point in subject.sweep.points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, tier.tbt_slo_s)
-    return [
-        _tier_panel(subject, looks, name)
-        for name in sorted(slos, key=lambda tier: (slos[tier], tier))
-    ]
+    return [_tier_panel(subject, looks, name) for name in tier_slos(subject.sweep.points)]
 
 
 def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel:

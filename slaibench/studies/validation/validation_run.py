@@ -10,12 +10,13 @@ import numpy as np
 from slaibench.backends.base import BackendError, RunOutput
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, THRESHOLDS, Judgement, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
 from slaibench.studies.regime import excesses_of_run
 from slaibench.studies.validation.fit import BoolArray, Fit, every_second, fit_step_overhead
-from slaibench.studies.validation.observed import METRICS, Latencies, Observed
+from slaibench.studies.validation.observed import Latencies, Observed
 from slaibench.studies.validation.replay import replay
 
 NEIGHBOURS = tuple(step / 1000 for step in range(-5, 6))
@@ -33,7 +34,7 @@ class ValidationRun:
         scheduler: what the simulator ran.
         fit: of the step overhead; None: the profile's was taken.
         num_scored: requests that errors are of.
-        errors, judgements: by latency (``METRICS``).
+        errors, judgements: by latency (``observed.COMPARED``).
         ranges: by latency and statistic: least and largest change over ``NEIGHBOURS``. A change
             whose range is wide is luck, good or bad.
         notes: what a reader must know besides.
@@ -162,7 +163,7 @@ def hold(
         fit=found,
         num_scored=by_metric["ttft"].n,
         errors=by_metric,
-        judgements={name: judged(METRICS[name], each) for name, each in by_metric.items()},
+        judgements={name: judged(LATENCIES[name].label, each) for name, each in by_metric.items()},
         ranges=_ranges(run, profile, scheduler, found, scored),
         notes=(*run.notes, *_notes(run, profile, output, scored, by_metric["ttft"].n)),
     )

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slaibench.measure.catalogue import METRICS
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.crosscheck.agreement import (
-    TOLERANCES,
     Agreement,
     Difference,
     Replicate,
@@ -151,7 +151,9 @@ def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate])
         for run in (stretched(each, 1.01) for each in runs)
     ]
     found = agreement(runs, blind)
-    assert found.differences["steps"] == Difference(None, None, None, None, TOLERANCES["steps"])
+    assert found.differences["steps"] == Difference(
+        None, None, None, None, METRICS["steps"].tolerance
+    )
     assert found.differences["kv_mean"].reference is None
     assert found.verdict is Verdict.WITHIN
 

@@ -10,7 +10,7 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.studies.crosscheck.agreement import Verdict
-from slaibench.studies.crosscheck.study import ValidateResult, check, prepared, validate
+from slaibench.studies.crosscheck.study import ValidateResult, check, prepared_on, validate
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Facts
 from slaibench.studies.systems.simulator import SimulatorSystem
@@ -113,7 +113,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(
 
 
 def test_every_backend_is_given_the_same_requests() -> None:
-    one, other = prepared(study(), ("sim", "twin"))
+    one, other = prepared_on(study(), ("sim", "twin"))
     assert [one.requests(cell) for cell in one.cells()] == [
         other.requests(cell) for cell in other.cells()
     ]

@@ -7,24 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slaibench.catalog.published import PublishedValue
+from slaibench.measure.catalogue import metric_of
 from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.tables import Row, Table
 from slaibench.report.text import NOTHING, hundredths
 from slaibench.report.validation.tables import Grid
 from slaibench.reproductions.bari2025 import words
-from slaibench.reproductions.bari2025.conventions import CAPACITY
+from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
 from slaibench.reproductions.bari2025.verdict import Verdict
 from slaibench.studies.estimate import Estimate
 
 Json = Mapping[str, Any]
-QUANTITY = {
-    "ttft_p50_s": ("median TTFT", "s", 1.0),
-    "tbt_p99_s@paying": ("P99 TBT, paying", "ms", 1e3),
-    "tbt_p99_s@free": ("P99 TBT, free", "ms", 1e3),
-}
-"""Title, unit and scale of what the tables of conventions show."""
 STRONG = {Verdict.DISAGREES.value: "strong"}
 
 
@@ -142,7 +137,10 @@ def convention_tables(doc: Document) -> list[Table]:
     """A table a mix: each quantity by the paper's conventions, on the same runs by strict
     definitions, and by strict conventions."""
     columns: list[tuple[str, str]] = []
-    for title, unit, _ in QUANTITY.values():
+    for name in QUANTITIES:
+        metric, tier = metric_of(name)
+        title = metric.title + (f", {tier}" if tier else "")
+        unit = metric.shown_unit or metric.unit
         columns += [
             (f"{title}: paper", unit),
             ("same runs", unit),
@@ -178,11 +176,12 @@ def _groups(found: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
 
 def _quantities(found: Mapping[str, Json]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
-    for name, (_, _, scale) in QUANTITY.items():
+    for name in QUANTITIES:
         each = found.get(name)
         if each is None:
             cells += [Cell(NOTHING)] * 4
             continue
+        scale = metric_of(name)[0].scale
         cells += [_value(each[key], scale) for key in ("paper", "same_runs", "strict")]
         cells.append(_change(each))
     return tuple(cells)

@@ -1,0 +1,91 @@
+"""Numbers over replicates: what several runs of one scheduler at one rate say together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from slaibench.measure import catalogue
+from slaibench.measure.catalogue import LATENCIES, Metric, Scope
+from slaibench.measure.quantile_interval import quantile
+from slaibench.measure.steady import Steadiness
+from slaibench.recording.record import FloatArray
+from slaibench.studies.estimate import Estimate, over_seeds, pooled
+from slaibench.studies.run_summary import RunSummary
+
+
+def measured_ttft(summary: RunSummary) -> FloatArray:
+    """TTFTs that count under the run's convention (``inf``: still waiting at the end)."""
+    values = summary.ttft_s[summary.due_s >= summary.metrics.window_s[0]]
+    values = values[~np.isnan(values)]
+    if summary.metrics.convention == "paper":
+        values = values[np.isfinite(values)]
+    return np.asarray(values, dtype=np.float64)
+
+
+def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[str, Estimate]:
+    """Every metric of operating points by name: of all requests, or of one tier."""
+    other = Scope.TIER if tier is None else Scope.ALL
+    return {
+        metric.name: _estimate(summaries, metric, tier)
+        for metric in catalogue.in_points()
+        if metric.scope is not other
+    }
+
+
+def _estimate(summaries: Sequence[RunSummary], metric: Metric, tier: str | None) -> Estimate:
+    if metric.latency is None:
+        assert metric.read is not None
+        values = [metric.read(summary) for summary in summaries]
+        counted = sum(summary.metrics.num_measured for summary in summaries)
+        return over_seeds(values, counted, log=False)
+    if metric.level is not None and LATENCIES[metric.latency].pooled:
+        return percentile(summaries, metric.latency, metric.level, tier)
+    return _latency(summaries, metric.latency, metric.level, tier)
+
+
+def percentile(
+    summaries: Sequence[RunSummary], metric: str, level: float, tier: str | None = None
+) -> Estimate:
+    """A latency percentile over replicates.
+
+    Under strict conventions of all their requests together: a short run's own percentile of a tail
+    is too low. Under the paper's, the mean of the replicates' own.
+    """
+    samples = [d.samples[metric, tier] for d in summaries if (metric, tier) in d.samples]
+    if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
+        return _latency(summaries, metric, level, tier)
+    growing = majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING
+    return pooled(samples, level, steady=not growing)
+
+
+def majority(states: Mapping[Steadiness, int]) -> Steadiness:
+    """The state of more than half of the replicates; else they cannot tell.
+
+    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
+    only if two of them are wrong.
+    """
+    total = sum(states.values())
+    for state, count in states.items():
+        if 2 * count > total:
+            return state
+    return Steadiness.CANNOT_TELL
+
+
+def _latency(
+    summaries: Sequence[RunSummary],
+    metric: str,
+    level: float | None,
+    tier: str | None = None,
+) -> Estimate:
+    groups = [
+        summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
+        for summary in summaries
+    ]
+    latencies = [group.latencies[metric] for group in groups if group is not None]
+    values = [s.mean if level is None else s.percentile(level).sample_value for s in latencies]
+    # Whether it prints is decided by all replicates together; the paper's rules print any sample.
+    paper = any(summary.metrics.convention == "paper" for summary in summaries)
+    return over_seeds(values, sum(s.n for s in latencies), q=None if paper else level)
