@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from slaibench.cli import options, render
+from slaibench.cli import options, sentences, tables
 from slaibench.cli.dialect import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -97,8 +97,10 @@ def _sweep(what: str, spec: StudySpec, run_options: RunOptions, page: PageOption
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(render.sweep_tables(result, out.width))
-        for line in render.about_lines(result.about, result.workload_note, spec, result.warnings):
+        out.print(tables.sweep_tables(result, out.width))
+        for line in sentences.about_lines(
+            result.about, result.workload_note, spec, result.warnings
+        ):
             out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(
             f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
@@ -137,12 +139,12 @@ def compare(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(render.compare_table(result))
+        out.print(tables.compare_table(result))
         for found in (result.capacity_a, result.capacity_b):
-            for text in render.capacity_lines(found):
+            for text in sentences.capacity_lines(found):
                 out.print(text, highlight=False, soft_wrap=True)
-        out.print(render.headline(result), soft_wrap=True)
-        for line in render.about_lines(
+        out.print(sentences.headline(result), soft_wrap=True)
+        for line in sentences.about_lines(
             result.sweep.about, result.sweep.workload_note, spec, result.warnings
         ):
             out.print(escape(line), highlight=False, soft_wrap=True)
@@ -178,10 +180,10 @@ def capacity(
         print_json([each.to_json() for each in found])
     else:
         for each in found:
-            for text in render.capacity_lines(each):
+            for text in sentences.capacity_lines(each):
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
-        for line in render.about_lines(found[0].about, prepared.source.note, spec, warnings):
+        for line in sentences.about_lines(found[0].about, prepared.source.note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid(cells)
 

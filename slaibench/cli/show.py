@@ -14,8 +14,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options, render
+from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.tables import sweep_tables
 from slaibench.cli.terminal import plain_table
 from slaibench.recording import store
 from slaibench.report.text import plural
@@ -169,7 +170,7 @@ def report(
             from slaibench.report.page import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
-        out.print(render.sweep_tables(result, out.width))
+        out.print(sweep_tables(result, out.width))
         out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
     if not pages:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)

@@ -16,7 +16,7 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
-from slaibench.cli.terminal import DIM, heading, plain_table
+from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
@@ -26,6 +26,7 @@ from slaibench.cli.validate_log import (
     validate_against,
 )
 from slaibench.measure.catalogue import metric_of
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.text import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
 from slaibench.studies.crosscheck.agreement import Difference, Verdict
@@ -118,47 +119,43 @@ def tables(result: ValidateResult) -> RenderableType:
     ]
     groups = dict.fromkeys((match.other, match.scheduler) for match in result.matches)
     for other, scheduler in groups:
-        rows = [m for m in result.matches if (m.other, m.scheduler) == (other, scheduler)]
-        parts += [
-            Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
-            _table(rows),
-        ]
+        matches = [m for m in result.matches if (m.other, m.scheduler) == (other, scheduler)]
+        parts += shown(_table(f"{scheduler}: {other} against {result.reference}", matches))
     return Group(*parts, Text("\n" + _legend(result), style=DIM))
 
 
-def _table(rows: list[Match]) -> RenderableType:
-    table = plain_table()
-    table.add_column("\nreq/s", justify="right", no_wrap=True)
-    names = list(dict.fromkeys(name for row in rows for name in row.agreement.differences))
-    for name in names:
-        table.add_column(_heading(name, rows), justify="right", no_wrap=True)
-    table.add_column("\nn", justify="right", no_wrap=True)
-    for row in rows:
-        found = row.agreement.differences
-        table.add_row(
-            f"{row.rate_rps:g}\n\n{row.agreement.verdict.value}",
-            *(_cell(name, found[name]) if name in found else "" for name in names),
-            f"{row.agreement.num_pairs:,}",
-            style="" if row.agreement.verdict.ok else "bold",
+def _table(title: str, matches: list[Match]) -> Table:
+    names = list(dict.fromkeys(name for match in matches for name in match.agreement.differences))
+    rows = []
+    for match in matches:
+        differences = match.agreement.differences
+        cells = [
+            _cell(name, differences[name]) if name in differences else Cell("") for name in names
+        ]
+        rows.append(
+            Row(
+                f"{match.rate_rps:g}\n\n{match.agreement.verdict.value}",
+                (*cells, Cell(f"{match.agreement.num_pairs:,}")),
+                mark="" if match.agreement.verdict.ok else STRONG,
+            )
         )
-    return table
+    headings = [_heading(name, matches) for name in names]
+    return grid("", title, "", [*headings, "n\n"], rows, head=Heading("req/s\n"))
 
 
-def _heading(name: str, rows: list[Match]) -> str:
+def _heading(name: str, matches: list[Match]) -> str:
     """What a column holds, with its tolerance below."""
-    tolerances = [row.agreement.differences[name].tolerance for row in rows]
-    tolerance = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
-    return f"{escape(heading(*metric_of(name)))}\n{tolerance}"
+    tolerance = matches[0].agreement.differences[name].tolerance
+    return f"{metric_title(name)}\n{'' if tolerance is None else f'± {tolerance:.0%}'}"
 
 
-def _cell(name: str, found: Difference) -> str:
+def _cell(name: str, difference: Difference) -> Cell:
     """The reference's value, the other's, and the change; marked when beyond its tolerance."""
-    values = [_value(name, value) for value in (found.reference, found.other)]
-    change = "" if found.change is None else plain_change(found.change)
-    if found.change == 0:
+    reference, other = (_value(name, value) for value in (difference.reference, difference.other))
+    change = "" if difference.change is None else plain_change(difference.change)
+    if difference.change == 0:
         change = "same"
-    mark = BEYOND if found.within is False else ""
-    return "\n".join([*values, f"{change}{mark}"])
+    return Cell(reference, (other, f"{change}{BEYOND if difference.within is False else ''}"))
 
 
 def _value(name: str, value: float | None) -> str:

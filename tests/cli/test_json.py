@@ -51,7 +51,7 @@ def test_a_sweeps_document_and_table_have_the_same_numbers(results: Path) -> Non
     rows = [line.split() for line in table.out.splitlines() if line.strip()[:2] in ("2 ", "15")]
     assert len(rows) == 4
     for row, point in zip(rows, points, strict=True):
-        rate, median, interval, p99, free, paying, on_time, tokens, n = row
+        rate, median, interval, p99, paying, free, on_time, tokens, n = row
         low, high = interval.split("–")
         assert float(rate) == point["rate_rps"]
         for shown, value in (

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from slaibench.cli import render
+from slaibench.cli.sentences import capacity_lines, headline
+from slaibench.cli.tables import compare_table, sweep_tables
 from slaibench.measure.steady import Steadiness
 from slaibench.report.text import plain_seconds
 from slaibench.studies.capacity import CapacityResult, find_capacity
@@ -51,7 +52,7 @@ def lines(what: RenderableType, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_sweep_of_20_rates_is_a_line_a_rate(swept: SweepResult, width: int) -> None:
-    shown = lines(render.sweep_tables(swept, width), width)
+    shown = lines(sweep_tables(swept, width), width)
     rows = [line.split() for line in shown if line[:5].strip().isdigit()]
     assert [float(row[0]) for row in rows] == [*RATES, *RATES]
     assert max(map(len, shown)) <= width
@@ -62,9 +63,7 @@ def test_a_sweep_of_20_rates_is_a_line_a_rate(swept: SweepResult, width: int) ->
 
 
 def test_a_wide_terminal_gets_what_a_narrow_one_has_no_room_for(swept: SweepResult) -> None:
-    wide, narrow = (
-        "\n".join(lines(render.sweep_tables(swept, width), width)) for width in (120, 80)
-    )
+    wide, narrow = ("\n".join(lines(sweep_tables(swept, width), width)) for width in (120, 80))
     assert "on time" in wide
     assert "tok/s" in wide
     assert "on time" not in narrow
@@ -88,7 +87,7 @@ def test_a_wide_terminal_gets_what_a_narrow_one_has_no_room_for(swept: SweepResu
 def test_saturated_rows_say_so_and_the_legend_says_what_it_means(
     swept: SweepResult, width: int, words: dict[str, str]
 ) -> None:
-    shown = lines(render.sweep_tables(swept, width), width)
+    shown = lines(sweep_tables(swept, width), width)
     rows = [line for line in shown if line[:5].strip().isdigit()]
     seen = set()
     for row, point in zip(rows, swept.points, strict=True):
@@ -105,7 +104,7 @@ def test_saturated_rows_say_so_and_the_legend_says_what_it_means(
     assert set(words.values()) <= seen
     assert any(line.startswith(f"{words['stopped']}: saturated, and ended") for line in shown)
     calm = sweep_of(swept, (3.0,))
-    assert not any("saturated" in line for line in lines(render.sweep_tables(calm, width), width))
+    assert not any("saturated" in line for line in lines(sweep_tables(calm, width), width))
 
 
 def sweep_of(swept: SweepResult, rates: tuple[float, ...]) -> SweepResult:
@@ -117,7 +116,7 @@ def sweep_of(swept: SweepResult, rates: tuple[float, ...]) -> SweepResult:
 def test_a_comparison_fits_and_keeps_long_names_out_of_the_headings(
     compared: CompareResult, width: int
 ) -> None:
-    shown = lines(render.compare_table(compared), width)
+    shown = lines(compare_table(compared), width)
     assert max(map(len, shown)) <= width
     assert "A: sarathi:token_budget=128" in shown
     assert "B: sarathi" in shown
@@ -140,34 +139,34 @@ def test_replicates_that_disagree_are_counted_and_nothing_is_marked_saturated(
     calm = sweep_of(swept, (3.0,))
     calm = replace(calm, points=tuple(disagreeing(point) for point in calm.points))
     for width, words in ((80, "1/3"), (120, "1 of 3 saturated")):
-        shown = lines(render.sweep_tables(calm, width), width)
+        shown = lines(sweep_tables(calm, width), width)
         rows = [line for line in shown if line[:5].strip().isdigit()]
         assert all(row.endswith(f" {words}") for row in rows)
     assert "1/3: so many of its runs are saturated (1/3: 1 of 3), and most are not" in lines(
-        render.sweep_tables(calm, 80), 80
+        sweep_tables(calm, 80), 80
     )
 
 
 def test_a_count_of_replicates_is_no_part_of_the_number_beside_it(compared: CompareResult) -> None:
     calm, _ = compared.rates
     some = replace(compared, rates=(replace(calm, a=disagreeing(calm.a), b=disagreeing(calm.b)),))
-    shown = lines(render.compare_table(some), 80)
+    shown = lines(compare_table(some), 80)
     row = next(line.split() for line in shown if line.strip().startswith("3 "))
     assert row[1:5:2] == [plain_seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]
     assert row[2:6:2] == ["1/3", "1/3"]
     assert max(map(len, shown)) <= 80
     # A latency may be told where most runs are steady; the mark stays beside it.
-    assert "Median TTFT at 3 requests/s" in render.headline(some).plain
+    assert "Median TTFT at 3 requests/s" in headline(some).plain
 
 
 def test_both_capacities_are_told_where_they_differ(results: Path) -> None:
     found = capacity(results, slo="ttft_p50<0.06")
     rate = found.capacity.rate_rps
     assert rate is not None
-    (sentence,) = render.capacity_lines(replace(found, without_tail=found.capacity))
+    (sentence,) = capacity_lines(replace(found, without_tail=found.capacity))
     assert sentence.plain.startswith("sarathi carries ")
     other = replace(found.capacity, rate_rps=2 * rate, ci95=(1.5 * rate, 2.5 * rate))
-    sentence, line = render.capacity_lines(replace(found, without_tail=other))
+    sentence, line = capacity_lines(replace(found, without_tail=other))
     assert line.plain == (
         f"  without the target for its TTFT's tail: {2 * rate:.3g} requests/s "
         f"[{1.5 * rate:.3g}, {2.5 * rate:.3g}]"
@@ -175,7 +174,7 @@ def test_both_capacities_are_told_where_they_differ(results: Path) -> None:
 
 
 def test_the_headline_says_who_carries_how_much_and_how_sure(compared: CompareResult) -> None:
-    text = render.headline(compared).plain
+    text = headline(compared).plain
     ratio = compared.capacity_ratio
     assert ratio.value is not None
     assert ratio.low is not None
@@ -195,8 +194,8 @@ def test_a_ratio_that_may_be_one_is_no_difference(results: Path) -> None:
     slo = "ttft_p50<0.2"
     spec = study(schedulers=names, rates=(3.0,), num_requests=700, num_seeds=2, slo=slo)
     found = compare(spec, results, jobs=1)
-    assert "carries 1.00 times the load" in render.headline(found).plain
-    assert "; no difference is shown." in render.headline(found).plain
+    assert "carries 1.00 times the load" in headline(found).plain
+    assert "; no difference is shown." in headline(found).plain
 
 
 def capacity(results: Path, **fields: Any) -> CapacityResult:
@@ -237,7 +236,7 @@ def test_a_capacity_is_a_sentence_that_says_what_ends_it(
     results: Path, fields: dict[str, Any], told: list[str]
 ) -> None:
     found = capacity(results, **fields)
-    text = " ".join(line.plain for line in render.capacity_lines(found))
+    text = " ".join(line.plain for line in capacity_lines(found))
     assert text.startswith("sarathi")
     assert "requests/s" in text
     assert found.spec.slo in text
@@ -249,7 +248,7 @@ def test_a_capacity_is_a_sentence_that_says_what_ends_it(
 def test_a_tier_that_meets_nothing_is_not_passed_over(tmp_path: Path) -> None:
     # No gap between tokens is shorter than a tenth of a millisecond.
     spec = study(tiers="hopeless:0.5:0.0001,free:0.5:0.5", schedulers=("sarathi",))
-    shown = lines(render.sweep_tables(sweep(spec, tmp_path, jobs=1), 120), 120)
+    shown = lines(sweep_tables(sweep(spec, tmp_path, jobs=1), 120), 120)
     assert any(" 0.0% " in line for line in shown)
 
 
@@ -265,7 +264,7 @@ def test_a_burst_first_trace_shows_what_it_offered(tmp_path: Path) -> None:
     told = swept.to_json()["points"][0]
     assert (told["rate_rps"], told["offered_rps"]) == (4.0, pytest.approx(20 * 4 / (399 / 94.7)))
     shown = f"{told['offered_rps']:.3g}"
-    for table in (render.sweep_tables(swept, 80), render.compare_table(compared)):
+    for table in (sweep_tables(swept, 80), compare_table(compared)):
         rows = [line.split() for line in lines(table, 80)]
         assert ["4", shown] in [row[:2] for row in rows]
         assert any("offered" in row for row in rows)
@@ -274,11 +273,11 @@ def test_a_burst_first_trace_shows_what_it_offered(tmp_path: Path) -> None:
     assert found.capacity.rate_rps is not None
     assert any("in load that was offered: " in note for note in found.notes)
     whole = sweep(study(**trace, schedulers=names[:1], num_requests=400), tmp_path, jobs=1)
-    assert "offered" not in "\n".join(lines(render.sweep_tables(whole, 120), 120))
+    assert "offered" not in "\n".join(lines(sweep_tables(whole, 120), 120))
 
 
 def test_a_burst_has_no_rate(tmp_path: Path) -> None:
     spec = study(schedulers=("slai",), arrivals="burst")
     swept = sweep(spec, tmp_path, jobs=1)
     assert swept.to_json()["points"][0]["offered_rps"] is None
-    assert any("at once" in line for line in lines(render.sweep_tables(swept, 80), 80))
+    assert any("at once" in line for line in lines(sweep_tables(swept, 80), 80))
