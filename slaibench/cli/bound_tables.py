@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from slaibench.cli.terminal import shown
-from slaibench.report.table import Cell, Heading, Table, grid
+from slaibench.report.table import SCHEDULER, Cell, Heading, Table, grid
 from slaibench.report.text import plain_change, plain_fixed, plain_interval, plain_share
 from slaibench.studies.bound.cycles import least_cycle_json
 from slaibench.studies.bound.result import BoundResult, Throughput
@@ -17,7 +17,6 @@ from slaibench.studies.bound.words import NODES, theorem_2
 
 REFERENCE_BUDGET = 512
 """Token budget that the others are compared with: whole tiles on every card of the catalog."""
-SCHEDULER = Heading("scheduler", is_text=True)
 
 
 def tables(result: BoundResult) -> RenderableType:

@@ -34,10 +34,7 @@ def shown(table: Table) -> Iterator[RenderableType]:
     if table.title:
         yield Text(f"\n{table.title}", style="bold")
     grid = plain_table()
-    is_grouped = any(label for label, _ in table.groups)
-    headings = [table.head, *table.columns]
-    if is_grouped:
-        headings.insert(0, Heading("req/s"))
+    headings = [*([table.by] if table.by else []), table.head, *table.columns]
     height = max(_title(heading).count("\n") for heading in headings)
     for heading in headings:
         title = _title(heading)
@@ -50,11 +47,11 @@ def shown(table: Table) -> Iterator[RenderableType]:
     for label, rows in table.groups:
         for place, row in enumerate(rows):
             grid.add_row(
-                *([label if place == 0 else ""] if is_grouped else []),
+                *([label if place == 0 else ""] if table.by else []),
                 escape(row.name),
                 *map(_cell, row.cells),
                 style=DIM if row.state else STYLES.get(row.mark, ""),
-                end_section=is_grouped and place == len(rows) - 1,
+                end_section=table.by is not None and place == len(rows) - 1,
             )
     yield grid
 

@@ -50,6 +50,10 @@ class Heading:
     folds: bool = False
 
 
+RATE = Heading("rate", "requests/s")
+SCHEDULER = Heading("scheduler", is_text=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a table.
@@ -82,7 +86,8 @@ class Table:
         name: for links to it.
         note: what must be known to read it.
         columns: over the rows' cells.
-        groups: (what its rows have in common, rows): a rate, or empty where rows are not grouped.
+        groups: (what its rows have in common, rows).
+        by: over what groups have in common; None: rows are not grouped.
         head: over the rows' names.
     """
 
@@ -91,7 +96,8 @@ class Table:
     note: str
     columns: tuple[Heading, ...]
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
-    head: Heading = Heading("scheduler", is_text=True)
+    by: Heading | None = RATE
+    head: Heading = SCHEDULER
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -125,5 +131,6 @@ def grid(
             for place, column in enumerate(columns)
         ),
         (("", tuple(r if isinstance(r, Row) else Row(r[0], tuple(r[1])) for r in rows)),),
-        head,
+        by=None,
+        head=head,
     )

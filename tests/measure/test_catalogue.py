@@ -22,6 +22,7 @@ from slaibench.measure.slo import parse_slos
 from slaibench.report.numbers import document
 from slaibench.report.page import made
 from slaibench.report.subject import make_subject
+from slaibench.report.table import Heading
 from slaibench.report.tables import tables
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import sweep
@@ -57,7 +58,7 @@ def test_a_new_metric_is_in_documents_tables_and_pages(half: str, tmp_path: Path
     result = sweep(study(slo="half_p50<9", schedulers=("sarathi",)), tmp_path, jobs=1)
     doc = document(make_subject(result), tmp_path, made(result.spec))
     assert doc["points"]["sarathi"]["5"][half]["value"] == pytest.approx(point[half])
-    assert ("HALF P50", "s") in [column for table in tables(doc) for column in table.columns]
+    assert Heading("HALF P50", "s") in [column for table in tables(doc) for column in table.columns]
 
 
 def test_a_new_metric_is_judged_by_a_regression(half: str, tmp_path: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from slaibench.report import facts
-from slaibench.report.columns import Cell
 from slaibench.report.facts import Facts
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.tables import Row, Table
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.text import NOTHING, hundredths, listed, plural
 from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others
@@ -23,23 +21,6 @@ SHOWN_APART = 4
 Match = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Rows of names with a cell for each backend.
-
-    Args:
-        head: titles of the columns after the first.
-        left: columns with text rather than numbers, by place.
-    """
-
-    name: str
-    title: str
-    note: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    left: frozenset[int] = frozenset()
-
-
 def verdict_table(doc: Document) -> Table:
     """What is said of every row, and what differs in it."""
 
@@ -49,7 +30,7 @@ def verdict_table(doc: Document) -> Table:
         found = [each.judged for each in apart(match)]
         more = len(found) - SHOWN_APART
         shown = (*found[:SHOWN_APART], *([f"and {more} more"] if more > 0 else []))
-        mark = "strong" if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
+        mark = STRONG if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
         n = f"n = {plural(match['n'], 'request')}"
         return Cell(match["verdict"], (*shown, n), mark)
 
@@ -59,9 +40,8 @@ def verdict_table(doc: Document) -> Table:
         f"Held against {doc['between'][0]}",
         "Small print: what differs, by how much of the reference's value, and the tolerance where "
         "there is one; n: requests whose TTFT both measured.",
-        tuple((name, "") for name in names),
+        tuple(Heading(name, is_text=True) for name in names),
         _groups(doc, lambda found: tuple(cell(found.get(name)) for name in names)),
-        left=frozenset(range(len(names))),
     )
 
 
@@ -92,10 +72,11 @@ def _quantity(doc: Document, what: Quantity) -> Table:
         return tuple(made)
 
     reference = doc["between"][0]
-    columns: list[tuple[str, str]] = []
+    columns: list[Heading] = []
     for name in names:
-        columns += [(reference, what.unit), (name, what.unit), ("change", f"{name} / {reference}")]
-        columns += [("verdict", "")] if tolerance is not None else []
+        columns += [Heading(reference, what.unit), Heading(name, what.unit)]
+        columns.append(Heading("change", f"{name} / {reference}"))
+        columns += [Heading("verdict", is_text=True)] if tolerance is not None else []
     width = len(columns) // len(names)
     judged = f"Tolerance {allowed(tolerance)}" if tolerance is not None else "No verdict"
     return Table(
@@ -104,7 +85,6 @@ def _quantity(doc: Document, what: Quantity) -> Table:
         f"{judged}. Small print: 95 % interval of the change, from the seeds' own ratios.",
         tuple(columns),
         _groups(doc, cells),
-        left=frozenset(i for i, (title, _) in enumerate(columns) if title == "verdict"),
     )
 
 
@@ -115,7 +95,7 @@ def _change(each: Match) -> Cell:
         return Cell("same")
     interval = each["ci95"]
     under = (f"{hundredths(interval[0])} to {hundredths(interval[1])}",) if interval else ()
-    return Cell(hundredths(each["change"]), under, "strong" if each["within"] is False else "")
+    return Cell(hundredths(each["change"]), under, STRONG if each["within"] is False else "")
 
 
 def _verdict(match: Match, within: bool | None) -> Cell:
@@ -123,7 +103,7 @@ def _verdict(match: Match, within: bool | None) -> Cell:
         return Cell(match["verdict"])
     if within is None:
         return Cell("not told")
-    return Cell("within") if within else Cell("beyond", (), "strong")
+    return Cell("within") if within else Cell("beyond", (), STRONG)
 
 
 def _groups(
@@ -150,42 +130,42 @@ def _row(doc: Document, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]
     for state in ("invalid", "saturated"):
         where = [name for name, point in points.items() if point[state]]
         if where:
-            return Row(scheduler, state, cells, listed(where) if len(where) < len(points) else "")
-    return Row(scheduler, "", cells)
+            return Row(scheduler, cells, state, listed(where) if len(where) < len(points) else "")
+    return Row(scheduler, cells)
 
 
-def conclusion_grid(doc: Document) -> Grid:
+def conclusion_grid(doc: Document) -> Table:
     """What the study answers on each backend."""
     found = conclusions(doc)
-    return Grid(
+    return grid(
         "conclusions",
         "The study's answers on each backend",
         "Small print: 95 % interval, and what follows. Capacities are read off the rates measured, "
         "without a further search. Changes are paired by request and seed.",
         (*doc["between"], "compared"),
         tuple((each.title, (*each.cells, Cell(each.agreement))) for each in found),
-        left=frozenset({len(doc["between"])}),
+        text={len(doc["between"])},
     )
 
 
-def fact_grids(doc: Document) -> list[Grid]:
+def fact_grids(doc: Document) -> list[Table]:
     """What was asked of each backend and what ran there; what is common to all stands once."""
 
-    def grid(title: str, of: Callable[[str, Document], Facts]) -> Grid:
+    def compared(title: str, of: Callable[[str, Document], Facts]) -> Table:
         parts = [dict(of(name, doc["studies"][name])) for name in doc["between"]]
         names = dict.fromkeys(name for part in parts for name in part)
         rows = tuple((name, _merged([part.get(name, NOTHING) for part in parts])) for name in names)
-        left = frozenset(range(len(parts)))
-        return Grid(title.lower().replace(" ", "-"), title, "", tuple(doc["between"]), rows, left)
+        name = title.lower().replace(" ", "-")
+        return grid(name, title, "", doc["between"], rows, text=range(len(parts)))
 
     made = doc["made"]
     found = [
-        grid("Asked", lambda _, study: facts.asked(study)),
-        grid("Every run", lambda _, study: facts.every_run(study)),
-        grid("What served", lambda _, study: facts.served(study)),
-        grid("Schedulers and their options", lambda _, study: facts.schedulers(study)),
-        grid("Profile", lambda name, study: facts.profile(study, made["profiles"][name])),
-        grid("Versions", lambda _, study: facts.versions(study, made)),
+        compared("Asked", lambda _, study: facts.asked(study)),
+        compared("Every run", lambda _, study: facts.every_run(study)),
+        compared("What served", lambda _, study: facts.served(study)),
+        compared("Schedulers and their options", lambda _, study: facts.schedulers(study)),
+        compared("Profile", lambda name, study: facts.profile(study, made["profiles"][name])),
+        compared("Versions", lambda _, study: facts.versions(study, made)),
     ]
     return [each for each in found if each.rows]
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from slaibench.catalog.published import PublishedValue
 from slaibench.measure.catalogue import metric_of
-from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.tables import Row, Table
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.text import NOTHING, hundredths
-from slaibench.report.validation.tables import Grid
 from slaibench.reproductions.bari2025 import words
 from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
@@ -20,10 +18,10 @@ from slaibench.reproductions.bari2025.verdict import Verdict
 from slaibench.studies.estimate import Estimate
 
 Json = Mapping[str, Any]
-STRONG = {Verdict.DISAGREES.value: "strong"}
+MARKS = {Verdict.DISAGREES.value: STRONG}
 
 
-def claim_grids(doc: Document) -> list[Grid]:
+def claim_grids(doc: Document) -> list[Table]:
     """A table of numbers for each figure that prints some, and one of all orderings and shapes."""
     numbers: dict[str, list[Json]] = {}
     shapes = []
@@ -36,11 +34,11 @@ def claim_grids(doc: Document) -> list[Grid]:
     return [*grids, _shapes(shapes)] if shapes else grids
 
 
-def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
+def _numbers(figure: str, claims: Sequence[Json]) -> Table:
     ways = ["paper", "strict"] if any(claim["strict"] for claim in claims) else ["paper"]
     titles = ["paper's conventions", "strict conventions"] if len(ways) > 1 else ["ours"]
     head = [text for title in titles for text in (title, "verdict")]
-    return Grid(
+    return grid(
         f"claims-{figure}",
         "What the runs were given" if figure == WORKLOAD else f"Figure {figure}",
         "Small print: 95 % interval, what ends a capacity, and how far ours is from the "
@@ -57,12 +55,12 @@ def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
             )
             for claim in claims
         ),
-        left=frozenset({1 + len(head)}),
+        text={1 + len(head)},
     )
 
 
-def _shapes(claims: Sequence[Json]) -> Grid:
-    return Grid(
+def _shapes(claims: Sequence[Json]) -> Table:
+    return grid(
         "claims-shapes",
         "Orderings and shapes",
         "In brackets: 95 % intervals of changes, paired by request and seed",
@@ -74,7 +72,7 @@ def _shapes(claims: Sequence[Json]) -> Grid:
             )
             for claim in claims
         ),
-        left=frozenset({0, 1, 3}),
+        text={0, 1, 3},
     )
 
 
@@ -124,7 +122,7 @@ def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
 
 
 def _verdict(found: Json, under: tuple[str, ...] = ()) -> Cell:
-    return Cell(found["verdict"], under, STRONG.get(found["verdict"], ""))
+    return Cell(found["verdict"], under, MARKS.get(found["verdict"], ""))
 
 
 def estimate_of(found: Json) -> Estimate:
@@ -136,16 +134,16 @@ def estimate_of(found: Json) -> Estimate:
 def convention_tables(doc: Document) -> list[Table]:
     """A table a mix: each quantity by the paper's conventions, on the same runs by strict
     definitions, and by strict conventions."""
-    columns: list[tuple[str, str]] = []
+    columns: list[Heading] = []
     for name in QUANTITIES:
         metric, tier = metric_of(name)
         title = metric.title + (f", {tier}" if tier else "")
         unit = metric.shown_unit or metric.unit
         columns += [
-            (f"{title}: paper", unit),
-            ("same runs", unit),
-            ("strict", unit),
-            ("change", "in all"),
+            Heading(f"{title}: paper", unit),
+            Heading("same runs", unit),
+            Heading("strict", unit),
+            Heading("change", "in all"),
         ]
     return [
         Table(
@@ -168,7 +166,7 @@ def _groups(found: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     return tuple(
         (
             rate_key(rate),
-            tuple(Row(who, "", _quantities(quantities)) for who, quantities in at[rate].items()),
+            tuple(Row(who, _quantities(quantities)) for who, quantities in at[rate].items()),
         )
         for rate in sorted(at)
     )
@@ -207,7 +205,7 @@ def _change(each: Json) -> Cell:
     return Cell(hundredths(each["in_all"]), () if alone is None else (hundredths(alone),))
 
 
-def capacity_grid(doc: Document) -> Grid | None:
+def capacity_grid(doc: Document) -> Table | None:
     """Capacities by each way; None where none was searched."""
     rows = []
     for mix, found in doc["conventions"].items():
@@ -219,7 +217,7 @@ def capacity_grid(doc: Document) -> Grid | None:
             rows.append((f"{label}, {mix} % paying", (*values, _change(each))))
     if not rows:
         return None
-    return Grid(
+    return grid(
         "conventions-capacity",
         "Capacity",
         "Requests/s at which median TTFT is at most 0.5 s and P99 TBT within each tier's SLO (and, "
