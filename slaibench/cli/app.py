@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from slaibench.cli import bound, calibrate, doctor, env, facts, regress, run, serve, show, validate
+from slaibench.cli import bound, calibrate, doctor, facts, regress, run, serve, show, validate
 from slaibench.cli.shell import EXIT_USAGE, fail, out
 from slaibench.reproductions.bari2025 import command as bari2025
 from slaibench.version import __version__
@@ -98,7 +98,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     facts.models,
     facts.gpus,
     doctor.doctor,
-    env.env,
+    doctor.env,
 )
 for command in COMMANDS:
     app.command()(command)

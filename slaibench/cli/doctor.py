@@ -1,4 +1,4 @@
-"""``slaibench doctor``: what this machine can run, and what is missing for the rest."""
+"""What this machine is (``slaibench env``), what it can run, and what is missing for the rest."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
 from slaibench.machine import checks, hardware, steady_checks
 from slaibench.machine.checks import Check
+from slaibench.machine.environment import environment
 from slaibench.spec import Device
 from slaibench.version import __version__
 from slaibench.workloads.sharegpt4 import sharegpt4_at_hand
@@ -31,6 +32,20 @@ NAMES = (
 )
 STEADY = ("cpu:", "gpu:", "build:", "client:")
 """Names of checks whose fix makes numbers steadier, rather than something possible."""
+
+
+def env(
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="List only what cannot be read here, and why.")
+    ] = False,
+) -> None:
+    """Everything that matters for reproducing a measurement, as one JSON document."""
+    machine = environment()
+    if not unknown:
+        print_json(machine)
+        return
+    for place, why in machine["unknown"].items():
+        out.print(f"{place}: {why}", highlight=False, markup=False, soft_wrap=True)
 
 
 def doctor(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from slaibench.cli.endpoint import SERVED, EndpointOptions
 from slaibench.cli.workers import KEPT, WorkerOptions
 from slaibench.rates import parse_rates
 from slaibench.spec import (
@@ -27,15 +28,14 @@ DEFAULT_RATES = "1:20"
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
-SERVED, LOAD, JUDGED = "What serves", "Load", "Targets"
-"""Panels of a command's help."""
+LOAD, JUDGED = "Load", "Targets"
+"""Panels of a command's help; further ones: ``SERVED``, ``KEPT``."""
 _served, _load, _judged, _kept = (
     partial(typer.Option, rich_help_panel=panel) for panel in (SERVED, LOAD, JUDGED, KEPT)
 )
 
 Rates = Annotated[
-    str,
-    _load(help="Requests a second: start:stop[:step] (inclusive), or a list 0.8,1.2."),
+    str, _load(help="Requests a second: start:stop[:step] (inclusive), or a list 0.8,1.2.")
 ]
 Schedulers = Annotated[
     list[str] | None,
@@ -99,8 +99,7 @@ class EngineOptions:
         ),
     ] = None
     profile: Annotated[
-        str | None,
-        _served(help="File of a profile of your own (instead of the catalog's)."),
+        str | None, _served(help="File of a profile of your own (instead of the catalog's).")
     ] = None
     weights: Annotated[
         str | None,
@@ -122,8 +121,7 @@ class EngineOptions:
         ),
     ] = None
     prefix_caching: Annotated[
-        bool,
-        _served("--prefix-caching", help="Keep KV blocks of common beginnings of prompts."),
+        bool, _served("--prefix-caching", help="Keep KV blocks of common beginnings of prompts.")
     ] = False
     engine_args: Annotated[
         str | None,
@@ -131,44 +129,6 @@ class EngineOptions:
             help="More arguments of the engine's server, in one word: "
             "'--tensor-parallel-size=2 ...'."
         ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointOptions:
-    """A server that is there already."""
-
-    url: Annotated[
-        str,
-        _served(
-            help="http://host:port of the server, or a whole .../v1/chat/completions. A key is "
-            "taken from OPENAI_API_KEY."
-        ),
-    ] = ""
-    model: Annotated[
-        str | None,
-        _served(help="What the server calls its model. Default: the only one it has."),
-    ] = None
-    api: Annotated[
-        str | None,
-        _served(help="completions or chat. Default: completions."),
-    ] = None
-    prompts: Annotated[
-        str | None,
-        _served(help="token-ids or text. Default: token-ids, or text over the chat interface."),
-    ] = None
-
-    only_openai: Annotated[
-        bool,
-        _served(
-            "--only-openai",
-            help="Send no field that OpenAI's own server has not: --no-ignore-eos, --any-length "
-            "and --no-continuous-usage.",
-        ),
-    ] = False
-    timeout: Annotated[
-        float | None,
-        _served(help="Give a request up this many seconds after it was due. Default: 600."),
     ] = None
 
 
@@ -189,8 +149,7 @@ class LoadOptions:
         _load(help="poisson, gamma:cv=3, constant, burst, trace[:scale=1], poisson-truncated."),
     ] = None
     tiers: Annotated[
-        str | None,
-        _load(help="name:share:tbt_slo_s,... Default: paying:0.05:0.1,free:0.95:0.5"),
+        str | None, _load(help="name:share:tbt_slo_s,... Default: paying:0.05:0.1,free:0.95:0.5")
     ] = None
     first_seed: Annotated[int, _load(help="Seed of the first replicate.", min=0)] = 0
     requests: Annotated[
@@ -212,10 +171,9 @@ class TargetOptions:
     """Definitions behind the numbers, and targets."""
 
     slo: Slo = None
-    convention: Annotated[
-        Convention,
-        _judged(help="Definitions behind the numbers."),
-    ] = Convention.STRICT
+    convention: Annotated[Convention, _judged(help="Definitions behind the numbers.")] = (
+        Convention.STRICT
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +181,7 @@ class RunOptions(WorkerOptions):
     """How cells run, and where they are kept."""
 
     results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
-    fresh: Annotated[
-        bool,
-        _kept("--fresh", help="Record again what is already there."),
-    ] = False
+    fresh: Annotated[bool, _kept("--fresh", help="Record again what is already there.")] = False
     as_json: Json = False
 
 

@@ -13,10 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import options, sentences, tables
-from slaibench.cli.dialect import DialectOptions
+from slaibench.cli.endpoint import DialectOptions, EndpointOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
-    EndpointOptions,
     EngineOptions,
     LoadOptions,
     PageOptions,

@@ -18,7 +18,9 @@ from slaibench.backends.vllm import launch
 from slaibench.cli.doctor import NAMES, doctor
 from slaibench.machine import checks
 from slaibench.spec import Device
+from slaibench.version import __version__
 from tests.backends.needed import needed
+from tests.cli.command import slaibench
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(doctor)
@@ -215,3 +217,20 @@ def test_an_sglang_in_no_environment_is_told_with_the_way_to_one(
     found = ask_json("sglang:cpu")["sglang:cpu"]
     assert found["works"] is False
     assert "SLAIBENCH_SGLANG_PYTHON is '/nowhere/python'" in found["detail"]
+
+
+def test_the_environment_is_one_document() -> None:
+    ran = slaibench("env")
+    assert (ran.status, ran.err) == (0, "")
+    machine = json.loads(ran.out)
+    assert machine["slaibench"]["version"] == __version__
+    assert set(machine) == {
+        *("slaibench", "system", "cpu", "memory", "gpus", "cuda"),
+        *("versions", "sglang", "variables", "unknown"),
+    }
+
+
+def test_what_is_unknown_is_listed_with_its_reason() -> None:
+    unknown = json.loads(slaibench("env").out)["unknown"]
+    lines = slaibench("env", "--unknown", columns=400).out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(unknown)

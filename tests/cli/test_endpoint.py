@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.cli.dialect import Spoken
+from slaibench.cli.endpoint import DialectOptions
 from slaibench.dialect import Dialect
 from tests.cli.command import slaibench
 
 
 def test_nothing_given_is_the_plain_dialect() -> None:
-    assert Spoken().parsed() is None
+    assert DialectOptions().parsed() is None
 
 
 def test_every_option_is_heard() -> None:
-    given = Spoken(
+    given = DialectOptions(
         no_ignore_eos=True,
         any_length=True,
         no_continuous_usage=True,

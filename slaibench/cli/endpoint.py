@@ -1,4 +1,4 @@
-"""Options for a server that speaks OpenAI's interface in a way of its own."""
+"""Options for a server that is there already, and speaks OpenAI's interface in its own way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,44 @@ from pydantic import SecretStr
 
 from slaibench.dialect import Dialect
 
+SERVED = "What serves"
+"""Panel of a command's help."""
+_served = partial(typer.Option, rich_help_panel=SERVED)
 _spoken = partial(typer.Option, rich_help_panel="How it is spoken to")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """A server that is there already."""
+
+    url: Annotated[
+        str,
+        _served(
+            help="http://host:port of the server, or a whole .../v1/chat/completions. A key is "
+            "taken from OPENAI_API_KEY."
+        ),
+    ] = ""
+    model: Annotated[
+        str | None, _served(help="What the server calls its model. Default: the only one it has.")
+    ] = None
+    api: Annotated[str | None, _served(help="completions or chat. Default: completions.")] = None
+    prompts: Annotated[
+        str | None,
+        _served(help="token-ids or text. Default: token-ids, or text over the chat interface."),
+    ] = None
+
+    only_openai: Annotated[
+        bool,
+        _served(
+            "--only-openai",
+            help="Send no field that OpenAI's own server has not: --no-ignore-eos, --any-length "
+            "and --no-continuous-usage.",
+        ),
+    ] = False
+    timeout: Annotated[
+        float | None,
+        _served(help="Give a request up this many seconds after it was due. Default: 600."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
