@@ -1,14 +1,13 @@
 """Every metric, once: its names, its unit, its direction, and how it is read off a run.
 
-A target's expression, a sweep's document and tables, a regression, a cross-check of backends and
-the pages all take their metrics from here: a new one is an entry of ``LATENCIES`` (a time that each
-request has) or of ``METRICS`` (a number of a run), and needs nothing else.
+Targets, operating points, documents, tables, regressions, cross-checks and pages take their metrics
+from here: a new one is an entry of ``LATENCIES`` (a time of each request) or ``METRICS`` (a number
+of a run), and needs nothing else.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -33,8 +32,8 @@ def _none_waits(requests: RequestTable) -> BoolArray:
 
 def _waits_for_its_batch(requests: RequestTable) -> BoolArray:
     # Where nothing was recorded of batches, nothing says how long a request waited for one.
-    recorded = not np.isnan(requests.first_scheduled_s).all()
-    return _waits(requests) if recorded else _none_waits(requests)
+    unknown = bool(np.isnan(requests.first_scheduled_s).all())
+    return _none_waits(requests) if unknown else _waits(requests)
 
 
 def _e2e(requests: RequestTable) -> FloatArray:
@@ -159,50 +158,23 @@ def statistic_phrase(latency: str, level: float | None) -> str:
 
 def latency_metric(name: str, latency: str, level: float | None, **more: Any) -> Metric:
     """A statistic of a latency; its words follow from both."""
-    statistic = "mean" if level is None else f"P{100 * level:g}"
-    label = f"{LATENCIES[latency].label} {statistic}"
+    label = f"{LATENCIES[latency].label} {'mean' if level is None else f'P{100 * level:g}'}"
     title = statistic_phrase(latency, level)
     return Metric(name, label, title, "s", +1, latency, level, **more)
 
 
 _MS: dict[str, Any] = {"shown_unit": "ms", "scale": 1e3}
+_MAIN: dict[str, Any] = {"judged": True, "compared": True, "terminal": "always"}
 # The P99 of TTFT rests on a few requests, which one batch more or less in a queue moves: hence its
 # wide tolerance.
 _METRICS = (
-    latency_metric(
-        "ttft_p50_s",
-        "ttft",
-        0.5,
-        scope=Scope.BOTH,
-        judged=True,
-        compared=True,
-        tolerance=0.03,
-        terminal="always",
-    ),
+    latency_metric("ttft_p50_s", "ttft", 0.5, scope=Scope.BOTH, tolerance=0.03, **_MAIN),
     latency_metric("ttft_p90_s", "ttft", 0.9),
-    latency_metric(
-        "ttft_p99_s",
-        "ttft",
-        0.99,
-        judged=True,
-        compared=True,
-        tolerance=0.10,
-        terminal="always",
-    ),
+    latency_metric("ttft_p99_s", "ttft", 0.99, tolerance=0.10, **_MAIN),
     latency_metric("ttft_mean_s", "ttft", None),
     latency_metric("tbt_p50_all_s", "tbt", 0.5, **_MS),
     latency_metric("tbt_p99_all_s", "tbt", 0.99, **_MS),
-    latency_metric(
-        "tbt_p99_s",
-        "tbt",
-        0.99,
-        scope=Scope.TIER,
-        judged=True,
-        compared=True,
-        tolerance=0.03,
-        terminal="always",
-        **_MS,
-    ),
+    latency_metric("tbt_p99_s", "tbt", 0.99, scope=Scope.TIER, tolerance=0.03, **_MAIN, **_MS),
     latency_metric("e2e_p50_s", "e2e", 0.5),
     latency_metric("tpot_mean_s", "tpot", None, judged=True, **_MS),
     Metric(
@@ -282,7 +254,8 @@ _METRICS = (
         decimals=2,
     ),
 )
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+METRICS = {metric.name: metric for metric in _METRICS}
+"""By name, in the order of tables."""
 
 
 def targets() -> list[str]:
@@ -317,13 +290,3 @@ def metric_of(name: str, among: Mapping[str, Metric] = METRICS) -> tuple[Metric,
     near = difflib.get_close_matches(bare, among, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown metric {name!r}: {hint}Known: {', '.join(among)}")
-
-
-def strictest_first(slos_s: Mapping[str, float | None]) -> list[str]:
-    """Tiers by their TBT SLO, the strictest first; those without one last."""
-
-    def strictness(tier: str) -> tuple[float, str]:
-        slo_s = slos_s[tier]
-        return (math.inf if slo_s is None or math.isnan(slo_s) else slo_s, tier)
-
-    return sorted(slos_s, key=strictness)

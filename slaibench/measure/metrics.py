@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.catalogue import LATENCIES, strictest_first
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.latency import (
     Convention,
@@ -171,6 +172,16 @@ def run_metrics(
         prompt_buckets=_prompt_buckets(requests, measured, reading),
         gaps_told=not len(requests) or bool(requests.gaps_known.any()),
     )
+
+
+def strictest_first(slos_s: Mapping[str, float | None]) -> list[str]:
+    """Tiers by their TBT SLO, the strictest first; those without one last."""
+
+    def strictness(tier: str) -> tuple[float, str]:
+        slo_s = slos_s[tier]
+        return (math.inf if slo_s is None or math.isnan(slo_s) else slo_s, tier)
+
+    return sorted(slos_s, key=strictness)
 
 
 def _group(

@@ -13,7 +13,7 @@ import numpy as np
 from slaibench.measure import catalogue
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.catalogue import Scope
-from slaibench.measure.metrics import Counts
+from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.replicates import estimates, majority
@@ -194,7 +194,7 @@ def tier_slos(points: Iterable[OperatingPoint]) -> dict[str, float | None]:
     for point in points:
         for name, tier in point.tiers.items():
             slos_s.setdefault(name, finite(tier.tbt_slo_s))
-    return {name: slos_s[name] for name in catalogue.strictest_first(slos_s)}
+    return {name: slos_s[name] for name in strictest_first(slos_s)}
 
 
 def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary]) -> OperatingPoint:
@@ -221,7 +221,7 @@ def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary])
         stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
         estimates=estimates(summaries),
-        tiers={name: _tier(summaries, name) for name in catalogue.strictest_first(slos_s)},
+        tiers={name: _tier(summaries, name) for name in strictest_first(slos_s)},
         kv_mean=_mean([summary.kv.mean for summary in summaries]),
         kv_peak=max((d.kv.peak for d in summaries if d.kv.peak is not None), default=None),
         preemptions=sum(summary.kv.preemptions for summary in summaries),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from slaibench.measure import catalogue
@@ -16,7 +15,6 @@ from slaibench.measure.catalogue import (
     Scope,
     latency_metric,
     metric_of,
-    strictest_first,
 )
 from slaibench.measure.slo import parse_slos
 from slaibench.report.numbers import document
@@ -95,11 +93,6 @@ def test_a_name_leads_to_its_metric_and_tier() -> None:
         metric_of("ttft_p50")
     with pytest.raises(ValueError, match="unknown metric 'steps'"):
         metric_of("steps", catalogue.judged())
-
-
-def test_tiers_come_strictest_first_and_those_without_a_target_last() -> None:
-    slos_s = {"free": 0.5, "any": None, "paying": 0.1, "none": np.nan, "also": 0.5}
-    assert strictest_first(slos_s) == ["paying", "also", "free", "any", "none"]
 
 
 def test_only_tiers_have_what_is_of_tiers() -> None:

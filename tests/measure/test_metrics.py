@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slaibench.measure.catalogue import LATENCIES
-from slaibench.measure.metrics import run_metrics
+from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.warmup import time_to_fill
 from tests.measure.queues import many_servers
 from tests.measure.recordings import Row, random_rows, recording
@@ -170,3 +170,8 @@ def test_measuring_needs_no_heavy_import() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_tiers_come_strictest_first_and_those_without_a_target_last() -> None:
+    slos_s = {"free": 0.5, "any": None, "paying": 0.1, "none": np.nan, "also": 0.5}
+    assert strictest_first(slos_s) == ["paying", "also", "free", "any", "none"]

@@ -14,7 +14,7 @@ from slaibench.measure import catalogue
 from slaibench.measure.catalogue import AT, LATENCIES, Metric, Scope
 from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
 from slaibench.measure.latency import request_values, token_gaps
-from slaibench.measure.metrics import run_metrics
+from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.studies.estimate import finite, over_seeds
@@ -200,7 +200,7 @@ def _tiers(pairs: Sequence[Pair]) -> list[str]:
         for run in pair
         for name, group in run.summary.metrics.tiers.items()
     }
-    return catalogue.strictest_first(slos_s)
+    return strictest_first(slos_s)
 
 
 def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tuple[Sample, Sample]:
