@@ -87,6 +87,11 @@ def change(value: float) -> str:
     return f"{_signed(text)}{SPACE}%"
 
 
+def tenths(value: float) -> str:
+    """A relative change to a tenth of a percent, however large: +26.0 %."""
+    return f"{_signed(f'{100 * value:+.1f}')}{SPACE}%"
+
+
 def hundredths(value: float) -> str:
     """A relative change that may be small: to a hundredth of a percent below 10 %, and never as
     none; from the double on as a factor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slaibench.report.numbers import Document
-from slaibench.report.text import SPACE, fixed, hundredths, listed, percent, significant
+from slaibench.report.text import SPACE, fixed, listed, percent, significant, tenths
 from slaibench.report.validation.findings import Headline
 from slaibench.studies.bound.words import NODES, theorem_2
 
@@ -53,7 +53,7 @@ def _binds(doc: Document) -> Iterable[str]:
     parts = [f"{names.get(name, name)} ({percent(value, 1)})" for name, value in shares.items()]
     yield (
         f"A request's time at the bound goes to {listed(parts)}; a resource that grew by 1{SPACE}% "
-        f"would lift the bound by so many hundredths of 1{SPACE}%."
+        f"would lift the bound by so many tenths of 1{SPACE}%."
     )
 
 
@@ -86,9 +86,7 @@ def _budgets(doc: Document) -> Iterable[str]:
     base = by_budget.get(TILED)
     above = [budget for budget in by_budget if budget > TILED]
     if base and above:
-        changes = [
-            f"{budget} tokens {hundredths(by_budget[budget] / base - 1)}" for budget in above
-        ]
+        changes = [f"{budget} tokens {tenths(by_budget[budget] / base - 1)}" for budget in above]
         yield (
             f"Against a token budget of {TILED}, Sarathi-Serve's throughput changes with "
             f"{listed(changes)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slaibench.report.bound.findings import TILED, cycle_text
 from slaibench.report.numbers import Document
 from slaibench.report.table import Cell, Table, grid
-from slaibench.report.text import NOTHING, TOO_SMALL, fixed, hundredths, percent, significant
+from slaibench.report.text import NOTHING, TOO_SMALL, fixed, percent, significant, tenths
 
 
 def answer_grids(doc: Document) -> list[Table]:
@@ -101,7 +101,7 @@ def _budgets(doc: Document) -> Table:
     rows = []
     for each in doc["budgets"]:
         value = each["share"]["value"]
-        against = hundredths(value / base - 1) if base and value is not None else NOTHING
+        against = tenths(value / base - 1) if base and value is not None else NOTHING
         cells = (
             _estimate(each["rate_rps"], 3),
             Cell(against),
