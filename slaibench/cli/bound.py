@@ -127,7 +127,7 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
     if text.strip() == "none":
         return ()
     try:
-        return tuple(float(each) for each in text.split(","))
+        return tuple(float(number) for number in text.split(","))
     except ValueError:
         raise ValueError(f"{option} takes numbers such as 100,200, or none, not {text!r}") from None
 

@@ -67,13 +67,13 @@ def doctor(
         for name in wanted:
             if name not in NAMES:
                 raise ValueError(f"nothing is called {name!r}: choose among {', '.join(NAMES)}")
-    found = list(_checks(wanted))
+    results = list(_checks(wanted))
     if as_json:
-        print_json([asdict(check) for check in found])
+        print_json([asdict(check) for check in results])
     else:
-        _print(found)
-        _print_fixes(found, all_of_them=fix_hints)
-    if wanted and not all(check.works for check in found):
+        _print(results)
+        _print_fixes(results, all_of_them=fix_hints)
+    if wanted and not all(check.works for check in results):
         raise SystemExit(EXIT_NO)
 
 
@@ -104,7 +104,7 @@ def _checks(wanted: list[str]) -> Iterator[Check]:
 def _sharegpt4() -> Check:
     if sharegpt4_at_hand():
         return Check("sharegpt4", works=True, detail="its lengths are in the cache folder")
-    missing = [each for each in ("datasets", "mistral_common") if not find_spec(each)]
+    missing = [module for module in ("datasets", "mistral_common") if not find_spec(module)]
     if missing:
         return Check(
             "sharegpt4",
@@ -145,21 +145,21 @@ def _engine(engine: Engine, devices: list[Device]) -> Iterator[Check]:
         yield Check(name, True, version, computes or hardware.device_name(device.value))
 
 
-def _print(found: list[Check]) -> None:
+def _print(results: list[Check]) -> None:
     table = Table(title="What this machine can run")
     table.add_column("what", no_wrap=True)
     table.add_column("runs")
     table.add_column("version")
     table.add_column("because", overflow="fold")
-    for check in found:
+    for check in results:
         table.add_row(check.name, MARKS[check.works], check.version or "", escape(check.detail))
     out.print(table)
 
 
-def _print_fixes(found: list[Check], *, all_of_them: bool) -> None:
+def _print_fixes(results: list[Check], *, all_of_them: bool) -> None:
     """Commands for what is missing; those for what is unsteady where they are asked for."""
-    steady = [check for check in found if check.fix and check.name.startswith(STEADY)]
-    shown = [check for check in found if check.fix and (all_of_them or check not in steady)]
+    steady = [check for check in results if check.fix and check.name.startswith(STEADY)]
+    shown = [check for check in results if check.fix and (all_of_them or check not in steady)]
     for fix in dict.fromkeys(check.fix for check in shown):
         names = ", ".join(check.name for check in shown if check.fix == fix)
         out.print(f"for {names}: [cyan]{escape(str(fix))}[/]", highlight=False, soft_wrap=True)

@@ -27,7 +27,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         assert isinstance(parameter.annotation, type)
         groups[parameter.name] = parameter.annotation
         parameters += _options(parameter.annotation)
-    names = [each.name for each in parameters]
+    names = [parameter.name for parameter in parameters]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise TypeError(f"{command.__name__} has two options called {twice!r}")
@@ -40,18 +40,18 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         command(**values)
 
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del wrapper.__wrapped__
     return wrapper
 
 
 def _options(cls: type) -> list[inspect.Parameter]:
     hints = get_type_hints(cls, include_extras=True)
-    found = []
+    options = []
     for field in fields(cls):
         if field.default is MISSING:
             raise TypeError(f"{cls.__name__}.{field.name} needs a default")
-        found.append(
+        options.append(
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -59,4 +59,4 @@ def _options(cls: type) -> list[inspect.Parameter]:
                 annotation=hints[field.name],
             )
         )
-    return found
+    return options

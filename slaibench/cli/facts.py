@@ -98,7 +98,7 @@ def gpus(as_json: options.Json = False) -> None:
                 "engine": profile.engine,
                 "source": profile.source,
                 "errors": dict(profile.errors),
-                "validations": [each.to_json() for each in validations_of(profile)],
+                "validations": [validation.to_json() for validation in validations_of(profile)],
                 "regime": {
                     "batch_tokens": profile.regime.batch_tokens,
                     "context_tokens": profile.regime.context_tokens,
@@ -124,7 +124,7 @@ def gpus(as_json: options.Json = False) -> None:
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
-            max((each["grades"]["all"] for each in row["validations"]), default="-"),
+            max((run["grades"]["all"] for run in row["validations"]), default="-"),
             escape(_worst(row["errors"])),
         )
     out.print(table)

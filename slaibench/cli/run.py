@@ -139,8 +139,8 @@ def compare(
         print_json(result.to_json())
     else:
         out.print(tables.compare_table(result))
-        for found in (result.capacity_a, result.capacity_b):
-            for text in sentences.capacity_lines(found):
+        for capacity in (result.capacity_a, result.capacity_b):
+            for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
         for line in sentences.about_lines(
@@ -167,22 +167,22 @@ def capacity(
         spec = options.study(scheduler, seeds, None, serving, engine, load, targets)
         prepared = capacity_study.check(spec, run_options.results, run_options.jobs)
     with running(), progress("capacity") as on_cell:
-        found = capacity_study.find_capacity(
+        results = capacity_study.find_capacity(
             spec,
             run_options.results,
             jobs=run_options.jobs,
             fresh=run_options.fresh,
             on_cell=on_cell,
         )
-    cells = [cell for each in found for cell in each.cells]
+    cells = [cell for result in results for cell in result.cells]
     if run_options.as_json:
-        print_json([each.to_json() for each in found])
+        print_json([result.to_json() for result in results])
     else:
-        for each in found:
-            for text in sentences.capacity_lines(each):
+        for result in results:
+            for text in sentences.capacity_lines(result):
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
-        for line in sentences.about_lines(found[0].about, prepared.source.note, spec, warnings):
+        for line in sentences.about_lines(results[0].about, prepared.source.note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid(cells)
 

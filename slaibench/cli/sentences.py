@@ -15,47 +15,47 @@ from slaibench.studies.compare import CompareResult
 
 def capacity_lines(result: CapacityResult) -> list[Text]:
     """The rate, its interval and what ends it in a sentence; then what must be known besides."""
-    found, slo = result.capacity, result.spec.slo
+    capacity, slo = result.capacity, result.spec.slo
     text, remarks = Text(), [Text(f"  {remark}") for remark in result.remarks]
     text.append(result.scheduler, style="bold")
-    if found.rate_rps is None:
+    if capacity.rate_rps is None:
         text.append(f": no rate is known to keep {slo}")
         if not result.refused:
             lowest = plain_number(float(result.measured.rates_rps[0]))
             text.append(f"; at {lowest} requests/s, the lowest measured, {_failing(result)}")
         return [text, *remarks]
-    if found.shape is not None:
+    if capacity.shape is not None:
         text.append(" carries ")
     else:
-        sure = found.sure_rps == found.rate_rps
+        sure = capacity.sure_rps == capacity.rate_rps
         text.append(" carries at least " if sure else " may carry ")
-    text.append(f"{plain_number(found.rate_rps)} requests/s", style="bold green")
-    if found.ci95 is not None:
+    text.append(f"{plain_number(capacity.rate_rps)} requests/s", style="bold green")
+    if capacity.ci95 is not None:
         text.append(
-            f" (95 % interval {plain_number(found.ci95[0])} to {plain_number(found.ci95[1])})"
+            f" (95 % interval {plain_number(capacity.ci95[0])} to {plain_number(capacity.ci95[1])})"
         )
     text.append(f" within {slo}")
-    if found.binding is not None:
+    if capacity.binding is not None:
         text.append(f"; above that {_failing(result)}")
     return [text, *remarks]
 
 
 def _failing(result: CapacityResult) -> str:
     """What ends the capacity, as a clause."""
-    found = result.capacity
+    capacity = result.capacity
     if result.untold is not None:
         return "it cannot be told"
-    if found.binding == STEADY:
+    if capacity.binding == STEADY:
         return "it is saturated"
-    whose = f" of {found.binding_tier}" if found.binding_tier else ""
-    return f"{found.binding}{whose} fails"
+    whose = f" of {capacity.binding_tier}" if capacity.binding_tier else ""
+    return f"{capacity.binding}{whose} fails"
 
 
 def headline(result: CompareResult) -> Text:
     """The comparison in a sentence or two."""
     text = Text()
     ratio = result.capacity_ratio
-    shapes = {each.capacity.shape for each in (result.capacity_a, result.capacity_b)}
+    shapes = {side.capacity.shape for side in (result.capacity_a, result.capacity_b)}
     if ratio.value is None:
         text.append("Ratio of capacities: cannot be told. ")
     else:
@@ -70,15 +70,15 @@ def headline(result: CompareResult) -> Text:
                 text.append("; no difference is shown")
         text.append(". ")
     valid = [r for r in result.rates if not (r.a.invalid or r.b.invalid)]
-    told = [r for r in valid if r.ttft_p50_change.value is not None]
-    steady = [r for r in told if not (mark(r.a) or mark(r.b))]
-    if steady or told:
-        top = steady[-1] if steady else told[0]
-        found = top.ttft_p50_change
+    comparable = [r for r in valid if r.ttft_p50_change.value is not None]
+    steady = [r for r in comparable if not (mark(r.a) or mark(r.b))]
+    if steady or comparable:
+        top = steady[-1] if steady else comparable[0]
+        change = top.ttft_p50_change
         text.append(
-            f"Median TTFT at {top.rate_rps:g} requests/s: {plain_change(found.value)}", "bold"
+            f"Median TTFT at {top.rate_rps:g} requests/s: {plain_change(change.value)}", "bold"
         )
-        sure = plain_interval(found, plain_change, " to ")
+        sure = plain_interval(change, plain_change, " to ")
         text.append(f" (95 % interval {sure}, paired)." if sure else " (no interval).")
     return text
 

@@ -81,26 +81,30 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
             for name in subject.schedulers
         },
         "capacities": {
-            each.scheduler: {
-                "searched": each.scheduler in subject.searched,
-                "runs": [place[cell.folder] for cell in each.cells],
-                **each.to_json(),
-                "untold": each.untold,
-                "remarks": list(each.remarks),
+            result.scheduler: {
+                "searched": result.scheduler in subject.searched,
+                "runs": [place[cell.folder] for cell in result.cells],
+                **result.to_json(),
+                "untold": result.untold,
+                "remarks": list(result.remarks),
             }
-            for each in subject.capacities
+            for result in subject.capacities
         },
         "ratios": [
-            {"reference": each.reference, "scheduler": each.scheduler, **estimate(each.estimate)}
-            for each in subject.ratios
+            {
+                "reference": ratio.reference,
+                "scheduler": ratio.scheduler,
+                **estimate(ratio.estimate),
+            }
+            for ratio in subject.ratios
         ],
         "changes": {
             rate_key(rate): {
-                f"p{each.q * 100:g}": estimate(each.estimate)
-                for each in subject.changes
-                if each.rate_rps == rate
+                f"p{change.q * 100:g}": estimate(change.estimate)
+                for change in subject.changes
+                if change.rate_rps == rate
             }
-            for rate in dict.fromkeys(each.rate_rps for each in subject.changes)
+            for rate in dict.fromkeys(change.rate_rps for change in subject.changes)
         },
         "lengths": {
             name: _lengths([cell.summary for cell in subject.cells_at(name, focus)])
@@ -213,10 +217,10 @@ def _stands_alone(name: str) -> bool:
 def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:
     """TTFT by prompt length over the replicates, shortest prompts first; ``measured_s``: the
     length of their windows in sum."""
-    found = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
+    buckets = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
     rows = []
-    for low in sorted({low for low, _ in found}):
-        same = [bucket for each, bucket in found if each == low]
+    for low in sorted({low for low, _ in buckets}):
+        same = [bucket for start, bucket in buckets if start == low]
         n = sum(bucket.ttft.n for bucket in same)
         rows.append(
             {
@@ -237,12 +241,12 @@ def _audit(subject: Subject) -> dict[str, Any]:
     """The arrival audit: of each cell at the focus rate, and of all cells in sum."""
     cells = subject.cells
     audits = [cell.summary.audit for cell in cells]
-    tested = [each for each in audits if each.process_ok is not None]
+    tested = [audit for audit in audits if audit.process_ok is not None]
     return {
         "num_runs": len(audits),
-        "num_valid": sum(each.valid and not each.late for each in audits),
+        "num_valid": sum(audit.valid and not audit.late for audit in audits),
         "num_tested": len(tested),
-        "num_agreeing": sum(bool(each.process_ok) for each in tested),
+        "num_agreeing": sum(bool(audit.process_ok) for audit in tested),
         "least_joint_p": min((e.joint_p for e in audits if e.joint_p is not None), default=None),
         "failing": [
             _audit_row(cell)

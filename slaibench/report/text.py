@@ -87,6 +87,11 @@ def change(value: float) -> str:
     return f"{_signed(text)}{SPACE}%"
 
 
+def share(value: float) -> str:
+    """A share to a tenth of a percent, also where that rounds to all or none of it: 81.2 %."""
+    return f"{100 * value:.1f}{SPACE}%"
+
+
 def tenths(value: float) -> str:
     """A relative change to a tenth of a percent, however large: +26.0 %."""
     return f"{_signed(f'{100 * value:+.1f}')}{SPACE}%"

@@ -85,6 +85,7 @@ def test_a_change_is_a_percentage_below_the_double_and_a_factor_from_there(
 
 def test_a_change_to_a_tenth_is_written_as_pages_do() -> None:
     assert text.tenths(-0.35) == f"−35.0{NBSP}%"
+    assert text.share(0.99999) == f"100.0{NBSP}%"
 
 
 def test_durations_and_bounds_take_the_unit_that_people_use() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slaibench.report.numbers import Document
-from slaibench.report.text import SPACE, fixed, listed, percent, significant, tenths
+from slaibench.report.text import SPACE, fixed, listed, share, significant, tenths
 from slaibench.report.validation.findings import Headline
 from slaibench.studies.bound.words import NODES, theorem_2
 
@@ -40,7 +40,7 @@ def _known(doc: Document) -> list[Document]:
 def _best(doc: Document) -> Iterable[str]:
     known = _known(doc)
     if known:
-        shares = [f"{each['scheduler']} {percent(each['share']['value'], 1)}" for each in known]
+        shares = [f"{each['scheduler']} {share(each['share']['value'])}" for each in known]
         yield f"With a backlog, schedulers reach of it: {listed(shares)}."
     untold = [each["scheduler"] for each in doc["schedulers"] if each["share"]["value"] is None]
     if untold:
@@ -50,10 +50,10 @@ def _best(doc: Document) -> Iterable[str]:
 def _binds(doc: Document) -> Iterable[str]:
     shares = doc["bound"]["shares"]
     names = {"prefill": "the compute of prefill", "decode": "the compute of decodes"}
-    parts = [f"{names.get(name, name)} ({percent(value, 1)})" for name, value in shares.items()]
+    parts = [f"{names.get(name, name)} ({share(value)})" for name, value in shares.items()]
     yield (
         f"A request's time at the bound goes to {listed(parts)}; a resource that grew by 1{SPACE}% "
-        f"would lift the bound by so many tenths of 1{SPACE}%."
+        f"would lift the bound by so many hundredths of 1{SPACE}%."
     )
 
 
@@ -66,9 +66,7 @@ def _rad(doc: Document) -> Iterable[str]:
         if at:
             best = max(at, key=lambda point: point["share"]["value"])
             how = f"tile {best['tile']}, {cycle_text(best['cycle'])}"
-            told.append(
-                f"{percent(best['share']['value'], 1)} at {1e3 * step_s:g} ms a step ({how})"
-            )
+            told.append(f"{share(best['share']['value'])} at {1e3 * step_s:g} ms a step ({how})")
     if told:
         bound = significant(doc["rad"]["theorem_1_rps"], 4)
         yield (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slaibench.report.bound.findings import TILED, cycle_text
 from slaibench.report.numbers import Document
 from slaibench.report.table import Cell, Table, grid
-from slaibench.report.text import NOTHING, TOO_SMALL, fixed, percent, significant, tenths
+from slaibench.report.text import NOTHING, TOO_SMALL, fixed, share, significant, tenths
 
 
 def answer_grids(doc: Document) -> list[Table]:
@@ -25,7 +25,7 @@ def _bound(doc: Document) -> Table:
     cells = (
         Cell(significant(bound["rate_rps"], 4)),
         Cell(bound["binding"]),
-        *(Cell(percent(value, 1)) for value in bound["shares"].values()),
+        *(Cell(share(value)) for value in bound["shares"].values()),
         Cell(fixed(bound["tokens_per_batch"], 0)),
         Cell(NOTHING if decodes is None else fixed(decodes, 0)),
     )
@@ -70,7 +70,7 @@ def _schedulers(doc: Document) -> Table:
                     _estimate(each["share"], 1, 100),
                     Cell(fixed(each["within_rps"], 3)),
                     _estimate(each["within_share"], 1, 100),
-                    Cell(percent(each["run_share"], 1)),
+                    Cell(share(each["run_share"])),
                     Cell(NOTHING if tokens is None else fixed(tokens, 0)),
                     Cell(f"{each['preemptions']:,}"),
                     Cell(f"{each['share']['n']:,}"),

@@ -73,11 +73,11 @@ def _shift(subject: Subject, place: int) -> float:
     return SPREAD * least * (place - (count - 1) / 2) / max(count - 1, 1)
 
 
-def _percent(found: Estimate) -> Estimate:
+def _percent(share: Estimate) -> Estimate:
     """As percentages; an interval of a share ends at 0 and 100."""
-    if found.value is None:
-        return found
+    if share.value is None:
+        return share
     low, high = (
-        None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (found.low, found.high)
+        None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (share.low, share.high)
     )
-    return Estimate(100 * found.value, low, high, found.n)
+    return Estimate(100 * share.value, low, high, share.n)

@@ -197,9 +197,9 @@ def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
         for slo in parse_slos(subject.sweep.spec.slo)
         if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
     ]
-    known = np.concatenate([*finite, slos])
-    known = known[known > 0]
-    span = (float(known.min()) / 1.1, float(known.max()) * 1.3) if len(known) else None
+    shown = np.concatenate([*finite, slos])
+    shown = shown[shown > 0]
+    span = (float(shown.min()) / 1.1, float(shown.max()) * 1.3) if len(shown) else None
     return [
         distribution_panel(
             samples,
