@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.measure.catalogue import metric_of
-from slaibench.report.table import STRONG, Cell, Heading, Table
+from slaibench.report.table import BAD, GOOD, STRONG, UNSURE, Cell, Heading, Table
 
 DIM = "dim"
-STYLES = {STRONG: "bold"}
+STYLES = {STRONG: "bold", GOOD: "green", BAD: "bold red", UNSURE: "yellow"}
 """Of marks of cells and rows."""
 
 
@@ -42,7 +42,8 @@ def shown(table: Table) -> Iterator[RenderableType]:
             "\n" * (height - title.count("\n")) + escape(title),
             justify="left" if heading.is_text else "right",
             no_wrap=not heading.folds,
-            overflow="fold",
+            # A number is never cut short; a text's long words may be.
+            overflow="ellipsis" if heading.is_text else "fold",
         )
     for label, rows in table.groups:
         for place, row in enumerate(rows):
@@ -61,7 +62,10 @@ def _title(heading: Heading) -> str:
 
 
 def _cell(cell: Cell) -> Text:
-    return Text(cell.lines, style=STYLES.get(cell.mark, ""))
+    text = Text(cell.lines, style=STYLES.get(cell.mark, ""))
+    if cell.detail:
+        text.append(f": {cell.detail}", style=DIM)
+    return text
 
 
 def metric_title(name: str) -> str:

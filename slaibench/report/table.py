@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-STRONG = "strong"
-"""The mark of a cell that stands out."""
+STRONG, GOOD, BAD, UNSURE = "strong", "good", "bad", "unsure"
+"""Marks: how a cell or a row is set off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,16 @@ class Cell:
     """A number, and in small print below it its interval or n.
 
     Args:
-        mark: how it is set off: ``STRONG``, or empty.
+        mark: how it is set off (``STRONG``), or empty.
         span: columns that it covers.
+        detail: what is said after it, on the same line.
     """
 
     text: str
     under: tuple[str, ...] = ()
     mark: str = ""
     span: int = 1
+    detail: str = ""
 
     @property
     def lines(self) -> str:

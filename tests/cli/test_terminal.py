@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Literal
 
 from rich.console import Console, Group
 
 from slaibench.cli.terminal import metric_title, shown
-from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
+from slaibench.report.table import BAD, STRONG, Cell, Heading, Row, Table, grid
 
 
 def text(table: Table, *, styled: bool = False) -> str:
@@ -50,6 +51,13 @@ def test_what_is_no_operating_point_is_dimmed_and_what_matters_is_bold() -> None
     assert "\x1b[" not in calm
     assert "\x1b[2m" in busy
     assert "\x1b[1m" in wrong
+
+
+def test_a_verdict_s_detail_is_on_its_line_and_dimmed() -> None:
+    row = Row("TTFT P50", (Cell("worse", mark=BAD, detail="by far"),))
+    assert lines(grid("t", "", "", ("verdict",), [row]))[-1].endswith("worse: by far")
+    printed = text(grid("t", "", "", ("verdict",), [row]), styled=True)
+    assert re.search(r"\x1b\[[\d;]*2[\d;]*m: by far", printed)
 
 
 def test_names_from_outside_are_text() -> None:
