@@ -31,8 +31,8 @@ def test_the_commands_are_these() -> None:
         *("sweep", "compare", "capacity", "report", "results", "verify"),
         *("workload", "schedulers", "models", "gpus"),
     }
-    told = slaibench("--help").out
-    assert all(name in told for name in NAMES)
+    printed = slaibench("--help").out
+    assert all(name in printed for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

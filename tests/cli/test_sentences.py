@@ -20,13 +20,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_capacities_are_told_where_they_differ(results: Path) -> None:
-    found = capacity(results, slo="ttft_p50<0.06")
-    rate = found.capacity.rate_rps
+    result = capacity(results, slo="ttft_p50<0.06")
+    rate = result.capacity.rate_rps
     assert rate is not None
-    (sentence,) = capacity_lines(replace(found, without_tail=found.capacity))
+    (sentence,) = capacity_lines(replace(result, without_tail=result.capacity))
     assert sentence.plain.startswith("sarathi carries ")
-    other = replace(found.capacity, rate_rps=2 * rate, ci95=(1.5 * rate, 2.5 * rate))
-    sentence, line = capacity_lines(replace(found, without_tail=other))
+    other = replace(result.capacity, rate_rps=2 * rate, ci95=(1.5 * rate, 2.5 * rate))
+    sentence, line = capacity_lines(replace(result, without_tail=other))
     assert line.plain == (
         f"  without the target for its TTFT's tail: {2 * rate:.3g} requests/s "
         f"[{1.5 * rate:.3g}, {2.5 * rate:.3g}]"
@@ -53,9 +53,9 @@ def test_a_ratio_that_may_be_one_is_no_difference(results: Path) -> None:
     names = ("sarathi", "sarathi:watermark=0.0100001")
     slo = "ttft_p50<0.2"
     spec = study(schedulers=names, rates=(3.0,), num_requests=700, num_seeds=2, slo=slo)
-    found = compare(spec, results, jobs=1)
-    assert "carries 1.00 times the load" in headline(found).plain
-    assert "; no difference is shown." in headline(found).plain
+    compared = compare(spec, results, jobs=1)
+    assert "carries 1.00 times the load" in headline(compared).plain
+    assert "; no difference is shown." in headline(compared).plain
 
 
 def capacity(results: Path, **fields: Any) -> CapacityResult:
@@ -66,7 +66,7 @@ def capacity(results: Path, **fields: Any) -> CapacityResult:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "parts"),
     [
         ({"slo": "ttft_p50<0.06"}, ["95 % interval", "above that ttft_p50<0.06 fails"]),
         (
@@ -93,13 +93,13 @@ def capacity(results: Path, **fields: Any) -> CapacityResult:
     ],
 )
 def test_a_capacity_is_a_sentence_that_says_what_ends_it(
-    results: Path, fields: dict[str, Any], told: list[str]
+    results: Path, fields: dict[str, Any], parts: list[str]
 ) -> None:
-    found = capacity(results, **fields)
-    text = " ".join(line.plain for line in capacity_lines(found))
+    result = capacity(results, **fields)
+    text = " ".join(line.plain for line in capacity_lines(result))
     assert text.startswith("sarathi")
     assert "requests/s" in text
-    assert found.spec.slo in text
-    for part in told:
+    assert result.spec.slo in text
+    for part in parts:
         assert part in text
     assert text.count("already fails") == 0  # said in the sentence, not once more in a note

@@ -52,14 +52,14 @@ def test_a_wide_terminal_gets_what_a_narrow_one_has_no_room_for(swept: SweepResu
     assert "on time" in wide
     assert "tok/s" in wide
     assert "on time" not in narrow
-    for told in (
+    for text in (
         "TTFT, TBT: seconds",
         "interval: TTFT P50, 1 seed;",
         "req/s",
         "95 % interval",
         "n: requests measured",
     ):
-        assert told in narrow
+        assert text in narrow
 
 
 @pytest.mark.parametrize(
@@ -160,17 +160,17 @@ def test_a_burst_first_trace_shows_what_it_offered(tmp_path: Path) -> None:
     names = ("sarathi", "slai")
     compared = compare(study(**trace, schedulers=names, num_requests=100), tmp_path, jobs=1)
     swept = compared.sweep
-    told = swept.to_json()["points"][0]
-    assert (told["rate_rps"], told["offered_rps"]) == (4.0, pytest.approx(20 * 4 / (399 / 94.7)))
-    shown = f"{told['offered_rps']:.3g}"
+    point = swept.to_json()["points"][0]
+    assert (point["rate_rps"], point["offered_rps"]) == (4.0, pytest.approx(20 * 4 / (399 / 94.7)))
+    shown = f"{point['offered_rps']:.3g}"
     for table in (sweep_tables(swept, 80), compare_table(compared)):
         rows = [line.split() for line in lines(table, 80)]
         assert ["4", shown] in [row[:2] for row in rows]
         assert any("offered" in row for row in rows)
     assert any("times the rate that was asked for" in warning for warning in swept.warnings)
-    found = compared.capacity_a
-    assert found.capacity.rate_rps is not None
-    assert any("in load that was offered: " in note for note in found.notes)
+    capacity = compared.capacity_a
+    assert capacity.capacity.rate_rps is not None
+    assert any("in load that was offered: " in note for note in capacity.notes)
     whole = sweep(study(**trace, schedulers=names[:1], num_requests=400), tmp_path, jobs=1)
     assert "offered" not in "\n".join(lines(sweep_tables(whole, 120), 120))
 

@@ -61,15 +61,15 @@ def test_points_are_those_of_the_sweep(doc: Document, subject: Subject) -> None:
 def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
     doc: Document, subject: Subject
 ) -> None:
-    found = doc["lengths"]["slai"]
+    lengths = doc["lengths"]["slai"]
     cells = subject.cells_at("slai", 16.0)
-    assert sum(bucket["num_due"] for bucket in found["buckets"]) == sum(
+    assert sum(bucket["num_due"] for bucket in lengths["buckets"]) == sum(
         cell.summary.metrics.num_measured for cell in cells
     )
-    lows = [bucket["low_tokens"] for bucket in found["buckets"]]
+    lows = [bucket["low_tokens"] for bucket in lengths["buckets"]]
     assert lows == sorted(set(lows))
     windows = [cell.summary.metrics.window_s for cell in cells]
-    assert found["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
+    assert lengths["measured_s"] == pytest.approx(sum(end - start for start, end in windows))
 
 
 def test_what_every_run_has_in_common_is_not_of_one_under_overload(
@@ -78,14 +78,14 @@ def test_what_every_run_has_in_common_is_not_of_one_under_overload(
     assert any(cell.cell.overload for cell in subject.cells)
     assert "overload" not in doc["cell"]
     assert doc["cell"]["early_stop"] is True
-    assert all(found["saturated_rps"]["value"] > 0 for found in doc["capacities"].values())
+    assert all(capacity["saturated_rps"]["value"] > 0 for capacity in doc["capacities"].values())
 
 
 def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) -> None:
-    for found in subject.capacities:
-        runs = [doc["runs"][index] for index in doc["capacities"][found.scheduler]["runs"]]
-        assert {run["scheduler"] for run in runs} == {found.scheduler}
-        assert len(runs) == len(found.cells)
+    for capacity in subject.capacities:
+        runs = [doc["runs"][index] for index in doc["capacities"][capacity.scheduler]["runs"]]
+        assert {run["scheduler"] for run in runs} == {capacity.scheduler}
+        assert len(runs) == len(capacity.cells)
 
 
 def test_recordings_are_named_as_seen_from_the_page(

@@ -96,10 +96,10 @@ def test_durations_and_bounds_take_the_unit_that_people_use() -> None:
 
 
 def test_a_table_cell_says_why_there_is_no_number() -> None:
-    known = {"value": 0.5, "low": 0.4, "high": 0.625, "n": 20, "beyond": False}
-    assert text.number(known, 2) == "0.50"
-    assert text.ends(known, 2) == "0.40 to 0.62"
-    assert text.ends({**known, "low": -0.1}, 2) == "0.00 to 0.62"
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.625, "n": 20, "beyond": False}
+    assert text.number(estimate, 2) == "0.50"
+    assert text.ends(estimate, 2) == "0.40 to 0.62"
+    assert text.ends({**estimate, "low": -0.1}, 2) == "0.00 to 0.62"
     small = {"value": None, "low": None, "high": None, "n": 12, "beyond": False}
     assert text.number(small, 2) == "n too small"
     assert text.ends(small, 2) == ""

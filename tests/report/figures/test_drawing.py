@@ -21,15 +21,15 @@ def test_no_figure_and_no_setting_outlives_the_drawing(subject: Subject, doc: Do
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = dict(mpl.rcParams)
-    found = draw(subject, doc)
+    drawn = draw(subject, doc)
     assert plt.get_fignums() == []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert dict(mpl.rcParams) == before
-    assert list(found) == list(captions(doc))
-    names = [panel.name for panels in found.values() for panel in panels]
+    assert list(drawn) == list(captions(doc))
+    names = [panel.name for panels in drawn.values() for panel in panels]
     assert len(set(names)) == len(names)
-    for panel in (each for panels in found.values() for each in panels):
+    for panel in (panel for panels in drawn.values() for panel in panels):
         assert ET.fromstring(panel.svg).tag.endswith("svg")
         assert panel.width_px == 451
 
