@@ -42,7 +42,7 @@ class EndpointOptions:
         bool,
         _served(
             "--only-openai",
-            help="Send no field that OpenAI's own server has not: --no-ignore-eos, --any-length "
+            help="Send no field that OpenAI's own server lacks: --no-ignore-eos, --any-length "
             "and --no-continuous-usage.",
         ),
     ] = False

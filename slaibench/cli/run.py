@@ -111,7 +111,7 @@ def _sweep(what: str, spec: StudySpec, run_options: RunOptions, page: PageOption
 @expanded
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
-    b: Annotated[str, typer.Argument(help="The scheduler held against it.")],
+    b: Annotated[str, typer.Argument(help="The scheduler compared with it.")],
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,

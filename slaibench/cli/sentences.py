@@ -86,7 +86,7 @@ def headline(result: CompareResult) -> Text:
 def about_lines(
     about: str, workload_note: str, spec: StudySpec, warnings: Sequence[str] = ()
 ) -> list[str]:
-    """What served which lengths, and what to beware of: goes with every result."""
+    """The system under test, the lengths, and what to beware of: goes with every result."""
     lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
     if spec.convention is Convention.PAPER:
         lines.append("paper conventions: see docs/metrics.md for how they move the numbers")

@@ -110,7 +110,7 @@ class Metric:
         in_points: whether operating points have it, and so a sweep's document and tables. A
             regression may judge what points have and ``harm`` gives a direction.
         judged: by a regression unless it names others.
-        compared: when backends are held against each other.
+        compared: when backends are cross-checked.
         tolerance: largest relative difference of backends that counts as agreement; None: shown
             without a verdict.
         total: over replicates it is summed, not averaged: a count.

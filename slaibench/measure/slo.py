@@ -49,7 +49,7 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class SloVerdict:
-    """One SLO held against one run (and one tier).
+    """One SLO evaluated on one run (and one tier).
 
     Args:
         slo: what was asked.
@@ -155,7 +155,7 @@ def levels(slos: Iterable[Slo]) -> tuple[float, ...]:
 
 
 def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
-    """Hold SLOs against a run's metrics: a verdict for each SLO, and for each tier where its bound
+    """Evaluate SLOs on a run's metrics: a verdict for each SLO, and for each tier where its bound
     is the tier's own.
 
     Latencies only: a saturated run meets no SLO under strict conventions whatever this says.

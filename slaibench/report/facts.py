@@ -31,7 +31,7 @@ def every_run(doc: Document) -> Facts:
 
 
 def served(doc: Document) -> Facts:
-    """What served a study."""
+    """The system under test of a study."""
     return [(name, text(value)) for name, value in doc["served"].items() if value is not None]
 
 

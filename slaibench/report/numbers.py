@@ -156,8 +156,8 @@ def _common(cell: CellResult) -> dict[str, Any]:
 
 
 def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
-    """What served the first of the runs; that of the others differs in no more than its course.
-    ``commit`` is of the code that did, None where that is unknown."""
+    """The system under test of the first run; that of the others differs in no more than its
+    course. ``commit`` is of the code that did, None where that is unknown."""
     said = {name: run[name] for name in ("backend", "versions", "hardware")}
     blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
     where = {"venue": cell.cell.system, "place": cell.cell.place, "commit": run.get("commit")}
