@@ -10,7 +10,7 @@ from rich.text import Text
 
 from slaibench.cli.terminal import shown
 from slaibench.report.table import SCHEDULER, Cell, Heading, Table, grid
-from slaibench.report.text import plain_change, plain_fixed, plain_interval, plain_share
+from slaibench.report.words import plain_change, plain_fixed, plain_interval, plain_share
 from slaibench.studies.bound.cycles import least_cycle_json
 from slaibench.studies.bound.result import BoundResult, Throughput
 from slaibench.studies.bound.words import NODES, theorem_2

@@ -18,7 +18,7 @@ from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
 from slaibench.cli.terminal import DIM, plain_table
-from slaibench.report.text import plain_share, plural
+from slaibench.report.words import plain_share, plural
 from slaibench.spec import Clock, Device
 from slaibench.studies.calibration import calibrate as measuring
 from slaibench.studies.calibration.ask import asked

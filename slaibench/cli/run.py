@@ -24,7 +24,7 @@ from slaibench.cli.options import (
     TargetOptions,
 )
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
-from slaibench.report.text import plural
+from slaibench.report.words import plural
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from slaibench.cli.tables import mark
-from slaibench.report.text import plain_change, plain_interval, plain_number
+from slaibench.report.words import plain_change, plain_interval, plain_number
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult

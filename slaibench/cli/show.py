@@ -19,7 +19,7 @@ from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, us
 from slaibench.cli.tables import sweep_tables
 from slaibench.cli.terminal import plain_table
 from slaibench.recording import store
-from slaibench.report.text import plural
+from slaibench.report.words import plural
 from slaibench.studies import from_disk as gathering
 
 if TYPE_CHECKING:

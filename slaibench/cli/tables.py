@@ -13,7 +13,7 @@ from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.measure.audit import OFF_RATE
 from slaibench.measure.catalogue import AT, Metric, Scope, in_points
 from slaibench.report.table import Cell, Heading, Row, grid, state_of
-from slaibench.report.text import (
+from slaibench.report.words import (
     plain_change,
     plain_interval,
     plain_number,

@@ -27,7 +27,7 @@ from slaibench.cli.validate_log import (
 )
 from slaibench.measure.catalogue import metric_of
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
-from slaibench.report.text import UNSERVED, plain_change, plain_number, plain_share, plural
+from slaibench.report.words import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
 from slaibench.studies.crosscheck.agreement import Difference, Verdict
 from slaibench.studies.crosscheck.study import Match, ValidateResult

@@ -18,7 +18,7 @@ from slaibench.cli.terminal import plain_table
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
-from slaibench.report.text import plain_change, plain_number
+from slaibench.report.words import plain_change, plain_number
 from slaibench.studies.validation.ask import Answer, Question, answer, prepare
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.matching import DESPITE

@@ -9,7 +9,7 @@ from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.steady import Steadiness
 from slaibench.report.headline import asked
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.text import listed, plural, rate, short_names, together
+from slaibench.report.words import listed, plural, rate, short_names, together
 
 GROWING = Steadiness.GROWING.value
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slaibench.report.table import Cell, Heading
-from slaibench.report.text import (
+from slaibench.report.words import (
     NOTHING,
     TOO_SMALL,
     decimals_for,

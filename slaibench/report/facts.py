@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.report.numbers import Document
-from slaibench.report.text import change, percent
+from slaibench.report.words import change, percent
 
 CONVENTIONS = {
     "strict": "Strict conventions: open-loop arrivals that are never cut, TTFT from the intended "

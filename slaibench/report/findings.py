@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.text import (
+from slaibench.report.words import (
     change,
     listed,
     plural,

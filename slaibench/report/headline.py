@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from slaibench.report.findings import MOST_NAMED, findings
 from slaibench.report.numbers import Document
-from slaibench.report.text import (
+from slaibench.report.words import (
     binding,
     capacity_digits,
     listed,

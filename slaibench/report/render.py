@@ -10,7 +10,7 @@ from slaibench.report.headline import headline
 from slaibench.report.numbers import Document, identity
 from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import Figure, Picture, fill, stem_of
-from slaibench.report.text import sentences
+from slaibench.report.words import sentences
 
 
 def file_stem(doc: Document) -> str:

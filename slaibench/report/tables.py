@@ -8,7 +8,7 @@ from slaibench.measure.catalogue import Metric, in_points
 from slaibench.report.columns import Column, Json, at, bare_share, count, estimates, share
 from slaibench.report.numbers import BY_STATISTIC, Document, rate_key
 from slaibench.report.table import Cell, Heading, Row, Table, state_of
-from slaibench.report.text import NOTHING, fixed, plural
+from slaibench.report.words import NOTHING, fixed, plural
 
 
 def tables(doc: Document) -> list[Table]:

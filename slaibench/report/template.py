@@ -11,7 +11,7 @@ from typing import Any
 
 from slaibench.report.captions import Caption
 from slaibench.report.figures.style import COLOURS
-from slaibench.report.text import BEYOND, TOO_SMALL, short_names
+from slaibench.report.words import BEYOND, TOO_SMALL, short_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from slaibench.cli.sentences import headline
 from slaibench.cli.tables import compare_table, sweep_tables
 from slaibench.measure.steady import Steadiness
-from slaibench.report.text import plain_seconds
+from slaibench.report.words import plain_seconds
 from slaibench.studies.compare import CompareResult, compare
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.sweep import SweepResult, sweep

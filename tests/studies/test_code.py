@@ -171,7 +171,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     model = "slaibench/costmodel/cost_model.py"
     tree.edit(model, "\nclass CostModel", "\n\n# A comment.\nclass CostModel")
     tree.edit(model, '"""', '"""Words. ')
-    tree.edit("slaibench/report/text.py", "\nBEYOND", "\nUNUSED = 1\nBEYOND")
+    tree.edit("slaibench/report/words.py", "\nBEYOND", "\nUNUSED = 1\nBEYOND")
     taken = tree.run(*SWEEP, "--results", results, "--no-report")
     assert "sweep: 0 cells run, 3 taken from disk" in taken
     assert "stale" not in taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slaibench.report.captions import Caption
 from slaibench.report.numbers import Document
-from slaibench.report.text import plural, significant
+from slaibench.report.words import plural, significant
 
 
 def captions(doc: Document) -> dict[str, Caption]:

@@ -9,7 +9,7 @@ from slaibench.report.figures.drawing import Drawn, finished
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, looks, panel, plain, styled
 from slaibench.report.numbers import Document
-from slaibench.report.text import short_names, significant
+from slaibench.report.words import short_names, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slaibench.report.numbers import Document
-from slaibench.report.text import SPACE, fixed, listed, share, significant, tenths
 from slaibench.report.validation.findings import Headline
+from slaibench.report.words import SPACE, fixed, listed, share, significant, tenths
 from slaibench.studies.bound.words import NODES, theorem_2
 
 TILED = 512

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slaibench.report.bound.findings import TILED, cycle_text
 from slaibench.report.numbers import Document
 from slaibench.report.table import Cell, Table, grid
-from slaibench.report.text import NOTHING, TOO_SMALL, fixed, share, significant, tenths
+from slaibench.report.words import NOTHING, TOO_SMALL, fixed, share, significant, tenths
 
 
 def answer_grids(doc: Document) -> list[Table]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, WIDTH_IN, Look, panel
 from slaibench.report.subject import Ratio, Subject
-from slaibench.report.text import capacity_digits, together
+from slaibench.report.words import capacity_digits, together
 from slaibench.studies.capacity import CapacityResult
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from slaibench.report.figures.axes import (
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import CHANGE_LEVELS, Change, Subject
-from slaibench.report.text import MINUS
+from slaibench.report.words import MINUS
 from slaibench.studies.estimate import Estimate
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from slaibench.report.figures.axes import scheduler_handles
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
-from slaibench.report.text import rate as rate_text
+from slaibench.report.words import rate as rate_text
 from slaibench.studies.executors import CellResult
 
 NUM_BINS = 200

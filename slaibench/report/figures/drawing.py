@@ -18,7 +18,7 @@ from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import looks, png, styled, svg
 from slaibench.report.numbers import Document
 from slaibench.report.subject import Subject
-from slaibench.report.text import short_names
+from slaibench.report.words import short_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from slaibench.measure.regression import Verdict
-from slaibench.report.text import NOTHING, UNSERVED, plain_change, significant
+from slaibench.report.words import NOTHING, UNSERVED, plain_change, significant
 from slaibench.studies.regression.result import SATURATED, RegressResult, Row
 
 TENFOLD = 9.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from slaibench.report.captions import Caption
 from slaibench.report.numbers import Document
-from slaibench.report.text import listed, plural
 from slaibench.report.validation.numbers import others, reference
+from slaibench.report.words import listed, plural
 
 
 def legend(doc: Document) -> str:

@@ -9,7 +9,8 @@ from slaibench.report.findings import NO_RATIO, capacity_verdict
 from slaibench.report.headline import capacity_text
 from slaibench.report.numbers import Document
 from slaibench.report.table import Cell
-from slaibench.report.text import (
+from slaibench.report.validation.numbers import reference
+from slaibench.report.words import (
     binding,
     capacity_digits,
     change,
@@ -20,7 +21,6 @@ from slaibench.report.text import (
     significant,
     together,
 )
-from slaibench.report.validation.numbers import reference
 from slaibench.studies.targets import STEADY
 
 NOT_TOLD, NO_INTERVAL = "not told", "no interval"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel, plain
-from slaibench.report.text import MINUS
 from slaibench.report.validation.quantities import quantities
 from slaibench.report.validation.subject import Validation
+from slaibench.report.words import MINUS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

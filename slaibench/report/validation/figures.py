@@ -35,10 +35,10 @@ from slaibench.report.figures.style import (
 )
 from slaibench.report.numbers import Document
 from slaibench.report.subject import CHANGE_LEVELS, Subject
-from slaibench.report.text import short_names
 from slaibench.report.validation.differences import differences
 from slaibench.report.validation.numbers import reference
 from slaibench.report.validation.subject import Validation
+from slaibench.report.words import short_names
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from slaibench.report.numbers import Document
-from slaibench.report.text import hundredths, listed, plural, rate, short_names
 from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others, reference, runs
 from slaibench.report.validation.quantities import Apart, apart
+from slaibench.report.words import hundredths, listed, plural, rate, short_names
 from slaibench.studies.crosscheck.agreement import Verdict
 
 PHRASES = {

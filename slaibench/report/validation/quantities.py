@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slaibench.measure.catalogue import compared, metric_of
-from slaibench.report.text import NOTHING, SPACE, decimals_for, fixed, hundredths
+from slaibench.report.words import NOTHING, SPACE, decimals_for, fixed, hundredths
 
 
 @dataclass(frozen=True, slots=True)

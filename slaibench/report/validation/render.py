@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from slaibench.report.facts import CONVENTIONS
 from slaibench.report.numbers import Document
 from slaibench.report.template import Figure, Picture, fill, stem_of
-from slaibench.report.text import listed, sentences
 from slaibench.report.validation.captions import captions, legend
 from slaibench.report.validation.findings import headline
 from slaibench.report.validation.numbers import identity, reference, runs
@@ -18,6 +17,7 @@ from slaibench.report.validation.tables import (
     verdict_table,
     warnings,
 )
+from slaibench.report.words import listed, sentences
 
 
 def file_stem(doc: Document) -> str:

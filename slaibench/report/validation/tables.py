@@ -10,10 +10,10 @@ from slaibench.report import facts
 from slaibench.report.facts import Facts
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
-from slaibench.report.text import NOTHING, hundredths, listed, plural
 from slaibench.report.validation.conclusions import conclusions
 from slaibench.report.validation.numbers import others
 from slaibench.report.validation.quantities import Quantity, allowed, apart, quantities
+from slaibench.report.words import NOTHING, hundredths, listed, plural
 from slaibench.studies.crosscheck.agreement import Verdict
 
 SHOWN_APART = 4

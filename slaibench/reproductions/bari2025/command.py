@@ -17,7 +17,7 @@ from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.cli.terminal import DIM, plain_table
 from slaibench.rates import parse_rates
-from slaibench.report.text import plural
+from slaibench.report.words import plural
 from slaibench.reproductions.bari2025 import run as paper_study
 from slaibench.reproductions.bari2025.claim import Claim, Finding
 from slaibench.reproductions.bari2025.result import PaperResult

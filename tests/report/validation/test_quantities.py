@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.report.text import hundredths
 from slaibench.report.validation.quantities import allowed, quantity
+from slaibench.report.words import hundredths
 
 NBSP = "\u00a0"
 

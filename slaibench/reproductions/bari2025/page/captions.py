@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from slaibench.report.captions import Caption
 from slaibench.report.numbers import Document
-from slaibench.report.text import listed
+from slaibench.report.words import listed
 from slaibench.reproductions.bari2025.figures import FIGURES, HIGH_RPS, INFERRED, Kind
 
 CONVENTIONS = ("paper", "strict")

@@ -10,7 +10,7 @@ from slaibench.catalog.published import bari2025
 from slaibench.report import facts
 from slaibench.report.numbers import Document
 from slaibench.report.template import Figure, Picture, fill, stem_of
-from slaibench.report.text import plural
+from slaibench.report.words import plural
 from slaibench.reproductions.bari2025 import words
 from slaibench.reproductions.bari2025.page.captions import captions
 from slaibench.reproductions.bari2025.page.numbers import identity, runs

@@ -10,7 +10,7 @@ from slaibench.catalog.published import PublishedValue
 from slaibench.measure.catalogue import metric_of
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
-from slaibench.report.text import NOTHING, hundredths
+from slaibench.report.words import NOTHING, hundredths
 from slaibench.reproductions.bari2025 import words
 from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
