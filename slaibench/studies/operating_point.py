@@ -16,7 +16,7 @@ from slaibench.measure.catalogue import Scope
 from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite, over_seeds
-from slaibench.studies.replicates import estimates, majority
+from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
 
@@ -68,7 +68,7 @@ class OperatingPoint:
             has its own (``ArrivalAudit.offered_rps``); None: all at once.
         invalid: how many replicates are no measurement; such a point stands for nothing.
         invalid_reason: why the first of them is not; empty where all are.
-        failures: why requests of all replicates failed, and how many (``study.validity``).
+        failures: why requests of all replicates failed, and how many (``studies.validity``).
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
     """
 
@@ -216,7 +216,7 @@ def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary])
         scheduler=scheduler,
         rate_rps=rate_rps,
         num_seeds=len(summaries),
-        counts=_counts(summaries),
+        counts=total_counts(summaries),
         states=dict(states),
         stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
@@ -233,7 +233,7 @@ def make_point(scheduler: str, rate_rps: float, summaries: Sequence[RunSummary])
         offered_rps=_mean([summary.audit.offered_rps for summary in summaries]),
         invalid=len(invalid),
         invalid_reason=next(iter(invalid), ""),
-        failures=add_up(each for summary in summaries for each in summary.failures),
+        failures=add_up(failure for summary in summaries for failure in summary.failures),
         audit_ok=all(_as_declared(summary.audit) for summary in summaries),
     )
 
@@ -246,27 +246,20 @@ def _as_declared(audit: ArrivalAudit) -> bool:
 def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
     kept = [d.deadlines[name] for d in summaries if name in d.deadlines]
     groups = [d.metrics.tiers[name] for d in summaries if name in d.metrics.tiers]
-    tokens = sum(each.gap.num_tokens for each in kept)
-    requests = sum(each.gap.num_requests for each in kept)
+    tokens = sum(tier.gap.num_tokens for tier in kept)
+    requests = sum(tier.gap.num_requests for tier in kept)
     return TierPoint(
         tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
         estimates=estimates(summaries, name),
-        tokens_on_time=over_seeds([each.gap.tokens_met for each in kept], tokens, log=False),
+        tokens_on_time=over_seeds([tier.gap.tokens_met for tier in kept], tokens, log=False),
         requests_on_time=over_seeds(
-            [each.fluidity.requests_met for each in kept], requests, log=False
+            [tier.fluidity.requests_met for tier in kept], requests, log=False
         ),
-        tokens_fluid=over_seeds([each.fluidity.tokens_met for each in kept], tokens, log=False),
-        worst_late_run=max((each.gap.worst_late_run for each in kept), default=0),
+        tokens_fluid=over_seeds([tier.fluidity.tokens_met for tier in kept], tokens, log=False),
+        worst_late_run=max((tier.gap.worst_late_run for tier in kept), default=0),
     )
 
 
-def _counts(summaries: Sequence[RunSummary]) -> Counts:
-    def total(name: str) -> int:
-        return sum(getattr(summary.metrics.counts, name) for summary in summaries)
-
-    return Counts(*(total(n) for n in ("due", "finished", "failed", "timed_out", "unfinished")))
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None

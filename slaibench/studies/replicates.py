@@ -1,4 +1,4 @@
-"""Numbers over replicates: what several runs of one scheduler at one rate say together."""
+"""Replicates: one scheduler's runs at one rate, and numbers over all of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from slaibench.measure import catalogue
 from slaibench.measure.catalogue import LATENCIES, Metric, Scope
+from slaibench.measure.metrics import Counts
 from slaibench.measure.quantile_interval import quantile
 from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
@@ -23,6 +24,24 @@ def measured_ttft(summary: RunSummary) -> FloatArray:
     if summary.metrics.convention == "paper":
         values = values[np.isfinite(values)]
     return np.asarray(values, dtype=np.float64)
+
+
+def state_of(summaries: Sequence[RunSummary]) -> Steadiness:
+    """The state of more than half of the replicates (``majority``)."""
+    return majority(Counter(summary.state for summary in summaries))
+
+
+def majority(states: Mapping[Steadiness, int]) -> Steadiness:
+    """The state of more than half of the replicates; else they cannot tell.
+
+    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
+    only if two of them are wrong.
+    """
+    total = sum(states.values())
+    for state, count in states.items():
+        if 2 * count > total:
+            return state
+    return Steadiness.CANNOT_TELL
 
 
 def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[str, Estimate]:
@@ -43,7 +62,7 @@ def _estimate(summaries: Sequence[RunSummary], metric: Metric, tier: str | None)
         return over_seeds(values, counted, log=False)
     if metric.level is not None and LATENCIES[metric.latency].pooled:
         return percentile(summaries, metric.latency, metric.level, tier)
-    return _latency(summaries, metric.latency, metric.level, tier)
+    return latency(summaries, metric.latency, metric.level, tier)
 
 
 def percentile(
@@ -54,32 +73,26 @@ def percentile(
     Under strict conventions of all their requests together: a short run's own percentile of a tail
     is too low. Under the paper's, the mean of the replicates' own.
     """
-    samples = [d.samples[metric, tier] for d in summaries if (metric, tier) in d.samples]
+    samples = [run.samples[metric, tier] for run in summaries if (metric, tier) in run.samples]
     if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
-        return _latency(summaries, metric, level, tier)
-    growing = majority(Counter(summary.state for summary in summaries)) is Steadiness.GROWING
+        return latency(summaries, metric, level, tier)
+    growing = state_of(summaries) is Steadiness.GROWING
     return pooled(samples, level, steady=not growing)
 
 
-def majority(states: Mapping[Steadiness, int]) -> Steadiness:
-    """The state of more than half of the replicates; else they cannot tell.
-
-    One rule for tables, pages and capacity. With three replicates a sound rate is called saturated
-    only if two of them are wrong.
-    """
-    total = sum(states.values())
-    for state, count in states.items():
-        if 2 * count > total:
-            return state
-    return Steadiness.CANNOT_TELL
-
-
-def _latency(
+def latency(
     summaries: Sequence[RunSummary],
     metric: str,
     level: float | None,
     tier: str | None = None,
 ) -> Estimate:
+    """A latency's percentile, or its mean, as the mean of the replicates' own values.
+
+    Args:
+        metric: of ``catalogue.LATENCIES``.
+        level: of the percentile; None: the mean.
+        tier: whose requests; None: all.
+    """
     groups = [
         summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
         for summary in summaries
@@ -89,3 +102,14 @@ def _latency(
     # Whether it prints is decided by all replicates together; the paper's rules print any sample.
     paper = any(summary.metrics.convention == "paper" for summary in summaries)
     return over_seeds(values, sum(s.n for s in latencies), q=None if paper else level)
+
+
+def total_counts(summaries: Sequence[RunSummary]) -> Counts:
+    """Requests by outcome, over all replicates."""
+
+    def total(name: str) -> int:
+        return sum(getattr(summary.metrics.counts, name) for summary in summaries)
+
+    return Counts(
+        *(total(name) for name in ("due", "finished", "failed", "timed_out", "unfinished"))
+    )

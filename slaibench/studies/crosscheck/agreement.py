@@ -102,12 +102,12 @@ class Agreement:
             "seeds": self.num_seeds,
             "n": self.num_pairs,
             "verdict": self.verdict.value,
-            "quantities": {name: each.to_json() for name, each in self.differences.items()},
+            "quantities": {name: item.to_json() for name, item in self.differences.items()},
         }
 
 
 def agreement(reference: Sequence[Replicate], other: Sequence[Replicate]) -> Agreement:
-    """Hold two backends' runs of the same requests against each other.
+    """Compare two backends' runs of the same requests.
 
     Both are measured over the same requests: those due after the later of the two warm-up cuts,
     and, for TTFT, that both served. Percentiles are of all seeds' samples together, counts are
@@ -143,11 +143,11 @@ Pair = tuple[Replicate, Replicate]
 
 
 def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
-    if any(each.summary.invalid is not None for pair in pairs for each in pair):
+    if any(run.summary.invalid is not None for pair in pairs for run in pair):
         return Verdict.INVALID
     if all(identical(a.recording, b.recording) for a, b in pairs):
         return Verdict.IDENTICAL
-    verdicts = [each.within for each in differences.values()]
+    verdicts = [difference.within for difference in differences.values()]
     if False in verdicts:
         return Verdict.BEYOND
     return Verdict.WITHIN if True in verdicts else Verdict.UNTOLD
@@ -251,9 +251,10 @@ def _together(samples: Sequence[Sample], q: float) -> float | None:
 
     What is judged is a difference, so gaps count as what they are worth with requests as clusters.
     """
-    values = [each.values if isinstance(each, Clusters) else each for each in samples]
+    values = [sample.values if isinstance(sample, Clusters) else sample for sample in samples]
     worth = sum(
-        independent_values(each, q) if isinstance(each, Clusters) else len(each) for each in samples
+        independent_values(sample, q) if isinstance(sample, Clusters) else len(sample)
+        for sample in samples
     )
     return percentile(np.concatenate(values), q, int(worth)).value
 
@@ -265,18 +266,18 @@ def _mean(
     total: bool = False,
 ) -> Difference:
     """A mean over seeds, or their ``total``."""
-    known = [(x, y) for x, y in values if x is not None and y is not None]
-    if not known:
+    by_seed = [(x, y) for x, y in values if x is not None and y is not None]
+    if not by_seed:
         return Difference(None, None, None, None, tolerance)
-    share = 1 if total else len(known)
-    a, b = (float(sum(pair[side] for pair in known)) / share for side in (0, 1))
-    return _difference(a, b, known, tolerance)
+    share = 1 if total else len(by_seed)
+    a, b = (float(sum(pair[side] for pair in by_seed)) / share for side in (0, 1))
+    return _difference(a, b, by_seed, tolerance)
 
 
 def _difference(
     a: float | None,
     b: float | None,
-    each: Sequence[tuple[float, float]],
+    by_seed: Sequence[tuple[float, float]],
     tolerance: float | None,
 ) -> Difference:
     if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
@@ -285,7 +286,7 @@ def _difference(
         return Difference(a, b, 0.0, None, tolerance)
     if a == 0:
         return Difference(a, b, None, None, tolerance)
-    ratios = [y / x for x, y in each if x > 0 and math.isfinite(x) and math.isfinite(y)]
-    found = over_seeds(ratios, len(ratios))
-    ci95 = None if found.ci95 is None else (found.ci95[0] - 1, found.ci95[1] - 1)
+    ratios = [y / x for x, y in by_seed if x > 0 and math.isfinite(x) and math.isfinite(y)]
+    ratio = over_seeds(ratios, len(ratios))
+    ci95 = None if ratio.ci95 is None else (ratio.ci95[0] - 1, ratio.ci95[1] - 1)
     return Difference(a, b, b / a - 1, ci95, tolerance)
