@@ -174,7 +174,7 @@ class Prediction:
 
 def _value(run: CellResult, name: str) -> float:
     _, metric, q = SHOWN[name]
-    value: float = getattr(run.summary.metrics.overall, metric).percentile(q).value
+    value: float = run.summary.metrics.overall.latencies[metric].percentile(q).value
     return value
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from slaibench.cli import bound, calibrate, doctor, env, facts, regress, run, serve, show, validate
+from slaibench.cli import bound, calibrate, doctor, facts, regress, run, serve, show, validate
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
 from slaibench.version import __version__
 
@@ -148,7 +148,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     facts.models,
     facts.gpus,
     doctor.doctor,
-    env.env,
+    doctor.env,
 )
 for command in COMMANDS:
     app.command()(command)

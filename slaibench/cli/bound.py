@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.text import Text
 
-from slaibench.cli import formats, options, render
+from slaibench.cli import options
+from slaibench.cli.bound_tables import tables
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
     EngineOptions,
@@ -22,11 +19,10 @@ from slaibench.cli.options import (
     ServingOptions,
 )
 from slaibench.cli.run import progress
+from slaibench.cli.sentences import about_lines
 from slaibench.cli.shell import out, print_json, running, usage, write_page
 from slaibench.studies.bound import study as bound_study
-from slaibench.studies.bound.cycles import least_cycle_json, theorem_2
-from slaibench.studies.bound.limits import NODES
-from slaibench.studies.bound.result import BoundResult, Throughput
+from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.spec import (
     BUDGETS,
     EPS,
@@ -36,7 +32,6 @@ from slaibench.studies.bound.spec import (
     SCHEDULERS,
     BoundSpec,
 )
-from slaibench.studies.estimate import Estimate
 
 
 @expanded
@@ -103,8 +98,7 @@ def bound(
     else:
         out.print(tables(result))
         spec = plan.bounds.backlog.prepared.spec
-        about = render.about_lines(result.about, result.workload_note, spec, result.warnings)
-        for line in about:
+        for line in about_lines(result.about, result.workload_note, spec, result.warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(
             f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
@@ -129,7 +123,7 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
     if text.strip() == "none":
         return ()
     try:
-        return tuple(float(each) for each in text.split(","))
+        return tuple(float(number) for number in text.split(","))
     except ValueError:
         raise ValueError(f"{option} takes numbers such as 100,200, or none, not {text!r}") from None
 
@@ -141,168 +135,3 @@ def _whole(option: str, text: str) -> tuple[int, ...]:
         if not value.is_integer():
             raise ValueError(f"{option} takes whole numbers, not {value:g}")
     return tuple(map(int, values))
-
-
-def tables(result: BoundResult) -> RenderableType:
-    """The bound and what sets it; every scheduler; RAD; budgets; stability maps."""
-    parts: list[RenderableType] = [*_bound(result), _throughputs(result)]
-    if result.budgets:
-        parts += [_title("Sarathi-Serve by token budget: what ignoring tiles costs")]
-        parts += [_budgets(result)]
-    if result.rad:
-        theorem = f"{result.bounds.theorem_rps:.2f} requests/s"
-        parts += [_title(f"RAD under the paper's batch-time model: share of Theorem 1's {theorem}")]
-        parts += [
-            _rad(result),
-            *(Text(theorem_2(least_cycle_json(cycle))) for cycle in result.least_cycles),
-        ]
-    if result.maps:
-        parts += [_title("Stable up to, as a share of the bound at each mean output length")]
-        parts += [_maps(result)]
-    return Group(*parts)
-
-
-def _title(text: str) -> Text:
-    return Text(f"\n{text}", style="bold")
-
-
-def _bound(result: BoundResult) -> list[RenderableType]:
-    bound, work = result.bounds.bound, result.bounds.work
-    parts = bound.parts
-    shares = (
-        ("compute, prefill", parts.prefill_s),
-        ("compute, decode", parts.decode_s),
-        ("KV bandwidth", parts.bandwidth_s),
-        ("KV capacity", parts.capacity_s),
-    )
-    decodes = bound.decodes_per_batch
-    told = "no decodes" if decodes is None else f"{decodes:.0f} decodes a batch that has any"
-    table = formats.plain_table()
-    for name, _ in shares:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{share / parts.total_s:.1%}" for _, share in shares))
-    return [
-        Text(f"No scheduler serves more than {bound.rate_rps:.3f} requests/s", style="bold"),
-        Text(NODES),
-        Text(
-            f"a request: {work.prefill_tokens:,.0f} prompt tokens and {work.decodes:,.0f} decodes "
-            f"that read {work.context_tokens / max(work.decodes, 1e-9):,.0f} KV tokens each"
-        ),
-        Text(f"at the bound: {bound.tokens_per_batch:,.0f} tokens a batch, {told}"),
-        Text(f"what binds: {parts.binding}; where the time goes, and so what more of it brings:"),
-        table,
-    ]
-
-
-def _throughputs(result: BoundResult) -> RenderableType:
-    table = formats.plain_table()
-    table.add_column("\nscheduler", no_wrap=True)
-    for heading in (
-        "saturated\nreq/s",
-        "of the\nbound",
-        "95 %\ninterval",
-        "bound in\nits limits",
-        "share\nof that",
-        "\nn",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in sorted(result.throughputs, key=lambda found: -(found.share.value or 0.0)):
-        table.add_row(
-            escape(each.scheduler),
-            _number(each.rate_rps, 3),
-            formats.share(each.share.value),
-            _interval(each.share),
-            f"{each.within_rps:.3f}",
-            formats.share(each.within_share.value),
-            _count(each),
-        )
-    return table
-
-
-def _count(each: Throughput) -> str:
-    return f"{each.share.n:,}" if not each.untold else f"{each.untold} untold"
-
-
-def _budgets(result: BoundResult) -> RenderableType:
-    table = formats.plain_table()
-    for heading in ("token budget", "req/s", "95 % interval", "against 512", "bound in it"):
-        table.add_column(heading, justify="right")
-    base = result.budgets.get(512)
-    for budget, each in result.budgets.items():
-        change = ""
-        if base is not None and base.share.value and each.share.value is not None:
-            change = f"{each.share.value / base.share.value - 1:+.1%}"
-        table.add_row(
-            str(budget),
-            _number(each.rate_rps, 3),
-            _ends(each.rate_rps, 3),
-            change,
-            f"{each.within_rps:.3f}",
-        )
-    return table
-
-
-def _rad(result: BoundResult) -> RenderableType:
-    spec = result.bounds.spec
-    table = formats.plain_table()
-    table.add_column("step cost", justify="right")
-    table.add_column("tile", justify="right")
-    for cycle in spec.cycles:
-        table.add_column(f"cycle {cycle:g}" if math.isfinite(cycle) else "no end", justify="right")
-    table.add_column("full tiles", justify="right")
-    for step_s in spec.step_costs_s:
-        for tile in spec.tiles:
-            points = result.rad_at(step_s, tile)
-            limit = points[0].limit_rps / result.bounds.theorem_rps
-            shares = (formats.share(each.share.value) for each in points)
-            table.add_row(f"{1e3 * step_s:g} ms", str(tile), *shares, formats.share(limit))
-    return table
-
-
-def _maps(result: BoundResult) -> RenderableType:
-    bounds = result.bounds
-    table = formats.plain_table()
-    table.add_column("\nscheduler", no_wrap=True)
-    for column in bounds.columns:
-        heading = f"{column.mean_output} tokens\n{column.bound_rps:.3g} req/s"
-        table.add_column(heading, justify="right", no_wrap=True)
-    for scheduler in bounds.spec.study.schedulers:
-        row = [
-            stable_up_to(
-                [c.load for c in cells if c.stability == "stable"],
-                [c.load for c in cells if c.stability == "unstable"],
-            )
-            for column in bounds.columns
-            if (
-                cells := [
-                    c
-                    for c in result.maps
-                    if (c.scheduler, c.mean_output) == (scheduler, column.mean_output)
-                ]
-            )
-        ]
-        table.add_row(escape(scheduler), *row)
-    return table
-
-
-def stable_up_to(stable: Sequence[float], unstable: Sequence[float]) -> str:
-    """The largest stable load below the least unstable one, ``-`` where there is none."""
-    least = min(unstable, default=math.inf)
-    below = [load for load in stable if load < least]
-    return f"{max(below):.0%}" if below else "-"
-
-
-def _number(found: Estimate, decimals: int) -> str:
-    return "-" if found.value is None else f"{found.value:.{decimals}f}"
-
-
-def _interval(found: Estimate) -> str:
-    if found.ci95 is None:
-        return ""
-    return f"{100 * found.ci95[0]:.1f}-{100 * found.ci95[1]:.1f}"
-
-
-def _ends(found: Estimate, decimals: int) -> str:
-    if found.ci95 is None:
-        return ""
-    return f"{found.ci95[0]:.{decimals}f} to {found.ci95[1]:.{decimals}f}"

@@ -13,10 +13,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
+from slaibench.cli.terminal import DIM, plain_table
+from slaibench.report.words import plain_share, plural
 from slaibench.spec import Clock, Device
 from slaibench.studies.calibration import study
 from slaibench.studies.calibration.result import CalibrationResult
@@ -118,14 +120,14 @@ def _progress() -> Iterator[OnPhase]:
 
     yield on_phase
     took = time.monotonic() - begun
-    parts = formats.count(count, "part")
+    parts = plural(count, "part")
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
 
 
 def tables(result: CalibrationResult) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("batches of", no_wrap=True)
     for heading in ("held out", "error P50", "P95", "bias", "measured again"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -136,9 +138,9 @@ def tables(result: CalibrationResult) -> RenderableType:
             f"{errors.median:.1%}",
             f"{errors.p95:.1%}",
             f"{errors.bias:+.1%}",
-            formats.share(errors.spread),
+            plain_share(errors.spread),
         )
-    rounds = formats.count(result.rounds, "round")
+    rounds = plural(result.rounds, "round")
     heading = (
         f"{values['model']} on {values['gpu']}: {result.num_cells:,} batches, {rounds}, "
         f"{result.num_held_out} batches held out"
@@ -155,7 +157,7 @@ def tables(result: CalibrationResult) -> RenderableType:
         Text(heading, style="bold"),
         Text(),
         table,
-        Text(LEGEND, style=formats.DIM),
+        Text(LEGEND, style=DIM),
         *(Text(line) for line in lines),
     )
 

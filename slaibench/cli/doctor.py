@@ -1,4 +1,4 @@
-"""``slaibench doctor``: what this machine can run, and what is missing for the rest."""
+"""What this machine is (``slaibench env``), what it can run, and what is missing for the rest."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
 from slaibench.machine import checks, hardware
 from slaibench.machine.checks import Check
+from slaibench.machine.environment import environment
 from slaibench.spec import Device
 from slaibench.version import __version__
 from slaibench.workloads.sharegpt4 import sharegpt4_at_hand
@@ -31,6 +32,20 @@ NAMES = (
 )
 STEADY = ("cpu:", "gpu:", "build:", "client:")
 """Names of checks whose fix makes numbers steadier, rather than something possible."""
+
+
+def env(
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="List only what cannot be read here, and why.")
+    ] = False,
+) -> None:
+    """Everything that matters for reproducing a measurement, as one JSON document."""
+    machine = environment()
+    if not unknown:
+        print_json(machine)
+        return
+    for place, why in machine["unknown"].items():
+        out.print(f"{place}: {why}", highlight=False, markup=False, soft_wrap=True)
 
 
 def doctor(
@@ -52,13 +67,13 @@ def doctor(
         for name in wanted:
             if name not in NAMES:
                 raise ValueError(f"nothing is called {name!r}: choose among {', '.join(NAMES)}")
-    found = list(_checks(wanted))
+    results = list(_checks(wanted))
     if as_json:
-        print_json([asdict(check) for check in found])
+        print_json([asdict(check) for check in results])
     else:
-        _print(found)
-        _print_fixes(found, all_of_them=fix_hints)
-    if wanted and not all(check.works for check in found):
+        _print(results)
+        _print_fixes(results, all_of_them=fix_hints)
+    if wanted and not all(check.works for check in results):
         raise SystemExit(EXIT_NO)
 
 
@@ -89,7 +104,7 @@ def _checks(wanted: list[str]) -> Iterator[Check]:
 def _sharegpt4() -> Check:
     if sharegpt4_at_hand():
         return Check("sharegpt4", works=True, detail="its lengths are in the cache folder")
-    missing = [each for each in ("datasets", "mistral_common") if not find_spec(each)]
+    missing = [module for module in ("datasets", "mistral_common") if not find_spec(module)]
     if missing:
         return Check(
             "sharegpt4",
@@ -130,21 +145,21 @@ def _engine(engine: Engine, devices: list[Device]) -> Iterator[Check]:
         yield Check(name, True, version, computes or hardware.device_name(device.value))
 
 
-def _print(found: list[Check]) -> None:
+def _print(results: list[Check]) -> None:
     table = Table(title="What this machine can run")
     table.add_column("what", no_wrap=True)
     table.add_column("runs")
     table.add_column("version")
     table.add_column("because", overflow="fold")
-    for check in found:
+    for check in results:
         table.add_row(check.name, MARKS[check.works], check.version or "", escape(check.detail))
     out.print(table)
 
 
-def _print_fixes(found: list[Check], *, all_of_them: bool) -> None:
+def _print_fixes(results: list[Check], *, all_of_them: bool) -> None:
     """Commands for what is missing; those for what is unsteady where they are asked for."""
-    steady = [check for check in found if check.fix and check.name.startswith(STEADY)]
-    shown = [check for check in found if check.fix and (all_of_them or check not in steady)]
+    steady = [check for check in results if check.fix and check.name.startswith(STEADY)]
+    shown = [check for check in results if check.fix and (all_of_them or check not in steady)]
     for fix in dict.fromkeys(check.fix for check in shown):
         names = ", ".join(check.name for check in shown if check.fix == fix)
         out.print(f"for {names}: [cyan]{escape(str(fix))}[/]", highlight=False, soft_wrap=True)

@@ -31,7 +31,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         assert isinstance(group, type)
         groups[parameter.name] = group
         parameters += _options(group)
-    names = [each.name for each in parameters]
+    names = [parameter.name for parameter in parameters]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise TypeError(f"{command.__name__} has two options called {twice!r}")
@@ -44,7 +44,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         command(**values)
 
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del wrapper.__wrapped__
     return wrapper
 
@@ -58,11 +58,11 @@ def _options(cls: type) -> Sequence[inspect.Parameter]:
         return cls.parameters
     assert is_dataclass(cls)
     hints = get_type_hints(cls, include_extras=True)
-    found = []
+    options = []
     for field in fields(cls):
         if field.default is MISSING:
             raise TypeError(f"{cls.__name__}.{field.name} needs a default")
-        found.append(
+        options.append(
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -70,4 +70,4 @@ def _options(cls: type) -> Sequence[inspect.Parameter]:
                 annotation=hints[field.name],
             )
         )
-    return found
+    return options

@@ -12,8 +12,9 @@ from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
+from slaibench.cli.terminal import plain_table
 from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
 from slaibench.studies.systems.profiled import validated
@@ -97,7 +98,7 @@ def gpus(as_json: options.Json = False) -> None:
                 "engine": profile.engine,
                 "source": profile.source,
                 "errors": dict(profile.errors),
-                "validations": [each.to_json() for each in validations_of(profile)],
+                "validations": [validation.to_json() for validation in validations_of(profile)],
                 "regime": {
                     "batch_tokens": profile.regime.batch_tokens,
                     "context_tokens": profile.regime.context_tokens,
@@ -110,7 +111,7 @@ def gpus(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = formats.plain_table()
+    table = plain_table()
     table.title = "GPU profiles"
     for heading in ("GPU", "model", "status"):
         table.add_column(heading, no_wrap=True)
@@ -123,7 +124,7 @@ def gpus(as_json: options.Json = False) -> None:
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
-            max((each["grades"]["all"] for each in row["validations"]), default="-"),
+            max((run["grades"]["all"] for run in row["validations"]), default="-"),
             escape(_worst(row["errors"])),
         )
     out.print(table)

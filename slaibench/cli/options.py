@@ -29,7 +29,7 @@ RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
 SERVED, LOAD, JUDGED = "What serves", "Load", "Targets"
-"""Panels of a command's help."""
+"""Panels of a command's help; a further one: ``KEPT``."""
 _kept = partial(typer.Option, rich_help_panel=KEPT)
 
 Rates = Annotated[str, parameter_type("rates", LOAD)]
@@ -76,10 +76,7 @@ class RunOptions(WorkerOptions):
     """How cells run, and where they are kept."""
 
     results: Annotated[Path, _kept(help="Folder of the recordings.")] = RESULTS_FOLDER
-    fresh: Annotated[
-        bool,
-        _kept("--fresh", help="Record again what is already there."),
-    ] = False
+    fresh: Annotated[bool, _kept("--fresh", help="Record again what is already there.")] = False
     as_json: Json = False
 
 

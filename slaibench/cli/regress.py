@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, TargetOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
+from slaibench.cli.terminal import shown
 from slaibench.measure.regression import Verdict
 from slaibench.rates import parse_rates
 from slaibench.report.files import check_file, write_text
@@ -26,6 +28,8 @@ from slaibench.report.regress import words
 from slaibench.report.regress.github import annotation_lines
 from slaibench.report.regress.github import markdown as markdown_of
 from slaibench.report.regress.junit import junit as junit_of
+from slaibench.report.table import BAD, GOOD, UNSURE, Cell, Heading, Table
+from slaibench.report.table import Row as Line
 from slaibench.studies.regression import baseline as baselines
 from slaibench.studies.regression import metrics as metrics_of_runs
 from slaibench.studies.regression import study
@@ -34,13 +38,14 @@ from slaibench.studies.regression.result import RegressResult, Row
 _judged, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
 )
-STYLES = {
-    Verdict.WORSE: "bold red",
-    Verdict.BETTER: "green",
-    Verdict.UNKNOWN: "yellow",
-    Verdict.SAME: "",
-    Verdict.IDENTICAL: "dim",
-}
+MARKS = {Verdict.WORSE: BAD, Verdict.BETTER: GOOD, Verdict.UNKNOWN: UNSURE}
+COLUMNS = (
+    Heading("before"),
+    Heading("after"),
+    Heading("change"),
+    Heading("90 % interval", is_text=True),
+    Heading("verdict", is_text=True, folds=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class BaselineOptions:
         list[str] | None,
         _judged(
             help="May be given several times. Default: the baseline's, or "
-            f"{', '.join(metrics_of_runs.DEFAULT_METRICS)}."
+            f"{', '.join(metrics_of_runs.defaults())}."
         ),
     ] = None
 
@@ -182,38 +187,35 @@ def table(result: RegressResult) -> RenderableType:
     parts: list[RenderableType] = []
     for scheduler in dict.fromkeys(row.scheduler for row in result.rows):
         rows = [row for row in result.rows if row.scheduler == scheduler]
-        shown = [row for row in rows if row.verdict is not Verdict.IDENTICAL]
-        same = len(rows) - len(shown)
+        moved = [row for row in rows if row.verdict is not Verdict.IDENTICAL]
+        same = len(rows) - len(moved)
         title = f"{scheduler}: {same} of {len(rows)} identical" if same else scheduler
         parts.append(Text(title, style="bold"))
-        if shown:
-            parts.append(_grid(shown))
+        if moved:
+            parts += shown(_table(moved))
     return Group(*parts)
 
 
-def _grid(rows: list[Row]) -> RenderableType:
-    grid = formats.plain_table()
-    grid.add_column("req/s", justify="right", no_wrap=True)
-    grid.add_column("metric", no_wrap=True)
-    for heading in ("before", "after", "change"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("90 % interval", no_wrap=True)
-    grid.add_column("verdict")
-    for number, row in enumerate(rows):
-        first = number == 0 or rows[number - 1].rate_rps != row.rate_rps
-        last = number == len(rows) - 1 or rows[number + 1].rate_rps != row.rate_rps
-        detail = words.detail(row)
-        verdict = Text(row.verdict.value, style=STYLES[row.verdict])
-        if detail:
-            verdict.append(f": {detail}", style=formats.DIM)
-        grid.add_row(
-            f"{row.rate_rps:g}" if first else "",
-            row.words,
-            words.value(row, row.before),
-            words.value(row, row.after),
-            words.change(row),
-            words.interval(row),
-            verdict,
-            end_section=last,
-        )
-    return grid
+def _table(rows: list[Row]) -> Table:
+    groups = groupby(rows, key=lambda row: row.rate_rps)
+    return Table(
+        "",
+        "",
+        "",
+        COLUMNS,
+        tuple((f"{rate:g}", tuple(map(_line, same))) for rate, same in groups),
+        by=Heading("req/s"),
+        head=Heading("metric", is_text=True),
+    )
+
+
+def _line(row: Row) -> Line:
+    numbers = (
+        words.value(row, row.before),
+        words.value(row, row.after),
+        words.change(row),
+        words.interval(row),
+    )
+    mark = MARKS.get(row.verdict, "")
+    verdict = Cell(row.verdict.value, mark=mark, detail=words.detail(row))
+    return Line(row.words, (*map(Cell, numbers), verdict))

@@ -12,8 +12,8 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from slaibench.cli import formats, options, render
-from slaibench.cli.dialect import DialectOptions
+from slaibench.cli import options, sentences, tables
+from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
     EndpointOptions,
@@ -25,6 +25,7 @@ from slaibench.cli.options import (
     TargetOptions,
 )
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
+from slaibench.report.words import plural
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
@@ -95,8 +96,10 @@ def _sweep(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(render.sweep_tables(result, out.width))
-        about = render.about_lines(result.about, result.workload_note, plan.spec, result.warnings)
+        out.print(tables.sweep_tables(result, out.width))
+        about = sentences.about_lines(
+            result.about, result.workload_note, plan.spec, result.warnings
+        )
         for line in about:
             out.print(escape(line), highlight=False, soft_wrap=True)
         out.print(
@@ -109,7 +112,7 @@ def _sweep(
 @expanded
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
-    b: Annotated[str, typer.Argument(help="The scheduler held against it.")],
+    b: Annotated[str, typer.Argument(help="The scheduler compared with it.")],
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,
@@ -132,12 +135,12 @@ def compare(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(render.compare_table(result))
-        for found in (result.capacity_a, result.capacity_b):
-            for text in render.capacity_lines(found):
+        out.print(tables.compare_table(result))
+        for capacity in (result.capacity_a, result.capacity_b):
+            for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
-        out.print(render.headline(result), soft_wrap=True)
-        for line in render.about_lines(
+        out.print(sentences.headline(result), soft_wrap=True)
+        for line in sentences.about_lines(
             result.sweep.about, result.sweep.workload_note, spec, result.warnings
         ):
             out.print(escape(line), highlight=False, soft_wrap=True)
@@ -163,16 +166,17 @@ def capacity(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
     with running(), progress("capacity") as on_cell:
-        found = capacity_study.run(plan, on_cell)
-    cells = [cell for each in found for cell in each.cells]
+        results = capacity_study.run(plan, on_cell)
+    cells = [cell for result in results for cell in result.cells]
     if run_options.as_json:
-        print_json([each.to_json() for each in found])
+        print_json([result.to_json() for result in results])
     else:
-        for each in found:
-            for text in render.capacity_lines(each):
+        for result in results:
+            for text in sentences.capacity_lines(result):
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
-        for line in render.about_lines(found[0].about, plan.prepared.source.note, spec, warnings):
+        note = plan.prepared.source.note
+        for line in sentences.about_lines(results[0].about, note, spec, warnings):
             out.print(escape(line), highlight=False, soft_wrap=True)
     refuse_invalid(cells)
 
@@ -190,7 +194,7 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
     serving = (
         f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
     )
-    runs = formats.count(len(cells), "run")
+    runs = plural(len(cells), "run")
     verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     raise fail(
         f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
@@ -229,9 +233,7 @@ def progress(what: str) -> Iterator[OnCell]:
         yield on_cell
     run_options = f", {reused} taken from disk" if reused else ""
     took = time.monotonic() - begun
-    err.print(
-        f"{what}: {formats.count(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False
-    )
+    err.print(f"{what}: {plural(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False)
     for line in _not_taken(what, stale, damaged):
         err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
@@ -240,7 +242,7 @@ def _not_taken(what: str, stale: int, damaged: Sequence[CellResult]) -> Iterator
     """Why cells were run that are on disk."""
     if stale:
         yield (
-            f"{what}: the code has changed since {formats.count(stale, 'cell')} "
+            f"{what}: the code has changed since {plural(stale, 'cell')} "
             f"{'was' if stale == 1 else 'were'} recorded: the recordings on disk are stale, and "
             "were not taken"
         )

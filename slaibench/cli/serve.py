@@ -141,8 +141,8 @@ def serve(
         )
         if warning := open_to(host, api_key):
             err.print(escape(warning), highlight=False, soft_wrap=True)
-        told = f"starting {engine.name}; its log: {escape(str(file))}"
-        err.print(told, highlight=False, soft_wrap=True)
+        notice = f"starting {engine.name}; its log: {escape(str(file))}"
+        err.print(notice, highlight=False, soft_wrap=True)
         with server:
             request = example(engine, server.url, shape.name, locked=api_key is not None)
             err.print(escape(request), highlight=False, soft_wrap=True)

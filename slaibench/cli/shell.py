@@ -79,7 +79,7 @@ def _bad_field(error: ValidationError, options: Mapping[str, str]) -> str:
 
 @contextmanager
 def running(status: int = EXIT_NO, *, kept: bool = True) -> Iterator[None]:
-    """Around the work itself: what stops it is told in a sentence, finished cells stay.
+    """Around the work itself: what stops it is reported in a sentence, finished cells stay.
 
     Args:
         status: of a run that cannot be finished.
@@ -111,5 +111,5 @@ def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, unstyled; no NaN and no infinity, which JSON has not."""
+    """One JSON document on stdout, unstyled; no NaN and no infinity, which JSON lacks."""
     sys.stdout.write(json.dumps(value, indent=1, allow_nan=False) + "\n")

@@ -13,9 +13,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options, render
+from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.tables import sweep_tables
+from slaibench.cli.terminal import plain_table
 from slaibench.recording import store
+from slaibench.report.words import plural
 from slaibench.studies import from_disk
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def _report_unsealed(rows: Sequence[dict[str, Any]]) -> None:
     if old:
         verb = "is" if old == 1 else "are"
         err.print(
-            f"[yellow]{formats.count(old, 'recording')} {verb} of before recordings had hashes and "
+            f"[yellow]{plural(old, 'recording')} {verb} of before recordings had hashes and "
             "knew their code: read as they are[/]",
             highlight=False,
             soft_wrap=True,
@@ -109,11 +112,11 @@ def _report_unsealed(rows: Sequence[dict[str, Any]]) -> None:
 def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableType:
     """A table for each model, GPU, workload and so on, so that names need no column of theirs."""
     parts: list[RenderableType] = [
-        Text(f"{formats.count(len(rows), 'recording')} in {folder}", style="bold")
+        Text(f"{plural(len(rows), 'recording')} in {folder}", style="bold")
     ]
     for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
         title = f"{', '.join(names)} conventions"
-        table = formats.plain_table()
+        table = plain_table()
         table.add_column("scheduler", overflow="fold")
         for heading in ("req/s", "seed", "requests", "ended after", ""):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -165,7 +168,7 @@ def report(
             from slaibench.report.pages.study import write_report  # noqa: PLC0415
 
             files = write_report(result, reports, focus_rate=focus_rate)
-        out.print(render.sweep_tables(result, out.width))
+        out.print(sweep_tables(result, out.width))
         out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
     if not pages:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
@@ -187,8 +190,8 @@ def verify(
         for line in _verified(outcome):
             out.print(escape(line), highlight=False, soft_wrap=True)
     if outcome.mismatches:
-        count = formats.count(len(outcome.mismatches), "difference")
-        raise fail(f"other numbers: {count} in {str(page)!r}", EXIT_NO)
+        differences = plural(len(outcome.mismatches), "difference")
+        raise fail(f"other numbers: {differences} in {str(page)!r}", EXIT_NO)
     if outcome.num_absent:
         raise fail(
             f"recordings absent: {outcome.num_absent} of {outcome.num_recordings} are not where "

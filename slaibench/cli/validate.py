@@ -11,11 +11,12 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
 from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
+from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.cli.validate_log import (
     BETWEEN,
     RATES,
@@ -24,18 +25,13 @@ from slaibench.cli.validate_log import (
     ValidationOptions,
     validate_against,
 )
+from slaibench.measure.catalogue import metric_of
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
+from slaibench.report.words import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
 from slaibench.studies.crosscheck.agreement import Difference, Verdict
 from slaibench.studies.crosscheck.study import Match, ValidateResult
 
-HEADINGS = {
-    "ttft_p50_s": "TTFT\nP50",
-    "ttft_p99_s": "TTFT\nP99",
-    "output_tokens_per_s": "out\ntok/s",
-    "steps": "\nsteps",
-    "preemptions": "pre-\nempted",
-    "kv_mean": "KV\nmean",
-}
 BEYOND = "!"
 
 
@@ -105,80 +101,68 @@ def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
 
 def failing(result: ValidateResult) -> str:
     """What does not agree, in a sentence."""
-    places = [
-        f"{match.scheduler} at {match.rate_rps:g} requests/s ({match.other})"
-        for match in result.beyond
-    ]
-    rows = formats.count(len(result.matches), "row")
+    places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
+    rows = plural(len(result.matches), "row")
     return f"{len(places)} of {rows} beyond tolerance or invalid: {', '.join(places)}"
 
 
 def tables(result: ValidateResult) -> RenderableType:
     """A table for each scheduler and backend: a row a rate, with both values and their change."""
     spec = result.sweeps[0].spec
-    seeds = formats.count(spec.num_seeds, "seed")
+    seeds = plural(spec.num_seeds, "seed")
     parts: list[RenderableType] = [
         Text(f"{spec.model}, {seeds} a rate, {spec.convention.value} conventions", style="bold")
     ]
     groups = dict.fromkeys((match.other, match.scheduler) for match in result.matches)
     for other, scheduler in groups:
-        rows = [
-            match
-            for match in result.matches
-            if (match.other, match.scheduler) == (other, scheduler)
-        ]
-        parts += [
-            Text(f"\n{scheduler}: {other} against {result.reference}", style="bold"),
-            _table(rows),
-        ]
-    return Group(*parts, Text("\n" + _legend(result), style=formats.DIM))
+        matches = [m for m in result.matches if (m.other, m.scheduler) == (other, scheduler)]
+        parts += shown(_table(f"{scheduler}: {other} against {result.reference}", matches))
+    return Group(*parts, Text("\n" + _legend(result), style=DIM))
 
 
-def _table(rows: list[Match]) -> RenderableType:
-    table = formats.plain_table()
-    table.add_column("\nreq/s", justify="right", no_wrap=True)
-    names = list(dict.fromkeys(name for row in rows for name in row.agreement.differences))
-    for name in names:
-        table.add_column(_heading(name, rows), justify="right", no_wrap=True)
-    table.add_column("\nn", justify="right", no_wrap=True)
-    for row in rows:
-        differences = row.agreement.differences
-        table.add_row(
-            f"{row.rate_rps:g}\n\n{row.agreement.verdict.value}",
-            *(_cell(name, differences[name]) if name in differences else "" for name in names),
-            f"{row.agreement.num_pairs:,}",
-            style="" if row.agreement.verdict.ok else "bold",
+def _table(title: str, matches: list[Match]) -> Table:
+    names = list(dict.fromkeys(name for match in matches for name in match.agreement.differences))
+    rows = []
+    for match in matches:
+        differences = match.agreement.differences
+        cells = [
+            _cell(name, differences[name]) if name in differences else Cell("") for name in names
+        ]
+        rows.append(
+            Row(
+                f"{match.rate_rps:g}\n\n{match.agreement.verdict.value}",
+                (*cells, Cell(f"{match.agreement.num_pairs:,}")),
+                mark="" if match.agreement.verdict.ok else STRONG,
+            )
         )
-    return table
+    headings = [_heading(name, matches) for name in names]
+    return grid("", title, "", [*headings, "n\n"], rows, head=Heading("req/s\n"))
 
 
-def _heading(name: str, rows: list[Match]) -> str:
+def _heading(name: str, matches: list[Match]) -> str:
     """What a column holds, with its tolerance below."""
-    tolerances = [row.agreement.differences[name].tolerance for row in rows]
-    tolerance = "" if tolerances[0] is None else f"± {tolerances[0]:.0%}"
-    metric, _, tier = name.partition("@")
-    text = f"TBT P99\n{escape(tier)}" if tier else HEADINGS[metric]
-    return f"{text}\n{tolerance}"
+    tolerance = matches[0].agreement.differences[name].tolerance
+    return f"{metric_title(name)}\n{'' if tolerance is None else f'± {tolerance:.0%}'}"
 
 
-def _cell(name: str, difference: Difference) -> str:
+def _cell(name: str, difference: Difference) -> Cell:
     """The reference's value, the other's, and the change; marked when beyond its tolerance."""
-    values = [_value(name, value) for value in (difference.reference, difference.other)]
-    change = "" if difference.change is None else f"{difference.change:+.1%}"
+    reference, other = (_value(name, value) for value in (difference.reference, difference.other))
+    change = "" if difference.change is None else plain_change(difference.change)
     if difference.change == 0:
         change = "same"
-    mark = BEYOND if difference.within is False else ""
-    return "\n".join([*values, f"{change}{mark}"])
+    return Cell(reference, (other, f"{change}{BEYOND if difference.within is False else ''}"))
 
 
 def _value(name: str, value: float | None) -> str:
     if value is None:
         return "-"
     if math.isinf(value):
-        return "unserved"
-    if name == "kv_mean":
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if name in ("steps", "preemptions") else formats.number(value)
+        return UNSERVED
+    metric, _ = metric_of(name)
+    if metric.unit == "share":
+        return plain_share(value)
+    return f"{value:,.0f}" if metric.total else plain_number(value)
 
 
 def _legend(result: ValidateResult) -> str:

@@ -12,14 +12,15 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats
 from slaibench.cli.options import OPTION_OF, EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.terminal import plain_table
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
+from slaibench.report.words import plain_change, plain_number
 from slaibench.studies.validation import study
 from slaibench.studies.validation.log import LogFile
-from slaibench.studies.validation.observed import METRICS
 from slaibench.studies.validation.profile_match import DESPITE
 from slaibench.studies.validation.study import ValidationResult, ValidationSpec
 from slaibench.studies.validation.validation_run import NEIGHBOURS, ValidationRun
@@ -200,7 +201,7 @@ def _show(result: ValidationResult) -> None:
 
 def table(run: ValidationRun) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
-    grid = formats.plain_table()
+    grid = plain_table()
     for heading in ("", ""):
         grid.add_column(heading, no_wrap=True)
     for heading in ("engine", "simulator", "change", "other caches"):
@@ -210,12 +211,12 @@ def table(run: ValidationRun) -> RenderableType:
         for name, statistic in errors.statistics.items():
             ends = run.ranges[metric].get(name)
             grid.add_row(
-                f"{METRICS[metric]}, s" if name == names[0] else "",
+                f"{LATENCIES[metric].label}, s" if name == names[0] else "",
                 name.upper() if name != MEAN else name,
-                formats.number(statistic.reference),
-                formats.number(statistic.other),
-                f"{statistic.change:+.1%}{'' if statistic.enough_samples else '?'}",
-                "" if ends is None else f"{ends[0]:+.1%} to {ends[1]:+.1%}",
+                plain_number(statistic.reference),
+                plain_number(statistic.other),
+                f"{plain_change(statistic.change)}{'' if statistic.enough_samples else '?'}",
+                "" if ends is None else " to ".join(map(plain_change, ends)),
                 end_section=name == names[-1],
             )
     title = f"{run.run.name}: {run.run.settings.engine}, {run.run.load}"
@@ -226,8 +227,9 @@ def _of_latency(run: ValidationRun, metric: str) -> str:
     """One latency's requests, its distribution and its grade, in a line."""
     errors, judgement = run.errors[metric], run.judgements[metric]
     return (
-        f"{METRICS[metric]}: grade {judgement.grade} ({judgement.reason}); request by request "
-        f"{errors.median_bias:+.1%} (median), {errors.typical:.1%} off (median of sizes), "
+        f"{LATENCIES[metric].label}: grade {judgement.grade} ({judgement.reason}); "
+        f"request by request {errors.median_bias:+.1%} (median), "
+        f"{errors.typical:.1%} off (median of sizes), "
         f"{errors.bias:+.1%} ± {errors.spread:.1%} (mean, standard deviation); KS {errors.ks:.3f}"
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from slaibench.measure.catalogue import LATENCIES, Latency
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.percentiles import (
     Percentile,
@@ -16,7 +17,7 @@ from slaibench.measure.percentiles import (
     paper_token_summary,
     percentiles,
 )
-from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
+from slaibench.recording.record import BoolArray, FloatArray, RequestTable
 
 Convention = Literal["strict", "paper"]
 
@@ -71,13 +72,14 @@ def summarise(
     and percentiles that fall among them are ``inf``. Failed requests without the event are left
     out. Under ``paper`` only finished requests enter.
     """
-    values = _observed(requests, metric)
+    latency, observed_of = _latency(metric)
+    values = observed_of(requests)
     happened = members & ~np.isnan(values)
     if reading.convention == "paper":
         sample = values[happened & requests.finished]
         mean, read = paper_summary(sample, reading.qs)
         return LatencySummary(len(sample), 0, mean, read)
-    waiting = members & ~happened & _waiting(requests, metric)
+    waiting = members & ~happened & latency.waiting(requests)
     observed, so_far = values[happened], reading.stop_s - requests.due_s[waiting]
     n = len(observed) + len(so_far)
     mean = float(observed.sum() + so_far.sum()) / n if n else None
@@ -155,36 +157,23 @@ def request_values(requests: RequestTable, metric: str, stop_s: float) -> FloatA
 
     Args:
         requests: the run's requests.
-        metric: ``ttft``, ``e2e``, ``tpot`` or ``queueing``.
+        metric: of ``catalogue.LATENCIES``, but TBT, of which a request has many.
         stop_s: when the run ended.
 
     Returns:
         Seconds; ``inf`` where the request was still waiting for it (or timed out) at the end; NaN
         where it has none (failed; fewer than two tokens for TPOT; not due; not recorded).
     """
-    values = _observed(requests, metric)
-    out = np.where(np.isnan(values) & _waiting(requests, metric), np.inf, values)
-    return np.where(requests.due_s <= stop_s, out, np.nan)
+    latency, observed_of = _latency(metric)
+    values = observed_of(requests)
+    values = np.where(np.isnan(values) & latency.waiting(requests), np.inf, values)
+    return np.where(requests.due_s <= stop_s, values, np.nan)
 
 
-def _observed(requests: RequestTable, metric: str) -> FloatArray:
-    """The metric where it happened, else NaN."""
-    if metric == "ttft":
-        return requests.ttft_s
-    if metric == "queueing":
-        return requests.first_scheduled_s - requests.due_s
-    if metric == "e2e":
-        return np.where(requests.finished, requests.last_token_s - requests.due_s, np.nan)
-    if metric == "tpot":
-        steps = requests.num_tokens - 1
-        span = requests.last_token_s - requests.first_token_s
-        return np.where(requests.finished & (steps > 0), span / np.maximum(steps, 1), np.nan)
-    raise ValueError(f"unknown request metric {metric!r}; known: ttft, e2e, tpot, queueing")
-
-
-def _waiting(requests: RequestTable, metric: str) -> BoolArray:
-    """Where the metric, if it did not happen, is longer than the run; else it has none."""
-    if metric == "tpot" or (metric == "queueing" and np.isnan(requests.first_scheduled_s).all()):
-        return np.zeros(len(requests), dtype=bool)
-    ended = (Outcome.UNFINISHED.value, Outcome.TIMED_OUT.value)
-    return np.isin(requests.outcome, ended)
+def _latency(metric: str) -> tuple[Latency, Callable[[RequestTable], FloatArray]]:
+    """A latency of which each request has one, and how it is read."""
+    latency = LATENCIES.get(metric)
+    if latency is None or latency.observed is None:
+        single = [name for name, entry in LATENCIES.items() if entry.observed is not None]
+        raise ValueError(f"unknown request metric {metric!r}; known: {', '.join(single)}")
+    return latency, latency.observed

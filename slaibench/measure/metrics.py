@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.latency import (
     Convention,
@@ -30,15 +32,21 @@ PROMPT_BUCKET_TOKENS = 512
 class GroupMetrics:
     """Latencies of all requests, or of one tier.
 
-    ``tbt_slo_s`` is the tier's TBT SLO (the strictest, should its requests differ); None for all.
+    Args:
+        tbt_slo_s: the tier's TBT SLO (the strictest, should its requests differ); None for all.
+        latencies: by name, each of ``catalogue.LATENCIES``.
     """
 
     tbt_slo_s: float | None
-    ttft: LatencySummary
-    tbt: LatencySummary
-    tpot: LatencySummary
-    e2e: LatencySummary
-    queueing: LatencySummary
+    latencies: Mapping[str, LatencySummary]
+
+    @property
+    def ttft(self) -> LatencySummary:
+        return self.latencies["ttft"]
+
+    @property
+    def tbt(self) -> LatencySummary:
+        return self.latencies["tbt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class RunMetrics:
         throughput_rps: requests finished in the window, a second.
         output_tokens_per_s: tokens received in the window, a second.
         multi_token_reads: reads that brought more than one token of a request (whole run).
-        overall, tiers: latencies, of all requests and by tier.
+        overall, tiers: latencies, of all requests and by tier, the strictest tier first.
         prompt_buckets: TTFT by prompt length, shortest first.
         gaps_told: whether token times are known, so that there can be times between tokens.
     """
@@ -147,6 +155,7 @@ def run_metrics(
         str(name): _group(requests, gaps, measured & (requests.tier == name), reading, str(name))
         for name in np.unique(requests.tier[due])
     }
+    in_order = strictest_first({name: group.tbt_slo_s for name, group in tiers.items()})
     num_finished = np.count_nonzero(requests.finished & in_window(requests.last_token_s, window))
     num_tokens = np.count_nonzero(in_window(requests.token_times_s, window))
     return RunMetrics(
@@ -160,10 +169,20 @@ def run_metrics(
         output_tokens_per_s=int(num_tokens) / length if length > 0 else None,
         multi_token_reads=multi_token_reads(gaps),
         overall=_group(requests, gaps, measured, reading, None),
-        tiers=tiers,
+        tiers={name: tiers[name] for name in in_order},
         prompt_buckets=_prompt_buckets(requests, measured, reading),
         gaps_told=not len(requests) or bool(requests.gaps_known.any()),
     )
+
+
+def strictest_first(slos_s: Mapping[str, float | None]) -> list[str]:
+    """Tiers by their TBT SLO, the strictest first; those without one last."""
+
+    def strictness(tier: str) -> tuple[float, str]:
+        slo_s = slos_s[tier]
+        return (math.inf if slo_s is None or math.isnan(slo_s) else slo_s, tier)
+
+    return sorted(slos_s, key=strictness)
 
 
 def _group(
@@ -172,11 +191,12 @@ def _group(
     served = members & (requests.num_tokens > 0)
     return GroupMetrics(
         tbt_slo_s=None if tier is None else float(requests.tbt_slo_s[requests.tier == tier].min()),
-        ttft=summarise(requests, "ttft", members, reading),
-        tbt=summarise_gaps(gaps, served & requests.gaps_known, reading),
-        tpot=summarise(requests, "tpot", members, reading),
-        e2e=summarise(requests, "e2e", members, reading),
-        queueing=summarise(requests, "queueing", members, reading),
+        latencies={
+            name: summarise_gaps(gaps, served & requests.gaps_known, reading)
+            if latency.observed is None
+            else summarise(requests, name, members, reading)
+            for name, latency in LATENCIES.items()
+        },
     )
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from slaibench.measure.catalogue import LATENCIES, targets
+
 if TYPE_CHECKING:
-    from slaibench.measure.latency import LatencySummary
     from slaibench.measure.metrics import GroupMetrics, RunMetrics
 
-METRICS = ("ttft", "tbt", "tpot", "e2e")
 FORM = (
-    "METRIC_STAT[@TIER]<BOUND, with METRIC one of ttft, tbt, tpot, e2e; STAT a percentile such as "
-    "p50 or p99.9, or mean; BOUND seconds (0.5, 500ms, 2s) or, for tbt and tpot, the word tier. "
+    f"METRIC_STAT[@TIER]<BOUND, with METRIC one of {', '.join(targets())}; STAT a percentile such "
+    "as p50 or p99.9, or mean; BOUND seconds (0.5, 500ms, 2s) or, for tbt and tpot, the word tier. "
     "Example: ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms"
 )
 NO_SECOND_TOKEN = "no request has a second token, so there is no time between tokens"
@@ -32,7 +32,7 @@ class Slo:
     """One latency target.
 
     Args:
-        metric: ``ttft``, ``tbt``, ``tpot`` or ``e2e``.
+        metric: of ``catalogue.targets``.
         q: percentile level, e.g. 0.99; None for the mean.
         tier: the tier it is for; None: all requests together, or, with a bound of
             ``"tier"``, each tier by itself.
@@ -49,7 +49,7 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class SloVerdict:
-    """Whether one run (and one tier of it) meets one SLO.
+    """One SLO evaluated on one run (and one tier).
 
     Args:
         slo: the target.
@@ -106,9 +106,9 @@ def _parse_one(piece: str, where: str) -> Slo:
     if shape is None:
         raise ValueError(f"{where} is not an SLO. Accepted: {FORM}")
     metric, stat, tier, bound = shape.groups()
-    if metric not in METRICS:
+    if metric not in targets():
         raise ValueError(
-            f"{where}: unknown metric {metric!r}, known: {', '.join(METRICS)}. Accepted: {FORM}"
+            f"{where}: unknown metric {metric!r}, known: {', '.join(targets())}. Accepted: {FORM}"
         )
     if tier is not None and not tier.strip():
         raise ValueError(f"{where}: no tier after '@'. Accepted: {FORM}")
@@ -136,7 +136,7 @@ def _parse_stat(stat: str, where: str) -> float | None:
 
 def _parse_bound(bound: str, metric: str, where: str) -> float | Literal["tier"]:
     if bound == "tier":
-        if metric not in ("tbt", "tpot"):
+        if not LATENCIES[metric].has_tier_bound:
             raise ValueError(
                 f"{where}: a tier has a bound for tbt and tpot only, none for {metric}; "
                 f"give {metric} a bound in seconds. Accepted: {FORM}"
@@ -155,7 +155,7 @@ def levels(slos: Iterable[Slo]) -> tuple[float, ...]:
 
 
 def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
-    """Compare a run's metrics with SLOs: a verdict for each SLO, and for each tier where its bound
+    """Evaluate SLOs on a run's metrics: a verdict for each SLO, and for each tier where its bound
     is the tier's own.
 
     Latencies only: a saturated run meets no SLO under strict conventions whatever this says.
@@ -180,7 +180,7 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
         tiers = ", ".join(sorted(metrics.tiers)) or "none"
         why = f"no request of tier {tier!r} in this run (tiers seen: {tiers})"
         return SloVerdict(slo, tier, None, bound or math.nan, None, None, why)
-    summary: LatencySummary = getattr(group, slo.metric)
+    summary = group.latencies[slo.metric]
     value = of_sample = summary.mean
     if slo.q is not None:
         value, of_sample = summary.percentile(slo.q).value, summary.percentile(slo.q).sample_value
@@ -194,7 +194,7 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
 
 
 def _too_few(metric: str, group: GroupMetrics) -> str:
-    summary: LatencySummary = getattr(group, metric)
-    if metric in ("tbt", "tpot") and summary.n == 0 and group.ttft.n > group.ttft.unserved:
+    summary = group.latencies[metric]
+    if LATENCIES[metric].has_tier_bound and summary.n == 0 and group.ttft.n > group.ttft.unserved:
         return NO_SECOND_TOKEN
     return f"n too small: {summary.n:,} requests"

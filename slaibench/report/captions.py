@@ -51,19 +51,19 @@ def _tbt(doc: Document) -> str:
 
 
 def _capacity(doc: Document) -> str:
-    found = doc["capacities"].values()
-    read_off = [each["scheduler"] for each in found if not each["searched"]]
+    capacities = doc["capacities"].values()
+    read_off = [capacity["scheduler"] for capacity in capacities if not capacity["searched"]]
     source = ""
     if read_off:
-        who = "" if len(read_off) == len(found) else f" of {_names(doc, read_off)}"
+        who = "" if len(read_off) == len(capacities) else f" of {_names(doc, read_off)}"
         source = f" The capacity{who} is read off the sweep's own rates, without a further search."
     cliff = (
         " Where the boundary is a cliff, a target's metric jumps between two rates measured, and "
         "the bar ends at the lower one."
-        if any(each["shape"] == "cliff" for each in found)
+        if any(capacity["shape"] == "cliff" for capacity in capacities)
         else ""
     )
-    seeds = max(each["replicates"] for each in found)
+    seeds = max(capacity["replicates"] for capacity in capacities)
     sure = (
         "Whiskers: 95 % interval, the rates at which the runs do not exclude that a target is just "
         f"met; n = {plural(seeds, 'seed')}."
@@ -71,7 +71,7 @@ def _capacity(doc: Document) -> str:
     ratio = (
         " The ratio's interval is made from both capacities' own: it is what decides, not whether "
         "whiskers overlap."
-        if len(found) > 1
+        if len(capacities) > 1
         else ""
     )
     held = f"The largest rate at which every target holds ({asked(doc)})."
@@ -82,8 +82,8 @@ def _saturated_throughputs(doc: Document) -> str:
     names = short_names(list(doc["schedulers"]))
     texts = [
         f"{names[name]} {value} ({low} to {high})"
-        for name, found in doc["capacities"].items()
-        if (rps := found["saturated_rps"]) is not None
+        for name, capacity in doc["capacities"].items()
+        if (rps := capacity["saturated_rps"]) is not None
         for value, low, high in [together([rps["value"], *rps["ci95"]])]
     ]
     if not texts:
@@ -92,8 +92,8 @@ def _saturated_throughputs(doc: Document) -> str:
 
 
 def _change(doc: Document) -> str:
-    known = [e for at in doc["changes"].values() for e in at.values() if e["value"] is not None]
-    counts = [each["n"] for each in known]
+    changes = [e for at in doc["changes"].values() for e in at.values() if e["value"] is not None]
+    counts = [change["n"] for change in changes]
     return (
         "Each request is compared with itself: same seed, same arrival, same lengths under both "
         "schedulers. Below the dashed line the second one is faster; the scale is logarithmic, so "
@@ -120,7 +120,7 @@ def _lengths(doc: Document) -> str:
     sure = (
         f"bands are {_over_seeds(doc)} of each one's own" if seeds > 1 else "one seed: no interval"
     )
-    counts = [b["num_due"] for each in doc["lengths"].values() for b in each["buckets"]]
+    counts = [b["num_due"] for lengths in doc["lengths"].values() for b in lengths["buckets"]]
     return (
         f"Requests at {_focus(doc)} in buckets of 512 prompt tokens: a line that rises shows who "
         "waits for whose sake, and a served line below its dotted one (due) who is not served at "
@@ -220,7 +220,7 @@ def _over_seeds(doc: Document) -> str:
 
 
 def _states(doc: Document) -> str:
-    points = [point for each in doc["points"].values() for point in each.values()]
+    points = [point for by_rate in doc["points"].values() for point in by_rate.values()]
     text = ""
     if any(point["saturated"] for point in points):
         cut = sum(point["stopped_early"] for point in points)
@@ -239,7 +239,7 @@ def _states(doc: Document) -> str:
 
 
 def _beyond(doc: Document) -> str:
-    points = [point for each in doc["points"].values() for point in each.values()]
+    points = [point for by_rate in doc["points"].values() for point in by_rate.values()]
     if any(point["ttft_s"][level]["beyond"] for point in points for level in ("p50", "p99")):
         return " Arrow: the percentile lies among requests still waiting when their run ended."
     return ""
@@ -258,12 +258,12 @@ def _counts(doc: Document, group: str, name: str) -> list[int]:
 
 
 def _range(counts: Iterable[int], noun: str) -> str:
-    known = sorted(counts)
-    if not known:
+    ordered = sorted(counts)
+    if not ordered:
         return plural(0, noun)
-    if known[0] == known[-1]:
-        return plural(known[0], noun)
-    return f"{known[0]:,} to {known[-1]:,} {noun}s"
+    if ordered[0] == ordered[-1]:
+        return plural(ordered[0], noun)
+    return f"{ordered[0]:,} to {ordered[-1]:,} {noun}s"
 
 
 def _names(doc: Document, which: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slaibench.report.table import Cell, Heading
 from slaibench.report.words import (
     NOTHING,
     TOO_SMALL,
@@ -21,49 +22,43 @@ Pick = Callable[[Json], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A number, and in small print below it its interval or n.
-
-    Args:
-        mark: how it is set off, as a class of the style sheet; empty: not at all.
-        span: columns that it covers.
-    """
-
-    text: str
-    under: tuple[str, ...] = ()
-    mark: str = ""
-    span: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
     """How one column is made: ``cells`` from the points in order."""
 
-    title: str
-    unit: str
+    heading: Heading
     cells: Callable[[list[Json]], list[Cell]]
+
+    @classmethod
+    def of(
+        cls, title: str, unit: str, cell: Callable[[Json], Cell], *, is_text: bool = False
+    ) -> Column:
+        """A column whose cells know nothing of each other."""
+        heading = Heading(title, unit, is_text)
+        return cls(heading, lambda points: [cell(point) for point in points])
 
 
 def at(*path: str) -> Pick:
     """What lies at a path of keys in a point; None where there is none (a tier not seen)."""
 
     def pick(point: Json) -> Any:
-        found: Any = point
+        value: Any = point
         for key in path:
-            if key not in found:
+            if key not in value:
                 return None
-            found = found[key]
-        return found
+            value = value[key]
+        return value
 
     return pick
 
 
 def count(title: str, pick: Pick, unit: str) -> Column:
-    def cells(points: list[Json]) -> list[Cell]:
-        values = [pick(point) for point in points]
-        return [Cell(NOTHING if value is None else f"{value:,}") for value in values]
+    """Whole numbers."""
 
-    return Column(title, unit, cells)
+    def cell(point: Json) -> Cell:
+        value = pick(point)
+        return Cell(NOTHING if value is None else f"{value:,}")
+
+    return Column.of(title, unit, cell)
 
 
 def estimates(
@@ -76,41 +71,46 @@ def estimates(
     """
 
     def cells(points: list[Json]) -> list[Cell]:
-        found = [pick(point) for point in points]
-        known = [scale * e["value"] for e in found if e is not None and e["value"] is not None]
-        decimals = decimals_for(known, least=1, most=4)
+        values = [pick(point) for point in points]
+        shown = [scale * e["value"] for e in values if e is not None and e["value"] is not None]
+        decimals = decimals_for(shown, least=1, most=4)
         if bare:
-            decimals = max(0, 2 - len(f"{max(known, default=1.0):.0f}") + 1)
-        return [_estimate_cell(each, decimals, scale) for each in found]
+            decimals = max(0, 2 - len(f"{max(shown, default=1.0):.0f}") + 1)
+        return [_estimate_cell(value, decimals, scale) for value in values]
 
-    return Column(title, unit, cells)
+    return Column(Heading(title, unit), cells)
 
 
-def _estimate_cell(found: Json | None, decimals: int, scale: float) -> Cell:
-    if found is None:
+def _estimate_cell(value: Json | None, decimals: int, scale: float) -> Cell:
+    if value is None:
         return Cell(NOTHING)
-    interval = ends(found, decimals, scale)
-    return Cell(number(found, decimals, scale), (interval,) if interval else ())
+    interval = ends(value, decimals, scale)
+    return Cell(number(value, decimals, scale), (interval,) if interval else ())
 
 
 def share(title: str, pick: Pick) -> Column:
-    def cell(found: Json | None) -> Cell:
-        if found is None:
-            return Cell(NOTHING)
-        if found["value"] is None:
-            return Cell(TOO_SMALL if found["n"] else NOTHING)
-        under = [f"n {found['n']:,}"]
-        if found["low"] is not None and found["high"] is not None and found["low"] < found["high"]:
-            low, high = (percent(min(max(found[end], 0.0), 1.0)) for end in ("low", "high"))
-            under.insert(0, f"{low} to {high}")
-        return Cell(percent(found["value"]), tuple(under))
+    """Estimates of shares, with their n."""
 
-    return Column(title, "", lambda points: [cell(pick(point)) for point in points])
+    def cell(point: Json) -> Cell:
+        value = pick(point)
+        if value is None:
+            return Cell(NOTHING)
+        if value["value"] is None:
+            return Cell(TOO_SMALL if value["n"] else NOTHING)
+        under = [f"n {value['n']:,}"]
+        if value["low"] is not None and value["high"] is not None and value["low"] < value["high"]:
+            low, high = (percent(min(max(value[end], 0.0), 1.0)) for end in ("low", "high"))
+            under.insert(0, f"{low} to {high}")
+        return Cell(percent(value["value"]), tuple(under))
+
+    return Column.of(title, "", cell)
 
 
 def bare_share(title: str, pick: Pick) -> Column:
-    def cells(points: list[Json]) -> list[Cell]:
-        values = [pick(point) for point in points]
-        return [Cell(NOTHING if value is None else f"{100 * value:.1f}") for value in values]
+    """Shares without an interval."""
 
-    return Column(title, "%", cells)
+    def cell(point: Json) -> Cell:
+        value = pick(point)
+        return Cell(NOTHING if value is None else f"{100 * value:.1f}")
+
+    return Column.of(title, "%", cell)

@@ -31,7 +31,7 @@ def every_run(doc: Document) -> Facts:
 
 
 def served(doc: Document) -> Facts:
-    """What served a study."""
+    """The system under test of a study."""
     return [(name, text(value)) for name, value in doc["served"].items() if value is not None]
 
 
@@ -51,10 +51,10 @@ def profile(doc: Document, catalogued: Document) -> Facts:
     """
     if doc["profile"] is None:
         return []
-    known = dict(doc["profile"])
-    errors = known.pop("errors", {})
-    validations = known.pop("validations", [])
-    rows = [(name, text(value)) for name, value in known.items()]
+    stated = dict(doc["profile"])
+    errors = stated.pop("errors", {})
+    validations = stated.pop("validations", [])
+    rows = [(name, text(value)) for name, value in stated.items()]
     rows += [
         (f"error: {name.replace('_', ' ')}", percent(value, 1)) for name, value in errors.items()
     ]
@@ -62,15 +62,15 @@ def profile(doc: Document, catalogued: Document) -> Facts:
         rows.append(("error", "not known"))
     rows += [
         (
-            f"validation: {each['against']}",
+            f"validation: {validation['against']}",
             ", ".join(
                 f"{name.replace('_', ' ')} {change(value)}"
-                for name, value in each["errors"].items()
+                for name, value in validation["errors"].items()
             )
-            + f"; grade {each['grades']['all']}; {each['engine']}, {each['num_requests']} requests"
-            f" scored; {each['source']}",
+            + f"; grade {validation['grades']['all']}; {validation['engine']}, "
+            f"{validation['num_requests']} requests scored; {validation['source']}",
         )
-        for each in validations
+        for validation in validations
     ]
     for name, value in catalogued.items():
         rows.append((name, " ".join(value) if name == "notes" else text(value)))

@@ -26,13 +26,13 @@ def findings(doc: Document) -> tuple[str, ...]:
 
 def _invalid(doc: Document) -> list[str]:
     """How many runs are no measurement, and why the first is not."""
-    found = [run for run in doc["runs"] if run["invalid"]]
-    if not found:
+    invalid = [run for run in doc["runs"] if run["invalid"]]
+    if not invalid:
         return []
-    first, names = found[0], short_names(list(doc["schedulers"]))
-    verb = "is invalid and meets" if len(found) == 1 else "are invalid and meet"
+    first, names = invalid[0], short_names(list(doc["schedulers"]))
+    verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     return [
-        f"{len(found):,} of {plural(len(doc['runs']), 'run')} {verb} no target; "
+        f"{len(invalid):,} of {plural(len(doc['runs']), 'run')} {verb} no target; "
         f"{names[first['scheduler']]} at {rate(first['rate_rps'])} requests/s, seed "
         f"{first['seed']}: {first['invalid']}."
     ]
@@ -41,15 +41,15 @@ def _invalid(doc: Document) -> list[str]:
 def _ratios(doc: Document) -> list[str]:
     """Capacities against that of the first scheduler."""
     reference, *others = doc["schedulers"]
-    found = {r["scheduler"]: r for r in doc["ratios"] if r["reference"] == reference}
+    ratios = {r["scheduler"]: r for r in doc["ratios"] if r["reference"] == reference}
     if len(others) <= MOST_NAMED:
-        return [_ratio(doc, reference, found[name]) for name in others]
+        return [_ratio(doc, reference, ratios[name]) for name in others]
     names = short_names(list(doc["schedulers"]))
     groups: dict[str, list[str]] = {}
     for name in others:
-        verdict, text = capacity_verdict(found[name]), names[name]
+        verdict, text = capacity_verdict(ratios[name]), names[name]
         if verdict in ("more", "less"):
-            value, low, high = (significant(found[name][key]) for key in ("value", "low", "high"))
+            value, low, high = (significant(ratios[name][key]) for key in ("value", "low", "high"))
             text = f"{text} {value} times ({low} to {high})"
         groups.setdefault(verdict, []).append(text)
     parts = [
@@ -60,34 +60,34 @@ def _ratios(doc: Document) -> list[str]:
     return [f"Capacity against {names[reference]}, over common seeds: {'; '.join(parts)}."]
 
 
-def capacity_verdict(found: Document) -> str:
+def capacity_verdict(ratio: Document) -> str:
     """What a ratio of capacities comes to, in a word or two."""
-    if found["low"] is None:
+    if ratio["low"] is None:
         return NO_RATIO
-    if found["n"] < 2 or found["low"] <= 1 <= found["high"]:
+    if ratio["n"] < 2 or ratio["low"] <= 1 <= ratio["high"]:
         return "not told apart"
-    return "more" if found["low"] > 1 else "less"
+    return "more" if ratio["low"] > 1 else "less"
 
 
-def _ratio(doc: Document, reference: str, found: Document) -> str:
+def _ratio(doc: Document, reference: str, ratio: Document) -> str:
     names = short_names(list(doc["schedulers"]))
-    who = f"{names[found['scheduler']]} against {names[reference]}"
-    if found["value"] is None:
+    who = f"{names[ratio['scheduler']]} against {names[reference]}"
+    if ratio["value"] is None:
         return f"{who}: no ratio of capacities, since not both have one."
-    shapes = [doc["capacities"][name]["shape"] for name in (reference, found["scheduler"])]
-    times = f"{significant(found['value'])} times the capacity"
+    shapes = [doc["capacities"][name]["shape"] for name in (reference, ratio["scheduler"])]
+    times = f"{significant(ratio['value'])} times the capacity"
     if None in shapes:
         return f"{who}: {_bounded(times, shapes[0], shapes[1])}."
-    if found["low"] is None:
+    if ratio["low"] is None:
         return f"{who}: {times}; there is no interval, so this may be chance."
-    value, low, high = together([found["value"], found["low"], found["high"]])
-    if found["low"] <= 1 <= found["high"]:
+    value, low, high = together([ratio["value"], ratio["low"], ratio["high"]])
+    if ratio["low"] <= 1 <= ratio["high"]:
         verdict = "this includes 1, so the two are not told apart"
     else:
-        verdict = f"{'more' if found['low'] > 1 else 'less'}, beyond what chance explains"
-        if found["n"] < 2:
+        verdict = f"{'more' if ratio['low'] > 1 else 'less'}, beyond what chance explains"
+        if ratio["n"] < 2:
             verdict += "; but with one seed it may be chance"
-    seeds = plural(found["n"], "common seed")
+    seeds = plural(ratio["n"], "common seed")
     return (
         f"{who}: {value} times the capacity ({low} to {high}, 95 % interval, {seeds}): {verdict}."
     )
@@ -110,17 +110,17 @@ def _changes(doc: Document) -> list[str]:
     names = short_names(list(doc["schedulers"]))
     a, b = (names[name] for name in doc["pair"])
     parts = []
-    for level, found in at_focus.items():
+    for level, change_of in at_focus.items():
         what = "median TTFT" if level == "p50" else f"{level.upper()} TTFT"
-        if found["value"] is None:
+        if change_of["value"] is None:
             parts.append(f"the change of {what} cannot be told")
             continue
         sure = "no interval"
-        if found["low"] is not None:
-            sure = f"95 % interval {change(found['low'])} to {change(found['high'])}"
-            if found["low"] <= 0 <= found["high"]:
+        if change_of["low"] is not None:
+            sure = f"95 % interval {change(change_of['low'])} to {change(change_of['high'])}"
+            if change_of["low"] <= 0 <= change_of["high"]:
                 sure += ", which includes no change"
-        parts.append(f"{what} {change(found['value'])} ({sure})")
+        parts.append(f"{what} {change(change_of['value'])} ({sure})")
     pairs = next(iter(at_focus.values()))["n"]
     return [
         f"From {a} to {b} at {rate(doc['focus_rate_rps'])} requests/s: {'; '.join(parts)}; "
@@ -158,7 +158,7 @@ def _latencies(doc: Document) -> list[str]:
     return [f"TTFT at {rate(focus)} requests/s{state}: {'; '.join(parts)}."]
 
 
-def _or_unknown(found: Document) -> str:
-    if found["beyond"]:
+def _or_unknown(estimate: Document) -> str:
+    if estimate["beyond"]:
         return "longer than the run"
-    return "not told (n too small)" if found["value"] is None else seconds(found["value"])
+    return "not told (n too small)" if estimate["value"] is None else seconds(estimate["value"])

@@ -55,50 +55,50 @@ def asked(doc: Document) -> str:
 
 def capacity_text(doc: Document, name: str) -> str:
     """A scheduler's capacity in a few characters: ``6.77``, ``≥ 20``, ``none found``."""
-    found = doc["capacities"][name]
-    if found["rate_rps"] is None:
+    capacity = doc["capacities"][name]
+    if capacity["rate_rps"] is None:
         return "none found"
     text = _digits(doc, name)[0]
-    return f"at least {text}" if found["shape"] is None and _sure(found) else text
+    return f"at least {text}" if capacity["shape"] is None and _sure(capacity) else text
 
 
-def _sure(found: Document) -> bool:
+def _sure(capacity: Document) -> bool:
     """Whether a rate that no target failed at is sure to hold."""
-    sure: bool = found["sure_rps"] == found["rate_rps"]
+    sure: bool = capacity["sure_rps"] == capacity["rate_rps"]
     return sure
 
 
 def _digits(doc: Document, name: str) -> list[str]:
-    found = doc["capacities"][name]
-    return capacity_digits([found["rate_rps"], *(found["ci95"] or ())], found["shape"])
+    capacity = doc["capacities"][name]
+    return capacity_digits([capacity["rate_rps"], *(capacity["ci95"] or ())], capacity["shape"])
 
 
 def _title(doc: Document) -> str:
     names = short_names(list(doc["schedulers"]))
     caps = doc["capacities"]
-    known = sorted(
+    carrying = sorted(
         (name for name in caps if caps[name]["rate_rps"] is not None),
         key=lambda name: -caps[name]["rate_rps"],
     )
-    if known:
-        bounded = caps[known[0]]["shape"] is not None
-        return _best(doc, names, known) if bounded else _unbroken(doc, names, known)
+    if carrying:
+        bounded = caps[carrying[0]]["shape"] is not None
+        return _best(doc, names, carrying) if bounded else _unbroken(doc, names, carrying)
     if any(point["invalid"] for at in doc["points"].values() for point in at.values()):
         return "Invalid runs: whether the latency targets hold cannot be told"
-    if any(each["untold"] or each["bracket"][0] is not None for each in caps.values()):
+    if any(capacity["untold"] or capacity["bracket"][0] is not None for capacity in caps.values()):
         return "Too few requests to tell whether the latency targets hold"
-    single = all(len(each["rates_measured"]) == 1 for each in caps.values())
+    single = all(len(capacity["rates_measured"]) == 1 for capacity in caps.values())
     where = "at the one rate measured" if single else "even at the lowest rate measured"
     if len(names) > 1:
         return f"No scheduler keeps the latency targets, {where}"
     return f"{next(iter(names.values()))} does not keep the latency targets, {where}"
 
 
-def _unbroken(doc: Document, names: dict[str, str], known: list[str]) -> str:
+def _unbroken(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
     """No target broke under some, so that their capacities are only bounded from below."""
-    shapes = {name: doc["capacities"][name]["shape"] for name in known}
-    unbroken = [name for name in known if shapes[name] is None]
-    broken = [name for name in known if shapes[name] is not None]
+    shapes = {name: doc["capacities"][name]["shape"] for name in carrying}
+    unbroken = [name for name in carrying if shapes[name] is None]
+    broken = [name for name in carrying if shapes[name] is not None]
     rates = listed(list(dict.fromkeys(_digits(doc, name)[0] for name in unbroken)))
     who = listed([names[name] for name in unbroken])
     rest = f"; {names[broken[0]]} carries {capacity_text(doc, broken[0])}" if broken else ""
@@ -112,15 +112,15 @@ def _unbroken(doc: Document, names: dict[str, str], known: list[str]) -> str:
     return f"{who} broke no latency target up to {rates} requests/s, but that may be chance{rest}"
 
 
-def _best(doc: Document, names: dict[str, str], known: list[str]) -> str:
+def _best(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
     """Who carries most, where that can be told.
 
     Args:
-        known: schedulers with a capacity, the largest first.
+        carrying: schedulers with a capacity, the largest first.
     """
-    best = known[0]
+    best = carrying[0]
     within = "requests/s within the latency targets"
-    tied = [best, *(name for name in known[1:] if not _told_apart(doc, name, best))]
+    tied = [best, *(name for name in carrying[1:] if not _told_apart(doc, name, best))]
     if len(tied) > 1:
         who = listed([names[name] for name in tied])
         if len(tied) > MOST_NAMED:
@@ -130,55 +130,55 @@ def _best(doc: Document, names: dict[str, str], known: list[str]) -> str:
         return f"{who} are not told apart: {rates} {within}"
     carried = f"{capacity_text(doc, best)} {within}"
     others = [names[name] for name in names if name != best]
-    if len(known) == 1:
+    if len(carrying) == 1:
         rest = f"; {listed(others)} at no rate measured" if others else ""
         return f"{names[best]} carries {carried}{rest}"
-    follows = f"{names[known[1]]} {capacity_text(doc, known[1])}"
+    follows = f"{names[carrying[1]]} {capacity_text(doc, carrying[1])}"
     if len(names) > 2:
         return f"{names[best]} carries the most: {carried}; next is {follows}"
     return f"{names[best]} carries {carried}, {follows}"
 
 
 def _told_apart(doc: Document, reference: str, scheduler: str) -> bool:
-    for each in doc["ratios"]:
-        if (each["reference"], each["scheduler"]) == (reference, scheduler):
-            told = each["low"] is not None and each["n"] > 1
-            return told and not each["low"] <= 1 <= each["high"]
+    for ratio in doc["ratios"]:
+        if (ratio["reference"], ratio["scheduler"]) == (reference, scheduler):
+            is_sure = ratio["low"] is not None and ratio["n"] > 1
+            return is_sure and not ratio["low"] <= 1 <= ratio["high"]
     return False
 
 
 def _carried(doc: Document, name: str) -> str:
-    found = doc["capacities"][name]
-    return "; ".join([_answer(doc, name, found), *found["remarks"]])
+    capacity = doc["capacities"][name]
+    return "; ".join([_answer(doc, name, capacity), *capacity["remarks"]])
 
 
-def _answer(doc: Document, name: str, found: Document) -> str:
-    first = binding(found["binding"], found["binding_tier"], doc["tiers"])
-    if found["rate_rps"] is None:
-        if found["bracket"][0] is not None:
+def _answer(doc: Document, name: str, capacity: Document) -> str:
+    first = binding(capacity["binding"], capacity["binding_tier"], doc["tiers"])
+    if capacity["rate_rps"] is None:
+        if capacity["bracket"][0] is not None:
             return "no capacity"
-        lowest = f"{rate(found['rates_measured'][0])} requests/s, the lowest rate measured"
-        if found["untold"]:
+        lowest = f"{rate(capacity['rates_measured'][0])} requests/s, the lowest rate measured"
+        if capacity["untold"]:
             return "cannot be told"
         return f"no capacity found: {lowest}, fails by {first}"
-    if found["shape"] is None:
+    if capacity["shape"] is None:
         text = _digits(doc, name)[0]
-        if _sure(found):
+        if _sure(capacity):
             return f"at least {text} requests/s"
         return f"no target broke up to {text} requests/s"
     value, *interval = _digits(doc, name)
     sure = f"95 % interval {interval[0]} to {interval[1]}" if interval else "no interval"
     text = f"{value} requests/s ({sure})"
-    return text if found["untold"] else f"{text}; what ends it is {first}"
+    return text if capacity["untold"] else f"{text}; what ends it is {first}"
 
 
 def _let_pass(doc: Document, name: str) -> str:
     """Saturated rates at or below a capacity, which only the paper's conventions let pass."""
     most = doc["capacities"][name]["rate_rps"]
     passed = [
-        rate(float(each))
-        for each, point in doc["points"][name].items()
-        if point["saturated"] and most is not None and float(each) <= most
+        rate(float(key))
+        for key, point in doc["points"][name].items()
+        if point["saturated"] and most is not None and float(key) <= most
     ]
     if doc["spec"]["convention"] == "strict" or not passed:
         return ""

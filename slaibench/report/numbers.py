@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.measure.audit import ArrivalAudit
+from slaibench.measure.catalogue import METRICS
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.report.recordings import entry
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of
@@ -23,6 +24,8 @@ Document = dict[str, Any]
 """Plain JSON values; its parts are named in ``study_numbers``."""
 PICTURES = "pictures"
 """Names a page's drawings (``files.with_pictures``)."""
+BY_STATISTIC = ("ttft", "tbt")
+"""Latencies whose statistics stand together in a point, as ``ttft_s.p50``."""
 PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
 
 
@@ -51,33 +54,37 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
         "served": _served(first, run),
         "cell": _common(first),
         "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
-        "tiers": _tiers(sweep.points),
+        "tiers": tier_slos(sweep.points),
         "first_saturated_rps": subject.first_saturated_rps,
         "points": {
             name: {rate_key(point.rate_rps): _point(point) for point in sweep.of(name)}
             for name in subject.schedulers
         },
         "capacities": {
-            each.scheduler: {
-                "searched": each.scheduler in subject.searched,
-                "runs": [place[cell.folder] for cell in each.cells],
-                **each.to_json(),
-                "untold": each.untold,
-                "remarks": list(each.remarks),
+            result.scheduler: {
+                "searched": result.scheduler in subject.searched,
+                "runs": [place[cell.folder] for cell in result.cells],
+                **result.to_json(),
+                "untold": result.untold,
+                "remarks": list(result.remarks),
             }
-            for each in subject.capacities
+            for result in subject.capacities
         },
         "ratios": [
-            {"reference": each.reference, "scheduler": each.scheduler, **estimate(each.estimate)}
-            for each in subject.ratios
+            {
+                "reference": ratio.reference,
+                "scheduler": ratio.scheduler,
+                **estimate(ratio.estimate),
+            }
+            for ratio in subject.ratios
         ],
         "changes": {
             rate_key(rate): {
-                f"p{each.q * 100:g}": estimate(each.estimate)
-                for each in subject.changes
-                if each.rate_rps == rate
+                f"p{change.q * 100:g}": estimate(change.estimate)
+                for change in subject.changes
+                if change.rate_rps == rate
             }
-            for rate in dict.fromkeys(each.rate_rps for each in subject.changes)
+            for rate in dict.fromkeys(change.rate_rps for change in subject.changes)
         },
         "lengths": {
             name: _lengths([cell.summary for cell in subject.cells_at(name, focus)])
@@ -111,8 +118,8 @@ def _common(cell: CellResult) -> dict[str, Any]:
 
 
 def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
-    """What served the first of the runs; that of the others differs in no more than its course.
-    ``commit`` is of the code that did, None where that is unknown."""
+    """The system under test of the first run; that of the others differs in no more than its
+    course. ``commit`` is of the code that did, None where that is unknown."""
     said = {name: run[name] for name in ("backend", "versions", "hardware")}
     blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
     where = {"venue": cell.cell.system, "place": cell.cell.place, "commit": run.get("commit")}
@@ -127,15 +134,6 @@ def _policy(subject: Subject, name: str) -> dict[str, Any]:
     return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
 
 
-def _tiers(points: Sequence[OperatingPoint]) -> dict[str, float | None]:
-    """TBT SLO by tier, strictest tier first; of every tier seen at any point."""
-    slos: dict[str, float | None] = {}
-    for point in points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, finite(tier.tbt_slo_s))
-    return dict(sorted(slos.items(), key=lambda item: (item[1] is None, item[1] or 0.0, item[0])))
-
-
 def _point(point: OperatingPoint) -> dict[str, Any]:
     return {
         "seeds": point.num_seeds,
@@ -146,14 +144,11 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
         "invalid": point.invalid,
         "invalid_reason": point.invalid_reason,
         "reason": point.reason,
-        "ttft_s": {name: estimate(value) for name, value in point.ttft_s.items()},
-        "tbt_s": {name: estimate(value) for name, value in point.tbt_s.items()},
-        "tpot_mean_s": estimate(point.tpot_mean_s),
-        "e2e_p50_s": estimate(point.e2e_p50_s),
+        **{f"{name}_s": _statistics(point, name) for name in BY_STATISTIC},
+        **{name: estimate(value) for name, value in point.estimates.items() if _stands_alone(name)},
         "tiers": {
             name: {
-                "ttft_p50_s": estimate(tier.ttft_p50_s),
-                "tbt_p99_s": estimate(tier.tbt_p99_s),
+                **{metric: estimate(value) for metric, value in tier.estimates.items()},
                 "tokens_on_time": estimate(tier.tokens_on_time),
                 "tokens_fluid": estimate(tier.tokens_fluid),
                 "requests_on_time": estimate(tier.requests_on_time),
@@ -161,9 +156,6 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
             }
             for name, tier in point.tiers.items()
         },
-        "throughput_rps": estimate(point.throughput_rps),
-        "output_tokens_per_s": estimate(point.output_tokens_per_s),
-        "goodput_rps": estimate(point.goodput_rps),
         "outcomes": asdict(point.counts),
         "kv_mean": finite(point.kv_mean),
         "kv_peak": finite(point.kv_peak),
@@ -175,13 +167,22 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
     }
 
 
+def _statistics(point: OperatingPoint, latency: str) -> dict[str, Any]:
+    return {name: estimate(value) for name, value in point.statistics(latency).items()}
+
+
+def _stands_alone(name: str) -> bool:
+    """Whether a metric is not among those of its latency (``BY_STATISTIC``)."""
+    return METRICS[name].latency not in BY_STATISTIC
+
+
 def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:
     """TTFT by prompt length over the replicates, shortest prompts first; ``measured_s``: the
     length of their windows in sum."""
-    found = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
+    buckets = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
     rows = []
-    for low in sorted({low for low, _ in found}):
-        same = [bucket for each, bucket in found if each == low]
+    for low in sorted({low for low, _ in buckets}):
+        same = [bucket for start, bucket in buckets if start == low]
         n = sum(bucket.ttft.n for bucket in same)
         rows.append(
             {
@@ -202,12 +203,12 @@ def _audit(subject: Subject) -> dict[str, Any]:
     """The arrival audit: of each cell at the focus rate, and of all cells in sum."""
     cells = subject.cells
     audits = [cell.summary.audit for cell in cells]
-    tested = [each for each in audits if each.process_ok is not None]
+    tested = [audit for audit in audits if audit.process_ok is not None]
     return {
         "num_runs": len(audits),
-        "num_valid": sum(each.valid and not each.late for each in audits),
+        "num_valid": sum(audit.valid and not audit.late for audit in audits),
         "num_tested": len(tested),
-        "num_agreeing": sum(bool(each.process_ok) for each in tested),
+        "num_agreeing": sum(bool(audit.process_ok) for audit in tested),
         "least_joint_p": min((e.joint_p for e in audits if e.joint_p is not None), default=None),
         "failing": [
             _audit_row(cell)

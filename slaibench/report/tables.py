@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from slaibench.report.columns import Cell, Column, Json, at, bare_share, count, estimates, share
-from slaibench.report.numbers import Document, rate_key
+from slaibench.measure.catalogue import Metric, in_points
+from slaibench.report.columns import Column, Json, at, bare_share, count, estimates, share
+from slaibench.report.numbers import BY_STATISTIC, Document, rate_key
+from slaibench.report.table import Cell, Heading, Row, Table, state_of
 from slaibench.report.words import NOTHING, fixed, plural
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Cells of one scheduler at one rate.
-
-    Args:
-        state: why it is no operating point (``saturated``, ``invalid``), or empty.
-        where: of which of several backends that is said; empty: of all.
-    """
-
-    scheduler: str
-    state: str
-    cells: tuple[Cell, ...]
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows in groups of the same rate.
-
-    Args:
-        columns: (title, unit); the rate's and the scheduler's own columns are not among them.
-        groups: (rate, rows).
-        left: columns with text rather than numbers, by place.
-    """
-
-    name: str
-    title: str
-    note: str
-    columns: tuple[tuple[str, str], ...]
-    groups: tuple[tuple[str, tuple[Row, ...]], ...]
-    left: frozenset[int] = frozenset()
 
 
 def tables(doc: Document) -> list[Table]:
@@ -53,24 +21,24 @@ def audit_table(doc: Document) -> Table:
     rows = list(doc["audit"]["focus"])
     rows += [row for row in doc["audit"]["failing"] if row not in rows]
     columns = (
-        ("seed", ""),
-        ("requests", "n"),
-        ("declared", "requests/s"),
-        ("expected", "requests/s"),
-        ("measured", "requests/s"),
-        ("gap CV", "expected"),
-        ("dispersion", "var/mean"),
-        ("longest gap", "mean gaps"),
-        ("lag-1", "ranks"),
-        ("joint p", ""),
-        ("lag P99", "ms"),
-        ("lag max", "ms"),
-        ("verdict", ""),
+        Heading("seed"),
+        Heading("requests", "n"),
+        Heading("declared", "requests/s"),
+        Heading("expected", "requests/s"),
+        Heading("measured", "requests/s"),
+        Heading("gap CV", "expected"),
+        Heading("dispersion", "var/mean"),
+        Heading("longest gap", "mean gaps"),
+        Heading("lag-1", "ranks"),
+        Heading("joint p"),
+        Heading("lag P99", "ms"),
+        Heading("lag max", "ms"),
+        Heading("verdict", is_text=True),
     )
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(rate_key(row["rate_rps"]), []).append(
-            Row(row["scheduler"], "", _audit_cells(row))
+            Row(row["scheduler"], _audit_cells(row))
         )
     return Table(
         "audit",
@@ -81,7 +49,6 @@ def audit_table(doc: Document) -> Table:
         "family. Lag: sent minus due; 0 on a virtual clock.",
         columns,
         tuple((rate, tuple(rows)) for rate, rows in groups.items()),
-        left=frozenset({len(columns) - 1}),
     )
 
 
@@ -126,17 +93,23 @@ def _ttft(doc: Document) -> Table:
             estimates(title, "s", at("ttft_s", key))
             for title, key in (("P50", "p50"), ("P90", "p90"), ("P99", "p99"), ("mean", "mean"))
         ),
-        count("n", at("e2e_p50_s", "n"), "requests"),
-        estimates("E2E P50", "s", at("e2e_p50_s")),
-        count("n", at("tpot_mean_s", "n"), "requests"),
-        estimates("TPOT mean", "ms", at("tpot_mean_s"), 1e3),
     ]
+    for metric in in_points():
+        if metric.latency is not None and metric.latency not in BY_STATISTIC:
+            columns += [
+                count("n", at(metric.name, "n"), "requests"),
+                estimates(metric.label, _unit(metric), at(metric.name), metric.scale),
+            ]
     note = (
         "Time to first token, from the due time; then end-to-end time and mean time per output "
         "token. Small print: 95 % interval. In a mean, requests still waiting at the end count "
         "with their wait so far: under saturation it is a lower bound."
     )
     return _table(doc, "table-ttft", "TTFT, end-to-end time, TPOT", note, columns)
+
+
+def _unit(metric: Metric) -> str:
+    return metric.shown_unit or metric.unit
 
 
 def _tbt(doc: Document) -> Table:
@@ -188,9 +161,11 @@ def _load(doc: Document) -> Table:
     columns = [
         count("seeds", at("seeds"), ""),
         *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
-        estimates("finished", "a second", at("throughput_rps"), bare=True),
-        estimates("goodput", "a second", at("goodput_rps"), bare=True),
-        estimates("output", "tokens/s", at("output_tokens_per_s"), bare=True),
+        *(
+            estimates(metric.short or metric.label, _unit(metric), at(metric.name), bare=True)
+            for metric in in_points()
+            if metric.latency is None
+        ),
         bare_share("KV mean", at("kv_mean")),
         bare_share("KV peak", at("kv_peak")),
         count("preempted", at("preemptions"), "times"),
@@ -217,56 +192,38 @@ def _saturation(doc: Document) -> Table:
         return Cell("cannot tell" if point["undecided"] else word, under)
 
     columns = [
-        Column("state", "", lambda points: [state(point) for point in points]),
-        Column(
-            "warm-up cut",
-            "s",
-            lambda points: [Cell(fixed(point["warmup_s"], 1)) for point in points],
+        Column.of("state", "", state, is_text=True),
+        Column.of("warm-up cut", "s", lambda point: Cell(fixed(point["warmup_s"], 1))),
+        Column.of(
+            "arrivals", "", lambda point: Cell("ok" if point["audit_ok"] else "bad"), is_text=True
         ),
-        Column(
-            "arrivals", "", lambda points: [Cell("ok" if p["audit_ok"] else "bad") for p in points]
-        ),
-        Column("verdict", "", lambda points: [Cell(_told(point)) for point in points]),
+        Column.of("verdict", "", lambda point: Cell(_reason(point)), is_text=True),
     ]
     note = (
         "The state is that of more than half of the runs, the verdict of the first of these; the "
         "warm-up cut is a mean over seeds."
     )
-    return _table(
-        doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns, left={0, 2, 3}
-    )
+    return _table(doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns)
 
 
-def _state(point: Json) -> str:
-    return "invalid" if point["invalid"] else "saturated" if point["saturated"] else ""
-
-
-def _told(point: Json) -> str:
+def _reason(point: Json) -> str:
     return f"invalid: {point['invalid_reason']}" if point["invalid"] else str(point["reason"])
 
 
-def _table(
-    doc: Document,
-    name: str,
-    title: str,
-    note: str,
-    columns: list[Column],
-    left: Iterable[int] = (),
-) -> Table:
-    keys = [(rate, who) for rate, who, _ in _points(doc)]
-    points = [point for _, _, point in _points(doc)]
-    made = [column.cells(points) for column in columns]
+def _table(doc: Document, name: str, title: str, note: str, columns: list[Column]) -> Table:
+    places = list(_points(doc))
+    made = [column.cells([point for _, _, point in places]) for column in columns]
     groups: dict[str, list[Row]] = {}
-    for index, ((rate, who), point) in enumerate(zip(keys, points, strict=True)):
+    for index, (rate, scheduler, point) in enumerate(places):
+        state = state_of(is_invalid=bool(point["invalid"]), is_saturated=point["saturated"])
         cells = tuple(cells[index] for cells in made)
-        groups.setdefault(rate, []).append(Row(who, _state(point), cells))
+        groups.setdefault(rate, []).append(Row(scheduler, cells, state))
     return Table(
         name,
         title,
         note,
-        tuple((column.title, column.unit) for column in columns),
+        tuple(column.heading for column in columns),
         tuple((rate, tuple(rows)) for rate, rows in groups.items()),
-        frozenset(left),
     )
 
 

@@ -1,17 +1,24 @@
-"""Numbers, names and targets in words: the page's one place for how things are written."""
+"""How numbers, names and targets are written: the one place for pages and terminals.
+
+A page writes ``−70 %`` with a minus sign and a space that no line break parts; a terminal's columns
+are narrow, and its text is copied and searched, so there it is ``-70.0%``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from slaibench.measure.catalogue import statistic_phrase
 from slaibench.measure.slo import Slo, parse_slos
+from slaibench.studies.estimate import Estimate
 from slaibench.studies.targets import STEADY
 
 TOO_SMALL = "n too small"
 BEYOND = "≥ run"
 NOTHING = "–"
+UNSERVED = "unserved"
 NAME_LENGTH = 26
 MINUS = "−"
 SPACE = "\u00a0"
@@ -49,10 +56,10 @@ def fixed(value: float, decimals: int) -> str:
 
 def decimals_for(values: Iterable[float | None], least: int = 0, most: int = 6) -> int:
     """Decimals that show two significant digits of the smallest value of a column."""
-    known = [abs(value) for value in values if value is not None and value != 0]
-    if not known:
+    sizes = [abs(value) for value in values if value is not None and value != 0]
+    if not sizes:
         return least
-    needed = 1 - math.floor(math.log10(min(known)))
+    needed = 1 - math.floor(math.log10(min(sizes)))
     return min(max(needed, least), most)
 
 
@@ -78,6 +85,16 @@ def change(value: float) -> str:
         return f"×{significant(1 + value)}"
     text = f"{100 * value:+.0f}" if abs(value) >= 0.1 else f"{100 * value:+.1f}"
     return f"{_signed(text)}{SPACE}%"
+
+
+def share(value: float) -> str:
+    """A share to a tenth of a percent, also where that rounds to all or none of it: 81.2 %."""
+    return f"{100 * value:.1f}{SPACE}%"
+
+
+def tenths(value: float) -> str:
+    """A relative change to a tenth of a percent, however large: +26.0 %."""
+    return f"{_signed(f'{100 * value:+.1f}')}{SPACE}%"
 
 
 def hundredths(value: float) -> str:
@@ -107,29 +124,73 @@ def rate(value: float) -> str:
     return f"{value:g}"
 
 
-def number(found: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+def number(estimate: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
     """The value of an ``estimate`` for a table cell."""
-    if found["beyond"]:
+    if estimate["beyond"]:
         return BEYOND
-    if found["value"] is None:
-        return TOO_SMALL if found["n"] else NOTHING
-    return fixed(scale * found["value"], decimals)
+    if estimate["value"] is None:
+        return TOO_SMALL if estimate["n"] else NOTHING
+    return fixed(scale * estimate["value"], decimals)
 
 
-def ends(found: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+def ends(estimate: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
     """The interval of an ``estimate`` for a table cell; empty without one. It ends at 0, since
     times and rates do."""
-    if found["low"] is None or found["high"] is None:
+    if estimate["low"] is None or estimate["high"] is None:
         return ""
-    low, high = (max(scale * found[end], 0.0) for end in ("low", "high"))
+    low, high = (max(scale * estimate[end], 0.0) for end in ("low", "high"))
     return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
+
+
+def plain_number(value: float) -> str:
+    """On a terminal: three significant digits, whole numbers in full, never an exponent:
+    ``0.0838``, ``11.8``, ``2,151``."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:.{min(digits, 6)}f}"
+
+
+def plain_seconds(estimate: Estimate) -> str:
+    """On a terminal: ``0.123``; words where there is no number, a dash where there is nothing to
+    measure."""
+    if estimate.value is None:
+        return TOO_SMALL if estimate.n else "-"
+    return UNSERVED if math.isinf(estimate.value) else plain_number(estimate.value)
+
+
+def plain_fixed(estimate: Estimate, decimals: int) -> str:
+    """On a terminal: an estimate with so many decimals; ``-`` where there is none."""
+    return "-" if estimate.value is None else f"{estimate.value:.{decimals}f}"
+
+
+def plain_share(value: float | None) -> str:
+    """On a terminal: ``81.2%``; ``-`` where it is not known."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+def plain_change(value: float | None) -> str:
+    """On a terminal, and where files are read by programs: ``-55.0%``."""
+    return "cannot tell" if value is None else f"{value:+.1%}"
+
+
+def plain_interval(
+    estimate: Estimate, write: Callable[[float], str] = plain_number, between: str = "–"
+) -> str:
+    """On a terminal: ``0.115–0.131``; empty without an interval.
+
+    Args:
+        write: how an end is written; one that lies beyond the run is ``?``.
+        between: what stands between the ends.
+    """
+    if estimate.ci95 is None:
+        return ""
+    return between.join("?" if math.isinf(end) else write(end) for end in estimate.ci95)
 
 
 def statistic(slo: Slo) -> str:
     """The left side of a target: ``median TTFT``, ``P99 TBT``, ``mean TPOT``."""
-    level = "mean" if slo.q is None else "median" if slo.q == 0.5 else f"P{100 * slo.q:g}"
-    metric = "end-to-end time" if slo.metric == "e2e" else slo.metric.upper()
-    return f"{level} {metric}"
+    return statistic_phrase(slo.metric, slo.q)
 
 
 def targets(text: str, tiers: Mapping[str, float | None]) -> list[str]:
@@ -153,10 +214,10 @@ def binding(slo: str | None, tier: str | None, tiers: Mapping[str, float | None]
         return "nothing: no target broke"
     if slo == STEADY:
         return "saturation: requests wait ever longer for their first token"
-    found = parse_slos(slo)[0]
-    most = tiers.get(tier or "") if found.bound_s == "tier" else found.bound_s
+    target = parse_slos(slo)[0]
+    most = tiers.get(tier or "") if target.bound_s == "tier" else target.bound_s
     of = f" of tier {tier}" if tier else ""
-    return f"{statistic(found)}{of} above {bound(most) if most is not None else 'its SLO'}"
+    return f"{statistic(target)}{of} above {bound(most) if most is not None else 'its SLO'}"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -165,12 +226,13 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
+    """``1 seed``, ``1,200 cells``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """Names that fit a legend, still all different: a path's folders go first, then the middle."""
-    out: dict[str, str] = {}
+    short: dict[str, str] = {}
     for name in names:
         head, colon, tail = name.partition(":")
         text = head.rpartition("/")[2] + colon + tail if head.endswith(".py") else name
@@ -178,10 +240,10 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
             keep = NAME_LENGTH - 1
             text = f"{text[: keep // 2]}…{text[-(keep - keep // 2) :]}"
         unique, again = text, 2
-        while unique in out.values():
+        while unique in short.values():
             unique, again = f"{text} ({again})", again + 1
-        out[name] = unique
-    return out
+        short[name] = unique
+    return short
 
 
 def _signed(text: str) -> str:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from slaibench.measure import catalogue
 from slaibench.measure.audit import ArrivalAudit
-from slaibench.measure.metrics import Counts
+from slaibench.measure.catalogue import Scope
+from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite, over_seeds
-from slaibench.studies.replicates import (
-    latency,
-    majority,
-    mean_over_seeds,
-    percentile,
-    total_counts,
-)
+from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
 
-TTFT_LEVELS = (0.5, 0.9, 0.99)
-TBT_LEVELS = (0.5, 0.99)
+Estimates = Mapping[str, Estimate]
+"""By the name of a metric of ``measure.catalogue``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,7 @@ class TierPoint:
 
     Args:
         tbt_slo_s: the tier's TBT SLO.
+        estimates: every metric that tiers have.
         tokens_on_time: share of tokens within the SLO of their predecessor.
         tokens_fluid: share of tokens by ``first token + i * SLO``.
         requests_on_time: share of requests all of whose tokens are, by that second rule.
@@ -41,12 +38,15 @@ class TierPoint:
     """
 
     tbt_slo_s: float
-    ttft_p50_s: Estimate
-    tbt_p99_s: Estimate
+    estimates: Estimates
     tokens_on_time: Estimate
     requests_on_time: Estimate
     tokens_fluid: Estimate
     worst_late_run: int
+
+    @property
+    def tbt_p99_s(self) -> Estimate:
+        return self.estimates["tbt_p99_s"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,8 @@ class OperatingPoint:
         states: how many replicates were steady, growing, or could not tell.
         stopped_early: how many replicates were cut short for growing.
         reason: the verdict of the first replicate in the point's own state.
-        ttft_s: statistic (``p50``, ``p90``, ``p99``, ``mean``) -> seconds.
-        tbt_s: the same over all tiers (``p50``, ``p99``).
-        tiers: by tier name, strictest TBT SLO first.
-        goodput_rps: requests a second that meet every TBT deadline of theirs.
+        estimates: every metric of all tiers together.
+        tiers: by tier name, the strictest first.
         kv_mean, kv_peak: share of KV blocks in use.
         warmup_s: mean warm-up cut.
         multi_token_reads: reads that brought several tokens of a request at once.
@@ -81,14 +79,8 @@ class OperatingPoint:
     states: dict[Steadiness, int]
     stopped_early: int
     reason: str
-    ttft_s: dict[str, Estimate]
-    tbt_s: dict[str, Estimate]
-    tpot_mean_s: Estimate
-    e2e_p50_s: Estimate
+    estimates: Estimates
     tiers: dict[str, TierPoint]
-    throughput_rps: Estimate
-    output_tokens_per_s: Estimate
-    goodput_rps: Estimate
     kv_mean: float | None
     kv_peak: float | None
     preemptions: int
@@ -119,6 +111,30 @@ class OperatingPoint:
         return self.states.get(Steadiness.GROWING, 0)
 
     @property
+    def ttft_s(self) -> dict[str, Estimate]:
+        """By statistic: ``p50``, ``p90``, ``p99``, ``mean``."""
+        return self.statistics("ttft")
+
+    def statistics(self, latency: str) -> dict[str, Estimate]:
+        """A latency of all tiers together, by statistic (``p50``, ``mean``)."""
+        return {
+            metric.statistic: self.estimates[metric.name]
+            for metric in catalogue.in_points()
+            if metric.latency == latency and metric.scope is not Scope.TIER
+        }
+
+    def estimate(self, name: str) -> Estimate | None:
+        """The metric of a name (``tbt_p99_s@paying``); None: no request of that tier was seen.
+
+        Raises:
+            KeyError: points have no such metric.
+        """
+        bare, _, tier = name.partition(catalogue.AT)
+        if not tier:
+            return self.estimates[bare]
+        return self.tiers[tier].estimates[bare] if tier in self.tiers else None
+
+    @property
     def tokens_on_time(self) -> float | None:
         """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
         shares = (tier.tokens_on_time.value for tier in self.tiers.values())
@@ -136,14 +152,7 @@ class OperatingPoint:
             "reason": self.reason,
             "invalid": self.invalid_reason or None,
             "failures": [{"reason": text, "requests": num} for text, num in self.failures],
-            **{f"ttft_{name}_s": finite(value.value) for name, value in self.ttft_s.items()},
-            **{f"tbt_{name}_all_s": finite(value.value) for name, value in self.tbt_s.items()},
-            "tbt_p99_s": {name: finite(tier.tbt_p99_s.value) for name, tier in self.tiers.items()},
-            "tpot_mean_s": finite(self.tpot_mean_s.value),
-            "e2e_p50_s": finite(self.e2e_p50_s.value),
-            "throughput_rps": finite(self.throughput_rps.value),
-            "output_tokens_per_s": finite(self.output_tokens_per_s.value),
-            "goodput_rps": finite(self.goodput_rps.value),
+            **self._by_metric(lambda estimate: finite(estimate.value)),
             "deadlines": {
                 name: {
                     "tbt_slo_s": tier.tbt_slo_s,
@@ -154,14 +163,7 @@ class OperatingPoint:
                 }
                 for name, tier in self.tiers.items()
             },
-            "ci95": {
-                **{
-                    f"ttft_{name}_s": value.to_json()["ci95"] for name, value in self.ttft_s.items()
-                },
-                "tbt_p99_s": {
-                    name: tier.tbt_p99_s.to_json()["ci95"] for name, tier in self.tiers.items()
-                },
-            },
+            "ci95": self._by_metric(lambda estimate: estimate.to_json()["ci95"]),
             "outcomes": {
                 name: getattr(self.counts, name)
                 for name in ("due", "finished", "failed", "timed_out", "unfinished")
@@ -173,6 +175,26 @@ class OperatingPoint:
             "send_lag_p99_s": finite(self.lag_p99_s),
             "audit_ok": self.audit_ok,
         }
+
+    def _by_metric(self, value: Callable[[Estimate], Any]) -> dict[str, Any]:
+        """A value of every metric by its name; of those that only tiers have, by tier."""
+        return {
+            metric.name: {
+                name: value(tier.estimates[metric.name]) for name, tier in self.tiers.items()
+            }
+            if metric.scope is Scope.TIER
+            else value(self.estimates[metric.name])
+            for metric in catalogue.in_points()
+        }
+
+
+def tier_slos(points: Iterable[OperatingPoint]) -> dict[str, float | None]:
+    """TBT SLO, seconds, of every tier seen at any point, the strictest first; None: it has none."""
+    slos_s: dict[str, float | None] = {}
+    for point in points:
+        for name, tier in point.tiers.items():
+            slos_s.setdefault(name, finite(tier.tbt_slo_s))
+    return {name: slos_s[name] for name in strictest_first(slos_s)}
 
 
 def make_point(
@@ -198,17 +220,8 @@ def make_point(
         states=dict(states),
         stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
-        ttft_s={
-            **{f"p{level * 100:g}": percentile(summaries, "ttft", level) for level in TTFT_LEVELS},
-            "mean": latency(summaries, lambda m: m.ttft, None),
-        },
-        tbt_s={f"p{level * 100:g}": percentile(summaries, "tbt", level) for level in TBT_LEVELS},
-        tpot_mean_s=latency(summaries, lambda m: m.tpot, None),
-        e2e_p50_s=latency(summaries, lambda m: m.e2e, 0.5),
+        estimates=estimates(summaries),
         tiers={name: _tier(summaries, name) for name in names},
-        throughput_rps=mean_over_seeds(summaries, lambda run: run.metrics.throughput_rps),
-        output_tokens_per_s=mean_over_seeds(summaries, lambda run: run.metrics.output_tokens_per_s),
-        goodput_rps=mean_over_seeds(summaries, lambda run: run.goodput_rps),
         kv_mean=_mean([summary.kv.mean for summary in summaries]),
         kv_peak=max((run.kv.peak for run in summaries if run.kv.peak is not None), default=None),
         preemptions=sum(summary.kv.preemptions for summary in summaries),
@@ -237,8 +250,7 @@ def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
     requests = sum(tier.gap.num_requests for tier in kept)
     return TierPoint(
         tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
-        ttft_p50_s=percentile(summaries, "ttft", 0.5, name),
-        tbt_p99_s=percentile(summaries, "tbt", 0.99, name),
+        estimates=estimates(summaries, name),
         tokens_on_time=over_seeds([tier.gap.tokens_met for tier in kept], tokens, log=False),
         requests_on_time=over_seeds(
             [tier.fluidity.requests_met for tier in kept], requests, log=False

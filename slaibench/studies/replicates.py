@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from slaibench.measure.latency import LatencySummary
-from slaibench.measure.metrics import Counts, GroupMetrics
+from slaibench.measure import catalogue
+from slaibench.measure.catalogue import LATENCIES, Metric, Scope
+from slaibench.measure.metrics import Counts
 from slaibench.measure.quantile_interval import quantile
 from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
@@ -44,6 +44,27 @@ def majority(states: Mapping[Steadiness, int]) -> Steadiness:
     return Steadiness.CANNOT_TELL
 
 
+def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[str, Estimate]:
+    """Every metric of operating points by name: of all requests, or of one tier."""
+    other = Scope.TIER if tier is None else Scope.ALL
+    return {
+        metric.name: _estimate(summaries, metric, tier)
+        for metric in catalogue.in_points()
+        if metric.scope is not other
+    }
+
+
+def _estimate(summaries: Sequence[RunSummary], metric: Metric, tier: str | None) -> Estimate:
+    if metric.latency is None:
+        assert metric.read is not None
+        values = [metric.read(summary) for summary in summaries]
+        counted = sum(summary.metrics.num_measured for summary in summaries)
+        return over_seeds(values, counted, log=False)
+    if metric.level is not None and LATENCIES[metric.latency].pooled:
+        return percentile(summaries, metric.latency, metric.level, tier)
+    return latency(summaries, metric.latency, metric.level, tier)
+
+
 def percentile(
     summaries: Sequence[RunSummary], metric: str, level: float, tier: str | None = None
 ) -> Estimate:
@@ -54,21 +75,21 @@ def percentile(
     """
     samples = [run.samples[metric, tier] for run in summaries if (metric, tier) in run.samples]
     if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
-        return latency(summaries, attrgetter(metric), level, tier)
+        return latency(summaries, metric, level, tier)
     growing = state_of(summaries) is Steadiness.GROWING
     return pooled(samples, level, steady=not growing)
 
 
 def latency(
     summaries: Sequence[RunSummary],
-    metric: Callable[[GroupMetrics], LatencySummary],
+    metric: str,
     level: float | None,
     tier: str | None = None,
 ) -> Estimate:
     """A latency's percentile, or its mean, as the mean of the replicates' own values.
 
     Args:
-        metric: the latency of a group of requests.
+        metric: of ``catalogue.LATENCIES``.
         level: of the percentile; None: the mean.
         tier: whose requests; None: all.
     """
@@ -76,19 +97,11 @@ def latency(
         summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
         for summary in summaries
     ]
-    latencies = [metric(group) for group in groups if group is not None]
+    latencies = [group.latencies[metric] for group in groups if group is not None]
     values = [s.mean if level is None else s.percentile(level).sample_value for s in latencies]
     # Whether it prints is decided by all replicates together; the paper's rules print any sample.
     paper = any(summary.metrics.convention == "paper" for summary in summaries)
     return over_seeds(values, sum(s.n for s in latencies), q=None if paper else level)
-
-
-def mean_over_seeds(
-    summaries: Sequence[RunSummary], value: Callable[[RunSummary], float | None]
-) -> Estimate:
-    """The arithmetic mean of a value of each replicate, with its interval."""
-    counted = sum(summary.metrics.num_measured for summary in summaries)
-    return over_seeds([value(summary) for summary in summaries], counted, log=False)
 
 
 def total_counts(summaries: Sequence[RunSummary]) -> Counts:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
 from slaibench.measure.lag import changed_verdicts, without_lag
@@ -104,10 +105,11 @@ class RunSummarizer:
     def for_study(cls, convention: str, slos: Sequence[Slo]) -> RunSummarizer:
         """With every percentile that the study's SLOs need."""
         tails = [slo.q for slo in slos if slo.metric == "tbt" and slo.q is not None]
+        pooled = (name for name, latency in LATENCIES.items() if latency.pooled)
         return cls(
             convention,
             tuple(sorted({*DEFAULT_QS, *levels(slos)})),
-            tuple(sorted({"ttft", "tbt", *(slo.metric for slo in slos if slo.q is not None)})),
+            tuple(sorted({*pooled, *(slo.metric for slo in slos if slo.q is not None)})),
             min([TAIL_LEVEL, *tails]),
             tuple(slos),
         )
@@ -195,7 +197,7 @@ def _settled(
     """
     members = _members(requests, metrics, tier)
     values = request_values(requests, metric, metrics.stop_s)
-    longest = getattr(metrics.overall, metric).percentile(TAIL_LEVEL).value
+    longest = metrics.overall.latencies[metric].percentile(TAIL_LEVEL).value
     if longest is not None and math.isfinite(longest):
         members &= ~(np.isinf(values) & (metrics.stop_s - requests.due_s < longest))
     sample = values[members]

@@ -30,7 +30,7 @@ class Ran:
 def slaibench(*arguments: str | Path, columns: int = 100) -> Ran:
     """Run a command in this process; anything but an exit status is a failure of the test."""
     environment = {"COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb"}
-    result = CliRunner().invoke(app, [str(each) for each in arguments], env=environment)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ran(result.exit_code, result.stdout, result.stderr)
@@ -57,7 +57,7 @@ def sweep(results: Path, *arguments: str | Path, columns: int = 100) -> Ran:
 def process(*arguments: str | Path) -> subprocess.Popen[str]:
     """The command as a process, at the head of a group of its own, as a terminal starts it."""
     return subprocess.Popen(
-        [sys.executable, "-c", CODE, *(str(each) for each in arguments)],
+        [sys.executable, "-c", CODE, *(str(argument) for argument in arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

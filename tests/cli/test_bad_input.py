@@ -21,7 +21,7 @@ def refused_sweep(results: Path, *arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--scheduler", "sarath"], ["unknown scheduler 'sarath'", "did you mean 'sarathi'"]),
         (["-s", "slai:ofset=5"], ["no option 'ofset'", "did you mean 'offset'"]),
@@ -76,15 +76,15 @@ def refused_sweep(results: Path, *arguments: str | Path) -> str:
     ],
 )
 def test_a_bad_value_is_named_with_the_way_out(
-    tmp_path: Path, arguments: list[str], told: list[str]
+    tmp_path: Path, arguments: list[str], expected: list[str]
 ) -> None:
     message = refused_sweep(tmp_path / "r", *arguments)
-    for part in told:
+    for part in expected:
         assert part in message
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("missing.csv", None, "no such file"),
         ("empty.csv", b"", "is empty"),
@@ -98,13 +98,13 @@ def test_a_bad_value_is_named_with_the_way_out(
     ],
 )
 def test_a_trace_that_cannot_be_read_is_named_with_the_place(
-    tmp_path: Path, name: str, content: bytes | None, told: str
+    tmp_path: Path, name: str, content: bytes | None, expected: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     message = refused_sweep(tmp_path / "r", "--workload", tmp_path / name)
     assert name in message
-    assert told in message
+    assert expected in message
 
 
 def test_a_trace_whose_requests_are_too_long_is_refused(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_trace_whose_requests_are_too_long_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("import nothing_of_that_name\n", "ModuleNotFoundError"),
         ("class Mine: pass\n", "not a subclass of slaibench.schedulers.base.Scheduler"),
@@ -129,18 +129,18 @@ def test_a_trace_whose_requests_are_too_long_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_schedulers_file_that_cannot_be_used_is_named(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, expected: str
 ) -> None:
     (tmp_path / "mine.py").write_text(text)
     message = refused_sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py:Mine")
     assert "mine.py" in message
-    assert told in message
+    assert expected in message
     assert "no scheduler file" in refused_sweep(tmp_path / "r", "-s", "nowhere.py:Mine")
     assert "names no class" in refused_sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py")
 
 
 @pytest.mark.parametrize(
-    ("place", "harm", "told", "status"),
+    ("place", "harm", "expected", "status"),
     [
         ("import", "sys.exit(0)", "fails on import: SystemExit: 0", 2),
         ("options", "raise KeyboardInterrupt", "cannot be built: KeyboardInterrupt", 2),
@@ -150,12 +150,12 @@ def test_a_schedulers_file_that_cannot_be_used_is_named(
     ],
 )
 def test_a_scheduler_that_asks_for_the_end_passes_no_gate(
-    tmp_path: Path, place: str, harm: str, told: str, status: int
+    tmp_path: Path, place: str, harm: str, expected: str, status: int
 ) -> None:
     (tmp_path / "mine.py").write_text(hostile(harm, place))
     ran = sweep(tmp_path / "r", "-s", f"{tmp_path}/mine.py:Mine", columns=400)
     assert (ran.status, ran.out) == (status, "")
-    assert told in ran.err
+    assert expected in ran.err
     assert f"(mine.py, line {LINES[place]})" in ran.err
 
 
@@ -311,7 +311,7 @@ def test_folders_without_recordings_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["replay", "--url", "http://h", "--model", "m\udcff"], "--model is given a value"),
         (["sweep", "--workload=a\udcff"], "--workload is given a value"),
@@ -320,7 +320,9 @@ def test_folders_without_recordings_are_told_apart(tmp_path: Path) -> None:
         (["replay", "--header", "X-Key: hunter2\udcff"], "--header is given a value"),
     ],
 )
-def test_text_that_is_no_utf8_is_refused_and_not_repeated(arguments: list[str], told: str) -> None:
+def test_text_that_is_no_utf8_is_refused_and_not_repeated(
+    arguments: list[str], expected: str
+) -> None:
     message = refused(*arguments)
-    assert f"{told} that is no UTF-8 text" in message
+    assert f"{expected} that is no UTF-8 text" in message
     assert "hunter2" not in message

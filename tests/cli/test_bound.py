@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.cli.bound import stable_up_to
+from slaibench.cli.bound_tables import stable_up_to
 from tests.cli.command import Ran, refused, slaibench
 from tests.studies.studies import WORKLOAD
 
@@ -34,7 +34,7 @@ def test_it_prints_the_bound_what_binds_and_every_table(ran: Ran) -> None:
     assert ran.status == 0, ran.err
     assert re.search(r"No scheduler serves more than [\d.]+ requests/s", ran.out)
     assert "what binds: compute" in ran.out
-    assert re.search(r"sarathi +[\d.]+ +[\d.]+% +[\d.]+-[\d.]+ +[\d.]+ +[\d.]+%", ran.out)
+    assert re.search(r"sarathi +[\d.]+ +[\d.]+% +[\d.]+–[\d.]+ +[\d.]+ +[\d.]+%", ran.out)
     assert re.search(r"528 +[\d.]+ +[\d.]+ to [\d.]+ +-\d+\.\d%", ran.out)
     assert re.search(r"sarathi +30%", ran.out)
     assert "RAD under" not in ran.out

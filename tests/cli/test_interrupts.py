@@ -96,7 +96,7 @@ def test_a_killed_fresh_sweep_has_lost_nothing(
     inodes = {folder: folder.stat().st_ino for folder in store.find_runs(tmp_path)}
     for more in (1, 7):
         running = start(tmp_path, "--fresh", "--jobs", jobs)
-        while sum(path.stat().st_ino != known for path, known in inodes.items()) < more:
+        while sum(path.stat().st_ino != inode for path, inode in inodes.items()) < more:
             assert running.poll() is None, running.communicate()
         os.kill(running.pid, signal.SIGKILL)
         running.communicate(timeout=30)
@@ -148,9 +148,9 @@ def test_two_sweeps_at_once_into_one_folder_agree(
     tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
     both = [start(tmp_path, "--json", "--jobs", "1") for _ in range(2)]
-    told = [running.communicate(timeout=120) for running in both]
-    assert [running.returncode for running in both] == [0, 0], told
-    assert told[0][0] == told[1][0]
+    printed = [running.communicate(timeout=120) for running in both]
+    assert [running.returncode for running in both] == [0, 0], printed
+    assert printed[0][0] == printed[1][0]
     assert contents(tmp_path) == undisturbed
 
 

@@ -51,7 +51,7 @@ def test_a_sweeps_document_and_table_have_the_same_numbers(results: Path) -> Non
     rows = [line.split() for line in table.out.splitlines() if line.strip()[:2] in ("2 ", "15")]
     assert len(rows) == 4
     for row, point in zip(rows, points, strict=True):
-        rate, median, interval, p99, free, paying, on_time, tokens, n = row
+        rate, median, interval, p99, paying, free, on_time, tokens, n = row
         low, high = interval.split("–")
         assert float(rate) == point["rate_rps"]
         for shown, value in (
@@ -72,18 +72,18 @@ def test_a_sweeps_document_and_table_have_the_same_numbers(results: Path) -> Non
 def test_a_comparisons_document_and_table_have_the_same_numbers(results: Path) -> None:
     ran = slaibench(*COMPARE, "--results", results, "--json")
     assert ran.status == 0
-    told = document(ran.out)
-    assert (told["a"], told["b"]) == ("sarathi:token_budget=128", "sarathi")
+    compared = document(ran.out)
+    assert (compared["a"], compared["b"]) == ("sarathi:token_budget=128", "sarathi")
     for side in ("a", "b"):
-        found = told["capacity"][side]
-        assert found["rate_rps"] > 0
-        assert len(found["ci95"]) == 2
-    ratio = told["capacity"]["ratio"]
+        capacity = compared["capacity"][side]
+        assert capacity["rate_rps"] > 0
+        assert len(capacity["ci95"]) == 2
+    ratio = compared["capacity"]["ratio"]
     assert ratio["value"] == pytest.approx(
-        told["capacity"]["b"]["rate_rps"] / told["capacity"]["a"]["rate_rps"]
+        compared["capacity"]["b"]["rate_rps"] / compared["capacity"]["a"]["rate_rps"]
     )
     assert len(ratio["ci95"]) == 2
-    calm, flooded = told["rates"]
+    calm, flooded = compared["rates"]
     assert (calm["a"]["saturated"], flooded["b"]["saturated"]) == (False, True)
     assert set(calm["a"]["tbt_p99_s"]) == {"paying", "free"}
     assert calm["a"]["n"] > 1500
@@ -98,18 +98,18 @@ def test_a_comparisons_document_and_table_have_the_same_numbers(results: Path) -
     assert f"{change['ci95'][0]:+.1%} to {change['ci95'][1]:+.1%}" in " ".join(row)
     assert f"sarathi carries {ratio['value']:.2f} times the load of sarathi:token" in table.out
     for side in ("a", "b"):
-        assert f" carries {told['capacity'][side]['rate_rps']:.1f} requests/s" in table.out
+        assert f" carries {compared['capacity'][side]['rate_rps']:.1f} requests/s" in table.out
 
 
 def test_a_capacitys_document_is_a_list_with_what_its_sentence_says(results: Path) -> None:
     base = ("capacity", "sarathi", "--results", results, "--workload", WORKLOAD)
     search = (*base, "--requests", "400", "--seeds", "2", "--jobs", "1")
-    (found,) = document(slaibench(*search, "--json").out)
-    assert found["scheduler"] == "sarathi"
-    assert found["slo"] == "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
+    (capacity,) = document(slaibench(*search, "--json").out)
+    assert capacity["scheduler"] == "sarathi"
+    assert capacity["slo"] == "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"
     sentence = slaibench(*search, columns=400)
-    assert f"{found['rate_rps']:.1f} requests/s" in sentence.out
-    assert found["binding"] == "not saturated"
+    assert f"{capacity['rate_rps']:.1f} requests/s" in sentence.out
+    assert capacity["binding"] == "not saturated"
     assert "above that it is saturated" in sentence.out
 
 
@@ -118,15 +118,15 @@ def test_runs_too_small_to_tell_are_null_and_said_in_words(tmp_path: Path) -> No
         *("compare", "sarathi", "slai", "--no-report", "--rates", "5", "--json", *SMALL),
         *("--results", tmp_path),
     )
-    told = document(ran.out)
-    (rate,) = told["rates"]
+    compared = document(ran.out)
+    (rate,) = compared["rates"]
     assert rate["a"]["ttft_p99_s"] is None
     assert rate["a"]["saturated"] is None
-    found = told["capacity"]["a"]
-    assert found["sure_rps"] is None
-    assert found["ci95"][0] == 0
-    assert "no rate is sure to hold" in found["note"]
-    assert told["capacity"]["ratio"]["ci95"] is None
+    capacity = compared["capacity"]["a"]
+    assert capacity["sure_rps"] is None
+    assert capacity["ci95"][0] == 0
+    assert "no rate is sure to hold" in capacity["note"]
+    assert compared["capacity"]["ratio"]["ci95"] is None
     words = slaibench(
         *("compare", "sarathi", "slai", "--no-report", "--rates", "5", *SMALL),
         *("--results", tmp_path),
@@ -152,9 +152,9 @@ def test_an_infinite_option_is_a_word() -> None:
 
 
 def test_a_workload_is_described_in_one_document() -> None:
-    told = document(slaibench("workload", "fixed:prompt=100,output=7", "--json").out)
-    assert told["prompt_tokens"]["max"] == 100
-    assert told["total_tokens"]["mean"] == 107
+    described = document(slaibench("workload", "fixed:prompt=100,output=7", "--json").out)
+    assert described["prompt_tokens"]["max"] == 100
+    assert described["total_tokens"]["mean"] == 107
 
 
 def test_recordings_are_listed_with_their_folders(results: Path) -> None:

@@ -28,7 +28,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(ran: Ran) -> Ran:
+def no_crash(ran: Ran) -> Ran:
     """What a command says of something wrong: not nothing, and no traceback."""
     assert "Traceback" not in ran.out + ran.err
     assert ran.out or ran.err.strip()
@@ -40,13 +40,13 @@ def test_a_mutated_recording_ends_no_command(whole: Path, tmp_path: Path, seed: 
     results = tmp_path / "r"
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     mutate(results, seed)
-    assert told(slaibench("results", results)).status == 0
-    assert told(slaibench("results", results, "--json")).status == 0
+    assert no_crash(slaibench("results", results)).status == 0
+    assert no_crash(slaibench("results", results, "--json")).status == 0
     if seed % PAGE_EVERY == 0:
-        assert told(slaibench("report", results, "--reports", tmp_path / "q")).status == 0
+        assert no_crash(slaibench("report", results, "--reports", tmp_path / "q")).status == 0
         (page,) = (tmp_path / "p").glob("*.html")
-        told(slaibench("verify", page))
-    told(sweep(results, *STUDY))
+        no_crash(slaibench("verify", page))
+    no_crash(sweep(results, *STUDY))
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_one_run_json_that_was_changed_does_not_end_the_report_of_a_folder(
     shutil.copytree(whole / "r", results)
     victim = next(path for path in store.find_runs(results) if path.name.startswith("rate2-"))
     rewritten(victim, **change)
-    assert told(slaibench("results", results, "--json")).status == 0
-    ran = told(slaibench("report", results, "--reports", tmp_path / "q"))
+    assert no_crash(slaibench("results", results, "--json")).status == 0
+    ran = no_crash(slaibench("report", results, "--reports", tmp_path / "q"))
     assert ran.status == 0
     assert "report: " in ran.out
-    again = told(sweep(results, *STUDY))
-    assert (again.status, told(sweep(results, *STUDY)).status) == (0, 0)
+    again = no_crash(sweep(results, *STUDY))
+    assert (again.status, no_crash(sweep(results, *STUDY)).status) == (0, 0)

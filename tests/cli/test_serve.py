@@ -109,7 +109,7 @@ def test_a_port_in_use_is_told_before_anything_starts(monkeypatch: pytest.Monkey
 
 def processes() -> dict[int, int]:
     """Parent of every process that runs."""
-    found = {}
+    parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -118,19 +118,19 @@ def processes() -> dict[int, int]:
                 continue
             state, parent = text.rpartition(")")[2].split()[:2]
             if state != "Z":
-                found[int(entry.name)] = int(parent)
-    return found
+                parents[int(entry.name)] = int(parent)
+    return parents
 
 
 def descendants(pid: int) -> set[int]:
     parents = processes()
 
-    def line(each: int) -> Iterator[int]:
-        while each in parents:
-            each = parents[each]
-            yield each
+    def line(process: int) -> Iterator[int]:
+        while process in parents:
+            process = parents[process]
+            yield process
 
-    return {each for each in parents if pid in line(each)}
+    return {process for process in parents if pid in line(process)}
 
 
 def until(true: Callable[[], bool], what: str) -> None:
@@ -178,13 +178,13 @@ def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_server_that_others_reach_says_so(host: str, key: str | None, words: str | None) -> None:
-    told = open_to(host, key)
-    assert told is None if words is None else words in str(told)
+    warning = open_to(host, key)
+    assert warning is None if words is None else words in str(warning)
 
 
 def test_the_example_of_a_locked_server_names_the_variable_and_not_the_key() -> None:
-    told = example(ENGINES["vllm"], "http://127.0.0.1:1", "mistral-7b", locked=True)
-    assert '-H "Authorization: Bearer $SLAIBENCH_API_KEY"' in told
+    shown = example(ENGINES["vllm"], "http://127.0.0.1:1", "mistral-7b", locked=True)
+    assert '-H "Authorization: Bearer $SLAIBENCH_API_KEY"' in shown
     assert "Authorization" not in example(ENGINES["vllm"], "http://x", "m", locked=False)
 
 

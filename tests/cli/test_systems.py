@@ -37,8 +37,8 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve({"/v1/models": models}) as found:
-        yield found
+    with serve({"/v1/models": models}) as running:
+        yield running
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -53,8 +53,10 @@ def test_invalid_runs_are_shown_and_end_in_status_1(
     assert "a run of it is invalid and stands for nothing" in ran.out
     assert "sent late by at most 2000.00 ms" in ran.out
     assert "something real, version 1.2" in ran.out
-    told = " ".join(ran.err.split())
-    assert "1 of 1 run is invalid and meets no target: slai at 5 requests/s, seed 0: send" in told
+    printed = " ".join(ran.err.split())
+    assert (
+        "1 of 1 run is invalid and meets no target: slai at 5 requests/s, seed 0: send" in printed
+    )
     document = sweep(tmp_path, "--backend", "real", "-s", "slai", "--json")
     assert document.status == 1
     (point,) = json.loads(document.out)["points"]
@@ -130,7 +132,7 @@ def test_several_jobs_in_real_time_are_wrong_usage(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--device", "cpu"], "--device does not go with --backend sim, only with vllm or sglang"),
         (["--device", "gpu"], "'emulated', 'cpu', 'cuda'"),
@@ -142,9 +144,9 @@ def test_several_jobs_in_real_time_are_wrong_usage(
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(
-    tmp_path: Path, arguments: list[str], told: str
+    tmp_path: Path, arguments: list[str], expected: str
 ) -> None:
-    assert told in refused("sweep", "--no-report", "--results", tmp_path, *arguments)
+    assert expected in refused("sweep", "--no-report", "--results", tmp_path, *arguments)
 
 
 REPLAY = ("--workload", "fixed:prompt=20,output=5", "--requests", "60", "--rates", "60")
@@ -208,8 +210,8 @@ def test_a_validation_that_fails_is_status_1_with_the_numbers_all_the_same(tmp_p
     assert "sarathi at 15 requests/s (small)" in ran.err
     document = validated(tmp_path, "sim,small", "-s", "sarathi", "--json")
     assert document.status == 1
-    told = json.loads(document.out)
-    calm, busy = told["matches"]
+    matched = json.loads(document.out)
+    calm, busy = matched["matches"]
     assert busy["verdict"] == "beyond"
     median = busy["quantities"]["ttft_p50_s"]
     assert f"{median['change']:+.1%}!" in ran.out
@@ -230,12 +232,12 @@ def test_a_validation_s_page_verifies_and_a_report_of_its_folder_is_of_each_back
     assert "from 8 recordings: all the same" in checked.out
     page.write_text(page.read_text().replace("beyond tolerance in", "within tolerance in"))
     assert slaibench("verify", page).status == 1
-    told = slaibench("report", results, "--reports", tmp_path / "each").out
-    assert {each.name.split("-h100")[0] for each in (tmp_path / "each").glob("*.html")} == {
+    printed = slaibench("report", results, "--reports", tmp_path / "each").out
+    assert {page.name.split("-h100")[0] for page in (tmp_path / "each").glob("*.html")} == {
         "sweep",
         "sweep-small",
     }
-    assert told.count("report: ") == 2
+    assert printed.count("report: ") == 2
 
 
 @pytest.mark.usefixtures("twins")

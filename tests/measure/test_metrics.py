@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slaibench.measure.metrics import run_metrics
+from slaibench.measure.catalogue import LATENCIES
+from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.warmup import time_to_fill
 from tests.measure.queues import many_servers
 from tests.measure.recordings import Row, random_rows, recording
@@ -35,9 +36,9 @@ def test_invariants_of_any_recording(seed: int, convention: str) -> None:
     counts = metrics.counts
     assert counts.due == counts.finished + counts.failed + counts.timed_out + counts.unfinished
     assert metrics.num_measured <= counts.due
-    for name in ("ttft", "tbt", "tpot", "e2e", "queueing"):
-        parts = [getattr(tier, name) for tier in metrics.tiers.values()]
-        whole = getattr(metrics.overall, name)
+    for name in LATENCIES:
+        parts = [tier.latencies[name] for tier in metrics.tiers.values()]
+        whole = metrics.overall.latencies[name]
         assert whole.n == sum(part.n for part in parts)
         assert whole.unserved == sum(part.unserved for part in parts)
         values = [p.value for p in whole.percentiles if p.value is not None]
@@ -169,3 +170,8 @@ def test_measuring_needs_no_heavy_import() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_tiers_come_strictest_first_and_those_without_a_target_last() -> None:
+    slos_s = {"free": 0.5, "any": None, "paying": 0.1, "none": np.nan, "also": 0.5}
+    assert strictest_first(slos_s) == ["paying", "also", "free", "any", "none"]

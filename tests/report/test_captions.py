@@ -26,17 +26,17 @@ def changed(doc: Document, **point: Any) -> Document:
 def test_intervals_of_percentiles_are_of_all_requests_whatever_the_seeds(
     doc: Document, seeds: int
 ) -> None:
-    found = captions(changed(doc, seeds=seeds))
+    texts = captions(changed(doc, seeds=seeds))
     for name in ("ttft", "tbt"):
-        assert PERCENTILES in found[name].text
-        assert "t intervals" not in found[name].text
+        assert PERCENTILES in texts[name].text
+        assert "t intervals" not in texts[name].text
 
 
 def test_intervals_of_means_over_seeds_are_t_intervals(doc: Document) -> None:
-    found = captions(changed(doc, seeds=3))
+    texts = captions(changed(doc, seeds=3))
     for name in ("deadlines", "lengths"):
-        assert "95 % t intervals over 3 seeds" in found[name].text
-        assert PERCENTILES not in found[name].text
+        assert "95 % t intervals over 3 seeds" in texts[name].text
+        assert PERCENTILES not in texts[name].text
     alone = captions(changed(doc, seeds=1))
     assert "One seed: no intervals" in alone["deadlines"].text
     assert "one seed: no interval" in alone["lengths"].text
@@ -54,15 +54,15 @@ def test_the_paper_s_conventions_have_t_intervals_if_any(doc: Document) -> None:
 
 def test_a_capacity_s_whisker_is_an_interval_also_at_a_cliff(doc: Document) -> None:
     cliff = copy.deepcopy(doc)
-    for found in cliff["capacities"].values():
-        found["shape"] = "cliff"
+    for capacity in cliff["capacities"].values():
+        capacity["shape"] = "cliff"
     text = captions(cliff)["capacity"].text
     assert "the rates at which the runs do not exclude that a target is just met" in text
     assert "the bar ends at the lower one" in text
     assert "bracket" not in text
     smooth = copy.deepcopy(doc)
-    for found in smooth["capacities"].values():
-        found["shape"] = "smooth"
+    for capacity in smooth["capacities"].values():
+        capacity["shape"] = "smooth"
     assert "cliff" not in captions(smooth)["capacity"].text
 
 
@@ -70,8 +70,8 @@ def test_the_saturated_throughput_stands_beside_the_capacities(doc: Document) ->
     text = captions(doc)["capacity"].text
     assert "Saturated throughput, requests/s, which no capacity exceeds: sarathi " in text
     measured = copy.deepcopy(doc)
-    for found in measured["capacities"].values():
-        found["saturated_rps"] = None
+    for capacity in measured["capacities"].values():
+        capacity["saturated_rps"] = None
     assert "Saturated throughput" not in captions(measured)["capacity"].text
 
 

@@ -31,13 +31,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def report(results: Path, **fields: Any) -> tuple[SweepResult, ReportFiles, str]:
     """A sweep and its page, checked for what every page must be."""
-    result = sweep(study(**fields), results, jobs=1)
-    files = write_report(result, results / "reports")
+    swept = sweep(study(**fields), results, jobs=1)
+    files = write_report(swept, results / "reports")
     text = files.html.read_text("utf-8")
     outline(text)
     assert verify(files.html).mismatches == ()
     assert len(re.findall('<img class="panel"', text)) == len(files.pngs)
-    return result, files, text
+    return swept, files, text
 
 
 def figures(text: str) -> list[str]:
@@ -45,8 +45,8 @@ def figures(text: str) -> list[str]:
 
 
 def test_one_scheduler_one_rate_one_seed_and_too_few_requests(results: Path) -> None:
-    result, files, text = report(results, schedulers=("slai",), rates=(5.0,), num_requests=20)
-    assert [cell.cell.overload is None for cell in result.cells] == [False, True]
+    swept, files, text = report(results, schedulers=("slai",), rates=(5.0,), num_requests=20)
+    assert [cell.cell.overload is None for cell in swept.cells] == [False, True]
     assert "slai broke no latency target up to 5 requests/s, but that may be chance" in text
     assert "no rate failed, but none is sure to hold" in text
     assert "keeps the latency targets" not in text
@@ -65,10 +65,10 @@ def test_seven_schedulers_one_of_them_a_file_with_a_hostile_name(
     path = tmp_path / "a folder" / "<b>own&$x_policy$.py"
     path.parent.mkdir()
     path.write_text(MINE)
-    own = f"{path}:MyOwnScheduler:token_budget=512,max_active=64"
-    schedulers = ("sarathi", "slai", "rad", "orca", "prefill-first", "decode-first", own)
-    result, files, text = report(results, schedulers=schedulers, rates=(5.0, 10.0))
-    assert len(result.points) == 14
+    mine = f"{path}:MyOwnScheduler:token_budget=512,max_active=64"
+    schedulers = ("sarathi", "slai", "rad", "orca", "prefill-first", "decode-first", mine)
+    swept, files, text = report(results, schedulers=schedulers, rates=(5.0, 10.0))
+    assert len(swept.points) == 14
     assert "<b>own" not in text
     assert len([png for png in files.pngs if png.stem.startswith("07-engine-")]) == 7
     colours = re.findall(r"^\.s(\d) \{ background: (#[0-9A-F]{6}) \}$", text, re.MULTILINE)
@@ -76,8 +76,8 @@ def test_seven_schedulers_one_of_them_a_file_with_a_hostile_name(
 
 
 def test_all_saturated_shows_the_lowest_rate(results: Path) -> None:
-    result, _, text = report(results, rates=(34.0, 40.0), num_requests=1000, num_seeds=1)
-    assert all(point.saturated for point in result.points)
+    swept, _, text = report(results, rates=(34.0, 40.0), num_requests=1000, num_seeds=1)
+    assert all(point.saturated for point in swept.points)
     assert "No scheduler keeps the latency targets, even at the lowest rate measured" in text
     assert "TTFT at 34 requests/s (sarathi and slai saturated)" in text
     assert text.count('<tr class="saturated">') == 4 * 6
@@ -118,9 +118,9 @@ def test_recordings_found_on_disk_may_be_uneven(results: Path, tmp_path: Path) -
         sweep(study(**fields, schedulers=which, first_seed=3), tmp_path / "r", jobs=1)
     folders = [path.parent for path in (tmp_path / "r").rglob("run.json")]
     (cells,) = group_cells(sorted(folders)).values()
-    result = gather(cells, "ttft_p50<0.5")
-    assert len(result.points) == 5
-    files = write_report(result, tmp_path / "p", focus_rate=20.0)
+    swept = gather(cells, "ttft_p50<0.5")
+    assert len(swept.points) == 5
+    files = write_report(swept, tmp_path / "p", focus_rate=20.0)
     assert verify(files.html).mismatches == ()
     text = files.html.read_text("utf-8")
     assert "TTFT at 20 requests/s" in text

@@ -18,7 +18,7 @@ NBSP = "\u00a0"
 def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -> dict[str, Any]:
     """A capacity of a document; 5 % to either side as its interval."""
     interval = None if rate is None or shape is None else [0.95 * rate, 1.05 * rate]
-    found = {
+    values = {
         "rate_rps": rate,
         "ci95": interval,
         "bracket": [rate, None if shape is None else 9.0],
@@ -34,7 +34,7 @@ def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -
         "searched": True,
         "runs": [],
     }
-    return {**found, **changes}
+    return {**values, **changes}
 
 
 def answered(
@@ -60,9 +60,9 @@ def test_a_difference_that_holds_names_the_winner(doc: Document) -> None:
     changed = answered(
         doc, {"a": capacity(4.0), "b": capacity(5.0)}, {("a", "b"): (1.25, 1.2, 1.3)}
     )
-    found = headline(changed)
-    assert found.title == "b carries 5.00 requests/s within the latency targets, a 4.00"
-    assert found.answers[1][1] == (
+    top = headline(changed)
+    assert top.title == "b carries 5.00 requests/s within the latency targets, a 4.00"
+    assert top.answers[1][1] == (
         "5.00 requests/s (95 % interval 4.75 to 5.25); what ends it is median TTFT above "
         f"500{NBSP}ms"
     )
@@ -123,68 +123,68 @@ def test_a_cliff_has_an_interval_and_a_bracket_and_neither_is_called_the_other(
 def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: Document) -> None:
     remark = "without the target for its TTFT's tail: 7.1 requests/s [6.8, 7.2]"
     caps = {"a": capacity(6.0, binding="ttft_p99<5", remarks=[remark]), "b": capacity(5.0)}
-    found = headline(answered(doc, caps, {("a", "b"): (0.8, 0.7, 0.9)}))
-    assert found.answers[0][1].startswith("6.00 requests/s (95 % interval 5.70 to 6.30); ")
-    assert found.answers[0][1].endswith(f"; {remark}")
+    top = headline(answered(doc, caps, {("a", "b"): (0.8, 0.7, 0.9)}))
+    assert top.answers[0][1].startswith("6.00 requests/s (95 % interval 5.70 to 6.30); ")
+    assert top.answers[0][1].endswith(f"; {remark}")
 
 
 def test_rates_that_may_hold_are_no_lower_bound(doc: Document) -> None:
     """Runs too short to exclude that a target fails: nothing is known to be kept."""
     remark = "no rate failed, but none is sure to hold: ttft_p99<5 needs longer runs"
     caps = {"a": capacity(4.0), "b": capacity(20.0, None, sure_rps=None, remarks=[remark])}
-    found = headline(answered(doc, caps, {("a", "b"): (5.0, None, None)}))
-    assert found.title == (
+    top = headline(answered(doc, caps, {("a", "b"): (5.0, None, None)}))
+    assert top.title == (
         "b broke no latency target up to 20 requests/s, but that may be chance; a carries 4.00"
     )
-    assert found.answers[1][1] == f"no target broke up to 20 requests/s; {remark}"
-    assert "at least" not in found.title + found.answers[1][1]
+    assert top.answers[1][1] == f"no target broke up to 20 requests/s; {remark}"
+    assert "at least" not in top.title + top.answers[1][1]
 
 
 def test_a_lower_bound_is_called_one(doc: Document) -> None:
     caps = {"a": capacity(4.0), "b": capacity(20.0, None)}
     changed = answered(doc, caps, {("a", "b"): (5.0, None, None)})
-    found = headline(changed)
-    assert found.title == (
+    top = headline(changed)
+    assert top.title == (
         "b keeps the latency targets at every rate measured, up to 20 requests/s; a carries 4.00"
     )
-    assert "at least 20 requests/s" in found.answers[1][1]
+    assert "at least 20 requests/s" in top.answers[1][1]
     assert "at least 5.00 times the capacity" in findings(changed)[0]
 
 
 def test_no_capacity_is_said_and_so_is_not_knowing(doc: Document) -> None:
     caps = {"a": capacity(None, None), "b": capacity(None, None)}
     nothing: dict[tuple[str, str], Any] = {("a", "b"): (None, None, None)}
-    found = headline(answered(doc, caps, nothing))
-    assert found.title == "No scheduler keeps the latency targets, even at the lowest rate measured"
-    assert "1 requests/s, the lowest rate measured, fails by" in found.answers[0][1]
-    assert "no ratio" in found.findings[0]
+    top = headline(answered(doc, caps, nothing))
+    assert top.title == "No scheduler keeps the latency targets, even at the lowest rate measured"
+    assert "1 requests/s, the lowest rate measured, fails by" in top.answers[0][1]
+    assert "no ratio" in top.findings[0]
     caps["a"] |= {
         "untold": "n too small: 11 requests",
         "remarks": ["at 1 requests/s: tbt_p99<tier cannot be told (n too small: 11 requests)"],
     }
-    found = headline(answered(doc, caps, nothing))
-    assert found.title == "Too few requests to tell whether the latency targets hold"
-    assert "cannot be told" in found.answers[0][1]
-    assert "fails by" not in found.answers[0][1]
+    top = headline(answered(doc, caps, nothing))
+    assert top.title == "Too few requests to tell whether the latency targets hold"
+    assert "cannot be told" in top.answers[0][1]
+    assert "fails by" not in top.answers[0][1]
 
 
 def test_one_scheduler_stands_alone(doc: Document) -> None:
-    found = headline(answered(doc, {"a": capacity(4.0)}, {}))
-    assert found.title == "a carries 4.00 requests/s within the latency targets"
-    assert len(found.findings) == 1
+    top = headline(answered(doc, {"a": capacity(4.0)}, {}))
+    assert top.title == "a carries 4.00 requests/s within the latency targets"
+    assert len(top.findings) == 1
 
 
 def test_many_schedulers_are_summed_up(doc: Document) -> None:
     caps = {name: capacity(rate) for name, rate in zip("abcdef", range(4, 10), strict=True)}
     ratios = {("a", name): (1.5, 1.2, 1.8) for name in "bcde"} | {("a", "f"): (1.1, 0.9, 1.3)}
     ratios |= {(name, "f"): (1.1, 0.9, 1.3) for name in "bcde"}
-    found = headline(answered(doc, caps, ratios))
-    assert found.title == (
+    top = headline(answered(doc, caps, ratios))
+    assert top.title == (
         "6 of 6 schedulers are not told apart: 4.00 to 9.00 requests/s within the latency targets"
     )
-    assert len(found.findings) == 2
-    assert "more: b 1.50 times (1.20 to 1.80)" in found.findings[0]
-    assert "not told apart: f" in found.findings[0]
+    assert len(top.findings) == 2
+    assert "more: b 1.50 times (1.20 to 1.80)" in top.findings[0]
+    assert "not told apart: f" in top.findings[0]
 
 
 def test_the_paper_s_conventions_say_that_they_let_saturation_pass(doc: Document) -> None:

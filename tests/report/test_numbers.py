@@ -83,10 +83,10 @@ def test_what_every_run_has_in_common_is_not_of_one_under_overload(
 
 
 def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) -> None:
-    for result in subject.capacities:
-        runs = [doc["runs"][index] for index in doc["capacities"][result.scheduler]["runs"]]
-        assert {run["scheduler"] for run in runs} == {result.scheduler}
-        assert len(runs) == len(result.cells)
+    for capacity in subject.capacities:
+        runs = [doc["runs"][index] for index in doc["capacities"][capacity.scheduler]["runs"]]
+        assert {run["scheduler"] for run in runs} == {capacity.scheduler}
+        assert len(runs) == len(capacity.cells)
 
 
 def test_recordings_are_named_as_seen_from_the_page(

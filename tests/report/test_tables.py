@@ -8,15 +8,16 @@ import re
 import pytest
 
 from slaibench.report.numbers import Document
-from slaibench.report.tables import Row, Table, audit_table, tables
+from slaibench.report.table import Row, Table
+from slaibench.report.tables import audit_table, tables
 
 
 def rows(table: Table) -> dict[tuple[str, str], Row]:
-    return {(rate, row.scheduler): row for rate, group in table.groups for row in group}
+    return {(rate, row.name): row for rate, group in table.groups for row in group}
 
 
 def column(table: Table, title: str) -> int:
-    return [name for name, _ in table.columns].index(title)
+    return [heading.title for heading in table.columns].index(title)
 
 
 def named(doc: Document, name: str) -> Table:

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slaibench.report import words
+from slaibench.studies.estimate import Estimate
 from slaibench.studies.targets import STEADY
 
 NBSP = "\u00a0"
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "shown"),
     [
         (0.06329, "0.0633"),
         (0.934, "0.934"),
@@ -28,8 +29,8 @@ NBSP = "\u00a0"
         (0.0, "0"),
     ],
 )
-def test_three_significant_digits_without_an_exponent(value: float, text: str) -> None:
-    assert words.significant(value) == text
+def test_three_significant_digits_without_an_exponent(value: float, shown: str) -> None:
+    assert words.significant(value) == shown
 
 
 @given(st.floats(1e-6, 1e9))
@@ -51,7 +52,7 @@ def test_a_capacity_that_is_a_measured_rate_reads_like_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"),
+    ("share", "shown"),
     [
         (1.0, f"100.00{NBSP}%"),
         (0.99996, f">{NBSP}99.99{NBSP}%"),
@@ -61,12 +62,12 @@ def test_a_capacity_that_is_a_measured_rate_reads_like_one() -> None:
         (0.0, f"0.00{NBSP}%"),
     ],
 )
-def test_a_share_reads_100_percent_only_when_it_is(share: float, text: str) -> None:
-    assert words.percent(share) == text
+def test_a_share_reads_100_percent_only_when_it_is(share: float, shown: str) -> None:
+    assert words.percent(share) == shown
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "shown"),
     [
         (-0.702, f"−70{NBSP}%"),
         (0.26, f"+26{NBSP}%"),
@@ -77,9 +78,14 @@ def test_a_share_reads_100_percent_only_when_it_is(share: float, text: str) -> N
     ],
 )
 def test_a_change_is_a_percentage_below_the_double_and_a_factor_from_there(
-    value: float, text: str
+    value: float, shown: str
 ) -> None:
-    assert words.change(value) == text
+    assert words.change(value) == shown
+
+
+def test_a_change_to_a_tenth_is_written_as_pages_do() -> None:
+    assert words.tenths(-0.35) == f"−35.0{NBSP}%"
+    assert words.share(0.99999) == f"100.0{NBSP}%"
 
 
 def test_durations_and_bounds_take_the_unit_that_people_use() -> None:
@@ -90,10 +96,10 @@ def test_durations_and_bounds_take_the_unit_that_people_use() -> None:
 
 
 def test_a_table_cell_says_why_there_is_no_number() -> None:
-    known = {"value": 0.5, "low": 0.4, "high": 0.625, "n": 20, "beyond": False}
-    assert words.number(known, 2) == "0.50"
-    assert words.ends(known, 2) == "0.40 to 0.62"
-    assert words.ends({**known, "low": -0.1}, 2) == "0.00 to 0.62"
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.625, "n": 20, "beyond": False}
+    assert words.number(estimate, 2) == "0.50"
+    assert words.ends(estimate, 2) == "0.40 to 0.62"
+    assert words.ends({**estimate, "low": -0.1}, 2) == "0.00 to 0.62"
     small = {"value": None, "low": None, "high": None, "n": 12, "beyond": False}
     assert words.number(small, 2) == "n too small"
     assert words.ends(small, 2) == ""
@@ -139,3 +145,44 @@ def test_lines_of_a_terminal_become_sentences() -> None:
         "Not validated.",
     ]
     assert words.sentences("") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0838, "0.0838"),
+        (0.5, "0.500"),
+        (1.0, "1.00"),
+        (11.84, "11.8"),
+        (99.96, "100.0"),
+        (123.4, "123"),
+        (2154.7, "2,155"),
+        (0.0, "0"),
+        (0.000123, "0.000123"),
+        (-0.25, "-0.250"),
+    ],
+)
+def test_numbers_have_three_digits_and_no_exponent(value: float, shown: str) -> None:
+    assert words.plain_number(value) == shown
+
+
+@given(st.floats(1e-3, 1e6))
+def test_a_shown_number_is_close_to_the_number(value: float) -> None:
+    assert float(words.plain_number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
+
+
+def test_what_is_not_a_number_is_a_word() -> None:
+    assert words.plain_seconds(Estimate(None, None, None, 5)) == "n too small"
+    assert words.plain_seconds(Estimate(math.inf, None, None, 5)) == "unserved"
+    assert words.plain_interval(Estimate(1.0, None, None, 5)) == ""
+    assert words.plain_interval(Estimate(1.0, 0.5, math.inf, 5)) == "0.500–?"
+    assert words.plain_interval(Estimate(0.5, 0.1, 0.9, 5), words.plain_change, " to ") == (
+        "+10.0% to +90.0%"
+    )
+    assert words.plain_fixed(Estimate(1.23456, None, None, 5), 3) == "1.235"
+    assert words.plain_fixed(Estimate(None, None, None, 5), 3) == "-"
+    assert words.plain_share(None) == "-"
+    assert words.plain_share(0.0) == "0.0%"
+    assert words.plain_change(None) == "cannot tell"
+    assert words.plural(1, "seed") == "1 seed"
+    assert words.plural(1200, "cell") == "1,200 cells"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import gmean
 
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.quantile_interval import quantile_interval
@@ -18,7 +15,7 @@ from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
 from slaibench.studies import operating_point
 from slaibench.studies.operating_point import OperatingPoint
-from slaibench.studies.replicates import majority, measured_ttft
+from slaibench.studies.replicates import majority
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import SweepResult
 from tests.studies.studies import loaded, study, sweep
@@ -193,33 +190,3 @@ def test_what_most_replicates_grow_in_has_no_interval(runs: dict[Steadiness, Run
     flooded = make_point("slai", 60.0, [runs[STEADY], runs[GROWING], runs[GROWING]])
     assert flooded.ttft_s["p50"].value is not None
     assert flooded.ttft_s["p50"].ci95 is None
-
-
-def test_under_the_papers_conventions_a_percentile_is_the_mean_of_the_replicates_own(
-    tmp_path: Path,
-) -> None:
-    spec = study(
-        schedulers=("sarathi",), rates=(15.0,), num_requests=200, num_seeds=3, convention="paper"
-    )
-    swept = sweep(spec, tmp_path, jobs=1)
-    own = [cell.summary.metrics.overall.ttft.percentile(0.99).value for cell in swept.cells]
-    estimate = swept.points[0].ttft_s["p99"]  # of however few requests
-    assert estimate.value == pytest.approx(float(gmean(own)))
-    assert estimate.n == 600
-
-
-def test_under_the_papers_conventions_only_finished_requests_count(tmp_path: Path) -> None:
-    fields: dict[str, Any] = {
-        "schedulers": ("sarathi",),
-        "rates": (60.0,),
-        "num_requests": 1000,
-    }
-    summaries: dict[str, RunSummary] = {}
-    for convention in ("strict", "paper"):
-        spec = study(**fields, convention=convention, duration_s=10.0)
-        summaries[convention] = loaded(sweep(spec, tmp_path, jobs=1).cells)[0].summary
-    assert math.inf in measured_ttft(summaries["strict"])
-    paper = measured_ttft(summaries["paper"])
-    assert np.isfinite(paper).all()
-    assert len(paper) > 100
-    assert summaries["paper"].metrics.window_s[0] == 0

@@ -34,7 +34,7 @@ def arrivals(subject: Subject) -> list[Panel]:
         cell.cell.seed: _unit_gaps(cell.summary.due_s, process, cell.cell.rate_rps)
         for cell in cells
     }
-    gaps = {seed: each for seed, each in gaps.items() if len(each) > 1}
+    gaps = {seed: values for seed, values in gaps.items() if len(values) > 1}
     if not gaps:
         return []
     panels = [_histogram(gaps, process)]
@@ -71,8 +71,8 @@ def _quantiles(gaps: dict[int, FloatArray], process: ArrivalProcess) -> Panel:
     figure, (ax,) = panel()
     most = 0.0
     handles = []
-    for place, (seed, each) in enumerate(gaps.items()):
-        ordered = np.sort(each)
+    for place, (seed, values) in enumerate(gaps.items()):
+        ordered = np.sort(values)
         n = len(ordered)
         kept = np.unique(
             np.r_[

@@ -150,10 +150,10 @@ def limits(
     the values: with two seeds an interval may span decades and would flatten all else."""
     marks = [mark for mark in series if mark.shown is not None]
     values = [mark.shown or 0.0 for mark in marks]
-    known = [value for value in (*values, *targets) if value > 0 or not log]
-    if not known:
+    drawable = [value for value in (*values, *targets) if value > 0 or not log]
+    if not drawable:
         return None
-    least, most = min(known), max(known)
+    least, most = min(drawable), max(drawable)
     ends = [end for mark in marks for end in (mark.estimate.ci95 or ())]
     low = max(min([least, *ends]), least / 8)
     high = min(max([most, *ends]), most * 8)
@@ -247,16 +247,16 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
 
     marks = list(marks)
     grey = Look("", INK, "o")
-    found: list[Any] = []
+    handles: list[Any] = []
     for state, label in ((None, "cannot tell if steady"), (False, "saturated")):
         if any(mark.steady is state for mark in marks):
             style: dict[str, Any] = {"linestyle": ":" if state is False else "none"}
             style |= mark_style(grey, state)
-            found.append(
+            handles.append(
                 Line2D([], [], **{**style, "color": INK, "linewidth": 1.0, "label": label})
             )
     if any(mark.estimate.value is not None and mark.shown is None for mark in marks):
-        found.append(
+        handles.append(
             Line2D(
                 [],
                 [],
@@ -267,7 +267,7 @@ def state_handles(marks: Iterable[Mark]) -> list[Any]:
                 label="longer than the run",
             )
         )
-    return found
+    return handles
 
 
 def steady(point: OperatingPoint) -> bool | None:
@@ -283,15 +283,15 @@ def shifts(count: int, apart: float) -> list[float]:
 
 def scaled(mark: Mark, scale: float) -> Mark:
     """A mark in another unit."""
-    found = mark.estimate
+    estimate = mark.estimate
     value, low, high = (
-        None if x is None else scale * x for x in (found.value, found.low, found.high)
+        None if x is None else scale * x for x in (estimate.value, estimate.low, estimate.high)
     )
-    return Mark(mark.rate_rps, Estimate(value, low, high, found.n), mark.steady)
+    return Mark(mark.rate_rps, Estimate(value, low, high, estimate.n), mark.steady)
 
 
 def marks_of(points: Iterable[OperatingPoint], pick: Pick) -> list[Mark]:
     """A figure's values of one scheduler, by rate; invalid runs have none."""
     valid = [point for point in points if not point.invalid]
-    found = [Mark(p.rate_rps, e, steady(p)) for p in valid if (e := pick(p)) is not None]
-    return sorted(found, key=lambda mark: mark.rate_rps)
+    marks = [Mark(p.rate_rps, e, steady(p)) for p in valid if (e := pick(p)) is not None]
+    return sorted(marks, key=lambda mark: mark.rate_rps)

@@ -22,38 +22,38 @@ CHAR_IN = 0.083
 
 def capacity(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """Capacity bars, and the ratio of each capacity to the first scheduler's."""
-    found = [_bars(subject.capacities, looks)]
+    panels = [_bars(subject.capacities, looks)]
     reference = subject.schedulers[0]
     ratios = [r for r in subject.ratios if r.reference == reference and r.scheduler != reference]
     if any(ratio.estimate.value is not None for ratio in ratios):
-        found.append(_ratios(subject, ratios, reference, looks))
-    return found
+        panels.append(_ratios(subject, ratios, reference, looks))
+    return panels
 
 
 def _bars(capacities: tuple[CapacityResult, ...], looks: Mapping[str, Look]) -> Panel:
     figure, (ax,) = panel(AROUND_IN + BAR_IN * len(capacities))
     ends = [
         end
-        for each in capacities
-        for end in (each.capacity.rate_rps, *(each.capacity.ci95 or ()))
+        for result in capacities
+        for end in (result.capacity.rate_rps, *(result.capacity.ci95 or ()))
         if end is not None
     ]
     most = max(ends, default=1.0)
-    for row, each in enumerate(capacities):
-        found, look = each.capacity, looks[each.scheduler]
-        if found.rate_rps is None:
+    for row, result in enumerate(capacities):
+        capacity, look = result.capacity, looks[result.scheduler]
+        if capacity.rate_rps is None:
             ax.annotate(
-                "not told" if each.untold else f"none: {each.measured.rates_rps[0]:g} fails",
+                "not told" if result.untold else f"none: {result.measured.rates_rps[0]:g} fails",
                 (0, row),
                 xytext=(4, 0),
                 textcoords="offset points",
                 va="center",
             )
             continue
-        open_end = found.shape is None
+        open_end = capacity.shape is None
         ax.barh(
             row,
-            found.rate_rps,
+            capacity.rate_rps,
             height=0.6,
             color=look.colour,
             alpha=0.35 if open_end else 0.75,
@@ -61,23 +61,23 @@ def _bars(capacities: tuple[CapacityResult, ...], looks: Mapping[str, Look]) -> 
             edgecolor=look.colour,
             linewidth=0.8,
         )
-        low, high = found.ci95 or (found.rate_rps, found.rate_rps)
+        low, high = capacity.ci95 or (capacity.rate_rps, capacity.rate_rps)
         ax.errorbar(
-            [found.rate_rps],
+            [capacity.rate_rps],
             [row],
-            xerr=[[found.rate_rps - low], [high - found.rate_rps]],
+            xerr=[[capacity.rate_rps - low], [high - capacity.rate_rps]],
             color=INK,
             capsize=3.5,
             linewidth=1.2,
         )
         ax.annotate(
-            _value(each),
+            _value(result),
             (high, row),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
         )
-    labels = [looks[each.scheduler].label for each in capacities]
+    labels = [looks[result.scheduler].label for result in capacities]
     _rows(ax, labels)
     ax.set_xlim(0, _room(capacities, labels) or 1.0)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most * 1.08] if ends else [])
@@ -90,20 +90,20 @@ def _room(capacities: Sequence[CapacityResult], labels: Sequence[str]) -> float:
     """Upper end of the axis at which every bar's text fits beside it."""
     axes_in = WIDTH_IN - 0.35 - CHAR_IN * max(map(len, labels))
     ends = [0.0]
-    for each in capacities:
-        found = each.capacity
-        if found.rate_rps is not None:
-            text_in = 0.15 + CHAR_IN * len(_value(each))
-            high = found.ci95[1] if found.ci95 else found.rate_rps
+    for result in capacities:
+        capacity = result.capacity
+        if capacity.rate_rps is not None:
+            text_in = 0.15 + CHAR_IN * len(_value(result))
+            high = capacity.ci95[1] if capacity.ci95 else capacity.rate_rps
             ends.append(high / max(1 - text_in / axes_in, 0.25))
     return max(ends)
 
 
-def _value(each: CapacityResult) -> str:
-    found = each.capacity
-    values = [found.rate_rps or 0.0, *(found.ci95 or ())]
-    value, *interval = capacity_digits(values, found.shape)
-    if found.shape is None:
+def _value(result: CapacityResult) -> str:
+    capacity = result.capacity
+    values = [capacity.rate_rps or 0.0, *(capacity.ci95 or ())]
+    value, *interval = capacity_digits(values, capacity.shape)
+    if capacity.shape is None:
         return f"at least {value}"
     return f"{value}  [{interval[0]}, {interval[1]}]" if interval else value
 
@@ -114,10 +114,10 @@ def _rows(ax: Axes, labels: list[str]) -> None:
     ax.grid(visible=False, axis="y")
 
 
-def _bound(subject: Subject, each: Ratio) -> str | None:
+def _bound(subject: Subject, ratio: Ratio) -> str | None:
     """Which way a ratio is only a bound; None where both capacities are lower bounds."""
     shapes = {c.scheduler: c.capacity.shape for c in subject.capacities}
-    over, under = shapes[each.scheduler], shapes[each.reference]
+    over, under = shapes[ratio.scheduler], shapes[ratio.reference]
     if over is None and under is None:
         return None
     return "at least " if over is None else "at most " if under is None else ""
@@ -128,30 +128,30 @@ def _ratios(
 ) -> Panel:
     figure, (ax,) = panel(AROUND_IN + BAR_IN * max(len(ratios), 2))
     ends = [1.0]
-    for row, each in enumerate(ratios):
-        found, look = each.estimate, looks[each.scheduler]
-        bound = _bound(subject, each)
-        if found.value is None or bound is None:
+    for row, ratio in enumerate(ratios):
+        estimate, look = ratio.estimate, looks[ratio.scheduler]
+        bound = _bound(subject, ratio)
+        if estimate.value is None or bound is None:
             ax.annotate(
                 "no ratio", (1, row), xytext=(6, 0), textcoords="offset points", va="center"
             )
             continue
-        low, high = found.ci95 or (found.value, found.value)
+        low, high = estimate.ci95 or (estimate.value, estimate.value)
         ends += [low, high]
         ax.errorbar(
-            [found.value],
+            [estimate.value],
             [row],
-            xerr=[[max(found.value - low, 0.0)], [max(high - found.value, 0.0)]],
+            xerr=[[max(estimate.value - low, 0.0)], [max(high - estimate.value, 0.0)]],
             color=look.colour,
             marker=look.marker,
             markersize=6,
             capsize=3.5,
         )
-        texts = together([found.value, *(found.ci95 or ())])
-        text = f"{texts[0]}  [{texts[1]}, {texts[2]}]" if found.ci95 else f"{bound}{texts[0]}"
+        texts = together([estimate.value, *(estimate.ci95 or ())])
+        text = f"{texts[0]}  [{texts[1]}, {texts[2]}]" if estimate.ci95 else f"{bound}{texts[0]}"
         ax.annotate(
             text,
-            (found.value, row),
+            (estimate.value, row),
             xytext=(0, 7),
             textcoords="offset points",
             ha="center",
@@ -161,7 +161,7 @@ def _ratios(
     ax.axvline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
     room = max(0.35 * (max(ends) - min(ends)), 0.02)
     ax.set_xlim(max(min(ends) - room, 0.0), max(ends) + room)
-    _rows(ax, [looks[each.scheduler].label for each in ratios])
+    _rows(ax, [looks[ratio.scheduler].label for ratio in ratios])
     ax.set_xlabel(f"capacity over that of {looks[reference].label}")
     ax.set_title("Ratio of capacities")
     return Panel("03-capacity-ratio", "Ratio of capacities with its 95 % interval", figure)

@@ -77,7 +77,7 @@ def change_panel(
     figure, (ax,) = panel()
     every: list[Mark] = []
     for (look, subject), aside in zip(series, shifts(len(series), apart), strict=True):
-        marks = [_ratio_mark(subject, each) for each in subject.changes if each.q == q]
+        marks = [_ratio_mark(subject, change) for change in subject.changes if change.q == q]
         every += marks
         for mark in marks:
             if mark.shown is None:
@@ -87,27 +87,29 @@ def change_panel(
             ax.vlines([x], low, high, color=look.colour, linewidth=look.width)
             style = mark_style(look, mark.steady)
             ax.plot([x], [value], linestyle="none", color=look.colour, **style)
-    known = [mark for mark in every if mark.shown is not None]
+    shown = [mark for mark in every if mark.shown is not None]
     ax.axhline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-    _change_axis(ax, known)
-    rate_axis(ax, [mark.rate_rps for mark in known or every], apart * len(series) / 2)
-    if not known:
+    _change_axis(ax, shown)
+    rate_axis(ax, [mark.rate_rps for mark in shown or every], apart * len(series) / 2)
+    if not shown:
         ax.text(0.5, 0.6, "no rate at which it can be told", ha="center", transform=ax.transAxes)
     ax.set_ylabel(f"change of {what}")
     ax.set_title(f"{what[0].upper()}{what[1:]}: {who}")
     named = scheduler_handles([look for look, _ in series]) if len(series) > 1 else []
-    legend(figure, [*named, *state_handles(known)])
+    legend(figure, [*named, *state_handles(shown)])
     return Panel(name, f"Paired change of {what} against offered load", figure)
 
 
-def _ratio_mark(subject: Subject, each: Change) -> Mark:
+def _ratio_mark(subject: Subject, change: Change) -> Mark:
     """The change as a ratio, whose logarithm is symmetric: half and double are equally far."""
-    found = each.estimate
-    value, low, high = (None if x is None else 1 + x for x in (found.value, found.low, found.high))
-    points = [subject.point(name, each.rate_rps) for name in subject.pair or ()]
+    estimate = change.estimate
+    value, low, high = (
+        None if x is None else 1 + x for x in (estimate.value, estimate.low, estimate.high)
+    )
+    points = [subject.point(name, change.rate_rps) for name in subject.pair or ()]
     states = [steady(point) for point in points if point is not None]
     state = False if False in states else None if None in states else True
-    return Mark(each.rate_rps, Estimate(value, low, high, found.n), state)
+    return Mark(change.rate_rps, Estimate(value, low, high, estimate.n), state)
 
 
 def _change_axis(ax: Axes, marks: list[Mark]) -> None:

@@ -54,14 +54,14 @@ def course(steps: StepTable, kv_blocks: int, end_s: float) -> Course:
         missing = np.full(NUM_BINS, np.nan)
         return np.asarray(np.divide(summed, total, out=missing, where=total > 0))
 
-    each = np.ones(len(steps))
+    equal = np.ones(len(steps))
     return Course(
         middle_s=(edges[1:] + edges[:-1]) / 2,
         kv_mean=mean(steps.kv_blocks_used / kv_blocks, lengths),
         kv_peak=peak,
-        prefill=mean(steps.prefill_tokens.astype(np.float64), each),
-        decodes=mean(steps.decodes.astype(np.float64), each),
-        critical=mean(steps.critical_decodes.astype(np.float64), each),
+        prefill=mean(steps.prefill_tokens.astype(np.float64), equal),
+        decodes=mean(steps.decodes.astype(np.float64), equal),
+        critical=mean(steps.critical_decodes.astype(np.float64), equal),
     )
 
 
@@ -78,25 +78,25 @@ def engine(
         kv_blocks = recording.run.get("kv_blocks")
         if not len(recording.steps) or not kv_blocks:
             continue
-        found = course(recording.steps, kv_blocks, float(recording.run["end_s"]))
-        panels.append(_engine_panel(found, looks[name], _cut_s(subject, name), name))
+        over_time = course(recording.steps, kv_blocks, float(recording.run["end_s"]))
+        panels.append(_engine_panel(over_time, looks[name], _cut_s(subject, name), name))
     return panels
 
 
-def _engine_panel(found: Course, look: Look, cut_s: float, name: str) -> Panel:
+def _engine_panel(course: Course, look: Look, cut_s: float, name: str) -> Panel:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     figure, (above, below) = panel(4.1, rows=2, ratios=(1, 1.25))
-    above.fill_between(found.middle_s, 0, 100 * found.kv_peak, color=look.colour, alpha=0.2, lw=0)
-    above.plot(found.middle_s, 100 * found.kv_mean, color=look.colour, linewidth=1.2)
+    above.fill_between(course.middle_s, 0, 100 * course.kv_peak, color=look.colour, alpha=0.2, lw=0)
+    above.plot(course.middle_s, 100 * course.kv_mean, color=look.colour, linewidth=1.2)
     above.set_ylim(0, 103)
     above.set_ylabel("KV in use (%)")
     above.set_title(look.label)
-    quiet = [np.nan_to_num(part) for part in (found.critical, found.decodes, found.prefill)]
+    quiet = [np.nan_to_num(part) for part in (course.critical, course.decodes, course.prefill)]
     critical, waiting, prefill = quiet[0], quiet[1] - quiet[0], quiet[2]
     tints = ((look.colour, 1.0), (look.colour, 0.55), (look.colour, 0.18))
     below.stackplot(
-        found.middle_s,
+        course.middle_s,
         critical,
         waiting,
         prefill,
@@ -108,7 +108,7 @@ def _engine_panel(found: Course, look: Look, cut_s: float, name: str) -> Panel:
     below.set_xlabel("time (s)")
     for ax in (above, below):
         ax.axvspan(0, cut_s, color="#000000", alpha=0.06, linewidth=0)
-        ax.set_xlim(0, float(found.middle_s[-1] + found.middle_s[0]))
+        ax.set_xlim(0, float(course.middle_s[-1] + course.middle_s[0]))
     names = ("critical decodes", "other decodes", "prefill tokens")
     handles = [Patch(color=tint, label=label) for tint, label in zip(tints, names, strict=True)]
     if cut_s > 0:
@@ -134,8 +134,8 @@ def in_system(
     first = subject.first_saturated_rps
     if first is not None and first != subject.focus_rate_rps:
         chosen = first_cells(subject, first)
-        found = {name: store.read(cell.folder) for name, cell in chosen.items()}
-        shown.append(("saturated", first, found))
+        recordings = {name: store.read(cell.folder) for name, cell in chosen.items()}
+        shown.append(("saturated", first, recordings))
     return [
         _number_panel(subject, looks, recordings, rate, f"10-{which}-{kind}", words, gone_s)
         for kind, rate, recordings in shown
@@ -145,8 +145,8 @@ def in_system(
 
 def first_cells(subject: Subject, rate_rps: float) -> dict[str, CellResult]:
     """Of each scheduler measured at a rate, the cell of its first seed."""
-    found = {name: subject.cells_at(name, rate_rps) for name in subject.schedulers}
-    return {name: cells[0] for name, cells in found.items() if cells}
+    by_name = {name: subject.cells_at(name, rate_rps) for name in subject.schedulers}
+    return {name: cells[0] for name, cells in by_name.items() if cells}
 
 
 _COUNTED: tuple[tuple[str, str, Callable[[RequestTable], FloatArray]], ...] = (

@@ -17,7 +17,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 
 SPREAD = 0.36
 """Of the distance between rates, over which the schedulers are spread."""
@@ -30,14 +30,7 @@ SHARES = (
 
 def deadlines(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """A panel for each tier, strictest first: three shares below each other."""
-    slos: dict[str, float] = {}
-    for point in subject.sweep.points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, tier.tbt_slo_s)
-    return [
-        _tier_panel(subject, looks, name)
-        for name in sorted(slos, key=lambda tier: (slos[tier], tier))
-    ]
+    return [_tier_panel(subject, looks, name) for name in tier_slos(subject.sweep.points)]
 
 
 def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel:
@@ -80,11 +73,11 @@ def _shift(subject: Subject, place: int) -> float:
     return SPREAD * least * (place - (count - 1) / 2) / max(count - 1, 1)
 
 
-def _percent(found: Estimate) -> Estimate:
+def _percent(share: Estimate) -> Estimate:
     """As percentages; an interval of a share ends at 0 and 100."""
-    if found.value is None:
-        return found
+    if share.value is None:
+        return share
     low, high = (
-        None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (found.low, found.high)
+        None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (share.low, share.high)
     )
-    return Estimate(100 * found.value, low, high, found.n)
+    return Estimate(100 * share.value, low, high, share.n)

@@ -65,9 +65,9 @@ def panels(subject: Subject, doc: Document) -> dict[str, list[Panel]]:
     }
 
 
-def finished(found: Mapping[str, Sequence[Panel]]) -> dict[str, list[Drawn]]:
+def finished(by_figure: Mapping[str, Sequence[Panel]]) -> dict[str, list[Drawn]]:
     """Panels by figure as files."""
-    return {name: [_drawn(panel) for panel in panels] for name, panels in found.items()}
+    return {name: [_drawn(panel) for panel in panels] for name, panels in by_figure.items()}
 
 
 def _drawn(panel: Panel) -> Drawn:

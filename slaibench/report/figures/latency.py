@@ -25,7 +25,7 @@ from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
-from slaibench.studies.operating_point import OperatingPoint
+from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.replicates import measured_ttft
 
 MOST_STEPS = 400
@@ -56,7 +56,7 @@ def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
 
 def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """P99 TBT of each tier against rate."""
-    slos = tier_slos(subject)
+    slos = tier_slos(subject.sweep.points)
     panels = []
     for name in slos:
         targets = tbt_targets(subject, name, slos[name])
@@ -87,18 +87,9 @@ def ttft_targets(subject: Subject, q: float) -> list[tuple[float, str]]:
     ]
 
 
-def tier_slos(subject: Subject) -> dict[str, float]:
-    """TBT SLO of every tier seen at any point, seconds, strictest first."""
-    slos: dict[str, float] = {}
-    for point in subject.sweep.points:
-        for name, tier in point.tiers.items():
-            slos.setdefault(name, tier.tbt_slo_s)
-    return {name: slos[name] for name in sorted(slos, key=lambda tier: (slos[tier], tier))}
-
-
-def tbt_targets(subject: Subject, tier: str, slo_s: float) -> list[tuple[float, str]]:
+def tbt_targets(subject: Subject, tier: str, slo_s: float | None) -> list[tuple[float, str]]:
     """A tier's TBT SLO and the study's targets for its P99, seconds, with their texts."""
-    targets = [] if np.isnan(slo_s) else [(slo_s, f"SLO {1e3 * slo_s:g} ms")]
+    targets = [] if slo_s is None else [(slo_s, f"SLO {1e3 * slo_s:g} ms")]
     return targets + [
         (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
         for slo in parse_slos(subject.sweep.spec.slo)
@@ -206,9 +197,9 @@ def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
         for slo in parse_slos(subject.sweep.spec.slo)
         if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
     ]
-    known = np.concatenate([*finite, slos])
-    known = known[known > 0]
-    span = (float(known.min()) / 1.1, float(known.max()) * 1.3) if len(known) else None
+    shown = np.concatenate([*finite, slos])
+    shown = shown[shown > 0]
+    span = (float(shown.min()) / 1.1, float(shown.max()) * 1.3) if len(shown) else None
     return [
         distribution_panel(
             samples,

@@ -11,20 +11,20 @@ from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.studies.estimate import Estimate
 
 
-def lengths(found: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Panel]:
+def lengths(by_scheduler: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Panel]:
     """Median TTFT of each bucket of prompt lengths, and how many a minute are served.
 
     Args:
-        found: the document's ``lengths``: by scheduler its buckets and its seconds measured.
+        by_scheduler: the document's ``lengths``: by scheduler its buckets and its seconds measured.
     """
-    buckets = {name: found[name]["buckets"] for name in looks}
-    minutes = {name: found[name]["measured_s"] / 60 for name in looks}
+    buckets = {name: by_scheduler[name]["buckets"] for name in looks}
+    minutes = {name: by_scheduler[name]["measured_s"] / 60 for name in looks}
     return [_ttft(buckets, looks), _served(buckets, minutes, looks)]
 
 
 def _mark(bucket: Mapping[str, Any]) -> Mark:
-    found = bucket["ttft_p50_s"]
-    value = Estimate(found["value"], found["low"], found["high"], found["n"])
+    median = bucket["ttft_p50_s"]
+    value = Estimate(median["value"], median["low"], median["high"], median["n"])
     return Mark(_middle(bucket), value, steady=True)
 
 
@@ -36,11 +36,11 @@ def _ttft(buckets: Mapping[str, list[dict[str, Any]]], looks: Mapping[str, Look]
     figure, (ax,) = panel()
     every: list[Mark] = []
     for name, look in looks.items():
-        known = [b for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
-        x = [_middle(bucket) for bucket in known]
-        y = [bucket["ttft_p50_s"]["value"] for bucket in known]
-        every += [_mark(bucket) for bucket in known]
-        sure = [b for b in known if b["ttft_p50_s"]["low"] is not None]
+        served = [b for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
+        x = [_middle(bucket) for bucket in served]
+        y = [bucket["ttft_p50_s"]["value"] for bucket in served]
+        every += [_mark(bucket) for bucket in served]
+        sure = [b for b in served if b["ttft_p50_s"]["low"] is not None]
         ax.fill_between(
             [_middle(bucket) for bucket in sure],
             [bucket["ttft_p50_s"]["low"] for bucket in sure],

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable
 
 from slaibench.measure.regression import Verdict
-from slaibench.report.words import NOTHING, significant
+from slaibench.report.words import NOTHING, UNSERVED, plain_change, significant
 from slaibench.studies.regression.result import SATURATED, RegressResult, Row
 
-UNSERVED = "unserved"
 TENFOLD = 9.0
 """Changes beyond it are of no use as percentages."""
 
@@ -24,18 +23,14 @@ def value(row: Row, number: float | None) -> str:
 
 
 def change(row: Row) -> str:
-    return NOTHING if row.change is None else percent(row.change)
+    return NOTHING if row.change is None else plain_change(row.change)
 
 
 def interval(row: Row) -> str:
     """``-0.3% to +1.2%``; empty without one."""
     if row.low is None or row.high is None:
         return ""
-    return f"{percent(row.low)} to {percent(row.high)}"
-
-
-def percent(relative: float) -> str:
-    return f"{relative:+.1%}"
+    return f"{plain_change(row.low)} to {plain_change(row.high)}"
 
 
 def detail(row: Row) -> str:
@@ -51,7 +46,7 @@ def detail(row: Row) -> str:
     )
     if row.mde > TENFOLD:
         return f"not even a tenfold change would have been found; {more}"
-    return f"{percent(row.mde)} would have been found; {more}"
+    return f"{plain_change(row.mde)} would have been found; {more}"
 
 
 def place(row: Row) -> str:

@@ -10,12 +10,14 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import formats, options
+from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import PageOptions, RunOptions, ServingOptions
 from slaibench.cli.run import progress
 from slaibench.cli.shell import out, print_json, running, usage, write_page
+from slaibench.cli.terminal import DIM, plain_table
 from slaibench.rates import parse_rates
+from slaibench.report.words import plural
 from slaibench.reproductions.bari2025.claim import (
     MARKS,
     Claim,
@@ -128,17 +130,17 @@ def tables(result: PaperResult) -> RenderableType:
     """The claims that are numbers, those that are shapes, and how many hold."""
     title = f"Figures {', '.join(result.spec.figures)}"
     if result.loads:
-        title += f"; {formats.count(result.spec.num_seeds, 'seed')} a rate"
+        title += f"; {plural(result.spec.num_seeds, 'seed')} a rate"
     parts: list[RenderableType] = [Text(title, style="bold")]
     numbers = [claim for claim in result.claims if claim.published is not None]
     if numbers:
         parts.append(_numbers(numbers))
     parts += [_shape(claim) for claim in result.claims if claim.published is None]
-    return Group(*parts, Text(_legend(result), style=formats.DIM))
+    return Group(*parts, Text(_legend(result), style=DIM))
 
 
 def _numbers(claims: list[Claim]) -> RenderableType:
-    table = formats.plain_table()
+    table = plain_table()
     table.add_column("\nfig.", no_wrap=True)
     table.add_column("\nclaim", ratio=1, overflow="fold")
     table.add_column("\npublished", justify="right", no_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,8 @@ from slaibench.reproductions.bari2025.load import CAPACITY_OF, Load
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
 
-QUANTITIES: dict[str, Callable[[OperatingPoint], Estimate | None]] = {
-    "ttft_p50_s": lambda point: point.ttft_s["p50"],
-    "tbt_p99_s@paying": lambda point: _tail(point, "paying"),
-    "tbt_p99_s@free": lambda point: _tail(point, "free"),
-}
+QUANTITIES = ("ttft_p50_s", "tbt_p99_s@paying", "tbt_p99_s@free")
+"""Metrics of ``measure.catalogue``."""
 CAPACITY = "capacity_rps"
 
 
@@ -71,8 +67,8 @@ def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
             points = [load.at(scheduler, rate) for load in (paper, same, strict)]
             if all(point is None for point in points):
                 continue
-            for name, pick in QUANTITIES.items():
-                values = (_picked(pick, point) for point in points)
+            for name in QUANTITIES:
+                values = (_estimate(name, point) for point in points)
                 parts.append(Difference(name, scheduler, rate, *values))
     if paper.searched and strict.searched:
         for scheduler in CAPACITY_OF:
@@ -81,14 +77,8 @@ def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
     return tuple(parts)
 
 
-def _picked(
-    pick: Callable[[OperatingPoint], Estimate | None], point: OperatingPoint | None
-) -> Estimate:
-    return UNKNOWN if point is None else pick(point) or UNKNOWN
-
-
-def _tail(point: OperatingPoint, tier: str) -> Estimate | None:
-    return point.tiers[tier].tbt_p99_s if tier in point.tiers else None
+def _estimate(name: str, point: OperatingPoint | None) -> Estimate:
+    return UNKNOWN if point is None else point.estimate(name) or UNKNOWN
 
 
 def _change(before: Estimate, after: Estimate) -> float | None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from slaibench.measure import catalogue
+from slaibench.measure.catalogue import AT, LATENCIES, Metric, Scope
 from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
 from slaibench.measure.latency import request_values, token_gaps
-from slaibench.measure.metrics import run_metrics
+from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.studies.estimate import finite, over_seeds
 from slaibench.studies.run_summary import RunSummary
-
-TOLERANCES = {"ttft_p50": 0.03, "ttft_p99": 0.10, "tbt_p99": 0.03, "steps": 0.01}
-"""Largest relative difference of a quantity that counts as agreement; the others have no verdict.
-The P99 of TTFT rests on a few requests, which one batch more or less in a queue moves."""
 
 
 class Verdict(StrEnum):
@@ -91,8 +89,7 @@ class Agreement:
     Args:
         num_seeds: replicates.
         num_pairs: requests whose TTFT both measured.
-        differences: by quantity: ``ttft_p50_s``, ``ttft_p99_s``, ``tbt_p99_s@TIER``,
-            ``output_tokens_per_s``, ``steps``, ``preemptions``, ``kv_mean``.
+        differences: by metric (``catalogue.compared``), one of tiers as ``tbt_p99_s@TIER``.
     """
 
     num_seeds: int
@@ -128,23 +125,21 @@ def agreement(
     pairs = list(zip(reference, other, strict=True))
     for a, b in pairs:
         _check_same_requests(a.recording, b.recording)
-    ttft = [_paired_ttft(a, b) for a, b in pairs]
-    differences = {
-        f"ttft_p{100 * q:g}_s": _percentile(ttft, q, TOLERANCES[f"ttft_p{100 * q:g}"])
-        for q in (0.5, 0.99)
-    }
+    recut = [_recut(a, b) for a, b in pairs]
     served = {name for pair in pairs for run in pair for name in run.summary.deadlines}
-    for tier in (name for name in tiers if name in served):
-        gaps = [_gaps(a, b, tier) for a, b in pairs]
-        differences[f"tbt_p99_s@{tier}"] = _percentile(gaps, 0.99, TOLERANCES["tbt_p99"])
-    rates = [(_tokens_per_s(a, _cut(a, b)), _tokens_per_s(b, _cut(a, b))) for a, b in pairs]
-    differences["output_tokens_per_s"] = _mean(rates)
-    steps = [(a.summary.num_steps or None, b.summary.num_steps or None) for a, b in pairs]
-    differences["steps"] = _mean(steps, TOLERANCES["steps"], total=True)
-    preemptions = [(a.summary.kv.preemptions, b.summary.kv.preemptions) for a, b in pairs]
-    differences["preemptions"] = _mean(preemptions, total=True)
-    differences["kv_mean"] = _mean([(a.summary.kv.mean, b.summary.kv.mean) for a, b in pairs])
-    num_pairs = sum(len(x) for x, _ in ttft)
+    differences: dict[str, Difference] = {}
+    for metric in catalogue.compared():
+        if metric.read is not None:
+            values = [(metric.read(a), metric.read(b)) for a, b in recut]
+            differences[metric.name] = _mean(values, metric.tolerance, total=metric.total)
+        elif metric.scope is Scope.TIER:
+            for tier in (name for name in tiers if name in served):
+                samples = [_samples(a, b, metric, tier) for a, b in pairs]
+                differences[f"{metric.name}{AT}{tier}"] = _percentile(samples, metric)
+        else:
+            samples = [_samples(a, b, metric, None) for a, b in pairs]
+            differences[metric.name] = _percentile(samples, metric)
+    num_pairs = sum(len(_paired(a, b, "ttft", None)[0]) for a, b in pairs)
     return Agreement(len(pairs), num_pairs, _verdict(pairs, differences), differences)
 
 
@@ -193,31 +188,63 @@ def _cut(a: Replicate, b: Replicate) -> float:
     return max(a.summary.metrics.window_s[0], b.summary.metrics.window_s[0])
 
 
-def _paired_ttft(a: Replicate, b: Replicate) -> tuple[FloatArray, FloatArray]:
+def _recut(a: Replicate, b: Replicate) -> tuple[RunSummary, RunSummary]:
+    """Both runs measured from the later cut on."""
+    cut_s = _cut(a, b)
+    first, second = (
+        replace(run.summary, metrics=run_metrics(run.recording, cut_s=cut_s)) for run in (a, b)
+    )
+    return first, second
+
+
+def _tiers(pairs: Sequence[Pair]) -> list[str]:
+    slos_s = {
+        name: group.tbt_slo_s
+        for pair in pairs
+        for run in pair
+        for name, group in run.summary.metrics.tiers.items()
+    }
+    return strictest_first(slos_s)
+
+
+def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tuple[Sample, Sample]:
+    """A latency on both sides, over the same requests."""
+    assert metric.latency is not None
+    if LATENCIES[metric.latency].observed is None:
+        return _gaps(a, b, tier)
+    return _paired(a, b, metric.latency, tier)
+
+
+def _paired(
+    a: Replicate, b: Replicate, latency: str, tier: str | None
+) -> tuple[FloatArray, FloatArray]:
     count = min(len(a.recording.requests), len(b.recording.requests))
     x, y = (
-        request_values(run.recording.requests, "ttft", run.summary.metrics.stop_s)[:count]
+        request_values(run.recording.requests, latency, run.summary.metrics.stop_s)[:count]
         for run in (a, b)
     )
-    both = (a.recording.requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)
+    requests = a.recording.requests
+    both = (requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)
+    if tier is not None:
+        both &= requests.tier[:count] == tier
     return x[both], y[both]
 
 
-def _gaps(a: Replicate, b: Replicate, tier: str) -> tuple[Clusters, Clusters]:
+def _gaps(a: Replicate, b: Replicate, tier: str | None) -> tuple[Clusters, Clusters]:
     def of(run: Replicate) -> Clusters:
         requests = run.recording.requests
-        members = (requests.due_s >= _cut(a, b)) & (requests.tier == tier)
+        members = requests.due_s >= _cut(a, b)
+        if tier is not None:
+            members &= requests.tier == tier
         return token_gaps(requests, members & (requests.num_tokens > 1))
 
     return of(a), of(b)
 
 
-def _tokens_per_s(run: Replicate, cut_s: float) -> float | None:
-    return run_metrics(run.recording, cut_s=cut_s).output_tokens_per_s
-
-
-def _percentile(samples: Sequence[tuple[Sample, Sample]], q: float, tolerance: float) -> Difference:
+def _percentile(samples: Sequence[tuple[Sample, Sample]], metric: Metric) -> Difference:
     """A percentile of all seeds' samples; its ratio's interval from the seeds' own percentiles."""
+    q, tolerance = metric.level, metric.tolerance
+    assert q is not None
     a, b = (_together([pair[side] for pair in samples], q) for side in (0, 1))
     by_seed = [(statistic(x, q), statistic(y, q)) for x, y in samples if len(x) and len(y)]
     return _difference(a, b, by_seed, tolerance)

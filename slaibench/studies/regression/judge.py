@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slaibench.measure.catalogue import Metric
 from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.regression import (
     MIN_FLIP,
@@ -19,7 +20,7 @@ from slaibench.measure.regression import (
     paired_change,
     unpaired_change,
 )
-from slaibench.studies.regression.metrics import Metric, Value, find
+from slaibench.studies.regression.metrics import Value, find
 from slaibench.studies.regression.replicate import Replicate
 from slaibench.studies.regression.result import SATURATED, Row, ratio
 
@@ -186,8 +187,8 @@ def _without_numbers(
         reason = "the percentile lies among requests that were still waiting at the end"
         return _flipped(*lost), reason
     samples = min(sum(value.n for value in side if value is not None) for side in (old, new))
-    if metric.q is not None and samples < needed_samples(metric.q):
-        needs = needed_samples(metric.q)
+    if metric.level is not None and samples < needed_samples(metric.level):
+        needs = needed_samples(metric.level)
         return (
             Verdict.UNKNOWN,
             f"n too small: worth {samples:,} independent values of the {needs:,} it takes",

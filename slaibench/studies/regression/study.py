@@ -95,7 +95,7 @@ def plan(
     margin = margin if margin is not None else old.margin if old else DEFAULT_MARGIN
     if not 0 < margin < 1:
         raise ValueError(f"--margin {margin:g} must lie between 0 and 1; 0.05 is 5 %")
-    judged = metrics.check(names) or (old.metrics if old else metrics.DEFAULT_METRICS)
+    judged = metrics.check(names) or (old.metrics if old else metrics.defaults())
     if not update and old is not None and not set(judged) <= set(old.metrics) and other is None:
         missing = ", ".join(sorted(set(judged) - set(old.metrics)))
         raise ValueError(f"the baseline has no {missing}: leave it out, or add it with --update")

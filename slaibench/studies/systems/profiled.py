@@ -12,8 +12,9 @@ from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.catalog.validations import validations_of
 from slaibench.costmodel.cost_model import Excess
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, StudySpec
-from slaibench.studies.validation.observed import METRICS
+from slaibench.studies.validation.observed import COMPARED
 
 
 def profile_of(spec: StudySpec) -> Profile:
@@ -114,8 +115,8 @@ def validated(facts: Mapping[str, Any]) -> str:
     worst = validations[0]
     more = f" (the worst of {len(validations)} validations)" if len(validations) > 1 else ""
     medians = (
-        f"median {METRICS[name]} {worst['errors'][f'{name}_p50']:+.1%}"
-        for name in METRICS
+        f"median {LATENCIES[name].label} {worst['errors'][f'{name}_p50']:+.1%}"
+        for name in COMPARED
         if f"{name}_p50" in worst["errors"]
     )
     return (

@@ -10,8 +10,8 @@ import numpy as np
 from slaibench.recording.record import FloatArray, IntArray
 from slaibench.workloads.request import Request
 
-METRICS = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E", "tbt": "TBT"}
-"""Latencies that are compared, as people call them."""
+COMPARED = ("ttft", "tpot", "e2e", "tbt")
+"""Latencies of ``measure.catalogue`` that are compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
 from slaibench.costmodel import CostModel
+from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, THRESHOLDS, Grade, judged, overall
 from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
 from slaibench.recording.record import BoolArray
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.profiled import excesses_of_run
-from slaibench.studies.validation.observed import METRICS, Latencies, ObservedRun
+from slaibench.studies.validation.observed import Latencies, ObservedRun
 from slaibench.studies.validation.step_overhead import (
     StepOverheadFit,
     every_second,
@@ -40,7 +41,7 @@ class ValidationRun:
         scheduler: what the simulator ran.
         fit: of the step overhead; None: the profile's was taken.
         num_scored: requests that errors are of.
-        errors, judgements: by latency (``METRICS``).
+        errors, judgements: by latency (``observed.COMPARED``).
         ranges: by latency and statistic: least and largest change over ``NEIGHBOURS``. A change
             whose range is wide is luck, good or bad.
         notes: what a reader must know besides.
@@ -174,7 +175,8 @@ def validate_run(
         num_scored=by_metric["ttft"].n,
         errors=by_metric,
         judgements={
-            metric: judged(METRICS[metric], errors_of) for metric, errors_of in by_metric.items()
+            metric: judged(LATENCIES[metric].label, errors_of)
+            for metric, errors_of in by_metric.items()
         },
         ranges=_ranges(run, profile, scheduler, overhead_ms, scored),
         notes=(*run.notes, *_notes(run, profile, output, scored, by_metric["ttft"].n)),

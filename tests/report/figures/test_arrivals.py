@@ -12,14 +12,14 @@ LEVELS = np.array([0.1, 0.5, 0.9, 0.99])
 
 
 def test_quantiles_of_exponential_gaps_are_those_of_the_formula() -> None:
-    found = declared_quantiles(ArrivalProcess.parse("poisson"), LEVELS)
-    assert found == pytest.approx(-np.log(1 - LEVELS))
+    quantiles = declared_quantiles(ArrivalProcess.parse("poisson"), LEVELS)
+    assert quantiles == pytest.approx(-np.log(1 - LEVELS))
 
 
 def test_truncated_gaps_end_at_three_means() -> None:
-    found = declared_quantiles(ArrivalProcess.parse("poisson-truncated"), LEVELS)
-    assert found[:3] == pytest.approx(-np.log(1 - LEVELS[:3]))
-    assert found[3] == 3.0
+    quantiles = declared_quantiles(ArrivalProcess.parse("poisson-truncated"), LEVELS)
+    assert quantiles[:3] == pytest.approx(-np.log(1 - LEVELS[:3]))
+    assert quantiles[3] == 3.0
     shares = declared_shares(ArrivalProcess.parse("poisson-truncated"), np.linspace(0, 3, 31))
     assert shares.sum() == pytest.approx(1.0)
     assert shares[-1] > np.exp(-3.0)

@@ -25,8 +25,8 @@ def style() -> Iterator[None]:
 
 
 def mark(rate: float, value: float | None, steady: bool | None = True) -> Mark:
-    known = value is not None and math.isfinite(value)
-    low, high = (value / 1.2, value * 1.2) if known and value else (None, None)
+    is_finite = value is not None and math.isfinite(value)
+    low, high = (value / 1.2, value * 1.2) if is_finite and value else (None, None)
     return Mark(rate, Estimate(value, low, high, 100), steady)
 
 
@@ -44,10 +44,10 @@ def markers(ax: Any) -> dict[float, Any]:
 
 def test_steady_marks_are_filled_and_joined_saturated_ones_hollow_and_dotted() -> None:
     ax = drawn(mark(1, 0.1), mark(2, 0.2), mark(3, 5.0, False), mark(4, 9.0, False))
-    found = markers(ax)
-    assert to_rgba(found[1.0].get_markerfacecolor()) == to_rgba(LOOK.colour)
-    assert to_rgba(found[3.0].get_markerfacecolor()) == to_rgba("white")
-    assert found[3.0].get_alpha() < 1
+    by_rate = markers(ax)
+    assert to_rgba(by_rate[1.0].get_markerfacecolor()) == to_rgba(LOOK.colour)
+    assert to_rgba(by_rate[3.0].get_markerfacecolor()) == to_rgba("white")
+    assert by_rate[3.0].get_alpha() < 1
     lines = [line for line in ax.lines if line.get_marker() == "None"]
     joins = {tuple(map(float, line.get_xdata())): line for line in lines}
     assert joins[1.0, 2.0].get_linestyle() == "-"
@@ -90,9 +90,9 @@ def test_limits_hold_all_values_and_targets_but_not_the_widest_intervals(
         Mark(i, Estimate(value, value / spread, value * spread, 9), True)
         for i, value in enumerate(values)
     ]
-    found = limits(marks, [target])
-    assert found is not None
-    low, high = found
+    ends = limits(marks, [target])
+    assert ends is not None
+    low, high = ends
     least, most = min(*values, target), max(*values, target)
     assert least / 11 < low < least
     assert most < high < most * 12
@@ -108,10 +108,10 @@ def test_nothing_to_show_is_said_in_the_axes() -> None:
 
 def test_looks_stay_with_their_place_and_repeat_after_the_last_colour() -> None:
     names = [f"s{i}" for i in range(10)]
-    found = looks(names, {name: name for name in names})
-    assert [found[name].colour for name in names[:8]] == list(COLOURS)
-    assert found["s0"].colour == found["s8"].colour
-    assert len({(look.colour, look.marker) for look in found.values()}) == 8
+    by_name = looks(names, {name: name for name in names})
+    assert [by_name[name].colour for name in names[:8]] == list(COLOURS)
+    assert by_name["s0"].colour == by_name["s8"].colour
+    assert len({(look.colour, look.marker) for look in by_name.values()}) == 8
 
 
 def test_a_legend_shows_names_that_matplotlib_would_hide_or_typeset() -> None:

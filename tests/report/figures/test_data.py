@@ -63,5 +63,7 @@ def test_what_is_added_counts(add: Callable[[Any], Any]) -> None:
 
 
 def test_every_panel_of_a_report_has_its_own(subject: Subject, doc: Document) -> None:
-    found = [drawn_digest(each.figure) for some in panels(subject, doc).values() for each in some]
-    assert len(set(found)) == len(found) > 10
+    digests = [
+        drawn_digest(panel.figure) for some in panels(subject, doc).values() for panel in some
+    ]
+    assert len(set(digests)) == len(digests) > 10

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slaibench.measure.catalogue import METRICS
 from slaibench.measure.slo import parse_slos
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.crosscheck.agreement import (
-    TOLERANCES,
     Agreement,
     Difference,
     Replicate,
@@ -156,7 +156,9 @@ def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate])
         for run in (stretched(run, 1.01) for run in runs)
     ]
     result = agreement(runs, blind)
-    assert result.differences["steps"] == Difference(None, None, None, None, TOLERANCES["steps"])
+    assert result.differences["steps"] == Difference(
+        None, None, None, None, METRICS["steps"].tolerance
+    )
     assert result.differences["kv_mean"].reference is None
     assert result.verdict is Verdict.WITHIN
 

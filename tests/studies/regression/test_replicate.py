@@ -11,7 +11,7 @@ import pytest
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.prepared import prepare
-from slaibench.studies.regression.metrics import DEFAULT_METRICS
+from slaibench.studies.regression.metrics import defaults
 from slaibench.studies.regression.replicate import Reader, content_hash, load_hash
 from tests.studies.studies import study
 
@@ -24,7 +24,7 @@ def recording() -> Recording:
 
 def read(recording: Recording, cut_s: float | None = None) -> dict[str, float | None]:
     cuts = {} if cut_s is None else {("sarathi", 5.0, 0): cut_s}
-    replicate = Reader("strict", DEFAULT_METRICS, cuts)(recording)
+    replicate = Reader("strict", defaults(), cuts)(recording)
     return {name: value.value for name, value in replicate.values.items()}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from slaibench.report.numbers import Document
 from slaibench.report.template import Headline
-from slaibench.report.words import MINUS, SPACE, fixed, listed, significant
+from slaibench.report.words import SPACE, fixed, listed, share, significant, tenths
 from slaibench.studies.bound.cycles import theorem_2
 from slaibench.studies.bound.limits import NODES
 
@@ -83,7 +83,7 @@ def _budgets(doc: Document) -> Iterable[str]:
     base = by_budget.get(TILED)
     above = [budget for budget in by_budget if budget > TILED]
     if base and above:
-        changes = [f"{budget} tokens {change(by_budget[budget] / base - 1)}" for budget in above]
+        changes = [f"{budget} tokens {tenths(by_budget[budget] / base - 1)}" for budget in above]
         yield (
             f"Against a token budget of {TILED}, Sarathi-Serve's throughput changes with "
             f"{listed(changes)}."
@@ -100,16 +100,6 @@ def _maps(doc: Document) -> Iterable[str]:
             "cannot last: where long prompts starve, the number in the system grows too slowly for "
             "one run to tell."
         )
-
-
-def share(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.1f}{SPACE}%"
-
-
-def change(value: float) -> str:
-    """A change to a tenth of a percent."""
-    return f"{100 * value:+.1f}{SPACE}%".replace("-", MINUS)
 
 
 def cycle_text(cycle: str) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from slaibench.report.columns import Cell
 from slaibench.report.numbers import Document
-from slaibench.report.pages.bound.findings import TILED, change, cycle_text, share
-from slaibench.report.pages.crosscheck.tables import Grid
-from slaibench.report.words import NOTHING, TOO_SMALL, fixed, significant
+from slaibench.report.pages.bound.findings import TILED, cycle_text
+from slaibench.report.table import Cell, Table, grid
+from slaibench.report.words import NOTHING, TOO_SMALL, fixed, share, significant, tenths
 
 
-def answer_grids(doc: Document) -> list[Grid]:
+def answer_grids(doc: Document) -> list[Table]:
     """The bound with what binds, and every scheduler against it."""
     return [_bound(doc), _schedulers(doc)]
 
 
-def point_grids(doc: Document) -> list[Grid]:
+def point_grids(doc: Document) -> list[Table]:
     """Budgets, RAD and maps; those that were planned."""
-    grids = [_budgets(doc), _rad(doc), _maps(doc)]
-    return [grid for grid in grids if grid.rows]
+    tables = [_budgets(doc), _rad(doc), _maps(doc)]
+    return [table for table in tables if table.rows]
 
 
-def _bound(doc: Document) -> Grid:
+def _bound(doc: Document) -> Table:
     bound = doc["bound"]
     decodes = bound["decodes_per_batch"]
     cells = (
@@ -30,7 +29,7 @@ def _bound(doc: Document) -> Grid:
         Cell(fixed(bound["tokens_per_batch"], 0)),
         Cell(NOTHING if decodes is None else fixed(decodes, 0)),
     )
-    return Grid(
+    return grid(
         "bound",
         "The bound of this workload on this profile",
         "Ours: the least time of the work over all batches that there are, with the profile's "
@@ -59,7 +58,7 @@ def _estimate(estimate: Document, decimals: int, scale: float = 1.0) -> Cell:
     return Cell(fixed(scale * estimate["value"], decimals), under)
 
 
-def _schedulers(doc: Document) -> Grid:
+def _schedulers(doc: Document) -> Table:
     rows = []
     for row in sorted(doc["schedulers"], key=lambda row: -(row["share"]["value"] or 0.0)):
         tokens = row["tokens_per_batch"]
@@ -78,7 +77,7 @@ def _schedulers(doc: Document) -> Grid:
                 ),
             )
         )
-    return Grid(
+    return grid(
         "schedulers",
         "How close each scheduler comes",
         "Small print: 95 % intervals over seeds. Its limits: the scheduler's own token budget and "
@@ -97,12 +96,12 @@ def _schedulers(doc: Document) -> Grid:
     )
 
 
-def _budgets(doc: Document) -> Grid:
+def _budgets(doc: Document) -> Table:
     base = next((r["share"]["value"] for r in doc["budgets"] if r["token_budget"] == TILED), None)
     rows = []
     for row in doc["budgets"]:
         value = row["share"]["value"]
-        against = change(value / base - 1) if base and value is not None else NOTHING
+        against = tenths(value / base - 1) if base and value is not None else NOTHING
         cells = (
             _estimate(row["rate_rps"], 3),
             Cell(against),
@@ -110,7 +109,7 @@ def _budgets(doc: Document) -> Grid:
             _estimate(row["within_share"], 1, 100),
         )
         rows.append((f"{row['token_budget']} tokens", cells))
-    return Grid(
+    return grid(
         "budgets",
         "Sarathi-Serve by token budget",
         "The bound within a budget does not fall where the budget grows: a scheduler may leave a "
@@ -120,14 +119,14 @@ def _budgets(doc: Document) -> Grid:
     )
 
 
-def _rad(doc: Document) -> Grid:
+def _rad(doc: Document) -> Table:
     points = doc["rad"]["points"]
     cycles = list(dict.fromkeys(point["cycle"] for point in points))
     rows: dict[tuple[float, int], list[Document]] = {}
     for point in points:
         rows.setdefault((point["step_s"], point["tile"]), []).append(point)
     theorem = doc["rad"]["theorem_1_rps"]
-    return Grid(
+    return grid(
         "rad",
         "RAD under the paper's batch-time model: % of Theorem 1's bound",
         f"Theorem 1: {significant(theorem, 4)} requests/s. Last column: with every batch of "
@@ -147,7 +146,7 @@ def _rad(doc: Document) -> Grid:
     )
 
 
-def _maps(doc: Document) -> Grid:
+def _maps(doc: Document) -> Table:
     columns = doc["maps"]["columns"]
     cells = doc["maps"]["cells"]
     names = dict.fromkeys(cell["scheduler"] for cell in cells)
@@ -163,7 +162,7 @@ def _maps(doc: Document) -> Grid:
         under = f"{significant(most['rate_rps'])} requests/s"
         return Cell(f"{100 * most['load']:.0f}", (under,))
 
-    return Grid(
+    return grid(
         "maps",
         "Largest stable rate below every unstable one, % of the bound",
         "One seed; rates are shares of the bound at each mean output length.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from slaibench.report.columns import Cell
 from slaibench.report.findings import NO_RATIO, capacity_verdict
 from slaibench.report.headline import capacity_text
 from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck.subject import reference
+from slaibench.report.table import Cell
 from slaibench.report.words import (
     binding,
     capacity_digits,

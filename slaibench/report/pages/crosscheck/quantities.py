@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slaibench.measure.catalogue import compared, metric_of
 from slaibench.report.words import NOTHING, SPACE, decimals_for, fixed, hundredths
 
 
@@ -14,7 +15,7 @@ class Quantity:
     """One thing that both backends have.
 
     Args:
-        name: as ``study.agreement`` calls it.
+        name: of a metric of ``measure.catalogue``, with its tier.
         title: as a reader does.
         scale: from the document's unit to ``unit``.
         digits: decimals; None: as many as it takes to show three digits of the smallest.
@@ -35,27 +36,15 @@ class Quantity:
         return [NOTHING if value is None else fixed(value, digits) for value in scaled]
 
 
-_QUANTITIES = (
-    Quantity("ttft_p50_s", "median TTFT", "s"),
-    Quantity("ttft_p99_s", "P99 TTFT", "s"),
-    Quantity("output_tokens_per_s", "output tokens a second", "tokens/s", digits=1),
-    Quantity("steps", "batches", "all seeds", digits=0),
-    Quantity("preemptions", "preemptions", "all seeds", digits=0),
-    Quantity("kv_mean", "KV blocks in use, mean", "%", 100, digits=2),
-)
-BY_NAME = {quantity.name: quantity for quantity in _QUANTITIES}
-
-
 def quantity(name: str) -> Quantity:
     """What a match calls ``name``.
 
     Raises:
-        KeyError: there is no such quantity.
+        ValueError: there is no such quantity.
     """
-    metric, _, tier = name.partition("@")
-    if metric == "tbt_p99_s":
-        return Quantity(name, f"P99 TBT, tier {tier}", "ms", 1e3)
-    return BY_NAME[name]
+    metric, tier = metric_of(name, {metric.name: metric for metric in compared()})
+    title = metric.title + (f", tier {tier}" if tier else "")
+    return Quantity(name, title, metric.shown_unit or metric.unit, metric.scale, metric.decimals)
 
 
 def quantities(matches: Iterable[Mapping[str, Any]]) -> list[Quantity]:

@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from slaibench.report import facts
-from slaibench.report.columns import Cell
 from slaibench.report.facts import Facts
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.pages.crosscheck.conclusions import conclusions
 from slaibench.report.pages.crosscheck.quantities import Quantity, allowed, apart, quantities
 from slaibench.report.pages.crosscheck.subject import others
-from slaibench.report.tables import Row, Table
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths, listed, plural
 from slaibench.studies.crosscheck.agreement import Verdict
 
 SHOWN_APART = 4
 """Quantities that a verdict names; the tables of all quantities have the rest."""
 Match = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Rows of names with a cell for each backend.
-
-    Args:
-        head: titles of the columns after the first.
-        left: columns with text rather than numbers, by place.
-    """
-
-    name: str
-    title: str
-    note: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    left: frozenset[int] = frozenset()
 
 
 def verdict_table(doc: Document) -> Table:
@@ -49,7 +30,7 @@ def verdict_table(doc: Document) -> Table:
         texts = [difference.judged for difference in apart(match)]
         more = len(texts) - SHOWN_APART
         shown = (*texts[:SHOWN_APART], *([f"and {more} more"] if more > 0 else []))
-        mark = "strong" if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
+        mark = STRONG if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
         n = f"n = {plural(match['n'], 'request')}"
         return Cell(match["verdict"], (*shown, n), mark)
 
@@ -59,9 +40,8 @@ def verdict_table(doc: Document) -> Table:
         f"Held against {doc['between'][0]}",
         "Small print: what differs, by how much of the reference's value, and the tolerance where "
         "there is one; n: requests whose TTFT both measured.",
-        tuple((name, "") for name in names),
+        tuple(Heading(name, is_text=True) for name in names),
         _groups(doc, lambda matches: tuple(cell(matches.get(name)) for name in names)),
-        left=frozenset(range(len(names))),
     )
 
 
@@ -95,10 +75,11 @@ def _quantity(doc: Document, what: Quantity) -> Table:
         return tuple(row)
 
     reference = doc["between"][0]
-    columns: list[tuple[str, str]] = []
+    columns: list[Heading] = []
     for name in names:
-        columns += [(reference, what.unit), (name, what.unit), ("change", f"{name} / {reference}")]
-        columns += [("verdict", "")] if tolerance is not None else []
+        columns += [Heading(reference, what.unit), Heading(name, what.unit)]
+        columns.append(Heading("change", f"{name} / {reference}"))
+        columns += [Heading("verdict", is_text=True)] if tolerance is not None else []
     width = len(columns) // len(names)
     judged = f"Tolerance {allowed(tolerance)}" if tolerance is not None else "No verdict"
     return Table(
@@ -107,7 +88,6 @@ def _quantity(doc: Document, what: Quantity) -> Table:
         f"{judged}. Small print: 95 % interval of the change, from the seeds' own ratios.",
         tuple(columns),
         _groups(doc, cells),
-        left=frozenset(i for i, (title, _) in enumerate(columns) if title == "verdict"),
     )
 
 
@@ -118,7 +98,7 @@ def _change(sides: Document) -> Cell:
         return Cell("same")
     interval = sides["ci95"]
     under = (f"{hundredths(interval[0])} to {hundredths(interval[1])}",) if interval else ()
-    return Cell(hundredths(sides["change"]), under, "strong" if sides["within"] is False else "")
+    return Cell(hundredths(sides["change"]), under, STRONG if sides["within"] is False else "")
 
 
 def _verdict(match: Match, within: bool | None) -> Cell:
@@ -126,7 +106,7 @@ def _verdict(match: Match, within: bool | None) -> Cell:
         return Cell(match["verdict"])
     if within is None:
         return Cell("not told")
-    return Cell("within") if within else Cell("beyond", (), "strong")
+    return Cell("within") if within else Cell("beyond", (), STRONG)
 
 
 def _groups(
@@ -153,13 +133,13 @@ def _row(doc: Document, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]
     for state in ("invalid", "saturated"):
         where = [name for name, point in points.items() if point[state]]
         if where:
-            return Row(scheduler, state, cells, listed(where) if len(where) < len(points) else "")
-    return Row(scheduler, "", cells)
+            return Row(scheduler, cells, state, listed(where) if len(where) < len(points) else "")
+    return Row(scheduler, cells)
 
 
-def conclusion_grid(doc: Document) -> Grid:
+def conclusion_grid(doc: Document) -> Table:
     """What the study answers on each backend."""
-    return Grid(
+    return grid(
         "conclusions",
         "The study's answers on each backend",
         "Small print: 95 % interval, and what follows. Capacities are read off the rates measured, "
@@ -169,30 +149,30 @@ def conclusion_grid(doc: Document) -> Grid:
             (conclusion.title, (*conclusion.cells, Cell(conclusion.agreement)))
             for conclusion in conclusions(doc)
         ),
-        left=frozenset({len(doc["between"])}),
+        text={len(doc["between"])},
     )
 
 
-def fact_grids(doc: Document) -> list[Grid]:
+def fact_grids(doc: Document) -> list[Table]:
     """What was planned for the backends and what ran there; what is common to all stands once."""
 
-    def grid(title: str, of: Callable[[str, Document], Facts]) -> Grid:
+    def compared(title: str, of: Callable[[str, Document], Facts]) -> Table:
         parts = [dict(of(name, doc["studies"][name])) for name in doc["between"]]
         names = dict.fromkeys(name for part in parts for name in part)
         rows = tuple((name, _merged([part.get(name, NOTHING) for part in parts])) for name in names)
-        left = frozenset(range(len(parts)))
-        return Grid(title.lower().replace(" ", "-"), title, "", tuple(doc["between"]), rows, left)
+        name = title.lower().replace(" ", "-")
+        return grid(name, title, "", doc["between"], rows, text=range(len(parts)))
 
     made = doc["made"]
-    grids = [
-        grid("Asked", lambda _, study: facts.asked(study)),
-        grid("Every run", lambda _, study: facts.every_run(study)),
-        grid("What served", lambda _, study: facts.served(study)),
-        grid("Schedulers and their options", lambda _, study: facts.schedulers(study)),
-        grid("Profile", lambda name, study: facts.profile(study, made["profiles"][name])),
-        grid("Versions", lambda _, study: facts.versions(study, made)),
+    tables = [
+        compared("Asked", lambda _, study: facts.asked(study)),
+        compared("Every run", lambda _, study: facts.every_run(study)),
+        compared("What served", lambda _, study: facts.served(study)),
+        compared("Schedulers and their options", lambda _, study: facts.schedulers(study)),
+        compared("Profile", lambda name, study: facts.profile(study, made["profiles"][name])),
+        compared("Versions", lambda _, study: facts.versions(study, made)),
     ]
-    return [grid for grid in grids if grid.rows]
+    return [table for table in tables if table.rows]
 
 
 def _merged(texts: Sequence[str]) -> tuple[Cell, ...]:

@@ -7,28 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slaibench.catalog.published import PublishedValue
-from slaibench.report.columns import Cell
+from slaibench.measure.catalogue import metric_of
 from slaibench.report.numbers import Document, rate_key
-from slaibench.report.pages.crosscheck.tables import Grid
-from slaibench.report.tables import Row, Table
+from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths
 from slaibench.reproductions.bari2025.claim import UNKNOWN_TEXT, ours, printed
-from slaibench.reproductions.bari2025.conventions import CAPACITY
+from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 
 Json = Mapping[str, Any]
-QUANTITY = {
-    "ttft_p50_s": ("median TTFT", "s", 1.0),
-    "tbt_p99_s@paying": ("P99 TBT, paying", "ms", 1e3),
-    "tbt_p99_s@free": ("P99 TBT, free", "ms", 1e3),
-}
-"""Title, unit and scale of what the tables of conventions show."""
-STRONG = {ClaimVerdict.DISAGREES.value: "strong"}
+MARKS = {ClaimVerdict.DISAGREES.value: STRONG}
 
 
-def claim_grids(doc: Document) -> list[Grid]:
+def claim_grids(doc: Document) -> list[Table]:
     """A table of numbers for each figure that prints some, and one of all orderings and shapes."""
     numbers: dict[str, list[Json]] = {}
     shapes = []
@@ -41,11 +34,11 @@ def claim_grids(doc: Document) -> list[Grid]:
     return [*grids, _shapes(shapes)] if shapes else grids
 
 
-def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
+def _numbers(figure: str, claims: Sequence[Json]) -> Table:
     ways = ["paper", "strict"] if any(claim["strict"] for claim in claims) else ["paper"]
     titles = ["paper's conventions", "strict conventions"] if len(ways) > 1 else ["ours"]
     head = [text for title in titles for text in (title, "verdict")]
-    return Grid(
+    return grid(
         f"claims-{figure}",
         "What the runs were given" if figure == WORKLOAD else f"Figure {figure}",
         "Small print: 95 % interval, what ends a capacity, and how far ours is from the "
@@ -62,12 +55,12 @@ def _numbers(figure: str, claims: Sequence[Json]) -> Grid:
             )
             for claim in claims
         ),
-        left=frozenset({1 + len(head)}),
+        text={1 + len(head)},
     )
 
 
-def _shapes(claims: Sequence[Json]) -> Grid:
-    return Grid(
+def _shapes(claims: Sequence[Json]) -> Table:
+    return grid(
         "claims-shapes",
         "Orderings and shapes",
         "In brackets: 95 % intervals of changes, paired by request and seed",
@@ -79,7 +72,7 @@ def _shapes(claims: Sequence[Json]) -> Grid:
             )
             for claim in claims
         ),
-        left=frozenset({0, 1, 3}),
+        text={0, 1, 3},
     )
 
 
@@ -129,7 +122,7 @@ def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
 
 
 def _verdict(finding: Json, under: tuple[str, ...] = ()) -> Cell:
-    return Cell(finding["verdict"], under, STRONG.get(finding["verdict"], ""))
+    return Cell(finding["verdict"], under, MARKS.get(finding["verdict"], ""))
 
 
 def estimate_of(values: Json) -> Estimate:
@@ -141,13 +134,16 @@ def estimate_of(values: Json) -> Estimate:
 def convention_tables(doc: Document) -> list[Table]:
     """A table a mix: each quantity by the paper's conventions, on the same runs by strict
     definitions, and by strict conventions."""
-    columns: list[tuple[str, str]] = []
-    for title, unit, _ in QUANTITY.values():
+    columns: list[Heading] = []
+    for name in QUANTITIES:
+        metric, tier = metric_of(name)
+        title = metric.title + (f", {tier}" if tier else "")
+        unit = metric.shown_unit or metric.unit
         columns += [
-            (f"{title}: paper", unit),
-            ("same runs", unit),
-            ("strict", unit),
-            ("change", "in all"),
+            Heading(f"{title}: paper", unit),
+            Heading("same runs", unit),
+            Heading("strict", unit),
+            Heading("change", "in all"),
         ]
     return [
         Table(
@@ -170,7 +166,7 @@ def _groups(differences: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], .
     return tuple(
         (
             rate_key(rate),
-            tuple(Row(who, "", _quantities(quantities)) for who, quantities in at[rate].items()),
+            tuple(Row(who, _quantities(quantities)) for who, quantities in at[rate].items()),
         )
         for rate in sorted(at)
     )
@@ -178,11 +174,12 @@ def _groups(differences: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], .
 
 def _quantities(differences: Mapping[str, Json]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
-    for name, (_, _, scale) in QUANTITY.items():
+    for name in QUANTITIES:
         difference = differences.get(name)
         if difference is None:
             cells += [Cell(NOTHING)] * 4
             continue
+        scale = metric_of(name)[0].scale
         cells += [_value(difference[key], scale) for key in ("paper", "same_runs", "strict")]
         cells.append(_change(difference))
     return tuple(cells)
@@ -207,7 +204,7 @@ def _change(difference: Json) -> Cell:
     return Cell(hundredths(difference["in_all"]), () if alone is None else (hundredths(alone),))
 
 
-def capacity_grid(doc: Document) -> Grid | None:
+def capacity_grid(doc: Document) -> Table | None:
     """Capacities by each way; None where none was searched."""
     rows = []
     for mix, differences in doc["conventions"].items():
@@ -219,7 +216,7 @@ def capacity_grid(doc: Document) -> Grid | None:
             rows.append((f"{label}, {mix} % paying", (*values, _change(difference))))
     if not rows:
         return None
-    return Grid(
+    return grid(
         "conventions-capacity",
         "Capacity",
         "Requests/s at which median TTFT is at most 0.5 s and P99 TBT within each tier's SLO (and, "

@@ -75,7 +75,7 @@ def test_a_backlog_too_small_to_tell_is_no_number(numbers: Document) -> None:
     doc["schedulers"][1].update(share=nothing, rate_rps=nothing, within_share=nothing)
     doc["schedulers"][1]["tokens_per_batch"] = None
     assert "Of rad the backlog was too small to tell." in headline(doc).findings
-    rows = dict(answer_grids(doc)[1].rows)
+    rows = {row.name: row.cells for row in answer_grids(doc)[1].rows}
     assert rows["rad"][0].text == "n too small"
 
 

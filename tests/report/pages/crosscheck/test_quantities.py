@@ -33,7 +33,7 @@ def test_values_that_stand_below_each_other_have_the_same_decimals() -> None:
 
 
 def test_an_unknown_quantity_is_refused() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="unknown metric"):
         quantity("warmth")
 
 

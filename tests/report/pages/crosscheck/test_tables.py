@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from slaibench.measure.catalogue import METRICS
 from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck.tables import (
     conclusion_grid,
@@ -12,7 +13,7 @@ from slaibench.report.pages.crosscheck.tables import (
     verdict_table,
     warnings,
 )
-from slaibench.studies.crosscheck.agreement import TOLERANCES
+from slaibench.report.table import Heading
 
 
 def test_every_quantity_has_a_table_with_every_row(numbers: Document) -> None:
@@ -22,17 +23,18 @@ def test_every_quantity_has_a_table_with_every_row(numbers: Document) -> None:
         *("Output tokens a second", "Preemptions", "KV blocks in use, mean"),
     ]
     for table in found:
-        rows = [(rate, row.scheduler) for rate, group in table.groups for row in group]
+        rows = [(rate, row.name) for rate, group in table.groups for row in group]
         assert rows == [(rate, name) for rate in ("2", "15") for name in ("sarathi", "slai")]
         assert all(len(row.cells) == len(table.columns) for _, g in table.groups for row in g)
-    judged = [table for table in found if ("verdict", "") in table.columns]
-    assert len(judged) == len(TOLERANCES) + 1  # the P99 of TBT is one for each of two tiers
+    judged = [table for table in found if Heading("verdict", is_text=True) in table.columns]
+    tolerances = [m for m in METRICS.values() if m.tolerance is not None]
+    assert len(judged) == len(tolerances) + 1  # the P99 of TBT is one for each of two tiers
     assert all("±" in table.note for table in judged)
 
 
 def test_a_row_has_both_values_the_change_and_the_verdict(numbers: Document) -> None:
     (median, *_) = quantity_tables(numbers)
-    assert [title for title, _ in median.columns] == [
+    assert [heading.title for heading in median.columns] == [
         *("sim", "twin", "change", "verdict"),
         *("sim", "small", "change", "verdict"),
     ]
@@ -76,19 +78,19 @@ def test_a_state_of_some_backends_says_of_which(numbers: Document) -> None:
 
 def test_answers_stand_side_by_side(numbers: Document) -> None:
     grid = conclusion_grid(numbers)
-    assert grid.head == ("sim", "twin", "small", "compared")
-    assert all(len(cells) == 4 for _, cells in grid.rows)
-    assert [name for name, _ in grid.rows][:3] == [
+    assert [heading.title for heading in grid.columns] == ["sim", "twin", "small", "compared"]
+    assert all(len(row.cells) == 4 for row in grid.rows)
+    assert [row.name for row in grid.rows][:3] == [
         "capacity of sarathi, requests/s",
         "capacity of slai, requests/s",
         "capacity of slai over that of sarathi",
     ]
-    for _, (sim, twin, _, _) in grid.rows:
+    for sim, twin, _, _ in (row.cells for row in grid.rows):
         assert sim == twin
 
 
 def test_what_all_backends_have_in_common_stands_once(numbers: Document) -> None:
-    asked = dict(fact_grids(numbers)[0].rows)
+    asked = {row.name: row.cells for row in fact_grids(numbers)[0].rows}
     assert [cell.text for cell in asked["backend"]] == ["sim", "twin", "small"]
     (model,) = asked["model"]
     assert (model.text, model.span) == ("mistral-7b", 3)

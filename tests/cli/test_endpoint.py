@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.cli.dialect import DialectOptions
+from slaibench.cli.endpoint import DialectOptions
 from slaibench.endpoint.dialect import Dialect
 from tests.cli.command import slaibench
 

@@ -1,0 +1,93 @@
+"""Results in sentences on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from slaibench.cli.tables import mark
+from slaibench.report.words import plain_change, plain_interval, plain_number
+from slaibench.spec import Convention, StudySpec
+from slaibench.studies.capacity import STEADY, CapacityResult
+from slaibench.studies.compare import CompareResult
+
+
+def capacity_lines(result: CapacityResult) -> list[Text]:
+    """The rate, its interval and what ends it in a sentence; then what must be known besides."""
+    capacity, slo = result.capacity, result.spec.slo
+    text, remarks = Text(), [Text(f"  {remark}") for remark in result.remarks]
+    text.append(result.scheduler, style="bold")
+    if capacity.rate_rps is None:
+        text.append(f": no rate is known to keep {slo}")
+        if not result.refused:
+            lowest = plain_number(float(result.measured.rates_rps[0]))
+            text.append(f"; at {lowest} requests/s, the lowest measured, {_failing(result)}")
+        return [text, *remarks]
+    if capacity.shape is not None:
+        text.append(" carries ")
+    else:
+        sure = capacity.sure_rps == capacity.rate_rps
+        text.append(" carries at least " if sure else " may carry ")
+    text.append(f"{plain_number(capacity.rate_rps)} requests/s", style="bold green")
+    if capacity.ci95 is not None:
+        text.append(
+            f" (95 % interval {plain_number(capacity.ci95[0])} to {plain_number(capacity.ci95[1])})"
+        )
+    text.append(f" within {slo}")
+    if capacity.binding is not None:
+        text.append(f"; above that {_failing(result)}")
+    return [text, *remarks]
+
+
+def _failing(result: CapacityResult) -> str:
+    """What ends the capacity, as a clause."""
+    capacity = result.capacity
+    if result.untold is not None:
+        return "it cannot be told"
+    if capacity.binding == STEADY:
+        return "it is saturated"
+    whose = f" of {capacity.binding_tier}" if capacity.binding_tier else ""
+    return f"{capacity.binding}{whose} fails"
+
+
+def headline(result: CompareResult) -> Text:
+    """The comparison in a sentence or two."""
+    text = Text()
+    ratio = result.capacity_ratio
+    shapes = {side.capacity.shape for side in (result.capacity_a, result.capacity_b)}
+    if ratio.value is None:
+        text.append("Ratio of capacities: cannot be told. ")
+    else:
+        text.append(f"{result.b} carries {ratio.value:.2f} times the load of {result.a}", "bold")
+        if None in shapes:
+            text.append(" or thereabouts: a capacity is only a lower bound")
+        elif ratio.ci95 is None:
+            text.append(" (no interval: it may be chance)")
+        else:
+            text.append(f" (95 % interval {ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})")
+            if ratio.ci95[0] <= 1 <= ratio.ci95[1]:
+                text.append("; no difference is shown")
+        text.append(". ")
+    valid = [r for r in result.rates if not (r.a.invalid or r.b.invalid)]
+    comparable = [r for r in valid if r.ttft_p50_change.value is not None]
+    steady = [r for r in comparable if not (mark(r.a) or mark(r.b))]
+    if steady or comparable:
+        top = steady[-1] if steady else comparable[0]
+        change = top.ttft_p50_change
+        text.append(
+            f"Median TTFT at {top.rate_rps:g} requests/s: {plain_change(change.value)}", "bold"
+        )
+        sure = plain_interval(change, plain_change, " to ")
+        text.append(f" (95 % interval {sure}, paired)." if sure else " (no interval).")
+    return text
+
+
+def about_lines(
+    about: str, workload_note: str, spec: StudySpec, warnings: Sequence[str] = ()
+) -> list[str]:
+    """The system under test, the lengths, and what to beware of: goes with every result."""
+    lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
+    if spec.convention is Convention.PAPER:
+        lines.append("paper conventions: see docs/metrics.md for how they move the numbers")
+    return [*lines, *(f"warning: {warning}" for warning in warnings)]
