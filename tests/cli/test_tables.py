@@ -94,7 +94,7 @@ def test_saturated_rows_say_so_and_the_legend_says_what_it_means(
 
 def sweep_of(swept: SweepResult, rates: tuple[float, ...]) -> SweepResult:
     points = tuple(point for point in swept.points if point.rate_rps in rates)
-    return SweepResult(swept.spec, swept.about, swept.workload_note, points, swept.cells)
+    return replace(swept, points=points)
 
 
 @pytest.mark.parametrize("width", [80, 120])

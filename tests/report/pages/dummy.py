@@ -15,7 +15,7 @@ from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_a
 from slaibench.report.template import Headline, stem_of
 from slaibench.spec import StudySpec
 from slaibench.studies.executors import CellResult
-from slaibench.studies.run_summary import RunSummarizer
+from slaibench.studies.targets import Targets
 
 Cells = tuple[StudySpec, list[CellResult]]
 
@@ -55,7 +55,7 @@ class DummyPage(Page[Cells]):
 
     def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> Cells:
         spec = StudySpec.model_validate(doc["spec"])
-        summarize = RunSummarizer.for_study(spec.convention.value, spec.slo)
+        summarize = Targets.of(spec).summarizer()
         reads = [partial(read_again, run, folder, summarize) for run in doc["runs"]]
         return spec, read_all(doc["runs"], reads, on_run)
 
