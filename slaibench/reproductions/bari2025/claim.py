@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
 from slaibench.reproductions.bari2025.figures import INFERRED
+from slaibench.reproductions.bari2025.published import CHANGE, RATIO, PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict, deviation
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.estimate import Estimate, finite

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.reproductions.bari2025.batches import (
     NUM_DECODES,
@@ -27,6 +26,7 @@ from slaibench.reproductions.bari2025.numbers import (
     given_numbers,
     load_numbers,
 )
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.series import series
 from slaibench.reproductions.bari2025.shapes import batch_shapes, load_shapes
 from slaibench.reproductions.bari2025.spec import PaperSpec

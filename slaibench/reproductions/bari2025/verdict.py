@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
-from slaibench.catalog.published import CHANGE, PublishedValue
+from slaibench.reproductions.bari2025.published import CHANGE, PublishedValue
 from slaibench.studies.estimate import Estimate
 
 AGREES_WITHIN = 0.03

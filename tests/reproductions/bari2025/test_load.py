@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import slaibench
-from slaibench.catalog.published import bari2025
 from slaibench.measure.slo import parse_slos
 from slaibench.reproductions.bari2025.figures import Mix
 from slaibench.reproductions.bari2025.load import GIVEN, given_to
 from slaibench.reproductions.bari2025.numbers import given_numbers
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.run_summary import RunSummarizer
 from tests.reproductions.bari2025.small import SmallPaper

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from slaibench.catalog.published import bari2025
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.figures import FIGURES, Mix
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.result import PaperResult, worst
 from slaibench.reproductions.bari2025.series import published_points
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slaibench.catalog.published import PublishedValue
 from slaibench.measure.catalogue import metric_of
 from slaibench.report.numbers import Document, rate_key
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
@@ -14,6 +13,7 @@ from slaibench.report.words import NOTHING, hundredths
 from slaibench.reproductions.bari2025.claim import UNKNOWN_TEXT, ours, printed
 from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
+from slaibench.reproductions.bari2025.published import PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 
