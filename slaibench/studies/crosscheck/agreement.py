@@ -21,7 +21,7 @@ from slaibench.studies.estimate import finite, over_seeds
 from slaibench.studies.run_summary import RunSummary
 
 
-class Verdict(StrEnum):
+class AgreementVerdict(StrEnum):
     """What is said of two backends at one rate."""
 
     IDENTICAL = "identical"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
     @property
     def ok(self) -> bool:
-        return self not in (Verdict.BEYOND, Verdict.INVALID)
+        return self not in (AgreementVerdict.BEYOND, AgreementVerdict.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Agreement:
 
     num_seeds: int
     num_pairs: int
-    verdict: Verdict
+    verdict: AgreementVerdict
     differences: dict[str, Difference]
 
     def to_json(self) -> dict[str, Any]:
@@ -146,15 +146,15 @@ def agreement(
 Pair = tuple[Replicate, Replicate]
 
 
-def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
+def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> AgreementVerdict:
     if any(run.summary.invalid is not None for pair in pairs for run in pair):
-        return Verdict.INVALID
+        return AgreementVerdict.INVALID
     if all(identical(a.recording, b.recording) for a, b in pairs):
-        return Verdict.IDENTICAL
+        return AgreementVerdict.IDENTICAL
     verdicts = [difference.within for difference in differences.values()]
     if False in verdicts:
-        return Verdict.BEYOND
-    return Verdict.WITHIN if True in verdicts else Verdict.UNTOLD
+        return AgreementVerdict.BEYOND
+    return AgreementVerdict.WITHIN if True in verdicts else AgreementVerdict.UNTOLD
 
 
 def identical(a: Recording, b: Recording) -> bool:

@@ -37,7 +37,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidatePlan:
+class CrosscheckPlan:
     """One study on several backends.
 
     Args:
@@ -50,7 +50,7 @@ class ValidatePlan:
 
 
 @dataclass(frozen=True)
-class ValidateResult:
+class CrosscheckResult:
     """The outcome of a validation.
 
     Args:
@@ -100,7 +100,7 @@ def plan(
     *,
     jobs: Jobs = None,
     fresh: bool = False,
-) -> ValidatePlan:
+) -> CrosscheckPlan:
     """The study on each backend, checked.
 
     Every run goes on to its last request, saturated or not: ended early, two runs would have other
@@ -126,10 +126,10 @@ def plan(
     to_the_end = spec.model_copy(update={"early_stop": False})
     studies = [prepare(on_system(to_the_end, backend)) for backend in between]
     sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
-    return ValidatePlan(tuple(between), tuple(sweeps))
+    return CrosscheckPlan(tuple(between), tuple(sweeps))
 
 
-def run(plan: ValidatePlan, on_cell: OnCell = quiet) -> ValidateResult:
+def run(plan: CrosscheckPlan, on_cell: OnCell = quiet) -> CrosscheckResult:
     """Run a study's cells on several backends, and compare the others with the first.
 
     Recordings are kept and reused as a sweep's.
@@ -138,7 +138,7 @@ def run(plan: ValidatePlan, on_cell: OnCell = quiet) -> ValidateResult:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     sweeps = [sweep.run(swept, on_cell) for swept in plan.sweeps]
-    return ValidateResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
+    return CrosscheckResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slaibench.measure.regression import FAMILY_ERROR, POWER, Verdict
+from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import finite
 from slaibench.studies.regression.metrics import words
@@ -42,7 +42,7 @@ class Row:
     scheduler: str
     rate_rps: float
     metric: str
-    verdict: Verdict
+    verdict: ChangeVerdict
     before: float | None
     after: float | None
     replicates: tuple[int, int]
@@ -109,32 +109,37 @@ class RegressResult:
     notes: tuple[str, ...]
 
     @property
-    def counts(self) -> Counter[Verdict]:
+    def counts(self) -> Counter[ChangeVerdict]:
         """How often each verdict was given."""
         return Counter(row.verdict for row in self.rows)
 
-    def of(self, verdict: Verdict) -> tuple[Row, ...]:
+    def of(self, verdict: ChangeVerdict) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict is verdict)
 
     @property
     def worse(self) -> tuple[Row, ...]:
-        return self.of(Verdict.WORSE)
+        return self.of(ChangeVerdict.WORSE)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ChangeVerdict:
         """Of the whole: worse before better before what cannot be told; identical if all is."""
         if not self.rows:
-            return Verdict.UNKNOWN
+            return ChangeVerdict.UNKNOWN
         counts = self.counts
-        order = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN, Verdict.SAME)
-        return next((verdict for verdict in order if counts[verdict]), Verdict.IDENTICAL)
+        order = (
+            ChangeVerdict.WORSE,
+            ChangeVerdict.BETTER,
+            ChangeVerdict.UNKNOWN,
+            ChangeVerdict.SAME,
+        )
+        return next((verdict for verdict in order if counts[verdict]), ChangeVerdict.IDENTICAL)
 
     def to_json(self) -> dict[str, Any]:
         counts = self.counts
         return {
             "baseline": self.name,
             "verdict": self.verdict.value,
-            "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+            "counts": {verdict.value: counts[verdict] for verdict in ChangeVerdict},
             "against": self.against,
             "about": self.about,
             "margin": self.margin,

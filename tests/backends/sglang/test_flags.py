@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slaibench.backends.engines.flags import Flag, Verdict, markdown, unlisted
+from slaibench.backends.engines.flags import Flag, FlagVerdict, markdown, unlisted
 from slaibench.backends.sglang.flags import ACT_ONLY_WITH, FLAGS, GROUPS, OTHERS, STEMS
 from slaibench.schedulers.engines.sglang_flags import REFUSALS, Refusal
 from slaibench.schedulers.engines.sglang_support import check_flags
@@ -65,7 +65,7 @@ def another_value(refusal: Refusal) -> Any:
 def test_each_flag_is_taken_or_refused_with_a_sentence_as_the_table_says(flag: Flag) -> None:
     if flag.name in REFUSED:
         refusal = REFUSED[flag.name]
-        assert flag.verdict is Verdict.REFUSED
+        assert flag.verdict is FlagVerdict.REFUSED
         value = another_value(refusal)
         args = SimpleNamespace(**{python_name(flag.name): value})
         with pytest.raises(UnsupportedEngineError, match=rf"--{flag.name} {value}: .*leave it out"):
@@ -78,12 +78,12 @@ def test_each_flag_is_taken_or_refused_with_a_sentence_as_the_table_says(flag: F
         for fine in (None, False, *refusal.fine):
             check_flags(SimpleNamespace(**{python_name(flag.name): fine}), own_rule=False)
     elif flag.name in ACT_ONLY_WITH:
-        assert flag.verdict is Verdict.REFUSED
+        assert flag.verdict is FlagVerdict.REFUSED
         assert ACT_ONLY_WITH[flag.name] in REFUSED
     else:
         check_flags(SimpleNamespace(**{python_name(flag.name): "given"}), own_rule=False)
         several_pools = "several pools" in flag.why
-        assert (flag.verdict is Verdict.REFUSED) == several_pools
+        assert (flag.verdict is FlagVerdict.REFUSED) == several_pools
 
 
 def test_no_flag_is_in_the_table_twice() -> None:

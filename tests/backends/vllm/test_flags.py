@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from slaibench.backends.engines.flags import Verdict, markdown, unlisted
+from slaibench.backends.engines.flags import FlagVerdict, markdown, unlisted
 from slaibench.backends.vllm.flags import ELSEWHERE, FLAGS, GROUPS, OF_OTHER_MODELS, STEMS
 from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"
-REFUSED = [flag for flag in FLAGS if flag.verdict is Verdict.REFUSED]
+REFUSED = [flag for flag in FLAGS if flag.verdict is FlagVerdict.REFUSED]
 ONLY_WITH = re.compile(r"acts only with `--([a-z-]+)`, which is refused")
 BY_THEMSELVES = [
     flag for flag in REFUSED if flag.why != OF_OTHER_MODELS and not ONLY_WITH.match(flag.why)
 ]
-HONOURED = [flag for flag in FLAGS if flag.verdict is Verdict.HONOURED]
+HONOURED = [flag for flag in FLAGS if flag.verdict is FlagVerdict.HONOURED]
 SET: dict[str, tuple[str, str, Any]] = {
     "async-scheduling": ("scheduler_config", "async_scheduling", True),
     "speculative-config": ("", "speculative_config", object()),

@@ -17,9 +17,9 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.crosscheck.agreement import (
     Agreement,
+    AgreementVerdict,
     Difference,
     Replicate,
-    Verdict,
     identical,
 )
 from slaibench.studies.crosscheck.agreement import agreement as agreement_of_tiers
@@ -60,7 +60,7 @@ def stretched(run: Replicate, factor: float, *, first: int = 0) -> Replicate:
 
 def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
     result = agreement(runs, runs)
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is AgreementVerdict.IDENTICAL
     assert (result.num_seeds, {item.change for item in result.differences.values()}) == (2, {0.0})
     assert list(result.differences) == [
         *("ttft_p50_s", "ttft_p99_s", "tbt_p99_s@paying", "tbt_p99_s@free"),
@@ -69,10 +69,11 @@ def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "within", "verdict"), [(1.02, True, Verdict.WITHIN), (1.05, False, Verdict.BEYOND)]
+    ("factor", "within", "verdict"),
+    [(1.02, True, AgreementVerdict.WITHIN), (1.05, False, AgreementVerdict.BEYOND)],
 )
 def test_a_stretch_of_all_times_is_the_change_that_is_told(
-    runs: list[Replicate], factor: float, within: bool, verdict: Verdict
+    runs: list[Replicate], factor: float, within: bool, verdict: AgreementVerdict
 ) -> None:
     result = agreement(runs, [stretched(run, factor) for run in runs])
     for name in ("ttft_p50_s", "tbt_p99_s@free", "tbt_p99_s@paying"):
@@ -144,8 +145,8 @@ def test_one_token_at_another_time_is_not_identical(runs: list[Replicate]) -> No
 
 def test_an_invalid_run_agrees_with_nobody(runs: list[Replicate]) -> None:
     invalid = replace(runs[0], summary=replace(runs[0].summary, invalid="sent late"))
-    assert agreement(runs[:1], [invalid]).verdict is Verdict.INVALID
-    assert not Verdict.INVALID.ok
+    assert agreement(runs[:1], [invalid]).verdict is AgreementVerdict.INVALID
+    assert not AgreementVerdict.INVALID.ok
 
 
 def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate]) -> None:
@@ -160,7 +161,7 @@ def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate])
         None, None, None, None, METRICS["steps"].tolerance
     )
     assert result.differences["kv_mean"].reference is None
-    assert result.verdict is Verdict.WITHIN
+    assert result.verdict is AgreementVerdict.WITHIN
 
 
 def median_ttft(result: Agreement) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from slaibench.report.pages.crosscheck.quantities import Quantity, allowed, apar
 from slaibench.report.pages.crosscheck.subject import others
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths, listed, plural
-from slaibench.studies.crosscheck.agreement import Verdict
+from slaibench.studies.crosscheck.agreement import AgreementVerdict
 
 SHOWN_APART = 4
 """Quantities that a verdict names; the tables of all quantities have the rest."""
@@ -30,7 +30,11 @@ def verdict_table(doc: Document) -> Table:
         texts = [difference.judged for difference in apart(match)]
         more = len(texts) - SHOWN_APART
         shown = (*texts[:SHOWN_APART], *([f"and {more} more"] if more > 0 else []))
-        mark = STRONG if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
+        mark = (
+            STRONG
+            if match["verdict"] in (AgreementVerdict.BEYOND, AgreementVerdict.INVALID)
+            else ""
+        )
         n = f"n = {plural(match['n'], 'request')}"
         return Cell(match["verdict"], (*shown, n), mark)
 
@@ -102,7 +106,7 @@ def _change(sides: Document) -> Cell:
 
 
 def _verdict(match: Match, within: bool | None) -> Cell:
-    if match["verdict"] in (Verdict.IDENTICAL, Verdict.INVALID):
+    if match["verdict"] in (AgreementVerdict.IDENTICAL, AgreementVerdict.INVALID):
         return Cell(match["verdict"])
     if within is None:
         return Cell("not told")
