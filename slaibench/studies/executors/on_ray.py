@@ -20,7 +20,7 @@ from slaibench.machine.source import package_fingerprint
 from slaibench.recording.store import DamagedRecordingError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Device
-from slaibench.studies.executors.cells import CellResult, Summarize, Work
+from slaibench.studies.executors.cells import CellResult, CellWork, Summarize
 from slaibench.studies.executors.cluster import connected, room
 from slaibench.studies.executors.jobs import OnRay, Share
 from slaibench.studies.prepared import PreparedStudy
@@ -123,7 +123,7 @@ class RayWorkers:
         ValueError: there is no such cluster, or no room in it.
     """
 
-    def __init__(self, work: Work, on: OnRay, share: Share) -> None:
+    def __init__(self, work: CellWork, on: OnRay, share: Share) -> None:
         self._work = work
         self._ray = connected(on)
         self._most = on.jobs or room(self._ray, share)

@@ -203,7 +203,7 @@ def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
     prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    work = module.Work(prepared, tmp_path / "r", length, fresh=False)
+    work = module.CellWork(prepared, tmp_path / "r", length, fresh=False)
     executor = module.RayWorkers(work, OnRay(jobs=4), Share(cpus=1.0, gpus=1.0))
     try:
         assert len(list(executor.run(prepared.cells()))) == 6
