@@ -69,19 +69,19 @@ def readings(
         finally:
             free.put(core)
 
-    asked = [
+    pages = [
         page
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.originalname == READS
         if isinstance(page := item.callspec.params["page"], Path)
     ]
     pool = ThreadPoolExecutor(len(cores))
-    found = {
+    readings = {
         page: pool.submit(read, page, tmp_path_factory.mktemp(page.stem))
-        for page in sorted(asked, key=lambda page: -page.read_text().count("```bash"))
+        for page in sorted(pages, key=lambda page: -page.read_text().count("```bash"))
     }
     pool.shutdown(wait=False)
-    return found
+    return readings
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -133,14 +133,14 @@ def test_options_and_commands_in_the_text_exist() -> None:
     group: Any = get_command(app)
     context = Context(group)
     commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    known = {"--help", "--version"}
+    options = {"--help", "--version"}
     for command in commands.values():
         for parameter in command.params:
-            known |= {*parameter.opts, *parameter.secondary_opts}
-    known |= {f"--{flag.name}" for flag in (*VLLM_FLAGS, *SGLANG_FLAGS)}
+            options |= {*parameter.opts, *parameter.secondary_opts}
+    options |= {f"--{flag.name}" for flag in (*VLLM_FLAGS, *SGLANG_FLAGS)}
     for page in PAGES:
         code = " ".join(re.findall(r"`([^`]+)`", "\n".join(_prose(page))))
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", code)) <= known, page.name
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", code)) <= options, page.name
         assert set(re.findall(r"slaibench ([a-z]+)", code)) <= set(commands), page.name
 
 

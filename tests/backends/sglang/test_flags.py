@@ -46,7 +46,7 @@ def installed() -> tuple[dict[str, str], list[str], dict[str, Any]]:
     """Flags by their name in Python, those of the groups that concern us, and all defaults."""
     command = [python_with("sglang"), "-W", "ignore", "-c", INSTALLED, json.dumps(GROUPS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
-    line = next(each for each in done.stdout.splitlines() if each.startswith("FOUND "))
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
     names, grouped, defaults = json.loads(line.removeprefix("FOUND "))
     return names, grouped, defaults
 
@@ -57,8 +57,8 @@ def python_name(flag: str) -> str:
 
 def another_value(refusal: Refusal) -> Any:
     """One that is not taken."""
-    one = refusal.fine[0] if refusal.fine else None
-    return "another" if isinstance(one, str) else 7
+    accepted = refusal.fine[0] if refusal.fine else None
+    return "another" if isinstance(accepted, str) else 7
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)

@@ -76,8 +76,8 @@ def test_a_server_runs_on_the_python_that_has_it_with_the_studys_options() -> No
 
 @pytest.mark.usefixtures("machine")
 def test_a_checkpoint_is_loaded_and_a_cache_kept_when_asked_for() -> None:
-    asked = options(checkpoint="mistralai/Mistral-7B-v0.1", prefix_caching=True, kv_blocks=None)
-    command = ENGINE.command(asked, Device.CUDA, 1, own={})
+    chosen = options(checkpoint="mistralai/Mistral-7B-v0.1", prefix_caching=True, kv_blocks=None)
+    command = ENGINE.command(chosen, Device.CUDA, 1, own={})
     assert words(command, "--model-path") == "mistralai/Mistral-7B-v0.1"
     assert not {"--load-format", "--disable-radix-cache", "--max-total-tokens"} & set(command)
 
@@ -86,10 +86,10 @@ def test_a_checkpoint_is_loaded_and_a_cache_kept_when_asked_for() -> None:
 def test_a_cpu_gets_what_sglang_must_be_told_and_a_cache_of_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = []
+    token_bytes = []
 
     def blocks(options: EngineOptions, bytes_per_token: int) -> int:
-        asked.append(bytes_per_token)
+        token_bytes.append(bytes_per_token)
         return 77
 
     monkeypatch.setattr(launch, "kv_blocks_on_cpu", blocks)
@@ -97,7 +97,7 @@ def test_a_cpu_gets_what_sglang_must_be_told_and_a_cache_of_float32(
     assert (words(command, "--device"), words(command, "--dtype")) == ("cpu", "float32")
     assert words(command, "--max-total-tokens") == str(77 * 16)
     model = get_model("tiny-mistral")
-    assert asked == [2 * model.layers * model.kv_heads * model.head_dim * 4]
+    assert token_bytes == [2 * model.layers * model.kv_heads * model.head_dim * 4]
 
 
 @pytest.mark.usefixtures("machine")
