@@ -1,4 +1,4 @@
-"""What this machine computes with, as far as it can be told without loading anything heavy."""
+"""What this machine computes with, as far as it can be seen without loading anything heavy."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ each metric three one-sided t tests are made:
 - *no difference shown*: two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987),
   uncorrected: the 90 % interval lies within the margin on both sides.
 
-What none of them settles cannot be told, and comes with the change that would have been found, and
+What none of them settles stays unknown, and comes with the change that would have been found, and
 with the replicates that it would take. docs/regress.md has the formulas.
 """
 

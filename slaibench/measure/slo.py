@@ -54,11 +54,11 @@ class SloVerdict:
     Args:
         slo: the target.
         tier: whose requests; None: all.
-        value: the metric, seconds; None when it cannot be told.
+        value: the metric, seconds; None when it is unknown.
         bound_s: its bound.
-        met: value <= bound; None when it cannot be told, which never counts as met.
+        met: value <= bound; None when it is unknown, which never counts as met.
         margin: 1 - value / bound: the share of the bound that is left, negative when it is broken.
-        why: why it cannot be told; else empty.
+        why: why it is unknown; else empty.
         sample_value: the metric of the run's sample, however small; None without a sample.
         n: requests that this is of.
     """

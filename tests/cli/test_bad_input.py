@@ -231,7 +231,7 @@ def test_a_scheduler_that_breaks_in_the_middle_leaves_what_was_finished(tmp_path
     assert "4 cells run, 2 taken from disk" in mended.err
 
 
-def test_a_scheduler_that_breaks_under_overload_is_told_so(tmp_path: Path) -> None:
+def test_a_scheduler_that_breaks_under_overload_is_reported(tmp_path: Path) -> None:
     mine = tmp_path / "late.py"
     mine.write_text(BROKEN_LATE.replace("AFTER_S", "30"))
     broken = sweep(tmp_path / "r", "--rates", "20", "-s", f"{mine}:Late")

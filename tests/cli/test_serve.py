@@ -84,7 +84,9 @@ def test_a_log_that_cannot_be_kept_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_reported_with_its_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
     monkeypatch.setattr(launch, "_builds", dict)
     monkeypatch.setattr(launch.hardware, "gpus", tuple)
@@ -94,7 +96,7 @@ def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_port_in_use_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
     monkeypatch.setattr(launch, "_builds", lambda: {Device.CUDA: "0.32.0"})
     monkeypatch.setattr(launch.hardware, "gpus", lambda: (Gpu("one", None, "1"),))

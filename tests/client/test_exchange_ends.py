@@ -56,7 +56,7 @@ def test_an_end_that_nothing_explains_is_one_only_with_all_tokens(reason: str | 
 
 
 @pytest.mark.parametrize("coding", [",gzip", ",br, chunked", ",zstd,chunked"])
-def test_a_compressed_answer_is_told_as_one(coding: str) -> None:
+def test_a_compressed_answer_is_reported_as_one(coding: str) -> None:
     exchange = Exchange(0, 0.0, 3, True)
     exchange.head(200, SSE, coding)
     exchange.body(b"\x1f\x8b\x08", 1.0)
@@ -166,7 +166,7 @@ def test_what_is_whole_but_for_its_end_is_finished_when_its_time_is_up() -> None
     assert exchange.outcome is Outcome.FINISHED
 
 
-def test_a_servers_text_is_told_in_characters_that_a_terminal_takes() -> None:
+def test_a_servers_text_is_reported_in_characters_that_a_terminal_takes() -> None:
     exchange = streaming()
     exchange.body(events({"error": "bad\x1b[31m \ud83d"}), 1.0)
     assert exchange.error.isprintable()

@@ -72,7 +72,7 @@ def test_a_defect_in_a_callback_ends_the_run_and_is_not_swallowed(
         run_here(server.url, [Request(0, 0.0, 3, 2)])
 
 
-def test_what_a_process_refuses_is_told_without_a_traceback() -> None:
+def test_what_a_process_refuses_is_reported_without_a_traceback() -> None:
     prompts = TokenIdPrompts(vocab_size=3, first_id=5)
     with pytest.raises(ClientError) as caught:
         run_load(Target("http://h", "m"), [Request(0, 0.0, 3, 2)], prompts)

@@ -52,7 +52,7 @@ class Difference:
     """One quantity on two backends.
 
     Args:
-        reference, other: over all seeds; None where it cannot be told.
+        reference, other: over all seeds; None where it is unknown.
         change: other / reference - 1; None where that says nothing.
         ci95: of the change, from the seeds' own ratios; None with fewer than two.
         tolerance: None: shown without a verdict.

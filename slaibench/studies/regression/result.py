@@ -36,7 +36,7 @@ class Row:
         noise: relative spread of a run against its repetition (A/A), where that was measured.
         replicates: on each side.
         paired: by seed.
-        reason: why it cannot be told, or what else the verdict rests on; may be empty.
+        reason: why it is unknown, or what else the verdict rests on; may be empty.
     """
 
     scheduler: str
@@ -122,7 +122,7 @@ class RegressResult:
 
     @property
     def verdict(self) -> ChangeVerdict:
-        """Of the whole: worse before better before what cannot be told; identical if all is."""
+        """Of the whole: worse before better before what is unknown; identical if all is."""
         if not self.rows:
             return ChangeVerdict.UNKNOWN
         counts = self.counts

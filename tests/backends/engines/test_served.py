@@ -152,7 +152,7 @@ def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedEn
     assert output.steps.preemptions.sum() == output.requests.num_preemptions.sum()
 
 
-def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
+def test_a_scheduler_that_is_refused_is_reported_and_the_server_goes_on(
     served: ServedEngine, outputs: dict[str, RunOutput]
 ) -> None:
     with pytest.raises(BackendError, match=r"keeps its scheduler: .*batches of up to 4096 tokens"):

@@ -155,13 +155,13 @@ def test_a_device_that_can_be_had_gives_the_version(
     assert ENGINE.check(device) == "0.5.23"
 
 
-def test_no_sglang_anywhere_is_told_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sglang_anywhere_is_reported_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "interpreter", lambda engine: None)
     with pytest.raises(MissingEngineError, match="SLAIBENCH_SGLANG_PYTHON"):
         ENGINE.check(Device.EMULATED)
 
 
-def test_a_python_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_python_that_is_none_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", str(tmp_path / "python"))
     with pytest.raises(BackendError, match=r"SLAIBENCH_SGLANG_PYTHON is .* cannot be run"):
         ENGINE.check(Device.EMULATED)

@@ -11,7 +11,7 @@ from tests.schedulers.scenario import Scenario, seconds_per_token
 
 
 class Whatever(Scheduler):
-    """Does what it is told: a batch a step."""
+    """Follows a script: a batch a step."""
 
     def __init__(self, **limits: int) -> None:
         super().__init__(**limits)
@@ -93,7 +93,7 @@ def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
     ]
 
 
-def test_a_cost_model_that_takes_contexts_at_their_mean_is_not_told_their_spread(
+def test_a_cost_model_that_takes_contexts_at_their_mean_is_not_given_their_spread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     timer = seconds_per_token(0.25)

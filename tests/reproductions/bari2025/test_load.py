@@ -51,7 +51,7 @@ def test_a_run_without_requests_tells_the_memory_alone() -> None:
     assert [name for name, value in values.items() if value is not None] == ["kv-blocks"]
 
 
-def test_other_lengths_than_the_papers_are_told(small_paper: SmallPaper) -> None:
+def test_other_lengths_than_the_papers_are_reported(small_paper: SmallPaper) -> None:
     loads = small_paper.result.loads[Mix.FEW]
     claims = {claim.name: claim for claim in given_numbers(bari2025(), loads)}
     assert claims["output-mean"].paper.verdict is ClaimVerdict.DISAGREES

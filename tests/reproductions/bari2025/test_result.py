@@ -99,7 +99,7 @@ def test_published_points_are_the_printed_ones() -> None:
     assert published_points(FIGURES["8"]) == []
 
 
-def test_of_warnings_that_differ_in_a_number_the_worst_is_told() -> None:
+def test_of_warnings_that_differ_in_a_number_the_worst_is_reported() -> None:
     texts = ["outside: 900 tokens", "outside: 1200 tokens", "another", "outside: 1100 tokens"]
     assert worst(texts) == ("outside: 1200 tokens", "another")
 

@@ -29,7 +29,7 @@ def test_the_same_again_runs_nothing_and_finds_the_same(small_paper: SmallPaper)
     assert again.to_json() == small_paper.result.to_json()
 
 
-def test_no_cell_is_told_twice(small_paper: SmallPaper) -> None:
+def test_no_cell_is_reported_twice(small_paper: SmallPaper) -> None:
     folders = [cell.folder for cell in small_paper.result.cells]
     assert len(set(folders)) == len(folders)
     assert {path.parent for path in small_paper.results.rglob("run.json")} == set(folders)

@@ -114,7 +114,7 @@ def logprobs_of(req: Any) -> dict[str, list[Any]]:
 
 
 class Driver:
-    """Adds, aborts and turns; SGLang's books and ours are held against each other every turn.
+    """Adds, aborts and turns; SGLang's books and ours are compared every turn.
 
     Args:
         scheduler: from ``build_scheduler``; taken over with nothing in it.

@@ -69,11 +69,11 @@ def build_core(folder: Path, **overrides: Any) -> Any:
 
 
 class Driver:
-    """Adds, aborts and steps, and holds vLLM's books against each other after every step.
+    """Adds, aborts and steps, and compares vLLM's books with each other after every step.
 
     Attributes:
         tokens: new token ids of each request, a session's turns together.
-        turns: times that each was told to be at an end: a session, once an input.
+        turns: times that each was reported to be at an end: a session, once an input.
 
     Args:
         core: from ``build_core``; taken over with nothing in it.

@@ -72,7 +72,7 @@ def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
     ("factor", "within", "verdict"),
     [(1.02, True, AgreementVerdict.WITHIN), (1.05, False, AgreementVerdict.BEYOND)],
 )
-def test_a_stretch_of_all_times_is_the_change_that_is_told(
+def test_a_stretch_of_all_times_is_the_change_that_is_reported(
     runs: list[Replicate], factor: float, within: bool, verdict: AgreementVerdict
 ) -> None:
     result = agreement(runs, [stretched(run, factor) for run in runs])
@@ -149,7 +149,7 @@ def test_an_invalid_run_agrees_with_nobody(runs: list[Replicate]) -> None:
     assert not AgreementVerdict.INVALID.ok
 
 
-def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate]) -> None:
+def test_a_backend_without_steps_is_reported_by_its_latencies(runs: list[Replicate]) -> None:
     blind = [
         replace(
             run, summary=replace(run.summary, num_steps=0, kv=replace(run.summary.kv, mean=None))

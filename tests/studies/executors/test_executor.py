@@ -213,7 +213,7 @@ def test_another_process_may_finish_at_the_very_last_moment(
     assert [path.name for path in result.folder.parent.iterdir()] == [result.folder.name]
 
 
-def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_reported_in_a_sentence(tmp_path: Path) -> None:
     prepared = prepare(study(**SPEC))
     with (
         pytest.raises(
@@ -235,7 +235,7 @@ def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_scheduler_that_ends_its_process_is_told_by_name(
+def test_a_scheduler_that_ends_its_process_is_reported_by_name(
     tmp_path: Path, jobs: int, harm: str, message: str
 ) -> None:
     (tmp_path / "mine.py").write_text(hostile(harm, "schedule"))

@@ -71,7 +71,7 @@ def run_all(
 
 
 def logged(prepared: PreparedStudy, log: Path) -> PreparedStudy:
-    """The same bench; its log tells which processes opened a backend."""
+    """The same study; its log tells which processes opened a backend."""
     values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
     system = LoggingSystem(**values, log=log)
     return replace(prepared, system=system, service=Service(system))
@@ -214,7 +214,7 @@ def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Measured(SimulatorSystem):
-    """A venue whose times are those of a machine."""
+    """A system whose times are those of a machine."""
 
     one_at_a_time: ClassVar[bool] = True
 
