@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
 from slaibench.cli.serve import example, open_to, serve
-from slaibench.machine.hardware import Gpu
+from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def test_what_is_not_installed_is_reported_with_its_command(
 def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
     monkeypatch.setattr(launch, "_builds", lambda: {Device.CUDA: "0.32.0"})
-    monkeypatch.setattr(launch.hardware, "gpus", lambda: (Gpu("one", None, "1"),))
+    monkeypatch.setattr(launch.hardware, "gpus", lambda: (InstalledGpu("one", None, "1"),))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
+from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import folder_of
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
@@ -105,11 +105,11 @@ class SglangEngine:
     def cpu_weight_bytes(self, model: Model) -> int:
         return _as_float32(model.weight_bytes, model)
 
-    def trial(self) -> Trial:
+    def trial(self) -> ImportTrial:
         where = python()
         env = {"SGLANG_USE_CPU_ENGINE": "1"} if not hardware.gpus() else {}
         own = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": import_path(where)}
-        return Trial(where, TRIED, {**env, **os.environ, **own})
+        return ImportTrial(where, TRIED, {**env, **os.environ, **own})
 
     def command(
         self,

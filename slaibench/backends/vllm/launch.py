@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
+from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
@@ -96,8 +96,8 @@ class VllmEngine:
     def cpu_weight_bytes(self, model: Model) -> int:
         return model.weight_bytes
 
-    def trial(self) -> Trial:
-        return Trial(sys.executable, f"import {TRIED}", {**os.environ, "HF_HUB_OFFLINE": "1"})
+    def trial(self) -> ImportTrial:
+        return ImportTrial(sys.executable, f"import {TRIED}", {**os.environ, "HF_HUB_OFFLINE": "1"})
 
     def command(
         self,

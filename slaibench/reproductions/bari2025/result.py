@@ -18,7 +18,7 @@ from slaibench.reproductions.bari2025.batches import (
     budget_rows,
 )
 from slaibench.reproductions.bari2025.claim import Claim
-from slaibench.reproductions.bari2025.conventions import Difference, differences
+from slaibench.reproductions.bari2025.conventions import ConventionDifference, differences
 from slaibench.reproductions.bari2025.figures import FIGURES, LABELS, Kind, Mix
 from slaibench.reproductions.bari2025.numbers import (
     Both,
@@ -84,7 +84,7 @@ class PaperResult:
         return tuple(claims)
 
     @cached_property
-    def differences(self) -> dict[Mix, tuple[Difference, ...]]:
+    def differences(self) -> dict[Mix, tuple[ConventionDifference, ...]]:
         """What conventions alone change, by mix."""
         return {mix: differences(paper, strict) for mix, (paper, strict) in self.loads.items()}
 

@@ -40,7 +40,7 @@ class AgreementVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Replicate:
+class BackendRun:
     """One backend's run with one seed."""
 
     recording: Recording
@@ -107,7 +107,7 @@ class Agreement:
 
 
 def agreement(
-    reference: Sequence[Replicate], other: Sequence[Replicate], tiers: Sequence[str]
+    reference: Sequence[BackendRun], other: Sequence[BackendRun], tiers: Sequence[str]
 ) -> Agreement:
     """Compare two backends' runs of the same requests.
 
@@ -143,7 +143,7 @@ def agreement(
     return Agreement(len(pairs), num_pairs, _verdict(pairs, differences), differences)
 
 
-Pair = tuple[Replicate, Replicate]
+Pair = tuple[BackendRun, BackendRun]
 
 
 def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> AgreementVerdict:
@@ -183,12 +183,12 @@ def _check_same_requests(a: Recording, b: Recording) -> None:
             )
 
 
-def _cut(a: Replicate, b: Replicate) -> float:
+def _cut(a: BackendRun, b: BackendRun) -> float:
     """From when on both are past their warm-up."""
     return max(a.summary.metrics.window_s[0], b.summary.metrics.window_s[0])
 
 
-def _recut(a: Replicate, b: Replicate) -> tuple[RunSummary, RunSummary]:
+def _recut(a: BackendRun, b: BackendRun) -> tuple[RunSummary, RunSummary]:
     """Both runs measured from the later cut on."""
     cut_s = _cut(a, b)
     first, second = (
@@ -207,7 +207,9 @@ def _tiers(pairs: Sequence[Pair]) -> list[str]:
     return strictest_first(slos_s)
 
 
-def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tuple[Sample, Sample]:
+def _samples(
+    a: BackendRun, b: BackendRun, metric: Metric, tier: str | None
+) -> tuple[Sample, Sample]:
     """A latency on both sides, over the same requests."""
     assert metric.latency is not None
     if LATENCIES[metric.latency].observed is None:
@@ -216,7 +218,7 @@ def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tu
 
 
 def _paired(
-    a: Replicate, b: Replicate, latency: str, tier: str | None
+    a: BackendRun, b: BackendRun, latency: str, tier: str | None
 ) -> tuple[FloatArray, FloatArray]:
     count = min(len(a.recording.requests), len(b.recording.requests))
     x, y = (
@@ -230,8 +232,8 @@ def _paired(
     return x[both], y[both]
 
 
-def _gaps(a: Replicate, b: Replicate, tier: str | None) -> tuple[Clusters, Clusters]:
-    def of(run: Replicate) -> Clusters:
+def _gaps(a: BackendRun, b: BackendRun, tier: str | None) -> tuple[Clusters, Clusters]:
+    def of(run: BackendRun) -> Clusters:
         requests = run.recording.requests
         members = requests.due_s >= _cut(a, b)
         if tier is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies import sweep
-from slaibench.studies.crosscheck.agreement import Agreement, Replicate, agreement
+from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
@@ -169,9 +169,9 @@ def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[M
     )
 
 
-def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[Replicate]:
+def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[BackendRun]:
     cells = [result for result in swept.cells if result.cell.key[:2] == (scheduler, rate_rps)]
     return [
-        Replicate(store.read(result.folder), result.summary)
+        BackendRun(store.read(result.folder), result.summary)
         for result in sorted(cells, key=lambda result: result.cell.seed)
     ]

@@ -12,7 +12,7 @@ from slaibench.machine.atomic_write import clear_away
 from slaibench.spec import CellSpec
 from slaibench.studies.executors.cells import LOGS, CellResult, CellWork, Summarize
 from slaibench.studies.executors.jobs import Jobs, OnRay, local_jobs, share_of
-from slaibench.studies.executors.processes import Processes
+from slaibench.studies.executors.processes import WorkerProcesses
 from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.scheduler_info import DEBUG
 
@@ -94,7 +94,7 @@ def _executor(
         return RayWorkers(work, jobs, share_of(prepared, jobs))
     work = CellWork(prepared.logging_to(results / LOGS), results, summarize, fresh)
     apart = jobs > 1 or (prepared.is_risky and not os.environ.get(DEBUG))
-    return Processes(work, jobs) if apart else InProcess(work)
+    return WorkerProcesses(work, jobs) if apart else InProcess(work)
 
 
 def jobs_for(prepared: PreparedStudy, jobs: Jobs) -> int | OnRay:

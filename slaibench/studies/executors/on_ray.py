@@ -33,7 +33,7 @@ CLOSE_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Order:
+class RayOrder:
     """What a worker needs to know once.
 
     Args:
@@ -54,10 +54,10 @@ class Worker:
     does not see the results folder."""
 
     def __init__(self) -> None:
-        self._order: Order | None = None
+        self._order: RayOrder | None = None
         self._root: Path | None = None
 
-    def start(self, order: Order) -> Failure | None:
+    def start(self, order: RayOrder) -> Failure | None:
         """Get ready; returns why this worker is of no use."""
         self._order = order
         where = f"Ray worker on {os.uname().nodename}"
@@ -218,7 +218,9 @@ class RayWorkers:
                 if path
             }
             self._order = self._ray.put(
-                Order(package_fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize)
+                RayOrder(
+                    package_fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize
+                )
             )
         return self._order
 

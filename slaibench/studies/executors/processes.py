@@ -116,7 +116,7 @@ def _starting_workers() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class Processes:
+class WorkerProcesses:
     """Worker processes (``slaibench.studies.executors.executor.Executor``).
 
     Args:

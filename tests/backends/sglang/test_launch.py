@@ -18,11 +18,11 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang import launch
 from slaibench.backends.sglang.launch import SglangEngine
 from slaibench.catalog.model import get_model
-from slaibench.machine.hardware import Gpu
+from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 
 ENGINE = SglangEngine()
-H200 = Gpu("NVIDIA H200", 141 * 2**30, "570.86")
+H200 = InstalledGpu("NVIDIA H200", 141 * 2**30, "570.86")
 OTHER = "/opt/sglang/bin/python"
 
 
@@ -48,7 +48,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(launch, "python", lambda: OTHER)
     monkeypatch.setattr(launch, "_folder", lambda model, where: Path("models") / model.name)
 
-    def has(gpus: tuple[Gpu, ...] = (), **facts: Any) -> None:
+    def has(gpus: tuple[InstalledGpu, ...] = (), **facts: Any) -> None:
         said = {"sglang": "0.5.23", "kernels": False, "plugins": True, "versions": {}, **facts}
         monkeypatch.setattr(launch, "probe", lambda where: said)
         monkeypatch.setattr(launch.hardware, "gpus", lambda: gpus)
@@ -135,7 +135,7 @@ def test_our_configuration_is_in_the_environment_and_nobody_is_asked(
 def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
     machine: Callable[..., None],
     device: Device,
-    gpus: tuple[Gpu, ...],
+    gpus: tuple[InstalledGpu, ...],
     facts: dict[str, Any],
     message: str,
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
     [(Device.CPU, (), False), (Device.EMULATED, (), False), (Device.CUDA, (H200,), True)],
 )
 def test_a_device_that_can_be_had_gives_the_version(
-    machine: Callable[..., None], device: Device, gpus: tuple[Gpu, ...], kernels: bool
+    machine: Callable[..., None], device: Device, gpus: tuple[InstalledGpu, ...], kernels: bool
 ) -> None:
     machine(gpus, kernels=kernels)
     assert ENGINE.check(device) == "0.5.23"

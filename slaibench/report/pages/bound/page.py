@@ -19,7 +19,7 @@ from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_a
 from slaibench.report.template import stem_of
 from slaibench.report.words import plural, significant
 from slaibench.spec import CODE, CellSpec
-from slaibench.studies.bound.bounds import BACKLOG, Part, bounds_of
+from slaibench.studies.bound.bounds import BACKLOG, BoundPart, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult
@@ -162,7 +162,7 @@ def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
     return [*parts, ("Versions", facts.versions(recorded, doc["made"]))]
 
 
-def _read(part: Part, planned: CellSpec, run: Document, folder: Path) -> CellResult:
+def _read(part: BoundPart, planned: CellSpec, run: Document, folder: Path) -> CellResult:
     read = read_again(run, folder, part.summarize)
     wanted, ran = planned.spec(), read.cell.spec()
     for name in wanted:
