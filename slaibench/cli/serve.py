@@ -70,8 +70,8 @@ def serve(
             envvar=API_KEY,
             show_default=False,
             help="What every request but GET /health must bring as its bearer token. Better in "
-            "this variable: other users can read a command line. Default: whoever reaches the "
-            "port is served.",
+            "this variable: other users can read a command line. Default: everyone who reaches "
+            "the port is served.",
         ),
     ] = None,
     step_log: Annotated[
@@ -223,7 +223,7 @@ def open_to(host: str, api_key: str | None) -> str | None:
     if api_key is not None or host in (HOST, "localhost", "::1"):
         return None
     return (
-        f"whoever reaches {host} can use this server: give --api-key, or leave --host out to "
+        f"everyone who reaches {host} can use this server: give --api-key, or leave --host out to "
         "serve this machine only"
     )
 

@@ -136,7 +136,7 @@ def _table(title: str, matches: list[Match]) -> Table:
             )
         )
     headings = [_heading(name, matches) for name in names]
-    return grid("", title, "", [*headings, "n\n"], rows, head=Heading("req/s\n"))
+    return grid("", title, "", [*headings, "n"], rows, head=Heading("req/s"))
 
 
 def _heading(name: str, matches: list[Match]) -> str:
@@ -169,8 +169,8 @@ def _legend(result: CrosscheckResult) -> str:
     lines = [
         f"each row: {result.reference}, the other, and the change from one to the other; TTFT and "
         "TBT in seconds",
-        "n: requests whose TTFT both measured; percentiles over all seeds, counts summed; "
-        "- : n too small, or not reported",
+        "n: requests whose TTFT both measured; percentiles over all seeds, counts summed",
+        "-: n too small, or not reported",
         f"{BEYOND}: beyond the tolerance in the heading; columns without one have no verdict",
     ]
     if any(match.agreement.verdict is AgreementVerdict.IDENTICAL for match in result.matches):

@@ -83,7 +83,7 @@ def capacity(results: Path, **fields: Any) -> CapacityResult:
         ),
         (
             {"slo": "ttft_p50@gold<1", "tiers": "gold:0.0001:0.05,free:0.9999:0.5"},
-            ["the lowest measured, it cannot be told", "no request of tier 'gold'"],
+            ["the lowest measured, the runs cannot tell", "no request of tier 'gold'"],
         ),
         ({"slo": "ttft_mean<100", "convention": "paper"}, ["carries at least"]),
         (

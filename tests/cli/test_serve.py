@@ -175,8 +175,8 @@ def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         ("127.0.0.1", None, None),
         ("localhost", None, None),
         ("0.0.0.0", "secret", None),
-        ("0.0.0.0", None, "whoever reaches 0.0.0.0 can use this server: give --api-key"),
-        ("192.0.2.7", None, "whoever reaches 192.0.2.7"),
+        ("0.0.0.0", None, "everyone who reaches 0.0.0.0 can use this server: give --api-key"),
+        ("192.0.2.7", None, "everyone who reaches 192.0.2.7"),
     ],
 )
 def test_a_server_that_others_reach_says_so(host: str, key: str | None, words: str | None) -> None:

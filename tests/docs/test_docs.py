@@ -27,6 +27,9 @@ from tests.docs.reader import COLUMNS, ROOT, renewed, shows
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 READS = "test_page_does_what_it_says"
+TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"]
+"""All that is for reading; the two at the top level are read, not run."""
+WIDTH = 100
 
 Readings = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
 
@@ -106,7 +109,7 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", "\n".join(_prose(page))):
         if re.match(r"[a-z]+:", target):
@@ -115,6 +118,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         path = page if not file else (page.parent / file).resolve()
         assert path.exists(), f"{page.name} links to {target}, which is not there"
         assert not anchor or anchor in _anchors(path), f"{page.name}: no heading for {target}"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_lines_of_prose_fit_an_editor_and_a_diff(page: Path) -> None:
+    """Tables, indented code, and links that stand alone are as long as they are."""
+    prose = (line for line in _prose(page) if not re.match(r"\s*\||    |\S*\]\(\S*$", line))
+    assert [line for line in prose if len(line) > WIDTH] == []
 
 
 def test_index_leads_to_every_page() -> None:
