@@ -38,7 +38,7 @@ from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.calibration import study as calibration
 from slaibench.studies.calibration.session import Budget
 from slaibench.studies.calibration.store import PROFILE
-from slaibench.studies.executors import CellResult, obtain
+from slaibench.studies.executors import CellResult, CellWork
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.table import on_system
 from slaibench.studies.targets import Targets
@@ -97,9 +97,7 @@ class Prediction:
                     done = next(number)
                     if done % CELLS_A_ROUND == 0:
                         self._calibrate(done // CELLS_A_ROUND + 1)
-                    got = obtain(
-                        self._engine, cell, self._pass(pass_number), self._summary, fresh=False
-                    )
+                    got = self._pass(pass_number).obtain(cell)
                     if not got.reused:
                         print(f"{got.folder.relative_to(self._out)}", flush=True)
 
@@ -109,7 +107,7 @@ class Prediction:
         with self._engine:
             for cell in self._cells():
                 runs = [
-                    obtain(self._engine, cell, self._pass(pass_number), self._summary, fresh=False)
+                    self._pass(pass_number).obtain(cell)
                     for pass_number in range(1, self._passes + 1)
                 ]
                 predicted = self._simulated(cell, profile)
@@ -139,7 +137,8 @@ class Prediction:
         spec = on_system(self._spec.model_copy(update={"profile": str(profile)}), "sim")
         with prepare(spec) as simulator:
             same = simulator.cell(cell.scheduler, cell.rate_rps, cell.seed)
-            return obtain(simulator, same, self._out / "simulated", self._summary, fresh=False)
+            work = CellWork(simulator, self._out / "simulated", self._summary, fresh=False)
+            return work.obtain(same)
 
     def _at_its_speed(
         self, cell: CellSpec, profile: Path, run: CellResult
@@ -159,8 +158,9 @@ class Prediction:
         full = steps.tokens >= FULL * self._limits["token_budget"]
         return float(np.median((steps.end_s - steps.start_s)[full]))
 
-    def _pass(self, number: int) -> Path:
-        return self._out / f"pass-{number}"
+    def _pass(self, number: int) -> CellWork:
+        folder = self._out / f"pass-{number}"
+        return CellWork(self._engine, folder, self._summary, fresh=False)
 
     def _calibrate(self, rounds: int) -> None:
         plan = calibration.plan(

@@ -38,7 +38,7 @@ from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.studies.calibration import study as calibration
 from slaibench.studies.calibration.session import Budget
 from slaibench.studies.calibration.store import PROFILE
-from slaibench.studies.executors import LOGS, obtain
+from slaibench.studies.executors import LOGS, CellWork
 from slaibench.studies.prepared import PreparedStudy, prepare
 
 STAGES = ("start", "greedy", "calibrate", "compare", "cost")
@@ -172,7 +172,7 @@ class Session:
                 continue
             begun, begun_s = datetime.now().astimezone(), time.monotonic()
             try:
-                got = obtain(prepared, cell, results, summary, False)
+                got = CellWork(prepared, results, summary, fresh=False).obtain(cell)
             except Exception as error:
                 self.note(name, begun, {"error": str(error)})
                 failed.append(name)

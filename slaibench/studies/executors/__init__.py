@@ -4,6 +4,7 @@ is on disk already is not run again."""
 from slaibench.studies.executors.cells import (
     LOGS,
     CellResult,
+    CellWork,
     Summarize,
     cell_folder,
     measured,
@@ -14,6 +15,7 @@ from slaibench.studies.executors.jobs import ExecutorName, Jobs, OnRay, default_
 __all__ = [
     "LOGS",
     "CellResult",
+    "CellWork",
     "Executor",
     "ExecutorName",
     "Jobs",

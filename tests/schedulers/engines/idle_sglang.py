@@ -85,7 +85,7 @@ class Feed:
         return []
 
 
-def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
+def serve(engine: Any, ours: Any) -> dict[str, Any]:
     from tests.schedulers.engines.sglang_core import message
 
     some = random.Random(4)
@@ -100,13 +100,13 @@ def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
         )
         for name, tokens in wanted.items()
     ]
-    scheduler.decide_by(scheduler)
-    scheduler.request_receiver = feed = Feed(scheduler, messages)
-    scheduler.gracefully_exit = False
-    scheduler.event_loop_normal()
-    got = {req.rid: len(req.output_ids) for req in scheduler.shown}
+    engine.decide_by(ours)
+    engine.request_receiver = feed = Feed(engine, messages)
+    engine.gracefully_exit = False
+    engine.event_loop_normal()
+    got = {req.rid: len(req.output_ids) for req in ours.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
-    assert scheduler.pages.free() == scheduler.view.total_blocks
+    assert engine.pages.free() == engine.view.total_blocks
     return {"idle_holding_kv": feed.idle_turns_holding_kv, "idle": feed.idle_turns}
 
 
