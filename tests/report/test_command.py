@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
+from slaibench.report.document import StudyDocument
 from slaibench.report.pages import bound
 from slaibench.report.pages import study as study_page
 from slaibench.report.subject import make_subject
@@ -20,7 +20,7 @@ from tests.cli.command import slaibench
 from tests.studies.studies import study, sweep
 
 
-def numbers(results: Path, **fields: Any) -> Document:
+def numbers(results: Path, **fields: Any) -> StudyDocument:
     """The document of the page of what is found in a folder."""
     spec = study(**fields)
     sweep(spec, results, jobs=1)

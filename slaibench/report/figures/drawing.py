@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slaibench.recording import store
+from slaibench.report.document import StudyNumbers
 from slaibench.report.figures.arrivals import arrivals
 from slaibench.report.figures.capacity import capacity
 from slaibench.report.figures.change import change
@@ -16,7 +17,6 @@ from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import looks, png, svg
-from slaibench.report.numbers import Document
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
 
@@ -42,7 +42,7 @@ class Drawn:
     png: bytes
 
 
-def panels(subject: Subject, doc: Document) -> dict[str, list[Panel]]:
+def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
     """Panels by figure, as ``captions.CAPTIONS`` names them; a figure may have none.
 
     Raises:

@@ -144,7 +144,7 @@ class RegressResult:
             "rows": [row.to_json() for row in self.rows],
             "invalid": list(self.invalid),
             "notes": list(self.notes),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.to_json(),
         }
 
     def frame(self) -> pd.DataFrame:

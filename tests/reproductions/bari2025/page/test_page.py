@@ -8,8 +8,8 @@ from html import unescape
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 from slaibench.reproductions.bari2025.page.page import RULES
 from slaibench.reproductions.bari2025.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST
 from tests.report.test_page import outline
@@ -50,7 +50,7 @@ def test_both_conventions_are_drawn_beside_each_other(paper_page: ReportFiles) -
 
 
 def test_every_figure_has_a_caption_that_says_what_is_published(
-    small_paper: SmallPaper, paper_doc: Document
+    small_paper: SmallPaper, paper_doc: PaperDocument
 ) -> None:
     captions, result = PAGE.captions(paper_doc), small_paper.result
     assert list(captions) == list(PAGE.draw(result, paper_doc)) == list(result.spec.figures)
