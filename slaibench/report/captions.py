@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.steady import Steadiness
-from slaibench.report.document import StudyNumbers
 from slaibench.report.headline import asked
 from slaibench.report.numbers import rate_key
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.words import listed, plural, rate, short_names, together
 
 GROWING = Steadiness.GROWING.value

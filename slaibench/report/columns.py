@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from slaibench.report.document import PageEstimate, PagePoint, PageTier, estimate_in
+from slaibench.report.study_document import PageEstimate, PagePoint, PageTier, estimate_in
 from slaibench.report.table import Cell, Heading
 from slaibench.report.words import (
     NOTHING,

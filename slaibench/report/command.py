@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypedDict, cast
 
-from slaibench.report.document import StudyNumbers
+from slaibench.report.study_document import StudyNumbers
 from slaibench.spec import SpecForm, StudySpec, flags_of
 
 

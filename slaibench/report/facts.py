@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from slaibench.report.document import Made, ProfileEntry, ProfileNotes, StudyNumbers
+from slaibench.report.document import Made, ProfileEntry, ProfileNotes
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.words import change, percent
 
 CONVENTIONS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slaibench.report.document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.numbers import rate_key
+from slaibench.report.study_document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.words import (
     change,
     listed,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slaibench.report.document import PageCapacity, StudyNumbers, ends_of, value_and_ends
+from slaibench.report.document import ends_of
 from slaibench.report.findings import MOST_NAMED, findings
+from slaibench.report.study_document import PageCapacity, StudyNumbers, value_and_ends
 from slaibench.report.words import (
     binding,
     capacity_digits,

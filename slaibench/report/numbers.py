@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.catalogue import METRICS
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
-from slaibench.report.document import (
+from slaibench.report.document import run_facts
+from slaibench.report.recordings import entry
+from slaibench.report.study_document import (
     Audit,
     AuditRow,
     CommonCell,
@@ -21,12 +23,10 @@ from slaibench.report.document import (
     PagePoint,
     PageTier,
     SchedulerEntry,
-    Served,
     StudyNumbers,
     StudyRun,
     TierMetrics,
 )
-from slaibench.report.recordings import entry
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
@@ -63,7 +63,12 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
         "warnings": list(warnings_of(cells)),
         "workload_note": run.get("workload", {}).get("note", ""),
         "profile": run.get("profile"),
-        "served": _served(first, run),
+        "served": {
+            "venue": first.cell.system,
+            "place": first.cell.place,
+            "commit": run.get("commit"),
+            **run_facts(run),
+        },
         "cell": _common(first),
         "schedulers": {name: _scheduler(subject, name) for name in subject.schedulers},
         "tiers": tier_slos(sweep.points),
@@ -127,21 +132,6 @@ def _common(cell: CellResult) -> CommonCell:
     spec = cell.cell.spec()
     common = {name: spec[name] for name in spec if name not in (*PER_CELL, "num_requests")}
     return cast("CommonCell", common)
-
-
-def _served(cell: CellResult, run: Mapping[str, Any]) -> Served:
-    """The system under test of the first run; that of the others differs in no more than its
-    course."""
-    return {
-        "venue": cell.cell.system,
-        "place": cell.cell.place,
-        "commit": run.get("commit"),
-        "backend": run["backend"],
-        "versions": run["versions"],
-        "hardware": run["hardware"],
-        "kv_blocks": run["kv_blocks"],
-        "block_size": run["block_size"],
-    }
 
 
 def _scheduler(subject: Subject, name: str) -> SchedulerEntry:

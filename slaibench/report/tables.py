@@ -16,8 +16,8 @@ from slaibench.report.columns import (
     share,
     statistic,
 )
-from slaibench.report.document import AuditRow, PagePoint, StudyNumbers
 from slaibench.report.numbers import BY_STATISTIC, rate_key
+from slaibench.report.study_document import AuditRow, PagePoint, StudyNumbers
 from slaibench.report.table import Cell, Heading, Row, Table, state_of
 from slaibench.report.words import NOTHING, fixed, plural
 

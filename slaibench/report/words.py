@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from slaibench.measure.catalogue import statistic_phrase
 from slaibench.measure.slo import Slo, parse_slos
-from slaibench.report.document import PageEstimate
+from slaibench.report.study_document import PageEstimate
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.targets import STEADY
 

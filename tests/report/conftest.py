@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.report.document import StudyDocument
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.study import PAGE, write_report
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject, make_subject
 from slaibench.studies.compare import CompareResult
 from tests.studies.studies import compare, study

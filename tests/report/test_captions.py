@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slaibench.report.captions import captions
-from slaibench.report.document import StudyDocument
+from slaibench.report.study_document import StudyDocument
 
 PERCENTILES = "from how many requests of all seeds together exceed a value"
 

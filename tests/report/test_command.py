@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report.document import StudyDocument
 from slaibench.report.pages import bound
 from slaibench.report.pages import study as study_page
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import make_subject
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.from_disk import gather, group_cells

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from slaibench.report.document import StudyDocument
 from slaibench.report.findings import findings
 from slaibench.report.headline import headline
+from slaibench.report.study_document import StudyDocument
 
 NBSP = "\u00a0"
 

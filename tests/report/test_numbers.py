@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.report.document import StudyDocument
 from slaibench.report.numbers import estimate, rate_key
 from slaibench.report.pages.study import PAGE
 from slaibench.report.recordings import relative
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 

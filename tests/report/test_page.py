@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from slaibench.report import files as written_files
-from slaibench.report.document import StudyDocument
 from slaibench.report.files import ReportError, data_uri
 from slaibench.report.pages.study import PAGE, write_report
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.template import Picture
 from slaibench.studies.compare import CompareResult
 from tests.report.conftest import Written

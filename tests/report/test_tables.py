@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from slaibench.report.document import StudyDocument
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.table import Row, Table
 from slaibench.report.tables import audit_table, tables
 

@@ -15,9 +15,9 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.report import recordings
-from slaibench.report.document import StudyDocument
 from slaibench.report.files import ReportError
 from slaibench.report.pages.study import PAGE
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.code import Code
 from tests.cli.command import slaibench

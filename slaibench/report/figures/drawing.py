@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slaibench.recording import store
-from slaibench.report.document import StudyNumbers
 from slaibench.report.figures.arrivals import arrivals
 from slaibench.report.figures.capacity import capacity
 from slaibench.report.figures.change import change
@@ -17,6 +16,7 @@ from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import looks, png, svg
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
 

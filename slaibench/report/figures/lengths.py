@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from slaibench.report.document import LengthBucket, Lengths
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.study_document import LengthBucket, Lengths
 from slaibench.studies.estimate import Estimate
 
 

@@ -15,7 +15,7 @@ from slaibench.report.files import ReportError
 from slaibench.report.page import Page
 
 GROUP = "slaibench.pages"
-AnyPage = Page[Any, Any]
+AnyPage = Page[Any, Any]  # type: ignore[explicit-any]
 """A kind of page: which, and so what its documents and subjects are, only a document says."""
 
 

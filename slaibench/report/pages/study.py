@@ -11,12 +11,13 @@ from slaibench.recording.store import RecordingError
 from slaibench.report import facts
 from slaibench.report.captions import Caption, captions
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
-from slaibench.report.document import Notes, StudyDocument, StudyNumbers, StudyRun
+from slaibench.report.document import Notes
 from slaibench.report.files import ReportFiles
 from slaibench.report.headline import headline
 from slaibench.report.numbers import study_numbers
 from slaibench.report.page import Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
+from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun
 from slaibench.report.subject import Subject, make_subject
 from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import stem_of

@@ -9,10 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from slaibench.report.document import StudyDocument
 from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.drawing import panels
 from slaibench.report.figures.style import legend, panel, styled, svg
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject
 
 VALUES = [1.0, 2.0, 4.0]

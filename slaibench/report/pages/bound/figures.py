@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.report.document import ends_of
 from slaibench.report.figures.panel import Panel, file_name
@@ -13,6 +13,7 @@ from slaibench.report.words import short_names, significant
 from slaibench.studies.bound.forms import MapCellForm, MapColumnForm, RadPointForm
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 FILLS = {"stable": "#A8DDB5", "unstable": "#F2B5A7", "not told": "#E4E4E4"}
@@ -118,7 +119,7 @@ def _map(
     ax.set_ylabel("rate (requests/s, log scale)")
     ax.set_title(look[name].label)
     seen = {cell["stability"] for cell in cells}
-    handles: list[Any] = [Patch(color=FILLS[s], label=s) for s in FILLS if s in seen]
+    handles: list[Artist] = [Patch(color=FILLS[s], label=s) for s in FILLS if s in seen]
     legend(figure, [*handles, Line2D([], [], color=INK, marker="o", label="bound")])
     alt = f"Stability of {name} by rate and mean output length, with the bound"
     return Panel(file_name("map", look[name].label), alt, figure)

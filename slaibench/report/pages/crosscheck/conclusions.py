@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from slaibench.report.document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.findings import NO_RATIO, capacity_verdict
 from slaibench.report.headline import capacity_text, rate_and_ends
 from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import reference
+from slaibench.report.study_document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.table import Cell
 from slaibench.report.words import (
     binding,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
-from slaibench.report.document import PageDocument, StudyNumbers, StudyRun
+from slaibench.report.document import PageDocument
+from slaibench.report.study_document import StudyNumbers, StudyRun
 from slaibench.studies.crosscheck.forms import MatchForm
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
-from slaibench.report.document import Notes, StudyNumbers
+from slaibench.report.document import Notes
 from slaibench.report.facts import CONVENTIONS
 from slaibench.report.numbers import study_numbers
 from slaibench.report.page import Page, profile_notes, results_in
@@ -29,6 +29,7 @@ from slaibench.report.pages.crosscheck.tables import (
     warnings,
 )
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, cells_of, identity
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.template import stem_of
 from slaibench.report.words import listed, sentences

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slaibench.report.document import StudyNumbers
 from slaibench.report.pages.crosscheck.document import BackendRun, CrosscheckDocument
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject, default_focus, make_subject
 from slaibench.studies.crosscheck.study import Match, ValidateResult
 

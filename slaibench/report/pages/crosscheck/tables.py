@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 
 from slaibench.report import facts
-from slaibench.report.document import StudyNumbers
 from slaibench.report.facts import Facts
 from slaibench.report.numbers import rate_key
 from slaibench.report.pages.crosscheck.conclusions import conclusions
 from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.quantities import Quantity, allowed, apart, quantities
 from slaibench.report.pages.crosscheck.subject import others
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths, listed, plural
 from slaibench.studies.crosscheck.agreement import Verdict

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
 
-from slaibench.report.document import PageDocument, ProfileEntry, RunEntry
+from slaibench.report.document import PageDocument, ProfileEntry, RunEntry, RunFacts
 from slaibench.reproductions.bari2025.forms import PaperForm
 
 
-class PaperServed(TypedDict):
+class PaperServed(RunFacts):
     """The system under test of the first run."""
 
     venue: str
     place: str
     model: str
-    backend: Mapping[str, object]
-    versions: Mapping[str, object]
-    hardware: Mapping[str, object]
-    kv_blocks: int
-    block_size: int
 
 
 class PaperRun(RunEntry):

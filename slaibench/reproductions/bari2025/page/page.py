@@ -13,7 +13,7 @@ from slaibench.recording import store
 from slaibench.report import facts
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds
-from slaibench.report.document import Notes
+from slaibench.report.document import Notes, run_facts
 from slaibench.report.page import Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_again, read_all
 from slaibench.report.template import Headline, stem_of
@@ -80,11 +80,7 @@ class PaperPage(Page[PaperResult, PaperDocument]):
                 "venue": first.cell.system,
                 "place": first.cell.place,
                 "model": first.cell.model,
-                "backend": run["backend"],
-                "versions": run["versions"],
-                "hardware": run["hardware"],
-                "kv_blocks": run["kv_blocks"],
-                "block_size": run["block_size"],
+                **run_facts(run),
             },
             "profile": run.get("profile"),
             "runs": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -13,6 +14,7 @@ from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.pages.bound.findings import headline
 from slaibench.report.pages.bound.tables import answer_grids, point_grids
 from slaibench.studies.bound.result import BoundResult
+from tests.report.forms import problems
 from tests.report.test_page import outline
 from tests.studies.studies import contents
 
@@ -87,3 +89,7 @@ def test_a_verdict_that_the_bound_contradicts_is_said(numbers: BoundDocument) ->
         cell["stability"] = "stable"
     said = headline(doc).findings[-1]
     assert "at the bound or above it: sarathi at 60 tokens and rad at 60 tokens" in said
+
+
+def test_the_document_has_its_form(numbers: BoundDocument) -> None:
+    assert list(problems(json.loads(json.dumps(numbers)), BoundDocument)) == []
