@@ -11,7 +11,7 @@ from rich.text import Text
 from slaibench.cli.terminal import shown
 from slaibench.report.table import SCHEDULER, Cell, Heading, Table, grid
 from slaibench.report.words import plain_change, plain_fixed, plain_interval, plain_share
-from slaibench.studies.bound.cycles import least_cycle_json, theorem_2
+from slaibench.studies.bound.cycles import theorem_2
 from slaibench.studies.bound.limits import NODES
 from slaibench.studies.bound.result import BoundResult, Throughput
 
@@ -26,7 +26,7 @@ def tables(result: BoundResult) -> RenderableType:
         parts += shown(_budgets(result))
     if result.rad:
         parts += shown(_rad(result))
-        parts += (Text(theorem_2(least_cycle_json(cycle))) for cycle in result.least_cycles)
+        parts += (Text(theorem_2(cycle.to_json())) for cycle in result.least_cycles)
     if result.maps:
         parts += shown(_maps(result))
     return Group(*parts)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.steady import Steadiness
 from slaibench.report.headline import asked
-from slaibench.report.numbers import Document, rate_key
+from slaibench.report.numbers import rate_key
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.words import listed, plural, rate, short_names, together
 
 GROWING = Steadiness.GROWING.value
@@ -22,20 +23,20 @@ class Caption:
     text: str
 
 
-def captions(doc: Document) -> dict[str, Caption]:
+def captions(doc: StudyNumbers) -> dict[str, Caption]:
     """By figure, in the report's order; a page shows those that it has drawings of."""
     return {name: Caption(title, text(doc)) for name, (title, text) in _FIGURES.items()}
 
 
-def _ttft(doc: Document) -> str:
+def _ttft(doc: StudyNumbers) -> str:
     return (
         "Time from the moment a request is due to its first token; lower is better, and the dashed "
         f"line is the target where there is one. {_intervals(doc, 'Bands and bars')}; n = "
-        f"{_range(_counts(doc, 'ttft_s', 'p50'), 'request')} a point.{_states(doc)}{_beyond(doc)}"
+        f"{_range(_counts(doc), 'request')} a point.{_states(doc)}{_beyond(doc)}"
     )
 
 
-def _tbt(doc: Document) -> str:
+def _tbt(doc: StudyNumbers) -> str:
     counts = [
         tier["tbt_p99_s"]["n"]
         for points in doc["points"].values()
@@ -50,7 +51,7 @@ def _tbt(doc: Document) -> str:
     )
 
 
-def _capacity(doc: Document) -> str:
+def _capacity(doc: StudyNumbers) -> str:
     capacities = doc["capacities"].values()
     read_off = [capacity["scheduler"] for capacity in capacities if not capacity["searched"]]
     source = ""
@@ -78,7 +79,7 @@ def _capacity(doc: Document) -> str:
     return f"{held} {sure}{cliff}{ratio}{_saturated_throughputs(doc)}{source}"
 
 
-def _saturated_throughputs(doc: Document) -> str:
+def _saturated_throughputs(doc: StudyNumbers) -> str:
     names = short_names(list(doc["schedulers"]))
     texts = [
         f"{names[name]} {value} ({low} to {high})"
@@ -91,7 +92,7 @@ def _saturated_throughputs(doc: Document) -> str:
     return f" Saturated throughput, requests/s, which no capacity exceeds: {listed(texts)}."
 
 
-def _change(doc: Document) -> str:
+def _change(doc: StudyNumbers) -> str:
     changes = [e for at in doc["changes"].values() for e in at.values() if e["value"] is not None]
     counts = [change["n"] for change in changes]
     return (
@@ -104,7 +105,7 @@ def _change(doc: Document) -> str:
     )
 
 
-def _distribution(doc: Document) -> str:
+def _distribution(doc: StudyNumbers) -> str:
     at = rate_key(doc["focus_rate_rps"])
     counts = [points[at]["ttft_s"]["p50"]["n"] for points in doc["points"].values() if at in points]
     return (
@@ -115,7 +116,7 @@ def _distribution(doc: Document) -> str:
     )
 
 
-def _lengths(doc: Document) -> str:
+def _lengths(doc: StudyNumbers) -> str:
     seeds = _most_seeds(doc)
     sure = (
         f"bands are {_over_seeds(doc)} of each one's own" if seeds > 1 else "one seed: no interval"
@@ -129,7 +130,7 @@ def _lengths(doc: Document) -> str:
     )
 
 
-def _engine(doc: Document) -> str:
+def _engine(doc: StudyNumbers) -> str:
     return (
         f"One run of each scheduler at {_focus(doc)}, first seed (n = 1 run, no interval). Above: "
         "share of KV blocks in use, mean (line) and peak (shade) of each two-hundredth of the run. "
@@ -137,7 +138,7 @@ def _engine(doc: Document) -> str:
     )
 
 
-def _deadlines(doc: Document) -> str:
+def _deadlines(doc: StudyNumbers) -> str:
     sure = "One seed: no intervals"
     if _most_seeds(doc) > 1:
         sure = f"Bands and bars: {_over_seeds(doc)}, cut at 100 %"
@@ -150,7 +151,7 @@ def _deadlines(doc: Document) -> str:
     )
 
 
-def _arrivals(doc: Document) -> str:
+def _arrivals(doc: StudyNumbers) -> str:
     audit = doc["audit"]
     runs = plural(audit["num_runs"], "run")
     tested = (
@@ -167,7 +168,7 @@ def _arrivals(doc: Document) -> str:
     )
 
 
-def _in_system(doc: Document) -> str:
+def _in_system(doc: StudyNumbers) -> str:
     first = doc["first_saturated_rps"]
     reached = "the first rate at which a scheduler is saturated"
     if first is None:
@@ -185,7 +186,7 @@ def _in_system(doc: Document) -> str:
     )
 
 
-_FIGURES: dict[str, tuple[str, Callable[[Document], str]]] = {
+_FIGURES: dict[str, tuple[str, Callable[[StudyNumbers], str]]] = {
     "ttft": ("Time to first token against load", _ttft),
     "tbt": ("P99 time between tokens against load", _tbt),
     "capacity": ("Capacity", _capacity),
@@ -199,7 +200,7 @@ _FIGURES: dict[str, tuple[str, Callable[[Document], str]]] = {
 }
 
 
-def _intervals(doc: Document, what: str) -> str:
+def _intervals(doc: StudyNumbers, what: str) -> str:
     """How the intervals of percentiles come about."""
     if doc["spec"]["convention"] == "paper":
         if _most_seeds(doc) == 1:
@@ -212,14 +213,14 @@ def _intervals(doc: Document, what: str) -> str:
     )
 
 
-def _over_seeds(doc: Document) -> str:
+def _over_seeds(doc: StudyNumbers) -> str:
     """The kind of interval that means over seeds have."""
     seeds = sorted({p["seeds"] for points in doc["points"].values() for p in points.values()})
     over = f"{seeds[-1]}" if seeds[0] == seeds[-1] else f"{seeds[0]} to {seeds[-1]}"
     return f"95 % t intervals over {over} seeds"
 
 
-def _states(doc: Document) -> str:
+def _states(doc: StudyNumbers) -> str:
     points = [point for by_rate in doc["points"].values() for point in by_rate.values()]
     text = ""
     if any(point["saturated"] for point in points):
@@ -238,23 +239,23 @@ def _states(doc: Document) -> str:
     return text
 
 
-def _beyond(doc: Document) -> str:
+def _beyond(doc: StudyNumbers) -> str:
     points = [point for by_rate in doc["points"].values() for point in by_rate.values()]
     if any(point["ttft_s"][level]["beyond"] for point in points for level in ("p50", "p99")):
         return " Arrow: the percentile lies among requests still waiting when their run ended."
     return ""
 
 
-def _focus(doc: Document) -> str:
+def _focus(doc: StudyNumbers) -> str:
     return f"{rate(doc['focus_rate_rps'])} requests/s"
 
 
-def _most_seeds(doc: Document) -> int:
+def _most_seeds(doc: StudyNumbers) -> int:
     return max(int(p["seeds"]) for points in doc["points"].values() for p in points.values())
 
 
-def _counts(doc: Document, group: str, name: str) -> list[int]:
-    return [p[group][name]["n"] for points in doc["points"].values() for p in points.values()]
+def _counts(doc: StudyNumbers) -> list[int]:
+    return [p["ttft_s"]["p50"]["n"] for points in doc["points"].values() for p in points.values()]
 
 
 def _range(counts: Iterable[int], noun: str) -> str:
@@ -266,6 +267,6 @@ def _range(counts: Iterable[int], noun: str) -> str:
     return f"{ordered[0]:,} to {ordered[-1]:,} {noun}s"
 
 
-def _names(doc: Document, which: list[str]) -> str:
+def _names(doc: StudyNumbers, which: list[str]) -> str:
     names = short_names(list(doc["schedulers"]))
     return listed([names[name] for name in which])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypeVar
 
+from slaibench.report.study_document import PageEstimate, PagePoint, PageTier, estimate_in
 from slaibench.report.table import Cell, Heading
 from slaibench.report.words import (
     NOTHING,
@@ -16,9 +17,9 @@ from slaibench.report.words import (
     percent,
 )
 
-Json = Mapping[str, Any]
-Pick = Callable[[Json], Any]
-"""From a point of the document to what a column shows of it."""
+T = TypeVar("T")
+Pick = Callable[[PagePoint], T | None]
+"""From a point of the document to what a column shows of it; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,35 +27,46 @@ class Column:
     """How one column is made: ``cells`` from the points in order."""
 
     heading: Heading
-    cells: Callable[[list[Json]], list[Cell]]
+    cells: Callable[[list[PagePoint]], list[Cell]]
 
     @classmethod
     def of(
-        cls, title: str, unit: str, cell: Callable[[Json], Cell], *, is_text: bool = False
+        cls, title: str, unit: str, cell: Callable[[PagePoint], Cell], *, is_text: bool = False
     ) -> Column:
         """A column whose cells know nothing of each other."""
         heading = Heading(title, unit, is_text)
         return cls(heading, lambda points: [cell(point) for point in points])
 
 
-def at(*path: str) -> Pick:
-    """What lies at a path of keys in a point; None where there is none (a tier not seen)."""
-
-    def pick(point: Json) -> Any:
-        value: Any = point
-        for key in path:
-            if key not in value:
-                return None
-            value = value[key]
-        return value
-
-    return pick
+def metric(name: str) -> Pick[PageEstimate]:
+    """A metric that stands beside a point's own fields."""
+    return lambda point: estimate_in(point, name)
 
 
-def count(title: str, pick: Pick, unit: str) -> Column:
+def statistic(latency: Literal["ttft_s", "tbt_s"], name: str) -> Pick[PageEstimate]:
+    """A statistic of a latency: ``p50``, ``mean``."""
+    return lambda point: point[latency].get(name)
+
+
+def in_tier(name: str, pick: Callable[[PageTier], T]) -> Pick[T]:
+    """Something of a tier, at points that saw it."""
+    return lambda point: pick(point["tiers"][name]) if name in point["tiers"] else None
+
+
+def number_behind(title: str, pick: Pick[PageEstimate], unit: str = "requests") -> Column:
+    """The n of estimates."""
+
+    def n(point: PagePoint) -> int | None:
+        value = pick(point)
+        return None if value is None else value["n"]
+
+    return count(title, n, unit)
+
+
+def count(title: str, pick: Pick[int], unit: str) -> Column:
     """Whole numbers."""
 
-    def cell(point: Json) -> Cell:
+    def cell(point: PagePoint) -> Cell:
         value = pick(point)
         return Cell(NOTHING if value is None else f"{value:,}")
 
@@ -62,7 +74,7 @@ def count(title: str, pick: Pick, unit: str) -> Column:
 
 
 def estimates(
-    title: str, unit: str, pick: Pick, scale: float = 1.0, *, bare: bool = False
+    title: str, unit: str, pick: Pick[PageEstimate], scale: float = 1.0, *, bare: bool = False
 ) -> Column:
     """Estimates with as many decimals as the column's smallest needs.
 
@@ -70,7 +82,7 @@ def estimates(
         bare: three significant digits of the largest will do (rates of throughput).
     """
 
-    def cells(points: list[Json]) -> list[Cell]:
+    def cells(points: list[PagePoint]) -> list[Cell]:
         values = [pick(point) for point in points]
         shown = [scale * e["value"] for e in values if e is not None and e["value"] is not None]
         decimals = decimals_for(shown, least=1, most=4)
@@ -81,17 +93,17 @@ def estimates(
     return Column(Heading(title, unit), cells)
 
 
-def _estimate_cell(value: Json | None, decimals: int, scale: float) -> Cell:
+def _estimate_cell(value: PageEstimate | None, decimals: int, scale: float) -> Cell:
     if value is None:
         return Cell(NOTHING)
     interval = ends(value, decimals, scale)
     return Cell(number(value, decimals, scale), (interval,) if interval else ())
 
 
-def share(title: str, pick: Pick) -> Column:
+def share(title: str, pick: Pick[PageEstimate]) -> Column:
     """Estimates of shares, with their n."""
 
-    def cell(point: Json) -> Cell:
+    def cell(point: PagePoint) -> Cell:
         value = pick(point)
         if value is None:
             return Cell(NOTHING)
@@ -99,17 +111,17 @@ def share(title: str, pick: Pick) -> Column:
             return Cell(TOO_SMALL if value["n"] else NOTHING)
         under = [f"n {value['n']:,}"]
         if value["low"] is not None and value["high"] is not None and value["low"] < value["high"]:
-            low, high = (percent(min(max(value[end], 0.0), 1.0)) for end in ("low", "high"))
+            low, high = (percent(min(max(end, 0.0), 1.0)) for end in (value["low"], value["high"]))
             under.insert(0, f"{low} to {high}")
         return Cell(percent(value["value"]), tuple(under))
 
     return Column.of(title, "", cell)
 
 
-def bare_share(title: str, pick: Pick) -> Column:
+def bare_share(title: str, pick: Pick[float]) -> Column:
     """Shares without an interval."""
 
-    def cell(point: Json) -> Cell:
+    def cell(point: PagePoint) -> Cell:
         value = pick(point)
         return Cell(NOTHING if value is None else f"{100 * value:.1f}")
 

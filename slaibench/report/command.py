@@ -6,17 +6,30 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
-from slaibench.spec import StudySpec, flags_of
+from slaibench.report.study_document import StudyNumbers
+from slaibench.spec import SpecForm, StudySpec, flags_of
 
-Spec = dict[str, Any]
-"""A ``StudySpec`` as JSON, or part of one."""
+
+class DialectForm(TypedDict):
+    """An endpoint's dialect in a specification (``endpoint.dialect``)."""
+
+    ignore_eos: bool
+    exact_lengths: bool
+    continuous_usage: bool
+    max_tokens_field: str | None
+    extra_body: Mapping[str, object]
+    headers: Mapping[str, str]
+    insecure: bool
+    new_connections: bool
+
+
 GIVEN = ("rates", "num_seeds")
 """Fields that each command says in its own way."""
 
 
-def command_line(words: Iterable[str], spec: Mapping[str, Any], results: Path) -> str:
+def command_line(words: Iterable[str], spec: Mapping[str, object], results: Path) -> str:
     """The command as a line of a shell.
 
     Args:
@@ -28,7 +41,7 @@ def command_line(words: Iterable[str], spec: Mapping[str, Any], results: Path) -
     return shlex.join(["slaibench", *words, *_fields(spec), *last])
 
 
-def with_workload(study: Mapping[str, Any]) -> Spec:
+def with_workload(study: StudyNumbers) -> SpecForm:
     """A study's specification with the workload that it ran with, since a default one depends on
     what is at hand.
 
@@ -39,9 +52,9 @@ def with_workload(study: Mapping[str, Any]) -> Spec:
     return {**spec, "workload": spec["workload"] or study["cell"]["workload"]}
 
 
-def seeds(spec: Mapping[str, Any]) -> list[str]:
+def seeds(num_seeds: int) -> list[str]:
     """The number of replicates."""
-    return ["--seeds", str(spec["num_seeds"])]
+    return ["--seeds", str(num_seeds)]
 
 
 def repeated(option: str, values: Iterable[str]) -> list[str]:
@@ -54,7 +67,7 @@ def joined(values: Iterable[float]) -> str:
     return ",".join(map(_value, values))
 
 
-def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
+def _fields(spec: Mapping[str, object]) -> Iterable[str]:
     default = StudySpec().model_dump(mode="json")
     if spec.get("device") is None:
         spec = {**spec, "clock": None}  # there is one only
@@ -64,12 +77,12 @@ def _fields(spec: Mapping[str, Any]) -> Iterable[str]:
         if value is None or value == default[name]:
             continue
         if name == "dialect":
-            yield from _dialect(value)
+            yield from _dialect(cast("DialectForm", value))
         elif name in flags:
             yield from [flags[name]] if value is True else [flags[name], _value(value)]
 
 
-def _dialect(dialect: Mapping[str, Any]) -> Iterable[str]:
+def _dialect(dialect: DialectForm) -> Iterable[str]:
     """Options of how an endpoint is spoken to; a header's value is for who runs it to give."""
     switches = {
         "--no-ignore-eos": not dialect["ignore_eos"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from slaibench.report.numbers import Document
+from slaibench.report.document import Made, ProfileEntry, ProfileNotes
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.words import change, percent
 
 CONVENTIONS = {
@@ -20,22 +21,22 @@ Facts = list[tuple[str, str]]
 """(name, value) as a reader wants them."""
 
 
-def asked(doc: Document) -> Facts:
-    """A study's specification."""
-    return [(n, "default" if v is None else text(v)) for n, v in doc["spec"].items()]
+def planned(spec: Mapping[str, object]) -> Facts:
+    """A specification."""
+    return [(name, "default" if value is None else text(value)) for name, value in spec.items()]
 
 
-def every_run(doc: Document) -> Facts:
+def every_run(doc: StudyNumbers) -> Facts:
     """What all runs of a study have in common."""
     return [(name, text(value)) for name, value in doc["cell"].items() if value is not None]
 
 
-def served(doc: Document) -> Facts:
-    """The system under test of a study."""
-    return [(name, text(value)) for name, value in doc["served"].items() if value is not None]
+def served(system: Mapping[str, object]) -> Facts:
+    """The system under test."""
+    return [(name, text(value)) for name, value in system.items() if value is not None]
 
 
-def schedulers(doc: Document) -> Facts:
+def schedulers(doc: StudyNumbers) -> Facts:
     """Schedulers with their options and, where it is a user's own, their code."""
     return [
         (name, text(policy["options"]) + (f"; code {policy['source']}" if policy["source"] else ""))
@@ -43,18 +44,18 @@ def schedulers(doc: Document) -> Facts:
     ]
 
 
-def profile(doc: Document, catalogued: Document) -> Facts:
+def profile(recorded: ProfileEntry | None, catalogued: ProfileNotes) -> Facts:
     """The profile behind a study's batch times; empty without one.
 
     Args:
+        recorded: as its recordings have it.
         catalogued: what the catalog says of it besides (``page.profile_notes``).
     """
-    if doc["profile"] is None:
+    if recorded is None:
         return []
-    stated = dict(doc["profile"])
-    errors = stated.pop("errors", {})
-    validations = stated.pop("validations", [])
-    rows = [(name, text(value)) for name, value in stated.items()]
+    errors = recorded.get("errors", {})
+    validations = recorded.get("validations", [])
+    rows = [(n, text(value)) for n, value in recorded.items() if n not in ("errors", "validations")]
     rows += [
         (f"error: {name.replace('_', ' ')}", percent(value, 1)) for name, value in errors.items()
     ]
@@ -72,23 +73,27 @@ def profile(doc: Document, catalogued: Document) -> Facts:
         )
         for validation in validations
     ]
-    for name, value in catalogued.items():
-        rows.append((name, " ".join(value) if name == "notes" else text(value)))
-    return rows
+    notes = [("notes", " ".join(catalogued["notes"]))] if "notes" in catalogued else []
+    return [*rows, *((n, text(value)) for n, value in catalogued.items() if n != "notes"), *notes]
 
 
-def versions(doc: Document, made: Document) -> Facts:
+def study_versions(doc: StudyNumbers, made: Made) -> Facts:
     """Versions that recorded a study, and those that made its page."""
     cell = doc["cell"]
-    recorded = [("recorded by slaibench", str(cell["slaibench_version"]))]
+    recorded = [("recorded by slaibench", cell["slaibench_version"])]
     if code := cell.get("code_fingerprint"):
         recorded.append(("by code", code))
-    if commit := doc.get("served", {}).get("commit"):
+    if commit := doc["served"].get("commit"):
         recorded.append(("of commit", commit))
-    return [*recorded, *((name, text(value)) for name, value in made["versions"].items())]
+    return [*recorded, *versions(made)]
 
 
-def text(value: Any) -> str:
+def versions(made: Made) -> Facts:
+    """Versions that made a page."""
+    return [(name, text(value)) for name, value in made["versions"].items()]
+
+
+def text(value: object) -> str:
     """A JSON value as a reader wants it."""
     if value is None:
         return "none"

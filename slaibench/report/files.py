@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from slaibench.machine.atomic_write import write_whole
-from slaibench.report.numbers import PICTURES
+from slaibench.report.document import PICTURES, D, PictureEntry
 from slaibench.report.template import Picture
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def pictures_of(drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, list[Picture]
     }
 
 
-def with_pictures(doc: Mapping[str, Any], drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, Any]:
+def with_pictures(doc: D, drawn: Mapping[str, Sequence[Drawn]]) -> D:
     """A document that names its drawings, by figure: the file, SHA-256 hashes of it and of the
     image in the page, and what is drawn (``figures.data``)."""
-    entries = {
+    entries: dict[str, list[PictureEntry]] = {
         name: [
             {
                 "name": panel.name,
@@ -68,7 +68,7 @@ def with_pictures(doc: Mapping[str, Any], drawn: Mapping[str, Sequence[Drawn]]) 
         ]
         for name, panels in drawn.items()
     }
-    return {**doc, PICTURES: entries}
+    return cast("D", {**doc, PICTURES: entries})
 
 
 def picture(panel: Drawn, number: int) -> Picture:

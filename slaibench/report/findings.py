@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slaibench.report.numbers import Document, rate_key
+from slaibench.report.numbers import rate_key
+from slaibench.report.study_document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.words import (
     change,
     listed,
@@ -19,12 +20,12 @@ MOST_NAMED = 3
 """With more schedulers than this, sentences sum them up instead of going through them."""
 
 
-def findings(doc: Document) -> tuple[str, ...]:
+def findings(doc: StudyNumbers) -> tuple[str, ...]:
     """Sentences for the top of the page, most telling first."""
     return (*_invalid(doc), *_ratios(doc), *_changes(doc), *_latencies(doc))
 
 
-def _invalid(doc: Document) -> list[str]:
+def _invalid(doc: StudyNumbers) -> list[str]:
     """How many runs are no measurement, and why the first is not."""
     invalid = [run for run in doc["runs"] if run["invalid"]]
     if not invalid:
@@ -38,7 +39,7 @@ def _invalid(doc: Document) -> list[str]:
     ]
 
 
-def _ratios(doc: Document) -> list[str]:
+def _ratios(doc: StudyNumbers) -> list[str]:
     """Capacities against that of the first scheduler."""
     reference, *others = doc["schedulers"]
     ratios = {r["scheduler"]: r for r in doc["ratios"] if r["reference"] == reference}
@@ -48,8 +49,8 @@ def _ratios(doc: Document) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name in others:
         verdict, text = capacity_verdict(ratios[name]), names[name]
-        if verdict in ("more", "less"):
-            value, low, high = (significant(ratios[name][key]) for key in ("value", "low", "high"))
+        if verdict in ("more", "less") and (values := value_and_ends(ratios[name])):
+            value, low, high = map(significant, values)
             text = f"{text} {value} times ({low} to {high})"
         groups.setdefault(verdict, []).append(text)
     parts = [
@@ -60,16 +61,18 @@ def _ratios(doc: Document) -> list[str]:
     return [f"Capacity against {names[reference]}, over common seeds: {'; '.join(parts)}."]
 
 
-def capacity_verdict(ratio: Document) -> str:
+def capacity_verdict(ratio: PageRatio) -> str:
     """What a ratio of capacities comes to, in a word or two."""
-    if ratio["low"] is None:
+    values = value_and_ends(ratio)
+    if values is None:
         return NO_RATIO
-    if ratio["n"] < 2 or ratio["low"] <= 1 <= ratio["high"]:
+    _, low, high = values
+    if ratio["n"] < 2 or low <= 1 <= high:
         return "not told apart"
-    return "more" if ratio["low"] > 1 else "less"
+    return "more" if low > 1 else "less"
 
 
-def _ratio(doc: Document, reference: str, ratio: Document) -> str:
+def _ratio(doc: StudyNumbers, reference: str, ratio: PageRatio) -> str:
     names = short_names(list(doc["schedulers"]))
     who = f"{names[ratio['scheduler']]} against {names[reference]}"
     if ratio["value"] is None:
@@ -78,13 +81,14 @@ def _ratio(doc: Document, reference: str, ratio: Document) -> str:
     times = f"{significant(ratio['value'])} times the capacity"
     if None in shapes:
         return f"{who}: {_bounded(times, shapes[0], shapes[1])}."
-    if ratio["low"] is None:
+    values = value_and_ends(ratio)
+    if values is None:
         return f"{who}: {times}; there is no interval, so this may be chance."
-    value, low, high = together([ratio["value"], ratio["low"], ratio["high"]])
-    if ratio["low"] <= 1 <= ratio["high"]:
+    value, low, high = together(values)
+    if values[1] <= 1 <= values[2]:
         verdict = "this includes 1, so the two are not told apart"
     else:
-        verdict = f"{'more' if ratio['low'] > 1 else 'less'}, beyond what chance explains"
+        verdict = f"{'more' if values[1] > 1 else 'less'}, beyond what chance explains"
         if ratio["n"] < 2:
             verdict += "; but with one seed it may be chance"
     seeds = plural(ratio["n"], "common seed")
@@ -102,10 +106,10 @@ def _bounded(times: str, reference: str | None, other: str | None) -> str:
     return f"{side} {times}, since that of {whose} is only a lower bound"
 
 
-def _changes(doc: Document) -> list[str]:
+def _changes(doc: StudyNumbers) -> list[str]:
     """The paired change of TTFT at the focus rate."""
     at_focus = doc["changes"].get(rate_key(doc["focus_rate_rps"]))
-    if at_focus is None:
+    if at_focus is None or doc["pair"] is None:
         return []
     names = short_names(list(doc["schedulers"]))
     a, b = (names[name] for name in doc["pair"])
@@ -116,9 +120,10 @@ def _changes(doc: Document) -> list[str]:
             parts.append(f"the change of {what} cannot be told")
             continue
         sure = "no interval"
-        if change_of["low"] is not None:
-            sure = f"95 % interval {change(change_of['low'])} to {change(change_of['high'])}"
-            if change_of["low"] <= 0 <= change_of["high"]:
+        if values := value_and_ends(change_of):
+            _, low, high = values
+            sure = f"95 % interval {change(low)} to {change(high)}"
+            if low <= 0 <= high:
                 sure += ", which includes no change"
         parts.append(f"{what} {change(change_of['value'])} ({sure})")
     pairs = next(iter(at_focus.values()))["n"]
@@ -128,7 +133,7 @@ def _changes(doc: Document) -> list[str]:
     ]
 
 
-def _latencies(doc: Document) -> list[str]:
+def _latencies(doc: StudyNumbers) -> list[str]:
     """TTFT at the focus rate, and what the rate is."""
     focus = doc["focus_rate_rps"]
     names = short_names(list(doc["schedulers"]))
@@ -142,8 +147,8 @@ def _latencies(doc: Document) -> list[str]:
             continue
         p50, p99 = (_or_unknown(point["ttft_s"][level]) for level in ("p50", "p99"))
         parts.append(f"{names[name]} median {p50}, P99 {p99}")
-        if point["ttft_s"]["p50"]["value"] is not None:
-            medians.append((point["ttft_s"]["p50"]["value"], f"{p50} ({names[name]})"))
+        if (median := point["ttft_s"]["p50"]["value"]) is not None:
+            medians.append((median, f"{p50} ({names[name]})"))
         if point["saturated"]:
             saturated.append(names[name])
         elif point["undecided"]:
@@ -158,7 +163,7 @@ def _latencies(doc: Document) -> list[str]:
     return [f"TTFT at {rate(focus)} requests/s{state}: {'; '.join(parts)}."]
 
 
-def _or_unknown(estimate: Document) -> str:
+def _or_unknown(estimate: PageEstimate) -> str:
     if estimate["beyond"]:
         return "longer than the run"
     return "not told (n too small)" if estimate["value"] is None else seconds(estimate["value"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slaibench.report.document import ends_of
 from slaibench.report.findings import MOST_NAMED, findings
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import PageCapacity, StudyNumbers, value_and_ends
 from slaibench.report.words import (
     binding,
     capacity_digits,
@@ -33,7 +34,7 @@ class Headline:
     findings: tuple[str, ...]
 
 
-def headline(doc: Document) -> Headline:
+def headline(doc: StudyNumbers) -> Headline:
     """Put a report's numbers into words; everything comes from the document."""
     return Headline(
         title=_title(doc),
@@ -45,7 +46,7 @@ def headline(doc: Document) -> Headline:
     )
 
 
-def asked(doc: Document) -> str:
+def asked(doc: StudyNumbers) -> str:
     """The targets in words."""
     wanted = targets(doc["spec"]["slo"], doc["tiers"])
     if doc["spec"]["convention"] == "strict":
@@ -53,7 +54,7 @@ def asked(doc: Document) -> str:
     return "; ".join(wanted)
 
 
-def capacity_text(doc: Document, name: str) -> str:
+def capacity_text(doc: StudyNumbers, name: str) -> str:
     """A scheduler's capacity in a few characters: ``6.77``, ``≥ 20``, ``none found``."""
     capacity = doc["capacities"][name]
     if capacity["rate_rps"] is None:
@@ -62,24 +63,28 @@ def capacity_text(doc: Document, name: str) -> str:
     return f"at least {text}" if capacity["shape"] is None and _sure(capacity) else text
 
 
-def _sure(capacity: Document) -> bool:
+def _sure(capacity: PageCapacity) -> bool:
     """Whether a rate that no target failed at is sure to hold."""
     sure: bool = capacity["sure_rps"] == capacity["rate_rps"]
     return sure
 
 
-def _digits(doc: Document, name: str) -> list[str]:
-    capacity = doc["capacities"][name]
-    return capacity_digits([capacity["rate_rps"], *(capacity["ci95"] or ())], capacity["shape"])
+def _digits(doc: StudyNumbers, name: str) -> list[str]:
+    return rate_and_ends(doc["capacities"][name])
 
 
-def _title(doc: Document) -> str:
+def rate_and_ends(capacity: PageCapacity) -> list[str]:
+    """A capacity that there is, and the ends of its interval, if it has one."""
+    rate_rps = capacity["rate_rps"]
+    rates = [] if rate_rps is None else [rate_rps, *ends_of(capacity["ci95"])]
+    return capacity_digits(rates, capacity["shape"])
+
+
+def _title(doc: StudyNumbers) -> str:
     names = short_names(list(doc["schedulers"]))
     caps = doc["capacities"]
-    carrying = sorted(
-        (name for name in caps if caps[name]["rate_rps"] is not None),
-        key=lambda name: -caps[name]["rate_rps"],
-    )
+    rates = {name: rps for name in caps if (rps := caps[name]["rate_rps"]) is not None}
+    carrying = sorted(rates, key=lambda name: -rates[name])
     if carrying:
         bounded = caps[carrying[0]]["shape"] is not None
         return _best(doc, names, carrying) if bounded else _unbroken(doc, names, carrying)
@@ -94,7 +99,7 @@ def _title(doc: Document) -> str:
     return f"{next(iter(names.values()))} does not keep the latency targets, {where}"
 
 
-def _unbroken(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
+def _unbroken(doc: StudyNumbers, names: dict[str, str], carrying: list[str]) -> str:
     """No target broke under some, so that their capacities are only bounded from below."""
     shapes = {name: doc["capacities"][name]["shape"] for name in carrying}
     unbroken = [name for name in carrying if shapes[name] is None]
@@ -112,7 +117,7 @@ def _unbroken(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
     return f"{who} broke no latency target up to {rates} requests/s, but that may be chance{rest}"
 
 
-def _best(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
+def _best(doc: StudyNumbers, names: dict[str, str], carrying: list[str]) -> str:
     """Who carries most, where that can be told.
 
     Args:
@@ -139,20 +144,20 @@ def _best(doc: Document, names: dict[str, str], carrying: list[str]) -> str:
     return f"{names[best]} carries {carried}, {follows}"
 
 
-def _told_apart(doc: Document, reference: str, scheduler: str) -> bool:
+def _told_apart(doc: StudyNumbers, reference: str, scheduler: str) -> bool:
     for ratio in doc["ratios"]:
         if (ratio["reference"], ratio["scheduler"]) == (reference, scheduler):
-            is_sure = ratio["low"] is not None and ratio["n"] > 1
-            return is_sure and not ratio["low"] <= 1 <= ratio["high"]
+            values = value_and_ends(ratio)
+            return values is not None and ratio["n"] > 1 and not values[1] <= 1 <= values[2]
     return False
 
 
-def _carried(doc: Document, name: str) -> str:
+def _carried(doc: StudyNumbers, name: str) -> str:
     capacity = doc["capacities"][name]
     return "; ".join([_answer(doc, name, capacity), *capacity["remarks"]])
 
 
-def _answer(doc: Document, name: str, capacity: Document) -> str:
+def _answer(doc: StudyNumbers, name: str, capacity: PageCapacity) -> str:
     first = binding(capacity["binding"], capacity["binding_tier"], doc["tiers"])
     if capacity["rate_rps"] is None:
         if capacity["bracket"][0] is not None:
@@ -172,7 +177,7 @@ def _answer(doc: Document, name: str, capacity: Document) -> str:
     return text if capacity["untold"] else f"{text}; what ends it is {first}"
 
 
-def _let_pass(doc: Document, name: str) -> str:
+def _let_pass(doc: StudyNumbers, name: str) -> str:
     """Saturated rates at or below a capacity, which only the paper's conventions let pass."""
     most = doc["capacities"][name]["rate_rps"]
     passed = [

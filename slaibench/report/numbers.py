@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.catalogue import METRICS
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
+from slaibench.report.document import run_facts
 from slaibench.report.recordings import entry
+from slaibench.report.study_document import (
+    Audit,
+    AuditRow,
+    CommonCell,
+    LengthBucket,
+    Lengths,
+    PageEstimate,
+    PagePoint,
+    PageTier,
+    SchedulerEntry,
+    StudyNumbers,
+    StudyRun,
+    TierMetrics,
+)
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
-from slaibench.studies.operating_point import OperatingPoint, tier_slos
+from slaibench.studies.forms import ByMetric
+from slaibench.studies.operating_point import OperatingPoint, TierPoint, tier_slos
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of
 
-Document = dict[str, Any]
-"""Plain JSON values; its parts are named in ``study_numbers``."""
-PICTURES = "pictures"
-"""Names a page's drawings (``files.with_pictures``)."""
 BY_STATISTIC = ("ttft", "tbt")
 """Latencies whose statistics stand together in a point, as ``ttft_s.p50``."""
 PER_CELL = ("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed")
 
 
-def study_numbers(subject: Subject, folder: Path) -> Document:
+def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
     """The numbers of one study: a whole page's, or one backend's part of a page.
 
     Raises:
@@ -44,16 +56,21 @@ def study_numbers(subject: Subject, folder: Path) -> Document:
     run = store.read_run(first.folder)
     focus = subject.focus_rate_rps
     return {
-        "spec": spec.model_dump(mode="json"),
+        "spec": spec.to_json(),
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
         "about": describe_run(run),
         "warnings": list(warnings_of(cells)),
         "workload_note": run.get("workload", {}).get("note", ""),
         "profile": run.get("profile"),
-        "served": _served(first, run),
+        "served": {
+            "venue": first.cell.system,
+            "place": first.cell.place,
+            "commit": run.get("commit"),
+            **run_facts(run),
+        },
         "cell": _common(first),
-        "schedulers": {name: _policy(subject, name) for name in subject.schedulers},
+        "schedulers": {name: _scheduler(subject, name) for name in subject.schedulers},
         "tiers": tier_slos(sweep.points),
         "first_saturated_rps": subject.first_saturated_rps,
         "points": {
@@ -100,9 +117,8 @@ def rate_key(rate_rps: float) -> str:
     return f"{rate_rps:g}" if float(f"{rate_rps:g}") == rate_rps else repr(rate_rps)
 
 
-def estimate(value: Estimate) -> dict[str, Any]:
-    """A value with its interval and n; ``beyond``: it lies among requests that were still waiting
-    when their run ended (JSON has no infinity)."""
+def estimate(value: Estimate) -> PageEstimate:
+    """As a page has it."""
     return {
         "value": finite(value.value),
         "low": finite(value.low),
@@ -112,21 +128,13 @@ def estimate(value: Estimate) -> dict[str, Any]:
     }
 
 
-def _common(cell: CellResult) -> dict[str, Any]:
+def _common(cell: CellResult) -> CommonCell:
     spec = cell.cell.spec()
-    return {name: spec[name] for name in spec if name not in (*PER_CELL, "num_requests")}
+    common = {name: spec[name] for name in spec if name not in (*PER_CELL, "num_requests")}
+    return cast("CommonCell", common)
 
 
-def _served(cell: CellResult, run: dict[str, Any]) -> dict[str, Any]:
-    """The system under test of the first run; that of the others differs in no more than its
-    course. ``commit`` is of the code that did, None where that is unknown."""
-    said = {name: run[name] for name in ("backend", "versions", "hardware")}
-    blocks = {name: run[name] for name in ("kv_blocks", "block_size")}
-    where = {"venue": cell.cell.system, "place": cell.cell.place, "commit": run.get("commit")}
-    return {**where, **said, **blocks}
-
-
-def _policy(subject: Subject, name: str) -> dict[str, Any]:
+def _scheduler(subject: Subject, name: str) -> SchedulerEntry:
     """What a scheduler ran with; None where it has no cell."""
     cell = next((c.cell for c in subject.cells if c.cell.scheduler == name), None)
     if cell is None:
@@ -134,7 +142,7 @@ def _policy(subject: Subject, name: str) -> dict[str, Any]:
     return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
 
 
-def _point(point: OperatingPoint) -> dict[str, Any]:
+def _point(point: OperatingPoint) -> PagePoint:
     return {
         "seeds": point.num_seeds,
         "saturated": point.saturated,
@@ -144,18 +152,12 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
         "invalid": point.invalid,
         "invalid_reason": point.invalid_reason,
         "reason": point.reason,
-        **{f"{name}_s": _statistics(point, name) for name in BY_STATISTIC},
-        **{name: estimate(value) for name, value in point.estimates.items() if _stands_alone(name)},
-        "tiers": {
-            name: {
-                **{metric: estimate(value) for metric, value in tier.estimates.items()},
-                "tokens_on_time": estimate(tier.tokens_on_time),
-                "tokens_fluid": estimate(tier.tokens_fluid),
-                "requests_on_time": estimate(tier.requests_on_time),
-                "worst_late_run": tier.worst_late_run,
-            }
-            for name, tier in point.tiers.items()
-        },
+        "ttft_s": _statistics(point, "ttft"),
+        "tbt_s": _statistics(point, "tbt"),
+        **_by_metric(
+            {name: value for name, value in point.estimates.items() if _stands_alone(name)}
+        ),
+        "tiers": {name: _tier(tier) for name, tier in point.tiers.items()},
         "outcomes": asdict(point.counts),
         "kv_mean": finite(point.kv_mean),
         "kv_peak": finite(point.kv_peak),
@@ -167,7 +169,21 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
     }
 
 
-def _statistics(point: OperatingPoint, latency: str) -> dict[str, Any]:
+def _tier(tier: TierPoint) -> PageTier:
+    return {
+        **cast("TierMetrics", _by_metric(tier.estimates)),
+        "tokens_on_time": estimate(tier.tokens_on_time),
+        "tokens_fluid": estimate(tier.tokens_fluid),
+        "requests_on_time": estimate(tier.requests_on_time),
+        "worst_late_run": tier.worst_late_run,
+    }
+
+
+def _by_metric(estimates: Mapping[str, Estimate]) -> ByMetric:
+    return cast("ByMetric", {name: estimate(value) for name, value in estimates.items()})
+
+
+def _statistics(point: OperatingPoint, latency: str) -> dict[str, PageEstimate]:
     return {name: estimate(value) for name, value in point.statistics(latency).items()}
 
 
@@ -176,11 +192,10 @@ def _stands_alone(name: str) -> bool:
     return METRICS[name].latency not in BY_STATISTIC
 
 
-def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:
-    """TTFT by prompt length over the replicates, shortest prompts first; ``measured_s``: the
-    length of their windows in sum."""
+def _lengths(summaries: Sequence[RunSummary]) -> Lengths:
+    """TTFT by prompt length over the replicates, shortest prompts first."""
     buckets = [(b.low_tokens, b) for summary in summaries for b in summary.metrics.prompt_buckets]
-    rows = []
+    rows: list[LengthBucket] = []
     for low in sorted({low for low, _ in buckets}):
         same = [bucket for start, bucket in buckets if start == low]
         n = sum(bucket.ttft.n for bucket in same)
@@ -199,7 +214,7 @@ def _lengths(summaries: Sequence[RunSummary]) -> dict[str, Any]:
     return {"measured_s": sum(end - start for start, end in windows), "buckets": rows}
 
 
-def _audit(subject: Subject) -> dict[str, Any]:
+def _audit(subject: Subject) -> Audit:
     """The arrival audit: of each cell at the focus rate, and of all cells in sum."""
     cells = subject.cells
     audits = [cell.summary.audit for cell in cells]
@@ -225,22 +240,23 @@ def _audit(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _audit_row(cell: CellResult) -> dict[str, Any]:
+def _audit_row(cell: CellResult) -> AuditRow:
     audit: ArrivalAudit = cell.summary.audit
     values = {
         name: finite(value) if isinstance(value, float) else value
         for name, value in asdict(audit).items()
     }
-    return {
+    row = {
         "scheduler": cell.cell.scheduler,
         "rate_rps": cell.cell.rate_rps,
         "seed": cell.cell.seed,
         **values,
         "findings": [asdict(test) for test in audit.findings],
     }
+    return cast("AuditRow", row)
 
 
-def _run(cell: CellResult, folder: Path, in_sweep: bool) -> dict[str, Any]:
+def _run(cell: CellResult, folder: Path, in_sweep: bool) -> StudyRun:
     summary: RunSummary = cell.summary
     return {
         **entry(cell, folder),

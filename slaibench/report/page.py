@@ -9,12 +9,21 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from slaibench.catalog.fields import CatalogError
 from slaibench.report.captions import Caption
+from slaibench.report.document import (
+    PICTURES,
+    D,
+    Made,
+    Makers,
+    Notes,
+    Opening,
+    ProfileNotes,
+    RunEntry,
+)
 from slaibench.report.files import ReportFiles, make_folder, pictures_of, with_pictures, write
-from slaibench.report.numbers import PICTURES, Document
 from slaibench.report.recordings import OnRun
 from slaibench.report.template import Figure, Picture, fill
 from slaibench.spec import StudySpec
@@ -30,12 +39,12 @@ S = TypeVar("S")
 """What a kind of page is about, as values: the result of a study."""
 
 
-class Page(ABC, Generic[S]):
+class Page(ABC, Generic[S, D]):
     """One kind of page: how what it is about becomes numbers, drawings and text.
 
     A kind says how each of these is made; writing them, and making them once more to check a page,
-    is the same for all. All that can be read on a page comes from its document: plain JSON, which
-    is embedded in it. ``report.pages`` finds the kinds.
+    is the same for all. All that can be read on a page comes from its document (``D``, a typed
+    dictionary): plain JSON, which is embedded in it. ``report.pages`` finds the kinds.
     """
 
     format: ClassVar[str]
@@ -48,12 +57,15 @@ class Page(ABC, Generic[S]):
     """Package whose ``templates/`` the template is in."""
     planned: ClassVar[frozenset[str]] = frozenset()
     """Parts of the numbers that say what was planned: verifying takes them as given."""
+    required: ClassVar[frozenset[str]]
+    """Parts that every document has: ``D.__required_keys__``."""
     always_shown: ClassVar[frozenset[str]] = frozenset()
     """Figures that are there even without a drawing; others are left out."""
 
     @abstractmethod
-    def numbers(self, subject: S, folder: Path) -> Document:
-        """All numbers of the page, with ``runs``: the recordings behind it.
+    def numbers(self, subject: S, folder: Path) -> Mapping[str, object]:
+        """All numbers of the page (``D`` without its opening), with ``runs``: the recordings behind
+        it.
 
         Args:
             folder: where the page will lie; recordings are named relative to it.
@@ -63,11 +75,11 @@ class Page(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def notes(self, subject: S) -> Document:
+    def notes(self, subject: S) -> Notes:
         """What the page says beside its recordings, as the catalog has it now."""
 
     @abstractmethod
-    def panels(self, subject: S, doc: Document) -> dict[str, list[Panel]]:
+    def panels(self, subject: S, doc: D) -> dict[str, list[Panel]]:
         """The drawings by figure, in the order of ``captions``; a figure may have none.
 
         Raises:
@@ -75,20 +87,20 @@ class Page(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def captions(self, doc: Document) -> dict[str, Caption]:
+    def captions(self, doc: D) -> dict[str, Caption]:
         """What each figure is called and how it is read, in the page's order."""
 
     @abstractmethod
-    def stem(self, doc: Document) -> str:
+    def stem(self, doc: D) -> str:
         """Name of the page without its ending."""
 
     @abstractmethod
-    def content(self, doc: Document) -> dict[str, Any]:
+    def content(self, doc: D) -> Mapping[str, object]:
         """What the template takes besides figures and recordings: ``schedulers``, ``kind``,
         ``headline``, ``tables`` and whatever is the template's own."""
 
     @abstractmethod
-    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> S:
+    def rebuild(self, doc: D, folder: Path, on_run: OnRun) -> S:
         """What the page is about, from nothing but its document and the recordings.
 
         Args:
@@ -102,19 +114,18 @@ class Page(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def command(self, doc: Document, results: Path) -> str:
+    def command(self, doc: D, results: Path) -> str:
         """The command that makes the recordings again, into a folder."""
 
-    def runs(self, doc: Document) -> list[Document]:
-        """The recordings that the page rests on."""
-        return [dict(run) for run in doc["runs"]]
+    def runs(self, doc: D) -> Sequence[RunEntry]:
+        """The recordings that the page rests on; a kind that has them elsewhere says where."""
+        return cast("Mapping[str, Sequence[RunEntry]]", doc)["runs"]
 
-    def results(self, doc: Document) -> Document:
+    def results(self, doc: D) -> Mapping[str, object]:
         """The parts of a document that recordings decide."""
-        given = {"format", "format_version", "made", PICTURES, *self.planned}
-        return {name: part for name, part in doc.items() if name not in given}
+        return results_in(doc, self.planned)
 
-    def document(self, subject: S, folder: Path, made: Document | None = None) -> Document:
+    def document(self, subject: S, folder: Path, made: Made | None = None) -> D:
         """All that the page says, but for the names of its drawings.
 
         Args:
@@ -126,10 +137,10 @@ class Page(ABC, Generic[S]):
         """
         if made is None:
             made = {**makers(), **self.notes(subject)}
-        opening = {"format": self.format, "format_version": self.version, "made": made}
-        return {**opening, **self.numbers(subject, folder)}
+        opening: Opening = {"format": self.format, "format_version": self.version, "made": made}
+        return cast("D", {**opening, **self.numbers(subject, folder)})
 
-    def draw(self, subject: S, doc: Document) -> dict[str, list[Drawn]]:
+    def draw(self, subject: S, doc: D) -> dict[str, list[Drawn]]:
         """``panels`` as files.
 
         Raises:
@@ -142,7 +153,7 @@ class Page(ABC, Generic[S]):
         with styled():
             return finished(self.panels(subject, doc))
 
-    def render(self, doc: Document, pictures: Mapping[str, Sequence[Picture]]) -> str:
+    def render(self, doc: D, pictures: Mapping[str, Sequence[Picture]]) -> str:
         """The page of a document.
 
         Args:
@@ -153,14 +164,16 @@ class Page(ABC, Generic[S]):
             for name, caption in self.captions(doc).items()
             if pictures.get(name) or name in self.always_shown
         ]
+        content = dict(self.content(doc))
         return fill(
             self.template,
             self.package,
             doc,
+            cast("Sequence[str]", content.pop("schedulers")),
             figures=figures,
             runs=self.runs(doc),
             file_name=f"{self.stem(doc)}.html",
-            **self.content(doc),
+            **content,
         )
 
     def write(self, subject: S, folder: Path) -> ReportFiles:
@@ -183,7 +196,13 @@ class Page(ABC, Generic[S]):
         return write(folder, self.stem(doc), self.render(doc, pictures_of(drawn)), drawn)
 
 
-def makers() -> Document:
+def results_in(doc: Mapping[str, object], planned: frozenset[str]) -> dict[str, object]:
+    """The parts of a document, or of one study in it, that recordings decide."""
+    given = {"format", "format_version", "made", PICTURES, *planned}
+    return {name: part for name, part in doc.items() if name not in given}
+
+
+def makers() -> Makers:
     """Versions of what makes a page."""
     versions = {"slaibench": __version__, "python": platform.python_version()}
     for name in PACKAGES:
@@ -192,7 +211,7 @@ def makers() -> Document:
     return {"slaibench": __version__, "versions": versions}
 
 
-def profile_notes(spec: StudySpec) -> Document:
+def profile_notes(spec: StudySpec) -> ProfileNotes:
     """Regime and notes of the profile, which recordings do not hold; empty if it is not here."""
     if spec.gpu is None and spec.profile is None:
         return {}

@@ -7,18 +7,16 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
+from slaibench.report.document import RunEntry
 from slaibench.spec import CODE, CellSpec
 from slaibench.studies.code import code_of
 from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.from_disk import read_cell
 from slaibench.studies.systems.table import find
 
-Entry = dict[str, Any]
-"""One of a document's ``runs``, as ``entry`` makes it."""
 OnRun = Callable[[int, int], None]
 """Called after each recording: (how many are read, how many there are)."""
 Wrong = tuple[str, str, str]
@@ -42,7 +40,7 @@ class LostRecordings(Exception):  # noqa: N818  (a finding about a report, not a
         self.wrong, self.absent = wrong, absent
 
 
-def entry(cell: CellResult, folder: Path) -> Entry:
+def entry(cell: CellResult, folder: Path) -> RunEntry:
     """What names a recording.
 
     Args:
@@ -69,7 +67,7 @@ def relative(target: Path, folder: Path) -> str:
         return target.resolve().as_posix()
 
 
-def cells_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def cells_of(runs: Sequence[RunEntry]) -> list[str]:
     """Which cells a page shows, for ``identity``.
 
     The same whatever code recorded them, so that a page keeps its name.
@@ -80,7 +78,7 @@ def cells_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(run["asks"]) for run in runs]
 
 
-def identity(parts: Sequence[Any]) -> str:
+def identity(parts: Sequence[object]) -> str:
     """Eight hex digits for a page's file name: of what was planned, and of the runs.
 
     Args:
@@ -91,7 +89,7 @@ def identity(parts: Sequence[Any]) -> str:
 
 
 def read_all(
-    entries: Sequence[Entry], reads: Sequence[Callable[[], CellResult]], on_run: OnRun
+    entries: Sequence[RunEntry], reads: Sequence[Callable[[], CellResult]], on_run: OnRun
 ) -> list[CellResult]:
     """Every recording that a document names, in its order.
 
@@ -121,7 +119,7 @@ def read_all(
     return cells
 
 
-def read_again(run: Entry, folder: Path, summarize: Summarize) -> CellResult:
+def read_again(run: RunEntry, folder: Path, summarize: Summarize) -> CellResult:
     """One recording that a document names, measured once more; or the same cell as other code
     recorded it since, where that is all there is.
 
@@ -147,7 +145,7 @@ def read_again(run: Entry, folder: Path, summarize: Summarize) -> CellResult:
         raise RecordingError(f"{str(path)!r} cannot be measured ({error})") from error
 
 
-def _place(run: Entry, folder: Path) -> Path:
+def _place(run: RunEntry, folder: Path) -> Path:
     path: Path = folder / run["folder"]
     if (path / store.RUN).exists():
         return path
@@ -165,7 +163,7 @@ def _place(run: Entry, folder: Path) -> Path:
     raise AbsentRecordingError(str(path))
 
 
-def _hash_by_code(spec: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+def _hash_by_code(spec: Mapping[str, object], code: Mapping[str, str | None]) -> str:
     """Identity of a cell as other code would have recorded it.
 
     Args:
@@ -175,7 +173,7 @@ def _hash_by_code(spec: Mapping[str, Any], code: Mapping[str, Any]) -> str:
     return store.spec_hash(CellSpec.model_validate({**spec, **code}).spec())
 
 
-def other_code(runs: Sequence[Entry], folder: Path) -> str:
+def other_code(runs: Sequence[RunEntry], folder: Path) -> str:
     """Which code made recordings, if another would now; else empty.
 
     Args:

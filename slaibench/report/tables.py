@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slaibench.measure.catalogue import Metric, in_points
-from slaibench.report.columns import Column, Json, at, bare_share, count, estimates, share
-from slaibench.report.numbers import BY_STATISTIC, Document, rate_key
+from slaibench.report.columns import (
+    Column,
+    bare_share,
+    count,
+    estimates,
+    in_tier,
+    metric,
+    number_behind,
+    share,
+    statistic,
+)
+from slaibench.report.numbers import BY_STATISTIC, rate_key
+from slaibench.report.study_document import AuditRow, PagePoint, StudyNumbers
 from slaibench.report.table import Cell, Heading, Row, Table, state_of
 from slaibench.report.words import NOTHING, fixed, plural
 
 
-def tables(doc: Document) -> list[Table]:
+def tables(doc: StudyNumbers) -> list[Table]:
     """All points: TTFT, TBT, deadlines, load and memory, saturation."""
     return [_ttft(doc), _tbt(doc), _tier_ttft(doc), _deadlines(doc), _load(doc), _saturation(doc)]
 
 
-def audit_table(doc: Document) -> Table:
+def audit_table(doc: StudyNumbers) -> Table:
     """The arrival audit: each run at the focus rate, then every run that failed it."""
     rows = list(doc["audit"]["focus"])
     rows += [row for row in doc["audit"]["failing"] if row not in rows]
@@ -52,9 +63,8 @@ def audit_table(doc: Document) -> Table:
     )
 
 
-def _audit_cells(row: Json) -> tuple[Cell, ...]:
-    def text(name: str, decimals: int = 3, scale: float = 1.0) -> Cell:
-        value = row[name]
+def _audit_cells(row: AuditRow) -> tuple[Cell, ...]:
+    def text(value: float | None, decimals: int = 3, scale: float = 1.0) -> Cell:
         return Cell(NOTHING if value is None else fixed(scale * value, decimals))
 
     expected = () if row["expected_gap_cv"] is None else (fixed(row["expected_gap_cv"], 3),)
@@ -62,21 +72,21 @@ def _audit_cells(row: Json) -> tuple[Cell, ...]:
     return (
         Cell(str(row["seed"])),
         Cell(f"{row['num_requests']:,}"),
-        text("declared_rps"),
-        text("expected_rps"),
-        text("measured_rps"),
-        Cell(text("gap_cv").text, expected),
-        text("dispersion", 2),
-        text("longest_gap", 2),
-        text("lag1"),
+        text(row["declared_rps"]),
+        text(row["expected_rps"]),
+        text(row["measured_rps"]),
+        Cell(text(row["gap_cv"]).text, expected),
+        text(row["dispersion"], 2),
+        text(row["longest_gap"], 2),
+        text(row["lag1"]),
         Cell(NOTHING if p is None else "< 0.001" if p < 0.001 else fixed(p, 3)),
-        text("lag_p99_s", 2, 1e3),
-        text("lag_max_s", 2, 1e3),
+        text(row["lag_p99_s"], 2, 1e3),
+        text(row["lag_max_s"], 2, 1e3),
         Cell(_verdict(row)),
     )
 
 
-def _verdict(row: Json) -> str:
+def _verdict(row: AuditRow) -> str:
     if not row["valid"]:
         return f"invalid: {row['reason']}"
     if row["lag_p99_s"] is not None and row["lag_p99_s"] > row["lag_budget_s"]:
@@ -86,19 +96,19 @@ def _verdict(row: Json) -> str:
     return "agrees" if row["process_ok"] else f"disagrees: {row['process_note']}"
 
 
-def _ttft(doc: Document) -> Table:
+def _ttft(doc: StudyNumbers) -> Table:
     columns = [
-        count("n", at("ttft_s", "p50", "n"), "requests"),
+        number_behind("n", statistic("ttft_s", "p50")),
         *(
-            estimates(title, "s", at("ttft_s", key))
+            estimates(title, "s", statistic("ttft_s", key))
             for title, key in (("P50", "p50"), ("P90", "p90"), ("P99", "p99"), ("mean", "mean"))
         ),
     ]
-    for metric in in_points():
-        if metric.latency is not None and metric.latency not in BY_STATISTIC:
+    for other in in_points():
+        if other.latency is not None and other.latency not in BY_STATISTIC:
             columns += [
-                count("n", at(metric.name, "n"), "requests"),
-                estimates(metric.label, _unit(metric), at(metric.name), metric.scale),
+                number_behind("n", metric(other.name)),
+                estimates(other.label, _unit(other), metric(other.name), other.scale),
             ]
     note = (
         "Time to first token, from the due time; then end-to-end time and mean time per output "
@@ -112,40 +122,49 @@ def _unit(metric: Metric) -> str:
     return metric.shown_unit or metric.unit
 
 
-def _tbt(doc: Document) -> Table:
+def _tbt(doc: StudyNumbers) -> Table:
     columns = [
-        count("n", at("tbt_s", "p99", "n"), "requests"),
-        estimates("TBT P50", "ms", at("tbt_s", "p50"), 1e3),
-        estimates("TBT P99", "ms", at("tbt_s", "p99"), 1e3),
+        number_behind("n", statistic("tbt_s", "p99")),
+        estimates("TBT P50", "ms", statistic("tbt_s", "p50"), 1e3),
+        estimates("TBT P99", "ms", statistic("tbt_s", "p99"), 1e3),
     ]
     for name in doc["tiers"]:
+        tail = in_tier(name, lambda tier: tier["tbt_p99_s"])
         columns += [
-            count(f"{name}: n", at("tiers", name, "tbt_p99_s", "n"), "requests"),
-            estimates(f"{name}: TBT P99", "ms", at("tiers", name, "tbt_p99_s"), 1e3),
+            number_behind(f"{name}: n", tail),
+            estimates(f"{name}: TBT P99", "ms", tail, 1e3),
         ]
     note = "Gaps of all tiers together, then tier by tier. Small print: 95 % interval."
     return _table(doc, "table-tbt", "TBT", note, columns)
 
 
-def _tier_ttft(doc: Document) -> Table:
+def _tier_ttft(doc: StudyNumbers) -> Table:
     columns = []
     for name in doc["tiers"]:
+        median = in_tier(name, lambda tier: tier["ttft_p50_s"])
         columns += [
-            count(f"{name}: n", at("tiers", name, "ttft_p50_s", "n"), "requests"),
-            estimates(f"{name}: TTFT P50", "s", at("tiers", name, "ttft_p50_s")),
+            number_behind(f"{name}: n", median),
+            estimates(f"{name}: TTFT P50", "s", median),
         ]
     note = "Small print: 95 % interval."
     return _table(doc, "table-tier-ttft", "Median TTFT by tier", note, columns)
 
 
-def _deadlines(doc: Document) -> Table:
+def _deadlines(doc: StudyNumbers) -> Table:
     columns = []
     for name in doc["tiers"]:
         columns += [
-            share(f"{name}: tokens within gap", at("tiers", name, "tokens_on_time")),
-            share(f"{name}: tokens by fluidity", at("tiers", name, "tokens_fluid")),
-            share(f"{name}: requests by fluidity", at("tiers", name, "requests_on_time")),
-            count(f"{name}: longest late run", at("tiers", name, "worst_late_run"), "tokens"),
+            share(f"{name}: tokens within gap", in_tier(name, lambda tier: tier["tokens_on_time"])),
+            share(f"{name}: tokens by fluidity", in_tier(name, lambda tier: tier["tokens_fluid"])),
+            share(
+                f"{name}: requests by fluidity",
+                in_tier(name, lambda tier: tier["requests_on_time"]),
+            ),
+            count(
+                f"{name}: longest late run",
+                in_tier(name, lambda tier: tier["worst_late_run"]),
+                "tokens",
+            ),
         ]
     note = (
         "Shares on time, the n they are of, and the most tokens in a row that came late within "
@@ -154,22 +173,22 @@ def _deadlines(doc: Document) -> Table:
     return _table(doc, "table-deadlines", "Deadlines met", note, columns)
 
 
-def _load(doc: Document) -> Table:
+def _load(doc: StudyNumbers) -> Table:
     def outcome(name: str) -> Column:
-        return count(name.replace("_", " "), at("outcomes", name), "requests")
+        return count(name.replace("_", " "), lambda point: point["outcomes"].get(name), "requests")
 
     columns = [
-        count("seeds", at("seeds"), ""),
+        count("seeds", lambda point: point["seeds"], ""),
         *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
         *(
-            estimates(metric.short or metric.label, _unit(metric), at(metric.name), bare=True)
-            for metric in in_points()
-            if metric.latency is None
+            estimates(other.short or other.label, _unit(other), metric(other.name), bare=True)
+            for other in in_points()
+            if other.latency is None
         ),
-        bare_share("KV mean", at("kv_mean")),
-        bare_share("KV peak", at("kv_peak")),
-        count("preempted", at("preemptions"), "times"),
-        count("several at once", at("multi_token_reads"), "reads"),
+        bare_share("KV mean", lambda point: point["kv_mean"]),
+        bare_share("KV peak", lambda point: point["kv_peak"]),
+        count("preempted", lambda point: point["preemptions"], "times"),
+        count("several at once", lambda point: point["multi_token_reads"], "reads"),
     ]
     note = (
         "Requests by outcome over all seeds (the four add up to due). Goodput: requests with every "
@@ -179,8 +198,8 @@ def _load(doc: Document) -> Table:
     return _table(doc, "table-load", "Load, outcomes and memory", note, columns)
 
 
-def _saturation(doc: Document) -> Table:
-    def state(point: Json) -> Cell:
+def _saturation(doc: StudyNumbers) -> Table:
+    def state(point: PagePoint) -> Cell:
         if point["invalid"]:
             return Cell("invalid", (f"{point['invalid']} of {plural(point['seeds'], 'run')}",))
         total = plural(point["seeds"], "run")
@@ -206,11 +225,11 @@ def _saturation(doc: Document) -> Table:
     return _table(doc, "table-saturation", "Saturation, warm-up, arrivals", note, columns)
 
 
-def _reason(point: Json) -> str:
+def _reason(point: PagePoint) -> str:
     return f"invalid: {point['invalid_reason']}" if point["invalid"] else str(point["reason"])
 
 
-def _table(doc: Document, name: str, title: str, note: str, columns: list[Column]) -> Table:
+def _table(doc: StudyNumbers, name: str, title: str, note: str, columns: list[Column]) -> Table:
     places = list(_points(doc))
     made = [column.cells([point for _, _, point in places]) for column in columns]
     groups: dict[str, list[Row]] = {}
@@ -227,7 +246,7 @@ def _table(doc: Document, name: str, title: str, note: str, columns: list[Column
     )
 
 
-def _points(doc: Document) -> Iterator[tuple[str, str, Json]]:
+def _points(doc: StudyNumbers) -> Iterator[tuple[str, str, PagePoint]]:
     """(rate, scheduler, point), rate by rate, so that schedulers stand below each other."""
     rates = {rate for points in doc["points"].values() for rate in points}
     for rate in sorted(rates, key=float):

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 from slaibench.report.captions import Caption
 from slaibench.report.figures.style import COLOURS
@@ -39,7 +38,11 @@ class Headline:
 
 
 def fill(
-    template: str, package: str, doc: Mapping[str, Any], schedulers: Sequence[str], **parts: Any
+    template: str,
+    package: str,
+    doc: Mapping[str, object],
+    schedulers: Sequence[str],
+    **parts: object,
 ) -> str:
     """A page.
 
@@ -81,7 +84,7 @@ def fill(
     )
 
 
-def embedded(doc: Mapping[str, Any]) -> str:
+def embedded(doc: Mapping[str, object]) -> str:
     """The document as JSON that no HTML parser mistakes for markup."""
     text = json.dumps(doc, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     for char in "<>&":

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from slaibench.report.document import PageDocument, RunEntry
 from slaibench.report.files import ReportError
-from slaibench.report.numbers import Document
-from slaibench.report.page import Page
-from slaibench.report.pages import formats, page_of
+from slaibench.report.pages import AnyPage, formats, page_of
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, other_code
 from slaibench.report.verify_numbers import without_code, wrong_lines, wrong_numbers
 from slaibench.report.verify_pictures import pictures_in, wrong_data, wrong_files
@@ -94,7 +93,7 @@ class Verification:
         """Whether every number follows from the recordings."""
         return self.verdict in (PageVerdict.SAME, PageVerdict.OTHER_CODE)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Mapping[str, object]:
         wrong = [{"where": m.where, "page": m.page, "found": m.right} for m in self.mismatches]
         return {"verdict": self.verdict.value, **asdict(self), "mismatches": wrong}
 
@@ -155,7 +154,7 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
     )
 
 
-def _command(doc: Document, kind: Page[Any], html: Path, runs: Sequence[Document]) -> str:
+def _command(doc: PageDocument, kind: AnyPage, html: Path, runs: Sequence[RunEntry]) -> str:
     """What makes the recordings again where the page looks for them."""
     try:
         place = os.path.normpath(html.parent / runs[0]["folder"])
@@ -171,7 +170,7 @@ def _read(html: Path) -> str:
         raise ReportError(f"cannot read {str(html)!r}: {error}; give a report's .html") from error
 
 
-def _document(text: str, html: Path) -> tuple[Document, Page[Any], Sequence[Document]]:
+def _document(text: str, html: Path) -> tuple[PageDocument, AnyPage, Sequence[RunEntry]]:
     """The numbers embedded in a page, of which kind, and the recordings that they rest on.
 
     Raises:
@@ -193,12 +192,20 @@ def _document(text: str, html: Path) -> tuple[Document, Page[Any], Sequence[Docu
             "that wrote it"
         )
     try:
-        return dict(doc), kind, kind.runs(doc)
+        runs = kind.runs(doc)
     except NONSENSE as error:
         raise ReportError(f"{str(html)!r}: its embedded numbers name no recordings") from error
+    missing = sorted(kind.required - doc.keys())
+    if missing:
+        raise ReportError(
+            f"{str(html)!r}: its embedded numbers lack {', '.join(missing)}; write the page again "
+            "from its recordings"
+        )
+    # What it holds may still not be of the form that its parts are said to be: a finding (verify).
+    return cast("PageDocument", doc), kind, runs
 
 
-def _text_wrong(text: str, doc: Document, kind: Page[Any]) -> tuple[list[Wrong], list[str]]:
+def _text_wrong(text: str, doc: PageDocument, kind: AnyPage) -> tuple[list[Wrong], list[str]]:
     """Lines of the page that its numbers do not render to, and what could not be checked."""
     written_by = doc.get("made", {}).get("slaibench")
     if written_by != __version__:

@@ -6,10 +6,9 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard, cast
 
-from slaibench.report.numbers import Document
 from slaibench.report.recordings import Wrong
 from slaibench.spec import CODE
 
@@ -48,7 +47,9 @@ def _plain(lines: list[str]) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def wrong_numbers(doc: Document, again: Document) -> tuple[int, list[Wrong]]:
+def wrong_numbers(
+    doc: Mapping[str, object], again: Mapping[str, object]
+) -> tuple[int, list[Wrong]]:
     """Values of a document that its recordings do not give.
 
     Args:
@@ -67,10 +68,10 @@ def wrong_numbers(doc: Document, again: Document) -> tuple[int, list[Wrong]]:
     return count, wrong
 
 
-def without_code(doc: Document) -> Document:
+def without_code(doc: Mapping[str, object]) -> Mapping[str, object]:
     """Parts of a document that do not tell which code made its recordings, nor where they lie."""
 
-    def kept(value: Any, inside: str) -> Any:
+    def kept(value: object, inside: str) -> object:
         if isinstance(value, list):
             return [kept(part, inside) for part in value]
         if not isinstance(value, dict):
@@ -82,16 +83,16 @@ def without_code(doc: Document) -> Document:
             if name not in dropped
         }
 
-    return dict(kept(doc, ""))
+    return cast("Mapping[str, object]", kept(doc, ""))
 
 
-def _leaves(doc: Document) -> Iterator[tuple[str, Any]]:
+def _leaves(doc: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """(path, value) of everything in a document."""
     for key, value in doc.items():
         yield from _walk(value, key)
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _walk(inner, f"{path}/{key}")
@@ -102,15 +103,15 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if _is_number(a) and _is_number(b):
         return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-300)
     return type(a) is type(b) and a == b
 
 
-def _shown(values: dict[str, Any], path: str) -> str:
+def _shown(values: Mapping[str, object], path: str) -> str:
     return json.dumps(values[path]) if path in values else ABSENT

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaibench.report.numbers import PICTURES, Document
+from slaibench.report.document import PageDocument
 from slaibench.report.recordings import Wrong
 from slaibench.report.template import Picture
 
@@ -27,7 +27,7 @@ def pictures_in(page: str) -> dict[str, list[Picture]]:
     }
 
 
-def wrong_files(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]:
+def wrong_files(doc: PageDocument, page: str, html: Path) -> tuple[int, list[Wrong]]:
     """Drawings that are not the ones that were written with a page.
 
     Returns:
@@ -35,7 +35,7 @@ def wrong_files(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]
     """
     wrong: list[Wrong] = []
     shown = pictures_in(page)
-    named = doc.get(PICTURES)
+    named = doc.get("pictures")
     if not isinstance(named, dict):
         return 0, [("embedded JSON", "no names of drawings", "it was written with them")]
     count = 0
@@ -62,7 +62,7 @@ def wrong_files(doc: Document, page: str, html: Path) -> tuple[int, list[Wrong]]
     return count, wrong
 
 
-def wrong_data(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
+def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
     """Drawings that show something else than would be drawn now.
 
     Args:
@@ -72,7 +72,7 @@ def wrong_data(doc: Document, panels: Mapping[str, Sequence[Panel]]) -> list[Wro
 
     named = {
         (figure, entry["name"]): entry["data"]
-        for figure, entries in doc[PICTURES].items()
+        for figure, entries in doc["pictures"].items()
         for entry in entries
     }
     drawn = {

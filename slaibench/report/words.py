@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from slaibench.measure.catalogue import statistic_phrase
 from slaibench.measure.slo import Slo, parse_slos
+from slaibench.report.study_document import PageEstimate
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.targets import STEADY
 
@@ -124,7 +124,7 @@ def rate(value: float) -> str:
     return f"{value:g}"
 
 
-def number(estimate: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+def number(estimate: PageEstimate, decimals: int, scale: float = 1.0) -> str:
     """The value of an ``estimate`` for a table cell."""
     if estimate["beyond"]:
         return BEYOND
@@ -133,12 +133,12 @@ def number(estimate: Mapping[str, Any], decimals: int, scale: float = 1.0) -> st
     return fixed(scale * estimate["value"], decimals)
 
 
-def ends(estimate: Mapping[str, Any], decimals: int, scale: float = 1.0) -> str:
+def ends(estimate: PageEstimate, decimals: int, scale: float = 1.0) -> str:
     """The interval of an ``estimate`` for a table cell; empty without one. It ends at 0, since
     times and rates do."""
     if estimate["low"] is None or estimate["high"] is None:
         return ""
-    low, high = (max(scale * estimate[end], 0.0) for end in ("low", "high"))
+    low, high = (max(scale * end, 0.0) for end in (estimate["low"], estimate["high"]))
     return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
 
 

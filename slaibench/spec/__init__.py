@@ -19,7 +19,7 @@ from slaibench.spec.serving import (
     EnginePart,
     Part,
 )
-from slaibench.spec.study import PAPER_DURATION_S, StudySpec
+from slaibench.spec.study import PAPER_DURATION_S, SpecForm, StudySpec
 from slaibench.spec.targets import DEFAULT_SLO, PAPER_SLO, Convention, TargetPart
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "LoadPart",
     "Option",
     "Part",
+    "SpecForm",
     "StudySpec",
     "TargetPart",
     "flag",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypedDict, cast
 
 from pydantic import field_serializer, model_validator
 
@@ -14,6 +16,19 @@ from slaibench.spec.targets import Convention, TargetPart
 
 PAPER_DURATION_S = 2100.0
 """The paper's 35 minutes a point."""
+
+
+class SpecForm(TypedDict):
+    """A ``StudySpec`` as JSON: every field of it, of which those are named that readers use."""
+
+    backend: str
+    schedulers: Sequence[str]
+    workload: str | None
+    rates: Sequence[float]
+    num_seeds: int
+    num_requests: int | None
+    convention: str
+    slo: str
 
 
 class SchedulerPart(EndpointPart, EnginePart, BackendPart):
@@ -53,6 +68,10 @@ class StudySpec(TargetPart, LoadPart, SchedulerPart):
                     "the most: give --requests, or a shorter --duration"
                 )
         return self
+
+    def to_json(self) -> SpecForm:
+        """Plain JSON values; ``model_validate`` reads them."""
+        return cast("SpecForm", self.model_dump(mode="json"))
 
     @property
     def arrivals_or_default(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TOKEN_TIMES
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval
 from slaibench.studies.executors import CellResult
+from slaibench.studies.forms import CapacityForm
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.targets import FAILS, STEADY, Targets
@@ -111,7 +111,7 @@ class CapacityResult:
         """What a reader must know of how far the runs can be trusted."""
         return warnings_of(self.cells)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CapacityForm:
         capacity = self.capacity
         return {
             "scheduler": self.scheduler,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from slaibench.spec import StudySpec
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.forms import CompareForm
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
@@ -80,12 +81,12 @@ class CompareResult:
         """Where the recordings lie."""
         return [cell.folder for cell in self.cells]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CompareForm:
         ratio = self.capacity_ratio.to_json()
         return {
             "a": self.a,
             "b": self.b,
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.to_json(),
             "about": self.sweep.about,
             "workload": self.sweep.workload_note,
             "warnings": list(self.warnings),
@@ -110,7 +111,7 @@ class CompareResult:
         """One row a rate: ``to_json``'s fields with dotted names."""
         import pandas as pd  # noqa: PLC0415
 
-        return pd.json_normalize(self.to_json()["rates"])
+        return pd.json_normalize([dict(rate) for rate in self.to_json()["rates"]])
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> ComparePlan:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from slaibench.measure.intervals import Interval, t_interval
 from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.quantile_interval import RunSample, quantile_interval
+from slaibench.studies.forms import EstimateForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Estimate:
     def ci95(self) -> tuple[float, float] | None:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> EstimateForm:
         ci95 = None if self.ci95 is None else [finite(end) for end in self.ci95]
         return {"value": finite(self.value), "ci95": ci95, "n": self.n}
 

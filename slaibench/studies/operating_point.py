@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from slaibench.measure.catalogue import Scope
 from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite, over_seeds
+from slaibench.studies.forms import ByMetric, MeasuredForm
 from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
@@ -140,7 +141,7 @@ class OperatingPoint:
         shares = (tier.tokens_on_time.value for tier in self.tiers.values())
         return min((share for share in shares if share is not None), default=None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MeasuredForm:
         """The flat form that scripts read: seconds, requests a second, null for unknown."""
         return {
             "n": self.ttft_s["p50"].n,
@@ -152,7 +153,7 @@ class OperatingPoint:
             "reason": self.reason,
             "invalid": self.invalid_reason or None,
             "failures": [{"reason": text, "requests": num} for text, num in self.failures],
-            **self._by_metric(lambda estimate: finite(estimate.value)),
+            **cast("ByMetric", self._by_metric(lambda estimate: finite(estimate.value))),
             "deadlines": {
                 name: {
                     "tbt_slo_s": tier.tbt_slo_s,

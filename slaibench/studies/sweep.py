@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Executor, Jobs
+from slaibench.studies.forms import SweepForm
 from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
@@ -73,9 +74,9 @@ class SweepResult:
         """Where the recordings lie."""
         return [cell.folder for cell in self.cells]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SweepForm:
         return {
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.to_json(),
             "about": self.about,
             "workload": self.workload_note,
             "warnings": list(self.warnings),
@@ -89,7 +90,7 @@ class SweepResult:
         """One row a point: ``to_json``'s fields, nested ones with dotted names."""
         import pandas as pd  # noqa: PLC0415
 
-        return pd.json_normalize(self.to_json()["points"])
+        return pd.json_normalize([dict(point) for point in self.to_json()["points"]])
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> SweepPlan:

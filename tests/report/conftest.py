@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.pages.study import PAGE, write_report
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject, make_subject
 from slaibench.studies.compare import CompareResult
 from tests.studies.studies import compare, study
@@ -53,7 +53,7 @@ def subject(compared: CompareResult) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def doc(subject: Subject, root: Path) -> Document:
+def doc(subject: Subject, root: Path) -> StudyDocument:
     return PAGE.document(subject, root / "reports")
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
 from slaibench.report.pages import bound
 from slaibench.report.pages import study as study_page
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import make_subject
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.from_disk import gather, group_cells
@@ -20,7 +20,7 @@ from tests.cli.command import slaibench
 from tests.studies.studies import study, sweep
 
 
-def numbers(results: Path, **fields: Any) -> Document:
+def numbers(results: Path, **fields: Any) -> StudyDocument:
     """The document of the page of what is found in a folder."""
     spec = study(**fields)
     sweep(spec, results, jobs=1)

@@ -10,7 +10,7 @@ import pytest
 
 from slaibench.report.findings import findings
 from slaibench.report.headline import headline
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import StudyDocument
 
 NBSP = "\u00a0"
 
@@ -38,11 +38,11 @@ def capacity(rate: float | None, shape: str | None = "smooth", **changes: Any) -
 
 
 def answered(
-    doc: Document,
+    doc: StudyDocument,
     capacities: dict[str, dict[str, Any]],
     ratios: Mapping[tuple[str, str], tuple[float | None, float | None, float | None]],
     seeds: int = 3,
-) -> Document:
+) -> StudyDocument:
     """The document with other schedulers and answers."""
     changed = copy.deepcopy(doc)
     changed["schedulers"] = dict.fromkeys(capacities, doc["schedulers"]["slai"])
@@ -56,7 +56,7 @@ def answered(
     return changed
 
 
-def test_a_difference_that_holds_names_the_winner(doc: Document) -> None:
+def test_a_difference_that_holds_names_the_winner(doc: StudyDocument) -> None:
     changed = answered(
         doc, {"a": capacity(4.0), "b": capacity(5.0)}, {("a", "b"): (1.25, 1.2, 1.3)}
     )
@@ -74,7 +74,7 @@ def test_a_difference_that_holds_names_the_winner(doc: Document) -> None:
 
 @pytest.mark.parametrize(("low", "apart"), [(1.0, False), (1.001, True)])
 def test_an_interval_that_includes_one_tells_nobody_apart(
-    doc: Document, low: float, apart: bool
+    doc: StudyDocument, low: float, apart: bool
 ) -> None:
     changed = answered(
         doc, {"a": capacity(4.0), "b": capacity(5.0)}, {("a", "b"): (1.25, low, 1.5)}
@@ -83,7 +83,7 @@ def test_an_interval_that_includes_one_tells_nobody_apart(
     assert ("not told apart" not in findings(changed)[0]) is apart
 
 
-def test_one_seed_tells_nobody_apart(doc: Document) -> None:
+def test_one_seed_tells_nobody_apart(doc: StudyDocument) -> None:
     caps = {"a": capacity(4.0, "cliff", replicates=1), "b": capacity(5.0, "cliff", replicates=1)}
     changed = answered(doc, caps, {("a", "b"): (1.25, 1.2, 1.3)}, seeds=1)
     assert headline(changed).title == (
@@ -92,7 +92,7 @@ def test_one_seed_tells_nobody_apart(doc: Document) -> None:
     assert "with one seed it may be chance" in findings(changed)[0]
 
 
-def test_a_ratio_without_an_interval_says_so(doc: Document) -> None:
+def test_a_ratio_without_an_interval_says_so(doc: StudyDocument) -> None:
     """A capacity whose interval begins at 0 has a ratio, and nothing that bounds it."""
     caps = {"a": capacity(4.0, ci95=[0.0, 4.2]), "b": capacity(5.0)}
     changed = answered(doc, caps, {("a", "b"): (1.25, None, None)})
@@ -101,7 +101,7 @@ def test_a_ratio_without_an_interval_says_so(doc: Document) -> None:
 
 
 def test_a_cliff_has_an_interval_and_a_bracket_and_neither_is_called_the_other(
-    doc: Document,
+    doc: StudyDocument,
 ) -> None:
     cliff = capacity(
         7.237,
@@ -120,7 +120,7 @@ def test_a_cliff_has_an_interval_and_a_bracket_and_neither_is_called_the_other(
     assert "bracket" not in findings(changed)[0]
 
 
-def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: Document) -> None:
+def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: StudyDocument) -> None:
     remark = "without the target for its TTFT's tail: 7.1 requests/s [6.8, 7.2]"
     caps = {"a": capacity(6.0, binding="ttft_p99<5", remarks=[remark]), "b": capacity(5.0)}
     top = headline(answered(doc, caps, {("a", "b"): (0.8, 0.7, 0.9)}))
@@ -128,7 +128,7 @@ def test_the_capacity_without_the_tail_s_target_stands_beside_the_other(doc: Doc
     assert top.answers[0][1].endswith(f"; {remark}")
 
 
-def test_rates_that_may_hold_are_no_lower_bound(doc: Document) -> None:
+def test_rates_that_may_hold_are_no_lower_bound(doc: StudyDocument) -> None:
     """Runs too short to exclude that a target fails: nothing is known to be kept."""
     remark = "no rate failed, but none is sure to hold: ttft_p99<5 needs longer runs"
     caps = {"a": capacity(4.0), "b": capacity(20.0, None, sure_rps=None, remarks=[remark])}
@@ -140,7 +140,7 @@ def test_rates_that_may_hold_are_no_lower_bound(doc: Document) -> None:
     assert "at least" not in top.title + top.answers[1][1]
 
 
-def test_a_lower_bound_is_called_one(doc: Document) -> None:
+def test_a_lower_bound_is_called_one(doc: StudyDocument) -> None:
     caps = {"a": capacity(4.0), "b": capacity(20.0, None)}
     changed = answered(doc, caps, {("a", "b"): (5.0, None, None)})
     top = headline(changed)
@@ -151,7 +151,7 @@ def test_a_lower_bound_is_called_one(doc: Document) -> None:
     assert "at least 5.00 times the capacity" in findings(changed)[0]
 
 
-def test_no_capacity_is_said_and_so_is_not_knowing(doc: Document) -> None:
+def test_no_capacity_is_said_and_so_is_not_knowing(doc: StudyDocument) -> None:
     caps = {"a": capacity(None, None), "b": capacity(None, None)}
     nothing: dict[tuple[str, str], Any] = {("a", "b"): (None, None, None)}
     top = headline(answered(doc, caps, nothing))
@@ -168,13 +168,13 @@ def test_no_capacity_is_said_and_so_is_not_knowing(doc: Document) -> None:
     assert "fails by" not in top.answers[0][1]
 
 
-def test_one_scheduler_stands_alone(doc: Document) -> None:
+def test_one_scheduler_stands_alone(doc: StudyDocument) -> None:
     top = headline(answered(doc, {"a": capacity(4.0)}, {}))
     assert top.title == "a carries 4.00 requests/s within the latency targets"
     assert len(top.findings) == 1
 
 
-def test_many_schedulers_are_summed_up(doc: Document) -> None:
+def test_many_schedulers_are_summed_up(doc: StudyDocument) -> None:
     caps = {name: capacity(rate) for name, rate in zip("abcdef", range(4, 10), strict=True)}
     ratios = {("a", name): (1.5, 1.2, 1.8) for name in "bcde"} | {("a", "f"): (1.1, 0.9, 1.3)}
     ratios |= {(name, "f"): (1.1, 0.9, 1.3) for name in "bcde"}
@@ -187,7 +187,7 @@ def test_many_schedulers_are_summed_up(doc: Document) -> None:
     assert "not told apart: f" in top.findings[0]
 
 
-def test_the_paper_s_conventions_say_that_they_let_saturation_pass(doc: Document) -> None:
+def test_the_paper_s_conventions_say_that_they_let_saturation_pass(doc: StudyDocument) -> None:
     caps = {"a": capacity(40.0)}
     assert "saturated" not in headline(answered(doc, caps, {})).answers[0][1]
     paper = answered(doc, caps, {})
@@ -198,7 +198,7 @@ def test_the_paper_s_conventions_say_that_they_let_saturation_pass(doc: Document
     assert "not saturated" not in headline(paper).asked
 
 
-def test_the_paired_change_says_when_it_may_be_none(doc: Document) -> None:
+def test_the_paired_change_says_when_it_may_be_none(doc: StudyDocument) -> None:
     changed = copy.deepcopy(doc)
     sure = {"value": -0.7, "low": -0.79, "high": -0.57, "n": 2315, "beyond": False}
     changed["changes"] = {"16": {"p50": sure, "p99": {**sure, "low": -0.8, "high": 0.1}}}

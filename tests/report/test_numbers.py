@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.report.numbers import Document, estimate, rate_key
+from slaibench.report.numbers import estimate, rate_key
 from slaibench.report.pages.study import PAGE
 from slaibench.report.recordings import relative
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 
 
-def test_the_document_is_json_without_nan(doc: Document) -> None:
+def test_the_document_is_json_without_nan(doc: StudyDocument) -> None:
     assert json.loads(json.dumps(doc, allow_nan=False)) == doc
 
 
@@ -48,7 +49,7 @@ def test_round_rates_have_short_keys() -> None:
     assert [rate_key(rate) for rate in (7.0, 0.8, 6.481)] == ["7", "0.8", "6.481"]
 
 
-def test_points_are_those_of_the_sweep(doc: Document, subject: Subject) -> None:
+def test_points_are_those_of_the_sweep(doc: StudyDocument, subject: Subject) -> None:
     point = subject.point("slai", 16.0)
     assert point is not None
     shown = doc["points"]["slai"]["16"]
@@ -60,7 +61,7 @@ def test_points_are_those_of_the_sweep(doc: Document, subject: Subject) -> None:
 
 
 def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
-    doc: Document, subject: Subject
+    doc: StudyDocument, subject: Subject
 ) -> None:
     lengths = doc["lengths"]["slai"]
     cells = subject.cells_at("slai", 16.0)
@@ -74,7 +75,7 @@ def test_every_request_of_the_focus_rate_is_in_one_bucket_of_prompt_lengths(
 
 
 def test_what_every_run_has_in_common_is_not_of_one_under_overload(
-    doc: Document, subject: Subject
+    doc: StudyDocument, subject: Subject
 ) -> None:
     assert any(cell.cell.overload for cell in subject.cells)
     assert "overload" not in doc["cell"]
@@ -82,7 +83,7 @@ def test_what_every_run_has_in_common_is_not_of_one_under_overload(
     assert all(capacity["saturated_rps"]["value"] > 0 for capacity in doc["capacities"].values())
 
 
-def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) -> None:
+def test_capacities_name_the_runs_they_rest_on(doc: StudyDocument, subject: Subject) -> None:
     for capacity in subject.capacities:
         runs = [doc["runs"][index] for index in doc["capacities"][capacity.scheduler]["runs"]]
         assert {run["scheduler"] for run in runs} == {capacity.scheduler}
@@ -90,7 +91,7 @@ def test_capacities_name_the_runs_they_rest_on(doc: Document, subject: Subject) 
 
 
 def test_recordings_are_named_as_seen_from_the_page(
-    subject: Subject, doc: Document, root: Path
+    subject: Subject, doc: StudyDocument, root: Path
 ) -> None:
     for run, cell in zip(doc["runs"], subject.cells, strict=True):
         assert run["folder"].startswith("../results/")
@@ -100,8 +101,8 @@ def test_recordings_are_named_as_seen_from_the_page(
     assert relative(root / "x", root) == "x"
 
 
-def test_the_name_of_a_page_follows_what_was_planned_and_its_runs(doc: Document) -> None:
-    def identity(doc: Document) -> str:
+def test_the_name_of_a_page_follows_what_was_planned_and_its_runs(doc: StudyDocument) -> None:
+    def identity(doc: StudyDocument) -> str:
         return PAGE.stem(doc).rpartition("-")[2]
 
     assert len(identity(doc)) == 8

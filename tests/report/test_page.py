@@ -11,8 +11,8 @@ import pytest
 
 from slaibench.report import files as written_files
 from slaibench.report.files import ReportError, data_uri
-from slaibench.report.numbers import Document
 from slaibench.report.pages.study import PAGE, write_report
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.template import Picture
 from slaibench.studies.compare import CompareResult
 from tests.report.conftest import Written
@@ -94,7 +94,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert contents(root / "reports") == before
 
 
-def test_the_file_is_named_after_the_study(written: Written, doc: Document) -> None:
+def test_the_file_is_named_after_the_study(written: Written, doc: StudyDocument) -> None:
     assert re.fullmatch(r"compare-h100-mistral-7b-[0-9a-f]{8}\.html", written.files.html.name)
     assert PAGE.stem({**doc, "pair": None}).startswith("sweep-h100-mistral-7b-")
     odd = {**doc, "served": {**doc["served"], "place": "a/b c:d"}}
@@ -141,7 +141,7 @@ def test_what_was_there_stays_when_writing_fails(
 HOSTILE = 'x.py:A"><script>alert(1)</script>&amp;$_{'
 
 
-def test_a_scheduler_s_name_cannot_become_markup(doc: Document) -> None:
+def test_a_scheduler_s_name_cannot_become_markup(doc: StudyDocument) -> None:
     text = PAGE.render(_renamed(doc, "slai", HOSTILE), {"ttft": [Picture("<img>")]})
     page = outline(text)
     assert text.count("<script") == 1
@@ -149,7 +149,7 @@ def test_a_scheduler_s_name_cannot_become_markup(doc: Document) -> None:
     assert "alert(1)&lt;/script&gt;&amp;amp;$_{" in text
 
 
-def _renamed(doc: Document, old: str, new: str) -> Document:
+def _renamed(doc: StudyDocument, old: str, new: str) -> StudyDocument:
     """The document with a scheduler of another name."""
 
     def walk(value: object) -> object:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.table import Row, Table
 from slaibench.report.tables import audit_table, tables
 
@@ -20,11 +20,11 @@ def column(table: Table, title: str) -> int:
     return [heading.title for heading in table.columns].index(title)
 
 
-def named(doc: Document, name: str) -> Table:
+def named(doc: StudyDocument, name: str) -> Table:
     return next(table for table in tables(doc) if table.name == name)
 
 
-def test_every_table_has_every_point_by_rate_then_scheduler(doc: Document) -> None:
+def test_every_table_has_every_point_by_rate_then_scheduler(doc: StudyDocument) -> None:
     for table in tables(doc):
         assert list(rows(table)) == [
             (rate, name) for rate in ("8", "16", "30") for name in ("sarathi", "slai")
@@ -32,7 +32,7 @@ def test_every_table_has_every_point_by_rate_then_scheduler(doc: Document) -> No
         assert all(len(row.cells) == len(table.columns) for row in rows(table).values())
 
 
-def test_saturated_points_are_marked_and_say_why(doc: Document) -> None:
+def test_saturated_points_are_marked_and_say_why(doc: StudyDocument) -> None:
     table = named(doc, "table-saturation")
     for (rate, _), row in rows(table).items():
         assert row.state == ("saturated" if rate == "30" else "")
@@ -42,7 +42,7 @@ def test_saturated_points_are_marked_and_say_why(doc: Document) -> None:
         assert re.match(f"(requests without|age of the oldest).* {grows}", row.cells[-1].text)
 
 
-def test_runs_that_cannot_tell_are_not_called_steady(doc: Document) -> None:
+def test_runs_that_cannot_tell_are_not_called_steady(doc: StudyDocument) -> None:
     changed = copy.deepcopy(doc)
     changed["points"]["slai"]["8"] |= {
         "undecided": True,
@@ -53,7 +53,7 @@ def test_runs_that_cannot_tell_are_not_called_steady(doc: Document) -> None:
     assert cell.under == ("1 of 2 runs steady", "1 of 2 runs cannot tell")
 
 
-def test_replicates_that_disagree_are_counted(doc: Document) -> None:
+def test_replicates_that_disagree_are_counted(doc: StudyDocument) -> None:
     """One growing run of three is a false alarm or a rate at the limit: no mark, and no secret."""
     changed = copy.deepcopy(doc)
     runs = {"steady": 2, "growing": 1, "cannot tell": 0}
@@ -64,7 +64,7 @@ def test_replicates_that_disagree_are_counted(doc: Document) -> None:
     assert row.cells[0].under == ("2 of 3 runs steady", "1 of 3 runs growing")
 
 
-def test_a_percentile_without_enough_samples_says_so_beside_its_n(doc: Document) -> None:
+def test_a_percentile_without_enough_samples_says_so_beside_its_n(doc: StudyDocument) -> None:
     table = named(doc, "table-ttft")
     row = rows(table)["16", "slai"]
     assert row.cells[column(table, "P99")].text == "n too small"
@@ -72,7 +72,7 @@ def test_a_percentile_without_enough_samples_says_so_beside_its_n(doc: Document)
     assert row.cells[column(table, "n")].text == f"{n:,}"
 
 
-def test_a_percentile_beyond_the_run_says_so(doc: Document) -> None:
+def test_a_percentile_beyond_the_run_says_so(doc: StudyDocument) -> None:
     changed = copy.deepcopy(doc)
     changed["points"]["slai"]["30"]["ttft_s"]["p50"] |= {
         "value": None,
@@ -85,7 +85,7 @@ def test_a_percentile_beyond_the_run_says_so(doc: Document) -> None:
     assert (cell.text, cell.under) == ("≥ run", ())
 
 
-def test_a_column_has_the_same_decimals_throughout(doc: Document) -> None:
+def test_a_column_has_the_same_decimals_throughout(doc: StudyDocument) -> None:
     table = named(doc, "table-ttft")
     at = column(table, "P50")
     texts = [row.cells[at].text for row in rows(table).values()]
@@ -96,7 +96,7 @@ def test_a_column_has_the_same_decimals_throughout(doc: Document) -> None:
     assert cell.under == (f"{point['low']:.3f} to {point['high']:.3f}",)
 
 
-def test_a_tier_that_was_not_seen_at_a_rate_is_a_dash(doc: Document) -> None:
+def test_a_tier_that_was_not_seen_at_a_rate_is_a_dash(doc: StudyDocument) -> None:
     changed = copy.deepcopy(doc)
     del changed["points"]["slai"]["8"]["tiers"]["paying"]
     table = named(changed, "table-tbt")
@@ -106,7 +106,7 @@ def test_a_tier_that_was_not_seen_at_a_rate_is_a_dash(doc: Document) -> None:
     assert row.cells[column(table, "free: TBT P99")].text != "–"
 
 
-def test_a_share_s_interval_ends_at_100_percent(doc: Document) -> None:
+def test_a_share_s_interval_ends_at_100_percent(doc: StudyDocument) -> None:
     changed = copy.deepcopy(doc)
     changed["points"]["slai"]["8"]["tiers"]["free"]["tokens_on_time"] |= {
         "value": 0.999,
@@ -118,7 +118,7 @@ def test_a_share_s_interval_ends_at_100_percent(doc: Document) -> None:
     assert cell.under[0] == "99.70\u00a0% to 100.00\u00a0%"
 
 
-def test_the_audit_shows_each_run_of_the_focus_rate_and_all_that_failed(doc: Document) -> None:
+def test_the_audit_shows_each_run_of_the_focus_rate_and_all_that_failed(doc: StudyDocument) -> None:
     audit = audit_table(doc)
     assert [(rate, len(group)) for rate, group in audit.groups] == [("16", 4)]
     changed = copy.deepcopy(doc)

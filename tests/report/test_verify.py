@@ -12,7 +12,7 @@ import pytest
 
 from slaibench.report import recordings
 from slaibench.report.files import ReportError
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.code import Code
 from tests.report.conftest import Written
@@ -20,7 +20,7 @@ from tests.report.conftest import Written
 NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
 
 
-def edit(html: Path, change: Callable[[Document], Any]) -> None:
+def edit(html: Path, change: Callable[[StudyDocument], Any]) -> None:
     """Change the numbers embedded in a page."""
     text = html.read_text("utf-8")
     embedded = NUMBERS.search(text)
@@ -71,7 +71,7 @@ def test_a_changed_headline_is_found(copied: Written, where: str) -> None:
 
 
 def test_a_number_changed_in_the_json_is_found_in_both_places(copied: Written) -> None:
-    def change(doc: Document) -> None:
+    def change(doc: StudyDocument) -> None:
         doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= 2
 
     edit(copied.files.html, change)
@@ -84,7 +84,7 @@ def test_a_number_changed_in_the_json_is_found_in_both_places(copied: Written) -
 def test_the_last_bits_may_differ_and_nothing_else(
     copied: Written, factor: float, count: int
 ) -> None:
-    def change(doc: Document) -> None:
+    def change(doc: StudyDocument) -> None:
         doc["points"]["slai"]["16"]["ttft_s"]["p50"]["value"] *= factor
 
     edit(copied.files.html, change)
@@ -108,7 +108,7 @@ def test_the_last_bits_may_differ_and_nothing_else(
     ],
 )
 def test_every_part_of_the_json_is_recomputed(
-    copied: Written, change: Callable[[Document], Any], where: str
+    copied: Written, change: Callable[[StudyDocument], Any], where: str
 ) -> None:
     edit(copied.files.html, change)
     assert where in [mismatch.where for mismatch in verify(copied.files.html).mismatches]
@@ -162,7 +162,7 @@ def test_an_image_in_the_page_replaced_by_another_is_found(copied: Written) -> N
 
 
 def test_a_drawing_of_something_else_is_found_though_its_hashes_are_right(copied: Written) -> None:
-    def change(doc: Document) -> None:
+    def change(doc: StudyDocument) -> None:
         doc["pictures"]["ttft"][0]["data"] = doc["pictures"]["ttft"][1]["data"]
 
     edit(copied.files.html, change)

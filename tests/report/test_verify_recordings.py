@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from slaibench.recording import store
-from slaibench.report.numbers import Document
 from slaibench.report.pages.study import PAGE
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.verify import PageVerdict, verify
 from tests.cli.command import slaibench
 from tests.report.conftest import Written
@@ -123,7 +123,7 @@ def test_a_recording_whose_specification_was_edited_is_found(copied: Written) ->
     assert len(verify(copied.files.html).mismatches) == 1
 
 
-def document_of(html: Path) -> Document:
+def document_of(html: Path) -> StudyDocument:
     """The numbers embedded in a page."""
     _, _, embedded = html.read_text("utf-8").partition('id="slaibench-numbers">')
     return dict(json.loads(embedded.partition("</script>")[0]))

@@ -13,6 +13,7 @@ from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 Pick = Callable[[OperatingPoint], Estimate | None]
@@ -223,7 +224,7 @@ def log_axis(ax: Axes, which: Literal["x", "y"], span: tuple[float, float] | Non
     axis.set_minor_formatter(NullFormatter())
 
 
-def scheduler_handles(looks: Iterable[Look]) -> list[Any]:
+def scheduler_handles(looks: Iterable[Look]) -> list[Artist]:
     """Legend entries of the schedulers."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
@@ -241,13 +242,13 @@ def scheduler_handles(looks: Iterable[Look]) -> list[Any]:
     ]
 
 
-def state_handles(marks: Iterable[Mark]) -> list[Any]:
+def state_handles(marks: Iterable[Mark]) -> list[Artist]:
     """Legend entries of what is special among the marks: saturated, beyond the run."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     marks = list(marks)
     grey = Look("", INK, "o")
-    handles: list[Any] = []
+    handles: list[Artist] = []
     for state, label in ((None, "cannot tell if steady"), (False, "saturated")):
         if any(mark.steady is state for mark in marks):
             style: dict[str, Any] = {"linestyle": ":" if state is False else "none"}

@@ -16,7 +16,7 @@ from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import looks, png, svg
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
 
@@ -42,7 +42,7 @@ class Drawn:
     png: bytes
 
 
-def panels(subject: Subject, doc: Document) -> dict[str, list[Panel]]:
+def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
     """Panels by figure, as ``captions.CAPTIONS`` names them; a figure may have none.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.replicates import measured_ttft
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
 
 MOST_STEPS = 400
 """Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""
@@ -180,7 +183,7 @@ PUBLISHED: dict[str, Any] = {
 """How a value looks that somebody else printed."""
 
 
-def published_handle() -> list[Any]:
+def published_handle() -> list[Artist]:
     """The legend's entry of published values."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.study_document import LengthBucket, Lengths
 from slaibench.studies.estimate import Estimate
 
 
-def lengths(by_scheduler: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Panel]:
+def lengths(by_scheduler: Mapping[str, Lengths], looks: Mapping[str, Look]) -> list[Panel]:
     """Median TTFT of each bucket of prompt lengths, and how many a minute are served.
 
     Args:
@@ -22,34 +22,37 @@ def lengths(by_scheduler: Mapping[str, Any], looks: Mapping[str, Look]) -> list[
     return [_ttft(buckets, looks), _served(buckets, minutes, looks)]
 
 
-def _mark(bucket: Mapping[str, Any]) -> Mark:
+def _mark(bucket: LengthBucket) -> Mark:
     median = bucket["ttft_p50_s"]
     value = Estimate(median["value"], median["low"], median["high"], median["n"])
     return Mark(_middle(bucket), value, steady=True)
 
 
-def _middle(bucket: Mapping[str, Any]) -> float:
+def _middle(bucket: LengthBucket) -> float:
     return (float(bucket["low_tokens"]) + float(bucket["high_tokens"])) / 2
 
 
-def _ttft(buckets: Mapping[str, list[dict[str, Any]]], looks: Mapping[str, Look]) -> Panel:
+def _ttft(buckets: Mapping[str, list[LengthBucket]], looks: Mapping[str, Look]) -> Panel:
     figure, (ax,) = panel()
     every: list[Mark] = []
     for name, look in looks.items():
-        served = [b for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
-        x = [_middle(bucket) for bucket in served]
-        y = [bucket["ttft_p50_s"]["value"] for bucket in served]
-        every += [_mark(bucket) for bucket in served]
-        sure = [b for b in served if b["ttft_p50_s"]["low"] is not None]
+        marks = [_mark(b) for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
+        every += marks
+        sure = [(mark.rate_rps, *ends) for mark in marks if (ends := mark.estimate.ci95)]
         ax.fill_between(
-            [_middle(bucket) for bucket in sure],
-            [bucket["ttft_p50_s"]["low"] for bucket in sure],
-            [bucket["ttft_p50_s"]["high"] for bucket in sure],
+            [middle for middle, _, _ in sure],
+            [low for _, low, _ in sure],
+            [high for _, _, high in sure],
             color=look.colour,
             alpha=0.15,
             linewidth=0,
         )
-        ax.plot(x, y, color=look.colour, marker=look.marker)
+        ax.plot(
+            [mark.rate_rps for mark in marks],
+            [mark.shown or 0.0 for mark in marks],
+            color=look.colour,
+            marker=look.marker,
+        )
     span = limits(every, ())
     log_axis(ax, "y", span)
     ax.set_xlim(left=0)
@@ -61,7 +64,7 @@ def _ttft(buckets: Mapping[str, list[dict[str, Any]]], looks: Mapping[str, Look]
 
 
 def _served(
-    buckets: Mapping[str, list[dict[str, Any]]],
+    buckets: Mapping[str, list[LengthBucket]],
     minutes: Mapping[str, float],
     looks: Mapping[str, Look],
 ) -> Panel:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -122,7 +123,7 @@ def panel(
     return figure, axes
 
 
-def legend(figure: Figure, handles: Sequence[Any]) -> None:
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """A legend below the axes, the panel growing with its rows so that the axes do not shrink."""
     if not handles:
         return

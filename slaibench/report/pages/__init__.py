@@ -15,6 +15,8 @@ from slaibench.report.files import ReportError
 from slaibench.report.page import Page
 
 GROUP = "slaibench.pages"
+AnyPage = Page[Any, Any]  # type: ignore[explicit-any]
+"""A kind of page: which, and so what its documents and subjects are, only a document says."""
 
 
 def formats() -> list[str]:
@@ -22,7 +24,7 @@ def formats() -> list[str]:
     return [*_own(), *_brought()]
 
 
-def page_of(name: str) -> Page[Any] | None:
+def page_of(name: str) -> AnyPage | None:
     """The kind of page whose documents name this format; None: there is none.
 
     Raises:
@@ -48,7 +50,7 @@ def page_of(name: str) -> Page[Any] | None:
     return loaded
 
 
-def _own() -> dict[str, Page[Any]]:
+def _own() -> dict[str, AnyPage]:
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     return {module.PAGE.format: module.PAGE for module in modules}
 

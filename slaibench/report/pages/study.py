@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.recording.store import RecordingError
 from slaibench.report import facts
 from slaibench.report.captions import Caption, captions
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
+from slaibench.report.document import Notes
 from slaibench.report.files import ReportFiles
 from slaibench.report.headline import headline
-from slaibench.report.numbers import Document, study_numbers
+from slaibench.report.numbers import study_numbers
 from slaibench.report.page import Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
+from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun
 from slaibench.report.subject import Subject, make_subject
 from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import stem_of
@@ -69,30 +71,31 @@ def write_report(
     return PAGE.write(subject, folder)
 
 
-class StudyPage(Page[Subject]):
+class StudyPage(Page[Subject, StudyDocument]):
     """Latency against load, capacities and, of a comparison, paired changes."""
 
     format = "slaibench-report"
     version = 2
     template = "study"
+    required = StudyDocument.__required_keys__
     planned = frozenset({"spec", "pair", "focus_rate_rps"})
     always_shown = frozenset({"arrivals"})  # whose table is there in any case
 
-    def numbers(self, subject: Subject, folder: Path) -> Document:
+    def numbers(self, subject: Subject, folder: Path) -> StudyNumbers:
         return study_numbers(subject, folder)
 
-    def notes(self, subject: Subject) -> Document:
+    def notes(self, subject: Subject) -> Notes:
         return {"profile": profile_notes(subject.sweep.spec)}
 
-    def panels(self, subject: Subject, doc: Document) -> dict[str, list[Panel]]:
+    def panels(self, subject: Subject, doc: StudyDocument) -> dict[str, list[Panel]]:
         from slaibench.report.figures.drawing import panels  # noqa: PLC0415  (matplotlib)
 
         return panels(subject, doc)
 
-    def captions(self, doc: Document) -> dict[str, Caption]:
+    def captions(self, doc: StudyDocument) -> dict[str, Caption]:
         return captions(doc)
 
-    def stem(self, doc: Document) -> str:
+    def stem(self, doc: StudyDocument) -> str:
         """As ``sweep-h100-mistral-7b-0123abcd``: of what was planned and of the runs, since studies
         gathered from disk may differ in nothing but their runs."""
         what = "sweep" if doc["pair"] is None else "compare"
@@ -101,7 +104,7 @@ class StudyPage(Page[Subject]):
         runs = sorted(cells_of(doc["runs"]))
         return stem_of((what, *dict.fromkeys(where), identity([doc["spec"], doc["pair"], runs])))
 
-    def content(self, doc: Document) -> dict[str, Any]:
+    def content(self, doc: StudyDocument) -> Mapping[str, object]:
         served = doc["served"]
         what = "Comparison" if doc["pair"] else "Sweep"
         return {
@@ -115,44 +118,48 @@ class StudyPage(Page[Subject]):
             "facts": _facts(doc),
         }
 
-    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> Subject:
-        spec = StudySpec.model_validate(doc["spec"])
-        targets = Targets.of(spec)
-        summarize = targets.summarizer()
-        runs = doc["runs"]
-        reads = [partial(_read, run, spec, folder, summarize) for run in runs]
-        cells = read_all(runs, reads, on_run)
-        swept = [cell for cell, run in zip(cells, runs, strict=True) if run["in_sweep"]]
-        sweep = sweep_result(spec, targets, doc["about"], doc["workload_note"], swept)
-        pair = doc["pair"]
-        return make_subject(
-            sweep,
-            searched=[
-                capacity_from(
-                    spec, targets, sweep.about, name, [cells[i] for i in capacity["runs"]]
-                )
-                for name, capacity in doc["capacities"].items()
-                if capacity["searched"]
-            ],
-            pair=None if pair is None else (pair[0], pair[1]),
-            focus_rate_rps=doc["focus_rate_rps"],
-        )
+    def rebuild(self, doc: StudyDocument, folder: Path, on_run: OnRun) -> Subject:
+        return rebuilt(doc, folder, on_run)
 
-    def command(self, doc: Document, results: Path) -> str:
+    def command(self, doc: StudyDocument, results: Path) -> str:
         spec = with_workload(doc)
-        spec = {**spec, "num_requests": spec["num_requests"] or _num_requests(doc)}
+        num_requests = spec["num_requests"] or _num_requests(doc)
+        fields: dict[str, object] = {**spec, "num_requests": num_requests}
         rates = ["--rates", joined(spec["rates"])]
         if spec["backend"] == "endpoint":
             words = ["replay", "--label", *spec["schedulers"], *rates]
-            spec = {**spec, "backend": None}
+            fields["backend"] = None
         elif doc["pair"] is not None:
             words = ["compare", *doc["pair"], *rates]
         else:
             words = ["sweep", *repeated("--scheduler", spec["schedulers"]), *rates]
-        return command_line([*words, *seeds(spec)], spec, results)
+        return command_line([*words, *seeds(spec["num_seeds"])], fields, results)
 
 
 PAGE = StudyPage()
+
+
+def rebuilt(doc: StudyNumbers, folder: Path, on_run: OnRun) -> Subject:
+    """A study from its numbers and its recordings; as ``Page.rebuild``."""
+    spec = StudySpec.model_validate(doc["spec"])
+    targets = Targets.of(spec)
+    summarize = targets.summarizer()
+    runs = doc["runs"]
+    reads = [partial(_read, run, spec, folder, summarize) for run in runs]
+    cells = read_all(runs, reads, on_run)
+    swept = [cell for cell, run in zip(cells, runs, strict=True) if run["in_sweep"]]
+    sweep = sweep_result(spec, targets, doc["about"], doc["workload_note"], swept)
+    pair = doc["pair"]
+    return make_subject(
+        sweep,
+        searched=[
+            capacity_from(spec, targets, sweep.about, name, [cells[i] for i in capacity["runs"]])
+            for name, capacity in doc["capacities"].items()
+            if capacity["searched"]
+        ],
+        pair=None if pair is None else (pair[0], pair[1]),
+        focus_rate_rps=doc["focus_rate_rps"],
+    )
 
 
 def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
@@ -165,30 +172,28 @@ def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
             )
 
 
-def _about(doc: Document) -> list[str]:
+def _about(doc: StudyDocument) -> list[str]:
     parts = [facts.CONVENTIONS[doc["spec"]["convention"]]]
     if doc["workload_note"]:
         parts.insert(0, f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
     return [*sentences(doc["about"]), " ".join(parts)]
 
 
-def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
+def _facts(doc: StudyDocument) -> list[tuple[str, facts.Facts]]:
     """Tables of names and values: what was planned, what ran, by which profile, with what."""
     parts = [
-        ("Asked", facts.asked(doc)),
+        ("Asked", facts.planned(doc["spec"])),
         ("Every run", facts.every_run(doc)),
-        ("What served", facts.served(doc)),
+        ("What served", facts.served(doc["served"])),
         ("Schedulers and their options", facts.schedulers(doc)),
     ]
-    if doc["profile"] is not None:
-        parts.append(("Profile", facts.profile(doc, doc["made"]["profile"])))
-    return [*parts, ("Versions", facts.versions(doc, doc["made"]))]
+    if profile := facts.profile(doc["profile"], doc["made"]["profile"]):
+        parts.append(("Profile", profile))
+    return [*parts, ("Versions", facts.study_versions(doc, doc["made"]))]
 
 
-def _read(
-    run: Mapping[str, Any], spec: StudySpec, folder: Path, summarize: Summarize
-) -> CellResult:
-    read = read_again(dict(run), folder, summarize)
+def _read(run: StudyRun, spec: StudySpec, folder: Path, summarize: Summarize) -> CellResult:
+    read = read_again(run, folder, summarize)
     for name in (*SERVING, "convention", "max_total_tokens"):
         ran, planned = getattr(read.cell, name), getattr(spec, name)
         left_open = planned is None and name in LEFT_OPEN
@@ -199,7 +204,7 @@ def _read(
     return read
 
 
-def _num_requests(doc: Document) -> int | None:
+def _num_requests(doc: StudyDocument) -> int | None:
     """Requests of a cell, where a study that was found on disk does not say; None: the default."""
     spec = StudySpec.model_validate(doc["spec"])
     # A run under overload is at another rate, and has a number of requests of its own.

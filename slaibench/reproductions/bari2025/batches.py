@@ -9,15 +9,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.recording.store import RecordingError
+from slaibench.reproductions.bari2025.forms import BatchForm, BlockForm, BudgetForm
 from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
@@ -47,6 +47,14 @@ class BudgetRow:
     batch_s: float
     n: int
 
+    def to_json(self) -> BudgetForm:
+        return {
+            "token_budget": self.token_budget,
+            "ttft_p50_s": self.ttft_p50_s,
+            "batch_s": self.batch_s,
+            "n": self.n,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class BlockRow:
@@ -56,6 +64,9 @@ class BlockRow:
     kv_blocks: int
     share: float
 
+    def to_json(self) -> BlockForm:
+        return {"num_requests": self.num_requests, "kv_blocks": self.kv_blocks, "share": self.share}
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
@@ -63,6 +74,9 @@ class BatchRow:
 
     num_decodes: int
     batch_s: float
+
+    def to_json(self) -> BatchForm:
+        return {"num_decodes": self.num_decodes, "batch_s": self.batch_s}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +86,6 @@ class Batches:
     budgets: tuple[BudgetRow, ...] = ()
     blocks: tuple[BlockRow, ...] = ()
     batches: tuple[BatchRow, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "budgets": [asdict(row) for row in self.budgets],
-            "blocks": [asdict(row) for row in self.blocks],
-            "batches": [asdict(row) for row in self.batches],
-        }
 
 
 def budget_study(spec: PaperSpec) -> StudySpec:

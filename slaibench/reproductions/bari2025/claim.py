@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from slaibench.reproductions.bari2025.figures import INFERRED
+from slaibench.reproductions.bari2025.forms import ClaimForm, FindingForm
 from slaibench.reproductions.bari2025.published import CHANGE, RATIO, PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict, deviation
 from slaibench.studies.capacity import CapacityResult
@@ -36,7 +36,7 @@ class Finding:
     verdict: ClaimVerdict
     seen: str = ""
 
-    def to_json(self, published: PublishedValue | None) -> dict[str, Any]:
+    def to_json(self, published: PublishedValue | None) -> FindingForm:
         estimate = self.estimate
         off = None if published is None or estimate is None else deviation(published, estimate)
         return {
@@ -67,7 +67,7 @@ class Claim:
     paper: Finding
     strict: Finding | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ClaimForm:
         published = self.published
         return {
             "name": self.name,
@@ -90,7 +90,7 @@ class Claim:
 
 
 def capacity_estimate(result: CapacityResult | None) -> Estimate:
-    """A capacity as an estimate; unknown where no boundary was estimate."""
+    """A capacity as an estimate; unknown where no boundary was found."""
     if result is None or result.capacity.shape is None or result.capacity.rate_rps is None:
         return UNKNOWN
     low, high = result.capacity.ci95 or (None, None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from slaibench.reproductions.bari2025.claim import UNKNOWN, capacity_estimate
+from slaibench.reproductions.bari2025.forms import DifferenceForm
 from slaibench.reproductions.bari2025.load import CAPACITY_OF, Load
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint
@@ -45,7 +45,7 @@ class ConventionDifference:
         """Relative change from the paper's number to the strict one."""
         return _change(self.paper, self.strict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DifferenceForm:
         return {
             "quantity": self.quantity,
             "scheduler": self.scheduler,

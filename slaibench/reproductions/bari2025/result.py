@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from slaibench.recording import store
 from slaibench.reproductions.bari2025.batches import (
@@ -20,6 +19,7 @@ from slaibench.reproductions.bari2025.batches import (
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.conventions import ConventionDifference, differences
 from slaibench.reproductions.bari2025.figures import FIGURES, LABELS, Kind, Mix
+from slaibench.reproductions.bari2025.forms import PaperForm
 from slaibench.reproductions.bari2025.numbers import (
     Both,
     budget_numbers,
@@ -138,7 +138,7 @@ class PaperResult:
         findings = [c.strict if strict and c.strict else c.paper for c in telling]
         return Counter(finding.verdict for finding in findings)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PaperForm:
         return {
             "spec": self.spec.model_dump(mode="json"),
             "about": self.about,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import PromptBucket
 from slaibench.reproductions.bari2025.batches import Batches
 from slaibench.reproductions.bari2025.figures import HIGH_RPS, Figure, Kind, Mix
+from slaibench.reproductions.bari2025.forms import MemoryForm, PublishedPoint
 from slaibench.reproductions.bari2025.load import Load, LoadSummary
 from slaibench.reproductions.bari2025.numbers import Both
 from slaibench.reproductions.bari2025.published import bari2025
@@ -18,10 +18,11 @@ from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.run_summary import RunSummary
 
 CONVENTIONS = (Convention.PAPER, Convention.STRICT)
-Json = dict[str, Any]
+Shown = Mapping[str, object]
+"""What a figure shows, or a part of it."""
 
 
-def series(figure: Figure, batches: Batches, loads: Mapping[Mix, Both]) -> Json:
+def series(figure: Figure, batches: Batches, loads: Mapping[Mix, Both]) -> Shown:
     """Everything that a figure shows, with the published points in it."""
     if figure.mix is None:
         return _BATCHES[figure.kind](batches)
@@ -35,7 +36,7 @@ def series(figure: Figure, batches: Batches, loads: Mapping[Mix, Both]) -> Json:
     }
 
 
-def published_points(figure: Figure) -> list[Json]:
+def published_points(figure: Figure) -> list[PublishedPoint]:
     """Printed points of a figure against load: (rate, median TTFT) of a scheduler.
 
     The capacity is the rate at which the median TTFT reaches 0.5 s, by the paper's definition; at
@@ -44,7 +45,7 @@ def published_points(figure: Figure) -> list[Json]:
     if figure.kind is not Kind.TTFT or figure.mix is None:
         return []
     paper, mix = bari2025(), figure.mix.value
-    points = []
+    points: list[PublishedPoint] = []
     for scheduler in ("sarathi", "slai"):
         capacity, high = (paper.value(f"{key}-{scheduler}-{mix}") for key in ("capacity", "ttft"))
         points.append({"scheduler": scheduler, "rate_rps": capacity.value, "ttft_p50_s": 0.5})
@@ -52,7 +53,7 @@ def published_points(figure: Figure) -> list[Json]:
     return points
 
 
-def _budgets(batches: Batches) -> Json:
+def _budgets(batches: Batches) -> Shown:
     table = bari2025().token_budgets
     return {
         "published": [
@@ -61,19 +62,19 @@ def _budgets(batches: Batches) -> Json:
                 table.budgets, table.ttft_ms, table.batch_ms, strict=True
             )
         ],
-        "ours": batches.to_json()["budgets"],
+        "ours": [row.to_json() for row in batches.budgets],
     }
 
 
-_BATCHES: dict[Kind, Callable[[Batches], Json]] = {
+_BATCHES: dict[Kind, Callable[[Batches], Shown]] = {
     Kind.BUDGETS: _budgets,
-    Kind.BLOCKS: lambda batches: {"ours": batches.to_json()["blocks"]},
-    Kind.BATCHES: lambda batches: {"ours": batches.to_json()["batches"]},
+    Kind.BLOCKS: lambda batches: {"ours": [row.to_json() for row in batches.blocks]},
+    Kind.BATCHES: lambda batches: {"ours": [row.to_json() for row in batches.batches]},
 }
 
 
-def _by_rate(pick: Callable[[OperatingPoint], Json]) -> Callable[[Load, str], Json]:
-    def by_rate(load: Load, scheduler: str) -> Json:
+def _by_rate(pick: Callable[[OperatingPoint], Shown]) -> Callable[[Load, str], Shown]:
+    def by_rate(load: Load, scheduler: str) -> Shown:
         return {
             f"{point.rate_rps:g}": {"saturated": point.saturated, **pick(point)}
             for point in load.of(scheduler)
@@ -82,12 +83,12 @@ def _by_rate(pick: Callable[[OperatingPoint], Json]) -> Callable[[Load, str], Js
     return by_rate
 
 
-def _ttft(point: OperatingPoint) -> Json:
+def _ttft(point: OperatingPoint) -> Shown:
     return {"ttft_p50_s": point.ttft_s["p50"].to_json()}
 
 
-def _tbt(tier: str) -> Callable[[OperatingPoint], Json]:
-    def pick(point: OperatingPoint) -> Json:
+def _tbt(tier: str) -> Callable[[OperatingPoint], Shown]:
+    def pick(point: OperatingPoint) -> Shown:
         if tier not in point.tiers:
             return {"tbt_p99_s": None}
         return {"tbt_p99_s": point.tiers[tier].tbt_p99_s.to_json()}
@@ -95,7 +96,7 @@ def _tbt(tier: str) -> Callable[[OperatingPoint], Json]:
     return pick
 
 
-def _memory(load: Load, scheduler: str) -> Json:
+def _memory(load: Load, scheduler: str) -> MemoryForm:
     summaries = load.summaries(scheduler, HIGH_RPS)
     own = [summary for summary in summaries if isinstance(summary, LoadSummary)]
     n = len(own)
@@ -132,7 +133,7 @@ def served(same: Sequence[PromptBucket], summaries: Sequence[RunSummary]) -> Est
     return Estimate(count / total if total else None, None, None, count)
 
 
-def _buckets(load: Load, scheduler: str) -> Json:
+def _buckets(load: Load, scheduler: str) -> Shown:
     summaries = load.summaries(scheduler, HIGH_RPS)
     return {
         f"{low}-{high}": {
@@ -165,13 +166,13 @@ def by_tier(summaries: Sequence[RunSummary], tier: str) -> Estimate:
     return over_seeds([tier_mean_ttft(summary, tier) for summary in summaries], count)
 
 
-def _by_tier(load: Load, scheduler: str) -> Json:
+def _by_tier(load: Load, scheduler: str) -> Shown:
     summaries = load.summaries(scheduler, HIGH_RPS)
     tiers = sorted({name for summary in summaries for name in summary.metrics.tiers})
     return {"mean_ttft_s": {name: by_tier(summaries, name).to_json() for name in tiers}}
 
 
-_LOADS: dict[Kind, Callable[[Load, str], Json]] = {
+_LOADS: dict[Kind, Callable[[Load, str], Shown]] = {
     Kind.TBT_PAYING: _by_rate(_tbt("paying")),
     Kind.TBT_FREE: _by_rate(_tbt("free")),
     Kind.TTFT: _by_rate(_ttft),

@@ -8,6 +8,7 @@ from slaibench.measure.bound import Bound
 from slaibench.measure.theory import theorem_1_rps
 from slaibench.measure.work import Prices, Work
 from slaibench.spec import CellSpec
+from slaibench.studies.bound.forms import MapColumnForm
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model, paper_study
 from slaibench.studies.bound.run_summaries import BacklogSummarizer, map_summary
@@ -49,6 +50,13 @@ class MapColumn:
     mean_output: int
     bound_rps: float
     rates: tuple[float, ...]
+
+    def to_json(self) -> MapColumnForm:
+        return {
+            "mean_output": self.mean_output,
+            "bound_rps": self.bound_rps,
+            "rates": list(self.rates),
+        }
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slaibench.measure.theory import least_cycle, longest_request_s, request_time_s
+from slaibench.studies.bound.forms import LeastCycleForm, RadPointForm
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model
 from slaibench.studies.estimate import Estimate
 
@@ -28,6 +28,16 @@ class RadPoint:
     share: Estimate
     limit_rps: float
 
+    def to_json(self) -> RadPointForm:
+        return {
+            "step_s": self.step_s,
+            "tile": self.tile,
+            "cycle": f"{self.cycle:g}",
+            "rate_rps": self.rate_rps.to_json(),
+            "share": self.share.to_json(),
+            "limit_rps": self.limit_rps,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class LeastCycle:
@@ -46,31 +56,18 @@ class LeastCycle:
     cycle: float
     enough: float | None
 
-
-def rad_json(point: RadPoint) -> dict[str, Any]:
-    """A point as plain values; JSON lacks infinity, so the cycle is text."""
-    return {
-        "step_s": point.step_s,
-        "tile": point.tile,
-        "cycle": f"{point.cycle:g}",
-        "rate_rps": point.rate_rps.to_json(),
-        "share": point.share.to_json(),
-        "limit_rps": point.limit_rps,
-    }
+    def to_json(self) -> LeastCycleForm:
+        """Cycles measured are named as in a ``RadPoint``."""
+        return {
+            "tile": self.tile,
+            "eps": self.eps,
+            "cycle": self.cycle,
+            "enough": None if self.enough is None else f"{self.enough:g}",
+        }
 
 
-def least_cycle_json(least: LeastCycle) -> dict[str, Any]:
-    """A least cycle as plain values; cycles measured are named as in ``points``."""
-    enough = None if least.enough is None else f"{least.enough:g}"
-    return {**asdict(least), "enough": enough}
-
-
-def theorem_2(least: Mapping[str, Any]) -> str:
-    """A sentence: the cycle of RAD that the theorem demands, and the one measured to be enough.
-
-    Args:
-        least: ``LeastCycle`` as JSON has it.
-    """
+def theorem_2(least: LeastCycleForm) -> str:
+    """A sentence: the cycle of RAD that the theorem demands, and the one measured to be enough."""
     return (
         f"Theorem 2, tile {least['tile']}: stable up to {100 * (1 - least['eps']):.3g} % of that "
         f"with a cycle above {least['cycle']:,.0f}; {_enough(least['enough'])}."

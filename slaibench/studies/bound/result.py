@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from slaibench.measure.theory import rad_limit_rps
 from slaibench.studies.bound.bounds import BACKLOG, Bounds, map_part, rad_part
 from slaibench.studies.bound.cycles import (
     LeastCycle,
     RadPoint,
-    least_cycle_json,
     least_cycles,
-    rad_json,
+)
+from slaibench.studies.bound.forms import (
+    BoundForm,
+    BoundResultForm,
+    MapCellForm,
+    ThroughputForm,
 )
 from slaibench.studies.bound.paper_model import TILE_COLUMN, paper_lengths, paper_model
 from slaibench.studies.bound.run_summaries import BacklogSummary, MapSummary
@@ -53,6 +56,19 @@ class Throughput:
     preemptions: int
     untold: int
 
+    def to_json(self) -> ThroughputForm:
+        return {
+            "scheduler": self.scheduler,
+            "share": self.share.to_json(),
+            "rate_rps": self.rate_rps.to_json(),
+            "within_rps": self.within_rps,
+            "within_share": self.within_share.to_json(),
+            "run_share": self.run_share,
+            "tokens_per_batch": self.tokens_per_batch,
+            "preemptions": self.preemptions,
+            "untold": self.untold,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MapCell:
@@ -63,6 +79,15 @@ class MapCell:
     load: float
     rate_rps: float
     stability: str
+
+    def to_json(self) -> MapCellForm:
+        return {
+            "scheduler": self.scheduler,
+            "mean_output": self.mean_output,
+            "load": self.load,
+            "rate_rps": self.rate_rps,
+            "stability": self.stability,
+        }
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class BoundResult:
         """RAD's points of one step cost and tile, by cycle."""
         return [point for point in self.rad if (point.step_s, point.tile) == (step_s, tile)]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> BoundResultForm:
         bounds = self.bounds
         return {
             "ask": bounds.spec.to_json(),
@@ -105,25 +130,25 @@ class BoundResult:
             "workload": self.workload_note,
             "warnings": list(self.warnings),
             "work": asdict(bounds.work),
-            "bound": bound_json(bounds),
-            "schedulers": [throughput_json(throughput) for throughput in self.throughputs],
+            "bound": bound_form(bounds),
+            "schedulers": [throughput.to_json() for throughput in self.throughputs],
             "budgets": [
-                {"token_budget": budget, **throughput_json(throughput)}
+                {"token_budget": budget, **throughput.to_json()}
                 for budget, throughput in self.budgets.items()
             ],
             "rad": {
                 "theorem_1_rps": bounds.theorem_rps,
-                "theorem_2": [least_cycle_json(least) for least in self.least_cycles],
-                "points": [rad_json(point) for point in self.rad],
+                "theorem_2": [least.to_json() for least in self.least_cycles],
+                "points": [point.to_json() for point in self.rad],
             },
             "maps": {
-                "columns": [asdict(column) for column in bounds.columns],
-                "cells": [asdict(cell) for cell in self.maps],
+                "columns": [column.to_json() for column in bounds.columns],
+                "cells": [cell.to_json() for cell in self.maps],
             },
         }
 
 
-def bound_json(bounds: Bounds) -> dict[str, Any]:
+def bound_form(bounds: Bounds) -> BoundForm:
     """The bound for any scheduler, as plain values."""
     bound = bounds.bound
     return {
@@ -138,15 +163,6 @@ def bound_json(bounds: Bounds) -> dict[str, Any]:
         "prices_s": asdict(bound.prices),
         "decodes_per_batch": bound.decodes_per_batch,
         "tokens_per_batch": bound.tokens_per_batch,
-    }
-
-
-def throughput_json(throughput: Throughput) -> dict[str, Any]:
-    """A throughput as plain values."""
-    values = {name: getattr(throughput, name) for name in Throughput.__slots__}
-    return {
-        name: value.to_json() if isinstance(value, Estimate) else value
-        for name, value in values.items()
     }
 
 

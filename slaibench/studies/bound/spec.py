@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from slaibench.spec import Device, StudySpec
+from slaibench.studies.bound.forms import BoundSpecForm
 
 SCHEDULERS = ("sarathi", "orca", "slai", "prefill-first", "rad", "rad-batch-prefill")
 """Of those that come with slaibench, all but decode-first, which takes ten times as long to run a
@@ -91,17 +90,22 @@ class BoundSpec:
         update = {"rates": (), "num_seeds": 1, "num_requests": None, "early_stop": True}
         return self.study.model_copy(update=update)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> BoundSpecForm:
         """Plain JSON values; ``from_json`` reads them."""
-        rest = {name: value for name, value in asdict(self).items() if name != "study"}
-        rest["cycles"] = [str(cycle) for cycle in self.cycles]
-        lists = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in rest.items()
+        return {
+            "study": self.study.to_json(),
+            "outputs": list(self.outputs),
+            "loads": list(self.loads),
+            "budgets": list(self.budgets),
+            "cycles": [str(cycle) for cycle in self.cycles],
+            "tiles": list(self.tiles),
+            "step_costs_s": list(self.step_costs_s),
+            "rad_requests": self.rad_requests,
+            "eps": self.eps,
         }
-        return {"study": self.study.model_dump(mode="json"), **lists}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> BoundSpec:
+    def from_json(cls, values: BoundSpecForm) -> BoundSpec:
         """Raises ValueError, KeyError or TypeError where the values are not of this form."""
         return cls(
             study=StudySpec.model_validate(values["study"]),

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
+from slaibench.studies.crosscheck.forms import AgreementForm, DifferenceForm
 from slaibench.studies.estimate import finite, over_seeds
 from slaibench.studies.run_summary import RunSummary
 
@@ -71,7 +71,7 @@ class Difference:
             return None
         return abs(self.change) <= self.tolerance
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DifferenceForm:
         return {
             "reference": finite(self.reference),
             "other": finite(self.other),
@@ -97,7 +97,7 @@ class Agreement:
     verdict: AgreementVerdict
     differences: dict[str, Difference]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> AgreementForm:
         return {
             "seeds": self.num_seeds,
             "n": self.num_pairs,

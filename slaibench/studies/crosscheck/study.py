@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
+from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
@@ -27,7 +27,7 @@ class Match:
     other: str
     agreement: Agreement
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MatchForm:
         return {
             "scheduler": self.scheduler,
             "rate_rps": self.rate_rps,
@@ -80,11 +80,11 @@ class CrosscheckResult:
     def cells(self) -> tuple[CellResult, ...]:
         return tuple(cell for swept in self.sweeps for cell in swept.cells)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CrosscheckForm:
         first = self.sweeps[0]
         return {
             "between": list(self.between),
-            "specs": [swept.spec.model_dump(mode="json") for swept in self.sweeps],
+            "specs": [swept.spec.to_json() for swept in self.sweeps],
             "about": [swept.about for swept in self.sweeps],
             "workload": first.workload_note,
             "warnings": list(dict.fromkeys(w for swept in self.sweeps for w in swept.warnings)),

@@ -116,7 +116,7 @@ def write(baseline: Baseline, folder: Path) -> Path:
         "hardware": dict(baseline.hardware),
         "sources": dict(baseline.sources),
         "code": baseline.code,
-        "spec": baseline.spec.model_dump(mode="json"),
+        "spec": baseline.spec.to_json(),
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")
     runs = ",\n  ".join(json.dumps(replicate.to_json()) for replicate in baseline.replicates)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import finite
+from slaibench.studies.regression.forms import RegressForm, RowForm
 from slaibench.studies.regression.metrics import words
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Row:
         """What a table calls the metric."""
         return SATURATED if self.metric == SATURATED else words(self.metric)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> RowForm:
         return {
             "scheduler": self.scheduler,
             "rate_rps": self.rate_rps,
@@ -134,7 +135,7 @@ class RegressResult:
         )
         return next((verdict for verdict in order if counts[verdict]), ChangeVerdict.IDENTICAL)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> RegressForm:
         counts = self.counts
         return {
             "baseline": self.name,
@@ -149,7 +150,7 @@ class RegressResult:
             "rows": [row.to_json() for row in self.rows],
             "invalid": list(self.invalid),
             "notes": list(self.notes),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.to_json(),
         }
 
     def frame(self) -> pd.DataFrame:

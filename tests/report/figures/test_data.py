@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.drawing import panels
 from slaibench.report.figures.style import legend, panel, styled, svg
-from slaibench.report.numbers import Document
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject
 
 VALUES = [1.0, 2.0, 4.0]
@@ -62,7 +62,7 @@ def test_what_is_added_counts(add: Callable[[Any], Any]) -> None:
     assert drawn_digest(figure) != drawn_digest(drawing())
 
 
-def test_every_panel_of_a_report_has_its_own(subject: Subject, doc: Document) -> None:
+def test_every_panel_of_a_report_has_its_own(subject: Subject, doc: StudyDocument) -> None:
     digests = [
         drawn_digest(panel.figure) for some in panels(subject, doc).values() for panel in some
     ]

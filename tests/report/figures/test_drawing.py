@@ -12,12 +12,14 @@ from matplotlib import pyplot as plt
 
 from slaibench.report.captions import captions
 from slaibench.report.figures.latency import MOST_STEPS, pooled_ttft, steps
-from slaibench.report.numbers import Document
 from slaibench.report.pages.study import PAGE
+from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject
 
 
-def test_no_figure_and_no_setting_outlives_the_drawing(subject: Subject, doc: Document) -> None:
+def test_no_figure_and_no_setting_outlives_the_drawing(
+    subject: Subject, doc: StudyDocument
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = dict(mpl.rcParams)
@@ -34,7 +36,9 @@ def test_no_figure_and_no_setting_outlives_the_drawing(subject: Subject, doc: Do
         assert panel.width_px == 451
 
 
-def test_the_distribution_is_of_every_measured_request(subject: Subject, doc: Document) -> None:
+def test_the_distribution_is_of_every_measured_request(
+    subject: Subject, doc: StudyDocument
+) -> None:
     sample = pooled_ttft(subject, "slai")
     assert len(sample) == doc["points"]["slai"]["16"]["ttft_s"]["p50"]["n"]
     assert (np.diff(sample) >= 0).all()

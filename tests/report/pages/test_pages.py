@@ -6,14 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from slaibench.report import pages
 from slaibench.report.files import ReportError
-from slaibench.report.page import Page
-from slaibench.report.pages import formats, page_of
+from slaibench.report.pages import AnyPage, formats, page_of
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.compare import CompareResult
 from tests.brought import package
@@ -23,7 +21,7 @@ ONE_FILE = Path(__file__).with_name("dummy.py")
 
 
 @pytest.fixture
-def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page[Any]]:
+def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyPage]:
     """One more file among the kinds of page, and nothing else."""
     shutil.copy(ONE_FILE, tmp_path / "dummy.py")
     monkeypatch.setattr(pages, "__path__", [*pages.__path__, str(tmp_path)])
@@ -44,7 +42,7 @@ def test_the_kinds_are_these() -> None:
 
 
 def test_one_file_is_a_page_that_is_written_and_verified(
-    dummy: Page[Any], compared: CompareResult, root: Path
+    dummy: AnyPage, compared: CompareResult, root: Path
 ) -> None:
     html = dummy.write((compared.sweep.spec, list(compared.sweep.cells)), root / "more").html
     verification = verify(html)

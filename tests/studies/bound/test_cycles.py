@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from slaibench.studies.bound.cycles import RadPoint, least_cycle_json, least_cycles, theorem_2
+from slaibench.studies.bound.cycles import RadPoint, least_cycles, theorem_2
 from slaibench.studies.estimate import Estimate
 
 
@@ -19,15 +19,15 @@ def test_the_least_cycle_whose_interval_is_high_enough_is_enough() -> None:
     points = [point(500, 0.949), point(2000, 0.951), point(math.inf, 0.99)]
     (least,) = least_cycles(points, 0.05)
     assert least.enough == 2000
-    assert "95 % of that with a cycle above 566,4" in theorem_2(least_cycle_json(least))
-    assert "measured, 2000 is enough" in theorem_2(least_cycle_json(least))
+    assert "95 % of that with a cycle above 566,4" in theorem_2(least.to_json())
+    assert "measured, 2000 is enough" in theorem_2(least.to_json())
 
 
 @pytest.mark.parametrize("low", [0.94, None])
 def test_without_a_sure_one_none_is_named(low: float | None) -> None:
     (least,) = least_cycles([point(2000, low)], 0.05)
     assert least.enough is None
-    assert "of no measured one is it sure" in theorem_2(least_cycle_json(least))
+    assert "of no measured one is it sure" in theorem_2(least.to_json())
 
 
 def test_it_is_not_about_half_tiles_nor_a_cost_of_steps() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from slaibench.report.document import ends_of
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, looks, panel, plain
-from slaibench.report.numbers import Document
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.words import short_names, significant
+from slaibench.studies.bound.forms import MapCellForm, MapColumnForm, RadPointForm
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 FILLS = {"stable": "#A8DDB5", "unstable": "#F2B5A7", "not told": "#E4E4E4"}
@@ -18,7 +21,7 @@ FILLS = {"stable": "#A8DDB5", "unstable": "#F2B5A7", "not told": "#E4E4E4"}
 ROW_IN = 0.33
 
 
-def panels(doc: Document) -> dict[str, list[Panel]]:
+def panels(doc: BoundDocument) -> dict[str, list[Panel]]:
     """Panels by figure, as the page's captions name them; figures without any are left out."""
     figures = {
         "throughput": _throughput(doc),
@@ -29,27 +32,29 @@ def panels(doc: Document) -> dict[str, list[Panel]]:
     return {name: drawn for name, drawn in figures.items() if drawn}
 
 
-def _looks(doc: Document) -> dict[str, Look]:
+def _looks(doc: BoundDocument) -> dict[str, Look]:
     names = [row["scheduler"] for row in doc["schedulers"]]
     return looks(names, short_names(names))
 
 
-def _throughput(doc: Document) -> list[Panel]:
+def _throughput(doc: BoundDocument) -> list[Panel]:
     look = _looks(doc)
-    rows = [row for row in doc["schedulers"] if row["share"]["value"] is not None]
-    rows.sort(key=lambda row: row["share"]["value"])
-    if not rows:
+    shares = [
+        (value, row) for row in doc["schedulers"] if (value := row["share"]["value"]) is not None
+    ]
+    shares.sort(key=lambda pair: pair[0])
+    if not shares:
         return []
-    figure, (ax,) = panel(0.9 + ROW_IN * len(rows))
-    for place, row in enumerate(rows):
-        style, value = look[row["scheduler"]], 100 * row["share"]["value"]
+    figure, (ax,) = panel(0.9 + ROW_IN * len(shares))
+    for place, (share, row) in enumerate(shares):
+        style, value = look[row["scheduler"]], 100 * share
         ax.barh(place, value, height=0.62, color=style.colour)
-        if row["share"]["ci95"]:
-            ax.plot([100 * end for end in row["share"]["ci95"]], [place, place], color=INK)
+        if ends := ends_of(row["share"]["ci95"]):
+            ax.plot([100 * end for end in ends], [place, place], color=INK)
         within = 100 * row["within_rps"] / doc["bound"]["rate_rps"]
         ax.plot([within, within], [place - 0.38, place + 0.38], color=INK, linewidth=1.1)
         ax.text(1, place, f"{value:.1f} %", va="center", color="white", fontweight="bold")
-    ax.set_yticks(range(len(rows)), [look[row["scheduler"]].label for row in rows])
+    ax.set_yticks(range(len(shares)), [look[row["scheduler"]].label for _, row in shares])
     ax.grid(visible=False, axis="y")
     ax.axvline(100, color=INK, linestyle="--", linewidth=1.0)
     ax.set_xlim(0, 104)
@@ -58,7 +63,7 @@ def _throughput(doc: Document) -> list[Panel]:
     return [Panel("throughput", "Saturated throughput of each scheduler over the bound", figure)]
 
 
-def _maps(doc: Document) -> list[Panel]:
+def _maps(doc: BoundDocument) -> list[Panel]:
     columns, cells = doc["maps"]["columns"], doc["maps"]["cells"]
     look = _looks(doc)
     return [
@@ -67,7 +72,9 @@ def _maps(doc: Document) -> list[Panel]:
     ]
 
 
-def _map(name: str, columns: list[Document], cells: list[Document], look: dict[str, Look]) -> Panel:
+def _map(
+    name: str, columns: list[MapColumnForm], cells: list[MapCellForm], look: dict[str, Look]
+) -> Panel:
     from matplotlib.lines import Line2D  # noqa: PLC0415
     from matplotlib.patches import Patch, Rectangle  # noqa: PLC0415
 
@@ -112,7 +119,7 @@ def _map(name: str, columns: list[Document], cells: list[Document], look: dict[s
     ax.set_ylabel("rate (requests/s, log scale)")
     ax.set_title(look[name].label)
     seen = {cell["stability"] for cell in cells}
-    handles: list[Any] = [Patch(color=FILLS[s], label=s) for s in FILLS if s in seen]
+    handles: list[Artist] = [Patch(color=FILLS[s], label=s) for s in FILLS if s in seen]
     legend(figure, [*handles, Line2D([], [], color=INK, marker="o", label="bound")])
     alt = f"Stability of {name} by rate and mean output length, with the bound"
     return Panel(file_name("map", look[name].label), alt, figure)
@@ -139,7 +146,7 @@ def _edges(places: list[float], index: int) -> tuple[float, float]:
     return places[index] - before / 2, places[index] + after / 2
 
 
-def _rad(doc: Document) -> list[Panel]:
+def _rad(doc: BoundDocument) -> list[Panel]:
     points = doc["rad"]["points"]
     tiles = list(dict.fromkeys(point["tile"] for point in points))
     look = looks([str(tile) for tile in tiles], {str(tile): f"tile {tile}" for tile in tiles})
@@ -150,7 +157,7 @@ def _rad(doc: Document) -> list[Panel]:
 
 
 def _rad_panel(
-    doc: Document, step_s: float, points: list[Document], look: dict[str, Look]
+    doc: BoundDocument, step_s: float, points: list[RadPointForm], look: dict[str, Look]
 ) -> Panel:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
@@ -160,12 +167,13 @@ def _rad_panel(
     for tile, style in look.items():
         line = [p for p in points if str(p["tile"]) == tile and p["share"]["value"] is not None]
         places = [cycles.index(point["cycle"]) for point in line]
-        values = [100 * point["share"]["value"] for point in line]
+        values = [100 * (point["share"]["value"] or 0.0) for point in line]
         ax.plot(places, values, color=style.colour, marker=style.marker)
         for place, point in zip(places, line, strict=True):
-            if point["share"]["ci95"]:
-                ends = [100 * end for end in point["share"]["ci95"]]
-                ax.plot([place, place], ends, color=style.colour, linewidth=1.0)
+            if ends := ends_of(point["share"]["ci95"]):
+                ax.plot(
+                    [place, place], [100 * end for end in ends], color=style.colour, linewidth=1.0
+                )
         if line:
             full = 100 * line[0]["limit_rps"] / theorem
             ax.axhline(full, color=style.colour, linestyle="--", linewidth=0.9)
@@ -183,18 +191,18 @@ def _rad_panel(
     return Panel(file_name("rad", f"{1e3 * step_s:g}ms"), alt, figure)
 
 
-def _budgets(doc: Document) -> list[Panel]:
+def _budgets(doc: BoundDocument) -> list[Panel]:
     rows = [row for row in doc["budgets"] if row["rate_rps"]["value"] is not None]
     if not rows:
         return []
     figure, (ax,) = panel()
     places = [row["token_budget"] for row in rows]
     style = looks(["sarathi"], {"sarathi": "sarathi"})["sarathi"]
-    values = [row["rate_rps"]["value"] for row in rows]
+    values = [row["rate_rps"]["value"] or 0.0 for row in rows]
     ax.plot(places, values, color=style.colour, marker=style.marker)
     for place, row in zip(places, rows, strict=True):
-        if row["rate_rps"]["ci95"]:
-            ax.plot([place, place], row["rate_rps"]["ci95"], color=style.colour, linewidth=1.0)
+        if ends := ends_of(row["rate_rps"]["ci95"]):
+            ax.plot([place, place], ends, color=style.colour, linewidth=1.0)
     ax.set_xticks(places)
     ax.set_xlabel("token budget")
     ax.set_ylabel("saturated (requests/s)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slaibench.report.numbers import Document
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.template import Headline
 from slaibench.report.words import SPACE, fixed, listed, share, significant, tenths
 from slaibench.studies.bound.cycles import theorem_2
@@ -14,7 +14,7 @@ TILED = 512
 """The budget that others are compared with: whole tiles on every card of the catalog."""
 
 
-def headline(doc: Document) -> Headline:
+def headline(doc: BoundDocument) -> Headline:
     """Put the page's numbers into words; everything comes from the document."""
     bound = doc["bound"]
     title = (
@@ -33,7 +33,7 @@ def headline(doc: Document) -> Headline:
     return Headline(title, findings)
 
 
-def _best(doc: Document) -> Iterable[str]:
+def _best(doc: BoundDocument) -> Iterable[str]:
     rows = doc["schedulers"]
     shares = {row["scheduler"]: row["share"]["value"] for row in rows}
     reached = {name: value for name, value in shares.items() if value is not None}
@@ -46,7 +46,7 @@ def _best(doc: Document) -> Iterable[str]:
         yield f"Of {listed(unclear)} the backlog was too small to tell."
 
 
-def _binds(doc: Document) -> Iterable[str]:
+def _binds(doc: BoundDocument) -> Iterable[str]:
     shares = doc["bound"]["shares"]
     names = {"prefill": "the compute of prefill", "decode": "the compute of decodes"}
     parts = [f"{names.get(name, name)} ({share(value)})" for name, value in shares.items()]
@@ -56,16 +56,20 @@ def _binds(doc: Document) -> Iterable[str]:
     )
 
 
-def _rad(doc: Document) -> Iterable[str]:
+def _rad(doc: BoundDocument) -> Iterable[str]:
     points = doc["rad"]["points"]
     costs = sorted({point["step_s"] for point in points})
     parts = []
     for step_s in costs:
-        at = [p for p in points if p["step_s"] == step_s and p["share"]["value"] is not None]
-        if at:
-            best = max(at, key=lambda point: point["share"]["value"])
+        shares = [
+            (value, point)
+            for point in points
+            if point["step_s"] == step_s and (value := point["share"]["value"]) is not None
+        ]
+        if shares:
+            most, best = max(shares, key=lambda pair: pair[0])
             how = f"tile {best['tile']}, {cycle_text(best['cycle'])}"
-            parts.append(f"{share(best['share']['value'])} at {1e3 * step_s:g} ms a step ({how})")
+            parts.append(f"{share(most)} at {1e3 * step_s:g} ms a step ({how})")
     if parts:
         bound = significant(doc["rad"]["theorem_1_rps"], 4)
         yield (
@@ -74,7 +78,7 @@ def _rad(doc: Document) -> Iterable[str]:
         )
 
 
-def _budgets(doc: Document) -> Iterable[str]:
+def _budgets(doc: BoundDocument) -> Iterable[str]:
     by_budget = {
         row["token_budget"]: row["share"]["value"]
         for row in doc["budgets"]
@@ -90,7 +94,7 @@ def _budgets(doc: Document) -> Iterable[str]:
         )
 
 
-def _maps(doc: Document) -> Iterable[str]:
+def _maps(doc: BoundDocument) -> Iterable[str]:
     cells = doc["maps"]["cells"]
     wrong = [c for c in cells if c["load"] >= 1 and c["stability"] == "stable"]
     if wrong:

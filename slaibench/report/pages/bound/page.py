@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
 from slaibench.report import facts
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds
-from slaibench.report.numbers import Document
+from slaibench.report.document import Notes
 from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.pages.bound.document import BoundDocument, BoundNumbers, BoundRun
 from slaibench.report.pages.bound.findings import headline
 from slaibench.report.pages.bound.tables import answer_grids, point_grids
 from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_again, read_all
@@ -31,15 +33,16 @@ MAY_DIFFER = frozenset(CODE)
 """Of a cell, what a newer version of the code changes in the same study."""
 
 
-class BoundPage(Page[BoundResult]):
+class BoundPage(Page[BoundResult, BoundDocument]):
     """No scheduler serves more than the bound; how close each comes."""
 
     format = "slaibench-bound"
     version = 2
     template = "bound"
+    required = BoundDocument.__required_keys__
     planned = frozenset({"ask"})
 
-    def numbers(self, subject: BoundResult, folder: Path) -> Document:
+    def numbers(self, subject: BoundResult, folder: Path) -> BoundNumbers:
         first = subject.cells[BACKLOG][0]
         run = store.read_run(first.folder)
         return {
@@ -57,15 +60,15 @@ class BoundPage(Page[BoundResult]):
             ],
         }
 
-    def notes(self, subject: BoundResult) -> Document:
+    def notes(self, subject: BoundResult) -> Notes:
         return {"profile": profile_notes(subject.bounds.backlog.prepared.spec)}
 
-    def panels(self, subject: BoundResult, doc: Document) -> dict[str, list[Panel]]:
+    def panels(self, subject: BoundResult, doc: BoundDocument) -> dict[str, list[Panel]]:
         from slaibench.report.pages.bound.figures import panels  # noqa: PLC0415  (matplotlib)
 
         return panels(doc)
 
-    def captions(self, doc: Document) -> dict[str, Caption]:
+    def captions(self, doc: BoundDocument) -> dict[str, Caption]:
         replicates = plural(doc["ask"]["study"]["num_seeds"], "seed")
         theorem = significant(doc["rad"]["theorem_1_rps"], 4)
         return {
@@ -95,12 +98,12 @@ class BoundPage(Page[BoundResult]):
             ),
         }
 
-    def stem(self, doc: Document) -> str:
+    def stem(self, doc: BoundDocument) -> str:
         """As ``bound-rtx6000-ada-mistral-7b-0123abcd``."""
         where = dict.fromkeys((*system_parts(doc["venue"]), doc["place"], doc["model"]))
         return stem_of(("bound", *where, identity([doc["ask"], sorted(cells_of(doc["runs"]))])))
 
-    def content(self, doc: Document) -> dict[str, Any]:
+    def content(self, doc: BoundDocument) -> Mapping[str, object]:
         about = str(doc["about"])
         return {
             "schedulers": list(dict.fromkeys(run["scheduler"] for run in doc["runs"])),
@@ -113,7 +116,7 @@ class BoundPage(Page[BoundResult]):
             "facts": _facts(doc),
         }
 
-    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> BoundResult:
+    def rebuild(self, doc: BoundDocument, folder: Path, on_run: OnRun) -> BoundResult:
         made = bounds_of(BoundSpec.from_json(doc["ask"]))
         planned = [(part, cell) for part in made.parts for cell in part.cells]
         runs = doc["runs"]
@@ -126,10 +129,10 @@ class BoundPage(Page[BoundResult]):
             cells[part.name].append(cell)
         return assemble(made, cells)
 
-    def command(self, doc: Document, results: Path) -> str:
+    def command(self, doc: BoundDocument, results: Path) -> str:
         ask = BoundSpec.from_json(doc["ask"])
-        spec = ask.study.model_dump(mode="json")
-        words = ["bound", *repeated("--scheduler", spec["schedulers"]), *seeds(spec)]
+        spec = ask.study.to_json()
+        words = ["bound", *repeated("--scheduler", spec["schedulers"]), *seeds(spec["num_seeds"])]
         for option, values in (("--outputs", ask.outputs), ("--budgets", ask.budgets)):
             words += [option, joined(values) or "none"]
         words += ["--loads", joined(ask.loads), "--rad-requests", str(ask.rad_requests)]
@@ -140,10 +143,10 @@ class BoundPage(Page[BoundResult]):
 PAGE = BoundPage()
 
 
-def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
+def _facts(doc: BoundDocument) -> list[tuple[str, facts.Facts]]:
     rest = {name: value for name, value in doc["ask"].items() if name != "study"}
     parts = [
-        ("Asked", facts.asked({"spec": {**doc["ask"]["study"], **rest}})),
+        ("Asked", facts.planned({**doc["ask"]["study"], **rest})),
         (
             "Mean work of a request",
             [(name.replace("_", " "), f"{value:,.6g}") for name, value in doc["work"].items()],
@@ -156,13 +159,13 @@ def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
             ],
         ),
     ]
-    if doc["profile"] is not None:
-        parts.append(("Profile", facts.profile(doc, doc["made"]["profile"])))
-    recorded = {"cell": {"slaibench_version": doc["recorded_by"]}}
-    return [*parts, ("Versions", facts.versions(recorded, doc["made"]))]
+    if profile := facts.profile(doc["profile"], doc["made"]["profile"]):
+        parts.append(("Profile", profile))
+    recorded = ("recorded by slaibench", doc["recorded_by"])
+    return [*parts, ("Versions", [recorded, *facts.versions(doc["made"])])]
 
 
-def _read(part: BoundPart, planned: CellSpec, run: Document, folder: Path) -> CellResult:
+def _read(part: BoundPart, planned: CellSpec, run: BoundRun, folder: Path) -> CellResult:
     read = read_again(run, folder, part.summarize)
     wanted, ran = planned.spec(), read.cell.spec()
     for name in wanted:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from slaibench.report.numbers import Document
+from slaibench.report.document import ends_of
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.pages.bound.findings import TILED, cycle_text
 from slaibench.report.table import Cell, Table, grid
 from slaibench.report.words import NOTHING, TOO_SMALL, fixed, share, significant, tenths
+from slaibench.studies.bound.forms import RadPointForm
+from slaibench.studies.forms import EstimateForm
 
 
-def answer_grids(doc: Document) -> list[Table]:
+def answer_grids(doc: BoundDocument) -> list[Table]:
     """The bound with what binds, and every scheduler against it."""
     return [_bound(doc), _schedulers(doc)]
 
 
-def point_grids(doc: Document) -> list[Table]:
+def point_grids(doc: BoundDocument) -> list[Table]:
     """Budgets, RAD and maps; those that were planned."""
     tables = [_budgets(doc), _rad(doc), _maps(doc)]
     return [table for table in tables if table.rows]
 
 
-def _bound(doc: Document) -> Table:
+def _bound(doc: BoundDocument) -> Table:
     bound = doc["bound"]
     decodes = bound["decodes_per_batch"]
     cells = (
@@ -50,15 +53,15 @@ def _bound(doc: Document) -> Table:
     )
 
 
-def _estimate(estimate: Document, decimals: int, scale: float = 1.0) -> Cell:
+def _estimate(estimate: EstimateForm, decimals: int, scale: float = 1.0) -> Cell:
     if estimate["value"] is None:
         return Cell(TOO_SMALL)
-    ends = estimate["ci95"]
-    under = () if ends is None else (" to ".join(fixed(scale * end, decimals) for end in ends),)
+    ends = ends_of(estimate["ci95"])
+    under = (" to ".join(fixed(scale * end, decimals) for end in ends),) if ends else ()
     return Cell(fixed(scale * estimate["value"], decimals), under)
 
 
-def _schedulers(doc: Document) -> Table:
+def _schedulers(doc: BoundDocument) -> Table:
     rows = []
     for row in sorted(doc["schedulers"], key=lambda row: -(row["share"]["value"] or 0.0)):
         tokens = row["tokens_per_batch"]
@@ -96,7 +99,7 @@ def _schedulers(doc: Document) -> Table:
     )
 
 
-def _budgets(doc: Document) -> Table:
+def _budgets(doc: BoundDocument) -> Table:
     base = next((r["share"]["value"] for r in doc["budgets"] if r["token_budget"] == TILED), None)
     rows = []
     for row in doc["budgets"]:
@@ -119,10 +122,10 @@ def _budgets(doc: Document) -> Table:
     )
 
 
-def _rad(doc: Document) -> Table:
+def _rad(doc: BoundDocument) -> Table:
     points = doc["rad"]["points"]
     cycles = list(dict.fromkeys(point["cycle"] for point in points))
-    rows: dict[tuple[float, int], list[Document]] = {}
+    rows: dict[tuple[float, int], list[RadPointForm]] = {}
     for point in points:
         rows.setdefault((point["step_s"], point["tile"]), []).append(point)
     theorem = doc["rad"]["theorem_1_rps"]
@@ -146,7 +149,7 @@ def _rad(doc: Document) -> Table:
     )
 
 
-def _maps(doc: Document) -> Table:
+def _maps(doc: BoundDocument) -> Table:
     columns = doc["maps"]["columns"]
     cells = doc["maps"]["cells"]
     names = dict.fromkeys(cell["scheduler"] for cell in cells)

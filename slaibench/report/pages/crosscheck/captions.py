@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slaibench.report.captions import Caption
-from slaibench.report.numbers import Document
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import others, reference
 from slaibench.report.words import listed, plural
 
 
-def legend(doc: Document) -> str:
+def legend(doc: CrosscheckDocument) -> str:
     """How the figures against load are read; it stands before them, once."""
     first, rest = doc["between"][0], listed(others(doc))
     beside = ", moved apart sideways" if len(others(doc)) > 1 else ""
@@ -20,7 +20,7 @@ def legend(doc: Document) -> str:
     )
 
 
-def captions(doc: Document) -> dict[str, Caption]:
+def captions(doc: CrosscheckDocument) -> dict[str, Caption]:
     """By figure, in the page's order."""
     first, n = doc["between"][0], f"n = {_n(doc)} a point on {doc['between'][0]}."
     target = "The dashed line is the target, where there is one."
@@ -51,7 +51,7 @@ def captions(doc: Document) -> dict[str, Caption]:
     return figures
 
 
-def _n(doc: Document) -> str:
+def _n(doc: CrosscheckDocument) -> str:
     points = [point for at in reference(doc)["points"].values() for point in at.values()]
     counts = sorted(point["ttft_s"]["p50"]["n"] for point in points)
     if counts[0] == counts[-1]:
@@ -59,7 +59,7 @@ def _n(doc: Document) -> str:
     return f"{counts[0]:,} to {counts[-1]:,} requests"
 
 
-def _states(doc: Document) -> str:
+def _states(doc: CrosscheckDocument) -> str:
     points = [
         point
         for study in doc["studies"].values()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from slaibench.report.findings import NO_RATIO, capacity_verdict
-from slaibench.report.headline import capacity_text
-from slaibench.report.numbers import Document
+from slaibench.report.headline import capacity_text, rate_and_ends
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import reference
+from slaibench.report.study_document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
 from slaibench.report.table import Cell
 from slaibench.report.words import (
     binding,
-    capacity_digits,
     change,
     hundredths,
     plural,
@@ -23,6 +24,7 @@ from slaibench.report.words import (
 )
 from slaibench.studies.targets import STEADY
 
+E = TypeVar("E", bound=PageEstimate)
 UNKNOWN, NO_INTERVAL = "not told", "no interval"
 INCONCLUSIVE = frozenset({UNKNOWN, NO_INTERVAL, NO_RATIO})
 """Verdicts that conclude nothing."""
@@ -55,7 +57,7 @@ class Conclusion:
         return self.conclusive and len(set(self.verdicts or ())) == 1
 
 
-def conclusions(doc: Document) -> list[Conclusion]:
+def conclusions(doc: CrosscheckDocument) -> list[Conclusion]:
     """Capacities and their ratios to the first scheduler's, then the paired changes of TTFT."""
     studies = [doc["studies"][name] for name in doc["between"]]
     names = short_names(list(reference(doc)["schedulers"]))
@@ -65,6 +67,8 @@ def conclusions(doc: Document) -> list[Conclusion]:
         title = f"capacity of {names[name]} over that of {names[first]}"
         parts.append(_judged(title, [_ratio_of(s, first, name) for s in studies], _ratio))
     pair = reference(doc)["pair"]
+    if pair is None:
+        return parts
     levels = dict.fromkeys(level for s in studies for at in s["changes"].values() for level in at)
     rates = dict.fromkeys(at for study in studies for at in study["changes"])
     for level in levels:
@@ -76,7 +80,7 @@ def conclusions(doc: Document) -> list[Conclusion]:
     return parts
 
 
-def _capacity(studies: list[Document], name: str, label: str) -> Conclusion:
+def _capacity(studies: list[StudyNumbers], name: str, label: str) -> Conclusion:
     cells = tuple(_capacity_cell(study, name) for study in studies)
     rates = [study["capacities"][name]["rate_rps"] for study in studies]
     if len(set(cells)) == 1:
@@ -84,12 +88,13 @@ def _capacity(studies: list[Document], name: str, label: str) -> Conclusion:
     elif None in rates:
         agreement = "not the same"
     else:
-        furthest = max((other / rates[0] - 1 for other in rates[1:]), key=abs)
+        first, *others = (rps for rps in rates if rps is not None)
+        furthest = max((other / first - 1 for other in others), key=abs)
         agreement = hundredths(furthest) if furthest else "other interval"
     return Conclusion(f"capacity of {label}, requests/s", cells, None, agreement)
 
 
-def _capacity_cell(study: Document, name: str) -> Cell:
+def _capacity_cell(study: StudyNumbers, name: str) -> Cell:
     capacity = study["capacities"][name]
     if capacity["rate_rps"] is None:
         lowest = rate(capacity["rates_measured"][0])
@@ -97,13 +102,12 @@ def _capacity_cell(study: Document, name: str) -> Cell:
         return Cell(text, (f"{lowest} {why}", _end(study, name)))
     if capacity["shape"] is None:
         return Cell(capacity_text(study, name), ("no target broke",))
-    ends = (capacity["rate_rps"], *(capacity["ci95"] or ()))
-    _, *interval = capacity_digits(ends, capacity["shape"])
+    _, *interval = rate_and_ends(capacity)
     under = (f"{interval[0]} to {interval[1]}",) if interval else ()
     return Cell(capacity_text(study, name), (*under, _end(study, name)))
 
 
-def _end(study: Document, name: str) -> str:
+def _end(study: StudyNumbers, name: str) -> str:
     capacity = study["capacities"][name]
     if capacity["untold"]:
         return str(capacity["untold"])
@@ -113,7 +117,7 @@ def _end(study: Document, name: str) -> str:
 
 
 def _judged(
-    title: str, values: list[Document | None], judge: Callable[[Document], tuple[Cell, str]]
+    title: str, values: Sequence[E | None], judge: Callable[[E], tuple[Cell, str]]
 ) -> Conclusion:
     pairs = [(Cell(UNKNOWN), UNKNOWN) if value is None else judge(value) for value in values]
     cells, verdicts = tuple(cell for cell, _ in pairs), tuple(verdict for _, verdict in pairs)
@@ -127,24 +131,25 @@ def _judged(
     return Conclusion(title, cells, verdicts, agreement)
 
 
-def _ratio_of(study: Document, a: str, b: str) -> Document | None:
+def _ratio_of(study: StudyNumbers, a: str, b: str) -> PageRatio | None:
     for ratio in study["ratios"]:
         if (ratio["reference"], ratio["scheduler"]) == (a, b) and ratio["value"] is not None:
-            return dict(ratio)
+            return ratio
     return None
 
 
-def _ratio(estimate: Document) -> tuple[Cell, str]:
+def _ratio(estimate: PageRatio) -> tuple[Cell, str]:
     verdict = capacity_verdict(estimate)
-    if estimate["low"] is None:
-        return Cell(significant(estimate["value"]), (verdict,)), verdict
-    value, low, high = together([estimate[key] for key in ("value", "low", "high")])
+    values = value_and_ends(estimate)
+    if values is None:
+        return Cell(significant(estimate["value"] or 0.0), (verdict,)), verdict
+    value, low, high = together(values)
     return Cell(value, (f"{low} to {high}", verdict)), verdict
 
 
-def _change(estimate: Mapping[str, float | None]) -> tuple[Cell, str]:
-    value, low, high = (estimate[key] for key in ("value", "low", "high"))
-    n = f"n = {plural(int(estimate['n'] or 0), 'pair')}"
+def _change(estimate: PageEstimate) -> tuple[Cell, str]:
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    n = f"n = {plural(estimate['n'], 'pair')}"
     if value is None:
         return Cell(UNKNOWN, (n,)), UNKNOWN
     if low is None or high is None:

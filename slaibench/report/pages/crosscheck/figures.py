@@ -31,8 +31,8 @@ from slaibench.report.figures.style import (
     panel,
     plain,
 )
-from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck.differences import differences
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import Crosscheck, reference
 from slaibench.report.subject import CHANGE_LEVELS, Subject
 from slaibench.report.words import short_names
@@ -66,7 +66,7 @@ class View:
     scale: float = 1.0
 
 
-def panels(subject: Crosscheck, doc: Document) -> dict[str, list[Panel]]:
+def panels(subject: Crosscheck, doc: CrosscheckDocument) -> dict[str, list[Panel]]:
     """Panels by figure, as ``captions.captions`` names them; figures without any are left out."""
     look = looks(subject.schedulers, short_names(subject.schedulers))
     figures = {"differences": differences(subject, look)}

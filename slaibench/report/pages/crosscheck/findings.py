@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
-from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck.conclusions import conclusions
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.quantities import Apart, apart
 from slaibench.report.pages.crosscheck.subject import others, reference, runs_of
 from slaibench.report.template import Headline
 from slaibench.report.words import hundredths, listed, plural, rate, short_names
 from slaibench.studies.crosscheck.agreement import AgreementVerdict
+from slaibench.studies.crosscheck.forms import MatchForm
 
 PHRASES = {
     AgreementVerdict.IDENTICAL: "identical",
@@ -25,13 +24,13 @@ MOST_ROWS, MOST_QUANTITIES = 4, 2
 """Rows beyond tolerance that a sentence names, and quantities of each; the tables have all."""
 
 
-def headline(doc: Document) -> Headline:
+def headline(doc: CrosscheckDocument) -> Headline:
     """Put the page's numbers into words; everything comes from the document."""
     judged = (_rows(doc), *_invalid(doc), *_beyond(doc), *_largest(doc), *_unjudged(doc))
     return Headline(_title(doc), (*judged, *_conclusions(doc)))
 
 
-def _title(doc: Document) -> str:
+def _title(doc: CrosscheckDocument) -> str:
     counts = Counter(match["verdict"] for match in doc["matches"])
     total = len(doc["matches"])
     where = f"The same requests on {listed(doc['between'])}"
@@ -44,7 +43,7 @@ def _title(doc: Document) -> str:
     return f"{where}: {', '.join([*texts, f'{last} in the other {rest:,}'])}"
 
 
-def _rows(doc: Document) -> str:
+def _rows(doc: CrosscheckDocument) -> str:
     seeds = plural(max(match["seeds"] for match in doc["matches"]), "seed")
     compared = listed(others(doc))
     verb = "is" if len(others(doc)) == 1 else "are"
@@ -55,7 +54,7 @@ def _rows(doc: Document) -> str:
     )
 
 
-def _invalid(doc: Document) -> list[str]:
+def _invalid(doc: CrosscheckDocument) -> list[str]:
     every = runs_of(doc)
     invalid = [run for run in every if run["invalid"]]
     if not invalid:
@@ -69,7 +68,7 @@ def _invalid(doc: Document) -> list[str]:
     ]
 
 
-def _beyond(doc: Document) -> list[str]:
+def _beyond(doc: CrosscheckDocument) -> list[str]:
     """Every row that is beyond, with the quantities that make it so."""
     rows = [match for match in doc["matches"] if match["verdict"] == AgreementVerdict.BEYOND]
     parts = []
@@ -84,7 +83,7 @@ def _beyond(doc: Document) -> list[str]:
     return [f"Beyond tolerance: {'; '.join(parts)}{rest}."]
 
 
-def _largest(doc: Document) -> list[str]:
+def _largest(doc: CrosscheckDocument) -> list[str]:
     """Of the rows within tolerance, the difference that uses most of it."""
     pairs = [
         (difference, match)
@@ -99,7 +98,7 @@ def _largest(doc: Document) -> list[str]:
     return [f"Largest difference within its tolerance: {most.judged}, {_where(doc, match)}."]
 
 
-def _unjudged(doc: Document) -> list[str]:
+def _unjudged(doc: CrosscheckDocument) -> list[str]:
     """What differs without a verdict, by quantity: the span over all rows."""
     spans: dict[str, list[Apart]] = {}
     for match in doc["matches"]:
@@ -117,7 +116,7 @@ def _unjudged(doc: Document) -> list[str]:
     return [f"Without a tolerance, and so without a verdict: {'; '.join(texts)}."]
 
 
-def _conclusions(doc: Document) -> list[str]:
+def _conclusions(doc: CrosscheckDocument) -> list[str]:
     judged = [conclusion for conclusion in conclusions(doc) if conclusion.conclusive]
     if not judged:
         return []
@@ -133,10 +132,10 @@ def _conclusions(doc: Document) -> list[str]:
     return [f"The conclusions are the same on every backend ({what}{more})."]
 
 
-def _where(doc: Document, match: Mapping[str, Any]) -> str:
+def _where(doc: CrosscheckDocument, match: MatchForm) -> str:
     who = _names(doc)[match["scheduler"]]
     return f"{who} at {rate(match['rate_rps'])} requests/s on {match['other']}"
 
 
-def _names(doc: Document) -> dict[str, str]:
+def _names(doc: CrosscheckDocument) -> dict[str, str]:
     return short_names(list(reference(doc)["schedulers"]))

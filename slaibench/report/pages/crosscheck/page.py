@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
+from slaibench.report.document import Notes
 from slaibench.report.facts import CONVENTIONS
-from slaibench.report.numbers import Document, study_numbers
-from slaibench.report.page import Page, profile_notes
+from slaibench.report.numbers import study_numbers
+from slaibench.report.page import Page, profile_notes, results_in
 from slaibench.report.pages import study
 from slaibench.report.pages.crosscheck.captions import captions, legend
+from slaibench.report.pages.crosscheck.document import (
+    BackendRun,
+    CrosscheckDocument,
+    CrosscheckNumbers,
+)
 from slaibench.report.pages.crosscheck.findings import headline
 from slaibench.report.pages.crosscheck.subject import Crosscheck, reference, runs_of
 from slaibench.report.pages.crosscheck.tables import (
@@ -22,6 +29,7 @@ from slaibench.report.pages.crosscheck.tables import (
     warnings,
 )
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, cells_of, identity
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.template import stem_of
 from slaibench.report.words import listed, sentences
@@ -31,14 +39,15 @@ if TYPE_CHECKING:
     from slaibench.report.figures.panel import Panel
 
 
-class CrosscheckPage(Page[Crosscheck]):
+class CrosscheckPage(Page[Crosscheck, CrosscheckDocument]):
     """The study on each backend, and how far the others agree with the first."""
 
     format = "slaibench-validation"
     version = 2
     template = "validation"
+    required = CrosscheckDocument.__required_keys__
 
-    def numbers(self, subject: Crosscheck, folder: Path) -> Document:
+    def numbers(self, subject: Crosscheck, folder: Path) -> CrosscheckNumbers:
         studies = zip(subject.between, subject.studies, strict=True)
         return {
             "between": list(subject.between),
@@ -46,33 +55,35 @@ class CrosscheckPage(Page[Crosscheck]):
             "matches": [match.to_json() for match in subject.matches],
         }
 
-    def notes(self, subject: Crosscheck) -> Document:
+    def notes(self, subject: Crosscheck) -> Notes:
         studies = zip(subject.between, subject.studies, strict=True)
         return {"profiles": {name: profile_notes(part.sweep.spec) for name, part in studies}}
 
-    def panels(self, subject: Crosscheck, doc: Document) -> dict[str, list[Panel]]:
+    def panels(self, subject: Crosscheck, doc: CrosscheckDocument) -> dict[str, list[Panel]]:
         from slaibench.report.pages.crosscheck.figures import panels  # noqa: PLC0415  (matplotlib)
 
         return panels(subject, doc)
 
-    def captions(self, doc: Document) -> dict[str, Caption]:
+    def captions(self, doc: CrosscheckDocument) -> dict[str, Caption]:
         return captions(doc)
 
-    def runs(self, doc: Document) -> list[Document]:
+    def runs(self, doc: CrosscheckDocument) -> list[BackendRun]:
         return runs_of(doc)
 
-    def results(self, doc: Document) -> Document:
-        studies = {name: study.PAGE.results(part) for name, part in doc["studies"].items()}
+    def results(self, doc: CrosscheckDocument) -> Mapping[str, object]:
+        studies = {
+            name: results_in(part, study.PAGE.planned) for name, part in doc["studies"].items()
+        }
         return {"studies": studies, "matches": doc["matches"]}
 
-    def stem(self, doc: Document) -> str:
+    def stem(self, doc: CrosscheckDocument) -> str:
         """As ``validate-sim-vllm-h100-mistral-7b-0123abcd``."""
         first = reference(doc)
         where = dict.fromkeys((*doc["between"], first["served"]["place"], first["cell"]["model"]))
         planned = [doc["between"], [doc["studies"][name]["spec"] for name in doc["between"]]]
         return stem_of(("validate", *where, identity([*planned, cells_of(runs_of(doc))])))
 
-    def content(self, doc: Document) -> dict[str, Any]:
+    def content(self, doc: CrosscheckDocument) -> Mapping[str, object]:
         first = reference(doc)
         return {
             "schedulers": list(first["schedulers"]),
@@ -92,7 +103,7 @@ class CrosscheckPage(Page[Crosscheck]):
             "facts": fact_grids(doc),
         }
 
-    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> Crosscheck:
+    def rebuild(self, doc: CrosscheckDocument, folder: Path, on_run: OnRun) -> Crosscheck:
         total, done_before = len(runs_of(doc)), 0
         studies: list[Subject] = []
         wrong: list[Wrong] = []
@@ -104,7 +115,7 @@ class CrosscheckPage(Page[Crosscheck]):
                 on_run(before + done, total)
 
             try:
-                studies.append(study.PAGE.rebuild(part, folder, on_own_run))
+                studies.append(study.rebuilt(part, folder, on_own_run))
             except LostRecordings as lost:
                 wrong += [(f"studies/{name}/{where}", page, why) for where, page, why in lost.wrong]
                 absent += lost.absent
@@ -115,12 +126,12 @@ class CrosscheckPage(Page[Crosscheck]):
         matches = matches_of(between, [part.sweep for part in studies])
         return Crosscheck(between, tuple(studies), matches)
 
-    def command(self, doc: Document, results: Path) -> str:
+    def command(self, doc: CrosscheckDocument, results: Path) -> str:
         """What only some of the backends take is left out."""
         spec = with_workload(reference(doc))
         schedulers = repeated("--scheduler", spec["schedulers"])
         words = ["validate", "--between", ",".join(doc["between"]), *schedulers]
-        words += ["--rates", joined(spec["rates"]), *seeds(spec)]
+        words += ["--rates", joined(spec["rates"]), *seeds(spec["num_seeds"])]
         common = {**spec, "backend": None, "device": None, "clock": None}
         return command_line(words, common, results)
 
@@ -128,7 +139,7 @@ class CrosscheckPage(Page[Crosscheck]):
 PAGE = CrosscheckPage()
 
 
-def _about(first: Document) -> str:
+def _about(first: StudyNumbers) -> str:
     workload = f"Workload {first['cell']['workload']}"
     note = f"{workload}: {first['workload_note']}." if first["workload_note"] else f"{workload}."
     return f"{note} {CONVENTIONS[first['spec']['convention']]} No run was stopped early."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from slaibench.measure.catalogue import compared, metric_of
 from slaibench.report.words import NOTHING, SPACE, decimals_for, fixed, hundredths
+from slaibench.studies.crosscheck.forms import MatchForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def quantity(name: str) -> Quantity:
     return Quantity(name, title, metric.shown_unit or metric.unit, metric.scale, metric.decimals)
 
 
-def quantities(matches: Iterable[Mapping[str, Any]]) -> list[Quantity]:
+def quantities(matches: Iterable[MatchForm]) -> list[Quantity]:
     """Everything that some match has, those with a tolerance first."""
     judged: dict[str, bool] = {}
     for match in matches:
@@ -87,7 +87,7 @@ class Apart:
         return abs(self.change or 0.0) / self.tolerance if self.tolerance else 0.0
 
 
-def apart(match: Mapping[str, Any]) -> list[Apart]:
+def apart(match: MatchForm) -> list[Apart]:
     """Quantities of a match that differ: those with a tolerance first, and of these the ones that
     use most of it."""
     differing = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slaibench.report.numbers import Document
+from slaibench.report.pages.crosscheck.document import BackendRun, CrosscheckDocument
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject, default_focus, make_subject
 from slaibench.studies.crosscheck.study import CrosscheckResult, Match
 
@@ -51,17 +52,17 @@ def make_crosscheck(result: CrosscheckResult) -> Crosscheck:
     )
 
 
-def reference(doc: Document) -> Document:
+def reference(doc: CrosscheckDocument) -> StudyNumbers:
     """The numbers of the study on the reference, in the page's document."""
-    return dict(doc["studies"][doc["between"][0]])
+    return doc["studies"][doc["between"][0]]
 
 
-def others(doc: Document) -> list[str]:
+def others(doc: CrosscheckDocument) -> list[str]:
     """The backends that are compared with the reference."""
-    return [str(name) for name in doc["between"][1:]]
+    return doc["between"][1:]
 
 
-def runs_of(doc: Document) -> list[Document]:
+def runs_of(doc: CrosscheckDocument) -> list[BackendRun]:
     """Every recording behind the page, with the backend that it is of."""
     return [
         {"backend": name, **run} for name in doc["between"] for run in doc["studies"][name]["runs"]

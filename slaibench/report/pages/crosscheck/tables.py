@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from slaibench.report import facts
 from slaibench.report.facts import Facts
-from slaibench.report.numbers import Document, rate_key
+from slaibench.report.numbers import rate_key
 from slaibench.report.pages.crosscheck.conclusions import conclusions
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.quantities import Quantity, allowed, apart, quantities
 from slaibench.report.pages.crosscheck.subject import others
+from slaibench.report.study_document import StudyNumbers
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths, listed, plural
 from slaibench.studies.crosscheck.agreement import AgreementVerdict
+from slaibench.studies.crosscheck.forms import DifferenceForm, MatchForm
 
 SHOWN_APART = 4
 """Quantities that a verdict names; the tables of all quantities have the rest."""
-Match = dict[str, Any]
 
 
-def verdict_table(doc: Document) -> Table:
+def verdict_table(doc: CrosscheckDocument) -> Table:
     """What is said of every row, and what differs in it."""
 
-    def cell(match: Match | None) -> Cell:
+    def cell(match: MatchForm | None) -> Cell:
         if match is None:
             return Cell(NOTHING)
         texts = [difference.judged for difference in apart(match)]
@@ -49,12 +50,12 @@ def verdict_table(doc: Document) -> Table:
     )
 
 
-def quantity_tables(doc: Document) -> list[Table]:
+def quantity_tables(doc: CrosscheckDocument) -> list[Table]:
     """A table for each quantity: the reference's value, each other's, and their change."""
     return [_quantity(doc, quantity) for quantity in quantities(doc["matches"])]
 
 
-def _quantity(doc: Document, what: Quantity) -> Table:
+def _quantity(doc: CrosscheckDocument, what: Quantity) -> Table:
     names = others(doc)
     compared = [
         match["quantities"][what.name]
@@ -62,10 +63,10 @@ def _quantity(doc: Document, what: Quantity) -> Table:
         if what.name in match["quantities"]
     ]
     (tolerance,) = {sides["tolerance"] for sides in compared}
-    values = [sides[side] for sides in compared for side in ("reference", "other")]
+    values = [value for sides in compared for value in (sides["reference"], sides["other"])]
     texts = dict(zip(values, what.texts(values), strict=True))
 
-    def cells(matches: dict[str, Match]) -> tuple[Cell, ...]:
+    def cells(matches: dict[str, MatchForm]) -> tuple[Cell, ...]:
         # What the other is compared over may differ from one other to the next: it is of both.
         row: list[Cell] = []
         for name in names:
@@ -95,7 +96,7 @@ def _quantity(doc: Document, what: Quantity) -> Table:
     )
 
 
-def _change(sides: Document) -> Cell:
+def _change(sides: DifferenceForm) -> Cell:
     if sides["change"] is None:
         return Cell(NOTHING)
     if sides["change"] == 0:
@@ -105,7 +106,7 @@ def _change(sides: Document) -> Cell:
     return Cell(hundredths(sides["change"]), under, STRONG if sides["within"] is False else "")
 
 
-def _verdict(match: Match, within: bool | None) -> Cell:
+def _verdict(match: MatchForm, within: bool | None) -> Cell:
     if match["verdict"] in (AgreementVerdict.IDENTICAL, AgreementVerdict.INVALID):
         return Cell(match["verdict"])
     if within is None:
@@ -114,10 +115,10 @@ def _verdict(match: Match, within: bool | None) -> Cell:
 
 
 def _groups(
-    doc: Document, cells: Callable[[dict[str, Match]], tuple[Cell, ...]]
+    doc: CrosscheckDocument, cells: Callable[[dict[str, MatchForm]], tuple[Cell, ...]]
 ) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     """Rows by rate, then scheduler; ``cells`` from the matches there, by other backend."""
-    at: dict[float, dict[str, dict[str, Match]]] = {}
+    at: dict[float, dict[str, dict[str, MatchForm]]] = {}
     for match in doc["matches"]:
         by_name = at.setdefault(match["rate_rps"], {})
         by_name.setdefault(match["scheduler"], {})[match["other"]] = match
@@ -130,7 +131,7 @@ def _groups(
     )
 
 
-def _row(doc: Document, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]) -> Row:
+def _row(doc: CrosscheckDocument, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]) -> Row:
     """A row, with why it is no operating point on some backend."""
     key = rate_key(rate_rps)
     points = {name: doc["studies"][name]["points"][scheduler][key] for name in doc["between"]}
@@ -141,7 +142,7 @@ def _row(doc: Document, scheduler: str, rate_rps: float, cells: tuple[Cell, ...]
     return Row(scheduler, cells)
 
 
-def conclusion_grid(doc: Document) -> Table:
+def conclusion_grid(doc: CrosscheckDocument) -> Table:
     """What the study answers on each backend."""
     return grid(
         "conclusions",
@@ -157,10 +158,10 @@ def conclusion_grid(doc: Document) -> Table:
     )
 
 
-def fact_grids(doc: Document) -> list[Table]:
+def fact_grids(doc: CrosscheckDocument) -> list[Table]:
     """What was planned for the backends and what ran there; what is common to all stands once."""
 
-    def compared(title: str, of: Callable[[str, Document], Facts]) -> Table:
+    def compared(title: str, of: Callable[[str, StudyNumbers], Facts]) -> Table:
         parts = [dict(of(name, doc["studies"][name])) for name in doc["between"]]
         names = dict.fromkeys(name for part in parts for name in part)
         rows = tuple((name, _merged([part.get(name, NOTHING) for part in parts])) for name in names)
@@ -169,12 +170,14 @@ def fact_grids(doc: Document) -> list[Table]:
 
     made = doc["made"]
     tables = [
-        compared("Asked", lambda _, study: facts.asked(study)),
+        compared("Asked", lambda _, study: facts.planned(study["spec"])),
         compared("Every run", lambda _, study: facts.every_run(study)),
-        compared("What served", lambda _, study: facts.served(study)),
+        compared("What served", lambda _, study: facts.served(study["served"])),
         compared("Schedulers and their options", lambda _, study: facts.schedulers(study)),
-        compared("Profile", lambda name, study: facts.profile(study, made["profiles"][name])),
-        compared("Versions", lambda _, study: facts.versions(study, made)),
+        compared(
+            "Profile", lambda name, study: facts.profile(study["profile"], made["profiles"][name])
+        ),
+        compared("Versions", lambda _, study: facts.study_versions(study, made)),
     ]
     return [table for table in tables if table.rows]
 
@@ -186,7 +189,7 @@ def _merged(texts: Sequence[str]) -> tuple[Cell, ...]:
     return tuple(Cell(text) for text in texts)
 
 
-def warnings(doc: Document) -> list[str]:
+def warnings(doc: CrosscheckDocument) -> list[str]:
     """What runs say of themselves, each sentence once with the backends that it is said of."""
     said: dict[str, list[str]] = {}
     for name in doc["between"]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from slaibench.report.captions import Caption
-from slaibench.report.numbers import Document
 from slaibench.report.words import listed
 from slaibench.reproductions.bari2025.figures import FIGURES, HIGH_RPS, INFERRED, Kind
+from slaibench.reproductions.bari2025.forms import BlockForm, BudgetForm, MemoryForm, PointForm
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 
 CONVENTIONS = ("paper", "strict")
-Json = Document
+Shown = Mapping[str, object]
+"""What a figure shows: each kind of figure has a form of its own (``series``)."""
 
 
-def captions(doc: Document) -> dict[str, Caption]:
+def captions(doc: PaperDocument) -> dict[str, Caption]:
     """By figure, in the page's order."""
     return {
         name: Caption(f"Figure {name}: {FIGURES[name].title}", _text(doc, name))
@@ -21,23 +24,24 @@ def captions(doc: Document) -> dict[str, Caption]:
     }
 
 
-def _text(doc: Document, name: str) -> str:
+def _text(doc: PaperDocument, name: str) -> str:
     return _TEXTS[FIGURES[name].kind](doc, doc["figures"][name])
 
 
-def _budgets(doc: Document, shown: Json) -> str:
+def _budgets(doc: PaperDocument, shown: Shown) -> str:
     del doc
+    ours = cast("list[BudgetForm]", shown["ours"])
     return (
         "Prompts of 2,048 tokens served one at a time by Sarathi-Serve. A batch's mean is over the "
         "prompt's chunks and one decode, as in the published values (stars). The profile's time "
         "between steps was fitted to a loaded engine, 9.8 ms where this figure alone would take "
-        f"3.5 ms: hence too long, most of all with small budgets. n = {shown['ours'][0]['n']} "
+        f"3.5 ms: hence too long, most of all with small budgets. n = {ours[0]['n']} "
         "prompts a budget, all alike: no interval."
     )
 
 
-def _blocks(doc: Document, shown: Json) -> str:
-    last = shown["ours"][-1]
+def _blocks(doc: PaperDocument, shown: Shown) -> str:
+    last = cast("list[BlockForm]", shown["ours"])[-1]
     return (
         "Most KV blocks in use (numbers above the bars) while so many requests decode their first "
         f"token. {last['num_requests']} of them hold {last['kv_blocks']:,} of "
@@ -46,7 +50,7 @@ def _blocks(doc: Document, shown: Json) -> str:
     )
 
 
-def _batches(doc: Document, shown: Json) -> str:
+def _batches(doc: PaperDocument, shown: Shown) -> str:
     del doc, shown
     return (
         "One batch of 512 tokens: so many decodes at position 513, and one chunk with the rest. "
@@ -55,7 +59,7 @@ def _batches(doc: Document, shown: Json) -> str:
     )
 
 
-def _ttft(doc: Document, shown: Json) -> str:
+def _ttft(doc: PaperDocument, shown: Shown) -> str:
     return (
         "Left by the paper's conventions, right by strict ones. Stars: what the paper prints (the "
         "rate at which the median reaches 0.5 s, and the median at high load), in the colour of "
@@ -64,28 +68,28 @@ def _ttft(doc: Document, shown: Json) -> str:
     )
 
 
-def _ttft_log(doc: Document, shown: Json) -> str:
+def _ttft_log(doc: PaperDocument, shown: Shown) -> str:
     return (
         "The same runs as figure 7c, on a logarithmic axis that holds prefill first as well. "
         f"{_seeds(doc)}{_states(shown)}"
     )
 
 
-def _tbt(doc: Document, shown: Json) -> str:
+def _tbt(doc: PaperDocument, shown: Shown) -> str:
     return (
         "Gap between successive tokens of a request, all gaps of the tier together; the dashed "
         f"line is its SLO. No published values are known. {_seeds(doc)}{_states(shown)}"
     )
 
 
-def _memory(doc: Document, shown: Json) -> str:
+def _memory(doc: PaperDocument, shown: Shown) -> str:
     parts = []
     for convention in CONVENTIONS:
         shares = [
-            f"{doc['schedulers'][name]} {100 * memory['kv_mean']['value']:.0f} % "
-            f"({100 * memory['nearly_full']['value']:.0f} %)"
-            for name, memory in shown[convention].items()
-            if memory["kv_mean"]["value"] is not None and memory["nearly_full"]["value"] is not None
+            f"{doc['schedulers'][name]} {100 * mean:.0f} % ({100 * full:.0f} %)"
+            for name, memory in cast("Mapping[str, MemoryForm]", shown[convention]).items()
+            if (mean := memory["kv_mean"]["value"]) is not None
+            and (full := memory["nearly_full"]["value"]) is not None
         ]
         parts.append(f"{convention} conventions: {listed(shares)}")
     return (
@@ -94,7 +98,7 @@ def _memory(doc: Document, shown: Json) -> str:
     )
 
 
-def _served(doc: Document, shown: Json) -> str:
+def _served(doc: PaperDocument, shown: Shown) -> str:
     del doc, shown
     return (
         f"Requests that got a first token, a minute, at {HIGH_RPS:g} requests/s, in buckets of 512 "
@@ -102,7 +106,7 @@ def _served(doc: Document, shown: Json) -> str:
     )
 
 
-def _mean_ttft(doc: Document, shown: Json) -> str:
+def _mean_ttft(doc: PaperDocument, shown: Shown) -> str:
     del doc, shown
     return (
         f"Mean TTFT at {HIGH_RPS:g} requests/s in buckets of 512 prompt tokens: who waits for "
@@ -111,7 +115,7 @@ def _mean_ttft(doc: Document, shown: Json) -> str:
     )
 
 
-def _by_tier(doc: Document, shown: Json) -> str:
+def _by_tier(doc: PaperDocument, shown: Shown) -> str:
     del shown
     seeds = doc["spec"]["num_seeds"]
     intervals = "one seed: no interval" if seeds == 1 else f"lines: 95 % intervals, {seeds} seeds"
@@ -121,7 +125,7 @@ def _by_tier(doc: Document, shown: Json) -> str:
     )
 
 
-_TEXTS: dict[Kind, Callable[[Document, Json], str]] = {
+_TEXTS: dict[Kind, Callable[[PaperDocument, Shown], str]] = {
     Kind.BUDGETS: _budgets,
     Kind.BLOCKS: _blocks,
     Kind.BATCHES: _batches,
@@ -136,7 +140,7 @@ _TEXTS: dict[Kind, Callable[[Document, Json], str]] = {
 }
 
 
-def _seeds(doc: Document) -> str:
+def _seeds(doc: PaperDocument) -> str:
     seeds = doc["spec"]["num_seeds"]
     paper = "none: one seed" if seeds == 1 else f"t over {seeds} seeds"
     return (
@@ -146,8 +150,13 @@ def _seeds(doc: Document) -> str:
     )
 
 
-def _states(shown: Json) -> str:
-    points = [p for c in CONVENTIONS for rates in shown[c].values() for p in rates.values()]
+def _states(shown: Shown) -> str:
+    points = [
+        point
+        for convention in CONVENTIONS
+        for rates in cast("Mapping[str, Mapping[str, PointForm]]", shown[convention]).values()
+        for point in rates.values()
+    ]
     if any(point["saturated"] for point in points):
         return " Hollow, dotted: saturated."
     return ""

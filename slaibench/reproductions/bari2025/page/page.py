@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.recording import store
 from slaibench.report import facts
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds
-from slaibench.report.numbers import Document
+from slaibench.report.document import Notes, run_facts
 from slaibench.report.page import Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_again, read_all
 from slaibench.report.template import Headline, stem_of
@@ -21,6 +21,7 @@ from slaibench.reproductions.bari2025.claim import MARKS
 from slaibench.reproductions.bari2025.figures import Kind, Mix
 from slaibench.reproductions.bari2025.load import Load, LoadSummarizer, load_spec
 from slaibench.reproductions.bari2025.page.captions import captions
+from slaibench.reproductions.bari2025.page.document import PaperDocument, PaperNumbers
 from slaibench.reproductions.bari2025.page.tables import (
     capacity_grid,
     claim_grids,
@@ -57,16 +58,17 @@ SPEC_FIELDS = ("backend", "device", "clock", "workload", "duration_s", "first_se
 """Of a ``PaperSpec``, what every study takes."""
 
 
-class PaperPage(Page[PaperResult]):
+class PaperPage(Page[PaperResult, PaperDocument]):
     """Every figure redrawn, and every claim compared with what is found here."""
 
     format = "slaibench-paper"
     version = 2
     template = "paper"
+    required = PaperDocument.__required_keys__
     package = "slaibench.reproductions.bari2025"
     planned = frozenset({"spec"})
 
-    def numbers(self, subject: PaperResult, folder: Path) -> Document:
+    def numbers(self, subject: PaperResult, folder: Path) -> PaperNumbers:
         first = next(iter(subject.cells))
         run = store.read_run(first.folder)
         parts = {kind.value: cells for kind, cells in subject.batch_cells.items()}
@@ -78,8 +80,7 @@ class PaperPage(Page[PaperResult]):
                 "venue": first.cell.system,
                 "place": first.cell.place,
                 "model": first.cell.model,
-                **{name: run[name] for name in ("backend", "versions", "hardware")},
-                **{name: run[name] for name in ("kv_blocks", "block_size")},
+                **run_facts(run),
             },
             "profile": run.get("profile"),
             "runs": [
@@ -93,27 +94,27 @@ class PaperPage(Page[PaperResult]):
             ],
         }
 
-    def notes(self, subject: PaperResult) -> Document:
+    def notes(self, subject: PaperResult) -> Notes:
         del subject
         return {"profile": profile_notes(StudySpec(gpu=GPU, model=MODEL))}
 
-    def panels(self, subject: PaperResult, doc: Document) -> dict[str, list[Panel]]:
+    def panels(self, subject: PaperResult, doc: PaperDocument) -> dict[str, list[Panel]]:
         del doc
         from slaibench.reproductions.bari2025.page.figures import panels  # noqa: PLC0415
 
         return panels(subject)
 
-    def captions(self, doc: Document) -> dict[str, Caption]:
+    def captions(self, doc: PaperDocument) -> dict[str, Caption]:
         return captions(doc)
 
-    def stem(self, doc: Document) -> str:
+    def stem(self, doc: PaperDocument) -> str:
         """As ``paper-rtx6000-ada-mistral-7b-0123abcd``."""
         served = doc["served"]
         where = (*system_parts(served["venue"]), served["place"], served["model"])
         runs = sorted(cells_of(doc["runs"]))
         return stem_of(("paper", *where, identity([doc["spec"], runs])))
 
-    def content(self, doc: Document) -> dict[str, Any]:
+    def content(self, doc: PaperDocument) -> Mapping[str, object]:
         paper = bari2025()
         schedulers = [*doc["schedulers"], *(run["scheduler"] for run in doc["runs"])]
         return {
@@ -131,7 +132,7 @@ class PaperPage(Page[PaperResult]):
             "facts": _facts(doc),
         }
 
-    def rebuild(self, doc: Document, folder: Path, on_run: OnRun) -> PaperResult:
+    def rebuild(self, doc: PaperDocument, folder: Path, on_run: OnRun) -> PaperResult:
         paper = PaperSpec.model_validate(doc["spec"])
         summaries: dict[str, Summarize] = {kind.value: _nothing for kind in Kind}
         specs = {}
@@ -157,10 +158,10 @@ class PaperPage(Page[PaperResult]):
             loads=loads_of(paper, load),
         )
 
-    def command(self, doc: Document, results: Path) -> str:
+    def command(self, doc: PaperDocument, results: Path) -> str:
         paper = PaperSpec.model_validate(doc["spec"])
         spec = paper.model_dump(mode="json")
-        words = ["paper", "--rates", joined(paper.rates), *seeds(spec)]
+        words = ["paper", "--rates", joined(paper.rates), *seeds(paper.num_seeds)]
         if paper.figures != PaperSpec().figures:
             words += repeated("--figure", paper.figures)
         return command_line(words, {name: spec[name] for name in SPEC_FIELDS}, results)
@@ -174,11 +175,11 @@ def _part(mix: Mix, convention: Convention) -> str:
     return f"{mix.value} % paying, {convention.value}"
 
 
-def _nothing(_: Any) -> None:
+def _nothing(_: object) -> None:
     """Single batches are read where they are shown."""
 
 
-def _title(doc: Document) -> str:
+def _title(doc: PaperDocument) -> str:
     figures = list(doc["figures"])
     what = f"Figure {figures[0]}" if len(figures) == 1 else f"Figures {figures[0]} to {figures[-1]}"
     counts = Counter(doc["verdicts"]["paper"])
@@ -196,7 +197,7 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(parts) or "no claim"
 
 
-def _about(doc: Document) -> str:
+def _about(doc: PaperDocument) -> str:
     about = str(doc["about"])
     parts = [f"{about[:1].upper()}{about[1:]}."]
     if doc["workload"]:
@@ -209,12 +210,12 @@ def _about(doc: Document) -> str:
     return " ".join([*parts, facts.CONVENTIONS["paper"], facts.CONVENTIONS["strict"]])
 
 
-def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
+def _facts(doc: PaperDocument) -> list[tuple[str, facts.Facts]]:
     options = {run["scheduler"]: run["scheduler_options"] for run in doc["runs"]}
     labels = doc["schedulers"]
     parts = [
-        ("Asked", facts.asked(doc)),
-        ("What served", facts.served(doc)),
+        ("Asked", facts.planned(doc["spec"])),
+        ("What served", facts.served(doc["served"])),
         (
             "Schedulers and their options",
             [
@@ -223,7 +224,6 @@ def _facts(doc: Document) -> list[tuple[str, facts.Facts]]:
             ],
         ),
     ]
-    if doc["profile"] is not None:
-        parts.append(("Profile", facts.profile(doc, doc["made"]["profile"])))
-    versions = [(name, facts.text(value)) for name, value in doc["made"]["versions"].items()]
-    return [*parts, ("Versions", versions)]
+    if profile := facts.profile(doc["profile"], doc["made"]["profile"]):
+        parts.append(("Profile", profile))
+    return [*parts, ("Versions", facts.versions(doc["made"]))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
@@ -178,7 +178,7 @@ def length_panel(
         marks = [Mark(tokens, value, steady=True) for tokens, value in points]
         valued = [mark for mark in marks if mark.shown is not None]
         every += valued
-        shown: list[Any] = [mark.shown for mark in valued]
+        shown = [mark.shown or 0.0 for mark in valued]
         ax.plot([mark.rate_rps for mark in valued], shown, color=look.colour, marker=look.marker)
     if log:
         log_axis(ax, "y", limits(every, ()))

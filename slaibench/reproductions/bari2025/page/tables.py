@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from slaibench.measure.catalogue import metric_of
-from slaibench.report.numbers import Document, rate_key
+from slaibench.report.numbers import rate_key
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths
 from slaibench.reproductions.bari2025.claim import UNKNOWN_TEXT, ours, printed
 from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
+from slaibench.reproductions.bari2025.forms import ClaimForm, DifferenceForm, FindingForm
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 from slaibench.reproductions.bari2025.published import PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
+from slaibench.studies.forms import EstimateForm
 
-Json = Mapping[str, Any]
+Convention = Literal["paper", "strict"]
 MARKS = {ClaimVerdict.DISAGREES.value: STRONG}
 
 
-def claim_grids(doc: Document) -> list[Table]:
+def claim_grids(doc: PaperDocument) -> list[Table]:
     """A table of numbers for each figure that prints some, and one of all orderings and shapes."""
-    numbers: dict[str, list[Json]] = {}
+    numbers: dict[str, list[ClaimForm]] = {}
     shapes = []
     for claim in doc["claims"]:
         if claim["published"] is None:
@@ -34,8 +37,10 @@ def claim_grids(doc: Document) -> list[Table]:
     return [*grids, _shapes(shapes)] if shapes else grids
 
 
-def _numbers(figure: str, claims: Sequence[Json]) -> Table:
-    ways = ["paper", "strict"] if any(claim["strict"] for claim in claims) else ["paper"]
+def _numbers(figure: str, claims: Sequence[ClaimForm]) -> Table:
+    ways: list[Convention] = (
+        ["paper", "strict"] if any(claim["strict"] for claim in claims) else ["paper"]
+    )
     titles = ["paper's conventions", "strict conventions"] if len(ways) > 1 else ["ours"]
     head = [text for title in titles for text in (title, "verdict")]
     return grid(
@@ -50,16 +55,17 @@ def _numbers(figure: str, claims: Sequence[Json]) -> Table:
                 (
                     _printed(claim),
                     *(cell for way in ways for cell in _number(claim, way)),
-                    Cell(claim["published"]["source"]),
+                    Cell(published["source"]),
                 ),
             )
             for claim in claims
+            if (published := claim["published"]) is not None
         ),
         text={1 + len(head)},
     )
 
 
-def _shapes(claims: Sequence[Json]) -> Table:
+def _shapes(claims: Sequence[ClaimForm]) -> Table:
     return grid(
         "claims-shapes",
         "Orderings and shapes",
@@ -76,7 +82,7 @@ def _shapes(claims: Sequence[Json]) -> Table:
     )
 
 
-def value_of(claim: Json) -> PublishedValue | None:
+def value_of(claim: ClaimForm) -> PublishedValue | None:
     """A claim's published number once more; None for a shape."""
     published = claim["published"]
     if published is None:
@@ -94,7 +100,7 @@ def value_of(claim: Json) -> PublishedValue | None:
     )
 
 
-def _printed(claim: Json) -> Cell:
+def _printed(claim: ClaimForm) -> Cell:
     published = value_of(claim)
     if published is None:
         return Cell("")
@@ -102,7 +108,7 @@ def _printed(claim: Json) -> Cell:
     return Cell(text, (mark.rstrip(")"),) if mark else ())
 
 
-def _number(claim: Json, convention: str) -> tuple[Cell, Cell]:
+def _number(claim: ClaimForm, convention: Convention) -> tuple[Cell, Cell]:
     """Ours with its interval; the verdict with how far off it is."""
     finding, published = claim[convention], value_of(claim)
     if finding is None or published is None or finding["ours"] is None:
@@ -114,24 +120,24 @@ def _number(claim: Json, convention: str) -> tuple[Cell, Cell]:
     return Cell(text, (*under, *seen)), _verdict(finding, off)
 
 
-def _shape(claim: Json, convention: str) -> tuple[Cell, Cell]:
+def _shape(claim: ClaimForm, convention: Convention) -> tuple[Cell, Cell]:
     finding = claim[convention]
     if finding is None:
         return Cell(NOTHING), Cell(NOTHING)
     return Cell(finding["seen"]), _verdict(finding)
 
 
-def _verdict(finding: Json, under: tuple[str, ...] = ()) -> Cell:
+def _verdict(finding: FindingForm, under: tuple[str, ...] = ()) -> Cell:
     return Cell(finding["verdict"], under, MARKS.get(finding["verdict"], ""))
 
 
-def estimate_of(values: Json) -> Estimate:
+def estimate_of(values: EstimateForm) -> Estimate:
     """An estimate from its JSON."""
     low, high = values["ci95"] or (None, None)
     return Estimate(values["value"], low, high, values["n"])
 
 
-def convention_tables(doc: Document) -> list[Table]:
+def convention_tables(doc: PaperDocument) -> list[Table]:
     """A table a mix: each quantity by the paper's conventions, on the same runs by strict
     definitions, and by strict conventions."""
     columns: list[Heading] = []
@@ -152,15 +158,17 @@ def convention_tables(doc: Document) -> list[Table]:
             "Small print: 95 % interval; below a change, what definitions alone change "
             "on the same runs.",
             tuple(columns),
-            _groups([difference for difference in rows if difference["rate_rps"] is not None]),
+            _groups(rows),
         )
         for mix, rows in doc["conventions"].items()
     ]
 
 
-def _groups(differences: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    at: dict[float, dict[str, dict[str, Json]]] = {}
+def _groups(differences: Sequence[DifferenceForm]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    at: dict[float, dict[str, dict[str, DifferenceForm]]] = {}
     for difference in differences:
+        if difference["rate_rps"] is None:
+            continue  # a capacity
         by_name = at.setdefault(difference["rate_rps"], {})
         by_name.setdefault(difference["scheduler"], {})[difference["quantity"]] = difference
     return tuple(
@@ -172,7 +180,7 @@ def _groups(differences: Sequence[Json]) -> tuple[tuple[str, tuple[Row, ...]], .
     )
 
 
-def _quantities(differences: Mapping[str, Json]) -> tuple[Cell, ...]:
+def _quantities(differences: Mapping[str, DifferenceForm]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
     for name in QUANTITIES:
         difference = differences.get(name)
@@ -180,12 +188,17 @@ def _quantities(differences: Mapping[str, Json]) -> tuple[Cell, ...]:
             cells += [Cell(NOTHING)] * 4
             continue
         scale = metric_of(name)[0].scale
-        cells += [_value(difference[key], scale) for key in ("paper", "same_runs", "strict")]
+        cells += [_value(estimate, scale) for estimate in _ways(difference)]
         cells.append(_change(difference))
     return tuple(cells)
 
 
-def _value(estimate: Json, scale: float) -> Cell:
+def _ways(difference: DifferenceForm) -> tuple[EstimateForm, ...]:
+    """By the paper's conventions, on the same runs by strict definitions, by strict conventions."""
+    return difference["paper"], difference["same_runs"], difference["strict"]
+
+
+def _value(estimate: EstimateForm, scale: float) -> Cell:
     if estimate["value"] is None:
         return Cell(UNKNOWN_TEXT)
     ends = [end for end in estimate["ci95"] or () if end is not None]
@@ -197,21 +210,21 @@ def _digits(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _change(difference: Json) -> Cell:
+def _change(difference: DifferenceForm) -> Cell:
     if difference["in_all"] is None:
         return Cell(NOTHING)
     alone = difference["by_definitions"]
     return Cell(hundredths(difference["in_all"]), () if alone is None else (hundredths(alone),))
 
 
-def capacity_grid(doc: Document) -> Table | None:
+def capacity_grid(doc: PaperDocument) -> Table | None:
     """Capacities by each way; None where none was searched."""
     rows = []
     for mix, differences in doc["conventions"].items():
         for difference in differences:
             if difference["quantity"] != CAPACITY:
                 continue
-            values = (_value(difference[key], 1.0) for key in ("paper", "same_runs", "strict"))
+            values = (_value(estimate, 1.0) for estimate in _ways(difference))
             label = doc["schedulers"][difference["scheduler"]]
             rows.append((f"{label}, {mix} % paying", (*values, _change(difference))))
     if not rows:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.pages.bound import PAGE
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.study import plan, run
 from tests.report.conftest import Written
@@ -27,7 +27,7 @@ def result(top: Path) -> BoundResult:
 
 
 @pytest.fixture(scope="session")
-def numbers(result: BoundResult, top: Path) -> Document:
+def numbers(result: BoundResult, top: Path) -> BoundDocument:
     return PAGE.document(result, top / "reports")
 
 

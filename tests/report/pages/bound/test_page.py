@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.pages.bound import PAGE
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.pages.bound.findings import headline
 from slaibench.report.pages.bound.tables import answer_grids, point_grids
 from slaibench.studies.bound.result import BoundResult
+from tests.report.forms import problems
 from tests.report.test_page import outline
 from tests.studies.studies import contents
 
@@ -40,14 +42,14 @@ def test_files_are_named_after_what_they_show(page: ReportFiles) -> None:
     ]
 
 
-def test_every_drawing_has_a_caption(result: BoundResult, numbers: Document) -> None:
+def test_every_drawing_has_a_caption(result: BoundResult, numbers: BoundDocument) -> None:
     drawn = PAGE.draw(result, numbers)
     assert list(drawn) == list(PAGE.captions(numbers))
     for panel in (panel for panels in drawn.values() for panel in panels):
         assert ET.fromstring(panel.svg).tag.endswith("svg")
 
 
-def test_the_title_is_the_bound_and_what_binds(numbers: Document) -> None:
+def test_the_title_is_the_bound_and_what_binds(numbers: BoundDocument) -> None:
     top = headline(numbers)
     assert re.fullmatch(
         r"No scheduler serves more than [\d.]+ requests/s; compute binds", top.title
@@ -60,7 +62,9 @@ def test_the_title_is_the_bound_and_what_binds(numbers: Document) -> None:
     assert re.search(r"throughput changes with 528 tokens −\d+\.\d\s%", text)
 
 
-def test_what_was_not_planned_is_not_on_the_page(result: BoundResult, numbers: Document) -> None:
+def test_what_was_not_planned_is_not_on_the_page(
+    result: BoundResult, numbers: BoundDocument
+) -> None:
     doc = copy.deepcopy(numbers)
     doc["budgets"], doc["rad"] = [], {**doc["rad"], "points": [], "theorem_2": []}
     doc["maps"] = {"columns": [], "cells": []}
@@ -69,7 +73,7 @@ def test_what_was_not_planned_is_not_on_the_page(result: BoundResult, numbers: D
     assert len(headline(doc).findings) == 3
 
 
-def test_a_backlog_too_small_to_tell_is_no_number(numbers: Document) -> None:
+def test_a_backlog_too_small_to_tell_is_no_number(numbers: BoundDocument) -> None:
     doc = copy.deepcopy(numbers)
     nothing = {"value": None, "ci95": None, "n": 0}
     doc["schedulers"][1].update(share=nothing, rate_rps=nothing, within_share=nothing)
@@ -79,9 +83,13 @@ def test_a_backlog_too_small_to_tell_is_no_number(numbers: Document) -> None:
     assert rows["rad"][0].text == "n too small"
 
 
-def test_a_verdict_that_the_bound_contradicts_is_said(numbers: Document) -> None:
+def test_a_verdict_that_the_bound_contradicts_is_said(numbers: BoundDocument) -> None:
     doc = copy.deepcopy(numbers)
     for cell in doc["maps"]["cells"]:
         cell["stability"] = "stable"
     said = headline(doc).findings[-1]
     assert "at the bound or above it: sarathi at 60 tokens and rad at 60 tokens" in said
+
+
+def test_the_document_has_its_form(numbers: BoundDocument) -> None:
+    assert list(problems(json.loads(json.dumps(numbers)), BoundDocument)) == []

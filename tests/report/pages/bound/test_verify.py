@@ -11,7 +11,7 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
+from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
@@ -46,7 +46,7 @@ def test_an_untouched_page_is_true(page: ReportFiles) -> None:
     ],
 )
 def test_a_changed_number_is_found(
-    spoilt: Written, change: Callable[[Document], Any], where: str
+    spoilt: Written, change: Callable[[BoundDocument], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
     assert where in [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.systems import table
@@ -56,7 +56,7 @@ def crosscheck(validated: CrosscheckResult) -> Crosscheck:
 
 
 @pytest.fixture(scope="session")
-def numbers(crosscheck: Crosscheck, top: Path) -> Document:
+def numbers(crosscheck: Crosscheck, top: Path) -> CrosscheckDocument:
     with other_backends():
         return PAGE.document(crosscheck, top / "reports")
 

@@ -6,14 +6,14 @@ import xml.etree.ElementTree as ET
 
 from slaibench.report.figures.axes import shifts
 from slaibench.report.figures.style import COLOURS, pale
-from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.figures import backend_looks
 from slaibench.report.pages.crosscheck.subject import Crosscheck
 
 
 def test_every_drawing_has_a_caption_and_a_name_of_its_own(
-    crosscheck: Crosscheck, numbers: Document
+    crosscheck: Crosscheck, numbers: CrosscheckDocument
 ) -> None:
     drawn = PAGE.draw(crosscheck, numbers)
     order = [name for name in PAGE.captions(numbers) if name in drawn]

@@ -6,15 +6,15 @@ import copy
 
 import pytest
 
-from slaibench.report.numbers import Document
 from slaibench.report.pages.crosscheck.conclusions import conclusions
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.findings import headline
 from slaibench.report.pages.crosscheck.quantities import apart
 
 NBSP = "\u00a0"
 
 
-def judged(doc: Document, *verdicts: str) -> Document:
+def judged(doc: CrosscheckDocument, *verdicts: str) -> CrosscheckDocument:
     """The document with these verdicts, by row."""
     changed = copy.deepcopy(doc)
     changed["matches"] = changed["matches"][: len(verdicts)]
@@ -40,13 +40,15 @@ def judged(doc: Document, *verdicts: str) -> Document:
     ],
 )
 def test_the_title_counts_every_row_once(
-    numbers: Document, verdicts: tuple[str, ...], text: str
+    numbers: CrosscheckDocument, verdicts: tuple[str, ...], text: str
 ) -> None:
     title = headline(judged(numbers, *verdicts)).title
     assert title == f"The same requests on sim, twin and small: {text}"
 
 
-def test_what_is_beyond_is_named_with_its_quantity_change_and_tolerance(numbers: Document) -> None:
+def test_what_is_beyond_is_named_with_its_quantity_change_and_tolerance(
+    numbers: CrosscheckDocument,
+) -> None:
     beyond = [match for match in numbers["matches"] if match["verdict"] == "beyond"]
     assert {match["other"] for match in beyond} == {"small"}
     (finding,) = [
@@ -62,7 +64,9 @@ def test_what_is_beyond_is_named_with_its_quantity_change_and_tolerance(numbers:
     assert f"(±{NBSP}3{NBSP}%)" in finding
 
 
-def test_the_largest_difference_within_is_the_one_nearest_its_tolerance(numbers: Document) -> None:
+def test_the_largest_difference_within_is_the_one_nearest_its_tolerance(
+    numbers: CrosscheckDocument,
+) -> None:
     changed = judged(numbers, "within")
     for name, change in (("ttft_p50_s", 0.012), ("ttft_p99_s", 0.03), ("steps", 0.009)):
         changed["matches"][0]["quantities"][name] |= {
@@ -74,7 +78,9 @@ def test_the_largest_difference_within_is_the_one_nearest_its_tolerance(numbers:
     assert f"batches +0.90{NBSP}% (±{NBSP}1{NBSP}%), sarathi at 2 requests/s on twin" in finding
 
 
-def test_a_quantity_without_tolerance_is_told_without_a_verdict(numbers: Document) -> None:
+def test_a_quantity_without_tolerance_is_told_without_a_verdict(
+    numbers: CrosscheckDocument,
+) -> None:
     changed = judged(numbers, "identical")
     kv = {"reference": 0.5, "other": 0.495, "change": -0.01}
     changed["matches"][0]["quantities"]["kv_mean"] |= kv
@@ -82,13 +88,15 @@ def test_a_quantity_without_tolerance_is_told_without_a_verdict(numbers: Documen
     assert f"KV blocks in use, mean −1.00{NBSP}% (in 1 row)" in finding
 
 
-def test_preemptions_where_the_reference_has_none_are_told(numbers: Document) -> None:
+def test_preemptions_where_the_reference_has_none_are_told(numbers: CrosscheckDocument) -> None:
     match = numbers["matches"][-1]
     texts = [str(difference) for difference in apart(match)]
     assert any(text.startswith("preemptions from 0 to ") for text in texts)
 
 
-def test_conclusions_are_the_same_until_one_backend_s_is_another(numbers: Document) -> None:
+def test_conclusions_are_the_same_until_one_backend_s_is_another(
+    numbers: CrosscheckDocument,
+) -> None:
     calm = copy.deepcopy(numbers)
     del calm["studies"]["small"]
     calm["between"] = ["sim", "twin"]
@@ -105,7 +113,7 @@ def test_conclusions_are_the_same_until_one_backend_s_is_another(numbers: Docume
     assert "faster on sim, slower on twin" in finding
 
 
-def test_what_cannot_be_told_somewhere_concludes_nothing(numbers: Document) -> None:
+def test_what_cannot_be_told_somewhere_concludes_nothing(numbers: CrosscheckDocument) -> None:
     changed = copy.deepcopy(numbers)
     changed["studies"]["twin"]["changes"]["15"]["p50"] = {
         "value": None,

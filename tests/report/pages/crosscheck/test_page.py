@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import pytest
 
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.crosscheck import PAGE
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
+from slaibench.studies.crosscheck.forms import CrosscheckForm
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.systems import table
+from tests.report.forms import problems
 from tests.report.test_page import outline
 from tests.studies.studies import contents, study, validate
 from tests.studies.systems.others import RealTimeSystem
@@ -87,3 +92,11 @@ def test_invalid_runs_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "<small>invalid on real</small>" in text
     assert 'class="strong">invalid' in text
     assert verify(files.html).mismatches == ()
+
+
+def test_the_document_has_its_form(numbers: CrosscheckDocument) -> None:
+    assert list(problems(json.loads(json.dumps(numbers)), CrosscheckDocument)) == []
+
+
+def test_the_result_has_its_form(validated: CrosscheckResult) -> None:
+    assert list(problems(json.loads(json.dumps(validated.to_json())), CrosscheckForm)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from slaibench.measure.catalogue import METRICS
-from slaibench.report.numbers import Document
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.tables import (
     conclusion_grid,
     fact_grids,
@@ -16,7 +16,7 @@ from slaibench.report.pages.crosscheck.tables import (
 from slaibench.report.table import Heading
 
 
-def test_every_quantity_has_a_table_with_every_row(numbers: Document) -> None:
+def test_every_quantity_has_a_table_with_every_row(numbers: CrosscheckDocument) -> None:
     tables = quantity_tables(numbers)
     assert [table.title for table in tables] == [
         *("Median TTFT", "P99 TTFT", "P99 TBT, tier paying", "P99 TBT, tier free", "Batches"),
@@ -32,7 +32,7 @@ def test_every_quantity_has_a_table_with_every_row(numbers: Document) -> None:
     assert all("±" in table.note for table in judged)
 
 
-def test_a_row_has_both_values_the_change_and_the_verdict(numbers: Document) -> None:
+def test_a_row_has_both_values_the_change_and_the_verdict(numbers: CrosscheckDocument) -> None:
     (median, *_) = quantity_tables(numbers)
     assert [heading.title for heading in median.columns] == [
         *("sim", "twin", "change", "verdict"),
@@ -52,7 +52,7 @@ def test_a_row_has_both_values_the_change_and_the_verdict(numbers: Document) -> 
     assert row[6].under  # the interval over two seeds
 
 
-def test_the_verdicts_name_what_differs_and_their_n(numbers: Document) -> None:
+def test_the_verdicts_name_what_differs_and_their_n(numbers: CrosscheckDocument) -> None:
     table = verdict_table(numbers)
     calm, busy = (dict(table.groups)[rate][0].cells for rate in ("2", "15"))
     assert calm[0].text == busy[0].text == "identical"
@@ -62,7 +62,7 @@ def test_the_verdicts_name_what_differs_and_their_n(numbers: Document) -> None:
     assert calm[0].under[-1] == f"n = {n:,} requests"
 
 
-def test_a_state_of_some_backends_says_of_which(numbers: Document) -> None:
+def test_a_state_of_some_backends_says_of_which(numbers: CrosscheckDocument) -> None:
     changed = copy.deepcopy(numbers)
     for study in changed["studies"].values():
         for points in study["points"].values():
@@ -76,7 +76,7 @@ def test_a_state_of_some_backends_says_of_which(numbers: Document) -> None:
     assert (groups["2"][0].state, groups["2"][0].where) == ("", "")
 
 
-def test_answers_stand_side_by_side(numbers: Document) -> None:
+def test_answers_stand_side_by_side(numbers: CrosscheckDocument) -> None:
     grid = conclusion_grid(numbers)
     assert [heading.title for heading in grid.columns] == ["sim", "twin", "small", "compared"]
     assert all(len(row.cells) == 4 for row in grid.rows)
@@ -89,14 +89,14 @@ def test_answers_stand_side_by_side(numbers: Document) -> None:
         assert sim == twin
 
 
-def test_what_all_backends_have_in_common_stands_once(numbers: Document) -> None:
+def test_what_all_backends_have_in_common_stands_once(numbers: CrosscheckDocument) -> None:
     facts = {row.name: row.cells for row in fact_grids(numbers)[0].rows}
     assert [cell.text for cell in facts["backend"]] == ["sim", "twin", "small"]
     (model,) = facts["model"]
     assert (model.text, model.span) == ("mistral-7b", 3)
 
 
-def test_a_warning_is_told_once_with_its_backends(numbers: Document) -> None:
+def test_a_warning_is_told_once_with_its_backends(numbers: CrosscheckDocument) -> None:
     changed = copy.deepcopy(numbers)
     for name in ("sim", "twin"):
         changed["studies"][name]["warnings"] = ["outside the regime (slai)"]

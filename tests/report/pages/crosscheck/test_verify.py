@@ -12,7 +12,7 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
+from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
@@ -54,7 +54,7 @@ def test_an_untouched_page_is_true(page: ReportFiles) -> None:
     ],
 )
 def test_a_changed_number_is_found_in_the_json_and_on_the_page(
-    spoilt: Written, change: Callable[[Document], Any], where: str
+    spoilt: Written, change: Callable[[CrosscheckDocument], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
     verification = verify(spoilt.files.html)

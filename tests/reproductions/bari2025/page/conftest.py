@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 from tests.report.conftest import Written
 from tests.reproductions.bari2025.small import SmallPaper
 
@@ -20,7 +20,7 @@ def paper_page(small_paper: SmallPaper) -> ReportFiles:
 
 
 @pytest.fixture(scope="session")
-def paper_doc(small_paper: SmallPaper) -> Document:
+def paper_doc(small_paper: SmallPaper) -> PaperDocument:
     return PAGE.document(small_paper.result, small_paper.folder / "reports")
 
 

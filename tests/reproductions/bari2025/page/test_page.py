@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
 import pytest
 
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 from slaibench.reproductions.bari2025.page.page import RULES
 from slaibench.reproductions.bari2025.verdict import AGREES_WITHIN, CLOSE_WITHIN, WIDEST
+from tests.report.forms import problems
 from tests.report.test_page import outline
 from tests.reproductions.bari2025.small import SmallPaper
 from tests.studies.studies import contents
@@ -50,7 +52,7 @@ def test_both_conventions_are_drawn_beside_each_other(paper_page: ReportFiles) -
 
 
 def test_every_figure_has_a_caption_that_says_what_is_published(
-    small_paper: SmallPaper, paper_doc: Document
+    small_paper: SmallPaper, paper_doc: PaperDocument
 ) -> None:
     captions, result = PAGE.captions(paper_doc), small_paper.result
     assert list(captions) == list(PAGE.draw(result, paper_doc)) == list(result.spec.figures)
@@ -78,3 +80,7 @@ def test_other_lengths_than_the_papers_are_said_at_the_top(paper_page: ReportFil
 @pytest.mark.parametrize("threshold", [AGREES_WITHIN, CLOSE_WITHIN, WIDEST])
 def test_the_rules_name_their_thresholds(threshold: float) -> None:
     assert any(f"{threshold:.0%}" in rule for rule in RULES)
+
+
+def test_the_document_has_its_form(paper_doc: PaperDocument) -> None:
+    assert list(problems(json.loads(json.dumps(paper_doc)), PaperDocument)) == []

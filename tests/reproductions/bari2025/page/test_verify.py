@@ -12,9 +12,9 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.report.files import ReportFiles
-from slaibench.report.numbers import Document
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.reproductions.bari2025.page import PAGE
+from slaibench.reproductions.bari2025.page.document import PaperDocument
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.from_disk import read_cell
 from tests.report.conftest import Written
@@ -36,19 +36,19 @@ def test_the_command_names_what_was_planned() -> None:
     )
 
 
-def change_claim(doc: Document) -> None:
+def change_claim(doc: PaperDocument) -> None:
     doc["claims"][0]["paper"]["ours"]["value"] = 0.7243
 
 
-def change_verdict(doc: Document) -> None:
+def change_verdict(doc: PaperDocument) -> None:
     doc["claims"][0]["paper"]["verdict"] = "agrees"
 
 
-def change_figure(doc: Document) -> None:
+def change_figure(doc: PaperDocument) -> None:
     doc["figures"]["6c"]["ours"][0]["batch_s"] = 0.01
 
 
-def change_convention(doc: Document) -> None:
+def change_convention(doc: PaperDocument) -> None:
     doc["conventions"]["5"][0]["same_runs"]["value"] = 9.0
 
 
@@ -63,7 +63,7 @@ def change_convention(doc: Document) -> None:
     ],
 )
 def test_a_changed_number_is_found(
-    spoilt: Written, change: Callable[[Document], Any], where: str
+    spoilt: Written, change: Callable[[PaperDocument], Any], where: str
 ) -> None:
     edit(spoilt.files.html, change)
     assert where in [mismatch.where for mismatch in verify(spoilt.files.html).mismatches]

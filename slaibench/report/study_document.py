@@ -1,0 +1,213 @@
+"""The document of a study's page, and of a study's part in a page of several.
+
+Times are seconds, rates requests a second; None is what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict, cast
+
+from slaibench.report.document import PageDocument, ProfileEntry, RunEntry, RunFacts
+from slaibench.spec import SpecForm
+from slaibench.studies.forms import ByMetric, CapacityForm
+
+
+class StudyRun(RunEntry):
+    """A recording of a study: requests due and measured, where measuring began and ended."""
+
+    in_sweep: bool
+    due: int
+    measured: int
+    warmup_s: float
+    end_s: float
+    state: str
+    stopped_early: str | None
+    invalid: str | None
+
+
+class PageEstimate(TypedDict):
+    """A value with its 95 % interval and n; ``beyond``: it lies among requests that were still
+    waiting when their run ended (JSON has no infinity)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    beyond: bool
+
+
+def value_and_ends(estimate: PageEstimate) -> tuple[float, float, float] | None:
+    """A value with both ends of its interval; None where there is not all of that."""
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    return None if value is None or low is None or high is None else (value, low, high)
+
+
+class TierMetrics(ByMetric):
+    """The metrics of a tier; more may stand beside those that are named."""
+
+    tbt_p99_s: PageEstimate
+    ttft_p50_s: PageEstimate
+
+
+class PageTier(TierMetrics):
+    """A tier at one point."""
+
+    tokens_on_time: PageEstimate
+    tokens_fluid: PageEstimate
+    requests_on_time: PageEstimate
+    worst_late_run: int
+
+
+class PagePoint(ByMetric):
+    """A scheduler at one rate, over its seeds; the metrics that have no latency's statistics stand
+    beside these (``estimate_in``)."""
+
+    seeds: int
+    saturated: bool
+    undecided: bool
+    runs: Mapping[str, int]
+    stopped_early: int
+    invalid: int
+    invalid_reason: str
+    reason: str
+    ttft_s: Mapping[str, PageEstimate]
+    tbt_s: Mapping[str, PageEstimate]
+    tiers: Mapping[str, PageTier]
+    outcomes: Mapping[str, int]
+    kv_mean: float | None
+    kv_peak: float | None
+    preemptions: int
+    warmup_s: float
+    multi_token_reads: int
+    lag_p99_s: float | None
+    audit_ok: bool
+
+
+def estimate_in(point: PagePoint, metric: str) -> PageEstimate | None:
+    """The metric of a name in a point; None where the page was written without it."""
+    return cast("Mapping[str, PageEstimate]", point).get(metric)
+
+
+class PageCapacity(CapacityForm):
+    """A capacity on a page: ``runs`` are places in the document's own."""
+
+    searched: bool
+    runs: list[int]
+    untold: str | None
+    remarks: list[str]
+
+
+class PageRatio(PageEstimate):
+    """Capacity of a scheduler over that of the reference."""
+
+    reference: str
+    scheduler: str
+
+
+class LengthBucket(TypedDict):
+    """Requests whose prompts are of such a length."""
+
+    low_tokens: int
+    high_tokens: int
+    num_due: int
+    num_served: int
+    ttft_p50_s: PageEstimate
+
+
+class Lengths(TypedDict):
+    """TTFT by prompt length; ``measured_s``: the length of the replicates' windows in sum."""
+
+    measured_s: float
+    buckets: list[LengthBucket]
+
+
+class AuditRow(TypedDict):
+    """The arrival audit of one run: what of ``measure.audit.ArrivalAudit`` is shown."""
+
+    scheduler: str
+    rate_rps: float
+    seed: int
+    declared_rps: float | None
+    num_requests: int
+    measured_rps: float | None
+    expected_rps: float | None
+    gap_cv: float | None
+    expected_gap_cv: float | None
+    dispersion: float | None
+    longest_gap: float | None
+    lag1: float | None
+    joint_p: float | None
+    process_ok: bool | None
+    process_note: str
+    lag_p99_s: float | None
+    lag_max_s: float | None
+    lag_budget_s: float
+    valid: bool
+    reason: str
+
+
+class Audit(TypedDict):
+    """The arrival audit of all runs in sum, of those that failed it, and at the focus rate."""
+
+    num_runs: int
+    num_valid: int
+    num_tested: int
+    num_agreeing: int
+    least_joint_p: float | None
+    failing: list[AuditRow]
+    focus: list[AuditRow]
+
+
+class Served(RunFacts):
+    """The system under test of the first run, from which that of the others differs in no more
+    than its course; ``commit``: of the code that recorded it, None where that is unknown."""
+
+    venue: str
+    place: str
+    commit: str | None
+
+
+class CommonCell(TypedDict):
+    """What the cells of a study have in common: of a ``CellSpec``, what pages name."""
+
+    model: str
+    workload: str
+    slaibench_version: str
+    code_fingerprint: str | None
+
+
+class SchedulerEntry(TypedDict):
+    """What a scheduler ran with; None where it has no cell."""
+
+    options: Mapping[str, object] | None
+    source: str | None
+
+
+class StudyNumbers(TypedDict):
+    """The numbers of one study: points by scheduler and rate, capacities by scheduler, changes by
+    rate and percentile, lengths by scheduler."""
+
+    spec: SpecForm
+    pair: list[str] | None
+    focus_rate_rps: float
+    about: str
+    warnings: list[str]
+    workload_note: str
+    profile: ProfileEntry | None
+    served: Served
+    cell: CommonCell
+    schedulers: Mapping[str, SchedulerEntry]
+    tiers: Mapping[str, float | None]
+    first_saturated_rps: float | None
+    points: Mapping[str, Mapping[str, PagePoint]]
+    capacities: Mapping[str, PageCapacity]
+    ratios: list[PageRatio]
+    changes: Mapping[str, Mapping[str, PageEstimate]]
+    lengths: Mapping[str, Lengths]
+    audit: Audit
+    runs: list[StudyRun]
+
+
+class StudyDocument(PageDocument, StudyNumbers):
+    """The document of a sweep's or a comparison's page."""
