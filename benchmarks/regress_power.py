@@ -37,7 +37,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from slaibench.catalog.profiles import shipped_values
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.studies.regression import study as regression
 
 GPU, MODEL = "h100", "mistral-7b"
@@ -128,7 +128,7 @@ def cases(folder: Path, first_seed: int) -> list[Case]:
     ]
 
 
-def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict]]:
+def job(number: int, backend: str, replicates: int) -> dict[str, Counter[ChangeVerdict]]:
     """One baseline, and every case compared with it: verdicts by case."""
     with tempfile.TemporaryDirectory(prefix="slaibench-power-") as temporary:
         folder, file = Path(temporary), Path(temporary) / "mine.py"
@@ -149,7 +149,7 @@ def job(number: int, backend: str, replicates: int) -> dict[str, Counter[Verdict
         return counts
 
 
-def cpu_job(number: int, replicates: int) -> dict[str, Counter[Verdict]]:
+def cpu_job(number: int, replicates: int) -> dict[str, Counter[ChangeVerdict]]:
     """An A/A job on vLLM's CPU engine, both sides in turns."""
     with tempfile.TemporaryDirectory(prefix="slaibench-power-") as temporary:
         folder = Path(temporary) / "baseline"
@@ -174,16 +174,16 @@ def _write(file: Path, name: str) -> None:
     file.write_text(SCHEDULER_FILE.format(what=what, body=body), encoding="utf-8")
 
 
-def table(jobs: Sequence[dict[str, Counter[Verdict]]]) -> str:
+def table(jobs: Sequence[dict[str, Counter[ChangeVerdict]]]) -> str:
     """Share of jobs with a "worse" in them, by case; and all verdicts."""
     lines = [f"{'':34}  jobs  worse  share  95 % interval   verdicts"]
     for name in jobs[0]:
         counts = [verdicts[name] for verdicts in jobs]
-        worse = sum(verdicts[Verdict.WORSE] > 0 for verdicts in counts)
+        worse = sum(verdicts[ChangeVerdict.WORSE] > 0 for verdicts in counts)
         ends = binomtest(worse, len(counts)).proportion_ci(method="exact")
-        total: Counter[Verdict] = sum(counts, Counter())
+        total: Counter[ChangeVerdict] = sum(counts, Counter())
         said = ", ".join(
-            f"{total[verdict]:,} {verdict.value}" for verdict in Verdict if total[verdict]
+            f"{total[verdict]:,} {verdict.value}" for verdict in ChangeVerdict if total[verdict]
         )
         share = f"{worse / len(counts):6.1%}  {ends.low:.1%} to {ends.high:.1%}"
         lines.append(f"{name:34}  {len(counts):4}  {worse:5}  {share:22}  {said}")
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true")
     args = parser.parse_args()
     begun = time.monotonic()
-    run_job: Callable[[int], dict[str, Counter[Verdict]]]
+    run_job: Callable[[int], dict[str, Counter[ChangeVerdict]]]
     if args.cpu:
         run_job = partial(cpu_job, replicates=args.replicates)
         jobs = [run_job(number) for number in range(args.jobs)]

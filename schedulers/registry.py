@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.util
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from slaibench.schedulers.base import Scheduler, option_names
 from slaibench.schedulers.contained import (
+    OURS,
     contained,
     failure,
     foreign_code,
@@ -18,22 +21,39 @@ from slaibench.schedulers.contained import (
     is_ours,
     words,
 )
-from slaibench.schedulers.decode_first import DecodeFirst
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.schedulers.hrrn import Hrrn
-from slaibench.schedulers.orca import Orca
-from slaibench.schedulers.prefill_first import PrefillFirst
-from slaibench.schedulers.rad import Rad, RadBatchPrefill
-from slaibench.schedulers.sarathi import Sarathi
-from slaibench.schedulers.slai import Slai
 
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
-PORTABLE: dict[str, type[Scheduler]] = {
-    cls.name: cls
-    for cls in (Sarathi, Slai, Hrrn, Rad, Orca, PrefillFirst, DecodeFirst, RadBatchPrefill)
-}
-"""Those that decide, in the simulator and in engines alike."""
+SHOWN_FIRST = ("sarathi", "slai", "hrrn", "rad", "orca", "prefill-first", "decode-first")
+"""The order in which schedulers are listed; others follow by name."""
+WITHOUT_SCHEDULER = ("registry", "trial_program")
+"""Modules of this folder that are not searched, since they load all the others."""
+
+
+def _is_scheduler(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Scheduler) and value is not Scheduler
+
+
+def _own() -> dict[str, type[Scheduler]]:
+    """Each class with a name of its own in a module of this folder."""
+    modules = [
+        importlib.import_module(f"{OURS}.{module.name}")
+        for module in iter_modules([str(Path(__file__).parent)])
+        if not module.ispkg and module.name not in WITHOUT_SCHEDULER
+    ]
+    by_name = {
+        value.name: value
+        for module in modules
+        for value in vars(module).values()
+        if _is_scheduler(value) and value.__module__ == module.__name__ and "name" in vars(value)
+    }
+    listed = [name for name in SHOWN_FIRST if name in by_name]
+    return {name: by_name[name] for name in (*listed, *sorted(by_name.keys() - set(listed)))}
+
+
+PORTABLE = {name: cls for name, cls in _own().items() if cls is not EngineDefault}
+"""Those that decide, in the simulator and in engines alike; a new one is a file in this folder."""
 BUILT_IN: dict[str, type[Scheduler]] = {**PORTABLE, EngineDefault.name: EngineDefault}
 
 
@@ -171,10 +191,6 @@ def _from_file(path: Path, name: str) -> type[Scheduler]:
             f"{str(path)!r} has no class {name!r}; its schedulers: {', '.join(own) or 'none'}"
         )
     return _checked(getattr(module, name), f"{path}:{name}")
-
-
-def _is_scheduler(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Scheduler) and value is not Scheduler
 
 
 def _checked(cls: object, where: str) -> type[Scheduler]:

@@ -48,8 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         path = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
-        found = [number for number, name in enumerate(FIRST) if path.startswith(f"{name}/")]
-        return found[0] if found else len(FIRST)
+        places = [number for number, name in enumerate(FIRST) if path.startswith(f"{name}/")]
+        return places[0] if places else len(FIRST)
 
     items.sort(key=place)
 

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("slaibench", "schedulers", "workloads")
-INSTALLED = {".py", ".json", ".j2", ".css"}
+INSTALLED = {".py", ".json", ".j2", ".css", ".typed"}
 
 
 def built(source: Path, kind: str, target: Path) -> Path:
@@ -62,6 +62,7 @@ def test_a_wheel_installs_one_package_and_nothing_is_missing(source: Path, wheel
     names = {name for name in contents(wheel) if ".dist-info/" not in name}
     assert names == expected
     assert {"slaibench/schedulers/slai.py", "slaibench/workloads/sharegpt4_model.json"} <= names
+    assert "slaibench/py.typed" in names  # who type-checks with us sees our types
 
 
 def test_a_source_distribution_makes_the_same_wheel(

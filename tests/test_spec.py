@@ -112,7 +112,7 @@ def test_rates_are_kept_ascending_and_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"rates": (0.0,)}, "positive number, not 0"),
         ({"rates": (-1.0,)}, "positive number, not -1"),
@@ -130,8 +130,8 @@ def test_rates_are_kept_ascending_and_once() -> None:
         ({"sheduler": "slai"}, "sheduler"),
     ],
 )
-def test_a_bad_value_is_refused_by_name(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_a_bad_value_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         StudySpec(**fields)
 
 

@@ -86,7 +86,7 @@ def _wrong_beams(request: Any, scheduler: Scheduler | None) -> str | None:
 
 
 def refuse(engine: Any, request: Any, reason: str) -> None:
-    """End a request before it waits; whoever sent it is told why.
+    """End a request before it waits; whoever sent it learns why.
 
     Args:
         engine: SGLang's scheduler.

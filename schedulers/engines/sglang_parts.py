@@ -78,7 +78,7 @@ def one_kind_of_input(engine: Any) -> Iterator[None]:
         yield
         return
     engine.waiting_queue = [
-        request for request in queue if all(request is not one for one in hidden)
+        request for request in queue if all(request is not other for other in hidden)
     ]
     try:
         yield

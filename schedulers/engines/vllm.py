@@ -18,63 +18,17 @@ too many) it is not shown.
 from __future__ import annotations
 
 from slaibench.schedulers.engines.vllm_scheduler import SlaibenchScheduler
+from slaibench.schedulers.registry import PORTABLE
 
-__all__ = [
-    "DecodeFirstScheduler",
-    "HrrnScheduler",
-    "OrcaScheduler",
-    "PrefillFirstScheduler",
-    "RadBatchPrefillScheduler",
-    "RadScheduler",
-    "SarathiScheduler",
-    "SlaiScheduler",
-    "SlaibenchScheduler",
-]
+__all__ = ["SlaibenchScheduler"]
 
 
-class SarathiScheduler(SlaibenchScheduler):
-    """``sarathi`` with its defaults, or ``additional_config["slaibench"]["options"]``."""
-
-    scheduler_name = "sarathi"
-
-
-class SlaiScheduler(SlaibenchScheduler):
-    """``slai``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "slai"
+def _named(scheduler: str) -> type[SlaibenchScheduler]:
+    words = [word.capitalize() for word in scheduler.split("-")]
+    doc = f'``{scheduler}`` with its defaults, or ``additional_config["slaibench"]["options"]``.'
+    own = {"scheduler_name": scheduler, "__doc__": doc, "__module__": __name__}
+    return type(f"{''.join(words)}Scheduler", (SlaibenchScheduler,), own)
 
 
-class HrrnScheduler(SlaibenchScheduler):
-    """``hrrn``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "hrrn"
-
-
-class RadScheduler(SlaibenchScheduler):
-    """``rad``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "rad"
-
-
-class RadBatchPrefillScheduler(SlaibenchScheduler):
-    """``rad-batch-prefill``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "rad-batch-prefill"
-
-
-class OrcaScheduler(SlaibenchScheduler):
-    """``orca``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "orca"
-
-
-class PrefillFirstScheduler(SlaibenchScheduler):
-    """``prefill-first``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "prefill-first"
-
-
-class DecodeFirstScheduler(SlaibenchScheduler):
-    """``decode-first``; options as for ``SarathiScheduler``."""
-
-    scheduler_name = "decode-first"
+# SarathiScheduler, RadBatchPrefillScheduler and so on: every scheduler of ours.
+globals().update({cls.__name__: cls for cls in map(_named, PORTABLE)})

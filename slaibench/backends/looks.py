@@ -18,7 +18,7 @@ LATER = 1.05
 together then as much as twenty of the last one, however long it is."""
 
 
-class Seen(Protocol):
+class SeenRequest(Protocol):
     """What a look sees of a request inside an engine (``virtual.RequestState``)."""
 
     arrival_s: float
@@ -36,7 +36,7 @@ class Looks:
         every_s: time from one look to the next, until ``MANY`` requests have arrived.
     """
 
-    def __init__(self, states: Sequence[Seen], every_s: float) -> None:
+    def __init__(self, states: Sequence[SeenRequest], every_s: float) -> None:
         self._states = states
         self._every_s = every_s
         self._due_s, self._first_s, self._left_s = (

@@ -15,7 +15,7 @@ the output head and the sampler alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mismatch:
+class ModelMismatch:
     """One thing in which a profile is not of what it is used for, or may not be.
 
     Args:
@@ -30,7 +30,7 @@ class Mismatch:
     keeps: bool = False
 
 
-def gpu_mismatch(device: str, profile: Profile, whose: str) -> Mismatch | None:
+def gpu_mismatch(device: str, profile: Profile, whose: str) -> ModelMismatch | None:
     """A GPU by name against a profile's.
 
     Args:
@@ -42,16 +42,18 @@ def gpu_mismatch(device: str, profile: Profile, whose: str) -> Mismatch | None:
         return None
     if named is not None and own is not None:
         words = f"{whose} is {device}, and profile {profile.name} is of an {own.full_name}"
-        return Mismatch(words, certain=True)
+        return ModelMismatch(words, certain=True)
     unknown = device if named is None else profile.gpu
     words = (
         f"{whose} is {device}, and profile {profile.name} is of {profile.gpu}: whether they are "
         f"the same is not known, since {unknown} is none of the catalog's names"
     )
-    return Mismatch(words, certain=False, keeps=own is None)
+    return ModelMismatch(words, certain=False, keeps=own is None)
 
 
-def model_mismatch(name: str, model: Model | None, profile: Profile, whose: str) -> Mismatch | None:
+def model_mismatch(
+    name: str, model: Model | None, profile: Profile, whose: str
+) -> ModelMismatch | None:
     """A model by its shape, where it is known, else by its name, against a profile's.
 
     Args:
@@ -67,23 +69,23 @@ def model_mismatch(name: str, model: Model | None, profile: Profile, whose: str)
             f"{whose} is {name}, and profile {profile.name} is of {profile.model}: whether they "
             f"have one shape is not known, since {name} is none of the catalog's names"
         )
-        return Mismatch(words, certain=False, keeps=own is None)
+        return ModelMismatch(words, certain=False, keeps=own is None)
     differing = _differences(model, own, profile)
     beginning = f"{whose} is {name}, and profile {profile.name} is of a model with"
     if differing:
-        return Mismatch(f"{beginning} {', '.join(differing)}", certain=True)
+        return ModelMismatch(f"{beginning} {', '.join(differing)}", certain=True)
     if own is not None and own.vocab != model.vocab:
         words = (
             f"{beginning} the same layers and another vocabulary ({own.vocab:,} tokens, not "
             f"{model.vocab:,}): the output head's and the sampler's times are that model's"
         )
-        return Mismatch(words, certain=False)
+        return ModelMismatch(words, certain=False)
     if own is None and model.name != profile.model:
         words = (
             f"{whose} is {name}, and profile {profile.name} is of {profile.model}: of its shape "
             "only the attention is known, and that is the same"
         )
-        return Mismatch(words, certain=False, keeps=True)
+        return ModelMismatch(words, certain=False, keeps=True)
     return None
 
 

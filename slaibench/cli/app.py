@@ -100,8 +100,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         out.print(f"slaibench {__version__}", highlight=False)
         raise typer.Exit
 

@@ -30,8 +30,8 @@ class DialectOptions:
         bool,
         _spoken(
             "--no-continuous-usage",
-            help="Ask for a token count at the end alone; where events hold several tokens, TBT "
-            "cannot be told.",
+            help="Ask for a token count at the end alone; where events hold several tokens, "
+            "there is no TBT.",
         ),
     ] = False
     max_tokens_field: Annotated[

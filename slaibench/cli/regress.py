@@ -21,7 +21,7 @@ from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, Ta
 from slaibench.cli.run import progress
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
 from slaibench.cli.terminal import shown
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.rates import parse_rates
 from slaibench.report.files import check_file, write_text
 from slaibench.report.regress import words
@@ -38,7 +38,7 @@ from slaibench.studies.regression.result import RegressResult, Row
 _judged, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
 )
-MARKS = {Verdict.WORSE: BAD, Verdict.BETTER: GOOD, Verdict.UNKNOWN: UNSURE}
+MARKS = {ChangeVerdict.WORSE: BAD, ChangeVerdict.BETTER: GOOD, ChangeVerdict.UNKNOWN: UNSURE}
 COLUMNS = (
     Heading("before"),
     Heading("after"),
@@ -187,7 +187,7 @@ def table(result: RegressResult) -> RenderableType:
     parts: list[RenderableType] = []
     for scheduler in dict.fromkeys(row.scheduler for row in result.rows):
         rows = [row for row in result.rows if row.scheduler == scheduler]
-        moved = [row for row in rows if row.verdict is not Verdict.IDENTICAL]
+        moved = [row for row in rows if row.verdict is not ChangeVerdict.IDENTICAL]
         same = len(rows) - len(moved)
         title = f"{scheduler}: {same} of {len(rows)} identical" if same else scheduler
         parts.append(Text(title, style="bold"))

@@ -182,7 +182,7 @@ def capacity(
 
 
 def refuse_invalid(cells: Sequence[CellResult]) -> None:
-    """End with status 1 when a run is no measurement; what was told of it stays.
+    """End with status 1 when a run is no measurement; what was printed of it stays.
 
     Raises:
         SystemExit: with how many are not, and why the first is not.
@@ -204,7 +204,7 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[OnCell]:
-    """A progress bar on stderr, with the time left; yields what is to be told of each cell."""
+    """A progress bar on stderr, with the time left; yields what is to be called for each cell."""
     begun = time.monotonic()
     with Progress(
         TextColumn("{task.description}"),

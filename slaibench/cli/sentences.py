@@ -44,7 +44,7 @@ def _failing(result: CapacityResult) -> str:
     """What ends the capacity, as a clause."""
     capacity = result.capacity
     if result.untold is not None:
-        return "it cannot be told"
+        return "the runs cannot tell"
     if capacity.binding == STEADY:
         return "it is saturated"
     whose = f" of {capacity.binding_tier}" if capacity.binding_tier else ""
@@ -57,7 +57,7 @@ def headline(result: CompareResult) -> Text:
     ratio = result.capacity_ratio
     shapes = {side.capacity.shape for side in (result.capacity_a, result.capacity_b)}
     if ratio.value is None:
-        text.append("Ratio of capacities: cannot be told. ")
+        text.append("Ratio of capacities: not known. ")
     else:
         text.append(f"{result.b} carries {ratio.value:.2f} times the load of {result.a}", "bold")
         if None in shapes:

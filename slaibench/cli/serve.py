@@ -70,8 +70,8 @@ def serve(
             envvar=API_KEY,
             show_default=False,
             help="What every request but GET /health must bring as its bearer token. Better in "
-            "this variable: other users can read a command line. Default: whoever reaches the "
-            "port is served.",
+            "this variable: other users can read a command line. Default: everyone who reaches "
+            "the port is served.",
         ),
     ] = None,
     step_log: Annotated[
@@ -89,7 +89,7 @@ def serve(
         if backend not in ENGINES:
             raise ValueError(f"--backend {backend}: only {' or '.join(ENGINES)} can be served")
         engine = ENGINES[backend]
-        policy = build(scheduler)
+        built = build(scheduler)
         if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key):
             raise ValueError("--api-key must be of plain ASCII characters, and not empty")
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
@@ -115,8 +115,8 @@ def serve(
             profile,
             kv_blocks=kv_blocks,
             max_context_tokens=max_context_tokens,
-            token_budget=max(policy.token_budget, policy.max_active),
-            max_active=policy.max_active,
+            token_budget=max(built.token_budget, built.max_active),
+            max_active=built.max_active,
             prefix_caching=prefix_caching,
         )
         engine.check(device, options)
@@ -223,7 +223,7 @@ def open_to(host: str, api_key: str | None) -> str | None:
     if api_key is not None or host in (HOST, "localhost", "::1"):
         return None
     return (
-        f"whoever reaches {host} can use this server: give --api-key, or leave --host out to "
+        f"everyone who reaches {host} can use this server: give --api-key, or leave --host out to "
         "serve this machine only"
     )
 

@@ -29,8 +29,8 @@ from slaibench.measure.catalogue import metric_of
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import UNSERVED, plain_change, plain_number, plain_share, plural
 from slaibench.studies.crosscheck import study as validate_study
-from slaibench.studies.crosscheck.agreement import Difference, Verdict
-from slaibench.studies.crosscheck.study import Match, ValidateResult
+from slaibench.studies.crosscheck.agreement import AgreementVerdict, Difference
+from slaibench.studies.crosscheck.study import CrosscheckResult, Match
 
 BEYOND = "!"
 
@@ -90,7 +90,7 @@ def validate(
         raise fail(failing(result), EXIT_NO)
 
 
-def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
+def _report(result: CrosscheckResult, page: PageOptions, as_json: bool) -> None:
     if page.folder is None:
         return
     from slaibench.report.pages.crosscheck import PAGE  # noqa: PLC0415
@@ -99,14 +99,14 @@ def _report(result: ValidateResult, page: PageOptions, as_json: bool) -> None:
     write_page(partial(PAGE.write, make_crosscheck(result), page.folder), as_json=as_json)
 
 
-def failing(result: ValidateResult) -> str:
+def failing(result: CrosscheckResult) -> str:
     """What does not agree, in a sentence."""
     places = [f"{m.scheduler} at {m.rate_rps:g} requests/s ({m.other})" for m in result.beyond]
     rows = plural(len(result.matches), "row")
     return f"{len(places)} of {rows} beyond tolerance or invalid: {', '.join(places)}"
 
 
-def tables(result: ValidateResult) -> RenderableType:
+def tables(result: CrosscheckResult) -> RenderableType:
     """A table for each scheduler and backend: a row a rate, with both values and their change."""
     spec = result.sweeps[0].spec
     seeds = plural(spec.num_seeds, "seed")
@@ -136,7 +136,7 @@ def _table(title: str, matches: list[Match]) -> Table:
             )
         )
     headings = [_heading(name, matches) for name in names]
-    return grid("", title, "", [*headings, "n\n"], rows, head=Heading("req/s\n"))
+    return grid("", title, "", [*headings, "n"], rows, head=Heading("req/s"))
 
 
 def _heading(name: str, matches: list[Match]) -> str:
@@ -165,14 +165,14 @@ def _value(name: str, value: float | None) -> str:
     return f"{value:,.0f}" if metric.total else plain_number(value)
 
 
-def _legend(result: ValidateResult) -> str:
+def _legend(result: CrosscheckResult) -> str:
     lines = [
         f"each row: {result.reference}, the other, and the change from one to the other; TTFT and "
         "TBT in seconds",
-        "n: requests whose TTFT both measured; percentiles over all seeds, counts summed; "
-        "- : n too small, or not reported",
+        "n: requests whose TTFT both measured; percentiles over all seeds, counts summed",
+        "-: n too small, or not reported",
         f"{BEYOND}: beyond the tolerance in the heading; columns without one have no verdict",
     ]
-    if any(match.agreement.verdict is Verdict.IDENTICAL for match in result.matches):
+    if any(match.agreement.verdict is AgreementVerdict.IDENTICAL for match in result.matches):
         lines.append("identical: the same batches, and every token, at the same times")
     return "\n".join(lines)

@@ -31,7 +31,7 @@ MAX_HEAD_BYTES = 1 << 20
 """Of an answer's headers, and of whatever else comes between two pieces of its body."""
 
 
-class Counts:
+class TrafficCounts:
     """What a client process counts while it runs."""
 
     __slots__ = ("connections", "reads", "reads_of_several", "tokens")
@@ -118,7 +118,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Serves one exchange at a time, on behalf of its owner."""
 
-    def __init__(self, owner: Owner, inbox: Inbox, counts: Counts) -> None:
+    def __init__(self, owner: Owner, inbox: Inbox, counts: TrafficCounts) -> None:
         self._owner = owner
         self._inbox = inbox
         self._counts = counts

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from slaibench.client.connection import Connection, Counts, Inbox
+from slaibench.client.connection import Connection, Inbox, TrafficCounts
 from slaibench.client.exchange import Exchange
 from slaibench.client.refusals import connection_error
 from slaibench.endpoint.url import Address
@@ -66,7 +66,7 @@ class ConnectionPool:
         self._refused = False
         self.refused_in_a_row = 0
         """Requests in a row for which no connection could be had: the server's doing."""
-        self.counts = Counts()
+        self.counts = TrafficCounts()
 
     async def prepare(self) -> None:
         """Find the address that answers and open the spares. A server that cannot be reached now

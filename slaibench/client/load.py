@@ -13,7 +13,7 @@ from slaibench.client.processes import Processes
 from slaibench.client.prompts import Prompts, TokenIdPrompts
 from slaibench.client.results import (
     ClientFacts,
-    Row,
+    ResultRow,
     WorkerReport,
     prompt_count_notes,
     request_table,
@@ -21,7 +21,7 @@ from slaibench.client.results import (
 from slaibench.client.sizing import MAX_REQUEST_TOKENS, num_processes, split
 from slaibench.client.target import Target
 from slaibench.client.tokens import count_notes
-from slaibench.client.worker import Part
+from slaibench.client.worker import LoadPart
 from slaibench.endpoint.url import Api
 from slaibench.recording.record import FloatArray, RequestTable
 from slaibench.workloads.request import Request
@@ -90,7 +90,9 @@ def run_load(
     """
     _check(target, requests, prompts, horizon_s, processes)
     count = num_processes(requests) if processes is None else min(processes, max(1, len(requests)))
-    parts = [Part(target, prompts, part, seed, parse_at_once) for part in split(requests, count)]
+    parts = [
+        LoadPart(target, prompts, part, seed, parse_at_once) for part in split(requests, count)
+    ]
     with Processes(parts) as running:
         return _Run(target, requests, running, parts, horizon_s).until_end(look, look_every_s)
 
@@ -137,7 +139,7 @@ class _Run:
         target: Target,
         requests: Sequence[Request],
         processes: Processes,
-        parts: Sequence[Part],
+        parts: Sequence[LoadPart],
         horizon_s: float | None,
     ) -> None:
         self._target = target
@@ -147,7 +149,7 @@ class _Run:
         self._horizon_s = math.inf if horizon_s is None else horizon_s
         self._due_s = np.array([request.due_s for request in requests])
         self._left_s = np.full(len(requests), np.nan)
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, ResultRow] = {}
         self._reports: list[WorkerReport] = []
         self._running = set(range(len(parts)))
         self._notes: list[str] = []
@@ -208,7 +210,7 @@ class _Run:
         for position, request in self._parts[number].requests:
             # Those that were not due yet count as well: they were part of the load.
             left_s = max(now_s, self._t0_s + request.due_s)
-            self._rows[position] = Row.lost(position, last_line, left_s)
+            self._rows[position] = ResultRow.lost(position, last_line, left_s)
             self._left_s[position] = left_s - self._t0_s
             self._last_s = max(self._last_s, left_s - self._t0_s)
         if text not in self._notes:

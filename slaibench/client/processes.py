@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from slaibench.client.sizing import ClientError
-from slaibench.client.worker import Part, work
+from slaibench.client.worker import LoadPart, work
 
 PREPARE_S = 300.0
 """Making all bodies takes seconds; a process that takes longer than this is stuck."""
@@ -29,7 +29,7 @@ class Processes:
         ClientError: one cannot start, or refuses its part.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[LoadPart]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Any] = []
         self._processes: list[Any] = []

@@ -23,7 +23,7 @@ system prompt of the server's come on top, and words of few letters may be of se
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles;
     ``counted``: by what they were counted."""
 
@@ -37,7 +37,7 @@ class Row:
     counted: Counted = Counted.USAGE
 
     @classmethod
-    def of(cls, exchange: Exchange) -> Row:
+    def of(cls, exchange: Exchange) -> ResultRow:
         """Of a request as far as it went."""
         return cls(
             exchange.index,
@@ -51,7 +51,7 @@ class Row:
         )
 
     @classmethod
-    def lost(cls, position: int, error: str, left_s: float) -> Row:
+    def lost(cls, position: int, error: str, left_s: float) -> ResultRow:
         """Of a request whose client process died: what it read is lost with it."""
         return cls(position, None, left_s, Outcome.FAILED, error, None, b"")
 
@@ -60,7 +60,7 @@ class Row:
 class WorkerReport:
     """What a process hands back at its end: a row for each request it sent or tried to."""
 
-    rows: list[Row]
+    rows: list[ResultRow]
     reads: int
     reads_of_several: int
     tokens: int
@@ -97,7 +97,11 @@ class ClientFacts:
 
     @classmethod
     def of(
-        cls, reports: Sequence[WorkerReport], rows: Iterable[Row], lag_s: FloatArray, processes: int
+        cls,
+        reports: Sequence[WorkerReport],
+        rows: Iterable[ResultRow],
+        lag_s: FloatArray,
+        processes: int,
     ) -> ClientFacts:
         """From what was reported.
 
@@ -130,7 +134,7 @@ class ClientFacts:
 
 
 def request_table(
-    requests: Sequence[Request], rows: Mapping[int, Row], t0_s: float, end_s: float
+    requests: Sequence[Request], rows: Mapping[int, ResultRow], t0_s: float, end_s: float
 ) -> RequestTable:
     """One row for each request due by ``end_s`` (invariant 1), by due time.
 

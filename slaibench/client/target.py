@@ -28,7 +28,7 @@ class Target:
             little as ``url`` and ``extra_body``, which may hold a secret.
         ignore_eos: tell the server to go on to the length asked for (vLLM, SGLang).
         exact_lengths: a request is finished only with exactly the tokens it asked for. False
-            accepts whatever number came, for servers that cannot be told a length.
+            accepts whatever number came, for servers that take no length.
         continuous_usage: ask for the token count with every event (vLLM, SGLang); False for
             servers that refuse the option. Without it an event that carries text is one token.
         max_tokens_field: what the length limit is called; None: ``max_tokens``, as every server

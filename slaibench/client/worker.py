@@ -22,7 +22,7 @@ from slaibench.client.exchange import Exchange
 from slaibench.client.pacer import Pacer
 from slaibench.client.patience import Patience, TimeLimits
 from slaibench.client.prompts import Prompts
-from slaibench.client.results import Row, WorkerReport
+from slaibench.client.results import ResultRow, WorkerReport
 from slaibench.client.sizing import ClientError, num_spares, raise_file_limit
 from slaibench.client.target import Target
 from slaibench.workloads.errors import WorkloadError
@@ -33,7 +33,7 @@ SWEEP_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LoadPart:
     """What one process is given.
 
     Args:
@@ -57,7 +57,7 @@ class Worker:
     requests leave, and a ``("done", WorkerReport)``.
     """
 
-    def __init__(self, part: Part, pipe: Pipe, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, part: LoadPart, pipe: Pipe, loop: asyncio.AbstractEventLoop) -> None:
         self._part = part
         self._pipe = pipe
         self._loop = loop
@@ -210,7 +210,7 @@ class Worker:
     def _report(self, cpu_s: float) -> WorkerReport:
         counts = self._pool.counts
         return WorkerReport(
-            [Row.of(exchange) for exchange in self._exchanges],
+            [ResultRow.of(exchange) for exchange in self._exchanges],
             reads=counts.reads,
             reads_of_several=counts.reads_of_several,
             tokens=counts.tokens,
@@ -247,5 +247,5 @@ def work(pipe: Pipe) -> None:
         pipe.send(("error", traceback.format_exc()))
 
 
-async def _run(part: Part, pipe: Pipe) -> None:
+async def _run(part: LoadPart, pipe: Pipe) -> None:
     await Worker(part, pipe, asyncio.get_running_loop()).run()

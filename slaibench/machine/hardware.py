@@ -1,4 +1,4 @@
-"""What this machine computes with, as far as it can be told without loading anything heavy."""
+"""What this machine computes with, as far as it can be seen without loading anything heavy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
+class InstalledGpu:
     """One NVIDIA GPU, as ``nvidia-smi`` tells it; its memory where that is its own."""
 
     name: str
@@ -108,7 +108,7 @@ def free_memory_bytes() -> int:
     return memory_bytes()
 
 
-def gpus() -> tuple[Gpu, ...]:
+def gpus() -> tuple[InstalledGpu, ...]:
     """NVIDIA GPUs; none where there is no working ``nvidia-smi``."""
     try:
         text = nvidia.query(
@@ -119,10 +119,10 @@ def gpus() -> tuple[Gpu, ...]:
     return parse_gpus(text)
 
 
-def parse_gpus(text: str) -> tuple[Gpu, ...]:
+def parse_gpus(text: str) -> tuple[InstalledGpu, ...]:
     """GPUs from ``nvidia-smi``'s comma-separated lines; memory comes in MiB."""
     return tuple(
-        Gpu(name, int(memory_mib) * 2**20 if memory_mib.isdigit() else None, driver)
+        InstalledGpu(name, int(memory_mib) * 2**20 if memory_mib.isdigit() else None, driver)
         for name, memory_mib, driver in nvidia.rows(text, 3)
     )
 

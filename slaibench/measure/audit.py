@@ -41,7 +41,7 @@ class ArrivalAudit:
             (``arrival_tests``). They never make a run invalid.
         process_ok: whether there is none; None: not tested.
         process_note: why, in words.
-        lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
+        lag_p50_s, lag_p99_s, lag_max_s: sent minus due; None where nothing was sent.
         lag_budget_s: what the P99 may be without a word.
         valid: False marks the whole run invalid.
         reason: why it is invalid; empty when it is valid.
@@ -61,6 +61,7 @@ class ArrivalAudit:
     findings: tuple[GapTest, ...]
     process_ok: bool | None
     process_note: str
+    lag_p50_s: float | None
     lag_p99_s: float | None
     lag_max_s: float | None
     lag_budget_s: float
@@ -160,6 +161,7 @@ def audit(
         findings=unexpected,
         process_ok=not unexpected if tests else None,
         process_note=note,
+        lag_p50_s=float(np.median(lag)) if len(lag) else None,
         lag_p99_s=p99,
         lag_max_s=float(lag.max()) if len(lag) else None,
         lag_budget_s=budget,

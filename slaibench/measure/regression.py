@@ -10,7 +10,7 @@ each metric three one-sided t tests are made:
 - *no difference shown*: two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987),
   uncorrected: the 90 % interval lies within the margin on both sides.
 
-What none of them settles cannot be told, and comes with the change that would have been found, and
+What none of them settles stays unknown, and comes with the change that would have been found, and
 with the replicates that it would take. docs/regress.md has the formulas.
 """
 
@@ -35,7 +35,7 @@ MIN_FLIP = 3
 of a place saturated, 3 of one kind before and 3 of the other now had probability 1/64."""
 
 
-class Verdict(StrEnum):
+class ChangeVerdict(StrEnum):
     """What is said of a metric at a rate."""
 
     IDENTICAL = "identical"
@@ -84,7 +84,7 @@ class Judgement:
             ``MOST_REPLICATES``.
     """
 
-    verdict: Verdict
+    verdict: ChangeVerdict
     low: float
     high: float
     p_worse: float
@@ -161,11 +161,11 @@ def judge(
         half = _t_point(change.degrees, 1 - family_error) * change.error
         low, high = change.log_ratio - half, change.log_ratio + half
         if worse[number]:
-            verdict = Verdict.WORSE
+            verdict = ChangeVerdict.WORSE
         elif better[number]:
-            verdict = Verdict.BETTER
+            verdict = ChangeVerdict.BETTER
         else:
-            verdict = Verdict.SAME if -room < low and high < room else Verdict.UNKNOWN
+            verdict = ChangeVerdict.SAME if -room < low and high < room else ChangeVerdict.UNKNOWN
         beyond = detectable(change.degrees, strictest) * change.error
         judgements.append(
             Judgement(
@@ -223,18 +223,18 @@ def replicates_needed(change: Change, beyond: float, level: float) -> int | None
     return n if n <= MOST_REPLICATES else None
 
 
-def flip(before: Sequence[bool], after: Sequence[bool]) -> Verdict:
+def flip(before: Sequence[bool], after: Sequence[bool]) -> ChangeVerdict:
     """What became of something bad that a replicate has or has not, such as saturation."""
     if not any(before) and not any(after):
-        return Verdict.SAME
+        return ChangeVerdict.SAME
     if all(before) and all(after):
-        return Verdict.SAME
+        return ChangeVerdict.SAME
     if min(len(before), len(after)) >= MIN_FLIP:
         if not any(before) and all(after):
-            return Verdict.WORSE
+            return ChangeVerdict.WORSE
         if all(before) and not any(after):
-            return Verdict.BETTER
-    return Verdict.UNKNOWN
+            return ChangeVerdict.BETTER
+    return ChangeVerdict.UNKNOWN
 
 
 def _logs(values: Sequence[float]) -> npt.NDArray[np.float64]:

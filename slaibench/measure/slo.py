@@ -54,11 +54,11 @@ class SloVerdict:
     Args:
         slo: the target.
         tier: whose requests; None: all.
-        value: the metric, seconds; None when it cannot be told.
+        value: the metric, seconds; None when it is unknown.
         bound_s: its bound.
-        met: value <= bound; None when it cannot be told, which never counts as met.
+        met: value <= bound; None when it is unknown, which never counts as met.
         margin: 1 - value / bound: the share of the bound that is left, negative when it is broken.
-        why: why it cannot be told; else empty.
+        why: why it is unknown; else empty.
         sample_value: the metric of the run's sample, however small; None without a sample.
         n: requests that this is of.
     """
@@ -155,8 +155,8 @@ def levels(slos: Iterable[Slo]) -> tuple[float, ...]:
 
 
 def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
-    """Evaluate SLOs on a run's metrics: a verdict for each SLO, and for each tier where its bound
-    is the tier's own.
+    """Evaluate SLOs on a run's metrics: a verdict for each SLO, and for each tier (strictest
+    first) where its bound is the tier's own.
 
     Latencies only: a saturated run meets no SLO under strict conventions whatever this says.
 
@@ -167,7 +167,7 @@ def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
     for slo in slos:
         tiers: Sequence[str | None] = (slo.tier,)
         if slo.bound_s == "tier" and slo.tier is None:
-            tiers = sorted(metrics.tiers)
+            tiers = list(metrics.tiers)
         verdicts.extend(_verdict(slo, tier, metrics) for tier in tiers)
     return verdicts
 

@@ -89,7 +89,7 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
 
     @property
     def system(self) -> str:
-        """What served, as the command line has it: ``sim``, ``vllm:cpu``, ``endpoint``."""
+        """The system under test, as on the command line: ``sim``, ``vllm:cpu``, ``endpoint``."""
         clock = ":real" if self.device is Device.EMULATED and self.clock is Clock.REAL else ""
         return f"{self.backend}:{self.device.value}{clock}" if self.device else self.backend
 

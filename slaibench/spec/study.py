@@ -1,4 +1,4 @@
-"""A question over many cells: each scheduler at each rate with each seed."""
+"""A study of many cells: each scheduler at each rate with each seed."""
 
 from __future__ import annotations
 

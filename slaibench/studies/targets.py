@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.intervals import t_interval
+from slaibench.measure.metrics import strictest_first
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.slo import Slo, SloVerdict, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE, Steadiness
@@ -58,8 +59,9 @@ class Targets:
                 raise ValueError(
                     f"SLO {slo.text!r}: no tier {slo.tier!r}; there are {', '.join(names)}"
                 )
-        by_slo = sorted(tiers, key=lambda tier: (tier.tbt_slo_s, tier.name))
-        return cls(slos, spec.convention, tuple(by_slo))
+        by_name = {tier.name: tier for tier in tiers}
+        in_order = strictest_first({tier.name: tier.tbt_slo_s for tier in tiers})
+        return cls(slos, spec.convention, tuple(by_name[name] for name in in_order))
 
     @property
     def tier_names(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Account:
 
 
 class CheckedEngine(Engine):
-    """Engine whose every step is held against the invariants of docs/design.md."""
+    """Engine whose every step is checked by the invariants of docs/design.md."""
 
     def __init__(
         self, scheduler: Scheduler, timer: BatchTimer, total_blocks: int, block_size: int

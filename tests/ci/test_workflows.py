@@ -38,8 +38,8 @@ def schema_says(path: Path) -> subprocess.CompletedProcess[str]:
 
 def load(path: Path) -> dict[str, Any]:
     yaml = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml is not installed")
-    found: dict[str, Any] = yaml.YAML(typ="safe").load(path.read_text())
-    return found
+    workflow: dict[str, Any] = yaml.YAML(typ="safe").load(path.read_text())
+    return workflow
 
 
 def triggers(workflow: dict[str, Any]) -> set[str]:
@@ -129,10 +129,10 @@ def test_the_one_on_a_gpu_holds_it_alone_and_tries_both_engines() -> None:
 def shellcheck_says(text: str) -> str:
     """What is wrong with a script; nothing if it is sound."""
     beside = Path(sys.executable).with_name("shellcheck")
-    found = str(beside) if beside.exists() else shutil.which("shellcheck")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("shellcheck")
+    if program is None:
         pytest.skip("shellcheck is not installed")
-    command = [found, "--shell=bash", "--severity=warning", "-"]
+    command = [program, "--shell=bash", "--severity=warning", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stdout
 
 
@@ -161,10 +161,10 @@ def test_no_other_engine_or_device_is_installed(arguments: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    ("fails", "status", "asked"), [("", 0, 4), ("regress", 1, 4), ("doctor", 1, 2)]
+    ("fails", "status", "num_commands"), [("", 0, 4), ("regress", 1, 4), ("doctor", 1, 2)]
 )
 def test_a_regression_ends_with_the_status_of_its_command(
-    fails: str, status: int, asked: int, tmp_path: Path
+    fails: str, status: int, num_commands: int, tmp_path: Path
 ) -> None:
     tool = tmp_path / "venv" / "bin" / "slaibench"
     tool.parent.mkdir(parents=True)
@@ -189,8 +189,8 @@ def test_a_regression_ends_with_the_status_of_its_command(
         check=False,
     )
     lines = said.read_text().splitlines()
-    assert (done.returncode, len(lines)) == (status, asked), done.stderr
-    if asked == 4:
+    assert (done.returncode, len(lines)) == (status, num_commands), done.stderr
+    if num_commands == 4:
         assert lines[:3] == [
             "slaibench env",
             "slaibench doctor --fix-hints",

@@ -28,6 +28,12 @@ def test_the_version_is_the_packages() -> None:
     assert slaibench("--version").out == f"slaibench {__version__}\n"
 
 
+def test_the_package_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-m", "slaibench", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout == f"slaibench {__version__}\n"
+
+
 def test_the_commands_are_these() -> None:
     assert set(NAMES) >= {
         *("sweep", "compare", "capacity", "report", "results", "verify"),

@@ -211,7 +211,7 @@ def test_an_engine_that_is_installed_here_can_be_imported(engine: str) -> None:
     assert by_name[f"{engine}:emulated"]["version"] == version
 
 
-def test_an_sglang_in_no_environment_is_told_with_the_way_to_one(
+def test_an_sglang_in_no_environment_is_reported_with_the_way_to_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", "/nowhere/python")

@@ -11,7 +11,7 @@ import pytest
 
 from slaibench.measure.slo import parse_slos
 from slaibench.recording import store
-from slaibench.studies.crosscheck.agreement import Replicate, agreement
+from slaibench.studies.crosscheck.agreement import BackendRun, agreement
 from slaibench.studies.run_summary import RunSummarizer
 from tests.cli.command import slaibench
 from tests.studies.studies import WORKLOAD
@@ -44,7 +44,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         made[name] = of_the_study(json.loads(ran.out))
     summarize = RunSummarizer.for_study("strict", parse_slos("ttft_p50<0.5"))
     runs = [
-        Replicate(recording, summarize(recording))
+        BackendRun(recording, summarize(recording))
         for recording in map(store.read, store.find_runs(results))
         if recording.run["spec"]["scheduler"] == "sarathi"
         and recording.run["spec"]["num_requests"] == 400

@@ -39,15 +39,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_sweeps_document_and_table_have_the_same_numbers(results: Path) -> None:
     tiers = "paying:0.5:0.1,free:0.5:0.5"  # half each: a P99 of gaps takes 1,000 requests
-    asked = ("--requests", "1300", "--seeds", "2", "--tiers", tiers)
-    ran = sweep(results, "--rates", "2,15", *asked, "--json")
+    arguments = ("--requests", "1300", "--seeds", "2", "--tiers", tiers)
+    ran = sweep(results, "--rates", "2,15", *arguments, "--json")
     assert ran.status == 0
     assert "sweep: 10 cells run" in ran.err  # one of each scheduler under overload
     points = document(ran.out)["points"]
     assert [(p["scheduler"], p["rate_rps"]) for p in points] == [
         (name, rate) for name in ("sarathi", "slai") for rate in (2, 15)
     ]
-    table = sweep(results, "--rates", "2,15", *asked, columns=140)
+    table = sweep(results, "--rates", "2,15", *arguments, columns=140)
     rows = [line.split() for line in table.out.splitlines() if line.strip()[:2] in ("2 ", "15")]
     assert len(rows) == 4
     for row, point in zip(rows, points, strict=True):
@@ -196,8 +196,8 @@ def test_what_a_scheduler_writes_is_no_part_of_the_document(tmp_path: Path, plac
     file = tmp_path / "mine.py"
     writes = "print('printed'); os.write(1, b'written\\n'); os.system('echo child')"
     file.write_text(hostile(writes, place))
-    asked = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
-    running = process("sweep", "-s", f"{file}:Mine", *asked, *SMALL)
+    arguments = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
+    running = process("sweep", "-s", f"{file}:Mine", *arguments, *SMALL)
     out, err = running.communicate()
     assert running.returncode == 0, err
     assert [point["rate_rps"] for point in document(out)["points"]] == [5]
@@ -208,8 +208,8 @@ def test_what_a_scheduler_writes_is_no_part_of_the_document(tmp_path: Path, plac
 def test_a_scheduler_may_close_what_it_prints_to(tmp_path: Path, harm: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(hostile(harm, "import"))
-    asked = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
-    running = process("sweep", "-s", f"{file}:Mine", *asked, *SMALL)
+    arguments = ("--rates", "5", "--no-report", "--json", "--results", tmp_path / "results")
+    running = process("sweep", "-s", f"{file}:Mine", *arguments, *SMALL)
     out, err = running.communicate()
     assert running.returncode == 0, err
     assert document(out)

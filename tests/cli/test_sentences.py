@@ -19,7 +19,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("results")
 
 
-def test_both_capacities_are_told_where_they_differ(results: Path) -> None:
+def test_both_capacities_are_reported_where_they_differ(results: Path) -> None:
     result = capacity(results, slo="ttft_p50<0.06")
     rate = result.capacity.rate_rps
     assert rate is not None
@@ -44,7 +44,7 @@ def test_the_headline_says_who_carries_how_much_and_how_sure(compared: CompareRe
     )
     assert 1 < ratio.low < ratio.value < (ratio.high or 0)
     assert "no difference is shown" not in text
-    # At 60 requests/s both are saturated: the latency that is told is from where both are not.
+    # At 60 requests/s both are saturated: the latency that is shown is from where both are not.
     assert "Median TTFT at 3 requests/s: -" in text
     assert "paired)" in text
 
@@ -83,7 +83,7 @@ def capacity(results: Path, **fields: Any) -> CapacityResult:
         ),
         (
             {"slo": "ttft_p50@gold<1", "tiers": "gold:0.0001:0.05,free:0.9999:0.5"},
-            ["the lowest measured, it cannot be told", "no request of tier 'gold'"],
+            ["the lowest measured, the runs cannot tell", "no request of tier 'gold'"],
         ),
         ({"slo": "ttft_mean<100", "convention": "paper"}, ["carries at least"]),
         (

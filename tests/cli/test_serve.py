@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
 from slaibench.cli.serve import example, open_to, serve
-from slaibench.machine.hardware import Gpu
+from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,9 @@ def test_a_log_that_cannot_be_kept_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_reported_with_its_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
     monkeypatch.setattr(launch, "_builds", dict)
     monkeypatch.setattr(launch.hardware, "gpus", tuple)
@@ -94,10 +96,10 @@ def test_what_is_not_installed_is_told_with_its_command(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_port_in_use_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
     monkeypatch.setattr(launch, "_builds", lambda: {Device.CUDA: "0.32.0"})
-    monkeypatch.setattr(launch.hardware, "gpus", lambda: (Gpu("one", None, "1"),))
+    monkeypatch.setattr(launch.hardware, "gpus", lambda: (InstalledGpu("one", None, "1"),))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -173,8 +175,8 @@ def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         ("127.0.0.1", None, None),
         ("localhost", None, None),
         ("0.0.0.0", "secret", None),
-        ("0.0.0.0", None, "whoever reaches 0.0.0.0 can use this server: give --api-key"),
-        ("192.0.2.7", None, "whoever reaches 192.0.2.7"),
+        ("0.0.0.0", None, "everyone who reaches 0.0.0.0 can use this server: give --api-key"),
+        ("192.0.2.7", None, "everyone who reaches 192.0.2.7"),
     ],
 )
 def test_a_server_that_others_reach_says_so(host: str, key: str | None, words: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The commands over other backends: what goes wrong is told, and the exit status says no."""
+"""The commands over other backends: what goes wrong is reported, and the exit status says no."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_invalid_runs_are_shown_and_end_in_status_1(
     assert point["send_lag_p99_s"] == pytest.approx(2.0)
 
 
-def test_failures_are_told_in_table_stderr_and_json_and_the_send_lag_is_not(
+def test_failures_are_reported_in_table_stderr_and_json_and_the_send_lag_is_not(
     real: type[RealTimeSystem], tmp_path: Path
 ) -> None:
     real.lag_s, real.dies_at_s = 2.0, -1.0
@@ -173,7 +173,7 @@ def test_a_replay_is_a_study_of_a_server(server: Server, tmp_path: Path) -> None
     assert 'id="figure-engine"' not in page.read_text()  # an endpoint does not tell its batches
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_reported(tmp_path: Path) -> None:
     gone = ("replay", "--url", "http://127.0.0.1:9", *REPLAY, "--results", tmp_path, "--no-report")
     assert "does not say which model" in refused(*gone)
     ran = slaibench(*gone, "--model", "m", columns=400)

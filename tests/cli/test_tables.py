@@ -140,7 +140,7 @@ def test_a_count_of_replicates_is_no_part_of_the_number_beside_it(compared: Comp
     assert row[1:5:2] == [plain_seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]
     assert row[2:6:2] == ["1/3", "1/3"]
     assert max(map(len, shown)) <= 80
-    # A latency may be told where most runs are steady; the mark stays beside it.
+    # A latency may be shown where most runs are steady; the mark stays beside it.
     assert "Median TTFT at 3 requests/s" in headline(some).plain
 
 

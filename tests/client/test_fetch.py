@@ -105,7 +105,7 @@ async def moved(received: Received, answer: Answer) -> None:
         (moved, r"HTTP 307: it redirects to http://\.\.\.@h/x\?k=\.\.\.: correct --url"),
     ],
 )
-def test_answers_are_told_without_what_is_secret(behaviour: Behaviour, words: str) -> None:
+def test_answers_are_reported_without_what_is_secret(behaviour: Behaviour, words: str) -> None:
     with (
         serve({"/v1/models": behaviour}) as server,
         pytest.raises(FetchError, match=words) as caught,

@@ -74,7 +74,7 @@ def test_token_times_are_whole_microseconds(
     assert (times == np.rint(times * 1e6).astype(np.int64) / 1e6).all()
 
 
-def test_tokens_of_one_read_are_told_of(mixed: tuple[LoadResult, Server, list[Request]]) -> None:
+def test_tokens_of_one_read_are_reported(mixed: tuple[LoadResult, Server, list[Request]]) -> None:
     result = mixed[0]
     table = result.requests
     for row in np.flatnonzero(table.tier == "several_a_read"):

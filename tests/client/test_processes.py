@@ -68,7 +68,7 @@ class LargePrompts:
         raise MemoryError
 
 
-def test_prompts_that_do_not_fit_the_memory_are_told_with_the_way_out() -> None:
+def test_prompts_that_do_not_fit_the_memory_are_reported_with_the_way_out() -> None:
     with pytest.raises(ClientError, match=r"do not fit this machine's memory.*--max-total-tokens"):
         run_load(Target("http://127.0.0.1:9", "m"), [Request(0, 0.0, 3, 2)], LargePrompts())
 

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.client.results import Row, is_plausible, prompt_count_notes, request_table
+from slaibench.client.results import ResultRow, is_plausible, prompt_count_notes, request_table
 from slaibench.recording.record import Outcome
 from slaibench.workloads.request import Request
 
 T0 = 1000.0
 
 
-def row(position: int, times: list[float], outcome: Outcome | None, left_s: float | None) -> Row:
+def row(
+    position: int, times: list[float], outcome: Outcome | None, left_s: float | None
+) -> ResultRow:
     tokens = (np.array(times) + T0).tobytes()
     left = None if left_s is None else T0 + left_s
-    return Row(
+    return ResultRow(
         position, T0 + position + 0.25, left, outcome, "why" if outcome else "", None, tokens
     )
 
@@ -46,13 +48,15 @@ def test_a_request_that_was_never_tried_is_unfinished() -> None:
 
 
 def test_a_lost_request_failed() -> None:
-    table = request_table([Request(0, 0.0, 1, 1)], {0: Row.lost(0, "died", T0 + 1)}, T0, end_s=1.0)
+    table = request_table(
+        [Request(0, 0.0, 1, 1)], {0: ResultRow.lost(0, "died", T0 + 1)}, T0, end_s=1.0
+    )
     assert (table.outcome.tolist(), table.error.tolist()) == (["failed"], ["died"])
 
 
 def test_rounding_lets_no_request_leave_before_it_is_due() -> None:
     due_s = 1.0000004
-    early = Row(0, T0 + due_s + 1e-9, None, None, "", None, b"")
+    early = ResultRow(0, T0 + due_s + 1e-9, None, None, "", None, b"")
     table = request_table([Request(0, due_s, 1, 1)], {0: early}, T0, end_s=2.0)
     assert table.sent_s[0] >= table.due_s[0]
 

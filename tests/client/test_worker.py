@@ -16,7 +16,7 @@ from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.results import WorkerReport
 from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
-from slaibench.client.worker import Part, Worker
+from slaibench.client.worker import LoadPart, Worker
 from slaibench.workloads.request import Request
 from tests.client.serving import serve
 
@@ -32,7 +32,7 @@ def _collecting() -> Iterator[None]:
 def run_here(url: str, requests: list[Request]) -> list[tuple[str, object]]:
     """Run a worker on this process's loop; what it said."""
     ours, theirs = multiprocessing.Pipe()
-    part = Part(Target(url, "m"), TokenIdPrompts(9), list(enumerate(requests)), seed=0)
+    part = LoadPart(Target(url, "m"), TokenIdPrompts(9), list(enumerate(requests)), seed=0)
 
     async def scenario() -> None:
         worker = Worker(part, theirs, asyncio.get_running_loop())
@@ -72,7 +72,7 @@ def test_a_defect_in_a_callback_ends_the_run_and_is_not_swallowed(
         run_here(server.url, [Request(0, 0.0, 3, 2)])
 
 
-def test_what_a_process_refuses_is_told_without_a_traceback() -> None:
+def test_what_a_process_refuses_is_reported_without_a_traceback() -> None:
     prompts = TokenIdPrompts(vocab_size=3, first_id=5)
     with pytest.raises(ClientError) as caught:
         run_load(Target("http://h", "m"), [Request(0, 0.0, 3, 2)], prompts)

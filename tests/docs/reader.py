@@ -65,7 +65,7 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """A page's fenced blocks, in order."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    found = []
+    fenced = []
     directives: dict[str, str] = {}
     start = -1
     for number, line in enumerate(lines):
@@ -73,7 +73,7 @@ def blocks(page: Path) -> list[Block]:
             if line.rstrip() == "```":
                 text = "\n".join(lines[start:number])
                 language = lines[start - 1].removeprefix("```").strip()
-                found.append(Block(page.name, language, start, number, text, directives))
+                fenced.append(Block(page.name, language, start, number, text, directives))
                 start, directives = -1, {}
         elif line.startswith("```"):
             start = number + 1
@@ -83,7 +83,7 @@ def blocks(page: Path) -> list[Block]:
         elif line.strip():
             directives = {}
     assert start < 0, f"{page.name}:{start}: a block without an end"
-    return found
+    return fenced
 
 
 def is_output(page: Path, before: Block | None, block: Block) -> bool:

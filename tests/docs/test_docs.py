@@ -27,6 +27,9 @@ from tests.docs.reader import COLUMNS, ROOT, renewed, shows
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 READS = "test_page_does_what_it_says"
+TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"]
+"""All that is for reading; the two at the top level are read, not run."""
+WIDTH = 100
 
 Readings = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
 
@@ -69,19 +72,19 @@ def readings(
         finally:
             free.put(core)
 
-    asked = [
+    pages = [
         page
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.originalname == READS
         if isinstance(page := item.callspec.params["page"], Path)
     ]
     pool = ThreadPoolExecutor(len(cores))
-    found = {
+    readings = {
         page: pool.submit(read, page, tmp_path_factory.mktemp(page.stem))
-        for page in sorted(asked, key=lambda page: -page.read_text().count("```bash"))
+        for page in sorted(pages, key=lambda page: -page.read_text().count("```bash"))
     }
     pool.shutdown(wait=False)
-    return found
+    return readings
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -106,7 +109,7 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", "\n".join(_prose(page))):
         if re.match(r"[a-z]+:", target):
@@ -115,6 +118,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         path = page if not file else (page.parent / file).resolve()
         assert path.exists(), f"{page.name} links to {target}, which is not there"
         assert not anchor or anchor in _anchors(path), f"{page.name}: no heading for {target}"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_lines_of_prose_fit_an_editor_and_a_diff(page: Path) -> None:
+    """Tables, indented code, and links that stand alone are as long as they are."""
+    prose = (line for line in _prose(page) if not re.match(r"\s*\||    |\S*\]\(\S*$", line))
+    assert [line for line in prose if len(line) > WIDTH] == []
 
 
 def test_index_leads_to_every_page() -> None:
@@ -133,14 +143,14 @@ def test_options_and_commands_in_the_text_exist() -> None:
     group: Any = get_command(app)
     context = Context(group)
     commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    known = {"--help", "--version"}
+    options = {"--help", "--version"}
     for command in commands.values():
         for parameter in command.params:
-            known |= {*parameter.opts, *parameter.secondary_opts}
-    known |= {f"--{flag.name}" for flag in (*VLLM_FLAGS, *SGLANG_FLAGS)}
+            options |= {*parameter.opts, *parameter.secondary_opts}
+    options |= {f"--{flag.name}" for flag in (*VLLM_FLAGS, *SGLANG_FLAGS)}
     for page in PAGES:
         code = " ".join(re.findall(r"`([^`]+)`", "\n".join(_prose(page))))
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", code)) <= known, page.name
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", code)) <= options, page.name
         assert set(re.findall(r"slaibench ([a-z]+)", code)) <= set(commands), page.name
 
 

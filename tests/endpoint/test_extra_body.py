@@ -29,8 +29,8 @@ def test_text_that_may_be_secret_is_written_as_its_digest() -> None:
 
 
 def test_two_that_differ_in_what_is_hidden_are_two() -> None:
-    one, other = (Dialect(extra_body={"api_key": key}).identity() for key in ("a", "b"))
-    assert one != other
+    first, other = (Dialect(extra_body={"api_key": key}).identity() for key in ("a", "b"))
+    assert first != other
 
 
 def test_a_recordings_body_cannot_be_sent() -> None:

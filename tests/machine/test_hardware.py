@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from slaibench.machine import hardware
-from slaibench.machine.hardware import Cpu, Gpu, device_name, facts, gpus, parse_cpuinfo, parse_gpus
+from slaibench.machine.hardware import (
+    Cpu,
+    InstalledGpu,
+    device_name,
+    facts,
+    gpus,
+    parse_cpuinfo,
+    parse_gpus,
+)
 
 CPUINFO = """\
 processor\t: 0
@@ -75,7 +83,7 @@ def test_a_container_has_the_memory_of_its_limit(
 
 def test_gpus_as_the_tool_prints_them(nvidia_smi: Path) -> None:
     say(nvidia_smi, "NVIDIA H200, 143771, 570.86.15\nNVIDIA H200, 143771, 570.86.15")
-    assert gpus() == (Gpu("NVIDIA H200", 143771 * 2**20, "570.86.15"),) * 2
+    assert gpus() == (InstalledGpu("NVIDIA H200", 143771 * 2**20, "570.86.15"),) * 2
     assert device_name("cuda") == "2 x NVIDIA H200"
     assert facts("cuda")["gpus"][0]["name"] == "NVIDIA H200"
 
@@ -90,7 +98,9 @@ def test_a_line_that_is_no_card_is_none() -> None:
 
 
 def test_a_card_that_shares_its_memory_has_none_of_its_own() -> None:
-    assert parse_gpus("NVIDIA GB10, [N/A], 580.1\n") == (Gpu("NVIDIA GB10", None, "580.1"),)
+    assert parse_gpus("NVIDIA GB10, [N/A], 580.1\n") == (
+        InstalledGpu("NVIDIA GB10", None, "580.1"),
+    )
 
 
 def test_no_tool_or_one_that_fails_is_no_gpu(nvidia_smi: Path) -> None:

@@ -49,13 +49,13 @@ def test_an_older_driver_is_asked_by_the_older_name(tools: Path) -> None:
     assert gpu_rows(["clocks_event_reasons.active", "pstate"]) == [{"pstate": "P0"}]
 
 
-def test_no_tool_is_told(tools: Path) -> None:
+def test_no_tool_is_reported(tools: Path) -> None:
     for query in (nvidia.processes, nvidia.cuda_version, lambda: gpu_rows(["name"])):
         with pytest.raises(NvidiaError, match="nvidia-smi cannot be run"):
             query()
 
 
-def test_a_driver_that_is_away_is_told_in_its_own_words(tools: Path) -> None:
+def test_a_driver_that_is_away_is_reported_in_its_own_words(tools: Path) -> None:
     tool = tools / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed because it couldn'\\''t'\nexit 9\n")
     tool.chmod(0o755)

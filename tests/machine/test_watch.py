@@ -55,7 +55,7 @@ def test_a_machine_that_holds_still_is_said_nothing_of() -> None:
     assert (seen.facts, seen.notes) == ({"governors": ["performance"]}, ())
 
 
-def test_a_governor_that_follows_the_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_governor_that_follows_the_load_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "cpu_state", lambda: state("powersave"))
     with Watch(gpu=False, fresh=True, alone=True) as watch:
         pass
@@ -65,7 +65,7 @@ def test_a_governor_that_follows_the_load_is_told(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("alone", "notes"), [(True, 1), (False, 0)])
-def test_others_that_are_busy_are_told_unless_they_are_the_server(
+def test_others_that_are_busy_are_reported_unless_they_are_the_server(
     alone: bool, notes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cores = os.cpu_count() or 1
@@ -80,7 +80,7 @@ def test_others_that_are_busy_are_told_unless_they_are_the_server(
     assert seen.facts.get("others_cores") == (cores / 2 if alone else None)
 
 
-def test_a_gpu_that_is_held_down_is_told(tools: Path, temporary: Path) -> None:
+def test_a_gpu_that_is_held_down_is_reported(tools: Path, temporary: Path) -> None:
     install(tools, [OTHER])
     with Watch(gpu=True, fresh=True, alone=True) as watch:
         look_until(1)

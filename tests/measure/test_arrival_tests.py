@@ -95,7 +95,7 @@ def test_the_longest_gap_is_judged_on_both_sides() -> None:
         assert test.expected == pytest.approx(-math.log(1 - 0.5 ** (1 / 501)))
 
 
-def test_all_orders_of_some_gaps_are_what_the_correlation_is_held_against() -> None:
+def test_all_orders_of_some_gaps_are_what_the_correlation_is_compared_with() -> None:
     rng = np.random.default_rng(4)
     gaps = np.round(rng.exponential(1.0, 60), 1)  # with ties
     scores, p = [], []

@@ -44,13 +44,13 @@ def test_a_new_metric_may_be_a_target(half: str) -> None:
 
 
 def test_a_new_metric_is_in_documents_tables_and_pages(half: str, tmp_path: Path) -> None:
-    asked = ("--slo", "half_p50<9", "-s", "sarathi")
-    (point,) = json.loads(swept(tmp_path, *asked, "--json").out)["points"]
+    arguments = ("--slo", "half_p50<9", "-s", "sarathi")
+    (point,) = json.loads(swept(tmp_path, *arguments, "--json").out)["points"]
     assert point[half] == pytest.approx(point["e2e_p50_s"] / 2)
     assert half in point["ci95"]
-    headings = swept(tmp_path, *asked, columns=140).out.splitlines()[:6]
+    headings = swept(tmp_path, *arguments, columns=140).out.splitlines()[:6]
     assert any("HALF" in line for line in headings)
-    assert not any("HALF" in line for line in swept(tmp_path, *asked).out.splitlines())
+    assert not any("HALF" in line for line in swept(tmp_path, *arguments).out.splitlines())
     result = sweep(study(slo="half_p50<9", schedulers=("sarathi",)), tmp_path, jobs=1)
     doc = PAGE.document(make_subject(result), tmp_path)
     assert doc["points"]["sarathi"]["5"][half]["value"] == pytest.approx(point[half])

@@ -95,7 +95,7 @@ def test_residuals_of_gaps_by_hand() -> None:
     np.testing.assert_allclose(residuals(np.array([0.5, 0.7]), 0.6, 0.9), [-0.1, 0.9])
 
 
-def test_below_a_tails_threshold_nothing_is_told() -> None:
+def test_below_a_tails_threshold_nothing_is_reported() -> None:
     values, num_gaps = gaps_of(np.random.default_rng(2), 1000)
     tail = gap_tail(values, num_gaps, 0.99)
     assert quantile([tail], 0.9) is None

@@ -13,7 +13,7 @@ from slaibench.measure.regression import (
     MIN_FLIP,
     POWER,
     Change,
-    Verdict,
+    ChangeVerdict,
     detectable,
     flip,
     holm,
@@ -67,7 +67,7 @@ def test_unpaired_tests_are_welchs() -> None:
 def test_less_throughput_is_worse_and_less_latency_is_better() -> None:
     fell = paired_change([1.0, 2.0, 1.5, 1.1], [0.8, 1.61, 1.2, 0.88])
     throughput, latency = judge([(fell, -1), (fell, +1)], MARGIN)
-    assert (throughput.verdict, latency.verdict) == (Verdict.WORSE, Verdict.BETTER)
+    assert (throughput.verdict, latency.verdict) == (ChangeVerdict.WORSE, ChangeVerdict.BETTER)
     assert throughput.mde < 0 < latency.mde
 
 
@@ -84,7 +84,7 @@ def test_jobs_at_the_margin_give_false_alarms_as_seldom_as_promised() -> None:
     jobs, metrics, alarms, uncorrected = 150, 12, 0, 0
     for _ in range(jobs):
         judgements = judge([(pairs(rng, ROOM, 0.1, 6), +1) for _ in range(metrics)], MARGIN)
-        alarms += any(judgement.verdict is Verdict.WORSE for judgement in judgements)
+        alarms += any(judgement.verdict is ChangeVerdict.WORSE for judgement in judgements)
         uncorrected += any(judgement.p_worse < FAMILY_ERROR for judgement in judgements)
     assert at_most(alarms, jobs, FAMILY_ERROR)
     assert uncorrected > jobs / 4  # without Holm nearly every second job would
@@ -94,7 +94,7 @@ def test_jobs_at_the_margin_give_false_alarms_as_seldom_as_promised() -> None:
 def test_a_change_as_large_as_the_margin_is_seldom_called_none(effect: float) -> None:
     rng = np.random.default_rng(2)
     judgements = [judge([(pairs(rng, effect, 0.02, 6), +1)], MARGIN)[0] for _ in range(300)]
-    called = sum(judgement.verdict is Verdict.SAME for judgement in judgements)
+    called = sum(judgement.verdict is ChangeVerdict.SAME for judgement in judgements)
     assert at_most(called, 300, FAMILY_ERROR)
     assert called > 0  # the test is not made so strict that nothing passes
 
@@ -102,9 +102,9 @@ def test_a_change_as_large_as_the_margin_is_seldom_called_none(effect: float) ->
 def test_nothing_changed_is_said_where_the_noise_allows() -> None:
     rng = np.random.default_rng(3)
     quiet = [judge([(pairs(rng, 0.0, 0.02, 8), +1)], MARGIN)[0].verdict for _ in range(100)]
-    assert quiet.count(Verdict.SAME) >= 95
+    assert quiet.count(ChangeVerdict.SAME) >= 95
     loud = [judge([(pairs(rng, 0.0, 0.5, 8), +1)], MARGIN)[0].verdict for _ in range(100)]
-    assert at_most(100 - loud.count(Verdict.UNKNOWN), 100, 2 * FAMILY_ERROR)
+    assert at_most(100 - loud.count(ChangeVerdict.UNKNOWN), 100, 2 * FAMILY_ERROR)
 
 
 def test_intervals_cover_the_truth() -> None:
@@ -157,33 +157,36 @@ def test_repeated_runs_that_are_apart_widen_what_a_few_pairs_say_by_luck() -> No
     before, after = [1.0, 1.0, 1.0], [1.2, 1.2001, 1.1999]
     (lucky,) = judge([(paired_change(before, after), +1)], MARGIN)
     (steadier,) = judge([(paired_change(before, after, least_sd=0.3), +1)], MARGIN)
-    assert lucky.verdict is Verdict.WORSE
-    assert steadier.verdict is Verdict.UNKNOWN
+    assert lucky.verdict is ChangeVerdict.WORSE
+    assert steadier.verdict is ChangeVerdict.UNKNOWN
     assert steadier.high - steadier.low > 0.5
 
 
 def test_equal_changes_of_every_pair_are_decided_without_a_spread() -> None:
     same, more = ([2.0, 2.0], [2.0, 2.0]), ([1.0, 1.0], [1.25, 1.25])
     judgements = judge([(paired_change(*same), +1), (paired_change(*more), +1)], MARGIN)
-    assert [judgement.verdict for judgement in judgements] == [Verdict.SAME, Verdict.WORSE]
+    assert [judgement.verdict for judgement in judgements] == [
+        ChangeVerdict.SAME,
+        ChangeVerdict.WORSE,
+    ]
     (apart,) = judge([(unpaired_change(*more), +1)], MARGIN)
-    assert apart.verdict is Verdict.WORSE
+    assert apart.verdict is ChangeVerdict.WORSE
 
 
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        ("...", "...", Verdict.SAME),
-        ("xxx", "xxx", Verdict.SAME),
-        ("...", "xxx", Verdict.WORSE),
-        ("xxx", "...", Verdict.BETTER),
-        ("...", "xx.", Verdict.UNKNOWN),
-        ("x..", "xxx", Verdict.UNKNOWN),
-        ("..", "xx", Verdict.UNKNOWN),
+        ("...", "...", ChangeVerdict.SAME),
+        ("xxx", "xxx", ChangeVerdict.SAME),
+        ("...", "xxx", ChangeVerdict.WORSE),
+        ("xxx", "...", ChangeVerdict.BETTER),
+        ("...", "xx.", ChangeVerdict.UNKNOWN),
+        ("x..", "xxx", ChangeVerdict.UNKNOWN),
+        ("..", "xx", ChangeVerdict.UNKNOWN),
     ],
 )
 def test_all_or_none_is_an_answer_and_anything_between_is_not(
-    before: str, after: str, verdict: Verdict
+    before: str, after: str, verdict: ChangeVerdict
 ) -> None:
     assert flip([c == "x" for c in before], [c == "x" for c in after]) is verdict
 
@@ -191,7 +194,7 @@ def test_all_or_none_is_an_answer_and_anything_between_is_not(
 def test_a_place_that_saturates_half_the_time_seldom_flips_by_luck() -> None:
     rng = np.random.default_rng(5)
     draws = rng.random((3000, 2, MIN_FLIP)) < 0.5
-    alarms = sum(flip(*draw.tolist()) is Verdict.WORSE for draw in draws)
+    alarms = sum(flip(*draw.tolist()) is ChangeVerdict.WORSE for draw in draws)
     assert at_most(alarms, 3000, 1 / 64)
 
 

@@ -76,7 +76,7 @@ def steady(n: int = 2400) -> list[Row]:
 
 def test_tier_bound_is_asked_of_each_tier() -> None:
     metrics = run_metrics(recording(steady(), 3000.0))
-    free, paying = evaluate(parse_slos("tbt_p99<tier"), metrics)
+    paying, free = evaluate(parse_slos("tbt_p99<tier"), metrics)  # strictest first
     assert (free.tier, free.bound_s, free.met) == ("free", 0.5, True)
     assert (paying.tier, paying.bound_s, paying.met) == ("paying", 0.1, False)
     assert paying.value == pytest.approx(0.12)

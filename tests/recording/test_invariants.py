@@ -1,4 +1,4 @@
-"""Tables that no run can have left are told, by the invariant that they break."""
+"""Tables that no run can have left are reported, by the invariant that they break."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_runs_of_the_simulator_keep_them_also_where_they_are_cut(
         (lambda t: replace(t, tier=t.tier[:-1]), "tier has 2 rows"),
     ],
 )
-def test_what_requests_cannot_be_is_told(
+def test_what_requests_cannot_be_is_reported(
     change: Callable[[RequestTable], RequestTable], words: str | None
 ) -> None:
     wrong = violation(change(GOOD.requests), GOOD.steps, None)
@@ -94,11 +94,13 @@ def test_what_requests_cannot_be_is_told(
         (lambda t: replace(t, decodes=t.decodes[:-1]), "steps: decodes has 3 rows"),
     ],
 )
-def test_what_steps_cannot_be_is_told(change: Callable[[StepTable], StepTable], words: str) -> None:
+def test_what_steps_cannot_be_is_reported(
+    change: Callable[[StepTable], StepTable], words: str
+) -> None:
     assert words in str(violation(GOOD.requests, change(GOOD.steps), None))
 
 
-def test_more_requests_than_were_generated_are_told() -> None:
+def test_more_requests_than_were_generated_are_reported() -> None:
     assert "3 requests were due, 2 were generated" in str(violation(GOOD.requests, GOOD.steps, 2))
 
 

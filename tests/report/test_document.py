@@ -15,7 +15,8 @@ from slaibench.studies.compare import CompareResult
 from slaibench.studies.forms import CapacityForm, CompareForm, SweepForm
 from tests.report.conftest import Written
 from tests.report.forms import problems
-from tests.report.test_verify import document_of, edit
+from tests.report.test_verify import edit
+from tests.report.test_verify_recordings import document_of
 
 
 def test_a_study_s_page_has_the_form_of_its_document(written: Written) -> None:

@@ -1,4 +1,4 @@
-"""However somebody else's scheduler fails, it is told as its failure, with file and line."""
+"""However somebody else's scheduler fails, it is reported as its failure, with file and line."""
 
 from __future__ import annotations
 

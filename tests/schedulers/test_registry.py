@@ -153,10 +153,10 @@ def test_no_nearest_name_is_invented() -> None:
 
 
 def test_two_builds_share_nothing() -> None:
-    one, other = build("rad"), build("rad")
-    assert one is not other
-    assert isinstance(one, Rad)
-    assert vars(one) == vars(other)
+    first, other = build("rad"), build("rad")
+    assert first is not other
+    assert isinstance(first, Rad)
+    assert vars(first) == vars(other)
 
 
 def test_a_class_of_ones_own(own_file: Path) -> None:

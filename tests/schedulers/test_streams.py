@@ -54,7 +54,7 @@ os.write(1, b"late\\n")
     assert ran(code) == (0, "result 0\nresult 1\n", said)
 
 
-def test_results_are_told_where_standard_error_is_closed() -> None:
+def test_results_are_reported_where_standard_error_is_closed() -> None:
     code = """
 os.close(2)
 with stdout_for_results():
@@ -84,7 +84,7 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("place", ["import", "__init__", "options"])
-def test_who_closes_what_is_not_its_own_is_told(tmp_path: Path, place: str) -> None:
+def test_who_closes_what_is_not_its_own_is_reported(tmp_path: Path, place: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(hostile("os.closerange(3, 400)", place))
     with pytest.raises(ValueError, match=r"mine\.py.*: it closed descriptors that are not its own"):

@@ -32,13 +32,15 @@ def trial(folder: Path, harm: str, place: str, limit_s: float = LIMIT_S) -> None
         ("input()", r"EOFError"),
     ],
 )
-def test_what_ends_the_process_is_told(tmp_path: Path, place: str, harm: str, message: str) -> None:
+def test_what_ends_the_process_is_reported(
+    tmp_path: Path, place: str, harm: str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message.replace("LINE", str(LINES[place]))) as caught:
         trial(tmp_path, harm, place)
     assert re.search(r"mine\.py", str(caught.value))
 
 
-def test_what_never_comes_to_an_end_is_told_with_its_line(tmp_path: Path) -> None:
+def test_what_never_comes_to_an_end_is_reported_with_its_line(tmp_path: Path) -> None:
     message = rf"mine\.py:Mine' is not imported .* it hangs in mine\.py, line {LINES['import']}"
     with pytest.raises(ValueError, match=message):
         trial(tmp_path, "time.sleep(1e6)", "import", limit_s=0.5)

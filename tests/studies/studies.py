@@ -16,7 +16,7 @@ from slaibench.studies import sweep as sweep_study
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck import study as crosscheck_study
-from slaibench.studies.crosscheck.study import ValidateResult
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.executors import CellResult
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.sweep import SweepResult
@@ -67,7 +67,7 @@ def find_capacity(
 
 def validate(
     spec: StudySpec, between: Sequence[str], results: Path, *, on_cell: OnCell = quiet, **how: Any
-) -> ValidateResult:
+) -> CrosscheckResult:
     """A cross-check of backends, planned and run."""
     return crosscheck_study.run(crosscheck_study.plan(spec, between, results, **how), on_cell)
 

@@ -18,7 +18,7 @@ from tests.studies.systems.others import RealTimeSystem
 
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A real venue, on a machine with a setting for debugging."""
+    """A real system, on a machine with a setting for debugging."""
 
     class Real(RealTimeSystem):
         log: ClassVar[Path] = tmp_path / "log"

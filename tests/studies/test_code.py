@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from slaibench.machine.source import PACKAGES, ROOT, modules
+from slaibench.machine.source import ROOT, modules
 from slaibench.spec import Clock
 from slaibench.studies.code import ALONE, APART, COMMON, code_of
 from slaibench.studies.prepared import prepare
@@ -20,6 +16,7 @@ from slaibench.studies.systems.engine import SERVED
 from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.studies.systems.simulator import SimulatorSystem
 from tests.studies.studies import study
+from tests.tree import Tree
 
 WAYS = {
     "sim": SimulatorSystem.modules(Clock.VIRTUAL),
@@ -125,36 +122,6 @@ def test_a_cell_and_its_recording_name_the_code() -> None:
 
 
 SWEEP = ("sweep", "--rates", "2,5", "-s", "slai", "--requests", "60", "--seeds", "1")
-
-
-class Tree:
-    """A copy of our packages that may be edited, and a folder of recordings."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for package in PACKAGES:
-            shutil.copytree(
-                ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
-            )
-
-    def run(self, *arguments: str | Path, status: int = 0) -> str:
-        """What a command prints, on both streams."""
-        done = subprocess.run(
-            [sys.executable, "-c", "from slaibench.cli.app import main; main()", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr
-        return done.stdout + done.stderr
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.folder / file
-        text = path.read_text("utf-8")
-        assert old in text, (file, old)
-        path.write_text(text.replace(old, new, 1), "utf-8")
 
 
 def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_what_other_code_recorded_is_never_mixed_with_what_this_does(
     ]
 
 
-def test_a_damaged_recording_is_left_out_where_somebody_is_told(tmp_path: Path) -> None:
+def test_a_damaged_recording_is_left_out_with_a_notice(tmp_path: Path) -> None:
     swept = run(tmp_path)
     victim = loaded(swept.cells)[0].folder
     (victim / store.STEPS).write_bytes(b"")
@@ -207,7 +207,7 @@ def test_a_default_study_is_not_torn_apart_by_its_growing_cells(tmp_path: Path) 
     assert points(whole) == points(swept)
 
 
-def test_of_runs_that_were_made_longer_the_longest_are_taken_and_nobody_is_told(
+def test_of_runs_that_were_made_longer_the_longest_are_taken_without_a_notice(
     tmp_path: Path,
 ) -> None:
     fields: dict[str, Any] = {"schedulers": ("sarathi",), "num_seeds": 1, "rates": (24.0,)}

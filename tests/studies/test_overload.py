@@ -126,7 +126,7 @@ def test_a_rate_beyond_the_saturated_throughput_is_never_steady(overloaded: Swee
     assert Steadiness.STEADY not in at[7.0].states
 
 
-def test_a_lucky_run_is_told_so(overloaded: SweepResult) -> None:
+def test_a_lucky_run_is_reported(overloaded: SweepResult) -> None:
     run = next(cell for cell in loaded(overloaded.cells) if cell.cell.rate_rps == 7.0)
     calm = replace(run.summary.steadiness, state=Steadiness.STEADY, reason="waiting does not grow")
     lucky = replace(run, summary=replace(run.summary, steadiness=calm, stopped_early=None))

@@ -45,7 +45,7 @@ def mine(tmp_path: Path) -> Path:
         ("Nobody", "no class 'Nobody'"),
     ],
 )
-def test_a_class_of_the_users_that_fails_is_told_as_a_value_error(
+def test_a_class_of_the_users_that_fails_is_reported_as_a_value_error(
     mine: Path, cls: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -59,7 +59,7 @@ def test_options_that_json_has_no_word_for_are_kept_as_text(mine: Path) -> None:
     assert scheduler_info.describe("sarathi").options["watermark"] == 0.01
 
 
-def test_an_edited_file_is_another_policy_and_a_moved_one_is_not(
+def test_an_edited_file_is_another_scheduler_and_a_moved_one_is_not(
     mine: Path, tmp_path: Path
 ) -> None:
     before = scheduler_info.describe(f"{mine}:Mine").source
@@ -88,7 +88,7 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert scheduler_info.describe(f"{files[0]}:Mine").source == first
 
 
-def test_built_in_policies_are_identified_by_their_code_not_by_their_options() -> None:
+def test_built_in_schedulers_are_identified_by_their_code_not_by_their_options() -> None:
     sources = {
         text: scheduler_info.describe(text).source for text in ("sarathi", "slai", "rad", "orca")
     }
@@ -96,10 +96,10 @@ def test_built_in_policies_are_identified_by_their_code_not_by_their_options() -
     assert scheduler_info.describe("slai:order=fcfs").source == sources["slai"]
 
 
-def test_the_code_of_what_a_policy_is_built_on_counts(
+def test_the_code_of_what_a_scheduler_is_built_on_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A package of the user's: the policy in one file, its base in the next, a helper in a third.
+    # A package of the user's: the scheduler in one file, its base in the next, a helper in a third.
     package = tmp_path / "theirs"
     package.mkdir()
     (package / "__init__.py").write_text("")

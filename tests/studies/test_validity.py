@@ -85,7 +85,9 @@ def test_lag_that_decides_nothing_is_a_note_with_its_size(
     )
 
 
-def test_failures_are_told_before_the_send_lag(real: type[RealTimeSystem], tmp_path: Path) -> None:
+def test_failures_are_reported_before_the_send_lag(
+    real: type[RealTimeSystem], tmp_path: Path
+) -> None:
     real.lag_s, real.dies_at_s = 2.0, 5.0
     result = swept(tmp_path, slo="ttft_p50<0.5")
     (point,) = result.points
@@ -162,7 +164,9 @@ def test_a_run_in_which_everything_failed_is_read(
         ),
     ],
 )
-def test_time_outs_are_told_like_failures(reasons: tuple[tuple[str, int], ...], words: str) -> None:
+def test_time_outs_are_reported_like_failures(
+    reasons: tuple[tuple[str, int], ...], words: str
+) -> None:
     assert failure_words(reasons, 9).startswith(words)
 
 

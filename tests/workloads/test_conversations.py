@@ -184,7 +184,7 @@ def test_half_a_character_is_replaced_and_counted():
     assert requests.remarks == "turns with half a character, which was replaced: 2"
 
 
-def test_who_speaks_is_told_where_nobody_answers():
+def test_who_speaks_is_reported_where_nobody_answers():
     requests = rounds(
         [conversation(("human", "a"), ("oracle", "b"), ("human", "c"))], words, Limits()
     )

@@ -44,7 +44,7 @@ def check_machine(name: str, device: Device) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ImportTrial:
     """A short program, the Python that is to run it, and its environment."""
 
     python: str
@@ -77,7 +77,7 @@ class Engine(Protocol):
     def cpu_weight_bytes(self, model: Model) -> int:
         """Memory that a model's weights take on a CPU."""
 
-    def trial(self) -> Trial:
+    def trial(self) -> ImportTrial:
         """What must succeed where the engine can be imported."""
 
     def command(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class FlagVerdict(StrEnum):
     """What becomes of a flag that somebody sets."""
 
     HONOURED = "honoured"
@@ -29,7 +29,7 @@ class Flag:
     """
 
     name: str
-    verdict: Verdict
+    verdict: FlagVerdict
     why: str
 
 

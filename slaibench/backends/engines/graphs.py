@@ -10,7 +10,7 @@ import numpy as np
 from slaibench.recording.record import StepTable
 
 FEW = 0.01
-"""A share of batches that nobody needs to be told of."""
+"""A share of batches that is not worth a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Whether a release of an engine that nobody tested decides as the simulator does: asked once.
+"""Whether a release of an engine that nobody tested decides as the simulator does: checked once.
 
 The adapters read and steer what is inside an engine, which may change with each of its releases.
 On an emulated device every batch and every token must come out as in the simulator
@@ -9,9 +9,7 @@ outcome is kept by version and by the code that it was found with.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +23,7 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
+from slaibench.machine.atomic_write import write_whole
 from slaibench.machine.source import fingerprint, modules
 from slaibench.recording.record import RequestTable, StepTable
 from slaibench.schedulers import registry
@@ -102,7 +101,9 @@ def ensure(release: Untested, folder: Path | None = None) -> None:
             f"checking it against the simulator on {NUM_REQUESTS} requests, once\n"
         )
         sys.stderr.flush()
-        _keep(kept, _first_difference(release, folder))
+        differs = _first_difference(release, folder)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps({"difference": differs}))
     difference = json.loads(kept.read_text(encoding="utf-8"))["difference"]
     if difference is not None:
         raise BackendError(
@@ -172,12 +173,3 @@ def difference(ours: RunOutput, theirs: RunOutput) -> str | None:
             ):
                 return f"{name}.{field.name}"
     return None
-
-
-def _keep(path: Path, differs: str | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=".", delete=False
-    ) as file:
-        json.dump({"difference": differs}, file)
-    os.replace(file.name, path)

@@ -20,7 +20,7 @@ CPU: dict[str, Any] = {
     "disable_cuda_graph": True,
     "mem_fraction_static": 0.5,
 }
-"""What SGLang needs to be told on a machine without a GPU."""
+"""What SGLang's command line must say on a machine without a GPU."""
 
 
 SPARE_CONTEXT_TOKENS = 8

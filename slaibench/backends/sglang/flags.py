@@ -7,7 +7,7 @@ needs no refusal of its own.
 
 from __future__ import annotations
 
-from slaibench.backends.engines.flags import Flag, Verdict
+from slaibench.backends.engines.flags import Flag, FlagVerdict
 from slaibench.schedulers.engines.sglang_flags import REFUSALS
 
 GROUPS = ("schedule", "memory", "parallel", "lora", "disagg", "spec")
@@ -146,24 +146,24 @@ _OTHER_MODELS = (
 )
 
 FLAGS: tuple[Flag, ...] = (
-    *(Flag(name, Verdict.HONOURED, why) for why, names in _HONOURED.items() for name in names),
+    *(Flag(name, FlagVerdict.HONOURED, why) for why, names in _HONOURED.items() for name in names),
     *(
         Flag(
             refusal.flag,
-            Verdict.REFUSED,
+            FlagVerdict.REFUSED,
             refusal.why + ("; taken with `--scheduler engine`" if refusal.own_rule else ""),
         )
         for refusal in REFUSALS
     ),
     *(
-        Flag(name, Verdict.REFUSED, f"acts only with `--{other}`, which is refused")
+        Flag(name, FlagVerdict.REFUSED, f"acts only with `--{other}`, which is refused")
         for other, names in _ONLY_WITH.items()
         for name in names
     ),
     *(
         Flag(
             name,
-            Verdict.REFUSED,
+            FlagVerdict.REFUSED,
             "of models with several pools of KV blocks, which are refused",
         )
         for name in _OTHER_MODELS

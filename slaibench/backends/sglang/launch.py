@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
+from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import folder_of
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.backends.engines.self_check import check_release
+from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
+from slaibench.backends.sglang.emulated import in_this_process
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
@@ -84,7 +86,7 @@ class SglangEngine:
         has = probe(where)
         if has["sglang"] is None:
             raise MissingEngineError(f"SGLang is not installed for {where}", INSTALL)
-        installed = check_release(RELEASES, has["sglang"], _open)
+        installed = check_release(RELEASES, has["sglang"], emulated_sglang)
         if device is Device.CUDA and not has["kernels"]:
             raise MissingEngineError(
                 f"the SGLang of {where} has no CUDA kernels (sglang-kernel)", INSTALL
@@ -103,11 +105,11 @@ class SglangEngine:
     def cpu_weight_bytes(self, model: Model) -> int:
         return _as_float32(model.weight_bytes, model)
 
-    def trial(self) -> Trial:
+    def trial(self) -> ImportTrial:
         where = python()
         env = {"SGLANG_USE_CPU_ENGINE": "1"} if not hardware.gpus() else {}
         own = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": import_path(where)}
-        return Trial(where, TRIED, {**env, **os.environ, **own})
+        return ImportTrial(where, TRIED, {**env, **os.environ, **own})
 
     def command(
         self,
@@ -175,10 +177,19 @@ class SglangEngine:
         return versions
 
 
-def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
-    from slaibench.backends.sglang.emulated import elsewhere  # noqa: PLC0415  (it imports us)
+def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
+    """SGLang as a backend that needs no GPU and no weights, in the Python that has it.
 
-    return elsewhere(options, profile, logs)
+    Always in a process of its own, since a process can have one SGLang only. Its release is not
+    checked (``SglangEngine.check``).
+
+    Args:
+        logs: folder for what it prints.
+
+    Raises:
+        BackendError: no Python here has it.
+    """
+    return SubprocessBackend(SglangEngine.name, python(), in_this_process, (options, profile), logs)
 
 
 def _as_float32(size_bytes: int, model: Model) -> int:

@@ -9,7 +9,7 @@ from slaibench.backends.engines.device import MADE_UP_TOKEN
 
 
 @dataclass(slots=True)
-class Work:
+class BatchWork:
     """A batch in a cost model's terms, and its outcome.
 
     Args:
@@ -38,13 +38,13 @@ class _Lengths:
     """Where its prefill ends: the prompt, plus what was generated before a preemption."""
 
 
-class Batches:
+class BatchReader:
     """Keeps what a worker keeps of requests: how long they are, and how far their prefill goes."""
 
     def __init__(self) -> None:
         self._lengths: dict[str, _Lengths] = {}
 
-    def take(self, output: Any) -> Work:
+    def take(self, output: Any) -> BatchWork:
         """Read one ``SchedulerOutput``; whoever is through with its prefill gets a token."""
         for request_id in output.finished_req_ids:
             self._lengths.pop(request_id, None)
@@ -59,7 +59,7 @@ class Batches:
             if request_id in resumed:
                 lengths = self._lengths[request_id]
                 lengths.prefill_tokens = lengths.prompt_tokens + lengths.output_tokens
-        work = Work([], [], [], [])
+        work = BatchWork([], [], [], [])
         for request_id, tokens in output.num_scheduled_tokens.items():
             lengths, start = self._lengths[request_id], starts[request_id]
             if start >= lengths.prefill_tokens:

@@ -13,7 +13,7 @@ from slaibench.backends.engines.emulated import EmulatedEngine
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
-from slaibench.backends.vllm.launch import engine_args
+from slaibench.backends.vllm.arguments import engine_args
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.support import UnsupportedEngineError

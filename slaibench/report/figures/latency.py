@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slaibench.measure.slo import Slo, parse_slos
+from slaibench.measure.slo import Slo
 from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import (
     Mark,
@@ -85,7 +85,7 @@ def ttft_targets(subject: Subject, q: float) -> list[tuple[float, str]]:
     """Bounds of the study's targets for a TTFT percentile, seconds, with their texts."""
     return [
         (slo.bound_s, f"SLO {slo.bound_s:g} s")
-        for slo in parse_slos(subject.sweep.spec.slo)
+        for slo in subject.sweep.targets.slos
         if slo.metric == "ttft" and slo.q == q and slo.tier is None and slo.bound_s != "tier"
     ]
 
@@ -95,7 +95,7 @@ def tbt_targets(subject: Subject, tier: str, slo_s: float | None) -> list[tuple[
     targets = [] if slo_s is None else [(slo_s, f"SLO {1e3 * slo_s:g} ms")]
     return targets + [
         (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
-        for slo in parse_slos(subject.sweep.spec.slo)
+        for slo in subject.sweep.targets.slos
         if _is_tbt_bound(slo, tier) and not isinstance(slo.bound_s, str) and slo.bound_s != slo_s
     ]
 
@@ -197,7 +197,7 @@ def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     finite = [sample[np.isfinite(sample)] for sample in samples.values()]
     slos = [
         slo.bound_s
-        for slo in parse_slos(subject.sweep.spec.slo)
+        for slo in subject.sweep.targets.slos
         if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
     ]
     shown = np.concatenate([*finite, slos])

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.report.regress import words
 from slaibench.studies.regression.result import RegressResult, Row
 
 MARKS = {
-    Verdict.WORSE: "🔴 worse",
-    Verdict.BETTER: "🟢 better",
-    Verdict.UNKNOWN: "⚪ cannot tell",
-    Verdict.SAME: "no difference shown",
-    Verdict.IDENTICAL: "identical",
+    ChangeVerdict.WORSE: "🔴 worse",
+    ChangeVerdict.BETTER: "🟢 better",
+    ChangeVerdict.UNKNOWN: "⚪ cannot tell",
+    ChangeVerdict.SAME: "no difference shown",
+    ChangeVerdict.IDENTICAL: "identical",
 }
 COLUMNS = ("scheduler", "req/s", "metric", "before", "after", "change", "90 % interval", "verdict")
-OPEN = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN)
+OPEN = (ChangeVerdict.WORSE, ChangeVerdict.BETTER, ChangeVerdict.UNKNOWN)
 """Verdicts that are shown without a click."""
 MOST_ERRORS = 9
 """GitHub shows ten annotations of a kind and step; the last one says how many more there are."""
@@ -77,7 +77,7 @@ def annotation_lines(result: RegressResult) -> Iterator[str]:
     if len(worse) > MOST_ERRORS:
         more = len(worse) - MOST_ERRORS
         yield _command("error", "worse", f"and {more} more in the report")
-    unknown = result.of(Verdict.UNKNOWN)
+    unknown = result.of(ChangeVerdict.UNKNOWN)
     if unknown:
         first = unknown[0]
         said = f"{words.place(first)}, {first.words}: {words.detail(first)}"

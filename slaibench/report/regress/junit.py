@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Tree
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.report.regress import words
 from slaibench.studies.regression.result import RegressResult, Row
 
@@ -29,10 +29,10 @@ def _case(suite: Tree.Element, result: RegressResult, row: Row) -> None:
     case = Tree.SubElement(
         suite, "testcase", classname=_xml(f"{result.name}.{row.scheduler}"), name=_xml(name)
     )
-    if row.verdict is Verdict.WORSE:
+    if row.verdict is ChangeVerdict.WORSE:
         failure = Tree.SubElement(case, "failure", type="worse", message=_xml(words.moved(row)))
         failure.text = _xml("\n".join(words.about(result)))
-    elif row.verdict is Verdict.UNKNOWN:
+    elif row.verdict is ChangeVerdict.UNKNOWN:
         Tree.SubElement(case, "skipped", message=_xml(f"cannot tell: {words.detail(row)}"))
     else:
         output = Tree.SubElement(case, "system-out")
@@ -44,9 +44,9 @@ def _counts(rows: tuple[Row, ...] | list[Row], name: str) -> dict[str, str]:
     return {
         "name": _xml(name),
         "tests": str(len(verdicts)),
-        "failures": str(verdicts.count(Verdict.WORSE)),
+        "failures": str(verdicts.count(ChangeVerdict.WORSE)),
         "errors": "0",
-        "skipped": str(verdicts.count(Verdict.UNKNOWN)),
+        "skipped": str(verdicts.count(ChangeVerdict.UNKNOWN)),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.report.words import NOTHING, UNSERVED, plain_change, significant
 from slaibench.studies.regression.result import SATURATED, RegressResult, Row
 
@@ -35,7 +35,7 @@ def interval(row: Row) -> str:
 
 def detail(row: Row) -> str:
     """What a reader of a verdict must know besides; may be empty."""
-    if row.verdict is not Verdict.UNKNOWN or row.mde is None:
+    if row.verdict is not ChangeVerdict.UNKNOWN or row.mde is None:
         return row.reason
     if row.needed is not None and row.needed <= min(row.replicates):
         return "close to the margin; twice the margin would have been found"
@@ -69,12 +69,12 @@ def headline(result: RegressResult) -> str:
     if not result.rows:
         return f"{result.name}: nothing to compare with"
     counts = result.counts
-    if result.verdict is Verdict.IDENTICAL:
+    if result.verdict is ChangeVerdict.IDENTICAL:
         return (
             f"{result.name}: identical; in {result.num_cells:,} runs every token came at the "
             "same time"
         )
-    parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
+    parts = [f"{counts[verdict]} {verdict.value}" for verdict in ChangeVerdict if counts[verdict]]
     return f"{result.name}: {result.verdict.value} ({', '.join(parts)})"
 
 

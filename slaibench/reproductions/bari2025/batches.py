@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.recording.store import RecordingError
 from slaibench.reproductions.bari2025.forms import BatchForm, BlockForm, BudgetForm
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import StudySpec
 from slaibench.studies.executors import CellResult

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from slaibench.catalog.published import CHANGE, RATIO, PublishedValue
 from slaibench.reproductions.bari2025.figures import INFERRED
 from slaibench.reproductions.bari2025.forms import ClaimForm, FindingForm
+from slaibench.reproductions.bari2025.published import CHANGE, RATIO, PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict, deviation
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.estimate import Estimate, finite

@@ -71,7 +71,7 @@ def paper(
     run_options: RunOptions,
     page: PageOptions,
 ) -> None:
-    """The paper's figures (Bari et al., arXiv 2508.01002), and its claims held against ours."""
+    """The paper's figures (Bari et al., arXiv 2508.01002), and its claims compared with ours."""
     with usage(OPTION_OF):
         spec = PaperSpec(
             figures=tuple(figure or ()),

@@ -17,7 +17,7 @@ CAPACITY = "capacity_rps"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ConventionDifference:
     """One quantity of one scheduler, by three ways.
 
     Args:
@@ -58,7 +58,7 @@ class Difference:
         }
 
 
-def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
+def differences(paper: Load, strict: Load) -> tuple[ConventionDifference, ...]:
     """Every quantity of every scheduler of one mix, by rate; then capacities, where searched."""
     same = paper.by_strict_definitions()
     parts = []
@@ -69,11 +69,11 @@ def differences(paper: Load, strict: Load) -> tuple[Difference, ...]:
                 continue
             for name in QUANTITIES:
                 values = (_estimate(name, point) for point in points)
-                parts.append(Difference(name, scheduler, rate, *values))
+                parts.append(ConventionDifference(name, scheduler, rate, *values))
     if paper.searched and strict.searched:
         for scheduler in CAPACITY_OF:
             values = (capacity_estimate(load.capacity(scheduler)) for load in (paper, same, strict))
-            parts.append(Difference(CAPACITY, scheduler, None, *values))
+            parts.append(ConventionDifference(CAPACITY, scheduler, None, *values))
     return tuple(parts)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slaibench.catalog.published import Paper, PublishedValue
 from slaibench.reproductions.bari2025.batches import BudgetRow
 from slaibench.reproductions.bari2025.claim import (
     UNKNOWN,
@@ -22,6 +21,7 @@ from slaibench.reproductions.bari2025.load import (
     Load,
     LoadSummary,
 )
+from slaibench.reproductions.bari2025.published import Paper, PublishedValue
 from slaibench.reproductions.bari2025.verdict import of_number
 from slaibench.studies.capacity import CapacityResult, ratio_of
 from slaibench.studies.estimate import Estimate, over_seeds

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.reproductions.bari2025.batches import (
     NUM_DECODES,
@@ -18,7 +17,7 @@ from slaibench.reproductions.bari2025.batches import (
     budget_rows,
 )
 from slaibench.reproductions.bari2025.claim import Claim
-from slaibench.reproductions.bari2025.conventions import Difference, differences
+from slaibench.reproductions.bari2025.conventions import ConventionDifference, differences
 from slaibench.reproductions.bari2025.figures import FIGURES, LABELS, Kind, Mix
 from slaibench.reproductions.bari2025.forms import PaperForm
 from slaibench.reproductions.bari2025.numbers import (
@@ -27,6 +26,7 @@ from slaibench.reproductions.bari2025.numbers import (
     given_numbers,
     load_numbers,
 )
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.series import series
 from slaibench.reproductions.bari2025.shapes import batch_shapes, load_shapes
 from slaibench.reproductions.bari2025.spec import PaperSpec
@@ -84,7 +84,7 @@ class PaperResult:
         return tuple(claims)
 
     @cached_property
-    def differences(self) -> dict[Mix, tuple[Difference, ...]]:
+    def differences(self) -> dict[Mix, tuple[ConventionDifference, ...]]:
         """What conventions alone change, by mix."""
         return {mix: differences(paper, strict) for mix, (paper, strict) in self.loads.items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from slaibench.catalog.published import bari2025
 from slaibench.measure.latency import LatencySummary
 from slaibench.measure.metrics import PromptBucket
 from slaibench.reproductions.bari2025.batches import Batches
@@ -12,6 +11,7 @@ from slaibench.reproductions.bari2025.figures import HIGH_RPS, Figure, Kind, Mix
 from slaibench.reproductions.bari2025.forms import MemoryForm, PublishedPoint
 from slaibench.reproductions.bari2025.load import Load, LoadSummary
 from slaibench.reproductions.bari2025.numbers import Both
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.spec import Convention
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.operating_point import OperatingPoint

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
-from slaibench.catalog.published import CHANGE, PublishedValue
+from slaibench.reproductions.bari2025.published import CHANGE, PublishedValue
 from slaibench.studies.estimate import Estimate
 
 AGREES_WITHIN = 0.03
@@ -145,7 +145,7 @@ def rises(series: Sequence[Estimate]) -> ClaimVerdict:
 
     Agrees if its last interval lies beyond its first and none lies below an earlier one;
     disagrees if one does. A difference of up to 3 % is none. With intervals that overlap, or
-    without those of both ends, it cannot be told.
+    without those of both ends, it is undecided.
     """
     if any(_sure(later, earlier) for earlier, later in itertools.combinations(series, 2)):
         return ClaimVerdict.DISAGREES
@@ -159,7 +159,7 @@ def rises_falls_rises(series: Sequence[Estimate]) -> ClaimVerdict:
 
     Agrees if four of its values, in order, have intervals of which each lies beyond its
     predecessor's, up, down, up, by more than 3 %. Disagrees if even the values themselves have no
-    such four. With values that do and intervals that overlap it cannot be told.
+    such four. With values that do and intervals that overlap it is undecided.
     """
     points = [point for point in series if point.value is not None and math.isfinite(point.value)]
     fours = list(itertools.combinations(points, 4))

@@ -23,7 +23,7 @@ PRECISION = 4
 
 
 @dataclass(frozen=True)
-class Part:
+class BoundPart:
     """Runs of one prepared study.
 
     Args:
@@ -78,10 +78,10 @@ class Bounds:
     within: dict[str, Bound]
     theorem_rps: float
     columns: tuple[MapColumn, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[BoundPart, ...]
 
     @property
-    def backlog(self) -> Part:
+    def backlog(self) -> BoundPart:
         return self.parts[0]
 
 
@@ -102,14 +102,14 @@ def bounds_of(spec: BoundSpec) -> Bounds:
     theorem_rps = theorem_1_rps(paper_model(0.0), *paper_lengths(), TILE_COLUMN)
     columns, maps = _maps(spec, maker) if spec.outputs else ((), ())
     parts = (
-        Part(BACKLOG, prepared, tuple(prepared.cells()), BacklogSummarizer(bound.prices)),
+        BoundPart(BACKLOG, prepared, tuple(prepared.cells()), BacklogSummarizer(bound.prices)),
         *_rad(spec),
         *maps,
     )
     return Bounds(spec, work, bound, within, theorem_rps, columns, parts)
 
 
-def _rad(spec: BoundSpec) -> tuple[Part, ...]:
+def _rad(spec: BoundSpec) -> tuple[BoundPart, ...]:
     model = paper_model(0.0)
     token_s = model.t_lin_s / model.t_col_tokens + model.per_token_s
     # Theorem 1's own prices: whatever a batch costs besides, it is worth no more.
@@ -118,7 +118,7 @@ def _rad(spec: BoundSpec) -> tuple[Part, ...]:
     parts = []
     for step_s in spec.step_costs_s if names else ():
         prepared = paper_study(spec.study, names, step_s, spec.rad_requests)
-        parts.append(Part(rad_part(step_s), prepared, tuple(prepared.cells()), summarize))
+        parts.append(BoundPart(rad_part(step_s), prepared, tuple(prepared.cells()), summarize))
     return tuple(parts)
 
 
@@ -127,7 +127,9 @@ def rad_part(step_s: float) -> str:
     return f"rad {1e3 * step_s:g} ms"
 
 
-def _maps(spec: BoundSpec, maker: BoundMaker) -> tuple[tuple[MapColumn, ...], tuple[Part, ...]]:
+def _maps(
+    spec: BoundSpec, maker: BoundMaker
+) -> tuple[tuple[MapColumn, ...], tuple[BoundPart, ...]]:
     prepared = prepare(spec.map)
     longest = min(maker.most_tokens, spec.study.max_total_tokens or maker.most_tokens)
     columns, parts = [], []
@@ -142,7 +144,7 @@ def _maps(spec: BoundSpec, maker: BoundMaker) -> tuple[tuple[MapColumn, ...], tu
             for scheduler in column.spec.schedulers
         )
         columns.append(MapColumn(mean_output, bound_rps, rates))
-        parts.append(Part(map_part(mean_output), column, cells, map_summary))
+        parts.append(BoundPart(map_part(mean_output), column, cells, map_summary))
     return tuple(columns), tuple(parts)
 
 

@@ -41,7 +41,7 @@ DESIGN_SEED = 20_261_126
 """Cells are the same in every round and calibration; only their order is the round's own."""
 
 
-class Kind(StrEnum):
+class ProbeKind(StrEnum):
     """What is in a batch."""
 
     DECODE = "decode"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ProbeScope:
     """What a profile is to hold for.
 
     Args:
@@ -89,24 +89,24 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProbeLimits:
     """What an engine is started for: the scope, but for what only a started engine knows."""
 
     token_budget: int
     max_active: int
     context_tokens: int
 
-    def scope(self, cache_tokens: int) -> Scope:
+    def scope(self, cache_tokens: int) -> ProbeScope:
         """With the KV tokens that the engine has room for.
 
         Raises:
             ValueError: limits that leave nothing to measure.
         """
-        return Scope(self.token_budget, self.max_active, self.context_tokens, cache_tokens)
+        return ProbeScope(self.token_budget, self.max_active, self.context_tokens, cache_tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ProbeCell:
     """A batch that is measured once a round.
 
     Args:
@@ -127,10 +127,10 @@ class Cell:
         return FILLER_WEIGHT if self.filler else 1.0
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ProbeKind:
         if not self.chunks:
-            return Kind.DECODE
-        return Kind.MIXED if self.decodes else Kind.PREFILL
+            return ProbeKind.DECODE
+        return ProbeKind.MIXED if self.decodes else ProbeKind.PREFILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Phase:
 
     name: str
     pool: tuple[int, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[ProbeCell, ...]
     units: tuple[tuple[int, ...], ...]
 
     def plan(self, seed: int) -> ProbePlan:
@@ -185,7 +185,7 @@ def between(sizes: Sequence[int]) -> list[int]:
     return [(low + high) // 2 for low, high in pairwise(sizes) if high - low > 1]
 
 
-def phases(scope: Scope) -> list[Phase]:
+def phases(scope: ProbeScope) -> list[Phase]:
     """All cells; the same for the same scope."""
     random = np.random.default_rng(DESIGN_SEED)
     size = scope.max_active - SPARE_ACTIVE
@@ -208,29 +208,31 @@ class _Growing:
     """Cells and units of a phase as they are drawn up."""
 
     def __init__(self) -> None:
-        self.cells: list[Cell] = []
+        self.cells: list[ProbeCell] = []
         self.units: list[tuple[int, ...]] = []
 
-    def add(self, *cells: Cell) -> None:
+    def add(self, *cells: ProbeCell) -> None:
         begin = len(self.cells)
         self.cells += cells
         self.units.append(tuple(range(begin, begin + len(cells))))
 
 
-def _phase(name: str, pool: tuple[int, ...], scope: Scope, *, single: bool, random: Any) -> Phase:
+def _phase(
+    name: str, pool: tuple[int, ...], scope: ProbeScope, *, single: bool, random: Any
+) -> Phase:
     growing = _Growing()
     most = len(pool)
     counts = decode_counts(most)
     for number in counts:
-        growing.add(Cell(number, (), held_out=False))
+        growing.add(ProbeCell(number, (), held_out=False))
     for number in between(counts):
-        growing.add(Cell(number, (), held_out=True))
+        growing.add(ProbeCell(number, (), held_out=True))
     if single:
         sizes = [size for size in token_sizes(scope.token_budget) if size < scope.context_tokens]
         for tokens in sizes:
-            growing.add(Cell(0, ((tokens, 0),), held_out=False))
+            growing.add(ProbeCell(0, ((tokens, 0),), held_out=False))
         for tokens in between([size for size in sizes if size % TILE != 1]):
-            growing.add(Cell(0, ((tokens, 0),), held_out=True))
+            growing.add(ProbeCell(0, ((tokens, 0),), held_out=True))
     for walk in _walks(most, scope, random):
         growing.add(*walk)
     for number in range(PAIRS):
@@ -238,7 +240,7 @@ def _phase(name: str, pool: tuple[int, ...], scope: Scope, *, single: bool, rand
     return Phase(name, pool, tuple(growing.cells), tuple(growing.units))
 
 
-def _walks(most: int, scope: Scope, random: Any) -> list[list[Cell]]:
+def _walks(most: int, scope: ProbeScope, random: Any) -> list[list[ProbeCell]]:
     """Prompts cut so that chunks of all lengths come after histories of all lengths."""
     stride = min(scope.token_budget, scope.context_tokens // 4)
     histories = list(range(0, scope.context_tokens - stride + 1, stride))
@@ -246,7 +248,7 @@ def _walks(most: int, scope: Scope, random: Any) -> list[list[Cell]]:
         histories = histories[:2] + histories[3 :: max(1, (len(histories) - 3) // 5)]
     lengths = sorted({max(1, round(stride * share)) for share in (1, 0.75, 0.5, 0.25, 0.125, 0.04)})
     beside = sorted({0, 1, most // 8, most // 4, most // 2, most})
-    walks: list[list[Cell]] = [[] for _ in range(2 * len(lengths))]
+    walks: list[list[ProbeCell]] = [[] for _ in range(2 * len(lengths))]
     drawn = 0
     for history, following in pairwise([*histories, 0]):
         chunks = random.permutation(lengths * 2)
@@ -257,16 +259,16 @@ def _walks(most: int, scope: Scope, random: Any) -> list[list[Cell]]:
             tokens = min(int(chunk), scope.token_budget - int(count), end)
             drawn += 1
             held_out = drawn % HELD_OUT_EVERY == 0
-            walk.append(Cell(int(count), ((tokens, history),), held_out))
+            walk.append(ProbeCell(int(count), ((tokens, history),), held_out))
             at = history + tokens
             while at < following:
                 filler = min(scope.token_budget, following - at)
-                walk.append(Cell(0, ((filler, at),), held_out=False, filler=True))
+                walk.append(ProbeCell(0, ((filler, at),), held_out=False, filler=True))
                 at += filler
     return walks
 
 
-def _pair(number: int, most: int, scope: Scope, random: Any) -> Cell:
+def _pair(number: int, most: int, scope: ProbeScope, random: Any) -> ProbeCell:
     """Several whole prompts in one batch, as schedulers admit them under load."""
     count = SPARE_ACTIVE
     decodes = int(random.integers(0, most + 1)) if number % 3 else 0
@@ -274,4 +276,4 @@ def _pair(number: int, most: int, scope: Scope, random: Any) -> Cell:
     total = int(random.integers(count, room + 1))
     first = int(random.integers(1, total))
     chunks = ((first, 0), (total - first, 0))
-    return Cell(decodes, chunks, held_out=number % HELD_OUT_EVERY == 0)
+    return ProbeCell(decodes, chunks, held_out=number % HELD_OUT_EVERY == 0)

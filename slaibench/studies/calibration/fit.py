@@ -28,7 +28,7 @@ import numpy as np
 
 from slaibench.backends.base import BackendError
 from slaibench.recording.record import FloatArray
-from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.probe_plan import ProbeStep
 
 HUBER = 1.345
 """In standard deviations; 95 % as good as least squares where errors are normal (Huber 1981)."""
@@ -99,7 +99,9 @@ class _Form:
 class _Data:
     """Batches as arrays."""
 
-    def __init__(self, steps: Sequence[Step], times_s: FloatArray, weights: FloatArray) -> None:
+    def __init__(
+        self, steps: Sequence[ProbeStep], times_s: FloatArray, weights: FloatArray
+    ) -> None:
         self.steps, self.times_s, self.weights = steps, times_s, weights
         self.num_tokens = np.array([tokens_of(step) for step in steps])
         self.num_sequences = np.array([step.decodes + len(step.chunks) for step in steps])
@@ -152,7 +154,7 @@ class _Data:
         return float(errors[order][np.searchsorted(share, share[-1] / 2)])
 
 
-def fit(steps: Sequence[Step], times_s: FloatArray, weights: FloatArray | None = None) -> Fit:
+def fit(steps: Sequence[ProbeStep], times_s: FloatArray, weights: FloatArray | None = None) -> Fit:
     """Find the terms.
 
     Args:
@@ -215,7 +217,7 @@ def _chosen(data: _Data) -> _Form:
     return best
 
 
-def tokens_of(step: Step) -> int:
+def tokens_of(step: ProbeStep) -> int:
     """Tokens of a batch."""
     return step.decodes + sum(tokens for tokens, _ in step.chunks)
 
@@ -224,7 +226,7 @@ CHUNKS = ("decode_launch_s", "prefill_launch_s", "across_s", "own_s")
 """Terms of which a batch has one number each."""
 
 
-def _chunks(step: Step, wave: int) -> list[float]:
+def _chunks(step: ProbeStep, wave: int) -> list[float]:
     if not step.chunks:
         return [1.0, 0.0, 0.0, 0.0]
     own = float(sum(tokens * tokens for tokens, _ in step.chunks))

@@ -89,7 +89,7 @@ class ProbePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProbeStep:
     """One step as it was measured.
 
     Args:
@@ -111,7 +111,7 @@ class Step:
     forward_s: float | None
 
 
-def read_steps(lines: Iterable[str]) -> list[Step]:
+def read_steps(lines: Iterable[str]) -> list[ProbeStep]:
     """What the probe wrote; the last step has no next one and is left out, as is a broken line.
 
     Raises:
@@ -123,7 +123,7 @@ def read_steps(lines: Iterable[str]) -> list[Step]:
             break
         rows.append(json.loads(line))
     return [
-        Step(
+        ProbeStep(
             cell=cell,
             decodes=decodes,
             context_tokens=context,

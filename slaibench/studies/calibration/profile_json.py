@@ -10,9 +10,9 @@ import numpy as np
 
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import SCHEMA_VERSION, Status
-from slaibench.studies.calibration.design import Scope
+from slaibench.studies.calibration.design import ProbeScope
 from slaibench.studies.calibration.fit import Fit
-from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.probe_plan import ProbeStep
 from slaibench.studies.calibration.samples import HeldOutErrors
 
 DENSE_UNTIL = 128
@@ -139,7 +139,7 @@ def dense(largest: int) -> list[int]:
     return [*sizes, largest] if largest > 1 else [1, 2]
 
 
-def regime_of(scope: Scope, steps: Sequence[Step]) -> dict[str, int]:
+def regime_of(scope: ProbeScope, steps: Sequence[ProbeStep]) -> dict[str, int]:
     """What was measured."""
     ends = [tokens + history for step in steps for tokens, history in step.chunks]
     most = max((step.decodes for step in steps), default=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from slaibench.catalog.profile import parse_profile
 from slaibench.costmodel import CostModel
-from slaibench.studies.calibration.design import Phase, Scope
+from slaibench.studies.calibration.design import Phase, ProbeScope
 from slaibench.studies.calibration.fit import fit
 from slaibench.studies.calibration.profile_json import (
     Memory,
@@ -84,7 +84,7 @@ class CalibrationResult:
 
 def fit_profile(
     folder: Folder,
-    scope: Scope,
+    scope: ProbeScope,
     measured_phases: Sequence[Phase],
     rounds: int,
     memory: Memory,

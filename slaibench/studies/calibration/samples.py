@@ -14,8 +14,8 @@ import numpy as np
 
 from slaibench.costmodel import CostModel
 from slaibench.recording.record import FloatArray
-from slaibench.studies.calibration.design import Cell, Kind
-from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.design import ProbeCell, ProbeKind
+from slaibench.studies.calibration.probe_plan import ProbeStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Sample:
     """
 
     phase: str
-    cell: Cell
-    step: Step
+    cell: ProbeCell
+    step: ProbeStep
     times_s: tuple[float, ...]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ProbeKind:
         return self.cell.kind
 
 
@@ -47,7 +47,7 @@ class HeldOutErrors:
         spread: of the measurement itself (``spread``); None with one round.
     """
 
-    kind: Kind
+    kind: ProbeKind
     num_cells: int
     median: float
     p95: float
@@ -65,13 +65,15 @@ class HeldOutErrors:
         }
 
 
-def samples(phase: str, cells: Sequence[Cell], rounds: Sequence[Sequence[Step]]) -> list[Sample]:
+def samples(
+    phase: str, cells: Sequence[ProbeCell], rounds: Sequence[Sequence[ProbeStep]]
+) -> list[Sample]:
     """Of every cell that was visited.
 
     Args:
         rounds: steps of each round of this phase.
     """
-    visits: dict[int, list[Step]] = defaultdict(list)
+    visits: dict[int, list[ProbeStep]] = defaultdict(list)
     for steps in rounds:
         for step in steps:
             if step.cell >= 0:
@@ -120,7 +122,7 @@ def times_s(measured: Sequence[Sample]) -> FloatArray:
     return np.array([sample.step.cycle_s for sample in measured], dtype=np.float64)
 
 
-def predicted_s(cost: CostModel, step: Step) -> float:
+def predicted_s(cost: CostModel, step: ProbeStep) -> float:
     """How long a step takes, from its start to the next one's."""
     batch_s = cost.batch_time_s(step.decodes, step.context_tokens, step.chunks)
     return batch_s + cost.step_overhead_s
@@ -129,7 +131,7 @@ def predicted_s(cost: CostModel, step: Step) -> float:
 def held_out_errors(cost: CostModel, measured: Sequence[Sample]) -> list[HeldOutErrors]:
     """By kind of batch; kinds of which nothing was held out are left out."""
     by_kind = []
-    for kind in Kind:
+    for kind in ProbeKind:
         of_kind = [sample for sample in measured if sample.kind is kind]
         held_out = [sample.step for sample in of_kind if sample.cell.held_out]
         if not held_out:

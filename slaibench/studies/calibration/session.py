@@ -14,7 +14,7 @@ from slaibench.backends.base import Backend, BackendError, RunOutput, RunSetting
 from slaibench.recording.record import FloatArray
 from slaibench.schedulers import registry
 from slaibench.studies.calibration import probe
-from slaibench.studies.calibration.design import Limits, Phase, Scope, phases
+from slaibench.studies.calibration.design import Phase, ProbeLimits, ProbeScope, phases
 from slaibench.studies.calibration.probe_plan import ProbePlan
 from slaibench.studies.calibration.profile_json import Memory
 from slaibench.studies.calibration.store import Folder
@@ -65,7 +65,7 @@ class Session:
     The engine is opened when the first thing is to be measured; ``close`` lets go of it.
     """
 
-    def __init__(self, system: OpensEngine, limits: Limits, folder: Folder) -> None:
+    def __init__(self, system: OpensEngine, limits: ProbeLimits, folder: Folder) -> None:
         self._system, self._limits, self._folder = system, limits, folder
         self._backend: Backend | None = None
         self._facts: dict[str, int] | None = folder.about()["facts"]
@@ -77,7 +77,7 @@ class Session:
         return Memory(**self._facts)
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> ProbeScope:
         return self._limits.scope(self.memory.tokens)
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.machine.atomic_write import write_whole
-from slaibench.studies.calibration.probe_plan import Step, read_steps
+from slaibench.studies.calibration.probe_plan import ProbeStep, read_steps
 
 ABOUT = "calibration.json"
 PROFILE = "profile.json"
@@ -93,7 +93,7 @@ class Folder:
         lines.replace(self._steps_path(number, phase))
         plan.unlink()
 
-    def steps(self, number: int, phase: str) -> list[Step] | None:
+    def steps(self, number: int, phase: str) -> list[ProbeStep] | None:
         """A round's steps of a phase; None: not measured."""
         path = self._steps_path(number, phase)
         if not path.exists():

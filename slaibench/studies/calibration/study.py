@@ -10,7 +10,7 @@ from pathlib import Path
 from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.calibration.design import DESIGN_SEED, Limits
+from slaibench.studies.calibration.design import DESIGN_SEED, ProbeLimits
 from slaibench.studies.calibration.profile_json import Provenance
 from slaibench.studies.calibration.result import CalibrationResult, fit_profile
 from slaibench.studies.calibration.session import Budget, OnPhase, OpensEngine, Session
@@ -40,7 +40,7 @@ class CalibrationPlan:
     """
 
     system: OpensEngine
-    limits: Limits
+    limits: ProbeLimits
     budget: Budget
     folder: Folder
     provenance: Provenance
@@ -72,7 +72,7 @@ def plan(
             a folder of something else.
     """
     system = _system(spec, token_budget, max_active)
-    limits = Limits(token_budget, max_active, system.max_context_tokens)
+    limits = ProbeLimits(token_budget, max_active, system.max_context_tokens)
     identity = {key: getattr(value, "value", value) for key, value in system.identity().items()} | {
         "token_budget": token_budget,
         "max_active": max_active,
@@ -129,7 +129,7 @@ def _system(spec: StudySpec, token_budget: int, max_active: int) -> EngineSystem
             f"--max-context-tokens {context}: {model.name} takes {model.max_context_tokens}"
         )
     # Whatever is wrong with these alone is reported before an engine is started.
-    Limits(token_budget, max_active, context).scope(cache_tokens=2 * context)
+    ProbeLimits(token_budget, max_active, context).scope(cache_tokens=2 * context)
     return kind.of(
         spec.model_copy(update={"max_context_tokens": context}),
         Demand(context, token_budget, max_active),

@@ -21,7 +21,7 @@ from slaibench.studies.estimate import finite, over_seeds
 from slaibench.studies.run_summary import RunSummary
 
 
-class Verdict(StrEnum):
+class AgreementVerdict(StrEnum):
     """What is said of two backends at one rate."""
 
     IDENTICAL = "identical"
@@ -36,11 +36,11 @@ class Verdict(StrEnum):
 
     @property
     def ok(self) -> bool:
-        return self not in (Verdict.BEYOND, Verdict.INVALID)
+        return self not in (AgreementVerdict.BEYOND, AgreementVerdict.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
-class Replicate:
+class BackendRun:
     """One backend's run with one seed."""
 
     recording: Recording
@@ -52,7 +52,7 @@ class Difference:
     """One quantity on two backends.
 
     Args:
-        reference, other: over all seeds; None where it cannot be told.
+        reference, other: over all seeds; None where it is unknown.
         change: other / reference - 1; None where that says nothing.
         ci95: of the change, from the seeds' own ratios; None with fewer than two.
         tolerance: None: shown without a verdict.
@@ -94,7 +94,7 @@ class Agreement:
 
     num_seeds: int
     num_pairs: int
-    verdict: Verdict
+    verdict: AgreementVerdict
     differences: dict[str, Difference]
 
     def to_json(self) -> AgreementForm:
@@ -107,7 +107,7 @@ class Agreement:
 
 
 def agreement(
-    reference: Sequence[Replicate], other: Sequence[Replicate], tiers: Sequence[str]
+    reference: Sequence[BackendRun], other: Sequence[BackendRun], tiers: Sequence[str]
 ) -> Agreement:
     """Compare two backends' runs of the same requests.
 
@@ -143,18 +143,18 @@ def agreement(
     return Agreement(len(pairs), num_pairs, _verdict(pairs, differences), differences)
 
 
-Pair = tuple[Replicate, Replicate]
+Pair = tuple[BackendRun, BackendRun]
 
 
-def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> Verdict:
+def _verdict(pairs: Sequence[Pair], differences: dict[str, Difference]) -> AgreementVerdict:
     if any(run.summary.invalid is not None for pair in pairs for run in pair):
-        return Verdict.INVALID
+        return AgreementVerdict.INVALID
     if all(identical(a.recording, b.recording) for a, b in pairs):
-        return Verdict.IDENTICAL
+        return AgreementVerdict.IDENTICAL
     verdicts = [difference.within for difference in differences.values()]
     if False in verdicts:
-        return Verdict.BEYOND
-    return Verdict.WITHIN if True in verdicts else Verdict.UNTOLD
+        return AgreementVerdict.BEYOND
+    return AgreementVerdict.WITHIN if True in verdicts else AgreementVerdict.UNTOLD
 
 
 def identical(a: Recording, b: Recording) -> bool:
@@ -183,12 +183,12 @@ def _check_same_requests(a: Recording, b: Recording) -> None:
             )
 
 
-def _cut(a: Replicate, b: Replicate) -> float:
+def _cut(a: BackendRun, b: BackendRun) -> float:
     """From when on both are past their warm-up."""
     return max(a.summary.metrics.window_s[0], b.summary.metrics.window_s[0])
 
 
-def _recut(a: Replicate, b: Replicate) -> tuple[RunSummary, RunSummary]:
+def _recut(a: BackendRun, b: BackendRun) -> tuple[RunSummary, RunSummary]:
     """Both runs measured from the later cut on."""
     cut_s = _cut(a, b)
     first, second = (
@@ -207,7 +207,9 @@ def _tiers(pairs: Sequence[Pair]) -> list[str]:
     return strictest_first(slos_s)
 
 
-def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tuple[Sample, Sample]:
+def _samples(
+    a: BackendRun, b: BackendRun, metric: Metric, tier: str | None
+) -> tuple[Sample, Sample]:
     """A latency on both sides, over the same requests."""
     assert metric.latency is not None
     if LATENCIES[metric.latency].observed is None:
@@ -216,7 +218,7 @@ def _samples(a: Replicate, b: Replicate, metric: Metric, tier: str | None) -> tu
 
 
 def _paired(
-    a: Replicate, b: Replicate, latency: str, tier: str | None
+    a: BackendRun, b: BackendRun, latency: str, tier: str | None
 ) -> tuple[FloatArray, FloatArray]:
     count = min(len(a.recording.requests), len(b.recording.requests))
     x, y = (
@@ -230,8 +232,8 @@ def _paired(
     return x[both], y[both]
 
 
-def _gaps(a: Replicate, b: Replicate, tier: str | None) -> tuple[Clusters, Clusters]:
-    def of(run: Replicate) -> Clusters:
+def _gaps(a: BackendRun, b: BackendRun, tier: str | None) -> tuple[Clusters, Clusters]:
+    def of(run: BackendRun) -> Clusters:
         requests = run.recording.requests
         members = requests.due_s >= _cut(a, b)
         if tier is not None:

@@ -37,7 +37,7 @@ class MatchForm(AgreementForm):
 
 
 class CrosscheckForm(TypedDict):
-    """``ValidateResult``: ``specs`` and ``about`` in the order of the backends."""
+    """``CrosscheckResult``: ``specs`` and ``about`` in the order of the backends."""
 
     between: list[str]
     specs: list[SpecForm]

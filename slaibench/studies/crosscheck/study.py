@@ -9,7 +9,7 @@ from pathlib import Path
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies import sweep
-from slaibench.studies.crosscheck.agreement import Agreement, Replicate, agreement
+from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.lifecycle import OnCell, quiet
@@ -37,7 +37,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidatePlan:
+class CrosscheckPlan:
     """One study on several backends.
 
     Args:
@@ -50,7 +50,7 @@ class ValidatePlan:
 
 
 @dataclass(frozen=True)
-class ValidateResult:
+class CrosscheckResult:
     """The outcome of a validation.
 
     Args:
@@ -100,7 +100,7 @@ def plan(
     *,
     jobs: Jobs = None,
     fresh: bool = False,
-) -> ValidatePlan:
+) -> CrosscheckPlan:
     """The study on each backend, checked.
 
     Every run goes on to its last request, saturated or not: ended early, two runs would have other
@@ -126,10 +126,10 @@ def plan(
     to_the_end = spec.model_copy(update={"early_stop": False})
     studies = [prepare(on_system(to_the_end, backend)) for backend in between]
     sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
-    return ValidatePlan(tuple(between), tuple(sweeps))
+    return CrosscheckPlan(tuple(between), tuple(sweeps))
 
 
-def run(plan: ValidatePlan, on_cell: OnCell = quiet) -> ValidateResult:
+def run(plan: CrosscheckPlan, on_cell: OnCell = quiet) -> CrosscheckResult:
     """Run a study's cells on several backends, and compare the others with the first.
 
     Recordings are kept and reused as a sweep's.
@@ -138,7 +138,7 @@ def run(plan: ValidatePlan, on_cell: OnCell = quiet) -> ValidateResult:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     sweeps = [sweep.run(swept, on_cell) for swept in plan.sweeps]
-    return ValidateResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
+    return CrosscheckResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:
@@ -169,9 +169,9 @@ def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[M
     )
 
 
-def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[Replicate]:
+def _replicates(swept: SweepResult, scheduler: str, rate_rps: float) -> list[BackendRun]:
     cells = [result for result in swept.cells if result.cell.key[:2] == (scheduler, rate_rps)]
     return [
-        Replicate(store.read(result.folder), result.summary)
+        BackendRun(store.read(result.folder), result.summary)
         for result in sorted(cells, key=lambda result: result.cell.seed)
     ]

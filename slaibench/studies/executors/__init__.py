@@ -7,7 +7,6 @@ from slaibench.studies.executors.cells import (
     Summarize,
     cell_folder,
     measured,
-    obtain,
 )
 from slaibench.studies.executors.executor import Executor, jobs_for, open_executor
 from slaibench.studies.executors.jobs import ExecutorName, Jobs, OnRay, default_jobs, local_jobs
@@ -25,6 +24,5 @@ __all__ = [
     "jobs_for",
     "local_jobs",
     "measured",
-    "obtain",
     "open_executor",
 ]

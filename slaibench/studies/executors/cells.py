@@ -41,7 +41,7 @@ class CellResult:
 
 
 @dataclass(frozen=True)
-class Work:
+class CellWork:
     """What cells are run for, and where they are kept; it can be sent to worker processes.
 
     Args:
@@ -57,7 +57,13 @@ class Work:
     )
 
     def obtain(self, cell: CellSpec) -> CellResult:
-        """A cell from disk, else by running it here (``obtain``)."""
+        """A cell from disk if it is there and whole, else by running it here.
+
+        Raises:
+            RecordingError: what is there is another run's or of another version, or cannot be
+                written.
+            BackendError, SchedulerError: the run cannot be had.
+        """
         damage = None
         try:
             result = self.from_disk(cell)
@@ -135,18 +141,6 @@ class Work:
             self._listed[parent] = by_name
         same_name = self._listed[parent].get(_without_hash(folder), ())
         return [other for other in same_name if other != folder]
-
-
-def obtain(
-    prepared: PreparedStudy, cell: CellSpec, results: Path, summarize: Summarize, fresh: bool
-) -> CellResult:
-    """A cell from disk if it is there and whole, else by running it.
-
-    Raises:
-        RecordingError: what is there is another run's or of another version, or cannot be written.
-        BackendError, SchedulerError: the run cannot be had.
-    """
-    return Work(prepared, results, summarize, fresh).obtain(cell)
 
 
 def measured(recording: Recording, summarize: Summarize) -> Any:

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from slaibench.machine.atomic_write import clear_away
 from slaibench.spec import CellSpec
-from slaibench.studies.executors.cells import LOGS, CellResult, Summarize, Work
+from slaibench.studies.executors.cells import LOGS, CellResult, CellWork, Summarize
 from slaibench.studies.executors.jobs import Jobs, OnRay, local_jobs, share_of
-from slaibench.studies.executors.processes import Processes
+from slaibench.studies.executors.processes import WorkerProcesses
 from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.scheduler_info import DEBUG
 
@@ -39,7 +39,7 @@ class Executor(Protocol):
 class InProcess:
     """One cell after the other, in this process."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: CellWork) -> None:
         self._work = work
 
     def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
@@ -90,11 +90,11 @@ def _executor(
     if isinstance(jobs, OnRay):
         from slaibench.studies.executors.on_ray import RayWorkers  # noqa: PLC0415  (Ray: a second)
 
-        work = Work(prepared, results, summarize, fresh)
+        work = CellWork(prepared, results, summarize, fresh)
         return RayWorkers(work, jobs, share_of(prepared, jobs))
-    work = Work(prepared.logging_to(results / LOGS), results, summarize, fresh)
+    work = CellWork(prepared.logging_to(results / LOGS), results, summarize, fresh)
     apart = jobs > 1 or (prepared.is_risky and not os.environ.get(DEBUG))
-    return Processes(work, jobs) if apart else InProcess(work)
+    return WorkerProcesses(work, jobs) if apart else InProcess(work)
 
 
 def jobs_for(prepared: PreparedStudy, jobs: Jobs) -> int | OnRay:

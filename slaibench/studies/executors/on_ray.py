@@ -20,7 +20,7 @@ from slaibench.machine.source import package_fingerprint
 from slaibench.recording.store import DamagedRecordingError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Device
-from slaibench.studies.executors.cells import CellResult, Summarize, Work
+from slaibench.studies.executors.cells import CellResult, CellWork, Summarize
 from slaibench.studies.executors.cluster import connected, room
 from slaibench.studies.executors.jobs import OnRay, Share
 from slaibench.studies.prepared import PreparedStudy
@@ -33,7 +33,7 @@ CLOSE_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Order:
+class RayOrder:
     """What a worker needs to know once.
 
     Args:
@@ -54,10 +54,10 @@ class Worker:
     does not see the results folder."""
 
     def __init__(self) -> None:
-        self._order: Order | None = None
+        self._order: RayOrder | None = None
         self._root: Path | None = None
 
-    def start(self, order: Order) -> Failure | None:
+    def start(self, order: RayOrder) -> Failure | None:
         """Get ready; returns why this worker is of no use."""
         self._order = order
         where = f"Ray worker on {os.uname().nodename}"
@@ -123,7 +123,7 @@ class RayWorkers:
         ValueError: there is no such cluster, or no room in it.
     """
 
-    def __init__(self, work: Work, on: OnRay, share: Share) -> None:
+    def __init__(self, work: CellWork, on: OnRay, share: Share) -> None:
         self._work = work
         self._ray = connected(on)
         self._most = on.jobs or room(self._ray, share)
@@ -218,7 +218,9 @@ class RayWorkers:
                 if path
             }
             self._order = self._ray.put(
-                Order(package_fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize)
+                RayOrder(
+                    package_fingerprint(), str(Path.cwd()), files, prepared, self._work.summarize
+                )
             )
         return self._order
 

@@ -29,7 +29,7 @@ from slaibench.schedulers.base import SchedulerError
 from slaibench.schedulers.streams import ClosedDescriptorsError, file_at, kept_open, only_stderr
 from slaibench.schedulers.trial import ended, place
 from slaibench.spec import CellSpec
-from slaibench.studies.executors.cells import CellResult, Work
+from slaibench.studies.executors.cells import CellResult, CellWork
 from slaibench.studies.scheduler_info import file_of
 
 DEATH_LIMIT_S = 5.0
@@ -39,12 +39,12 @@ DEATH_LIMIT_S = 5.0
 class _Worker:
     """Holds the work in each worker process, so that it is sent once and not with every cell."""
 
-    work: Work
+    work: CellWork
     cell: Path
     """Names the cell that runs, for who finds this process dead."""
 
     @classmethod
-    def start(cls, work: Work, notes: Path) -> None:
+    def start(cls, work: CellWork, notes: Path) -> None:
         # Ctrl-C is the parent's to handle; a worker that also printed a traceback would bury it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The parent's stdout is for results; what a user's scheduler prints is not among them.
@@ -116,14 +116,14 @@ def _starting_workers() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class Processes:
+class WorkerProcesses:
     """Worker processes (``slaibench.studies.executors.executor.Executor``).
 
     Args:
         jobs: how many, at least one.
     """
 
-    def __init__(self, work: Work, jobs: int) -> None:
+    def __init__(self, work: CellWork, jobs: int) -> None:
         self._work = work
         self._notes = tempfile.TemporaryDirectory(prefix="slaibench-")
         self._executor = ProcessPoolExecutor(

@@ -1,1 +1,1 @@
-"""Regression runs: a specification run again, and held against what it gave before."""
+"""Regression runs: a specification run again, and compared with what it gave before."""

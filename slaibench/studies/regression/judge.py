@@ -13,8 +13,8 @@ from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.regression import (
     MIN_FLIP,
     Change,
+    ChangeVerdict,
     Judgement,
-    Verdict,
     flip,
     judge,
     paired_change,
@@ -126,7 +126,7 @@ def _row(sides: Sides, name: str) -> Row | _Open:
         scheduler=sides.scheduler,
         rate_rps=sides.rate_rps,
         metric=name,
-        verdict=Verdict.UNKNOWN,
+        verdict=ChangeVerdict.UNKNOWN,
         before=_mean(old, name),
         after=_mean(new, name),
         replicates=(len(sides.before), len(sides.after)),
@@ -134,7 +134,7 @@ def _row(sides: Sides, name: str) -> Row | _Open:
         noise=_repeat_spread(sides.before, name),
     )
     if sides.identical:
-        return replace(row, verdict=Verdict.IDENTICAL, change=0.0)
+        return replace(row, verdict=ChangeVerdict.IDENTICAL, change=0.0)
     untested = _without_a_test(old, new, name)
     if untested is not None:
         verdict, reason = untested
@@ -143,7 +143,7 @@ def _row(sides: Sides, name: str) -> Row | _Open:
     if sides.paired and before == after:
         row = replace(row, change=0.0, reason="equal in every replicate")
         if len(before) < 2:
-            return replace(row, verdict=Verdict.SAME)
+            return replace(row, verdict=ChangeVerdict.SAME)
     if min(len(before), len(after)) < 2:
         return replace(row, reason="one replicate: give --seeds 3 or more")
     if not sides.paired:
@@ -160,13 +160,13 @@ def _row(sides: Sides, name: str) -> Row | _Open:
 
 def _without_a_test(
     old: Sequence[Replicate], new: Sequence[Replicate], name: str
-) -> tuple[Verdict, str] | None:
+) -> tuple[ChangeVerdict, str] | None:
     """The verdict where the numbers themselves cannot be compared, and why; None: they can."""
     metric = find(name)
     runs = (*old, *new)
     invalid = [run.invalid for run in runs if run.invalid is not None]
     if invalid:
-        return Verdict.UNKNOWN, f"{len(invalid)} runs are no measurement: {invalid[0]}"
+        return ChangeVerdict.UNKNOWN, f"{len(invalid)} runs are no measurement: {invalid[0]}"
     if metric.latency is not None and any(run.stopped_early for run in runs):
         became = _flipped(*([run.saturated for run in side] for side in (old, new)))
         return became, f"saturated in {_of(old)} runs before, {_of(new)} now"
@@ -177,11 +177,11 @@ def _without_a_test(
 
 def _without_numbers(
     metric: Metric, old: Sequence[Value | None], new: Sequence[Value | None]
-) -> tuple[Verdict, str] | None:
+) -> tuple[ChangeVerdict, str] | None:
     """``_without_a_test`` as far as the values go; None stands for a run that has none."""
     values = [value for value in (*old, *new) if value is not None and value.value is not None]
     if len(values) < len(old) + len(new):
-        return Verdict.UNKNOWN, "some run has no value"
+        return ChangeVerdict.UNKNOWN, "some run has no value"
     lost = [[_is_unserved(value) for value in side] for side in (old, new)]
     if any(map(any, lost)):
         reason = "the percentile lies among requests that were still waiting at the end"
@@ -190,18 +190,20 @@ def _without_numbers(
     if metric.level is not None and samples < needed_samples(metric.level):
         needs = needed_samples(metric.level)
         return (
-            Verdict.UNKNOWN,
+            ChangeVerdict.UNKNOWN,
             f"n too small: worth {samples:,} independent values of the {needs:,} it takes",
         )
     if any(not value.value for value in values):
-        return Verdict.UNKNOWN, "some value is 0, which has no ratio"
+        return ChangeVerdict.UNKNOWN, "some value is 0, which has no ratio"
     return None
 
 
-def _flipped(before: Sequence[bool], after: Sequence[bool]) -> Verdict:
+def _flipped(before: Sequence[bool], after: Sequence[bool]) -> ChangeVerdict:
     """``flip`` where numbers are missing: that both sides miss them is no verdict."""
     became = flip(before, after)
-    return became if became in (Verdict.WORSE, Verdict.BETTER) else Verdict.UNKNOWN
+    return (
+        became if became in (ChangeVerdict.WORSE, ChangeVerdict.BETTER) else ChangeVerdict.UNKNOWN
+    )
 
 
 def _is_unserved(value: Value | None) -> bool:
@@ -211,9 +213,9 @@ def _is_unserved(value: Value | None) -> bool:
 def _steadiness(sides: Sides) -> Row:
     """Whether the runs at this rate have a steady state, before and now."""
     old, new = ([run.saturated for run in side] for side in (sides.old, sides.new))
-    verdict = Verdict.IDENTICAL if sides.identical else flip(old, new)
+    verdict = ChangeVerdict.IDENTICAL if sides.identical else flip(old, new)
     reason = ""
-    if verdict is Verdict.UNKNOWN:
+    if verdict is ChangeVerdict.UNKNOWN:
         reason = f"{sum(old)} of {len(old)} runs saturated before, {sum(new)} of {len(new)} now"
         if min(len(old), len(new)) < MIN_FLIP:
             reason += f"; give --seeds {MIN_FLIP} or more"

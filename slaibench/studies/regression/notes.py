@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.studies.regression.baseline import Baseline
 from slaibench.studies.regression.judge import Sides, rows_of, sides_of
 from slaibench.studies.regression.replicate import Replicate
@@ -59,7 +59,7 @@ def noise_note(before: Sequence[Replicate], margin: float) -> str:
         if firsts.setdefault(replicate.key, replicate) is not replicate:
             repeats.append(replicate)
     rows = rows_of(sides_of(list(firsts.values()), repeats), margin)
-    alarms = sum(row.verdict in (Verdict.WORSE, Verdict.BETTER) for row in rows)
+    alarms = sum(row.verdict in (ChangeVerdict.WORSE, ChangeVerdict.BETTER) for row in rows)
     note = f"the other side against itself (A/A): {alarms} of {len(rows)} verdicts say it changed"
     return note + ("; this machine is not steady, believe no verdict" if alarms else "")
 

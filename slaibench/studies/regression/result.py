@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slaibench.measure.regression import FAMILY_ERROR, POWER, Verdict
+from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import finite
 from slaibench.studies.regression.forms import RegressForm, RowForm
@@ -37,13 +37,13 @@ class Row:
         noise: relative spread of a run against its repetition (A/A), where that was measured.
         replicates: on each side.
         paired: by seed.
-        reason: why it cannot be told, or what else the verdict rests on; may be empty.
+        reason: why it is unknown, or what else the verdict rests on; may be empty.
     """
 
     scheduler: str
     rate_rps: float
     metric: str
-    verdict: Verdict
+    verdict: ChangeVerdict
     before: float | None
     after: float | None
     replicates: tuple[int, int]
@@ -110,32 +110,37 @@ class RegressResult:
     notes: tuple[str, ...]
 
     @property
-    def counts(self) -> Counter[Verdict]:
+    def counts(self) -> Counter[ChangeVerdict]:
         """How often each verdict was given."""
         return Counter(row.verdict for row in self.rows)
 
-    def of(self, verdict: Verdict) -> tuple[Row, ...]:
+    def of(self, verdict: ChangeVerdict) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict is verdict)
 
     @property
     def worse(self) -> tuple[Row, ...]:
-        return self.of(Verdict.WORSE)
+        return self.of(ChangeVerdict.WORSE)
 
     @property
-    def verdict(self) -> Verdict:
-        """Of the whole: worse before better before what cannot be told; identical if all is."""
+    def verdict(self) -> ChangeVerdict:
+        """Of the whole: worse before better before what is unknown; identical if all is."""
         if not self.rows:
-            return Verdict.UNKNOWN
+            return ChangeVerdict.UNKNOWN
         counts = self.counts
-        order = (Verdict.WORSE, Verdict.BETTER, Verdict.UNKNOWN, Verdict.SAME)
-        return next((verdict for verdict in order if counts[verdict]), Verdict.IDENTICAL)
+        order = (
+            ChangeVerdict.WORSE,
+            ChangeVerdict.BETTER,
+            ChangeVerdict.UNKNOWN,
+            ChangeVerdict.SAME,
+        )
+        return next((verdict for verdict in order if counts[verdict]), ChangeVerdict.IDENTICAL)
 
     def to_json(self) -> RegressForm:
         counts = self.counts
         return {
             "baseline": self.name,
             "verdict": self.verdict.value,
-            "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+            "counts": {verdict.value: counts[verdict] for verdict in ChangeVerdict},
             "against": self.against,
             "about": self.about,
             "margin": self.margin,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies.executors import local_jobs, open_executor
@@ -184,7 +184,7 @@ def _compared(plan: RegressPlan, new: Baseline) -> RegressResult:
     if was == now:
         return result
     reason = f"the baseline is of {was}, this is {now}: use --against"
-    rows = tuple(replace(row, verdict=Verdict.UNKNOWN, reason=reason) for row in result.rows)
+    rows = tuple(replace(row, verdict=ChangeVerdict.UNKNOWN, reason=reason) for row in result.rows)
     return replace(result, rows=rows)
 
 

@@ -9,9 +9,11 @@ from typing import ClassVar
 from slaibench.backends.base import Backend
 from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.sglang.launch import SglangEngine
+from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
+from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
+from slaibench.spec import Device
 from slaibench.studies.systems.engine import EngineSystem
 
 
@@ -26,8 +28,6 @@ class VllmSystem(EngineSystem):
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
-        from slaibench.backends.vllm.core import emulated_vllm  # noqa: PLC0415
-
         return emulated_vllm(options, profile)
 
 
@@ -36,7 +36,7 @@ class SglangSystem(EngineSystem):
     """SGLang in the interpreter that has it."""
 
     ENGINE: ClassVar[Engine] = SglangEngine()
-    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.sglang.emulated",)
+    VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.sglang.launch",)
     # Plug-ins, which SGLang finds by their entry points.
     REAL: ClassVar[tuple[str, ...]] = (
         "slaibench.backends.sglang.launch",
@@ -46,6 +46,5 @@ class SglangSystem(EngineSystem):
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
-        from slaibench.backends.sglang.emulated import emulated_sglang  # noqa: PLC0415
-
+        SglangSystem.ENGINE.check(Device.EMULATED)
         return emulated_sglang(options, profile, logs)

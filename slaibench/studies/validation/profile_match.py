@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slaibench.catalog.gpu import find_gpu
-from slaibench.catalog.mismatch import Mismatch, gpu_mismatch, model_mismatch
+from slaibench.catalog.mismatch import ModelMismatch, gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, find_model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
@@ -48,7 +48,7 @@ def find_profile(
 
 def mismatches(
     settings: EngineSettings, profile: Profile, *, gpu: str | None, model: str | None, run: str
-) -> tuple[Mismatch, ...]:
+) -> tuple[ModelMismatch, ...]:
     """In what a profile is not, or may not be, of what a run ran on; the certain ones first.
 
     Args:
@@ -62,24 +62,24 @@ def mismatches(
     ]
     if settings.device is None:
         words = f"the {run} names no GPU; it is taken for that of profile {profile.name}"
-        pairs.append(Mismatch(words, certain=False, keeps=True))
+        pairs.append(ModelMismatch(words, certain=False, keeps=True))
     else:
         pairs.append(gpu_mismatch(settings.device, profile, f"the {run}'s GPU"))
     if settings.model is None:
         words = f"the {run} names no model; it is taken for that of profile {profile.name}"
-        pairs.append(Mismatch(words, certain=False, keeps=True))
+        pairs.append(ModelMismatch(words, certain=False, keeps=True))
     else:
         shape = _shape_of(settings.model)
         pairs.append(model_mismatch(settings.model, shape, profile, f"the {run}'s model"))
     for name, value in settings.parallel.items():
         words = f"the {run}'s {name} is {value}, and profile {profile.name} is of one GPU"
-        pairs.append(Mismatch(words, certain=True))
+        pairs.append(ModelMismatch(words, certain=True))
     for name, text in settings.formats.items():
         words = (
             f"the {run}'s {name} is {text}: whether profile {profile.name} is of that is not "
             f"known (it is from {profile.engine})"
         )
-        pairs.append(Mismatch(words, certain=False, keeps=not ours))
+        pairs.append(ModelMismatch(words, certain=False, keeps=not ours))
     differences = [pair for pair in pairs if pair is not None]
     return tuple(sorted(differences, key=lambda difference: not difference.certain))
 
@@ -91,7 +91,9 @@ def _shape_of(name: str) -> Model | None:
     return find_model(name)
 
 
-def refusal(settings: EngineSettings, certain: tuple[Mismatch, ...], *, own_profile: bool) -> str:
+def refusal(
+    settings: EngineSettings, certain: tuple[ModelMismatch, ...], *, own_profile: bool
+) -> str:
     """What is surely wrong, and the ways out.
 
     Args:

@@ -1,4 +1,4 @@
-"""An emulated device is told which profile it has, or is refused."""
+"""An emulated device gets its profile, or is refused."""
 
 from __future__ import annotations
 

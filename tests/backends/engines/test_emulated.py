@@ -151,7 +151,7 @@ def test_a_scheduler_that_wants_more_than_the_engine_is_refused(
         run(emulated, requests(5), text)
 
 
-def test_a_scheduler_that_never_runs_anything_is_told_so(emulated: Backend) -> None:
+def test_a_scheduler_that_never_runs_anything_is_reported(emulated: Backend) -> None:
     with pytest.raises(SchedulerError, match=r"invariant 8.*5 requests waiting"):
         run(emulated, [Request(i, 0.0, 10, 2) for i in range(5)], f"{FOREIGN}Never")
     assert run(emulated, requests(5), "slai").requests.finished.all()

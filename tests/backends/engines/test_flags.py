@@ -1,8 +1,8 @@
-from slaibench.backends.engines.flags import Flag, Verdict, markdown, unlisted
+from slaibench.backends.engines.flags import Flag, FlagVerdict, markdown, unlisted
 
 FLAGS = (
-    Flag("max-num-seqs", Verdict.HONOURED, "a scheduler's `max_active`"),
-    Flag("pp-size", Verdict.REFUSED, "several batches in flight: use 1"),
+    Flag("max-num-seqs", FlagVerdict.HONOURED, "a scheduler's `max_active`"),
+    Flag("pp-size", FlagVerdict.REFUSED, "several batches in flight: use 1"),
 )
 
 

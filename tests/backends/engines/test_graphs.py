@@ -1,4 +1,4 @@
-"""Who reads a run is told of batches that no CUDA graph was captured for."""
+"""A run reports batches that no CUDA graph was captured for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_runs_of_an_engine_say_the_same_whatever_their_shares() -> None:
 
 
 @pytest.mark.parametrize("tokens", [(10, 256), (*[8] * 200, 512)])
-def test_few_such_batches_are_not_told_of(tokens: tuple[int, ...]) -> None:
+def test_few_such_batches_are_not_reported(tokens: tuple[int, ...]) -> None:
     assert used(*tokens).notes() == ()
 
 

@@ -14,7 +14,7 @@ TOKEN = 512
 
 
 @pytest.mark.parametrize(
-    ("asked", "free", "blocks"),
+    ("wanted", "free", "blocks"),
     [
         (100, GIB, 100),
         # All active requests at their longest: 128 x 64 blocks.
@@ -26,7 +26,7 @@ TOKEN = 512
     ],
 )
 def test_a_cache_has_room_for_who_may_be_active_but_takes_only_a_share(
-    asked: int | None, free: int, blocks: int, monkeypatch: pytest.MonkeyPatch
+    wanted: int | None, free: int, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "free_memory_bytes", lambda: free)
     options = EngineOptions(
@@ -35,7 +35,7 @@ def test_a_cache_has_room_for_who_may_be_active_but_takes_only_a_share(
         max_context_tokens=2048,
         token_budget=512,
         max_active=128,
-        kv_blocks=asked,
+        kv_blocks=wanted,
         block_size=32,
     )
     assert kv_blocks_on_cpu(options, TOKEN) == blocks

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,51 +21,15 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
 from slaibench.schedulers import registry
-from slaibench.schedulers.engines.switch import REQUEST_KEY
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
+from tests.backends.engines.process_tree import command_line, engines
+from tests.backends.engines.strangers import foreign_requests, odd_requests
 from tests.backends.needed import needed
 
 PROFILE = get_profile("h100", "mistral-7b")
 KV_BLOCKS = 120
 ENGINE_PROCESSES = ("VLLM::Engine", "sglang::scheduler")
-
-
-def processes() -> dict[int, int]:
-    """Parent of every process that runs."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                text = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue
-            state, parent = text.rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(entry.name)] = int(parent)
-    return parents
-
-
-def descendants(pid: int) -> list[int]:
-    parents = processes()
-
-    def line(child: int) -> Iterator[int]:
-        while child in parents:
-            child = parents[child]
-            yield child
-
-    return [child for child in parents if pid in line(child)]
-
-
-def _name(pid: int) -> str:
-    text = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return text.replace(b"\0", b" ").decode(errors="replace")
-
-
-def engines(pid: int) -> list[int]:
-    """Descendants that are part of a server, unlike those that make the load."""
-    marks = ("guardian.py", "vllm.entrypoints", "VLLM::", "backends.sglang.start", "sglang::")
-    return [child for child in descendants(pid) if any(mark in _name(child) for mark in marks)]
 
 
 def workload(count: int = 12, prompt: int = 300, output: int = 20) -> list[Request]:
@@ -190,7 +152,7 @@ def test_memory_that_runs_out_preempts_and_the_record_says_whom(served: ServedEn
     assert output.steps.preemptions.sum() == output.requests.num_preemptions.sum()
 
 
-def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
+def test_a_scheduler_that_is_refused_is_reported_and_the_server_goes_on(
     served: ServedEngine, outputs: dict[str, RunOutput]
 ) -> None:
     with pytest.raises(BackendError, match=r"keeps its scheduler: .*batches of up to 4096 tokens"):
@@ -201,71 +163,38 @@ def test_a_scheduler_that_is_refused_is_told_and_the_server_goes_on(
 
 def test_another_users_request_is_refused_and_changes_nothing(served: ServedEngine) -> None:
     """It has the address, and everything that it can see of the server's processes."""
-    asked: list[int] = []
+    statuses: list[int] = []
 
     def intrude(progress: Progress) -> None:
-        if not asked:
-            asked.extend(foreign_requests(served, key=None))
+        if not statuses:
+            statuses.extend(foreign_requests(served, key=None))
 
     output = run(served, workload(40), "slai", stop=intrude, stop_every_s=0.2)
-    assert asked == [401] * len(asked)
-    assert len(asked) > 3
+    assert statuses == [401] * len(statuses)
+    assert len(statuses) > 3
     assert output.invalid is None
     assert output.requests.finished.all()
     running = served.running()
     assert running.server.request("/health")[0] == 200
     key = str(running.server.key)
     for pid in engines(os.getpid()):
-        assert key not in _name(pid)
+        assert key not in command_line(pid)
     for file in served._logs.iterdir():
         assert key not in file.read_text(encoding="utf-8", errors="replace")
 
 
 def test_a_run_in_which_somebody_else_was_served_is_no_measurement(served: ServedEngine) -> None:
-    asked: list[int] = []
+    statuses: list[int] = []
 
     def intrude(progress: Progress) -> None:
-        if not asked:
-            asked.extend(foreign_requests(served, key=served.running().server.key))
+        if not statuses:
+            statuses.extend(foreign_requests(served, key=served.running().server.key))
 
     output = run(served, workload(40), "slai", stop=intrude, stop_every_s=0.2)
-    assert 200 in asked
+    assert 200 in statuses
     assert output.invalid is not None
     assert "the engine served somebody else as well: " in output.invalid
     assert run(served, workload(2), "slai").invalid is None
-
-
-BIG = 10**400
-ODD: tuple[object, ...] = (
-    *([1], "x", 5, True, None, {}, {"tier": ["a"]}, {"tier": {}}, {"tier": 5}, {"tier": BIG}),
-    *({"tier": "x" * 10**5}, {"tier": "\ud800"}, {"tbt_slo_s": BIG}, {"tbt_slo_s": -1}),
-    *({"tbt_slo_s": [0.1]}, {"tbt_slo_s": "soon"}, {"tbt_slo_s": float("nan")}),
-    *({"tbt_slo_s": float("inf")}, {REQUEST_KEY: ["slai"]}, {REQUEST_KEY: {}}),
-)
-"""What a client may say of its service class, or by mistake."""
-
-
-def odd_requests(served: ServedEngine) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and body."""
-    sglang = served._engine.key == "sglang"
-    own = "custom_params" if sglang else "vllm_xargs"
-    plain = {"model": "mistral-7b", "prompt": [5] * 4, "max_tokens": 2}
-    besides: list[dict[str, Any]] = [{own: odd} for odd in ODD]
-    besides += [{"priority": odd} for odd in (5, -1, BIG, "x", [1], None)]
-    besides += [{"rid": odd, "request_id": odd} for odd in ("a\nf,run1-3,0", "\ud800", 5, ["a"])]
-    besides += [{"logprobs": 2}, {"prompt": [10**6]}, {"prompt": [-1]}, {"prompt": []}, {"n": 3}]
-    for more in besides:
-        yield "/v1/completions", plain | more
-    if not sglang:
-        return
-    for params in ({own: odd} for odd in ODD):
-        yield "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 2, **params}}
-    for wrong in (
-        *({"return_logprob": True}, {"return_logprob": True, "top_logprobs_num": 10**9}),
-        *({"input_ids": [-1]}, {"input_ids": [10**6]}, {"input_ids": []}, {"input_ids": ["a"]}),
-        *({"rid": "a\nf,run1-3,0"}, {"rid": ["a"]}, {"session_params": {"id": "none"}}),
-    ):
-        yield "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 2}, **wrong}
 
 
 def test_no_request_ends_a_server_or_the_reading_of_its_steps(served: ServedEngine) -> None:
@@ -277,32 +206,6 @@ def test_no_request_ends_a_server_or_the_reading_of_its_steps(served: ServedEngi
     output = run(served, workload(4), "slai")
     assert output.requests.finished.all()
     assert output.invalid is None
-
-
-def foreign_requests(served: ServedEngine, key: str | None) -> list[int]:
-    """Statuses of requests that are not the run's: another scheduler, tokens, a look, a flush."""
-    running = served.running()
-    url = running.server.url.removeprefix("http://")
-    engine, statuses = served._engine, []
-    body = {"model": "mistral-7b", "prompt": [5] * 4, "max_tokens": 1}
-    asked = (
-        ("POST", "/v1/completions", body | engine.body_fields({REQUEST_KEY: "sarathi"})),
-        ("POST", "/v1/completions", body),
-        ("POST", "/generate", {"input_ids": [5], "sampling_params": {"max_new_tokens": 1}}),
-        ("GET", "/v1/models", None),
-        ("GET", "/metrics", None),
-        ("POST", "/flush_cache", {}),
-    )
-    for method, path, said in asked:
-        connection = http.client.HTTPConnection(url, timeout=30)
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        text = None if said is None else json.dumps(said)
-        connection.request(method, path, text, headers)
-        statuses.append(connection.getresponse().status)
-        connection.close()
-    return statuses
 
 
 def test_the_horizon_cuts_a_run_and_the_next_one_finds_the_engine_at_rest(
@@ -352,7 +255,7 @@ def test_an_engine_that_dies_fails_its_requests_and_the_next_run_has_another(
 
     def kill(progress: Progress) -> None:
         if not killed:
-            engine = [pid for pid in mine if _name(pid).startswith(ENGINE_PROCESSES)]
+            engine = [pid for pid in mine if command_line(pid).startswith(ENGINE_PROCESSES)]
             killed.extend(engine)
             os.kill(engine[0], signal.SIGKILL)
 

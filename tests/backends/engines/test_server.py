@@ -151,7 +151,7 @@ if len(tries.read_text()) < 3:
     assert counter.read_text() == "xxx"
 
 
-def test_an_early_death_is_told_with_its_reason_and_its_log(make: Make) -> None:
+def test_an_early_death_is_reported_with_its_reason_and_its_log(make: Make) -> None:
     server = make(
         "import sys; print('loading'); sys.exit('ValueError: block size 16 is too small')"
     )
@@ -163,7 +163,7 @@ def test_an_early_death_is_told_with_its_reason_and_its_log(make: Make) -> None:
     assert not server.is_running
 
 
-def test_a_silent_death_is_told_with_its_status(make: Make) -> None:
+def test_a_silent_death_is_reported_with_its_status(make: Make) -> None:
     with pytest.raises(BackendError, match="ended with status 3 and said nothing"):
         make("raise SystemExit(3)").start()
 

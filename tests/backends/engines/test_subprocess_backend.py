@@ -1,4 +1,4 @@
-"""A backend in another Python gives what it gives here, and its failures are told."""
+"""A backend in another Python gives what it gives here, and its failures are reported."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def test_every_run_gives_what_it_gives_here(elsewhere: Make, tmp_path: Path) -> 
 
 
 def test_a_stop_rule_is_asked_here(elsewhere: Make) -> None:
-    asked = []
+    calls = []
 
     def enough(progress: Progress) -> str | None:
-        asked.append((os.getpid(), progress.now_s))
+        calls.append((os.getpid(), progress.now_s))
         return "enough" if progress.now_s > 20 else None
 
     rule = {"stop": enough, "stop_every_s": 3.0}
     output = run(elsewhere(), requests(), "sarathi", **rule)
     assert output.stopped_early == "enough"
-    assert {pid for pid, _ in asked} == {os.getpid()}
-    assert len(asked) > 3
+    assert {pid for pid, _ in calls} == {os.getpid()}
+    assert len(calls) > 3
     here = simulate(
         registry.build("sarathi"), requests(), RunSettings(stop=enough, stop_every_s=3.0)
     )
@@ -83,7 +83,7 @@ def test_a_run_without_the_schedulers_text_is_refused(elsewhere: Make) -> None:
         elsewhere().run(requests(1), registry.build("slai"), RunSettings())
 
 
-def test_a_process_that_dies_is_told_with_its_last_words_and_replaced(
+def test_a_process_that_dies_is_reported_with_its_last_words_and_replaced(
     elsewhere: Make, tmp_path: Path
 ) -> None:
     backend = elsewhere(far.Mortal)
@@ -94,12 +94,14 @@ def test_a_process_that_dies_is_told_with_its_last_words_and_replaced(
     assert len(list((tmp_path / "logs").iterdir())) == 2
 
 
-def test_a_backend_that_cannot_be_made_is_told(elsewhere: Make) -> None:
+def test_a_backend_that_cannot_be_made_is_reported(elsewhere: Make) -> None:
     with pytest.raises(BackendError, match="ValueError: there is no such engine"):
         run(elsewhere(far.unwilling), requests(1), "slai")
 
 
-def test_a_python_that_is_none_is_told_with_what_it_said(elsewhere: Make, tmp_path: Path) -> None:
+def test_a_python_that_is_none_is_reported_with_what_it_said(
+    elsewhere: Make, tmp_path: Path
+) -> None:
     with pytest.raises(BackendError, match=r"Engine does not start: .*No such file"):
         run(elsewhere(python=str(tmp_path / "python")), requests(1), "slai")
     empty = tmp_path / "empty"

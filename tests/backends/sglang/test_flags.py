@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slaibench.backends.engines.flags import Flag, Verdict, markdown, unlisted
+from slaibench.backends.engines.flags import Flag, FlagVerdict, markdown, unlisted
 from slaibench.backends.sglang.flags import ACT_ONLY_WITH, FLAGS, GROUPS, OTHERS, STEMS
 from slaibench.schedulers.engines.sglang_flags import REFUSALS, Refusal
 from slaibench.schedulers.engines.sglang_support import check_flags
@@ -46,7 +46,7 @@ def installed() -> tuple[dict[str, str], list[str], dict[str, Any]]:
     """Flags by their name in Python, those of the groups that concern us, and all defaults."""
     command = [python_with("sglang"), "-W", "ignore", "-c", INSTALLED, json.dumps(GROUPS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
-    line = next(each for each in done.stdout.splitlines() if each.startswith("FOUND "))
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
     names, grouped, defaults = json.loads(line.removeprefix("FOUND "))
     return names, grouped, defaults
 
@@ -57,15 +57,15 @@ def python_name(flag: str) -> str:
 
 def another_value(refusal: Refusal) -> Any:
     """One that is not taken."""
-    one = refusal.fine[0] if refusal.fine else None
-    return "another" if isinstance(one, str) else 7
+    accepted = refusal.fine[0] if refusal.fine else None
+    return "another" if isinstance(accepted, str) else 7
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
 def test_each_flag_is_taken_or_refused_with_a_sentence_as_the_table_says(flag: Flag) -> None:
     if flag.name in REFUSED:
         refusal = REFUSED[flag.name]
-        assert flag.verdict is Verdict.REFUSED
+        assert flag.verdict is FlagVerdict.REFUSED
         value = another_value(refusal)
         args = SimpleNamespace(**{python_name(flag.name): value})
         with pytest.raises(UnsupportedEngineError, match=rf"--{flag.name} {value}: .*leave it out"):
@@ -78,12 +78,12 @@ def test_each_flag_is_taken_or_refused_with_a_sentence_as_the_table_says(flag: F
         for fine in (None, False, *refusal.fine):
             check_flags(SimpleNamespace(**{python_name(flag.name): fine}), own_rule=False)
     elif flag.name in ACT_ONLY_WITH:
-        assert flag.verdict is Verdict.REFUSED
+        assert flag.verdict is FlagVerdict.REFUSED
         assert ACT_ONLY_WITH[flag.name] in REFUSED
     else:
         check_flags(SimpleNamespace(**{python_name(flag.name): "given"}), own_rule=False)
         several_pools = "several pools" in flag.why
-        assert (flag.verdict is Verdict.REFUSED) == several_pools
+        assert (flag.verdict is FlagVerdict.REFUSED) == several_pools
 
 
 def test_no_flag_is_in_the_table_twice() -> None:

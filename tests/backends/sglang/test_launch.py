@@ -18,11 +18,11 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang import launch
 from slaibench.backends.sglang.launch import SglangEngine
 from slaibench.catalog.model import get_model
-from slaibench.machine.hardware import Gpu
+from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 
 ENGINE = SglangEngine()
-H200 = Gpu("NVIDIA H200", 141 * 2**30, "570.86")
+H200 = InstalledGpu("NVIDIA H200", 141 * 2**30, "570.86")
 OTHER = "/opt/sglang/bin/python"
 
 
@@ -48,7 +48,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(launch, "python", lambda: OTHER)
     monkeypatch.setattr(launch, "_folder", lambda model, where: Path("models") / model.name)
 
-    def has(gpus: tuple[Gpu, ...] = (), **facts: Any) -> None:
+    def has(gpus: tuple[InstalledGpu, ...] = (), **facts: Any) -> None:
         said = {"sglang": "0.5.23", "kernels": False, "plugins": True, "versions": {}, **facts}
         monkeypatch.setattr(launch, "probe", lambda where: said)
         monkeypatch.setattr(launch.hardware, "gpus", lambda: gpus)
@@ -76,8 +76,8 @@ def test_a_server_runs_on_the_python_that_has_it_with_the_studys_options() -> No
 
 @pytest.mark.usefixtures("machine")
 def test_a_checkpoint_is_loaded_and_a_cache_kept_when_asked_for() -> None:
-    asked = options(checkpoint="mistralai/Mistral-7B-v0.1", prefix_caching=True, kv_blocks=None)
-    command = ENGINE.command(asked, Device.CUDA, 1, own={})
+    chosen = options(checkpoint="mistralai/Mistral-7B-v0.1", prefix_caching=True, kv_blocks=None)
+    command = ENGINE.command(chosen, Device.CUDA, 1, own={})
     assert words(command, "--model-path") == "mistralai/Mistral-7B-v0.1"
     assert not {"--load-format", "--disable-radix-cache", "--max-total-tokens"} & set(command)
 
@@ -86,10 +86,10 @@ def test_a_checkpoint_is_loaded_and_a_cache_kept_when_asked_for() -> None:
 def test_a_cpu_gets_what_sglang_must_be_told_and_a_cache_of_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = []
+    token_bytes = []
 
     def blocks(options: EngineOptions, bytes_per_token: int) -> int:
-        asked.append(bytes_per_token)
+        token_bytes.append(bytes_per_token)
         return 77
 
     monkeypatch.setattr(launch, "kv_blocks_on_cpu", blocks)
@@ -97,7 +97,7 @@ def test_a_cpu_gets_what_sglang_must_be_told_and_a_cache_of_float32(
     assert (words(command, "--device"), words(command, "--dtype")) == ("cpu", "float32")
     assert words(command, "--max-total-tokens") == str(77 * 16)
     model = get_model("tiny-mistral")
-    assert asked == [2 * model.layers * model.kv_heads * model.head_dim * 4]
+    assert token_bytes == [2 * model.layers * model.kv_heads * model.head_dim * 4]
 
 
 @pytest.mark.usefixtures("machine")
@@ -135,7 +135,7 @@ def test_our_configuration_is_in_the_environment_and_nobody_is_asked(
 def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
     machine: Callable[..., None],
     device: Device,
-    gpus: tuple[Gpu, ...],
+    gpus: tuple[InstalledGpu, ...],
     facts: dict[str, Any],
     message: str,
 ) -> None:
@@ -149,19 +149,19 @@ def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
     [(Device.CPU, (), False), (Device.EMULATED, (), False), (Device.CUDA, (H200,), True)],
 )
 def test_a_device_that_can_be_had_gives_the_version(
-    machine: Callable[..., None], device: Device, gpus: tuple[Gpu, ...], kernels: bool
+    machine: Callable[..., None], device: Device, gpus: tuple[InstalledGpu, ...], kernels: bool
 ) -> None:
     machine(gpus, kernels=kernels)
     assert ENGINE.check(device) == "0.5.23"
 
 
-def test_no_sglang_anywhere_is_told_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sglang_anywhere_is_reported_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "interpreter", lambda engine: None)
     with pytest.raises(MissingEngineError, match="SLAIBENCH_SGLANG_PYTHON"):
         ENGINE.check(Device.EMULATED)
 
 
-def test_a_python_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_python_that_is_none_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLAIBENCH_SGLANG_PYTHON", str(tmp_path / "python"))
     with pytest.raises(BackendError, match=r"SLAIBENCH_SGLANG_PYTHON is .* cannot be run"):
         ENGINE.check(Device.EMULATED)

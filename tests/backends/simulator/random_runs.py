@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.registry import build
+from slaibench.schedulers.registry import PORTABLE, build
 from slaibench.workloads.request import Request
 
 MILLISECONDS = StaircaseCostModel(
@@ -18,20 +18,14 @@ MILLISECONDS = StaircaseCostModel(
 )
 
 VARIANTS = [
-    "sarathi",
+    *(name for name in PORTABLE if name != "slai"),
     "sarathi:order=spf",
     *(
         f"slai:order={order},offset={offset}"
         for order in ("fcfs", "spf", "spf-priority")
         for offset in ("dynamic", "fixed:5", "fixed:10")
     ),
-    "hrrn",
     "hrrn:patience_s=inf,started=first,size=budget,scarce=1",
-    "rad",
-    "rad-batch-prefill",
-    "orca",
-    "prefill-first",
-    "decode-first",
 ]
 
 

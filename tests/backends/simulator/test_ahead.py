@@ -99,7 +99,7 @@ def test_with_nothing_to_run_it_looks_again_when_the_batch_is_over() -> None:
 
 
 class Watched:
-    """A kind of engine whose books are held against its requests after every step."""
+    """A kind of engine whose books are compared with its requests after every step."""
 
     def __init__(self, kind: type[Engine]) -> None:
         self._kind = kind

@@ -11,7 +11,7 @@ from tests.schedulers.scenario import Scenario, seconds_per_token
 
 
 class Whatever(Scheduler):
-    """Does what it is told: a batch a step."""
+    """Follows a script: a batch a step."""
 
     def __init__(self, **limits: int) -> None:
         super().__init__(**limits)
@@ -69,21 +69,21 @@ def test_time_passes_as_the_cost_model_says_plus_the_overhead() -> None:
 
 
 def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
-    asked = []
+    batches = []
 
     class Asked:
         step_overhead_s = 0.0
         needs_spread = True
 
         def batch_time_s(self, *work: Any) -> float:
-            asked.append(work)
+            batches.append(work)
             return 1.0
 
     scenario = Scenario("sarathi:token_budget=4", timer=Asked())  # type: ignore[arg-type]
     scenario.arrive(3, 3)
     scenario.arrive(6, 3)
     scenario.run()
-    assert asked == [
+    assert batches == [
         (0, 0, [(3, 0), (1, 0)], (0, 0)),
         # A's decode writes its fourth token and reads all four; B goes on after its first.
         (1, 4, [(3, 1)], (4, 16)),
@@ -93,16 +93,16 @@ def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
     ]
 
 
-def test_a_cost_model_that_takes_contexts_at_their_mean_is_not_told_their_spread(
+def test_a_cost_model_that_takes_contexts_at_their_mean_is_not_given_their_spread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     timer = seconds_per_token(0.25)
-    asked: list[Any] = []
-    monkeypatch.setattr(timer, "batch_time_s", lambda *work: asked.append(work[3]) or 1.0)
+    spreads: list[Any] = []
+    monkeypatch.setattr(timer, "batch_time_s", lambda *work: spreads.append(work[3]) or 1.0)
     scenario = Scenario("sarathi", timer=timer)
     scenario.arrive(3, 3)
     scenario.run()
-    assert asked == [None, None, None]
+    assert spreads == [None, None, None]
 
 
 def test_a_step_is_recorded_as_the_batch_ran() -> None:

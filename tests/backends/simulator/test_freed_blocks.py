@@ -63,52 +63,52 @@ def test_it_is_a_queue_of_single_blocks(data: st.DataObject) -> None:
             twin.take(count)
             held.append((request(count * block_size, number), count))
         elif what in ("end", "preempt") and held:
-            one, count = held.pop(data.draw(st.integers(0, len(held) - 1), label="who"))
+            victim, count = held.pop(data.draw(st.integers(0, len(held) - 1), label="who"))
             computed = data.draw(st.integers(0, count * block_size), label="computed")
             if what == "end":
                 freed.put(count, computed)
                 twin.put(count, computed)
             else:
-                preempted(freed, one, count, computed)
-                twin.put(count, computed, one)
-                waiting.append(one)
+                preempted(freed, victim, count, computed)
+                twin.put(count, computed, victim)
+                waiting.append(victim)
         elif what == "back" and waiting:
-            one = waiting.pop(data.draw(st.integers(0, len(waiting) - 1), label="who"))
-            wanted = -(-one.prefill_tokens // block_size)
+            victim = waiting.pop(data.draw(st.integers(0, len(waiting) - 1), label="who"))
+            wanted = -(-victim.prefill_tokens // block_size)
             if wanted > len(twin.queue):
-                waiting.append(one)
+                waiting.append(victim)
                 continue
-            num_left = freed.reclaim(one)
-            assert num_left == twin.reclaim(one)
+            num_left = freed.reclaim(victim)
+            assert num_left == twin.reclaim(victim)
             freed.take(wanted - num_left)
             twin.take(wanted - num_left)
-            held.append((one, wanted))
+            held.append((victim, wanted))
         assert freed.num_blocks == len(twin.queue)
-        for one in waiting:
-            assert one.computed_tokens == twin.left(one) * block_size
+        for victim in waiting:
+            assert victim.computed_tokens == twin.left(victim) * block_size
 
 
 def test_a_preempted_request_loses_its_end_first() -> None:
     freed = FreedBlocks(4, 10)
-    one = request(38)
+    victim = request(38)
     freed.take(4)
-    preempted(freed, one, 4, 38)
-    assert one.computed_tokens == 30
+    preempted(freed, victim, 4, 38)
+    assert victim.computed_tokens == 30
     freed.take(1)  # the block that was not full
-    assert one.computed_tokens == 30
+    assert victim.computed_tokens == 30
     freed.take(2)
-    assert one.computed_tokens == 10
-    assert freed.reclaim(one) == 1
+    assert victim.computed_tokens == 10
+    assert freed.reclaim(victim) == 1
     assert freed.num_blocks == 0
 
 
 def test_the_last_token_is_computed_again_in_any_case() -> None:
     freed = FreedBlocks(2, 10)
-    one = request(20)
+    victim = request(20)
     freed.take(2)
-    preempted(freed, one, 2, 20)
-    assert one.computed_tokens == 10
-    assert freed.reclaim(one) == 1
+    preempted(freed, victim, 2, 20)
+    assert victim.computed_tokens == 10
+    assert freed.reclaim(victim) == 1
     assert freed.num_blocks == 1
 
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from slaibench.backends.engines.flags import Verdict, markdown, unlisted
+from slaibench.backends.engines.flags import FlagVerdict, markdown, unlisted
 from slaibench.backends.vllm.flags import ELSEWHERE, FLAGS, GROUPS, OF_OTHER_MODELS, STEMS
 from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine-flags.md"
-REFUSED = [flag for flag in FLAGS if flag.verdict is Verdict.REFUSED]
+REFUSED = [flag for flag in FLAGS if flag.verdict is FlagVerdict.REFUSED]
 ONLY_WITH = re.compile(r"acts only with `--([a-z-]+)`, which is refused")
 BY_THEMSELVES = [
     flag for flag in REFUSED if flag.why != OF_OTHER_MODELS and not ONLY_WITH.match(flag.why)
 ]
-HONOURED = [flag for flag in FLAGS if flag.verdict is Verdict.HONOURED]
+HONOURED = [flag for flag in FLAGS if flag.verdict is FlagVerdict.HONOURED]
 SET: dict[str, tuple[str, str, Any]] = {
     "async-scheduling": ("scheduler_config", "async_scheduling", True),
     "speculative-config": ("", "speculative_config", object()),
@@ -126,7 +126,7 @@ def test_a_refused_flag_ends_the_start_with_its_name_and_a_way_out(config: Any, 
 
 
 def test_a_flag_that_acts_only_with_another_names_one_that_is_refused() -> None:
-    others = [found[1] for flag in REFUSED if (found := ONLY_WITH.match(flag.why))]
+    others = [match[1] for flag in REFUSED if (match := ONLY_WITH.match(flag.why))]
     assert others
     assert set(others) <= {flag.name for flag in BY_THEMSELVES}
 
@@ -209,7 +209,7 @@ def installed() -> list[tuple[str, list[str]]]:
 
     parser = AsyncEngineArgs.add_cli_args(FlexibleArgumentParser())
     return [
-        (str(group.title), [each[2:] for each in action.option_strings if each[:2] == "--"])
+        (str(group.title), [option[2:] for option in action.option_strings if option[:2] == "--"])
         for group in parser._action_groups
         for action in group._group_actions
     ]

@@ -17,12 +17,12 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.vllm import launch
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.model import get_model
-from slaibench.machine.hardware import Gpu
+from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 
 ENGINE = VllmEngine()
 GIB = 2**30
-H200 = Gpu("NVIDIA H200", 141 * GIB, "570.86")
+H200 = InstalledGpu("NVIDIA H200", 141 * GIB, "570.86")
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def flags(command: list[str]) -> dict[str, str]:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Says which distributions and GPUs there are."""
 
-    def has(distributions: dict[str, str], gpus: tuple[Gpu, ...] = ()) -> None:
+    def has(distributions: dict[str, str], gpus: tuple[InstalledGpu, ...] = ()) -> None:
         def version(name: str) -> str:
             if name not in distributions:
                 raise PackageNotFoundError(name)
@@ -177,7 +177,7 @@ def test_a_device_that_cannot_be_had_is_refused_with_the_way_out(
     machine: Callable[..., None],
     device: Device,
     distributions: dict[str, str],
-    gpus: tuple[Gpu, ...],
+    gpus: tuple[InstalledGpu, ...],
     message: str,
 ) -> None:
     machine(distributions, gpus)
@@ -199,7 +199,7 @@ def test_a_device_that_can_be_had_gives_the_version(
     machine: Callable[..., None],
     device: Device,
     distributions: dict[str, str],
-    gpus: tuple[Gpu, ...],
+    gpus: tuple[InstalledGpu, ...],
 ) -> None:
     machine(distributions, gpus)
     assert ENGINE.check(device) == next(iter(distributions.values()))

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Tree
 
 import pytest
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.report.files import ReportError, check_file, write_text
 from slaibench.report.regress import words
 from slaibench.report.regress.github import COLUMNS, MOST_ERRORS, annotation_lines, markdown
@@ -55,7 +55,7 @@ def test_markdown_is_a_table_whose_cells_are_never_cut_in_two() -> None:
 
 
 def test_markdown_of_identical_runs_is_a_line_and_what_can_be_unfolded() -> None:
-    same = result(row(Verdict.IDENTICAL, change=0.0), num_identical=8)
+    same = result(row(ChangeVerdict.IDENTICAL, change=0.0), num_identical=8)
     text = markdown(same)
     assert "identical; in 8 runs every token came at the same time" in text.splitlines()[0]
     assert "🔴" not in text
@@ -78,15 +78,15 @@ def test_no_more_annotations_than_are_shown() -> None:
 
 
 def test_annotations_stay_on_their_line() -> None:
-    odd = row(Verdict.UNKNOWN, reason="two\nlines", scheduler="a,b:c\r\n")
+    odd = row(ChangeVerdict.UNKNOWN, reason="two\nlines", scheduler="a,b:c\r\n")
     assert not any(set("\r\n") & set(line) for line in annotation_lines(result(odd)))
 
 
 def test_the_verdict_on_the_whole_is_the_most_alarming_one() -> None:
-    assert result(SAME).verdict is Verdict.SAME
-    assert result(SAME, UNKNOWN).verdict is Verdict.UNKNOWN
-    assert result(SAME, UNKNOWN, row(Verdict.BETTER)).verdict is Verdict.BETTER
-    assert ALL.verdict is Verdict.WORSE
+    assert result(SAME).verdict is ChangeVerdict.SAME
+    assert result(SAME, UNKNOWN).verdict is ChangeVerdict.UNKNOWN
+    assert result(SAME, UNKNOWN, row(ChangeVerdict.BETTER)).verdict is ChangeVerdict.BETTER
+    assert ALL.verdict is ChangeVerdict.WORSE
     assert ALL.worse == (WORSE, LOST)
 
 
@@ -98,7 +98,7 @@ def test_json_and_frame_hold_every_row(tmp_path: Path) -> None:
 
 
 def test_what_is_lost_is_told_in_words() -> None:
-    lost = row(Verdict.WORSE, "ttft_p99_s", after=float("inf"), reason="still waiting")
+    lost = row(ChangeVerdict.WORSE, "ttft_p99_s", after=float("inf"), reason="still waiting")
     assert words.moved(lost) == "TTFT P99: 0.100 → unserved (still waiting)"
     assert words.moved(LOST) == "saturated: 0% of runs → 100% of runs"
     assert words.headline(result()) == "small: nothing to compare with"

@@ -10,7 +10,7 @@ from slaibench.reproductions.bari2025.run import run
 from slaibench.reproductions.bari2025.spec import PaperSpec
 
 WORKLOAD = "uniform:prompt=1000-6000,output=20-100"
-ASKED = PaperSpec(
+SMALL = PaperSpec(
     figures=("6", "7", "8", "9", "10"),
     workload=WORKLOAD,
     rates=(0.8, 1.6),
@@ -35,6 +35,6 @@ class SmallPaper:
         return self.folder / "results"
 
 
-def run_small(folder: Path, asked: PaperSpec = ASKED) -> SmallPaper:
+def run_small(folder: Path, spec: PaperSpec = SMALL) -> SmallPaper:
     """Run it into ``folder / "results"``."""
-    return SmallPaper(folder, run(asked, folder / "results", jobs=1))
+    return SmallPaper(folder, run(spec, folder / "results", jobs=1))

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from slaibench.catalog import get_profile
-from slaibench.catalog.published import bari2025
 from slaibench.costmodel import CostModel
 from slaibench.recording.store import RecordingError
 from slaibench.reproductions.bari2025.batches import (
@@ -20,6 +19,7 @@ from slaibench.reproductions.bari2025.batches import (
     block_study,
     write_lengths,
 )
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.run import run
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from tests.studies.studies import sweep

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from slaibench.catalog.published import CHANGE, RATIO, PublishedValue, bari2025
 from slaibench.reproductions.bari2025.claim import Finding, deviation_text, ours, printed
+from slaibench.reproductions.bari2025.published import CHANGE, RATIO, PublishedValue, bari2025
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 

@@ -129,7 +129,7 @@ def test_one_of_several_that_falls_is_enough_to_disagree() -> None:
     assert find(load(tails={SARATHI: rising})).verdict is UNDECIDED
 
 
-def test_a_tail_of_nobody_is_not_told() -> None:
+def test_a_tail_of_nobody_is_not_reported() -> None:
     assert tails(rises, [SARATHI], "paying")(load()).seen.endswith("not told")
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import slaibench
-from slaibench.catalog.published import bari2025
 from slaibench.measure.slo import parse_slos
 from slaibench.reproductions.bari2025.figures import Mix
 from slaibench.reproductions.bari2025.load import GIVEN, given_to
 from slaibench.reproductions.bari2025.numbers import given_numbers
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.run_summary import RunSummarizer
 from tests.reproductions.bari2025.small import SmallPaper
@@ -51,7 +51,7 @@ def test_a_run_without_requests_tells_the_memory_alone() -> None:
     assert [name for name, value in values.items() if value is not None] == ["kv-blocks"]
 
 
-def test_other_lengths_than_the_papers_are_told(small_paper: SmallPaper) -> None:
+def test_other_lengths_than_the_papers_are_reported(small_paper: SmallPaper) -> None:
     loads = small_paper.result.loads[Mix.FEW]
     claims = {claim.name: claim for claim in given_numbers(bari2025(), loads)}
     assert claims["output-mean"].paper.verdict is ClaimVerdict.DISAGREES

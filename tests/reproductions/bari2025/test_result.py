@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from slaibench.catalog.published import bari2025
 from slaibench.reproductions.bari2025.claim import Claim
 from slaibench.reproductions.bari2025.figures import FIGURES, Mix
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.result import PaperResult, worst
 from slaibench.reproductions.bari2025.series import published_points
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
@@ -99,7 +99,7 @@ def test_published_points_are_the_printed_ones() -> None:
     assert published_points(FIGURES["8"]) == []
 
 
-def test_of_warnings_that_differ_in_a_number_the_worst_is_told() -> None:
+def test_of_warnings_that_differ_in_a_number_the_worst_is_reported() -> None:
     texts = ["outside: 900 tokens", "outside: 1200 tokens", "another", "outside: 1100 tokens"]
     assert worst(texts) == ("outside: 1200 tokens", "another")
 

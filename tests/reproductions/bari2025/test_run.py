@@ -13,7 +13,7 @@ from slaibench.reproductions.bari2025.run import check, mixes, run, searches
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import Convention
 from slaibench.studies.executors import CellResult
-from tests.reproductions.bari2025.small import ASKED, WORKLOAD, SmallPaper
+from tests.reproductions.bari2025.small import SMALL, WORKLOAD, SmallPaper
 from tests.studies.studies import contents
 
 MEMORY = PaperSpec(
@@ -23,13 +23,13 @@ MEMORY = PaperSpec(
 
 def test_the_same_again_runs_nothing_and_finds_the_same(small_paper: SmallPaper) -> None:
     before, cells = contents(small_paper.results), list[CellResult]()
-    again = run(ASKED, small_paper.results, jobs=1, on_cell=lambda cell, *_: cells.append(cell))
+    again = run(SMALL, small_paper.results, jobs=1, on_cell=lambda cell, *_: cells.append(cell))
     assert contents(small_paper.results) == before
     assert all(cell.reused for cell in cells)
     assert again.to_json() == small_paper.result.to_json()
 
 
-def test_no_cell_is_told_twice(small_paper: SmallPaper) -> None:
+def test_no_cell_is_reported_twice(small_paper: SmallPaper) -> None:
     folders = [cell.folder for cell in small_paper.result.cells]
     assert len(set(folders)) == len(folders)
     assert {path.parent for path in small_paper.results.rglob("run.json")} == set(folders)
@@ -84,16 +84,16 @@ def test_capacities_are_searched_where_a_figure_prints_them() -> None:
 def test_what_cannot_be_had_is_refused_before_any_work(
     tmp_path: Path, fields: dict[str, object], message: str
 ) -> None:
-    asked = PaperSpec.model_validate({"figures": ("7c",), **fields})
+    spec = PaperSpec.model_validate({"figures": ("7c",), **fields})
     with pytest.raises(ValueError, match=message):
-        check(asked, tmp_path)
+        check(spec, tmp_path)
     assert not list(tmp_path.rglob("run.json"))
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="--results"):
-        check(ASKED, tmp_path / "file")
+        check(SMALL, tmp_path / "file")
 
 
 def test_searched_schedulers_have_more_cells_than_the_figure_shows(

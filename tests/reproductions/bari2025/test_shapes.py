@@ -60,12 +60,12 @@ def test_prefill_first_is_compared_with_all_others_at_the_lowest_rate(
     assert claim.paper.verdict is ClaimVerdict.AGREES
 
 
-def test_who_breaks_first_is_told_with_the_rates(small_paper: SmallPaper) -> None:
+def test_who_breaks_first_is_reported_with_the_rates(small_paper: SmallPaper) -> None:
     claim = shapes(small_paper, "7b")["prefill-first-breaks-7a"]
     assert claim.paper.seen.count(" keeps it to ") == 3
 
 
-def test_tails_are_told_at_the_lowest_and_the_highest_rate(small_paper: SmallPaper) -> None:
+def test_tails_are_reported_at_the_lowest_and_the_highest_rate(small_paper: SmallPaper) -> None:
     claims = {**shapes(small_paper, "7a"), **shapes(small_paper, "7b")}
     for name in ("tail-rises-sarathi-7a", "tail-rises-slai-7a", "tail-rises-sarathi-7b"):
         for part in claims[name].paper.seen.split("; "):
@@ -82,7 +82,7 @@ def test_memory_that_is_never_full_is_not_saturated(small_paper: SmallPaper) -> 
     assert "under the dynamic offset" in claims["fixed-10-underuses-8"].paper.seen
 
 
-def test_requests_served_and_tiers_are_told_with_their_changes(small_paper: SmallPaper) -> None:
+def test_requests_served_and_tiers_are_reported_with_their_changes(small_paper: SmallPaper) -> None:
     served = shapes(small_paper, "9b")["prefill-first-serves-less-9b"].paper.seen
     assert "% of them served; " in served
     assert served.count(" against ") == 5
@@ -109,12 +109,12 @@ def test_single_batches_grow_or_do_not(last_s: float, verdict: ClaimVerdict) -> 
     assert claims[0].paper.seen == f"30.0 to {1e3 * last_s:.1f} ms"
 
 
-def test_blocks_are_told_as_shares_of_all() -> None:
+def test_blocks_are_reported_as_shares_of_all() -> None:
     (claim,) = batch_shapes((), [BlockRow(8, 1032, 0.07), BlockRow(16, 2064, 0.14)], (), 0)
     assert claim.paper.seen == "7% to 14% of all blocks"
 
 
-def test_growth_is_not_told_where_a_batch_is_missing() -> None:
+def test_growth_is_not_reported_where_a_batch_is_missing() -> None:
     (claim,) = batch_shapes((), (), [BatchRow(8, 0.05), BatchRow(16, 0.06)], 6)
     assert claim.paper.verdict is ClaimVerdict.UNDECIDED
     assert claim.paper.seen == "2 of 6 batches came about"

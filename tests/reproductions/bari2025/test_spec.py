@@ -12,10 +12,10 @@ from slaibench.spec import Convention
 
 
 def test_nothing_asked_for_is_everything_the_paper_has() -> None:
-    asked = PaperSpec()
-    assert asked.figures == tuple(FIGURES)
-    assert asked.rates == (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
-    assert asked.duration_s == 35 * 60
+    spec = PaperSpec()
+    assert spec.figures == tuple(FIGURES)
+    assert spec.rates == (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
+    assert spec.duration_s == 35 * 60
 
 
 def test_rates_come_ascending_and_once() -> None:

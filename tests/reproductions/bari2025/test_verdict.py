@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from slaibench.catalog.published import CHANGE, PublishedValue
+from slaibench.reproductions.bari2025.published import CHANGE, PublishedValue
 from slaibench.reproductions.bari2025.verdict import (
     AGREES_WITHIN,
     CLOSE_WITHIN,

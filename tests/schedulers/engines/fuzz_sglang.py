@@ -57,7 +57,7 @@ def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
     driver, some = Driver(scheduler, text), random.Random(seed)
     sessions = Sessions(scheduler, driver, some)
     prefixes = [[some.randrange(3, 600) for _ in range(some.randint(16, 200))] for _ in range(3)]
-    asked: dict[str, int] = {}
+    outputs: dict[str, int] = {}
     pauses = 0
     for _ in range(turns):
         doing = some.random()
@@ -65,28 +65,28 @@ def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
             prompt = [some.randrange(3, 600) for _ in range(some.choice([1, 15, 16, 17, 120, 400]))]
             if some.random() < 0.5:
                 prompt = some.choice(prefixes) + prompt[:150]
-            name = str(len(asked))
-            asked[name] = some.choice([1, 2, some.randint(1, 40), some.randint(1, 200)])
+            name = str(len(outputs))
+            outputs[name] = some.choice([1, 2, some.randint(1, 40), some.randint(1, 200)])
             driver.add(
-                name, prompt, max_new_tokens=asked[name], ignore_eos=True, **besides(some, prompt)
+                name, prompt, max_new_tokens=outputs[name], ignore_eos=True, **besides(some, prompt)
             )
         elif doing < 0.28 and driver.alive:
             driver.abort(some.choice(list(driver.alive)))
         elif doing < 0.32 and scheduler.pages.cached:
-            name = sessions.go_on(str(len(asked)))
-            asked[name] = sessions.OUTPUT_TOKENS
+            name = sessions.go_on(str(len(outputs)))
+            outputs[name] = sessions.OUTPUT_TOKENS
         elif 0.32 < doing < 0.323:
             pauses += 1
             driver.pause_and_retract()
         driver.turn()
     driver.run_out()
     sessions.close()
-    for name, wanted in asked.items():
+    for name, wanted in outputs.items():
         if name not in driver.aborted | driver.refused:
             assert len(driver.tokens[name]) == wanted, (text, name)  # invariant 6
     assert scheduler.pages.free() == scheduler.view.total_blocks
     return {
-        "requests": len(asked),
+        "requests": len(outputs),
         "aborted": len(driver.aborted),
         "refused": len(driver.refused),
         "pauses": pauses,

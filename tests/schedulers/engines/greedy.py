@@ -44,7 +44,7 @@ SCHEDULERS = (
 
 
 @dataclass
-class Asked:
+class Case:
     """One request: ``params`` are of ``vllm.SamplingParams``."""
 
     name: str
@@ -52,13 +52,13 @@ class Asked:
     params: dict[str, Any]
 
 
-def workload() -> list[Asked]:
+def workload() -> list[Case]:
     """Mixed lengths, shared prefixes, stop tokens, several samples, grammars, logprobs."""
     from vllm.sampling_params import StructuredOutputsParams
 
     some = random.Random(1)
     prefix = [some.randrange(300, 600) for _ in range(130)]
-    asked = []
+    cases = []
     for index in range(NUM_REQUESTS):
         length = some.choice([1, 31, 32, 33, some.randint(2, 100), some.randint(2, 400)])
         prompt = [some.randrange(300, 600) for _ in range(length)]
@@ -78,13 +78,13 @@ def workload() -> list[Asked]:
             params["structured_outputs"] = StructuredOutputsParams(regex="[a-c]{4,12}")
         elif kind < 0.35:
             params |= {"logprobs": 2, "prompt_logprobs": 1}
-        asked.append(Asked(str(index), prompt, params))
+        cases.append(Case(str(index), prompt, params))
     # The same prompt but for its first token: only an intact KV cache tells them apart.
-    asked[-1].prompt = [301, *prefix]
-    asked[-2].prompt = [302, *prefix]
-    for last in asked[-2:]:
+    cases[-1].prompt = [301, *prefix]
+    cases[-2].prompt = [302, *prefix]
+    for last in cases[-2:]:
         last.params = {"max_tokens": 40, "temperature": 0.0, "ignore_eos": True}
-    return asked
+    return cases
 
 
 def main(kv_blocks: int, caching: bool, folder: Path) -> None:
@@ -110,7 +110,7 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
     )
     engine = llm.llm_engine
     scheduler = engine.engine_core.engine_core.scheduler
-    asked = workload()
+    cases = workload()
     results = {}
     for text in SCHEDULERS:
         scheduler.decide_by(registry.build(text))
@@ -118,7 +118,7 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
         scheduler.step_log = log = MemoryStepLog()
         tokens: dict[str, list[list[int]]] = {}
         logprobs: dict[str, tuple[int, ...]] = {}
-        to_come = list(reversed(asked))
+        to_come = list(reversed(cases))
         while to_come or engine.has_unfinished_requests():
             for _ in range(min(2, len(to_come))):
                 request = to_come.pop()

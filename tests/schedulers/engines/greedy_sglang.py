@@ -42,7 +42,7 @@ def workload(radix: bool) -> list[tuple[str, list[int], dict[str, Any]]]:
     """
     some = random.Random(1)
     prefix = [some.randrange(300, 600) for _ in range(130)]
-    asked = []
+    cases = []
     for index in range(NUM_REQUESTS):
         length = some.choice([1, 15, 16, 17, some.randint(2, 100), some.randint(2, 300)])
         prompt = [some.randrange(300, 600) for _ in range(length)]
@@ -60,12 +60,12 @@ def workload(radix: bool) -> list[tuple[str, list[int], dict[str, Any]]]:
         if index % WITH_LOGPROBS == 0:
             start = (-1, 0, length // 2)[index // WITH_LOGPROBS % 3]
             params |= {"return_logprob": True, "logprob_start_len": start, "top_logprobs_num": 2}
-        asked.append((str(index), prompt, params))
+        cases.append((str(index), prompt, params))
     # The same prompt but for its first token: only an intact KV cache tells them apart.
     for last, first_token in ((-1, 301), (-2, 302)):
         params = {"max_new_tokens": 40, "temperature": 0.0, "ignore_eos": True}
-        asked[last] = (asked[last][0], [first_token, *prefix], params)
-    return asked
+        cases[last] = (cases[last][0], [first_token, *prefix], params)
+    return cases
 
 
 def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
     return {
         "tokens": {name: ids for name, ids in driver.tokens.items() if not name.endswith("-twin")},
         "logprobs": {
-            name: found for name, found in driver.logprobs.items() if not name.endswith("-twin")
+            name: values for name, values in driver.logprobs.items() if not name.endswith("-twin")
         },
         "aborted": len(driver.aborted),
         "preemptions": sum(driver.log.num_preemptions.values()),

@@ -127,7 +127,9 @@ def main(radix: bool) -> None:
     scheduler.clock = clock
     scheduler.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)
     schedulers = {"engine drowsy": Drowsy(**LIMITS), "engine patient": Patient(**LIMITS)}
-    json.dump({name: serve(scheduler, each) for name, each in schedulers.items()}, sys.stdout)
+    json.dump(
+        {name: serve(scheduler, scheduling) for name, scheduling in schedulers.items()}, sys.stdout
+    )
 
 
 if __name__ == "__main__":

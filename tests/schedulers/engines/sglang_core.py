@@ -84,7 +84,7 @@ def message(name: str, prompt: list[int], **chosen: Any) -> Any:
     fields = {name: chosen.pop(name) for name in FIELDS & set(chosen)}
     params = SamplingParams(**chosen)
     params.normalize(None)
-    asked = TokenizedGenerateReqInput(
+    received = TokenizedGenerateReqInput(
         rid=f"<{name}>",
         input_text="",
         input_ids=array("q", prompt),
@@ -99,8 +99,8 @@ def message(name: str, prompt: list[int], **chosen: Any) -> Any:
         stream=True,
     )
     for field, value in fields.items():
-        setattr(asked, field, value)
-    return asked
+        setattr(received, field, value)
+    return received
 
 
 def logprobs_of(req: Any) -> dict[str, list[Any]]:
@@ -109,12 +109,12 @@ def logprobs_of(req: Any) -> dict[str, list[Any]]:
     return {
         "prompt": list(held.input_token_logprobs_val or []),
         "output": list(held.output_token_logprobs_val or []),
-        "likeliest": [list(each) for each in held.output_top_logprobs_idx or []],
+        "likeliest": [list(ids) for ids in held.output_top_logprobs_idx or []],
     }
 
 
 class Driver:
-    """Adds, aborts and turns; SGLang's books and ours are held against each other every turn.
+    """Adds, aborts and turns; SGLang's books and ours are compared every turn.
 
     Args:
         scheduler: from ``build_scheduler``; taken over with nothing in it.
@@ -144,7 +144,7 @@ class Driver:
     def abort(self, name: str) -> None:
         self.aborted.add(name)
         req = self.alive[name]
-        waits = any(each is req for each in self.scheduler.waiting_queue)
+        waits = any(waiting is req for waiting in self.scheduler.waiting_queue)
         self.scheduler.abort_request(AbortReq(rid=f"<{name}>"))
         if waits:
             del self.alive[name]  # SGLang lets it go without another word
@@ -168,7 +168,7 @@ class Driver:
             scheduler.on_idle()
         scheduler.last_batch = batch
         self.check()
-        for name in [each for each, req in self.alive.items() if req.finished()]:
+        for name in [name for name, req in self.alive.items() if req.finished()]:
             req = self.alive.pop(name)
             self.tokens[name] = list(req.output_ids)
             if req.return_logprob:

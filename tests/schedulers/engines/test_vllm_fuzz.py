@@ -72,7 +72,7 @@ class Fuzz:
         self.prefixes = [self.ids(self.random.randint(16, 300)) for _ in range(3)]
         self.shared_prefixes = shared_prefixes
         self.has_adapters = driver.scheduler.lora_config is not None
-        self.asked: dict[str, tuple[int, bool]] = {}
+        self.outputs: dict[str, tuple[int, bool]] = {}
         self.sessions: list[Session] = []
         self.ended: dict[str, Session] = {}
         self.aborted: set[str] = set()
@@ -106,7 +106,7 @@ class Fuzz:
         # What n > 1 becomes inside the engine: requests of the same prompt, at the same time.
         for _ in range(some.choice([1, 1, 1, 2, 4])):
             request_id = f"{self.tag}{len(self.asked)}"
-            self.asked[request_id] = (output, stops)
+            self.outputs[request_id] = (output, stops)
             priority = some.randint(0, 2)
             self.driver.add(request_id, list(prompt), priority=priority, adapter=adapter, **params)
 
@@ -141,7 +141,9 @@ class Fuzz:
         if alive:
             request_id = self.random.choice(alive)
             self.aborted.add(request_id)
-            self.sessions = [each for each in self.sessions if each.request_id != request_id]
+            self.sessions = [
+                session for session in self.sessions if session.request_id != request_id
+            ]
             self.driver.abort(request_id)
             self.driver.check()
 
@@ -189,8 +191,8 @@ def test_the_books_balance_after_every_step(
     driver = Driver(core, limited(scheduler))
     fuzz = Fuzz(driver, seed=7, shared_prefixes=bool(CORES[kind].get("enable_prefix_caching")))
     fuzz.run(2000)
-    assert set(driver.finished) == set(fuzz.asked) | set(fuzz.ended)  # invariant 1
-    for request_id, (output, stops) in fuzz.asked.items():
+    assert set(driver.finished) == set(fuzz.outputs) | set(fuzz.ended)  # invariant 1
+    for request_id, (output, stops) in fuzz.outputs.items():
         got = len(driver.tokens[request_id])
         if request_id in fuzz.aborted or stops:
             assert got <= output

@@ -69,11 +69,11 @@ def build_core(folder: Path, **overrides: Any) -> Any:
 
 
 class Driver:
-    """Adds, aborts and steps, and holds vLLM's books against each other after every step.
+    """Adds, aborts and steps, and compares vLLM's books with each other after every step.
 
     Attributes:
         tokens: new token ids of each request, a session's turns together.
-        turns: times that each was told to be at an end: a session, once an input.
+        turns: times that each was reported to be at an end: a session, once an input.
 
     Args:
         core: from ``build_core``; taken over with nothing in it.
@@ -183,8 +183,8 @@ class Driver:
             assert len(held.get(request_id, ())) == -(-request.num_computed_tokens // size)
             assert request.num_output_placeholders == 0
         view.follow(scheduler.running)  # as the next step does, after an abort
-        ours = [each.inner.request_id for each in (*view.prefilling, *view.decoding)]
-        resumable = {each.inner.request_id for each in scheduler.waiting.resumable}
+        ours = [request.inner.request_id for request in (*view.prefilling, *view.decoding)]
+        resumable = {request.inner.request_id for request in scheduler.waiting.resumable}
         assert len(ours) == len(set(ours))
         assert set(ours) - resumable == set(running)
         waiting = [request.request_id for request in queued]
@@ -194,11 +194,11 @@ class Driver:
         if scheduler.lora_config:
             adapters = {request.lora_request for request in running.values()} - {None}
             assert len(adapters) <= scheduler.lora_config.max_loras
-        for each in view.prefilling:
-            assert each.inner.num_computed_tokens < each.prefill_tokens
-        for each in view.decoding:
-            assert each.inner.num_computed_tokens >= each.prefill_tokens
-        keys = [scheduler._key(each) for each in scheduler.waiting.ordered.requests]
+        for request in view.prefilling:
+            assert request.inner.num_computed_tokens < request.prefill_tokens
+        for request in view.decoding:
+            assert request.inner.num_computed_tokens >= request.prefill_tokens
+        keys = [scheduler._key(request) for request in scheduler.waiting.ordered.requests]
         assert keys == sorted(keys)
         if self.log.steps:
             last = self.log.steps[-1]

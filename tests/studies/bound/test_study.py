@@ -112,7 +112,7 @@ def test_a_backlog_too_small_to_tell_is_said(tmp_path: Path) -> None:
     assert throughput.run_share < 1
 
 
-def test_a_bench_without_a_profile_has_no_bound() -> None:
+def test_a_study_without_a_profile_has_no_bound() -> None:
     class SystemUnderTest:
         @staticmethod
         def identity() -> dict[str, None]:

@@ -16,7 +16,7 @@ from slaibench.catalog import get_model
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.recording.record import FloatArray
 from slaibench.schedulers.base import Scheduler
-from slaibench.studies.calibration.design import Limits
+from slaibench.studies.calibration.design import ProbeLimits
 from slaibench.studies.calibration.profile_json import Provenance
 from slaibench.studies.calibration.result import CalibrationResult
 from slaibench.studies.calibration.session import Budget, OpensEngine
@@ -25,7 +25,7 @@ from slaibench.studies.calibration.study import CalibrationPlan, run
 from slaibench.workloads.request import Request
 
 PROVENANCE = Provenance(get_model("mistral-7b"), "a-card", "some engine", "a test")
-LIMITS = Limits(token_budget=256, max_active=32, context_tokens=2048)
+LIMITS = ProbeLimits(token_budget=256, max_active=32, context_tokens=2048)
 IDENTITY = {"engine": "some engine"}
 
 
@@ -59,13 +59,13 @@ def folder(path: Path, *, fresh: bool = False) -> Folder:
 
 
 def calibrated(
-    device: OpensEngine, path: Path, *, rounds: int = 1, limits: Limits = LIMITS
+    device: OpensEngine, path: Path, *, rounds: int = 1, limits: ProbeLimits = LIMITS
 ) -> CalibrationResult:
     """So many rounds on a device."""
     return run(CalibrationPlan(device, limits, Budget(60, rounds), folder(path), PROVENANCE))
 
 
-def batches(count: int, limits: Limits) -> list[tuple[int, int, list[tuple[int, int]]]]:
+def batches(count: int, limits: ProbeLimits) -> list[tuple[int, int, list[tuple[int, int]]]]:
     """Batches within limits, drawn at random: of every kind, with up to two chunks."""
     random = np.random.default_rng(5)
     drawn = []
@@ -82,7 +82,9 @@ def batches(count: int, limits: Limits) -> list[tuple[int, int, list[tuple[int, 
     return drawn
 
 
-def off(fitted: CostModel, truth: CostModel | StaircaseCostModel, limits: Limits) -> FloatArray:
+def off(
+    fitted: CostModel, truth: CostModel | StaircaseCostModel, limits: ProbeLimits
+) -> FloatArray:
     """Relative errors of whole steps."""
     return np.array(
         [

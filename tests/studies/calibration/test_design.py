@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from slaibench.studies.calibration.design import (
     DECODES_EACH,
-    Kind,
-    Scope,
+    ProbeKind,
+    ProbeScope,
     between,
     decode_counts,
     phases,
@@ -18,17 +18,17 @@ from slaibench.studies.calibration.design import (
 
 
 @st.composite
-def scopes(draw: st.DrawFn) -> Scope:
+def scopes(draw: st.DrawFn) -> ProbeScope:
     max_active = draw(st.integers(3, 300))
     context = draw(st.integers(2 * DECODES_EACH, 20_000))
     budget = draw(st.integers(max_active + 1, 9_000))
     cache = draw(st.integers((max_active + 40) * 2 * DECODES_EACH + 2 * context, 10**7))
-    return Scope(budget, max_active, context, cache)
+    return ProbeScope(budget, max_active, context, cache)
 
 
 @settings(max_examples=30, deadline=None)
 @given(scopes(), st.integers(0, 99))
-def test_no_plan_breaks_the_engines_limits(scope: Scope, seed: int) -> None:
+def test_no_plan_breaks_the_engines_limits(scope: ProbeScope, seed: int) -> None:
     for phase in phases(scope):
         plan = phase.plan(seed)
         assert len(plan.pool) <= scope.max_active - 2
@@ -46,7 +46,7 @@ def test_no_plan_breaks_the_engines_limits(scope: Scope, seed: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(scopes(), st.integers(0, 99))
-def test_every_cell_is_visited_once_with_the_history_it_says(scope: Scope, seed: int) -> None:
+def test_every_cell_is_visited_once_with_the_history_it_says(scope: ProbeScope, seed: int) -> None:
     for phase in phases(scope):
         computed: dict[int, int] = defaultdict(int)
         visited = []
@@ -64,7 +64,7 @@ def test_every_cell_is_visited_once_with_the_history_it_says(scope: Scope, seed:
 
 def test_one_prompt_at_a_time_is_started() -> None:
     """SGLang keeps track of no more than one."""
-    for phase in phases(Scope(512, 128, 8192, 200_000)):
+    for phase in phases(ProbeScope(512, 128, 8192, 200_000)):
         unfinished: set[int] = set()
         plan = phase.plan(3)
         computed: dict[int, int] = defaultdict(int)
@@ -78,14 +78,14 @@ def test_one_prompt_at_a_time_is_started() -> None:
 
 
 def test_each_kind_has_cells_that_no_fit_sees() -> None:
-    cells = [cell for phase in phases(Scope(512, 64, 4096, 10**6)) for cell in phase.cells]
-    for kind in Kind:
+    cells = [cell for phase in phases(ProbeScope(512, 64, 4096, 10**6)) for cell in phase.cells]
+    for kind in ProbeKind:
         shares = [cell.held_out for cell in cells if cell.kind is kind and not cell.filler]
         assert 0.1 < sum(shares) / len(shares) < 0.45, kind
 
 
 def test_orders_differ_between_rounds_and_cells_do_not() -> None:
-    scope = Scope(256, 16, 1024, 16_384)
+    scope = ProbeScope(256, 16, 1024, 16_384)
     (first, *_), (again, *_) = phases(scope), phases(scope)
     assert first == again
     plan, other = first.plan(1), first.plan(2)
@@ -119,4 +119,4 @@ def test_a_scope_with_nothing_to_measure_is_refused(
     fields: tuple[int, int, int, int], why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):
-        Scope(*fields)
+        ProbeScope(*fields)

@@ -12,7 +12,7 @@ from slaibench.backends.table import ENGINES
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.calibration.design import Kind, Limits
+from slaibench.studies.calibration.design import ProbeKind, ProbeLimits
 from slaibench.studies.calibration.result import CalibrationResult
 from slaibench.studies.calibration.session import Budget
 from slaibench.studies.calibration.study import plan, run
@@ -33,7 +33,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 def measured(
-    backend: str, device: Device, path: Path, limits: Limits, **fields: str
+    backend: str, device: Device, path: Path, limits: ProbeLimits, **fields: str
 ) -> CalibrationResult:
     """One round on an engine."""
     needed(ENGINES[backend], device)
@@ -55,7 +55,7 @@ def test_an_engine_on_an_emulated_device_gives_the_devices_profile(
     backend: str, tmp_path: Path
 ) -> None:
     """Whatever the engine itself does to the probe's batches would show here."""
-    limits = Limits(token_budget=256, max_active=16, context_tokens=1024)
+    limits = ProbeLimits(token_budget=256, max_active=16, context_tokens=1024)
     result = measured(backend, Device.EMULATED, tmp_path, limits, gpu="rtx6000-ada")
     truth = get_profile("rtx6000-ada", "mistral-7b")
     profile = load_profile(result.profile)
@@ -69,9 +69,9 @@ def test_an_engine_on_an_emulated_device_gives_the_devices_profile(
 def test_an_engine_that_computes_is_measured_in_all_kinds_of_batches(
     backend: str, tmp_path: Path
 ) -> None:
-    limits = Limits(token_budget=32, max_active=8, context_tokens=192)
+    limits = ProbeLimits(token_budget=32, max_active=8, context_tokens=192)
     result = measured(backend, Device.CPU, tmp_path, limits, model="tiny-mistral")
-    assert {errors.kind for errors in result.errors} == set(Kind)
+    assert {errors.kind for errors in result.errors} == set(ProbeKind)
     profile = load_profile(result.profile)
     assert profile.kv_blocks == result.memory.kv_blocks > 0
     assert profile.regime.decodes == 6

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from slaibench.recording.record import FloatArray
-from slaibench.studies.calibration.design import Scope, phases
+from slaibench.studies.calibration.design import ProbeScope, phases
 from slaibench.studies.calibration.fit import Fit, FitError, fit, tokens_of
-from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.probe_plan import ProbeStep
 
 TERMS = {
     "decode_launch": 2e-3,
@@ -21,14 +21,14 @@ TERMS = {
 }
 
 
-def steps() -> list[Step]:
+def steps() -> list[ProbeStep]:
     """A batch of every cell of a design; decodes at contexts of their own."""
     random = np.random.default_rng(1)
     drawn = []
-    for number, phase in enumerate(phases(Scope(256, 32, 2048, 200_000))):
+    for number, phase in enumerate(phases(ProbeScope(256, 32, 2048, 200_000))):
         for cell in phase.cells:
             context = cell.decodes * int(random.integers(50, 200 + 600 * number))
-            drawn.append(Step(0, cell.decodes, context, cell.chunks, 0.0, 0.0, None))
+            drawn.append(ProbeStep(0, cell.decodes, context, cell.chunks, 0.0, 0.0, None))
     return drawn
 
 
@@ -37,7 +37,7 @@ def linear_s(tokens: int) -> float:
     return 0.004 * -(-tokens // 64)
 
 
-def true_s(step: Step) -> float:
+def true_s(step: ProbeStep) -> float:
     t = TERMS
     time = linear_s(tokens_of(step)) + t["sequence"] * (step.decodes + len(step.chunks))
     if not step.chunks:
@@ -48,7 +48,7 @@ def true_s(step: Step) -> float:
     return time + t["mixed_token"] * step.context_tokens
 
 
-def times(of: list[Step]) -> FloatArray:
+def times(of: list[ProbeStep]) -> FloatArray:
     return np.array([true_s(step) for step in of])
 
 
@@ -99,7 +99,7 @@ def test_a_dip_of_the_staircase_is_found_where_there_is_one() -> None:
 def test_waves_of_a_kernel_are_found() -> None:
     of = steps()
 
-    def extra(step: Step) -> float:
+    def extra(step: ProbeStep) -> float:
         pairs = sum(tokens * history for tokens, history in step.chunks)
         if not pairs:
             return 0.0
@@ -128,7 +128,7 @@ def test_decodes_that_a_kernel_spreads_badly_are_found() -> None:
 
 @pytest.mark.parametrize("kind", ["decodes only", "chunks only", "chunks beside decodes"])
 def test_without_a_kind_of_batch_there_is_no_profile(kind: str) -> None:
-    def of_kind(step: Step) -> str:
+    def of_kind(step: ProbeStep) -> str:
         if not step.chunks:
             return "decodes only"
         return "chunks beside decodes" if step.decodes else "chunks only"

@@ -4,8 +4,8 @@ import pytest
 
 from slaibench.catalog import get_profile
 from slaibench.costmodel import CostModel
-from slaibench.studies.calibration.design import Cell, Kind
-from slaibench.studies.calibration.probe_plan import Step
+from slaibench.studies.calibration.design import ProbeCell, ProbeKind
+from slaibench.studies.calibration.probe_plan import ProbeStep
 from slaibench.studies.calibration.samples import (
     held_out_errors,
     overhead_s,
@@ -15,16 +15,18 @@ from slaibench.studies.calibration.samples import (
 )
 
 CELLS = [
-    Cell(2, (), held_out=False),
-    Cell(2, (), held_out=True),
-    Cell(0, ((64, 0),), held_out=True),
+    ProbeCell(2, (), held_out=False),
+    ProbeCell(2, (), held_out=True),
+    ProbeCell(0, ((64, 0),), held_out=True),
 ]
 COST = CostModel(get_profile("h100", "mistral-7b"))
 
 
-def step(cell: int, cycle_s: float, context: int = 100, forward_s: float | None = None) -> Step:
+def step(
+    cell: int, cycle_s: float, context: int = 100, forward_s: float | None = None
+) -> ProbeStep:
     chunks = CELLS[cell].chunks if cell >= 0 else ((9, 0),)
-    return Step(cell, CELLS[cell].decodes, context, chunks, cycle_s, 0.002, forward_s)
+    return ProbeStep(cell, CELLS[cell].decodes, context, chunks, cycle_s, 0.002, forward_s)
 
 
 def test_a_cell_is_its_median_step_with_that_steps_own_context() -> None:
@@ -36,7 +38,7 @@ def test_a_cell_is_its_median_step_with_that_steps_own_context() -> None:
     first, last = samples("short", CELLS, rounds)
     assert (first.step.cycle_s, first.step.context_tokens) == (0.011, 200)
     assert first.times_s == (0.010, 0.090, 0.011)
-    assert (last.cell, last.kind, last.times_s) == (CELLS[2], Kind.PREFILL, (0.5,))
+    assert (last.cell, last.kind, last.times_s) == (CELLS[2], ProbeKind.PREFILL, (0.5,))
 
 
 def test_overhead_is_what_the_device_did_not_take() -> None:
@@ -59,7 +61,7 @@ def test_errors_are_of_what_was_held_out_and_nothing_else() -> None:
         "a", CELLS, [[step(0, 5 * true[0]), step(1, true[1] / 1.1), step(2, true[2] / 0.8)]] * 2
     )
     decode, prefill = held_out_errors(COST, measured)
-    assert (decode.kind, decode.num_cells) == (Kind.DECODE, 1)
+    assert (decode.kind, decode.num_cells) == (ProbeKind.DECODE, 1)
     assert (decode.median, decode.bias) == (pytest.approx(0.1), pytest.approx(0.1))
     assert (prefill.median, prefill.bias) == (pytest.approx(0.2), pytest.approx(-0.2))
     assert decode.spread == prefill.spread == 0

@@ -14,7 +14,7 @@ from slaibench.backends.base import BackendError, RunOutput, RunSettings
 from slaibench.catalog import get_profile, load_profile
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.schedulers.base import Scheduler
-from slaibench.studies.calibration.design import Kind, Limits
+from slaibench.studies.calibration.design import ProbeKind, ProbeLimits
 from slaibench.studies.calibration.fit import FitError
 from slaibench.workloads.request import Request
 from tests.studies.calibration.devices import LIMITS, MeasuredDevice, calibrated, folder, off
@@ -56,14 +56,14 @@ def test_a_profile_of_the_catalog_is_found_again(
     gpu: str, model: str, median: float, p95: float, tmp_path: Path
 ) -> None:
     truth = CostModel(get_profile(gpu, model))
-    limits = Limits(token_budget=512, max_active=64, context_tokens=4096)
+    limits = ProbeLimits(token_budget=512, max_active=64, context_tokens=4096)
     result = calibrated(MeasuredDevice(truth, total_blocks=20_000), tmp_path, limits=limits)
     errors = np.abs(off(CostModel(load_profile(result.profile)), truth, limits))
     assert np.median(errors) < median
     assert np.percentile(errors, 95) < p95
     # What it says of itself on batches that it has not seen is no better than what is true.
     reported = {errors.kind: errors.median for errors in result.errors}
-    assert set(reported) == set(Kind)
+    assert set(reported) == set(ProbeKind)
     assert max(reported.values()) < 2 * median
 
 

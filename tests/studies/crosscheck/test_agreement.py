@@ -17,9 +17,9 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.studies.crosscheck.agreement import (
     Agreement,
+    AgreementVerdict,
+    BackendRun,
     Difference,
-    Replicate,
-    Verdict,
     identical,
 )
 from slaibench.studies.crosscheck.agreement import agreement as agreement_of_tiers
@@ -30,23 +30,23 @@ SUMMARIZE = RunSummarizer.for_study("strict", parse_slos("ttft_p50<0.5"))
 TIERS = ("paying", "free")
 
 
-def agreement(reference: list[Replicate], other: list[Replicate]) -> Agreement:
+def agreement(reference: list[BackendRun], other: list[BackendRun]) -> Agreement:
     return agreement_of_tiers(reference, other, TIERS)
 
 
-def replicate(recording: Recording) -> Replicate:
-    return Replicate(recording, SUMMARIZE(recording))
+def replicate(recording: Recording) -> BackendRun:
+    return BackendRun(recording, SUMMARIZE(recording))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Replicate]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[BackendRun]:
     """One cell over two seeds, with enough requests for a P99 of both together."""
     spec = study(schedulers=("sarathi",), rates=(15.0,), num_requests=800, num_seeds=2)
     cells = loaded(sweep(spec, tmp_path_factory.mktemp("r"), jobs=1).cells)
     return [replicate(store.read(cell.folder)) for cell in cells]
 
 
-def stretched(run: Replicate, factor: float, *, first: int = 0) -> Replicate:
+def stretched(run: BackendRun, factor: float, *, first: int = 0) -> BackendRun:
     """The same run with each request's tokens so much longer after it was due; from request
     ``first`` on."""
     table = run.recording.requests
@@ -58,9 +58,9 @@ def stretched(run: Replicate, factor: float, *, first: int = 0) -> Replicate:
     return replicate(Recording(changed, replace(table, token_times_s=times), run.recording.steps))
 
 
-def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
+def test_a_run_against_itself_is_identical(runs: list[BackendRun]) -> None:
     result = agreement(runs, runs)
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is AgreementVerdict.IDENTICAL
     assert (result.num_seeds, {item.change for item in result.differences.values()}) == (2, {0.0})
     assert list(result.differences) == [
         *("ttft_p50_s", "ttft_p99_s", "tbt_p99_s@paying", "tbt_p99_s@free"),
@@ -69,10 +69,11 @@ def test_a_run_against_itself_is_identical(runs: list[Replicate]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "within", "verdict"), [(1.02, True, Verdict.WITHIN), (1.05, False, Verdict.BEYOND)]
+    ("factor", "within", "verdict"),
+    [(1.02, True, AgreementVerdict.WITHIN), (1.05, False, AgreementVerdict.BEYOND)],
 )
-def test_a_stretch_of_all_times_is_the_change_that_is_told(
-    runs: list[Replicate], factor: float, within: bool, verdict: Verdict
+def test_a_stretch_of_all_times_is_the_change_that_is_reported(
+    runs: list[BackendRun], factor: float, within: bool, verdict: AgreementVerdict
 ) -> None:
     result = agreement(runs, [stretched(run, factor) for run in runs])
     for name in ("ttft_p50_s", "tbt_p99_s@free", "tbt_p99_s@paying"):
@@ -87,7 +88,7 @@ def test_a_stretch_of_all_times_is_the_change_that_is_told(
     assert result.verdict is verdict
 
 
-def test_the_interval_is_of_the_seeds_own_ratios(runs: list[Replicate]) -> None:
+def test_the_interval_is_of_the_seeds_own_ratios(runs: list[BackendRun]) -> None:
     moved = [stretched(runs[0], 1.01), stretched(runs[1], 1.03)]
     difference = agreement(runs, moved).differences["ttft_p50_s"]
     assert difference.change is not None
@@ -101,7 +102,7 @@ def test_the_interval_is_of_the_seeds_own_ratios(runs: list[Replicate]) -> None:
 
 
 def test_percentiles_are_of_all_seeds_together_and_silent_when_too_few(
-    runs: list[Replicate],
+    runs: list[BackendRun],
 ) -> None:
     both, alone = agreement(runs, runs), agreement(runs[:1], runs[:1])
     assert both.differences["ttft_p99_s"].reference is not None
@@ -112,7 +113,7 @@ def test_percentiles_are_of_all_seeds_together_and_silent_when_too_few(
     )
 
 
-def test_both_are_measured_after_the_later_warm_up(runs: list[Replicate]) -> None:
+def test_both_are_measured_after_the_later_warm_up(runs: list[BackendRun]) -> None:
     """Only requests that neither drops count, or the two would be of different requests."""
     (run, _) = runs
     start, end = run.summary.metrics.window_s
@@ -126,12 +127,12 @@ def test_both_are_measured_after_the_later_warm_up(runs: list[Replicate]) -> Non
         assert agreement(*pair).num_pairs == int((due >= 20).sum())
 
 
-def test_other_requests_are_refused_by_name(runs: list[Replicate]) -> None:
+def test_other_requests_are_refused_by_name(runs: list[BackendRun]) -> None:
     with pytest.raises(ValueError, match="due_s differ from request 0 on"):
         agreement(runs[:1], runs[1:])
 
 
-def test_one_token_at_another_time_is_not_identical(runs: list[Replicate]) -> None:
+def test_one_token_at_another_time_is_not_identical(runs: list[BackendRun]) -> None:
     run = runs[0].recording
     times = run.requests.token_times_s.copy()
     times[-1] += 1e-6
@@ -142,13 +143,13 @@ def test_one_token_at_another_time_is_not_identical(runs: list[Replicate]) -> No
     assert not identical(replace(run, steps=none), replace(run, steps=none))
 
 
-def test_an_invalid_run_agrees_with_nobody(runs: list[Replicate]) -> None:
+def test_an_invalid_run_agrees_with_nobody(runs: list[BackendRun]) -> None:
     invalid = replace(runs[0], summary=replace(runs[0].summary, invalid="sent late"))
-    assert agreement(runs[:1], [invalid]).verdict is Verdict.INVALID
-    assert not Verdict.INVALID.ok
+    assert agreement(runs[:1], [invalid]).verdict is AgreementVerdict.INVALID
+    assert not AgreementVerdict.INVALID.ok
 
 
-def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate]) -> None:
+def test_a_backend_without_steps_is_reported_by_its_latencies(runs: list[BackendRun]) -> None:
     blind = [
         replace(
             run, summary=replace(run.summary, num_steps=0, kv=replace(run.summary.kv, mean=None))
@@ -160,14 +161,14 @@ def test_a_backend_without_steps_is_told_by_its_latencies(runs: list[Replicate])
         None, None, None, None, METRICS["steps"].tolerance
     )
     assert result.differences["kv_mean"].reference is None
-    assert result.verdict is Verdict.WITHIN
+    assert result.verdict is AgreementVerdict.WITHIN
 
 
 def median_ttft(result: Agreement) -> dict[str, Any]:
     return result.to_json()["quantities"]["ttft_p50_s"]
 
 
-def test_json_has_what_a_script_needs(runs: list[Replicate]) -> None:
+def test_json_has_what_a_script_needs(runs: list[BackendRun]) -> None:
     result = agreement(runs, [stretched(run, 1.05) for run in runs])
     quantity = median_ttft(result)
     assert quantity["within"] is False

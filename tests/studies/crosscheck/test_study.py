@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from slaibench.recording import store
-from slaibench.studies.crosscheck.agreement import Verdict
-from slaibench.studies.crosscheck.study import ValidateResult, plan
+from slaibench.studies.crosscheck.agreement import AgreementVerdict
+from slaibench.studies.crosscheck.study import CrosscheckResult, plan
 from slaibench.studies.systems import table
 from slaibench.studies.systems.base import Facts
 from slaibench.studies.systems.simulator import SimulatorSystem
@@ -44,7 +44,7 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(table.SYSTEMS, "small", Small)
 
 
-def run(results: Path, between: tuple[str, ...], **fields: Any) -> ValidateResult:
+def run(results: Path, between: tuple[str, ...], **fields: Any) -> CrosscheckResult:
     spec = study(**{"rates": (5.0, 15.0), "num_requests": 300, "num_seeds": 2, **fields})
     return validate(spec, between, results, jobs=1)
 
@@ -55,15 +55,15 @@ def test_two_backends_that_do_the_same_are_identical(tmp_path: Path) -> None:
     assert [(m.other, m.scheduler, m.rate_rps) for m in result.matches] == [
         ("twin", name, rate) for name in ("sarathi", "slai") for rate in (5.0, 15.0)
     ]
-    assert {match.agreement.verdict for match in result.matches} == {Verdict.IDENTICAL}
+    assert {match.agreement.verdict for match in result.matches} == {AgreementVerdict.IDENTICAL}
     assert len({cell.folder for cell in loaded(result.cells)}) == 16
 
 
 def test_what_does_otherwise_is_found_and_said(tmp_path: Path) -> None:
     result = run(tmp_path, ("sim", "twin", "small"), schedulers=("sarathi",), rates=(15.0,))
     twin, small = result.matches
-    assert twin.agreement.verdict is Verdict.IDENTICAL
-    assert small.agreement.verdict is Verdict.BEYOND
+    assert twin.agreement.verdict is AgreementVerdict.IDENTICAL
+    assert small.agreement.verdict is AgreementVerdict.BEYOND
     assert small.agreement.differences["preemptions"].reference == 0
     assert (small.agreement.differences["preemptions"].other or 0) > 0
     assert small.agreement.differences["preemptions"].within is None

@@ -14,7 +14,7 @@ SMALL = ("--workload", WORKLOAD, "--requests", "60", "--seeds", "1", "--rates", 
 SWEEP = ("sweep", "--no-report", *SMALL)
 
 
-def test_without_ray_the_install_command_is_told(
+def test_without_ray_the_install_command_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
@@ -36,7 +36,7 @@ def test_a_server_of_somebodys_is_not_loaded_from_a_cluster(tmp_path: Path) -> N
     assert "which a cluster does not keep for one cell" in said
 
 
-def test_nobody_at_an_address_is_told_with_the_way_to_a_cluster(
+def test_nobody_at_an_address_is_reported_with_the_way_to_a_cluster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")

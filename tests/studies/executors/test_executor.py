@@ -18,19 +18,20 @@ from slaibench.recording import store
 from slaibench.recording.record import Recording
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec
-from slaibench.studies.executors import cell_folder, default_jobs, obtain, open_executor
+from slaibench.studies.executors import CellResult, cell_folder, default_jobs, open_executor
+from slaibench.studies.executors.cells import CellWork
 from slaibench.studies.prepared import PreparedStudy, prepare
 from tests.schedulers.hostile import LINES, hostile
 from tests.studies.studies import contents, rewritten, study
 
 
 def length(recording: Recording) -> int:
-    """A digest: small, and one that can be sent between processes."""
+    """A summary: small, and one that can be sent between processes."""
     return len(recording.requests)
 
 
 def kill_myself(recording: Recording) -> int:
-    """A digest that takes its process down, as running out of memory does."""
+    """A summary that takes its process down, as running out of memory does."""
     os.kill(os.getpid(), signal.SIGKILL)
     return length(recording)
 
@@ -80,12 +81,18 @@ def test_folders_are_readable_and_differ_with_the_specification() -> None:
     assert fast.name.startswith("rate2-seed0-")
 
 
+def obtain(
+    prepared: PreparedStudy, cell: CellSpec, results: Path, fresh: bool = False
+) -> CellResult:
+    return CellWork(prepared, results, length, fresh).obtain(cell)
+
+
 @pytest.fixture
 def recorded(tmp_path: Path) -> tuple[PreparedStudy, CellSpec, Path]:
-    """A bench, its one cell, and the folder that holds the cell's recording."""
+    """A study, its one cell, and the folder that holds the cell's recording."""
     prepared = prepare(study(schedulers=("slai",)))
     (cell,) = prepared.cells()
-    return prepared, cell, obtain(prepared, cell, tmp_path, length, fresh=False).folder
+    return prepared, cell, obtain(prepared, cell, tmp_path).folder
 
 
 @pytest.mark.parametrize("name", [store.REQUESTS, store.STEPS, store.RUN])
@@ -95,11 +102,11 @@ def test_a_damaged_recording_is_run_again_and_replaced(
     prepared, cell, folder = recorded
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    again = obtain(prepared, cell, tmp_path, length, fresh=False)
+    again = obtain(prepared, cell, tmp_path)
     assert not again.reused
     assert again.damage
     assert (folder / name).read_bytes() == whole
-    taken = obtain(prepared, cell, tmp_path, length, fresh=False)
+    taken = obtain(prepared, cell, tmp_path)
     assert (taken.reused, taken.damage) == (True, None)
 
 
@@ -110,12 +117,12 @@ def test_a_recording_by_other_code_is_stale_and_stays(
     other = replace(prepared, code=replace(prepared.code, fingerprint="0" * 16))
     (now,) = other.cells()
     assert now.asks_the_same(cell)
-    again = obtain(other, now, tmp_path, length, fresh=False)
+    again = obtain(other, now, tmp_path)
     assert (again.reused, again.stale, again.damage) == (False, True, None)
     assert again.folder.parent == folder.parent
     assert again.folder != folder
-    assert obtain(other, now, tmp_path, length, fresh=False).reused
-    assert obtain(prepared, cell, tmp_path, length, fresh=False).reused
+    assert obtain(other, now, tmp_path).reused
+    assert obtain(prepared, cell, tmp_path).reused
 
 
 @pytest.mark.parametrize("other", [{"rates": (6.0,)}, {"gpu": "a100"}, {"num_requests": 61}])
@@ -125,7 +132,7 @@ def test_a_recording_of_another_cell_by_other_code_is_not_called_stale(
     prepared = prepare(study(schedulers=("slai",), **other))
     prepared = replace(prepared, code=replace(prepared.code, fingerprint="0" * 16))
     (cell,) = prepared.cells()
-    again = obtain(prepared, cell, tmp_path, length, fresh=False)
+    again = obtain(prepared, cell, tmp_path)
     assert (again.reused, again.stale) == (False, False)
 
 
@@ -135,7 +142,7 @@ def test_another_record_schema_is_refused_with_the_way_out(
     prepared, cell, folder = recorded
     rewritten(folder, schema_version=99)
     with pytest.raises(store.RecordingError, match=r"schema 99, this slaibench reads 2; .*results"):
-        obtain(prepared, cell, tmp_path, length, fresh=False)
+        obtain(prepared, cell, tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"spec": None}, {"spec": {"rate_rps": 7.0}}])
@@ -146,7 +153,7 @@ def test_a_folder_that_holds_another_run_is_neither_used_nor_replaced(
     rewritten(folder, **change)
     before = contents(tmp_path)
     with pytest.raises(store.RecordingError, match="another run than its name says"):
-        obtain(prepared, cell, tmp_path, length, fresh=False)
+        obtain(prepared, cell, tmp_path)
     assert contents(tmp_path) == before
 
 
@@ -155,8 +162,8 @@ def test_a_folder_without_a_run_is_filled(
 ) -> None:
     prepared, cell, folder = recorded
     (folder / store.RUN).unlink()
-    assert not obtain(prepared, cell, tmp_path, length, fresh=False).reused
-    assert obtain(prepared, cell, tmp_path, length, fresh=False).reused
+    assert not obtain(prepared, cell, tmp_path).reused
+    assert obtain(prepared, cell, tmp_path).reused
 
 
 class Slower(PreparedStudy):
@@ -178,7 +185,7 @@ def test_what_another_process_recorded_meanwhile_stays(tmp_path: Path) -> None:
     slower = Slower(**{field.name: getattr(prepared, field.name) for field in fields(prepared)})
     object.__setattr__(slower, "results", tmp_path)
     (cell,) = prepared.cells()
-    result = obtain(slower, cell, tmp_path, length, fresh=False)
+    result = obtain(slower, cell, tmp_path)
     assert (result.summary, result.reused) == (60, False)
     assert result.folder.stat().st_ino == slower.others_inode
 
@@ -196,17 +203,17 @@ def test_another_process_may_finish_at_the_very_last_moment(
         rename(source, target)
 
     monkeypatch.setattr(os, "replace", after_the_other)
-    result = obtain(prepared, cell, tmp_path, length, fresh=False)
+    result = obtain(prepared, cell, tmp_path)
     assert result.summary == 60
     others = result.folder.stat().st_ino
     assert store.read(result.folder).run["spec"] == cell.spec()
-    again = obtain(prepared, cell, tmp_path, length, fresh=True)
+    again = obtain(prepared, cell, tmp_path, fresh=True)
     assert again.folder.stat().st_ino != others
     assert store.read(again.folder).run["spec"] == cell.spec()
     assert [path.name for path in result.folder.parent.iterdir()] == [result.folder.name]
 
 
-def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_reported_in_a_sentence(tmp_path: Path) -> None:
     prepared = prepare(study(**SPEC))
     with (
         pytest.raises(
@@ -228,7 +235,7 @@ def test_a_worker_that_dies_is_told_in_a_sentence(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_scheduler_that_ends_its_process_is_told_by_name(
+def test_a_scheduler_that_ends_its_process_is_reported_by_name(
     tmp_path: Path, jobs: int, harm: str, message: str
 ) -> None:
     (tmp_path / "mine.py").write_text(hostile(harm, "schedule"))

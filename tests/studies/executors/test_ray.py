@@ -71,7 +71,7 @@ def run_all(
 
 
 def logged(prepared: PreparedStudy, log: Path) -> PreparedStudy:
-    """The same bench; its log tells which processes opened a backend."""
+    """The same study; its log tells which processes opened a backend."""
     values = {field.name: getattr(prepared.system, field.name) for field in fields(SimulatorSystem)}
     system = LoggingSystem(**values, log=log)
     return replace(prepared, system=system, service=Service(system))
@@ -203,7 +203,7 @@ def test_a_node_with_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
     prepared = logged(prepare(study(rates=(1.0, 2.0, 5.0))), tmp_path / "log")
-    work = module.Work(prepared, tmp_path / "r", length, fresh=False)
+    work = module.CellWork(prepared, tmp_path / "r", length, fresh=False)
     executor = module.RayWorkers(work, OnRay(jobs=4), Share(cpus=1.0, gpus=1.0))
     try:
         assert len(list(executor.run(prepared.cells()))) == 6
@@ -214,7 +214,7 @@ def test_a_gpu_is_held_by_one_worker_from_cell_to_cell(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Measured(SimulatorSystem):
-    """A venue whose times are those of a machine."""
+    """A system whose times are those of a machine."""
 
     one_at_a_time: ClassVar[bool] = True
 

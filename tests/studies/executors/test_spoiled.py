@@ -12,7 +12,7 @@ from slaibench.backends.base import RunOutput
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies import prepared as prepared_module
-from slaibench.studies.executors.cells import Work
+from slaibench.studies.executors.cells import CellWork
 from slaibench.studies.prepared import prepare
 
 WHY = "while it ran, the engine served somebody else as well: 1 x, first request 'x'"
@@ -29,7 +29,7 @@ def test_a_spoiled_run_is_invalid_and_is_recorded_again(
     def spoiled(*arguments: Any) -> RunOutput:
         return replace(serve(*arguments), invalid=WHY)
 
-    work = Work(prepared, tmp_path, prepared.targets.summarizer(), fresh=False)
+    work = CellWork(prepared, tmp_path, prepared.targets.summarizer(), fresh=False)
     with monkeypatch.context() as patched:
         patched.setattr(prepared_module, "serve", spoiled)
         first = work.obtain(cell)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from slaibench.backends.base import BackendError
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.recording import store
 from slaibench.spec import Clock, StudySpec
 from slaibench.studies.regression import against, baseline, interleave
@@ -77,7 +77,7 @@ def test_a_scheduler_is_compared_with_what_it_was_in_a_commit(
     assert {row.metric for row in result.worse} >= {"ttft_p50_s"}
     assert all(row.paired for row in result.rows)
     git(repository, "commit", "-q", "-a", "-m", "worse")
-    assert compared(folder, "HEAD").verdict is Verdict.IDENTICAL
+    assert compared(folder, "HEAD").verdict is ChangeVerdict.IDENTICAL
     assert len(git(repository, "worktree", "list").splitlines()) == 1  # nothing is left behind
 
 
@@ -101,7 +101,7 @@ def test_another_python_without_slaibench_runs_this_code(tmp_path: Path) -> None
     assert against.find(sys.executable).python == sys.executable
     folder = written(tmp_path / "baseline", schedulers=("sarathi", "slai"), num_seeds=1)
     result = compared(folder, sys.executable)
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is ChangeVerdict.IDENTICAL
     assert (result.num_cells, result.num_identical) == (2, 2)
 
 
@@ -122,7 +122,7 @@ def test_both_sides_have_every_replicate_and_no_run_that_is_no_cell(
     results = tmp_path / "results"
     result = run(plan(folder, results, other=sys.executable, jobs=1))
     assert (result.num_cells, result.num_identical) == (4, 4)
-    assert result.verdict is Verdict.IDENTICAL
+    assert result.verdict is ChangeVerdict.IDENTICAL
     # Both rates, each at its own length; then the other seed of the one that was stopped.
     lengths = [(spec.rates, spec.num_requests, spec.num_seeds, spec.first_seed) for spec in specs]
     assert lengths == 2 * [

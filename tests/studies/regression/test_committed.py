@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.spec import Device
 from slaibench.studies.regression import baseline
 from slaibench.studies.regression.study import plan, run
@@ -30,7 +30,7 @@ def test_nothing_has_moved(folder: Path) -> None:
     result = run(plan(folder))
     if np.__version__ != kept.versions["numpy"] and not any(row.paired for row in result.rows):
         pytest.skip(f"NumPy {np.__version__} draws other requests than {kept.versions['numpy']}")
-    moved = [row for row in result.rows if row.verdict is not Verdict.IDENTICAL]
+    moved = [row for row in result.rows if row.verdict is not ChangeVerdict.IDENTICAL]
     assert moved == [], result.notes
     assert result.num_cells == len(kept.replicates)
 

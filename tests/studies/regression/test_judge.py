@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.studies.regression.judge import rows_of, sides_of
 from slaibench.studies.regression.replicate import Replicate
 from slaibench.studies.regression.result import SATURATED, Row
@@ -34,15 +34,17 @@ def times(factor: float, jitter: float = 0.001) -> list[float]:
 @pytest.mark.parametrize(
     ("metric", "factor", "verdict"),
     [
-        ("ttft_p50_s", 1.2, Verdict.WORSE),
-        ("ttft_p50_s", 0.8, Verdict.BETTER),
-        ("ttft_p50_s", 1.01, Verdict.SAME),
-        ("output_tokens_per_s", 0.8, Verdict.WORSE),
-        ("output_tokens_per_s", 1.2, Verdict.BETTER),
-        ("tbt_p99_s@paying", 1.2, Verdict.WORSE),
+        ("ttft_p50_s", 1.2, ChangeVerdict.WORSE),
+        ("ttft_p50_s", 0.8, ChangeVerdict.BETTER),
+        ("ttft_p50_s", 1.01, ChangeVerdict.SAME),
+        ("output_tokens_per_s", 0.8, ChangeVerdict.WORSE),
+        ("output_tokens_per_s", 1.2, ChangeVerdict.BETTER),
+        ("tbt_p99_s@paying", 1.2, ChangeVerdict.WORSE),
     ],
 )
-def test_pairs_with_a_shared_spread_settle_it(metric: str, factor: float, verdict: Verdict) -> None:
+def test_pairs_with_a_shared_spread_settle_it(
+    metric: str, factor: float, verdict: ChangeVerdict
+) -> None:
     row = judged(side(metric, OLD), side(metric, times(factor)))
     assert row.verdict is verdict
     assert row.paired
@@ -57,12 +59,15 @@ def test_other_seeds_are_compared_as_independent_runs() -> None:
     other = side("ttft_p50_s", times(1.12), first_seed=100)
     row = judged(side("ttft_p50_s", OLD), other)
     assert not row.paired
-    assert row.verdict is Verdict.UNKNOWN
+    assert row.verdict is ChangeVerdict.UNKNOWN
     assert row.mde is not None
     assert row.mde > 0.12
     assert row.needed is not None
     assert row.needed > 4
-    assert judged(side("ttft_p50_s", OLD), side("ttft_p50_s", times(1.12))).verdict is Verdict.WORSE
+    assert (
+        judged(side("ttft_p50_s", OLD), side("ttft_p50_s", times(1.12))).verdict
+        is ChangeVerdict.WORSE
+    )
 
 
 def test_the_same_seeds_with_other_requests_are_no_pairs() -> None:
@@ -84,10 +89,10 @@ def test_identical_runs_are_identical_whatever_their_code() -> None:
         replicate(seed, {"ttft_p50_s": value}, content=f"c{seed}") for seed, value in enumerate(OLD)
     ]
     by_metric = rows(old, list(old))
-    assert {row.verdict for row in by_metric.values()} == {Verdict.IDENTICAL}
+    assert {row.verdict for row in by_metric.values()} == {ChangeVerdict.IDENTICAL}
     other = [*old[:-1], replicate(3, {"ttft_p50_s": OLD[3]}, content="moved")]
     by_metric = rows(old, other)
-    assert by_metric["ttft_p50_s"].verdict is Verdict.SAME
+    assert by_metric["ttft_p50_s"].verdict is ChangeVerdict.SAME
     assert "equal in every replicate" in by_metric["ttft_p50_s"].reason
 
 
@@ -109,26 +114,26 @@ def test_what_cannot_be_compared_says_why(
 ) -> None:
     row = judged(side("ttft_p99_s", OLD, **old), side("ttft_p99_s", times(2.0), **new))
     if reason is None:  # it was saturated, and no longer is
-        assert row.verdict is Verdict.BETTER
+        assert row.verdict is ChangeVerdict.BETTER
         return
-    assert row.verdict is Verdict.UNKNOWN
+    assert row.verdict is ChangeVerdict.UNKNOWN
     assert reason in row.reason
 
 
 def test_a_latency_lost_to_saturation_is_worse() -> None:
     new = side("ttft_p50_s", times(0.9), saturated=True, stopped_early=True)
     by_metric = rows(side("ttft_p50_s", OLD), new)
-    assert by_metric["ttft_p50_s"].verdict is Verdict.WORSE
+    assert by_metric["ttft_p50_s"].verdict is ChangeVerdict.WORSE
     assert by_metric["ttft_p50_s"].change is None
-    assert by_metric[SATURATED].verdict is Verdict.WORSE
+    assert by_metric[SATURATED].verdict is ChangeVerdict.WORSE
     assert (by_metric[SATURATED].before, by_metric[SATURATED].after) == (0.0, 1.0)
 
 
 def test_a_percentile_lost_among_the_waiting_is_worse_and_a_part_of_it_cannot_be_told() -> None:
     old = side("ttft_p99_s", OLD)
-    assert judged(old, side("ttft_p99_s", [math.inf] * 4)).verdict is Verdict.WORSE
+    assert judged(old, side("ttft_p99_s", [math.inf] * 4)).verdict is ChangeVerdict.WORSE
     some = judged(old, side("ttft_p99_s", [0.1, 0.1, 0.1, math.inf]))
-    assert some.verdict is Verdict.UNKNOWN
+    assert some.verdict is ChangeVerdict.UNKNOWN
     assert "still waiting" in some.reason
 
 
@@ -136,7 +141,7 @@ def test_saturation_in_some_runs_only_is_shown_and_not_decided() -> None:
     old = side("ttft_p50_s", OLD)
     new = [*old[:3], replicate(3, {"ttft_p50_s": 0.5}, saturated=True)]
     by_metric = rows(old, new)
-    assert by_metric[SATURATED].verdict is Verdict.UNKNOWN
+    assert by_metric[SATURATED].verdict is ChangeVerdict.UNKNOWN
     assert "0 of 4 runs saturated before, 1 of 4 now" in by_metric[SATURATED].reason
 
 
@@ -146,16 +151,16 @@ def test_saturation_in_some_runs_only_is_shown_and_not_decided() -> None:
 )
 def test_runs_without_a_value_have_no_change(values: list[float | None], reason: str) -> None:
     row = judged(side("ttft_p50_s", OLD), side("ttft_p50_s", values))
-    assert row.verdict is Verdict.UNKNOWN
+    assert row.verdict is ChangeVerdict.UNKNOWN
     assert reason in row.reason
 
 
 def test_one_replicate_is_no_sample() -> None:
     row = judged(side("ttft_p50_s", [0.1]), side("ttft_p50_s", [0.2]))
-    assert row.verdict is Verdict.UNKNOWN
+    assert row.verdict is ChangeVerdict.UNKNOWN
     assert "one replicate" in row.reason
     equal = judged(side("ttft_p50_s", [0.1]), side("ttft_p50_s", [0.1], content="other"))
-    assert equal.verdict is Verdict.SAME
+    assert equal.verdict is ChangeVerdict.SAME
 
 
 def test_repetitions_that_are_apart_count_as_noise() -> None:
@@ -166,7 +171,7 @@ def test_repetitions_that_are_apart_count_as_noise() -> None:
     assert noisy.noise == pytest.approx(math.log(1.2) / math.sqrt(2), rel=0.02)
     assert noisy.replicates == (4, 4)
     assert noisy.change == pytest.approx(0.1, abs=2e-3)
-    assert noisy.verdict is Verdict.UNKNOWN
+    assert noisy.verdict is ChangeVerdict.UNKNOWN
     quiet = judged(first, side("ttft_p50_s", times(1.1)))
     assert quiet.noise is None
-    assert quiet.verdict is Verdict.WORSE
+    assert quiet.verdict is ChangeVerdict.WORSE

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from benchmarks.regress_power import scaled_profile
-from slaibench.measure.regression import Verdict
+from slaibench.measure.regression import ChangeVerdict
 from slaibench.recording.store import RecordingError
 from slaibench.spec import Clock
 from slaibench.studies.regression import baseline
@@ -48,7 +48,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def verdicts(result: RegressResult) -> set[Verdict]:
+def verdicts(result: RegressResult) -> set[ChangeVerdict]:
     return {row.verdict for row in result.rows}
 
 
@@ -69,7 +69,7 @@ def test_the_first_update_writes_what_it_ran(kept: Path) -> None:
 
 def test_the_same_code_is_identical(kept: Path) -> None:
     result = regress(kept)
-    assert verdicts(result) == {Verdict.IDENTICAL}
+    assert verdicts(result) == {ChangeVerdict.IDENTICAL}
     assert (result.num_cells, result.num_identical) == (4, 4)
     assert result.notes == ()
 
@@ -81,14 +81,14 @@ def test_recordings_are_kept_where_wanted_and_never_reused(kept: Path, tmp_path:
     assert len(before) == 4
     stale = next(iter(before))
     (tmp_path / stale / "steps.parquet").write_bytes(b"stale")
-    assert verdicts(regress(kept, tmp_path)) == {Verdict.IDENTICAL}
+    assert verdicts(regress(kept, tmp_path)) == {ChangeVerdict.IDENTICAL}
     assert len(recordings(tmp_path)) == 4
 
 
 def test_slower_batches_are_worse_and_much_less_is_not_an_alarm(kept: Path, tmp_path: Path) -> None:
     slow = regress(kept, profile=slowed(tmp_path, 1.1))
     rows = {row.metric: row for row in slow.rows}
-    assert rows["tpot_mean_s"].verdict is Verdict.WORSE
+    assert rows["tpot_mean_s"].verdict is ChangeVerdict.WORSE
     assert rows["tpot_mean_s"].paired
     assert any(note.startswith("profile was None, is ") for note in slow.notes)
     little = regress(kept, profile=slowed(tmp_path, 1.005))
@@ -99,8 +99,8 @@ def test_slower_batches_are_worse_and_much_less_is_not_an_alarm(kept: Path, tmp_
 def test_other_seeds_are_judged_as_independent_runs(kept: Path) -> None:
     result = regress(kept, first_seed=100)
     assert not any(row.paired for row in result.rows)
-    assert Verdict.WORSE not in verdicts(result)
-    assert Verdict.IDENTICAL not in verdicts(result)
+    assert ChangeVerdict.WORSE not in verdicts(result)
+    assert ChangeVerdict.IDENTICAL not in verdicts(result)
     assert any("compared as independent runs" in note for note in result.notes)
 
 
@@ -111,7 +111,7 @@ def test_an_edit_without_a_decision_is_identical_and_a_worse_one_is_caught(tmp_p
     regress(folder, update=True, schedulers=(name,))
     file.write_text(SCHEDULER + "\nANOTHER = 1\n")
     same = regress(folder)
-    assert verdicts(same) == {Verdict.IDENTICAL}
+    assert verdicts(same) == {ChangeVerdict.IDENTICAL}
     assert same.notes == (f"the code of {name} changed, and none of its decisions did",)
     file.write_text(WORSE)
     changed = regress(folder)
@@ -124,8 +124,8 @@ def test_losing_the_steady_state_is_worse(tmp_path: Path) -> None:
     regress(folder, update=True, rates=(20.0,), num_requests=1500, num_seeds=3)
     lost = regress(folder, profile=slowed(tmp_path, 2.0))
     rows = {row.metric: row for row in lost.rows}
-    assert rows[SATURATED].verdict is Verdict.WORSE
-    assert rows["ttft_p50_s"].verdict is Verdict.WORSE
+    assert rows[SATURATED].verdict is ChangeVerdict.WORSE
+    assert rows["ttft_p50_s"].verdict is ChangeVerdict.WORSE
 
 
 def test_an_update_says_what_it_changes(kept: Path, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_an_update_says_what_it_changes(kept: Path, tmp_path: Path) -> None:
     baseline.write(baseline.read(kept), folder)
     result = regress(folder, update=True, profile=slowed(tmp_path, 1.1))
     assert result.worse
-    assert verdicts(regress(folder)) == {Verdict.IDENTICAL}
+    assert verdicts(regress(folder)) == {ChangeVerdict.IDENTICAL}
 
 
 def test_a_part_of_a_baseline_can_be_run(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ class TestRealClocks:
         data["hardware"]["name"] = "a faster one"
         file.write_text(json.dumps(data))
         result = regress(folder)
-        assert verdicts(result) == {Verdict.UNKNOWN}
+        assert verdicts(result) == {ChangeVerdict.UNKNOWN}
         assert "the baseline is of a faster one" in result.rows[0].reason
 
     def test_a_run_that_is_no_measurement_decides_nothing(

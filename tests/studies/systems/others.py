@@ -1,4 +1,4 @@
-"""Venues for tests: the simulator, with what goes wrong on real machines."""
+"""Systems under test, for tests: the simulator, with what goes wrong on real machines."""
 
 from __future__ import annotations
 

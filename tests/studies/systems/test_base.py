@@ -24,7 +24,7 @@ from tests.studies.systems.others import LoggingSystem, RealTimeSystem
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The real venue is there; what became of its backends is in this file."""
+    """The real system is there; what became of its backends is in this file."""
     path = tmp_path / "log"
     path.touch()
 

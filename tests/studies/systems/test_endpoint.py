@@ -1,4 +1,4 @@
-"""An endpoint as a venue: a server over real sockets, and what a study knows of it."""
+"""An endpoint as a system under test: a server over real sockets, and what a study knows of it."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ async def merged(received: Received, answer: Answer) -> None:
     answer.end()
 
 
-def test_several_tokens_an_event_are_counted_and_tbt_is_not_told(tmp_path: Path) -> None:
+def test_several_tokens_an_event_are_counted_and_tbt_is_not_reported(tmp_path: Path) -> None:
     with serve({"/v1/models": models, "/v1/completions": merged}) as server:
         spec = endpoint(server.url, only_openai=True, slo="ttft_p50<5,tbt_p99<tier")
         result = sweep(spec, tmp_path)

@@ -1,4 +1,4 @@
-"""Engines as venues: what decides a recording, and what this machine cannot serve. None runs."""
+"""Engines as systems under test: what decides a recording, what cannot be served. None runs."""
 
 from __future__ import annotations
 

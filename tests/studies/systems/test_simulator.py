@@ -1,4 +1,4 @@
-"""The simulator as a venue."""
+"""The simulator as a system under test."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from slaibench.studies.systems.table import OPTIONS, SYSTEMS, find, on_system, s
 from tests.studies.studies import study
 
 
-def test_an_unknown_backend_is_told_with_the_nearest() -> None:
+def test_an_unknown_backend_is_reported_with_the_nearest() -> None:
     with pytest.raises(
         ValueError, match=r"unknown backend 'vlm': did you mean 'vllm'\? Known: sim,"
     ):

@@ -21,7 +21,7 @@ from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_a
 from slaibench.report.template import stem_of
 from slaibench.report.words import plural, significant
 from slaibench.spec import CODE, CellSpec
-from slaibench.studies.bound.bounds import BACKLOG, Part, bounds_of
+from slaibench.studies.bound.bounds import BACKLOG, BoundPart, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
 from slaibench.studies.bound.spec import BoundSpec
 from slaibench.studies.executors import CellResult
@@ -165,7 +165,7 @@ def _facts(doc: BoundDocument) -> list[tuple[str, facts.Facts]]:
     return [*parts, ("Versions", [recorded, *facts.versions(doc["made"])])]
 
 
-def _read(part: Part, planned: CellSpec, run: BoundRun, folder: Path) -> CellResult:
+def _read(part: BoundPart, planned: CellSpec, run: BoundRun, folder: Path) -> CellResult:
     read = read_again(run, folder, part.summarize)
     wanted, ran = planned.spec(), read.cell.spec()
     for name in wanted:

@@ -10,15 +10,15 @@ from slaibench.report.pages.crosscheck.quantities import Apart, apart
 from slaibench.report.pages.crosscheck.subject import others, reference, runs_of
 from slaibench.report.template import Headline
 from slaibench.report.words import hundredths, listed, plural, rate, short_names
-from slaibench.studies.crosscheck.agreement import Verdict
+from slaibench.studies.crosscheck.agreement import AgreementVerdict
 from slaibench.studies.crosscheck.forms import MatchForm
 
 PHRASES = {
-    Verdict.IDENTICAL: "identical",
-    Verdict.WITHIN: "within tolerance",
-    Verdict.BEYOND: "beyond tolerance",
-    Verdict.UNTOLD: "too few requests to tell",
-    Verdict.INVALID: "invalid",
+    AgreementVerdict.IDENTICAL: "identical",
+    AgreementVerdict.WITHIN: "within tolerance",
+    AgreementVerdict.BEYOND: "beyond tolerance",
+    AgreementVerdict.UNTOLD: "too few requests to tell",
+    AgreementVerdict.INVALID: "invalid",
 }
 MOST_ROWS, MOST_QUANTITIES = 4, 2
 """Rows beyond tolerance that a sentence names, and quantities of each; the tables have all."""
@@ -70,7 +70,7 @@ def _invalid(doc: CrosscheckDocument) -> list[str]:
 
 def _beyond(doc: CrosscheckDocument) -> list[str]:
     """Every row that is beyond, with the quantities that make it so."""
-    rows = [match for match in doc["matches"] if match["verdict"] == Verdict.BEYOND]
+    rows = [match for match in doc["matches"] if match["verdict"] == AgreementVerdict.BEYOND]
     parts = []
     for match in rows[:MOST_ROWS]:
         far = [difference for difference in apart(match) if difference.used > 1]
@@ -88,7 +88,7 @@ def _largest(doc: CrosscheckDocument) -> list[str]:
     pairs = [
         (difference, match)
         for match in doc["matches"]
-        if match["verdict"] == Verdict.WITHIN
+        if match["verdict"] == AgreementVerdict.WITHIN
         for difference in apart(match)
         if difference.used
     ]
@@ -102,7 +102,7 @@ def _unjudged(doc: CrosscheckDocument) -> list[str]:
     """What differs without a verdict, by quantity: the span over all rows."""
     spans: dict[str, list[Apart]] = {}
     for match in doc["matches"]:
-        for difference in apart(match) if match["verdict"] != Verdict.INVALID else ():
+        for difference in apart(match) if match["verdict"] != AgreementVerdict.INVALID else ():
             if difference.tolerance is None:
                 spans.setdefault(difference.title, []).append(difference)
     if not spans:

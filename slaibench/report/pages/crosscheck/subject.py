@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from slaibench.report.pages.crosscheck.document import BackendRun, CrosscheckDocument
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject, default_focus, make_subject
-from slaibench.studies.crosscheck.study import Match, ValidateResult
+from slaibench.studies.crosscheck.study import CrosscheckResult, Match
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Crosscheck:
         return self.reference.schedulers
 
 
-def make_crosscheck(result: ValidateResult) -> Crosscheck:
+def make_crosscheck(result: CrosscheckResult) -> Crosscheck:
     """Bring the studies of a crosscheck to the form that pages are made of.
 
     All are shown in detail at the same rate, the reference's (``subject.default_focus``).

@@ -15,7 +15,7 @@ from slaibench.report.pages.crosscheck.subject import others
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import NOTHING, hundredths, listed, plural
-from slaibench.studies.crosscheck.agreement import Verdict
+from slaibench.studies.crosscheck.agreement import AgreementVerdict
 from slaibench.studies.crosscheck.forms import DifferenceForm, MatchForm
 
 SHOWN_APART = 4
@@ -31,7 +31,11 @@ def verdict_table(doc: CrosscheckDocument) -> Table:
         texts = [difference.judged for difference in apart(match)]
         more = len(texts) - SHOWN_APART
         shown = (*texts[:SHOWN_APART], *([f"and {more} more"] if more > 0 else []))
-        mark = STRONG if match["verdict"] in (Verdict.BEYOND, Verdict.INVALID) else ""
+        mark = (
+            STRONG
+            if match["verdict"] in (AgreementVerdict.BEYOND, AgreementVerdict.INVALID)
+            else ""
+        )
         n = f"n = {plural(match['n'], 'request')}"
         return Cell(match["verdict"], (*shown, n), mark)
 
@@ -103,7 +107,7 @@ def _change(sides: DifferenceForm) -> Cell:
 
 
 def _verdict(match: MatchForm, within: bool | None) -> Cell:
-    if match["verdict"] in (Verdict.IDENTICAL, Verdict.INVALID):
+    if match["verdict"] in (AgreementVerdict.IDENTICAL, AgreementVerdict.INVALID):
         return Cell(match["verdict"])
     if within is None:
         return Cell("not told")

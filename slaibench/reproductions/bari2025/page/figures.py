@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.report.figures.axes import Mark, marks_of, scaled
 from slaibench.report.figures.course import course
@@ -28,6 +27,7 @@ from slaibench.reproductions.bari2025.page.panels import (
     over_time_panel,
     tier_panel,
 )
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.series import (
     buckets,

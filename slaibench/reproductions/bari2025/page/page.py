@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaibench.catalog.published import bari2025
 from slaibench.recording import store
 from slaibench.report import facts
 from slaibench.report.captions import Caption
@@ -28,6 +27,7 @@ from slaibench.reproductions.bari2025.page.tables import (
     claim_grids,
     convention_tables,
 )
+from slaibench.reproductions.bari2025.published import bari2025
 from slaibench.reproductions.bari2025.result import PaperResult
 from slaibench.reproductions.bari2025.run import loads_of, mixes, searches
 from slaibench.reproductions.bari2025.spec import GPU, MODEL, PaperSpec

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slaibench.catalog.published import TokenBudgets
 from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
 from slaibench.report.figures.latency import PUBLISHED, published_handle
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import COLOURS, INK, Look, legend, panel
 from slaibench.reproductions.bari2025.batches import BatchRow, BlockRow, BudgetRow
+from slaibench.reproductions.bari2025.published import TokenBudgets
 from slaibench.studies.estimate import Estimate
 
 if TYPE_CHECKING:

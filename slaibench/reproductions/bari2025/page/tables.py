@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from slaibench.catalog.published import PublishedValue
 from slaibench.measure.catalogue import metric_of
 from slaibench.report.numbers import rate_key
 from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
@@ -16,6 +15,7 @@ from slaibench.reproductions.bari2025.conventions import CAPACITY, QUANTITIES
 from slaibench.reproductions.bari2025.forms import ClaimForm, DifferenceForm, FindingForm
 from slaibench.reproductions.bari2025.numbers import WORKLOAD
 from slaibench.reproductions.bari2025.page.document import PaperDocument
+from slaibench.reproductions.bari2025.published import PublishedValue
 from slaibench.reproductions.bari2025.verdict import ClaimVerdict
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.forms import EstimateForm

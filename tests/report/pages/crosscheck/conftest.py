@@ -14,7 +14,7 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.pages.crosscheck import PAGE
 from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
-from slaibench.studies.crosscheck.study import ValidateResult
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.systems import table
 from tests.report.conftest import Written
 from tests.studies.crosscheck.test_study import Small, Twin, run
@@ -43,14 +43,14 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def validated(top: Path) -> ValidateResult:
+def validated(top: Path) -> CrosscheckResult:
     """At the lower rate nobody is short of memory, at the higher one ``small`` is."""
     with other_backends():
         return run(top / "results", BETWEEN, rates=(2.0, 15.0), num_requests=300)
 
 
 @pytest.fixture(scope="session")
-def crosscheck(validated: ValidateResult) -> Crosscheck:
+def crosscheck(validated: CrosscheckResult) -> Crosscheck:
     with other_backends():
         return make_crosscheck(validated)
 

@@ -15,7 +15,7 @@ from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosschec
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
 from slaibench.studies.crosscheck.forms import CrosscheckForm
-from slaibench.studies.crosscheck.study import ValidateResult
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.systems import table
 from tests.report.forms import problems
 from tests.report.test_page import outline
@@ -98,5 +98,5 @@ def test_the_document_has_its_form(numbers: CrosscheckDocument) -> None:
     assert list(problems(json.loads(json.dumps(numbers)), CrosscheckDocument)) == []
 
 
-def test_the_result_has_its_form(validated: ValidateResult) -> None:
+def test_the_result_has_its_form(validated: CrosscheckResult) -> None:
     assert list(problems(json.loads(json.dumps(validated.to_json())), CrosscheckForm)) == []

@@ -17,16 +17,16 @@ from slaibench.report.table import Heading
 
 
 def test_every_quantity_has_a_table_with_every_row(numbers: CrosscheckDocument) -> None:
-    found = quantity_tables(numbers)
-    assert [table.title for table in found] == [
+    tables = quantity_tables(numbers)
+    assert [table.title for table in tables] == [
         *("Median TTFT", "P99 TTFT", "P99 TBT, tier paying", "P99 TBT, tier free", "Batches"),
         *("Output tokens a second", "Preemptions", "KV blocks in use, mean"),
     ]
-    for table in found:
+    for table in tables:
         rows = [(rate, row.name) for rate, group in table.groups for row in group]
         assert rows == [(rate, name) for rate in ("2", "15") for name in ("sarathi", "slai")]
         assert all(len(row.cells) == len(table.columns) for _, g in table.groups for row in g)
-    judged = [table for table in found if Heading("verdict", is_text=True) in table.columns]
+    judged = [table for table in tables if Heading("verdict", is_text=True) in table.columns]
     tolerances = [m for m in METRICS.values() if m.tolerance is not None]
     assert len(judged) == len(tolerances) + 1  # the P99 of TBT is one for each of two tiers
     assert all("±" in table.note for table in judged)
@@ -90,9 +90,9 @@ def test_answers_stand_side_by_side(numbers: CrosscheckDocument) -> None:
 
 
 def test_what_all_backends_have_in_common_stands_once(numbers: CrosscheckDocument) -> None:
-    asked = {row.name: row.cells for row in fact_grids(numbers)[0].rows}
-    assert [cell.text for cell in asked["backend"]] == ["sim", "twin", "small"]
-    (model,) = asked["model"]
+    facts = {row.name: row.cells for row in fact_grids(numbers)[0].rows}
+    assert [cell.text for cell in facts["backend"]] == ["sim", "twin", "small"]
+    (model,) = facts["model"]
     assert (model.text, model.span) == ("mistral-7b", 3)
 
 

@@ -33,7 +33,7 @@ def test_an_interval_of_two_seeds_does_not_flatten_the_bars(high: float, top: fl
         assert [text.get_text() for text in ax.get_xticklabels()] == ["paying", "free"]
 
 
-def test_a_linear_axis_ends_where_it_is_told() -> None:
+def test_a_linear_axis_ends_where_its_limit_is() -> None:
     marks = {
         "a": [
             Mark(0.2, Estimate(0.3, 0.2, 0.4, 3), True),

@@ -6,7 +6,7 @@ import pytest
 
 from slaibench.catalog import CatalogError
 from slaibench.catalog.fields import Fields
-from slaibench.catalog.published import bari2025
+from slaibench.reproductions.bari2025.published import bari2025
 
 TABLE = {
     "5": (1.15, 1.45, 1.5, 0.7),

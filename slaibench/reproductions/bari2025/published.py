@@ -93,9 +93,7 @@ class Paper:
 @cache
 def bari2025() -> Paper:
     """Bari, Hegde, de Veciana, "Optimal Scheduling Algorithms for LLM Inference" (SLAI, RAD)."""
-    fields = Fields(
-        read_object(files("slaibench.catalog.data.papers") / "bari2025.json"), "bari2025.json"
-    )
+    fields = Fields(read_object(files(__package__) / "published.json"), "published.json")
     workload = fields.inner("workload")
     values = {value.name: value for value in map(_value, fields.objects("values"))}
     for entry in fields.objects("quotients"):

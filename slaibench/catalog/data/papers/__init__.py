@@ -1,1 +1,0 @@
-"""What papers print, one JSON file a paper, each value with its source."""
