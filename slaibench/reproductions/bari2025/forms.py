@@ -12,7 +12,7 @@ from slaibench.studies.forms import EstimateForm
 
 
 class PublishedForm(TypedDict):
-    """A number that the paper prints (``catalog.published.PublishedValue``)."""
+    """A number that the paper prints (``published.PublishedValue``)."""
 
     value: float
     unit: str
