@@ -105,7 +105,7 @@ class Fuzz:
         adapter = self.adapter()
         # What n > 1 becomes inside the engine: requests of the same prompt, at the same time.
         for _ in range(some.choice([1, 1, 1, 2, 4])):
-            request_id = f"{self.tag}{len(self.asked)}"
+            request_id = f"{self.tag}{len(self.outputs)}"
             self.outputs[request_id] = (output, stops)
             priority = some.randint(0, 2)
             self.driver.add(request_id, list(prompt), priority=priority, adapter=adapter, **params)
