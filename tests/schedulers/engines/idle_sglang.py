@@ -85,7 +85,7 @@ class Feed:
         return []
 
 
-def serve(engine: Any, ours: Any) -> dict[str, Any]:
+def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
     from tests.schedulers.engines.sglang_core import message
 
     some = random.Random(4)
@@ -100,11 +100,11 @@ def serve(engine: Any, ours: Any) -> dict[str, Any]:
         )
         for name, tokens in wanted.items()
     ]
-    engine.decide_by(ours)
+    engine.decide_by(scheduler)
     engine.request_receiver = feed = Feed(engine, messages)
     engine.gracefully_exit = False
     engine.event_loop_normal()
-    got = {req.rid: len(req.output_ids) for req in ours.shown}
+    got = {req.rid: len(req.output_ids) for req in scheduler.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
     assert engine.pages.free() == engine.view.total_blocks
     return {"idle_holding_kv": feed.idle_turns_holding_kv, "idle": feed.idle_turns}
@@ -122,13 +122,13 @@ def main(radix: bool) -> None:
         random_model,
     )
 
-    scheduler = build_scheduler(random_model(Path(tempfile.mkdtemp())), KV_BLOCKS, radix)
+    engine = build_scheduler(random_model(Path(tempfile.mkdtemp())), KV_BLOCKS, radix)
     clock = Time()
-    scheduler.clock = clock
-    scheduler.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)
+    engine.clock = clock
+    engine.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)
     schedulers = {"engine drowsy": Drowsy(**LIMITS), "engine patient": Patient(**LIMITS)}
     json.dump(
-        {name: serve(scheduler, scheduling) for name, scheduling in schedulers.items()}, sys.stdout
+        {name: serve(engine, scheduler) for name, scheduler in schedulers.items()}, sys.stdout
     )
 
 
