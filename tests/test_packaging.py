@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -68,8 +67,8 @@ def test_a_wheel_installs_one_package_and_nothing_is_missing(source: Path, wheel
 def test_a_source_distribution_makes_the_same_wheel(
     source: Path, wheel: Path, tmp_path: Path
 ) -> None:
-    with tarfile.open(built(source, "sdist", tmp_path / "sdist")) as archive:
-        archive.extractall(tmp_path, filter="data")
+    archive = built(source, "sdist", tmp_path / "sdist")
+    subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
     (unpacked,) = tmp_path.glob("slaibench-*")
     again = contents(built(unpacked, "wheel", tmp_path / "wheel"))
     assert again == contents(wheel)

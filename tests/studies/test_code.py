@@ -70,7 +70,8 @@ def test_pages_and_commands_decide_no_recording(way: str) -> None:
 @pytest.mark.parametrize(
     ("way", "folder", "but"),
     [
-        ("vllm", "slaibench/backends/vllm", ()),
+        # Only a server is launched.
+        ("vllm", "slaibench/backends/vllm", ("launch",)),
         ("vllm:real", "slaibench/backends/vllm", ("core",)),
         ("sglang", "slaibench/backends/sglang", ("device",)),
         ("sglang:real", "slaibench/backends/sglang", ("core", "emulated", "in_process")),

@@ -30,4 +30,4 @@ def test_import_and_generation_need_numpy_only():
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["[]", "['version', 'workloads']"]
+    assert done.stdout.splitlines() == ["[]", "['former_names', 'version', 'workloads']"]
