@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from slaibench.backends.vllm import launch
 from slaibench.cli.serve import example, open_to, serve
 from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
+from tests.backends.engines.process_tree import descendants, processes
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120.0
@@ -109,32 +110,6 @@ def test_a_port_in_use_is_reported_before_anything_starts(monkeypatch: pytest.Mo
     assert f"port {port} of 127.0.0.1 cannot be had" in said
 
 
-def processes() -> dict[int, int]:
-    """Parent of every process that runs."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                text = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue
-            state, parent = text.rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(entry.name)] = int(parent)
-    return parents
-
-
-def descendants(pid: int) -> set[int]:
-    parents = processes()
-
-    def line(process: int) -> Iterator[int]:
-        while process in parents:
-            process = parents[process]
-            yield process
-
-    return {process for process in parents if pid in line(process)}
-
-
 def until(true: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + LIMIT_S
     while not true():
@@ -194,7 +169,7 @@ def test_ctrl_c_ends_a_start_cleanly(cache: Path) -> None:
     pytest.importorskip("vllm", reason="vLLM is not installed")
     with start(cache, "--device", "emulated", "--port", "18765") as process:
         until(lambda: len(descendants(process.pid)) >= 2, "the guardian and the server are there")
-        tree = descendants(process.pid)
+        tree = set(descendants(process.pid))
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(LIMIT_S) == 0
         assert not tree & set(processes())
@@ -241,7 +216,7 @@ def test_a_cpu_serves_texts_and_leaves_nothing_when_its_command_is_killed(cache:
             assert answer[3:].isdigit()
             until(lambda: steps.read_text().count("\nf,") == 4, "the steps are on record")
         finally:
-            tree = descendants(process.pid)
+            tree = set(descendants(process.pid))
             process.kill()
         assert len(tree) >= 4  # the guardian, the server, the engine and its worker
     until(lambda: not tree & set(processes()), "all of it is gone")

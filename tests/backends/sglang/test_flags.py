@@ -25,8 +25,8 @@ import slaibench.backends.sglang.start
 from sglang.srt.server_args import ServerArgs
 parser = argparse.ArgumentParser()
 ServerArgs.add_cli_args(parser)
-actions = [each for each in parser._actions if each.option_strings]
-names = {each.dest: each.option_strings[0].lstrip("-") for each in actions}
+actions = [action for action in parser._actions if action.option_strings]
+names = {action.dest: action.option_strings[0].lstrip("-") for action in actions}
 grouped = []
 for group in json.loads(sys.argv[1]):
     try:
@@ -35,8 +35,8 @@ for group in json.loads(sys.argv[1]):
         continue
     for kind in vars(module).values():
         if isinstance(kind, type) and kind.__module__ == module.__name__:
-            grouped += [each for each in kind.__annotations__ if each in names]
-defaults = {each.dest: each.default for each in actions}
+            grouped += [name for name in kind.__annotations__ if name in names]
+defaults = {action.dest: action.default for action in actions}
 print("FOUND", json.dumps([names, grouped, defaults], default=str))
 """
 
