@@ -6,7 +6,6 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from slaibench.cli import options
 from slaibench.cli.bound_tables import tables
@@ -20,7 +19,7 @@ from slaibench.cli.options import (
 )
 from slaibench.cli.run import progress
 from slaibench.cli.sentences import about_lines
-from slaibench.cli.shell import out, print_json, running, usage, write_page
+from slaibench.cli.shell import out, print_json, print_line, running, usage, write_page
 from slaibench.studies.bound import study as bound_study
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.spec import (
@@ -99,10 +98,8 @@ def bound(
         out.print(tables(result))
         spec = plan.bounds.backlog.prepared.spec
         for line in about_lines(result.about, result.workload_note, spec, result.warnings):
-            out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(
-            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
-        )
+            print_line(line)
+        print_line(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
 
 

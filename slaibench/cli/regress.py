@@ -12,14 +12,23 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, TargetOptions
 from slaibench.cli.run import progress
-from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, err, fail, out, print_json, running, usage
+from slaibench.cli.shell import (
+    EXIT_NO,
+    EXIT_USAGE,
+    err,
+    fail,
+    out,
+    print_json,
+    print_line,
+    running,
+    usage,
+)
 from slaibench.cli.terminal import shown
 from slaibench.measure.regression import ChangeVerdict
 from slaibench.rates import parse_rates
@@ -157,7 +166,7 @@ def regress(
         raise fail(f"a run is no measurement{unwritten}: {result.invalid[0]}", EXIT_USAGE)
     if judging.update:
         console = err if output.as_json else out
-        console.print(f"baseline: {escape(str(baseline))}", highlight=False, soft_wrap=True)
+        print_line(f"baseline: {baseline}", console)
     elif result.worse:
         raise fail(words.headline(result), EXIT_NO)
 
@@ -169,7 +178,7 @@ def _show(result: RegressResult, output: OutputOptions) -> None:
         if result.rows:
             out.print(table(result))
         for line in (words.headline(result), *words.about(result)):
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            print_line(line)
     with running(EXIT_USAGE, kept=False):
         if output.junit is not None:
             write_text(output.junit, junit_of(result))

@@ -24,7 +24,17 @@ from slaibench.cli.options import (
     ServingOptions,
     TargetOptions,
 )
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage, write_page
+from slaibench.cli.shell import (
+    EXIT_NO,
+    err,
+    fail,
+    out,
+    print_json,
+    print_line,
+    running,
+    usage,
+    write_page,
+)
 from slaibench.report.words import plural
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
@@ -101,10 +111,8 @@ def _sweep(
             result.about, result.workload_note, plan.spec, result.warnings
         )
         for line in about:
-            out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(
-            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
-        )
+            print_line(line)
+        print_line(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
@@ -143,7 +151,7 @@ def compare(
         for line in sentences.about_lines(
             result.sweep.about, result.sweep.workload_note, spec, result.warnings
         ):
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            print_line(line)
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
@@ -177,7 +185,7 @@ def capacity(
         warnings = warnings_of(cells)
         note = plan.prepared.source.note
         for line in sentences.about_lines(results[0].about, note, spec, warnings):
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            print_line(line)
     refuse_invalid(cells)
 
 

@@ -24,7 +24,7 @@ from slaibench.catalog.mismatch import model_mismatch
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
-from slaibench.cli.shell import EXIT_NO, err, fail, out, usage
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
 from slaibench.spec import Device
 from slaibench.studies.scheduler_info import build
 from slaibench.workloads.cache import cache_dir
@@ -140,12 +140,12 @@ def serve(
             on_look=echo,
         )
         if warning := open_to(host, api_key):
-            err.print(escape(warning), highlight=False, soft_wrap=True)
+            print_line(warning, err)
         notice = f"starting {engine.name}; its log: {escape(str(file))}"
         err.print(notice, highlight=False, soft_wrap=True)
         with server:
             request = example(engine, server.url, shape.name, locked=api_key is not None)
-            err.print(escape(request), highlight=False, soft_wrap=True)
+            print_line(request, err)
             out.print(server.url, highlight=False)
             while server.is_running:
                 echo()

@@ -106,8 +106,12 @@ def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
     """Write a page, and say where it is: beside a JSON document on stderr, else on stdout."""
     with running():
         files = write()
-    show = err if as_json else out
-    show.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+    print_line(f"report: {files.html}", err if as_json else out)
+
+
+def print_line(text: str, console: PlainConsole = out) -> None:
+    """A line of plain text, however long: names in it come from outside and are no markup."""
+    console.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import options
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, print_line, running, usage
 from slaibench.cli.tables import sweep_tables
 from slaibench.cli.terminal import plain_table
 from slaibench.recording import store
@@ -169,7 +169,7 @@ def report(
 
             files = write_report(result, reports, focus_rate=focus_rate)
         out.print(sweep_tables(result, out.width))
-        out.print(f"report: {escape(str(files.html))}", highlight=False, soft_wrap=True)
+        print_line(f"report: {files.html}")
     if not pages:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
 
@@ -188,7 +188,7 @@ def verify(
         print_json(outcome.to_json())
     else:
         for line in _verified(outcome):
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            print_line(line)
     if outcome.mismatches:
         differences = plural(len(outcome.mismatches), "difference")
         raise fail(f"other numbers: {differences} in {str(page)!r}", EXIT_NO)

@@ -8,14 +8,22 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
 from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
-from slaibench.cli.shell import EXIT_NO, fail, out, print_json, running, usage, write_page
+from slaibench.cli.shell import (
+    EXIT_NO,
+    fail,
+    out,
+    print_json,
+    print_line,
+    running,
+    usage,
+    write_page,
+)
 from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.cli.validate_log import (
     BETWEEN,
@@ -76,15 +84,10 @@ def validate(
     else:
         out.print(tables(result))
         for swept in result.sweeps:
-            out.print(escape(swept.about), highlight=False, soft_wrap=True)
+            print_line(swept.about)
         for warning in result.to_json()["warnings"]:
-            out.print(f"warning: {escape(warning)}", highlight=False, soft_wrap=True)
-        out.print(
-            f"workload: {escape(result.sweeps[0].workload_note)}; "
-            f"recordings: {escape(str(run_options.results))}",
-            highlight=False,
-            soft_wrap=True,
-        )
+            print_line(f"warning: {warning}")
+        print_line(f"workload: {result.sweeps[0].workload_note}; recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
     if not result.ok:
         raise fail(failing(result), EXIT_NO)

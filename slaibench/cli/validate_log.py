@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli.options import OPTION_OF, EngineOptions, LoadOptions
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, running, usage
+from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, print_line, running, usage
 from slaibench.cli.terminal import plain_table
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
@@ -192,11 +191,11 @@ def _show(result: ValidationResult) -> None:
     for run in result.runs:
         out.print(table(run))
         for line in (*_legend(run), *(f"note: {note}" for note in run.notes)):
-            out.print(escape(line), highlight=False, soft_wrap=True)
+            print_line(line)
     for text in result.left_out:
-        out.print(f"left out: {escape(text)}", highlight=False, soft_wrap=True)
+        print_line(f"left out: {text}")
     for path in result.files:
-        out.print(f"errors kept in {escape(str(path))}", highlight=False, soft_wrap=True)
+        print_line(f"errors kept in {path}")
 
 
 def table(run: ValidationRun) -> RenderableType:

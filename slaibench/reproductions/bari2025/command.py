@@ -14,7 +14,7 @@ from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import PageOptions, RunOptions, ServingOptions
 from slaibench.cli.run import progress
-from slaibench.cli.shell import out, print_json, running, usage, write_page
+from slaibench.cli.shell import out, print_json, print_line, running, usage, write_page
 from slaibench.cli.terminal import DIM, plain_table
 from slaibench.rates import parse_rates
 from slaibench.report.words import plural
@@ -99,10 +99,8 @@ def paper(
     else:
         out.print(tables(result))
         for line in about_lines(result):
-            out.print(escape(line), highlight=False, soft_wrap=True)
-        out.print(
-            f"recordings: {escape(str(run_options.results))}", highlight=False, soft_wrap=True
-        )
+            print_line(line)
+        print_line(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
 
 
