@@ -85,7 +85,7 @@ def validate(
         out.print(tables(result))
         for swept in result.sweeps:
             print_line(swept.about)
-        for warning in result.to_json()["warnings"]:
+        for warning in result.warnings:
             print_line(f"warning: {warning}")
         print_line(f"workload: {result.sweeps[0].workload_note}; recordings: {run_options.results}")
     _report(result, page, run_options.as_json)

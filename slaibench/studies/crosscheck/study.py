@@ -80,6 +80,11 @@ class CrosscheckResult:
     def cells(self) -> tuple[CellResult, ...]:
         return tuple(cell for swept in self.sweeps for cell in swept.cells)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of how far the numbers can be trusted; each once."""
+        return tuple(dict.fromkeys(w for swept in self.sweeps for w in swept.warnings))
+
     def to_json(self) -> CrosscheckForm:
         first = self.sweeps[0]
         return {
@@ -87,7 +92,7 @@ class CrosscheckResult:
             "specs": [swept.spec.to_json() for swept in self.sweeps],
             "about": [swept.about for swept in self.sweeps],
             "workload": first.workload_note,
-            "warnings": list(dict.fromkeys(w for swept in self.sweeps for w in swept.warnings)),
+            "warnings": list(self.warnings),
             "ok": self.ok,
             "matches": [match.to_json() for match in self.matches],
         }
