@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from slaibench.catalog import hub
 from slaibench.catalog.fields import CatalogError, Fields, read_object, unknown
 
 
@@ -97,20 +98,44 @@ def list_models() -> tuple[Model, ...]:
 
 
 def get_model(name: str) -> Model:
-    """A model by its name here, by its Hugging Face id, or by the path of a ``config.json``.
+    """A model by its name here, by a Hugging Face id, or by the path of a ``config.json``.
+
+    An id that the catalog lacks is looked up in the hub's cache on this machine, then on the hub.
 
     Raises:
         CatalogError: no such model (with the nearest name), or a bad ``config.json``.
     """
     models = _shipped()
-    if name in models:
-        return models[name]
-    for model in models.values():
-        if model.hf_id is not None and name.lower() == model.hf_id.lower():
-            return model
+    name_here = catalog_name(name)
+    if name_here in models:
+        return models[name_here]
     if name.endswith(".json") or Path(name).is_dir():
+        if (
+            hub.ID.fullmatch(name)
+            and Path(name).is_dir()
+            and not (Path(name) / hub.CONFIG).exists()
+        ):
+            raise CatalogError(
+                f"folder {name!r} has no config.json; if the Hugging Face model of that name is "
+                f"meant, go to another folder, or fill this one: hf download {name} --local-dir "
+                f"{name}"
+            )
         return model_from_config(name)
-    raise unknown("model", name, models, "or the path of a Hugging Face config.json")
+    if (on_hub := hub.HubId.parse(name)) is not None:
+        model = model_from_config(hub.config_file(on_hub))
+        return replace(
+            model, name=on_hub.name, hf_id=on_hub.repository, source=f"config.json of {on_hub}"
+        )
+    hint = "or a Hugging Face id (owner/name), or the path of a config.json or of its folder"
+    raise unknown("model", name, models, hint)
+
+
+def catalog_name(name: str) -> str:
+    """The catalog's name of a model that is given by its Hugging Face id; else what is given."""
+    for model in _shipped().values():
+        if model.hf_id is not None and name.lower() == model.hf_id.lower():
+            return model.name
+    return name
 
 
 def find_model(name: str) -> Model | None:

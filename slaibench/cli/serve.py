@@ -20,6 +20,7 @@ from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.server import EngineServer
 from slaibench.backends.table import ENGINES
+from slaibench.catalog import hub
 from slaibench.catalog.mismatch import model_mismatch
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
@@ -44,13 +45,16 @@ def serve(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Of the catalog, or a folder with a config.json. Default: mistral-7b, on a CPU "
-            "tiny-mistral."
+            help="Of the catalog, a Hugging Face id, or a folder with a config.json. Default: "
+            "mistral-7b, on a CPU tiny-mistral."
         ),
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Checkpoint: a folder, or a Hugging Face id. Default: random weights."),
+        typer.Option(
+            help="Checkpoint: a folder, or a Hugging Face id, also id@revision. Default: random "
+            "weights."
+        ),
     ] = None,
     gpu: Annotated[str, typer.Option(help="GPU to emulate (slaibench gpus).")] = "h100",
     kv_blocks: Annotated[
@@ -93,6 +97,8 @@ def serve(
         if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key):
             raise ValueError("--api-key must be of plain ASCII characters, and not empty")
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
+        if weights is not None and device is not Device.EMULATED:
+            weights = hub.checkpoint(weights)
         profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
         other = profile and model_mismatch(shape.name, shape, profile, "the served model")
         if other and other.certain:

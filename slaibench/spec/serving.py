@@ -86,7 +86,10 @@ class EnginePart(Part):
 
     model: Annotated[
         str | None,
-        Option(f"Model of the catalog (slaibench models). Default: {DEFAULT_MODEL}."),
+        Option(
+            "Model of the catalog (slaibench models), a Hugging Face id, or a folder with a "
+            f"config.json. Default: {DEFAULT_MODEL}."
+        ),
         Field(max_length=LONGEST_NAME),
     ] = None
     gpu: Annotated[
@@ -101,7 +104,9 @@ class EnginePart(Part):
     ] = None
     weights: Annotated[
         str | None,
-        Option("Checkpoint: a folder or a Hugging Face id. Default: random weights."),
+        Option(
+            "Checkpoint: a folder, or a Hugging Face id, also id@revision. Default: random weights."
+        ),
     ] = None
     prefix_caching: Annotated[bool, Option("Keep KV blocks of common beginnings of prompts.")] = (
         False

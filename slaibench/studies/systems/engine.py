@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -11,6 +11,7 @@ from slaibench.backends.base import Backend, BackendError, RunOutput
 from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.engines.extra_args import extra_args
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog import CatalogError, hub
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Scheduler
@@ -28,7 +29,7 @@ from slaibench.studies.systems.profiled import (
 
 SERVED = "slaibench.backends.engines.served"
 MEMORY_SHARE = 0.9
-"""Of this machine's memory: what weights may take on a CPU; the rest is for everything else."""
+"""Of this machine's memory: what weights may take on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,11 @@ class EngineSystem(ABC):
                     "out, or give --clock real, or --device cpu or cuda"
                 )
         model, gpu = names_of(spec)
+        served = model if emulated else spec.model or spec.weights or model
         filled = {
             "device": device,
             "clock": clock,
-            "model": spec.model or spec.weights or model,
+            "model": served,
             "gpu": gpu if emulated else None,
         }
         return spec.model_copy(update=filled)
@@ -129,8 +131,8 @@ class EngineSystem(ABC):
     def of(cls, spec: StudySpec, demand: Demand) -> Self:
         device, clock = spec.device or Device.EMULATED, spec.clock or Clock.VIRTUAL
         name = spec.model or DEFAULT_MODEL
-        model = get_model(name)
         profile = profile_of(spec) if device is Device.EMULATED else None
+        model = get_model(name)
         engine_version = cls._checked(device)
         if device is Device.CPU:
             _refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
@@ -218,6 +220,8 @@ class EngineSystem(ABC):
             facts["hardware"] = {"gpu": self.gpu, "emulated": True}
         else:
             facts["hardware"] = {"name": self.hardware}
+        if self.weights and (commit := hub.commit(self.weights)):
+            facts["weights_commit"] = commit  # a branch of the hub moves
         return facts
 
     def notes(self, output: RunOutput) -> list[str]:
@@ -229,7 +233,11 @@ class EngineSystem(ABC):
             return self._open_emulated(self._options(), self.profile, logs)
         from slaibench.backends.engines.served import ServedEngine  # noqa: PLC0415
 
-        options = self._options()
+        try:
+            weights = self.weights and hub.checkpoint(self.weights)
+            options = replace(self._options(), checkpoint=weights)
+        except CatalogError as error:
+            raise BackendError(f"--weights: {error}") from error
         return ServedEngine(self.ENGINE, options, self.device, profile=self.profile, logs=logs)
 
     @staticmethod
@@ -285,8 +293,7 @@ def _refuse_too_large(model: Model, weight_bytes: int) -> None:
     """
     from slaibench.machine.hardware import memory_bytes  # noqa: PLC0415
 
-    memory = memory_bytes()
-    if weight_bytes <= MEMORY_SHARE * memory:
+    if weight_bytes <= MEMORY_SHARE * (memory := memory_bytes()):
         return
     raise ValueError(
         f"the weights of {model.name} take {weight_bytes / 1e9:.1f} GB, and this machine has "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slaibench.backends.base import RunOutput
-from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
-from slaibench.catalog.model import Model
+from slaibench.catalog import CatalogError
+from slaibench.catalog.hub import HubId
+from slaibench.catalog.mismatch import SHAPE, gpu_mismatch, model_mismatch
+from slaibench.catalog.model import Model, catalog_name, find_model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
 from slaibench.catalog.validations import validations_of
 from slaibench.costmodel.cost_model import Excess
 from slaibench.measure.catalogue import LATENCIES
@@ -26,7 +28,7 @@ def profile_of(spec: StudySpec) -> Profile:
     if spec.profile:
         profile = load_profile(spec.profile)
     else:
-        profile = get_profile(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
+        profile = _shipped(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
     validations_of(profile)  # recordings will hold them: refuse a damaged file before any work
     return profile
 
@@ -40,7 +42,46 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
     if spec.profile and not (spec.model and spec.gpu):
         own = load_profile(spec.profile)
         return spec.model or own.model, spec.gpu or own.gpu
-    return spec.model or DEFAULT_MODEL, spec.gpu or DEFAULT_GPU
+    model = spec.model or DEFAULT_MODEL
+    # An id of the hub is another word for a model of the catalog, which has its profile.
+    return model if spec.profile else catalog_name(model), spec.gpu or DEFAULT_GPU
+
+
+def _shipped(gpu: str, model: str) -> Profile:
+    """The catalog's profile of a pair.
+
+    Raises:
+        CatalogError: there is none; of a model of the hub, with what to do instead.
+    """
+    try:
+        return get_profile(gpu, model)
+    except CatalogError:
+        if HubId.parse(model) is None or gpu not in {of for of, _ in list_profiles()}:
+            raise
+    shape, size, why = find_model(model), "", ""
+    if shape is None:
+        try:
+            shape = get_model(model)
+        except CatalogError as error:
+            why = f". Its shape is not known either: {error}"
+        else:
+            kv_bytes = f"{shape.kv_bytes_per_token:,} bytes of KV cache a token"
+            size = f" (it has {shape.layers} layers of {shape.hidden}, {kv_bytes})"
+    alike = "" if shape is None else next(_alike(gpu, shape), "")
+    instead = f"give --model {alike}, which has the same layers and a profile; or " if alike else ""
+    raise CatalogError(
+        f"no profile says how long batches of {model} take on {gpu}{size}: {instead}measure one "
+        f"(slaibench calibrate --backend vllm --device cuda --weights {model}) or write one "
+        f"(docs/how-to-gpu.md), and give it with --profile{why}"
+    )
+
+
+def _alike(gpu: str, shape: Model) -> Iterator[str]:
+    """Models with a profile of a GPU whose batches take as long."""
+    for of_gpu, name in list_profiles():
+        model = get_model(name)
+        if of_gpu == gpu and all(getattr(model, it) == getattr(shape, it) for it in SHAPE):
+            yield name
 
 
 def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...]:

@@ -70,8 +70,8 @@ class SimulatorSystem:
 
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
-        model = get_model(spec.model or DEFAULT_MODEL)
         profile = profile_of(spec)
+        model = get_model(spec.model or DEFAULT_MODEL)
         return cls(
             model=spec.model or DEFAULT_MODEL,
             gpu=spec.gpu or DEFAULT_GPU,

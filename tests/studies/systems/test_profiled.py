@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,24 @@ def test_a_context_longer_than_measured_is_named(tmp_path: Path) -> None:
     assert result.warnings == (
         "outside the profile's regime: context of a request: 9020, measured up to 8192 (sarathi)",
     )
+
+
+def test_a_model_by_its_id_is_the_catalogs_and_has_its_recordings() -> None:
+    by_name = prepare(study(schedulers=("slai",), rates=(1.0,))).cells()
+    by_id = study(schedulers=("slai",), rates=(1.0,), model="mistralai/Mistral-7B-Instruct-v0.2")
+    assert prepare(by_id).cells() == by_name
+
+
+def test_a_model_without_a_profile_says_which_model_has_its_layers() -> None:
+    with pytest.raises(ValueError, match=r"give --model llama-3.1-8b, which has the same layers"):
+        prepare(study(gpu="h100", model="someone/Llama-3.1-8B-Instruct"))
+    with pytest.raises(ValueError, match="unknown GPU"):
+        prepare(study(gpu="h1000", model="someone/Llama-3.1-8B-Instruct"))
+
+
+def test_a_model_that_cannot_be_had_says_what_a_simulator_needs_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ValueError, match=r"(?s)no profile.*calibrate.*--profile.*not known either"):
+        prepare(study(gpu="h100", model="someone/Small-1B"))
