@@ -111,13 +111,8 @@ class EngineSystem(ABC):
                 )
         model, gpu = names_of(spec)
         served = model if emulated else spec.model or spec.weights or model
-        filled = {
-            "device": device,
-            "clock": clock,
-            "model": served,
-            "gpu": gpu if emulated else None,
-        }
-        return spec.model_copy(update=filled)
+        filled = {"device": device, "clock": clock, "model": served}
+        return spec.model_copy(update={**filled, "gpu": gpu if emulated else None})
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
