@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ SCRIPTS = sorted((ROOT / ".ci").iterdir())
 SCHEMA = pytest.mark.skipif(
     find_spec("check_jsonschema") is None, reason="check-jsonschema is not installed"
 )
+PUBLISHES = "pypa/gh-action-pypi-publish"
+"""The one action that is not GitHub's own: the Python index's."""
 STAND_IN = """#!/bin/sh
 echo "slaibench $*" >> "$SAID"
 for word in "$@"; do [ "$last" = --markdown ] && echo "a summary" > "$word"; last=$word; done
@@ -77,7 +80,8 @@ def test_what_others_wrote_is_named_by_its_commit(path: Path) -> None:
     workflow = load(path)
     assert "pull_request_target" not in triggers(workflow), "it runs their code with our token"
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
-    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", name) for name in used), used
+    named = rf"(?:actions/[\w-]+|{re.escape(PUBLISHES)})@[0-9a-f]{{40}}"
+    assert all(re.fullmatch(named, name) for name in used), used
     assert path.read_text().count("uses:") == len(used)
     for step in steps(workflow):
         if "checkout" in step.get("uses", ""):
@@ -111,6 +115,12 @@ def test_the_comment_is_written_from_the_main_branch() -> None:
     ]
 
 
+@SCHEMA
+def test_the_action_and_the_forms_are_what_the_site_takes() -> None:
+    done = subprocess.run([ROOT / ".ci" / "lint-workflows"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_one_on_a_cpu_is_the_one_command() -> None:
     workflow = load(ROOT / ".github" / "workflows" / "ci.yml")
     assert [step["run"] for step in steps(workflow) if "run" in step] == [".ci/run"]
@@ -124,6 +134,63 @@ def test_the_one_on_a_gpu_holds_it_alone_and_tries_both_engines() -> None:
     assert measure["strategy"]["max-parallel"] == 1
     assert workflow["concurrency"]["cancel-in-progress"] is False
     assert '.ci/gpu-regression "$ENGINE" cuda' in [step.get("run") for step in measure["steps"]]
+
+
+def test_every_python_that_is_promised_is_tried() -> None:
+    tests = load(ROOT / ".github" / "workflows" / "light.yml")["jobs"]["tests"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    promised = [
+        name.rpartition(" ")[2]
+        for name in project["classifiers"]
+        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", name)
+    ]
+    assert tests["strategy"]["matrix"]["python"] == promised
+    assert project["requires-python"] == f">={promised[0]}"
+
+
+def test_what_publishes_has_no_source_and_what_builds_has_no_token() -> None:
+    jobs = load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+    assert "permissions" not in jobs["build"]
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    used = [step["uses"].partition("@")[0] for step in jobs["publish"]["steps"]]
+    assert used == ["actions/download-artifact", PUBLISHES]
+    assert "tag" in jobs["publish"]["if"]
+
+
+@pytest.mark.parametrize(("fails", "status"), [("", 0), ("regress", 1)])
+def test_the_action_gives_its_inputs_to_one_command(
+    fails: str, status: int, tmp_path: Path
+) -> None:
+    action = load(ROOT / "action.yml")
+    (step,) = action["runs"]["steps"]
+    assert "${{" not in step["run"]
+    assert {name.lower() for name in step["env"]} == action["inputs"].keys()
+    tool = tmp_path / "bin" / "slaibench"
+    tool.parent.mkdir()
+    tool.write_text(STAND_IN)
+    tool.chmod(0o755)
+    env = {
+        **os.environ,
+        "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}",
+        "SAID": str(tmp_path / "said"),
+        "FAILS": fails,
+        "GITHUB_ACTION_PATH": str(ROOT),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "BASELINE": "a baseline",
+        "AGAINST": "main",
+        "MARGIN": "0.05",
+        "ARGUMENTS": "--rates 1,2",
+        "INSTALL": "",
+        "OUT": str(tmp_path / "out"),
+    }
+    done = subprocess.run(["bash", "-c", step["run"]], env=env, check=False)
+    assert done.returncode == status
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("slaibench regress --baseline a baseline --against main --margin 0.05")
+    assert said.endswith("--rates 1,2\n")
+    assert (tmp_path / "summary").read_text() == "a summary\n"
+    assert f"summary={tmp_path}/out/summary.md" in (tmp_path / "output").read_text()
 
 
 def shellcheck_says(text: str) -> str:
