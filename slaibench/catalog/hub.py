@@ -183,10 +183,10 @@ def _refusal(model: HubId, error: Exception, hub: Any) -> CatalogError:
         )
     elif isinstance(error, errors.RepositoryNotFoundError):
         near = _nearest(model, hub)
-        guess = f"did you mean {near!r}? " if near else ""
+        guess = f"did you mean {near!r}? Else " if near else ""
         why = (
-            f"is not on {hub.constants.ENDPOINT}, or it is private: {guess}A private one needs "
-            "HF_TOKEN; or give a folder"
+            f"is not on {hub.constants.ENDPOINT}, or it is private: {guess}set HF_TOKEN for a "
+            "private one, or give a folder"
         )
     elif isinstance(error, errors.RevisionNotFoundError):
         why = f"has no revision {model.revision or 'main'!r}: see {page}, or leave @... out"
