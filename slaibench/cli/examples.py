@@ -97,7 +97,7 @@ EXAMPLES: Mapping[str, Examples] = {
     "models": Examples("docs/simulator.md", ("models", "models --json")),
     "gpus": Examples("docs/simulator.md", ("gpus", "gpus --json")),
     "doctor": Examples("docs/backends.md", ("doctor", "doctor vllm:cpu", "doctor --fix-hints")),
-    "env": Examples("docs/steady.md", ("env", "env --json")),
+    "env": Examples("docs/steady.md", ("env",)),
     "paper": Examples("docs/paper.md", ("paper --figure 7a", "paper -f 4 -f 5 --no-report")),
 }
 """By command. A command that is not here has none (another package's may have its own)."""

@@ -24,9 +24,9 @@ MOST_DAMAGES = 5
 """Damaged recordings that are named one by one."""
 EVERY_S = 60.0
 """Between two lines where there is no terminal."""
-BAR_WIDTH = 24
+BAR_WIDTH = 12
 MOST_NOW = 4
-"""Cells that run now that are named."""
+"""Cells that run now that are named, seeds apart."""
 
 
 @contextmanager
@@ -123,6 +123,8 @@ class _View:
 def view(what: str, seen: Snapshot) -> Group:
     """A snapshot in a few lines of a terminal."""
     head = Table.grid(padding=(0, 1))
+    for _ in range(4):
+        head.add_column(no_wrap=True)
     bar = ProgressBar(total=seen.total, completed=seen.done, width=BAR_WIDTH, pulse=not seen.done)
     head.add_row(what, bar, _count(seen), _left(seen))
     names = [f"{name.scheduler}  {name.done}/{name.total}" for name in seen.schedulers]
@@ -132,10 +134,17 @@ def view(what: str, seen: Snapshot) -> Group:
         for text, name in zip(names, seen.schedulers, strict=True)
     ]
     if seen.now:
-        now = [f"{cell.scheduler} at {cell.rate_rps:g} requests/s" for cell in seen.now[:MOST_NOW]]
-        more = ", ..." if len(seen.now) > MOST_NOW else ""
+        now = list(
+            dict.fromkeys(f"{cell.scheduler} at {cell.rate_rps:g} requests/s" for cell in seen.now)
+        )
+        more = ", ..." if len(now) > MOST_NOW else ""
         rows.append(
-            Text(f"  now: {', '.join(now)}{more}", style="dim", overflow="ellipsis", no_wrap=True)
+            Text(
+                f"  now: {', '.join(now[:MOST_NOW])}{more}",
+                style="dim",
+                overflow="ellipsis",
+                no_wrap=True,
+            )
         )
     return Group(head, *rows)
 
@@ -154,7 +163,7 @@ def _count(seen: Snapshot) -> str:
 
 def _left(seen: Snapshot) -> str:
     if seen.eta_s is None:
-        return "time left not known yet"
+        return "time left not known"
     return f"{'at least ' if seen.searches else ''}{duration(seen.eta_s)} left"
 
 

@@ -129,6 +129,7 @@ class Tracker:
         elapsed_s = self._clock() - self._begun
         # Of a study that does not say which cells it begins, only their number is known.
         num_ahead = max(len(ahead), left)
+        counted = num_ahead == len(ahead) and bool(results or ahead)
         names = dict.fromkeys(
             [result.cell.scheduler for result in results] + [cell.scheduler for cell in ahead]
         )
@@ -138,7 +139,7 @@ class Tracker:
             total=len(results) + num_ahead if results or num_ahead else None,
             reused=sum(result.reused for result in results),
             elapsed_s=elapsed_s,
-            eta_s=_eta_s(results, ahead, elapsed_s) if num_ahead == len(ahead) else None,
+            eta_s=_eta_s(results, ahead, elapsed_s) if counted else None,
             schedulers=tuple(self._of(name, results, ahead) for name in names),
             now=tuple(running),
             searches=self._searches,
