@@ -155,18 +155,20 @@ def _least(column: _Column, room: int) -> int:
 
 
 def _widths(columns: Sequence[_Column], room: int) -> list[int]:
-    """Characters of each column, as many as it has use for; texts get them first.
+    """Characters of each column, as many as it has use for; texts get them first, each its share.
 
     What does not fit although it stands alone is broken.
     """
     widths = [_least(column, room) for column in columns]
     spare = room - sum(widths) - GAP * (len(columns) - 1)
     for is_text in (True, False):
-        for place, column in enumerate(columns):
-            more = min(column.full - widths[place], max(spare, 0))
-            if column.heading.is_text is is_text and more > 0:
-                widths[place] += more
-                spare -= more
+        missing = [
+            max(column.full - width, 0) if column.heading.is_text is is_text else 0
+            for column, width in zip(columns, widths, strict=True)
+        ]
+        share = min(max(spare, 0) / (sum(missing) or 1), 1.0)
+        widths = [width + int(more * share) for width, more in zip(widths, missing, strict=True)]
+        spare = room - sum(widths) - GAP * (len(columns) - 1)
     if spare < 0 and widths:
         widths[-1] = max(widths[-1] + spare, 1)
     return widths
