@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -177,3 +178,18 @@ def test_whatever_changes_a_recording_changes_the_cells_hash(other: dict[str, An
 def test_the_slo_is_asked_of_recordings_and_does_not_change_them() -> None:
     cells = [prepare(study(slo=slo)).cells() for slo in ("ttft_p50<0.5", "tbt_p99<tier")]
     assert cells[0] == cells[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("modle", "there is no field 'modle': did you mean 'model'? Fields: "),
+        ("num_request", "did you mean 'num_requests'? Fields: "),
+        ("nothing_like_it", "there is no field 'nothing_like_it': Fields: "),
+    ],
+)
+def test_a_field_that_is_not_there_is_refused_with_the_one_that_was_meant(
+    name: str, said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        StudySpec(**{name: "mistral-7b"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,8 @@ from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from slaibench.machine.suggestion import did_you_mean
 
 MISSING = object()
 
@@ -21,8 +22,7 @@ class CatalogError(ValueError):
 def unknown(kind: str, name: str, names: Iterable[str], hint: str = "") -> CatalogError:
     """The error for a name that is not there, with the nearest one that is."""
     names = sorted(names)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    guess = did_you_mean(name, names, cutoff=0.5)
     return CatalogError(
         f"unknown {kind} {name!r}: {guess}Known: {', '.join(names)}{'; ' + hint if hint else ''}"
     )

@@ -12,7 +12,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from slaibench.cli import bound, calibrate, doctor, facts, regress, run, serve, show, validate
+from slaibench.cli.completion import with_completion
+from slaibench.cli.examples import epilog_of
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
+from slaibench.cli.verbosity import with_verbosity
 from slaibench.version import __version__
 
 GROUP = "slaibench.commands"
@@ -54,7 +57,8 @@ def _loaded(point: EntryPoint) -> Any:
     """The command of another package; one that says why it is not there, if it cannot be loaded."""
     alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
     try:
-        alone.command(point.name)(point.load())
+        command = with_completion(with_verbosity(point.load()))
+        alone.command(point.name, epilog=epilog_of(point.name))(command)
         return get_command(alone)
     except Exception as error:  # whatever another package's code raises
         reason = f"{point.name}: {point.value!r} cannot be loaded ({error!r})"
@@ -93,7 +97,6 @@ def check_text(args: Sequence[str]) -> None:
 
 app = typer.Typer(
     cls=_Commands,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Which scheduler carries how much load within my latency targets, and how sure is that?",
@@ -130,7 +133,7 @@ def start(
         )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (
+RUNS: tuple[Callable[..., None], ...] = (
     run.sweep,
     run.compare,
     run.capacity,
@@ -140,6 +143,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     calibrate.calibrate,
     validate.validate,
     regress.regress,
+)
+"""Commands that run something."""
+SHOWS: tuple[Callable[..., None], ...] = (
     show.report,
     show.results,
     show.verify,
@@ -150,8 +156,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     doctor.doctor,
     doctor.env,
 )
+COMMANDS = (*map(with_verbosity, RUNS), *SHOWS)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(epilog=epilog_of(command.__name__))(with_completion(command))
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from slaibench.cli.options import (
     RunOptions,
     ServingOptions,
 )
-from slaibench.cli.run import progress
+from slaibench.cli.progress import progress
 from slaibench.cli.sentences import about_lines
-from slaibench.cli.shell import out, print_json, print_line, running, usage, write_page
+from slaibench.cli.shell import out, print_about, print_hint, print_json, running, usage, write_page
 from slaibench.studies.bound import study as bound_study
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.spec import (
@@ -97,9 +97,8 @@ def bound(
     else:
         out.print(tables(result))
         spec = plan.bounds.backlog.prepared.spec
-        for line in about_lines(result.about, result.workload_note, spec, result.warnings):
-            print_line(line)
-        print_line(f"recordings: {run_options.results}")
+        print_about(about_lines(result.about, result.workload_note, spec, result.warnings))
+        print_hint(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
 
 

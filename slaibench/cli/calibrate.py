@@ -17,7 +17,9 @@ from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions
 from slaibench.cli.shell import err, out, print_json, running, usage
-from slaibench.cli.terminal import DIM, plain_table
+from slaibench.cli.terminal import DIM, listed
+from slaibench.cli.verbosity import is_quiet
+from slaibench.report.table import Heading
 from slaibench.report.words import plain_share, plural
 from slaibench.spec import Clock, Device
 from slaibench.studies.calibration import study
@@ -116,9 +118,12 @@ def _progress() -> Iterator[OnPhase]:
     def on_phase(number: int, phase: str) -> None:
         nonlocal count
         count += 1
-        err.print(f"calibrate: round {number}, {escape(phase)}", highlight=False)
+        if not is_quiet():
+            err.print(f"calibrate: round {number}, {escape(phase)}", highlight=False)
 
     yield on_phase
+    if is_quiet():
+        return
     took = time.monotonic() - begun
     parts = plural(count, "part")
     err.print(f"calibrate: {parts} of rounds measured, in {took:.0f} s", highlight=False)
@@ -127,12 +132,11 @@ def _progress() -> Iterator[OnPhase]:
 def tables(result: CalibrationResult) -> RenderableType:
     """Errors on batches that were held out, by kind, beside the measurement's own spread."""
     values = result.values
-    table = plain_table()
-    table.add_column("batches of", no_wrap=True)
-    for heading in ("held out", "error P50", "P95", "bias", "measured again"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for errors in result.errors:
-        table.add_row(
+    columns = [
+        Heading(title) for title in ("held out", "error P50", "P95", "bias", "measured again")
+    ]
+    rows = [
+        (
             KINDS[errors.kind.value],
             f"{errors.num_cells}",
             f"{errors.median:.1%}",
@@ -140,6 +144,8 @@ def tables(result: CalibrationResult) -> RenderableType:
             f"{errors.bias:+.1%}",
             plain_share(errors.spread),
         )
+        for errors in result.errors
+    ]
     rounds = plural(result.rounds, "round")
     heading = (
         f"{values['model']} on {values['gpu']}: {result.num_cells:,} batches, {rounds}, "
@@ -156,7 +162,7 @@ def tables(result: CalibrationResult) -> RenderableType:
     return Group(
         Text(heading, style="bold"),
         Text(),
-        table,
+        listed("", columns, rows, head="batches of"),
         Text(LEGEND, style=DIM),
         *(Text(line) for line in lines),
     )

@@ -9,21 +9,22 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.table import ENGINES
 from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, out, print_json, usage
+from slaibench.cli.terminal import listed
 from slaibench.machine import checks, hardware
 from slaibench.machine.checks import Check
 from slaibench.machine.environment import environment
+from slaibench.report.table import BAD, GOOD, Cell
 from slaibench.spec import Device
 from slaibench.version import __version__
 from slaibench.workloads.sharegpt4 import sharegpt4_at_hand
 
-MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: "-"}
+MARKS = {True: Cell("yes", mark=GOOD), False: Cell("no", mark=BAD), None: Cell("-")}
 NAMES = (
     *("sim", "sharegpt4"),
     *(f"{engine}:{device.value}" for engine in ENGINES for device in Device),
@@ -146,14 +147,11 @@ def _engine(engine: Engine, devices: list[Device]) -> Iterator[Check]:
 
 
 def _print(results: list[Check]) -> None:
-    table = Table(title="What this machine can run")
-    table.add_column("what", no_wrap=True)
-    table.add_column("runs")
-    table.add_column("version")
-    table.add_column("because", overflow="fold")
-    for check in results:
-        table.add_row(check.name, MARKS[check.works], check.version or "", escape(check.detail))
-    out.print(table)
+    lines = [
+        (check.name, MARKS[check.works], check.version or "", check.detail) for check in results
+    ]
+    columns = ("runs", "version", "because")
+    out.print(listed("What this machine can run", columns, lines, head="what"))
 
 
 def _print_fixes(results: list[Check], *, all_of_them: bool) -> None:

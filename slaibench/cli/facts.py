@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import list_models
@@ -14,7 +13,8 @@ from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
 from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
-from slaibench.cli.terminal import plain_table
+from slaibench.cli.terminal import listed
+from slaibench.report.table import Heading
 from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
 from slaibench.studies.systems.profiled import validated
@@ -31,14 +31,15 @@ def schedulers(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(title="Schedulers")
-    table.add_column("name", no_wrap=True)
-    for heading in ("what it does", "options and defaults"):
-        table.add_column(heading)
-    for row in rows:
-        values = ", ".join(f"{key}={value}" for key, value in row["options"].items())
-        table.add_row(row["name"], row["description"], values)
-    out.print(table)
+    lines = [
+        (
+            row["name"],
+            row["description"],
+            ", ".join(f"{key}={value}" for key, value in row["options"].items()),
+        )
+        for row in rows
+    ]
+    out.print(listed("Schedulers", ("what it does", "options and defaults"), lines))
     out.print(
         "Written as name:option=value,... Your own: path/to/file.py:Class (docs/schedulers.md).",
         highlight=False,
@@ -64,21 +65,19 @@ def models(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(title="Models")
-    table.add_column("name", no_wrap=True)
-    for heading in ("params", "layers x hidden", "KV bytes per token", "context tokens"):
-        table.add_column(heading, justify="right")
-    table.add_column("profiles for", overflow="fold")
-    for row, model in zip(rows, list_models(), strict=True):
-        table.add_row(
-            model.name,
-            f"{model.num_params / 1e9:.2f}B",
-            f"{model.layers} x {model.hidden}",
-            f"{model.kv_bytes_per_token:,}",
-            f"{model.max_context_tokens:,}",
+    numbers = ("params", "layers x hidden", "KV bytes per token", "context tokens")
+    lines = [
+        (
+            row["name"],
+            f"{row['params'] / 1e9:.2f}B",
+            f"{row['layers']} x {row['hidden']}",
+            f"{row['kv_bytes_per_token']:,}",
+            f"{row['max_context_tokens']:,}",
             ", ".join(row["gpus"]) or "-",
         )
-    out.print(table)
+        for row in rows
+    ]
+    out.print(listed("Models", (*map(Heading, numbers), "profiles for"), lines))
 
 
 def gpus(as_json: options.Json = False) -> None:
@@ -111,23 +110,24 @@ def gpus(as_json: options.Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = plain_table()
-    table.title = "GPU profiles"
-    for heading in ("GPU", "model", "status"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("KV blocks", justify="right", no_wrap=True)
-    table.add_column("grade", no_wrap=True)
-    table.add_column("largest known mean error")
-    for row in rows:
-        table.add_row(
+    columns: tuple[str | Heading, ...] = (
+        *(Heading(title, is_text=True) for title in ("model", "status")),
+        Heading("KV blocks"),
+        Heading("grade", is_text=True),
+        "largest known mean error",
+    )
+    lines = [
+        (
             row["gpu"],
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
             max((run["grades"]["all"] for run in row["validations"]), default="-"),
-            escape(_worst(row["errors"])),
+            _worst(row["errors"]),
         )
-    out.print(table)
+        for row in rows
+    ]
+    out.print(listed("GPU profiles", columns, lines, head="GPU"))
     out.print(
         "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
         "published points; datasheet: nothing was. Grade: of whole runs against an engine's "
@@ -162,14 +162,9 @@ def workload(
             fields = ("name", "form", "summary", "at_hand")
             print_json([{f: getattr(e, f) for f in fields} for e in entries])
             return
-        table = Table(title="Workloads")
-        table.add_column("write", overflow="fold")
-        for heading in ("what it is", "at hand"):
-            table.add_column(heading)
-        for entry in entries:
-            at_hand = {True: "yes", False: "no", None: ""}[entry.at_hand]
-            table.add_row(escape(entry.form), entry.summary, at_hand)
-        out.print(table)
+        at_hand = {True: "yes", False: "no", None: ""}
+        lines = [(entry.form, entry.summary, at_hand[entry.at_hand]) for entry in entries]
+        out.print(listed("Workloads", ("what it is", "at hand"), lines, head="write"))
         return
     with usage():
         source = workload_registry.resolve(name)
@@ -179,12 +174,9 @@ def workload(
         print_json(facts)
         return
     out.print(f"[bold]{escape(source.name)}[/]: {escape(source.note)}", highlight=False)
-    table = Table()
-    table.add_column("tokens")
-    for statistic in next(iter(description.values())):
-        table.add_column(statistic, justify="right")
-    for margin, statistics in description.items():
-        table.add_row(
-            margin.removesuffix("_tokens"), *(f"{value:,.0f}" for value in statistics.values())
-        )
-    out.print(table)
+    rows = [
+        (margin.removesuffix("_tokens"), *(f"{value:,.0f}" for value in statistics.values()))
+        for margin, statistics in description.items()
+    ]
+    columns = [Heading(statistic) for statistic in next(iter(description.values()))]
+    out.print(listed("", columns, rows, head="tokens"))

@@ -17,7 +17,7 @@ from rich.text import Text
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, ServingOptions, TargetOptions
-from slaibench.cli.run import progress
+from slaibench.cli.progress import progress
 from slaibench.cli.shell import (
     EXIT_NO,
     EXIT_USAGE,

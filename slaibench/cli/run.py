@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slaibench.cli import options, sentences, tables
 from slaibench.cli.endpoint import DialectOptions
@@ -24,13 +20,14 @@ from slaibench.cli.options import (
     ServingOptions,
     TargetOptions,
 )
+from slaibench.cli.progress import progress
 from slaibench.cli.shell import (
     EXIT_NO,
-    err,
     fail,
     out,
+    print_about,
+    print_hint,
     print_json,
-    print_line,
     running,
     usage,
     write_page,
@@ -40,12 +37,9 @@ from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.executors import CellResult
-from slaibench.studies.lifecycle import OnCell
 from slaibench.studies.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
-MOST_DAMAGES = 5
-"""Damaged recordings that are named one by one."""
 
 
 @expanded
@@ -101,7 +95,7 @@ def replay(
 def _sweep(
     what: str, plan: sweep_study.SweepPlan, run_options: RunOptions, page: PageOptions
 ) -> None:
-    with running(), progress(what) as on_cell:
+    with running(), progress(what, plan) as on_cell:
         result = sweep_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
@@ -110,9 +104,8 @@ def _sweep(
         about = sentences.about_lines(
             result.about, result.workload_note, plan.spec, result.warnings
         )
-        for line in about:
-            print_line(line)
-        print_line(f"recordings: {run_options.results}")
+        print_about(about)
+        print_hint(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
@@ -138,7 +131,7 @@ def compare(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
         options.check_reports(page.folder)
-    with running(), progress("compare") as on_cell:
+    with running(), progress("compare", plan) as on_cell:
         result = compare_study.run(plan, on_cell)
     if run_options.as_json:
         print_json(result.to_json())
@@ -148,10 +141,8 @@ def compare(
             for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
-        for line in sentences.about_lines(
-            result.sweep.about, result.sweep.workload_note, spec, result.warnings
-        ):
-            print_line(line)
+        swept = result.sweep
+        print_about(sentences.about_lines(swept.about, swept.workload_note, spec, result.warnings))
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 
@@ -173,7 +164,7 @@ def capacity(
         plan = capacity_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
-    with running(), progress("capacity") as on_cell:
+    with running(), progress("capacity", plan) as on_cell:
         results = capacity_study.run(plan, on_cell)
     cells = [cell for result in results for cell in result.cells]
     if run_options.as_json:
@@ -184,8 +175,7 @@ def capacity(
                 out.print(text, highlight=False, soft_wrap=True)
         warnings = warnings_of(cells)
         note = plan.prepared.source.note
-        for line in sentences.about_lines(results[0].about, note, spec, warnings):
-            print_line(line)
+        print_about(sentences.about_lines(results[0].about, note, spec, warnings))
     refuse_invalid(cells)
 
 
@@ -208,56 +198,6 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
         f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
         EXIT_NO,
     )
-
-
-@contextmanager
-def progress(what: str) -> Iterator[OnCell]:
-    """A progress bar on stderr, with the time left; yields what is to be called for each cell."""
-    begun = time.monotonic()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        ran = reused = stale = 0
-        damaged: list[CellResult] = []
-
-        def on_cell(result: CellResult, done: int, total: int) -> None:
-            nonlocal ran, reused, stale
-            ran += not result.reused
-            reused += result.reused
-            stale += result.stale
-            if result.damage is not None:
-                damaged.append(result)
-            cell = result.cell
-            text = f"{what}: {cell.scheduler} at {cell.rate_rps:g} requests/s"
-            bar.update(task, completed=done, total=total, description=text)
-
-        yield on_cell
-    run_options = f", {reused} taken from disk" if reused else ""
-    took = time.monotonic() - begun
-    err.print(f"{what}: {plural(ran, 'cell')} run{run_options}, in {took:.0f} s", highlight=False)
-    for line in _not_taken(what, stale, damaged):
-        err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
-
-
-def _not_taken(what: str, stale: int, damaged: Sequence[CellResult]) -> Iterator[str]:
-    """Why cells were run that are on disk."""
-    if stale:
-        yield (
-            f"{what}: the code has changed since {plural(stale, 'cell')} "
-            f"{'was' if stale == 1 else 'were'} recorded: the recordings on disk are stale, and "
-            "were not taken"
-        )
-    for result in damaged[:MOST_DAMAGES]:
-        yield f"{what}: recorded again, {str(result.folder)!r} was damaged ({result.damage})"
-    if len(damaged) > MOST_DAMAGES:
-        yield f"{what}: and {len(damaged) - MOST_DAMAGES} more"
 
 
 def _report(

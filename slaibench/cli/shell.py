@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from slaibench.backends.base import BackendError
 from slaibench.cli.console import PlainConsole, shortened
+from slaibench.cli.verbosity import is_quiet
 from slaibench.recording.store import RecordingError
 from slaibench.report.files import ReportError, ReportFiles
 from slaibench.schedulers.base import SchedulerError
@@ -106,12 +107,24 @@ def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
     """Write a page, and say where it is: beside a JSON document on stderr, else on stdout."""
     with running():
         files = write()
-    print_line(f"report: {files.html}", err if as_json else out)
+    print_hint(f"report: {files.html}", err if as_json else out)
 
 
 def print_line(text: str, console: PlainConsole = out) -> None:
     """A line of plain text, however long: names in it come from outside and are no markup."""
     console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def print_hint(text: str, console: PlainConsole = out) -> None:
+    """A line that is not the answer, nor a warning of it: ``-q`` leaves it out."""
+    if not is_quiet():
+        print_line(text, console)
+
+
+def print_about(lines: Iterable[str]) -> None:
+    """What goes with a result: warnings always, the rest as hints."""
+    for text in lines:
+        (print_line if text.startswith("warning: ") else print_hint)(text)
 
 
 def print_json(value: Any) -> None:

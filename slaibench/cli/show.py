@@ -16,8 +16,9 @@ from rich.text import Text
 from slaibench.cli import options
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, print_line, running, usage
 from slaibench.cli.tables import sweep_tables
-from slaibench.cli.terminal import plain_table
+from slaibench.cli.terminal import listed
 from slaibench.recording import store
+from slaibench.report.table import Heading
 from slaibench.report.words import plural
 from slaibench.studies import from_disk
 
@@ -116,20 +117,19 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
     ]
     for names, group in groupby(rows, key=lambda row: tuple(row[key] for key in STUDY)):
         title = f"{', '.join(names)} conventions"
-        table = plain_table()
-        table.add_column("scheduler", overflow="fold")
-        for heading in ("req/s", "seed", "requests", "ended after", ""):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in group:
-            table.add_row(
-                escape(row["scheduler"]),
+        lines = [
+            (
+                row["scheduler"],
                 f"{row['rate_rps']:g}",
                 str(row["seed"]),
                 f"{row['requests']:,}",
                 "-" if row["end_s"] is None else f"{row['end_s']:,.0f} s",
                 _purpose(row),
             )
-        parts += [Text(f"\n{title}"), table]
+            for row in group
+        ]
+        numbers = map(Heading, ("req/s", "seed", "requests", "ended after"))
+        parts.append(listed(title, (*numbers, ""), lines, head="scheduler"))
     return Group(*parts)
 
 

@@ -179,6 +179,12 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
     if any(map(_is_off, result.points)):
         lines.append("req/s: asked for; offered: what arrived")
+    if not wide:
+        more = [metric.label for metric in in_points() if metric.terminal == "wide"]
+        lines.append(
+            f"not shown in a narrow terminal: tokens on time, {', '.join(dict.fromkeys(more))}; "
+            f"COLUMNS={WIDE} or --json shows them"
+        )
     lines += _state_lines(result.points, wide=wide)
     if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
         lines.append("unserved: so many had no first token when the run ended")

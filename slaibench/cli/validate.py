@@ -13,11 +13,13 @@ from rich.text import Text
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import EngineOptions, LoadOptions, PageOptions, RunOptions
-from slaibench.cli.run import DEFAULT_SCHEDULERS, progress
+from slaibench.cli.progress import progress
+from slaibench.cli.run import DEFAULT_SCHEDULERS
 from slaibench.cli.shell import (
     EXIT_NO,
     fail,
     out,
+    print_hint,
     print_json,
     print_line,
     running,
@@ -84,10 +86,10 @@ def validate(
     else:
         out.print(tables(result))
         for swept in result.sweeps:
-            print_line(swept.about)
+            print_hint(swept.about)
         for warning in result.warnings:
             print_line(f"warning: {warning}")
-        print_line(f"workload: {result.sweeps[0].workload_note}; recordings: {run_options.results}")
+        print_hint(f"workload: {result.sweeps[0].workload_note}; recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
     if not result.ok:
         raise fail(failing(result), EXIT_NO)

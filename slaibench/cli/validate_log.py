@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,11 @@ from rich.text import Text
 
 from slaibench.cli.options import OPTION_OF, EngineOptions, LoadOptions
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, print_line, running, usage
-from slaibench.cli.terminal import plain_table
+from slaibench.cli.terminal import shown
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
+from slaibench.report.table import Cell, Heading, Row, Table
 from slaibench.report.words import plain_change, plain_number
 from slaibench.studies.validation import study
 from slaibench.studies.validation.log import LogFile
@@ -200,26 +202,26 @@ def _show(result: ValidationResult) -> None:
 
 def table(run: ValidationRun) -> RenderableType:
     """A block a latency, a row a statistic: both sides, the change and its range."""
-    grid = plain_table()
-    for heading in ("", ""):
-        grid.add_column(heading, no_wrap=True)
-    for heading in ("engine", "simulator", "change", "other caches"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for metric, errors in run.errors.items():
-        names = list(errors.statistics)
-        for name, statistic in errors.statistics.items():
-            ends = run.ranges[metric].get(name)
-            grid.add_row(
-                f"{LATENCIES[metric].label}, s" if name == names[0] else "",
-                name.upper() if name != MEAN else name,
-                plain_number(statistic.reference),
-                plain_number(statistic.other),
-                f"{plain_change(statistic.change)}{'' if statistic.enough_samples else '?'}",
-                "" if ends is None else " to ".join(map(plain_change, ends)),
-                end_section=name == names[-1],
-            )
+    columns = tuple(map(Heading, ("engine", "simulator", "change", "other caches")))
+    groups = tuple(
+        (f"{LATENCIES[metric].label}, s", tuple(_statistics(run, metric))) for metric in run.errors
+    )
+    text = Heading("", is_text=True)
     title = f"{run.run.name}: {run.run.settings.engine}, {run.run.load}"
-    return Group(Text(title, style="bold"), grid)
+    table = Table("", "", "", columns, groups, by=text, head=text)
+    return Group(Text(title, style="bold"), *shown(table))
+
+
+def _statistics(run: ValidationRun, metric: str) -> Iterator[Row]:
+    for name, statistic in run.errors[metric].statistics.items():
+        ends = run.ranges[metric].get(name)
+        cells = (
+            plain_number(statistic.reference),
+            plain_number(statistic.other),
+            f"{plain_change(statistic.change)}{'' if statistic.enough_samples else '?'}",
+            "" if ends is None else " to ".join(map(plain_change, ends)),
+        )
+        yield Row(name.upper() if name != MEAN else name, tuple(map(Cell, cells)))
 
 
 def _of_latency(run: ValidationRun, metric: str) -> str:

@@ -7,7 +7,6 @@ of a run), and needs nothing else.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slaibench.machine.suggestion import did_you_mean
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
 AT = "@"
@@ -287,6 +287,5 @@ def metric_of(name: str, among: Mapping[str, Metric] = METRICS) -> tuple[Metric,
     bare, _, tier = name.partition(AT)
     if bare in among:
         return among[bare], tier
-    near = difflib.get_close_matches(bare, among, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(bare, among)
     raise ValueError(f"unknown metric {name!r}: {hint}Known: {', '.join(among)}")

@@ -24,6 +24,14 @@ class Proposal:
     replicates: int
 
 
+def bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
+    """Rates between which the boundary lies: the largest that passes below all that fail, and the
+    smallest that fails; None: there is none yet."""
+    high = min((trial.rate_rps for trial in trials if not trial.passes), default=None)
+    passing = [trial.rate_rps for trial in trials if trial.passes]
+    return max((rate for rate in passing if high is None or rate < high), default=None), high
+
+
 def next_rates(
     trials: Sequence[Trial],
     *,
@@ -61,9 +69,7 @@ def next_rates(
     least = start_rps / 1024 if min_rps is None else min_rps
     most = start_rps * 1024 if max_rps is None else max_rps
     by_rate = {trial.rate_rps: trial for trial in trials}
-    high = min((rate for rate, trial in by_rate.items() if not trial.passes), default=None)
-    passing = [rate for rate, trial in by_rate.items() if trial.passes]
-    low = max((rate for rate in passing if high is None or rate < high), default=None)
+    low, high = bracket(trials)
     if low is not None and high is not None:
         return _divide(by_rate[low], by_rate[high], resolution, replicates, parallel)
     if low is not None:

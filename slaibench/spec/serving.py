@@ -9,9 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from slaibench.machine.disclosed import EngineArgs
+from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec.option import Option
 
 DEFAULT_MODEL = "mistral-7b"
@@ -41,6 +42,17 @@ class Part(BaseModel):
     """Some fields of a specification; those with an ``Option`` are on the command line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, values: Any) -> Any:
+        """Refuse a field that is not there, with the one that was probably meant."""
+        for name in values if isinstance(values, dict) else ():
+            if name not in cls.model_fields:
+                near = did_you_mean(str(name), cls.model_fields)
+                fields = ", ".join(cls.model_fields)
+                raise ValueError(f"there is no field {name!r}: {near}Fields: {fields}")
+        return values
 
 
 class BackendPart(Part):

@@ -22,7 +22,7 @@ from slaibench.studies.overload import under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.sweep import collect_overload
-from slaibench.studies.targets import STEADY, check_tellable
+from slaibench.studies.targets import STEADY, Targets, check_tellable
 
 __all__ = [
     "STEADY",
@@ -50,6 +50,8 @@ MOST_EXTENSIONS = 8
 @dataclass(frozen=True)
 class CapacityPlan(Plan):
     """A search of the capacity of each of the study's schedulers."""
+
+    searches = True
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> CapacityPlan:
@@ -127,7 +129,7 @@ def search(
     for _ in range(MAX_ROUNDS):
         proposals = next_rates(
             [
-                _trial(prepared, rate, summaries)
+                trial_of(prepared.targets, rate, summaries)
                 for rate, summaries in summaries_by_rate(cells).items()
             ],
             start_rps=1.0,
@@ -144,7 +146,7 @@ def search(
             extensions -= 1
         if not wanted:
             break
-        cells = _longest([*cells, *collect(executor, wanted, on_cell)])
+        cells = longest([*cells, *collect(executor, wanted, on_cell)])
     return capacity_from(spec, prepared.targets, about_of(cells), scheduler, cells)
 
 
@@ -203,7 +205,7 @@ def _surer(
             yield from _missing(prepared, scheduler, higher, cells, spec.num_seeds)
 
 
-def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
+def longest(cells: Sequence[CellResult]) -> list[CellResult]:
     """Of each rate the cells with most requests: longer runs replace the shorter ones."""
     most: dict[float, int] = {}
     for result in cells:
@@ -212,8 +214,8 @@ def _longest(cells: Sequence[CellResult]) -> list[CellResult]:
     return [result for result in cells if result.cell.num_requests == most[result.cell.rate_rps]]
 
 
-def _trial(prepared: PreparedStudy, rate_rps: float, summaries: Sequence[RunSummary]) -> Trial:
+def trial_of(targets: Targets, rate_rps: float, summaries: Sequence[RunSummary]) -> Trial:
     """Whether a rate passes over its replicates, SLO by SLO: as ``capacity`` will see it."""
-    levels = prepared.targets.levels(summaries)
+    levels = targets.levels(summaries)
     holds = all(level.value <= 0 for level in levels.values())
     return Trial(rate_rps, holds, len(summaries))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class ComparePlan(Plan):
     """A sweep of two schedulers, and a search of the capacity of both."""
 
+    searches = True
+
 
 @dataclass(frozen=True, slots=True)
 class RateComparison:

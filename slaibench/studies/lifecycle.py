@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from slaibench.recording import store
 from slaibench.recording.store import check_writable
@@ -41,6 +41,20 @@ OnCell = Callable[[CellResult, int, int], None]
 """Called with each finished cell: (cell, how many are done, how many there are)."""
 
 
+@runtime_checkable
+class Listener(Protocol):
+    """An ``OnCell`` that hears of cells before they are done (``studies.progress``)."""
+
+    def begin(self, cells: Sequence[CellSpec]) -> None:
+        """These are run next."""
+
+    def skip(self, cells: Sequence[CellSpec]) -> None:
+        """Those of these that have not run are not wanted any more."""
+
+    def __call__(self, result: CellResult, done: int, total: int) -> None:
+        """As any ``OnCell``."""
+
+
 def quiet(_: CellResult, __: int, ___: int) -> None:
     """Report nothing."""
 
@@ -58,6 +72,9 @@ class Plan:
         jobs: cells at a time on this machine, or the cluster that runs them.
         fresh: run again what is on disk.
     """
+
+    searches: ClassVar[bool] = False
+    """Whether cells follow from others, so that nobody knows yet how many there will be."""
 
     prepared: PreparedStudy
     results: Path
@@ -107,6 +124,8 @@ def collect(
     executor: Executor, cells: Sequence[CellSpec], on_cell: OnCell
 ) -> tuple[CellResult, ...]:
     """Run cells; results in the order asked for, ``on_cell`` in that of completion."""
+    if isinstance(on_cell, Listener):
+        on_cell.begin(cells)
     by_cell: dict[tuple[str, float, int], CellResult] = {}
     for done, result in enumerate(executor.run(cells), start=1):
         on_cell(result, done, len(cells))

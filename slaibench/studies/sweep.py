@@ -13,7 +13,7 @@ from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
-from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
+from slaibench.studies.lifecycle import Listener, OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
@@ -199,6 +199,8 @@ def _first_runs(
     rest = [
         cell for cell in planned if cell.seed != spec.first_seed and cell.key[:2] not in hopeless
     ]
+    if isinstance(on_cell, Listener):
+        on_cell.skip([cell for cell in planned if cell.key[:2] in hopeless])
     return [*cells, *collect(executor, rest, on_cell)]
 
 

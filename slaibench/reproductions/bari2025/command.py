@@ -13,10 +13,11 @@ from rich.text import Text
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import PageOptions, RunOptions, ServingOptions
-from slaibench.cli.run import progress
-from slaibench.cli.shell import out, print_json, print_line, running, usage, write_page
-from slaibench.cli.terminal import DIM, plain_table
+from slaibench.cli.progress import progress
+from slaibench.cli.shell import out, print_about, print_hint, print_json, running, usage, write_page
+from slaibench.cli.terminal import DIM, shown
 from slaibench.rates import parse_rates
+from slaibench.report.table import STRONG, Cell, Heading, grid
 from slaibench.report.words import plural
 from slaibench.reproductions.bari2025.claim import (
     MARKS,
@@ -98,9 +99,8 @@ def paper(
         print_json(result.to_json())
     else:
         out.print(tables(result))
-        for line in about_lines(result):
-            print_line(line)
-        print_line(f"recordings: {run_options.results}")
+        print_about(about_lines(result))
+        print_hint(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
 
 
@@ -138,36 +138,42 @@ def tables(result: PaperResult) -> RenderableType:
 
 
 def _numbers(claims: list[Claim]) -> RenderableType:
-    table = plain_table()
-    table.add_column("\nfig.", no_wrap=True)
-    table.add_column("\nclaim", ratio=1, overflow="fold")
-    table.add_column("\npublished", justify="right", no_wrap=True)
+    columns = [Heading("claim", is_text=True, folds=True), Heading("published")]
     names = ["paper\nconventions", "strict\nconventions"]
     if all(claim.strict is None for claim in claims):
-        names = ["\nours"]
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for claim in claims:
-        table.add_row(
+        names = ["ours"]
+    columns += [Heading(name) for name in names]
+    rows = [
+        (
             claim.figure,
-            escape(claim.text.replace(RATE, "req/s")),
-            printed(claim.published)
-            .replace(RATE, "req/s")
-            .replace(" (", "\n(")
-            .replace(", ", ",\n"),
-            *(_cell(claim, finding) for finding in (claim.paper, claim.strict)[: len(names)]),
+            [
+                Cell(claim.text.replace(RATE, "req/s")),
+                Cell(_published(claim)),
+                *(_cell(claim, finding) for finding in (claim.paper, claim.strict)[: len(names)]),
+            ],
         )
-    return table
+        for claim in claims
+    ]
+    return Group(*shown(grid("", "", "", columns, rows, head=Heading("fig.", is_text=True))))
 
 
-def _cell(claim: Claim, finding: Finding | None) -> str:
+def _published(claim: Claim) -> str:
+    assert claim.published is not None
+    text = printed(claim.published).replace(RATE, "req/s")
+    return text.replace(" (", "\n(").replace(", ", ",\n")
+
+
+def _cell(claim: Claim, finding: Finding | None) -> Cell:
     """Ours, its interval, the verdict with how far off it is: a line each."""
     if finding is None or claim.published is None or finding.estimate is None:
-        return ""
+        return Cell("")
     value, _, interval = ours(claim.published, finding.estimate).partition(" [")
-    lines = [value.replace(RATE, "req/s"), *([escape(f"[{interval}")] if interval else [])]
     off = deviation_text(claim.published, finding)
-    return "\n".join([*lines, f"{_bold(finding.verdict)} {off}".rstrip()])
+    return Cell(
+        value.replace(RATE, "req/s"),
+        (*([f"[{interval}"] if interval else []), f"{finding.verdict.value} {off}".rstrip()),
+        mark=STRONG if finding.verdict is ClaimVerdict.DISAGREES else "",
+    )
 
 
 def _bold(verdict: ClaimVerdict) -> str:

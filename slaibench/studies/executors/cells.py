@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class CellResult:
         reused: whether it was there already.
         stale: whether it was there as other code recorded it, which does not count.
         damage: why what was there had to be replaced; None: nothing had.
+        took_s: seconds that it took to run; None: it was not run, or not here.
     """
 
     cell: CellSpec
@@ -38,6 +40,7 @@ class CellResult:
     reused: bool
     stale: bool = False
     damage: str | None = None
+    took_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class CellWork:
             BackendError, SchedulerError: the run cannot be had.
         """
         damage = None
+        begun = time.monotonic()
         try:
             result = self.from_disk(cell)
             if result is not None:
@@ -72,7 +76,8 @@ class CellWork:
         except store.DamagedRecordingError as error:
             damage = error.wrong
         recording = self.prepared.run(cell)
-        return self.keep(cell, recording, self.summarize(recording), damage)
+        result = self.keep(cell, recording, self.summarize(recording), damage)
+        return replace(result, took_s=time.monotonic() - begun)
 
     def is_there(self, cell: CellSpec) -> bool:
         """Whether a cell is on disk, and may be taken from there."""

@@ -6,10 +6,11 @@ import os
 import pickle
 import shutil
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,11 @@ class Worker:
         return None
 
     def run(self, cell: CellSpec) -> bytes | Failure:
-        """A cell's recording and its summary, pickled: as objects of the cluster's store they would
-        stay in it for as long as the study looks at them."""
+        """A cell's recording, its summary and the seconds it took, pickled: as objects of the
+        cluster's store they would stay in it for as long as the study looks at them."""
         assert self._order is not None
         prepared = self._order.prepared
+        begun = time.monotonic()
         try:
             if cell.device is Device.CUDA and (here := device_name("cuda")) != cell.hardware:
                 raise BackendError(
@@ -99,7 +101,8 @@ class Worker:
             recording = prepared.run(cell)
         except (BackendError, SchedulerError) as error:
             return Failure(type(error).__name__, str(error))
-        return pickle.dumps((recording, self._order.summarize(recording)))
+        summary = self._order.summarize(recording)
+        return pickle.dumps((recording, summary, time.monotonic() - begun))
 
     def stop(self) -> None:
         """Let go of the system under test."""
@@ -170,8 +173,9 @@ class RayWorkers:
             self._losses[None if cell is None else cell.key] = 0
             self._hand_out(waiting)  # before this process is busy with storing
             if cell is not None:
-                recording, summary = pickle.loads(reply)
-                yield self._work.keep(cell, recording, summary, damages.get(cell.key))
+                recording, summary, took_s = pickle.loads(reply)
+                kept = self._work.keep(cell, recording, summary, damages.get(cell.key))
+                yield replace(kept, took_s=took_s)
 
     def close(self) -> None:
         idle, self._idle = self._idle, []

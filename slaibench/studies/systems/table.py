@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
+from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec import Device, StudySpec, flags_of
 from slaibench.spec.study import SchedulerPart
 from slaibench.studies.systems.base import Facts, SystemUnderTest
@@ -35,8 +35,7 @@ def find(name: str) -> type[SystemUnderTest]:
     """
     if name in SYSTEMS:
         return SYSTEMS[name]
-    near = difflib.get_close_matches(name, SYSTEMS, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, SYSTEMS)
     raise ValueError(f"unknown backend {name!r}: {hint}Known: {', '.join(SYSTEMS)}")
 
 
