@@ -108,7 +108,7 @@ def _sweep(
     else:
         out.print(tables.sweep_tables(result, out.width))
         about = sentences.about_lines(
-            result.about, result.workload_note, plan.spec, result.warnings
+            result.about, result.workload_note, result.spec, result.warnings
         )
         for line in about:
             print_line(line)
@@ -149,7 +149,7 @@ def compare(
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
         for line in sentences.about_lines(
-            result.sweep.about, result.sweep.workload_note, spec, result.warnings
+            result.sweep.about, result.sweep.workload_note, result.spec, result.warnings
         ):
             print_line(line)
     _report(result, page, run_options.as_json)
