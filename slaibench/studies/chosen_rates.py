@@ -1,6 +1,6 @@
 """The rates of a study that names none (``--rates auto``): a short look, then a grid about it.
 
-The rule, its reasons and its measured coverage stand in docs/metrics.md ("Rates that are chosen").
+The rule stands in docs/metrics.md ("Rates that are chosen").
 """
 
 from __future__ import annotations
