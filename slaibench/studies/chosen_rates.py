@@ -114,7 +114,7 @@ def grid(
     capacities = sorted({rate for rate in carried.values() if rate is not None})
     if not capacities:
         return tuple(sorted({round_rate(share * start_rps, start_rps / 200) for share in LIGHT}))
-    about = ABOUT_MANY
+    about: tuple[float, ...] = ABOUT_MANY
     if not in_real_time and len(capacities) <= 2:
         about = ABOUT_ONE if len(capacities) == 1 else ABOUT_TWO
     below = BELOW[1:] if in_real_time else BELOW
