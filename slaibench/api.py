@@ -17,7 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slaibench.rates import Rates, rates_of
+from slaibench.rates import AUTO, Rates, rates_of
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
@@ -58,7 +58,7 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
 
 def sweep(
     schedulers: str | Sequence[str] = ("sarathi", "slai"),
-    rates: Rates = "1:20",
+    rates: Rates = AUTO,
     *,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,
@@ -78,7 +78,7 @@ def sweep(
 def compare(
     a: str,
     b: str,
-    rates: Rates = "1:20",
+    rates: Rates = AUTO,
     *,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,

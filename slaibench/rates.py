@@ -10,7 +10,9 @@ MAX_RATES = 1000
 LEAST_RATE_RPS, MOST_RATE_RPS = 1e-6, 1e6
 """A request in twelve days, and more than any one server is sent."""
 Rates = str | float | Iterable[float]
-"""``"1:20"``, ``"0.8,1.2"``, a number or several."""
+"""``"auto"``, ``"1:20"``, ``"0.8,1.2"``, a number or several."""
+AUTO = "auto"
+"""No rates yet: the study that runs chooses them."""
 
 
 def rates_of(rates: Rates) -> tuple[float, ...]:
@@ -25,7 +27,8 @@ def rates_of(rates: Rates) -> tuple[float, ...]:
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
-    """``start:stop[:step]`` (inclusive, step 1 unless given) or ``0.8,1.2,1.6``, ascending.
+    """``start:stop[:step]`` (inclusive, step 1 unless given) or ``0.8,1.2,1.6``, ascending;
+    ``auto`` names none.
 
     Decimal arithmetic, so that ``0.2:1.6:0.2`` ends at exactly 1.6.
 
@@ -33,6 +36,8 @@ def parse_rates(text: str) -> tuple[float, ...]:
         ValueError: not a number, not positive, out of range, an empty range, or more than 1,000
             rates.
     """
+    if text.strip() == AUTO:
+        return ()
     if ":" in text:
         parts = [_decimal(part, text) for part in text.split(":")]
         if len(parts) not in (2, 3):
@@ -57,10 +62,18 @@ def _decimal(part: str, text: str) -> Decimal:
     if not value.is_finite() or value <= 0 or not math.isfinite(float(value)):
         raise ValueError(
             f"rates {text!r}: {part.strip()!r} is not a positive number of requests a second; "
-            "write start:stop[:step], as 1:20 or 0.2:1.6:0.2, or a list, as 0.8,1.2"
+            "write start:stop[:step], as 1:20 or 0.2:1.6:0.2, or a list, as 0.8,1.2, or auto"
         )
     check_rate(float(value))
     return value
+
+
+def round_rate(rate_rps: float, coarse_rps: float) -> float:
+    """The nearest multiple of 1, 2 or 5 times a power of ten that is at most ``coarse_rps``; never
+    less than one of it."""
+    power = math.floor(math.log10(coarse_rps))
+    step = next(s for s in (5, 2, 1) if s * 10.0**power <= coarse_rps * (1 + 1e-9))
+    return float(f"{max(1, round(rate_rps / (step * 10.0**power))) * step * 10.0**power:.6g}")
 
 
 def check_rate(rate_rps: float) -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.rates import parse_rates
+from slaibench.rates import parse_rates, round_rate
+
+
+def test_auto_names_no_rate() -> None:
+    assert parse_rates("auto") == parse_rates(" auto ") == ()
+
+
+def test_a_rate_is_rounded_to_steps_that_people_read() -> None:
+    assert round_rate(7.043, 0.14) == 7.0
+    assert round_rate(1.137, 0.0226) == 1.14
+    assert round_rate(0.0003, 0.001) == 0.001
+    assert round_rate(347.0, 5.0) == 345.0
 
 
 def test_a_range_is_inclusive_and_free_of_float_dust() -> None:

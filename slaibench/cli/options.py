@@ -12,7 +12,7 @@ import typer
 
 from slaibench.cli.spec_options import SpecOptions, parameter_type
 from slaibench.cli.workers import KEPT, WorkerOptions
-from slaibench.rates import parse_rates
+from slaibench.rates import AUTO, parse_rates
 from slaibench.spec import (
     BackendPart,
     EndpointPart,
@@ -24,7 +24,7 @@ from slaibench.spec import (
     flags_of,
 )
 
-DEFAULT_RATES = "1:20"
+DEFAULT_RATES = AUTO
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 

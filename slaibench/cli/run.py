@@ -102,7 +102,7 @@ def _sweep(
     else:
         out.print(tables.sweep_tables(result, out.width))
         about = sentences.about_lines(
-            result.about, result.workload_note, plan.spec, result.warnings
+            result.about, result.workload_note, result.spec, result.warnings
         )
         print_about(about)
         print_hint(f"recordings: {run_options.results}")
@@ -142,7 +142,9 @@ def compare(
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
         swept = result.sweep
-        print_about(sentences.about_lines(swept.about, swept.workload_note, spec, result.warnings))
+        print_about(
+            sentences.about_lines(swept.about, swept.workload_note, result.spec, result.warnings)
+        )
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)
 

@@ -88,6 +88,8 @@ def about_lines(
 ) -> list[str]:
     """The system under test, the lengths, and what to beware of: goes with every result."""
     lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
+    if spec.rates_chosen is not None:
+        lines.append(f"rates chosen: {spec.rates_chosen}")
     if spec.convention is Convention.PAPER:
         lines.append("paper conventions: see docs/metrics.md for how they move the numbers")
     return [*lines, *(f"warning: {warning}" for warning in warnings)]

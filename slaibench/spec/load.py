@@ -26,7 +26,8 @@ class LoadPart(Part):
             ``duration_s``.
         duration_s: a cell ends here; None: when all its requests are done (strict) or after 35
             minutes (paper).
-        rates: requests a second, kept ascending and without repeats.
+        rates: requests a second, kept ascending and without repeats; none: the study chooses
+            them, or refuses.
         num_seeds: replicates, seeded ``first_seed``, ``first_seed + 1``, ...
     """
 
@@ -49,7 +50,9 @@ class LoadPart(Part):
     ] = None
     rates: Annotated[
         tuple[float, ...],
-        Option("Requests a second: start:stop[:step] (inclusive), or a list 0.8,1.2.", own=True),
+        Option(
+            "Requests a second: start:stop[:step] (inclusive), a list 0.8,1.2, or auto.", own=True
+        ),
     ] = ()
     num_seeds: Annotated[
         int, Option("Replicates of each cell.", flag="seeds", own=True), Field(ge=1, le=1000)

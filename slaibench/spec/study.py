@@ -6,7 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TypedDict, cast
 
-from pydantic import field_serializer, model_validator
+from pydantic import (
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
@@ -44,6 +49,16 @@ class StudySpec(TargetPart, LoadPart, SchedulerPart):
     Fields lie flat, as in JSON and in keyword arguments; a part (``LoadPart``) is a class, so that
     a command, a page or a file can ask for the fields of one.
     """
+
+    rates_chosen: str | None = None
+    """Why the rates are these, where the study chose them; kept with them in every document."""
+
+    @model_serializer(mode="wrap")
+    def _as_named(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        values: dict[str, object] = handler(self)
+        if values.get("rates_chosen", "") is None:  # rates that somebody named have no reason
+            del values["rates_chosen"]
+        return values
 
     @field_serializer("url", when_used="json")
     def _public(self, url: str | None) -> str | None:

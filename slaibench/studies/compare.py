@@ -13,6 +13,7 @@ from slaibench.measure.paired import paired_ratio
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
+from slaibench.studies.chosen_rates import check_can_choose, with_rates
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.forms import CompareForm
@@ -128,8 +129,7 @@ def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = Fal
     """
     if len(spec.schedulers) != 2:
         raise ValueError(f"a comparison is of two schedulers, not {len(spec.schedulers)}")
-    if not spec.rates:
-        raise ValueError("a comparison needs at least one rate; give --rates start:stop[:step]")
+    check_can_choose(spec)
     made = ComparePlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
     check_rate_counts(made.prepared)
     return made
@@ -141,9 +141,9 @@ def run(plan: ComparePlan, on_cell: OnCell = quiet) -> CompareResult:
     Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    prepared = plan.prepared
     a, b = plan.spec.schedulers
     with plan.open() as executor:
+        prepared = with_rates(executor, plan.prepared, on_cell)
         swept = sweep_in(executor, prepared, on_cell)
         capacity_a = search(executor, prepared, a, swept.cells, on_cell=on_cell)
         capacity_b = search(executor, prepared, b, swept.cells, on_cell=on_cell)

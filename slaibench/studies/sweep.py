@@ -11,6 +11,7 @@ from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, StudySpec
+from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
 from slaibench.studies.lifecycle import Listener, OnCell, Plan, about_of, collect, quiet
@@ -102,24 +103,25 @@ def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = Fal
         fresh: run all of them again.
 
     Raises:
-        ValueError: a name, an SLO or a value of the specification is wrong, it names no rate, or so
-            many ``jobs`` cannot be had.
+        ValueError: a name, an SLO or a value of the specification is wrong, it names no rate where
+            none can be chosen, or so many ``jobs`` cannot be had.
         RecordingError: ``results`` cannot be written.
     """
+    check_can_choose(spec)
     made = SweepPlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
-    if not spec.rates:
-        raise ValueError("a sweep needs at least one rate; give --rates start:stop[:step]")
+    check_takes_rate(made.prepared)
     return made
 
 
 def run(plan: SweepPlan, on_cell: OnCell = quiet) -> SweepResult:
-    """Run every cell that is not on disk yet, and bring the numbers together.
+    """Run every cell that is not on disk yet, and bring the numbers together; choose the rates
+    first where the study names none.
 
     Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
     with plan.open() as executor:
-        return sweep_in(executor, plan.prepared, on_cell)
+        return sweep_in(executor, with_rates(executor, plan.prepared, on_cell), on_cell)
 
 
 def sweep_in(executor: Executor, prepared: PreparedStudy, on_cell: OnCell = quiet) -> SweepResult:

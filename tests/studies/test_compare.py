@@ -155,7 +155,7 @@ def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path
     ("fields", "message"),
     [
         ({"schedulers": ("sarathi",)}, "of two schedulers, not 1"),
-        ({"rates": ()}, "at least one rate"),
+        ({"rates": (), "arrivals": "burst"}, "burst arrivals do not depend on a rate"),
         ({"arrivals": "burst"}, "burst arrivals do not depend on a rate"),
     ],
 )

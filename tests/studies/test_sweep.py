@@ -230,9 +230,10 @@ def test_conventions_move_arrivals_horizon_and_stop(tmp_path: Path) -> None:
     assert prepare(study(**fields)).cells()[0].arrivals == "poisson"
 
 
-def test_a_sweep_needs_a_rate(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least one rate"):
-        plan(study(rates=()), tmp_path, jobs=1)
+def test_a_sweep_without_rates_needs_arrivals_that_take_one(tmp_path: Path) -> None:
+    assert plan(study(rates=()), tmp_path, jobs=1).spec.rates == ()
+    with pytest.raises(ValueError, match="nothing to choose: give one, as --rates 1"):
+        plan(study(rates=(), arrivals="burst"), tmp_path, jobs=1)
 
 
 @pytest.mark.parametrize(
