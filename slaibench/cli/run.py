@@ -101,6 +101,8 @@ def _sweep(
         print_json(result.to_json())
     else:
         out.print(tables.sweep_tables(result, out.width))
+        for text in sentences.target_lines(result):
+            out.print(text, highlight=False, soft_wrap=True)
         about = sentences.about_lines(
             result.about, result.workload_note, result.spec, result.warnings
         )

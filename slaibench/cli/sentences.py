@@ -11,6 +11,25 @@ from slaibench.report.words import plain_change, plain_interval, plain_number
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult
+from slaibench.studies.sweep import SweepResult
+from slaibench.studies.targets import State
+
+
+def target_lines(result: SweepResult) -> list[Text]:
+    """A sweep by its targets: each scheduler's verdicts by rate, then what it carries."""
+    lines = [Text(f"targets: {result.spec.slo}")]
+    capacities = {capacity.scheduler: capacity for capacity in result.capacities}
+    for name, judged in result.by_targets.items():
+        lines.append(Text(name, style="bold"))
+        rates: dict[tuple[State, str], list[str]] = {}
+        for rate, verdict in judged.verdicts.items():
+            rates.setdefault((verdict.state, verdict.why), []).append(f"{rate:g}")
+        for (state, why), at in rates.items():
+            reason = f": {why}" if why else ""
+            lines.append(Text(f"  {state.value} at {', '.join(at)} requests/s{reason}"))
+        if name in capacities:
+            lines += capacity_lines(capacities[name])
+    return lines
 
 
 def capacity_lines(result: CapacityResult) -> list[Text]:

@@ -17,7 +17,7 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import CapacityForm
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.targets import FAILS, STEADY, Targets
+from slaibench.studies.targets import FAILS, STEADY, Targets, Verdict
 from slaibench.studies.trust import warnings_of
 
 TAIL_FROM = 0.9
@@ -49,6 +49,16 @@ class CapacityResult:
     measured: Cells
     throughput: SaturatedThroughput | None
     without_tail: Capacity | None
+
+    @property
+    def verdicts(self) -> dict[float, Verdict]:
+        """By rate, ascending: whether all targets are kept there."""
+        return {
+            rate: Verdict.of(
+                {(curve.slo, curve.tier): curve.levels[place] for curve in self.measured.curves}
+            )
+            for place, rate in enumerate(self.measured.rates_rps.tolist())
+        }
 
     @property
     def untold(self) -> str | None:

@@ -67,21 +67,37 @@ class MeasuredForm(ByMetric):
     audit_ok: bool
 
 
+class TargetForm(TypedDict):
+    """A target, and the tier whose requests it is of; None: all of them."""
+
+    slo: str
+    tier: str | None
+
+
+class VerdictForm(TypedDict):
+    """``Verdict``: ``met``, ``not met`` or ``cannot tell``, and the targets that made it so."""
+
+    state: str
+    targets: list[TargetForm]
+
+
 class PointForm(MeasuredForm):
     """A point of a sweep."""
 
     scheduler: str
     rate_rps: float
+    verdict: VerdictForm
 
 
 class SweepForm(TypedDict):
-    """``SweepResult``."""
+    """``SweepResult``: ``capacities`` by the swept rates alone, where there are two or more."""
 
     spec: SpecForm
     about: str
     workload: str
     warnings: list[str]
     points: list[PointForm]
+    capacities: list[CapacityForm]
 
 
 class ThroughputForm(TypedDict):

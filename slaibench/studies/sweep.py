@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, StudySpec
+from slaibench.studies.capacity_result import CapacityResult, capacity_from
 from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
@@ -20,8 +22,9 @@ from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.targets import Targets
+from slaibench.studies.targets import Targets, Verdict
 from slaibench.studies.trust import warnings_of
+from slaibench.workloads.arrivals import ArrivalProcess
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +70,31 @@ class SweepResult:
         """One scheduler's points by rate."""
         return [point for point in self.points if point.scheduler == scheduler]
 
+    @cached_property
+    def by_targets(self) -> dict[str, CapacityResult]:
+        """By scheduler: how every swept rate stands by the targets, and the capacity as far as
+        these rates tell it; nothing more is run."""
+        own = {
+            name: [cell for cell in self.cells if cell.cell.scheduler == name]
+            for name in dict.fromkeys(point.scheduler for point in self.points)
+        }
+        return {
+            name: capacity_from(self.spec, self.targets, self.about, name, cells)
+            for name, cells in own.items()
+        }
+
+    @property
+    def capacities(self) -> tuple[CapacityResult, ...]:
+        """Capacities by the swept rates; none where a scheduler has one rate, or arrivals are the
+        same at every rate."""
+        if not ArrivalProcess.parse(self.spec.arrivals_or_default).takes_rate:
+            return ()
+        return tuple(r for r in self.by_targets.values() if len(r.measured.rates_rps) > 1)
+
+    def verdict(self, point: OperatingPoint) -> Verdict:
+        """Whether a point keeps all targets."""
+        return self.by_targets[point.scheduler].verdicts[point.rate_rps]
+
     def summaries(self, scheduler: str, rate_rps: float) -> list[RunSummary]:
         """The replicates behind a point, by seed."""
         return summaries_of(self.cells, scheduler, rate_rps)
@@ -82,9 +110,15 @@ class SweepResult:
             "workload": self.workload_note,
             "warnings": list(self.warnings),
             "points": [
-                {"scheduler": point.scheduler, "rate_rps": point.rate_rps, **point.to_json()}
+                {
+                    "scheduler": point.scheduler,
+                    "rate_rps": point.rate_rps,
+                    **point.to_json(),
+                    "verdict": self.verdict(point).to_json(),
+                }
                 for point in self.points
             ],
+            "capacities": [result.to_json() for result in self.capacities],
         }
 
     def frame(self) -> pd.DataFrame:

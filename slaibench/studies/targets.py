@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.intervals import t_interval
@@ -13,6 +14,7 @@ from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.slo import Slo, SloVerdict, evaluate, log_ratio, parse_slos
 from slaibench.measure.steady import RULE, Steadiness
 from slaibench.spec import Convention, StudySpec
+from slaibench.studies.forms import VerdictForm
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummarizer, RunSummary
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
@@ -24,6 +26,54 @@ FAILS = SloLevel(math.inf, 1.0, math.inf)
 NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
 """Nothing speaks against it, and nothing excludes that it fails."""
 NOT_MEASURED = SloLevel(math.inf, -math.inf, math.inf)
+
+
+class State(StrEnum):
+    """What runs say of their targets; its values are the words for it everywhere."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether one scheduler keeps all targets at one rate.
+
+    Args:
+        state: not met where the 95 % interval of some target lies beyond its bound, met where those
+            of all lie within, else not told.
+        targets: those that fail, or of a verdict that cannot be told those that are not known to
+            hold; each with its tier, where it has one. None of a verdict that is met.
+    """
+
+    state: State
+    targets: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, levels: Mapping[tuple[str, str | None], SloLevel]) -> Verdict:
+        """The verdict from where every target stands (``Targets.levels``)."""
+        failing = tuple(target for target, level in levels.items() if level.low > 0)
+        if failing:
+            return cls(State.NOT_MET, failing)
+        open_ = tuple(target for target, level in levels.items() if level.high > 0)
+        return cls(State.CANNOT_TELL if open_ else State.MET, open_)
+
+    @property
+    def why(self) -> str:
+        """The targets in words; empty where all are met."""
+        fails = self.state is State.NOT_MET
+        steady = "it is saturated" if fails else "it may be saturated"
+        return ", ".join(
+            steady if slo == STEADY else f"{slo} of {tier}" if tier else slo
+            for slo, tier in self.targets
+        )
+
+    def to_json(self) -> VerdictForm:
+        return {
+            "state": self.state.value,
+            "targets": [{"slo": slo, "tier": tier} for slo, tier in self.targets],
+        }
 
 
 @dataclass(frozen=True, slots=True)

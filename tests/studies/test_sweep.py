@@ -16,7 +16,8 @@ from slaibench.recording import store
 from slaibench.spec import MIN_REQUESTS
 from slaibench.studies.executors import CellResult
 from slaibench.studies.prepared import prepare
-from slaibench.studies.sweep import SweepResult, plan
+from slaibench.studies.sweep import SweepResult, plan, sweep_result
+from slaibench.studies.targets import STEADY, State, Targets
 from slaibench.studies.trust import EXTREME_TAIL, tail_warnings
 from tests.studies.studies import loaded, study, sweep
 
@@ -111,6 +112,28 @@ def test_json_is_strict_and_the_frame_has_its_numbers(swept: SweepResult) -> Non
     assert frame["outcomes.due"].tolist() == [
         cell["outcomes"]["due"] for cell in document["points"]
     ]
+
+
+def test_every_point_is_judged_by_the_targets(swept: SweepResult) -> None:
+    for name in ("sarathi", "slai"):
+        calm, flooded = (swept.verdict(point) for point in swept.of(name))
+        assert flooded.state is State.NOT_MET
+        assert (STEADY, None) in flooded.targets
+        assert "it is saturated" in flooded.why
+        assert calm.state is not State.NOT_MET
+        assert swept.by_targets[name].capacity.bracket == RATES
+    document = swept.to_json()
+    states = [point["verdict"]["state"] for point in document["points"]]
+    assert states == [swept.verdict(point).state.value for point in swept.points]
+    assert [capacity["scheduler"] for capacity in document["capacities"]] == ["sarathi", "slai"]
+
+
+def test_one_rate_is_judged_and_gives_no_capacity(swept: SweepResult) -> None:
+    spec = swept.spec.model_copy(update={"rates": RATES[:1], "slo": "ttft_p50<100"})
+    cells = [cell for cell in swept.cells if cell.cell.rate_rps != RATES[1]]
+    one = sweep_result(spec, Targets.of(spec), swept.about, swept.workload_note, cells)
+    assert one.to_json()["capacities"] == []
+    assert {one.verdict(point).state for point in one.points} <= {State.MET, State.CANNOT_TELL}
 
 
 def test_a_run_too_short_to_tell_is_neither_saturated_nor_steady(tmp_path: Path) -> None:
