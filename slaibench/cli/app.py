@@ -11,7 +11,18 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from slaibench.cli import bound, calibrate, doctor, facts, regress, run, serve, show, validate
+from slaibench.cli import (
+    bound,
+    calibrate,
+    doctor,
+    facts,
+    interchange,
+    regress,
+    run,
+    serve,
+    show,
+    validate,
+)
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
 from slaibench.version import __version__
 
@@ -143,6 +154,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     show.report,
     show.results,
     show.verify,
+    interchange.import_,
+    interchange.export,
     facts.workload,
     facts.schedulers,
     facts.models,
@@ -151,7 +164,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     doctor.env,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:
