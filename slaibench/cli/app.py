@@ -11,7 +11,18 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from slaibench.cli import bound, calibrate, doctor, facts, regress, run, serve, show, validate
+from slaibench.cli import (
+    bound,
+    calibrate,
+    doctor,
+    facts,
+    interchange,
+    regress,
+    run,
+    serve,
+    show,
+    validate,
+)
 from slaibench.cli.completion import with_completion
 from slaibench.cli.examples import epilog_of
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
@@ -149,6 +160,8 @@ SHOWS: tuple[Callable[..., None], ...] = (
     show.report,
     show.results,
     show.verify,
+    interchange.import_,
+    interchange.export,
     facts.workload,
     facts.schedulers,
     facts.models,
@@ -158,7 +171,8 @@ SHOWS: tuple[Callable[..., None], ...] = (
 )
 COMMANDS = (*map(with_verbosity, RUNS), *SHOWS)
 for command in COMMANDS:
-    app.command(epilog=epilog_of(command.__name__))(with_completion(command))
+    name = command.__name__.rstrip("_")
+    app.command(name, epilog=epilog_of(name))(with_completion(command))
 
 
 def main() -> None:

@@ -72,6 +72,20 @@ EXAMPLES: Mapping[str, Examples] = {
             "calibrate --backend sglang --device cuda --out h100",
         ),
     ),
+    "import": Examples(
+        "docs/interchange.md",
+        (
+            "import stock-4.json stock-6.json --label stock --hardware 'one H100'",
+            "import profile_export.jsonl --label ours --results imported",
+        ),
+    ),
+    "export": Examples(
+        "docs/interchange.md",
+        (
+            "export results/sim-h100-mistral-7b/slai/rate6-seed0-0123 -o bench.json",
+            "export results/a/recording --format aiperf -o profile_export.jsonl",
+        ),
+    ),
     "validate": Examples(
         "docs/validation.md",
         (

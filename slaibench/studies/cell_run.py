@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
@@ -18,8 +19,20 @@ from slaibench.studies import scheduler_info
 from slaibench.studies.code import Code
 from slaibench.studies.systems.base import Facts, Service, SystemUnderTest
 from slaibench.version import __version__
-from slaibench.workloads.lengths import LengthSource
 from slaibench.workloads.request import Request
+
+
+class Origin(Protocol):
+    """Where the lengths of a run's requests come from: a ``LengthSource``, or a file."""
+
+    @property
+    def name(self) -> str:
+        """What the user writes to have them."""
+
+    @property
+    def note(self) -> str:
+        """One line for the output."""
+
 
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 
@@ -81,7 +94,7 @@ def run_json(
     scheduler: str,
     system: SystemUnderTest,
     code: Code,
-    source: LengthSource,
+    source: Origin,
 ) -> Facts:
     """The facts of one run.
 

@@ -26,6 +26,7 @@ from slaibench.spec import SERVING, StudySpec
 from slaibench.studies.capacity import CapacityResult, capacity_from
 from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.sweep import SweepResult, sweep_result
+from slaibench.studies.systems import imported
 from slaibench.studies.targets import Targets
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class StudyPage(Page[Subject, StudyDocument]):
         num_requests = spec["num_requests"] or _num_requests(doc)
         fields: dict[str, object] = {**spec, "num_requests": num_requests}
         rates = ["--rates", joined(spec["rates"])]
+        if spec["backend"] == imported.BACKEND:
+            return imported.AGAIN
         if spec["backend"] == "endpoint":
             words = ["replay", "--label", *spec["schedulers"], *rates]
             fields["backend"] = None

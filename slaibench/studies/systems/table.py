@@ -10,6 +10,7 @@ from slaibench.spec.study import SchedulerPart
 from slaibench.studies.systems.base import Facts, SystemUnderTest
 from slaibench.studies.systems.endpoint import EndpointSystem
 from slaibench.studies.systems.engines import SglangSystem, VllmSystem
+from slaibench.studies.systems.imported import BACKEND, ImportedSystem
 from slaibench.studies.systems.simulator import SimulatorSystem
 
 SYSTEMS: dict[str, type[SystemUnderTest]] = {
@@ -28,11 +29,13 @@ OPTIONS = {
 
 
 def find(name: str) -> type[SystemUnderTest]:
-    """The system behind a backend's name.
+    """The system behind a backend's name, which a recording may have and no study can ask for.
 
     Raises:
         ValueError: there is none.
     """
+    if name == BACKEND:
+        return ImportedSystem
     if name in SYSTEMS:
         return SYSTEMS[name]
     hint = did_you_mean(name, SYSTEMS)
