@@ -1,4 +1,4 @@
-"""Somebody who works through a page of docs/: its blocks, one after the other.
+"""Somebody who works through README.md or a page of docs/: its blocks, one after the other.
 
 Fenced blocks run in order, in one empty folder:
 
@@ -10,13 +10,19 @@ Fenced blocks run in order, in one empty folder:
 
 An HTML comment on the line before a block changes that: ``file: NAME`` (write the block there
 instead of running it), ``fails: STATUS``, ``needs: ENGINE`` (left out where no Python has it),
-``installs: FOLDER`` (what ``pip install -e FOLDER`` does to entry points, without a network) and
-``not run: REASON``.
+``installs: FOLDER`` (what ``pip install -e FOLDER`` does to entry points, without a network),
+``not run: REASON``, and what only ``tests/docs/remake.py`` does: ``long: MINUTES`` (left out unless
+that is asked for), ``data: FILE ...`` (left out where nobody has them: they are not part of the
+project) and ``figure: FILE to PICTURE`` (a file that the block writes, and where the page has it).
+
+``made by: COMMAND`` stands before a table of the page itself, which is what the command prints; its
+own directives stand on the lines before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import io
 import os
 import re
@@ -25,6 +31,7 @@ import subprocess
 import sys
 import tomllib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,15 +42,43 @@ from tests.docs.warm import write_command
 ROOT = Path(__file__).parents[2]
 COLUMNS = 110
 """Terminal width at which the outputs in the pages were printed."""
+README_COLUMNS = 100
 ANY_LINES = "..."
 LEFT_OUT = "(left out)"
 """What a block "prints" that needs an engine which no Python here has."""
-DIRECTIVES = ("file", "fails", "needs", "installs", "not run")
+DIRECTIVES = (
+    *("file", "fails", "needs", "installs", "not run"),
+    *("long", "data", "figure", "made by"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What somebody who reads the pages takes on.
+
+    Args:
+        long: whether blocks run that take minutes.
+        data: folder of the files that pages need and the project does not have; None: none.
+    """
+
+    long: bool = False
+    data: Path | None = None
+
+    def covers(self, block: Block) -> bool:
+        """Whether a block can be run."""
+        needed = block.directives.get("data", "").split()
+        engine = block.directives.get("needs")
+        return (
+            (self.long or "long" not in block.directives)
+            and all(self.data is not None and (self.data / name).exists() for name in needed)
+            and (engine is None or interpreter(engine) is not None)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its first and last line of text (from 0, the fences left out)."""
+    """A fenced block, or a table that is made: its first and last line of text (from 0, fences left
+    out)."""
 
     page: str
     language: str
@@ -68,10 +103,20 @@ def blocks(page: Path) -> list[Block]:
     fenced = []
     directives: dict[str, str] = {}
     start = -1
-    for number, line in enumerate(lines):
-        if start >= 0:
+    table = -1
+    for number, line in enumerate([*lines, ""]):
+        if table >= 0 and not line.startswith("|"):
+            fenced.append(
+                Block(page.name, "text", table, number, _between(lines, table, number), {})
+            )
+            table = -1
+        if table < 0 and line.startswith("|") and start < 0 and "made by" in directives:
+            command = directives["made by"]
+            fenced.append(Block(page.name, "bash", number - 1, number - 1, command, directives))
+            table, directives = number, {}
+        elif start >= 0:
             if line.rstrip() == "```":
-                text = "\n".join(lines[start:number])
+                text = _between(lines, start, number)
                 language = lines[start - 1].removeprefix("```").strip()
                 fenced.append(Block(page.name, language, start, number, text, directives))
                 start, directives = -1, {}
@@ -84,6 +129,13 @@ def blocks(page: Path) -> list[Block]:
             directives = {}
     assert start < 0, f"{page.name}:{start}: a block without an end"
     return fenced
+
+
+def _between(lines: Sequence[str], first: int, last: int) -> str:
+    return "\n".join(lines[first:last])
+
+
+DEFAULT_EFFORT = Effort()
 
 
 def is_output(page: Path, before: Block | None, block: Block) -> bool:
@@ -101,10 +153,14 @@ class Reader:
         folder: made, and gone into.
         tools: a folder for what an installation would put on the path.
         server: address of the process that runs ``slaibench`` (``tests/docs/warm.py``).
+        columns: width of the terminal.
     """
 
-    def __init__(self, folder: Path, tools: Path, server: Path) -> None:
+    def __init__(
+        self, folder: Path, tools: Path, server: Path, effort: Effort, columns: int
+    ) -> None:
         folder.mkdir()
+        self._effort = effort
         self._folder, self._site = folder, tools / "site"
         self._site.mkdir(parents=True)
         self._namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -116,7 +172,7 @@ class Reader:
         os.environ |= {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{self._site}",
-            "COLUMNS": str(COLUMNS),
+            "COLUMNS": str(columns),
             "SLAIBENCH_CACHE": str(tools / "cache"),  # nothing of this machine's shows in a page
             "HF_HUB_OFFLINE": "1",
         }
@@ -127,8 +183,12 @@ class Reader:
 
     def work(self, block: Block) -> str:
         """Do what a block asks for; returns what it printed."""
-        if "needs" in block.directives and interpreter(block.directives["needs"]) is None:
+        if not self._effort.covers(block):
             return LEFT_OUT
+        for name in block.directives.get("data", "").split():
+            assert self._effort.data is not None
+            if not (self._folder / name).exists():
+                (self._folder / name).symlink_to(self._effort.data.resolve() / name)
         if "file" in block.directives:
             path = self._folder / block.directives["file"]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,18 +260,32 @@ def renewed(shown: str, printed: str) -> str:
     return "\n".join(kept)
 
 
-def read(page: Path, folder: Path, server: Path, *, update: bool) -> None:
+def _figure(folder: Path, page: Path, names: str, *, update: bool) -> None:
+    """A picture of a page is the one that its block has made; an update writes it."""
+    pattern, _, name = names.partition(" to ")
+    (made,) = folder.glob(pattern)
+    shown = page.parent / name
+    if update:
+        shutil.copyfile(made, shown)
+    assert filecmp.cmp(made, shown, shallow=False), f"{page.name}: {name} is another picture"
+
+
+def read(
+    page: Path, folder: Path, server: Path, *, update: bool, effort: Effort = DEFAULT_EFFORT
+) -> None:
     """Work through a page.
 
     Args:
         folder: an empty one.
         server: runs ``slaibench``.
         update: write outputs that differ into the page instead of complaining.
+        effort: which blocks are run.
 
     Raises:
         AssertionError: a block fails, or prints something else than the page shows.
     """
-    reader = Reader(folder / "work", folder / "tools", server)
+    columns = README_COLUMNS if page.parent == ROOT else COLUMNS
+    reader = Reader(folder / "work", folder / "tools", server, effort, columns)
     before: Block | None = None
     printed = ""
     news: list[tuple[Block, str]] = []
@@ -225,6 +299,8 @@ def read(page: Path, folder: Path, server: Path, *, update: bool) -> None:
         else:
             assert block.language != "text", f"{block.where}: no block prints this"
             printed = reader.work(block)
+            if "figure" in block.directives and printed != LEFT_OUT:
+                _figure(folder / "work", page, block.directives["figure"], update=update)
         before = block
     lines = page.read_text(encoding="utf-8").splitlines()
     for block, text in reversed(news):
@@ -233,14 +309,18 @@ def read(page: Path, folder: Path, server: Path, *, update: bool) -> None:
         page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main(page: str, folder: str, server: str, core: str) -> None:
-    """One page, in this process; on one core, since studies as small as those of the pages would
-    spend most of their time on starting worker processes."""
-    if hasattr(os, "sched_setaffinity"):
+def main(page: str, folder: str, server: str, core: str = "") -> None:
+    """One page, in this process; on one core where it is given one, since studies as small as those
+    of the pages would spend most of their time on starting worker processes."""
+    if core and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     update = os.environ.pop("SLAIBENCH_DOCS_UPDATE", "") == "1"
+    data = os.environ.pop("SLAIBENCH_DOCS_DATA", "")
+    effort = Effort(
+        os.environ.pop("SLAIBENCH_DOCS_LONG", "") == "1", Path(data).resolve() if data else None
+    )
     try:
-        read(Path(page), Path(folder), Path(server), update=update)
+        read(Path(page), Path(folder), Path(server), update=update, effort=effort)
     except AssertionError as error:
         sys.exit(str(error))
 

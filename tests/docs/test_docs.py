@@ -10,8 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,13 +20,15 @@ import pytest
 
 from slaibench.backends.sglang.flags import FLAGS as SGLANG_FLAGS
 from slaibench.backends.vllm.flags import FLAGS as VLLM_FLAGS
-from tests.docs.reader import COLUMNS, ROOT, renewed, shows
+from tests.docs.reader import ROOT, Effort, blocks, is_output, renewed, shows
+from tests.docs.remake import PAGES as READ
+from tests.docs.remake import running_server
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 READS = "test_page_does_what_it_says"
 TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"]
-"""All that is for reading; the two at the top level are read, not run."""
+"""All that is for reading; the changelog is not run."""
 WIDTH = 100
 
 Readings = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
@@ -37,16 +37,8 @@ Readings = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Path]:
     """Where the process listens that runs ``slaibench`` for all pages."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": str(COLUMNS)}
-    with tempfile.TemporaryDirectory() as folder:
-        address = Path(folder) / "socket"
-        command = [sys.executable, "-m", "tests.docs.warm", address]
-        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-            while not address.exists():
-                assert process.poll() is None
-                time.sleep(0.02)
-            yield address
-            process.terminate()
+    with running_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +79,7 @@ def readings(
     return readings
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", READ, ids=lambda page: page.stem)
 def test_page_does_what_it_says(page: Path, readings: Readings) -> None:
     done = readings[page].result()
     assert done.returncode == 0, done.stderr
@@ -174,3 +166,33 @@ def test_ellipsis_stands_for_text_or_lines_and_nothing_else(
 
 def test_an_update_keeps_what_a_page_leaves_open() -> None:
     assert renewed("a 1\nin ... s", "a 2\nin 7 s") == "a 2\nin ... s"
+
+
+MADE = """\
+<!-- data: lengths.csv -->
+<!-- made by: printf '| a |\\n|---|\\n| 2 |\\n' -->
+
+| a |
+|---|
+| 1 |
+
+More.
+
+<!-- long: 2 minutes -->
+```bash
+false
+```
+"""
+
+
+def test_a_table_that_a_command_makes_is_an_output(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(MADE)
+    command, table, long = blocks(page)
+    assert (command.language, table.text) == ("bash", "| a |\n|---|\n| 1 |")
+    assert is_output(page, command, table)
+    assert not Effort().covers(command)
+    assert not Effort().covers(long)
+    assert Effort(long=True).covers(long)
+    (tmp_path / "lengths.csv").touch()
+    assert Effort(data=tmp_path).covers(command)
