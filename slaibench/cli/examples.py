@@ -75,14 +75,14 @@ EXAMPLES: Mapping[str, Examples] = {
     "import": Examples(
         "docs/interchange.md",
         (
-            "import stock-4.json stock-6.json --label stock --hardware 'one H100'",
+            "import rate4.json rate6.json --label stock",
             "import profile_export.jsonl --label ours --results imported",
         ),
     ),
     "export": Examples(
         "docs/interchange.md",
         (
-            "export results/sim-h100-mistral-7b/slai/rate6-seed0-0123 -o bench.json",
+            "export results/a/recording -o bench.json",
             "export results/a/recording --format aiperf -o profile_export.jsonl",
         ),
     ),

@@ -104,7 +104,7 @@ def export(
             if file_format is Format.VLLM_BENCH
             else aiperf.written(run)
         )
-        if output is None:
-            sys.stdout.write(text)
-        else:
+        if output is not None:
             atomic_write.write_whole(output, text)
+    if output is None:
+        sys.stdout.write(text)

@@ -14,7 +14,7 @@ from slaibench.version import __version__
 from tests.brought import package
 from tests.cli.command import CODE, ROOT, process, slaibench
 
-NAMES = [*(command.__name__ for command in COMMANDS), "paper"]
+NAMES = [*(command.__name__.rstrip("_") for command in COMMANDS), "paper"]
 
 
 def test_no_arguments_say_what_to_try_first() -> None:

@@ -12,7 +12,7 @@ from slaibench.cli.app import COMMANDS, app
 from slaibench.cli.examples import EXAMPLES
 from tests.cli.command import ROOT, slaibench
 
-NAMES = [*(command.__name__ for command in COMMANDS), "paper"]
+NAMES = [*(command.__name__.rstrip("_") for command in COMMANDS), "paper"]
 LINES = [(name, line) for name, examples in EXAMPLES.items() for line in examples.lines]
 CHEAP = ("workload", "workload sharegpt4-model", "schedulers", "models", "models --json", "gpus")
 

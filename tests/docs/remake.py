@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.docs.reader import COLUMNS, ROOT, Block, Effort, blocks
+from tests.docs.block import Block, Effort, blocks
+from tests.docs.reader import COLUMNS, ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -20,7 +20,8 @@ import pytest
 
 from slaibench.backends.sglang.flags import FLAGS as SGLANG_FLAGS
 from slaibench.backends.vllm.flags import FLAGS as VLLM_FLAGS
-from tests.docs.reader import ROOT, Effort, blocks, is_output, renewed, shows
+from tests.docs.block import Effort, blocks, is_output
+from tests.docs.reader import ROOT, renewed, shows
 from tests.docs.remake import PAGES as READ
 from tests.docs.remake import running_server
 
