@@ -39,7 +39,8 @@ from slaibench.client.local import LocalServer, local_servers
 from slaibench.report.words import plain_number, plural
 from slaibench.spec import TargetPart
 from slaibench.studies import paced
-from slaibench.studies.paced import MAX_RATE_RPS, Pace, PacedPlan
+from slaibench.studies.pace import MAX_RATE_RPS, Pace
+from slaibench.studies.paced import PacedPlan
 from slaibench.studies.paced_result import Ended, PacedResult, Untold
 from slaibench.studies.targets import STEADY
 
