@@ -18,7 +18,7 @@ from slaibench.studies import capacity, paced
 from slaibench.studies.pace import Pace
 from slaibench.studies.targets import STEADY
 
-WORKLOADS = ("uniform:prompt=200-1800,output=20-120", "sharegpt4-model")
+WORKLOADS = ("sharegpt4-model", "uniform:prompt=200-1800,output=20-120")
 SCHEDULER = "sarathi"
 REFERENCE_SEED = 900_000
 
@@ -34,11 +34,12 @@ def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
     )
     (result,) = capacity.run(capacity.plan(spec, results))
     found = result.capacity
-    assert found.rate_rps is not None and found.ci95 is not None
+    assert found.rate_rps is not None
+    assert found.ci95 is not None
     return found.rate_rps, *found.ci95
 
 
-def main(runs: int = 20, minutes: float = 5.0) -> None:
+def main(runs: int = 20, minutes: int = 5) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         truths: dict[tuple[str, str], tuple[float, float, float]] = {}
@@ -50,7 +51,7 @@ def main(runs: int = 20, minutes: float = 5.0) -> None:
                 )
                 result = paced.run(paced.plan(spec, results, Pace(minutes)))
                 slos = dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY)
-                key = workload, ",".join(slos)
+                key = workload, ",".join(slos) or spec.slo
                 if key not in truths:
                     truths[key] = truth(*key, results)
                     value, low, high = truths[key]
@@ -69,4 +70,4 @@ def main(runs: int = 20, minutes: float = 5.0) -> None:
 
 
 if __name__ == "__main__":
-    main(*(float(text) if "." in text else int(text) for text in sys.argv[1:]))
+    main(*(int(text) for text in sys.argv[1:]))

@@ -41,8 +41,9 @@ from slaibench.spec import TargetPart
 from slaibench.studies import paced
 from slaibench.studies.pace import MAX_RATE_RPS, Pace
 from slaibench.studies.paced import PacedPlan
-from slaibench.studies.paced_result import Ended, PacedResult, Untold
+from slaibench.studies.paced_result import Ended, PacedResult
 from slaibench.studies.targets import STEADY
+from slaibench.studies.untold import Untold
 
 LABEL = "endpoint"
 DEFAULT_MINUTES = 5.0
@@ -145,14 +146,17 @@ def capacity_words(result: PacedResult) -> list[str]:
     found = result.capacity
     where = result.spec.url or result.about
     within = ",".join(dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY))
+    if not result.from_long:
+        within = result.spec.slo
     if found.rate_rps is None:
-        lowest = plain_number(float(result.measured.rates_rps[0]))
+        lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
+        why = f", {_failing(result)}" if found.binding else ""
         lines = [
-            f"{where}: no rate is known to keep {within}; at {lowest} requests/s, the lowest "
-            f"measured, {_failing(result)}"
+            f"{where}: no rate is known to keep {within}; {lowest} requests/s was the lowest "
+            f"measured{why}"
         ]
     else:
-        least = "at least " if found.shape is None else ""
+        least = "" if found.shape is not None else "at least " if result.from_long else "perhaps "
         interval = ""
         if found.ci95 is not None:
             low, high = map(plain_number, found.ci95)

@@ -18,7 +18,7 @@ from slaibench.measure.search import Trial, next_rates
 from slaibench.recording import store
 from slaibench.recording.record import Outcome
 from slaibench.spec import CellSpec, StudySpec
-from slaibench.studies.capacity import check_rate_counts, trial_of
+from slaibench.studies.capacity import check_rate_counts
 from slaibench.studies.capacity_result import summaries_by_rate
 from slaibench.studies.chosen_rates import keeps
 from slaibench.studies.executors import CellResult, Executor
@@ -194,7 +194,7 @@ class _Search:
     def _next_long(self) -> float | None:
         """The rate of the next long run; None: these are enough."""
         trials = [
-            trial_of(self._prepared.targets, rate, summaries)
+            Trial(rate, keeps(self._prepared.targets, summaries), len(summaries))
             for rate, summaries in summaries_by_rate(self.long).items()
         ]
         rates = [trial.rate_rps for trial in trials]

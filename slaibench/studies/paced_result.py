@@ -11,22 +11,20 @@ from typing import TypedDict
 import numpy as np
 
 from slaibench.measure.capacity import Capacity, Cells, capacity
-from slaibench.measure.quantile_interval import quantile_interval, quantile_size, sound_size
 from slaibench.spec import SpecForm, StudySpec
 from slaibench.studies.capacity_result import cells_of, summaries_by_rate
+from slaibench.studies.chosen_rates import keeps
 from slaibench.studies.estimate import finite
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import Ends
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.prepared import PreparedStudy
-from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.targets import STEADY, Targets
+from slaibench.studies.targets import NOT_KNOWN, NOT_MEASURED, STEADY, Targets
 from slaibench.studies.trust import warnings_of
+from slaibench.studies.untold import Untold, UntoldForm, in_its_place
 
 TWO_SIDED = 1.96
 """Standard deviations of a 95 % interval."""
-LEVELS = (0.98, 0.95, 0.9, 0.75, 0.5)
-"""Percentiles that are tried in place of one that cannot be told."""
 
 
 class Ended(StrEnum):
@@ -39,40 +37,6 @@ class Ended(StrEnum):
     FAILURES = "failures"
     SILENT = "no answer"
     INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """A target of a percentile that the minutes cannot carry, and what they can.
-
-    Args:
-        slo, tier: the target.
-        rate_rps: where.
-        needed: independent requests that it takes.
-        worth: what the runs there are worth.
-        q: the largest percentile that can be told there; None: none can.
-        value_s: what it was, with the ends of its interval.
-    """
-
-    slo: str
-    tier: str | None
-    rate_rps: float
-    needed: float
-    worth: float
-    q: float | None
-    value_s: tuple[float, float, float] | None
-
-
-class UntoldForm(TypedDict):
-    """``Untold``; ``value_s`` is the estimate and both ends."""
-
-    slo: str
-    tier: str | None
-    rate_rps: float
-    percentile: float | None
-    value_s: list[float] | None
-    independent_requests: float
-    independent_requests_needed: float
 
 
 class PacedForm(TypedDict):
@@ -179,10 +143,23 @@ class PacedResult:
 
 def told(targets: Targets, cells: Sequence[CellResult]) -> Cells:
     """Where rates stand by those targets that can be told at one of them at least."""
-    measured = cells_of(targets, summaries_by_rate(cells), None)
+    measured = _measured(targets, cells)
     open_ = _open(measured)
     kept = tuple(c for c in measured.curves if (c.slo, c.tier) not in open_)
     return replace(measured, curves=kept) if kept else measured
+
+
+def _measured(targets: Targets, cells: Sequence[CellResult]) -> Cells:
+    """Where rates stand; what runs so short did not measure at a rate speaks neither way."""
+    measured = cells_of(targets, summaries_by_rate(cells), None)
+    curves = (
+        replace(
+            curve,
+            levels=tuple(NOT_KNOWN if lv == NOT_MEASURED else lv for lv in curve.levels),
+        )
+        for curve in measured.curves
+    )
+    return replace(measured, curves=tuple(curves))
 
 
 def _open(measured: Cells) -> list[tuple[str, str | None]]:
@@ -209,13 +186,16 @@ def paced_result(
     The capacity rests on the long runs, where there are any, and on short ones above them that
     did not hold: whose requests queued up in seconds.
     """
-    used = list(long)
-    if long:
-        top = max(cell.cell.rate_rps for cell in long)
-        used += [c for c in cells if c.cell.rate_rps > top and c.summary.saturated]
-    used = used or list(cells)
-    measured = told(prepared.targets, used)
-    estimate = widened(capacity(measured), _load_noise(prepared, used))
+    used = [cell for cell in long if cell.summary.invalid is None]
+    if used:
+        top = max(cell.cell.rate_rps for cell in used)
+        above = [c for c in cells if c.cell.rate_rps > top and c.summary.saturated]
+        used += [c for c in above if c.summary.invalid is None]
+        measured = told(prepared.targets, used)
+        estimate = widened(capacity(measured), _load_noise(prepared, used))
+    else:
+        measured = told(prepared.targets, cells)
+        estimate = _at_first_sight(prepared.targets, cells)
     return PacedResult(
         spec=prepared.spec,
         minutes=minutes,
@@ -226,9 +206,19 @@ def paced_result(
         why=ended[1],
         capacity=estimate,
         measured=measured,
-        untold=tuple(_untold(prepared.targets, used, estimate)),
-        from_long=bool(long),
+        untold=tuple(_untold(prepared.targets, used, estimate)) if used else (),
+        from_long=bool(used),
     )
+
+
+def _at_first_sight(targets: Targets, cells: Sequence[CellResult]) -> Capacity:
+    """From short runs alone: the largest rate that nothing spoke against, below all others."""
+    by_rate = summaries_by_rate(cells)
+    held = {rate: keeps(targets, summaries) for rate, summaries in by_rate.items()}
+    failing = min((rate for rate in held if not held[rate]), default=None)
+    low = max((r for r in held if held[r] and (failing is None or r < failing)), default=None)
+    note = "nothing speaks against it in runs too short to be sure" if low is not None else ""
+    return Capacity(low, None, (low, failing), None, None, None, 1, note)
 
 
 def widened(estimate: Capacity, noise: float) -> Capacity:
@@ -258,7 +248,7 @@ def _load_noise(prepared: PreparedStudy, cells: Sequence[CellResult]) -> float:
 def _untold(targets: Targets, cells: Sequence[CellResult], estimate: Capacity) -> list[Untold]:
     """The targets that were left out, at the largest rate within the capacity that tells most."""
     by_rate = summaries_by_rate(cells)
-    measured = cells_of(targets, by_rate, None)
+    measured = _measured(targets, cells)
     within = [r for r in by_rate if estimate.rate_rps is None or r <= estimate.rate_rps]
     out = []
     for text, tier in _open(measured):
@@ -267,28 +257,8 @@ def _untold(targets: Targets, cells: Sequence[CellResult], estimate: Capacity) -
             continue
         q = slo.q
         told_at = (
-            _in_its_place(text, tier, slo.metric, q, rate, by_rate[rate])
+            in_its_place(text, tier, slo.metric, q, rate, by_rate[rate])
             for rate in within or [min(by_rate)]
         )
         out.append(max(told_at, key=lambda untold: (untold.q or 0.0, untold.rate_rps)))
     return out
-
-
-def _in_its_place(
-    text: str,
-    tier: str | None,
-    metric: str,
-    q: float,
-    rate: float,
-    summaries: Sequence[RunSummary],
-) -> Untold:
-    samples = [s.samples[metric, tier] for s in summaries if (metric, tier) in s.samples]
-    samples = [sample for sample in samples if len(sample)]
-    worth = quantile_size(samples, q) if samples else 0.0
-    for lower in (level for level in LEVELS if level < q and samples):
-        interval = quantile_interval(samples, lower)
-        if interval.low is not None and interval.high is not None:
-            ends = (interval.estimate, interval.low, interval.high)
-            if all(map(math.isfinite, ends)):
-                return Untold(text, tier, rate, sound_size(q), worth, lower, ends)
-    return Untold(text, tier, rate, sound_size(q), worth, None, None)
