@@ -146,7 +146,7 @@ def capacity_words(result: PacedResult) -> list[str]:
     found = result.capacity
     where = result.spec.url or result.about
     within = ",".join(dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY))
-    if not result.from_long:
+    if not result.from_long or not within:
         within = result.spec.slo
     if found.rate_rps is None:
         lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
@@ -156,14 +156,16 @@ def capacity_words(result: PacedResult) -> list[str]:
             f"measured{why}"
         ]
     else:
-        least = "" if found.shape is not None else "at least " if result.from_long else "perhaps "
+        carries = "carries" if found.shape is not None else "may carry"
+        if result.at_least:
+            carries = "carries at least"
         interval = ""
         if found.ci95 is not None:
             low, high = map(plain_number, found.ci95)
             interval = f" (95 % interval {low} to {high})"
         above = "" if found.binding is None else f"; above that {_failing(result)}"
         lines = [
-            f"{where} carries {least}{plain_number(found.rate_rps)} requests/s{interval} within "
+            f"{where} {carries} {plain_number(found.rate_rps)} requests/s{interval} within "
             f"{within}{above}"
         ]
         if found.note:

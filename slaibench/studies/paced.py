@@ -290,10 +290,14 @@ def _silent_s(result: CellResult) -> float | None:
 
 
 def _mean_inside(summary: RunSummary) -> float:
-    """Requests in the system on average, by Little's law from those that were answered."""
-    e2e = summary.metrics.overall.latencies["e2e"].mean
-    due = summary.metrics.counts.due
-    return due / max(summary.metrics.stop_s, 1e-9) * (e2e or 0.0)
+    """Requests in the system on average, by Little's law.
+
+    Stays are exponential with runs' ends as censoring: their sum over those that ended (a short
+    run sees few of the long ones end).
+    """
+    e2e = summary.metrics.overall.latencies["e2e"]
+    stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
+    return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
 
 
 def _tidy(rate_rps: float) -> float:

@@ -101,6 +101,11 @@ class PacedResult:
         return first.cell.rate_rps, first.summary.metrics.overall.ttft.percentile(0.5).sample_value
 
     @property
+    def at_least(self) -> bool:
+        """Whether no rate failed, and one is sure to hold."""
+        return self.capacity.shape is None and self.capacity.sure_rps is not None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the runs can be trusted."""
         return warnings_of(self.cells)
@@ -116,7 +121,7 @@ class PacedResult:
             "why": self.why,
             "slo": self.spec.slo,
             "rate_rps": finite(result.rate_rps),
-            "at_least": result.rate_rps is not None and result.shape is None,
+            "at_least": self.at_least,
             "ci95": None if result.ci95 is None else [finite(end) for end in result.ci95],
             "bracket": list(result.bracket),
             "binding": result.binding,
