@@ -20,6 +20,7 @@ from slaibench.cli import (
     regress,
     run,
     serve,
+    server,
     show,
     validate,
 )
@@ -149,6 +150,7 @@ RUNS: tuple[Callable[..., None], ...] = (
     run.compare,
     run.capacity,
     run.replay,
+    server.quick,
     bound.bound,
     serve.serve,
     calibrate.calibrate,

@@ -48,7 +48,11 @@ EXAMPLES: Mapping[str, Examples] = {
         (
             "capacity slai --slo 'ttft_p50<0.5,tbt_p99<tier'",
             "capacity sarathi slai --gpu a100 --seeds 3 -q",
+            "capacity --url http://localhost:8000 --minutes 5 --max-rate 20",
         ),
+    ),
+    "quick": Examples(
+        "docs/client.md", ("quick", "quick --url http://localhost:8000 --slo 'ttft_p50<1'")
     ),
     "replay": Examples(
         "docs/client.md",

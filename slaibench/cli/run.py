@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.cli import options, sentences, tables
+from slaibench.cli import options, sentences, server, tables
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -19,8 +19,10 @@ from slaibench.cli.options import (
     RunOptions,
     ServingOptions,
     TargetOptions,
+    UrlOptions,
 )
 from slaibench.cli.progress import progress
+from slaibench.cli.server import PaceOptions
 from slaibench.cli.shell import (
     EXIT_NO,
     fail,
@@ -40,6 +42,7 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
+DEFAULT_SEEDS = 5
 
 
 @expanded
@@ -153,17 +156,37 @@ def compare(
 
 @expanded
 def capacity(
-    scheduler: Annotated[list[str], typer.Argument(help="One or more schedulers.")],
-    seeds: options.Seeds = 5,
+    scheduler: Annotated[
+        list[str] | None, typer.Argument(help="One or more schedulers; none with --url.")
+    ] = None,
+    seeds: options.Seeds = DEFAULT_SEEDS,
     *,
     targets: TargetOptions,
     serving: ServingOptions,
     engine: EngineOptions,
     load: LoadOptions,
+    endpoint: UrlOptions,
+    pace: PaceOptions,
+    dialect_options: DialectOptions,
     run_options: RunOptions,
 ) -> None:
-    """The largest rate at which a scheduler keeps all targets, with its interval."""
+    """The largest rate that keeps all targets, with its interval: of schedulers, or of a server."""
+    if endpoint.values["url"] is not None:
+        with usage(options.OPTION_OF):
+            if scheduler or seeds != DEFAULT_SEEDS:
+                what = f"scheduler {scheduler[0]!r}" if scheduler else f"--seeds {seeds}"
+                raise ValueError(
+                    f"{what}: a server at a --url has a scheduler of its own, and --minutes "
+                    "decides how much is run: leave it out"
+                )
+            groups = (serving, engine, load, endpoint, targets)
+            paced_plan = server.planned(groups, pace, dialect_options, run_options)
+        server.print_capacity(paced_plan, run_options)
+        return
     with usage(options.OPTION_OF):
+        if not scheduler:
+            raise ValueError("name a scheduler (slaibench schedulers), or a server with --url")
+        server.refuse_without_url(pace, endpoint, dialect_options)
         spec = options.study(scheduler, seeds, None, serving, engine, load, targets)
         plan = capacity_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
