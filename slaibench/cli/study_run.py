@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from slaibench.cli.endpoint import DialectOptions
-from slaibench.cli.shell import err, print_hint, print_json, usage
+from slaibench.cli.shell import EXIT_USAGE, err, print_hint, print_json, usage
 from slaibench.cli.study_keys import Key, keys_of, plain
 from slaibench.cli.study_schema import schema_of
 from slaibench.cli.workers import KEPT

@@ -39,8 +39,7 @@ from slaibench.spec.study_layout import (
 from slaibench.spec.toml import parse_toml, toml
 from slaibench.workloads.table import JOIN
 
-MOST_BYTES = 1_000_000
-"""Of a study file; one that is larger is something else."""
+MOST_BYTES = 1_000_000  # a file that is larger is no study
 TYPES: Mapping[type, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
@@ -48,8 +47,7 @@ TYPES: Mapping[type, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text in quotes"),
     Path: ((str,), "text in quotes"),
 }
-"""By the type of a field: what a file may give, and how it is called. In this order, since a switch
-is a number of Python's."""
+"""By the type of a field: what a file may give, and its name; a switch is a number of Python's."""
 _FILES = re.compile(r".+\.(csv|parquet|jsonl|json|py)(\.gz)?", re.IGNORECASE)
 _OWN_PLACE = ("./", "../")
 
