@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from slaibench.api import (
         capacity,
         compare,
+        load_study,
         regress,
         requests_frame,
         run,
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "capacity",
     "compare",
+    "load_study",
     "regress",
     "requests_frame",
     "run",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from slaibench.rates import AUTO, Rates, rates_of
 from slaibench.recording.record import Recording
 from slaibench.spec import StudySpec
+from slaibench.spec.study_file import read
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
@@ -35,6 +36,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = Path("results")
+
+
+def load_study(path: str | Path) -> StudySpec:
+    """The specification in a study file (docs/study-files.md).
+
+    ``slaibench.sweep(**slaibench.load_study("study.toml").model_dump(exclude_unset=True))`` runs
+    it. How cells run (``[running]``) is for the command line; other fields have their defaults.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no study; the message names the file, the key, the value and the way out.
+    """
+    return read(Path(path)).spec()
 
 
 def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording:

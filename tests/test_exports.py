@@ -20,6 +20,7 @@ PUBLIC = [
     "SweepResult",
     "capacity",
     "compare",
+    "load_study",
     "regress",
     "requests_frame",
     "run",

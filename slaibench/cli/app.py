@@ -27,7 +27,9 @@ from slaibench.cli import (
 from slaibench.cli.completion import with_completion
 from slaibench.cli.examples import epilog_of
 from slaibench.cli.shell import EXIT_NO, EXIT_USAGE, fail, out
+from slaibench.cli.study_run import PASSES_ON, run_command, with_saving
 from slaibench.cli.verbosity import with_verbosity
+from slaibench.spec.study_layout import StudyKind
 from slaibench.version import __version__
 
 GROUP = "slaibench.commands"
@@ -171,10 +173,18 @@ SHOWS: tuple[Callable[..., None], ...] = (
     doctor.doctor,
     doctor.env,
 )
-COMMANDS = (*map(with_verbosity, RUNS), *SHOWS)
+STUDIES = {kind: next(run for run in RUNS if run.__name__ == kind.value) for kind in StudyKind}
+"""Commands that a study file can ask for."""
+RUN = run_command(STUDIES)
+COMMANDS = (
+    *(with_verbosity(with_saving(run)) for run in RUNS),
+    RUN,
+    *SHOWS,
+)
 for command in COMMANDS:
     name = command.__name__.rstrip("_")
-    app.command(name, epilog=epilog_of(name))(with_completion(command))
+    settings = PASSES_ON if command is RUN else None
+    app.command(name, epilog=epilog_of(name), context_settings=settings)(with_completion(command))
 
 
 def main() -> None:

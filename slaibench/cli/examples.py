@@ -61,6 +61,10 @@ EXAMPLES: Mapping[str, Examples] = {
             "replay --url http://localhost:8000 --rates 1,2 --label before",
         ),
     ),
+    "run": Examples(
+        "docs/study-files.md",
+        ("run study.toml", "run study.toml --seeds 5 --json", "run --schema"),
+    ),
     "bound": Examples("docs/theory.md", ("bound", "bound -s slai --model llama-3.1-8b --no-rad")),
     "serve": Examples(
         "docs/vllm.md",

@@ -38,6 +38,7 @@ class LoadPart(Part):
             "taken together. Default: sharegpt4 where the data set is at hand, else its "
             "statistical model.",
             several=True,
+            file=True,
         ),
     ] = None
     arrivals: Annotated[

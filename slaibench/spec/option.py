@@ -20,6 +20,7 @@ class Option:
         several: whether it may be given several times; the texts become one.
         own: whether each command declares it by itself, with a default of its own.
         open: whether its default depends on other fields, so that it is not shown as one.
+        file: whether it may name a file or folder, which a study file gives relative to itself.
     """
 
     help: str
@@ -27,6 +28,7 @@ class Option:
     several: bool = False
     own: bool = False
     open: bool = False
+    file: bool = False
 
 
 def options_of(specification: type[BaseModel]) -> Iterator[tuple[str, Option]]:

@@ -100,7 +100,8 @@ class EnginePart(Part):
         str | None,
         Option(
             "Model of the catalog (slaibench models), a Hugging Face id, or a folder with a "
-            f"config.json. Default: {DEFAULT_MODEL}."
+            f"config.json. Default: {DEFAULT_MODEL}.",
+            file=True,
         ),
         Field(max_length=LONGEST_NAME),
     ] = None
@@ -112,12 +113,14 @@ class EnginePart(Part):
         ),
     ] = None
     profile: Annotated[
-        str | None, Option("File of a profile of your own (instead of the catalog's).")
+        str | None, Option("File of a profile of your own (instead of the catalog's).", file=True)
     ] = None
     weights: Annotated[
         str | None,
         Option(
-            "Checkpoint: a folder, or a Hugging Face id, also id@revision. Default: random weights."
+            "Checkpoint: a folder, or a Hugging Face id, also id@revision. Default: random "
+            "weights.",
+            file=True,
         ),
     ] = None
     prefix_caching: Annotated[bool, Option("Keep KV blocks of common beginnings of prompts.")] = (
