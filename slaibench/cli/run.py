@@ -116,6 +116,9 @@ def _sweep(
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
     b: Annotated[str, typer.Argument(help="The scheduler compared with it.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further ones, each compared with the reference.")
+    ] = None,
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,
@@ -126,9 +129,9 @@ def compare(
     run_options: RunOptions,
     page: PageOptions,
 ) -> None:
-    """Two schedulers under the same requests: paired differences, capacity of both."""
+    """Two or more schedulers under the same requests: paired differences, capacity of each."""
     with usage(options.OPTION_OF):
-        spec = options.study([a, b], seeds, rates, serving, engine, load, targets)
+        spec = options.study([a, b, *(more or ())], seeds, rates, serving, engine, load, targets)
         plan = compare_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -139,7 +142,7 @@ def compare(
         print_json(result.to_json())
     else:
         out.print(tables.compare_table(result))
-        for capacity in (result.capacity_a, result.capacity_b):
+        for capacity in result.capacities:
             for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)

@@ -12,8 +12,9 @@ from rich.text import Text
 from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.measure.audit import OFF_RATE
 from slaibench.measure.catalogue import AT, Metric, Scope, in_points
-from slaibench.report.table import Cell, Heading, Row, grid, state_of
+from slaibench.report.table import Cell, Heading, Row, Table, grid, state_of
 from slaibench.report.words import (
+    listed,
     plain_change,
     plain_interval,
     plain_number,
@@ -214,7 +215,10 @@ def _state_lines(points: Sequence[OperatingPoint], *, wide: bool) -> list[str]:
 
 
 def compare_table(result: CompareResult) -> RenderableType:
-    """Both schedulers side by side, with the paired change of the median TTFT."""
+    """The schedulers with the paired change of the median TTFT: two side by side, more below each
+    other, rate by rate."""
+    if len(result.pairs) > 1:
+        return _long_comparison(result)
     names = (result.a, result.b)
     short = names if max(map(len, names)) <= LONG_NAME else ("A", "B")
     title = Text(f"{result.b} against {result.a}: {heading(result.sweep)}", style="bold")
@@ -238,11 +242,60 @@ def compare_table(result: CompareResult) -> RenderableType:
         ]
         state = _row_state(rate.a, rate.b)
         rows.append(Row(f"{rate.rate_rps:g}", tuple(map(Cell, texts)), state))
-    points = [point for rate in result.rates for point in (rate.a, rate.b)]
-    legend = ["TTFT: seconds; change: paired by request and seed"]
-    legend += _state_lines(points, wide=False)
     table = grid("", "", "", columns, rows, head=RATE)
-    return Group(title, *lines, *shown(table), Text("\n".join(legend), style=DIM))
+    return Group(title, *lines, *shown(table), _comparison_legend(result))
+
+
+def _long_comparison(result: CompareResult) -> RenderableType:
+    """A row a scheduler and rate."""
+    points = result.sweep.points
+    is_off = any(map(_is_off, points))
+    columns = (
+        *([Heading("offered")] if is_off else []),
+        Heading("TTFT P50"),
+        Heading("TTFT P99"),
+        Heading("change\nof P50"),
+        Heading("95 % interval"),
+    )
+    changes = {
+        (pair.b, rate.rate_rps): rate.ttft_p50_change
+        for pair in result.pairs
+        for rate in pair.rates
+    }
+    groups: dict[float, list[Row]] = {}
+    for rate_rps in dict.fromkeys(point.rate_rps for point in points):
+        for point in points:
+            if point.rate_rps != rate_rps:
+                continue
+            change = changes.get((point.scheduler, rate_rps))
+            texts = [
+                *([offered(point)] if is_off else []),
+                _marked(point),
+                plain_seconds(point.ttft_s["p99"]),
+                "" if change is None else plain_change(change.value),
+                "" if change is None else plain_interval(change, plain_change, " to "),
+            ]
+            row = Row(point.scheduler, tuple(map(Cell, texts)), _row_state(point))
+            groups.setdefault(rate_rps, []).append(row)
+    table = Table(
+        "",
+        "",
+        "",
+        columns,
+        tuple((f"{rate_rps:g}", tuple(rows)) for rate_rps, rows in groups.items()),
+        by=RATE,
+        head=Heading("scheduler", is_text=True, folds=True),
+    )
+    names = listed([pair.b for pair in result.pairs])
+    title = Text(f"{names} against {result.a}: {heading(result.sweep)}", style="bold")
+    return Group(title, *shown(table), _comparison_legend(result))
+
+
+def _comparison_legend(result: CompareResult) -> Text:
+    of = "" if len(result.pairs) == 1 else f", against {result.a}"
+    lines = [f"TTFT: seconds; change: paired by request and seed{of}"]
+    points = [point for pair in result.pairs for rate in pair.rates for point in (rate.a, rate.b)]
+    return Text("\n".join(lines + _state_lines(points, wide=False)), style=DIM)
 
 
 def _marked(point: OperatingPoint) -> str:
