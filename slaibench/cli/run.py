@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.cli import options, sentences, tables
+from slaibench.cli import comparison, options, sentences, tables
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -141,7 +141,7 @@ def compare(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(tables.compare_table(result))
+        out.print(comparison.compare_table(result))
         for capacity in result.capacities:
             for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)

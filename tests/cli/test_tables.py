@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from slaibench.cli.comparison import compare_table
 from slaibench.cli.sentences import headline
-from slaibench.cli.tables import compare_table, sweep_tables
+from slaibench.cli.tables import sweep_tables
 from slaibench.measure.steady import Steadiness
 from slaibench.report.words import plain_seconds
 from slaibench.studies.compare import CompareResult
