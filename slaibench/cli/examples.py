@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, Examples] = {
         "docs/tutorial.md",
         (
             "compare sarathi slai --rates 4:7",
+            "compare sarathi slai hrrn --rates 4:7",
             "compare sarathi slai --workload azure-conv --rates 2:6:2 --json",
         ),
     ),

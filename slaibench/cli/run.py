@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.cli import options, sentences, server, tables
+from slaibench.cli import comparison, options, sentences, server, tables
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -119,6 +119,9 @@ def _sweep(
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
     b: Annotated[str, typer.Argument(help="The scheduler compared with it.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further ones, each compared with the reference.")
+    ] = None,
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,
@@ -129,9 +132,9 @@ def compare(
     run_options: RunOptions,
     page: PageOptions,
 ) -> None:
-    """Two schedulers under the same requests: paired differences, capacity of both."""
+    """Two or more schedulers under the same requests: paired differences, capacity of each."""
     with usage(options.OPTION_OF):
-        spec = options.study([a, b], seeds, rates, serving, engine, load, targets)
+        spec = options.study([a, b, *(more or ())], seeds, rates, serving, engine, load, targets)
         plan = compare_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -141,8 +144,8 @@ def compare(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(tables.compare_table(result))
-        for capacity in (result.capacity_a, result.capacity_b):
+        out.print(comparison.compare_table(result))
+        for capacity in result.capacities:
             for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
