@@ -289,10 +289,7 @@ def _silent_s(result: CellResult) -> float | None:
 
 
 def _mean_inside(summary: RunSummary) -> float:
-    """Requests in the system on average, by Little's law.
-
-    The mean stay is the sum of all, as far as they went, over those that ended.
-    """
+    """Requests in the system on average: Little's law, the sum of stays over those that ended."""
     e2e = summary.metrics.overall.latencies["e2e"]
     stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
     return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
