@@ -159,6 +159,8 @@ def capacity_words(result: PacedResult) -> list[str]:
         carries = "carries" if found.shape is not None else "may carry"
         if result.at_least:
             carries = "carries at least"
+        elif found.ci95 is not None and found.ci95[0] <= 0:
+            carries = "cannot be told to carry"  # no rate is sure to hold
         interval = ""
         if found.ci95 is not None:
             low, high = map(plain_number, found.ci95)

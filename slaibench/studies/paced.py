@@ -1,8 +1,7 @@
 """A capacity search that time is short for: a server that is there already, and a few minutes.
 
 First a light probe, then rates that double, in short runs, until one does not hold; then longer
-runs about that boundary for as long as the minutes last. Every run has a guard: it ends at once
-when requests queue up or fail. The rules stand in docs/client.md.
+runs about that boundary while the minutes last. Each ends at once when requests queue up or fail.
 """
 
 from __future__ import annotations
@@ -131,17 +130,14 @@ class _Search:
         try:
             low, high = self._bracket()
             if not self._pace.long:
-                return self._short_end(high)
+                if high is None:
+                    return self._at_most()
+                return Ended.SATURATED, f"{high:g} requests/s did not hold"
             if low is None and high is not None:
                 return Ended.SATURATED, f"even {high:g} requests/s, the lowest, did not hold"
             return self._about(low or self._pace.start_rps, high)
         except _EndedError as left:
             return left.ended, str(left)
-
-    def _short_end(self, high: float | None) -> tuple[Ended, str]:
-        if high is None:
-            return self._at_most()
-        return Ended.SATURATED, f"{high:g} requests/s did not hold"
 
     def _at_most(self) -> tuple[Ended, str]:
         most = self._pace.max_rate_rps
@@ -150,8 +146,8 @@ class _Search:
     def _bracket(self) -> tuple[float | None, float | None]:
         """Short runs: the largest rate that held and the smallest that did not."""
         trials: list[Trial] = []
+        start = min(self._pace.start_rps, self._pace.max_rate_rps)
         while True:
-            start = min(self._pace.start_rps, self._pace.max_rate_rps)
             proposals = next_rates(
                 trials,
                 start_rps=start,
@@ -160,8 +156,8 @@ class _Search:
                 min_rps=min(LEAST_RPS, start),
                 max_rps=self._pace.max_rate_rps,
             )
-            rates = [p.rate_rps for p in proposals]
-            rates = [rate for rate in rates if all(rate != trial.rate_rps for trial in trials)]
+            measured = {trial.rate_rps for trial in trials}
+            rates = [p.rate_rps for p in proposals if p.rate_rps not in measured]
             if not self._pace.long and any(not trial.passes for trial in trials):
                 rates = []
             failing = [trial.rate_rps for trial in trials if not trial.passes]
@@ -177,7 +173,7 @@ class _Search:
 
     def _about(self, low: float, high: float | None) -> tuple[Ended, str]:
         """Long runs about the boundary, each with requests of its own."""
-        rate = low if high is None else math.sqrt(low * high)
+        rate = low if high is None else low / GRID  # short runs flatter
         while True:
             seed = self._prepared.spec.first_seed + 1 + len(self.long)
             self.long.append(self._run(_tidy(rate), self._pace.long_s, seed))
@@ -200,13 +196,16 @@ class _Search:
         rates = [trial.rate_rps for trial in trials]
         failing = [trial.rate_rps for trial in trials if not trial.passes]
         first = min(failing, default=math.inf)
+        stride = min(GRID**2 ** (len(rates) - 1), 2.0)  # further each time
         holding = [t.rate_rps for t in trials if t.passes and t.rate_rps < first]
         if not failing:
             most = self._pace.max_rate_rps
-            return None if max(rates) >= most else min(max(rates) * GRID, most)
+            return None if max(rates) >= most else min(max(rates) * stride, most)
         if not holding:
-            lower = min(rates) / GRID
+            lower = min(rates) / stride
             return lower if lower >= LEAST_RPS else None
+        if first > max(holding) * GRID**2:
+            return math.sqrt(first * max(holding))
         estimate = capacity(told(self._prepared.targets, self.long))
         lower, higher = min(rates) / GRID, max(rates) * GRID
         if estimate.sure_rps is None and lower >= max(FURTHEST * max(holding), LEAST_RPS):
@@ -290,11 +289,7 @@ def _silent_s(result: CellResult) -> float | None:
 
 
 def _mean_inside(summary: RunSummary) -> float:
-    """Requests in the system on average, by Little's law.
-
-    Stays are exponential with runs' ends as censoring: their sum over those that ended (a short
-    run sees few of the long ones end).
-    """
+    """Requests in the system on average: Little's law, the sum of stays over those that ended."""
     e2e = summary.metrics.overall.latencies["e2e"]
     stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
     return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
