@@ -90,16 +90,32 @@ def sweep(
 
 
 def compare(
-    a: str,
-    b: str,
+    a: str | Sequence[str],
+    b: str | None = None,
     rates: Rates = AUTO,
     *,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,
     **spec: Any,
 ) -> CompareResult:
-    """Two schedulers under the same requests, with the capacity of both (``b`` against ``a``)."""
-    study = StudySpec(schedulers=(a, b), rates=rates_of(rates), **spec)
+    """Schedulers under the same requests, with the capacity of each.
+
+    Args:
+        a: the reference; or a list of all schedulers, the reference first, and no ``b``.
+        b: the scheduler that is compared with it.
+        rates, results, jobs, spec: as for ``sweep``.
+
+    Raises:
+        ValueError: as ``sweep``; there is only one scheduler, or ``b`` stands beside a list.
+    """
+    if b is not None and not isinstance(a, str):
+        raise ValueError(
+            f"{b!r} stands after a list of schedulers: put a scheduler into the list, and give "
+            "rates as rates=..."
+        )
+    names = (a,) if isinstance(a, str) else tuple(a)
+    names = names if b is None else (*names, b)
+    study = StudySpec(schedulers=names, rates=rates_of(rates), **spec)
     return compare_study.run(compare_study.plan(study, Path(results), jobs=jobs))
 
 

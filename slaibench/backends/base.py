@@ -48,6 +48,8 @@ class RunSettings:
         horizon_s: the run ends here whatever is unfinished; None: when every request is done.
         stop: early-stop rule, or None.
         stop_every_s: how often it is asked, seconds of the run's time.
+        most_failures: of an endpoint's requests, before no more are sent; None: see
+            ``slaibench.client.patience``.
     """
 
     scheduler: str = ""
@@ -55,6 +57,7 @@ class RunSettings:
     horizon_s: float | None = None
     stop: StopRule | None = None
     stop_every_s: float = 10.0
+    most_failures: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

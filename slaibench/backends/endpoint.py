@@ -137,6 +137,7 @@ class EndpointBackend:
                 look=_look(settings),
                 look_every_s=settings.stop_every_s,
                 processes=self._options.processes,
+                most_failures=settings.most_failures,
             )
         except ClientError as error:
             raise BackendError(str(error)) from error

@@ -20,6 +20,7 @@ from slaibench.cli import (
     regress,
     run,
     serve,
+    server,
     show,
     validate,
 )
@@ -151,6 +152,7 @@ RUNS: tuple[Callable[..., None], ...] = (
     run.compare,
     run.capacity,
     run.replay,
+    server.quick,
     bound.bound,
     serve.serve,
     calibrate.calibrate,

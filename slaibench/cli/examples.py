@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, Examples] = {
         "docs/tutorial.md",
         (
             "compare sarathi slai --rates 4:7",
+            "compare sarathi slai hrrn --rates 4:7",
             "compare sarathi slai --workload azure-conv --rates 2:6:2 --json",
         ),
     ),
@@ -48,7 +49,11 @@ EXAMPLES: Mapping[str, Examples] = {
         (
             "capacity slai --slo 'ttft_p50<0.5,tbt_p99<tier'",
             "capacity sarathi slai --gpu a100 --seeds 3 -q",
+            "capacity --url http://localhost:8000 --minutes 5 --max-rate 20",
         ),
+    ),
+    "quick": Examples(
+        "docs/client.md", ("quick", "quick --url http://localhost:8000 --slo 'ttft_p50<1'")
     ),
     "replay": Examples(
         "docs/client.md",

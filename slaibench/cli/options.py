@@ -63,6 +63,10 @@ class EndpointOptions(
     """A server that is there already."""
 
 
+class UrlOptions(SpecOptions, part=EndpointPart, panel="A server that is there already"):
+    """The same, where the model is named among other options."""
+
+
 class LoadOptions(SpecOptions, part=LoadPart, panel=LOAD):
     """What arrives, and for how long."""
 

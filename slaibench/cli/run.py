@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.cli import options, sentences, tables
+from slaibench.cli import comparison, options, sentences, server, tables
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -19,8 +19,10 @@ from slaibench.cli.options import (
     RunOptions,
     ServingOptions,
     TargetOptions,
+    UrlOptions,
 )
 from slaibench.cli.progress import progress
+from slaibench.cli.server import PaceOptions
 from slaibench.cli.shell import (
     EXIT_NO,
     fail,
@@ -40,6 +42,7 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.trust import warnings_of
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
+DEFAULT_SEEDS = 5
 
 
 @expanded
@@ -116,6 +119,9 @@ def _sweep(
 def compare(
     a: Annotated[str, typer.Argument(help="The reference scheduler.")],
     b: Annotated[str, typer.Argument(help="The scheduler compared with it.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further ones, each compared with the reference.")
+    ] = None,
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
     *,
@@ -126,9 +132,9 @@ def compare(
     run_options: RunOptions,
     page: PageOptions,
 ) -> None:
-    """Two schedulers under the same requests: paired differences, capacity of both."""
+    """Two or more schedulers under the same requests: paired differences, capacity of each."""
     with usage(options.OPTION_OF):
-        spec = options.study([a, b], seeds, rates, serving, engine, load, targets)
+        spec = options.study([a, b, *(more or ())], seeds, rates, serving, engine, load, targets)
         plan = compare_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -138,8 +144,8 @@ def compare(
     if run_options.as_json:
         print_json(result.to_json())
     else:
-        out.print(tables.compare_table(result))
-        for capacity in (result.capacity_a, result.capacity_b):
+        out.print(comparison.compare_table(result))
+        for capacity in result.capacities:
             for text in sentences.capacity_lines(capacity):
                 out.print(text, highlight=False, soft_wrap=True)
         out.print(sentences.headline(result), soft_wrap=True)
@@ -153,17 +159,37 @@ def compare(
 
 @expanded
 def capacity(
-    scheduler: Annotated[list[str], typer.Argument(help="One or more schedulers.")],
-    seeds: options.Seeds = 5,
+    scheduler: Annotated[
+        list[str] | None, typer.Argument(help="One or more schedulers; none with --url.")
+    ] = None,
+    seeds: options.Seeds = DEFAULT_SEEDS,
     *,
     targets: TargetOptions,
     serving: ServingOptions,
     engine: EngineOptions,
     load: LoadOptions,
+    endpoint: UrlOptions,
+    pace: PaceOptions,
+    dialect_options: DialectOptions,
     run_options: RunOptions,
 ) -> None:
-    """The largest rate at which a scheduler keeps all targets, with its interval."""
+    """The largest rate that keeps all targets, with its interval: of schedulers, or of a server."""
+    if endpoint.values["url"] is not None:
+        with usage(options.OPTION_OF):
+            if scheduler or seeds != DEFAULT_SEEDS:
+                what = f"scheduler {scheduler[0]!r}" if scheduler else f"--seeds {seeds}"
+                raise ValueError(
+                    f"{what}: a server at a --url has a scheduler of its own, and --minutes "
+                    "decides how much is run: leave it out"
+                )
+            groups = (serving, engine, load, endpoint, targets)
+            paced_plan = server.planned(groups, pace, dialect_options, run_options)
+        server.print_capacity(paced_plan, run_options)
+        return
     with usage(options.OPTION_OF):
+        if not scheduler:
+            raise ValueError("name a scheduler (slaibench schedulers), or a server with --url")
+        server.refuse_without_url(pace, endpoint, dialect_options)
         spec = options.study(scheduler, seeds, None, serving, engine, load, targets)
         plan = capacity_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh

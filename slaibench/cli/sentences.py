@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from slaibench.cli.tables import mark
-from slaibench.report.words import plain_change, plain_interval, plain_number
+from slaibench.report.words import each_alone, plain_change, plain_interval, plain_number
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
-from slaibench.studies.compare import CompareResult
+from slaibench.studies.compare import CompareResult, PairComparison
 from slaibench.studies.sweep import SweepResult
-from slaibench.studies.targets import State
+from slaibench.studies.targets import SATURATED, State, whose
 
 
 def target_lines(result: SweepResult) -> list[Text]:
@@ -64,19 +64,28 @@ def _failing(result: CapacityResult) -> str:
     capacity = result.capacity
     if result.untold is not None:
         return "the runs cannot tell"
-    if capacity.binding == STEADY:
-        return "it is saturated"
-    whose = f" of {capacity.binding_tier}" if capacity.binding_tier else ""
-    return f"{capacity.binding}{whose} fails"
+    if capacity.binding is None or capacity.binding == STEADY:
+        return SATURATED
+    return f"{whose(capacity.binding, capacity.binding_tier)} fails"
 
 
 def headline(result: CompareResult) -> Text:
-    """The comparison in a sentence or two."""
+    """The comparison in a sentence or two; of more than two schedulers, a line for each against
+    the first."""
+    alone = len(result.pairs) == 1
+    lines = [_against(pair, alone=alone) for pair in result.pairs]
+    if beware := each_alone(len(lines)):
+        lines.append(Text(beware))
+    return Text("\n").join(lines)
+
+
+def _against(result: PairComparison, *, alone: bool) -> Text:
     text = Text()
     ratio = result.capacity_ratio
     shapes = {side.capacity.shape for side in (result.capacity_a, result.capacity_b)}
     if ratio.value is None:
-        text.append("Ratio of capacities: not known. ")
+        which = "" if alone else f"{result.b} against {result.a}: "
+        text.append(f"{which}Ratio of capacities: not known. ")
     else:
         text.append(f"{result.b} carries {ratio.value:.2f} times the load of {result.a}", "bold")
         if None in shapes:

@@ -1,4 +1,4 @@
-"""Sweeps and comparisons as tables on a terminal."""
+"""Sweeps as tables on a terminal, and what comparisons share of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from slaibench.measure.audit import OFF_RATE
 from slaibench.measure.catalogue import AT, Metric, Scope, in_points
 from slaibench.report.table import Cell, Heading, Row, grid, state_of
 from slaibench.report.words import (
-    plain_change,
     plain_interval,
     plain_number,
     plain_seconds,
@@ -22,7 +21,6 @@ from slaibench.report.words import (
     plural,
 )
 from slaibench.spec import CellSpec, Clock, Convention
-from slaibench.studies.compare import CompareResult
 from slaibench.studies.operating_point import OperatingPoint, tier_slos
 from slaibench.studies.sweep import SweepResult
 
@@ -37,8 +35,6 @@ STATES = {
 }
 """What is said of a point: in a word, as a mark, in full."""
 INTERVAL_OF = "ttft_p50_s"
-LONG_NAME = 10
-"""A scheduler's name beyond this does not fit over a column of numbers."""
 
 
 def heading(result: SweepResult) -> str:
@@ -71,7 +67,7 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
             Row(
                 f"{point.rate_rps:g}",
                 tuple(Cell(text(point)) for _, text in columns),
-                _row_state(point),
+                row_state(point),
             )
             for point in result.of(name)
         ]
@@ -80,7 +76,7 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
     return Group(*parts, Text("\n" + _sweep_legend(result, wide=width >= WIDE), style=DIM))
 
 
-def _row_state(*points: OperatingPoint) -> str:
+def row_state(*points: OperatingPoint) -> str:
     """Why a row is no operating point: all of its points are none."""
     states = [
         state_of(is_invalid=bool(point.invalid), is_saturated=point.saturated) for point in points
@@ -91,7 +87,7 @@ def _row_state(*points: OperatingPoint) -> str:
 def _sweep_columns(points: Sequence[OperatingPoint], *, wide: bool) -> list[Column]:
     tiers = tier_slos(points)
     columns: list[Column] = []
-    if any(map(_is_off, points)):
+    if any(map(is_off, points)):
         columns.append((_folding("offered"), offered))
     columns += _metric_columns("always", tiers)
     if wide:
@@ -136,7 +132,7 @@ def offered(point: OperatingPoint) -> str:
     return "at once" if point.offered_rps is None else f"{point.offered_rps:.3g}"
 
 
-def _is_off(point: OperatingPoint) -> bool:
+def is_off(point: OperatingPoint) -> bool:
     """Whether another rate was offered than was asked for."""
     return point.offered_rps is None or abs(point.offered_rps / point.rate_rps - 1) > OFF_RATE
 
@@ -177,7 +173,7 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
     lines = [f"TTFT, TBT: seconds; interval: TTFT P50, {basis}; n: requests measured"]
     if wide:
         lines.append("on time: tokens within their tier's TBT SLO, of the tier that does worst")
-    if any(map(_is_off, result.points)):
+    if any(map(is_off, result.points)):
         lines.append("req/s: asked for; offered: what arrived")
     if not wide:
         more = [metric.label for metric in in_points() if metric.terminal == "wide"]
@@ -185,7 +181,7 @@ def _sweep_legend(result: SweepResult, *, wide: bool) -> str:
             f"not shown in a narrow terminal: tokens on time, {', '.join(dict.fromkeys(more))}; "
             f"COLUMNS={WIDE} or --json shows them"
         )
-    lines += _state_lines(result.points, wide=wide)
+    lines += state_lines(result.points, wide=wide)
     if any(p.ttft_s[q].value == math.inf for p in result.points for q in ("p50", "p99")):
         lines.append("unserved: so many had no first token when the run ended")
     lines += _clock_line(result)
@@ -202,7 +198,8 @@ def _clock_line(result: SweepResult) -> list[str]:
     return [f"sent late by at most {1e3 * max(lags):.2f} ms (P99 of the worst run)"]
 
 
-def _state_lines(points: Sequence[OperatingPoint], *, wide: bool) -> list[str]:
+def state_lines(points: Sequence[OperatingPoint], *, wide: bool) -> list[str]:
+    """What the marks of points mean, a line for each state that some are in."""
     signs: dict[str, list[str]] = {}
     for point in points:
         signs.setdefault(_state(point), []).append(mark(point))
@@ -211,41 +208,3 @@ def _state_lines(points: Sequence[OperatingPoint], *, wide: bool) -> list[str]:
         for state, (_, text) in STATES.items()
         if state in signs and not (wide and state in (text, "some"))
     ]
-
-
-def compare_table(result: CompareResult) -> RenderableType:
-    """Both schedulers side by side, with the paired change of the median TTFT."""
-    names = (result.a, result.b)
-    short = names if max(map(len, names)) <= LONG_NAME else ("A", "B")
-    title = Text(f"{result.b} against {result.a}: {heading(result.sweep)}", style="bold")
-    lines = [] if short == names else [Text(f"A: {result.a}\nB: {result.b}")]
-    is_off = any(_is_off(rate.a) or _is_off(rate.b) for rate in result.rates)
-    columns = [
-        *([Heading("offered")] if is_off else []),
-        *(Heading(f"TTFT P50\n{name}") for name in short),
-        *(Heading(f"TTFT P99\n{name}", folds=True) for name in short),
-        Heading("change\nof P50"),
-        Heading("95 % interval"),
-    ]
-    rows = []
-    for rate in result.rates:
-        texts = [
-            *([offered(rate.a)] if is_off else []),
-            *(_marked(point) for point in (rate.a, rate.b)),
-            *(plain_seconds(point.ttft_s["p99"]) for point in (rate.a, rate.b)),
-            plain_change(rate.ttft_p50_change.value),
-            plain_interval(rate.ttft_p50_change, plain_change, " to "),
-        ]
-        state = _row_state(rate.a, rate.b)
-        rows.append(Row(f"{rate.rate_rps:g}", tuple(map(Cell, texts)), state))
-    points = [point for rate in result.rates for point in (rate.a, rate.b)]
-    legend = ["TTFT: seconds; change: paired by request and seed"]
-    legend += _state_lines(points, wide=False)
-    table = grid("", "", "", columns, rows, head=RATE)
-    return Group(title, *lines, *shown(table), Text("\n".join(legend), style=DIM))
-
-
-def _marked(point: OperatingPoint) -> str:
-    """A median TTFT with its mark: figures stay apart from each other."""
-    sign = mark(point)
-    return plain_seconds(point.ttft_s["p50"]) + (f" {sign}" if sign[:1].isdigit() else sign)

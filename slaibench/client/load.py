@@ -68,6 +68,7 @@ def run_load(
     look_every_s: float = 10.0,
     processes: int | None = None,
     parse_at_once: bool = False,
+    most_failures: int | None = None,
 ) -> LoadResult:
     """Send each request when it is due, and record what comes.
 
@@ -81,6 +82,7 @@ def run_load(
         horizon_s: the run ends here, whatever is unfinished; None: when every request has left.
         look: see ``Look``.
         processes: client processes; None: as many as the load needs (slaibench.client.sizing).
+        most_failures: of a process, before it sends no more; None: only rows of them end it.
         parse_at_once: the slow twin of the client's speed trick (slaibench.client.connection).
 
     Raises:
@@ -91,7 +93,8 @@ def run_load(
     _check(target, requests, prompts, horizon_s, processes)
     count = num_processes(requests) if processes is None else min(processes, max(1, len(requests)))
     parts = [
-        LoadPart(target, prompts, part, seed, parse_at_once) for part in split(requests, count)
+        LoadPart(target, prompts, part, seed, parse_at_once, most_failures)
+        for part in split(requests, count)
     ]
     with Processes(parts) as running:
         return _Run(target, requests, running, parts, horizon_s).until_end(look, look_every_s)

@@ -18,9 +18,15 @@ _UNANSWERED = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 class Patience:
-    """Looks at every request that ends, and at what speaks for a server that serves."""
+    """Looks at every request that ends, and at what speaks for a server that serves.
 
-    def __init__(self) -> None:
+    Args:
+        most_failures: so many may fail or time out in all; None: any number that is not in a row.
+    """
+
+    def __init__(self, most_failures: int | None = None) -> None:
+        self._most_failures = most_failures
+        self._failed = 0
         self._failed_in_a_row = 0
         self._tokens_before = 0
         self.is_over = False
@@ -40,12 +46,15 @@ class Patience:
             self._failed_in_a_row = 0
         self._tokens_before = tokens
         self._failed_in_a_row += failed
+        self._failed += failed
         why = None
         if refused_in_a_row >= MAX_REFUSED:
             why = f"{MAX_REFUSED} requests in a row found {exchange.error}"
         elif self._failed_in_a_row >= MAX_FAILED:
             how = "failed" if exchange.outcome is Outcome.FAILED else "timed out"
             why = f"{MAX_FAILED} requests in a row had {how}: {exchange.error}"
+        elif self._most_failures is not None and self._failed > self._most_failures:
+            why = f"more than {self._most_failures} requests had failed: {exchange.error}"
         self.is_over = why is not None
         return why
 

@@ -40,6 +40,7 @@ class LoadPart:
         requests: (position in the schedule, request), by due time.
         seed: of the prompts.
         parse_at_once: see slaibench.client.connection.
+        most_failures: see slaibench.client.patience.
     """
 
     target: Target
@@ -47,6 +48,7 @@ class LoadPart:
     requests: Sequence[tuple[int, Request]]
     seed: int
     parse_at_once: bool = False
+    most_failures: int | None = None
 
 
 class Worker:
@@ -84,7 +86,7 @@ class Worker:
         self._pacer: Pacer | None = None
         self._t0_s = 0.0
         self._num_left = 0
-        self._patience = Patience()
+        self._patience = Patience(part.most_failures)
         self._just_left: list[tuple[int, float]] = []
         self._go: asyncio.Future[float] = loop.create_future()
         self._over = asyncio.Event()

@@ -9,7 +9,7 @@ from slaibench.measure.arrival_tests import FAMILY_ERROR
 from slaibench.measure.steady import Steadiness
 from slaibench.report.headline import asked
 from slaibench.report.numbers import rate_key
-from slaibench.report.study_document import StudyNumbers
+from slaibench.report.study_document import StudyNumbers, changes_in
 from slaibench.report.words import listed, plural, rate, short_names, together
 
 GROWING = Steadiness.GROWING.value
@@ -93,11 +93,13 @@ def _saturated_throughputs(doc: StudyNumbers) -> str:
 
 
 def _change(doc: StudyNumbers) -> str:
-    changes = [e for at in doc["changes"].values() for e in at.values() if e["value"] is not None]
-    counts = [change["n"] for change in changes]
+    by_rate = [at for changes in changes_in(doc).values() for at in changes.values()]
+    counts = [e["n"] for at in by_rate for e in at.values() if e["value"] is not None]
+    faster = "the second one" if len(changes_in(doc)) == 1 else "a scheduler"
+    than = "" if len(changes_in(doc)) == 1 else " than the reference"
     return (
         "Each request is compared with itself: same seed, same arrival, same lengths under both "
-        "schedulers. Below the dashed line the second one is faster; the scale is logarithmic, so "
+        f"schedulers. Below the dashed line {faster} is faster{than}; the scale is logarithmic, so "
         "that half and double are equally far. Bars: 95 % intervals from what each request adds to "
         "the difference, seeds together, allowing for the correlation of neighbours; n = "
         f"{_range(counts, 'pair')}. Rates at which the percentile lies among requests still "

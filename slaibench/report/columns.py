@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -16,6 +16,7 @@ from slaibench.report.words import (
     number,
     percent,
 )
+from slaibench.studies.targets import Verdict
 
 T = TypeVar("T")
 Pick = Callable[[PagePoint], T | None]
@@ -116,6 +117,20 @@ def share(title: str, pick: Pick[PageEstimate]) -> Column:
         return Cell(percent(value["value"]), tuple(under))
 
     return Column.of(title, "", cell)
+
+
+def by_targets(points: Iterable[PagePoint]) -> list[Column]:
+    """Whether points keep all targets, with those that they do not keep; no column where points do
+    not say it (pages of old)."""
+
+    def cell(point: PagePoint) -> Cell:
+        if "verdict" not in point:
+            return Cell(NOTHING)
+        verdict = Verdict.from_json(point["verdict"])
+        return Cell(verdict.state.value, (verdict.why,) if verdict.why else ())
+
+    said = any("verdict" in point for point in points)
+    return [Column.of("targets", "", cell, is_text=True)] if said else []
 
 
 def bare_share(title: str, pick: Pick[float]) -> Column:

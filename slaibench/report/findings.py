@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from slaibench.report.numbers import rate_key
-from slaibench.report.study_document import PageEstimate, PageRatio, StudyNumbers, value_and_ends
+from slaibench.report.study_document import (
+    PageEstimate,
+    PageRatio,
+    StudyNumbers,
+    changes_in,
+    compared_in,
+    value_and_ends,
+)
 from slaibench.report.words import (
     change,
+    each_alone,
     listed,
     plural,
     rate,
@@ -22,7 +32,9 @@ MOST_NAMED = 3
 
 def findings(doc: StudyNumbers) -> tuple[str, ...]:
     """Sentences for the top of the page, most telling first."""
-    return (*_invalid(doc), *_ratios(doc), *_changes(doc), *_latencies(doc))
+    alone = each_alone(len(changes_in(doc)))
+    compared = [*_ratios(doc), *_changes(doc), *([alone] if alone else [])]
+    return (*_invalid(doc), *compared, *_latencies(doc))
 
 
 def _invalid(doc: StudyNumbers) -> list[str]:
@@ -107,12 +119,18 @@ def _bounded(times: str, reference: str | None, other: str | None) -> str:
 
 
 def _changes(doc: StudyNumbers) -> list[str]:
-    """The paired change of TTFT at the focus rate."""
-    at_focus = doc["changes"].get(rate_key(doc["focus_rate_rps"]))
-    if at_focus is None or doc["pair"] is None:
-        return []
+    """The paired changes of TTFT at the focus rate, a sentence for each scheduler."""
+    at = rate_key(doc["focus_rate_rps"])
+    return [
+        _change(doc, name, changes[at])
+        for name, changes in changes_in(doc).items()
+        if at in changes
+    ]
+
+
+def _change(doc: StudyNumbers, scheduler: str, at_focus: Mapping[str, PageEstimate]) -> str:
     names = short_names(list(doc["schedulers"]))
-    a, b = (names[name] for name in doc["pair"])
+    a, b = names[compared_in(doc)[0]], names[scheduler]
     parts = []
     for level, change_of in at_focus.items():
         what = "median TTFT" if level == "p50" else f"{level.upper()} TTFT"
@@ -127,10 +145,10 @@ def _changes(doc: StudyNumbers) -> list[str]:
                 sure += ", which includes no change"
         parts.append(f"{what} {change(change_of['value'])} ({sure})")
     pairs = next(iter(at_focus.values()))["n"]
-    return [
+    return (
         f"From {a} to {b} at {rate(doc['focus_rate_rps'])} requests/s: {'; '.join(parts)}; "
         f"paired by request and seed, {plural(pairs, 'pair')}."
-    ]
+    )
 
 
 def _latencies(doc: StudyNumbers) -> list[str]:

@@ -16,7 +16,9 @@ from slaibench.report.recordings import entry
 from slaibench.report.study_document import (
     Audit,
     AuditRow,
+    Changes,
     CommonCell,
+    JudgedPoint,
     LengthBucket,
     Lengths,
     PageEstimate,
@@ -27,7 +29,7 @@ from slaibench.report.study_document import (
     StudyRun,
     TierMetrics,
 )
-from slaibench.report.subject import Subject
+from slaibench.report.subject import Change, Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import ByMetric
@@ -55,7 +57,8 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
     first = next(cell for cell in cells if cell.cell.overload is None)
     run = store.read_run(first.folder)
     focus = subject.focus_rate_rps
-    return {
+    changes = [_changes(pair.changes) for pair in subject.by_pair]
+    numbers: StudyNumbers = {
         "spec": spec.to_json(),
         "pair": None if subject.pair is None else list(subject.pair),
         "focus_rate_rps": focus,
@@ -74,7 +77,7 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
         "tiers": tier_slos(sweep.points),
         "first_saturated_rps": subject.first_saturated_rps,
         "points": {
-            name: {rate_key(point.rate_rps): _point(point) for point in sweep.of(name)}
+            name: {rate_key(point.rate_rps): _point(subject, point) for point in sweep.of(name)}
             for name in subject.schedulers
         },
         "capacities": {
@@ -95,14 +98,7 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
             }
             for ratio in subject.ratios
         ],
-        "changes": {
-            rate_key(rate): {
-                f"p{change.q * 100:g}": estimate(change.estimate)
-                for change in subject.changes
-                if change.rate_rps == rate
-            }
-            for rate in dict.fromkeys(change.rate_rps for change in subject.changes)
-        },
+        "changes": changes[0] if changes else {},
         "lengths": {
             name: _lengths([cell.summary for cell in subject.cells_at(name, focus)])
             for name in subject.schedulers
@@ -110,6 +106,9 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
         "audit": _audit(subject),
         "runs": [_run(cell, folder, cell.folder in swept) for cell in cells],
     }
+    if len(changes) > 1:
+        numbers["more_changes"] = dict(zip(subject.compared[2:], changes[1:], strict=True))
+    return numbers
 
 
 def rate_key(rate_rps: float) -> str:
@@ -142,7 +141,19 @@ def _scheduler(subject: Subject, name: str) -> SchedulerEntry:
     return {"options": cell.spec()["scheduler_options"], "source": cell.scheduler_source}
 
 
-def _point(point: OperatingPoint) -> PagePoint:
+def _changes(changes: Sequence[Change]) -> Changes:
+    """One scheduler's, by rate and percentile."""
+    return {
+        rate_key(rate): {
+            f"p{change.q * 100:g}": estimate(change.estimate)
+            for change in changes
+            if change.rate_rps == rate
+        }
+        for rate in dict.fromkeys(change.rate_rps for change in changes)
+    }
+
+
+def _point(subject: Subject, point: OperatingPoint) -> PagePoint:
     return {
         "seeds": point.num_seeds,
         "saturated": point.saturated,
@@ -166,7 +177,12 @@ def _point(point: OperatingPoint) -> PagePoint:
         "multi_token_reads": point.multi_token_reads,
         "lag_p99_s": finite(point.lag_p99_s),
         "audit_ok": point.audit_ok,
+        **_judged(subject, point),
     }
+
+
+def _judged(subject: Subject, point: OperatingPoint) -> JudgedPoint:
+    return {"verdict": subject.sweep.verdict(point).to_json()} if subject.judged else {}
 
 
 def _tier(tier: TierPoint) -> PageTier:

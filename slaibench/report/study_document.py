@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 
 from slaibench.report.document import PageDocument, ProfileEntry, RunEntry, RunFacts
 from slaibench.spec import SpecForm
-from slaibench.studies.forms import ByMetric, CapacityForm
+from slaibench.studies.forms import ByMetric, CapacityForm, VerdictForm
 
 
 class StudyRun(RunEntry):
@@ -59,7 +59,13 @@ class PageTier(TierMetrics):
     worst_late_run: int
 
 
-class PagePoint(ByMetric):
+class JudgedPoint(ByMetric, total=False):
+    """How a point stands by the targets; pages of old do not say it."""
+
+    verdict: VerdictForm
+
+
+class PagePoint(JudgedPoint):
     """A scheduler at one rate, over its seeds; the metrics that have no latency's statistics stand
     beside these (``estimate_in``)."""
 
@@ -184,9 +190,20 @@ class SchedulerEntry(TypedDict):
     source: str | None
 
 
-class StudyNumbers(TypedDict):
-    """The numbers of one study: points by scheduler and rate, capacities by scheduler, changes by
-    rate and percentile, lengths by scheduler."""
+Changes = Mapping[str, Mapping[str, PageEstimate]]
+"""Paired changes of TTFT by rate and percentile."""
+
+
+class MoreChanges(TypedDict, total=False):
+    """Changes from the reference to the schedulers beyond the pair, of a comparison of more than
+    two."""
+
+    more_changes: Mapping[str, Changes]
+
+
+class StudyNumbers(MoreChanges):
+    """The numbers of one study: points by scheduler and rate, capacities by scheduler, changes of
+    the pair, lengths by scheduler."""
 
     spec: SpecForm
     pair: list[str] | None
@@ -203,10 +220,22 @@ class StudyNumbers(TypedDict):
     points: Mapping[str, Mapping[str, PagePoint]]
     capacities: Mapping[str, PageCapacity]
     ratios: list[PageRatio]
-    changes: Mapping[str, Mapping[str, PageEstimate]]
+    changes: Changes
     lengths: Mapping[str, Lengths]
     audit: Audit
     runs: list[StudyRun]
+
+
+def changes_in(doc: StudyNumbers) -> dict[str, Changes]:
+    """By scheduler, its changes from the reference; empty where nothing was compared."""
+    if doc["pair"] is None:
+        return {}
+    return {doc["pair"][1]: doc["changes"], **doc.get("more_changes", {})}
+
+
+def compared_in(doc: StudyNumbers) -> tuple[str, ...]:
+    """Schedulers of a comparison, the reference first; or none."""
+    return () if doc["pair"] is None else (doc["pair"][0], *changes_in(doc))
 
 
 class StudyDocument(PageDocument, StudyNumbers):

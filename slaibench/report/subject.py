@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from slaibench.studies.capacity import CapacityResult, capacity_from, ratio_of
@@ -33,8 +33,10 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Paired change of one TTFT percentile from a to b at one rate (0.1: 10 % more)."""
+    """Paired change of one TTFT percentile from the reference to ``scheduler`` at one rate (0.1:
+    10 % more)."""
 
+    scheduler: str
     rate_rps: float
     q: float
     estimate: Estimate
@@ -50,22 +52,41 @@ class Subject:
         searched: schedulers whose capacity was searched; that of the others is read off the
             sweep's own rates.
         ratios: against the first scheduler, and of the best against the others.
-        pair: (a, b) of a comparison, or None.
-        changes: paired changes from a to b, by rate; empty without a pair.
+        compared: schedulers of a comparison, the reference first; or none.
+        changes: paired changes from the reference, by scheduler and rate.
         focus_rate_rps: the rate that the detailed figures show.
+        judged: whether points say how they stand by the targets; pages of old do not.
     """
 
     sweep: SweepResult
     capacities: tuple[CapacityResult, ...]
     searched: frozenset[str]
     ratios: tuple[Ratio, ...]
-    pair: tuple[str, str] | None
+    compared: tuple[str, ...]
     changes: tuple[Change, ...]
     focus_rate_rps: float
+    judged: bool
 
     @property
     def schedulers(self) -> tuple[str, ...]:
         return self.sweep.spec.schedulers
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The reference and the first that is compared with it."""
+        return (self.compared[0], self.compared[1]) if self.compared else None
+
+    @property
+    def by_pair(self) -> tuple[Subject, ...]:
+        """The same for each that is compared with the reference, as if it were the only one."""
+        return tuple(
+            replace(
+                self,
+                compared=(self.compared[0], name),
+                changes=tuple(change for change in self.changes if change.scheduler == name),
+            )
+            for name in self.compared[1:]
+        )
 
     @property
     def cells(self) -> tuple[CellResult, ...]:
@@ -95,16 +116,18 @@ def make_subject(
     sweep: SweepResult,
     *,
     searched: Sequence[CapacityResult] = (),
-    pair: tuple[str, str] | None = None,
+    compared: Sequence[str] = (),
     focus_rate_rps: float | None = None,
+    judged: bool = True,
 ) -> Subject:
     """Bring a sweep, and what was searched and compared beside it, together.
 
     Args:
         searched: capacities that were searched; for a scheduler without one, its cells of the
             sweep count.
-        pair: schedulers (a, b) whose paired changes are wanted.
+        compared: schedulers of which paired changes are wanted, each against the first.
         focus_rate_rps: one of the sweep's rates; None: see ``default_focus``.
+        judged: whether points are to say how they stand by the targets.
 
     Raises:
         ValueError: nothing was swept, or the parts do not belong together.
@@ -115,7 +138,7 @@ def make_subject(
     by_name = {result.scheduler: result for result in searched}
     for result in searched:
         _check_fit(spec, result)
-    for name in pair or ():
+    for name in compared:
         if name not in spec.schedulers:
             raise ValueError(
                 f"the comparison is of {name!r}, the sweep of {', '.join(spec.schedulers)}; "
@@ -133,9 +156,10 @@ def make_subject(
         capacities=capacities,
         searched=frozenset(by_name),
         ratios=_ratios(capacities),
-        pair=pair,
-        changes=_changes(sweep, pair),
+        compared=tuple(compared),
+        changes=_changes(sweep, compared),
         focus_rate_rps=default_focus(sweep) if focus_rate_rps is None else focus_rate_rps,
+        judged=judged,
     )
 
 
@@ -191,13 +215,12 @@ def _ratios(capacities: Sequence[CapacityResult]) -> tuple[Ratio, ...]:
     return tuple(Ratio(a.scheduler, b.scheduler, ratio_of(a, b)) for a, b in unique.values())
 
 
-def _changes(sweep: SweepResult, pair: tuple[str, str] | None) -> tuple[Change, ...]:
-    if pair is None:
-        return ()
-    a, b = ({point.rate_rps: point for point in sweep.of(name)} for name in pair)
+def _changes(sweep: SweepResult, compared: Sequence[str]) -> tuple[Change, ...]:
+    points = {name: {point.rate_rps: point for point in sweep.of(name)} for name in compared}
     return tuple(
-        Change(rate, q, _change(sweep, a[rate], b[rate], q))
-        for rate in sorted(a.keys() & b.keys())
+        Change(name, rate, q, _change(sweep, points[compared[0]][rate], points[name][rate], q))
+        for name in compared[1:]
+        for rate in sorted(points[compared[0]].keys() & points[name].keys())
         for q in CHANGE_LEVELS
     )
 

@@ -8,6 +8,7 @@ from slaibench.measure.catalogue import Metric, in_points
 from slaibench.report.columns import (
     Column,
     bare_share,
+    by_targets,
     count,
     estimates,
     in_tier,
@@ -110,12 +111,18 @@ def _ttft(doc: StudyNumbers) -> Table:
                 number_behind("n", metric(other.name)),
                 estimates(other.label, _unit(other), metric(other.name), other.scale),
             ]
+    judged = by_targets(point for _, _, point in _points(doc))
     note = (
         "Time to first token, from the due time; then end-to-end time and mean time per output "
         "token. Small print: 95 % interval. In a mean, requests still waiting at the end count "
         "with their wait so far: under saturation it is a lower bound."
     )
-    return _table(doc, "table-ttft", "TTFT, end-to-end time, TPOT", note, columns)
+    if judged:
+        note += (
+            " Targets: met where the 95 % interval of each lies within its bound, not met where "
+            "that of some lies beyond it; below, those that are not kept or not told."
+        )
+    return _table(doc, "table-ttft", "TTFT, end-to-end time, TPOT", note, [*judged, *columns])
 
 
 def _unit(metric: Metric) -> str:

@@ -220,6 +220,16 @@ def binding(slo: str | None, tier: str | None, tiers: Mapping[str, float | None]
     return f"{statistic(target)}{of} above {bound(most) if most is not None else 'its SLO'}"
 
 
+def each_alone(num_compared: int) -> str:
+    """What a reader of several comparisons must know of their intervals; empty for one."""
+    if num_compared < 2:
+        return ""
+    return (
+        f"Each 95 % interval is right for its own comparison; none is widened because there are "
+        f"{num_compared}, so that the chance that one of them misses is above 5 %."
+    )
+
+
 def listed(parts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

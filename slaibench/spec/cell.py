@@ -32,6 +32,8 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
         engine_args: what else its server was started with; None: nothing.
         overload: of a run that measures a scheduler's saturated throughput, the bound and the
             prices that its work counts at (``studies.overload``); None: a run as any other.
+        guard: what ends the run at once (``studies.cell_run``): more requests in the system than
+            ``most_in_system``, or more than ``most_failures`` that failed; None: nothing of that.
         dialect: what of how an endpoint is spoken to decides a recording (``Dialect.identity``).
     """
 
@@ -46,6 +48,7 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
     engine_token_budget: int | None = None
     engine_max_active: int | None = None
     overload: dict[str, float] | None = None
+    guard: dict[str, int] | None = None
     scheduler: str
     scheduler_options: dict[str, Any]
     scheduler_source: str | None

@@ -162,7 +162,7 @@ def capacity_from(
     """Capacity from given cells, at least one: nothing is run."""
     throughput = throughput_of(cells, scheduler)
     by_rate = summaries_by_rate(cells)
-    measured = _cells_of(targets, by_rate, throughput)
+    measured = cells_of(targets, by_rate, throughput)
     tails = [
         slo.text
         for slo in targets.slos
@@ -205,7 +205,7 @@ def ratio_of(a: CapacityResult, b: CapacityResult) -> Estimate:
     return from_interval(interval)
 
 
-def _cells_of(
+def cells_of(
     targets: Targets,
     by_rate: dict[float, list[RunSummary]],
     throughput: SaturatedThroughput | None,

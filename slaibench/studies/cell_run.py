@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen, Watch
@@ -34,6 +38,8 @@ class Origin(Protocol):
         """One line for the output."""
 
 
+GUARD_EVERY_S = 1.0
+"""How often a guarded run is looked at."""
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 
 
@@ -51,6 +57,13 @@ def serve(
         horizon_s=cell.horizon_s,
         stop=saturated_early if cell.early_stop else None,
     )
+    if cell.guard is not None:
+        settings = replace(
+            settings,
+            stop=partial(queues_up, cell.guard["most_in_system"]),
+            stop_every_s=GUARD_EVERY_S,
+            most_failures=cell.guard["most_failures"],
+        )
     try:
         return service.backend().run(requests, scheduler, settings)
     except BackendError as error:
@@ -75,6 +88,17 @@ def watch_of(spec: StudySpec, *, running: bool) -> Watch:
         gpu=spec.device is Device.CUDA,
         fresh=not running,
         alone=host not in THIS_MACHINE and host != socket.gethostname().lower(),
+    )
+
+
+def queues_up(most_in_system: int, progress: Progress) -> str | None:
+    """Stop rule of a guarded run: the reason, once more requests are in the system."""
+    inside = len(progress.due_s) - int(np.isfinite(progress.left_s).sum())
+    if inside <= most_in_system:
+        return None
+    return (
+        f"requests queue up, stopped at {progress.now_s:.0f} s: {inside} waiting or served, more "
+        f"than {most_in_system}"
     )
 
 

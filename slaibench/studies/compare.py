@@ -1,4 +1,4 @@
-"""Two schedulers under the same requests: paired differences, and the capacity of both."""
+"""Schedulers under the same requests: each against the first, paired, and the capacity of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_
 from slaibench.studies.chosen_rates import check_can_choose, with_rates
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult, Jobs
-from slaibench.studies.forms import CompareForm
+from slaibench.studies.forms import CompareForm, OtherForm, RateForm
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparePlan(Plan):
-    """A sweep of two schedulers, and a search of the capacity of both."""
+    """A sweep of several schedulers, and a search of the capacity of each."""
 
     searches = True
 
@@ -48,16 +48,23 @@ class RateComparison:
     b: OperatingPoint
     ttft_p50_change: Estimate
 
+    def to_json(self) -> RateForm:
+        return {
+            "rate_rps": self.rate_rps,
+            "a": self.a.to_json(),
+            "b": self.b.to_json(),
+            "ttft_p50_change": self.ttft_p50_change.to_json(),
+        }
 
-@dataclass(frozen=True)
-class CompareResult:
+
+@dataclass(frozen=True, slots=True)
+class PairComparison:
     """The comparison of ``a`` (the reference) with ``b``.
 
     Args:
         capacity_ratio: capacity of b over that of a.
     """
 
-    sweep: SweepResult
     a: str
     b: str
     rates: tuple[RateComparison, ...]
@@ -65,15 +72,78 @@ class CompareResult:
     capacity_b: CapacityResult
     capacity_ratio: Estimate
 
+    def to_json(self) -> OtherForm:
+        return {
+            "scheduler": self.b,
+            "capacity": self.capacity_b.to_json(),
+            "ratio": self.capacity_ratio.to_json(),
+            "rates": [
+                {"rate_rps": rate.rate_rps, "ttft_p50_change": rate.ttft_p50_change.to_json()}
+                for rate in self.rates
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """Two or more schedulers under the same requests.
+
+    Every interval is a 95 % interval by itself; nothing is adjusted for how many there are. Of two
+    schedulers, ``b``, ``rates``, ``capacity_b`` and ``capacity_ratio`` are those of the one pair;
+    of more they raise AttributeError, and ``pairs`` has them.
+
+    Args:
+        pairs: the first scheduler, which is the reference, with each of the others; at least one.
+    """
+
+    sweep: SweepResult
+    pairs: tuple[PairComparison, ...]
+
     @property
     def spec(self) -> StudySpec:
         return self.sweep.spec
 
     @property
+    def a(self) -> str:
+        """The reference."""
+        return self.pairs[0].a
+
+    @property
+    def b(self) -> str:
+        return self._pair("b").b
+
+    @property
+    def rates(self) -> tuple[RateComparison, ...]:
+        return self._pair("rates").rates
+
+    @property
+    def capacity_a(self) -> CapacityResult:
+        """The reference's."""
+        return self.pairs[0].capacity_a
+
+    @property
+    def capacity_b(self) -> CapacityResult:
+        return self._pair("capacity_b").capacity_b
+
+    @property
+    def capacity_ratio(self) -> Estimate:
+        return self._pair("capacity_ratio").capacity_ratio
+
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        """All that are compared, the reference first."""
+        return (self.a, *(pair.b for pair in self.pairs))
+
+    @property
+    def capacities(self) -> tuple[CapacityResult, ...]:
+        """By scheduler, the reference's first."""
+        return (self.capacity_a, *(pair.capacity_b for pair in self.pairs))
+
+    @property
     def cells(self) -> tuple[CellResult, ...]:
-        """Every cell of both, each once; the capacity searches' among them."""
-        every = (*self.sweep.cells, *self.capacity_a.cells, *self.capacity_b.cells)
-        return tuple({cell.folder: cell for cell in every}.values())
+        """Every cell of all, each once; the capacity searches' among them."""
+        searched = (cell for capacity in self.capacities for cell in capacity.cells)
+        return tuple({cell.folder: cell for cell in (*self.sweep.cells, *searched)}.values())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -85,50 +155,60 @@ class CompareResult:
         return [cell.folder for cell in self.cells]
 
     def to_json(self) -> CompareForm:
-        ratio = self.capacity_ratio.to_json()
-        return {
-            "a": self.a,
-            "b": self.b,
+        document: CompareForm = {
+            "reference": self.a,
+            "others": [pair.to_json() for pair in self.pairs],
             "spec": self.spec.to_json(),
             "about": self.sweep.about,
             "workload": self.sweep.workload_note,
             "warnings": list(self.warnings),
             "convention": self.spec.convention.value,
-            "capacity": {
+            "points": self.sweep.to_json()["points"],
+            "capacities": [capacity.to_json() for capacity in self.capacities],
+        }
+        if len(self.pairs) == 1:
+            document["a"], document["b"] = self.a, self.b
+            document["capacity"] = {
                 "a": self.capacity_a.to_json(),
                 "b": self.capacity_b.to_json(),
-                "ratio": ratio,
-            },
-            "rates": [
-                {
-                    "rate_rps": rate.rate_rps,
-                    "a": rate.a.to_json(),
-                    "b": rate.b.to_json(),
-                    "ttft_p50_change": rate.ttft_p50_change.to_json(),
-                }
-                for rate in self.rates
-            ],
-        }
+                "ratio": self.capacity_ratio.to_json(),
+            }
+            document["rates"] = [rate.to_json() for rate in self.rates]
+        return document
 
     def frame(self) -> pd.DataFrame:
-        """One row a rate: ``to_json``'s fields with dotted names."""
+        """One row a rate of each scheduler but the reference: it is ``b``, the reference ``a``;
+        nested fields have dotted names."""
         import pandas as pd  # noqa: PLC0415
 
-        return pd.json_normalize([dict(rate) for rate in self.to_json()["rates"]])
+        return pd.json_normalize(
+            [{"scheduler": pair.b, **rate.to_json()} for pair in self.pairs for rate in pair.rates]
+        )
+
+    def _pair(self, name: str) -> PairComparison:
+        if len(self.pairs) > 1:
+            raise AttributeError(
+                f"a comparison of {len(self.schedulers)} schedulers has {name!r} by pair: "
+                f"pairs[0].{name} is of {self.pairs[0].b!r} against {self.a!r}"
+            )
+        return self.pairs[0]
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> ComparePlan:
-    """A comparison of the study's two schedulers, checked.
+    """A comparison of the study's schedulers, the first with each of the others; checked.
 
     Args:
         results, jobs, fresh: as ``sweep.plan``.
 
     Raises:
-        ValueError, RecordingError: as ``sweep.plan``; or there are not exactly two schedulers, or
-            the arrivals take no rate.
+        ValueError, RecordingError: as ``sweep.plan``; or there is only one scheduler, or the
+            arrivals take no rate.
     """
-    if len(spec.schedulers) != 2:
-        raise ValueError(f"a comparison is of two schedulers, not {len(spec.schedulers)}")
+    if len(spec.schedulers) < 2:
+        raise ValueError(
+            f"a comparison is of two schedulers or more, not of {spec.schedulers[0]!r} alone: name "
+            "another, or use a sweep"
+        )
     check_can_choose(spec)
     made = ComparePlan.of(prepare(spec), results, jobs=jobs, fresh=fresh)
     check_rate_counts(made.prepared)
@@ -136,35 +216,42 @@ def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = Fal
 
 
 def run(plan: ComparePlan, on_cell: OnCell = quiet) -> CompareResult:
-    """Compare both schedulers at the study's rates, and search the capacity of both.
+    """Compare the schedulers at the study's rates, and search the capacity of each.
 
     Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
-    a, b = plan.spec.schedulers
     with plan.open() as executor:
         prepared = with_rates(executor, plan.prepared, on_cell)
         swept = sweep_in(executor, prepared, on_cell)
-        capacity_a = search(executor, prepared, a, swept.cells, on_cell=on_cell)
-        capacity_b = search(executor, prepared, b, swept.cells, on_cell=on_cell)
-    return CompareResult(
-        sweep=swept,
-        a=a,
-        b=b,
+        reference, *others = (
+            search(executor, prepared, name, swept.cells, on_cell=on_cell)
+            for name in plan.spec.schedulers
+        )
+    return CompareResult(swept, tuple(_paired(swept, reference, other) for other in others))
+
+
+def _paired(swept: SweepResult, a: CapacityResult, b: CapacityResult) -> PairComparison:
+    """A scheduler against the reference, each by its capacity and its points of the sweep."""
+    points = zip(swept.of(a.scheduler), swept.of(b.scheduler), strict=True)
+    return PairComparison(
+        a=a.scheduler,
+        b=b.scheduler,
         rates=tuple(
             RateComparison(
                 rate_rps=point_a.rate_rps,
                 a=point_a,
                 b=point_b,
                 ttft_p50_change=ttft_change(
-                    swept.summaries(a, point_a.rate_rps), swept.summaries(b, point_b.rate_rps)
+                    swept.summaries(a.scheduler, point_a.rate_rps),
+                    swept.summaries(b.scheduler, point_b.rate_rps),
                 ),
             )
-            for point_a, point_b in zip(swept.of(a), swept.of(b), strict=True)
+            for point_a, point_b in points
         ),
-        capacity_a=capacity_a,
-        capacity_b=capacity_b,
-        capacity_ratio=ratio_of(capacity_a, capacity_b),
+        capacity_a=a,
+        capacity_b=b,
+        capacity_ratio=ratio_of(a, b),
     )
 
 

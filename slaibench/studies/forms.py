@@ -154,15 +154,41 @@ class RateForm(TypedDict):
     ttft_p50_change: EstimateForm
 
 
-class CompareForm(TypedDict):
-    """``CompareResult``."""
+class ChangeForm(TypedDict):
+    """The paired change at one rate, from the reference to another scheduler."""
+
+    rate_rps: float
+    ttft_p50_change: EstimateForm
+
+
+class OtherForm(TypedDict):
+    """A scheduler against the reference: ``ratio`` is its capacity over the reference's."""
+
+    scheduler: str
+    capacity: CapacityForm
+    ratio: EstimateForm
+    rates: list[ChangeForm]
+
+
+class TwoForm(TypedDict, total=False):
+    """What a comparison of exactly two schedulers has besides."""
 
     a: str
     b: str
+    capacity: CapacityPair
+    rates: list[RateForm]
+
+
+class CompareForm(TwoForm):
+    """``CompareResult``: every scheduler's points and capacity, and the others against the first,
+    which is the reference."""
+
+    reference: str
+    others: list[OtherForm]
+    points: list[PointForm]
+    capacities: list[CapacityForm]
     spec: SpecForm
     about: str
     workload: str
     warnings: list[str]
     convention: str
-    capacity: CapacityPair
-    rates: list[RateForm]

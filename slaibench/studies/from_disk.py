@@ -18,7 +18,7 @@ from slaibench.studies.targets import Targets
 OnDamage = Callable[[store.DamagedRecordingError], None]
 VARIES = (
     *("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests"),
-    "overload",
+    *("overload", "guard"),
 )
 """What may differ between the cells of one study."""
 HARNESS = ("code_fingerprint", "slaibench_version")

@@ -21,6 +21,8 @@ from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
 
 STEADY = "not saturated"
 """The target that strict conventions add to the SLOs."""
+SATURATED = "it is saturated"
+"""What it comes to when that target fails, as a clause."""
 HOLDS = SloLevel(-1.0, -1.0, -1.0)
 FAILS = SloLevel(math.inf, 1.0, math.inf)
 NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
@@ -62,11 +64,9 @@ class Verdict:
     @property
     def why(self) -> str:
         """The targets in words; empty where all are met."""
-        fails = self.state is State.NOT_MET
-        steady = "it is saturated" if fails else "it may be saturated"
+        steady = SATURATED if self.state is State.NOT_MET else "it may be saturated"
         return ", ".join(
-            steady if slo == STEADY else f"{slo} of {tier}" if tier else slo
-            for slo, tier in self.targets
+            steady if slo == STEADY else whose(slo, tier) for slo, tier in self.targets
         )
 
     def to_json(self) -> VerdictForm:
@@ -74,6 +74,18 @@ class Verdict:
             "state": self.state.value,
             "targets": [{"slo": slo, "tier": tier} for slo, tier in self.targets],
         }
+
+    @classmethod
+    def from_json(cls, form: VerdictForm) -> Verdict:
+        """The verdict that ``to_json`` gave."""
+        targets = tuple((target["slo"], target["tier"]) for target in form["targets"])
+        return cls(State(form["state"]), targets)
+
+
+def whose(slo: str, tier: str | None) -> str:
+    """A latency target with the tier that it is judged for, which its own text may name."""
+    named = tier is None or parse_slos(slo)[0].tier == tier
+    return slo if named else f"{slo} of {tier}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from slaibench.cli.comparison import compare_table
 from slaibench.cli.sentences import headline
-from slaibench.cli.tables import compare_table, sweep_tables
+from slaibench.cli.tables import sweep_tables
 from slaibench.measure.steady import Steadiness
 from slaibench.report.words import plain_seconds
 from slaibench.studies.compare import CompareResult
@@ -137,7 +138,8 @@ def test_replicates_that_disagree_are_counted_and_nothing_is_marked_saturated(
 
 def test_a_count_of_replicates_is_no_part_of_the_number_beside_it(compared: CompareResult) -> None:
     calm, _ = compared.rates
-    some = replace(compared, rates=(replace(calm, a=disagreeing(calm.a), b=disagreeing(calm.b)),))
+    rates = (replace(calm, a=disagreeing(calm.a), b=disagreeing(calm.b)),)
+    some = replace(compared, pairs=(replace(compared.pairs[0], rates=rates),))
     shown = lines(compare_table(some), 80)
     row = next(line.split() for line in shown if line.strip().startswith("3 "))
     assert row[1:5:2] == [plain_seconds(point.ttft_s["p50"]) for point in (calm.a, calm.b)]

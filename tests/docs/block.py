@@ -84,6 +84,10 @@ def blocks(page: Path) -> list[Block]:
                 fenced.append(Block(page.name, language, start, number, text, directives))
                 start, directives = -1, {}
         elif line.startswith("```"):
+            if "made by" in directives:
+                command = directives["made by"]
+                fenced.append(Block(page.name, "bash", number - 1, number - 1, command, directives))
+                directives = {}
             start = number + 1
         elif comment := re.fullmatch(r"<!-- ([a-z ]+): (.+) -->", line.strip()):
             assert comment[1] in DIRECTIVES, f"{page.name}:{number + 1}: {comment[1]!r} is unknown"

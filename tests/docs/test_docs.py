@@ -120,6 +120,12 @@ def test_lines_of_prose_fit_an_editor_and_a_diff(page: Path) -> None:
     assert [line for line in prose if len(line) > WIDTH] == []
 
 
+def test_the_front_page_is_read_in_two_screens() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 120
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
 def test_index_leads_to_every_page() -> None:
     index = (DOCS / "README.md").read_text(encoding="utf-8")
     missing = [page.name for page in PAGES if f"({page.name})" not in index]

@@ -48,7 +48,7 @@ def subject(compared: CompareResult) -> Subject:
     return make_subject(
         compared.sweep,
         searched=(compared.capacity_a, compared.capacity_b),
-        pair=(compared.a, compared.b),
+        compared=compared.schedulers,
     )
 
 

@@ -89,6 +89,6 @@ def test_a_capacity_of_other_targets_is_refused(compared: CompareResult, root: P
 
 def test_a_comparison_of_others_and_an_empty_sweep_are_refused(compared: CompareResult) -> None:
     with pytest.raises(ValueError, match="comparison is of 'rad'"):
-        make_subject(compared.sweep, pair=("sarathi", "rad"))
+        make_subject(compared.sweep, compared=("sarathi", "rad"))
     with pytest.raises(ValueError, match="at least one point"):
         make_subject(without(compared.sweep, set()))

@@ -154,7 +154,7 @@ def test_a_change_over_requests_that_never_started_cannot_be_told(tmp_path: Path
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"schedulers": ("sarathi",)}, "of two schedulers, not 1"),
+        ({"schedulers": ("sarathi",)}, "of two schedulers or more, not of 'sarathi' alone"),
         ({"rates": (), "arrivals": "burst"}, "burst arrivals do not depend on a rate"),
         ({"arrivals": "burst"}, "burst arrivals do not depend on a rate"),
     ],

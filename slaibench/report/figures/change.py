@@ -48,18 +48,20 @@ RATIO_TICKS = (
 )
 """Where a ratio's axis may be marked, those first that matter most."""
 TICK_ROOM = 0.075
+APART = 0.014
+"""Of the range of rates: how far the marks of several schedulers lie beside each other."""
 
 
 def change(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
-    """Paired change of TTFT from a to b against rate; nothing without a comparison."""
-    if subject.pair is None:
+    """Paired change of TTFT from the reference against rate; nothing without a comparison."""
+    if not subject.compared:
         return []
-    a, b = (looks[who] for who in subject.pair)
-    series = [(replace(b, size=5.5), subject)]
-    return [
-        change_panel(series, q, f"{b.label} against {a.label}", f"04-change-p{100 * q:g}")
-        for q in CHANGE_LEVELS
-    ]
+    a, *others = (looks[who] for who in subject.compared)
+    series = [(replace(b, size=5.5), pair) for b, pair in zip(others, subject.by_pair, strict=True)]
+    who = f"{others[0].label} against {a.label}" if len(others) == 1 else f"against {a.label}"
+    rates = [point.rate_rps for point in subject.sweep.points]
+    apart = 0.0 if len(others) == 1 else APART * ((max(rates) - min(rates)) or max(rates))
+    return [change_panel(series, q, who, f"04-change-p{100 * q:g}", apart) for q in CHANGE_LEVELS]
 
 
 def change_panel(
@@ -68,8 +70,8 @@ def change_panel(
     """The change of one TTFT percentile against rate.
 
     Args:
-        series: studies of the same pair, each with the look that it is drawn with.
-        who: the pair in words.
+        series: studies of a pair each, with the look that it is drawn with.
+        who: the pair, or the reference of all, in words.
         apart: how far series lie beside each other (``axes.shifts``); with several, the legend
             names them.
     """

@@ -17,7 +17,7 @@ from slaibench.report.headline import headline
 from slaibench.report.numbers import study_numbers
 from slaibench.report.page import Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
-from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun
+from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun, compared_in
 from slaibench.report.subject import Subject, make_subject
 from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import stem_of
@@ -50,7 +50,7 @@ def write_report(
     Args:
         sweep: the points.
         folder: made if it is not there.
-        comparison: of two of the sweep's schedulers; brings their paired changes and capacities.
+        comparison: of some of the sweep's schedulers; brings their paired changes and capacities.
         capacities: that were searched; for a scheduler without one, its rates in the sweep count.
         focus_rate: rate that the detailed figures show; None: the largest at which no scheduler
             is saturated.
@@ -61,13 +61,13 @@ def write_report(
         ReportError: the page cannot be written.
     """
     searched = {result.scheduler: result for result in capacities}
-    pair = None
+    compared: tuple[str, ...] = ()
     if comparison is not None:
         _check_same(sweep, comparison)
-        pair = (comparison.a, comparison.b)
-        searched.update({c.scheduler: c for c in (comparison.capacity_a, comparison.capacity_b)})
+        compared = comparison.schedulers
+        searched.update({result.scheduler: result for result in comparison.capacities})
     subject = make_subject(
-        sweep, searched=tuple(searched.values()), pair=pair, focus_rate_rps=focus_rate
+        sweep, searched=tuple(searched.values()), compared=compared, focus_rate_rps=focus_rate
     )
     return PAGE.write(subject, folder)
 
@@ -101,9 +101,10 @@ class StudyPage(Page[Subject, StudyDocument]):
         gathered from disk may differ in nothing but their runs."""
         what = "sweep" if doc["pair"] is None else "compare"
         served = doc["served"]
+        compared = list(compared_in(doc)) or None
         where = (*system_parts(served["venue"]), served["place"], doc["cell"]["model"])
         runs = sorted(cells_of(doc["runs"]))
-        return stem_of((what, *dict.fromkeys(where), identity([doc["spec"], doc["pair"], runs])))
+        return stem_of((what, *dict.fromkeys(where), identity([doc["spec"], compared, runs])))
 
     def content(self, doc: StudyDocument) -> Mapping[str, object]:
         served = doc["served"]
@@ -133,7 +134,7 @@ class StudyPage(Page[Subject, StudyDocument]):
             words = ["replay", "--label", *spec["schedulers"], *rates]
             fields["backend"] = None
         elif doc["pair"] is not None:
-            words = ["compare", *doc["pair"], *rates]
+            words = ["compare", *compared_in(doc), *rates]
         else:
             words = ["sweep", *repeated("--scheduler", spec["schedulers"]), *rates]
         return command_line([*words, *seeds(spec["num_seeds"])], fields, results)
@@ -152,7 +153,6 @@ def rebuilt(doc: StudyNumbers, folder: Path, on_run: OnRun) -> Subject:
     cells = read_all(runs, reads, on_run)
     swept = [cell for cell, run in zip(cells, runs, strict=True) if run["in_sweep"]]
     sweep = sweep_result(spec, targets, doc["about"], doc["workload_note"], swept)
-    pair = doc["pair"]
     return make_subject(
         sweep,
         searched=[
@@ -160,8 +160,9 @@ def rebuilt(doc: StudyNumbers, folder: Path, on_run: OnRun) -> Subject:
             for name, capacity in doc["capacities"].items()
             if capacity["searched"]
         ],
-        pair=None if pair is None else (pair[0], pair[1]),
+        compared=compared_in(doc),
         focus_rate_rps=doc["focus_rate_rps"],
+        judged=any("verdict" in point for at in doc["points"].values() for point in at.values()),
     )
 
 

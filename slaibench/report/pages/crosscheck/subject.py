@@ -43,11 +43,13 @@ def make_crosscheck(result: CrosscheckResult) -> Crosscheck:
         ValueError: there is no rate to show.
     """
     schedulers = result.sweeps[0].spec.schedulers
-    pair = (schedulers[0], schedulers[1]) if len(schedulers) == 2 else None
+    compared = schedulers if len(schedulers) == 2 else ()
     focus = default_focus(result.sweeps[0])
     return Crosscheck(
         result.between,
-        tuple(make_subject(sweep, pair=pair, focus_rate_rps=focus) for sweep in result.sweeps),
+        tuple(
+            make_subject(sweep, compared=compared, focus_rate_rps=focus) for sweep in result.sweeps
+        ),
         result.matches,
     )
 

@@ -1,0 +1,73 @@
+"""How often the interval of a capacity search within minutes holds the truth, in virtual time.
+
+    python benchmarks/capacity_coverage.py [RUNS] [MINUTES]
+
+The search is that of ``slaibench capacity --url``, on the simulator, its budget in virtual minutes;
+a run has requests of its own (seeds apart by 1,000). The truth is the capacity by the targets that
+the run could tell, from a search of long cells with further seeds.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from slaibench.spec import StudySpec
+from slaibench.studies import capacity, paced
+from slaibench.studies.pace import Pace
+from slaibench.studies.targets import STEADY
+
+WORKLOADS = ("sharegpt4-model", "uniform:prompt=200-1800,output=20-120")
+SCHEDULER = "sarathi"
+REFERENCE_SEED = 900_000
+
+
+def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
+    """Capacity and its interval from twelve replicates of long cells."""
+    spec = StudySpec(
+        schedulers=(SCHEDULER,),
+        workload=workload,
+        slo=slo,
+        num_seeds=12,
+        first_seed=REFERENCE_SEED,
+    )
+    (result,) = capacity.run(capacity.plan(spec, results))
+    found = result.capacity
+    assert found.rate_rps is not None
+    assert found.ci95 is not None
+    return found.rate_rps, *found.ci95
+
+
+def main(runs: int = 20, minutes: int = 5) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        truths: dict[tuple[str, str], tuple[float, float, float]] = {}
+        for workload in WORKLOADS:
+            held = answered = 0
+            for number in range(runs):
+                spec = StudySpec(
+                    schedulers=(SCHEDULER,), workload=workload, first_seed=1000 * number
+                )
+                result = paced.run(paced.plan(spec, results, Pace(minutes)))
+                slos = dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY)
+                key = workload, ",".join(slos) or spec.slo
+                if key not in truths:
+                    truths[key] = truth(*key, results)
+                    value, low, high = truths[key]
+                    print(f"# {workload} within {key[1]}: {value:.4g} [{low:.4g}, {high:.4g}]")
+                true, interval = truths[key][0], result.capacity.ci95
+                answered += interval is not None
+                inside = interval is not None and interval[0] <= true <= interval[1]
+                held += inside
+                ends = "none" if interval is None else "{:.3g} to {:.3g}".format(*interval)
+                print(
+                    f"{number:2d} {result.capacity.rate_rps or 0:.3g} ({ends}) true {true:.4g} "
+                    f"{'holds' if inside else 'MISSES'}; {result.ended}, {result.spent_s:.0f} s",
+                    flush=True,
+                )
+            print(f"{workload}: {held} of {runs} hold the truth, {answered} have an interval")
+
+
+if __name__ == "__main__":
+    main(*(int(text) for text in sys.argv[1:]))

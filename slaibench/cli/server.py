@@ -1,0 +1,270 @@
+"""A server that is there already: its capacity in minutes, and a first look (quick)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slaibench.cli import options
+from slaibench.cli.endpoint import DialectOptions
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import (
+    RESULTS_FOLDER,
+    EndpointOptions,
+    LoadOptions,
+    RunOptions,
+    TargetOptions,
+    UrlOptions,
+)
+from slaibench.cli.progress import progress
+from slaibench.cli.shell import (
+    EXIT_INTERRUPTED,
+    EXIT_NO,
+    err,
+    print_about,
+    print_hint,
+    print_json,
+    print_line,
+    running,
+    usage,
+)
+from slaibench.cli.spec_options import SpecOptions
+from slaibench.cli.workers import KEPT
+from slaibench.client.local import LocalServer, local_servers
+from slaibench.report.words import plain_number, plural
+from slaibench.spec import TargetPart
+from slaibench.studies import paced
+from slaibench.studies.pace import MAX_RATE_RPS, Pace
+from slaibench.studies.paced import PacedPlan
+from slaibench.studies.paced_result import Ended, PacedResult
+from slaibench.studies.targets import STEADY
+from slaibench.studies.untold import Untold
+
+LABEL = "endpoint"
+DEFAULT_MINUTES = 5.0
+QUICK = Pace(minutes=1.0, max_rate_rps=32.0, start_rps=1.0, long=False)
+_paced = partial(typer.Option, rich_help_panel="A server that is there already")
+BAD_ENDS = frozenset({Ended.FAILURES, Ended.SILENT})
+
+
+@dataclass(frozen=True, slots=True)
+class PaceOptions:
+    """How much time a search on a server may take, and how much load it may offer."""
+
+    minutes: Annotated[
+        float | None,
+        _paced(help=f"Time that the search may take. Default: {DEFAULT_MINUTES:g}."),
+    ] = None
+    max_rate: Annotated[
+        float | None,
+        _paced(help=f"Never offer more requests/s than this. Default: {MAX_RATE_RPS:g}."),
+    ] = None
+
+    def pace(self) -> Pace:
+        """Raises ValueError: a value is out of range."""
+        minutes = DEFAULT_MINUTES if self.minutes is None else self.minutes
+        return Pace(minutes, MAX_RATE_RPS if self.max_rate is None else self.max_rate)
+
+
+def refuse_without_url(
+    pace: PaceOptions, endpoint: UrlOptions, dialect_options: DialectOptions
+) -> None:
+    """Raises ValueError: an option is given that only a server at a URL takes."""
+    if pace != PaceOptions() or dialect_options.parsed() is not None:
+        raise ValueError(
+            "--minutes, --max-rate and how a server is spoken to go with a server that is there "
+            "already: give its --url, or leave them out"
+        )
+    if (given := endpoint.given()) and "url" not in given:
+        flags = ", ".join(options.OPTION_OF[name] for name in given)
+        raise ValueError(f"{flags}: goes with --url alone")
+
+
+def planned(
+    groups: Sequence[SpecOptions],
+    pace: PaceOptions,
+    dialect_options: DialectOptions,
+    run_options: RunOptions,
+) -> PacedPlan:
+    """The search, checked.
+
+    Raises:
+        ValueError, RecordingError: as ``paced.plan``.
+    """
+    allowed = pace.pace()
+    values = {name: value for group in groups for name, value in group.values.items()}
+    if values.pop("backend", "sim") not in ("sim", "endpoint"):
+        raise ValueError("--backend starts an engine, --url names one that runs: give one of them")
+    spec = options.study(
+        [LABEL], 1, None, _Values(values), backend="endpoint", dialect=dialect_options.parsed()
+    )
+    return paced.plan(spec, run_options.results, allowed, fresh=run_options.fresh)
+
+
+class _Values(SpecOptions, part=TargetPart, panel="", without=("slo", "convention")):
+    """Values that are at hand."""
+
+    def __init__(self, values: dict[str, object]) -> None:
+        self.values = values
+
+
+def print_capacity(plan: PacedPlan, run_options: RunOptions) -> None:
+    """Say the plan, search, and say what came of it.
+
+    Raises:
+        SystemExit: with 1 where no rate is known to keep the targets or the server failed, with
+            130 after Ctrl-C.
+    """
+    for line in plan.pace.words:
+        print_hint(line, err)
+    with running(), progress("capacity", plan) as on_cell:
+        result = paced.run(plan, on_cell)
+    if run_options.as_json:
+        print_json(result.to_json())
+    else:
+        for line in capacity_words(result):
+            print_line(line)
+        print_about([result.about, *(f"warning: {warning}" for warning in result.warnings)])
+        print_hint(f"recordings: {run_options.results}")
+    _exit(result)
+
+
+def _exit(result: PacedResult) -> None:
+    if result.ended is Ended.INTERRUPTED:
+        raise SystemExit(EXIT_INTERRUPTED)
+    if result.ended in BAD_ENDS or result.capacity.rate_rps is None:
+        raise SystemExit(EXIT_NO)
+
+
+def capacity_words(result: PacedResult) -> list[str]:
+    """The answer, then what it does not cover, then what ended the search."""
+    found = result.capacity
+    where = result.spec.url or result.about
+    within = ",".join(dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY))
+    if not result.from_long or not within:
+        within = result.spec.slo
+    if found.rate_rps is None:
+        lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
+        why = f", {_failing(result)}" if found.binding else ""
+        lines = [
+            f"{where}: no rate is known to keep {within}; {lowest} requests/s was the lowest "
+            f"measured{why}"
+        ]
+    else:
+        carries = "carries" if found.shape is not None else "may carry"
+        if result.at_least:
+            carries = "carries at least"
+        interval = ""
+        if found.ci95 is not None:
+            low, high = map(plain_number, found.ci95)
+            interval = f" (95 % interval {low} to {high})"
+        above = "" if found.binding is None else f"; above that {_failing(result)}"
+        lines = [
+            f"{where} {carries} {plain_number(found.rate_rps)} requests/s{interval} within "
+            f"{within}{above}"
+        ]
+        if found.note:
+            lines.append(f"  {found.note}")
+    lines += [f"  {_untold_words(untold)}" for untold in result.untold]
+    spent = f"{result.spent_s / 60:.1f} of {result.minutes:g} min"
+    runs = plural(len(result.cells), "run")
+    lines.append(
+        f"  ended: {result.why}; {runs}, {plural(result.num_requests, 'request')}, {spent}"
+    )
+    return lines
+
+
+def _failing(result: PacedResult) -> str:
+    binding = result.capacity.binding
+    if binding == STEADY or binding is None:
+        return "requests queue up" if binding else "nothing is known"
+    tier = result.capacity.binding_tier
+    return f"{binding} of {tier} fails" if tier else f"{binding} fails"
+
+
+def _untold_words(untold: Untold) -> str:
+    whose = f" of {untold.tier}" if untold.tier else ""
+    head = (
+        f"cannot tell {untold.slo}{whose}: the runs are worth {untold.worth:.0f} independent "
+        f"requests, {untold.needed:.0f} needed (more --minutes)"
+    )
+    if untold.value_s is None or untold.q is None:
+        return f"{head}; no percentile of it can be told"
+    value, low, high = map(plain_number, untold.value_s)
+    return (
+        f"{head}; its P{100 * untold.q:g} at {untold.rate_rps:g} requests/s was {value} s "
+        f"({low} to {high})"
+    )
+
+
+@expanded
+def quick(
+    *,
+    endpoint: EndpointOptions,
+    dialect_options: DialectOptions,
+    load: LoadOptions,
+    targets: TargetOptions,
+    results: Annotated[
+        Path, typer.Option(help="Folder of the recordings.", rich_help_panel=KEPT)
+    ] = RESULTS_FOLDER,
+    as_json: options.Json = False,
+) -> None:
+    """What a server carries, in one sentence and about a minute; looks for local ones by itself."""
+    with usage(options.OPTION_OF):
+        values = dict(endpoint.values)
+        if values["url"] is None:
+            values["url"] = _only_server(local_servers()).url
+        spec = options.study(
+            [LABEL],
+            1,
+            None,
+            _Values({**values, **load.values, **targets.values}),
+            backend="endpoint",
+            dialect=dialect_options.parsed(),
+        )
+        plan = paced.plan(spec, results, QUICK, fresh=True)
+    for line in plan.pace.words:
+        print_hint(line.replace(" (--max-rate)", ""), err)
+    with running(), progress("quick", plan) as on_cell:
+        result = paced.run(plan, on_cell)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_line(quick_words(result))
+        print_about([f"warning: {warning}" for warning in result.warnings])
+    if result.ended is Ended.INTERRUPTED or result.ended in BAD_ENDS:
+        _exit(result)
+
+
+def _only_server(servers: Sequence[LocalServer]) -> LocalServer:
+    """Raises ValueError: there is none, or several."""
+    if not servers:
+        raise ValueError(
+            "no server that speaks OpenAI's interface answers on this machine's usual ports: give "
+            "--url http://host:port, or start one: slaibench serve"
+        )
+    if len(servers) > 1:
+        named = ", ".join(f"--url {server.url} ({server.models_words})" for server in servers)
+        raise ValueError(f"{len(servers)} servers answer on this machine: choose one: {named}")
+    print_hint(f"a server answers at {servers[0].url} ({servers[0].models_words})", err)
+    return servers[0]
+
+
+def quick_words(result: PacedResult) -> str:
+    """The sentence, with what a minute cannot tell."""
+    rate, ttft_s = result.light
+    model = result.spec.model or "the model"
+    seen = "no answer" if ttft_s is None else f"{plain_number(ttft_s)} s (median TTFT)"
+    kept = [c.cell.rate_rps for c in result.cells if paced.holds(result, c)]
+    carried = f"nothing spoke against {max(kept):g} requests/s" if kept else "no rate tried held"
+    return (
+        f"{model} at {result.spec.url}: {seen} at {rate:g} requests/s; {carried} within "
+        f"{result.spec.slo}, as far as {result.spent_s:.0f} s with "
+        f"{plural(result.num_requests, 'request')} tell ({result.why}): no tail and no interval; "
+        f"slaibench capacity --url {result.spec.url} for these"
+    )

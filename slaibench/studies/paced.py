@@ -1,0 +1,304 @@
+"""A capacity search that time is short for: a server that is there already, and a few minutes.
+
+First a light probe, then rates that double, in short runs, until one does not hold; then longer
+runs about that boundary for as long as the minutes last. Every run has a guard: it ends at once
+when requests queue up or fail. The rules stand in docs/client.md.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slaibench.measure.capacity import capacity
+from slaibench.measure.search import Trial, next_rates
+from slaibench.recording import store
+from slaibench.recording.record import Outcome
+from slaibench.spec import CellSpec, StudySpec
+from slaibench.studies.capacity import check_rate_counts
+from slaibench.studies.capacity_result import summaries_by_rate
+from slaibench.studies.chosen_rates import keeps
+from slaibench.studies.executors import CellResult, Executor
+from slaibench.studies.lifecycle import OnCell, Plan, collect, quiet
+from slaibench.studies.pace import (
+    COARSE,
+    FURTHEST,
+    GRID,
+    LEAST_RPS,
+    MOST_FAILURES,
+    OVERHEAD_S,
+    QUEUES_MORE,
+    QUEUES_TIMES,
+    REST_S,
+    SEVERAL,
+    SILENT_S,
+    STEP_S,
+    Pace,
+)
+from slaibench.studies.paced_result import Ended, PacedResult, paced_result, told
+from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.targets import Targets, check_tellable
+
+
+@dataclass(frozen=True)
+class PacedPlan(Plan):
+    """A search of one server's capacity within a time."""
+
+    searches = True
+    pace: Pace = field(default_factory=Pace)
+
+
+def plan(spec: StudySpec, results: Path, pace: Pace, *, fresh: bool = False) -> PacedPlan:
+    """A search within a time, checked.
+
+    Raises:
+        ValueError, RecordingError: as ``capacity.plan``; or the specification says how long runs
+            are, which the pace does.
+    """
+    if spec.num_requests is not None or spec.duration_s is not None or spec.rates:
+        raise ValueError(
+            "--minutes decides how long runs are and at which rates: leave --requests, --duration "
+            "and --rates out"
+        )
+    made = PacedPlan.of(prepare(spec), results, jobs=1, fresh=fresh)
+    check_rate_counts(made.prepared)
+    check_tellable(made.prepared.targets, None, second_tokens=made.prepared.has_second_tokens)
+    return PacedPlan(made.prepared, made.results, made.summarize, made.jobs, made.fresh, pace)
+
+
+def run(
+    plan: PacedPlan, on_cell: OnCell = quiet, rest: Callable[[float], None] = time.sleep
+) -> PacedResult:
+    """Search until the answer is sure, the time is over, or the server must be left alone.
+
+    Ctrl-C ends the search: what was measured until then is the result.
+
+    Args:
+        rest: waits so many seconds; only where runs take real time.
+
+    Raises:
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
+    with plan.open() as executor:
+        search = _Search(executor, plan.prepared, plan.pace, on_cell, rest)
+        try:
+            ended, why = search.until_end()
+        except KeyboardInterrupt:
+            if not search.cells:
+                raise
+            ended, why = Ended.INTERRUPTED, "it was interrupted"
+    return paced_result(
+        plan.prepared, plan.pace.minutes, search.cells, search.long, (ended, why), search.spent_s
+    )
+
+
+class _EndedError(Exception):
+    """The server must not be sent more."""
+
+    def __init__(self, ended: Ended, why: str) -> None:
+        super().__init__(why)
+        self.ended = ended
+
+
+class _Search:
+    """One search while it goes on. What is on disk counts with the time that it took."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        prepared: PreparedStudy,
+        pace: Pace,
+        on_cell: OnCell,
+        rest: Callable[[float], None],
+    ) -> None:
+        self._executor = executor
+        self._prepared = prepared
+        self._pace = pace
+        self._on_cell = on_cell
+        self._rest = rest
+        self.cells: list[CellResult] = []
+        self.long: list[CellResult] = []
+        self.spent_s = 0.0
+        self._held: tuple[float, float] | None = None
+        """The largest rate that held, and how many requests were in the system there."""
+
+    def until_end(self) -> tuple[Ended, str]:
+        """What ended it, and that in words."""
+        try:
+            low, high = self._bracket()
+            if not self._pace.long:
+                return self._short_end(high)
+            if low is None and high is not None:
+                return Ended.SATURATED, f"even {high:g} requests/s, the lowest, did not hold"
+            return self._about(low or self._pace.start_rps, high)
+        except _EndedError as left:
+            return left.ended, str(left)
+
+    def _short_end(self, high: float | None) -> tuple[Ended, str]:
+        if high is None:
+            return self._at_most()
+        return Ended.SATURATED, f"{high:g} requests/s did not hold"
+
+    def _at_most(self) -> tuple[Ended, str]:
+        most = self._pace.max_rate_rps
+        return Ended.MAX_RATE, f"{most:g} requests/s were reached (--max-rate)"
+
+    def _bracket(self) -> tuple[float | None, float | None]:
+        """Short runs: the largest rate that held and the smallest that did not."""
+        trials: list[Trial] = []
+        while True:
+            start = min(self._pace.start_rps, self._pace.max_rate_rps)
+            proposals = next_rates(
+                trials,
+                start_rps=start,
+                resolution=COARSE,
+                replicates=1,
+                min_rps=min(LEAST_RPS, start),
+                max_rps=self._pace.max_rate_rps,
+            )
+            rates = [p.rate_rps for p in proposals]
+            rates = [rate for rate in rates if all(rate != trial.rate_rps for trial in trials)]
+            if not self._pace.long and any(not trial.passes for trial in trials):
+                rates = []
+            failing = [trial.rate_rps for trial in trials if not trial.passes]
+            if not rates:
+                passing = [t.rate_rps for t in trials if t.passes]
+                below = [rate for rate in passing if rate < min(failing, default=math.inf)]
+                return max(below, default=None), min(failing, default=None)
+            result = self._run(rates[0], STEP_S, self._prepared.spec.first_seed)
+            passes = keeps(self._prepared.targets, [result.summary])
+            trials.append(Trial(rates[0], passes, 1))
+            if passes:
+                self._note_held(result)
+
+    def _about(self, low: float, high: float | None) -> tuple[Ended, str]:
+        """Long runs about the boundary, each with requests of its own."""
+        rate = low if high is None else math.sqrt(low * high)
+        while True:
+            seed = self._prepared.spec.first_seed + 1 + len(self.long)
+            self.long.append(self._run(_tidy(rate), self._pace.long_s, seed))
+            if self._holds(self.long[-1]):
+                self._note_held(self.long[-1])
+            following = self._next_long()
+            if following is None:
+                by_rate = [cell.cell.rate_rps for cell in self.long if self._holds(cell)]
+                if by_rate and max(by_rate) >= self._pace.max_rate_rps:
+                    return self._at_most()
+                return Ended.SURE, "rates sure to hold and sure to fail lie close enough"
+            rate = following
+
+    def _next_long(self) -> float | None:
+        """The rate of the next long run; None: these are enough."""
+        trials = [
+            Trial(rate, keeps(self._prepared.targets, summaries), len(summaries))
+            for rate, summaries in summaries_by_rate(self.long).items()
+        ]
+        rates = [trial.rate_rps for trial in trials]
+        failing = [trial.rate_rps for trial in trials if not trial.passes]
+        first = min(failing, default=math.inf)
+        holding = [t.rate_rps for t in trials if t.passes and t.rate_rps < first]
+        if not failing:
+            most = self._pace.max_rate_rps
+            return None if max(rates) >= most else min(max(rates) * GRID, most)
+        if not holding:
+            lower = min(rates) / GRID
+            return lower if lower >= LEAST_RPS else None
+        estimate = capacity(told(self._prepared.targets, self.long))
+        lower, higher = min(rates) / GRID, max(rates) * GRID
+        if estimate.sure_rps is None and lower >= max(FURTHEST * max(holding), LEAST_RPS):
+            return lower
+        # Where no rate is sure to fail, the interval ends at the largest one measured.
+        open_above = estimate.ci95 is not None and estimate.ci95[1] >= max(rates)
+        most = min(min(failing) / FURTHEST, self._pace.max_rate_rps)
+        return higher if open_above and higher <= most else None
+
+    def _holds(self, result: CellResult) -> bool:
+        return keeps(self._prepared.targets, [result.summary])
+
+    def _note_held(self, result: CellResult) -> None:
+        inside = _mean_inside(result.summary)
+        if self._held is None or result.cell.rate_rps > self._held[0]:
+            self._held = result.cell.rate_rps, inside
+
+    def _run(self, rate_rps: float, length_s: float, seed: int) -> CellResult:
+        """One run, and whether the server may be sent another."""
+        if self.spent_s + length_s + OVERHEAD_S > self._pace.budget_s:
+            raise _EndedError(Ended.BUDGET, f"{self._pace.minutes:g} min are over (--minutes)")
+        cell = self._cell(rate_rps, length_s, seed)
+        (result,) = collect(self._executor, [cell], self._on_cell)
+        self.cells.append(result)
+        ended_s = result.summary.metrics.stop_s
+        self.spent_s += max(ended_s + OVERHEAD_S, result.took_s or 0.0 if self._is_real else 0.0)
+        _check_alive(result)
+        if result.summary.stopped_early is not None and self._is_real and not result.reused:
+            self._rest(REST_S)
+        return result
+
+    @property
+    def _is_real(self) -> bool:
+        return self._prepared.system.one_at_a_time
+
+    def _cell(self, rate_rps: float, length_s: float, seed: int) -> CellSpec:
+        expected = rate_rps * length_s
+        inside = expected
+        if self._held is not None:
+            inside = self._held[1] * rate_rps / self._held[0]
+        count = math.ceil(1.06 * expected + 6 * math.sqrt(expected) + 20)
+        guard = {
+            "most_in_system": math.ceil(QUEUES_TIMES * inside) + QUEUES_MORE,
+            "most_failures": MOST_FAILURES,
+        }
+        cell = self._prepared.cell(self._prepared.spec.schedulers[0], rate_rps, seed, count)
+        return cell.model_copy(update={"horizon_s": length_s, "early_stop": False, "guard": guard})
+
+
+def holds(result: PacedResult, cell: CellResult) -> bool:
+    """Whether nothing speaks against the rate of one run."""
+    return keeps(Targets.of(result.spec), [cell.summary])
+
+
+def _check_alive(result: CellResult) -> None:
+    """Raises _EndedError: requests failed, or the server stopped answering."""
+    summary: RunSummary = result.summary
+    rate = result.cell.rate_rps
+    failed = summary.metrics.counts.failed + summary.metrics.counts.timed_out
+    if failed > MOST_FAILURES or (failed and not summary.metrics.counts.finished):
+        raise _EndedError(Ended.FAILURES, f"requests failed at {rate:g} requests/s")
+    silent_s = _silent_s(result)
+    if silent_s is not None:
+        raise _EndedError(
+            Ended.SILENT,
+            f"at {rate:g} requests/s no token came for {silent_s:.1f} s while requests waited",
+        )
+
+
+def _silent_s(result: CellResult) -> float | None:
+    """For how long a run's end brought nothing while requests waited; None: it did not last."""
+    recording = store.read(result.folder)
+    requests, end_s = recording.requests, float(recording.run["end_s"])
+    waiting = requests.outcome == Outcome.UNFINISHED.value
+    if not waiting.any():
+        return None
+    last_s = float(requests.token_times_s.max(initial=0.0))
+    silent_s = end_s - max(last_s, float(requests.due_s[waiting].min()))
+    none_at_all = not len(requests.token_times_s) and int(waiting.sum()) >= SEVERAL
+    return silent_s if silent_s >= SILENT_S or none_at_all else None
+
+
+def _mean_inside(summary: RunSummary) -> float:
+    """Requests in the system on average, by Little's law.
+
+    Stays are exponential with runs' ends as censoring: their sum over those that ended (a short
+    run sees few of the long ones end).
+    """
+    e2e = summary.metrics.overall.latencies["e2e"]
+    stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
+    return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
+
+
+def _tidy(rate_rps: float) -> float:
+    return float(f"{rate_rps:.3g}")

@@ -1,0 +1,117 @@
+"""A capacity search within minutes: its budget, its guard, what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaibench.spec import StudySpec
+from slaibench.studies import paced
+from slaibench.studies.pace import MOST_FAILURES, Pace
+from slaibench.studies.paced_result import Ended, PacedResult
+from tests.client.behaviours import never
+from tests.client.serving import Answer, Behaviour, Received, Server, serve, tokens
+from tests.studies.studies import WORKLOAD
+
+GOOD_FOR = 12
+"""Requests that a failing server answers before it fails."""
+
+
+def simulated(results: Path, pace: Pace, **fields: object) -> PacedResult:
+    values = {"schedulers": ("sarathi",), "workload": WORKLOAD, **fields}
+    return paced.run(paced.plan(StudySpec.model_validate(values), results, pace))
+
+
+def test_the_interval_holds_what_a_long_search_says(tmp_path: Path) -> None:
+    result = simulated(tmp_path, Pace(5.0))
+    low, high = result.capacity.ci95 or (0.0, 0.0)
+    assert low < 30.6 < high  # benchmarks/capacity_coverage.py: 30.6 [29.3, 31.8]
+    assert result.spent_s <= 300
+
+
+def test_what_is_on_disk_is_not_run_again_and_counts_as_it_did(tmp_path: Path) -> None:
+    first, second = (simulated(tmp_path, Pace(2.0)) for _ in range(2))
+    assert all(cell.reused for cell in second.cells)
+    assert first.to_json() == second.to_json()
+
+
+def test_never_more_than_the_largest_rate_is_offered(tmp_path: Path) -> None:
+    result = simulated(tmp_path, Pace(2.0, max_rate_rps=3.0))
+    assert max(cell.cell.rate_rps for cell in result.cells) == 3.0
+    assert result.ended is Ended.MAX_RATE
+    assert result.capacity.shape is None
+
+
+def test_a_tail_that_minutes_cannot_carry_is_said_with_a_percentile_that_they_can(
+    tmp_path: Path,
+) -> None:
+    result = simulated(tmp_path, Pace(2.0, max_rate_rps=16.0))
+    (tail,) = [untold for untold in result.untold if untold.slo == "ttft_p99<5"]
+    assert tail.worth < tail.needed
+    assert tail.q is not None
+    assert tail.q < 0.99
+    assert tail.value_s is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"minutes": 0.1}, "--minutes 0.1"),
+        ({"minutes": 1e9}, "--minutes 1e"),
+        ({"max_rate_rps": 0.0}, "--max-rate"),
+        ({"max_rate_rps": 1e-4}, "--max-rate 0.0001"),
+    ],
+)
+def test_a_pace_that_tells_nothing_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Pace(**fields)
+
+
+def test_the_length_of_runs_is_not_the_users(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--minutes decides"):
+        simulated(tmp_path, Pace(), num_requests=100)
+
+
+async def _fails(received: Received, answer: Answer) -> None:
+    answer.whole(500, "sorry", "text/plain")
+
+
+async def _limits(received: Received, answer: Answer) -> None:
+    answer.whole(429, '{"error": "slow down"}')
+
+
+@pytest.fixture(params=[_fails, _limits, never], ids=["500", "429", "hangs"])
+def failing(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server that serves some requests, and then fails for good."""
+    bad: Behaviour = request.param
+    count = 0
+
+    async def for_a_while(received: Received, answer: Answer) -> None:
+        nonlocal count
+        count += 1
+        await (tokens if count <= GOOD_FOR else bad)(received, answer)
+
+    with serve({"/v1/completions": for_a_while}) as server:
+        yield server
+
+
+def test_a_server_that_fails_is_left_alone(failing: Server, tmp_path: Path) -> None:
+    spec = StudySpec(
+        schedulers=("endpoint",),
+        backend="endpoint",
+        url=failing.url,
+        model="m",
+        workload="uniform:prompt=4-9,output=2-3",
+    )
+    result = paced.run(
+        paced.plan(spec, tmp_path, Pace(1.0, start_rps=8.0)), rest=lambda seconds: None
+    )
+    sent = sum(received.path == "/v1/completions" for received in failing.received)
+    assert result.ended in (Ended.FAILURES, Ended.SILENT)
+    # A server that hangs is noticed by those that wait: its guard allows 3 times 64 and 10.
+    hangs = result.ended is Ended.SILENT
+    assert sent - GOOD_FOR <= (202 if hangs else MOST_FAILURES + 3)
+    assert len(result.cells) == 1
