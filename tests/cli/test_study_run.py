@@ -12,7 +12,8 @@ import pytest
 
 from slaibench.cli.app import STUDIES
 from slaibench.cli.study_keys import keys_of
-from slaibench.cli.study_run import command_line, saved
+from slaibench.cli.study_run import _write, command_line, saved
+from slaibench.cli.verbosity import Verbosity, speaking
 from slaibench.spec.study_file import parse, read
 from slaibench.spec.study_layout import PLACES, StudyKind
 from tests.cli.command import ROOT, refused, slaibench
@@ -70,6 +71,20 @@ def test_what_was_asked_is_written_and_runs_again(folder: Path) -> None:
     assert slaibench(*asked, "--save-study", "sub/again.toml").status == 0  # the same text
     assert "there is another file" in refused(*asked, "--fresh", "--save-study", "sub/again.toml")
     assert (folder / "sub" / "again.toml").read_text() == text
+
+
+def test_what_is_left_out_is_said_under_quiet(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with speaking(Verbosity.QUIET):
+        _write(Path("a.toml"), "", ["endpoint.url"])
+    assert capsys.readouterr().err == "a.toml leaves out what may be secret: endpoint.url\n"
+
+
+def test_the_page_s_example_is_the_file_beside_it() -> None:
+    page = (ROOT / "docs" / "study-files.md").read_text("utf-8")
+    _, example = EXAMPLE.read_text("utf-8").split("\n", 1)  # without the comment
+    assert f"```toml\n{example}```" in page
 
 
 def test_a_command_that_is_refused_writes_no_file(folder: Path) -> None:
@@ -141,6 +156,21 @@ def test_what_a_command_lacks_is_refused_with_file_and_key(
     assert f"study.toml: {words}" in refused("run", "study.toml")
 
 
+@pytest.mark.parametrize("kind", [StudyKind.COMPARE, StudyKind.CAPACITY])
+def test_schedulers_that_are_arguments_come_last_and_once(kind: StudyKind) -> None:
+    text = f'kind = "{kind}"\nschedulers = ["orca", "slai", "sarathi"]\n[load]\nseeds = 2\n'
+    words = command_line(parse(text, Path("study.toml")), keys_of(STUDIES[kind], kind), ("-q",))
+    assert words == ["--seeds=2", "-q", "--", "orca", "slai", "sarathi"]
+
+
+def test_a_server_s_capacity_is_a_study_of_an_endpoint() -> None:
+    text = 'kind = "capacity"\n[endpoint]\nurl = "http://localhost:1"\n[capacity]\nminutes = 1\n'
+    study = parse(text, Path("study.toml"))
+    assert (study.spec().backend, study.spec().schedulers) == ("endpoint", ("endpoint",))
+    keys = keys_of(STUDIES[study.kind], study.kind)
+    assert command_line(study, keys, ()) == ["--url=http://localhost:1", "--minutes=1"]
+
+
 def test_a_file_is_named_first(folder: Path) -> None:
     assert "name a study file first" in refused("run")
     assert "name a study file first" in refused("run", "--seeds", "1", "study.toml")
@@ -163,6 +193,7 @@ INVALID = {
     "bound": 'kind = "sweep"\n[load]\nseeds = 0\n',
     "choice": 'kind = "sweep"\n[serving]\ndevice = "cpuu"\n',
     "rates-of-capacity": 'kind = "capacity"\n[load]\nrates = 3\n',
+    "minutes-of-sweep": 'kind = "sweep"\n[capacity]\nminutes = 1\n',
     "url-of-sweep": 'kind = "sweep"\n[endpoint]\nurl = "http://a"\n',
     "dialect": 'kind = "replay"\n[endpoint.dialect]\nignor_eos = false\n',
     "dialect-of-sweep": 'kind = "sweep"\n[endpoint.dialect]\nignore_eos = false\n',
