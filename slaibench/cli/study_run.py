@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from slaibench.cli.endpoint import DialectOptions
-from slaibench.cli.shell import EXIT_USAGE, err, print_hint, print_json, usage
+from slaibench.cli.shell import EXIT_USAGE, err, print_hint, print_json, print_line, usage
 from slaibench.cli.study_keys import Key, keys_of, plain
 from slaibench.cli.study_schema import schema_of
 from slaibench.cli.workers import KEPT
@@ -110,8 +110,6 @@ def _own_arguments(keys: Sequence[Key], key: Key, value: Any) -> list[str]:
     """Of the schedulers, those that one argument of the command takes."""
     arguments = [other.name for other in keys if other.flag is None]
     names = key.arguments(value)
-    if key.several:
-        return names
     place = arguments.index(key.name)
     return names[place:] if key.name == arguments[-1] else names[place : place + 1]
 
@@ -272,5 +270,6 @@ def _write(path: Path, text: str, left_out: Sequence[str]) -> None:
     with usage():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)
-    names = f"; left out, as it may be secret: {', '.join(left_out)}" if left_out else ""
-    print_hint(f"study file: {path}{names}", err)
+    print_hint(f"study file: {path}", err)
+    if left_out:  # said under -q as well: the file is not all that was asked
+        print_line(f"{path} leaves out what may be secret: {', '.join(left_out)}", err)

@@ -81,7 +81,7 @@ class StudyFile:
             ValueError: a value is wrong; the message names file, key and value.
         """
         values = dict(self.fields)
-        if self.kind is StudyKind.REPLAY:
+        if self.kind is StudyKind.REPLAY or "url" in values:
             values |= {
                 "backend": "endpoint",
                 SCHEDULERS: [self.more.get("replay.label", "endpoint")],
