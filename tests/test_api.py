@@ -95,7 +95,7 @@ def test_a_comparison_and_a_capacity_are_values(tmp_path: Path) -> None:
     assert isinstance(both, slaibench.CompareResult)
     assert both.capacity_ratio.value is not None
     assert both.capacity_ratio.value > 1
-    assert len(both.frame()) == 1
+    assert len(both.frame()) == 2  # both schedulers at one rate
     result = slaibench.capacity("sarathi", slo="ttft_p50<0.06", num_seeds=2, **small)
     assert isinstance(result, slaibench.CapacityResult)
     assert result.spec.slo == "ttft_p50<0.06"

@@ -12,19 +12,25 @@ import slaibench
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = [
+    "BoundResult",
     "CapacityResult",
     "CompareResult",
+    "CrosscheckResult",
     "OnRay",
     "Recording",
     "RegressResult",
     "SweepResult",
+    "bound",
     "capacity",
     "compare",
+    "load",
     "regress",
+    "replay",
     "requests_frame",
     "run",
     "steps_frame",
     "sweep",
+    "validate",
 ]
 
 

@@ -14,13 +14,15 @@ from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.studies.chosen_rates import check_can_choose, with_rates
-from slaibench.studies.estimate import Estimate
+from slaibench.studies.estimate import Estimate, finite
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.forms import CompareForm
+from slaibench.studies.frames import compare_frame
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.shown import Shown, capacity_in_words
 from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
@@ -49,8 +51,8 @@ class RateComparison:
     ttft_p50_change: Estimate
 
 
-@dataclass(frozen=True)
-class CompareResult:
+@dataclass(frozen=True, repr=False)
+class CompareResult(Shown):
     """The comparison of ``a`` (the reference) with ``b``.
 
     Args:
@@ -110,11 +112,18 @@ class CompareResult:
             ],
         }
 
-    def frame(self) -> pd.DataFrame:
-        """One row a rate: ``to_json``'s fields with dotted names."""
-        import pandas as pd  # noqa: PLC0415
+    @property
+    def in_words(self) -> str:
+        sides = "; ".join(map(capacity_in_words, (self.capacity_a, self.capacity_b)))
+        ratio = self.capacity_ratio
+        if finite(ratio.value) is None:
+            return f"{sides}; no ratio"
+        ends = "" if ratio.ci95 is None else " [{:.2f}, {:.2f}]".format(*ratio.ci95)
+        return f"{sides}; ratio {ratio.value:.2f}{ends}"
 
-        return pd.json_normalize([dict(rate) for rate in self.to_json()["rates"]])
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
+        return compare_frame(self, long=long)
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> ComparePlan:
