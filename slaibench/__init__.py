@@ -12,38 +12,50 @@ from slaibench.version import __version__
 
 if TYPE_CHECKING:
     from slaibench.api import (
+        bound,
         capacity,
         compare,
+        load,
         load_study,
         regress,
+        replay,
         requests_frame,
         run,
         steps_frame,
         sweep,
+        validate,
     )
     from slaibench.recording.record import Recording
+    from slaibench.studies.bound.result import BoundResult
     from slaibench.studies.capacity import CapacityResult
     from slaibench.studies.compare import CompareResult
+    from slaibench.studies.crosscheck.study import CrosscheckResult
     from slaibench.studies.executors import OnRay
     from slaibench.studies.regression.result import RegressResult
     from slaibench.studies.sweep import SweepResult
 
 __all__ = [
+    "BoundResult",
     "CapacityResult",
     "CompareResult",
+    "CrosscheckResult",
     "OnRay",
     "Recording",
     "RegressResult",
     "SweepResult",
     "__version__",
+    "bound",
     "capacity",
     "compare",
+    "load",
     "load_study",
     "regress",
+    "replay",
     "requests_frame",
     "run",
     "steps_frame",
     "sweep",
+    "validate",
 ]
 
 

@@ -1,8 +1,10 @@
-"""The Python interface: a cell, a sweep, a comparison or a capacity search from a notebook.
+"""The Python interface: studies from a notebook or a script, as values.
 
 import slaibench
 
 swept = slaibench.sweep(["sarathi", "slai"], rates="1:12", gpu="h100")
+swept                               # in a notebook: the answer and the page's tables
+swept.plot("capacity")              # a matplotlib figure
 swept.frame()                       # one row a scheduler and rate
 both = slaibench.compare("sarathi", "slai", rates="4:8")
 both.capacity_ratio                 # Estimate(value, low, high, n)
@@ -12,20 +14,37 @@ slaibench.requests_frame(one)       # one row a request
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from slaibench.rates import AUTO, Rates, rates_of
+from slaibench.recording import store
 from slaibench.recording.record import Recording
+from slaibench.report import display  # noqa: F401  (registers how results are shown)
+from slaibench.report.progress import shown
 from slaibench.spec import StudySpec
+from slaibench.spec.keywords import (
+    BaselineFields,
+    CellFields,
+    EndpointFields,
+    SpecFields,
+    spelled_out,
+)
 from slaibench.spec.study_file import read
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
+from slaibench.studies import from_disk
 from slaibench.studies import sweep as sweep_study
+from slaibench.studies.bound import study as bound_study
+from slaibench.studies.bound.result import BoundResult
+from slaibench.studies.bound.spec import BUDGETS, MAP_LOADS, MAP_OUTPUTS, BoundSpec
+from slaibench.studies.bound.spec import SCHEDULERS as BOUND_SCHEDULERS
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import CompareResult
+from slaibench.studies.crosscheck import study as crosscheck_study
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.executors import OnRay
 from slaibench.studies.prepared import prepare
 from slaibench.studies.regression import study as regress_study
@@ -51,7 +70,8 @@ def load_study(path: str | Path) -> StudySpec:
     return read(Path(path)).spec()
 
 
-def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording:
+@spelled_out(CellFields)
+def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Unpack[CellFields]) -> Recording:
     """Run one cell, without writing it to disk.
 
     Args:
@@ -65,30 +85,62 @@ def run(scheduler: str, rate: float, *, seed: int = 0, **spec: Any) -> Recording
         SchedulerError: the scheduler broke its contract.
         BackendError: the system under test cannot be had.
     """
-    study = StudySpec(schedulers=(scheduler,), rates=(rate,), first_seed=seed, **spec)
+    fields = {"schedulers": (scheduler,), "rates": (rate,), "first_seed": seed, **spec}
+    study = StudySpec.model_validate(fields)
     with prepare(study) as prepared:
         return prepared.run(prepared.cell(scheduler, rate, seed))
 
 
+@spelled_out(SpecFields)
 def sweep(
     schedulers: str | Sequence[str] = ("sarathi", "slai"),
     rates: Rates = AUTO,
     *,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,
-    **spec: Any,
+    progress: bool | None = None,
+    **spec: Unpack[SpecFields],
 ) -> SweepResult:
     """Latency against load; cells on disk in ``results`` are reused.
 
     Args and errors as ``slaibench.studies.sweep.plan`` and its ``run``; ``**spec`` as for ``run``
     here. More than one of ``jobs`` runs in worker processes, which need no ``if __name__ ==
-    "__main__"`` in a script.
+    "__main__"`` in a script. ``progress``: show how far it is, on stderr or below a notebook's
+    cell; None: in a notebook.
     """
-    names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
-    study = StudySpec(schedulers=names, rates=rates_of(rates), **spec)
-    return sweep_study.run(sweep_study.plan(study, Path(results), jobs=jobs))
+    study = _study(schedulers, rates, spec)
+    plan = sweep_study.plan(study, Path(results), jobs=jobs)
+    with shown("sweep", plan, progress) as on_cell:
+        return sweep_study.run(plan, on_cell)
 
 
+@spelled_out(EndpointFields)
+def replay(
+    url: str,
+    rates: Rates = 1,
+    *,
+    label: str = "endpoint",
+    num_seeds: int = 1,
+    results: str | Path = RESULTS,
+    progress: bool | None = None,
+    **spec: Unpack[EndpointFields],
+) -> SweepResult:
+    """Load on a server that is there already: any OpenAI-compatible URL.
+
+    Args:
+        label: what the server's own scheduler is called.
+
+    Raises:
+        ValueError, RecordingError, BackendError: as ``sweep``.
+    """
+    fields = {**spec, "backend": "endpoint", "url": url, "num_seeds": num_seeds}
+    study = _study((label,), rates, fields)
+    plan = sweep_study.plan(study, Path(results))
+    with shown("replay", plan, progress) as on_cell:
+        return sweep_study.run(plan, on_cell)
+
+
+@spelled_out(SpecFields)
 def compare(
     a: str | Sequence[str],
     b: str | None = None,
@@ -96,7 +148,8 @@ def compare(
     *,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,
-    **spec: Any,
+    progress: bool | None = None,
+    **spec: Unpack[SpecFields],
 ) -> CompareResult:
     """Schedulers under the same requests, with the capacity of each.
 
@@ -115,25 +168,113 @@ def compare(
         )
     names = (a,) if isinstance(a, str) else tuple(a)
     names = names if b is None else (*names, b)
-    study = StudySpec(schedulers=names, rates=rates_of(rates), **spec)
-    return compare_study.run(compare_study.plan(study, Path(results), jobs=jobs))
+    study = _study(names, rates, spec)
+    plan = compare_study.plan(study, Path(results), jobs=jobs)
+    with shown("compare", plan, progress) as on_cell:
+        return compare_study.run(plan, on_cell)
 
 
+@spelled_out(SpecFields)
 def capacity(
     scheduler: str,
     *,
-    slo: str | None = None,
     results: str | Path = RESULTS,
     jobs: int | OnRay | None = None,
-    **spec: Any,
+    progress: bool | None = None,
+    **spec: Unpack[SpecFields],
 ) -> CapacityResult:
     """The largest rate at which a scheduler keeps all SLOs."""
-    if slo is not None:
-        spec["slo"] = slo
-    study = StudySpec(schedulers=(scheduler,), **spec)
-    return capacity_study.run(capacity_study.plan(study, Path(results), jobs=jobs))[0]
+    study = _study((scheduler,), AUTO, spec)
+    plan = capacity_study.plan(study, Path(results), jobs=jobs)
+    with shown("capacity", plan, progress) as on_cell:
+        return capacity_study.run(plan, on_cell)[0]
 
 
+@spelled_out(SpecFields)
+def bound(
+    schedulers: str | Sequence[str] = BOUND_SCHEDULERS,
+    *,
+    outputs: Sequence[int] = MAP_OUTPUTS,
+    loads: Sequence[float] = MAP_LOADS,
+    budgets: Sequence[int] = BUDGETS,
+    rad: bool = True,
+    results: str | Path = RESULTS,
+    jobs: int | OnRay | None = None,
+    progress: bool | None = None,
+    **spec: Unpack[SpecFields],
+) -> BoundResult:
+    """The rate that no scheduler exceeds, and how close each comes to it.
+
+    Args:
+        outputs, loads: of the stability maps; no ``outputs``: no maps.
+        budgets: token budgets of Sarathi-Serve that are compared.
+        rad: whether RAD is run under the paper's batch-time model.
+
+    Raises:
+        ValueError, RecordingError, BackendError, SchedulerError: as ``sweep``.
+    """
+    of_rad = BoundSpec.cycles, BoundSpec.tiles
+    cycles, tiles = of_rad if rad else ((), ())
+    made = BoundSpec(
+        _study(schedulers, AUTO, spec),
+        outputs=tuple(outputs),
+        loads=tuple(loads),
+        budgets=tuple(budgets),
+        cycles=cycles,
+        tiles=tiles,
+    )
+    plan = bound_study.plan(made, Path(results), jobs=jobs)
+    with shown("bound", None, progress) as on_cell:
+        return bound_study.run(plan, on_cell)
+
+
+@spelled_out(SpecFields)
+def validate(
+    between: Sequence[str] = ("sim", "vllm"),
+    schedulers: str | Sequence[str] = ("sarathi", "slai"),
+    rates: Rates = 1,
+    *,
+    results: str | Path = RESULTS,
+    jobs: int | None = None,
+    progress: bool | None = None,
+    **spec: Unpack[SpecFields],
+) -> CrosscheckResult:
+    """The same requests on several backends: how far they agree with the first.
+
+    Args:
+        between: as ``--between``: ``sim``, ``vllm:cpu``, ...
+
+    Raises:
+        ValueError, RecordingError, BackendError, SchedulerError: as ``sweep``.
+    """
+    study = _study(schedulers, rates, spec)
+    plan = crosscheck_study.plan(study, list(between), Path(results), jobs=jobs)
+    with shown("validate", None, progress) as on_cell:
+        return crosscheck_study.run(plan, on_cell)
+
+
+def load(results: str | Path = RESULTS, *, slo: str | None = None) -> list[SweepResult]:
+    """The studies found among recordings, without running anything.
+
+    Args:
+        results: folder of recordings, or one recording.
+        slo: targets to judge them by; None: those of their conventions.
+
+    Returns:
+        One a study: all recordings that agree in everything but scheduler, rate, seed and length.
+
+    Raises:
+        ValueError: there are no recordings, or the targets do not parse.
+        RecordingError: a recording is damaged or of another version.
+    """
+    folder = Path(results)
+    folders = list(store.find_runs(folder)) if folder.exists() else []
+    if not folders:
+        raise ValueError(f"no recordings in {str(folder)!r}; run a sweep first, or name another")
+    return [from_disk.gather(cells, slo) for cells in from_disk.group_cells(folders).values()]
+
+
+@spelled_out(BaselineFields)
 def regress(
     baseline: str | Path,
     *,
@@ -143,7 +284,7 @@ def regress(
     metrics: Sequence[str] = (),
     results: str | Path | None = None,
     jobs: int | None = None,
-    **spec: Any,
+    **spec: Unpack[BaselineFields],
 ) -> RegressResult:
     """Run a baseline's specification again, and say what got worse (docs/regress.md).
 
@@ -174,6 +315,13 @@ def regress(
         **spec,
     )
     return regress_study.run(plan)
+
+
+def _study(
+    schedulers: str | Sequence[str], rates: Rates, fields: Mapping[str, object]
+) -> StudySpec:
+    names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
+    return StudySpec.model_validate({"schedulers": names, "rates": rates_of(rates), **fields})
 
 
 def requests_frame(recording: Recording) -> pd.DataFrame:

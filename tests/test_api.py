@@ -95,7 +95,7 @@ def test_a_comparison_and_a_capacity_are_values(tmp_path: Path) -> None:
     assert isinstance(both, slaibench.CompareResult)
     assert both.capacity_ratio.value is not None
     assert both.capacity_ratio.value > 1
-    assert len(both.frame()) == 1
+    assert len(both.frame()) == 2  # both schedulers at one rate
     names = ["sarathi:token_budget=128", "sarathi", "slai"]
     three = slaibench.compare(names, rates=10, num_seeds=2, **small)
     assert three.schedulers == tuple(names)

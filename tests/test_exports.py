@@ -12,20 +12,26 @@ import slaibench
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = [
+    "BoundResult",
     "CapacityResult",
     "CompareResult",
+    "CrosscheckResult",
     "OnRay",
     "Recording",
     "RegressResult",
     "SweepResult",
+    "bound",
     "capacity",
     "compare",
+    "load",
     "load_study",
     "regress",
+    "replay",
     "requests_frame",
     "run",
     "steps_frame",
     "sweep",
+    "validate",
 ]
 
 

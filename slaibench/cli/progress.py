@@ -15,10 +15,11 @@ from rich.text import Text
 
 from slaibench.cli.shell import err, print_line
 from slaibench.cli.verbosity import is_quiet, is_verbose
+from slaibench.report.progress import carried, count, left, line
 from slaibench.report.words import plural
 from slaibench.studies.executors import CellResult
 from slaibench.studies.lifecycle import Plan
-from slaibench.studies.progress import SchedulerProgress, Snapshot, Tracker
+from slaibench.studies.progress import Snapshot, Tracker
 
 MOST_DAMAGES = 5
 """Damaged recordings that are named one by one."""
@@ -58,8 +59,8 @@ def progress(what: str, plan: Plan | None = None) -> Iterator[Tracker]:
     from_disk = f", {seen.reused} taken from disk" if seen.reused else ""
     ran = plural(seen.done - seen.reused, "cell")
     err.print(f"{what}: {ran} run{from_disk}, in {seen.elapsed_s:.0f} s", highlight=False)
-    for line in _not_taken(what, results):
-        err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    for reason in _not_taken(what, results):
+        err.print(f"[yellow]{escape(reason)}[/]", highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -126,11 +127,11 @@ def view(what: str, seen: Snapshot) -> Group:
     for _ in range(4):
         head.add_column(no_wrap=True)
     bar = ProgressBar(total=seen.total, completed=seen.done, width=BAR_WIDTH, pulse=not seen.done)
-    head.add_row(what, bar, _count(seen), _left(seen))
+    head.add_row(what, bar, count(seen), left(seen))
     names = [f"{name.scheduler}  {name.done}/{name.total}" for name in seen.schedulers]
     width = max(map(len, names), default=0)
     rows = [
-        Text(f"  {text:{width}}  {_carried(name)}".rstrip(), overflow="ellipsis", no_wrap=True)
+        Text(f"  {text:{width}}  {carried(name)}".rstrip(), overflow="ellipsis", no_wrap=True)
         for text, name in zip(names, seen.schedulers, strict=True)
     ]
     if seen.now:
@@ -147,42 +148,6 @@ def view(what: str, seen: Snapshot) -> Group:
             )
         )
     return Group(head, *rows)
-
-
-def line(seen: Snapshot) -> str:
-    """A snapshot as a line of a log: ``12 of 60 cells, 3 min left, sarathi carries ...``."""
-    carried = [f"{name.scheduler} {text}" for name in seen.schedulers if (text := _carried(name))]
-    return ", ".join([_count(seen), _left(seen), *carried])
-
-
-def _count(seen: Snapshot) -> str:
-    if seen.total is None:
-        return "no cell done yet"
-    return f"{seen.done} of {plural(seen.total, 'cell')}{' known so far' if seen.searches else ''}"
-
-
-def _left(seen: Snapshot) -> str:
-    if seen.eta_s is None:
-        return "time left not known"
-    return f"{'at least ' if seen.searches else ''}{duration(seen.eta_s)} left"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: ``40 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def _carried(name: SchedulerProgress) -> str:
-    if name.carries_rps is None:
-        return "" if name.fails_rps is None else f"misses a target at {name.fails_rps:g} requests/s"
-    if name.fails_rps is None:
-        return f"carries {name.carries_rps:g} requests/s so far"
-    return f"carries {name.carries_rps:g} to {name.fails_rps:g} requests/s so far"
 
 
 def _planned(what: str, plan: Plan) -> str:

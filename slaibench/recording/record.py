@@ -33,7 +33,7 @@ def _not_given() -> BoolArray:
     return np.empty(0, dtype=bool)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RequestTable:
     """Columns of ``requests.parquet``: one row for each due request, by due time.
 
@@ -68,6 +68,9 @@ class RequestTable:
 
     def __len__(self) -> int:
         return len(self.request_id)
+
+    def __repr__(self) -> str:
+        return f"<RequestTable: {len(self)} requests>"
 
     @cached_property
     def gaps_known(self) -> BoolArray:
@@ -110,7 +113,7 @@ class RequestTable:
         return done
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepTable:
     """Columns of ``steps.parquet``: one row for each engine step (batch).
 
@@ -131,13 +134,16 @@ class StepTable:
     def __len__(self) -> int:
         return len(self.start_s)
 
+    def __repr__(self) -> str:
+        return f"<StepTable: {len(self)} batches>"
+
     @property
     def tokens(self) -> IntArray:
         """Of each batch: those of its chunks, and one for each decode."""
         return self.prefill_tokens + self.decodes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """One run: its specification and outcome (``run``), its requests and its steps.
 
@@ -153,6 +159,12 @@ class Recording:
     requests: RequestTable
     steps: StepTable
     path: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        spec = self.run.get("spec", {})
+        what = f"{spec.get('scheduler')} at {spec.get('rate_rps')} requests/s"
+        size = f"{len(self.requests)} requests, {len(self.steps)} batches"
+        return f"<Recording: {what}, seed {spec.get('seed')}; {size}>"
 
 
 LATER = "token_times_known"

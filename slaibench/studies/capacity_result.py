@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,17 +16,22 @@ from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import CapacityForm
+from slaibench.studies.frames import capacity_frame
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.shown import Shown, capacity_in_words
 from slaibench.studies.targets import FAILS, STEADY, Targets, Verdict
 from slaibench.studies.trust import warnings_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TAIL_FROM = 0.9
 """Percentile beyond which a TTFT's target is one of its tail."""
 
 
-@dataclass(frozen=True)
-class CapacityResult:
+@dataclass(frozen=True, repr=False)
+class CapacityResult(Shown):
     """Capacity of one scheduler, and the cells it rests on.
 
     Args:
@@ -120,6 +126,14 @@ class CapacityResult:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the runs can be trusted."""
         return warnings_of(self.cells)
+
+    @property
+    def in_words(self) -> str:
+        return f"{capacity_in_words(self)} within {self.spec.slo}"
+
+    def frame(self) -> pd.DataFrame:
+        """One row."""
+        return capacity_frame(self)
 
     def to_json(self) -> CapacityForm:
         capacity = self.capacity

@@ -14,13 +14,15 @@ from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.studies.chosen_rates import check_can_choose, with_rates
-from slaibench.studies.estimate import Estimate
+from slaibench.studies.estimate import Estimate, finite
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.forms import CompareForm, OtherForm, RateForm
+from slaibench.studies.frames import compare_frame
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.shown import Shown, capacity_in_words
 from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
@@ -84,8 +86,8 @@ class PairComparison:
         }
 
 
-@dataclass(frozen=True)
-class CompareResult:
+@dataclass(frozen=True, repr=False)
+class CompareResult(Shown):
     """Two or more schedulers under the same requests.
 
     Every interval is a 95 % interval by itself; nothing is adjusted for how many there are. Of two
@@ -176,14 +178,22 @@ class CompareResult:
             document["rates"] = [rate.to_json() for rate in self.rates]
         return document
 
-    def frame(self) -> pd.DataFrame:
-        """One row a rate of each scheduler but the reference: it is ``b``, the reference ``a``;
-        nested fields have dotted names."""
-        import pandas as pd  # noqa: PLC0415
+    @property
+    def in_words(self) -> str:
+        parts = list(map(capacity_in_words, self.capacities))
+        for pair in self.pairs:
+            ratio = pair.capacity_ratio
+            of = f"ratio of {pair.b}" if len(self.pairs) > 1 else "ratio"
+            if finite(ratio.value) is None:
+                parts.append(f"no {of}")
+                continue
+            ends = "" if ratio.ci95 is None else " [{:.2f}, {:.2f}]".format(*ratio.ci95)
+            parts.append(f"{of} {ratio.value:.2f}{ends}")
+        return "; ".join(parts)
 
-        return pd.json_normalize(
-            [{"scheduler": pair.b, **rate.to_json()} for pair in self.pairs for rate in pair.rates]
-        )
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
+        return compare_frame(self, long=long)
 
     def _pair(self, name: str) -> PairComparison:
         if len(self.pairs) > 1:

@@ -16,12 +16,14 @@ from slaibench.studies.capacity_result import CapacityResult, capacity_from
 from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
+from slaibench.studies.frames import sweep_frame
 from slaibench.studies.lifecycle import Listener, OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.shown import Shown, capacity_in_words, named, rates_in_words
 from slaibench.studies.targets import Targets, Verdict
 from slaibench.studies.trust import warnings_of
 from slaibench.workloads.arrivals import ArrivalProcess
@@ -35,8 +37,8 @@ class SweepPlan(Plan):
     """Every cell of a study, at the rates that it names."""
 
 
-@dataclass(frozen=True)
-class SweepResult:
+@dataclass(frozen=True, repr=False)
+class SweepResult(Shown):
     """A sweep's points and where its recordings lie.
 
     Args:
@@ -121,11 +123,16 @@ class SweepResult:
             "capacities": [result.to_json() for result in self.capacities],
         }
 
-    def frame(self) -> pd.DataFrame:
-        """One row a point: ``to_json``'s fields, nested ones with dotted names."""
-        import pandas as pd  # noqa: PLC0415
+    @property
+    def in_words(self) -> str:
+        names = named(point.scheduler for point in self.points)
+        carried = [capacity_in_words(result) for result in self.capacities]
+        where = rates_in_words(point.rate_rps for point in self.points)
+        return f"{names} at {where}; {'; '.join(carried)}" if carried else f"{names} at {where}"
 
-        return pd.json_normalize([dict(point) for point in self.to_json()["points"]])
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
+        return sweep_frame(self, long=long)
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> SweepPlan:

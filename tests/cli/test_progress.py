@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from slaibench.cli import progress as progress_module
-from slaibench.cli.progress import duration, every, line, view
+from slaibench.cli.progress import every, view
+from slaibench.report.progress import duration, line
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.progress import SchedulerProgress, Snapshot, Tracker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,11 @@ def test_json_holds_what_scripts_ask_for(different: CompareResult) -> None:
     assert calm["b"]["saturated"] is False
     assert calm["b"]["n"] > 900
     assert calm["b"]["ttft_p50_s"] > 0
-    assert len(different.frame()) == 2
+    frame = different.frame()
+    assert frame["scheduler"].tolist() == [different.a, different.a, different.b, different.b]
+    changes = frame["ttft_p50_change"].tolist()
+    assert all(map(math.isnan, changes[:2]))  # nothing is compared with itself
+    assert changes[2] == different.rates[0].ttft_p50_change.value
 
 
 def test_every_recording_behind_the_numbers_is_named(different: CompareResult) -> None:

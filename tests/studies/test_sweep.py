@@ -109,9 +109,7 @@ def test_json_is_strict_and_the_frame_has_its_numbers(swept: SweepResult) -> Non
     medians = [None if math.isnan(value) else value for value in frame["ttft_p50_s"]]
     assert medians == [point["ttft_p50_s"] for point in document["points"]]
     assert None in medians  # among requests that were still waiting when the run was stopped
-    assert frame["outcomes.due"].tolist() == [
-        cell["outcomes"]["due"] for cell in document["points"]
-    ]
+    assert frame["due"].tolist() == [cell["outcomes"]["due"] for cell in document["points"]]
 
 
 def test_every_point_is_judged_by_the_targets(swept: SweepResult) -> None:

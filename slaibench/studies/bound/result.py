@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from slaibench.measure.theory import rad_limit_rps
 from slaibench.studies.bound.bounds import BACKLOG, Bounds, map_part, rad_part
@@ -24,8 +25,13 @@ from slaibench.studies.bound.run_summaries import BacklogSummary, MapSummary
 from slaibench.studies.bound.spec import rad, sarathi
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.executors import CellResult
+from slaibench.studies.frames import bound_frame
 from slaibench.studies.lifecycle import about_of
+from slaibench.studies.shown import Shown
 from slaibench.studies.trust import notes_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CellsByPart = Mapping[str, Sequence[CellResult]]
 """Results by part."""
@@ -90,8 +96,8 @@ class MapCell:
         }
 
 
-@dataclass(frozen=True)
-class BoundResult:
+@dataclass(frozen=True, repr=False)
+class BoundResult(Shown):
     """How close schedulers come to the bounds.
 
     Args:
@@ -117,6 +123,20 @@ class BoundResult:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of the runs of this workload; each once."""
         return notes_of(self.cells[BACKLOG])
+
+    @property
+    def in_words(self) -> str:
+        shares = [
+            f"{throughput.scheduler} {throughput.share.value:.0%} of it"
+            for throughput in self.throughputs
+            if throughput.share.value is not None
+        ]
+        bound = f"at most {self.bounds.bound.rate_rps:.3g} requests/s"
+        return ", ".join((bound, *shares))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a scheduler: its saturated throughput, and what share of the bound that is."""
+        return bound_frame(self)
 
     def rad_at(self, step_s: float, tile: int) -> list[RadPoint]:
         """RAD's points of one step cost and tile, by cycle."""

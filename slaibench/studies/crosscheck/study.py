@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slaibench.recording import store
 from slaibench.spec import StudySpec
@@ -12,10 +13,15 @@ from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
 from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.frames import crosscheck_frame
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
+from slaibench.studies.shown import Shown
 from slaibench.studies.sweep import SweepPlan, SweepResult
 from slaibench.studies.systems.table import on_system
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class CrosscheckPlan:
     sweeps: tuple[SweepPlan, ...]
 
 
-@dataclass(frozen=True)
-class CrosscheckResult:
+@dataclass(frozen=True, repr=False)
+class CrosscheckResult(Shown):
     """The outcome of a validation.
 
     Args:
@@ -84,6 +90,15 @@ class CrosscheckResult:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the numbers can be trusted; each once."""
         return tuple(dict.fromkeys(w for swept in self.sweeps for w in swept.warnings))
+
+    @property
+    def in_words(self) -> str:
+        agree = len(self.matches) - len(self.beyond)
+        return f"{' against '.join(self.between)}: {agree} of {len(self.matches)} rows agree"
+
+    def frame(self) -> pd.DataFrame:
+        """One row a backend, scheduler, rate and metric."""
+        return crosscheck_frame(self)
 
     def to_json(self) -> CrosscheckForm:
         first = self.sweeps[0]

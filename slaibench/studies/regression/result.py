@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import finite
+from slaibench.studies.frames import regress_frame
 from slaibench.studies.regression.forms import RegressForm, RowForm
 from slaibench.studies.regression.metrics import words
+from slaibench.studies.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +84,8 @@ class Row:
         }
 
 
-@dataclass(frozen=True)
-class RegressResult:
+@dataclass(frozen=True, repr=False)
+class RegressResult(Shown):
     """A regression run.
 
     Args:
@@ -155,9 +157,13 @@ class RegressResult:
 
     def frame(self) -> pd.DataFrame:
         """One row a metric, rate and scheduler."""
-        import pandas as pd  # noqa: PLC0415
+        return regress_frame(self)
 
-        return pd.DataFrame([row.to_json() for row in self.rows])
+    @property
+    def in_words(self) -> str:
+        counts = self.counts
+        parts = [f"{counts[it]} {it.value}" for it in ChangeVerdict if counts[it]]
+        return f"{self.name} {self.verdict.value} against {self.against} ({', '.join(parts)})"
 
 
 def ratio(log_ratio: float) -> float:

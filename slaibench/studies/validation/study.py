@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import check_keepable, keep
+from slaibench.studies.frames import validation_frame
+from slaibench.studies.shown import Shown, named
 from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.observed import ObservedRun
 from slaibench.studies.validation.profile_match import find_profile, mismatches, refusal
 from slaibench.studies.validation.recorded import read_recordings
 from slaibench.studies.validation.validation_run import ValidationRun, validate_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ class ValidationPlan:
     left_out: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ValidationResult:
+@dataclass(frozen=True, repr=False)
+class ValidationResult(Shown):
     """How far the simulator is from each run.
 
     Args:
@@ -91,6 +96,15 @@ class ValidationResult:
     def ok(self) -> bool:
         """Whether no run has the last grade."""
         return all(run.overall.grade != "D" for run in self.runs)
+
+    @property
+    def in_words(self) -> str:
+        grades = (f"{run.run.name} {run.overall.grade}" for run in self.runs)
+        return f"grades {named(grades)}" if self.runs else "no run"
+
+    def frame(self) -> pd.DataFrame:
+        """One row a run, metric and statistic."""
+        return validation_frame(self)
 
     def to_json(self) -> dict[str, Any]:
         return {
