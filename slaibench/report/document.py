@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, TypeVar, cast
 
+from slaibench.report.figures.chart import ChartForm
 from slaibench.studies.forms import Ends
 
 PICTURES = "pictures"
@@ -32,7 +33,18 @@ class Notes(TypedDict, total=False):
     profiles: Mapping[str, ProfileNotes]
 
 
-class Makers(TypedDict):
+FRAME = 2
+"""Which frame a page has: 1 is text and drawings alone; 2 has contents, dark colours and
+interactive figures. Pages that were written in an earlier one are still rendered in it."""
+
+
+class Framed(TypedDict, total=False):
+    """The frame of a page; the first where it is not named."""
+
+    frame: int
+
+
+class Makers(Framed):
     """Versions of what makes a page."""
 
     slaibench: str
@@ -43,7 +55,13 @@ class Made(Makers, Notes):
     """Versions and notes of a page that was written."""
 
 
-class PictureEntry(TypedDict):
+class Interactive(TypedDict, total=False):
+    """The values of a drawing's interactive form, where it has one."""
+
+    chart: ChartForm
+
+
+class PictureEntry(Interactive):
     """One drawing: its file, hashes of it and of the image in the page, and what is drawn."""
 
     name: str

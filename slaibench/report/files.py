@@ -56,19 +56,23 @@ def pictures_of(drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, list[Picture]
 def with_pictures(doc: D, drawn: Mapping[str, Sequence[Drawn]]) -> D:
     """A document that names its drawings, by figure: the file, SHA-256 hashes of it and of the
     image in the page, and what is drawn (``figures.data``)."""
-    entries: dict[str, list[PictureEntry]] = {
-        name: [
-            {
-                "name": panel.name,
-                "png_sha256": hashlib.sha256(panel.png).hexdigest(),
-                "image_sha256": hashlib.sha256(image.html.encode()).hexdigest(),
-                "data": panel.data,
-            }
-            for panel, image in zip(panels, pictures_of({name: panels})[name], strict=True)
-        ]
-        for name, panels in drawn.items()
-    }
+    entries: dict[str, list[PictureEntry]] = {}
+    for name, panels in drawn.items():
+        images = pictures_of({name: panels})[name]
+        entries[name] = [_entry(*both) for both in zip(panels, images, strict=True)]
     return cast("D", {**doc, PICTURES: entries})
+
+
+def _entry(panel: Drawn, image: Picture) -> PictureEntry:
+    entry: PictureEntry = {
+        "name": panel.name,
+        "png_sha256": hashlib.sha256(panel.png).hexdigest(),
+        "image_sha256": hashlib.sha256(image.html.encode()).hexdigest(),
+        "data": panel.data,
+    }
+    if panel.chart is not None:
+        entry["chart"] = panel.chart
+    return entry
 
 
 def picture(panel: Drawn, number: int) -> Picture:

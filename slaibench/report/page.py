@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 from slaibench.catalog.fields import CatalogError
 from slaibench.report.captions import Caption
 from slaibench.report.document import (
+    FRAME,
     PICTURES,
     D,
     Made,
@@ -208,7 +209,7 @@ def makers() -> Makers:
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
-    return {"slaibench": __version__, "versions": versions}
+    return {"slaibench": __version__, "versions": versions, "frame": FRAME}
 
 
 def profile_notes(spec: StudySpec) -> ProfileNotes:

@@ -7,9 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import cast
 
 from slaibench.report.captions import Caption
-from slaibench.report.figures.style import COLOURS
+from slaibench.report.document import PICTURES, PageDocument
+from slaibench.report.figures.chart import ChartForm
+from slaibench.report.figures.style import COLOURS, dark
+from slaibench.report.figures.vega import chart_data
+from slaibench.report.libraries import scripts
 from slaibench.report.words import BEYOND, TOO_SMALL, short_names
 
 
@@ -71,6 +76,8 @@ def fill(
         loader=jinja2.FunctionLoader(load),
     )
     names = short_names(schedulers)
+    frame = cast("PageDocument", doc)["made"].get("frame", 1)
+    charts = charts_of(doc) if frame > 1 else {}
     return environment.get_template(f"{template}.html.j2").render(
         doc=doc,
         css=Markup((load("page.css") or "").strip()),
@@ -79,9 +86,47 @@ def fill(
         colours={name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)},
         too_small=TOO_SMALL,
         beyond=BEYOND,
+        dark=dark,
         numbers=Markup(embedded(doc)),
+        frame=frame,
+        frame_css=Markup((load("frame.css") or "").strip()),
+        page_js=Markup((load("page.js") or "").strip()),
+        findings={name: findings(forms) for name, forms in charts.items()},
+        charts={name: [form is not None for form in forms] for name, forms in charts.items()},
+        charts_json=Markup(embedded(_specifications(charts))),
+        libraries=[Markup(script) for script in scripts()] if any_of(charts) else [],
         **parts,
     )
+
+
+Charts = Mapping[str, Sequence[ChartForm | None]]
+"""The interactive forms of a page's drawings, by figure."""
+
+
+def charts_of(doc: Mapping[str, object]) -> Charts:
+    """The values of all interactive figures; None for a drawing without."""
+    pictures = cast("PageDocument", doc)["pictures"] if PICTURES in doc else {}
+    return {name: [entry.get("chart") for entry in entries] for name, entries in pictures.items()}
+
+
+def any_of(charts: Charts) -> bool:
+    """Whether a page has an interactive figure at all, and so needs the libraries."""
+    return any(form is not None for forms in charts.values() for form in forms)
+
+
+def findings(forms: Sequence[ChartForm | None]) -> str:
+    """What a figure's drawings show, in sentences."""
+    texts = [form["finding"] for form in forms if form is not None and form["finding"]]
+    return " ".join(f"{text}." for text in texts)
+
+
+def _specifications(charts: Charts) -> Mapping[str, object]:
+    return {
+        f"{name}-{number}": chart_data(form)
+        for name, forms in charts.items()
+        for number, form in enumerate(forms)
+        if form is not None
+    }
 
 
 def embedded(doc: Mapping[str, object]) -> str:

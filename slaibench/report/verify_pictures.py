@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slaibench.report.document import PageDocument
+from slaibench.report.figures.chart import form_of
 from slaibench.report.recordings import Wrong
 from slaibench.report.template import Picture
 
@@ -80,7 +81,7 @@ def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list
         for figure, drawings in panels.items()
         for panel in drawings
     }
-    return [
+    return _wrong_charts(doc, panels) + [
         (
             f"figure {place[0]}, drawing {place[1]}",
             "drawn it" if place in named else "no such drawing",
@@ -88,6 +89,34 @@ def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list
         )
         for place in sorted({*named, *drawn})
         if named.get(place) != drawn.get(place)
+    ]
+
+
+def _wrong_charts(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
+    """Values of interactive figures that the recordings do not give. A page of the first frame has
+    none."""
+    if doc["made"].get("frame", 1) == 1:
+        return []
+    now = {
+        (figure, panel.name): form_of(panel.chart)
+        for figure, drawings in panels.items()
+        for panel in drawings
+        if panel.chart is not None
+    }
+    named = {
+        (figure, entry["name"]): entry["chart"]
+        for figure, entries in doc["pictures"].items()
+        for entry in entries
+        if "chart" in entry
+    }
+    return [
+        (
+            f"figure {place[0]}, interactive form of {place[1]}",
+            "its values" if place in named else "none",
+            "its recordings give others" if place in now else "its recordings give none",
+        )
+        for place in sorted({*named, *now})
+        if named.get(place) != now.get(place)
     ]
 
 

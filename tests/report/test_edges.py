@@ -71,7 +71,7 @@ def test_seven_schedulers_one_of_them_a_file_with_a_hostile_name(
     assert len(swept.points) == 14
     assert "<b>own" not in text
     assert len([png for png in files.pngs if png.stem.startswith("07-engine-")]) == 7
-    colours = re.findall(r"^\.s(\d) \{ background: (#[0-9A-F]{6}) \}$", text, re.MULTILINE)
+    colours = re.findall(r"^\.s(\d) \{ background: (#[0-9A-F]{6});", text, re.MULTILINE)
     assert len({colour for _, colour in colours}) == 7
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from slaibench.report.figures.interactive import (
+    bars_chart,
+    capacity_text,
+    carried,
+    no_capacity,
+)
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, WIDTH_IN, Look, panel
 from slaibench.report.subject import Ratio, Subject
-from slaibench.report.words import capacity_digits, together
+from slaibench.report.words import together
 from slaibench.studies.capacity import CapacityResult
 
 if TYPE_CHECKING:
@@ -43,7 +49,7 @@ def _bars(capacities: tuple[CapacityResult, ...], looks: Mapping[str, Look]) -> 
         capacity, look = result.capacity, looks[result.scheduler]
         if capacity.rate_rps is None:
             ax.annotate(
-                "not told" if result.untold else f"none: {result.measured.rates_rps[0]:g} fails",
+                no_capacity(result),
                 (0, row),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -71,7 +77,7 @@ def _bars(capacities: tuple[CapacityResult, ...], looks: Mapping[str, Look]) -> 
             linewidth=1.2,
         )
         ax.annotate(
-            _value(result),
+            capacity_text(result),
             (high, row),
             xytext=(6, 0),
             textcoords="offset points",
@@ -79,11 +85,14 @@ def _bars(capacities: tuple[CapacityResult, ...], looks: Mapping[str, Look]) -> 
         )
     labels = [looks[result.scheduler].label for result in capacities]
     _rows(ax, labels)
-    ax.set_xlim(0, _room(capacities, labels) or 1.0)
+    room = _room(capacities, labels) or 1.0
+    ax.set_xlim(0, room)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most * 1.08] if ends else [])
     ax.set_xlabel("capacity (requests/s)")
     ax.set_title("Load carried within the targets")
-    return Panel("03-capacity", "Capacity of each scheduler with its 95 % interval", figure)
+    finding = carried(capacities, looks)
+    alt = finding or "Capacity of each scheduler: none has one"
+    return Panel("03-capacity", alt, figure, bars_chart(capacities, looks, finding, room))
 
 
 def _room(capacities: Sequence[CapacityResult], labels: Sequence[str]) -> float:
@@ -93,19 +102,10 @@ def _room(capacities: Sequence[CapacityResult], labels: Sequence[str]) -> float:
     for result in capacities:
         capacity = result.capacity
         if capacity.rate_rps is not None:
-            text_in = 0.15 + CHAR_IN * len(_value(result))
+            text_in = 0.15 + CHAR_IN * len(capacity_text(result))
             high = capacity.ci95[1] if capacity.ci95 else capacity.rate_rps
             ends.append(high / max(1 - text_in / axes_in, 0.25))
     return max(ends)
-
-
-def _value(result: CapacityResult) -> str:
-    capacity = result.capacity
-    values = [capacity.rate_rps or 0.0, *(capacity.ci95 or ())]
-    value, *interval = capacity_digits(values, capacity.shape)
-    if capacity.shape is None:
-        return f"at least {value}"
-    return f"{value}  [{interval[0]}, {interval[1]}]" if interval else value
 
 
 def _rows(ax: Axes, labels: list[str]) -> None:

@@ -9,6 +9,7 @@ from slaibench.recording import store
 from slaibench.report.figures.arrivals import arrivals
 from slaibench.report.figures.capacity import capacity
 from slaibench.report.figures.change import change
+from slaibench.report.figures.chart import ChartForm, form_of
 from slaibench.report.figures.course import engine, first_cells, in_system
 from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.deadlines import deadlines
@@ -31,6 +32,7 @@ class Drawn:
         width_px, height_px: its size on a page.
         data: digest of what is drawn (``data.drawn_digest``).
         svg, png: its bytes.
+        chart: its interactive form, as a document has it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Drawn:
     data: str
     svg: bytes
     png: bytes
+    chart: ChartForm | None = None
 
 
 def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
@@ -80,4 +83,5 @@ def _drawn(panel: Panel) -> Drawn:
         drawn_digest(panel.figure),
         svg(panel.figure),
         png(panel.figure),
+        None if panel.chart is None else form_of(panel.chart),
     )

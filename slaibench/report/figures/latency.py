@@ -21,6 +21,7 @@ from slaibench.report.figures.axes import (
     state_handles,
     target_line,
 )
+from slaibench.report.figures.interactive import rates_chart
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
@@ -44,16 +45,8 @@ def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
         def pick(point: OperatingPoint, level: str = level) -> Estimate | None:
             return point.ttft_s[level]
 
-        panels.append(
-            _against_rate(
-                subject,
-                looks,
-                file_name("01-ttft", level),
-                title,
-                pick,
-                targets,
-            )
-        )
+        name = file_name("01-ttft", level)
+        panels.append(_against_rate(subject, looks, name, title, pick, targets))
     return panels
 
 
@@ -152,9 +145,11 @@ def against_rate(
     """
     figure, (ax,) = panel()
     every = [mark for marks in series.values() for mark in marks]
+    log = top is None
+    marked = [value for value, *_ in targets] + [p[2] for p in published]
+    span = limits(every, marked) if top is None else (0.0, top)
     if top is None:
-        marked = [value for value, *_ in targets] + [p[2] for p in published]
-        log_axis(ax, "y", limits(every, marked))
+        log_axis(ax, "y", span)
     else:
         ax.set_ylim(0, top)
     for place, (who, marks) in enumerate(series.items()):
@@ -164,13 +159,16 @@ def against_rate(
     for who, rate, value in published:
         ax.plot([rate], [value], color=looks[who].colour, zorder=5, **PUBLISHED)
     rate_axis(ax, [*rates, *(rate for _, rate, _ in published)])
-    scale = f"{unit}, log scale" if top is None else unit
+    scale = f"{unit}, log scale" if log else unit
     ax.set_ylabel(f"{title.partition(',')[0]} ({scale})")
     ax.set_title(title)
     shown = [looks[who] for who in series]
     stars = published_handle() if published else []
     legend(figure, [*scheduler_handles(shown), *stars, *state_handles(every)])
-    return Panel(name, f"{title} against offered load, by scheduler", figure)
+    # Published values are stars of their own, which only the static drawing has.
+    chart = None if published else rates_chart(series, looks, title, unit, span, targets, log=log)
+    finding = chart.finding if chart else ""
+    return Panel(name, finding or f"{title} against offered load, by scheduler", figure, chart)
 
 
 PUBLISHED: dict[str, Any] = {

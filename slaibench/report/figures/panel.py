@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slaibench.report.figures.chart import Chart
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -18,11 +20,13 @@ class Panel:
         name: file name without ending.
         alt: what it shows, for those who do not see it.
         figure: the drawing.
+        chart: the same values as plain data, for a page's interactive form; None: it has none.
     """
 
     name: str
     alt: str
     figure: Figure
+    chart: Chart | None = None
 
 
 def file_name(*parts: str) -> str:

@@ -26,6 +26,17 @@ COLOURS = (
 )
 """seaborn's ``colorblind`` palette, its pale colours left out; the brown is darker than there, so
 that it and the orange differ in grey print too."""
+DARK_COLOURS = (
+    "#4BA8E8",
+    "#F0AA35",
+    "#2FC79B",
+    "#DF9AD2",
+    "#FF8040",
+    "#8FD0F5",
+    "#C49A70",
+    "#B0B0B0",
+)
+"""The same hues on a dark page: each has a contrast of at least 4.5 to its background."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK = "#333333"
 WIDTH_IN = 4.7
@@ -54,6 +65,11 @@ def looks(names: Sequence[str], labels: dict[str, str]) -> dict[str, Look]:
         name: Look(plain(labels[name]), COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
     }
+
+
+def dark(colour: str) -> str:
+    """A series' colour on a dark page; another colour stays as it is."""
+    return DARK_COLOURS[COLOURS.index(colour)] if colour in COLOURS else colour
 
 
 def pale(colour: str) -> str:
