@@ -51,7 +51,7 @@ def check_can_choose(spec: StudySpec) -> None:
     Raises:
         ValueError: for a server that is not ours to overload.
     """
-    if not spec.rates and spec.backend == "endpoint":
+    if not spec.rates and spec.backend == "endpoint" and spec.url:
         raise ValueError(
             "--rates auto would load a server until it fails; name rates, as --rates 1, or let "
             "slaibench capacity --url look for its limit"

@@ -19,7 +19,7 @@ from tests.studies.studies import BROKEN_LATE, study
     [
         ({"schedulers": ("sarath",)}, "unknown scheduler 'sarath': did you mean 'sarathi'"),
         ({"schedulers": ("slai:ofset=5",)}, "no option 'ofset': did you mean 'offset'"),
-        ({"model": "mistral"}, "unknown model 'mistral': did you mean 'mistral-7b'"),
+        ({"model": "mistral"}, "model 'mistral': did you mean 'mistral-7b'"),
         ({"gpu": "h10"}, "unknown GPU 'h10': did you mean 'h100'"),
         ({"workload": "sharegpt"}, "unknown workload 'sharegpt'; did you mean 'sharegpt4'"),
         ({"arrivals": "poison"}, "unknown arrival process 'poison'; did you mean 'poisson'"),
