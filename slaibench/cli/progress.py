@@ -59,8 +59,8 @@ def progress(what: str, plan: Plan | None = None) -> Iterator[Tracker]:
     from_disk = f", {seen.reused} taken from disk" if seen.reused else ""
     ran = plural(seen.done - seen.reused, "cell")
     err.print(f"{what}: {ran} run{from_disk}, in {seen.elapsed_s:.0f} s", highlight=False)
-    for line in _not_taken(what, results):
-        err.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    for text in _not_taken(what, results):
+        err.print(f"[yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 @contextmanager
