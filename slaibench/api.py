@@ -15,14 +15,14 @@ slaibench.requests_frame(one)       # one row a request
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from slaibench.rates import AUTO, Rates, rates_of
-from slaibench.recording import store
+from slaibench.recording.frames import requests_frame as requests_frame  # noqa: PLC0414  (of the interface)
+from slaibench.recording.frames import steps_frame as steps_frame  # noqa: PLC0414  (of the interface)
 from slaibench.recording.record import Recording
-from slaibench.report import display  # noqa: F401  (registers how results are shown)
+from slaibench.report import display, frames  # noqa: F401  (register how results are shown)
 from slaibench.report.progress import shown
 from slaibench.spec import StudySpec
 from slaibench.spec.keywords import (
@@ -32,10 +32,9 @@ from slaibench.spec.keywords import (
     SpecFields,
     spelled_out,
 )
-from slaibench.spec.study_file import read
+from slaibench.spec.study_file import load_study as load_study  # noqa: PLC0414  (of the interface)
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
-from slaibench.studies import from_disk
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.bound import study as bound_study
 from slaibench.studies.bound.result import BoundResult
@@ -46,28 +45,16 @@ from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck import study as crosscheck_study
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.executors import OnRay
+from slaibench.studies.from_disk import load as load  # noqa: PLC0414  (of the interface)
 from slaibench.studies.prepared import prepare
 from slaibench.studies.regression import study as regress_study
 from slaibench.studies.regression.result import RegressResult
 from slaibench.studies.sweep import SweepResult
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 RESULTS = Path("results")
-
-
-def load_study(path: str | Path) -> StudySpec:
-    """The specification in a study file (docs/study-files.md).
-
-    ``slaibench.sweep(**slaibench.load_study("study.toml").model_dump(exclude_unset=True))`` runs
-    it. How cells run (``[running]``) is for the command line; other fields have their defaults.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is no study; the message names the file, the key, the value and the way out.
-    """
-    return read(Path(path)).spec()
 
 
 @spelled_out(CellFields)
@@ -253,27 +240,6 @@ def validate(
         return crosscheck_study.run(plan, on_cell)
 
 
-def load(results: str | Path = RESULTS, *, slo: str | None = None) -> list[SweepResult]:
-    """The studies found among recordings, without running anything.
-
-    Args:
-        results: folder of recordings, or one recording.
-        slo: targets to judge them by; None: those of their conventions.
-
-    Returns:
-        One a study: all recordings that agree in everything but scheduler, rate, seed and length.
-
-    Raises:
-        ValueError: there are no recordings, or the targets do not parse.
-        RecordingError: a recording is damaged or of another version.
-    """
-    folder = Path(results)
-    folders = list(store.find_runs(folder)) if folder.exists() else []
-    if not folders:
-        raise ValueError(f"no recordings in {str(folder)!r}; run a sweep first, or name another")
-    return [from_disk.gather(cells, slo) for cells in from_disk.group_cells(folders).values()]
-
-
 @spelled_out(BaselineFields)
 def regress(
     baseline: str | Path,
@@ -322,34 +288,3 @@ def _study(
 ) -> StudySpec:
     names = (schedulers,) if isinstance(schedulers, str) else tuple(schedulers)
     return StudySpec.model_validate({"schedulers": names, "rates": rates_of(rates), **fields})
-
-
-def requests_frame(recording: Recording) -> pd.DataFrame:
-    """One row a request, in seconds; ``token_times_s`` holds an array a row."""
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
-
-    table = recording.requests
-    columns = {
-        field.name: getattr(table, field.name)
-        for field in fields(table)
-        if not field.name.startswith("token_")
-    }
-    times = np.split(table.token_times_s, table.token_offsets[1:-1]) if len(table) else []
-    return pd.DataFrame(
-        {
-            **columns,
-            "ttft_s": table.ttft_s,
-            "last_token_s": table.last_token_s,
-            "token_times_s": pd.Series(times, dtype=object),
-        }
-    )
-
-
-def steps_frame(recording: Recording) -> pd.DataFrame:
-    """One row an engine step."""
-    import pandas as pd  # noqa: PLC0415
-
-    return pd.DataFrame(
-        {field.name: getattr(recording.steps, field.name) for field in fields(recording.steps)}
-    )

@@ -17,7 +17,6 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from slaibench.endpoint.dialect import Dialect
-from slaibench.machine.suggestion import did_you_mean
 from slaibench.rates import rates_of
 from slaibench.spec.option import options_of
 from slaibench.spec.study import StudySpec
@@ -33,6 +32,8 @@ from slaibench.spec.study_layout import (
     RUNNING,
     SCHEDULERS,
     StudyKind,
+    as_json,
+    kind_of,
     no_such,
     table_of,
 )
@@ -71,7 +72,7 @@ class StudyFile:
 
     def refusal(self, place: str, why: str, value: Any = None) -> ValueError:
         """An error that names the file, the dotted key and the value (None: it is not shown)."""
-        shown = "" if value is None else f" {_shown(value)}"
+        shown = "" if value is None else f" {as_json(value)}"
         return ValueError(f"{self.path}: {place}{shown}: {why}")
 
     def spec(self) -> StudySpec:
@@ -169,7 +170,7 @@ def parse(text: str, path: Path) -> StudyFile:
         document = parse_toml(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    kind = _kind(document.pop(KIND, None), path)
+    kind = kind_of(document.pop(KIND, None), path)
     fields: dict[str, Any] = {}
     more: dict[str, Any] = {}
     for name, value in document.items():
@@ -180,7 +181,7 @@ def parse(text: str, path: Path) -> StudyFile:
         if name not in tables:
             raise ValueError(f"{path}: {no_such(name, (KIND, SCHEDULERS, *tables), kind)}")
         if not isinstance(value, dict):
-            raise ValueError(f"{path}: {name} {_shown(value)}: it is a table: write [{name}]")
+            raise ValueError(f"{path}: {name} {as_json(value)}: it is a table: write [{name}]")
         for key, item in value.items():
             if key in FIELDS.get(name, {}):
                 fields[FIELDS[name][key]] = item
@@ -281,20 +282,14 @@ def _relative(fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return moved(fields, move)
 
 
-def _kind(value: Any, path: Path) -> StudyKind:
-    kinds = [kind.value for kind in StudyKind]
-    if value is None:
-        raise ValueError(
-            f'{path}: {KIND} is missing: begin with {KIND} = "sweep". It may be: {", ".join(kinds)}'
-        )
-    if value not in kinds:
-        near = did_you_mean(str(value), kinds)
-        raise ValueError(f"{path}: {KIND} {_shown(value)}: {near}It may be: {', '.join(kinds)}")
-    return StudyKind(value)
+def load_study(path: str | Path) -> StudySpec:
+    """The specification in a study file (docs/study-files.md).
 
+    ``slaibench.sweep(**slaibench.load_study("study.toml").model_dump(exclude_unset=True))`` runs
+    it. How cells run (``[running]``) is for the command line; other fields have their defaults.
 
-def _shown(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except TypeError:
-        return str(value)
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no study; the message names the file, the key, the value and the way out.
+    """
+    return read(Path(path)).spec()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec.load import LoadPart
@@ -80,3 +81,28 @@ def no_such(name: str, names: Iterable[str], kind: StudyKind) -> str:
         return f"the table [{name}] goes with kind = {own}, not with {other}"
     names = list(names)
     return f"there is no key {name!r} here: {did_you_mean(name, names)}Keys: {', '.join(names)}"
+
+
+def kind_of(value: object, path: Path) -> StudyKind:
+    """What a file asks for.
+
+    Raises:
+        ValueError: nothing, or something else; with what there is.
+    """
+    kinds = [kind.value for kind in StudyKind]
+    if value is None:
+        raise ValueError(
+            f'{path}: {KIND} is missing: begin with {KIND} = "sweep". It may be: {", ".join(kinds)}'
+        )
+    if value not in kinds:
+        near = did_you_mean(str(value), kinds)
+        raise ValueError(f"{path}: {KIND} {as_json(value)}: {near}It may be: {', '.join(kinds)}")
+    return StudyKind(value)
+
+
+def as_json(value: object) -> str:
+    """A value as a message shows it."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return str(value)

@@ -16,7 +16,6 @@ from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import CapacityForm
-from slaibench.studies.frames import capacity_frame
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.shown import Shown, capacity_in_words
@@ -24,7 +23,7 @@ from slaibench.studies.targets import FAILS, STEADY, Targets, Verdict
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 TAIL_FROM = 0.9
 """Percentile beyond which a TTFT's target is one of its tail."""
@@ -130,10 +129,6 @@ class CapacityResult(Shown):
     @property
     def in_words(self) -> str:
         return f"{capacity_in_words(self)} within {self.spec.slo}"
-
-    def frame(self) -> pd.DataFrame:
-        """One row."""
-        return capacity_frame(self)
 
     def to_json(self) -> CapacityForm:
         capacity = self.capacity

@@ -17,7 +17,6 @@ from slaibench.studies.chosen_rates import check_can_choose, with_rates
 from slaibench.studies.estimate import Estimate, finite
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.forms import CompareForm, OtherForm, RateForm
-from slaibench.studies.frames import compare_frame
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
@@ -27,7 +26,7 @@ from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True)
@@ -190,10 +189,6 @@ class CompareResult(Shown):
             ends = "" if ratio.ci95 is None else " [{:.2f}, {:.2f}]".format(*ratio.ci95)
             parts.append(f"{of} {ratio.value:.2f}{ends}")
         return "; ".join(parts)
-
-    def frame(self, *, long: bool = False) -> pd.DataFrame:
-        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
-        return compare_frame(self, long=long)
 
     def _pair(self, name: str) -> PairComparison:
         if len(self.pairs) > 1:

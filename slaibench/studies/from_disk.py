@@ -228,6 +228,27 @@ def gather(
     return sweep_result(spec, targets, about_of(results), note, results)
 
 
+def load(results: str | Path = "results", *, slo: str | None = None) -> list[SweepResult]:
+    """The studies found among recordings, without running anything.
+
+    Args:
+        results: folder of recordings, or one recording.
+        slo: targets to judge them by; None: those of their conventions.
+
+    Returns:
+        One a study: all recordings that agree in everything but scheduler, rate, seed and length.
+
+    Raises:
+        ValueError: there are no recordings, or the targets do not parse.
+        RecordingError: a recording is damaged or of another version.
+    """
+    folder = Path(results)
+    folders = list(store.find_runs(folder)) if folder.exists() else []
+    if not folders:
+        raise ValueError(f"no recordings in {str(folder)!r}; run a sweep first, or name another")
+    return [gather(cells, slo) for cells in group_cells(folders).values()]
+
+
 def _read(
     cells: Sequence[tuple[CellSpec, Path]], summarize: Summarize, on_damage: OnDamage | None
 ) -> list[CellResult]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from slaibench.studies.estimate import finite
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from slaibench.studies.capacity_result import CapacityResult
@@ -45,6 +46,17 @@ def figure(result: object, name: str) -> Figure:
 
 
 @singledispatch
+def frame(result: object, long: bool = False) -> pd.DataFrame:
+    """A result as a data frame (``report.frames``).
+
+    Raises:
+        ValueError: it has no such form, or ``slaibench.api`` was not imported.
+    """
+    del long
+    raise ValueError(f"there is no frame of a {type(result).__name__} before slaibench.api is used")
+
+
+@singledispatch
 def page(result: object, folder: Path) -> Path:
     """Write a result's page.
 
@@ -73,6 +85,15 @@ class Shown:
 
     def _repr_html_(self) -> str | None:
         return html(self)
+
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """The result's numbers, a row each, with plain column names (``report.frames``).
+
+        Args:
+            long: of a sweep or a comparison: a row for each scheduler, rate and metric, instead of
+                one for each scheduler and rate.
+        """
+        return frame(self, long)
 
     def plot(self, name: str = "") -> Figure:
         """One of the figures of the result's page, by the page's own drawing code.

@@ -16,7 +16,6 @@ from slaibench.studies.capacity_result import CapacityResult, capacity_from
 from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
-from slaibench.studies.frames import sweep_frame
 from slaibench.studies.lifecycle import Listener, OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
@@ -29,7 +28,7 @@ from slaibench.studies.trust import warnings_of
 from slaibench.workloads.arrivals import ArrivalProcess
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True)
@@ -129,10 +128,6 @@ class SweepResult(Shown):
         carried = [capacity_in_words(result) for result in self.capacities]
         where = rates_in_words(point.rate_rps for point in self.points)
         return f"{names} at {where}; {'; '.join(carried)}" if carried else f"{names} at {where}"
-
-    def frame(self, *, long: bool = False) -> pd.DataFrame:
-        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
-        return sweep_frame(self, long=long)
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> SweepPlan:

@@ -53,7 +53,7 @@ def test_a_notebook_shows_the_answer_and_the_pages_tables(
 
 
 def test_a_figure_is_the_pages_own(compared: slaibench.CompareResult) -> None:
-    assert compared.plot().axes[0].get_ylabel().startswith("TTFT")
+    assert compared.plot().axes[0].get_ylabel().startswith("Median TTFT")
     (ax,) = compared.plot("capacity").axes
     assert [text.get_text() for text in ax.get_yticklabels()] == ["sarathi", "slai"]
     assert compared.capacity_a.plot("capacity").axes

@@ -44,7 +44,8 @@ def test_numbers_are_numbers_and_what_is_not_known_is_nan(swept: slaibench.Sweep
         assert frame[name].dtype.kind in "iufb", name
     assert np.isnan(frame["tbt_p99_s_paying"]).all()  # 30 requests have no P99
     assert frame["saturated"].dtype == pd.BooleanDtype()
-    assert frame["saturated"].tolist()[1::2] == [True, True]
+    assert frame["saturated"].isna().tolist() == [point.undecided for point in swept.points]
+    assert frame["saturated"].fillna(False).tolist() == [p.saturated for p in swept.points]
 
 
 def test_a_long_frame_has_a_row_a_metric(swept: slaibench.SweepResult) -> None:

@@ -25,13 +25,12 @@ from slaibench.studies.bound.run_summaries import BacklogSummary, MapSummary
 from slaibench.studies.bound.spec import rad, sarathi
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.executors import CellResult
-from slaibench.studies.frames import bound_frame
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.shown import Shown
 from slaibench.studies.trust import notes_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 CellsByPart = Mapping[str, Sequence[CellResult]]
 """Results by part."""
@@ -133,10 +132,6 @@ class BoundResult(Shown):
         ]
         bound = f"at most {self.bounds.bound.rate_rps:.3g} requests/s"
         return ", ".join((bound, *shares))
-
-    def frame(self) -> pd.DataFrame:
-        """One row a scheduler: its saturated throughput, and what share of the bound that is."""
-        return bound_frame(self)
 
     def rad_at(self, step_s: float, tile: int) -> list[RadPoint]:
         """RAD's points of one step cost and tile, by cycle."""

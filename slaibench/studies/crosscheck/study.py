@@ -13,7 +13,6 @@ from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
 from slaibench.studies.executors import CellResult, Jobs
-from slaibench.studies.frames import crosscheck_frame
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
 from slaibench.studies.shown import Shown
@@ -21,7 +20,7 @@ from slaibench.studies.sweep import SweepPlan, SweepResult
 from slaibench.studies.systems.table import on_system
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +94,6 @@ class CrosscheckResult(Shown):
     def in_words(self) -> str:
         agree = len(self.matches) - len(self.beyond)
         return f"{' against '.join(self.between)}: {agree} of {len(self.matches)} rows agree"
-
-    def frame(self) -> pd.DataFrame:
-        """One row a backend, scheduler, rate and metric."""
-        return crosscheck_frame(self)
 
     def to_json(self) -> CrosscheckForm:
         first = self.sweeps[0]

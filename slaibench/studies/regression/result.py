@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
 from slaibench.studies.estimate import finite
-from slaibench.studies.frames import regress_frame
 from slaibench.studies.regression.forms import RegressForm, RowForm
 from slaibench.studies.regression.metrics import words
 from slaibench.studies.shown import Shown
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SATURATED = "saturated"
 """The metric that says whether a scheduler's runs at a rate have a steady state."""
@@ -154,10 +153,6 @@ class RegressResult(Shown):
             "notes": list(self.notes),
             "spec": self.spec.to_json(),
         }
-
-    def frame(self) -> pd.DataFrame:
-        """One row a metric, rate and scheduler."""
-        return regress_frame(self)
 
     @property
     def in_words(self) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import check_keepable, keep
-from slaibench.studies.frames import validation_frame
 from slaibench.studies.shown import Shown, named
 from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.studies.validation.log import LogFile
@@ -21,7 +20,7 @@ from slaibench.studies.validation.recorded import read_recordings
 from slaibench.studies.validation.validation_run import ValidationRun, validate_run
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +100,6 @@ class ValidationResult(Shown):
     def in_words(self) -> str:
         grades = (f"{run.run.name} {run.overall.grade}" for run in self.runs)
         return f"grades {named(grades)}" if self.runs else "no run"
-
-    def frame(self) -> pd.DataFrame:
-        """One row a run, metric and statistic."""
-        return validation_frame(self)
 
     def to_json(self) -> dict[str, Any]:
         return {

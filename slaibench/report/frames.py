@@ -10,31 +10,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaibench.measure import catalogue
 from slaibench.measure.catalogue import Scope
+from slaibench.studies import shown
+from slaibench.studies.bound.result import BoundResult
+from slaibench.studies.capacity_result import CapacityResult
+from slaibench.studies.compare import CompareResult
+from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.estimate import Estimate, finite
+from slaibench.studies.regression.result import RegressResult
+from slaibench.studies.sweep import SweepResult
+from slaibench.studies.validation.study import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from slaibench.spec import CellSpec
-    from slaibench.studies.bound.result import BoundResult
-    from slaibench.studies.capacity_result import CapacityResult
-    from slaibench.studies.compare import CompareResult
-    from slaibench.studies.crosscheck.study import CrosscheckResult
     from slaibench.studies.operating_point import OperatingPoint
-    from slaibench.studies.regression.result import RegressResult
-    from slaibench.studies.sweep import SweepResult
-    from slaibench.studies.validation.study import ValidationResult
 
 OF_TIERS = ("tokens_on_time", "requests_on_time", "tokens_fluid")
 MAYBE = "boolean"
 """Columns of truth values some of which are not known."""
 
 
-def sweep_frame(result: SweepResult, *, long: bool = False) -> pd.DataFrame:
+@shown.frame.register
+def sweep_frame(result: SweepResult, long: bool = False) -> pd.DataFrame:
     """A sweep's points.
 
     Args:
@@ -42,7 +44,7 @@ def sweep_frame(result: SweepResult, *, long: bool = False) -> pd.DataFrame:
             ``high``, ``n``), instead of one for each scheduler and rate.
     """
     common = _common(result.cells[0].cell)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for point in result.points:
         head = {"scheduler": point.scheduler, **common, "rate_rps": point.rate_rps}
         if long:
@@ -52,10 +54,11 @@ def sweep_frame(result: SweepResult, *, long: bool = False) -> pd.DataFrame:
     return _frame(rows, () if long else ("saturated",))
 
 
-def compare_frame(result: CompareResult, *, long: bool = False) -> pd.DataFrame:
+@shown.frame.register
+def compare_frame(result: CompareResult, long: bool = False) -> pd.DataFrame:
     """As ``sweep_frame``, with the paired change of the median TTFT against the reference in
     the others' rows."""
-    frame = sweep_frame(result.sweep, long=long)
+    frame = sweep_frame(result.sweep, long)
     if long:
         return frame
     changes = {
@@ -69,12 +72,14 @@ def compare_frame(result: CompareResult, *, long: bool = False) -> pd.DataFrame:
     return frame.assign(**{name: [row[name] for row in rows] for name in _names(rows)})
 
 
-def capacity_frame(result: CapacityResult) -> pd.DataFrame:
+@shown.frame.register
+def capacity_frame(result: CapacityResult, long: bool = False) -> pd.DataFrame:
     """One row; ``pandas.concat`` brings several together."""
+    _no_long(result, long)
     form = result.to_json()
     capacity, throughput = result.capacity, result.throughput
     low, high = capacity.ci95 or (None, None)
-    row = {
+    row: dict[str, object] = {
         "scheduler": result.scheduler,
         **_common(result.cells[0].cell),
         "slo": form["slo"],
@@ -93,11 +98,13 @@ def capacity_frame(result: CapacityResult) -> pd.DataFrame:
     return _frame([row])
 
 
-def regress_frame(result: RegressResult) -> pd.DataFrame:
+@shown.frame.register
+def regress_frame(result: RegressResult, long: bool = False) -> pd.DataFrame:
     """One row a metric, rate and scheduler; the ends are of the change's 90 % interval."""
+    _no_long(result, long)
     rows = []
     for row in result.rows:
-        form: dict[str, Any] = dict(row.to_json())
+        form: dict[str, object] = dict(row.to_json())
         del form["ci90"], form["replicates"]
         before, after = row.replicates
         ends = _ends("change", Estimate(row.change, row.low, row.high, 0))
@@ -110,8 +117,10 @@ def regress_frame(result: RegressResult) -> pd.DataFrame:
     return frame.astype({name: float for name in numbers if name in frame})
 
 
-def bound_frame(result: BoundResult) -> pd.DataFrame:
+@shown.frame.register
+def bound_frame(result: BoundResult, long: bool = False) -> pd.DataFrame:
     """One row a scheduler: its saturated throughput (``rate_rps``), and its share of the bound."""
+    _no_long(result, long)
     common = _common(result.bounds.backlog.cells[0])
     rows = [
         {
@@ -132,8 +141,10 @@ def bound_frame(result: BoundResult) -> pd.DataFrame:
     return _frame(rows)
 
 
-def crosscheck_frame(result: CrosscheckResult) -> pd.DataFrame:
+@shown.frame.register
+def crosscheck_frame(result: CrosscheckResult, long: bool = False) -> pd.DataFrame:
     """One row a backend, scheduler, rate and metric; the ends are of the change."""
+    _no_long(result, long)
     rows = []
     for match in result.matches:
         for name, difference in match.agreement.differences.items():
@@ -158,8 +169,10 @@ def crosscheck_frame(result: CrosscheckResult) -> pd.DataFrame:
     return _frame(rows, ("within",))
 
 
-def validation_frame(result: ValidationResult) -> pd.DataFrame:
+@shown.frame.register
+def validation_frame(result: ValidationResult, long: bool = False) -> pd.DataFrame:
     """One row a run, latency and statistic."""
+    _no_long(result, long)
     rows = [
         {
             "run": run.run.name,
@@ -191,8 +204,8 @@ def _common(cell: CellSpec) -> dict[str, str | None]:
     }
 
 
-def _wide(point: OperatingPoint) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _wide(point: OperatingPoint) -> dict[str, object]:
+    row: dict[str, object] = {
         "saturated": True if point.saturated else None if point.undecided else False,
         "seeds": point.num_seeds,
         "n": point.ttft_s["p50"].n,
@@ -219,7 +232,7 @@ def _wide(point: OperatingPoint) -> dict[str, Any]:
     }
 
 
-def _metrics(point: OperatingPoint) -> list[dict[str, Any]]:
+def _metrics(point: OperatingPoint) -> list[dict[str, object]]:
     return [
         {"metric": name, "tier": tier or None, **_bare_ends(estimate), "n": estimate.n}
         for (name, tier), estimate in _estimates(point).items()
@@ -260,8 +273,13 @@ def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _frame(rows: Sequence[dict[str, Any]], maybe: Sequence[str] = ()) -> pd.DataFrame:
+def _frame(rows: Sequence[Mapping[str, object]], maybe: Sequence[str] = ()) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
     frame = pd.DataFrame(rows)
     return frame.astype({name: MAYBE for name in maybe if name in frame})
+
+
+def _no_long(result: object, long: bool) -> None:
+    if long:
+        raise ValueError(f"a {type(result).__name__} has no long form: leave long=True out")
