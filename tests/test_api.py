@@ -96,6 +96,14 @@ def test_a_comparison_and_a_capacity_are_values(tmp_path: Path) -> None:
     assert both.capacity_ratio.value is not None
     assert both.capacity_ratio.value > 1
     assert len(both.frame()) == 1
+    names = ["sarathi:token_budget=128", "sarathi", "slai"]
+    three = slaibench.compare(names, rates=10, num_seeds=2, **small)
+    assert three.schedulers == tuple(names)
+    assert three.pairs[0].capacity_ratio == both.capacity_ratio
+    with pytest.raises(ValueError, match="put a scheduler into the list, and give rates as"):
+        slaibench.compare(names, "4:8", **small)
+    with pytest.raises(ValueError, match="not of 'slai' alone"):
+        slaibench.compare("slai", rates=10, **small)
     result = slaibench.capacity("sarathi", slo="ttft_p50<0.06", num_seeds=2, **small)
     assert isinstance(result, slaibench.CapacityResult)
     assert result.spec.slo == "ttft_p50<0.06"

@@ -202,6 +202,7 @@ def test_a_capacity_that_no_run_can_tell_is_refused(tmp_path: Path) -> None:
 
 def test_a_comparison_needs_two_schedulers(tmp_path: Path) -> None:
     assert "named twice" in refused("compare", "slai", "slai", "--results", tmp_path)
+    assert "named twice" in refused("compare", "rad", "slai", "slai", "--results", tmp_path)
     assert "'b'" in refused("compare", "slai").lower()
     assert "scheduler" in refused("capacity").lower()
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from slaibench.cli.sentences import capacity_lines, headline
+from slaibench.cli.comparison import compare_table
+from slaibench.cli.sentences import capacity_lines, headline, target_lines
+from slaibench.report.words import plain_change, plain_interval
 from slaibench.studies.capacity import CapacityResult
 from slaibench.studies.compare import CompareResult
-from tests.studies.studies import compare, find_capacity, study
+from slaibench.studies.targets import whose
+from tests.studies.studies import compare, find_capacity, study, sweep
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +108,57 @@ def test_a_capacity_is_a_sentence_that_says_what_ends_it(
     for part in parts:
         assert part in text
     assert text.count("already fails") == 0  # said in the sentence, not once more in a note
+
+
+def test_a_target_s_tier_is_named_once(results: Path) -> None:
+    spec = study(
+        schedulers=("sarathi",), rates=(3.0, 60.0), num_requests=400, slo="tbt_p50@paying<1ms"
+    )
+    swept = sweep(spec, results, jobs=1)
+    text = "\n".join(line.plain for line in target_lines(swept))
+    assert " at 3 requests/s: tbt_p50@paying<1ms\n" in text
+    assert "at 3.00 requests/s, the lowest measured, tbt_p50@paying<1ms fails" in text
+    assert "of paying" not in text
+    # One that is judged tier by tier does not name them in its text.
+    assert whose("tbt_p99<tier", "paying") == "tbt_p99<tier of paying"
+
+
+def test_a_sweep_says_by_rate_how_it_stands_by_its_targets(results: Path) -> None:
+    names = ("sarathi", "slai")
+    spec = study(schedulers=names, rates=(3.0, 60.0), num_requests=700, slo="ttft_p50<0.2")
+    lines = [line.plain for line in target_lines(sweep(spec, results, jobs=1))]
+    assert lines[0] == "targets: ttft_p50<0.2"
+    for name in names:
+        at = lines.index(name)
+        assert lines[at + 1] == "  met at 3 requests/s"
+        assert lines[at + 2].startswith("  not met at 60 requests/s: ")
+        assert lines[at + 2].endswith("it is saturated")
+        assert lines[at + 3].startswith(f"{name} carries ")
+
+
+def test_more_than_two_are_a_line_each_against_the_first(results: Path) -> None:
+    names = ("sarathi:token_budget=128", "sarathi", "slai")
+    spec = study(
+        schedulers=names, rates=(3.0, 60.0), num_requests=700, num_seeds=2, slo="ttft_p50<0.2"
+    )
+    compared = compare(spec, results, jobs=1)
+    first, second, beware = headline(compared).plain.split("\n")
+    for line, name in ((first, "sarathi"), (second, "slai")):
+        assert line.startswith(f"{name} carries ")
+        assert f"times the load of {names[0]} (95 % interval" in line
+        assert "Median TTFT at 3 requests/s: -" in line
+    assert beware.startswith("Each 95 % interval is right for its own comparison")
+    console = Console(width=80, no_color=True, record=True, file=io.StringIO())
+    console.print(compare_table(compared))
+    shown = [line.rstrip() for line in console.export_text().splitlines()]
+    assert max(map(len, shown)) <= 80
+    assert not any("…" in line for line in shown)
+    for pair in compared.pairs:
+        # With a long name among them, intervals stand below, beside the names once more.
+        rows = [line.split() for line in shown if line.split()[:1] == [pair.b]]
+        change = pair.rates[0].ttft_p50_change
+        cells = [cell for row in rows for cell in row]
+        assert plain_change(change.value) in cells
+        sure = plain_interval(change, plain_change, " to ")
+        assert any(" ".join(row).endswith(sure) for row in rows)
+    assert any("against" in line for line in shown[-5:])

@@ -63,6 +63,29 @@ def written(compared: CompareResult, root: Path) -> Written:
     return Written(root, root / "results", files)
 
 
+@pytest.fixture(scope="session")
+def three(root: Path) -> CompareResult:
+    """The same with a scheduler more, at the two lower rates."""
+    spec = study(
+        rates=(8.0, 16.0),
+        schedulers=("sarathi", "slai", "hrrn"),
+        num_requests=400,
+        num_seeds=2,
+        slo="ttft_p50<0.5,tbt_p99<tier",
+    )
+    return compare(spec, root / "results", jobs=1)
+
+
+@pytest.fixture(scope="session")
+def three_subject(three: CompareResult) -> Subject:
+    return make_subject(three.sweep, searched=three.capacities, compared=three.schedulers)
+
+
+@pytest.fixture(scope="session")
+def three_doc(three_subject: Subject, root: Path) -> StudyDocument:
+    return PAGE.document(three_subject, root / "reports")
+
+
 @pytest.fixture
 def copied(written: Written, tmp_path: Path) -> Written:
     """The report and its recordings once more, to be spoilt."""

@@ -23,9 +23,15 @@ def test_a_study_s_page_has_the_form_of_its_document(written: Written) -> None:
     assert list(problems(document_of(written.files.html), StudyDocument)) == []
 
 
-def test_results_have_their_forms(compared: CompareResult) -> None:
+def test_a_page_of_several_comparisons_has_that_form_too(three_doc: StudyDocument) -> None:
+    assert list(three_doc["more_changes"]) == ["hrrn"]
+    assert list(problems(json.loads(json.dumps(three_doc)), StudyDocument)) == []
+
+
+def test_results_have_their_forms(compared: CompareResult, three: CompareResult) -> None:
     for result, form in (
         (compared, CompareForm),
+        (three, CompareForm),
         (compared.sweep, SweepForm),
         (compared.capacity_a, CapacityForm),
     ):

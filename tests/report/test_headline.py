@@ -211,3 +211,15 @@ def test_the_paired_change_says_when_it_may_be_none(doc: StudyDocument) -> None:
     assert "2,315 pairs" in text
     changed["changes"]["16"]["p50"] = {**sure, "value": None}
     assert "change of median TTFT cannot be told" in findings(changed)[1]
+
+
+def test_of_several_comparisons_each_has_a_sentence_and_intervals_are_said_to_be_single(
+    three_doc: StudyDocument, doc: StudyDocument
+) -> None:
+    texts = findings(three_doc)
+    changes = [text for text in texts if text.startswith("From sarathi to ")]
+    assert [text.split()[3] for text in changes] == ["slai", "hrrn"]
+    assert changes[0] != changes[1].replace("hrrn", "slai")
+    single = "Each 95 % interval is right for its own comparison"
+    assert sum(text.startswith(single) for text in texts) == 1
+    assert not any(text.startswith(single) for text in findings(doc))

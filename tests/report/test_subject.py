@@ -56,6 +56,18 @@ def test_changes_and_ratio_are_those_of_the_comparison(
     assert ratios["sarathi", "slai"] == compared.capacity_ratio
 
 
+def test_each_that_is_compared_has_changes_of_its_own(
+    three: CompareResult, three_subject: Subject
+) -> None:
+    assert [pair.pair for pair in three_subject.by_pair] == [
+        ("sarathi", "slai"),
+        ("sarathi", "hrrn"),
+    ]
+    for pair, compared in zip(three_subject.by_pair, three.pairs, strict=True):
+        medians = [change.estimate for change in pair.changes if change.q == 0.5]
+        assert medians == [rate.ttft_p50_change for rate in compared.rates]
+
+
 def test_a_percentile_that_was_too_small_to_print_has_no_change(subject: Subject) -> None:
     assert all(point.ttft_s["p99"].value is None for point in subject.sweep.points)
     p99 = [change.estimate for change in subject.changes if change.q == 0.99]

@@ -127,3 +127,26 @@ def test_the_audit_shows_each_run_of_the_focus_rate_and_all_that_failed(doc: Stu
     audit = audit_table(changed)
     assert [(rate, len(group)) for rate, group in audit.groups] == [("16", 4), ("30", 1)]
     assert audit.groups[1][1][0].cells[-1].text == "invalid: late"
+
+
+def test_every_point_says_how_it_stands_by_the_targets(doc: StudyDocument) -> None:
+    table = named(doc, "table-ttft")
+    place = column(table, "targets")
+    for (rate, scheduler), row in rows(table).items():
+        verdict = doc["points"][scheduler][rate]["verdict"]
+        cell = row.cells[place]
+        assert cell.text == verdict["state"]
+        assert bool(cell.under) == (verdict["state"] != "met")
+    flooded = rows(table)["30", "sarathi"].cells[place]
+    assert flooded.text == "not met"
+    assert "it is saturated" in flooded.under[0]
+
+
+def test_a_page_of_old_says_nothing_of_targets(doc: StudyDocument) -> None:
+    old = copy.deepcopy(doc)
+    for at in old["points"].values():
+        for point in at.values():
+            del point["verdict"]
+    table = named(old, "table-ttft")
+    assert "targets" not in [heading.title for heading in table.columns]
+    assert "Targets" not in table.note

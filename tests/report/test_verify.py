@@ -12,9 +12,12 @@ import pytest
 
 from slaibench.report import recordings
 from slaibench.report.files import ReportError
+from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.study_document import StudyDocument
+from slaibench.report.subject import make_subject
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.code import Code
+from slaibench.studies.compare import CompareResult
 from tests.report.conftest import Written
 
 NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
@@ -213,3 +216,38 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message:
         path.write_text(text)
     with pytest.raises(ReportError, match=message):
         verify(path)
+
+
+def test_a_page_of_several_comparisons_is_recomputed(three: CompareResult, tmp_path: Path) -> None:
+    html = write_report(three.sweep, tmp_path / "reports", comparison=three).html
+    assert verify(html).mismatches == ()
+
+    def change(doc: StudyDocument) -> None:
+        doc["more_changes"]["hrrn"]["8"]["p50"]["value"] = 0.5
+
+    edit(html, change)
+    places = [mismatch.where for mismatch in verify(html).mismatches]
+    assert "more_changes/hrrn/8/p50/value" in places
+    assert "compare sarathi slai hrrn" in verify(html).again
+
+
+def test_a_page_that_was_written_without_verdicts_is_true(
+    compared: CompareResult, tmp_path: Path
+) -> None:
+    old = make_subject(
+        compared.sweep, searched=compared.capacities, compared=compared.schedulers, judged=False
+    )
+    html = PAGE.write(old, tmp_path / "reports").html
+    assert '"verdict":{' not in html.read_text("utf-8")
+    assert verify(html).mismatches == ()
+
+
+def test_a_verdict_that_was_changed_or_left_out_is_found(copied: Written) -> None:
+    def change(doc: StudyDocument) -> None:
+        doc["points"]["slai"]["30"]["verdict"]["state"] = "met"
+        del doc["points"]["slai"]["16"]["verdict"]
+
+    edit(copied.files.html, change)
+    places = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
+    assert "points/slai/30/verdict/state" in places
+    assert "points/slai/16/verdict/state" in places

@@ -47,6 +47,66 @@ def test_both_ran_the_same_requests(different: CompareResult) -> None:
         np.testing.assert_array_equal(a[:shared], b[:shared])
 
 
+THREE = ("sarathi:token_budget=128", "sarathi", "slai")
+
+
+@pytest.fixture(scope="module")
+def three(results: Path) -> CompareResult:
+    """The same cells as ``different``, and those of one more."""
+    return compare(study(**SPEC, schedulers=THREE, num_seeds=3), results, jobs=1)
+
+
+def test_of_more_than_two_each_is_paired_with_the_first(
+    three: CompareResult, different: CompareResult
+) -> None:
+    assert three.schedulers == THREE
+    assert [(pair.a, pair.b) for pair in three.pairs] == [(THREE[0], name) for name in THREE[1:]]
+    # Who else is compared changes nothing of a pair.
+    assert three.pairs[0].rates == different.rates
+    assert three.pairs[0].capacity_ratio == different.capacity_ratio
+    with pytest.raises(AttributeError, match=r"'rates' by pair: pairs\[0\].rates is of 'sarathi'"):
+        _ = three.rates
+    assert three.frame()["scheduler"].tolist() == ["sarathi", "sarathi", "slai", "slai"]
+
+
+def test_all_of_them_see_the_same_requests(three: CompareResult) -> None:
+    due: dict[tuple[float, int], list[Any]] = {}
+    for cell in loaded(three.sweep.cells):
+        requests = store.read(cell.folder).requests
+        columns = np.column_stack([requests.due_s, requests.prompt_tokens])
+        due.setdefault((cell.cell.rate_rps, cell.cell.seed), []).append(columns)
+    for tables in due.values():
+        shared = min(map(len, tables))
+        for other in tables[1:]:
+            np.testing.assert_array_equal(tables[0][:shared], other[:shared])
+    assert max(map(len, due.values())) == 3
+
+
+def test_json_of_more_than_two_is_by_scheduler(three: CompareResult) -> None:
+    document = json.loads(json.dumps(three.to_json(), allow_nan=False))
+    assert not {"a", "b", "capacity", "rates"} & set(document)
+    assert document["reference"] == THREE[0]
+    assert [capacity["scheduler"] for capacity in document["capacities"]] == [*THREE]
+    assert len(document["points"]) == 6
+    for other, capacity in zip(document["others"], document["capacities"][1:], strict=True):
+        assert other["scheduler"] == capacity["scheduler"]
+        assert other["capacity"] == capacity
+        assert set(other["ratio"]) == {"value", "ci95", "n"}
+        assert [rate["rate_rps"] for rate in other["rates"]] == [10, 22]
+        assert other["rates"][0]["ttft_p50_change"]["value"] < 0
+
+
+def test_json_of_two_has_both_forms(different: CompareResult) -> None:
+    document = different.to_json()
+    (other,) = document["others"]
+    assert (document["reference"], other["scheduler"]) == (document["a"], document["b"])
+    assert other["capacity"] == document["capacity"]["b"]
+    assert other["ratio"] == document["capacity"]["ratio"]
+    assert [rate["ttft_p50_change"] for rate in other["rates"]] == [
+        rate["ttft_p50_change"] for rate in document["rates"]
+    ]
+
+
 @pytest.mark.parametrize("num_seeds", [1, 3])
 def test_the_interval_excludes_no_change_for_clearly_different_schedulers(
     results: Path, num_seeds: int
