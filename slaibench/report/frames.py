@@ -269,7 +269,7 @@ def _number(value: float | None) -> float:
     return math.nan if number is None else number
 
 
-def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _names(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
