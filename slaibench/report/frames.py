@@ -35,7 +35,7 @@ MAYBE = "boolean"
 """Columns of truth values some of which are not known."""
 
 
-@shown.frame.register
+@shown.frame.register(SweepResult)
 def sweep_frame(result: SweepResult, long: bool = False) -> pd.DataFrame:
     """A sweep's points.
 
@@ -54,7 +54,7 @@ def sweep_frame(result: SweepResult, long: bool = False) -> pd.DataFrame:
     return _frame(rows, () if long else ("saturated",))
 
 
-@shown.frame.register
+@shown.frame.register(CompareResult)
 def compare_frame(result: CompareResult, long: bool = False) -> pd.DataFrame:
     """As ``sweep_frame``, with the paired change of the median TTFT against the reference in
     the others' rows."""
@@ -72,7 +72,7 @@ def compare_frame(result: CompareResult, long: bool = False) -> pd.DataFrame:
     return frame.assign(**{name: [row[name] for row in rows] for name in _names(rows)})
 
 
-@shown.frame.register
+@shown.frame.register(CapacityResult)
 def capacity_frame(result: CapacityResult, long: bool = False) -> pd.DataFrame:
     """One row; ``pandas.concat`` brings several together."""
     _no_long(result, long)
@@ -98,7 +98,7 @@ def capacity_frame(result: CapacityResult, long: bool = False) -> pd.DataFrame:
     return _frame([row])
 
 
-@shown.frame.register
+@shown.frame.register(RegressResult)
 def regress_frame(result: RegressResult, long: bool = False) -> pd.DataFrame:
     """One row a metric, rate and scheduler; the ends are of the change's 90 % interval."""
     _no_long(result, long)
@@ -117,7 +117,7 @@ def regress_frame(result: RegressResult, long: bool = False) -> pd.DataFrame:
     return frame.astype({name: float for name in numbers if name in frame})
 
 
-@shown.frame.register
+@shown.frame.register(BoundResult)
 def bound_frame(result: BoundResult, long: bool = False) -> pd.DataFrame:
     """One row a scheduler: its saturated throughput (``rate_rps``), and its share of the bound."""
     _no_long(result, long)
@@ -141,7 +141,7 @@ def bound_frame(result: BoundResult, long: bool = False) -> pd.DataFrame:
     return _frame(rows)
 
 
-@shown.frame.register
+@shown.frame.register(CrosscheckResult)
 def crosscheck_frame(result: CrosscheckResult, long: bool = False) -> pd.DataFrame:
     """One row a backend, scheduler, rate and metric; the ends are of the change."""
     _no_long(result, long)
@@ -169,7 +169,7 @@ def crosscheck_frame(result: CrosscheckResult, long: bool = False) -> pd.DataFra
     return _frame(rows, ("within",))
 
 
-@shown.frame.register
+@shown.frame.register(ValidationResult)
 def validation_frame(result: ValidationResult, long: bool = False) -> pd.DataFrame:
     """One row a run, latency and statistic."""
     _no_long(result, long)

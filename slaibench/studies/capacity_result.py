@@ -18,7 +18,7 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import CapacityForm
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.shown import Shown, capacity_in_words
+from slaibench.studies.shown import Shown
 from slaibench.studies.targets import FAILS, STEADY, Targets, Verdict
 from slaibench.studies.trust import warnings_of
 
@@ -128,7 +128,18 @@ class CapacityResult(Shown):
 
     @property
     def in_words(self) -> str:
-        return f"{capacity_in_words(self)} within {self.spec.slo}"
+        return f"{self.carries} within {self.spec.slo}"
+
+    @property
+    def carries(self) -> str:
+        """``slai 6.77 requests/s [6.5, 7.1]``."""
+        capacity = self.capacity
+        if finite(capacity.rate_rps) is None:
+            return f"{self.scheduler} no rate is known to keep the targets"
+        sure = capacity.sure_rps == capacity.rate_rps
+        bound = "" if capacity.shape is not None else "at least " if sure else "perhaps "
+        ends = "" if capacity.ci95 is None else " [{:.3g}, {:.3g}]".format(*capacity.ci95)
+        return f"{self.scheduler} {bound}{capacity.rate_rps:.3g} requests/s{ends}"
 
     def to_json(self) -> CapacityForm:
         capacity = self.capacity

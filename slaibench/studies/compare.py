@@ -21,7 +21,7 @@ from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.shown import Shown, capacity_in_words
+from slaibench.studies.shown import Shown
 from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
@@ -179,7 +179,7 @@ class CompareResult(Shown):
 
     @property
     def in_words(self) -> str:
-        parts = list(map(capacity_in_words, self.capacities))
+        parts = [capacity.carries for capacity in self.capacities]
         for pair in self.pairs:
             ratio = pair.capacity_ratio
             of = f"ratio of {pair.b}" if len(self.pairs) > 1 else "ratio"

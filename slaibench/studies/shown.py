@@ -11,13 +11,10 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaibench.studies.estimate import finite
-
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from slaibench.studies.capacity_result import CapacityResult
 
 MOST_NAMED = 4
 """Schedulers that a line names."""
@@ -140,14 +137,3 @@ def rates_in_words(rates: Iterable[float]) -> str:
     if len(every) == 1:
         return f"{every[0]:g} requests/s"
     return f"{every[0]:g} to {every[-1]:g} requests/s ({len(every)} rates)"
-
-
-def capacity_in_words(result: CapacityResult) -> str:
-    """``slai 6.77 requests/s [6.5, 7.1]``."""
-    capacity = result.capacity
-    if finite(capacity.rate_rps) is None:
-        return f"{result.scheduler} no rate is known to keep the targets"
-    sure = capacity.sure_rps == capacity.rate_rps
-    bound = "" if capacity.shape is not None else "at least " if sure else "perhaps "
-    ends = "" if capacity.ci95 is None else " [{:.3g}, {:.3g}]".format(*capacity.ci95)
-    return f"{result.scheduler} {bound}{capacity.rate_rps:.3g} requests/s{ends}"

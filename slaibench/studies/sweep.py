@@ -22,7 +22,7 @@ from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.shown import Shown, capacity_in_words, named, rates_in_words
+from slaibench.studies.shown import Shown, named, rates_in_words
 from slaibench.studies.targets import Targets, Verdict
 from slaibench.studies.trust import warnings_of
 from slaibench.workloads.arrivals import ArrivalProcess
@@ -125,7 +125,7 @@ class SweepResult(Shown):
     @property
     def in_words(self) -> str:
         names = named(point.scheduler for point in self.points)
-        carried = [capacity_in_words(result) for result in self.capacities]
+        carried = [result.carries for result in self.capacities]
         where = rates_in_words(point.rate_rps for point in self.points)
         return f"{names} at {where}; {'; '.join(carried)}" if carried else f"{names} at {where}"
 
