@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("slaibench", "schedulers", "workloads")
-INSTALLED = {".py", ".json", ".j2", ".css", ".typed"}
+INSTALLED = {".py", ".json", ".j2", ".css", ".js", ".txt", ".typed"}
 
 
 def built(source: Path, kind: str, target: Path) -> Path:

@@ -76,7 +76,8 @@ def fill(
         loader=jinja2.FunctionLoader(load),
     )
     names = short_names(schedulers)
-    frame = cast("PageDocument", doc)["made"].get("frame", 1)
+    made = cast("PageDocument", doc).get("made")  # no page's document: a notebook's cell
+    frame = 1 if made is None else made.get("frame", 1)
     charts = charts_of(doc) if frame > 1 else {}
     return environment.get_template(f"{template}.html.j2").render(
         doc=doc,

@@ -85,3 +85,13 @@ def test_progress_is_shown_where_it_is_wanted(
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith("sweep: 3 of 3 cells, 0 s left")
     assert line(Tracker().snapshot()) == "no cell done yet, time left not known"
+
+
+def test_a_regression_run_shows_every_row() -> None:
+    from tests.report.regress.test_files import ALL  # noqa: PLC0415
+
+    html = ALL._repr_html_() or ""
+    assert html.count("<tr><th>") == len(ALL.rows)
+    assert "90 % interval" in html
+    with pytest.raises(ValueError, match="no figure of a RegressResult"):
+        ALL.plot()

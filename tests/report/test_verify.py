@@ -251,3 +251,23 @@ def test_a_verdict_that_was_changed_or_left_out_is_found(copied: Written) -> Non
     places = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
     assert "points/slai/30/verdict/state" in places
     assert "points/slai/16/verdict/state" in places
+
+
+def test_another_value_in_an_interactive_figure_is_noticed(copied: Written) -> None:
+    def other(doc: Any) -> None:
+        doc["pictures"]["ttft"][0]["chart"]["series"][0]["points"][0]["y"] *= 0.5
+
+    edit(copied.files.html, other)
+    wrong = [str(mismatch) for mismatch in verify(copied.files.html).mismatches]
+    place = "figure ttft, interactive form of 01-ttft-p50"
+    assert f"{place}: the page has its values; its recordings give others" in wrong
+
+
+def test_a_page_of_the_first_frame_has_its_text_alone(doc: StudyDocument) -> None:
+    makers: Any = {name: part for name, part in doc["made"].items() if name != "frame"}
+    old = PAGE.render({**doc, "made": makers}, {})
+    now = PAGE.render(doc, {})
+    for part in ("light-dark(", "<nav", 'id="main"', 'id="theme"'):
+        assert part in now
+        assert part not in old
+    assert old.count("<script") == 1
