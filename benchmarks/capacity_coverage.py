@@ -33,10 +33,10 @@ def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
         first_seed=REFERENCE_SEED,
     )
     (result,) = capacity.run(capacity.plan(spec, results))
-    found = result.capacity
-    assert found.rate_rps is not None
-    assert found.ci95 is not None
-    return found.rate_rps, *found.ci95
+    estimate = result.capacity
+    assert estimate.rate_rps is not None
+    assert estimate.ci95 is not None
+    return estimate.rate_rps, *estimate.ci95
 
 
 def main(runs: int = 20, minutes: int = 5) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.client.fetch import FetchError, served_models, token_counter
 from slaibench.client.load import Look, run_load
@@ -143,7 +141,7 @@ class EndpointBackend:
             raise BackendError(str(error)) from error
         return RunOutput(
             requests=result.requests,
-            steps=_no_steps(),
+            steps=StepTable.empty(),
             end_s=result.end_s,
             stopped_early=result.stopped_early,
             facts={"clock": "real", "client": result.facts.to_json()},
@@ -215,9 +213,3 @@ def _look(settings: RunSettings) -> Look | None:
     if stop is None:
         return None
     return lambda now_s, due_s, left_s: stop(Progress(now_s, due_s, left_s, left_s))
-
-
-def _no_steps() -> StepTable:
-    """An endpoint does not say what its batches were."""
-    none, whole = np.empty(0), np.empty(0, dtype=np.int64)
-    return StepTable(none, none, *[whole] * 7)

@@ -16,8 +16,7 @@ from slaibench.cli.workers import KEPT
 from slaibench.machine import atomic_write
 from slaibench.recording import store
 from slaibench.report.words import plain_number, plural
-
-DEFAULT_TBT_SLO_S = 0.1
+from slaibench.studies.systems.imported import BACKEND, TBT_SLO_S, UNKNOWN, Labels
 
 
 class Format(StrEnum):
@@ -37,15 +36,15 @@ def import_(
     ],
     label: Annotated[
         str, typer.Option(help="What the server's scheduler is called in tables and pages.")
-    ] = "imported",
+    ] = BACKEND,
     model: Annotated[str | None, typer.Option(help="Model. Default: what the file says.")] = None,
     workload: Annotated[
         str, typer.Option(help="What the requests are called; runs of one name make one study.")
-    ] = "imported",
-    hardware: Annotated[str, typer.Option(help="What ran.")] = "unknown",
+    ] = BACKEND,
+    hardware: Annotated[str, typer.Option(help="What ran.")] = UNKNOWN,
     tbt_slo: Annotated[
         float, typer.Option(help="Seconds between tokens that tbt targets by tier compare with.")
-    ] = DEFAULT_TBT_SLO_S,
+    ] = TBT_SLO_S,
     results: Annotated[
         Path, typer.Option(help="Folder of the recordings.", rich_help_panel=KEPT)
     ] = options.RESULTS_FOLDER,
@@ -55,7 +54,7 @@ def import_(
 
     slaibench report then shows them, with intervals and targets.
     """
-    from slaibench.studies.interchange.imported import Labels, import_files  # noqa: PLC0415
+    from slaibench.studies.interchange.imported import import_files  # noqa: PLC0415
 
     with usage():
         labels = Labels(label, model, workload, hardware, tbt_slo)

@@ -143,35 +143,35 @@ def _exit(result: PacedResult) -> None:
 
 def capacity_words(result: PacedResult) -> list[str]:
     """The answer, then what it does not cover, then what ended the search."""
-    found = result.capacity
+    capacity = result.capacity
     where = result.spec.url or result.about
     within = ",".join(dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY))
     if not result.from_long or not within:
         within = result.spec.slo
-    if found.rate_rps is None:
+    if capacity.rate_rps is None:
         lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
-        why = f", {_failing(result)}" if found.binding else ""
+        why = f", {_failing(result)}" if capacity.binding else ""
         lines = [
             f"{where}: no rate is known to keep {within}; {lowest} requests/s was the lowest "
             f"measured{why}"
         ]
     else:
-        carries = "carries" if found.shape is not None else "may carry"
+        carries = "carries" if capacity.shape is not None else "may carry"
         if result.at_least:
             carries = "carries at least"
-        elif found.ci95 is not None and found.ci95[0] <= 0:
+        elif capacity.ci95 is not None and capacity.ci95[0] <= 0:
             carries = "cannot be told to carry"  # no rate is sure to hold
         interval = ""
-        if found.ci95 is not None:
-            low, high = map(plain_number, found.ci95)
+        if capacity.ci95 is not None:
+            low, high = map(plain_number, capacity.ci95)
             interval = f" (95 % interval {low} to {high})"
-        above = "" if found.binding is None else f"; above that {_failing(result)}"
+        above = "" if capacity.binding is None else f"; above that {_failing(result)}"
         lines = [
-            f"{where} {carries} {plain_number(found.rate_rps)} requests/s{interval} within "
+            f"{where} {carries} {plain_number(capacity.rate_rps)} requests/s{interval} within "
             f"{within}{above}"
         ]
-        if found.note:
-            lines.append(f"  {found.note}")
+        if capacity.note:
+            lines.append(f"  {capacity.note}")
     lines += [f"  {_untold_words(untold)}" for untold in result.untold]
     spent = f"{result.spent_s / 60:.1f} of {result.minutes:g} min"
     runs = plural(len(result.cells), "run")

@@ -13,7 +13,7 @@ import numpy as np
 
 from slaibench.client.exchange import Exchange
 from slaibench.client.tokens import Counted
-from slaibench.recording.record import FloatArray, Outcome, RequestTable
+from slaibench.recording.record import FloatArray, Outcome, RequestTable, whole_microseconds
 from slaibench.workloads.request import Request
 
 MOST_TIMES = 10
@@ -172,11 +172,12 @@ def request_table(
             outcomes[position] = row.outcome.value
             errors[position] = row.error
     due = np.array([request.due_s for request in requests], dtype=np.float64)
+    rounded = whole_microseconds(sent)
     return RequestTable(
         request_id=np.array([request.request_id for request in requests], dtype=np.int64),
         due_s=due,
         # Rounding must not let a request leave before it was due (invariant 3).
-        sent_s=np.where(sent >= due, np.maximum(_microseconds(sent), due), _microseconds(sent)),
+        sent_s=np.where(sent >= due, np.maximum(rounded, due), rounded),
         first_scheduled_s=np.full(count, np.nan),
         prompt_tokens=prompt_tokens,
         output_tokens=np.array([request.output_tokens for request in requests], dtype=np.int64),
@@ -191,14 +192,9 @@ def request_table(
                 np.cumsum([len(of_request) for of_request in times], dtype=np.int64),
             ]
         ),
-        token_times_s=_microseconds(np.concatenate(times) if times else np.empty(0)),
+        token_times_s=whole_microseconds(np.concatenate(times) if times else np.empty(0)),
         token_times_known=times_known,
     )
-
-
-def _microseconds(times_s: FloatArray) -> FloatArray:
-    """As they are stored: whole microseconds."""
-    return np.rint(times_s * 1e6) / 1e6
 
 
 def is_plausible(sent: int, counted: int) -> bool:

@@ -33,6 +33,11 @@ def _not_given() -> BoolArray:
     return np.empty(0, dtype=bool)
 
 
+def whole_microseconds(times_s: FloatArray) -> FloatArray:
+    """Times as they are stored."""
+    return np.rint(times_s * 1e6) / 1e6
+
+
 @dataclass(frozen=True, repr=False)
 class RequestTable:
     """Columns of ``requests.parquet``: one row for each due request, by due time.
@@ -136,6 +141,12 @@ class StepTable:
 
     def __repr__(self) -> str:
         return f"<StepTable: {len(self)} batches>"
+
+    @classmethod
+    def empty(cls) -> StepTable:
+        """Of who does not say what its batches were."""
+        none, whole = np.empty(0), np.empty(0, dtype=np.int64)
+        return cls(none, none, *[whole] * 7)
 
     @property
     def tokens(self) -> IntArray:

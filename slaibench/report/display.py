@@ -87,21 +87,11 @@ def _(result: CrosscheckResult) -> tuple[AnyPage, object]:
     return crosscheck_page.PAGE, make_crosscheck(result)
 
 
-@shown.page.register(SweepResult)
-@shown.page.register(CompareResult)
-@shown.page.register(CapacityResult)
-@shown.page.register(BoundResult)
-@shown.page.register(CrosscheckResult)
 def _written(result: object, folder: Path) -> Path:
     kind, subject = page_of(result)
     return kind.write(subject, folder).html
 
 
-@shown.html.register(SweepResult)
-@shown.html.register(CompareResult)
-@shown.html.register(CapacityResult)
-@shown.html.register(BoundResult)
-@shown.html.register(CrosscheckResult)
 def _paged(result: object) -> str:
     page, subject = page_of(result)
     doc = page.document(subject, Path())
@@ -191,11 +181,6 @@ def _html(
     )
 
 
-@shown.figure.register(SweepResult)
-@shown.figure.register(CompareResult)
-@shown.figure.register(CapacityResult)
-@shown.figure.register(BoundResult)
-@shown.figure.register(CrosscheckResult)
 def _drawn(result: object, name: str) -> Figure:
     # Drawing loads matplotlib: a second that whoever draws nothing shall not wait for.
     from slaibench.report.figures.style import styled  # noqa: PLC0415
@@ -237,3 +222,9 @@ def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
     figure.savefig(out, format="png", dpi=PNG_DPI)
     width, height = figure.get_size_inches()
     return out.getvalue(), {"width": round(CSS_DPI * width), "height": round(CSS_DPI * height)}
+
+
+for _kind in (SweepResult, CompareResult, CapacityResult, BoundResult, CrosscheckResult):
+    shown.page.register(_kind, _written)
+    shown.html.register(_kind, _paged)
+    shown.figure.register(_kind, _drawn)

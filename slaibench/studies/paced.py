@@ -37,7 +37,7 @@ from slaibench.studies.pace import (
     STEP_S,
     Pace,
 )
-from slaibench.studies.paced_result import Ended, PacedResult, paced_result, told
+from slaibench.studies.paced_result import Ended, PacedResult, cells_that_tell, paced_result
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.targets import Targets, check_tellable
@@ -206,7 +206,7 @@ class _Search:
             return lower if lower >= LEAST_RPS else None
         if first > max(holding) * GRID**2:
             return math.sqrt(first * max(holding))
-        estimate = capacity(told(self._prepared.targets, self.long))
+        estimate = capacity(cells_that_tell(self._prepared.targets, self.long))
         lower, higher = min(rates) / GRID, max(rates) * GRID
         if estimate.sure_rps is None and lower >= max(FURTHEST * max(holding), LEAST_RPS):
             return lower

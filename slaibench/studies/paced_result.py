@@ -146,7 +146,7 @@ class PacedResult:
         }
 
 
-def told(targets: Targets, cells: Sequence[CellResult]) -> Cells:
+def cells_that_tell(targets: Targets, cells: Sequence[CellResult]) -> Cells:
     """Where rates stand by those targets that can be told at one of them at least."""
     measured = _measured(targets, cells)
     open_ = _open(measured)
@@ -196,10 +196,10 @@ def paced_result(
         top = max(cell.cell.rate_rps for cell in used)
         above = [c for c in cells if c.cell.rate_rps > top and c.summary.saturated]
         used += [c for c in above if c.summary.invalid is None]
-        measured = told(prepared.targets, used)
+        measured = cells_that_tell(prepared.targets, used)
         estimate = widened(capacity(measured), _load_noise(prepared, used))
     else:
-        measured = told(prepared.targets, cells)
+        measured = cells_that_tell(prepared.targets, cells)
         estimate = _at_first_sight(prepared.targets, cells)
     return PacedResult(
         spec=prepared.spec,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.recording.record import FloatArray, Outcome, RequestTable
+from slaibench.recording.record import FloatArray, Outcome, RequestTable, whole_microseconds
 
 CLOSED_LOOP = (
     "its load was a closed loop (a request waited until another ended), so it offered what the "
@@ -89,7 +89,7 @@ class ForeignRun:
         """Its requests by due time, in seconds after the first was due; all of one tier."""
         start = min(_due(request) for request in self.requests)
         ordered = sorted(self.requests, key=lambda request: (_due(request), request.sent_s))
-        times = [_microseconds(request.token_times_s - start) for request in ordered]
+        times = [whole_microseconds(request.token_times_s - start) for request in ordered]
         counts = np.array([len(of_request) for of_request in times], dtype=np.int64)
         number = len(ordered)
         return RequestTable(
@@ -198,8 +198,3 @@ def numbers(values: Any, name: str, where: str) -> list[float]:
 def _due(request: ForeignRequest) -> float:
     """A request cannot be sent before it is due: clocks of two processes may differ a little."""
     return request.sent_s if request.due_s is None else min(request.due_s, request.sent_s)
-
-
-def _microseconds(times_s: FloatArray) -> FloatArray:
-    """As they are stored: whole microseconds."""
-    return np.rint(times_s * 1e6) / 1e6

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from slaibench.backends.base import RunOutput
 from slaibench.recording import store
 from slaibench.recording.invariants import violation
@@ -17,6 +15,7 @@ from slaibench.spec import CellSpec, Clock, Convention
 from slaibench.studies import from_disk
 from slaibench.studies.cell_run import run_json
 from slaibench.studies.code import code_of
+from slaibench.studies.executors.cells import cell_folder
 from slaibench.studies.interchange import aiperf, vllm_bench
 from slaibench.studies.interchange.foreign_run import (
     ForeignFileError,
@@ -24,32 +23,11 @@ from slaibench.studies.interchange.foreign_run import (
     json_values,
     read_text,
 )
-from slaibench.studies.systems.imported import BACKEND, ImportedSystem
+from slaibench.studies.systems.imported import BACKEND, UNKNOWN, ImportedSystem, Labels
 from slaibench.version import __version__
 from slaibench.workloads.tiers import Tier
 
 TIER = "all"
-DEFAULT_TBT_SLO_S = 0.1
-MODEL, HARDWARE = "unknown", "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What a result file does not say.
-
-    Args:
-        scheduler: what the server's scheduler is called in tables and pages.
-        model: in place of what the file says; None: that.
-        workload: what the requests are called; runs of one name are of one study.
-        hardware: what ran.
-        tbt_slo_s: the time between tokens that targets of the tier compare with, seconds.
-    """
-
-    scheduler: str
-    model: str | None = None
-    workload: str = "imported"
-    hardware: str = HARDWARE
-    tbt_slo_s: float = DEFAULT_TBT_SLO_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +49,8 @@ def read(path: Path) -> list[ForeignRun]:
         return vllm_bench.read(path)
     if aiperf.is_aiperf(first):
         return aiperf.read(path)
-    known = "vllm bench serve --save-result --save-detailed, or AIPerf's profile_export.jsonl"
-    raise ForeignFileError(f"{str(path)!r} is no result file that can be imported: {known}")
+    accepted = "vllm bench serve --save-result --save-detailed, or AIPerf's profile_export.jsonl"
+    raise ForeignFileError(f"{str(path)!r} is no result file that can be imported: {accepted}")
 
 
 def import_files(paths: Sequence[Path], labels: Labels, results: Path) -> list[Path]:
@@ -111,8 +89,7 @@ def import_files(paths: Sequence[Path], labels: Labels, results: Path) -> list[P
         if seed is None:
             seed = max(same, default=-1) + 1
         cell = cell.model_copy(update={"seed": seed})
-        name = f"rate{cell.rate_rps:g}-seed{seed}-{store.spec_hash(cell.spec())}"
-        folder = results / BACKEND / _file_name(cell.scheduler) / name
+        folder = cell_folder(results, cell)
         if folder not in there:
             recording = _recording(run, cell, path.name, digest, labels)
             store.write(recording, folder)
@@ -122,7 +99,7 @@ def import_files(paths: Sequence[Path], labels: Labels, results: Path) -> list[P
 
 
 def _cell(run: ForeignRun, labels: Labels) -> CellSpec:
-    system = ImportedSystem(labels.model or run.model or MODEL, labels.hardware)
+    system = ImportedSystem(labels.model or run.model or UNKNOWN, labels.hardware)
     code = code_of(ImportedSystem, Clock.REAL)
     return CellSpec.model_validate(
         {
@@ -151,7 +128,7 @@ def _recording(
     run: ForeignRun, cell: CellSpec, name: str, digest: str, labels: Labels
 ) -> Recording:
     table = run.table(TIER, labels.tbt_slo_s)
-    steps = _no_steps()
+    steps = StepTable.empty()
     if wrong := violation(table, steps, None):
         raise ForeignFileError(f"{name!r} cannot be a run: {wrong}")
     output = RunOutput(
@@ -167,18 +144,8 @@ def _recording(
         output,
         None,
         scheduler=cell.scheduler,
-        system=ImportedSystem(cell.model, cell.hardware or HARDWARE),
+        system=ImportedSystem(cell.model, cell.hardware or UNKNOWN),
         code=code_of(ImportedSystem, Clock.REAL),
         source=_File(cell.workload, f"requests of {run.tool} ({name})"),
     )
     return Recording(facts, table, steps)
-
-
-def _no_steps() -> StepTable:
-    """A load generator does not say what the batches were."""
-    none, whole = np.empty(0), np.empty(0, dtype=np.int64)
-    return StepTable(none, none, *[whole] * 7)
-
-
-def _file_name(label: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in label)[:64].strip(".") or "_"

@@ -14,12 +14,35 @@ from slaibench.studies.scheduler_info import SchedulerInfo
 from slaibench.studies.systems.base import Demand, Facts, Limit
 
 BACKEND = "imported"
+UNKNOWN = "unknown"
+"""A model or hardware that nobody named."""
+TBT_SLO_S = 0.1
+"""What targets of the one tier compare with, where nobody says another."""
 WAY_OUT = (
     "imported runs cannot be run again: slaibench import reads their files, slaibench report makes "
     "pages of them, and slaibench replay --url measures a server"
 )
 AGAIN = "slaibench import, with the files that these recordings name"
 """How their recordings are made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a result file does not say.
+
+    Args:
+        scheduler: what the server's scheduler is called in tables and pages.
+        model: in place of what the file says; None: that.
+        workload: what the requests are called; runs of one name are of one study.
+        hardware: what ran.
+        tbt_slo_s: the time between tokens that targets of the tier compare with, seconds.
+    """
+
+    scheduler: str
+    model: str | None = None
+    workload: str = BACKEND
+    hardware: str = UNKNOWN
+    tbt_slo_s: float = TBT_SLO_S
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from slaibench.recording.record import Recording
 from slaibench.studies import from_disk
 from slaibench.studies.interchange import aiperf, vllm_bench
 from slaibench.studies.interchange.foreign_run import CLOSED_LOOP, SENT_NOT_DUE, ForeignFileError
-from slaibench.studies.interchange.imported import Labels, import_files, read
+from slaibench.studies.interchange.imported import import_files, read
+from slaibench.studies.systems.imported import Labels
 from tests.studies.studies import study, sweep
 
 REAL = Path(__file__).parent / "vllm_bench.json"
