@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from slaibench.cli.tables import mark
+from slaibench.measure.capacity import Capacity
 from slaibench.report.words import each_alone, plain_change, plain_interval, plain_number
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
@@ -49,14 +50,18 @@ def capacity_lines(result: CapacityResult) -> list[Text]:
         sure = capacity.sure_rps == capacity.rate_rps
         text.append(" carries at least " if sure else " may carry ")
     text.append(f"{plain_number(capacity.rate_rps)} requests/s", style="bold green")
-    if capacity.ci95 is not None:
-        text.append(
-            f" (95 % interval {plain_number(capacity.ci95[0])} to {plain_number(capacity.ci95[1])})"
-        )
-    text.append(f" within {slo}")
-    if capacity.binding is not None:
-        text.append(f"; above that {_failing(result)}")
+    text.append(limits(capacity, slo, _failing(result)))
     return [text, *remarks]
+
+
+def limits(capacity: Capacity, slo: str, failing: str) -> str:
+    """What is said behind a capacity's rate: its interval, the targets, and what ends it."""
+    interval = ""
+    if capacity.ci95 is not None:
+        low, high = map(plain_number, capacity.ci95)
+        interval = f" (95 % interval {low} to {high})"
+    above = "" if capacity.binding is None else f"; above that {failing}"
+    return f"{interval} within {slo}{above}"
 
 
 def _failing(result: CapacityResult) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from slaibench.cli import options
+from slaibench.cli import options, sentences
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -42,7 +42,7 @@ from slaibench.studies import paced
 from slaibench.studies.pace import MAX_RATE_RPS, Pace
 from slaibench.studies.paced import PacedPlan
 from slaibench.studies.paced_result import Ended, PacedResult
-from slaibench.studies.targets import STEADY
+from slaibench.studies.targets import STEADY, whose
 from slaibench.studies.untold import Untold
 
 LABEL = "endpoint"
@@ -161,15 +161,9 @@ def capacity_words(result: PacedResult) -> list[str]:
             carries = "carries at least"
         elif capacity.ci95 is not None and capacity.ci95[0] <= 0:
             carries = "cannot be told to carry"  # no rate is sure to hold
-        interval = ""
-        if capacity.ci95 is not None:
-            low, high = map(plain_number, capacity.ci95)
-            interval = f" (95 % interval {low} to {high})"
-        above = "" if capacity.binding is None else f"; above that {_failing(result)}"
-        lines = [
-            f"{where} {carries} {plain_number(capacity.rate_rps)} requests/s{interval} within "
-            f"{within}{above}"
-        ]
+        rate = plain_number(capacity.rate_rps)
+        limits = sentences.limits(capacity, within, _failing(result))
+        lines = [f"{where} {carries} {rate} requests/s{limits}"]
         if capacity.note:
             lines.append(f"  {capacity.note}")
     lines += [f"  {_untold_words(untold)}" for untold in result.untold]
@@ -185,15 +179,13 @@ def _failing(result: PacedResult) -> str:
     binding = result.capacity.binding
     if binding == STEADY or binding is None:
         return "requests queue up" if binding else "nothing is known"
-    tier = result.capacity.binding_tier
-    return f"{binding} of {tier} fails" if tier else f"{binding} fails"
+    return f"{whose(binding, result.capacity.binding_tier)} fails"
 
 
 def _untold_words(untold: Untold) -> str:
-    whose = f" of {untold.tier}" if untold.tier else ""
     head = (
-        f"cannot tell {untold.slo}{whose}: the runs are worth {untold.worth:.0f} independent "
-        f"requests, {untold.needed:.0f} needed (more --minutes)"
+        f"cannot tell {whose(untold.slo, untold.tier)}: the runs are worth {untold.worth:.0f} "
+        f"independent requests, {untold.needed:.0f} needed (more --minutes)"
     )
     if untold.value_s is None or untold.q is None:
         return f"{head}; no percentile of it can be told"
