@@ -15,6 +15,7 @@ from rich.text import Text
 
 from slaibench.cli.shell import err, print_line
 from slaibench.cli.verbosity import is_quiet, is_verbose
+from slaibench.report.progress import LOG_EVERY_S as EVERY_S
 from slaibench.report.progress import carried, count, left, line
 from slaibench.report.words import plural
 from slaibench.studies.executors import CellResult
@@ -23,8 +24,6 @@ from slaibench.studies.progress import Snapshot, Tracker
 
 MOST_DAMAGES = 5
 """Damaged recordings that are named one by one."""
-EVERY_S = 60.0
-"""Between two lines where there is no terminal."""
 BAR_WIDTH = 12
 MOST_NOW = 4
 """Cells that run now that are named, seeds apart."""
