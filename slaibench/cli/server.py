@@ -35,7 +35,7 @@ from slaibench.cli.shell import (
 )
 from slaibench.cli.spec_options import SpecOptions
 from slaibench.cli.workers import KEPT
-from slaibench.client.local import LocalServer, local_servers
+from slaibench.cli.local_servers import LocalServer, local_servers
 from slaibench.report.words import plain_number, plural
 from slaibench.spec import TargetPart
 from slaibench.studies import paced

@@ -64,8 +64,9 @@ def written(compared: CompareResult, root: Path) -> Written:
 
 
 @pytest.fixture(scope="session")
-def three(root: Path) -> CompareResult:
-    """The same with a scheduler more, at the two lower rates."""
+def three(tmp_path_factory: pytest.TempPathFactory) -> CompareResult:
+    """The same with a scheduler more, at the two lower rates; apart, since tests spoil recordings
+    of the first."""
     spec = study(
         rates=(8.0, 16.0),
         schedulers=("sarathi", "slai", "hrrn"),
@@ -73,7 +74,7 @@ def three(root: Path) -> CompareResult:
         num_seeds=2,
         slo="ttft_p50<0.5,tbt_p99<tier",
     )
-    return compare(spec, root / "results", jobs=1)
+    return compare(spec, tmp_path_factory.mktemp("three") / "results", jobs=1)
 
 
 @pytest.fixture(scope="session")

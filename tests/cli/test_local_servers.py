@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slaibench.client.local import LocalServer, local_servers
+from slaibench.cli.local_servers import LocalServer, local_servers
 from tests.client.serving import Answer, Received, serve
 
 
