@@ -22,7 +22,7 @@ from slaibench.rates import AUTO, Rates, rates_of
 from slaibench.recording.frames import requests_frame as requests_frame  # noqa: PLC0414  (of the interface)
 from slaibench.recording.frames import steps_frame as steps_frame  # noqa: PLC0414  (of the interface)
 from slaibench.recording.record import Recording
-from slaibench.report import display, frames  # noqa: F401  (register how results are shown)
+from slaibench.report import display  # noqa: F401  (registers how results are shown)
 from slaibench.report.progress import shown
 from slaibench.spec import StudySpec
 from slaibench.spec.keywords import (

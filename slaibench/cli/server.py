@@ -13,6 +13,7 @@ import typer
 from slaibench.cli import options, sentences
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
+from slaibench.cli.local_servers import LocalServer, local_servers
 from slaibench.cli.options import (
     RESULTS_FOLDER,
     EndpointOptions,
@@ -35,7 +36,6 @@ from slaibench.cli.shell import (
 )
 from slaibench.cli.spec_options import SpecOptions
 from slaibench.cli.workers import KEPT
-from slaibench.cli.local_servers import LocalServer, local_servers
 from slaibench.report.words import plain_number, plural
 from slaibench.spec import TargetPart
 from slaibench.studies import paced

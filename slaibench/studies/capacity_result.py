@@ -16,6 +16,7 @@ from slaibench.spec import StudySpec
 from slaibench.studies.estimate import Estimate, finite, from_interval
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import CapacityForm
+from slaibench.studies.frames import common_columns, ends_of, frame_of, number_or_nan
 from slaibench.studies.overload import throughput_of, under_load
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.shown import Shown
@@ -23,7 +24,7 @@ from slaibench.studies.targets import FAILS, STEADY, Targets, Verdict
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 TAIL_FROM = 0.9
 """Percentile beyond which a TTFT's target is one of its tail."""
@@ -140,6 +141,29 @@ class CapacityResult(Shown):
         bound = "" if capacity.shape is not None else "at least " if sure else "perhaps "
         ends = "" if capacity.ci95 is None else " [{:.3g}, {:.3g}]".format(*capacity.ci95)
         return f"{self.scheduler} {bound}{capacity.rate_rps:.3g} requests/s{ends}"
+
+    def frame(self) -> pd.DataFrame:
+        """One row."""
+        form = self.to_json()
+        capacity, throughput = self.capacity, self.throughput
+        low, high = capacity.ci95 or (None, None)
+        row = {
+            "scheduler": self.scheduler,
+            **common_columns(self.cells[0].cell),
+            "slo": form["slo"],
+            "convention": form["convention"],
+            **ends_of("rate_rps", Estimate(capacity.rate_rps, low, high, 0)),
+            "sure_rps": number_or_nan(capacity.sure_rps),
+            "binding": capacity.binding,
+            "binding_tier": capacity.binding_tier,
+            "is_lower_bound": capacity.rate_rps is not None and capacity.shape is None,
+            "replicates": capacity.replicates,
+            "saturated_rps": number_or_nan(None if throughput is None else throughput.rate_rps),
+            "saturated_rps_low": number_or_nan(None if throughput is None else throughput.low),
+            "saturated_rps_high": number_or_nan(None if throughput is None else throughput.high),
+            "note": form["note"],
+        }
+        return frame_of([row])
 
     def to_json(self) -> CapacityForm:
         capacity = self.capacity

@@ -17,6 +17,7 @@ from slaibench.studies.chosen_rates import check_can_choose, with_rates
 from slaibench.studies.estimate import Estimate, finite
 from slaibench.studies.executors import CellResult, Jobs
 from slaibench.studies.forms import CompareForm, OtherForm, RateForm
+from slaibench.studies.frames import ends_of, names_in
 from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
@@ -26,7 +27,7 @@ from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,18 @@ class CompareResult(Shown):
             ends = "" if ratio.ci95 is None else " [{:.2f}, {:.2f}]".format(*ratio.ci95)
             parts.append(f"{of} {ratio.value:.2f}{ends}")
         return "; ".join(parts)
+
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """A sweep's, with the paired change of the median TTFT in rows of all but the reference."""
+        frame = self.sweep.frame(long=long)
+        if long:
+            return frame
+        rates = ((pair.b, rate) for pair in self.pairs for rate in pair.rates)
+        changes = {(name, rate.rate_rps): rate.ttft_p50_change for name, rate in rates}
+        none = Estimate(None, None, None, 0)
+        places = zip(frame["scheduler"], frame["rate_rps"], strict=True)
+        rows = [ends_of("ttft_p50_change", changes.get(place, none)) for place in places]
+        return frame.assign(**{name: [row[name] for row in rows] for name in names_in(rows)})
 
     def _pair(self, name: str) -> PairComparison:
         if len(self.pairs) > 1:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -40,17 +39,6 @@ def figure(result: object, name: str) -> Figure:
     """
     del name
     raise ValueError(f"there is no figure of a {type(result).__name__}")
-
-
-@singledispatch
-def frame(result: object, long: bool = False) -> pd.DataFrame:
-    """A result as a data frame (``report.frames``).
-
-    Raises:
-        ValueError: it has no such form, or ``slaibench.api`` was not imported.
-    """
-    del long
-    raise ValueError(f"there is no frame of a {type(result).__name__} before slaibench.api is used")
 
 
 @singledispatch
@@ -82,15 +70,6 @@ class Shown:
 
     def _repr_html_(self) -> str | None:
         return html(self)
-
-    def frame(self, *, long: bool = False) -> pd.DataFrame:
-        """The result's numbers, a row each, with plain column names (``report.frames``).
-
-        Args:
-            long: of a sweep or a comparison: a row for each scheduler, rate and metric, instead of
-                one for each scheduler and rate.
-        """
-        return frame(self, long)
 
     def plot(self, name: str = "") -> Figure:
         """One of the figures of the result's page, by the page's own drawing code.

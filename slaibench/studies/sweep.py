@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
@@ -16,6 +16,7 @@ from slaibench.studies.capacity_result import CapacityResult, capacity_from
 from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
 from slaibench.studies.forms import SweepForm
+from slaibench.studies.frames import common_columns, frame_of, metric_rows, wide_row
 from slaibench.studies.lifecycle import Listener, OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.operating_point import OperatingPoint, make_point
 from slaibench.studies.overload import overload_cells, under_load
@@ -28,7 +29,7 @@ from slaibench.studies.trust import warnings_of
 from slaibench.workloads.arrivals import ArrivalProcess
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,18 @@ class SweepResult(Shown):
         carried = [result.carries for result in self.capacities]
         where = rates_in_words(point.rate_rps for point in self.points)
         return f"{names} at {where}; {'; '.join(carried)}" if carried else f"{names} at {where}"
+
+    def frame(self, *, long: bool = False) -> pd.DataFrame:
+        """One row a scheduler and rate; ``long``: one a scheduler, rate and metric."""
+        common = common_columns(self.cells[0].cell)
+        rows: list[dict[str, Any]] = []
+        for point in self.points:
+            head = {"scheduler": point.scheduler, **common, "rate_rps": point.rate_rps}
+            if long:
+                rows += [{**head, **row} for row in metric_rows(point)]
+            else:
+                rows.append({**head, "verdict": self.verdict(point).state.value, **wide_row(point)})
+        return frame_of(rows, () if long else ("saturated",))
 
 
 def plan(spec: StudySpec, results: Path, *, jobs: Jobs = None, fresh: bool = False) -> SweepPlan:

@@ -25,12 +25,13 @@ from slaibench.studies.bound.run_summaries import BacklogSummary, MapSummary
 from slaibench.studies.bound.spec import rad, sarathi
 from slaibench.studies.estimate import Estimate, over_seeds
 from slaibench.studies.executors import CellResult
+from slaibench.studies.frames import common_columns, ends_of, frame_of, number_or_nan
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.shown import Shown
 from slaibench.studies.trust import notes_of
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 CellsByPart = Mapping[str, Sequence[CellResult]]
 """Results by part."""
@@ -132,6 +133,27 @@ class BoundResult(Shown):
         ]
         bound = f"at most {self.bounds.bound.rate_rps:.3g} requests/s"
         return ", ".join((bound, *shares))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a scheduler: its saturated throughput, and what share of the bound that is."""
+        common = common_columns(self.bounds.backlog.cells[0])
+        rows = [
+            {
+                "scheduler": throughput.scheduler,
+                **common,
+                "bound_rps": self.bounds.bound.rate_rps,
+                **ends_of("rate_rps", throughput.rate_rps),
+                **ends_of("share", throughput.share),
+                "within_rps": throughput.within_rps,
+                **ends_of("within_share", throughput.within_share),
+                "run_share": throughput.run_share,
+                "tokens_per_batch": number_or_nan(throughput.tokens_per_batch),
+                "preemptions": throughput.preemptions,
+                "untold": throughput.untold,
+            }
+            for throughput in self.throughputs
+        ]
+        return frame_of(rows)
 
     def rad_at(self, step_s: float, tile: int) -> list[RadPoint]:
         """RAD's points of one step cost and tile, by cycle."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slaibench.measure import catalogue
 from slaibench.recording import store
 from slaibench.spec import StudySpec
 from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
+from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.frames import ends_of, frame_of, number_or_nan
 from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
 from slaibench.studies.shown import Shown
@@ -20,7 +23,7 @@ from slaibench.studies.sweep import SweepPlan, SweepResult
 from slaibench.studies.systems.table import on_system
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,31 @@ class CrosscheckResult(Shown):
     def in_words(self) -> str:
         agree = len(self.matches) - len(self.beyond)
         return f"{' against '.join(self.between)}: {agree} of {len(self.matches)} rows agree"
+
+    def frame(self) -> pd.DataFrame:
+        """One row a backend, scheduler, rate and metric."""
+        rows = []
+        for match in self.matches:
+            for name, difference in match.agreement.differences.items():
+                metric, _, tier = name.partition(catalogue.AT)
+                low, high = difference.ci95 or (None, None)
+                rows.append(
+                    {
+                        "scheduler": match.scheduler,
+                        "reference_backend": self.reference,
+                        "backend": match.other,
+                        "rate_rps": match.rate_rps,
+                        "metric": metric,
+                        "tier": tier or None,
+                        "reference": number_or_nan(difference.reference),
+                        "other": number_or_nan(difference.other),
+                        **ends_of("change", Estimate(difference.change, low, high, 0)),
+                        "tolerance": number_or_nan(difference.tolerance),
+                        "within": difference.within,
+                        "verdict": match.agreement.verdict.value,
+                    }
+                )
+        return frame_of(rows, ("within",))
 
     def to_json(self) -> CrosscheckForm:
         first = self.sweeps[0]

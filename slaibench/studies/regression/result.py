@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slaibench.measure.regression import FAMILY_ERROR, POWER, ChangeVerdict
 from slaibench.spec import StudySpec
-from slaibench.studies.estimate import finite
+from slaibench.studies.estimate import Estimate, finite
+from slaibench.studies.frames import ends_of, frame_of
 from slaibench.studies.regression.forms import RegressForm, RowForm
 from slaibench.studies.regression.metrics import words
 from slaibench.studies.shown import Shown
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 SATURATED = "saturated"
 """The metric that says whether a scheduler's runs at a rate have a steady state."""
@@ -153,6 +154,22 @@ class RegressResult(Shown):
             "notes": list(self.notes),
             "spec": self.spec.to_json(),
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row a metric, rate and scheduler."""
+        rows = []
+        for row in self.rows:
+            form: dict[str, Any] = dict(row.to_json())
+            del form["ci90"], form["replicates"]
+            before, after = row.replicates
+            ends = ends_of("change", Estimate(row.change, row.low, row.high, 0))
+            sides = {"replicates_before": before, "replicates_after": after}
+            spec = self.spec
+            where = {"model": spec.model, "gpu": spec.gpu, "backend": spec.backend}
+            rows.append({"scheduler": row.scheduler, **where, **form, **ends, **sides})
+        numbers = ("before", "after", "p_worse", "mde", "replicates_needed", "noise")
+        frame = frame_of(rows)
+        return frame.astype({name: float for name in numbers if name in frame})
 
     @property
     def in_words(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import check_keepable, keep
+from slaibench.studies.frames import frame_of, number_or_nan
 from slaibench.studies.shown import Shown, named
 from slaibench.studies.systems.simulator import SimulatorSystem
 from slaibench.studies.validation.log import LogFile
@@ -20,7 +21,7 @@ from slaibench.studies.validation.recorded import read_recordings
 from slaibench.studies.validation.validation_run import ValidationRun, validate_run
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,28 @@ class ValidationResult(Shown):
     def in_words(self) -> str:
         grades = (f"{run.run.name} {run.overall.grade}" for run in self.runs)
         return f"grades {named(grades)}" if self.runs else "no run"
+
+    def frame(self) -> pd.DataFrame:
+        """One row a run, metric and statistic."""
+        rows = [
+            {
+                "run": run.run.name,
+                "scheduler": run.scheduler,
+                "profile": run.profile.name,
+                "latency": latency,
+                "statistic": name,
+                "reference_s": error.reference,
+                "simulated_s": error.other,
+                "change": number_or_nan(error.change),
+                "enough_samples": error.enough_samples,
+                "n": errors.n,
+                "grade": run.judgements[latency].grade if latency in run.judgements else None,
+            }
+            for run in self.runs
+            for latency, errors in run.errors.items()
+            for name, error in errors.statistics.items()
+        ]
+        return frame_of(rows)
 
     def to_json(self) -> dict[str, Any]:
         return {
