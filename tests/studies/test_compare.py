@@ -67,7 +67,8 @@ def test_of_more_than_two_each_is_paired_with_the_first(
     assert three.pairs[0].capacity_ratio == different.capacity_ratio
     with pytest.raises(AttributeError, match=r"'rates' by pair: pairs\[0\].rates is of 'sarathi'"):
         _ = three.rates
-    assert three.frame()["scheduler"].tolist() == ["sarathi", "sarathi", "slai", "slai"]
+    rows = three.frame()["scheduler"].tolist()  # one a scheduler and rate, the reference's first
+    assert rows == [three.a, three.a, "sarathi", "sarathi", "slai", "slai"]
 
 
 def test_all_of_them_see_the_same_requests(three: CompareResult) -> None:
