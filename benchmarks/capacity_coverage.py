@@ -4,11 +4,13 @@
 
 The search is that of ``slaibench capacity --url``, on the simulator, its budget in virtual minutes;
 a run has requests of its own (seeds apart by 1,000). The truth is the capacity by the targets that
-the run could tell, from a search of long cells with further seeds.
+the run could tell, from a search of long cells with further seeds. "At least" holds the truth where
+it is not above it.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -24,12 +26,13 @@ REFERENCE_SEED = 900_000
 
 
 def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
-    """Capacity and its interval from twelve replicates of long cells."""
+    """Capacity and its interval from five replicates of 20,000 requests."""
     spec = StudySpec(
         schedulers=(SCHEDULER,),
         workload=workload,
         slo=slo,
-        num_seeds=12,
+        num_seeds=5,
+        num_requests=20_000,
         first_seed=REFERENCE_SEED,
     )
     (result,) = capacity.run(capacity.plan(spec, results))
@@ -44,7 +47,7 @@ def main(runs: int = 20, minutes: int = 5) -> None:
         results = Path(folder)
         truths: dict[tuple[str, str], tuple[float, float, float]] = {}
         for workload in WORKLOADS:
-            held = answered = 0
+            held = answered = told = 0
             for number in range(runs):
                 spec = StudySpec(
                     schedulers=(SCHEDULER,), workload=workload, first_seed=1000 * number
@@ -57,7 +60,10 @@ def main(runs: int = 20, minutes: int = 5) -> None:
                     value, low, high = truths[key]
                     print(f"# {workload} within {key[1]}: {value:.4g} [{low:.4g}, {high:.4g}]")
                 true, interval = truths[key][0], result.capacity.ci95
+                if interval is None and result.capacity.sure_rps is not None:
+                    interval = result.capacity.sure_rps, math.inf
                 answered += interval is not None
+                told += interval is not None and interval[0] > 0
                 inside = interval is not None and interval[0] <= true <= interval[1]
                 held += inside
                 ends = "none" if interval is None else "{:.3g} to {:.3g}".format(*interval)
@@ -66,7 +72,10 @@ def main(runs: int = 20, minutes: int = 5) -> None:
                     f"{'holds' if inside else 'MISSES'}; {result.ended}, {result.spent_s:.0f} s",
                     flush=True,
                 )
-            print(f"{workload}: {held} of {runs} hold the truth, {answered} have an interval")
+            print(
+                f"{workload}: {held} of {runs} hold the truth, {answered} have an interval, "
+                f"{told} above 0"
+            )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from slaibench.client.fetch import FetchError, fetch
 from slaibench.client.target import Target
@@ -22,10 +23,12 @@ class LocalServer:
 
     Args:
         models: as it calls them.
+        wants_key: whether it tells nobody without one.
     """
 
     url: str
     models: tuple[str, ...]
+    wants_key: bool = False
 
     @property
     def models_words(self) -> str:
@@ -47,5 +50,8 @@ def _look(port: int) -> LocalServer | None:
     try:
         answer = fetch(target, target.address.at("/models"), timeout_s=LOOK_S)
         return LocalServer(target.url, tuple(str(model["id"]) for model in answer["data"]))
-    except (FetchError, KeyError, TypeError):
+    except FetchError as error:
+        closed = error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        return LocalServer(target.url, (), wants_key=True) if closed else None
+    except (KeyError, TypeError):
         return None

@@ -13,7 +13,7 @@ import typer
 from slaibench.cli import options, sentences
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
-from slaibench.cli.local_servers import LocalServer, local_servers
+from slaibench.cli.local_servers import PORTS, LocalServer, local_servers
 from slaibench.cli.options import (
     RESULTS_FOLDER,
     EndpointOptions,
@@ -39,10 +39,10 @@ from slaibench.cli.workers import KEPT
 from slaibench.report.words import plain_number, plural
 from slaibench.spec import TargetPart
 from slaibench.studies import paced
-from slaibench.studies.pace import MAX_RATE_RPS, Pace
+from slaibench.studies.pace import MAX_RATE_RPS, Ended, Pace
 from slaibench.studies.paced import PacedPlan
-from slaibench.studies.paced_result import Ended, PacedResult
-from slaibench.studies.targets import STEADY, whose
+from slaibench.studies.paced_result import PacedResult, holds
+from slaibench.studies.targets import STEADY, Targets, whose
 from slaibench.studies.untold import Untold
 
 LABEL = "endpoint"
@@ -212,7 +212,7 @@ def quick(
     with usage(options.OPTION_OF):
         values = dict(endpoint.values)
         if values["url"] is None:
-            values["url"] = _only_server(local_servers()).url
+            values["url"] = only_server(local_servers()).url
         spec = options.study(
             [LABEL],
             1,
@@ -235,12 +235,20 @@ def quick(
         _exit(result)
 
 
-def _only_server(servers: Sequence[LocalServer]) -> LocalServer:
+def only_server(servers: Sequence[LocalServer]) -> LocalServer:
     """Raises ValueError: there is none, or several."""
-    if not servers:
+    closed = [server.url for server in servers if server.wants_key]
+    servers = [server for server in servers if not server.wants_key]
+    if not servers and closed:
         raise ValueError(
-            "no server that speaks OpenAI's interface answers on this machine's usual ports: give "
-            "--url http://host:port, or start one: slaibench serve"
+            f"{' and '.join(closed)} wants a key, which is sent to no server that was not named: "
+            f"set OPENAI_API_KEY and give --url {closed[0]}"
+        )
+    if not servers:
+        ports = ", ".join(map(str, PORTS))
+        raise ValueError(
+            "no server that speaks OpenAI's interface answers on this machine's usual ports "
+            f"({ports}): give --url http://host:port, or start one: slaibench serve"
         )
     if len(servers) > 1:
         named = ", ".join(f"--url {server.url} ({server.models_words})" for server in servers)
@@ -249,16 +257,22 @@ def _only_server(servers: Sequence[LocalServer]) -> LocalServer:
     return servers[0]
 
 
+def _quick_why(result: PacedResult) -> str:
+    """What ended it, without the options that it does not have."""
+    return result.why.replace(" (--minutes)", "").replace(" (--max-rate)", "")
+
+
 def quick_words(result: PacedResult) -> str:
     """The sentence, with what a minute cannot tell."""
     rate, ttft_s = result.light
     model = result.spec.model or "the model"
     seen = "no answer" if ttft_s is None else f"{plain_number(ttft_s)} s (median TTFT)"
-    kept = [c.cell.rate_rps for c in result.cells if paced.holds(result, c)]
+    targets = Targets.of(result.spec)
+    kept = [cell.cell.rate_rps for cell in result.cells if holds(targets, cell)]
     carried = f"nothing spoke against {max(kept):g} requests/s" if kept else "no rate tried held"
     return (
         f"{model} at {result.spec.url}: {seen} at {rate:g} requests/s; {carried} within "
         f"{result.spec.slo}, as far as {result.spent_s:.0f} s with "
-        f"{plural(result.num_requests, 'request')} tell ({result.why}): no tail and no interval; "
-        f"slaibench capacity --url {result.spec.url} for these"
+        f"{plural(result.num_requests, 'request')} tell ({_quick_why(result)}): no tail and no "
+        f"interval; slaibench capacity --url {result.spec.url} for these"
     )

@@ -24,8 +24,7 @@ LARGE_READ_BYTES = 16 << 10
 """More reads, or a larger one, are parsed at once: answers that come faster than they are parsed
 must not fill the memory. No read of tokens is so large."""
 USED_BEFORE = (
-    "; it had answered on this connection before (slaibench replay --new-connections opens one for "
-    "each request)"
+    "; it had answered on this connection before (--new-connections opens one for each request)"
 )
 MAX_HEAD_BYTES = 1 << 20
 """Of an answer's headers, and of whatever else comes between two pieces of its body."""

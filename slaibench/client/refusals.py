@@ -36,7 +36,7 @@ _OPTIONS: Sequence[tuple[str, str]] = (
 
 
 def way_out(status: int, text: str) -> str:
-    """What to give ``slaibench replay`` against a refusal, as the end of its sentence; empty where
+    """What to give against a refusal, as the end of its sentence; empty where
     its words do not tell.
 
     Args:
@@ -44,12 +44,12 @@ def way_out(status: int, text: str) -> str:
         text: what came with it.
     """
     option = _option(status, text)
-    return f" (slaibench replay {option} may help)" if option else ""
+    return f" ({option} may help)" if option else ""
 
 
 def _option(status: int, text: str) -> str | None:
     if status in _NO_ENTRY:
-        return "with OPENAI_API_KEY set, or with --header,"
+        return "OPENAI_API_KEY, or --header,"
     if status not in _BAD_REQUEST or not _REFUSED.search(text):
         return None
     for words, option in _OPTIONS:
@@ -78,7 +78,7 @@ def connection_error(error: OSError) -> str:
     """Why a connection failed, and the option that helps if there is one."""
     words = error.strerror or str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"{error.verify_message or words} (slaibench replay --insecure takes any certificate)"
-        )
+        return f"{error.verify_message or words} (--insecure takes any certificate)"
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return f"{words}: it answers without TLS, http:// and not https://"
     return words

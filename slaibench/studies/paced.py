@@ -14,8 +14,6 @@ from pathlib import Path
 
 from slaibench.measure.capacity import capacity
 from slaibench.measure.search import Trial, next_rates
-from slaibench.recording import store
-from slaibench.recording.record import Outcome
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.capacity import check_rate_counts
 from slaibench.studies.capacity_result import summaries_by_rate
@@ -24,6 +22,8 @@ from slaibench.studies.executors import CellResult, Executor
 from slaibench.studies.lifecycle import OnCell, Plan, collect, quiet
 from slaibench.studies.pace import (
     COARSE,
+    FEW,
+    FIRST_SHARE,
     FURTHEST,
     GRID,
     LEAST_RPS,
@@ -32,15 +32,15 @@ from slaibench.studies.pace import (
     QUEUES_MORE,
     QUEUES_TIMES,
     REST_S,
-    SEVERAL,
-    SILENT_S,
+    STAYS,
     STEP_S,
+    Ended,
     Pace,
 )
-from slaibench.studies.paced_result import Ended, PacedResult, cells_that_tell, paced_result
+from slaibench.studies.paced_result import PacedResult, cells_that_tell, holds, paced_result
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.targets import Targets, check_tellable
+from slaibench.studies.signs import signs_of, why_left_alone
+from slaibench.studies.targets import check_tellable
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,10 @@ class _Search:
         self.spent_s = 0.0
         self._held: tuple[float, float] | None = None
         """The largest rate that held, and how many requests were in the system there."""
+        self._throughput_rps = math.inf
+        """Requests' worth of tokens a second, at a rate that did not hold: about the capacity."""
+        self._stay_s = 0.0
+        """How long a request stays in the system there."""
 
     def until_end(self) -> tuple[Ended, str]:
         """What ended it, and that in words."""
@@ -165,21 +169,27 @@ class _Search:
                 passing = [t.rate_rps for t in trials if t.passes]
                 below = [rate for rate in passing if rate < min(failing, default=math.inf)]
                 return max(below, default=None), min(failing, default=None)
-            result = self._run(rates[0], STEP_S, self._prepared.spec.first_seed)
-            passes = keeps(self._prepared.targets, [result.summary])
+            result = self._run(rates[0], self._step_s(), self._prepared.spec.first_seed)
+            passes = holds(self._prepared.targets, result)
+            if not passes:
+                served_rps = rates[0] * signs_of(result).served_share
+                self._throughput_rps = min(self._throughput_rps, served_rps)
             trials.append(Trial(rates[0], passes, 1))
             if passes:
                 self._note_held(result)
 
     def _about(self, low: float, high: float | None) -> tuple[Ended, str]:
         """Long runs about the boundary, each with requests of its own."""
-        rate = low if high is None else low / GRID  # short runs flatter
+        rate = low
+        if high is not None:  # short runs flatter
+            rate = FIRST_SHARE * min(low, self._throughput_rps)
+            high = min(high, max(GRID * self._throughput_rps, rate))
         while True:
             seed = self._prepared.spec.first_seed + 1 + len(self.long)
             self.long.append(self._run(_tidy(rate), self._pace.long_s, seed))
             if self._holds(self.long[-1]):
                 self._note_held(self.long[-1])
-            following = self._next_long()
+            following = self._next_long(high)
             if following is None:
                 by_rate = [cell.cell.rate_rps for cell in self.long if self._holds(cell)]
                 if by_rate and max(by_rate) >= self._pace.max_rate_rps:
@@ -187,8 +197,12 @@ class _Search:
                 return Ended.SURE, "rates sure to hold and sure to fail lie close enough"
             rate = following
 
-    def _next_long(self) -> float | None:
-        """The rate of the next long run; None: these are enough."""
+    def _next_long(self, too_much: float | None) -> float | None:
+        """The rate of the next long run; None: these are enough.
+
+        Args:
+            too_much: the smallest rate at which a short run did not hold.
+        """
         trials = [
             Trial(rate, keeps(self._prepared.targets, summaries), len(summaries))
             for rate, summaries in summaries_by_rate(self.long).items()
@@ -199,8 +213,10 @@ class _Search:
         stride = min(GRID**2 ** (len(rates) - 1), 2.0)  # further each time
         holding = [t.rate_rps for t in trials if t.passes and t.rate_rps < first]
         if not failing:
-            most = self._pace.max_rate_rps
-            return None if max(rates) >= most else min(max(rates) * stride, most)
+            most, top = self._pace.max_rate_rps, max(rates)
+            if too_much is not None and too_much > top * GRID:
+                return math.sqrt(top * too_much)
+            return None if top >= most else min(top * stride, most)
         if not holding:
             lower = min(rates) / stride
             return lower if lower >= LEAST_RPS else None
@@ -211,7 +227,7 @@ class _Search:
         if estimate.sure_rps is None and lower >= max(FURTHEST * max(holding), LEAST_RPS):
             return lower
         # Where no rate is sure to fail, the interval ends at the largest one measured.
-        open_above = estimate.ci95 is not None and estimate.ci95[1] >= max(rates)
+        open_above = estimate.ci95 is None or estimate.ci95[1] >= max(rates)
         most = min(min(failing) / FURTHEST, self._pace.max_rate_rps)
         return higher if open_above and higher <= most else None
 
@@ -219,9 +235,17 @@ class _Search:
         return keeps(self._prepared.targets, [result.summary])
 
     def _note_held(self, result: CellResult) -> None:
-        inside = _mean_inside(result.summary)
         if self._held is None or result.cell.rate_rps > self._held[0]:
-            self._held = result.cell.rate_rps, inside
+            signs = signs_of(result)
+            self._held = result.cell.rate_rps, signs.mean_inside
+            self._stay_s = signs.mean_stay_s
+
+    def _step_s(self) -> float:
+        """Length of the next short run: a server fills for as long as its requests stay, and
+        until then carries any load. Few at a time fill it at once."""
+        if self._held is None or self._held[1] < FEW:
+            return STEP_S
+        return float(round(min(max(STEP_S, STAYS * self._stay_s), self._pace.most_step_s)))
 
     def _run(self, rate_rps: float, length_s: float, seed: int) -> CellResult:
         """One run, and whether the server may be sent another."""
@@ -232,7 +256,9 @@ class _Search:
         self.cells.append(result)
         ended_s = result.summary.metrics.stop_s
         self.spent_s += max(ended_s + OVERHEAD_S, result.took_s or 0.0 if self._is_real else 0.0)
-        _check_alive(result)
+        left = why_left_alone(result)
+        if left is not None:
+            raise _EndedError(*left)
         if result.summary.stopped_early is not None and self._is_real and not result.reused:
             self._rest(REST_S)
         return result
@@ -253,46 +279,6 @@ class _Search:
         }
         cell = self._prepared.cell(self._prepared.spec.schedulers[0], rate_rps, seed, count)
         return cell.model_copy(update={"horizon_s": length_s, "early_stop": False, "guard": guard})
-
-
-def holds(result: PacedResult, cell: CellResult) -> bool:
-    """Whether nothing speaks against the rate of one run."""
-    return keeps(Targets.of(result.spec), [cell.summary])
-
-
-def _check_alive(result: CellResult) -> None:
-    """Raises _EndedError: requests failed, or the server stopped answering."""
-    summary: RunSummary = result.summary
-    rate = result.cell.rate_rps
-    failed = summary.metrics.counts.failed + summary.metrics.counts.timed_out
-    if failed > MOST_FAILURES or (failed and not summary.metrics.counts.finished):
-        raise _EndedError(Ended.FAILURES, f"requests failed at {rate:g} requests/s")
-    silent_s = _silent_s(result)
-    if silent_s is not None:
-        raise _EndedError(
-            Ended.SILENT,
-            f"at {rate:g} requests/s no token came for {silent_s:.1f} s while requests waited",
-        )
-
-
-def _silent_s(result: CellResult) -> float | None:
-    """For how long a run's end brought nothing while requests waited; None: it did not last."""
-    recording = store.read(result.folder)
-    requests, end_s = recording.requests, float(recording.run["end_s"])
-    waiting = requests.outcome == Outcome.UNFINISHED.value
-    if not waiting.any():
-        return None
-    last_s = float(requests.token_times_s.max(initial=0.0))
-    silent_s = end_s - max(last_s, float(requests.due_s[waiting].min()))
-    none_at_all = not len(requests.token_times_s) and int(waiting.sum()) >= SEVERAL
-    return silent_s if silent_s >= SILENT_S or none_at_all else None
-
-
-def _mean_inside(summary: RunSummary) -> float:
-    """Requests in the system on average: Little's law, the sum of stays over those that ended."""
-    e2e = summary.metrics.overall.latencies["e2e"]
-    stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
-    return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
 
 
 def _tidy(rate_rps: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TypedDict
 
 import numpy as np
@@ -18,25 +17,15 @@ from slaibench.studies.estimate import finite
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import Ends
 from slaibench.studies.lifecycle import about_of
+from slaibench.studies.pace import Ended
 from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.signs import signs_of
 from slaibench.studies.targets import NOT_KNOWN, NOT_MEASURED, STEADY, Targets
 from slaibench.studies.trust import warnings_of
 from slaibench.studies.untold import Untold, UntoldForm, in_its_place
 
 TWO_SIDED = 1.96
 """Standard deviations of a 95 % interval."""
-
-
-class Ended(StrEnum):
-    """What ended a search."""
-
-    SURE = "sure"
-    BUDGET = "budget"
-    MAX_RATE = "max rate"
-    SATURATED = "saturated"
-    FAILURES = "failures"
-    SILENT = "no answer"
-    INTERRUPTED = "interrupted"
 
 
 class PacedForm(TypedDict):
@@ -216,10 +205,14 @@ def paced_result(
     )
 
 
+def holds(targets: Targets, cell: CellResult) -> bool:
+    """Whether nothing speaks against the rate of a short run: its targets, nor its signs."""
+    return keeps(targets, [cell.summary]) and signs_of(cell).keeps_up
+
+
 def _at_first_sight(targets: Targets, cells: Sequence[CellResult]) -> Capacity:
     """From short runs alone: the largest rate that nothing spoke against, below all others."""
-    by_rate = summaries_by_rate(cells)
-    held = {rate: keeps(targets, summaries) for rate, summaries in by_rate.items()}
+    held = {cell.cell.rate_rps: holds(targets, cell) for cell in cells}
     failing = min((rate for rate in held if not held[rate]), default=None)
     low = max((r for r in held if held[r] and (failing is None or r < failing)), default=None)
     note = "nothing speaks against it in runs too short to be sure" if low is not None else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
-from slaibench.client.refusals import way_out
+from slaibench.client.refusals import connection_error, way_out
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,12 @@ def test_the_option_that_helps_is_named(status: int, text: str, option: str) -> 
 )
 def test_nothing_is_named_where_the_words_do_not_tell(status: int, text: str) -> None:
     assert way_out(status, text) == ""
+
+
+def test_https_to_a_server_without_tls_is_said() -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="a")
+    incoming.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(ssl.SSLError) as raised:
+        session.do_handshake()
+    assert "http:// and not https://" in connection_error(raised.value)

@@ -10,8 +10,8 @@ import pytest
 
 from slaibench.spec import StudySpec
 from slaibench.studies import paced
-from slaibench.studies.pace import MOST_FAILURES, Pace
-from slaibench.studies.paced_result import Ended, PacedResult
+from slaibench.studies.pace import MOST_FAILURES, Ended, Pace
+from slaibench.studies.paced_result import PacedResult
 from tests.client.behaviours import never
 from tests.client.serving import Answer, Behaviour, Received, Server, serve, tokens
 from tests.studies.studies import WORKLOAD
@@ -30,6 +30,14 @@ def test_the_interval_holds_what_a_long_search_says(tmp_path: Path) -> None:
     low, high = result.capacity.ci95 or (0.0, 0.0)
     assert low < 30.6 < high  # benchmarks/capacity_coverage.py: 30.6 [29.3, 31.8]
     assert result.spent_s <= 300
+
+
+def test_long_outputs_are_not_taken_for_carried_since_nobody_waits_yet(tmp_path: Path) -> None:
+    result = simulated(tmp_path, Pace(5.0), workload="sharegpt4-model", first_seed=4000)
+    assert 0.6 < (result.capacity.rate_rps or 0.0) / 6.9 < 1.4  # short runs alone held 19
+    lengths = {cell.cell.horizon_s for cell in result.cells}
+    assert max(lengths) == Pace(5.0).long_s
+    assert any(8.0 < length <= Pace(5.0).most_step_s for length in lengths if length)
 
 
 def test_what_is_on_disk_is_not_run_again_and_counts_as_it_did(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -170,9 +171,11 @@ def _only_model(options: EndpointOptions) -> str:
     try:
         models = served_models(target)
     except FetchError as error:
+        way_out = "start the server, correct --url, or name the model with --model"
+        if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            way_out = "give its key in OPENAI_API_KEY, or in a --header"
         raise ValueError(
-            f"{url} does not say which model it serves ({error}): start the server, correct --url, "
-            "or name the model with --model"
+            f"{url} does not say which model it serves ({error}): {way_out}"
         ) from error
     if len(models) != 1:
         listed = target.quoter()(", ".join(models[:MOST_MODELS]), 1000) + (

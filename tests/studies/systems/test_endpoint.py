@@ -23,6 +23,10 @@ async def models(received: Received, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "their-model"}]}))
 
 
+async def closed(received: Received, answer: Answer) -> None:
+    answer.whole(401, "no", "text/plain")
+
+
 async def two_models(received: Received, answer: Answer) -> None:
     answer.whole(200, json.dumps({"data": [{"id": "a"}, {"id": "b"}]}))
 
@@ -221,8 +225,8 @@ def test_what_was_no_measurement_is_run_again(tmp_path: Path) -> None:
         (second,) = sweep(spec, tmp_path).cells
         (third,) = sweep(spec, tmp_path).cells
     assert first.summary.invalid == (
-        "20 of 20 requests failed: HTTP 400: Unsupported parameter: ignore_eos (slaibench replay "
-        "--no-ignore-eos --any-length may help)"
+        "20 of 20 requests failed: HTTP 400: Unsupported parameter: ignore_eos "
+        "(--no-ignore-eos --any-length may help)"
     )
     assert (second.summary.invalid, second.reused, second.folder) == (None, False, first.folder)
     assert (third.summary.invalid, third.reused) == (None, True)
@@ -265,6 +269,11 @@ def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
         pytest.raises(ValueError, match=r"serves 2 models: name one with --model: a, b"),
     ):
         prepare(endpoint(several.url))
+    with (
+        serve({"/v1/models": closed}) as other,
+        pytest.raises(ValueError, match=r"401.*: give its key in OPENAI_API_KEY"),
+    ):
+        prepare(endpoint(other.url))
 
 
 @pytest.mark.parametrize(
