@@ -186,7 +186,11 @@ def paced_result(
         above = [c for c in cells if c.cell.rate_rps > top and c.summary.saturated]
         used += [c for c in above if c.summary.invalid is None]
         measured = cells_that_tell(prepared.targets, used)
-        estimate = widened(capacity(measured), _load_noise(prepared, used))
+        estimate = capacity(measured)
+        # What did not hold may have been the load of a short run.
+        at_end = [cell for cell in used if cell.cell.rate_rps == estimate.bracket[1]]
+        noises = _load_noise(prepared, used), _load_noise(prepared, at_end or used)
+        estimate = widened(estimate, *noises)
     else:
         measured = cells_that_tell(prepared.targets, cells)
         estimate = _at_first_sight(prepared.targets, cells)
@@ -219,13 +223,17 @@ def _at_first_sight(targets: Targets, cells: Sequence[CellResult]) -> Capacity:
     return Capacity(low, None, (low, failing), None, None, None, 1, note)
 
 
-def widened(estimate: Capacity, noise: float) -> Capacity:
-    """A capacity whose interval counts that the runs' load was not quite that of the workload."""
+def widened(estimate: Capacity, below: float, above: float) -> Capacity:
+    """A capacity whose interval counts that the runs' load was not quite that of the workload.
+
+    Args:
+        below, above: how far it may be off, as a share, where the lower and the upper end rest.
+    """
     if estimate.ci95 is None:
         sure = estimate.sure_rps
-        return replace(estimate, sure_rps=None if sure is None else sure / (1 + noise))
+        return replace(estimate, sure_rps=None if sure is None else sure / (1 + below))
     low, high = estimate.ci95
-    return replace(estimate, ci95=(low / (1 + noise), high * (1 + noise)))
+    return replace(estimate, ci95=(low / (1 + below), high * (1 + above)))
 
 
 def _load_noise(prepared: PreparedStudy, cells: Sequence[CellResult]) -> float:
