@@ -109,7 +109,7 @@ def _sweep(
         about = sentences.about_lines(
             result.about, result.workload_note, result.spec, result.warnings
         )
-        print_about(about)
+        print_about([*sentences.server_lines(result.cells), *about])
         print_hint(f"recordings: {run_options.results}")
     _report(result, page, run_options.as_json)
     refuse_invalid(result.cells)

@@ -129,6 +129,7 @@ def print_capacity(plan: PacedPlan, run_options: RunOptions) -> None:
     else:
         for line in capacity_words(result):
             print_line(line)
+        print_about(sentences.server_lines(result.cells))
         print_about([result.about, *(f"warning: {warning}" for warning in result.warnings)])
         print_hint(f"recordings: {run_options.results}")
     _exit(result)

@@ -17,7 +17,7 @@ from slaibench.endpoint.url import Api
 ANSWER_S = 10.0
 """For a whole answer; a server that says a little now and then has no more time than that."""
 MAX_ANSWER_BYTES = 16 << 20
-"""Of a list of models, or of metrics; without a bound an answer that never ends would fill the memory."""
+"""Of a list of models, or of metrics; one that never ends would fill the memory without a bound."""
 
 
 class FetchError(RuntimeError):

@@ -74,8 +74,8 @@ def _lines(text: str, names: Collection[str]) -> Iterator[tuple[int, str]]:
     wanted = frozenset(names)
     starts = tuple(wanted)
     # Only a line feed ends a line; a label may hold what str.splitlines takes for another end.
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.removesuffix("\r").lstrip(" \t")
+    for number, whole in enumerate(text.split("\n"), 1):
+        line = whole.removesuffix("\r").lstrip(" \t")
         if line.startswith(starts) and (name := _NAME.match(line)) and name[0] in wanted:
             yield number, line
 
@@ -84,7 +84,9 @@ def _sample(line: str, number: int) -> Sample:
     match = _LINE.fullmatch(line)
     if match is None or not _NUMBER.fullmatch(match["value"]):
         raise ExpositionError(f"line {number} is malformed: {line[:_SHOWN]!r}")
-    return Sample(match["name"], _labels(match["labels"] or "", line, number), float(match["value"]))
+    return Sample(
+        match["name"], _labels(match["labels"] or "", line, number), float(match["value"])
+    )
 
 
 def _labels(text: str, line: str, number: int) -> dict[str, str]:
