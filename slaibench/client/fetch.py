@@ -93,6 +93,8 @@ def fetch_bytes(
         connection.request(method, url, data, target.all_headers() | kind)
         answer = connection.getresponse()
         text = answer.read(MAX_ANSWER_BYTES + 1)
+        if answer.length and len(text) <= MAX_ANSWER_BYTES:  # read(n) takes less for all there is
+            raise http.client.IncompleteRead(text, answer.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = f"no whole answer within {timeout_s:g} s"
         status = answer.status if answer is not None else None
