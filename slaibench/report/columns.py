@@ -139,11 +139,7 @@ def of_server(points: Iterable[PagePoint]) -> list[Column]:
         return []
 
     def peak(name: Literal["waiting_peak", "running_peak"]) -> Pick[int]:
-        def pick(point: PagePoint) -> int | None:
-            value = point["server"][name] if "server" in point else None
-            return None if value is None else round(value)
-
-        return pick
+        return lambda point: point["server"][name] if "server" in point else None
 
     return [
         count("waiting peak", peak("waiting_peak"), "requests"),

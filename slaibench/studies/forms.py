@@ -47,8 +47,8 @@ class ByMetric(TypedDict):
 class ServerForm(TypedDict):
     """What a server said of itself at its readings (``measure.server_use``)."""
 
-    waiting_peak: float | None
-    running_peak: float | None
+    waiting_peak: int | None
+    running_peak: int | None
     prefix_hit_share: float | None
     engines: int
     readings: int

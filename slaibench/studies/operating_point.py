@@ -199,8 +199,8 @@ def server_form(use: ServerUse | None) -> ServerPart:
         return {}
     return {
         "server": {
-            "waiting_peak": use.waiting_peak,
-            "running_peak": use.running_peak,
+            "waiting_peak": None if use.waiting_peak is None else round(use.waiting_peak),
+            "running_peak": None if use.running_peak is None else round(use.running_peak),
             "prefix_hit_share": use.prefix_hit_share,
             "engines": use.engines,
             "readings": use.readings,
