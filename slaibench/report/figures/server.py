@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 MOST_RATES = 6
 """Lines of a panel that can be told apart."""
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (3, 3)), (0, (8, 2, 2, 2)))
+Dashes = tuple[float, Sequence[float]] | Literal["-"]
+DASHES: Sequence[Dashes] = (
+    *("-", (0, (5, 1.5)), (0, (1, 1))),
+    *((0, (5, 1, 1, 1)), (0, (3, 3)), (0, (8, 2, 2, 2))),
+)
 """By rate, beside the colours: lines are told apart in print too."""
 
 

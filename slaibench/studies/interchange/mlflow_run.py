@@ -124,7 +124,7 @@ def tracker(experiment: str) -> Tracker:
         os.environ.setdefault(name, value)
     import mlflow  # noqa: PLC0415
 
-    store = re.sub(r"//[^/?#]*@", "//...@", str(mlflow.get_tracking_uri()))
+    store = _without_password(str(mlflow.get_tracking_uri()))
     try:
         client = mlflow.MlflowClient()
         there = client.get_experiment_by_name(experiment)
@@ -221,4 +221,10 @@ def _walk(name: str, value: Any, step: int) -> Iterator[Logged]:
 
 def _line(error: Exception) -> str:
     """An error's first line, as far as a message has room for it."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _without_password(said)[:300]
+
+
+def _without_password(text: str) -> str:
+    """A text without what stands before a URL's host: MLflow takes a user and a password there."""
+    return re.sub(r"//[^/?#\s]*@", "//...@", text)
