@@ -226,8 +226,8 @@ def capacity(
         warnings = warnings_of(cells)
         note = plan.prepared.source.note
         print_about(sentences.about_lines(results[0].about, note, spec, warnings))
-    told = "; ".join(result.in_words for result in results)
-    track(to, "capacity", plan.spec, [result.to_json() for result in results], cells, told)
+    words = "; ".join(result.in_words for result in results)
+    track(to, "capacity", plan.spec, [result.to_json() for result in results], cells, words)
     refuse_invalid(cells)
 
 

@@ -127,8 +127,7 @@ def _against(result: PairComparison, *, alone: bool) -> Text:
 
 def server_lines(cells: Sequence[CellResult]) -> list[str]:
     """What servers said of themselves at their fullest, a line; none where nothing was read."""
-    told = [(run.summary.server, run.cell.rate_rps) for run in cells]
-    read = [(use, rate) for use, rate in told if use is not None and use.readings]
+    read = [(use, run.cell.rate_rps) for run in cells if (use := run.summary.server) is not None]
     whole = together([use for use, _ in read])
     if whole is None:
         return []

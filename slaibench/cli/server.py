@@ -136,8 +136,8 @@ def print_capacity(plan: PacedPlan, run_options: RunOptions, to: Tracker | None 
         print_about(sentences.server_lines(result.cells))
         print_about([result.about, *(f"warning: {warning}" for warning in result.warnings)])
         print_hint(f"recordings: {run_options.results}")
-    told = capacity_words(result)[0]
-    track(to, "capacity", result.spec, result.to_json(), result.cells, told)
+    words = capacity_words(result)[0]
+    track(to, "capacity", result.spec, result.to_json(), result.cells, words)
     _exit(result)
 
 

@@ -229,10 +229,12 @@ def _missing(metrics: RunMetrics) -> tuple[str, ...]:
 
 
 def _server_use(recording: Recording) -> ServerUse | None:
+    """What the server said; None: nothing, or at no time in the run."""
     if recording.server is None:
         return None
-    run = recording.run
-    return server_use(recording.server, float(run["end_s"]), int(run["server_metrics"]["engines"]))
+    engines = int(recording.run["server_metrics"]["engines"])
+    use = server_use(recording.server, float(recording.run["end_s"]), engines)
+    return use if use.readings else None
 
 
 def _kv_use(recording: Recording, server: ServerUse | None) -> KvUse:

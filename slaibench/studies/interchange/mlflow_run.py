@@ -94,9 +94,9 @@ class Tracker:
         now_ms = int(1000 * time.time())
         metrics = [entities.Metric(m.name, m.value, now_ms, m.step) for m in values(documents)]
         params = [entities.Param(name, text) for name, text in parameters(spec).items()]
-        told = {"mlflow.note.content": words[:LONGEST_VALUE], **tags(command, cells)}
+        said = {"mlflow.note.content": words[:LONGEST_VALUE], **tags(command, cells)}
         try:
-            run = self.client.create_run(self.experiment_id, run_name=command, tags=told).info
+            run = self.client.create_run(self.experiment_id, run_name=command, tags=said).info
             for begin in range(0, len(params), MOST_PARAMS):
                 self.client.log_batch(run.run_id, params=params[begin : begin + MOST_PARAMS])
             for begin in range(0, len(metrics), MOST_METRICS):
@@ -149,10 +149,10 @@ def parameters(spec: StudySpec) -> dict[str, str]:
 
 def tags(command: str, cells: Sequence[CellResult]) -> dict[str, str]:
     """What runs are looked for by: command, version, model, what served it, code."""
-    told: dict[str, str | None] = {"slaibench.command": command, "slaibench.version": __version__}
+    said: dict[str, str | None] = {"slaibench.command": command, "slaibench.version": __version__}
     if cells:
         cell = cells[0].cell
-        told |= {
+        said |= {
             "slaibench.code": cell.code_fingerprint,
             "slaibench.model": cell.model,
             "slaibench.place": cell.place,
@@ -160,7 +160,7 @@ def tags(command: str, cells: Sequence[CellResult]) -> dict[str, str]:
             "slaibench.engine": cell.engine,
             "slaibench.workload": cell.workload,
         }
-    return {name: text for name, text in told.items() if text is not None}
+    return {name: text for name, text in said.items() if text is not None}
 
 
 def values(documents: Iterable[Mapping[str, Any]]) -> list[Logged]:

@@ -85,11 +85,11 @@ def test_parameters_and_tags_say_what_ran(swept: SweepResult) -> None:
     assert said["schedulers"] == json.dumps(list(BOTH))
     assert said["rates"] == "[0.5, 2.0]"
     assert "url" not in said  # what was left open is no parameter
-    told = tags("sweep", swept.cells)
-    assert told["slaibench.model"] == "mistral-7b"
-    assert told["slaibench.place"] == "h100"
-    assert told["slaibench.backend"] == "sim"
-    assert told["slaibench.code"] == swept.cells[0].cell.code_fingerprint
+    named = tags("sweep", swept.cells)
+    assert named["slaibench.model"] == "mistral-7b"
+    assert named["slaibench.place"] == "h100"
+    assert named["slaibench.backend"] == "sim"
+    assert named["slaibench.code"] == swept.cells[0].cell.code_fingerprint
     assert tags("regress", ()) == {"slaibench.command": "regress", "slaibench.version": __version__}
 
 
