@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from slaibench.recording.record import FloatArray, RequestTable, StepTable
+from slaibench.recording.record import FloatArray, RequestTable, ServerTable, StepTable
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
@@ -70,9 +70,11 @@ class RunOutput:
         facts: what only the backend knows, for ``run.json``; any of ``kv_blocks`` and
             ``block_size`` (as the engine had them), ``clock`` (``virtual`` or ``real``),
             ``versions``, ``hardware`` (both objects), ``client`` (an object, what the load
-            generator says of itself) and ``cuda_graphs`` (an object: ``GraphUse``).
+            generator says of itself), ``cuda_graphs`` (an object: ``GraphUse``) and
+            ``server_metrics`` (an object: where ``server`` was read, and of how many engines).
         notes: sentences that a reader of the numbers must see.
         invalid: why the run is no measurement, whatever its numbers are; None: nothing of that.
+        server: what a server said of itself meanwhile; None: nothing was read.
     """
 
     requests: RequestTable
@@ -82,6 +84,7 @@ class RunOutput:
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     invalid: str | None = None
+    server: ServerTable | None = None
 
 
 class Backend(Protocol):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.client.fetch import FetchError, served_models, token_counter
-from slaibench.client.load import Look, run_load
+from slaibench.client.load import LoadResult, Look, run_load
 from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
+from slaibench.client.scrape import Scraper
 from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
+from slaibench.endpoint.server_metrics import NONE, address_of
 from slaibench.endpoint.url import Api, public_url
 from slaibench.recording.record import StepTable
 from slaibench.schedulers.base import Scheduler
@@ -37,6 +40,8 @@ class EndpointOptions:
         vocab_size: of the token ids.
         api_key: None: what the environment has in ``OPENAI_API_KEY``, if anything.
         processes: client processes; None: as many as the load needs.
+        metrics_url: where the server's metrics are read beside a run; None: at its ``/metrics``;
+            ``none``: nowhere.
 
     Raises:
         ValueError: a value that no run could use; the message names it.
@@ -60,6 +65,7 @@ class EndpointOptions:
     processes: int | None = None
     insecure: bool = False
     new_connections: bool = False
+    metrics_url: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         apis = [api.value for api in Api]
@@ -74,6 +80,8 @@ class EndpointOptions:
         if self.processes is not None and self.processes < 1:
             raise ValueError(f"processes must be at least 1, not {self.processes}")
         self.target("")
+        if self.metrics_url not in (None, NONE):
+            address_of(self.metrics_url)
 
     def target(self, model: str) -> Target:
         """How the client sees it, with the model's name."""
@@ -107,6 +115,7 @@ class EndpointBackend:
         self._target: Target | None = None
         self._prompts: Prompts | None = None
         self._notes: tuple[str, ...] = ()
+        self._has_metrics = options.metrics_url != NONE
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -125,27 +134,42 @@ class EndpointBackend:
             self._target = self._options.target(model)
             self._prompts, lengths = _prompts(self._options, self._target)
             self._notes = said + lengths
+        scraper = Scraper(self._target, self._options.metrics_url) if self._has_metrics else None
         try:
-            result = run_load(
-                self._target,
-                requests,
-                self._prompts,
-                seed=settings.seed,
-                horizon_s=settings.horizon_s,
-                look=_look(settings),
-                look_every_s=settings.stop_every_s,
-                processes=self._options.processes,
-                most_failures=settings.most_failures,
-            )
+            with scraper or nullcontext():
+                result = run_load(
+                    self._target,
+                    requests,
+                    self._prompts,
+                    seed=settings.seed,
+                    horizon_s=settings.horizon_s,
+                    look=_look(settings),
+                    look_every_s=settings.stop_every_s,
+                    processes=self._options.processes,
+                    most_failures=settings.most_failures,
+                )
         except ClientError as error:
             raise BackendError(str(error)) from error
-        return RunOutput(
+        output = RunOutput(
             requests=result.requests,
             steps=StepTable.empty(),
             end_s=result.end_s,
             stopped_early=result.stopped_early,
             facts={"clock": "real", "client": result.facts.to_json()},
             notes=self._notes + result.notes,
+        )
+        return output if scraper is None else self._with_metrics(output, scraper, result)
+
+    def _with_metrics(self, output: RunOutput, scraper: Scraper, load: LoadResult) -> RunOutput:
+        """A run with what its server said of itself meanwhile."""
+        self._has_metrics = not scraper.is_absent
+        table = scraper.table(load.t0_monotonic_s, load.end_s)
+        said = {} if table is None else {"server_metrics": scraper.facts()}
+        return replace(
+            output,
+            server=table,
+            facts={**output.facts, **said},
+            notes=output.notes + scraper.notes,
         )
 
 

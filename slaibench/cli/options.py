@@ -18,10 +18,12 @@ from slaibench.spec import (
     EndpointPart,
     EnginePart,
     LoadPart,
+    MetricsPart,
     Option,
     StudySpec,
     TargetPart,
     flags_of,
+    options_of,
 )
 
 DEFAULT_RATES = AUTO
@@ -58,12 +60,20 @@ class EndpointOptions(
     SpecOptions,
     part=EndpointPart,
     panel=SERVED,
-    others={"model": Option("What the server calls its model. Default: the only one it has.")},
+    others={
+        "model": Option("What the server calls its model. Default: the only one it has."),
+        **dict(options_of(MetricsPart)),
+    },
 ):
     """A server that is there already."""
 
 
-class UrlOptions(SpecOptions, part=EndpointPart, panel="A server that is there already"):
+class UrlOptions(
+    SpecOptions,
+    part=EndpointPart,
+    panel="A server that is there already",
+    others=dict(options_of(MetricsPart)),
+):
     """The same, where the model is named among other options."""
 
 

@@ -30,6 +30,7 @@ from slaibench.cli.shell import (
     usage,
 )
 from slaibench.cli.terminal import shown
+from slaibench.cli.tracking import Experiment, track, tracker_of
 from slaibench.measure.regression import ChangeVerdict
 from slaibench.rates import parse_rates
 from slaibench.report.files import check_file, write_text
@@ -135,6 +136,7 @@ def regress(
     engine: EngineOptions,
     load: LoadOptions,
     targets: TargetOptions,
+    mlflow: Experiment = None,
 ) -> None:
     """Run a baseline's specification again: worse, better, no difference shown, cannot tell.
 
@@ -158,9 +160,11 @@ def regress(
             jobs=output.jobs,
             **spec,
         )
+        to = tracker_of(mlflow)
     with running(EXIT_USAGE, kept=False), progress("regress") as on_cell:
         result = study.run(plan, on_cell)
     _show(result, output)
+    track(to, "regress", result.spec, result.to_json(), (), result.in_words)
     if result.invalid and (judging.update or not result.worse):
         unwritten = " (no baseline was written)" if judging.update else ""
         raise fail(f"a run is no measurement{unwritten}: {result.invalid[0]}", EXIT_USAGE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,12 +35,16 @@ from slaibench.cli.shell import (
     usage,
     write_page,
 )
+from slaibench.cli.tracking import Experiment, track, tracker_of
 from slaibench.report.words import plural
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.executors import CellResult
 from slaibench.studies.trust import warnings_of
+
+if TYPE_CHECKING:
+    from slaibench.studies.interchange.mlflow_run import Tracker
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 DEFAULT_SEEDS = 5
@@ -57,6 +62,7 @@ def sweep(
     targets: TargetOptions,
     run_options: RunOptions,
     page: PageOptions,
+    mlflow: Experiment = None,
 ) -> None:
     """Latency against load for one or more schedulers."""
     with usage(options.OPTION_OF):
@@ -66,7 +72,8 @@ def sweep(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
         options.check_reports(page.folder)
-    _sweep("sweep", plan, run_options, page)
+        to = tracker_of(mlflow)
+    _sweep("sweep", plan, run_options, page, to)
 
 
 @expanded
@@ -83,6 +90,7 @@ def replay(
     targets: TargetOptions,
     run_options: RunOptions,
     page: PageOptions,
+    mlflow: Experiment = None,
 ) -> None:
     """Load on a server that is there already: any OpenAI-compatible URL."""
     with usage(options.OPTION_OF):
@@ -92,11 +100,16 @@ def replay(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
         options.check_reports(page.folder)
-    _sweep("replay", plan, run_options, page)
+        to = tracker_of(mlflow)
+    _sweep("replay", plan, run_options, page, to)
 
 
 def _sweep(
-    what: str, plan: sweep_study.SweepPlan, run_options: RunOptions, page: PageOptions
+    what: str,
+    plan: sweep_study.SweepPlan,
+    run_options: RunOptions,
+    page: PageOptions,
+    to: Tracker | None,
 ) -> None:
     with running(), progress(what, plan) as on_cell:
         result = sweep_study.run(plan, on_cell)
@@ -109,9 +122,10 @@ def _sweep(
         about = sentences.about_lines(
             result.about, result.workload_note, result.spec, result.warnings
         )
-        print_about(about)
+        print_about([*sentences.server_lines(result.cells), *about])
         print_hint(f"recordings: {run_options.results}")
-    _report(result, page, run_options.as_json)
+    written = _report(result, page, run_options.as_json)
+    track(to, what, result.spec, result.to_json(), result.cells, result.in_words, written)
     refuse_invalid(result.cells)
 
 
@@ -131,6 +145,7 @@ def compare(
     targets: TargetOptions,
     run_options: RunOptions,
     page: PageOptions,
+    mlflow: Experiment = None,
 ) -> None:
     """Two or more schedulers under the same requests: paired differences, capacity of each."""
     with usage(options.OPTION_OF):
@@ -139,6 +154,7 @@ def compare(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
         options.check_reports(page.folder)
+        to = tracker_of(mlflow)
     with running(), progress("compare", plan) as on_cell:
         result = compare_study.run(plan, on_cell)
     if run_options.as_json:
@@ -153,7 +169,8 @@ def compare(
         print_about(
             sentences.about_lines(swept.about, swept.workload_note, result.spec, result.warnings)
         )
-    _report(result, page, run_options.as_json)
+    written = _report(result, page, run_options.as_json)
+    track(to, "compare", result.spec, result.to_json(), result.cells, result.in_words, written)
     refuse_invalid(result.cells)
 
 
@@ -172,6 +189,7 @@ def capacity(
     pace: PaceOptions,
     dialect_options: DialectOptions,
     run_options: RunOptions,
+    mlflow: Experiment = None,
 ) -> None:
     """The largest rate that keeps all targets, with its interval: of schedulers, or of a server."""
     if endpoint.values["url"] is not None:
@@ -184,7 +202,8 @@ def capacity(
                 )
             groups = (serving, engine, load, endpoint, targets)
             paced_plan = server.planned(groups, pace, dialect_options, run_options)
-        server.print_capacity(paced_plan, run_options)
+            to = tracker_of(mlflow)
+        server.print_capacity(paced_plan, run_options, to)
         return
     with usage(options.OPTION_OF):
         if not scheduler:
@@ -194,6 +213,7 @@ def capacity(
         plan = capacity_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
+        to = tracker_of(mlflow)
     with running(), progress("capacity", plan) as on_cell:
         results = capacity_study.run(plan, on_cell)
     cells = [cell for result in results for cell in result.cells]
@@ -206,6 +226,8 @@ def capacity(
         warnings = warnings_of(cells)
         note = plan.prepared.source.note
         print_about(sentences.about_lines(results[0].about, note, spec, warnings))
+    words = "; ".join(result.in_words for result in results)
+    track(to, "capacity", plan.spec, [result.to_json() for result in results], cells, words)
     refuse_invalid(cells)
 
 
@@ -232,13 +254,14 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
 
 def _report(
     result: sweep_study.SweepResult | compare_study.CompareResult, page: PageOptions, as_json: bool
-) -> None:
+) -> Path | None:
+    """Write the page, if any is wanted."""
     if page.folder is None:
-        return
+        return None
     from slaibench.report.pages.study import write_report  # noqa: PLC0415
 
     if isinstance(result, compare_study.CompareResult):
         write = partial(write_report, result.sweep, page.folder, comparison=result)
     else:
         write = partial(write_report, result, page.folder)
-    write_page(write, as_json=as_json)
+    return write_page(write, as_json=as_json)

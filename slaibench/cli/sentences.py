@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
 from slaibench.cli.tables import mark
 from slaibench.measure.capacity import Capacity
-from slaibench.report.words import each_alone, plain_change, plain_interval, plain_number
+from slaibench.measure.server_use import ServerUse, together
+from slaibench.report.words import (
+    each_alone,
+    plain_change,
+    plain_interval,
+    plain_number,
+    plain_share,
+    plural,
+)
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.capacity import STEADY, CapacityResult
 from slaibench.studies.compare import CompareResult, PairComparison
+from slaibench.studies.executors import CellResult
 from slaibench.studies.sweep import SweepResult
 from slaibench.studies.targets import SATURATED, State, whose
 
@@ -114,6 +123,34 @@ def _against(result: PairComparison, *, alone: bool) -> Text:
         sure = plain_interval(change, plain_change, " to ")
         text.append(f" (95 % interval {sure}, paired)." if sure else " (no interval).")
     return text
+
+
+def server_lines(cells: Sequence[CellResult]) -> list[str]:
+    """What servers said of themselves at their fullest, a line; none where nothing was read."""
+    read = [(use, run.cell.rate_rps) for run in cells if (use := run.summary.server) is not None]
+    whole = together([use for use, _ in read])
+    if whole is None:
+        return []
+
+    def at(peak: Callable[[ServerUse], float | None]) -> str:
+        """The lowest rate that has the peak."""
+        value = peak(whole)
+        rates = [rate for use, rate in read if peak(use) == value]
+        return f" at {min(rates):g} requests/s" if len({rate for _, rate in read}) > 1 else ""
+
+    parts = []
+    if whole.waiting_peak is not None:
+        waiting = plural(round(whole.waiting_peak), "request")
+        parts.append(f"up to {waiting} waiting{at(lambda use: use.waiting_peak)}")
+    if whole.kv_peak is not None:
+        full = plain_share(whole.kv_peak)
+        parts.append(f"up to {full} of its KV cache in use{at(lambda use: use.kv_peak)}")
+    if whole.preemptions is not None:
+        parts.append(plural(round(whole.preemptions), "preemption"))
+    if whole.prefix_hit_share:
+        parts.append(f"{plain_share(whole.prefix_hit_share)} of prompt tokens from its cache")
+    who = "" if whole.engines == 1 else f" ({whole.engines} engines in sum, the fullest cache)"
+    return [f"server's own metrics{who}: {', '.join(parts)}"] if parts else []
 
 
 def about_lines(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,6 +35,7 @@ from slaibench.cli.shell import (
     usage,
 )
 from slaibench.cli.spec_options import SpecOptions
+from slaibench.cli.tracking import track
 from slaibench.cli.workers import KEPT
 from slaibench.report.words import plain_number, plural
 from slaibench.spec import TargetPart
@@ -44,6 +45,9 @@ from slaibench.studies.paced import PacedPlan
 from slaibench.studies.paced_result import PacedResult, holds
 from slaibench.studies.targets import STEADY, Targets, whose
 from slaibench.studies.untold import Untold
+
+if TYPE_CHECKING:
+    from slaibench.studies.interchange.mlflow_run import Tracker
 
 LABEL = "endpoint"
 DEFAULT_MINUTES = 5.0
@@ -113,7 +117,7 @@ class _Values(SpecOptions, part=TargetPart, panel="", without=("slo", "conventio
         self.values = values
 
 
-def print_capacity(plan: PacedPlan, run_options: RunOptions) -> None:
+def print_capacity(plan: PacedPlan, run_options: RunOptions, to: Tracker | None = None) -> None:
     """Say the plan, search, and say what came of it.
 
     Raises:
@@ -129,8 +133,11 @@ def print_capacity(plan: PacedPlan, run_options: RunOptions) -> None:
     else:
         for line in capacity_words(result):
             print_line(line)
+        print_about(sentences.server_lines(result.cells))
         print_about([result.about, *(f"warning: {warning}" for warning in result.warnings)])
         print_hint(f"recordings: {run_options.results}")
+    words = capacity_words(result)[0]
+    track(to, "capacity", result.spec, result.to_json(), result.cells, words)
     _exit(result)
 
 

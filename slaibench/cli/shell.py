@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -103,11 +104,16 @@ def running(status: int = EXIT_NO, *, kept: bool = True) -> Iterator[None]:
         raise fail(f"interrupted{goes_on if kept else ''}", EXIT_INTERRUPTED) from None
 
 
-def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
-    """Write a page, and say where it is: beside a JSON document on stderr, else on stdout."""
+def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> Path:
+    """Write a page, and say where it is: beside a JSON document on stderr, else on stdout.
+
+    Returns:
+        The page.
+    """
     with running():
         files = write()
     print_hint(f"report: {files.html}", err if as_json else out)
+    return files.html
 
 
 def print_line(text: str, console: PlainConsole = out) -> None:

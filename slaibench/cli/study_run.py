@@ -219,7 +219,11 @@ def saved(
     dialect, left_out = _dialect(values)
     if dialect:
         fields[DIALECT] = dialect
-    for name, shown in (("url", public_url), ("engine_args", disclosed_arguments)):
+    for name, shown in (
+        ("url", public_url),
+        ("metrics_url", public_url),
+        ("engine_args", disclosed_arguments),
+    ):
         if name in fields and shown(fields[name]) != fields[name]:
             del fields[name]
             left_out.append(PLACES[name])

@@ -17,7 +17,7 @@ from slaibench.endpoint.url import Api
 ANSWER_S = 10.0
 """For a whole answer; a server that says a little now and then has no more time than that."""
 MAX_ANSWER_BYTES = 16 << 20
-"""Of a list of models; without a bound an answer that never ends would fill the memory."""
+"""Of a list of models, or of metrics; one that never ends would fill the memory without a bound."""
 
 
 class FetchError(RuntimeError):
@@ -47,6 +47,28 @@ def fetch(
     Raises:
         FetchError: anything but status 200 with JSON.
     """
+    text = fetch_bytes(target, url, body, timeout_s)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FetchError(f"not JSON: {target.quoter()(text)}", 200) from error
+
+
+def fetch_bytes(
+    target: Target,
+    url: str,
+    body: dict[str, Any] | None = None,
+    timeout_s: float = ANSWER_S,
+    accept: str | None = None,
+) -> bytes:
+    """As ``fetch``, whatever it is that comes back.
+
+    Args:
+        accept: the media type that is wanted; None: any.
+
+    Raises:
+        FetchError: anything but status 200 with a whole answer.
+    """
     address, quote = target.address, target.quoter()
     connection: http.client.HTTPConnection
     context = target.tls_context()
@@ -66,10 +88,13 @@ def fetch(
     try:
         data = None if body is None else json.dumps(body)
         kind = {} if data is None else {"Content-Type": "application/json"}
+        kind |= {} if accept is None else {"Accept": accept}
         method = "GET" if data is None else "POST"
         connection.request(method, url, data, target.all_headers() | kind)
         answer = connection.getresponse()
         text = answer.read(MAX_ANSWER_BYTES + 1)
+        if answer.length and len(text) <= MAX_ANSWER_BYTES:  # read(n) takes less for all there is
+            raise http.client.IncompleteRead(text, answer.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = f"no whole answer within {timeout_s:g} s"
         status = answer.status if answer is not None else None
@@ -92,10 +117,7 @@ def fetch(
         raise FetchError(f"HTTP {answer.status}: {quote(text)}", answer.status)
     if len(text) > MAX_ANSWER_BYTES:
         raise FetchError(f"an answer of more than {MAX_ANSWER_BYTES} bytes", answer.status)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FetchError(f"not JSON: {quote(text)}", answer.status) from error
+    return text
 
 
 class _Deadline:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from slaibench.recording.record import LATER, RequestTable, StepTable, columns
+from slaibench.recording.record import LATER, RequestTable, ServerTable, StepTable, columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+P = TypeVar("P", StepTable, ServerTable)
 _RAGGED = ("token_offsets", "token_times_s")
 REQUESTS_FORMAT: dict[str, Any] = {
     "use_dictionary": ["tier", "outcome", "error"],
@@ -24,7 +25,7 @@ _TYPES: dict[Any, tuple[Any, str]] = {
     "BoolArray": (np.bool_, "is_boolean"),
 }
 """Of the tables' annotations: what they are in NumPy, and what Arrow says of them."""
-STEPS_FORMAT: dict[str, Any] = {"use_dictionary": False}
+PLAIN_FORMAT: dict[str, Any] = {"use_dictionary": False}
 
 
 def requests_to_arrow(table: RequestTable) -> pa.Table:
@@ -60,23 +61,24 @@ def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
     return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
 
 
-def steps_to_arrow(table: StepTable) -> pa.Table:
-    """Steps as they are stored."""
+def plain_to_arrow(table: StepTable | ServerTable) -> pa.Table:
+    """A table without lists as it is stored."""
     import pyarrow as pa  # noqa: PLC0415
 
     return pa.table({field.name: getattr(table, field.name) for field in fields(table)})
 
 
-def steps_from_arrow(file: pq.ParquetFile) -> StepTable:
-    """Steps from their file.
+def plain_from_arrow(file: pq.ParquetFile, kind: type[P]) -> P:
+    """A table without lists from its file.
+
+    Args:
+        kind: the table's class.
 
     Raises:
         ValueError, KeyError: a column is missing, or of another type.
     """
     table = file.read()
-    return StepTable(
-        **{field.name: _column(table, field.name, field.type) for field in fields(StepTable)}
-    )
+    return kind(**{field.name: _column(table, field.name, field.type) for field in fields(kind)})
 
 
 def _plain(column: Any) -> Any:

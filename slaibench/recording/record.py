@@ -155,6 +155,36 @@ class StepTable:
 
 
 @dataclass(frozen=True, repr=False)
+class ServerTable:
+    """Columns of ``server.parquet``: one row for each time that the server's metrics were read.
+
+    Times are seconds after the start of the run; the first row may lie before it, and the last
+    after its end. NaN where the server says nothing of a quantity. The last three are counts since
+    the server's start, which begin again where it is started anew.
+    """
+
+    asked_s: FloatArray
+    answered_s: FloatArray
+    waiting: FloatArray
+    """Requests that wait to be admitted."""
+    running: FloatArray
+    """Requests that are in batches."""
+    kv_use: FloatArray
+    """Share of the KV cache in use, from 0 to 1."""
+    preemptions: FloatArray
+    prefix_hits: FloatArray
+    """Prompt tokens found in the prefix cache."""
+    prefix_queries: FloatArray
+    """Prompt tokens looked for there."""
+
+    def __len__(self) -> int:
+        return len(self.asked_s)
+
+    def __repr__(self) -> str:
+        return f"<ServerTable: {len(self)} readings>"
+
+
+@dataclass(frozen=True, repr=False)
 class Recording:
     """One run: its specification and outcome (``run``), its requests and its steps.
 
@@ -163,12 +193,13 @@ class Recording:
     ``convention``, ``kv_blocks``, ``block_size``, ``end_s`` (when the run ended), ``stopped_early``
     (why it was stopped, or None) and ``notes``; under a real clock also ``steadiness``
     (``slaibench.machine.watch.Seen.facts``), and ``invalid``, why it is no measurement, where its
-    backend knows that it is none.
+    backend knows that it is none. ``server`` is None where no server's metrics were read.
     """
 
     run: dict[str, Any]
     requests: RequestTable
     steps: StepTable
+    server: ServerTable | None = None
     path: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:

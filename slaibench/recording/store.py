@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 from slaibench.machine import atomic_write
 from slaibench.recording import arrow, seal
 from slaibench.recording.invariants import violation
-from slaibench.recording.record import SCHEMA_VERSION, Recording
+from slaibench.recording.record import SCHEMA_VERSION, Recording, ServerTable, StepTable
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
 RUN, REQUESTS, STEPS = "run.json", "requests.parquet", "steps.parquet"
+SERVER = "server.parquet"
+"""What a server said of itself; only where something of that was read."""
 _UNSEALED_VERSION = 1
 """Of recordings without content hashes; they are read as they are (``is_sealed``)."""
 _HASH_VERSION = 1
@@ -83,10 +85,13 @@ def write(recording: Recording, folder: Path, *, replace: bool = True) -> Record
 
     try:
         files: dict[str, tuple[bytes, int]] = {}
-        for name, table, options in (
+        stored = [
             (REQUESTS, arrow.requests_to_arrow(recording.requests), arrow.REQUESTS_FORMAT),
-            (STEPS, arrow.steps_to_arrow(recording.steps), arrow.STEPS_FORMAT),
-        ):
+            (STEPS, arrow.plain_to_arrow(recording.steps), arrow.PLAIN_FORMAT),
+        ]
+        if recording.server is not None:
+            stored.append((SERVER, arrow.plain_to_arrow(recording.server), arrow.PLAIN_FORMAT))
+        for name, table, options in stored:
             out = io.BytesIO()
             pq.write_table(table, out, compression="zstd", **options)
             files[name] = out.getvalue(), len(table)
@@ -97,7 +102,8 @@ def write(recording: Recording, folder: Path, *, replace: bool = True) -> Record
             atomic_write.put(temporary, folder, replace=replace, mark=RUN)
     except OSError as error:
         raise RecordingError(f"cannot write {str(folder)!r}: {error}") from error
-    return Recording(recording.run, recording.requests, recording.steps, path=str(folder))
+    tables = recording.requests, recording.steps, recording.server
+    return Recording(recording.run, *tables, path=str(folder))
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -129,10 +135,15 @@ def _read(opened: _Opened) -> Recording:
         file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
         requests = arrow.requests_from_arrow(file)
         name = STEPS
-        steps = arrow.steps_from_arrow(pq.ParquetFile(pa.BufferReader(opened.bytes_of(name))))
-        wrong = violation(requests, steps, _num_requests(opened.run)) or opened.miscounted(
-            {REQUESTS: len(requests), STEPS: len(steps)}
-        )
+        file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
+        steps = arrow.plain_from_arrow(file, StepTable)
+        rows, server = {REQUESTS: len(requests), STEPS: len(steps)}, None
+        if opened.has_server:
+            name = SERVER
+            file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
+            server = arrow.plain_from_arrow(file, ServerTable)
+            rows[SERVER] = len(server)
+        wrong = violation(requests, steps, _num_requests(opened.run)) or opened.miscounted(rows)
     except (
         OSError,
         LookupError,
@@ -144,7 +155,7 @@ def _read(opened: _Opened) -> Recording:
         raise _damaged(folder, f"{name}: {_words(error)}") from error
     if wrong:
         raise _damaged(folder, wrong)
-    return Recording(opened.run, requests, steps, path=str(folder))
+    return Recording(opened.run, requests, steps, server, path=str(folder))
 
 
 def _whole(folder: Path, use: Callable[[_Opened], T]) -> T:
@@ -172,7 +183,7 @@ def check(folder: Path) -> dict[str, Any]:
 
 
 def _checked(opened: _Opened) -> dict[str, Any]:
-    for name in (REQUESTS, STEPS):
+    for name in (REQUESTS, STEPS, *([SERVER] if opened.has_server else [])):
         try:
             opened.bytes_of(name)
         except (OSError, KeyError, TypeError, seal.BrokenSealError) as error:
@@ -198,6 +209,11 @@ class _Opened:
     stamp: Stamp | None
     run: dict[str, Any]
     content: dict[str, Any] | None
+
+    @property
+    def has_server(self) -> bool:
+        """Whether a server's metrics are among the tables."""
+        return self.content is not None and SERVER in self.content
 
     def bytes_of(self, name: str) -> bytes:
         """Raises BrokenSealError, KeyError or TypeError where they are not as they were written."""

@@ -140,6 +140,23 @@ def _engine(doc: StudyNumbers) -> str:
     )
 
 
+def _server(doc: StudyNumbers) -> str:
+    points = [point for by_rate in doc["points"].values() for point in by_rate.values()]
+    engines = max((point["server"]["engines"] for point in points if "server" in point), default=1)
+    several = (
+        f" Of {engines} engines: requests and preemptions in sum, the KV cache of the fullest."
+        if engines > 1
+        else ""
+    )
+    return (
+        "What the server said of itself once a second, of all requests that it had, whoever sent "
+        "them: requests that wait to be admitted and that are in batches, share of its KV cache in "
+        "use, and preemptions since the run began. A queue that keeps growing is a server behind "
+        f"its load; one that comes with a full cache is short of memory.{several} A line a rate: "
+        "first seed, n = 1 run, no interval."
+    )
+
+
 def _deadlines(doc: StudyNumbers) -> str:
     sure = "One seed: no intervals"
     if _most_seeds(doc) > 1:
@@ -196,6 +213,7 @@ _FIGURES: dict[str, tuple[str, Callable[[StudyNumbers], str]]] = {
     "distribution": ("Distribution of TTFT", _distribution),
     "lengths": ("Who waits: TTFT by prompt length", _lengths),
     "engine": ("Memory and batches over time", _engine),
+    "server": ("The server over time, by its own metrics", _server),
     "deadlines": ("Deadlines met", _deadlines),
     "arrivals": ("Arrival audit", _arrivals),
     "in-system": ("Saturation and warm-up", _in_system),

@@ -133,6 +133,24 @@ def by_targets(points: Iterable[PagePoint]) -> list[Column]:
     return [Column.of("targets", "", cell, is_text=True)] if said else []
 
 
+def of_server(points: Iterable[PagePoint]) -> list[Column]:
+    """What a server said of itself; no columns where none was asked."""
+    if not any("server" in point for point in points):
+        return []
+
+    def peak(name: Literal["waiting_peak", "running_peak"]) -> Pick[int]:
+        return lambda point: point["server"][name] if "server" in point else None
+
+    return [
+        count("waiting peak", peak("waiting_peak"), "requests"),
+        count("running peak", peak("running_peak"), "requests"),
+        bare_share(
+            "prefix hits",
+            lambda point: point["server"]["prefix_hit_share"] if "server" in point else None,
+        ),
+    ]
+
+
 def bare_share(title: str, pick: Pick[float]) -> Column:
     """Shares without an interval."""
 

@@ -33,7 +33,7 @@ from slaibench.report.subject import Change, Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import ByMetric
-from slaibench.studies.operating_point import OperatingPoint, TierPoint, tier_slos
+from slaibench.studies.operating_point import OperatingPoint, TierPoint, server_form, tier_slos
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
 from slaibench.studies.trust import warnings_of
@@ -177,6 +177,7 @@ def _point(subject: Subject, point: OperatingPoint) -> PagePoint:
         "multi_token_reads": point.multi_token_reads,
         "lag_p99_s": finite(point.lag_p99_s),
         "audit_ok": point.audit_ok,
+        **server_form(point.server),
         **_judged(subject, point),
     }
 

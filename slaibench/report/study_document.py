@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 
 from slaibench.report.document import PageDocument, ProfileEntry, RunEntry, RunFacts
 from slaibench.spec import SpecForm
-from slaibench.studies.forms import ByMetric, CapacityForm, VerdictForm
+from slaibench.studies.forms import ByMetric, CapacityForm, ServerPart, VerdictForm
 
 
 class StudyRun(RunEntry):
@@ -59,7 +59,7 @@ class PageTier(TierMetrics):
     worst_late_run: int
 
 
-class JudgedPoint(ByMetric, total=False):
+class JudgedPoint(ByMetric, ServerPart, total=False):
     """How a point stands by the targets; pages of old do not say it."""
 
     verdict: VerdictForm

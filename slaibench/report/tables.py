@@ -14,6 +14,7 @@ from slaibench.report.columns import (
     in_tier,
     metric,
     number_behind,
+    of_server,
     share,
     statistic,
 )
@@ -184,6 +185,7 @@ def _load(doc: StudyNumbers) -> Table:
     def outcome(name: str) -> Column:
         return count(name.replace("_", " "), lambda point: point["outcomes"].get(name), "requests")
 
+    server = of_server(point for _, _, point in _points(doc))
     columns = [
         count("seeds", lambda point: point["seeds"], ""),
         *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
@@ -195,6 +197,7 @@ def _load(doc: StudyNumbers) -> Table:
         bare_share("KV mean", lambda point: point["kv_mean"]),
         bare_share("KV peak", lambda point: point["kv_peak"]),
         count("preempted", lambda point: point["preemptions"], "times"),
+        *server,
         count("several at once", lambda point: point["multi_token_reads"], "reads"),
     ]
     note = (
@@ -202,6 +205,11 @@ def _load(doc: StudyNumbers) -> Table:
         "token by its deadline (fluidity). Several at once: reads that brought more than one token "
         "of a request, which count as one gap and zeros."
     )
+    if server:
+        note += (
+            " KV, preempted, waiting, running, prefix hits: the server's own metrics, read once a "
+            "second, of all requests that it had."
+        )
     return _table(doc, "table-load", "Load, outcomes and memory", note, columns)
 
 

@@ -17,6 +17,7 @@ from slaibench.spec.serving import (
     Device,
     EndpointPart,
     EnginePart,
+    MetricsPart,
     Part,
 )
 from slaibench.spec.study import PAPER_DURATION_S, SpecForm, StudySpec
@@ -41,6 +42,7 @@ __all__ = [
     "EndpointPart",
     "EnginePart",
     "LoadPart",
+    "MetricsPart",
     "Option",
     "Part",
     "SpecForm",

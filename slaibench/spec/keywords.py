@@ -29,6 +29,7 @@ class RequestFields(TypedDict, total=False):
     only_openai: bool
     dialect: Dialect | None
     timeout_s: float | None
+    metrics_url: str | None
     workload: str | None
     arrivals: str | None
     tiers: str | None

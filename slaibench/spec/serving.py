@@ -186,6 +186,23 @@ class EndpointPart(Part):
     ] = None
 
 
+class MetricsPart(Part):
+    """What a server says of itself, read beside its runs; it decides no recording.
+
+    Args:
+        metrics_url: where; None: at the server's ``/metrics``, if it has that; ``none``: nowhere.
+    """
+
+    metrics_url: Annotated[
+        str | None,
+        Option(
+            "Where the server's Prometheus metrics are read once a second beside a run: a URL, or "
+            "none. Default: the server's /metrics, where it has one."
+        ),
+        Field(repr=False, max_length=LONGEST_NAME),
+    ] = None
+
+
 SERVING: tuple[str, ...] = tuple(
     name
     for part in (BackendPart, EnginePart, EndpointPart)

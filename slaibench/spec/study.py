@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import ClassVar, TypedDict, cast
 
 from pydantic import (
     SerializerFunctionWrapHandler,
@@ -16,7 +16,13 @@ from pydantic import (
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
 from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
-from slaibench.spec.serving import LONGEST_NAME, BackendPart, EndpointPart, EnginePart
+from slaibench.spec.serving import (
+    LONGEST_NAME,
+    BackendPart,
+    EndpointPart,
+    EnginePart,
+    MetricsPart,
+)
 from slaibench.spec.targets import Convention, TargetPart
 
 PAPER_DURATION_S = 2100.0
@@ -36,7 +42,7 @@ class SpecForm(TypedDict):
     slo: str
 
 
-class SchedulerPart(EndpointPart, EnginePart, BackendPart):
+class SchedulerPart(MetricsPart, EndpointPart, EnginePart, BackendPart):
     """What serves, and who decides its batches."""
 
     dialect: Dialect | None = None
@@ -52,15 +58,20 @@ class StudySpec(TargetPart, LoadPart, SchedulerPart):
 
     rates_chosen: str | None = None
     """Why the rates are these, where the study chose them; kept with them in every document."""
+    LATER: ClassVar[tuple[str, ...]] = ("rates_chosen", "metrics_url")
+    """Fields that are in a document only where somebody or something decided them: pages are named
+    by their specification, and those of before keep their names."""
 
     @model_serializer(mode="wrap")
     def _as_named(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         values: dict[str, object] = handler(self)
-        if values.get("rates_chosen", "") is None:  # rates that somebody named have no reason
-            del values["rates_chosen"]
-        return values
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None or name not in self.LATER
+        }
 
-    @field_serializer("url", when_used="json")
+    @field_serializer("url", "metrics_url", when_used="json")
     def _public(self, url: str | None) -> str | None:
         return None if url is None else public_url(url)
 

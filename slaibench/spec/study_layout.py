@@ -14,7 +14,7 @@ from pathlib import Path
 from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec.load import LoadPart
 from slaibench.spec.option import flag, options_of
-from slaibench.spec.serving import BackendPart, EndpointPart, EnginePart, Part
+from slaibench.spec.serving import BackendPart, EndpointPart, EnginePart, MetricsPart, Part
 from slaibench.spec.study import StudySpec
 from slaibench.spec.targets import TargetPart
 
@@ -23,7 +23,7 @@ BODY, HEADERS = "extra_body", "headers"
 """Of a dialect; the fields for every request may be a text of JSON, which has a null."""
 PARTS: Mapping[str, tuple[type[Part], ...]] = {
     "serving": (BackendPart, EnginePart),
-    "endpoint": (EndpointPart,),
+    "endpoint": (EndpointPart, MetricsPart),
     "load": (LoadPart,),
     "targets": (TargetPart,),
 }
@@ -62,7 +62,7 @@ PLACES: Mapping[str, str] = {
     SCHEDULERS: SCHEDULERS,
 }
 """By field: where it stands in a file (``load.seeds``)."""
-HIDDEN = ("url", DIALECT, "engine_args")
+HIDDEN = ("url", "metrics_url", DIALECT, "engine_args")
 """Fields whose value may hold a secret, which no message repeats."""
 
 

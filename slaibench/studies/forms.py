@@ -44,7 +44,23 @@ class ByMetric(TypedDict):
     """Keys that ``measure.catalogue`` makes, and no form names: a value a metric, by its name."""
 
 
-class MeasuredForm(ByMetric):
+class ServerForm(TypedDict):
+    """What a server said of itself at its readings (``measure.server_use``)."""
+
+    waiting_peak: int | None
+    running_peak: int | None
+    prefix_hit_share: float | None
+    engines: int
+    readings: int
+
+
+class ServerPart(TypedDict, total=False):
+    """It, where a server's metrics were read."""
+
+    server: ServerForm
+
+
+class MeasuredForm(ByMetric, ServerPart):
     """``OperatingPoint``; of metrics that only tiers have, the values are by tier."""
 
     n: int

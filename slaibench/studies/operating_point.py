@@ -14,9 +14,10 @@ from slaibench.measure import catalogue
 from slaibench.measure.audit import ArrivalAudit
 from slaibench.measure.catalogue import Scope
 from slaibench.measure.metrics import Counts, strictest_first
+from slaibench.measure.server_use import ServerUse, together
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite, over_seeds
-from slaibench.studies.forms import ByMetric, MeasuredForm
+from slaibench.studies.forms import ByMetric, MeasuredForm, ServerPart
 from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.validity import Failures, add_up
@@ -71,6 +72,7 @@ class OperatingPoint:
         invalid_reason: why the first of them is not; empty where all are.
         failures: why requests of all replicates failed, and how many (``studies.validity``).
         audit_ok: whether every replicate's arrivals are as declared and sent in time.
+        server: what the server said of itself; None: nothing was read.
     """
 
     scheduler: str
@@ -93,6 +95,7 @@ class OperatingPoint:
     invalid_reason: str
     failures: Failures
     audit_ok: bool
+    server: ServerUse | None
 
     @property
     def state(self) -> Steadiness:
@@ -175,6 +178,7 @@ class OperatingPoint:
             "multi_token_reads": self.multi_token_reads,
             "send_lag_p99_s": finite(self.lag_p99_s),
             "audit_ok": self.audit_ok,
+            **server_form(self.server),
         }
 
     def _by_metric(self, value: Callable[[Estimate], Any]) -> dict[str, Any]:
@@ -187,6 +191,21 @@ class OperatingPoint:
             else value(self.estimates[metric.name])
             for metric in catalogue.in_points()
         }
+
+
+def server_form(use: ServerUse | None) -> ServerPart:
+    """What a server said of itself, besides KV cache and preemptions, which every backend has."""
+    if use is None:
+        return {}
+    return {
+        "server": {
+            "waiting_peak": None if use.waiting_peak is None else round(use.waiting_peak),
+            "running_peak": None if use.running_peak is None else round(use.running_peak),
+            "prefix_hit_share": use.prefix_hit_share,
+            "engines": use.engines,
+            "readings": use.readings,
+        }
+    }
 
 
 def tier_slos(points: Iterable[OperatingPoint]) -> dict[str, float | None]:
@@ -236,6 +255,7 @@ def make_point(
         invalid_reason=next(iter(invalid), ""),
         failures=add_up(failure for summary in summaries for failure in summary.failures),
         audit_ok=all(_as_declared(summary.audit) for summary in summaries),
+        server=together([summary.server for summary in summaries if summary.server is not None]),
     )
 
 

@@ -201,7 +201,7 @@ class PreparedStudy:
             code=self.code,
             source=self.source,
         )
-        return Recording(run, output.requests, output.steps)
+        return Recording(run, output.requests, output.steps, output.server)
 
 
 def prepare(spec: StudySpec) -> PreparedStudy:

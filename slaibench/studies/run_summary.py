@@ -17,6 +17,7 @@ from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
+from slaibench.measure.server_use import ServerUse, server_use
 from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
@@ -26,7 +27,10 @@ from slaibench.workloads.arrivals import ArrivalProcess
 
 @dataclass(frozen=True, slots=True)
 class KvUse:
-    """KV cache of a run: time-averaged and peak share in use, and requests preempted."""
+    """KV cache of a run: time-averaged and peak share in use, and requests preempted.
+
+    Of an engine's own batches where it records them, else of what a server's metrics say.
+    """
 
     mean: float | None
     peak: float | None
@@ -55,6 +59,7 @@ class RunSummary:
         failures: why requests failed, and how many (``studies.validity``).
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
+        server: what a server said of itself; None: nothing was read.
     """
 
     metrics: RunMetrics
@@ -72,6 +77,7 @@ class RunSummary:
     invalid: str | None
     failures: Failures
     notes: tuple[str, ...]
+    server: ServerUse | None
 
     @property
     def state(self) -> Steadiness:
@@ -133,6 +139,7 @@ class RunSummarizer:
             cv=process.cv or 1.0,
             median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
         )
+        server = _server_use(recording)
         return RunSummary(
             metrics=metrics,
             samples=self._samples(requests, metrics),
@@ -140,7 +147,7 @@ class RunSummarizer:
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
-            kv=_kv_use(recording),
+            kv=_kv_use(recording, server),
             ttft_s=request_values(requests, "ttft", stop_s),
             due_s=requests.due_s,
             num_steps=len(steps),
@@ -150,6 +157,7 @@ class RunSummarizer:
             or why_invalid(requests, audited, self._decided_by_lag(recording, metrics, audited)),
             failures=failures(requests),
             notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
+            server=server,
         )
 
     def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
@@ -220,9 +228,20 @@ def _missing(metrics: RunMetrics) -> tuple[str, ...]:
     return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
 
 
-def _kv_use(recording: Recording) -> KvUse:
+def _server_use(recording: Recording) -> ServerUse | None:
+    """What the server said; None: nothing, or at no time in the run."""
+    if recording.server is None:
+        return None
+    engines = int(recording.run["server_metrics"]["engines"])
+    use = server_use(recording.server, float(recording.run["end_s"]), engines)
+    return use if use.readings else None
+
+
+def _kv_use(recording: Recording, server: ServerUse | None) -> KvUse:
     steps, total = recording.steps, recording.run["kv_blocks"]
     preemptions = int(recording.requests.num_preemptions.sum())
+    if not len(steps) and server is not None:
+        return KvUse(server.kv_mean, server.kv_peak, round(server.preemptions or 0))
     if not len(steps) or not total:
         return KvUse(None, None, preemptions)
     length = steps.end_s - steps.start_s

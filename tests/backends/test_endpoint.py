@@ -13,7 +13,7 @@ from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettin
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
-from tests.client.serving import Answer, HangUpError, Received, serve, tokens
+from tests.client.serving import Answer, HangUpError, Received, says, serve, tokens
 
 REQUESTS = [Request(i, i * 0.01, 6, 2) for i in range(10)]
 Behaviour = Callable[[Received, Answer], Awaitable[None]]
@@ -188,3 +188,42 @@ def test_requests_may_have_other_lengths_where_that_is_allowed() -> None:
     output, _ = run({"/v1/completions": fewer}, exact_lengths=False, ignore_eos=False)
     assert output.requests.finished.all()
     assert np.array_equal(output.requests.num_tokens, np.ones(len(REQUESTS)))
+
+
+METRICS = (
+    'vllm:num_requests_running{engine="0",model_name="m"} 3\n'
+    'vllm:num_requests_waiting{engine="0",model_name="m"} 1\n'
+    'vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.5\n'
+)
+
+
+def test_a_servers_metrics_are_kept_beside_the_run() -> None:
+    output, received = run({"/metrics": says(METRICS)})
+    assert output.server is not None
+    assert set(output.server.running.tolist()) == {3.0}
+    assert np.isnan(output.server.preemptions).all()
+    assert output.facts["server_metrics"]["engines"] == 1
+    assert output.notes == ()
+    assert "/metrics" in {request.path for request in received}
+
+
+def test_a_server_without_metrics_is_asked_once_and_none_on_request_never() -> None:
+    with serve({"/v1/models": models("m")}) as server:
+        backend = EndpointBackend(EndpointOptions(server.url))
+        for _ in range(2):
+            output = backend.run(REQUESTS, Sarathi(), RunSettings())
+            assert output.server is None
+            assert "server_metrics" not in output.facts
+            assert output.notes == ()
+        assert [request.path for request in server.received].count("/metrics") == 1
+    output, received = run({"/metrics": says(METRICS)}, metrics_url="none")
+    assert output.server is None
+    assert "/metrics" not in {request.path for request in received}
+
+
+def test_metrics_that_were_asked_for_and_are_not_there_are_a_note_of_a_run_that_goes_on() -> None:
+    with serve() as other:
+        output, _ = run({"/metrics": says(METRICS)}, metrics_url=f"{other.url}/metrics")
+    assert output.requests.finished.all()
+    (note,) = output.notes
+    assert "could not be read: HTTP 404" in note

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import refused, slaibench
-from tests.client.serving import serve
+from tests.client.serving import says, serve
 
 URL = "http://127.0.0.1:9"
 
@@ -26,6 +26,17 @@ URL = "http://127.0.0.1:9"
         (("slai", "--minutes", "3"), "give its --url"),
         (("slai", "--insecure"), "give its --url"),
         (("slai", "--timeout", "3"), "--timeout"),
+        (("slai", "--metrics-url", "none"), "--metrics-url: goes with --url alone"),
+        (("--url", URL, "--model", "m", "--metrics-url", "ftp://h"), "'ftp://h' is not one like"),
+        (("--url", URL, "--model", "m", "--metrics-url", ""), "'' is not one like"),
+        (
+            ("--url", URL, "--model", "m", "--metrics-url", "http://h/v1/completions"),
+            "a route of the model's interface",
+        ),
+        (
+            ("--url", URL, "--model", "m", "--metrics-url", "http://h/metrics?key=..."),
+            "give --metrics-url again",
+        ),
         ((), "name a scheduler"),
     ],
 )
@@ -45,6 +56,28 @@ def test_quick_says_what_a_server_does_in_one_line(tmp_path: Path) -> None:
     document = json.loads(ran.out)
     assert document["ended"] == "failures"
     assert document["rate_rps"] is None
+
+
+def test_replay_says_what_the_server_said_of_itself(tmp_path: Path) -> None:
+    metrics = says(
+        'vllm:num_requests_waiting{engine="0"} 3\nvllm:num_requests_waiting{engine="1"} 2\n'
+        'vllm:num_requests_running{engine="0"} 1\nvllm:num_requests_running{engine="1"} 1\n'
+        'vllm:kv_cache_usage_perc{engine="0"} 0.25\nvllm:kv_cache_usage_perc{engine="1"} 0.5\n'
+    )
+    load = ("--workload", "uniform:prompt=4-9,output=2-3", "--requests", "20", "--rates", "12")
+    with serve({"/metrics": metrics}) as server:
+        where = ("--url", server.url, "--model", "m", "--results", tmp_path, "--no-report")
+        said = slaibench("replay", *where, *load, columns=200)
+        document = json.loads(slaibench("replay", *where, *load, "--json").out)
+    assert (
+        "server's own metrics (2 engines in sum, the fullest cache): up to 5 requests waiting, "
+        "up to 50.0% of its KV cache in use\n"
+    ) in said.out
+    (point,) = document["points"]
+    assert point["server"]["waiting_peak"] == 5
+    assert point["server"]["engines"] == 2
+    assert point["kv_use"]["peak"] == 0.5
+    assert "metrics_url" not in document["spec"]  # nobody named one
 
 
 async def _fails(received: object, answer: object) -> None:

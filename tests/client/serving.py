@@ -83,11 +83,25 @@ async def tokens(received: Received, answer: Answer) -> None:
     answer.end()
 
 
+async def absent(received: Received, answer: Answer) -> None:
+    """Nothing is there, as of a server that has no metrics."""
+    answer.whole(404, '{"detail": "Not Found"}')
+
+
+def says(text: str) -> Behaviour:
+    """Metrics in Prometheus' text format."""
+
+    async def answer_metrics(received: Received, answer: Answer) -> None:
+        answer.whole(200, text, "text/plain; version=0.0.4")
+
+    return answer_metrics
+
+
 class Server:
     """Where it listens, and all that was asked of it."""
 
     def __init__(self, behaviours: Mapping[str, Behaviour]) -> None:
-        self._behaviours = behaviours
+        self._behaviours = {"/metrics": absent, **behaviours}
         self.received: list[Received] = []
         self.num_connections = 0
         self.port = 0

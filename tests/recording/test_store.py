@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from slaibench.recording import seal, store
-from slaibench.recording.record import SCHEMA_VERSION, Recording, RequestTable, StepTable
+from slaibench.recording.record import (
+    SCHEMA_VERSION,
+    Recording,
+    RequestTable,
+    ServerTable,
+    StepTable,
+)
 
 
 def make_recording(num: int = 3) -> Recording:
@@ -43,6 +49,39 @@ def test_a_recording_read_back_equals_the_one_written(tmp_path: Path) -> None:
     for table, read in ((recording.requests, back.requests), (recording.steps, back.steps)):
         for field in fields(table):
             np.testing.assert_array_equal(getattr(table, field.name), getattr(read, field.name))
+
+
+def with_server() -> Recording:
+    recording = make_recording()
+    table = ServerTable(*(np.array([-0.5, 0.5, np.nan]) + column for column in range(8)))
+    return replace(recording, server=table)
+
+
+def test_a_servers_metrics_are_a_table_of_their_own_and_sealed(tmp_path: Path) -> None:
+    recording = with_server()
+    store.write(recording, tmp_path / "cell")
+    back = store.read(tmp_path / "cell")
+    assert back.server is not None
+    for field in fields(ServerTable):
+        np.testing.assert_array_equal(
+            getattr(back.server, field.name), getattr(recording.server, field.name)
+        )
+    path = tmp_path / "cell" / store.SERVER
+    path.write_bytes(path.read_bytes() + b" ")
+    for look in (store.read, store.check):
+        with pytest.raises(store.DamagedRecordingError, match=r"server\.parquet: not as it was"):
+            look(tmp_path / "cell")
+    path.unlink()
+    with pytest.raises(store.DamagedRecordingError, match=r"server\.parquet"):
+        store.read(tmp_path / "cell")
+
+
+def test_without_a_servers_metrics_nothing_is_written_of_them(tmp_path: Path) -> None:
+    store.write(make_recording(), tmp_path / "cell")
+    names = {path.name for path in (tmp_path / "cell").iterdir()}
+    assert names == {store.RUN, store.REQUESTS, store.STEPS}
+    (tmp_path / "cell" / store.SERVER).write_bytes(b"somebody else's")
+    assert store.read(tmp_path / "cell").server is None
 
 
 def test_a_recording_without_any_token_survives(tmp_path: Path) -> None:

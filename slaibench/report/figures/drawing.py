@@ -16,6 +16,7 @@ from slaibench.report.figures.deadlines import deadlines
 from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
+from slaibench.report.figures.server import server
 from slaibench.report.figures.style import looks, png, svg
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
@@ -62,6 +63,7 @@ def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
         "distribution": distribution(subject, look),
         "lengths": lengths(doc["lengths"], look),
         "engine": engine(subject, look, at_focus),
+        "server": server(subject, look),
         "deadlines": deadlines(subject, look),
         "arrivals": arrivals(subject),
         "in-system": in_system(subject, look, at_focus),

@@ -39,7 +39,7 @@ class EndpointSystem:
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {
             *("clock", "url", "api", "prompts", "only_openai", "dialect", "timeout_s"),
-            "max_context_tokens",
+            *("max_context_tokens", "metrics_url"),
         }
     )
 
@@ -61,6 +61,10 @@ class EndpointSystem:
             raise ValueError(
                 "an endpoint has a scheduler of its own, and one label for it is all that a study "
                 f"takes, not {', '.join(spec.schedulers)}"
+            )
+        if spec.metrics_url is not None and is_public(spec.metrics_url):
+            raise ValueError(
+                "the values in a URL's query are kept in no file: give --metrics-url again"
             )
         named = parse_url(spec.url).api
         api = spec.api or (named.value if named else "completions")
@@ -155,6 +159,7 @@ def _options(spec: StudySpec) -> EndpointOptions:
         extra_body=dialect.plain_body(),
         insecure=dialect.insecure,
         new_connections=dialect.new_connections,
+        metrics_url=spec.metrics_url,
     )
 
 
