@@ -1,10 +1,11 @@
 """How often the interval of a capacity search within minutes holds the truth, in virtual time.
 
-    python benchmarks/capacity_coverage.py [RUNS] [MINUTES]
+    python benchmarks/capacity_coverage.py [RUNS] [MINUTES] [WORKLOAD ...]
 
 The search is that of ``slaibench capacity --url``, on the simulator, its budget in virtual minutes;
 a run has requests of its own (seeds apart by 1,000). The truth is the capacity by the targets that
-the run could tell, from a search of long cells with further seeds.
+the run could tell, from a search of long cells with further seeds. Widths are shares of the truth;
+an interval that begins at 0 tells no lower end, and is counted apart.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity, paced
@@ -39,12 +41,13 @@ def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
     return estimate.rate_rps, *estimate.ci95
 
 
-def main(runs: int = 20, minutes: int = 5) -> None:
+def main(runs: int = 20, minutes: float = 5, *workloads: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         truths: dict[tuple[str, str], tuple[float, float, float]] = {}
-        for workload in WORKLOADS:
+        for workload in workloads or WORKLOADS:
             held = answered = 0
+            widths: list[float] = []
             for number in range(runs):
                 spec = StudySpec(
                     schedulers=(SCHEDULER,), workload=workload, first_seed=1000 * number
@@ -60,14 +63,21 @@ def main(runs: int = 20, minutes: int = 5) -> None:
                 answered += interval is not None
                 inside = interval is not None and interval[0] <= true <= interval[1]
                 held += inside
+                if interval is not None and interval[0] > 0:
+                    widths.append((interval[1] - interval[0]) / true)
                 ends = "none" if interval is None else "{:.3g} to {:.3g}".format(*interval)
                 print(
                     f"{number:2d} {result.capacity.rate_rps or 0:.3g} ({ends}) true {true:.4g} "
                     f"{'holds' if inside else 'MISSES'}; {result.ended}, {result.spent_s:.0f} s",
                     flush=True,
                 )
-            print(f"{workload}: {held} of {runs} hold the truth, {answered} have an interval")
+            width = f"; median width of these {median(widths):.1%}" if widths else ""
+            print(
+                f"{workload}, {minutes:g} min: {held} of {runs} hold the truth, {answered} have an "
+                f"interval, {len(widths)} with a lower end{width}"
+            )
 
 
 if __name__ == "__main__":
-    main(*(int(text) for text in sys.argv[1:]))
+    numbers = [float(text) for text in sys.argv[1:3]]
+    main(*map(int, numbers[:1]), *numbers[1:], *sys.argv[3:])
