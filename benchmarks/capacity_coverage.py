@@ -1,11 +1,12 @@
 """How often the interval of a capacity search within minutes holds the truth, in virtual time.
 
-    python benchmarks/capacity_coverage.py [RUNS] [MINUTES]
+    python benchmarks/capacity_coverage.py [RUNS] [MINUTES] [WORKLOAD ...]
 
 The search is that of ``slaibench capacity --url``, on the simulator, its budget in virtual minutes;
 a run has requests of its own (seeds apart by 1,000). The truth is the capacity by the targets that
-the run could tell, from a search of long cells with further seeds. "At least" holds the truth where
-it is not above it.
+the run could tell, from a search of long cells with further seeds. Widths are shares of the truth;
+an interval that begins at 0 tells no lower end, and is counted apart. "At least" holds the truth
+where it is not above it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity, paced
@@ -42,12 +44,13 @@ def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
     return estimate.rate_rps, *estimate.ci95
 
 
-def main(runs: int = 20, minutes: int = 5) -> None:
+def main(runs: int = 20, minutes: float = 5, *workloads: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         truths: dict[tuple[str, str], tuple[float, float, float]] = {}
-        for workload in WORKLOADS:
-            held = answered = told = 0
+        for workload in workloads or WORKLOADS:
+            held = answered = least = 0
+            widths: list[float] = []
             for number in range(runs):
                 spec = StudySpec(
                     schedulers=(SCHEDULER,), workload=workload, first_seed=1000 * number
@@ -63,20 +66,29 @@ def main(runs: int = 20, minutes: int = 5) -> None:
                 if interval is None and result.capacity.sure_rps is not None:
                     interval = result.capacity.sure_rps, math.inf
                 answered += interval is not None
-                told += interval is not None and interval[0] > 0
                 inside = interval is not None and interval[0] <= true <= interval[1]
                 held += inside
+                if interval is not None and interval[0] > 0:
+                    least += 1
+                    if math.isfinite(interval[1]):
+                        widths.append((interval[1] - interval[0]) / true)
                 ends = "none" if interval is None else "{:.3g} to {:.3g}".format(*interval)
                 print(
                     f"{number:2d} {result.capacity.rate_rps or 0:.3g} ({ends}) true {true:.4g} "
                     f"{'holds' if inside else 'MISSES'}; {result.ended}, {result.spent_s:.0f} s",
                     flush=True,
                 )
+            width = (
+                f"; median width of {len(widths)} with both ends {median(widths):.0%}"
+                if widths
+                else ""
+            )
             print(
-                f"{workload}: {held} of {runs} hold the truth, {answered} have an interval, "
-                f"{told} above 0"
+                f"{workload}, {minutes:g} min: {held} of {runs} hold the truth, {answered} have an "
+                f"interval, {least} with a lower end{width}"
             )
 
 
 if __name__ == "__main__":
-    main(*(int(text) for text in sys.argv[1:]))
+    numbers = [float(text) for text in sys.argv[1:3]]
+    main(*map(int, numbers[:1]), *numbers[1:], *sys.argv[3:])

@@ -5,8 +5,9 @@ usage: python -m benchmarks.beyond_slai PART [PART ...] --traces FOLDER [--seeds
 Parts: ``central`` (the paper's workload: latencies, changes, capacities), ``vllm`` (its latencies
 and changes in vLLM on the emulated device), ``others`` (mixes of tiers, traces, GPUs, bursts),
 ``engine`` (vLLM's own rule in the same places), ``fairness`` (TTFT by length of the prompt),
-``ablation`` and ``ceiling`` (medians against the least that any scheduler can reach; draws
-``--figure``). FOLDER holds the lengths that docs/beyond-slai.md names.
+``ablation``, ``ceiling`` (medians against the least that any scheduler can reach; draws
+``--figure``) and ``summary`` (medians and capacities in one table, for docs/results.md). FOLDER
+holds the lengths that docs/beyond-slai.md names.
 Strict conventions; intervals are over seeds, changes paired by request and seed; seconds. Cells
 that are in ``--results`` are not run again.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -46,8 +48,10 @@ from benchmarks.beyond_slai.shown import (
     capacity,
     change,
     latencies,
+    less_one,
     longest,
     on_time,
+    percent,
     shown,
     side_by_side,
     table,
@@ -205,6 +209,22 @@ def ceiling(studies: Studies, file: Path | None = None) -> None:
         draw(swept, least, file)
 
 
+def summary(studies: Studies) -> None:
+    """Medians of all three, ours against SLAI, the floor; and capacities, below."""
+    swept, least = medians(studies)
+    rows = []
+    for rate, floor in zip(CENTRAL_RPS, least, strict=True):
+        points = [point for name in NAMES for point in swept.of(name) if point.rate_rps == rate]
+        values = [shown(replace(point.ttft_s["p50"], low=None, high=None)) for point in points]
+        rows.append((f"{rate:g}", *values, change(swept, rate, SLAI), f"{floor.value:.3f}"))
+    capacities = studies.capacities(PAPER, NAMES, SLOS[0])
+    carried = [f"{result.capacity.rate_rps:.2f}" for result in capacities]
+    gain = percent(less_one(ratio_of(capacities[1], capacities[2])))
+    rows.append((f"capacity, `{SLOS[0]}`", *carried, gain, ""))
+    heads = (f"median TTFT: {SARATHI}", *NAMES[1:], f"{OURS} against {SLAI}")
+    table(("requests/s", *heads, "no scheduler is below"), rows)
+
+
 PARTS: dict[str, Callable[[Studies], None]] = {
     "central": central,
     "vllm": vllm,
@@ -213,6 +233,7 @@ PARTS: dict[str, Callable[[Studies], None]] = {
     "fairness": fairness,
     "ablation": ablation,
     "ceiling": ceiling,
+    "summary": summary,
 }
 
 

@@ -32,6 +32,14 @@ def shown(estimate: Estimate | None, digits: int = 3) -> str:
     return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def less_one(ratio: Estimate) -> Estimate:
+    """A ratio as a change."""
+    value, low, high = (
+        end if end is None else end - 1 for end in (ratio.value, ratio.low, ratio.high)
+    )
+    return replace(ratio, value=value, low=low, high=high)
+
+
 def percent(change: Estimate) -> str:
     """A change, as ``-31 % [-35, -27]``."""
     if change.value is None:

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--captured", type=int, default=256)
     args = parser.parse_args(argv)
     profile = args.profile or args.folder / PROFILE
-    head = f"{'scheduler':9}req/s  {'batches':26} {'number':>6}"
+    head = f"{'scheduler':9} req/s  {'batches':26} {'number':>6}"
     print(f"{head}  {'ms P5':>6} {'P50':>6} {'P95':>6}   95/5  profile P50")
     runs = recordings(args.folder)
     for run in runs:

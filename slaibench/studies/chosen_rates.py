@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+import numpy as np
 
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.search import Trial, next_rates
+from slaibench.measure.slo import Slo
 from slaibench.rates import round_rate
+from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.capacity_result import summaries_by_rate
@@ -43,6 +47,19 @@ LEAST = 1 / 64
 RESOLUTION, REAL_TIME_RESOLUTION = 0.06, 0.25
 """Where dividing ends; a cell in real time takes minutes."""
 MOST_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one run a rate says of a scheduler.
+
+    Args:
+        rate_rps: about the largest rate at which it keeps its targets; None: it does at none.
+        at_least: whether no higher rate was tried that it fails at, so that it may carry more.
+    """
+
+    rate_rps: float | None
+    at_least: bool = False
 
 
 def check_can_choose(spec: StudySpec) -> None:
@@ -96,7 +113,8 @@ def with_rates(executor: Executor, prepared: PreparedStudy, on_cell: OnCell) -> 
         )
         for name in spec.schedulers
     }
-    rates = grid(carried, start_rps, in_real_time=prepared.system.one_at_a_time)
+    about = {name: look.rate_rps for name, look in carried.items()}
+    rates = grid(about, start_rps, in_real_time=prepared.system.one_at_a_time)
     values = {"rates": rates, "rates_chosen": _sentence(carried, origin)}
     return replace(prepared, spec=StudySpec.model_validate({**spec.model_dump(), **values}))
 
@@ -151,8 +169,8 @@ def _look(
     overloaded: Sequence[CellResult],
     between_rps: tuple[float, float],
     on_cell: OnCell,
-) -> float | None:
-    """About the largest rate at which a scheduler keeps its targets, one run a rate; None: none."""
+) -> Carried:
+    """Rates between where the look begins and ends, until the boundary is close enough."""
     start_rps, most_rps = between_rps
     in_real_time = prepared.system.one_at_a_time
     cells = list(overloaded)
@@ -179,17 +197,38 @@ def _look(
     failing = min((trial.rate_rps for trial in trials if not trial.passes), default=math.inf)
     passing = [trial.rate_rps for trial in trials if trial.passes and trial.rate_rps < failing]
     if not passing:
-        return None
+        return Carried(None)
     low = max(passing)
-    return low if math.isinf(failing) else math.sqrt(low * failing)
+    open_above = math.isinf(failing)
+    return Carried(low if open_above else math.sqrt(low * failing), at_least=open_above)
 
 
 def keeps(targets: Targets, summaries: Sequence[RunSummary]) -> bool:
     """Whether nothing speaks against a rate: a target that runs as short as these cannot measure
-    is left to the study itself."""
+    is left to the study itself. Requests that have waited for longer than a target allows when a
+    run ends do speak, though they have no TTFT yet: overload leaves most of a short run so.
+    """
     if any(summary.invalid is not None for summary in summaries):
         return False
+    if any(_waits_too_long(slo, summaries) for slo in targets.slos):
+        return False
     return all(_holds(level) for level in targets.levels(summaries).values())
+
+
+def _waits_too_long(slo: Slo, summaries: Sequence[RunSummary]) -> bool:
+    """Whether a percentile of the TTFT is beyond its bound even if all who wait are served now."""
+    if slo.metric != "ttft" or slo.q is None or slo.tier is not None or slo.bound_s == "tier":
+        return False
+    waits = np.concatenate([_least_ttft_s(summary) for summary in summaries])
+    return bool(len(waits)) and float(np.quantile(waits, slo.q)) > slo.bound_s
+
+
+def _least_ttft_s(summary: RunSummary) -> FloatArray:
+    """Of the measured requests that did not fail: their TTFT, or how long they wait already."""
+    start_s, end_s = summary.metrics.window_s
+    measured = (summary.due_s >= start_s) & (summary.due_s <= end_s) & ~np.isnan(summary.ttft_s)
+    ttft_s, due_s = summary.ttft_s[measured], summary.due_s[measured]
+    return np.where(np.isinf(ttft_s), summary.metrics.stop_s - due_s, ttft_s)
 
 
 def _holds(level: SloLevel) -> bool:
@@ -200,12 +239,13 @@ def _tidy(rate_rps: float) -> float:
     return round_rate(rate_rps, rate_rps / 50)
 
 
-def _sentence(carried: Mapping[str, float | None], origin: str) -> str:
+def _sentence(carried: Mapping[str, Carried], origin: str) -> str:
     """Why these rates."""
     parts = [
         f"{name} fails its targets at every rate tried"
-        if rate is None
-        else f"{name} carries about {float(f'{rate:.2g}'):g} requests/s"
-        for name, rate in carried.items()
+        if look.rate_rps is None
+        else f"{name} carries {'at least' if look.at_least else 'about'} "
+        f"{float(f'{look.rate_rps:.2g}'):g} requests/s"
+        for name, look in carried.items()
     ]
     return f"auto: {origin}; in one run a rate, {', '.join(parts)}"

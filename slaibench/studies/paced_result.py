@@ -91,8 +91,11 @@ class PacedResult:
 
     @property
     def at_least(self) -> bool:
-        """Whether no rate failed, and one is sure to hold."""
-        return self.capacity.shape is None and self.capacity.sure_rps is not None
+        """Whether no rate failed, nor did a run at the largest one, and one is sure to hold."""
+        if self.capacity.shape is not None or self.capacity.sure_rps is None:
+            return False
+        largest = [c.summary for c in self.cells if c.cell.rate_rps == self.capacity.rate_rps]
+        return keeps(Targets.of(self.spec), largest)
 
     @property
     def warnings(self) -> tuple[str, ...]:

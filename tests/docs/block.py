@@ -11,8 +11,10 @@ from slaibench.machine.interpreters import interpreter
 
 DIRECTIVES = (
     *("file", "fails", "needs", "installs", "not run"),
-    *("long", "data", "figure", "made by"),
+    *("long", "data", "figure", "made by", "name", "reads", "from"),
 )
+MAKERS = ("made by", "from")
+"""What stands before a table that something makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,17 @@ class Effort:
     Args:
         long: whether blocks run that take minutes.
         data: folder of the files that pages need and the project does not have; None: none.
+        only: the name of the only block that runs, beside the files that it may need; None: all.
     """
 
     long: bool = False
     data: Path | None = None
+    only: str | None = None
 
     def covers(self, block: Block) -> bool:
-        """Whether a block can be run."""
+        """Whether a block can be run, and shall be."""
+        if self.only not in (None, block.name) and not {"file", "from"} & block.directives.keys():
+            return False
         needed = block.directives.get("data", "").split()
         engine = block.directives.get("needs")
         return (
@@ -55,6 +61,10 @@ class Block:
         return f"{self.page}:{self.first + 1}"
 
     @property
+    def name(self) -> str:
+        return self.directives.get("name", self.where)
+
+    @property
     def runs(self) -> bool:
         passive = {"file", "not run", "installs"} & self.directives.keys()
         return self.language in ("bash", "python") and not passive
@@ -73,8 +83,9 @@ def blocks(page: Path) -> list[Block]:
                 Block(page.name, "text", table, number, _between(lines, table, number), {})
             )
             table = -1
-        if table < 0 and line.startswith("|") and start < 0 and "made by" in directives:
-            command = directives["made by"]
+        maker = next((maker for maker in MAKERS if maker in directives), None)
+        if table < 0 and line.startswith("|") and start < 0 and maker is not None:
+            command = directives[maker]
             fenced.append(Block(page.name, "bash", number - 1, number - 1, command, directives))
             table, directives = number, {}
         elif start >= 0:
@@ -91,7 +102,8 @@ def blocks(page: Path) -> list[Block]:
             start = number + 1
         elif comment := re.fullmatch(r"<!-- ([a-z ]+): (.+) -->", line.strip()):
             assert comment[1] in DIRECTIVES, f"{page.name}:{number + 1}: {comment[1]!r} is unknown"
-            directives[comment[1]] = comment[2]
+            more = directives.get(comment[1], "")
+            directives[comment[1]] = f"{more} {comment[2]}".strip()
         elif line.strip():
             directives = {}
     assert start < 0, f"{page.name}:{start}: a block without an end"

@@ -16,7 +16,9 @@ that is asked for), ``data: FILE ...`` (left out where nobody has them: they are
 project) and ``figure: FILE to PICTURE`` (a file that the block writes, and where the page has it).
 
 ``made by: COMMAND`` stands before a table of the page itself, which is what the command prints; its
-own directives stand on the lines before.
+own directives stand on the lines before. ``from: NAME N`` is the Nth Markdown table that the block
+``name: NAME`` printed, earlier on the page. ``reads: PATH ...`` are files and folders of the
+repository that the block finds at the same place. A list may go on in a second comment.
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ class Reader:
         self._folder, self._site = folder, tools / "site"
         self._site.mkdir(parents=True)
         self._namespace: dict[str, Any] = {"__name__": "__main__"}
+        self._printed: dict[str, str] = {}
         for name, rest in {"python": '"$@"', "pytest": '-m pytest "$@"'}.items():
             command = tools / name
             command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {rest}\n', encoding="utf-8")
@@ -76,15 +79,28 @@ class Reader:
             "SLAIBENCH_CACHE": str(tools / "cache"),  # nothing of this machine's shows in a page
             "HF_HUB_OFFLINE": "1",
         }
-        for name in ("SLAIBENCH_DATA", "SLAIBENCH_DEBUG"):
-            os.environ.pop(name, None)
+        for name in [*os.environ]:  # nor of the pytest that may run this: pages run their own
+            if name in ("SLAIBENCH_DATA", "SLAIBENCH_DEBUG") or name.startswith("PYTEST_"):
+                del os.environ[name]
         os.chdir(folder)
         sys.path[:0] = [str(folder), str(ROOT)]
 
     def work(self, block: Block) -> str:
         """Do what a block asks for; returns what it printed."""
-        if not self._effort.covers(block):
+        if "from" in block.directives:
+            name, number = block.directives["from"].split()
+            printed = self._printed[name]
+            return printed if printed == LEFT_OUT else _markdown_tables(printed)[int(number) - 1]
+        self._printed[block.name] = printed = self._work(block)
+        return printed
+
+    def _work(self, block: Block) -> str:
+        if not self._effort.covers(block) or "not run" in block.directives:
             return LEFT_OUT
+        for path in block.directives.get("reads", "").split():
+            if not (self._folder / path).exists():
+                (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (self._folder / path).symlink_to(ROOT / path)
         for name in block.directives.get("data", "").split():
             assert self._effort.data is not None
             if not (self._folder / name).exists():
@@ -134,6 +150,10 @@ class Reader:
             for group, points in project["entry-points"].items()
         )
         (facts / "entry_points.txt").write_text("\n".join(groups))
+
+
+def _markdown_tables(text: str) -> list[str]:
+    return re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE)
 
 
 def _lines(text: str) -> list[str]:
@@ -217,7 +237,9 @@ def main(page: str, folder: str, server: str, core: str = "") -> None:
     update = os.environ.pop("SLAIBENCH_DOCS_UPDATE", "") == "1"
     data = os.environ.pop("SLAIBENCH_DOCS_DATA", "")
     effort = Effort(
-        os.environ.pop("SLAIBENCH_DOCS_LONG", "") == "1", Path(data).resolve() if data else None
+        os.environ.pop("SLAIBENCH_DOCS_LONG", "") == "1",
+        Path(data).resolve() if data else None,
+        os.environ.pop("SLAIBENCH_DOCS_ONLY", "") or None,
     )
     try:
         read(Path(page), Path(folder), Path(server), update=update, effort=effort)

@@ -175,6 +175,20 @@ def test_an_update_keeps_what_a_page_leaves_open() -> None:
     assert renewed("a 1\nin ... s", "a 2\nin 7 s") == "a 2\nin ... s"
 
 
+def test_options_of_the_pytest_that_reads_a_page_are_not_those_of_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```bash\nenv | grep -c ^PYTEST_ || true\n```\n```text\n0\n```\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.docs.reader", page, tmp_path, tmp_path / "no-server"],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_ADDOPTS": "-vv"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 MADE = """\
 <!-- data: lengths.csv -->
 <!-- made by: printf '| a |\\n|---|\\n| 2 |\\n' -->

@@ -76,6 +76,13 @@ def test_the_same_study_chooses_the_same_rates(chosen: SweepResult, tmp_path: Pa
     assert named.num_reused == len(named.cells)
 
 
+def test_a_scheduler_that_no_rate_stopped_carries_at_least_the_largest(tmp_path: Path) -> None:
+    """Of so few requests none waits for long, and nothing is seen to grow."""
+    swept = sweep(study(rates=(), num_requests=20, slo="ttft_p50<0.5"), tmp_path, jobs=1)
+    assert swept.spec.rates_chosen is not None
+    assert "sarathi carries at least" in swept.spec.rates_chosen
+
+
 def test_a_comparison_chooses_them_too(tmp_path: Path) -> None:
     result = compare(study(**SMALL, num_seeds=1), tmp_path, jobs=1)
     assert tuple(rate.rate_rps for rate in result.rates) == result.spec.rates

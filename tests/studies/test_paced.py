@@ -46,6 +46,24 @@ def test_what_is_on_disk_is_not_run_again_and_counts_as_it_did(tmp_path: Path) -
     assert first.to_json() == second.to_json()
 
 
+def test_requests_that_wait_for_too_long_speak_against_a_rate(tmp_path: Path) -> None:
+    """In the seconds of a short run most of them have no first token yet: no TTFT is measured."""
+    slow = {"gpu": "rtx4090", "model": "llama-3.1-8b"}  # it carries 7.1 requests/s
+    result = simulated(tmp_path, Pace(1.0, max_rate_rps=32.0, start_rps=4.0, long=False), **slow)
+    held = {cell.cell.rate_rps: paced.holds(result, cell) for cell in result.cells}
+    assert held == {4.0: True, 8.0: True, 16.0: False}
+    assert result.ended is Ended.SATURATED
+    assert result.capacity.bracket == (8.0, 16.0)
+
+
+def test_at_least_is_not_said_of_a_rate_whose_run_did_not_hold(tmp_path: Path) -> None:
+    result = simulated(tmp_path, Pace(5.0), gpu="rtx4090", model="llama-3.1-8b")
+    (top,) = [c for c in result.cells if c.cell.rate_rps == result.capacity.rate_rps]
+    assert result.capacity.shape is None
+    assert result.capacity.sure_rps is not None
+    assert result.at_least is paced.holds(result, top) is False
+
+
 def test_never_more_than_the_largest_rate_is_offered(tmp_path: Path) -> None:
     result = simulated(tmp_path, Pace(2.0, max_rate_rps=3.0))
     assert max(cell.cell.rate_rps for cell in result.cells) == 3.0
