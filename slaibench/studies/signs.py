@@ -48,7 +48,7 @@ class Signs:
     def keeps_up(self) -> bool:
         """Whether tokens come as fast as they are asked for, where so many requests are in the
         system that this is not chance."""
-        return self.mean_inside < FEW or self.served_share >= LEAST_SERVED
+        return bool(self.mean_inside < FEW or self.served_share >= LEAST_SERVED)
 
 
 def why_left_alone(result: CellResult) -> tuple[Ended, str] | None:

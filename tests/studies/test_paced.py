@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from slaibench.spec import StudySpec
 from slaibench.studies import paced
 from slaibench.studies.pace import MOST_FAILURES, Ended, Pace
-from slaibench.studies.paced_result import PacedResult
+from slaibench.studies.paced_result import PacedResult, holds
+from slaibench.studies.targets import Targets
 from tests.client.behaviours import never
 from tests.client.serving import Answer, Behaviour, Received, Server, serve, tokens
 from tests.studies.studies import WORKLOAD
@@ -50,18 +52,22 @@ def test_requests_that_wait_for_too_long_speak_against_a_rate(tmp_path: Path) ->
     """In the seconds of a short run most of them have no first token yet: no TTFT is measured."""
     slow = {"gpu": "rtx4090", "model": "llama-3.1-8b"}  # it carries 7.1 requests/s
     result = simulated(tmp_path, Pace(1.0, max_rate_rps=32.0, start_rps=4.0, long=False), **slow)
-    held = {cell.cell.rate_rps: paced.holds(result, cell) for cell in result.cells}
+    targets = Targets.of(result.spec)
+    held = {cell.cell.rate_rps: holds(targets, cell) for cell in result.cells}
     assert held == {4.0: True, 8.0: True, 16.0: False}
     assert result.ended is Ended.SATURATED
     assert result.capacity.bracket == (8.0, 16.0)
 
 
 def test_at_least_is_not_said_of_a_rate_whose_run_did_not_hold(tmp_path: Path) -> None:
-    result = simulated(tmp_path, Pace(5.0), gpu="rtx4090", model="llama-3.1-8b")
-    (top,) = [c for c in result.cells if c.cell.rate_rps == result.capacity.rate_rps]
+    slow = {"gpu": "rtx4090", "model": "llama-3.1-8b", "first_seed": 3}
+    result = simulated(tmp_path, Pace(3.0), **slow)
     assert result.capacity.shape is None
     assert result.capacity.sure_rps is not None
-    assert result.at_least is paced.holds(result, top) is False
+    assert result.at_least
+    (failed,) = (c for c in result.cells if c.cell.rate_rps == 16.0)
+    assert not holds(Targets.of(result.spec), failed)
+    assert not replace(result, capacity=replace(result.capacity, rate_rps=16.0)).at_least
 
 
 def test_never_more_than_the_largest_rate_is_offered(tmp_path: Path) -> None:
