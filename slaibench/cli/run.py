@@ -183,9 +183,10 @@ def capacity(
                     f"{what}: a server at a --url has a scheduler of its own, and --minutes "
                     "decides how much is run: leave it out"
                 )
-            groups = (serving, engine, load, endpoint, targets)
-            paced_plan = server.planned(groups, pace, dialect_options, run_options)
-        server.print_capacity(paced_plan, run_options)
+            groups = (serving, engine, load, endpoint, targets, pace)
+            paced_plan = server.planned(groups, dialect_options, run_options)
+            options.check_reports(page.folder)
+        server.print_capacity(paced_plan, run_options, page)
         return
     with usage(options.OPTION_OF):
         if not scheduler:

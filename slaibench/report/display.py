@@ -16,6 +16,7 @@ from slaibench.machine.suggestion import did_you_mean
 from slaibench.report.pages import AnyPage
 from slaibench.report.pages import bound as bound_page
 from slaibench.report.pages import crosscheck as crosscheck_page
+from slaibench.report.pages import server as server_page
 from slaibench.report.pages import study as study_page
 from slaibench.report.pages.capacity import page as capacity_page
 from slaibench.report.pages.crosscheck.subject import make_crosscheck
@@ -29,6 +30,7 @@ from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.capacity_result import CapacityResult
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck.study import CrosscheckResult
+from slaibench.studies.paced_result import PacedResult
 from slaibench.studies.regression.result import RegressResult
 from slaibench.studies.sweep import SweepResult
 from slaibench.studies.validation.study import ValidationResult
@@ -72,6 +74,11 @@ def _(result: CompareResult) -> tuple[AnyPage, object]:
 @page_of.register
 def _(result: CapacityResult) -> tuple[AnyPage, object]:
     return capacity_page.PAGE, capacity_page.searched((result,))
+
+
+@page_of.register
+def _(result: PacedResult) -> tuple[AnyPage, object]:
+    return server_page.PAGE, result
 
 
 @page_of.register
@@ -230,7 +237,8 @@ def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
     return out.getvalue(), {"width": round(CSS_DPI * width), "height": round(CSS_DPI * height)}
 
 
-for _kind in (SweepResult, CompareResult, CapacityResult, BoundResult, CrosscheckResult):
+_PAGED = (SweepResult, CompareResult, CapacityResult, PacedResult, BoundResult, CrosscheckResult)
+for _kind in _PAGED:
     shown.page.register(_kind, _written)
     shown.html.register(_kind, _paged)
     shown.figure.register(_kind, _drawn)

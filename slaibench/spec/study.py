@@ -16,11 +16,17 @@ from pydantic import (
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
 from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
+from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import LONGEST_NAME, BackendPart, EndpointPart, EnginePart
 from slaibench.spec.targets import Convention, TargetPart
 
 PAPER_DURATION_S = 2100.0
 """The paper's 35 minutes a point."""
+
+
+ONLY_WHERE_GIVEN = (*PacePart.model_fields, "rates_chosen")
+"""Fields that documents have where they say something: rates that somebody named have no reason,
+and most studies no budget."""
 
 
 class SpecForm(TypedDict):
@@ -43,7 +49,7 @@ class SchedulerPart(EndpointPart, EnginePart, BackendPart):
     schedulers: tuple[str, ...] = ("sarathi", "slai")
 
 
-class StudySpec(TargetPart, LoadPart, SchedulerPart):
+class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     """A study, validated once. Its parts say what their fields mean.
 
     Fields lie flat, as in JSON and in keyword arguments; a part (``LoadPart``) is a class, so that
@@ -56,8 +62,9 @@ class StudySpec(TargetPart, LoadPart, SchedulerPart):
     @model_serializer(mode="wrap")
     def _as_named(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         values: dict[str, object] = handler(self)
-        if values.get("rates_chosen", "") is None:  # rates that somebody named have no reason
-            del values["rates_chosen"]
+        for name in ONLY_WHERE_GIVEN:
+            if values.get(name, "") is None:
+                del values[name]
         return values
 
     @field_serializer("url", when_used="json")

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from slaibench.measure.capacity import capacity
 from slaibench.measure.search import Trial, next_rates
-from slaibench.recording import store
-from slaibench.recording.record import Outcome
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.capacity import check_rate_counts
 from slaibench.studies.capacity_result import summaries_by_rate
 from slaibench.studies.chosen_rates import keeps
 from slaibench.studies.executors import CellResult, Executor
+from slaibench.studies.left_alone import LeftAloneError, check_alive
 from slaibench.studies.lifecycle import OnCell, Plan, collect, quiet
 from slaibench.studies.pace import (
     COARSE,
@@ -32,8 +31,6 @@ from slaibench.studies.pace import (
     QUEUES_MORE,
     QUEUES_TIMES,
     REST_S,
-    SEVERAL,
-    SILENT_S,
     STEP_S,
     Pace,
 )
@@ -51,8 +48,13 @@ class PacedPlan(Plan):
     pace: Pace = field(default_factory=Pace)
 
 
-def plan(spec: StudySpec, results: Path, pace: Pace, *, fresh: bool = False) -> PacedPlan:
+def plan(
+    spec: StudySpec, results: Path, pace: Pace | None = None, *, fresh: bool = False
+) -> PacedPlan:
     """A search within a time, checked.
+
+    Args:
+        pace: None: the one that the specification asks for.
 
     Raises:
         ValueError, RecordingError: as ``capacity.plan``; or the specification says how long runs
@@ -63,7 +65,10 @@ def plan(spec: StudySpec, results: Path, pace: Pace, *, fresh: bool = False) -> 
             "--minutes decides how long runs are and at which rates: leave --requests, --duration "
             "and --rates out"
         )
-    made = PacedPlan.of(prepare(spec), results, jobs=1, fresh=fresh)
+    pace = Pace.of(spec) if pace is None else pace
+    paced = {"minutes": pace.minutes, "max_rate_rps": pace.max_rate_rps}
+    prepared = prepare(spec.model_copy(update=paced), is_paced=True)
+    made = PacedPlan.of(prepared, results, jobs=1, fresh=fresh)
     check_rate_counts(made.prepared)
     check_tellable(made.prepared.targets, None, second_tokens=made.prepared.has_second_tokens)
     return PacedPlan(made.prepared, made.results, made.summarize, made.jobs, made.fresh, pace)
@@ -91,16 +96,14 @@ def run(
                 raise
             ended, why = Ended.INTERRUPTED, "it was interrupted"
     return paced_result(
-        plan.prepared, plan.pace.minutes, search.cells, search.long, (ended, why), search.spent_s
+        plan.spec,
+        plan.prepared.targets,
+        plan.pace.minutes,
+        search.cells,
+        search.long,
+        (ended, why),
+        search.spent_s,
     )
-
-
-class _EndedError(Exception):
-    """The server must not be sent more."""
-
-    def __init__(self, ended: Ended, why: str) -> None:
-        super().__init__(why)
-        self.ended = ended
 
 
 class _Search:
@@ -136,7 +139,7 @@ class _Search:
             if low is None and high is not None:
                 return Ended.SATURATED, f"even {high:g} requests/s, the lowest, did not hold"
             return self._about(low or self._pace.start_rps, high)
-        except _EndedError as left:
+        except LeftAloneError as left:
             return left.ended, str(left)
 
     def _at_most(self) -> tuple[Ended, str]:
@@ -226,13 +229,13 @@ class _Search:
     def _run(self, rate_rps: float, length_s: float, seed: int) -> CellResult:
         """One run, and whether the server may be sent another."""
         if self.spent_s + length_s + OVERHEAD_S > self._pace.budget_s:
-            raise _EndedError(Ended.BUDGET, f"{self._pace.minutes:g} min are over (--minutes)")
+            raise LeftAloneError(Ended.BUDGET, f"{self._pace.minutes:g} min are over (--minutes)")
         cell = self._cell(rate_rps, length_s, seed)
         (result,) = collect(self._executor, [cell], self._on_cell)
         self.cells.append(result)
         ended_s = result.summary.metrics.stop_s
         self.spent_s += max(ended_s + OVERHEAD_S, result.took_s or 0.0 if self._is_real else 0.0)
-        _check_alive(result)
+        check_alive(result)
         if result.summary.stopped_early is not None and self._is_real and not result.reused:
             self._rest(REST_S)
         return result
@@ -258,34 +261,6 @@ class _Search:
 def holds(result: PacedResult, cell: CellResult) -> bool:
     """Whether nothing speaks against the rate of one run."""
     return keeps(Targets.of(result.spec), [cell.summary])
-
-
-def _check_alive(result: CellResult) -> None:
-    """Raises _EndedError: requests failed, or the server stopped answering."""
-    summary: RunSummary = result.summary
-    rate = result.cell.rate_rps
-    failed = summary.metrics.counts.failed + summary.metrics.counts.timed_out
-    if failed > MOST_FAILURES or (failed and not summary.metrics.counts.finished):
-        raise _EndedError(Ended.FAILURES, f"requests failed at {rate:g} requests/s")
-    silent_s = _silent_s(result)
-    if silent_s is not None:
-        raise _EndedError(
-            Ended.SILENT,
-            f"at {rate:g} requests/s no token came for {silent_s:.1f} s while requests waited",
-        )
-
-
-def _silent_s(result: CellResult) -> float | None:
-    """For how long a run's end brought nothing while requests waited; None: it did not last."""
-    recording = store.read(result.folder)
-    requests, end_s = recording.requests, float(recording.run["end_s"])
-    waiting = requests.outcome == Outcome.UNFINISHED.value
-    if not waiting.any():
-        return None
-    last_s = float(requests.token_times_s.max(initial=0.0))
-    silent_s = end_s - max(last_s, float(requests.due_s[waiting].min()))
-    none_at_all = not len(requests.token_times_s) and int(waiting.sum()) >= SEVERAL
-    return silent_s if silent_s >= SILENT_S or none_at_all else None
 
 
 def _mean_inside(summary: RunSummary) -> float:

@@ -104,7 +104,7 @@ def _targets(table: str, name: str, capacity: PageCapacity, probes: Sequence[Pro
         key = target["slo"], target["tier"]
         ends_it = key == (capacity["binding"], capacity["binding_tier"])
         cells = [Cell(bound(target["bound_s"]))]
-        cells += [_metric(_of(at[end], key), key[0]) for end, _ in sides if end is not None]
+        cells += [_metric(target_of(at[end], key), key[0]) for end, _ in sides if end is not None]
         cells.append(Cell("ends the capacity" if ends_it else "", mark=STRONG if ends_it else ""))
         rows.append((target_title(target), tuple(cells)))
     steady = [Cell("")]
@@ -127,15 +127,17 @@ def _targets(table: str, name: str, capacity: PageCapacity, probes: Sequence[Pro
 
 
 def every_target(probes: Sequence[Probe]) -> list[ProbeTarget]:
-    """Each target once."""
+    """Each latency target once, as at one of the rates."""
     return list({(t["slo"], t["tier"]): t for p in probes for t in p["targets"]}.values())
 
 
-def _of(probe: Probe, key: tuple[str, str | None]) -> ProbeTarget | None:
+def target_of(probe: Probe, key: tuple[str, str | None]) -> ProbeTarget | None:
+    """One target at a rate; None: it was not seen there."""
     return next((t for t in probe["targets"] if (t["slo"], t["tier"]) == key), None)
 
 
 def target_title(target: ProbeTarget) -> str:
+    """``P99 TBT, tier paying``."""
     of = f", tier {target['tier']}" if target["tier"] else ""
     return f"{statistic(parse_slos(target['slo'])[0])}{of}"
 
@@ -152,12 +154,13 @@ def _metric(target: ProbeTarget | None, slo: str) -> Cell:
         return Cell(NOTHING)
     value = target["metric_s"]
     decimals = decimals_for([None if value["value"] is None else scale * value["value"]])
-    cell = _estimate(value, decimals, scale)
+    cell = estimate_cell(value, decimals, scale)
     is_number = value["value"] is not None
     return Cell(f"{cell.text} {unit}" if is_number else cell.text, cell.under)
 
 
-def _estimate(value: PageEstimate, decimals: int, scale: float) -> Cell:
+def estimate_cell(value: PageEstimate, decimals: int, scale: float) -> Cell:
+    """A metric in a table, its interval in small print."""
     interval = ends(value, decimals, scale)
     return Cell(number(value, decimals, scale), (interval,) if interval else ())
 
@@ -176,8 +179,8 @@ def probes_table(doc: CapacityDocument) -> Table:
                 verdict_cell(probe),
                 Cell(_state(probe)),
                 *(
-                    _estimate(own["metric_s"], decimals[key], scale_of(key[0])[0])
-                    if (own := _of(probe, key))
+                    estimate_cell(own["metric_s"], decimals[key], scale_of(key[0])[0])
+                    if (own := target_of(probe, key))
                     else Cell(NOTHING)
                     for key in keys
                 ),
@@ -216,6 +219,6 @@ def _state(probe: Probe) -> str:
 
 def _decimals(probes: Mapping[str, Sequence[Probe]], key: tuple[str, str | None]) -> int:
     scale, _ = scale_of(key[0])
-    own = [_of(probe, key) for at in probes.values() for probe in at]
+    own = [target_of(probe, key) for at in probes.values() for probe in at]
     values = [t["metric_s"]["value"] for t in own if t is not None]
     return decimals_for([None if v is None else scale * v for v in values], least=1, most=4)
