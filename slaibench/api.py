@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import Unpack, overload
 
 from slaibench.rates import AUTO, Rates, rates_of
 from slaibench.recording.frames import requests_frame as requests_frame  # noqa: PLC0414  (of the interface)
@@ -26,7 +26,6 @@ from slaibench.report import display  # noqa: F401  (registers how results are s
 from slaibench.report.progress import shown
 from slaibench.spec import StudySpec
 from slaibench.spec.keywords import (
-    BaselineFields,
     CapacityFields,
     CellFields,
     EndpointFields,
@@ -51,12 +50,9 @@ from slaibench.studies.executors import OnRay
 from slaibench.studies.from_disk import load as load  # noqa: PLC0414  (of the interface)
 from slaibench.studies.paced_result import PacedResult
 from slaibench.studies.prepared import prepare
-from slaibench.studies.regression import study as regress_study
-from slaibench.studies.regression.result import RegressResult
+from slaibench.studies.regression.by_keywords import regress as regress  # noqa: PLC0414  (of the interface)
+from slaibench.studies.regression.result import RegressResult as RegressResult  # noqa: PLC0414
 from slaibench.studies.sweep import SweepResult
-
-if TYPE_CHECKING:
-    pass
 
 RESULTS = Path("results")
 
@@ -285,49 +281,6 @@ def validate(
     plan = crosscheck_study.plan(study, list(between), Path(results), jobs=jobs)
     with shown("validate", None, progress) as on_cell:
         return crosscheck_study.run(plan, on_cell)
-
-
-@spelled_out(BaselineFields)
-def regress(
-    baseline: str | Path,
-    *,
-    update: bool = False,
-    against: str | None = None,
-    margin: float | None = None,
-    metrics: Sequence[str] = (),
-    results: str | Path | None = None,
-    jobs: int | None = None,
-    **spec: Unpack[BaselineFields],
-) -> RegressResult:
-    """Run a baseline's specification again, and say what got worse (docs/regress.md).
-
-    Args:
-        baseline: its folder.
-        update: write it anew from what comes out; without one there, the first.
-        against: another Python, a git ref or another server's URL, which is run in turns with this
-            code; None: the stored numbers count.
-        margin: largest relative change that does not matter; None: the baseline's, or 0.05.
-        metrics: names; none: the baseline's, or the default ones.
-        results: folder of the recordings; None: they are not kept.
-        **spec: fields of ``slaibench.spec.StudySpec`` that are not to be the baseline's.
-
-    Raises:
-        ValueError: there is no such baseline, or a value is wrong.
-        RecordingError, BackendError, SchedulerError: a cell cannot be had.
-    """
-    if "rates" in spec:
-        spec["rates"] = rates_of(spec["rates"])
-    plan = regress_study.plan(
-        Path(baseline),
-        None if results is None else Path(results),
-        update=update,
-        other=against,
-        margin=margin,
-        names=metrics,
-        jobs=jobs,
-        **spec,
-    )
-    return regress_study.run(plan)
 
 
 def _study(

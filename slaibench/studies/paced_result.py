@@ -94,10 +94,11 @@ class PacedResult(Shown):
 
     @property
     def in_words(self) -> str:
-        where = self.spec.url or self.about
+        where = self.spec.url or self.about.partition("\n")[0]
         if finite(self.capacity.rate_rps) is None:
             return f"{where}: no rate is known to keep {self.spec.slo} ({self.why})"
-        bound = "at least " if self.at_least else ""
+        unsure = "" if self.capacity.shape is not None else "perhaps "
+        bound = "at least " if self.at_least else unsure
         ci95 = self.capacity.ci95
         ends = "" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]"
         rate = f"{bound}{self.capacity.rate_rps:.3g} requests/s{ends}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from slaibench.report.document import ends_of
 from slaibench.report.figures.axes import log_axis
@@ -20,8 +19,7 @@ ROOM = 1.5
 
 def course(levels: Sequence[Level], answer_rps: float | None, ci95: Ends | None) -> list[Panel]:
     """Rates by run; a larger mark is of a run about the boundary."""
-    from matplotlib.lines import Line2D  # noqa: PLC0415  (loads matplotlib)
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  (loads matplotlib)
 
     figure, (ax,) = panel()
     rates = [level["rate_rps"] for level in levels]
@@ -38,15 +36,17 @@ def course(levels: Sequence[Level], answer_rps: float | None, ci95: Ends | None)
             ]
             if not places:
                 continue
-            style: dict[str, Any] = {
-                "linestyle": "none",
-                "color": colour,
-                "marker": marker,
-                "markersize": size,
-            }
-            ax.plot(places, [rates[n - 1] for n in places], zorder=3, **style)
-            length = "long run" if is_long else "short run"
-            handles.append(Line2D([], [], label=f"{label}, {length}", **style))
+            (drawn,) = ax.plot(
+                places,
+                [rates[n - 1] for n in places],
+                linestyle="none",
+                color=colour,
+                marker=marker,
+                markersize=size,
+                zorder=3,
+                label=f"{label}, {'long run' if is_long else 'short run'}",
+            )
+            handles.append(drawn)
     if answer_rps is not None:
         ends = ends_of(ci95)
         if ends:

@@ -56,13 +56,14 @@ class ServerPage(Page[PacedResult, ServerDocument]):
 
     def captions(self, doc: ServerDocument) -> dict[str, Caption]:
         long = sum(level["is_long"] for level in doc["levels"])
-        short = plural(len(doc["levels"]) - long, "short run")
+        runs = plural(len(doc["levels"]) - long, "short run") + " for the boundary"
+        runs += f", then {plural(long, 'long run')} about it" if long else ""
         return {
             "course": Caption(
                 "The course of the search",
-                f"{short} look for the boundary, then {plural(long, 'long run')} about it. Line: "
-                "the capacity; grey: its 95 % interval, which counts how far so few requests may "
-                "be off the rate. A run that did not hold ended at once where requests queued up.",
+                f"{runs}. Line: the capacity; grey: its 95 % interval, which counts how far so few "
+                "requests may be off the rate. A run that did not hold ended at once where "
+                "requests queued up.",
             ),
             "search": Caption(
                 "Each target's metric in every run",
