@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from slaibench.studies.compare import CompareResult
     from slaibench.studies.crosscheck.study import CrosscheckResult
     from slaibench.studies.executors import OnRay
+    from slaibench.studies.paced_result import PacedResult
     from slaibench.studies.regression.result import RegressResult
     from slaibench.studies.sweep import SweepResult
 
@@ -40,6 +41,7 @@ __all__ = [
     "CompareResult",
     "CrosscheckResult",
     "OnRay",
+    "PacedResult",
     "Recording",
     "RegressResult",
     "SweepResult",

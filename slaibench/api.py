@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack, overload
 
 from slaibench.rates import AUTO, Rates, rates_of
 from slaibench.recording.frames import requests_frame as requests_frame  # noqa: PLC0414  (of the interface)
@@ -26,15 +26,17 @@ from slaibench.report import display  # noqa: F401  (registers how results are s
 from slaibench.report.progress import shown
 from slaibench.spec import StudySpec
 from slaibench.spec.keywords import (
-    BaselineFields,
+    CapacityFields,
     CellFields,
     EndpointFields,
+    ServerFields,
     SpecFields,
     spelled_out,
 )
 from slaibench.spec.study_file import load_study as load_study  # noqa: PLC0414  (of the interface)
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
+from slaibench.studies import paced
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.bound import study as bound_study
 from slaibench.studies.bound.result import BoundResult
@@ -46,13 +48,11 @@ from slaibench.studies.crosscheck import study as crosscheck_study
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.executors import OnRay
 from slaibench.studies.from_disk import load as load  # noqa: PLC0414  (of the interface)
+from slaibench.studies.paced_result import PacedResult
 from slaibench.studies.prepared import prepare
-from slaibench.studies.regression import study as regress_study
-from slaibench.studies.regression.result import RegressResult
+from slaibench.studies.regression.by_keywords import regress as regress  # noqa: PLC0414  (of the interface)
+from slaibench.studies.regression.result import RegressResult as RegressResult  # noqa: PLC0414
 from slaibench.studies.sweep import SweepResult
-
-if TYPE_CHECKING:
-    pass
 
 RESULTS = Path("results")
 
@@ -161,7 +161,7 @@ def compare(
         return compare_study.run(plan, on_cell)
 
 
-@spelled_out(SpecFields)
+@overload
 def capacity(
     scheduler: str,
     *,
@@ -169,8 +169,51 @@ def capacity(
     jobs: int | OnRay | None = None,
     progress: bool | None = None,
     **spec: Unpack[SpecFields],
-) -> CapacityResult:
-    """The largest rate at which a scheduler keeps all SLOs."""
+) -> CapacityResult: ...
+
+
+@overload
+def capacity(
+    *,
+    results: str | Path = RESULTS,
+    progress: bool | None = None,
+    **spec: Unpack[ServerFields],
+) -> PacedResult: ...
+
+
+@spelled_out(CapacityFields)
+def capacity(
+    scheduler: str | None = None,
+    *,
+    results: str | Path = RESULTS,
+    jobs: int | OnRay | None = None,
+    progress: bool | None = None,
+    **spec: Unpack[CapacityFields],
+) -> CapacityResult | PacedResult:
+    """The largest rate at which all SLOs are kept: by a scheduler, or by a server at a ``url``.
+
+    Args:
+        scheduler: whose; none with a ``url``, where the server's own decides.
+        minutes, max_rate_rps: of a server: the time that the search may take (5), and the load
+            that it never exceeds (100). It leaves a server alone that fails; Ctrl-C (a notebook's
+            stop) ends it with what was measured until then.
+
+    Raises:
+        ValueError, RecordingError, BackendError, SchedulerError: as ``sweep``; or there is neither
+            a scheduler nor a ``url``, or both.
+    """
+    if spec.get("url") is not None:
+        if scheduler is not None or jobs not in (None, 1) or "num_seeds" in spec:
+            raise ValueError(
+                "a server at a url has a scheduler of its own, and minutes decide how much is run: "
+                "leave scheduler, jobs and num_seeds out"
+            )
+        fields = {**spec, "backend": "endpoint", "num_seeds": 1}
+        server_plan = paced.plan(_study(("endpoint",), AUTO, fields), Path(results))
+        with shown("capacity", server_plan, progress) as on_cell:
+            return paced.run(server_plan, on_cell)
+    if scheduler is None:
+        raise ValueError("name a scheduler, as capacity('slai'), or a server: url='http://...'")
     study = _study((scheduler,), AUTO, spec)
     plan = capacity_study.plan(study, Path(results), jobs=jobs)
     with shown("capacity", plan, progress) as on_cell:
@@ -238,49 +281,6 @@ def validate(
     plan = crosscheck_study.plan(study, list(between), Path(results), jobs=jobs)
     with shown("validate", None, progress) as on_cell:
         return crosscheck_study.run(plan, on_cell)
-
-
-@spelled_out(BaselineFields)
-def regress(
-    baseline: str | Path,
-    *,
-    update: bool = False,
-    against: str | None = None,
-    margin: float | None = None,
-    metrics: Sequence[str] = (),
-    results: str | Path | None = None,
-    jobs: int | None = None,
-    **spec: Unpack[BaselineFields],
-) -> RegressResult:
-    """Run a baseline's specification again, and say what got worse (docs/regress.md).
-
-    Args:
-        baseline: its folder.
-        update: write it anew from what comes out; without one there, the first.
-        against: another Python, a git ref or another server's URL, which is run in turns with this
-            code; None: the stored numbers count.
-        margin: largest relative change that does not matter; None: the baseline's, or 0.05.
-        metrics: names; none: the baseline's, or the default ones.
-        results: folder of the recordings; None: they are not kept.
-        **spec: fields of ``slaibench.spec.StudySpec`` that are not to be the baseline's.
-
-    Raises:
-        ValueError: there is no such baseline, or a value is wrong.
-        RecordingError, BackendError, SchedulerError: a cell cannot be had.
-    """
-    if "rates" in spec:
-        spec["rates"] = rates_of(spec["rates"])
-    plan = regress_study.plan(
-        Path(baseline),
-        None if results is None else Path(results),
-        update=update,
-        other=against,
-        margin=margin,
-        names=metrics,
-        jobs=jobs,
-        **spec,
-    )
-    return regress_study.run(plan)
 
 
 def _study(

@@ -11,7 +11,9 @@ import pytest
 
 import slaibench
 from slaibench.recording import store
+from slaibench.report.verify import verify
 from slaibench.schedulers.base import SchedulerError
+from tests.client.serving import serve
 from tests.studies.studies import BROKEN_LATE, WORKLOAD
 
 SMALL: dict[str, Any] = {"workload": WORKLOAD, "num_requests": 60}
@@ -145,3 +147,38 @@ def test_backends_are_chosen_by_the_fields_of_the_command_line(
         slaibench.sweep("slai", 5, backend="vllm", device="cpu", gpu="h100", results=tmp_path)
     with pytest.raises(ValueError, match="'emulated', 'cpu' or 'cuda'"):
         slaibench.sweep("slai", 5, backend="vllm", device="tpu", results=tmp_path)
+
+
+def test_a_capacity_is_of_a_scheduler_or_of_a_server(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9"
+    call: Any = slaibench.capacity
+    with pytest.raises(ValueError, match=r"name a scheduler, as capacity\('slai'\)"):
+        call(results=tmp_path)
+    with pytest.raises(ValueError, match="has a scheduler of its own"):
+        call("slai", url=url, results=tmp_path)
+    with pytest.raises(ValueError, match="leave scheduler, jobs and num_seeds out"):
+        call(url=url, num_seeds=3, results=tmp_path)
+    with pytest.raises(ValueError, match=r"--minutes 0\.1"):
+        call(url=url, minutes=0.1, results=tmp_path)
+    with pytest.raises(ValueError, match="--minutes and --max-rate go with the capacity of a serv"):
+        call("slai", minutes=3.0, results=tmp_path)
+
+
+def test_a_server_s_capacity_is_a_value_that_shows_itself(tmp_path: Path) -> None:
+    async def fails(received: Any, answer: Any) -> None:
+        answer.whole(500, "sorry", "text/plain")
+
+    with serve({"/v1/completions": fails}) as server:
+        result = slaibench.capacity(
+            url=server.url,
+            model="m",
+            minutes=1.0,
+            max_rate_rps=8.0,
+            workload="uniform:prompt=4-9,output=2-3",
+            slo="ttft_p50<0.5",
+            results=tmp_path / "results",
+        )
+    assert result.ended.value == "failures"
+    assert (result.spec.minutes, result.spec.max_rate_rps) == (1.0, 8.0)
+    assert "no rate is known to keep ttft_p50<0.5" in repr(result)
+    assert verify(result.report(tmp_path / "reports")).ok

@@ -17,6 +17,7 @@ PUBLIC = [
     "CompareResult",
     "CrosscheckResult",
     "OnRay",
+    "PacedResult",
     "Recording",
     "RegressResult",
     "SweepResult",

@@ -175,3 +175,18 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path, content:
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"study\.toml: a study file"):
         read(file)
+
+
+def test_a_budget_of_time_comes_back_from_a_file() -> None:
+    spec = StudySpec(
+        backend="endpoint",
+        url="http://localhost:1",
+        schedulers=("endpoint",),
+        minutes=3.0,
+        max_rate_rps=20.0,
+    )
+    text = written(StudyKind.CAPACITY, spec)
+    assert "[capacity]\nminutes = 3.0\nmax_rate = 20.0" in text
+    again = parse(text, FILE).spec()
+    assert (again.minutes, again.max_rate_rps) == (3.0, 20.0)
+    assert "minutes" not in StudySpec().to_json()  # documents of other studies are as they were

@@ -189,6 +189,7 @@ def capacity(
     pace: PaceOptions,
     dialect_options: DialectOptions,
     run_options: RunOptions,
+    page: PageOptions,
     mlflow: Experiment = None,
 ) -> None:
     """The largest rate that keeps all targets, with its interval: of schedulers, or of a server."""
@@ -200,10 +201,11 @@ def capacity(
                     f"{what}: a server at a --url has a scheduler of its own, and --minutes "
                     "decides how much is run: leave it out"
                 )
-            groups = (serving, engine, load, endpoint, targets)
-            paced_plan = server.planned(groups, pace, dialect_options, run_options)
+            groups = (serving, engine, load, endpoint, targets, pace)
+            paced_plan = server.planned(groups, dialect_options, run_options)
+            options.check_reports(page.folder)
             to = tracker_of(mlflow)
-        server.print_capacity(paced_plan, run_options, to)
+        server.print_capacity(paced_plan, run_options, page, to)
         return
     with usage(options.OPTION_OF):
         if not scheduler:
@@ -214,6 +216,7 @@ def capacity(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
         to = tracker_of(mlflow)
+        options.check_reports(page.folder)
     with running(), progress("capacity", plan) as on_cell:
         results = capacity_study.run(plan, on_cell)
     cells = [cell for result in results for cell in result.cells]
@@ -228,6 +231,10 @@ def capacity(
         print_about(sentences.about_lines(results[0].about, note, spec, warnings))
     words = "; ".join(result.in_words for result in results)
     track(to, "capacity", plan.spec, [result.to_json() for result in results], cells, words)
+    if page.folder is not None:
+        from slaibench.report.pages.capacity.page import PAGE, searched  # noqa: PLC0415
+
+        write_page(partial(PAGE.write, searched(results), page.folder), as_json=run_options.as_json)
     refuse_invalid(cells)
 
 

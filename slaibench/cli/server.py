@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from slaibench.cli.options import (
     RESULTS_FOLDER,
     EndpointOptions,
     LoadOptions,
+    PageOptions,
     RunOptions,
     TargetOptions,
     UrlOptions,
@@ -33,14 +33,15 @@ from slaibench.cli.shell import (
     print_line,
     running,
     usage,
+    write_page,
 )
 from slaibench.cli.spec_options import SpecOptions
 from slaibench.cli.tracking import track
 from slaibench.cli.workers import KEPT
 from slaibench.report.words import plain_number, plural
-from slaibench.spec import TargetPart
+from slaibench.spec import PacePart, TargetPart
 from slaibench.studies import paced
-from slaibench.studies.pace import MAX_RATE_RPS, Ended, Pace
+from slaibench.studies.pace import Ended, Pace
 from slaibench.studies.paced import PacedPlan
 from slaibench.studies.paced_result import PacedResult, holds
 from slaibench.studies.targets import STEADY, Targets, whose
@@ -50,36 +51,19 @@ if TYPE_CHECKING:
     from slaibench.studies.interchange.mlflow_run import Tracker
 
 LABEL = "endpoint"
-DEFAULT_MINUTES = 5.0
 QUICK = Pace(minutes=1.0, max_rate_rps=32.0, start_rps=1.0, long=False)
-_paced = partial(typer.Option, rich_help_panel="A server that is there already")
 BAD_ENDS = frozenset({Ended.FAILURES, Ended.SILENT})
 
 
-@dataclass(frozen=True, slots=True)
-class PaceOptions:
+class PaceOptions(SpecOptions, part=PacePart, panel="A server that is there already"):
     """How much time a search on a server may take, and how much load it may offer."""
-
-    minutes: Annotated[
-        float | None,
-        _paced(help=f"Time that the search may take. Default: {DEFAULT_MINUTES:g}."),
-    ] = None
-    max_rate: Annotated[
-        float | None,
-        _paced(help=f"Never offer more requests/s than this. Default: {MAX_RATE_RPS:g}."),
-    ] = None
-
-    def pace(self) -> Pace:
-        """Raises ValueError: a value is out of range."""
-        minutes = DEFAULT_MINUTES if self.minutes is None else self.minutes
-        return Pace(minutes, MAX_RATE_RPS if self.max_rate is None else self.max_rate)
 
 
 def refuse_without_url(
     pace: PaceOptions, endpoint: UrlOptions, dialect_options: DialectOptions
 ) -> None:
     """Raises ValueError: an option is given that only a server at a URL takes."""
-    if pace != PaceOptions() or dialect_options.parsed() is not None:
+    if pace.given() or dialect_options.parsed() is not None:
         raise ValueError(
             "--minutes, --max-rate and how a server is spoken to go with a server that is there "
             "already: give its --url, or leave them out"
@@ -91,7 +75,6 @@ def refuse_without_url(
 
 def planned(
     groups: Sequence[SpecOptions],
-    pace: PaceOptions,
     dialect_options: DialectOptions,
     run_options: RunOptions,
 ) -> PacedPlan:
@@ -100,14 +83,13 @@ def planned(
     Raises:
         ValueError, RecordingError: as ``paced.plan``.
     """
-    allowed = pace.pace()
     values = {name: value for group in groups for name, value in group.values.items()}
     if values.pop("backend", "sim") not in ("sim", "endpoint"):
         raise ValueError("--backend starts an engine, --url names one that runs: give one of them")
     spec = options.study(
         [LABEL], 1, None, _Values(values), backend="endpoint", dialect=dialect_options.parsed()
     )
-    return paced.plan(spec, run_options.results, allowed, fresh=run_options.fresh)
+    return paced.plan(spec, run_options.results, fresh=run_options.fresh)
 
 
 class _Values(SpecOptions, part=TargetPart, panel="", without=("slo", "convention")):
@@ -117,7 +99,9 @@ class _Values(SpecOptions, part=TargetPart, panel="", without=("slo", "conventio
         self.values = values
 
 
-def print_capacity(plan: PacedPlan, run_options: RunOptions, to: Tracker | None = None) -> None:
+def print_capacity(
+    plan: PacedPlan, run_options: RunOptions, page: PageOptions, to: Tracker | None = None
+) -> None:
     """Say the plan, search, and say what came of it.
 
     Raises:
@@ -138,6 +122,10 @@ def print_capacity(plan: PacedPlan, run_options: RunOptions, to: Tracker | None 
         print_hint(f"recordings: {run_options.results}")
     words = capacity_words(result)[0]
     track(to, "capacity", result.spec, result.to_json(), result.cells, words)
+    if page.folder is not None:
+        from slaibench.report.pages.server import PAGE  # noqa: PLC0415
+
+        write_page(partial(PAGE.write, result, page.folder), as_json=run_options.as_json)
     _exit(result)
 
 

@@ -74,7 +74,7 @@ def _fields(spec: Mapping[str, object]) -> Iterable[str]:
     flags = {name: option for name, option in flags_of(StudySpec).items() if name not in GIVEN}
     for name in StudySpec.model_fields:
         value = spec.get(name)
-        if value is None or value == default[name]:
+        if value is None or value == default.get(name):
             continue
         if name == "dialect":
             yield from _dialect(cast("DialectForm", value))

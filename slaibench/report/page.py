@@ -60,6 +60,8 @@ class Page(ABC, Generic[S, D]):
     """Parts of the numbers that say what was planned: verifying takes them as given."""
     required: ClassVar[frozenset[str]]
     """Parts that every document has: ``D.__required_keys__``."""
+    not_recomputed: ClassVar[str] = ""
+    """What of a page no recording holds, so that verifying takes it as given, in words."""
     always_shown: ClassVar[frozenset[str]] = frozenset()
     """Figures that are there even without a drawing; others are left out."""
 

@@ -8,6 +8,7 @@ made from it.
 from slaibench.spec.cell import CODE, CellSpec
 from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
 from slaibench.spec.option import Option, flag, flags_of, options_of
+from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import (
     DEFAULT_GPU,
     DEFAULT_MODEL,
@@ -44,6 +45,7 @@ __all__ = [
     "LoadPart",
     "MetricsPart",
     "Option",
+    "PacePart",
     "Part",
     "SpecForm",
     "StudySpec",

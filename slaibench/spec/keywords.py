@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict, TypeVar, get_type_hints
+from typing import Any, Literal, Required, TypedDict, TypeVar, get_type_hints
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.rates import Rates
@@ -69,7 +69,22 @@ class SpecFields(CellFields, total=False):
     first_seed: int
 
 
-class BaselineFields(SpecFields, total=False):
+class CapacityFields(SpecFields, total=False):
+    """What a search takes besides these, of a server at a URL."""
+
+    minutes: float | None
+    max_rate_rps: float | None
+
+
+class ServerFields(EndpointFields, total=False):
+    """What a search on a server takes."""
+
+    url: Required[str]
+    minutes: float | None
+    max_rate_rps: float | None
+
+
+class BaselineFields(CapacityFields, total=False):
     """All fields: a baseline's, any of which may be another."""
 
     schedulers: Sequence[str]

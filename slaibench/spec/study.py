@@ -16,6 +16,7 @@ from pydantic import (
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
 from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
+from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import (
     LONGEST_NAME,
     BackendPart,
@@ -49,7 +50,7 @@ class SchedulerPart(MetricsPart, EndpointPart, EnginePart, BackendPart):
     schedulers: tuple[str, ...] = ("sarathi", "slai")
 
 
-class StudySpec(TargetPart, LoadPart, SchedulerPart):
+class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     """A study, validated once. Its parts say what their fields mean.
 
     Fields lie flat, as in JSON and in keyword arguments; a part (``LoadPart``) is a class, so that
@@ -58,7 +59,7 @@ class StudySpec(TargetPart, LoadPart, SchedulerPart):
 
     rates_chosen: str | None = None
     """Why the rates are these, where the study chose them; kept with them in every document."""
-    LATER: ClassVar[tuple[str, ...]] = ("rates_chosen", "metrics_url")
+    LATER: ClassVar[tuple[str, ...]] = (*PacePart.model_fields, "rates_chosen", "metrics_url")
     """Fields that are in a document only where somebody or something decided them: pages are named
     by their specification, and those of before keep their names."""
 

@@ -177,7 +177,8 @@ def parse(text: str, path: Path) -> StudyFile:
         if name == SCHEDULERS:
             fields[name] = value
             continue
-        tables = (*PARTS, RUNNING, kind.value)
+        others = {other.value for other in StudyKind} - {kind.value}
+        tables = [t for t in dict.fromkeys((*PARTS, RUNNING, kind.value)) if t not in others]
         if name not in tables:
             raise ValueError(f"{path}: {no_such(name, (KIND, SCHEDULERS, *tables), kind)}")
         if not isinstance(value, dict):

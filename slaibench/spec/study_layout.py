@@ -14,6 +14,7 @@ from pathlib import Path
 from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec.load import LoadPart
 from slaibench.spec.option import flag, options_of
+from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import BackendPart, EndpointPart, EnginePart, MetricsPart, Part
 from slaibench.spec.study import StudySpec
 from slaibench.spec.targets import TargetPart
@@ -26,6 +27,7 @@ PARTS: Mapping[str, tuple[type[Part], ...]] = {
     "endpoint": (EndpointPart, MetricsPart),
     "load": (LoadPart,),
     "targets": (TargetPart,),
+    "capacity": (PacePart,),
 }
 """Tables of a file, and the parts whose fields they hold."""
 

@@ -208,3 +208,38 @@ class CompareForm(TwoForm):
     workload: str
     warnings: list[str]
     convention: str
+
+
+class UntoldForm(TypedDict):
+    """``Untold``, a percentile that could not be told: ``value_s`` is the estimate and its ends."""
+
+    slo: str
+    tier: str | None
+    rate_rps: float
+    percentile: float | None
+    value_s: list[float] | None
+    independent_requests: float
+    independent_requests_needed: float
+
+
+class PacedForm(TypedDict):
+    """``PacedResult``."""
+
+    spec: SpecForm
+    minutes: float
+    spent_s: float
+    ended: str
+    why: str
+    slo: str
+    rate_rps: float | None
+    at_least: bool
+    ci95: Ends | None
+    bracket: list[float | None]
+    binding: str | None
+    note: str
+    cannot_tell: list[UntoldForm]
+    light: dict[str, float | None]
+    num_requests: int
+    rates_measured: list[float]
+    about: str
+    warnings: list[str]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slaibench.rates import check_rate
+from slaibench.spec import StudySpec
+from slaibench.spec.pace import DEFAULT_MINUTES, MAX_RATE_RPS
 
 START_RPS = 0.5
 LEAST_RPS = START_RPS / 32
-MAX_RATE_RPS = 100.0
-"""The largest load that is offered unless somebody allows more."""
 STEP_S = 8.0
 """Of a run that looks for the boundary, at least."""
 STAYS = 2.5
@@ -77,7 +77,7 @@ class Pace:
         ValueError: a value is out of range.
     """
 
-    minutes: float = 5.0
+    minutes: float = DEFAULT_MINUTES
     max_rate_rps: float = MAX_RATE_RPS
     start_rps: float = START_RPS
     long: bool = True
@@ -97,6 +97,14 @@ class Pace:
                 f"--max-rate {self.max_rate_rps:g}: below {LEAST_RPS:g} requests/s there is "
                 "nothing to look for in minutes"
             )
+
+    @classmethod
+    def of(cls, spec: StudySpec) -> Pace:
+        """The pace that a specification asks for."""
+        return cls(
+            DEFAULT_MINUTES if spec.minutes is None else spec.minutes,
+            MAX_RATE_RPS if spec.max_rate_rps is None else spec.max_rate_rps,
+        )
 
     @property
     def budget_s(self) -> float:

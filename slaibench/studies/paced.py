@@ -51,8 +51,13 @@ class PacedPlan(Plan):
     pace: Pace = field(default_factory=Pace)
 
 
-def plan(spec: StudySpec, results: Path, pace: Pace, *, fresh: bool = False) -> PacedPlan:
+def plan(
+    spec: StudySpec, results: Path, pace: Pace | None = None, *, fresh: bool = False
+) -> PacedPlan:
     """A search within a time, checked.
+
+    Args:
+        pace: None: the one that the specification asks for.
 
     Raises:
         ValueError, RecordingError: as ``capacity.plan``; or the specification says how long runs
@@ -63,7 +68,10 @@ def plan(spec: StudySpec, results: Path, pace: Pace, *, fresh: bool = False) -> 
             "--minutes decides how long runs are and at which rates: leave --requests, --duration "
             "and --rates out"
         )
-    made = PacedPlan.of(prepare(spec), results, jobs=1, fresh=fresh)
+    pace = Pace.of(spec) if pace is None else pace
+    paced = {"minutes": pace.minutes, "max_rate_rps": pace.max_rate_rps}
+    prepared = prepare(spec.model_copy(update=paced), is_paced=True)
+    made = PacedPlan.of(prepared, results, jobs=1, fresh=fresh)
     check_rate_counts(made.prepared)
     check_tellable(made.prepared.targets, None, second_tokens=made.prepared.has_second_tokens)
     return PacedPlan(made.prepared, made.results, made.summarize, made.jobs, made.fresh, pace)
@@ -91,7 +99,13 @@ def run(
                 raise
             ended, why = Ended.INTERRUPTED, "it was interrupted"
     return paced_result(
-        plan.prepared, plan.pace.minutes, search.cells, search.long, (ended, why), search.spent_s
+        plan.spec,
+        plan.prepared.targets,
+        plan.pace.minutes,
+        search.cells,
+        search.long,
+        (ended, why),
+        search.spent_s,
     )
 
 

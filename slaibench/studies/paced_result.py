@@ -5,59 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from slaibench.measure.capacity import Capacity, Cells, capacity
-from slaibench.spec import SpecForm, StudySpec
+from slaibench.recording import store
+from slaibench.spec import StudySpec
 from slaibench.studies.capacity_result import cells_of, summaries_by_rate
 from slaibench.studies.chosen_rates import keeps
-from slaibench.studies.estimate import finite
+from slaibench.studies.estimate import Estimate, finite
 from slaibench.studies.executors import CellResult
-from slaibench.studies.forms import Ends
+from slaibench.studies.forms import PacedForm
+from slaibench.studies.frames import common_columns, ends_of, frame_of, number_or_nan
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.pace import Ended
-from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.shown import Shown
 from slaibench.studies.signs import signs_of
 from slaibench.studies.targets import NOT_KNOWN, NOT_MEASURED, STEADY, Targets
 from slaibench.studies.trust import warnings_of
-from slaibench.studies.untold import Untold, UntoldForm, in_its_place
+from slaibench.studies.untold import Untold, in_its_place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TWO_SIDED = 1.96
 """Standard deviations of a 95 % interval."""
 
 
-class PacedForm(TypedDict):
-    """``PacedResult``."""
-
-    spec: SpecForm
-    minutes: float
-    spent_s: float
-    ended: str
-    why: str
-    slo: str
-    rate_rps: float | None
-    at_least: bool
-    ci95: Ends | None
-    bracket: list[float | None]
-    binding: str | None
-    note: str
-    cannot_tell: list[UntoldForm]
-    light: dict[str, float | None]
-    num_requests: int
-    rates_measured: list[float]
-    about: str
-    warnings: list[str]
-
-
-@dataclass(frozen=True)
-class PacedResult:
+@dataclass(frozen=True, repr=False)
+class PacedResult(Shown):
     """One server's capacity, as far as some minutes tell it.
 
     Args:
         minutes, spent_s: the budget, and what of it was used.
-        cells: every run.
+        cells: every run, in the order in which they were made.
+        long: those of them about the boundary.
         ended, why: what ended the search; in words.
         capacity: by the targets that could be told, its interval widened by what so few requests
             say of the load; None: nothing was measured.
@@ -71,6 +52,7 @@ class PacedResult:
     spent_s: float
     about: str
     cells: tuple[CellResult, ...]
+    long: tuple[CellResult, ...]
     ended: Ended
     why: str
     capacity: Capacity
@@ -101,6 +83,36 @@ class PacedResult:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know of how far the runs can be trusted."""
         return warnings_of(self.cells)
+
+    @property
+    def in_words(self) -> str:
+        where = self.spec.url or self.about.partition("\n")[0]
+        if finite(self.capacity.rate_rps) is None:
+            return f"{where}: no rate is known to keep {self.spec.slo} ({self.why})"
+        unsure = "" if self.capacity.shape is not None else "perhaps "
+        bound = "at least " if self.at_least else unsure
+        ci95 = self.capacity.ci95
+        ends = "" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]"
+        rate = f"{bound}{self.capacity.rate_rps:.3g} requests/s{ends}"
+        return f"{where} {rate} within {self.spec.slo}"
+
+    def frame(self) -> pd.DataFrame:
+        """One row."""
+        capacity = self.capacity
+        low, high = capacity.ci95 or (None, None)
+        row = {
+            **common_columns(self.cells[0].cell),
+            "slo": self.spec.slo,
+            **ends_of("rate_rps", Estimate(capacity.rate_rps, low, high, 0)),
+            "sure_rps": number_or_nan(capacity.sure_rps),
+            "binding": capacity.binding,
+            "binding_tier": capacity.binding_tier,
+            "is_lower_bound": self.at_least,
+            "ended": self.ended.value,
+            "minutes": self.minutes,
+            "note": capacity.note,
+        }
+        return frame_of([row])
 
     def to_json(self) -> PacedForm:
         result = self.capacity
@@ -171,7 +183,8 @@ def _open(measured: Cells) -> list[tuple[str, str | None]]:
 
 
 def paced_result(
-    prepared: PreparedStudy,
+    spec: StudySpec,
+    targets: Targets,
     minutes: float,
     cells: Sequence[CellResult],
     long: Sequence[CellResult],
@@ -188,26 +201,26 @@ def paced_result(
         top = max(cell.cell.rate_rps for cell in used)
         above = [c for c in cells if c.cell.rate_rps > top and c.summary.saturated]
         used += [c for c in above if c.summary.invalid is None]
-        measured = cells_that_tell(prepared.targets, used)
+        measured = cells_that_tell(targets, used)
         estimate = capacity(measured)
         # What did not hold may have been the load of a short run.
         at_end = [cell for cell in used if cell.cell.rate_rps == estimate.bracket[1]]
-        noises = _load_noise(prepared, used), _load_noise(prepared, at_end or used)
-        estimate = widened(estimate, *noises)
+        estimate = widened(estimate, _load_noise(used), _load_noise(at_end or used))
     else:
-        measured = cells_that_tell(prepared.targets, cells)
-        estimate = _at_first_sight(prepared.targets, cells)
+        measured = cells_that_tell(targets, cells)
+        estimate = _at_first_sight(targets, cells)
     return PacedResult(
-        spec=prepared.spec,
+        spec=spec,
         minutes=minutes,
         spent_s=spent_s,
         about=about_of(cells),
         cells=tuple(cells),
+        long=tuple(long),
         ended=ended[0],
         why=ended[1],
         capacity=estimate,
         measured=measured,
-        untold=tuple(_untold(prepared.targets, used, estimate)) if used else (),
+        untold=tuple(_untold(targets, used, estimate)) if used else (),
         from_long=bool(used),
     )
 
@@ -239,16 +252,18 @@ def widened(estimate: Capacity, below: float, above: float) -> Capacity:
     return replace(estimate, ci95=(low / (1 + below), high * (1 + above)))
 
 
-def _load_noise(prepared: PreparedStudy, cells: Sequence[CellResult]) -> float:
+def _load_noise(cells: Sequence[CellResult]) -> float:
     """How far the offered work may be off its rate, as a share, at 95 %.
 
     Of n Poisson arrivals whose work has coefficient of variation cv, the sum has a relative
-    standard deviation of sqrt((1 + cv^2) / n) (a compound Poisson sum). Work counts as tokens.
+    standard deviation of sqrt((1 + cv^2) / n) (a compound Poisson sum). Work counts as tokens, as
+    the run's recording has them.
     """
     largest = max(cells, key=lambda cell: cell.summary.metrics.counts.due)
-    tokens = np.array(
-        [r.prompt_tokens + r.output_tokens for r in prepared.requests(largest.cell)], dtype=float
-    )
+    requests = store.read(largest.folder).requests
+    if not len(requests):
+        return TWO_SIDED
+    tokens = (requests.prompt_tokens + requests.output_tokens).astype(float)
     cv2 = float(tokens.var() / tokens.mean() ** 2)
     n = max(largest.summary.metrics.counts.due, 1)
     return TWO_SIDED * math.sqrt((1 + cv2) / n)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 from slaibench.measure.quantile_interval import quantile_interval, quantile_size, sound_size
 from slaibench.studies.run_summary import RunSummary
@@ -34,18 +33,6 @@ class Untold:
     worth: float
     q: float | None
     value_s: tuple[float, float, float] | None
-
-
-class UntoldForm(TypedDict):
-    """``Untold``; ``value_s`` is the estimate and both ends."""
-
-    slo: str
-    tier: str | None
-    rate_rps: float
-    percentile: float | None
-    value_s: list[float] | None
-    independent_requests: float
-    independent_requests_needed: float
 
 
 def in_its_place(

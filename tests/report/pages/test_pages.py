@@ -32,8 +32,8 @@ def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyPage]:
 
 
 def test_the_kinds_are_these() -> None:
-    own = ("slaibench-bound", "slaibench-validation", "slaibench-report")
-    assert sorted(formats()) == sorted((*own, "slaibench-paper"))
+    own = ("bound", "validation", "report", "capacity", "server", "paper")
+    assert sorted(formats()) == sorted(f"slaibench-{name}" for name in own)
     for name in formats():
         page = page_of(name)
         assert page is not None
