@@ -158,7 +158,7 @@ def test_a_capacity_is_of_a_scheduler_or_of_a_server(tmp_path: Path) -> None:
         call("slai", url=url, results=tmp_path)
     with pytest.raises(ValueError, match="leave scheduler, jobs and num_seeds out"):
         call(url=url, num_seeds=3, results=tmp_path)
-    with pytest.raises(ValueError, match="--minutes 0.1"):
+    with pytest.raises(ValueError, match=r"--minutes 0\.1"):
         call(url=url, minutes=0.1, results=tmp_path)
     with pytest.raises(ValueError, match="--minutes and --max-rate go with the capacity of a serv"):
         call("slai", minutes=3.0, results=tmp_path)

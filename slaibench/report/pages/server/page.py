@@ -90,6 +90,7 @@ class ServerPage(Page[PacedResult, ServerDocument]):
             "levels": levels_table(doc),
             "not_recomputed": self.not_recomputed,
             "tables": (),
+            "study_file": doc["study_file"],
             "facts": [
                 ("Asked", facts.planned(doc["spec"])),
                 ("What served", facts.served(doc["served"])),
