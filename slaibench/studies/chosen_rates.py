@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.search import Trial, next_rates
-from slaibench.rates import round_rate
+from slaibench.rates import round_rate, significant_rate
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.limits import BoundMaker
 from slaibench.studies.capacity_result import summaries_by_rate
@@ -140,7 +140,7 @@ def _range(prepared: PreparedStudy) -> tuple[float, float, str]:
         origin = "no bound is known here, so the look began at 1 request/s"
         return UNBOUNDED_START_RPS, UNBOUNDED_MOST_RPS, origin
     bound_rps = maker.bound(maker.work(prepared.source)).rate_rps
-    origin = f"no scheduler exceeds {float(f'{bound_rps:.3g}'):g} requests/s here"
+    origin = f"no scheduler exceeds {significant_rate(bound_rps, 3):g} requests/s here"
     return round_rate(START * bound_rps, bound_rps / 50), bound_rps, origin
 
 
@@ -205,7 +205,7 @@ def _sentence(carried: Mapping[str, float | None], origin: str) -> str:
     parts = [
         f"{name} fails its targets at every rate tried"
         if rate is None
-        else f"{name} carries about {float(f'{rate:.2g}'):g} requests/s"
+        else f"{name} carries about {significant_rate(rate, 2):g} requests/s"
         for name, rate in carried.items()
     ]
     return f"auto: {origin}; in one run a rate, {', '.join(parts)}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from slaibench.measure.capacity import capacity
 from slaibench.measure.search import Trial, next_rates
+from slaibench.rates import significant_rate
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.capacity import check_rate_counts
 from slaibench.studies.capacity_result import summaries_by_rate
@@ -38,6 +39,9 @@ from slaibench.studies.paced_result import Ended, PacedResult, cells_that_tell, 
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.targets import Targets, check_tellable
+
+DIGITS = 3
+"""Of the rates of long runs: minutes tell no finer ones apart."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ class _Search:
         rate = low if high is None else low / GRID  # short runs flatter
         while True:
             seed = self._prepared.spec.first_seed + 1 + len(self.long)
-            self.long.append(self._run(_tidy(rate), self._pace.long_s, seed))
+            self.long.append(self._run(significant_rate(rate, DIGITS), self._pace.long_s, seed))
             if self._holds(self.long[-1]):
                 self._note_held(self.long[-1])
             following = self._next_long()
@@ -268,7 +272,3 @@ def _mean_inside(summary: RunSummary) -> float:
     e2e = summary.metrics.overall.latencies["e2e"]
     stay_s = (e2e.mean or 0.0) * e2e.n / max(e2e.n - e2e.unserved, 1)
     return summary.metrics.counts.due / max(summary.metrics.stop_s, 1e-9) * stay_s
-
-
-def _tidy(rate_rps: float) -> float:
-    return float(f"{rate_rps:.3g}")

@@ -147,7 +147,7 @@ PAGE = CrosscheckPage()
 
 def _common(doc: CrosscheckDocument) -> SpecForm:
     """What all backends are asked for: which, ``between`` says; no run is stopped early."""
-    own = {"backend": "sim", "device": None, "clock": None, "early_stop": None}
+    own = {"backend": "sim", "device": None, "clock": None, "early_stop": None, "slo": None}
     return cast("SpecForm", {**with_workload(reference(doc)), **own})
 
 
