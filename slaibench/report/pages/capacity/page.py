@@ -111,6 +111,7 @@ class CapacityPage(Page[Subject, CapacityDocument]):
                     doc["probes"][scheduler],
                     doc["capacities"][scheduler]["rate_rps"],
                     doc["capacities"][scheduler]["ci95"],
+                    doc["capacities"][scheduler]["binding"],
                 )
             ],
             "capacity": capacity(subject, looks(subject.schedulers, names)),

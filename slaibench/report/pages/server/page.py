@@ -51,7 +51,7 @@ class ServerPage(Page[PacedResult, ServerDocument]):
         by_rate = sorted(doc["levels"], key=lambda level: level["rate_rps"])
         return {
             "course": course(doc["levels"], doc["rate_rps"], doc["ci95"]),
-            "search": search_panels("", by_rate, doc["rate_rps"], doc["ci95"]),
+            "search": search_panels("", by_rate, doc["rate_rps"], doc["ci95"], doc["binding"]),
         }
 
     def captions(self, doc: ServerDocument) -> dict[str, Caption]:
