@@ -68,9 +68,15 @@ def _decimal(part: str, text: str) -> Decimal:
     return value
 
 
+def significant_rate(rate_rps: float, digits: int = 4) -> float:
+    """A rate to so many significant digits: how a search writes rates that lie close together, so
+    that they read and compare well."""
+    return float(f"{rate_rps:.{digits}g}")
+
+
 def round_rate(rate_rps: float, coarse_rps: float) -> float:
-    """The nearest multiple of 1, 2 or 5 times a power of ten that is at most ``coarse_rps``; never
-    less than one of it."""
+    """How rates of a table are written, and the look that chooses them: the nearest multiple of 1,
+    2 or 5 times a power of ten that is at most ``coarse_rps``; never less than one of it."""
     power = math.floor(math.log10(coarse_rps))
     step = next(s for s in (5, 2, 1) if s * 10.0**power <= coarse_rps * (1 + 1e-9))
     return float(f"{max(1, round(rate_rps / (step * 10.0**power))) * step * 10.0**power:.6g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.rates import parse_rates, round_rate
+from slaibench.rates import parse_rates, round_rate, significant_rate
 
 
 def test_auto_names_no_rate() -> None:
@@ -16,6 +16,14 @@ def test_a_rate_is_rounded_to_steps_that_people_read() -> None:
     assert round_rate(1.137, 0.0226) == 1.14
     assert round_rate(0.0003, 0.001) == 0.001
     assert round_rate(347.0, 5.0) == 345.0
+
+
+def test_a_rate_of_a_search_has_so_many_digits() -> None:
+    assert significant_rate(7.04349) == 7.043
+    assert significant_rate(0.000299996) == 0.0003
+    assert significant_rate(12345.6) == 12350.0
+    assert significant_rate(9.9996) == 10.0
+    assert significant_rate(7.0434, 3) == 7.04
 
 
 def test_a_range_is_inclusive_and_free_of_float_dust() -> None:

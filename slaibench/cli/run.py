@@ -37,6 +37,8 @@ from slaibench.cli.shell import (
 )
 from slaibench.cli.tracking import Experiment, track, tracker_of
 from slaibench.report.words import plural
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
@@ -221,7 +223,8 @@ def capacity(
         results = capacity_study.run(plan, on_cell)
     cells = [cell for result in results for cell in result.cells]
     if run_options.as_json:
-        print_json([result.to_json() for result in results])
+        study_file = study_text(StudyKind.CAPACITY, plan.spec.to_json())
+        print_json([{**result.to_json(), "study_file": study_file} for result in results])
     else:
         for result in results:
             for text in sentences.capacity_lines(result):

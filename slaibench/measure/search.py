@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from slaibench.rates import significant_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _divide(
 
 
 def _one(rate: float) -> tuple[Proposal, ...]:
-    return (Proposal(_tidy(rate), 1),)
+    return (Proposal(significant_rate(rate), 1),)
 
 
 def _complete(trials: Sequence[Trial], replicates: int) -> tuple[Proposal, ...]:
@@ -104,10 +105,5 @@ def _complete(trials: Sequence[Trial], replicates: int) -> tuple[Proposal, ...]:
 
 def _between(low: float, high: float, share: float) -> float:
     exact = low * (high / low) ** share
-    tidy = _tidy(exact)
+    tidy = significant_rate(exact)
     return tidy if low < tidy < high else exact
-
-
-def _tidy(rate: float) -> float:
-    """Four significant digits, so that rates read and compare well."""
-    return round(rate, 3 - math.floor(math.log10(rate)))

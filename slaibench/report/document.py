@@ -33,9 +33,10 @@ class Notes(TypedDict, total=False):
     profiles: Mapping[str, ProfileNotes]
 
 
-FRAME = 2
+FRAME = 3
 """Which frame a page has: 1 is text and drawings alone; 2 has contents, dark colours and
-interactive figures. Pages that were written in an earlier one are still rendered in it."""
+interactive figures; 3 has the study file as well. Pages that were written in an earlier one are
+still rendered in it."""
 
 
 class Framed(TypedDict, total=False):

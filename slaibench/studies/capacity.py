@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slaibench.measure.run_length import MOST_TIMES
 from slaibench.measure.search import Trial, next_rates
+from slaibench.rates import significant_rate
 from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.studies.capacity_result import (
     CapacityResult,
@@ -192,7 +193,7 @@ def _surer(
     size = lengths[low] if prepared.extends else None
     if not blind and (not sure or max(sure) < LEAST_SURE * low):
         tried = min(rate for rate in rates if LEAST_SURE * low <= rate <= low)
-        lower = float(f"{tried * STEP_DOWN:.4g}")
+        lower = significant_rate(tried * STEP_DOWN)
         if lower >= low * LEAST_SURE:
             yield from _missing(prepared, scheduler, lower, cells, spec.num_seeds, size)
     failing = [
@@ -200,7 +201,7 @@ def _surer(
     ]
     if not failing or min(failing) > high / LEAST_SURE:
         tried = max(rate for rate in rates if rate <= high / LEAST_SURE)
-        higher = float(f"{tried / STEP_DOWN:.4g}")
+        higher = significant_rate(tried / STEP_DOWN)
         if higher <= high / LEAST_SURE:
             yield from _missing(prepared, scheduler, higher, cells, spec.num_seeds)
 

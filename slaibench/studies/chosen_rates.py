@@ -15,7 +15,7 @@ import numpy as np
 from slaibench.measure.capacity import SloLevel
 from slaibench.measure.search import Trial, next_rates
 from slaibench.measure.slo import Slo
-from slaibench.rates import round_rate
+from slaibench.rates import round_rate, significant_rate
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
 from slaibench.studies.bound.limits import BoundMaker
@@ -158,7 +158,7 @@ def _range(prepared: PreparedStudy) -> tuple[float, float, str]:
         origin = "no bound is known here, so the look began at 1 request/s"
         return UNBOUNDED_START_RPS, UNBOUNDED_MOST_RPS, origin
     bound_rps = maker.bound(maker.work(prepared.source)).rate_rps
-    origin = f"no scheduler exceeds {float(f'{bound_rps:.3g}'):g} requests/s here"
+    origin = f"no scheduler exceeds {significant_rate(bound_rps, 3):g} requests/s here"
     return round_rate(START * bound_rps, bound_rps / 50), bound_rps, origin
 
 
@@ -245,7 +245,7 @@ def _sentence(carried: Mapping[str, Carried], origin: str) -> str:
         f"{name} fails its targets at every rate tried"
         if look.rate_rps is None
         else f"{name} carries {'at least' if look.at_least else 'about'} "
-        f"{float(f'{look.rate_rps:.2g}'):g} requests/s"
+        f"{significant_rate(look.rate_rps, 2):g} requests/s"
         for name, look in carried.items()
     ]
     return f"auto: {origin}; in one run a rate, {', '.join(parts)}"

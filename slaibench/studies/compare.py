@@ -12,6 +12,7 @@ import numpy as np
 from slaibench.measure.paired import paired_ratio
 from slaibench.recording.record import FloatArray
 from slaibench.spec import StudySpec
+from slaibench.spec.study_layout import StudyKind
 from slaibench.studies.capacity import CapacityResult, check_rate_counts, ratio_of, search
 from slaibench.studies.chosen_rates import check_can_choose, with_rates
 from slaibench.studies.estimate import Estimate, finite
@@ -161,6 +162,7 @@ class CompareResult(Shown):
             "reference": self.a,
             "others": [pair.to_json() for pair in self.pairs],
             "spec": self.spec.to_json(),
+            "study_file": self.sweep.study_file(StudyKind.COMPARE),
             "about": self.sweep.about,
             "workload": self.sweep.workload_note,
             "warnings": list(self.warnings),
@@ -184,11 +186,9 @@ class CompareResult(Shown):
         for pair in self.pairs:
             ratio = pair.capacity_ratio
             of = f"ratio of {pair.b}" if len(self.pairs) > 1 else "ratio"
-            if finite(ratio.value) is None:
-                parts.append(f"no {of}")
-                continue
             ends = "" if ratio.ci95 is None else " [{:.2f}, {:.2f}]".format(*ratio.ci95)
-            parts.append(f"{of} {ratio.value:.2f}{ends}")
+            has = finite(ratio.value) is not None
+            parts.append(f"{of} {ratio.value:.2f}{ends}" if has else f"no {of}")
         return "; ".join(parts)
 
     def frame(self, *, long: bool = False) -> pd.DataFrame:

@@ -114,6 +114,7 @@ class SweepForm(TypedDict):
     warnings: list[str]
     points: list[PointForm]
     capacities: list[CapacityForm]
+    study_file: str | None
 
 
 class ThroughputForm(TypedDict):
@@ -204,6 +205,7 @@ class CompareForm(TwoForm):
     points: list[PointForm]
     capacities: list[CapacityForm]
     spec: SpecForm
+    study_file: str | None
     about: str
     workload: str
     warnings: list[str]
@@ -226,6 +228,7 @@ class PacedForm(TypedDict):
     """``PacedResult``."""
 
     spec: SpecForm
+    study_file: str | None
     minutes: float
     spent_s: float
     ended: str

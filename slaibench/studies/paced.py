@@ -14,6 +14,7 @@ from pathlib import Path
 
 from slaibench.measure.capacity import capacity
 from slaibench.measure.search import Trial, next_rates
+from slaibench.rates import significant_rate
 from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.capacity import check_rate_counts
 from slaibench.studies.capacity_result import summaries_by_rate
@@ -41,6 +42,9 @@ from slaibench.studies.paced_result import PacedResult, cells_that_tell, holds, 
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.signs import signs_of, why_left_alone
 from slaibench.studies.targets import check_tellable
+
+DIGITS = 3
+"""Of the rates of long runs: minutes tell no finer ones apart."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ class _Search:
             high = min(high, max(GRID * self._throughput_rps, rate))
         while True:
             seed = self._prepared.spec.first_seed + 1 + len(self.long)
-            self.long.append(self._run(_tidy(rate), self._pace.long_s, seed))
+            self.long.append(self._run(significant_rate(rate, DIGITS), self._pace.long_s, seed))
             if self._holds(self.long[-1]):
                 self._note_held(self.long[-1])
             following = self._next_long(high)
@@ -293,7 +297,3 @@ class _Search:
         }
         cell = self._prepared.cell(self._prepared.spec.schedulers[0], rate_rps, seed, count)
         return cell.model_copy(update={"horizon_s": length_s, "early_stop": False, "guard": guard})
-
-
-def _tidy(rate_rps: float) -> float:
-    return float(f"{rate_rps:.3g}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from slaibench.measure.capacity import Capacity, Cells, capacity
 from slaibench.recording import store
 from slaibench.spec import StudySpec
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.capacity_result import cells_of, summaries_by_rate
 from slaibench.studies.chosen_rates import keeps
 from slaibench.studies.estimate import Estimate, finite
@@ -119,6 +121,7 @@ class PacedResult(Shown):
         rate, ttft_s = self.light
         return {
             "spec": self.spec.to_json(),
+            "study_file": study_text(StudyKind.CAPACITY, self.spec.to_json()),
             "minutes": self.minutes,
             "spent_s": round(self.spent_s, 1),
             "ended": self.ended.value,

@@ -12,6 +12,8 @@ from slaibench.measure.quantile_interval import quantile_size
 from slaibench.measure.run_length import Worth, next_length
 from slaibench.measure.steady import Steadiness
 from slaibench.spec import CellSpec, StudySpec
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.capacity_result import CapacityResult, capacity_from
 from slaibench.studies.chosen_rates import check_can_choose, check_takes_rate, with_rates
 from slaibench.studies.executors import CellResult, Executor, Jobs
@@ -121,7 +123,13 @@ class SweepResult(Shown):
                 for point in self.points
             ],
             "capacities": [result.to_json() for result in self.capacities],
+            "study_file": self.study_file(),
         }
+
+    def study_file(self, kind: StudyKind = StudyKind.SWEEP) -> str | None:
+        """The text of a study file that asks for this, or for a study that it is part of."""
+        is_server = self.spec.backend == "endpoint"
+        return study_text(StudyKind.REPLAY if is_server else kind, self.spec.to_json())
 
     @property
     def in_words(self) -> str:

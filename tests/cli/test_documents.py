@@ -18,7 +18,9 @@ from tests.studies.studies import WORKLOAD
 
 GOLDEN = Path(__file__).with_name("documents.json")
 """Documents as they were; deleted, the tests write it anew."""
-OF_THE_MACHINE = {"about", "ask", "code_fingerprint", "slaibench_version", "spec", "specs"}
+OF_THE_MACHINE = {
+    *("about", "ask", "code_fingerprint", "slaibench_version", "spec", "specs", "study_file"),
+}
 """Keys whose values are of the code or the specification, not what a study finds."""
 LOAD = ("--workload", WORKLOAD, "--seeds", "2", "--jobs", "1")
 PAIR = ("sarathi:token_budget=128", "sarathi")

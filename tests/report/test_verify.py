@@ -271,3 +271,11 @@ def test_a_page_of_the_first_frame_has_its_text_alone(doc: StudyDocument) -> Non
         assert part in now
         assert part not in old
     assert old.count("<script") == 1
+
+
+def test_a_page_has_its_study_file_from_the_third_frame_on(doc: StudyDocument) -> None:
+    makers: Any = {**doc["made"], "frame": 2}
+    assert 'id="study-file"' not in PAGE.render({**doc, "made": makers}, {})
+    now = PAGE.render(doc, {})
+    assert 'id="study-file"' in now
+    assert "kind = &#34;compare&#34;" in now

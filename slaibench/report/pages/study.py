@@ -23,6 +23,8 @@ from slaibench.report.tables import audit_table, tables
 from slaibench.report.template import stem_of
 from slaibench.report.words import sentences
 from slaibench.spec import SERVING, StudySpec
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.capacity import CapacityResult, capacity_from
 from slaibench.studies.executors import CellResult, Summarize
 from slaibench.studies.sweep import SweepResult, sweep_result
@@ -118,6 +120,7 @@ class StudyPage(Page[Subject, StudyDocument]):
             "audit": audit_table(doc),
             "tables": tables(doc),
             "facts": facts_of(doc),
+            "study_file": study_text(_kind(doc), with_workload(doc)),
         }
 
     def rebuild(self, doc: StudyDocument, folder: Path, on_run: OnRun) -> Subject:
@@ -141,6 +144,12 @@ class StudyPage(Page[Subject, StudyDocument]):
 
 
 PAGE = StudyPage()
+
+
+def _kind(doc: StudyDocument) -> StudyKind:
+    if doc["spec"]["backend"] == "endpoint":
+        return StudyKind.REPLAY
+    return StudyKind.SWEEP if doc["pair"] is None else StudyKind.COMPARE
 
 
 def rebuilt(doc: StudyNumbers, folder: Path, on_run: OnRun) -> Subject:

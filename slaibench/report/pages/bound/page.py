@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from slaibench.recording import store
 from slaibench.recording.store import RecordingError
@@ -20,7 +20,9 @@ from slaibench.report.pages.bound.tables import answer_grids, point_grids
 from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_again, read_all
 from slaibench.report.template import stem_of
 from slaibench.report.words import plural, significant
-from slaibench.spec import CODE, CellSpec
+from slaibench.spec import CODE, CellSpec, SpecForm
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.bound.bounds import BACKLOG, BoundPart, bounds_of
 from slaibench.studies.bound.result import BoundResult, assemble
 from slaibench.studies.bound.spec import BoundSpec
@@ -114,6 +116,7 @@ class BoundPage(Page[BoundResult, BoundDocument]):
             "points": point_grids(doc),
             "tables": (),
             "facts": _facts(doc),
+            "study_file": _study_file(doc),
         }
 
     def rebuild(self, doc: BoundDocument, folder: Path, on_run: OnRun) -> BoundResult:
@@ -141,6 +144,20 @@ class BoundPage(Page[BoundResult, BoundDocument]):
 
 
 PAGE = BoundPage()
+
+
+def _study_file(doc: BoundDocument) -> str | None:
+    """It has no targets: nothing is judged by any."""
+    ask = BoundSpec.from_json(doc["ask"])
+    more = {
+        "bound.outputs": list(ask.outputs) or "none",
+        "bound.budgets": list(ask.budgets) or "none",
+        "bound.loads": list(ask.loads),
+        "bound.rad": bool(ask.cycles),
+        "bound.rad_requests": ask.rad_requests,
+    }
+    without = cast("SpecForm", {**ask.study.to_json(), "slo": None, "convention": "strict"})
+    return study_text(StudyKind.BOUND, without, more)
 
 
 def _facts(doc: BoundDocument) -> list[tuple[str, facts.Facts]]:

@@ -39,18 +39,23 @@ def search_panels(
     probes: Sequence[Probe],
     answer_rps: float | None,
     ci95: Ends | None,
+    ended_by: str | None = None,
 ) -> list[Panel]:
     """A panel for each target of one search.
 
     Args:
         name: whose it is; empty: the page has one only.
         answer_rps, ci95: the capacity, and its interval.
+        ended_by: the target that ends it, whose panel is what the page says of them; where that is
+            no latency's, the first panel.
     """
     seen = [probe for probe in probes if probe["invalid"] is None]
+    drawn = [
+        target for target in every_target(seen) if any(True for _ in _marks(seen, target, None))
+    ]
+    said = [target for target in drawn if target["slo"] == ended_by] or drawn[:1]
     return [
-        _panel(name, seen, target, answer_rps, ci95)
-        for target in every_target(seen)
-        if any(True for _ in _marks(seen, target, None))
+        _panel(name, seen, target, answer_rps, ci95, is_said=target in said) for target in drawn
     ]
 
 
@@ -60,6 +65,8 @@ def _panel(
     target: ProbeTarget,
     answer_rps: float | None,
     ci95: Ends | None,
+    *,
+    is_said: bool,
 ) -> Panel:
     scale, unit = scale_of(target["slo"])
     series = {
@@ -83,7 +90,7 @@ def _panel(
     _mark_answer(made, spans)
     chart = None
     if made.chart is not None:
-        chart = replace(made.chart, title=title, finding=finding, spans=spans)
+        chart = replace(made.chart, title=title, finding=finding if is_said else "", spans=spans)
     return replace(made, alt=finding, chart=chart)
 
 

@@ -22,6 +22,8 @@ from slaibench.report.subject import Subject, make_subject
 from slaibench.report.tables import tables
 from slaibench.report.template import stem_of
 from slaibench.report.words import binding, listed, plural, rate, short_names
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.capacity_result import CapacityResult, summaries_by_rate
 from slaibench.studies.overload import under_load
 from slaibench.studies.shown import rates_in_words
@@ -109,6 +111,7 @@ class CapacityPage(Page[Subject, CapacityDocument]):
                     doc["probes"][scheduler],
                     doc["capacities"][scheduler]["rate_rps"],
                     doc["capacities"][scheduler]["ci95"],
+                    doc["capacities"][scheduler]["binding"],
                 )
             ],
             "capacity": capacity(subject, looks(subject.schedulers, names)),
@@ -149,6 +152,7 @@ class CapacityPage(Page[Subject, CapacityDocument]):
             "answers": [*answer_tables(doc), probes_table(doc)],
             "tables": tables(doc),
             "facts": facts_of(doc),
+            "study_file": study_text(StudyKind.CAPACITY, with_workload(doc)),
         }
 
     def rebuild(self, doc: CapacityDocument, folder: Path, on_run: OnRun) -> Subject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
@@ -33,6 +33,9 @@ from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.template import stem_of
 from slaibench.report.words import listed, sentences
+from slaibench.spec import SpecForm
+from slaibench.spec.study_layout import StudyKind
+from slaibench.spec.study_text import study_text
 from slaibench.studies.crosscheck.study import matches_of
 
 if TYPE_CHECKING:
@@ -101,6 +104,9 @@ class CrosscheckPage(Page[Crosscheck, CrosscheckDocument]):
             "legend": legend(doc),
             "tables": quantity_tables(doc),
             "facts": fact_grids(doc),
+            "study_file": study_text(
+                StudyKind.VALIDATE, _common(doc), {"validate.between": ",".join(doc["between"])}
+            ),
         }
 
     def rebuild(self, doc: CrosscheckDocument, folder: Path, on_run: OnRun) -> Crosscheck:
@@ -137,6 +143,12 @@ class CrosscheckPage(Page[Crosscheck, CrosscheckDocument]):
 
 
 PAGE = CrosscheckPage()
+
+
+def _common(doc: CrosscheckDocument) -> SpecForm:
+    """What all backends are asked for: which, ``between`` says; no run is stopped early."""
+    own = {"backend": "sim", "device": None, "clock": None, "early_stop": None, "slo": None}
+    return cast("SpecForm", {**with_workload(reference(doc)), **own})
 
 
 def _about(first: StudyNumbers) -> str:

@@ -52,7 +52,7 @@ class ServerPage(Page[PacedResult, ServerDocument]):
         by_rate = sorted(doc["levels"], key=lambda level: level["rate_rps"])
         return {
             "course": course(doc["levels"], doc["rate_rps"], doc["ci95"]),
-            "search": search_panels("", by_rate, doc["rate_rps"], doc["ci95"]),
+            "search": search_panels("", by_rate, doc["rate_rps"], doc["ci95"], doc["binding"]),
         }
 
     def captions(self, doc: ServerDocument) -> dict[str, Caption]:
@@ -91,6 +91,7 @@ class ServerPage(Page[PacedResult, ServerDocument]):
             "levels": levels_table(doc),
             "not_recomputed": self.not_recomputed,
             "tables": (),
+            "study_file": doc["study_file"],
             "facts": [
                 ("Asked", facts.planned(doc["spec"])),
                 ("What served", facts.served(doc["served"])),

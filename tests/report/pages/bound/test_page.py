@@ -8,11 +8,16 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from slaibench.cli.app import STUDIES
+from slaibench.cli.study_keys import keys_of
+from slaibench.cli.study_run import command_line
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.bound import PAGE
 from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.pages.bound.findings import headline
 from slaibench.report.pages.bound.tables import answer_grids, point_grids
+from slaibench.spec.study_file import parse
+from slaibench.spec.study_layout import StudyKind
 from slaibench.studies.bound.result import BoundResult
 from tests.report.forms import problems
 from tests.report.test_page import outline
@@ -95,3 +100,12 @@ def test_a_verdict_that_the_bound_contradicts_is_said(numbers: BoundDocument) ->
 
 def test_the_document_has_its_form(numbers: BoundDocument) -> None:
     assert list(problems(json.loads(json.dumps(numbers)), BoundDocument)) == []
+
+
+def test_the_page_s_study_file_asks_for_it_again(numbers: BoundDocument) -> None:
+    text = str(PAGE.content(numbers)["study_file"])
+    study = parse(text, Path("study.toml"))
+    words = command_line(study, keys_of(STUDIES[study.kind], study.kind), ())
+    assert study.kind is StudyKind.BOUND
+    assert f"--rad-requests={numbers['ask']['rad_requests']}" in words
+    assert study.spec().schedulers == tuple(numbers["ask"]["study"]["schedulers"])

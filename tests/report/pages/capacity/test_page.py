@@ -109,6 +109,17 @@ def test_the_target_and_the_capacity_are_lines(both: Subject, search_doc: Capaci
     assert "spans" not in form_of(replace(chart, spans=()))  # as charts of older pages
 
 
+def test_the_page_says_of_the_drawings_the_one_that_ends_each_capacity(
+    both: Subject, search_doc: CapacityDocument
+) -> None:
+    said = [chart.finding for chart in charts(both, search_doc) if chart.finding]
+    assert [text.partition(":")[0] for text in said] == [
+        "Median TTFT, sarathi",
+        "Median TTFT, slai",
+    ]
+    assert all("requests/s (target 0.05 s)" in text for text in said)
+
+
 def test_the_answer_has_its_bracket_and_what_ends_it(search_doc: CapacityDocument) -> None:
     answers, *targets = answer_tables(search_doc)
     low, high = search_doc["capacities"]["slai"]["bracket"]

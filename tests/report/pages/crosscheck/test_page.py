@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from slaibench.cli.app import STUDIES
+from slaibench.cli.study_keys import keys_of
+from slaibench.cli.study_run import command_line
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.crosscheck import PAGE
 from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.pages.crosscheck.subject import Crosscheck, make_crosscheck
 from slaibench.report.verify import verify
 from slaibench.spec import StudySpec
+from slaibench.spec.study_file import parse
+from slaibench.spec.study_layout import StudyKind
 from slaibench.studies.crosscheck.forms import CrosscheckForm
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.systems import table
@@ -102,3 +107,10 @@ def test_the_document_has_its_form(numbers: CrosscheckDocument) -> None:
 
 def test_the_result_has_its_form(validated: CrosscheckResult) -> None:
     assert list(problems(json.loads(json.dumps(validated.to_json())), CrosscheckForm)) == []
+
+
+def test_the_page_s_study_file_asks_for_it_again(numbers: CrosscheckDocument) -> None:
+    study_file = parse(str(PAGE.content(numbers)["study_file"]), Path("study.toml"))
+    words = command_line(study_file, keys_of(STUDIES[study_file.kind], study_file.kind), ())
+    assert study_file.kind is StudyKind.VALIDATE
+    assert f"--between={','.join(numbers['between'])}" in words
