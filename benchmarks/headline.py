@@ -11,8 +11,7 @@ import argparse
 from typing import Any
 
 import slaibench
-from benchmarks.beyond_slai.shown import less_one, percent, table
-from slaibench.studies.capacity import CapacityResult
+from benchmarks.beyond_slai.shown import capacity, less_one, percent, table
 from slaibench.studies.compare import CompareResult
 
 RATES = "0.2:1.6:0.2"
@@ -29,13 +28,6 @@ def gain(result: CompareResult) -> str:
 def change(result: CompareResult, rate_rps: float) -> str:
     """Of the median TTFT at a rate."""
     return percent({rate.rate_rps: rate.ttft_p50_change for rate in result.rates}[rate_rps])
-
-
-def carried(result: CapacityResult) -> str:
-    """Requests/s, with the interval."""
-    rate, ends = result.capacity.rate_rps, result.capacity.ci95
-    interval = "" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
-    return f"{rate:.2f}{interval}"
 
 
 def readme(common: dict[str, Any]) -> None:
@@ -70,7 +62,7 @@ def paper(common: dict[str, Any]) -> None:
         )
         columns.append(
             (
-                *(carried(tbt.capacity_a), carried(median.capacity_b), carried(tbt.capacity_b)),
+                *(capacity(tbt.capacity_a), capacity(median.capacity_b), capacity(tbt.capacity_b)),
                 *(gain(median), gain(tbt), change(median, HIGH_RPS)),
             )
         )

@@ -218,7 +218,7 @@ def summary(studies: Studies) -> None:
         values = [shown(replace(point.ttft_s["p50"], low=None, high=None)) for point in points]
         rows.append((f"{rate:g}", *values, change(swept, rate, SLAI), f"{floor.value:.3f}"))
     capacities = studies.capacities(PAPER, NAMES, SLOS[0])
-    carried = [f"{result.capacity.rate_rps:.2f}" for result in capacities]
+    carried = [capacity(result).split()[0] for result in capacities]
     gain = percent(less_one(ratio_of(capacities[1], capacities[2])))
     rows.append((f"capacity, `{SLOS[0]}`", *carried, gain, ""))
     heads = (f"median TTFT: {SARATHI}", *NAMES[1:], f"{OURS} against {SLAI}")

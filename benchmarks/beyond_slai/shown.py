@@ -110,5 +110,7 @@ def change(swept: SweepResult, rate: float, base: str, q: float = 0.5) -> str:
 
 def capacity(result: CapacityResult) -> str:
     rate, ends = result.capacity.rate_rps, result.capacity.ci95
+    if rate is None:
+        return "none"
     interval = "" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
     return f"{rate:.2f}{interval}" + (f" ({result.notes[0]})" if result.notes else "")

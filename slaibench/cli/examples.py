@@ -53,7 +53,7 @@ EXAMPLES: Mapping[str, Examples] = {
         ),
     ),
     "quick": Examples(
-        "docs/client.md", ("quick", "quick --url http://localhost:8000 --slo 'ttft_p50<1'")
+        "docs/how-to-capacity.md", ("quick", "quick --url http://localhost:8000 --slo 'ttft_p50<1'")
     ),
     "replay": Examples(
         "docs/client.md",
@@ -112,7 +112,7 @@ EXAMPLES: Mapping[str, Examples] = {
     ),
     "report": Examples("docs/tutorial.md", ("report results", "report results --slo 'ttft_p99<2'")),
     "results": Examples("docs/tutorial.md", ("results", "results results --json")),
-    "verify": Examples("docs/tutorial.md", ("verify reports/study.html",)),
+    "verify": Examples("docs/how-to-verify.md", ("verify reports/study.html",)),
     "workload": Examples(
         "docs/workloads.md", ("workload", "workload sharegpt4-model", "workload lengths.csv")
     ),
