@@ -76,6 +76,9 @@ class Plan:
     searches: ClassVar[bool] = False
     """Whether cells follow from others, so that nobody knows yet how many there will be."""
 
+    within_minutes: ClassVar[bool] = False
+    """Whether it takes a budget of time (``spec.pace``)."""
+
     prepared: PreparedStudy
     results: Path
     summarize: Summarize
@@ -99,9 +102,16 @@ class Plan:
             summarize: None: a ``RunSummary`` with what the study's targets need.
 
         Raises:
-            ValueError: so many ``jobs`` cannot be had, or the requests of a cell cannot be made.
+            ValueError: so many ``jobs`` cannot be had, the requests of a cell cannot be made, or
+                the study names a budget of time, which it does not take.
             RecordingError: ``results`` cannot be written.
         """
+        spec = prepared.spec
+        if not cls.within_minutes and (spec.minutes, spec.max_rate_rps) != (None, None):
+            raise ValueError(
+                "--minutes and --max-rate go with the capacity of a server that is there already "
+                "(slaibench capacity --url): leave them out"
+            )
         count = jobs_for(prepared, jobs)
         check_writable(results)
         prepared.requests(prepared.first_cell())

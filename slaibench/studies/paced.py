@@ -52,6 +52,7 @@ class PacedPlan(Plan):
     """A search of one server's capacity within a time."""
 
     searches = True
+    within_minutes = True
     pace: Pace = field(default_factory=Pace)
 
 
@@ -74,7 +75,7 @@ def plan(
         )
     pace = Pace.of(spec) if pace is None else pace
     paced = {"minutes": pace.minutes, "max_rate_rps": pace.max_rate_rps}
-    prepared = prepare(spec.model_copy(update=paced), is_paced=True)
+    prepared = prepare(spec.model_copy(update=paced))
     made = PacedPlan.of(prepared, results, jobs=1, fresh=fresh)
     check_rate_counts(made.prepared)
     check_tellable(made.prepared.targets, None, second_tokens=made.prepared.has_second_tokens)

@@ -204,20 +204,12 @@ class PreparedStudy:
         return Recording(run, output.requests, output.steps, output.server)
 
 
-def prepare(spec: StudySpec, *, is_paced: bool = False) -> PreparedStudy:
+def prepare(spec: StudySpec) -> PreparedStudy:
     """Resolve and check every name of a study before any of it runs.
-
-    Args:
-        is_paced: whether the study is one that takes a budget of time (``studies.paced``).
 
     Raises:
         ValueError: an unknown name, a bad value or target, with the nearest match and the way out.
     """
-    if not is_paced and (spec.minutes is not None or spec.max_rate_rps is not None):
-        raise ValueError(
-            "--minutes and --max-rate go with the capacity of a server that is there already "
-            "(slaibench capacity --url): leave them out"
-        )
     kind = find(spec.backend)
     spec = settled(spec)
     scheduler_infos = tuple(map(kind.info_of, spec.schedulers))
