@@ -160,13 +160,15 @@ class Scraper:
         try:
             answer = fetch_bytes(self._target, self._path, timeout_s=ANSWER_S, accept=ACCEPT)
             read = numbers(answer.decode(), self._model)
-            if read is None:
-                raise FetchError("none of the metrics there is known to slaibench", 200)
         except FetchError as error:
             return self._goes_on(error)
         except (ExpositionError, UnicodeDecodeError) as error:
             said = self._target.quoter()(str(error))
             return self._goes_on(FetchError(f"not Prometheus' text format: {said}", 200))
+        if read is None:
+            # A server may have none before its first request (SGLang), so it is asked again.
+            self._failure = FetchError("none of the metrics there is known to slaibench", 200)
+            return True
         self._readings.append((asked_s, time.monotonic(), read))
         self._failed_in_a_row = 0
         return True

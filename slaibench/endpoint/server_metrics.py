@@ -41,11 +41,13 @@ class Quantity:
         name: a column of ``recording.record.ServerTable``.
         metrics: its names, as lines of the text have them.
         across: what several engines' numbers become.
+        counts: whether it only grows, from 0 at the server's start.
     """
 
     name: str
     metrics: tuple[str, ...]
     across: Across = Across.SUM
+    counts: bool = False
 
 
 QUANTITIES = (
@@ -57,13 +59,18 @@ QUANTITIES = (
         ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "sglang:token_usage"),
         Across.MAXIMUM,
     ),
-    Quantity("preemptions", ("vllm:num_preemptions_total", "sglang:num_retracted_requests_total")),
+    Quantity(
+        "preemptions",
+        ("vllm:num_preemptions_total", "sglang:num_retracted_requests_total"),
+        counts=True,
+    ),
     Quantity(
         "prefix_hits",
         (
             *("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
             "sglang:cached_tokens_total",
         ),
+        counts=True,
     ),
     Quantity(
         "prefix_queries",
@@ -71,8 +78,11 @@ QUANTITIES = (
             *("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
             "sglang:prompt_tokens_total",
         ),
+        counts=True,
     ),
 )
+SILENT_AT_ZERO = "sglang:"
+"""Whose counters are not in the text before they have counted something."""
 _NAMES = frozenset(name for quantity in QUANTITIES for name in quantity.metrics)
 
 
@@ -107,13 +117,15 @@ def numbers(text: str, model: str) -> ServerNumbers | None:
     read = [sample for sample in read if math.isfinite(sample.value)]
     values: dict[str, float] = {}
     engines = 1
+    silent_at_zero = any(sample.name.startswith(SILENT_AT_ZERO) for sample in read)
     for quantity in QUANTITIES:
         name = next((n for n in quantity.metrics if any(s.name == n for s in read)), None)
         by_engine = _by_engine(sample for sample in read if sample.name == name)
         bring: Callable[[Iterable[float]], float] = sum
         if quantity.across is Across.MAXIMUM:
             bring = max
-        values[quantity.name] = bring(by_engine) if by_engine else math.nan
+        unsaid = 0.0 if quantity.counts and silent_at_zero else math.nan
+        values[quantity.name] = bring(by_engine) if by_engine else unsaid
         if quantity.name == "running":
             engines = max(1, len(by_engine))
     return ServerNumbers(values, engines)

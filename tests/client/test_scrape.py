@@ -14,7 +14,7 @@ import pytest
 from slaibench.client import scrape as module
 from slaibench.client.scrape import Scraper
 from slaibench.client.target import Target
-from tests.client.serving import Answer, Behaviour, Received, absent, says, serve
+from tests.client.serving import Answer, Behaviour, Received, Server, absent, says, serve
 
 TEXT = "vllm:num_requests_running 4\nvllm:num_requests_waiting 1\nvllm:num_preemptions_total 2\n"
 SOON_S = 30.0
@@ -81,6 +81,14 @@ def test_the_same_server_at_another_path_gets_the_key() -> None:
         assert server.received[0].headers["Authorization"] == "Bearer the-key"
 
 
+def asked(server: Server, number: int) -> None:
+    """Wait until it was asked so often."""
+    deadline_s = time.monotonic() + SOON_S
+    while len(server.received) < number:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+
+
 def status(number: int) -> Behaviour:
     async def answer(received: Received, answer: Answer) -> None:
         answer.whole(number, "no entry with the-key")
@@ -117,8 +125,6 @@ async def megabytes(received: Received, answer: Answer) -> None:
         (status(500), "HTTP 500"),
         (says("<html>a page</html>\n"), "not Prometheus' text format"),
         (says("vllm:num_requests_running many\n"), "line 1 is malformed"),
-        (says("go_goroutines 5\n"), "none of the metrics there is known"),
-        (says(""), "none of the metrics there is known"),
         (silence, "no whole answer|timed out"),
         (trickle, "no whole answer"),
         (cut, "IncompleteRead|incomplete|cut"),
@@ -131,7 +137,7 @@ def test_what_cannot_be_read_has_an_end_and_a_reason(behaviour: Behaviour, words
             ended(named)
         with Scraper(target) as unnamed:
             ended(unnamed)
-        asked = len(server.received)
+        number = len(server.received)
     assert named.table(0.0, 1e9) is None
     (note,) = named.notes
     assert note.startswith(f"the server's metrics at {server.url}/metrics could not be read: ")
@@ -139,9 +145,33 @@ def test_what_cannot_be_read_has_an_end_and_a_reason(behaviour: Behaviour, words
     assert "--metrics-url none" in note
     assert "the-key" not in note
     assert named.is_absent
-    assert asked <= 2 * module.MOST_FAILED
+    assert number <= 2 * module.MOST_FAILED
     # Few servers have metrics: where nobody asked for them, only a closed door is worth a word.
     assert bool(unnamed.notes) is ("401" in words)
+
+
+@pytest.mark.parametrize("text", ["go_goroutines 5\n", ""])
+def test_metrics_that_are_not_known_are_asked_for_until_the_end(text: str) -> None:
+    with serve({"/metrics": says(text)}) as server:
+        with Scraper(Target(server.url, "m"), f"{server.url}/metrics") as scraper:
+            asked(server, module.MOST_FAILED + 3)
+    assert scraper.is_absent
+    (note,) = scraper.notes
+    assert "none of the metrics there is known" in note
+
+
+def test_metrics_that_come_with_the_first_request_are_read() -> None:
+    number = itertools.count()
+
+    async def later(received: Received, answer: Answer) -> None:
+        await says(TEXT if next(number) > module.MOST_FAILED else "go_goroutines 5\n")(
+            received, answer
+        )
+
+    with serve({"/metrics": later}) as server, Scraper(Target(server.url, "m")) as scraper:
+        readings(scraper, 2)
+    assert scraper.notes == ()
+    assert not scraper.is_absent
 
 
 def test_a_server_that_listens_no_more_is_asked_a_few_times() -> None:

@@ -94,6 +94,16 @@ def test_what_a_server_does_not_say_is_no_number() -> None:
     assert numbers("process_cpu_seconds_total 1\n", "m") is None
 
 
+def test_a_counter_that_sglang_does_not_show_yet_is_zero() -> None:
+    shown = [
+        text for text in SGLANG.splitlines() if "retracted" not in text and "cached" not in text
+    ]
+    read = numbers("\n".join(shown) + "\n", "m")
+    assert read is not None
+    assert (read.values["preemptions"], read.values["prefix_hits"]) == (0, 0)
+    assert read.values["prefix_queries"] == 100
+
+
 @pytest.mark.parametrize(
     ("package", "file"),
     [("vllm", "v1/metrics/loggers.py"), ("sglang", "srt/observability/metrics_collector.py")],
