@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -108,6 +109,15 @@ def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> None:
     with running():
         files = write()
     print_hint(f"report: {files.html}", err if as_json else out)
+    index_pages(files.html.parent)
+
+
+def index_pages(folder: Path) -> None:
+    """Write the index of a folder of pages; which it could not read is said on stderr."""
+    from slaibench.report.index import write_index  # noqa: PLC0415  (loads all kinds of page)
+
+    for note in write_index(folder).notes:
+        err.print(f"[yellow]index:[/] {escape(note)}", highlight=False, soft_wrap=True)
 
 
 def print_line(text: str, console: PlainConsole = out) -> None:

@@ -33,9 +33,11 @@ class Notes(TypedDict, total=False):
     profiles: Mapping[str, ProfileNotes]
 
 
-FRAME = 2
-"""Which frame a page has: 1 is text and drawings alone; 2 has contents, dark colours and
-interactive figures. Pages that were written in an earlier one are still rendered in it."""
+FRAME = 3
+"""Which frame a page has: 1 is text and drawings alone; 2 had contents, dark colours and the first
+interactive figures; 3 has all of those. Pages of the first are still rendered in it, those of the
+second no more: their numbers and drawings are verified, their text is not."""
+RENDERED = (1, FRAME)
 
 
 class Framed(TypedDict, total=False):

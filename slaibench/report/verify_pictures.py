@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaibench.report.document import PageDocument
+from slaibench.report.document import FRAME, PageDocument
 from slaibench.report.figures.chart import form_of
 from slaibench.report.recordings import Wrong
 from slaibench.report.template import Picture
@@ -94,8 +94,8 @@ def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list
 
 def _wrong_charts(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
     """Values of interactive figures that the recordings do not give. A page of the first frame has
-    none."""
-    if doc["made"].get("frame", 1) == 1:
+    none, those of the second had another form."""
+    if doc["made"].get("frame", 1) < FRAME:
         return []
     now = {
         (figure, panel.name): form_of(panel.chart)
