@@ -57,14 +57,17 @@ class Made(Makers, Notes):
     """Versions and notes of a page that was written."""
 
 
-class Interactive(TypedDict, total=False):
-    """The values of a drawing's interactive form, where it has one."""
+class Later(TypedDict, total=False):
+    """What drawings have since later: hashes of further files, and the values of an interactive
+    form, where there is one."""
 
+    svg_sha256: str
+    pdf_sha256: str
     chart: ChartForm
 
 
-class PictureEntry(Interactive):
-    """One drawing: its file, hashes of it and of the image in the page, and what is drawn."""
+class PictureEntry(Later):
+    """One drawing: its files, hashes of them and of the image in the page, and what is drawn."""
 
     name: str
     png_sha256: str

@@ -213,7 +213,7 @@ class Page(ABC, Generic[S, D]):
     def write(self, subject: S, folder: Path) -> ReportFiles:
         """Write a page and its drawings.
 
-        The page is ``<folder>/<stem>.html``, the drawings ``<folder>/<stem>/*.png``. Both appear
+        The page is ``<folder>/<stem>.html``, the drawings are in ``<folder>/<stem>/``. Both appear
         when everything is written, in place of what was there; the same input gives the same bytes.
 
         Args:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from slaibench.report import files as written_files
-from slaibench.report.files import ReportError, data_uri
+from slaibench.report.figures.image import data_uri
+from slaibench.report.files import ReportError
 from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.study_document import StudyDocument
 from slaibench.report.template import INDEX, Picture
@@ -82,14 +83,21 @@ def test_all_figures_are_there_in_order_each_with_a_caption(written: Written) ->
         assert re.search(r"n = \d|Of \d+ runs|table below has n", caption), name
 
 
-def test_the_drawings_lie_beside_the_page_as_png(written: Written) -> None:
+def test_the_drawings_lie_beside_the_page_as_png_svg_and_pdf(written: Written) -> None:
     folder = written.files.html.with_suffix("")
     assert {path.parent for path in written.files.pngs} == {folder}
-    assert sorted(folder.iterdir()) == sorted(written.files.pngs)
+    assert sorted(folder.iterdir()) == sorted(written.files.drawings)
     images = re.findall(r'<img class="panel"', written.files.html.read_text("utf-8"))
     assert len(images) == len(written.files.pngs)
     for png in written.files.pngs:
         assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        svg, pdf = (png.with_suffix(f".{ending}").read_bytes() for ending in ("svg", "pdf"))
+        assert b"<svg " in svg
+        assert pdf.startswith(b"%PDF-")
+        # Journals refuse Type 3 fonts, and bytes with a date do not repeat.
+        assert b"/Type3" not in pdf
+        assert b"CreationDate" not in pdf
+        assert b"<dc:date>" not in svg
 
 
 def test_the_same_input_gives_the_same_bytes(

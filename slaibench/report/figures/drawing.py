@@ -16,7 +16,7 @@ from slaibench.report.figures.deadlines import deadlines
 from slaibench.report.figures.latency import distribution, tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
-from slaibench.report.figures.style import looks, png, svg
+from slaibench.report.figures.style import looks, pdf, png, svg
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
@@ -31,7 +31,7 @@ class Drawn:
         alt: what it shows.
         width_px, height_px: its size on a page.
         data: digest of what is drawn (``data.drawn_digest``).
-        svg, png: its bytes.
+        svg, png, pdf: its bytes.
         chart: its interactive form, as a document has it.
     """
 
@@ -42,7 +42,13 @@ class Drawn:
     data: str
     svg: bytes
     png: bytes
+    pdf: bytes
     chart: ChartForm | None = None
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """What lies beside a page, by ending."""
+        return {"png": self.png, "svg": self.svg, "pdf": self.pdf}
 
 
 def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
@@ -83,5 +89,6 @@ def _drawn(panel: Panel) -> Drawn:
         drawn_digest(panel.figure),
         svg(panel.figure),
         png(panel.figure),
+        pdf(panel.figure),
         None if panel.chart is None else form_of(panel.chart),
     )
