@@ -172,6 +172,7 @@ def capacity(
     pace: PaceOptions,
     dialect_options: DialectOptions,
     run_options: RunOptions,
+    page: PageOptions,
 ) -> None:
     """The largest rate that keeps all targets, with its interval: of schedulers, or of a server."""
     if endpoint.values["url"] is not None:
@@ -194,6 +195,7 @@ def capacity(
         plan = capacity_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
+        options.check_reports(page.folder)
     with running(), progress("capacity", plan) as on_cell:
         results = capacity_study.run(plan, on_cell)
     cells = [cell for result in results for cell in result.cells]
@@ -206,6 +208,10 @@ def capacity(
         warnings = warnings_of(cells)
         note = plan.prepared.source.note
         print_about(sentences.about_lines(results[0].about, note, spec, warnings))
+    if page.folder is not None:
+        from slaibench.report.pages.capacity.page import PAGE, searched  # noqa: PLC0415
+
+        write_page(partial(PAGE.write, searched(results), page.folder), as_json=run_options.as_json)
     refuse_invalid(cells)
 
 

@@ -158,9 +158,16 @@ def report(
     focus_rate: Annotated[
         float | None, typer.Option(help="Rate whose distributions are shown in detail.")
     ] = None,
+    capacity: Annotated[
+        bool, typer.Option("--capacity", help="Write the page of a search for capacities.")
+    ] = False,
 ) -> None:
     """Write a page for each study found among the recordings."""
     with usage():
+        if capacity and focus_rate is not None:
+            raise ValueError(
+                f"--focus-rate {focus_rate:g} goes with the page of a sweep: leave it out"
+            )
         rows, skipped = _readable(_folders(folder))
         readable = [Path(row["folder"]) for row in rows]
         groups = from_disk.group_cells(readable)
@@ -176,9 +183,13 @@ def report(
                 continue  # all of them are, and that was reported
         pages += 1
         with running(), usage():
+            from slaibench.report.pages.capacity.page import PAGE, gathered  # noqa: PLC0415
             from slaibench.report.pages.study import write_report  # noqa: PLC0415
 
-            files = write_report(result, reports, focus_rate=focus_rate)
+            if capacity:
+                files = PAGE.write(gathered(result), reports)
+            else:
+                files = write_report(result, reports, focus_rate=focus_rate)
         out.print(sweep_tables(result, out.width))
         print_line(f"report: {files.html}")
     if not pages:

@@ -18,9 +18,10 @@ from slaibench.report.pages import AnyPage
 from slaibench.report.pages import bound as bound_page
 from slaibench.report.pages import crosscheck as crosscheck_page
 from slaibench.report.pages import study as study_page
+from slaibench.report.pages.capacity import page as capacity_page
 from slaibench.report.pages.crosscheck.subject import make_crosscheck
 from slaibench.report.regress import words
-from slaibench.report.subject import make_subject
+from slaibench.report.subject import Subject, make_subject
 from slaibench.report.table import Cell, Heading, Row, Table, grid
 from slaibench.report.template import fill
 from slaibench.report.words import NOTHING, plain_change
@@ -30,7 +31,7 @@ from slaibench.studies.capacity_result import CapacityResult
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.regression.result import RegressResult
-from slaibench.studies.sweep import SweepResult, sweep_result
+from slaibench.studies.sweep import SweepResult
 from slaibench.studies.validation.study import ValidationResult
 
 if TYPE_CHECKING:
@@ -71,11 +72,7 @@ def _(result: CompareResult) -> tuple[AnyPage, object]:
 
 @page_of.register
 def _(result: CapacityResult) -> tuple[AnyPage, object]:
-    """The page of a sweep of the rates that the search measured."""
-    rates = tuple(result.measured.rates_rps.tolist())
-    spec = result.spec.model_copy(update={"schedulers": (result.scheduler,), "rates": rates})
-    swept = sweep_result(spec, result.targets, result.about, "", result.cells)
-    return study_page.PAGE, make_subject(swept, searched=(result,))
+    return capacity_page.PAGE, capacity_page.searched((result,))
 
 
 @page_of.register
@@ -191,6 +188,10 @@ def _drawn(result: object, name: str) -> Figure:
     page, subject = page_of(result)
     with styled():
         by_figure = page.panels(subject, page.document(subject, Path()))
+        if isinstance(subject, Subject) and name and name not in _named(by_figure):
+            # Of a search: those of a sweep of the rates that it measured.
+            swept = study_page.PAGE
+            by_figure |= swept.panels(subject, swept.document(subject, Path()))
     figure = _chosen(by_figure, name).figure
     _let_notebooks_show(type(figure))
     return figure
@@ -198,14 +199,19 @@ def _drawn(result: object, name: str) -> Figure:
 
 def _chosen(by_figure: Mapping[str, Sequence[Panel]], name: str) -> Panel:
     """The drawing of a name; of a figure with several, the first."""
-    first = {figure: panels[0] for figure, panels in by_figure.items() if panels}
-    every = {**first, **{panel.name: panel for panels in by_figure.values() for panel in panels}}
+    every = _named(by_figure)
     if not every:
         raise ValueError("there is nothing to draw: no point was measured")
     if name and name not in every:
         near = did_you_mean(name, every)
         raise ValueError(f"there is no figure {name!r}: {near}Figures: {', '.join(every)}")
     return every[name] if name else next(iter(every.values()))
+
+
+def _named(by_figure: Mapping[str, Sequence[Panel]]) -> dict[str, Panel]:
+    """Drawings by their names, and by those of the figures that they are the first of."""
+    first = {figure: panels[0] for figure, panels in by_figure.items() if panels}
+    return {**first, **{panel.name: panel for panels in by_figure.values() for panel in panels}}
 
 
 def _let_notebooks_show(kind: type[Figure]) -> None:

@@ -38,8 +38,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     results = tmp_path_factory.mktemp("results")
     made = {}
     for name, arguments in COMMANDS.items():
-        pages = () if name == "capacity" else ("--no-report",)
-        ran = slaibench(*arguments, *LOAD, *pages, "--results", results, "--json")
+        ran = slaibench(*arguments, *LOAD, "--no-report", "--results", results, "--json")
         assert ran.status == 0, ran.err
         made[name] = of_the_study(json.loads(ran.out))
     summarize = RunSummarizer.for_study("strict", parse_slos("ttft_p50<0.5"))

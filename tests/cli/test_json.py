@@ -103,7 +103,7 @@ def test_a_comparisons_document_and_table_have_the_same_numbers(results: Path) -
 
 def test_a_capacitys_document_is_a_list_with_what_its_sentence_says(results: Path) -> None:
     base = ("capacity", "sarathi", "--results", results, "--workload", WORKLOAD)
-    search = (*base, "--requests", "400", "--seeds", "2", "--jobs", "1")
+    search = (*base, "--requests", "400", "--seeds", "2", "--jobs", "1", "--no-report")
     (capacity,) = document(slaibench(*search, "--json").out)
     assert capacity["scheduler"] == "sarathi"
     assert capacity["slo"] == "ttft_p50<0.5,ttft_p99<5,tbt_p99<tier"

@@ -11,6 +11,7 @@ import pytest
 
 from slaibench.recording import store
 from tests.cli.command import SMALL, refused, slaibench, sweep
+from tests.studies.studies import WORKLOAD
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +165,34 @@ def test_a_focus_rate_that_was_not_swept_is_refused(results: Path, tmp_path: Pat
     assert "no tier 'gold'" in refused(
         "report", results, "--reports", tmp_path, "--slo", "tbt_p99@gold<tier"
     )
+
+
+def test_a_search_writes_a_page_and_report_writes_it_again(tmp_path: Path) -> None:
+    where = ("--results", tmp_path / "r", "--slo", "ttft_p50<0.05")
+    load = ("--workload", WORKLOAD, "--requests", "300", "--seeds", "1", "--jobs", "1")
+    ran = slaibench("capacity", "slai", *load, *where, "--reports", tmp_path / "p", "--json")
+    assert json.loads(ran.out)[0]["scheduler"] == "slai"
+    first = page_in(ran.err)
+    assert first.name.startswith("capacity-h100-")
+    again = slaibench(
+        *("report", tmp_path / "r", "--capacity", "--slo", "ttft_p50<0.05"),
+        *("--reports", tmp_path / "again"),
+    )
+    second = page_in(again.out)
+    for page in (first, second):
+        assert slaibench("verify", page).status == 0
+    title = re.compile("<h1>(.*)</h1>")
+    assert title.findall(first.read_text()) == title.findall(second.read_text())
+    assert "requests/s within the latency targets" in title.findall(first.read_text())[0]
+
+
+def test_a_search_writes_no_page_where_none_is_wanted(tmp_path: Path) -> None:
+    load = ("--workload", WORKLOAD, "--requests", "300", "--seeds", "1", "--jobs", "1")
+    where = ("--results", tmp_path / "r", "--reports", tmp_path / "p", "--no-report")
+    assert slaibench("capacity", "slai", *load, *where).status == 0
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_search_s_page_has_no_focus(results: Path) -> None:
+    said = refused("report", results, "--capacity", "--focus-rate", "2")
+    assert "--focus-rate 2 goes with the page of a sweep" in said

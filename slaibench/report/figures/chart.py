@@ -67,6 +67,7 @@ class Chart:
         domain: range of that axis; None: as the values are.
         targets: (value, text) of the dashed lines.
         finding: what is seen, in a sentence.
+        spans: (from, to, text) of bands of rates behind it; one without width is a line.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class Chart:
     series: tuple[ChartSeries, ...]
     targets: tuple[tuple[float, str], ...] = ()
     finding: str = ""
+    spans: tuple[tuple[float, float, str], ...] = ()
 
 
 class PointForm(TypedDict):
@@ -101,7 +103,13 @@ class SeriesForm(TypedDict):
     points: Sequence[PointForm]
 
 
-class ChartForm(TypedDict):
+class SpansForm(TypedDict, total=False):
+    """Bands of rates, of a chart that has some."""
+
+    spans: Sequence[Sequence[float | str]]
+
+
+class ChartForm(SpansForm):
     """``Chart`` in a document."""
 
     kind: str
@@ -117,7 +125,10 @@ class ChartForm(TypedDict):
 
 def form_of(chart: Chart) -> ChartForm:
     """A chart as JSON has it, each number as exact as can be seen."""
-    return cast("ChartForm", _plain(asdict(chart)))
+    values = asdict(chart)
+    if not chart.spans:
+        del values["spans"]  # older pages' charts have no such key
+    return cast("ChartForm", _plain(values))
 
 
 def _plain(value: object) -> object:

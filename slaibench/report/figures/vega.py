@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from slaibench.report.figures.chart import ChartForm, PointState, SeriesForm
 from slaibench.report.figures.hover import tip
+from slaibench.report.figures.spans import span_layers
 from slaibench.report.figures.style import dark
 
 Spec = dict[str, object]
@@ -70,6 +71,7 @@ def _rates(chart: ChartForm) -> Spec:
     hover = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
     ends = [VISIBLE, {"filter": "isValid(datum.lo)"}]
     layers: list[Spec] = [
+        *span_layers(chart),
         *_target_lines(chart),
         {
             "data": {"values": rows},

@@ -122,10 +122,10 @@ class StudyPage(Page[Subject, StudyDocument]):
             "schedulers": list(doc["schedulers"]),
             "kind": self.card(doc).line,
             "headline": headline(doc),
-            "about": _about(doc),
+            "about": about_of(doc),
             "audit": audit_table(doc),
             "tables": tables(doc),
-            "facts": _facts(doc),
+            "facts": facts_of(doc),
         }
 
     def rebuild(self, doc: StudyDocument, folder: Path, on_run: OnRun) -> Subject:
@@ -184,14 +184,15 @@ def _check_same(sweep: SweepResult, comparison: CompareResult) -> None:
             )
 
 
-def _about(doc: StudyDocument) -> list[str]:
+def about_of(doc: StudyDocument) -> list[str]:
+    """What ran and by whose definitions, a paragraph each."""
     parts = [facts.CONVENTIONS[doc["spec"]["convention"]]]
     if doc["workload_note"]:
         parts.insert(0, f"Workload {doc['cell']['workload']}: {doc['workload_note']}.")
     return [*sentences(doc["about"]), " ".join(parts)]
 
 
-def _facts(doc: StudyDocument) -> list[tuple[str, facts.Facts]]:
+def facts_of(doc: StudyDocument) -> list[tuple[str, facts.Facts]]:
     """Tables of names and values: what was planned, what ran, by which profile, with what."""
     parts = [
         ("Asked", facts.planned(doc["spec"])),

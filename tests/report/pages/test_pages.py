@@ -32,7 +32,7 @@ def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyPage]:
 
 
 def test_the_kinds_are_these() -> None:
-    own = ("slaibench-bound", "slaibench-validation", "slaibench-report")
+    own = ("slaibench-bound", "slaibench-validation", "slaibench-report", "slaibench-capacity")
     assert sorted(formats()) == sorted((*own, "slaibench-paper"))
     for name in formats():
         page = page_of(name)
