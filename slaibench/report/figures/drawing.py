@@ -13,7 +13,8 @@ from slaibench.report.figures.chart import ChartForm, form_of
 from slaibench.report.figures.course import engine, first_cells, in_system
 from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.deadlines import deadlines
-from slaibench.report.figures.latency import distribution, tbt, ttft
+from slaibench.report.figures.distribution import distribution
+from slaibench.report.figures.latency import tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import looks, pdf, png, svg

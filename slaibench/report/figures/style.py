@@ -84,10 +84,15 @@ def dark(colour: str) -> str:
     return "#" + "".join(f"{round(255 * part):02X}" for part in turned)
 
 
+def lighter(colour: str, share: float) -> str:
+    """A colour mixed with white, of which so much is left."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - share * (255 - part)):02X}" for part in parts)
+
+
 def pale(colour: str) -> str:
     """A colour mixed with so much white that dark marks stand out on it."""
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(255 - 0.4 * (255 - part)):02X}" for part in parts)
+    return lighter(colour, 0.4)
 
 
 def plain(text: str) -> str:
