@@ -113,7 +113,16 @@ def write_page(write: Callable[[], ReportFiles], *, as_json: bool) -> Path:
     with running():
         files = write()
     print_hint(f"report: {files.html}", err if as_json else out)
+    index_pages(files.html.parent)
     return files.html
+
+
+def index_pages(folder: Path) -> None:
+    """Write the index of a folder of pages; which it could not read is said on stderr."""
+    from slaibench.report.index import write_index  # noqa: PLC0415  (loads all kinds of page)
+
+    for note in write_index(folder).notes:
+        err.print(f"[yellow]index:[/] {escape(note)}", highlight=False, soft_wrap=True)
 
 
 def print_line(text: str, console: PlainConsole = out) -> None:

@@ -14,11 +14,22 @@ from rich.markup import escape
 from rich.text import Text
 
 from slaibench.cli import options
-from slaibench.cli.shell import EXIT_NO, err, fail, out, print_json, print_line, running, usage
+from slaibench.cli.shell import (
+    EXIT_NO,
+    err,
+    fail,
+    index_pages,
+    out,
+    print_json,
+    print_line,
+    running,
+    usage,
+)
 from slaibench.cli.tables import sweep_tables
 from slaibench.cli.terminal import listed
 from slaibench.recording import store
 from slaibench.report.table import Heading
+from slaibench.report.template import INDEX
 from slaibench.report.words import plural
 from slaibench.studies import from_disk
 
@@ -183,32 +194,49 @@ def report(
         print_line(f"report: {files.html}")
     if not pages:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
+    index_pages(reports)
 
 
 def verify(
-    page: Annotated[Path, typer.Argument(help="A report page (.html).")],
+    pages: Annotated[
+        list[Path],
+        typer.Argument(metavar="PAGE...", help="Report pages (.html); their index is left out."),
+    ],
     as_json: options.Json = False,
 ) -> None:
     """Recompute every number and drawing of a report from its recordings; status 1 if one differs,
     or if recordings are absent."""
     from slaibench.report.verify import verify as recompute  # noqa: PLC0415
 
+    # A shell's *.html names the index as well.
+    several = [page for page in pages if page.name != INDEX] if len(pages) > 1 else pages
     with usage():
-        outcome = recompute(page)
+        outcomes = {page: recompute(page) for page in several}
     if as_json:
-        print_json(outcome.to_json())
-    else:
-        for line in _verified(outcome):
-            print_line(line)
+        documents = [{"page": str(page), **o.to_json()} for page, o in outcomes.items()]
+        print_json(documents[0] if len(documents) == 1 else documents)
+    failed: list[SystemExit] = []
+    for page, outcome in outcomes.items():
+        before = f"{page}: " if len(outcomes) > 1 else ""
+        for line in () if as_json else _verified(outcome):
+            print_line(f"{before}{line}")
+        if message := _failure(page, outcome):
+            failed.append(fail(message, EXIT_NO))
+    if failed:
+        raise failed[0]
+
+
+def _failure(page: Path, outcome: Verification) -> str:
+    """Why a page is not true, or cannot be told; empty where it is."""
     if outcome.mismatches:
         differences = plural(len(outcome.mismatches), "difference")
-        raise fail(f"other numbers: {differences} in {str(page)!r}", EXIT_NO)
+        return f"other numbers: {differences} in {str(page)!r}"
     if outcome.num_absent:
-        raise fail(
+        return (
             f"recordings absent: {outcome.num_absent} of {outcome.num_recordings} are not where "
-            f"{str(page)!r} looks for them; this makes them again:\n{outcome.again}",
-            EXIT_NO,
+            f"{str(page)!r} looks for them; this makes them again:\n{outcome.again}"
         )
+    return ""
 
 
 def _verified(outcome: Verification) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slaibench.machine.suggestion import did_you_mean
+from slaibench.report.index import write_index
 from slaibench.report.pages import AnyPage
 from slaibench.report.pages import bound as bound_page
 from slaibench.report.pages import crosscheck as crosscheck_page
@@ -93,7 +94,9 @@ def _(result: CrosscheckResult) -> tuple[AnyPage, object]:
 
 def _written(result: object, folder: Path) -> Path:
     kind, subject = page_of(result)
-    return kind.write(subject, folder).html
+    html = kind.write(subject, folder).html
+    write_index(folder)
+    return html
 
 
 def _paged(result: object) -> str:

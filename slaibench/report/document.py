@@ -34,9 +34,10 @@ class Notes(TypedDict, total=False):
 
 
 FRAME = 3
-"""Which frame a page has: 1 is text and drawings alone; 2 has contents, dark colours and
-interactive figures; 3 has the study file as well. Pages that were written in an earlier one are
-still rendered in it."""
+"""Which frame a page has: 1 is text and drawings alone; 2 had contents, dark colours and the first
+interactive figures; 3 has all of those, and the study file. Pages of the first are still rendered
+in it, those of the second no more: their numbers and drawings are verified, their text is not."""
+RENDERED = (1, FRAME)
 
 
 class Framed(TypedDict, total=False):
@@ -56,14 +57,17 @@ class Made(Makers, Notes):
     """Versions and notes of a page that was written."""
 
 
-class Interactive(TypedDict, total=False):
-    """The values of a drawing's interactive form, where it has one."""
+class Later(TypedDict, total=False):
+    """What drawings have since later: hashes of further files, and the values of an interactive
+    form, where there is one."""
 
+    svg_sha256: str
+    pdf_sha256: str
     chart: ChartForm
 
 
-class PictureEntry(Interactive):
-    """One drawing: its file, hashes of it and of the image in the page, and what is drawn."""
+class PictureEntry(Later):
+    """One drawing: its files, hashes of them and of the image in the page, and what is drawn."""
 
     name: str
     png_sha256: str

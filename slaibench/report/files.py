@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,15 @@ from typing import TYPE_CHECKING, cast
 
 from slaibench.machine.atomic_write import write_whole
 from slaibench.report.document import PICTURES, D, PictureEntry
+from slaibench.report.figures.image import data_uri
 from slaibench.report.template import Picture
 
 if TYPE_CHECKING:
     from slaibench.report.figures.drawing import Drawn
+
+
+ENDINGS = ("png", "svg", "pdf")
+"""Of a drawing's files: as PNG for notes and slides, as SVG and PDF for papers."""
 
 
 class ReportError(RuntimeError):
@@ -27,10 +31,21 @@ class ReportError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """What was written."""
+    """What was written: the page, and each drawing as PNG, SVG and PDF.
+
+    Args:
+        pngs: the other two lie beside them.
+    """
 
     html: Path
     pngs: tuple[Path, ...]
+
+    @property
+    def drawings(self) -> tuple[Path, ...]:
+        """The files of all drawings."""
+        return tuple(
+            png.with_name(f"{png.stem}.{ending}") for png in self.pngs for ending in ENDINGS
+        )
 
 
 def make_folder(folder: Path) -> None:
@@ -66,13 +81,19 @@ def with_pictures(doc: D, drawn: Mapping[str, Sequence[Drawn]]) -> D:
 def _entry(panel: Drawn, image: Picture) -> PictureEntry:
     entry: PictureEntry = {
         "name": panel.name,
-        "png_sha256": hashlib.sha256(panel.png).hexdigest(),
-        "image_sha256": hashlib.sha256(image.html.encode()).hexdigest(),
+        "png_sha256": _sha256(panel.png),
+        "svg_sha256": _sha256(panel.svg),
+        "pdf_sha256": _sha256(panel.pdf),
+        "image_sha256": _sha256(image.html.encode()),
         "data": panel.data,
     }
     if panel.chart is not None:
         entry["chart"] = panel.chart
     return entry
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def picture(panel: Drawn, number: int) -> Picture:
@@ -84,30 +105,6 @@ def picture(panel: Drawn, number: int) -> Picture:
     )
 
 
-def data_uri(svg: bytes) -> str:
-    """An SVG as a data URI of little more than its own length: without comments, metadata and
-    line breaks, coordinates to a hundredth of a point, and only what must be escaped escaped."""
-    text = svg.decode()
-    text = re.sub(
-        r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", text, flags=re.S
-    )
-    # Not every number: those of scale(...) are small, and multiply what they are put to.
-    places = r' (?:d|x|y)="[^"]*"|translate\([^)]*\)'
-    text = re.sub(places, lambda match: re.sub(r"\d+\.\d{3,}", _rounded, match.group()), text)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text).replace("xlink:href", "href")
-    text = text.replace("DejaVuSans-", "g")
-    text = re.sub(r"(?<=[;:]) (?=[\w#-])", "", text)
-    text = re.sub(r"\s+", " ", text).replace("> <", "><").strip()
-    text = text.replace('"', "'")
-    for char in "%#<>&":
-        text = text.replace(char, f"%{ord(char):02X}")
-    return f"data:image/svg+xml,{text}"
-
-
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
-
-
 def write(folder: Path, stem: str, html: str, drawn: Mapping[str, Sequence[Drawn]]) -> ReportFiles:
     """Write a page and its drawings.
 
@@ -117,34 +114,37 @@ def write(folder: Path, stem: str, html: str, drawn: Mapping[str, Sequence[Drawn
     Raises:
         ReportError: something cannot be written.
     """
-    page, pngs = folder / f"{stem}.html", folder / stem
+    page, beside = folder / f"{stem}.html", folder / stem
     token = uuid.uuid4().hex
-    new_page, new_pngs, old_pngs = (folder / f".{stem}-{token}-{part}" for part in ("p", "n", "o"))
+    new_page, new_drawn, old_drawn = (
+        folder / f".{stem}-{token}-{part}" for part in ("p", "n", "o")
+    )
     placed = False
     try:
-        new_pngs.mkdir(parents=True)
+        new_drawn.mkdir(parents=True)
         for panels in drawn.values():
             for panel in panels:
-                (new_pngs / f"{panel.name}.png").write_bytes(panel.png)
+                for ending, data in panel.files.items():
+                    (new_drawn / f"{panel.name}.{ending}").write_bytes(data)
         new_page.write_text(html, encoding="utf-8", newline="\n")
-        if pngs.exists():
-            os.replace(pngs, old_pngs)
-        os.replace(new_pngs, pngs)
+        if beside.exists():
+            os.replace(beside, old_drawn)
+        os.replace(new_drawn, beside)
         placed = True
         os.replace(new_page, page)
     except OSError as error:
         if placed:
-            shutil.rmtree(pngs, ignore_errors=True)
-        if old_pngs.exists():
-            os.replace(old_pngs, pngs)
+            shutil.rmtree(beside, ignore_errors=True)
+        if old_drawn.exists():
+            os.replace(old_drawn, beside)
         raise _refused(folder, error) from error
     finally:
-        shutil.rmtree(new_pngs, ignore_errors=True)
-        shutil.rmtree(old_pngs, ignore_errors=True)
+        shutil.rmtree(new_drawn, ignore_errors=True)
+        shutil.rmtree(old_drawn, ignore_errors=True)
         with suppress(OSError):
             new_page.unlink(missing_ok=True)
     names = [panel.name for panels in drawn.values() for panel in panels]
-    return ReportFiles(page, tuple(pngs / f"{name}.png" for name in names))
+    return ReportFiles(page, tuple(beside / f"{name}.png" for name in names))
 
 
 def _refused(folder: Path, error: OSError) -> ReportError:

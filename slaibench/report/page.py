@@ -6,7 +6,7 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
@@ -27,6 +27,7 @@ from slaibench.report.document import (
 from slaibench.report.files import ReportFiles, make_folder, pictures_of, with_pictures, write
 from slaibench.report.recordings import OnRun
 from slaibench.report.template import Figure, Picture, fill
+from slaibench.report.words import listed
 from slaibench.spec import StudySpec
 from slaibench.studies.systems.profiled import profile_of
 from slaibench.version import __version__
@@ -38,6 +39,31 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2")
 S = TypeVar("S")
 """What a kind of page is about, as values: the result of a study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A page in a row of an index (``report.index``).
+
+    Args:
+        kind: of the page, in a word or two.
+        finding: what it found, in a sentence.
+        model, place: what was served, and on what GPU; None: the page does not say.
+        backends: that served, as systems under test are called.
+    """
+
+    kind: str
+    finding: str
+    schedulers: tuple[str, ...]
+    model: str | None = None
+    place: str | None = None
+    backends: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """What a page with all of these is, in a line."""
+        what = "backend" if len(self.backends) == 1 else "backends"
+        return f"{self.kind}: {self.model} on {self.place}, {what} {listed(self.backends)}"
 
 
 class Page(ABC, Generic[S, D]):
@@ -120,6 +146,13 @@ class Page(ABC, Generic[S, D]):
     def command(self, doc: D, results: Path) -> str:
         """The command that makes the recordings again, into a folder."""
 
+    def card(self, doc: D) -> Card:
+        """The page in a row of an index; a kind that knows more than its content says it here."""
+        content = self.content(doc)
+        title = getattr(content["headline"], "title", "")
+        schedulers = cast("Sequence[str]", content["schedulers"])
+        return Card(str(content["kind"]), str(title), tuple(schedulers))
+
     def runs(self, doc: D) -> Sequence[RunEntry]:
         """The recordings that the page rests on; a kind that has them elsewhere says where."""
         return cast("Mapping[str, Sequence[RunEntry]]", doc)["runs"]
@@ -182,7 +215,7 @@ class Page(ABC, Generic[S, D]):
     def write(self, subject: S, folder: Path) -> ReportFiles:
         """Write a page and its drawings.
 
-        The page is ``<folder>/<stem>.html``, the drawings ``<folder>/<stem>/*.png``. Both appear
+        The page is ``<folder>/<stem>.html``, the drawings are in ``<folder>/<stem>/``. Both appear
         when everything is written, in place of what was there; the same input gives the same bytes.
 
         Args:

@@ -17,6 +17,9 @@ from slaibench.report.figures.vega import chart_data
 from slaibench.report.libraries import scripts
 from slaibench.report.words import BEYOND, TOO_SMALL, short_names
 
+INDEX = "index.html"
+"""Lists the pages of its folder; each links to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -81,7 +84,8 @@ def fill(
     charts = charts_of(doc) if frame > 1 else {}
     return environment.get_template(f"{template}.html.j2").render(
         doc=doc,
-        css=Markup((load("page.css") or "").strip()),
+        asset=lambda name: Markup((load(name) or "").strip()),
+        index=INDEX,
         names=names,
         places={name: place for place, name in enumerate(names)},
         colours={name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)},
@@ -90,8 +94,6 @@ def fill(
         dark=dark,
         numbers=Markup(embedded(doc)),
         frame=frame,
-        frame_css=Markup((load("frame.css") or "").strip()),
-        page_js=Markup((load("page.js") or "").strip()),
         findings={name: findings(forms) for name, forms in charts.items()},
         charts={name: [form is not None for form in forms] for name, forms in charts.items()},
         charts_json=Markup(embedded(_specifications(charts))),

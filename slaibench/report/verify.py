@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
 
-from slaibench.report.document import PageDocument, RunEntry
-from slaibench.report.files import ReportError
-from slaibench.report.pages import AnyPage, formats, page_of
+from slaibench.report.document import RENDERED, PageDocument, RunEntry
+from slaibench.report.page_file import NONSENSE, read_page
+from slaibench.report.pages import AnyPage
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, other_code
 from slaibench.report.verify_numbers import without_code, wrong_lines, wrong_numbers
 from slaibench.report.verify_pictures import pictures_in, wrong_data, wrong_files
 from slaibench.version import __version__
-
-NONSENSE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
-"""What working with a document raises whose shape was tampered with."""
-_NUMBERS = re.compile(
-    r'<script type="application/json" id="slaibench-numbers">(.*?)</script>', re.DOTALL
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +108,8 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
     Raises:
         ReportError: the file cannot be read or is no report of this version.
     """
-    text = _read(html)
-    doc, kind, runs = _document(text, html)
+    page = read_page(html)
+    text, doc, kind, runs = page.text, page.doc, page.kind, page.runs
     wrong, notes = _text_wrong(text, doc, kind)
     if kind.not_recomputed:
         notes.append(f"taken as given, since recordings do not hold it: {kind.not_recomputed}")
@@ -129,14 +120,14 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
         subject = kind.rebuild(doc, html.parent, on_run)
         again = kind.document(subject, html.parent, doc["made"])
         code = other_code(kind.runs(again), html.parent)
-        page, right = kind.results(doc), kind.results(again)
+        shown, right = kind.results(doc), kind.results(again)
         if [run["code"] for run in runs] != [run["code"] for run in kind.runs(again)]:
             notes.append(
                 "the page's own recordings are not there: compared with those of the same cells "
                 "by other code"
             )
-            page, right = without_code(page), without_code(right)
-        count, differing = wrong_numbers(page, right)
+            shown, right = without_code(shown), without_code(right)
+        count, differing = wrong_numbers(shown, right)
         wrong += [*differing, *wrong_data(doc, kind.panels(subject, again))]
     except LostRecordings as lost:
         wrong += lost.wrong
@@ -165,48 +156,6 @@ def _command(doc: PageDocument, kind: AnyPage, html: Path, runs: Sequence[RunEnt
         return ""
 
 
-def _read(html: Path) -> str:
-    try:
-        return html.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"cannot read {str(html)!r}: {error}; give a report's .html") from error
-
-
-def _document(text: str, html: Path) -> tuple[PageDocument, AnyPage, Sequence[RunEntry]]:
-    """The numbers embedded in a page, of which kind, and the recordings that they rest on.
-
-    Raises:
-        ReportError: there are none, or of another version.
-    """
-    embedded = _NUMBERS.search(text)
-    if embedded is None:
-        raise ReportError(f"{str(html)!r} is no slaibench report: it has no embedded numbers")
-    try:
-        doc = json.loads(embedded.group(1))
-        name, version = doc["format"], doc["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ReportError(f"{str(html)!r}: its embedded numbers are damaged ({error})") from error
-    kind = page_of(str(name))
-    if kind is None or version != kind.version:
-        reads = f"{name} {kind.version}" if kind else ", ".join(formats())
-        raise ReportError(
-            f"{str(html)!r} is {name} {version}, this slaibench reads {reads}; use the version "
-            "that wrote it"
-        )
-    try:
-        runs = kind.runs(doc)
-    except NONSENSE as error:
-        raise ReportError(f"{str(html)!r}: its embedded numbers name no recordings") from error
-    missing = sorted(kind.required - doc.keys())
-    if missing:
-        raise ReportError(
-            f"{str(html)!r}: its embedded numbers lack {', '.join(missing)}; write the page again "
-            "from its recordings"
-        )
-    # What it holds may still not be of the form that its parts are said to be: a finding (verify).
-    return cast("PageDocument", doc), kind, runs
-
-
 def _text_wrong(text: str, doc: PageDocument, kind: AnyPage) -> tuple[list[Wrong], list[str]]:
     """Lines of the page that its numbers do not render to, and what could not be checked."""
     written_by = doc.get("made", {}).get("slaibench")
@@ -214,6 +163,12 @@ def _text_wrong(text: str, doc: PageDocument, kind: AnyPage) -> tuple[list[Wrong
         return [], [
             f"the page was written by slaibench {written_by}, this is {__version__}: its text was "
             "not compared with its numbers"
+        ]
+    frame = doc["made"].get("frame", 1)
+    if frame not in RENDERED:
+        return [], [
+            f"the page has frame {frame}, which this slaibench does not render: its text was not "
+            "compared with its numbers"
         ]
     try:
         expected = kind.render(doc, pictures_in(text))

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaibench.report.document import PageDocument
+from slaibench.report.document import FRAME, PageDocument, PictureEntry
 from slaibench.report.figures.chart import form_of
+from slaibench.report.files import ENDINGS
 from slaibench.report.recordings import Wrong
 from slaibench.report.template import Picture
 
@@ -52,15 +53,19 @@ def wrong_files(doc: PageDocument, page: str, html: Path) -> tuple[int, list[Wro
             if _sha256(image.html.encode()) != entry["image_sha256"]:
                 where = f"figure {figure}, drawing {entry['name']}"
                 wrong.append((where, "another image", "than was drawn (its SHA-256 is another)"))
-            file = html.parent / html.stem / f"{entry['name']}.png"
-            try:
-                same = _sha256(file.read_bytes()) == entry["png_sha256"]
-            except OSError as error:
-                wrong.append((str(file), "drawn it", f"it cannot be read ({error.strerror})"))
-                continue
-            if not same:
-                wrong.append((str(file), "drawn another", "its SHA-256 is another"))
+            for ending in ENDINGS:
+                if f"{ending}_sha256" in entry:  # older pages have but one file a drawing
+                    wrong += _wrong_file(html, entry, ending)
     return count, wrong
+
+
+def _wrong_file(html: Path, entry: PictureEntry, ending: str) -> list[Wrong]:
+    file = html.parent / html.stem / f"{entry['name']}.{ending}"
+    try:
+        same = _sha256(file.read_bytes()) == entry.get(f"{ending}_sha256")
+    except OSError as error:
+        return [(str(file), "drawn it", f"it cannot be read ({error.strerror})")]
+    return [] if same else [(str(file), "drawn another", "its SHA-256 is another")]
 
 
 def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
@@ -94,8 +99,8 @@ def wrong_data(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list
 
 def _wrong_charts(doc: PageDocument, panels: Mapping[str, Sequence[Panel]]) -> list[Wrong]:
     """Values of interactive figures that the recordings do not give. A page of the first frame has
-    none."""
-    if doc["made"].get("frame", 1) == 1:
+    none, those of the second had another form."""
+    if doc["made"].get("frame", 1) < FRAME:
         return []
     now = {
         (figure, panel.name): form_of(panel.chart)

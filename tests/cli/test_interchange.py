@@ -15,7 +15,7 @@ def test_an_imported_run_has_a_page_that_verifies(tmp_path: Path) -> None:
     assert ran.status == 0
     assert "stock at 8.00 requests/s, 12 requests" in ran.out
     assert slaibench("report", results, "--reports", tmp_path / "pages").status == 0
-    (page,) = (tmp_path / "pages").glob("*.html")
+    (page,) = (tmp_path / "pages").glob("sweep-*.html")
     assert slaibench("verify", page).status == 0
 
 

@@ -44,7 +44,7 @@ def test_a_mutated_recording_ends_no_command(whole: Path, tmp_path: Path, seed: 
     assert no_crash(slaibench("results", results, "--json")).status == 0
     if seed % PAGE_EVERY == 0:
         assert no_crash(slaibench("report", results, "--reports", tmp_path / "q")).status == 0
-        (page,) = (tmp_path / "p").glob("*.html")
+        (page,) = (tmp_path / "p").glob("sweep-*.html")
         no_crash(slaibench("verify", page))
     no_crash(sweep(results, *STUDY))
 

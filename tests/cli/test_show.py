@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,43 @@ def test_what_is_no_page_is_refused(tmp_path: Path) -> None:
     assert "nowhere.html" in refused("verify", tmp_path / "nowhere.html")
     (tmp_path / "other.html").write_text("<p>hello</p>")
     assert "other.html" in refused("verify", tmp_path / "other.html")
+
+
+def test_pages_are_listed_in_an_index_and_verified_together(tmp_path: Path) -> None:
+    args = ("-s", "sarathi", "--results", tmp_path / "r", "--reports", tmp_path / "p", *SMALL)
+    pages = [page_in(slaibench("sweep", *args, "--rates", rate).out) for rate in ("2", "5")]
+    index = tmp_path / "p" / "index.html"
+    assert all(f'href="{page.name}"' in index.read_text() for page in pages)
+    shutil.rmtree(tmp_path / "p")
+    damaged = tmp_path / "p" / "damaged.html"
+    damaged.parent.mkdir()
+    damaged.write_text('<script type="application/json" id="slaibench-numbers">{</script>')
+    again = slaibench("report", tmp_path / "r", "--reports", tmp_path / "p")
+    assert again.status == 0
+    assert "index:" in again.err
+    assert "damaged.html" in again.err
+    damaged.unlink()
+    whole = sorted((tmp_path / "p").glob("*.html"))
+    assert index in whole
+    ran = slaibench("verify", *whole)
+    assert ran.status == 0, ran.err
+    assert "numbers recomputed from" in ran.out
+    message = refused("verify", index)
+    assert "is the index of a folder: verify one of its pages" in message
+
+
+def test_of_several_pages_each_is_named_and_one_that_differs_is_enough(tmp_path: Path) -> None:
+    args = ("-s", "sarathi", "--results", tmp_path / "r", "--reports", tmp_path / "p", *SMALL)
+    good, bad = (page_in(slaibench("sweep", *args, "--rates", rate).out) for rate in ("2", "5"))
+    bad.write_text(bad.read_text().replace("All points", "All the points"))
+    ran = slaibench("verify", good, bad)
+    assert ran.status == 1
+    assert f"{good}: " in ran.out
+    assert f"{bad}: page, line" in ran.out
+    assert f"other numbers: 1 difference in {str(bad)!r}" in ran.err
+    verdicts = json.loads(slaibench("verify", good, bad, "--json").out)
+    assert [verdict["verdict"] for verdict in verdicts] == ["all the same", "other numbers"]
+    assert [verdict["page"] for verdict in verdicts] == [str(good), str(bad)]
 
 
 def test_a_focus_rate_that_was_not_swept_is_refused(results: Path, tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_validation_s_page_verifies_and_a_report_of_its_folder_is_of_each_back
     page.write_text(page.read_text().replace("beyond tolerance in", "within tolerance in"))
     assert slaibench("verify", page).status == 1
     printed = slaibench("report", results, "--reports", tmp_path / "each").out
-    assert {page.name.split("-h100")[0] for page in (tmp_path / "each").glob("*.html")} == {
+    assert {page.name.split("-h100")[0] for page in (tmp_path / "each").glob("sweep-*.html")} == {
         "sweep",
         "sweep-small",
     }

@@ -76,7 +76,7 @@ def test_what_is_kept_is_shown_by_gpus_by_results_and_in_their_documents(
     )
     page = slaibench("report", tmp_path / "r", "--reports", tmp_path / "p")
     assert page.status == 0
-    (html,) = (tmp_path / "p").glob("*.html")
+    (html,) = (tmp_path / "p").glob("sweep-*.html")
     assert line.capitalize().replace("vllm", "vLLM") in html.read_text()
     assert slaibench("verify", html).status == 0
     slaibench("validate", "--log", log)

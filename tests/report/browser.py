@@ -49,12 +49,14 @@ class Tab:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, page: Path) -> None:
-        """Load a page and wait until its charts are drawn."""
+    def open(self, page: Path, *, charts: bool = True) -> None:
+        """Load a page and wait until its charts are drawn, where it has some."""
         self.is_loaded = False
         self.send("Page.navigate", url=page.as_uri())
         while not self.is_loaded:
             self._read()
+        if not charts:
+            return
         self.value(
             "new Promise(done => { const look = () => document.documentElement.dataset.charts"
             " ? done(true) : setTimeout(look, 20); look(); })"
@@ -70,6 +72,11 @@ class Tab:
 
     def move(self, x: float, y: float) -> None:
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        for kind in ("keyDown", "keyUp"):
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:

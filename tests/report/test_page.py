@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from slaibench.report import files as written_files
-from slaibench.report.files import ReportError, data_uri
+from slaibench.report.figures.image import data_uri
+from slaibench.report.files import ReportError
 from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.study_document import StudyDocument
-from slaibench.report.template import Picture
+from slaibench.report.template import INDEX, Picture
 from slaibench.studies.compare import CompareResult
 from tests.report.conftest import Written
 from tests.studies.studies import contents, study, sweep
@@ -22,7 +23,7 @@ FIGURES = (
     *("ttft", "tbt", "capacity", "change", "distribution", "lengths"),
     *("engine", "deadlines", "arrivals", "in-system"),
 )
-VOID = ("meta", "img")
+VOID = ("meta", "img", "input")
 
 
 class Outline(HTMLParser):
@@ -34,6 +35,11 @@ class Outline(HTMLParser):
         self.ids: list[str] = []
         self.links: list[str] = []
         self.tags: set[str] = set()
+
+    @property
+    def drawings(self) -> list[str]:
+        """What a page refers to outside of itself, but for the index beside it."""
+        return [link for link in self.links if not link.startswith("#") and link != INDEX]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
@@ -59,7 +65,7 @@ def test_the_page_needs_nothing_but_itself(written: Written) -> None:
     text = written.files.html.read_text("utf-8")
     page = outline(text)
     assert page.links
-    drawings = [link for link in page.links if not link.startswith("#")]
+    drawings = page.drawings
     assert all(link.startswith("data:image/svg+xml,") for link in drawings)
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     assert "@import" not in text
@@ -77,14 +83,21 @@ def test_all_figures_are_there_in_order_each_with_a_caption(written: Written) ->
         assert re.search(r"n = \d|Of \d+ runs|table below has n", caption), name
 
 
-def test_the_drawings_lie_beside_the_page_as_png(written: Written) -> None:
+def test_the_drawings_lie_beside_the_page_as_png_svg_and_pdf(written: Written) -> None:
     folder = written.files.html.with_suffix("")
     assert {path.parent for path in written.files.pngs} == {folder}
-    assert sorted(folder.iterdir()) == sorted(written.files.pngs)
+    assert sorted(folder.iterdir()) == sorted(written.files.drawings)
     images = re.findall(r'<img class="panel"', written.files.html.read_text("utf-8"))
     assert len(images) == len(written.files.pngs)
     for png in written.files.pngs:
         assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        svg, pdf = (png.with_suffix(f".{ending}").read_bytes() for ending in ("svg", "pdf"))
+        assert b"<svg " in svg
+        assert pdf.startswith(b"%PDF-")
+        # Journals refuse Type 3 fonts, and bytes with a date do not repeat.
+        assert b"/Type3" not in pdf
+        assert b"CreationDate" not in pdf
+        assert b"<dc:date>" not in svg
 
 
 def test_the_same_input_gives_the_same_bytes(

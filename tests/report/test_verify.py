@@ -156,6 +156,35 @@ def test_a_picture_replaced_by_another_is_found(copied: Written) -> None:
     assert "cannot be read" in mismatch.right
 
 
+@pytest.mark.parametrize("ending", ["svg", "pdf"])
+def test_a_drawing_for_papers_that_was_changed_is_found(copied: Written, ending: str) -> None:
+    file = copied.files.pngs[0].with_suffix(f".{ending}")
+    file.write_bytes(file.read_bytes() + b" ")
+    (mismatch,) = verify(copied.files.html).mismatches
+    assert (mismatch.where, mismatch.page) == (str(file), "drawn another")
+
+
+def test_a_page_of_before_there_were_drawings_for_papers_is_true(copied: Written) -> None:
+    def older(doc: StudyDocument) -> None:
+        doc["made"]["frame"] = 2
+        for entries in doc["pictures"].values():
+            for entry in entries:
+                del entry["svg_sha256"], entry["pdf_sha256"]
+
+    for file in copied.files.drawings:
+        if file.suffix != ".png":
+            file.unlink()
+    edit(copied.files.html, older)
+    assert verify(copied.files.html).mismatches == ()
+
+
+def test_the_text_of_a_frame_that_is_not_rendered_any_more_is_not_compared(copied: Written) -> None:
+    edit(copied.files.html, lambda doc: doc["made"].update(frame=2))
+    verification = verify(copied.files.html)
+    assert verification.mismatches == ()
+    assert "frame 2, which this slaibench does not render" in verification.notes[0]
+
+
 def test_an_image_in_the_page_replaced_by_another_is_found(copied: Written) -> None:
     text = copied.files.html.read_text("utf-8")
     first, second, *_ = re.findall(r' src="data:image/svg[^"]*"', text)

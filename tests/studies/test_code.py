@@ -134,7 +134,7 @@ def test_a_slower_cost_model_makes_recordings_stale_and_a_comment_does_not(tmp_p
     tree.run(
         "sweep", "--rates", "3", "-s", "sarathi", *SWEEP[5:], "--no-report", "--results", results
     )
-    (page,) = reports.glob("*.html")
+    (page,) = reports.glob("sweep-*.html")
     assert "all the same" in tree.run("verify", page)
 
     model = "slaibench/costmodel/cost_model.py"

@@ -94,7 +94,14 @@ def _quantiles(gaps: dict[int, FloatArray], process: ArrivalProcess) -> Panel:
     ax.set_ylabel("measured (mean gaps)")
     ax.set_title("Gaps between arrivals: quantiles")
     legend(figure, handles)
-    return Panel("09-arrivals-quantiles", "Measured against declared quantiles of gaps", figure)
+    pooled = np.concatenate(list(gaps.values()))
+    declared = declared_quantiles(process, np.array([0.5, 0.99]))
+    median, high = np.quantile(pooled, [0.5, 0.99])
+    alt = (
+        f"Gaps between arrivals: median {median:.3g} mean gaps, declared {declared[0]:.3g}; P99 "
+        f"{high:.3g}, declared {declared[1]:.3g}"
+    )
+    return Panel("09-arrivals-quantiles", alt, figure)
 
 
 def _histogram(gaps: dict[int, FloatArray], process: ArrivalProcess) -> Panel:
@@ -120,7 +127,11 @@ def _histogram(gaps: dict[int, FloatArray], process: ArrivalProcess) -> Panel:
     ax.set_ylabel("share of gaps (%)")
     ax.set_title("Gaps between arrivals: how often")
     legend(figure, handles)
-    return Panel("09-arrivals-gaps", "How often gaps of each length came", figure)
+    alt = f"{100 * float((pooled < 1).mean()):.0f} % of gaps are shorter than the mean gap"
+    if process.kind is not ArrivalKind.TRACE:
+        shorter = float(declared_shares(process, np.array([0.0, 1.0]))[0])
+        alt += f", declared {100 * shorter:.0f} %"
+    return Panel("09-arrivals-gaps", alt, figure)
 
 
 def declared_shares(process: ArrivalProcess, edges: FloatArray) -> FloatArray:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from slaibench.report.figures.chart import Chart, ChartPoint, ChartSeries
 from slaibench.report.figures.interactive import (
     bars_chart,
     capacity_text,
     carried,
+    name_of,
     no_capacity,
 )
 from slaibench.report.figures.panel import Panel
@@ -128,6 +130,7 @@ def _ratios(
 ) -> Panel:
     figure, (ax,) = panel(AROUND_IN + BAR_IN * max(len(ratios), 2))
     ends = [1.0]
+    drawn: list[ChartSeries] = []
     for row, ratio in enumerate(ratios):
         estimate, look = ratio.estimate, looks[ratio.scheduler]
         bound = _bound(subject, ratio)
@@ -149,6 +152,9 @@ def _ratios(
         )
         texts = together([estimate.value, *(estimate.ci95 or ())])
         text = f"{texts[0]}  [{texts[1]}, {texts[2]}]" if estimate.ci95 else f"{bound}{texts[0]}"
+        between = estimate.ci95 or (None, None)
+        point = ChartPoint(row, estimate.value, between[0], between[1], None, text=text)
+        drawn.append(ChartSeries(name_of(look), look.colour, look.marker, (point,)))
         ax.annotate(
             text,
             (estimate.value, row),
@@ -160,8 +166,27 @@ def _ratios(
         )
     ax.axvline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
     room = max(0.35 * (max(ends) - min(ends)), 0.02)
-    ax.set_xlim(max(min(ends) - room, 0.0), max(ends) + room)
-    _rows(ax, [looks[ratio.scheduler].label for ratio in ratios])
+    span = (max(min(ends) - room, 0.0), max(ends) + room)
+    ax.set_xlim(span)
+    labels = [looks[ratio.scheduler].label for ratio in ratios]
+    _rows(ax, labels)
     ax.set_xlabel(f"capacity over that of {looks[reference].label}")
     ax.set_title("Ratio of capacities")
-    return Panel("03-capacity-ratio", "Ratio of capacities with its 95 % interval", figure)
+    over = f"capacity over that of {name_of(looks[reference])}"
+    texts = [f"{series.name} {series.points[0].text}" for series in drawn]
+    finding = f"{over[0].upper()}{over[1:]}: {', '.join(texts)}" if texts else ""
+    chart = None
+    if drawn:
+        chart = Chart(
+            "dots",
+            "Ratio of capacities",
+            over,
+            "",
+            False,
+            span,
+            tuple(drawn),
+            ((1.0, ""),),
+            finding,
+            rows=tuple(name_of(looks[ratio.scheduler]) for ratio in ratios),
+        )
+    return Panel("03-capacity-ratio", finding or f"{over}: none can be told", figure, chart)

@@ -16,10 +16,12 @@ from slaibench.report.figures.axes import (
     state_handles,
     steady,
 )
+from slaibench.report.figures.interactive import MOST_NAMED, name_of, rates_chart
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import CHANGE_LEVELS, Change, Subject
-from slaibench.report.words import MINUS
+from slaibench.report.words import MINUS, rate
+from slaibench.report.words import change as change_text
 from slaibench.studies.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -78,9 +80,12 @@ def change_panel(
     what = "median TTFT" if q == 0.5 else f"P{100 * q:g} TTFT"
     figure, (ax,) = panel()
     every: list[Mark] = []
-    for (look, subject), aside in zip(series, shifts(len(series), apart), strict=True):
+    by_series: dict[str, list[Mark]] = {}
+    asides = shifts(len(series), apart)
+    for place, ((look, subject), aside) in enumerate(zip(series, asides, strict=True)):
         marks = [_ratio_mark(subject, change) for change in subject.changes if change.q == q]
         every += marks
+        by_series[str(place)] = marks
         for mark in marks:
             if mark.shown is None:
                 continue
@@ -91,15 +96,49 @@ def change_panel(
             ax.plot([x], [value], linestyle="none", color=look.colour, **style)
     shown = [mark for mark in every if mark.shown is not None]
     ax.axhline(1, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-    _change_axis(ax, shown)
+    ticks, span = _change_axis(ax, shown)
     rate_axis(ax, [mark.rate_rps for mark in shown or every], apart * len(series) / 2)
     if not shown:
         ax.text(0.5, 0.6, "no rate at which it can be told", ha="center", transform=ax.transAxes)
     ax.set_ylabel(f"change of {what}")
-    ax.set_title(f"{what[0].upper()}{what[1:]}: {who}")
+    title = f"{what[0].upper()}{what[1:]}: {who}"
+    ax.set_title(title)
     named = scheduler_handles([look for look, _ in series]) if len(series) > 1 else []
     legend(figure, [*named, *state_handles(shown)])
-    return Panel(name, f"Paired change of {what} against offered load", figure)
+    keyed = {str(place): look for place, (look, _) in enumerate(series)}
+    finding = _in_words(f"Paired change of {what}, {who}", by_series, keyed)
+    chart = rates_chart(
+        by_series,
+        keyed,
+        title,
+        "",
+        span,
+        [(1.0, "")],
+        log=True,
+        finding=finding,
+        aside=dict(zip(by_series, asides, strict=True)),
+    )
+    if chart is not None:
+        named_ticks = tuple((tick, _as_change(tick, None)) for tick in ticks)
+        chart = replace(chart, quantity=f"change of {what}", ticks=named_ticks, change=True)
+    alt = finding or f"Paired change of {what}, {who}: at no rate can it be told"
+    return Panel(name, alt, figure, chart)
+
+
+def _in_words(what: str, by_series: Mapping[str, Sequence[Mark]], looks: Mapping[str, Look]) -> str:
+    """The changes at the highest rate at which all have one; empty where there is no such rate."""
+    told = [{m.rate_rps: m for m in ms if m.shown is not None} for ms in by_series.values()]
+    common = set.intersection(*(set(marks) for marks in told)) if told else set()
+    if not common or len(told) > MOST_NAMED:
+        return ""
+    at = max(common)
+    parts = []
+    for name, marks in zip(by_series, told, strict=True):
+        estimate = marks[at].estimate
+        texts = [change_text(end - 1) for end in (marks[at].shown or 0.0, *(estimate.ci95 or ()))]
+        interval = f" ({texts[1]} to {texts[2]})" if len(texts) == 3 else " (no interval)"
+        parts.append(f"{f'{name_of(looks[name])} ' if len(told) > 1 else ''}{texts[0]}{interval}")
+    return f"{what}, at {rate(at)} requests/s: {', '.join(parts)}"
 
 
 def _ratio_mark(subject: Subject, change: Change) -> Mark:
@@ -114,7 +153,8 @@ def _ratio_mark(subject: Subject, change: Change) -> Mark:
     return Mark(change.rate_rps, Estimate(value, low, high, estimate.n), state)
 
 
-def _change_axis(ax: Axes, marks: list[Mark]) -> None:
+def _change_axis(ax: Axes, marks: list[Mark]) -> tuple[list[float], tuple[float, float]]:
+    """A logarithmic axis of ratios, marked as changes; its ticks and its range."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
 
     ends = [1.0]
@@ -133,6 +173,7 @@ def _change_axis(ax: Axes, marks: list[Mark]) -> None:
     ax.yaxis.set_major_locator(FixedLocator(ticks))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(_as_change))
+    return ticks, (low, high)
 
 
 def _as_change(ratio: float, _: int | None) -> str:

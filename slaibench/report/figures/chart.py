@@ -23,6 +23,14 @@ class PointState(StrEnum):
         return cls.UNDECIDED if steady is None else cls.STEADY if steady else cls.SATURATED
 
 
+class LineShape(StrEnum):
+    """How a line goes from value to value."""
+
+    JOINED = "joined"
+    STEPPED = "stepped"
+    STACKED = "stacked"
+
+
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
     """One value of a series.
@@ -46,12 +54,38 @@ class ChartPoint:
 
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
-    """The values of one scheduler, with the colour and marker of the static drawing."""
+    """The values of one scheduler, with the colour and marker of the static drawing.
+
+    Args:
+        points: empty for a line.
+        loose: no line joins its points.
+        aside: how far its marks lie beside their places, so that series do not hide each other.
+        x, y: of a line, its corners; a ``y`` of None is a gap.
+    """
 
     name: str
     colour: str
     marker: str
     points: tuple[ChartPoint, ...]
+    loose: bool = False
+    aside: float = 0.0
+    x: tuple[float, ...] = ()
+    y: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChartAxis:
+    """What values are drawn against.
+
+    Args:
+        ticks: (value, text) of places that have a name; empty: numbers.
+    """
+
+    quantity: str
+    unit: str = ""
+    log: bool = False
+    domain: tuple[float, float] | None = None
+    ticks: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +93,8 @@ class Chart:
     """One interactive drawing.
 
     Args:
-        kind: ``rates`` (values against offered load) or ``bars`` (one value a scheduler).
+        kind: ``rates`` (values against offered load, or another axis ``x``), ``bars`` (one value a
+            scheduler), ``dots`` (values in rows, with their intervals) or ``lines`` (many values).
         title: above the drawing.
         quantity: what the values are, without unit.
         unit: of the values.
@@ -68,6 +103,12 @@ class Chart:
         targets: (value, text) of the dashed lines.
         finding: what is seen, in a sentence.
         spans: (from, to, text) of bands of rates behind it; one without width is a line.
+        x: what the values are drawn against; None: offered load.
+        ticks: (value, text) of the axis of values; empty: numbers.
+        change: values are ratios, and read as changes.
+        rows: names of the rows of ``dots``, by the points' ``x``.
+        shape: of ``lines``.
+        below: further drawings of the same series.
     """
 
     kind: str
@@ -80,6 +121,12 @@ class Chart:
     targets: tuple[tuple[float, str], ...] = ()
     finding: str = ""
     spans: tuple[tuple[float, float, str], ...] = ()
+    x: ChartAxis | None = None
+    ticks: tuple[tuple[float, str], ...] = ()
+    change: bool = False
+    rows: tuple[str, ...] = ()
+    shape: LineShape = LineShape.JOINED
+    below: tuple[Chart, ...] = ()
 
 
 class PointForm(TypedDict):
@@ -94,7 +141,16 @@ class PointForm(TypedDict):
     text: str
 
 
-class SeriesForm(TypedDict):
+class LineForm(TypedDict, total=False):
+    """What only some series have."""
+
+    loose: bool
+    aside: float
+    x: Sequence[float]
+    y: Sequence[float | None]
+
+
+class SeriesForm(LineForm):
     """``ChartSeries`` in a document."""
 
     name: str
@@ -103,13 +159,29 @@ class SeriesForm(TypedDict):
     points: Sequence[PointForm]
 
 
-class SpansForm(TypedDict, total=False):
-    """Bands of rates, of a chart that has some."""
+class AxisForm(TypedDict):
+    """``ChartAxis`` in a document."""
+
+    quantity: str
+    unit: str
+    log: bool
+    domain: Sequence[float] | None
+    ticks: Sequence[Sequence[float | str]]
+
+
+class MoreForm(TypedDict, total=False):
+    """What only some charts have."""
 
     spans: Sequence[Sequence[float | str]]
+    x: AxisForm
+    ticks: Sequence[Sequence[float | str]]
+    change: bool
+    rows: Sequence[str]
+    shape: str
+    below: Sequence[ChartForm]
 
 
-class ChartForm(SpansForm):
+class ChartForm(MoreForm):
     """``Chart`` in a document."""
 
     kind: str
@@ -125,10 +197,24 @@ class ChartForm(SpansForm):
 
 def form_of(chart: Chart) -> ChartForm:
     """A chart as JSON has it, each number as exact as can be seen."""
-    values = asdict(chart)
-    if not chart.spans:
-        del values["spans"]  # older pages' charts have no such key
-    return cast("ChartForm", _plain(values))
+    return cast("ChartForm", _bare(_plain(asdict(chart))))
+
+
+def _bare(chart: object) -> dict[str, object]:
+    """Without what only some charts have, where this has none of it."""
+    full = cast("dict[str, object]", chart)
+    full["below"] = [_bare(part) for part in cast("list[object]", full["below"])]
+    full["series"] = [
+        _without(cast("dict[str, object]", series), LineForm.__optional_keys__)
+        for series in cast("list[object]", full["series"])
+    ]
+    if full["shape"] == LineShape.JOINED:
+        del full["shape"]
+    return _without(full, MoreForm.__optional_keys__)
+
+
+def _without(values: dict[str, object], optional: frozenset[str]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value or name not in optional}
 
 
 def _plain(value: object) -> object:

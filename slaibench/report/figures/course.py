@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +12,16 @@ from slaibench.measure.trend import num_in_system
 from slaibench.recording import store
 from slaibench.recording.record import FloatArray, Recording, RequestTable, StepTable
 from slaibench.report.figures.axes import scheduler_handles
+from slaibench.report.figures.chart import Chart, ChartAxis, ChartSeries, LineShape
+from slaibench.report.figures.interactive import MOST_NAMED, line_series, lines_chart, name_of
 from slaibench.report.figures.panel import Panel, file_name
-from slaibench.report.figures.style import INK, Look, legend, panel
+from slaibench.report.figures.style import INK, Look, legend, lighter, panel
 from slaibench.report.subject import Subject
 from slaibench.report.words import rate as rate_text
 from slaibench.studies.executors import CellResult
 
 NUM_BINS = 200
+TIME = ChartAxis("time", "s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,54 @@ def _engine_panel(course: Course, look: Look, cut_s: float, name: str) -> Panel:
     if cut_s > 0:
         handles.append(Patch(color=("#000000", 0.06), label="warm-up, cut"))
     legend(figure, handles)
-    alt = f"KV blocks in use and batch make-up over time under {name}"
-    return Panel(file_name("07-engine", look.label), alt, figure)
+    chart = _engine_chart(course, look, quiet, cut_s)
+    return Panel(file_name("07-engine", look.label), chart.finding, figure, chart)
+
+
+def _engine_chart(course: Course, look: Look, tokens: Sequence[FloatArray], cut_s: float) -> Chart:
+    """KV use above, and below it what a mean batch holds.
+
+    Args:
+        tokens: critical decodes, all decodes, prefill.
+    """
+    x = course.middle_s
+    axis = replace(TIME, domain=(0.0, float(x[-1] + x[0])))
+    cut = [(0.0, cut_s, "")] if cut_s > 0 else []
+    own = name_of(look)
+    mean, most = float(100 * np.nanmean(course.kv_mean)), float(100 * np.nanmax(course.kv_peak))
+    critical, decodes, prefill = tokens
+    parts = (
+        ("critical decodes", 1.0, critical),
+        ("other decodes", 0.6, decodes - critical),
+        ("prefill tokens", 0.25, prefill),
+    )
+    batch = lines_chart(
+        "Tokens in a batch",
+        "tokens in a batch",
+        "",
+        axis,
+        [line_series(_tinted(look, tint), x, values, what) for what, tint, values in parts],
+        shape=LineShape.STACKED,
+        spans=cut,
+    )
+    return lines_chart(
+        f"{own}: KV blocks in use, and what a batch holds",
+        "KV in use",
+        "%",
+        axis,
+        [
+            line_series(_tinted(look, 0.45), x, 100 * course.kv_peak, "KV in use, peak"),
+            line_series(look, x, 100 * course.kv_mean, "KV in use, mean"),
+        ],
+        domain=(0.0, 103.0),
+        finding=f"KV blocks in use under {own}: {mean:.0f} % on average, at most {most:.0f} %",
+        spans=cut,
+        below=[batch],
+    )
+
+
+def _tinted(look: Look, share: float) -> Look:
+    return replace(look, colour=look.colour if share == 1 else lighter(look.colour, share))
 
 
 def in_system(
@@ -169,6 +218,7 @@ def _number_panel(
 
     figure, (ax,) = panel()
     most = 0.0
+    series: dict[str, ChartSeries] = {}
     for name, recording in recordings.items():
         requests, stop = recording.requests, float(recording.run["end_s"])
         # After the last arrival the system only drains, which says nothing of the load.
@@ -179,6 +229,7 @@ def _number_panel(
         point = subject.point(name, rate_rps)
         faded = point is not None and point.saturated
         look = looks[name]
+        series[name] = line_series(look, times, number.astype(np.float64))
         ax.plot(
             times,
             number,
@@ -208,8 +259,18 @@ def _number_panel(
     handles = scheduler_handles([looks[name] for name in recordings])
     handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.1, label="end of warm-up"))
     legend(figure, handles)
-    alt = f"{words[0].upper()}{words[1:]} over time at {rate_text(rate_rps)} requests/s"
-    return Panel(panel_name, alt, figure)
+    at = f"{rate_text(rate_rps)} requests/s"
+    counts = [f"{line.name} {most_of(line):.0f}" for line in series.values()]
+    finding = f"Most {words} at {at}: {', '.join(counts)}" if len(counts) <= MOST_NAMED else ""
+    axis = replace(TIME, domain=(0.0, most))
+    title = f"{words[0].upper()}{words[1:]}, {at}"
+    chart = lines_chart(title, words, "", axis, series.values(), finding=finding)
+    return Panel(panel_name, finding or title, figure, chart)
+
+
+def most_of(line: ChartSeries) -> float:
+    """The largest value of a line."""
+    return max((value for value in line.y if value is not None), default=0.0)
 
 
 def _cut_s(subject: Subject, name: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slaibench.report.figures.axes import (
     Mark,
@@ -13,6 +14,8 @@ from slaibench.report.figures.axes import (
     scheduler_handles,
     state_handles,
 )
+from slaibench.report.figures.chart import Chart
+from slaibench.report.figures.interactive import rates_chart
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import Look, legend, panel
 from slaibench.report.subject import Subject
@@ -27,6 +30,12 @@ SHARES = (
     ("requests_on_time", "requests by\nfluidity (%)"),
 )
 
+TITLES = {
+    "tokens_on_time": "Tokens within their gap",
+    "tokens_fluid": "Tokens by fluidity",
+    "requests_on_time": "Requests by fluidity",
+}
+
 
 def deadlines(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     """A panel for each tier, strictest first: three shares below each other."""
@@ -38,6 +47,8 @@ def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel
 
     figure, axes = panel(5.0, rows=len(SHARES))
     every: list[Mark] = []
+    charts: list[Chart] = []
+    asides = {name: _shift(subject, place) for place, name in enumerate(looks)}
     for ax, (share, label) in zip(axes, SHARES, strict=True):
 
         def pick(point: OperatingPoint, share: str = share) -> Estimate | None:
@@ -45,15 +56,20 @@ def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel
                 return None
             return _percent(getattr(point.tiers[tier], share))
 
-        lowest = 100.0
+        lowest, series = 100.0, {}
         for place, (name, look) in enumerate(looks.items()):
             marks = marks_of(subject.sweep.of(name), pick)
-            draw_series(ax, marks, look, place, _shift(subject, place))
+            series[name] = marks
+            draw_series(ax, marks, look, place, asides[name])
             every += marks
             lowest = min([lowest, *(mark.shown for mark in marks if mark.shown is not None)])
         # Room above 100 for the marks; below at least so much that noise does not look large.
         room = max(0.06 * (100 - lowest), 0.05)
-        ax.set_ylim(min(lowest, 99.5) - room, 100 + room)
+        span = (min(lowest, 99.5) - room, 100 + room)
+        ax.set_ylim(span)
+        title = f"{TITLES[share]}, tier {tier}"
+        chart = rates_chart(series, looks, title, "%", span, (), log=False, aside=asides)
+        charts += [] if chart is None else [chart]
         ax.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.set_ylabel(label)
@@ -61,8 +77,12 @@ def _tier_panel(subject: Subject, looks: Mapping[str, Look], tier: str) -> Panel
     widest = abs(_shift(subject, 0))
     rate_axis(axes[-1], [point.rate_rps for point in subject.sweep.points], widest)
     legend(figure, [*scheduler_handles(looks.values()), *state_handles(every)])
-    alt = f"Share of deadlines met by tier {tier} against offered load"
-    return Panel(file_name("08-deadlines", tier), alt, figure)
+    first = charts[0] if charts else None
+    if first is not None and len(charts) > 1:
+        first = replace(first, below=tuple(charts[1:]))
+    alt = first.finding if first is not None else ""
+    none = f"Share of deadlines met by tier {tier}: n too small at every rate"
+    return Panel(file_name("08-deadlines", tier), alt or none, figure, first)
 
 
 def _shift(subject: Subject, place: int) -> float:

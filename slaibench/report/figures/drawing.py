@@ -13,11 +13,12 @@ from slaibench.report.figures.chart import ChartForm, form_of
 from slaibench.report.figures.course import engine, first_cells, in_system
 from slaibench.report.figures.data import drawn_digest
 from slaibench.report.figures.deadlines import deadlines
-from slaibench.report.figures.latency import distribution, tbt, ttft
+from slaibench.report.figures.distribution import distribution
+from slaibench.report.figures.latency import tbt, ttft
 from slaibench.report.figures.lengths import lengths
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.server import server
-from slaibench.report.figures.style import looks, png, svg
+from slaibench.report.figures.style import looks, pdf, png, svg
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.words import short_names
@@ -32,7 +33,7 @@ class Drawn:
         alt: what it shows.
         width_px, height_px: its size on a page.
         data: digest of what is drawn (``data.drawn_digest``).
-        svg, png: its bytes.
+        svg, png, pdf: its bytes.
         chart: its interactive form, as a document has it.
     """
 
@@ -43,7 +44,13 @@ class Drawn:
     data: str
     svg: bytes
     png: bytes
+    pdf: bytes
     chart: ChartForm | None = None
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """What lies beside a page, by ending."""
+        return {"png": self.png, "svg": self.svg, "pdf": self.pdf}
 
 
 def panels(subject: Subject, doc: StudyNumbers) -> dict[str, list[Panel]]:
@@ -85,5 +92,6 @@ def _drawn(panel: Panel) -> Drawn:
         drawn_digest(panel.figure),
         svg(panel.figure),
         png(panel.figure),
+        pdf(panel.figure),
         None if panel.chart is None else form_of(panel.chart),
     )

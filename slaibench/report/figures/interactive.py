@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
+from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import Mark
-from slaibench.report.figures.chart import Chart, ChartPoint, ChartSeries, PointState
+from slaibench.report.figures.chart import (
+    Chart,
+    ChartAxis,
+    ChartPoint,
+    ChartSeries,
+    LineShape,
+    PointState,
+)
+from slaibench.report.figures.hover import with_unit
 from slaibench.report.figures.style import Look
-from slaibench.report.words import capacity_digits, rate, together
+from slaibench.report.words import capacity_digits, rate
 from slaibench.studies.capacity import CapacityResult
 
 MOST_NAMED = 4
@@ -23,38 +33,90 @@ def rates_chart(
     targets: Sequence[tuple[float, str]],
     *,
     log: bool,
+    x: ChartAxis | None = None,
+    finding: str | None = None,
+    aside: Mapping[str, float] | None = None,
 ) -> Chart | None:
-    """Values against rate.
+    """Marks against rate, or against another axis.
 
     Args:
         series: marks by what ``looks`` has a look for.
+        title: the part before the first comma names the values.
         domain: range of the static drawing's axis.
+        finding: in a sentence; None: the values at the highest steady rate.
+        aside: how far the marks of a series lie beside their places.
 
     Returns:
         None where no value can be drawn: there is nothing to hover.
     """
     if all(mark.shown is None for marks in series.values() for mark in marks):
         return None
-    drawn = tuple(
-        ChartSeries(
-            name_of(looks[who]),
-            looks[who].colour,
-            looks[who].marker,
-            tuple(_point(mark) for mark in marks if mark.estimate.value is not None),
-        )
-        for who, marks in series.items()
-    )
-    quantity = title.partition(",")[0]
+    if finding is None:
+        finding = at_highest_steady(series, looks, title, unit)
     return Chart(
         "rates",
+        title,
+        title.partition(",")[0],
+        unit,
+        log,
+        domain,
+        tuple(
+            ChartSeries(
+                name_of(looks[who]),
+                looks[who].colour,
+                looks[who].marker,
+                tuple(point_of(mark) for mark in marks if mark.estimate.value is not None),
+                aside=(aside or {}).get(who, 0.0),
+            )
+            for who, marks in series.items()
+        ),
+        tuple(targets),
+        finding,
+        x=x,
+    )
+
+
+def line_series(look: Look, x: FloatArray, y: FloatArray, name: str = "") -> ChartSeries:
+    """A line of many values; one that is not finite is a gap.
+
+    Args:
+        name: empty: that of the look.
+    """
+    corners = tuple(value if math.isfinite(value) else None for value in y.tolist())
+    return ChartSeries(
+        name or name_of(look), look.colour, look.marker, (), x=tuple(x.tolist()), y=corners
+    )
+
+
+def lines_chart(
+    title: str,
+    quantity: str,
+    unit: str,
+    x: ChartAxis,
+    series: Iterable[ChartSeries],
+    *,
+    log: bool = False,
+    domain: tuple[float, float] | None = None,
+    finding: str = "",
+    shape: LineShape = LineShape.JOINED,
+    spans: Sequence[tuple[float, float, str]] = (),
+    below: Sequence[Chart] = (),
+) -> Chart:
+    """Lines of many values."""
+    return Chart(
+        "lines",
         title,
         quantity,
         unit,
         log,
         domain,
-        drawn,
-        tuple(targets),
-        at_highest_steady(series, looks, title, unit),
+        tuple(series),
+        (),
+        finding,
+        tuple(spans),
+        x=x,
+        shape=shape,
+        below=tuple(below),
     )
 
 
@@ -68,7 +130,7 @@ def at_highest_steady(
         for marks in series.values()
     ]
     common = set.intersection(*steady) if steady else set()
-    if not common or len(series) > MOST_NAMED:
+    if not common:
         return ""
     at = max(common)
     values = {
@@ -78,11 +140,13 @@ def at_highest_steady(
         if mark.rate_rps == at
     }
     ordered = sorted(values, key=lambda who: (values[who], who))
-    texts = together([values[who] for who in ordered])
-    parts = [
-        f"{name_of(looks[who])} {text} {unit}" for who, text in zip(ordered, texts, strict=True)
-    ]
-    return f"{title} at {rate(at)} requests/s: {', '.join(parts)}"
+    of = ""
+    if len(ordered) > MOST_NAMED:
+        of = f"of {len(ordered)} the lowest and the highest "
+        ordered = [ordered[0], ordered[-1]]
+    texts = with_unit([values[who] for who in ordered], unit)
+    parts = [f"{name_of(looks[who])} {text}" for who, text in zip(ordered, texts, strict=True)]
+    return f"{title} at {rate(at)} requests/s: {of}{', '.join(parts)}"
 
 
 def bars_chart(
@@ -135,10 +199,11 @@ def name_of(look: Look) -> str:
     return look.label.replace(r"\$", "$").strip()
 
 
-def _point(mark: Mark) -> ChartPoint:
+def point_of(mark: Mark, text: str = "") -> ChartPoint:
+    """A mark as a chart has it."""
     low, high = mark.estimate.ci95 or (None, None)
     state = PointState.of(mark.steady)
-    return ChartPoint(mark.rate_rps, mark.shown, low, high, mark.estimate.n, state)
+    return ChartPoint(mark.rate_rps, mark.shown, low, high, mark.estimate.n, state, text)
 
 
 def _bar(row: int, result: CapacityResult) -> ChartPoint:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from slaibench.measure.slo import Slo
-from slaibench.recording.record import FloatArray
 from slaibench.report.figures.axes import (
     Mark,
     draw_series,
@@ -21,19 +19,19 @@ from slaibench.report.figures.axes import (
     state_handles,
     target_line,
 )
-from slaibench.report.figures.interactive import rates_chart
+from slaibench.report.figures.chart import ChartPoint, ChartSeries
+from slaibench.report.figures.interactive import (
+    name_of,
+    rates_chart,
+)
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.subject import Subject
 from slaibench.studies.estimate import Estimate
 from slaibench.studies.operating_point import OperatingPoint, tier_slos
-from slaibench.studies.replicates import measured_ttft
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
-
-MOST_STEPS = 400
-"""Corners of a drawn distribution: finer ones cannot be seen, and make the page heavy."""
 
 
 def ttft(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
@@ -165,10 +163,26 @@ def against_rate(
     shown = [looks[who] for who in series]
     stars = published_handle() if published else []
     legend(figure, [*scheduler_handles(shown), *stars, *state_handles(every)])
-    # Published values are stars of their own, which only the static drawing has.
-    chart = None if published else rates_chart(series, looks, title, unit, span, targets, log=log)
+    chart = rates_chart(series, looks, title, unit, span, targets, log=log)
+    if chart is not None and published:
+        chart = replace(chart, series=(*chart.series, published_series(published, looks)))
     finding = chart.finding if chart else ""
-    return Panel(name, finding or f"{title} against offered load, by scheduler", figure, chart)
+    return Panel(name, finding or f"{title}: at no rate are all steady with a value", figure, chart)
+
+
+def published_series(
+    published: Sequence[tuple[str, float, float]], looks: Mapping[str, Look]
+) -> ChartSeries:
+    """What somebody else printed, as a series of an interactive drawing.
+
+    Args:
+        published: (whose, place, value).
+    """
+    points = [
+        ChartPoint(place, value, None, None, None, text=name_of(looks[who]))
+        for who, place, value in published
+    ]
+    return ChartSeries("published", INK, "*", tuple(points), loose=True)
 
 
 PUBLISHED: dict[str, Any] = {
@@ -186,113 +200,3 @@ def published_handle() -> list[Artist]:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     return [Line2D([], [], color="white", label="published", **PUBLISHED)]
-
-
-def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
-    """TTFT of all measured requests at the focus rate: share below, and share above on log axes."""
-    samples = {name: pooled_ttft(subject, name) for name in looks}
-    samples = {name: sample for name, sample in samples.items() if len(sample)}
-    finite = [sample[np.isfinite(sample)] for sample in samples.values()]
-    slos = [
-        slo.bound_s
-        for slo in subject.sweep.targets.slos
-        if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
-    ]
-    shown = np.concatenate([*finite, slos])
-    shown = shown[shown > 0]
-    span = (float(shown.min()) / 1.1, float(shown.max()) * 1.3) if len(shown) else None
-    return [
-        distribution_panel(
-            samples,
-            looks,
-            span,
-            slos,
-            name="05-ttft-tail" if above else "05-ttft-distribution",
-            title="Tail (log scale)" if above else "Distribution",
-            above=above,
-        )
-        for above in (False, True)
-    ]
-
-
-def distribution_panel(
-    samples: Mapping[str, FloatArray],
-    looks: Mapping[str, Look],
-    span: tuple[float, float] | None,
-    slos: Sequence[float],
-    *,
-    name: str,
-    title: str,
-    above: bool = False,
-) -> Panel:
-    """Share of requests with a TTFT at or below a value, or above it, by scheduler.
-
-    Args:
-        samples: sorted TTFTs by scheduler, ``inf`` for requests still waiting.
-        span: range of the TTFT's axis.
-        slos: bounds that are marked.
-    """
-    figure, (ax,) = panel()
-    for who, sample in samples.items():
-        x, y = steps(sample)
-        if not len(x):
-            continue  # all were still waiting when their runs ended
-        look = looks[who]
-        ax.step(x, 1 - y if above else y, where="post", color=look.colour)
-        # A few marks a line, so that lines are told apart without colour.
-        some = np.linspace(0, len(x) - 1, 8).astype(int)[1:-1]
-        ax.plot(
-            x[some],
-            (1 - y if above else y)[some],
-            linestyle="none",
-            marker=look.marker,
-            color=look.colour,
-        )
-    log_axis(ax, "x", span)
-    for value in slos:
-        ax.axvline(value, color=INK, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
-        ax.annotate(
-            f"SLO {value:g} s",
-            (value, 0.03),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(-3 if above else 3, 0),
-            textcoords="offset points",
-            ha="right" if above else "left",
-            rotation=90,
-            fontsize=8.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
-        )
-    ax.set_xlabel("TTFT (s, log scale)")
-    if above:
-        most = max((len(sample) for sample in samples.values()), default=1)
-        log_axis(ax, "y", (0.7 / most, 1.3))
-        ax.set_ylabel("share of requests above")
-    else:
-        ax.set_ylim(0, 1.02)
-        ax.set_ylabel("share of requests at or below")
-    ax.set_title(title)
-    legend(figure, scheduler_handles([looks[who] for who in samples]))
-    what = "above" if above else "at or below"
-    return Panel(name, f"Share of requests with a TTFT {what} a value", figure)
-
-
-def pooled_ttft(subject: Subject, scheduler: str) -> FloatArray:
-    """Sorted TTFTs of all replicates at the focus rate, ``inf`` for those still waiting."""
-    cells = subject.cells_at(scheduler, subject.focus_rate_rps)
-    parts = [measured_ttft(cell.summary) for cell in cells]
-    return np.sort(np.concatenate(parts)) if parts else np.empty(0)
-
-
-def steps(ordered: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Corners of the empirical distribution function, thinned evenly but for both tails."""
-    n = len(ordered)
-    share = np.arange(1, n + 1) / n
-    finite = int(np.isfinite(ordered).sum())
-    if finite <= MOST_STEPS:
-        kept = np.arange(finite)
-    else:
-        # Half the corners evenly, half evenly on the tail's logarithmic scale.
-        even = np.linspace(0, finite - 1, MOST_STEPS // 2)
-        tail = n - np.geomspace(n, 1, MOST_STEPS // 2)
-        kept = np.unique(np.clip(np.concatenate([even, tail]), 0, finite - 1).astype(int))
-    return ordered[kept], share[kept]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from slaibench.report.figures.axes import Mark, limits, log_axis, scheduler_handles
+from slaibench.report.figures.chart import Chart, ChartAxis, ChartSeries
+from slaibench.report.figures.interactive import MOST_NAMED, name_of, point_of, rates_chart
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, Look, legend, panel
 from slaibench.report.study_document import LengthBucket, Lengths
+from slaibench.report.words import together
 from slaibench.studies.estimate import Estimate
+
+PROMPT = ChartAxis("prompt", "tokens")
 
 
 def lengths(by_scheduler: Mapping[str, Lengths], looks: Mapping[str, Look]) -> list[Panel]:
@@ -35,8 +40,10 @@ def _middle(bucket: LengthBucket) -> float:
 def _ttft(buckets: Mapping[str, list[LengthBucket]], looks: Mapping[str, Look]) -> Panel:
     figure, (ax,) = panel()
     every: list[Mark] = []
+    series: dict[str, list[Mark]] = {}
     for name, look in looks.items():
         marks = [_mark(b) for b in buckets[name] if b["ttft_p50_s"]["value"] is not None]
+        series[name] = marks
         every += marks
         sure = [(mark.rate_rps, *ends) for mark in marks if (ends := mark.estimate.ci95)]
         ax.fill_between(
@@ -60,7 +67,28 @@ def _ttft(buckets: Mapping[str, list[LengthBucket]], looks: Mapping[str, Look]) 
     ax.set_ylabel("median TTFT (s, log scale)")
     ax.set_title("Median TTFT by prompt length")
     legend(figure, scheduler_handles(looks.values()))
-    return Panel("06-ttft-by-prompt", "Median TTFT by prompt length, by scheduler", figure)
+    finding = at_longest(series, looks, "Median TTFT", "s")
+    title = "Median TTFT, by prompt length"
+    chart = rates_chart(series, looks, title, "s", span, (), log=True, x=PROMPT, finding=finding)
+    alt = finding or "Median TTFT by prompt length: n too small in every bucket"
+    return Panel("06-ttft-by-prompt", alt, figure, chart)
+
+
+def at_longest(
+    series: Mapping[str, Sequence[Mark]], looks: Mapping[str, Look], what: str, unit: str
+) -> str:
+    """A quantity of the longest prompts of which all schedulers have one, in words; empty where
+    there are none."""
+    told = {
+        who: {m.rate_rps: m.shown for m in ms if m.shown is not None} for who, ms in series.items()
+    }
+    common = set.intersection(*map(set, told.values())) if told else set()
+    if not common or len(told) > MOST_NAMED:
+        return ""
+    at = max(common)
+    texts = together([values[at] or 0.0 for values in told.values()])
+    parts = [f"{name_of(looks[who])} {text} {unit}" for who, text in zip(told, texts, strict=True)]
+    return f"{what} of prompts of {at:,.0f} tokens: {', '.join(parts)}"
 
 
 def _served(
@@ -72,6 +100,8 @@ def _served(
 
     figure, (ax,) = panel()
     starving = False
+    series: list[ChartSeries] = []
+    marks: dict[str, list[Mark]] = {}
     for name, look in looks.items():
         if not minutes[name]:
             continue
@@ -80,6 +110,15 @@ def _served(
         served = [bucket["num_served"] / minutes[name] for bucket in buckets[name]]
         due = [bucket["num_due"] / minutes[name] for bucket in buckets[name]]
         ax.plot(x, served, color=look.colour, marker=look.marker)
+        marks[name] = [
+            Mark(middle, Estimate(value, None, None, bucket["num_served"]), steady=True)
+            for middle, value, bucket in zip(x, served, buckets[name], strict=True)
+        ]
+        points = [
+            point_of(mark, f"due: {wanted:.3g} a minute")
+            for mark, wanted in zip(marks[name], due, strict=True)
+        ]
+        series.append(ChartSeries(name_of(look), look.colour, look.marker, tuple(points)))
         if served != due:
             starving = True
             ax.plot(x, due, color=look.colour, linestyle=":", linewidth=1.0)
@@ -92,4 +131,20 @@ def _served(
     if starving:
         handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.0, label="due"))
     legend(figure, handles)
-    return Panel("06-served-by-prompt", "Requests served by prompt length, by scheduler", figure)
+    finding = at_longest(marks, looks, "Served", "requests a minute")
+    chart = None
+    if series:
+        most = max((point.y or 0.0 for one in series for point in one.points), default=0.0)
+        chart = Chart(
+            "rates",
+            "Requests served, by prompt length",
+            "requests served",
+            "a minute",
+            False,
+            (0.0, 1.06 * most or 1.0),
+            tuple(series),
+            finding=finding,
+            x=PROMPT,
+        )
+    alt = finding or "Requests served by prompt length: none was measured"
+    return Panel("06-served-by-prompt", alt, figure, chart)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,8 @@ DARK_COLOURS = (
     "#B0B0B0",
 )
 """The same hues on a dark page: each has a contrast of at least 4.5 to its background."""
+DARK_PAGE = "#16181A"
+"""The background of a dark page (``templates/frame.css``)."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK = "#333333"
 WIDTH_IN = 4.7
@@ -68,14 +71,28 @@ def looks(names: Sequence[str], labels: dict[str, str]) -> dict[str, Look]:
 
 
 def dark(colour: str) -> str:
-    """A series' colour on a dark page; another colour stays as it is."""
-    return DARK_COLOURS[COLOURS.index(colour)] if colour in COLOURS else colour
+    """A colour on a dark page: a series' own second colour; of any other the hue stays, and light
+    and dark change places."""
+    colour = colour.upper()
+    if colour == "#FFFFFF":
+        return DARK_PAGE
+    if colour in COLOURS:
+        return DARK_COLOURS[COLOURS.index(colour)]
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    turned = colorsys.hls_to_rgb(hue, 0.97 - 0.88 * lightness, saturation)
+    return "#" + "".join(f"{round(255 * part):02X}" for part in turned)
+
+
+def lighter(colour: str, share: float) -> str:
+    """A colour mixed with white, of which so much is left."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - share * (255 - part)):02X}" for part in parts)
 
 
 def pale(colour: str) -> str:
     """A colour mixed with so much white that dark marks stand out on it."""
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(255 - 0.4 * (255 - part)):02X}" for part in parts)
+    return lighter(colour, 0.4)
 
 
 def plain(text: str) -> str:
@@ -167,6 +184,25 @@ def svg(figure: Figure) -> bytes:
     out = io.BytesIO()
     canvas: Any = FigureCanvasSVG(figure)
     canvas.print_svg(out, metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """The panel as PDF; the same bytes for the same panel, after ``svg`` and ``png``.
+
+    Text is drawn as outlines, as in the SVG: journals refuse the fonts that matplotlib embeds by
+    default (Type 3), and to embed others (Type 42) takes longer than all else of a page.
+    """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # noqa: PLC0415
+    from matplotlib.patheffects import Normal  # noqa: PLC0415
+    from matplotlib.text import Text  # noqa: PLC0415
+
+    figure.set_layout_engine("none")
+    for text in figure.findobj(Text):
+        text.set_path_effects([Normal()])
+    out = io.BytesIO()
+    canvas: Any = FigureCanvasPdf(figure)
+    canvas.print_pdf(out, metadata=dict.fromkeys(("CreationDate", "Creator", "Producer")))
     return out.getvalue()
 
 

@@ -15,7 +15,7 @@ from slaibench.report.document import Notes
 from slaibench.report.files import ReportFiles
 from slaibench.report.headline import headline
 from slaibench.report.numbers import study_numbers
-from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.page import Card, Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
 from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun, compared_in
 from slaibench.report.subject import Subject, make_subject
@@ -108,13 +108,21 @@ class StudyPage(Page[Subject, StudyDocument]):
         runs = sorted(cells_of(doc["runs"]))
         return stem_of((what, *dict.fromkeys(where), identity([doc["spec"], compared, runs])))
 
-    def content(self, doc: StudyDocument) -> Mapping[str, object]:
+    def card(self, doc: StudyDocument) -> Card:
         served = doc["served"]
-        what = "Comparison" if doc["pair"] else "Sweep"
+        return Card(
+            "Comparison" if doc["pair"] else "Sweep",
+            headline(doc).title,
+            tuple(doc["schedulers"]),
+            doc["cell"]["model"],
+            served["place"],
+            (served["venue"],),
+        )
+
+    def content(self, doc: StudyDocument) -> Mapping[str, object]:
         return {
             "schedulers": list(doc["schedulers"]),
-            "kind": f"{what}: {doc['cell']['model']} on {served['place']}, "
-            f"backend {served['venue']}",
+            "kind": self.card(doc).line,
             "headline": headline(doc),
             "about": about_of(doc),
             "audit": audit_table(doc),

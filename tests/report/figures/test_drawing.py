@@ -11,7 +11,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from slaibench.report.captions import captions
-from slaibench.report.figures.latency import MOST_STEPS, pooled_ttft, steps
+from slaibench.report.figures.distribution import MOST_STEPS, pooled_ttft, steps
 from slaibench.report.pages.study import PAGE
 from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject

@@ -6,15 +6,20 @@ import math
 from typing import TYPE_CHECKING
 
 from slaibench.report.document import ends_of
+from slaibench.report.figures.axes import Mark
+from slaibench.report.figures.chart import Chart, ChartAxis, ChartPoint, ChartSeries
+from slaibench.report.figures.interactive import name_of, rates_chart
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, looks, panel, plain
 from slaibench.report.pages.bound.document import BoundDocument
 from slaibench.report.words import short_names, significant
-from slaibench.studies.bound.forms import MapCellForm, MapColumnForm, RadPointForm
+from slaibench.studies.bound.forms import MapCellForm, MapColumnForm, RadPointForm, ThroughputForm
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+from slaibench.studies.estimate import Estimate
+from slaibench.studies.forms import EstimateForm
 
 FILLS = {"stable": "#A8DDB5", "unstable": "#F2B5A7", "not told": "#E4E4E4"}
 """Of a map's rectangles; they differ in lightness as well."""
@@ -60,7 +65,34 @@ def _throughput(doc: BoundDocument) -> list[Panel]:
     ax.set_xlim(0, 104)
     ax.set_xlabel("saturated throughput, % of the bound")
     ax.set_title(f"Bound: {significant(doc['bound']['rate_rps'], 4)} requests/s")
-    return [Panel("throughput", "Saturated throughput of each scheduler over the bound", figure)]
+    series = [
+        ChartSeries(
+            name_of(look[row["scheduler"]]),
+            look[row["scheduler"]].colour,
+            look[row["scheduler"]].marker,
+            (_bar(place, row, share),),
+        )
+        for place, (share, row) in enumerate(reversed(shares))
+    ]
+    texts = [f"{one.name} {one.points[0].text}" for one in series]
+    finding = f"Saturated throughput, of the bound: {', '.join(texts)}"
+    chart = Chart(
+        "bars",
+        f"Bound: {significant(doc['bound']['rate_rps'], 4)} requests/s",
+        "saturated throughput, of the bound",
+        "%",
+        False,
+        (0.0, 118.0),
+        tuple(series),
+        finding=finding,
+    )
+    return [Panel("throughput", finding, figure, chart)]
+
+
+def _bar(place: int, row: ThroughputForm, share: float) -> ChartPoint:
+    ends = ends_of(row["share"]["ci95"])
+    low, high = (100 * ends[0], 100 * ends[1]) if ends else (None, None)
+    return ChartPoint(place, 100 * share, low, high, None, text=f"{100 * share:.1f} %")
 
 
 def _maps(doc: BoundDocument) -> list[Panel]:
@@ -121,7 +153,13 @@ def _map(
     seen = {cell["stability"] for cell in cells}
     handles: list[Artist] = [Patch(color=FILLS[s], label=s) for s in FILLS if s in seen]
     legend(figure, [*handles, Line2D([], [], color=INK, marker="o", label="bound")])
-    alt = f"Stability of {name} by rate and mean output length, with the bound"
+    below, above = ([c for c in cells if (c["load"] >= 1) is over] for over in (False, True))
+    counts = [
+        f"in {sum(c['stability'] == 'stable' for c in some)} of {len(some)} runs {where}"
+        for some, where in ((below, "below the bound"), (above, "at it or above"))
+        if some
+    ]
+    alt = f"{name_of(look[name])} is stable {', '.join(counts)}"
     return Panel(file_name("map", look[name].label), alt, figure)
 
 
@@ -187,8 +225,40 @@ def _rad_panel(
         Line2D([], [], color=s.colour, marker=s.marker, label=s.label) for s in look.values()
     ]
     legend(figure, handles)
-    alt = f"RAD's share of Theorem 1's bound by cycle and tile, with {1e3 * step_s:g} ms a step"
-    return Panel(file_name("rad", f"{1e3 * step_s:g}ms"), alt, figure)
+    marks = {tile: _rad_marks(points, tile, cycles) for tile in look}
+    most = max((m.shown or 0.0 for some in marks.values() for m in some), default=None)
+    step = f"{1e3 * step_s:g} ms a step"
+    finding = "" if most is None else f"RAD at {step}: at best {most:.1f} % of Theorem 1's bound"
+    ticks = enumerate("no end" if cycle == "inf" else cycle for cycle in cycles)
+    chart = rates_chart(
+        marks,
+        look,
+        f"share of Theorem 1's bound, {step}",
+        "%",
+        (0.0, 105.0),
+        [(100.0, "")],
+        log=False,
+        x=ChartAxis("cycle", ticks=tuple(ticks)),
+        finding=finding,
+    )
+    alt = finding or f"RAD at {step}: too few requests to tell its share of Theorem 1's bound"
+    return Panel(file_name("rad", f"{1e3 * step_s:g}ms"), alt, figure, chart)
+
+
+def _rad_marks(points: list[RadPointForm], tile: str, cycles: list[str]) -> list[Mark]:
+    """Shares of one tile, in per cent, by the place of their cycle."""
+    return [
+        _mark(cycles.index(point["cycle"]), point["share"], 100.0)
+        for point in points
+        if str(point["tile"]) == tile
+    ]
+
+
+def _mark(place: float, value: EstimateForm, scale: float = 1.0) -> Mark:
+    ends = ends_of(value["ci95"])
+    low, high = (scale * ends[0], scale * ends[1]) if ends else (None, None)
+    shown = None if value["value"] is None else scale * value["value"]
+    return Mark(place, Estimate(shown, low, high, value["n"]), steady=True)
 
 
 def _budgets(doc: BoundDocument) -> list[Panel]:
@@ -207,4 +277,20 @@ def _budgets(doc: BoundDocument) -> list[Panel]:
     ax.set_xlabel("token budget")
     ax.set_ylabel("saturated (requests/s)")
     ax.set_title(plain(f"sarathi on {doc['place']}"))
-    return [Panel("budgets", "Saturated throughput of Sarathi-Serve by token budget", figure)]
+    best = max(rows, key=lambda row: row["rate_rps"]["value"] or 0.0)
+    finding = (
+        f"Saturated throughput of Sarathi-Serve is highest at a budget of {best['token_budget']} "
+        f"tokens: {significant(best['rate_rps']['value'] or 0.0)} requests/s"
+    )
+    chart = rates_chart(
+        {"sarathi": [_mark(row["token_budget"], row["rate_rps"]) for row in rows]},
+        {"sarathi": style},
+        f"saturated throughput, on {doc['place']}",
+        "requests/s",
+        None,
+        (),
+        log=False,
+        x=ChartAxis("budget", "tokens"),
+        finding=finding,
+    )
+    return [Panel("budgets", finding, figure, chart)]

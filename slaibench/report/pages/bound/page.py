@@ -13,7 +13,7 @@ from slaibench.report import facts
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds
 from slaibench.report.document import Notes
-from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.page import Card, Page, profile_notes, system_parts
 from slaibench.report.pages.bound.document import BoundDocument, BoundNumbers, BoundRun
 from slaibench.report.pages.bound.findings import headline
 from slaibench.report.pages.bound.tables import answer_grids, point_grids
@@ -105,11 +105,21 @@ class BoundPage(Page[BoundResult, BoundDocument]):
         where = dict.fromkeys((*system_parts(doc["venue"]), doc["place"], doc["model"]))
         return stem_of(("bound", *where, identity([doc["ask"], sorted(cells_of(doc["runs"]))])))
 
+    def card(self, doc: BoundDocument) -> Card:
+        return Card(
+            "Capacity bound",
+            headline(doc).title,
+            tuple(row["scheduler"] for row in doc["schedulers"]),
+            doc["model"],
+            doc["place"],
+            (doc["venue"],),
+        )
+
     def content(self, doc: BoundDocument) -> Mapping[str, object]:
         about = str(doc["about"])
         return {
             "schedulers": list(dict.fromkeys(run["scheduler"] for run in doc["runs"])),
-            "kind": f"Capacity bound: {doc['model']} on {doc['place']}, backend {doc['venue']}",
+            "kind": self.card(doc).line,
             "headline": headline(doc),
             "about": f"{about[:1].upper()}{about[1:]}. Workload: {doc['workload']}.",
             "answers": answer_grids(doc),

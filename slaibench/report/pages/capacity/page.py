@@ -12,7 +12,7 @@ from slaibench.report.command import command_line, seeds, with_workload
 from slaibench.report.document import Notes
 from slaibench.report.headline import headline
 from slaibench.report.numbers import study_numbers
-from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.page import Card, Page, profile_notes, system_parts
 from slaibench.report.pages.capacity.document import CapacityDocument, CapacityNumbers, probe_of
 from slaibench.report.pages.capacity.tables import answer_tables, probes_table
 from slaibench.report.pages.study import about_of, facts_of, rebuilt
@@ -140,12 +140,15 @@ class CapacityPage(Page[Subject, CapacityDocument]):
         planned = [doc["spec"], sorted(cells_of(doc["runs"]))]
         return stem_of(("capacity", *where, identity(planned)))
 
-    def content(self, doc: CapacityDocument) -> Mapping[str, object]:
+    def card(self, doc: CapacityDocument) -> Card:
         served = doc["served"]
+        where = (doc["cell"]["model"], served["place"], (served["venue"],))
+        return Card("Capacity", headline(doc).title, tuple(doc["schedulers"]), *where)
+
+    def content(self, doc: CapacityDocument) -> Mapping[str, object]:
         return {
             "schedulers": list(doc["schedulers"]),
-            "kind": f"Capacity: {doc['cell']['model']} on {served['place']}, backend "
-            f"{served['venue']}",
+            "kind": self.card(doc).line,
             "headline": headline(doc),
             "about": about_of(doc),
             "searches": _searches(doc),

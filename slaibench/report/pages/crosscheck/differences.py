@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from slaibench.report.figures.chart import Chart, ChartPoint, ChartSeries
+from slaibench.report.figures.interactive import name_of
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import INK, Look, legend, panel, plain
 from slaibench.report.pages.crosscheck.quantities import quantities
 from slaibench.report.pages.crosscheck.subject import Crosscheck
-from slaibench.report.words import MINUS
+from slaibench.report.words import MINUS, hundredths, rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,8 +68,79 @@ def _panel(
         for s in looks.values()
     ]
     legend(figure, marks_only)
-    alt = f"Change of every quantity on {other} from {subject.between[0]}"
-    return Panel(file_name("differences", other), alt, figure)
+    chart = _chart(subject, other, matches, looks, reach)
+    alt = chart.finding or f"No quantity on {other} has a change from {subject.between[0]}"
+    return Panel(file_name("differences", other), alt, figure, chart)
+
+
+def _chart(
+    subject: Crosscheck,
+    other: str,
+    matches: list[Match],
+    looks: Mapping[str, Look],
+    reach: float,
+) -> Chart:
+    """A dot for each quantity, scheduler and rate; what lies further out stands at the edge."""
+    rows = quantities(match.to_json() for match in matches)
+    series = {
+        scheduler: [
+            (row, match, change)
+            for row, what in enumerate(rows)
+            for match in matches
+            if match.scheduler == scheduler
+            and what.name in match.agreement.differences
+            and (change := match.agreement.differences[what.name].change) is not None
+        ]
+        for scheduler in looks
+    }
+    first = subject.between[0]
+    every = [(abs(c), row, m, c) for dots in series.values() for row, m, c in dots]
+    finding = ""
+    if every:
+        _, row, match, change = max(every, key=lambda dot: dot[0])
+        finding = (
+            f"Furthest from {first} on {other}: {rows[row].title} of "
+            f"{name_of(looks[match.scheduler])} at {rate(match.rate_rps)} requests/s, "
+            f"{hundredths(change)}"
+        )
+    ticks = [_tick(i * reach / 2) for i in range(-2, 3)]
+    return Chart(
+        "dots",
+        f"{other} against {first}",
+        f"change from {first}",
+        "",
+        False,
+        (1 - reach, 1 + reach),
+        tuple(
+            ChartSeries(
+                name_of(looks[scheduler]),
+                looks[scheduler].colour,
+                looks[scheduler].marker,
+                tuple(
+                    ChartPoint(
+                        row,
+                        1 + change,
+                        None,
+                        None,
+                        None,
+                        text=f"{rate(match.rate_rps)} requests/s",
+                    )
+                    for row, match, change in dots
+                ),
+            )
+            for scheduler, dots in series.items()
+            if dots
+        ),
+        ((1.0, ""),),
+        finding,
+        ticks=tuple(ticks),
+        change=True,
+        rows=tuple(what.title for what in rows),
+    )
+
+
+def _tick(change: float) -> tuple[float, str]:
+    return 1 + change, _percent(float(f"{change:.2g}"))
 
 
 def _mark(ax: Axes, change: float, y: float, reach: float, look: Look) -> None:

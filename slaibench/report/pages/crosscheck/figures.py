@@ -20,6 +20,7 @@ from slaibench.report.figures.axes import (
     target_line,
 )
 from slaibench.report.figures.change import change_panel
+from slaibench.report.figures.interactive import at_highest_steady, name_of, rates_chart
 from slaibench.report.figures.latency import tbt_targets, ttft_targets
 from slaibench.report.figures.panel import Panel, file_name
 from slaibench.report.figures.style import (
@@ -147,8 +148,23 @@ def _panels(subject: Crosscheck, look: dict[str, Look], view: View) -> list[Pane
         ax.set_ylabel(f"{view.title.partition(',')[0]} ({view.unit}{scale})")
         ax.set_title(f"{look[name].label}: {view.title}")
         legend(figure, [*scheduler_handles(sides), *state_handles(every)])
-        alt = f"{view.title} of {look[name].label} against offered load, by backend"
-        drawn.append(Panel(file_name(view.figure, look[name].label), alt, figure))
+        own = name_of(look[name])
+        keyed = dict(zip(subject.between, sides, strict=True))
+        marks_by = dict(zip(subject.between, by_backend, strict=True))
+        finding = at_highest_steady(marks_by, keyed, f"{view.title} of {own}", view.unit)
+        chart = rates_chart(
+            marks_by,
+            keyed,
+            f"{view.title}, {own}",
+            view.unit,
+            (0.0, 1.15 * (span or (0, 1))[1]) if view.unit == "%" else span,
+            targets,
+            log=view.unit != "%",
+            finding=finding,
+            aside=dict(zip(subject.between, beside, strict=True)),
+        )
+        alt = finding or f"{view.title} of {own}: at no rate are all backends steady with a value"
+        drawn.append(Panel(file_name(view.figure, look[name].label), alt, figure, chart))
     return drawn
 
 

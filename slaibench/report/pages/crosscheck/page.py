@@ -11,7 +11,7 @@ from slaibench.report.command import command_line, joined, repeated, seeds, with
 from slaibench.report.document import Notes
 from slaibench.report.facts import CONVENTIONS
 from slaibench.report.numbers import study_numbers
-from slaibench.report.page import Page, profile_notes, results_in
+from slaibench.report.page import Card, Page, profile_notes, results_in
 from slaibench.report.pages import study
 from slaibench.report.pages.crosscheck.captions import captions, legend
 from slaibench.report.pages.crosscheck.document import (
@@ -32,7 +32,7 @@ from slaibench.report.recordings import LostRecordings, OnRun, Wrong, cells_of, 
 from slaibench.report.study_document import StudyNumbers
 from slaibench.report.subject import Subject
 from slaibench.report.template import stem_of
-from slaibench.report.words import listed, sentences
+from slaibench.report.words import sentences
 from slaibench.spec import SpecForm
 from slaibench.spec.study_layout import StudyKind
 from slaibench.spec.study_text import study_text
@@ -86,12 +86,22 @@ class CrosscheckPage(Page[Crosscheck, CrosscheckDocument]):
         planned = [doc["between"], [doc["studies"][name]["spec"] for name in doc["between"]]]
         return stem_of(("validate", *where, identity([*planned, cells_of(runs_of(doc))])))
 
+    def card(self, doc: CrosscheckDocument) -> Card:
+        first = reference(doc)
+        return Card(
+            "Validation",
+            headline(doc).title,
+            tuple(first["schedulers"]),
+            first["cell"]["model"],
+            first["served"]["place"],
+            tuple(doc["between"]),
+        )
+
     def content(self, doc: CrosscheckDocument) -> Mapping[str, object]:
         first = reference(doc)
         return {
             "schedulers": list(first["schedulers"]),
-            "kind": f"Validation: {first['cell']['model']} on {first['served']['place']}, backends "
-            f"{listed(doc['between'])}",
+            "kind": self.card(doc).line,
             "headline": headline(doc),
             "served": [
                 (name, " ".join(sentences(doc["studies"][name]["about"])))

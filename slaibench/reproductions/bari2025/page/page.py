@@ -13,7 +13,7 @@ from slaibench.report import facts
 from slaibench.report.captions import Caption
 from slaibench.report.command import command_line, joined, repeated, seeds
 from slaibench.report.document import Notes, run_facts
-from slaibench.report.page import Page, profile_notes, system_parts
+from slaibench.report.page import Card, Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, entry, identity, read_again, read_all
 from slaibench.report.template import Headline, stem_of
 from slaibench.report.words import plural
@@ -113,6 +113,12 @@ class PaperPage(Page[PaperResult, PaperDocument]):
         where = (*system_parts(served["venue"]), served["place"], served["model"])
         runs = sorted(cells_of(doc["runs"]))
         return stem_of(("paper", *where, identity([doc["spec"], runs])))
+
+    def card(self, doc: PaperDocument) -> Card:
+        served = doc["served"]
+        ran = tuple(doc["schedulers"]) or tuple(dict.fromkeys(r["scheduler"] for r in doc["runs"]))
+        where = (served["model"], served["place"], (served["venue"],))
+        return Card("Paper", _title(doc), ran, *where)
 
     def content(self, doc: PaperDocument) -> Mapping[str, object]:
         paper = bari2025()

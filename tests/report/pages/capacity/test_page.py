@@ -32,7 +32,7 @@ def charts(subject: Subject, doc: CapacityDocument) -> list[Chart]:
 
 def test_the_page_needs_nothing_but_itself(search_page: ReportFiles) -> None:
     parts = outline(search_page.html.read_text("utf-8"))
-    drawings = [link for link in parts.links if not link.startswith("#")]
+    drawings = parts.drawings
     assert all(link.startswith("data:image/svg+xml,") for link in drawings)
     assert len(drawings) == len(search_page.pngs)
     assert {link[1:] for link in parts.links if link.startswith("#")} <= set(parts.ids)

@@ -39,7 +39,7 @@ def write(spec: StudySpec, other: str, folder: Path) -> ReportFiles:
 def test_the_page_needs_nothing_but_itself(page: ReportFiles) -> None:
     text = page.html.read_text("utf-8")
     parts = outline(text)
-    drawings = [link for link in parts.links if not link.startswith("#")]
+    drawings = parts.drawings
     assert all(link.startswith("data:image/svg+xml,") for link in drawings)
     assert len(drawings) == len(page.pngs)
     assert {link[1:] for link in parts.links if link.startswith("#")} <= set(parts.ids)

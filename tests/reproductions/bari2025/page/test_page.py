@@ -28,7 +28,7 @@ PANELS = [
 def test_the_page_needs_nothing_but_itself(paper_page: ReportFiles) -> None:
     text = paper_page.html.read_text("utf-8")
     parts = outline(text)
-    drawings = [link for link in parts.links if not link.startswith("#")]
+    drawings = parts.drawings
     assert all(link.startswith("data:image/svg+xml,") for link in drawings)
     assert len(drawings) == len(paper_page.pngs)
     assert {link[1:] for link in parts.links if link.startswith("#")} <= set(parts.ids)
