@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,8 @@ from slaibench.report.subject import Subject, make_subject
 from slaibench.studies.compare import CompareResult
 from tests.studies.studies import compare, study
 
+NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Written:
@@ -23,6 +29,17 @@ class Written:
     root: Path
     results: Path
     files: ReportFiles
+
+
+def edit(html: Path, change: Callable[[StudyDocument], Any]) -> None:
+    """Change the numbers embedded in a page."""
+    text = html.read_text("utf-8")
+    embedded = NUMBERS.search(text)
+    assert embedded is not None
+    doc = json.loads(embedded.group(2))
+    change(doc)
+    new = json.dumps(doc, separators=(",", ":"))
+    html.write_text(NUMBERS.sub(lambda m: m.group(1) + new + m.group(3), text), "utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,8 @@ from slaibench.report.verify import verify
 from slaibench.spec import CellSpec, SpecForm, StudySpec
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.forms import CapacityForm, CompareForm, SweepForm
-from tests.report.conftest import Written
+from tests.report.conftest import Written, edit
 from tests.report.forms import problems
-from tests.report.test_verify import edit
 from tests.report.test_verify_recordings import document_of
 
 

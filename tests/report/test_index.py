@@ -17,9 +17,8 @@ from slaibench.report.page_file import KindOf, PageFile
 from slaibench.report.pages.study import PAGE
 from slaibench.report.study_document import StudyDocument
 from slaibench.report.verify import verify
-from tests.report.conftest import Written
+from tests.report.conftest import Written, edit
 from tests.report.test_page import outline
-from tests.report.test_verify import edit
 
 
 @pytest.fixture

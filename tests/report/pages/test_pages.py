@@ -15,7 +15,7 @@ from slaibench.report.pages import AnyPage, formats, page_of
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.compare import CompareResult
 from tests.brought import package
-from tests.report.test_verify import edit
+from tests.report.conftest import edit
 
 ONE_FILE = Path(__file__).with_name("dummy.py")
 

@@ -15,8 +15,7 @@ from slaibench.report.files import ReportFiles
 from slaibench.report.pages.crosscheck.document import CrosscheckDocument
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.from_disk import read_cell
-from tests.report.conftest import Written
-from tests.report.test_verify import edit
+from tests.report.conftest import Written, edit
 
 
 def test_an_untouched_page_is_true(page: ReportFiles) -> None:

@@ -11,8 +11,7 @@ import pytest
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.server.document import ServerDocument
 from slaibench.report.verify import PageVerdict, verify
-from tests.report.conftest import Written
-from tests.report.test_verify import edit
+from tests.report.conftest import Written, edit
 
 
 def test_an_untouched_page_is_true_and_says_what_is_taken_as_given(

@@ -17,8 +17,7 @@ from slaibench.reproductions.bari2025.page import PAGE
 from slaibench.reproductions.bari2025.page.document import PaperDocument
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.studies.from_disk import read_cell
-from tests.report.conftest import Written
-from tests.report.test_verify import edit
+from tests.report.conftest import Written, edit
 from tests.reproductions.bari2025.small import SmallPaper
 
 
