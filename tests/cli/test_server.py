@@ -82,3 +82,19 @@ def test_replay_says_what_the_server_said_of_itself(tmp_path: Path) -> None:
 
 async def _fails(received: object, answer: object) -> None:
     answer.whole(500, "sorry", "text/plain")  # type: ignore[attr-defined]
+
+
+def test_a_server_that_fails_has_a_page_that_verifies(tmp_path: Path) -> None:
+    workload = ("--workload", "uniform:prompt=4-9,output=2-3", "--slo", "ttft_p50<0.5")
+    with serve({"/v1/completions": _fails}) as server:
+        ran = slaibench(
+            *("capacity", "--url", server.url, "--model", "m", "--minutes", "1", *workload),
+            *("--results", tmp_path / "r", "--reports", tmp_path / "p"),
+        )
+    assert ran.status == 1
+    (page,) = (tmp_path / "p").glob("capacity-*.html")
+    assert f"report: {page}" in ran.out
+    assert "The search ended: requests failed at 0.5 requests/s" in page.read_text()
+    checked = slaibench("verify", page)
+    assert checked.status == 0
+    assert "taken as given" in checked.out
