@@ -152,9 +152,11 @@ def test_what_cannot_be_read_has_an_end_and_a_reason(behaviour: Behaviour, words
 
 @pytest.mark.parametrize("text", ["go_goroutines 5\n", ""])
 def test_metrics_that_are_not_known_are_asked_for_until_the_end(text: str) -> None:
-    with serve({"/metrics": says(text)}) as server:
-        with Scraper(Target(server.url, "m"), f"{server.url}/metrics") as scraper:
-            asked(server, module.MOST_FAILED + 3)
+    with (
+        serve({"/metrics": says(text)}) as server,
+        Scraper(Target(server.url, "m"), f"{server.url}/metrics") as scraper,
+    ):
+        asked(server, module.MOST_FAILED + 3)
     assert scraper.is_absent
     (note,) = scraper.notes
     assert "none of the metrics there is known" in note
