@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-LIMIT_S = 60
+LIMIT_S = 240
 """After this the browser is ended, so that a hanging page fails its test instead of the run."""
 
 

@@ -126,6 +126,7 @@ def test_what_takes_keys_can_be_reached_and_says_what_it_is(tab: Tab) -> None:
         "[...document.querySelectorAll('.legend button')].every(b => b.tabIndex === 0)"
     )
     assert buttons is True
+    assert tab.complaints == []
 
 
 def test_the_legend_hides_a_scheduler_and_shows_it_again(tab: Tab) -> None:

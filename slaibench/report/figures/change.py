@@ -126,12 +126,14 @@ def change_panel(
 
 
 def _in_words(what: str, by_series: Mapping[str, Sequence[Mark]], looks: Mapping[str, Look]) -> str:
-    """The changes at the highest rate at which all have one; empty where there is no such rate."""
+    """The changes at the highest rate at which all have one, of steady runs where there is one;
+    empty where there is no such rate."""
     told = [{m.rate_rps: m for m in ms if m.shown is not None} for ms in by_series.values()]
     common = set.intersection(*(set(marks) for marks in told)) if told else set()
     if not common or len(told) > MOST_NAMED:
         return ""
-    at = max(common)
+    steady = [at for at in common if all(marks[at].steady for marks in told)]
+    at = max(steady or common)
     parts = []
     for name, marks in zip(by_series, told, strict=True):
         estimate = marks[at].estimate

@@ -107,7 +107,8 @@
     let current = null;
     plot.clear = () => { spot.hidden = true; };
     plot.move = (key) => {
-      const marks = [...plot.place.querySelectorAll("svg [aria-label*='\n']")];
+      const marks = [...plot.place.querySelectorAll("svg [aria-label]")]
+        .filter((mark) => mark.getAttribute("aria-label").includes("\n"));
       if (marks.length === 0) return;
       const texts = marks.map((mark) => mark.getAttribute("aria-label"));
       const boxes = marks.map((mark) => mark.getBoundingClientRect());

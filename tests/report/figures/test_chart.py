@@ -64,11 +64,12 @@ def test_a_form_names_only_what_a_chart_has(drawn: list[Panel]) -> None:
 
 
 def test_lines_of_many_values_are_in_a_page_once(drawn: list[Panel]) -> None:
-    for chart in charts(drawn):
+    many = [chart for chart in charts(drawn) if chart.kind == "lines"]
+    assert max(len(line.x) for chart in many for line in chart.series) > 100
+    for chart in many:
         for plot in json.loads(json.dumps(chart_data(form_of(chart))))["plots"]:
-            lines = plot.get("lines", {"series": []})["series"]
-            text = json.dumps(plot["spec"])
-            assert all(str(line["x"][-1]) not in text for line in lines if len(line["x"]) > 50)
+            assert "lines" in plot
+            assert len(json.dumps(plot["spec"])) < 5000
 
 
 LOOKS = looks(["a", "b"], {"a": "a", "b": "b"})
