@@ -110,6 +110,7 @@ class SweepResult(Shown):
     def to_json(self) -> SweepForm:
         return {
             "spec": self.spec.to_json(),
+            "study_file": self.study_file(),
             "about": self.about,
             "workload": self.workload_note,
             "warnings": list(self.warnings),
@@ -123,7 +124,6 @@ class SweepResult(Shown):
                 for point in self.points
             ],
             "capacities": [result.to_json() for result in self.capacities],
-            "study_file": self.study_file(),
         }
 
     def study_file(self, kind: StudyKind = StudyKind.SWEEP) -> str | None:
