@@ -64,13 +64,18 @@ def capacity_lines(result: CapacityResult) -> list[Text]:
 
 
 def limits(capacity: Capacity, slo: str, failing: str) -> str:
-    """What is said behind a capacity's rate: its interval, the targets, and what ends it."""
+    """What is said behind a capacity's rate: its interval, the targets, and what ends it.
+
+    Args:
+        slo: targets that it keeps; empty: none of latency could be told.
+    """
     interval = ""
     if capacity.ci95 is not None:
         low, high = map(plain_number, capacity.ci95)
         interval = f" (95 % interval {low} to {high})"
     above = "" if capacity.binding is None else f"; above that {failing}"
-    return f"{interval} within {slo}{above}"
+    kept = f" within {slo}" if slo else " without a growing queue (no latency target could be told)"
+    return f"{interval}{kept}{above}"
 
 
 def _failing(result: CapacityResult) -> str:

@@ -141,13 +141,13 @@ def capacity_words(result: PacedResult) -> list[str]:
     capacity = result.capacity
     where = result.spec.url or result.about
     within = ",".join(dict.fromkeys(c.slo for c in result.measured.curves if c.slo != STEADY))
-    if not result.from_long or not within:
+    if not result.from_long:
         within = result.spec.slo
     if capacity.rate_rps is None:
         lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
         why = f", {_failing(result)}" if capacity.binding else ""
         lines = [
-            f"{where}: no rate is known to keep {within}; {lowest} requests/s was the lowest "
+            f"{where}: no rate is known to keep {within or result.spec.slo}; {lowest} requests/s was the lowest "
             f"measured{why}"
         ]
     else:

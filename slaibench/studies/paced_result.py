@@ -75,11 +75,9 @@ class PacedResult(Shown):
 
     @property
     def at_least(self) -> bool:
-        """Whether no rate failed, nor did a run at the largest one, and one is sure to hold."""
-        if self.capacity.shape is not None or self.capacity.sure_rps is None:
-            return False
-        largest = [c.summary for c in self.cells if c.cell.rate_rps == self.capacity.rate_rps]
-        return keeps(Targets.of(self.spec), largest)
+        """Whether no rate is known to fail: the capacity is then the largest that is sure to hold,
+        and the server may carry more."""
+        return self.capacity.shape is None and self.capacity.sure_rps is not None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -209,6 +207,8 @@ def paced_result(
         # What did not hold may have been the load of a short run.
         at_end = [cell for cell in used if cell.cell.rate_rps == estimate.bracket[1]]
         estimate = widened(estimate, _load_noise(used), _load_noise(at_end or used))
+        if estimate.shape is None and estimate.sure_rps is not None:
+            estimate = replace(estimate, rate_rps=estimate.sure_rps)
     else:
         measured = cells_that_tell(targets, cells)
         estimate = _at_first_sight(targets, cells)
