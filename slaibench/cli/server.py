@@ -147,8 +147,8 @@ def capacity_words(result: PacedResult) -> list[str]:
         lowest = plain_number(min(cell.cell.rate_rps for cell in result.cells))
         why = f", {_failing(result)}" if capacity.binding else ""
         lines = [
-            f"{where}: no rate is known to keep {within or result.spec.slo}; {lowest} requests/s was the lowest "
-            f"measured{why}"
+            f"{where}: no rate is known to keep {within or result.spec.slo}; {lowest} requests/s "
+            f"was the lowest measured{why}"
         ]
     else:
         carries = "carries" if capacity.shape is not None else "may carry"
@@ -178,10 +178,7 @@ def _failing(result: PacedResult) -> str:
 
 
 def _untold_words(untold: Untold) -> str:
-    head = (
-        f"cannot tell {whose(untold.slo, untold.tier)}: the runs are worth {untold.worth:.0f} "
-        f"independent requests, {untold.needed:.0f} needed (more --minutes)"
-    )
+    head = f"cannot tell {whose(untold.slo, untold.tier)}: {untold.why} (more --minutes)"
     if untold.value_s is None or untold.q is None:
         return f"{head}; no percentile of it can be told"
     value, low, high = map(plain_number, untold.value_s)

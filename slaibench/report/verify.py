@@ -13,7 +13,7 @@ from slaibench.report.page_file import NONSENSE, read_page
 from slaibench.report.pages import AnyPage
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, other_code
 from slaibench.report.verify_numbers import without_code, wrong_lines, wrong_numbers
-from slaibench.report.verify_pictures import pictures_in, wrong_data, wrong_files
+from slaibench.report.verify_pictures import has_files, pictures_in, wrong_data, wrong_files
 from slaibench.version import __version__
 
 
@@ -115,6 +115,10 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
         notes.append(f"taken as given, since recordings do not hold it: {kind.not_recomputed}")
     pictures, wrong_drawings = wrong_files(doc, text, html)
     wrong += wrong_drawings
+    if pictures and not has_files(html):
+        notes.append(
+            f"the files of its drawings ({html.stem}/) are not there, and were not checked"
+        )
     count, absent, code = 0, 0, ""
     try:
         subject = kind.rebuild(doc, html.parent, on_run)

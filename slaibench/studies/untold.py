@@ -34,6 +34,18 @@ class Untold:
     q: float | None
     value_s: tuple[float, float, float] | None
 
+    @property
+    def why(self) -> str:
+        """What its runs lack, as a clause."""
+        return why_untold(self.worth, self.needed)
+
+
+def why_untold(worth: float, needed: float) -> str:
+    """What runs lack that are worth so many independent requests, of those that it takes."""
+    if worth >= needed:
+        return "requests that still waited when the runs ended leave it open"
+    return f"the runs are worth {worth:.0f} independent requests, {needed:.0f} needed"
+
 
 def in_its_place(
     text: str,

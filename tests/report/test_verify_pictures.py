@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -65,3 +66,10 @@ def test_a_drawing_of_something_else_is_found_though_its_hashes_are_right(copied
     edit(copied.files.html, lambda doc: doc["pictures"].pop("change"))
     where = [mismatch.where for mismatch in verify(copied.files.html).mismatches]
     assert "figure change" in where
+
+
+def test_a_page_that_was_sent_without_its_folder_of_drawings_is_true(copied: Written) -> None:
+    shutil.rmtree(copied.files.html.with_suffix(""))
+    verification = verify(copied.files.html)
+    assert verification.mismatches == ()
+    assert "are not there, and were not checked" in verification.notes[0]

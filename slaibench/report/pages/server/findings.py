@@ -26,6 +26,7 @@ from slaibench.report.words import (
 )
 from slaibench.studies.forms import UntoldForm
 from slaibench.studies.targets import whose
+from slaibench.studies.untold import why_untold
 
 
 def headline(doc: ServerDocument) -> Headline:
@@ -67,10 +68,8 @@ def _findings(doc: ServerDocument) -> list[str]:
 
 
 def _untold(untold: UntoldForm) -> str:
-    head = (
-        f"Cannot tell {whose(untold['slo'], untold['tier'])}: the runs are worth "
-        f"{untold['independent_requests']:.0f} independent requests, "
-        f"{untold['independent_requests_needed']:.0f} needed"
+    head = f"Cannot tell {whose(untold['slo'], untold['tier'])}: " + why_untold(
+        untold["independent_requests"], untold["independent_requests_needed"]
     )
     if untold["value_s"] is None or untold["percentile"] is None:
         return f"{head}; no percentile of it can be told."
