@@ -113,8 +113,12 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
     wrong, notes = _text_wrong(text, doc, kind)
     if kind.not_recomputed:
         notes.append(f"taken as given, since recordings do not hold it: {kind.not_recomputed}")
-    pictures, wrong_drawings = wrong_files(doc, text, html)
+    folder = html.parent / html.stem
+    beside = folder.is_dir()
+    pictures, wrong_drawings = wrong_files(doc, text, html, beside=beside)
     wrong += wrong_drawings
+    if pictures and not beside:
+        notes.append(f"its drawings as files were not compared: there is no folder '{folder}'")
     count, absent, code = 0, 0, ""
     try:
         subject = kind.rebuild(doc, html.parent, on_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -44,6 +45,14 @@ def test_a_page_of_before_there_were_drawings_for_papers_is_true(copied: Written
     verification = verify(copied.files.html)
     assert verification.mismatches == ()
     assert "frame 2, which this slaibench does not render" in verification.notes[0]
+
+
+def test_a_page_without_the_folder_of_its_drawings_is_true(copied: Written) -> None:
+    shutil.rmtree(copied.files.html.with_suffix(""))
+    verification = verify(copied.files.html)
+    assert verification.mismatches == ()
+    assert verification.ok
+    assert "no folder" in verification.notes[-1]
 
 
 def test_an_image_in_the_page_replaced_by_another_is_found(copied: Written) -> None:
