@@ -71,7 +71,9 @@ def parse_url(url: str) -> Address:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+    host = parts.hostname
+    # A bare number is a port whose host was forgotten; as a host it would be another machine.
+    if parts.scheme not in ("http", "https") or not host or host.isdigit() or port == -1:
         raise ValueError(f"url {shown!r} is not one like http://localhost:8000")
     if parts.username or parts.password:
         raise ValueError("a url must hold no user or password: give an API key or a header instead")
@@ -86,7 +88,7 @@ def parse_url(url: str) -> Address:
     root = path.removesuffix("/v1").rstrip("/")
     base = path if api is not None else f"{root}/v1"
     port = port or (443 if tls else 80)
-    return Address(parts.hostname, port, tls, root, base, parts.query, api)
+    return Address(host, port, tls, root, base, parts.query, api)
 
 
 def public_url(url: str) -> str:

@@ -13,7 +13,7 @@ from slaibench.report.page_file import NONSENSE, read_page
 from slaibench.report.pages import AnyPage
 from slaibench.report.recordings import LostRecordings, OnRun, Wrong, other_code
 from slaibench.report.verify_numbers import without_code, wrong_lines, wrong_numbers
-from slaibench.report.verify_pictures import has_files, pictures_in, wrong_data, wrong_files
+from slaibench.report.verify_pictures import pictures_in, wrong_data, wrong_files
 from slaibench.version import __version__
 
 
@@ -113,12 +113,12 @@ def verify(html: Path, *, on_run: OnRun = _quiet) -> Verification:
     wrong, notes = _text_wrong(text, doc, kind)
     if kind.not_recomputed:
         notes.append(f"taken as given, since recordings do not hold it: {kind.not_recomputed}")
-    pictures, wrong_drawings = wrong_files(doc, text, html)
+    folder = html.parent / html.stem
+    beside = folder.is_dir()
+    pictures, wrong_drawings = wrong_files(doc, text, html, beside=beside)
     wrong += wrong_drawings
-    if pictures and not has_files(html):
-        notes.append(
-            f"the files of its drawings ({html.stem}/) are not there, and were not checked"
-        )
+    if pictures and not beside:
+        notes.append(f"its drawings as files were not compared: there is no folder '{folder}'")
     count, absent, code = 0, 0, ""
     try:
         subject = kind.rebuild(doc, html.parent, on_run)

@@ -29,8 +29,14 @@ def pictures_in(page: str) -> dict[str, list[Picture]]:
     }
 
 
-def wrong_files(doc: PageDocument, page: str, html: Path) -> tuple[int, list[Wrong]]:
+def wrong_files(
+    doc: PageDocument, page: str, html: Path, *, beside: bool
+) -> tuple[int, list[Wrong]]:
     """Drawings that are not the ones that were written with a page.
+
+    Args:
+        beside: whether the folder of its drawings came along. A page holds each of them itself, so
+            that a page alone is whole.
 
     Returns:
         How many there are, and what is wrong with them.
@@ -53,15 +59,11 @@ def wrong_files(doc: PageDocument, page: str, html: Path) -> tuple[int, list[Wro
             if _sha256(image.html.encode()) != entry["image_sha256"]:
                 where = f"figure {figure}, drawing {entry['name']}"
                 wrong.append((where, "another image", "than was drawn (its SHA-256 is another)"))
-            for ending in ENDINGS if has_files(html) else ():
-                if f"{ending}_sha256" in entry:  # older pages have but one file a drawing
+            for ending in ENDINGS:
+                # Older pages have but one file a drawing.
+                if beside and f"{ending}_sha256" in entry:
                     wrong += _wrong_file(html, entry, ending)
     return count, wrong
-
-
-def has_files(html: Path) -> bool:
-    """Whether the folder of drawings is there; a page may be sent alone, as it holds them too."""
-    return (html.parent / html.stem).is_dir()
 
 
 def _wrong_file(html: Path, entry: PictureEntry, ending: str) -> list[Wrong]:

@@ -44,6 +44,7 @@ def test_addresses_of_urls(url: str, address: Address, authority: str) -> None:
         "http://h/a b",
         "http://[::1",
         "http://h/#a",
+        "8000",
     ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
