@@ -28,13 +28,13 @@ REFERENCE_SEED = 900_000
 
 
 def truth(workload: str, slo: str, results: Path) -> tuple[float, float, float]:
-    """Capacity and its interval from five replicates of 20,000 requests."""
+    """Capacity and its interval from five replicates of 8,000 requests."""
     spec = StudySpec(
         schedulers=(SCHEDULER,),
         workload=workload,
         slo=slo,
         num_seeds=5,
-        num_requests=20_000,
+        num_requests=8_000,
         first_seed=REFERENCE_SEED,
     )
     (result,) = capacity.run(capacity.plan(spec, results))
