@@ -233,9 +233,11 @@ class _Search:
         holding = [t.rate_rps for t in trials if t.passes and t.rate_rps < first]
         if not failing:
             most, top = self._pace.max_rate_rps, max(rates)
-            if too_much is not None and too_much > top * GRID:
-                return math.sqrt(top * too_much)
-            return None if top >= most else min(top * stride, most)
+            if top >= most:
+                return None
+            if too_much is not None:  # short runs say about where it is
+                stride = max(math.sqrt(too_much / top), GRID)
+            return min(top * stride, most)
         if not holding:
             lower = min(rates) / stride
             return lower if lower >= LEAST_RPS else None
