@@ -35,6 +35,8 @@ FIRST_SHARE = 0.75
 of the capacity 8 of 8 were steady beyond doubt, at 80 % 6 of 8, at 90 % 4 of 8."""
 GRID = 1.12
 """Between neighbouring rates of long runs."""
+DIGITS = 3
+"""Of the rates of long runs: minutes tell no finer ones apart."""
 FURTHEST = 0.64
 """How far from the boundary, as a share, a rate sure to hold (or to fail) is looked for."""
 QUEUES_TIMES, QUEUES_MORE = 3, 10

@@ -23,6 +23,7 @@ from slaibench.studies.executors import CellResult, Executor
 from slaibench.studies.lifecycle import OnCell, Plan, collect, quiet
 from slaibench.studies.pace import (
     COARSE,
+    DIGITS,
     FEW,
     FIRST_SHARE,
     FURTHEST,
@@ -42,9 +43,6 @@ from slaibench.studies.paced_result import PacedResult, cells_that_tell, holds, 
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.signs import signs_of, why_left_alone
 from slaibench.studies.targets import check_tellable
-
-DIGITS = 3
-"""Of the rates of long runs: minutes tell no finer ones apart."""
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,9 @@ class _Search:
             most, top = self._pace.max_rate_rps, max(rates)
             if top >= most:
                 return None
-            if too_much is not None:  # short runs say about where it is
-                stride = max(math.sqrt(too_much / top), GRID)
+            if too_much is not None:  # short runs say about where it is, and may be wrong
+                beyond = sum(rate >= too_much / GRID for rate in rates)
+                stride = max(math.sqrt(too_much / top), math.pow(GRID, 1 + beyond))
             return min(top * stride, most)
         if not holding:
             lower = min(rates) / stride
