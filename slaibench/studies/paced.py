@@ -227,16 +227,14 @@ class _Search:
         rates = [trial.rate_rps for trial in trials]
         failing = [trial.rate_rps for trial in trials if not trial.passes]
         first = min(failing, default=math.inf)
-        stride = min(GRID**2 ** (len(rates) - 1), 2.0)  # further each time
+        stride: float = min(GRID**2 ** (len(rates) - 1), 2.0)  # further each time
         holding = [t.rate_rps for t in trials if t.passes and t.rate_rps < first]
         if not failing:
             most, top = self._pace.max_rate_rps, max(rates)
-            if top >= most:
-                return None
             if too_much is not None:  # short runs say about where it is, and may be wrong
                 beyond = sum(rate >= too_much / GRID for rate in rates)
                 stride = max(math.sqrt(too_much / top), math.pow(GRID, 1 + beyond))
-            return min(top * stride, most)
+            return None if top >= most else min(top * stride, most)
         if not holding:
             lower = min(rates) / stride
             return lower if lower >= LEAST_RPS else None
