@@ -17,9 +17,8 @@ from tests.report.test_page import outline
 
 def test_the_page_needs_nothing_but_itself(server_page: ReportFiles) -> None:
     parts = outline(server_page.html.read_text("utf-8"))
-    drawings = [link for link in parts.links if not link.startswith("#")]
-    assert all(link.startswith("data:image/svg+xml,") for link in drawings)
-    assert len(drawings) == len(server_page.pngs) == 5
+    assert all(link.startswith("data:image/svg+xml,") for link in parts.drawings)
+    assert len(parts.drawings) == len(server_page.pngs) == 5
     assert {link[1:] for link in parts.links if link.startswith("#")} <= set(parts.ids)
     assert len(set(parts.ids)) == len(parts.ids)
 
