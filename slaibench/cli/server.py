@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -259,6 +260,7 @@ def quick_words(result: PacedResult) -> str:
     rate, ttft_s = result.light
     model = result.spec.model or "the model"
     seen = "no answer" if ttft_s is None else f"{plain_number(ttft_s)} s (median TTFT)"
+    workload = f" --workload {shlex.quote(w)}" if (w := result.spec.workload) else ""
     targets = Targets.of(result.spec)
     kept = [cell.cell.rate_rps for cell in result.cells if holds(targets, cell)]
     carried = f"nothing spoke against {max(kept):g} requests/s" if kept else "no rate tried held"
@@ -266,5 +268,5 @@ def quick_words(result: PacedResult) -> str:
         f"{model} at {result.spec.url}: {seen} at {rate:g} requests/s; {carried} within "
         f"{result.spec.slo}, as far as {result.spent_s:.0f} s with "
         f"{plural(result.num_requests, 'request')} tell ({_quick_why(result)}): no tail and no "
-        f"interval; slaibench capacity --url {result.spec.url} for these"
+        f"interval; slaibench capacity --url {result.spec.url}{workload} for these"
     )

@@ -207,8 +207,10 @@ def paced_result(
         # What did not hold may have been the load of a short run.
         at_end = [cell for cell in used if cell.cell.rate_rps == estimate.bracket[1]]
         estimate = widened(estimate, _load_noise(used), _load_noise(at_end or used))
-        if estimate.shape is None and estimate.sure_rps is not None:
-            estimate = replace(estimate, rate_rps=estimate.sure_rps)
+        if estimate.shape is None:
+            sure = estimate.sure_rps
+            unsure = _at_first_sight(targets, cells)
+            estimate = unsure if sure is None else replace(estimate, rate_rps=sure)
     else:
         measured = cells_that_tell(targets, cells)
         estimate = _at_first_sight(targets, cells)

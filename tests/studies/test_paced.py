@@ -68,6 +68,17 @@ def test_where_no_rate_fails_the_answer_is_the_largest_that_is_sure_to_hold(tmp_
     assert (result.capacity.rate_rps or 0.0) < max(cell.cell.rate_rps for cell in result.long) < 7.1
 
 
+def test_no_rate_is_the_answer_that_a_run_speaks_against(tmp_path: Path) -> None:
+    """Of so few requests no target can be told, and no verdict of steadiness."""
+    slow = {"gpu": "rtx4090", "model": "llama-3.1-8b", "slo": "ttft_p50<0.16"}
+    result = simulated(tmp_path, Pace(2.0), **slow)
+    targets = Targets.of(result.spec)
+    against = [c.cell.rate_rps for c in result.cells if not holds(targets, c)]
+    assert result.capacity.shape is None
+    assert not result.at_least
+    assert result.capacity.rate_rps is None or result.capacity.rate_rps < min(against)
+
+
 def test_never_more_than_the_largest_rate_is_offered(tmp_path: Path) -> None:
     result = simulated(tmp_path, Pace(2.0, max_rate_rps=3.0))
     assert max(cell.cell.rate_rps for cell in result.cells) == 3.0
