@@ -102,7 +102,7 @@ def test_invalid_runs_end_every_command_in_status_1(
     where = ("--results", tmp_path / "r", "--reports", tmp_path / "p")
     ran = slaibench(*command, "--backend", "real", *where, *size, columns=400)
     assert ran.status == 1
-    assert all(verify(page).mismatches == () for page in (tmp_path / "p").glob("*.html"))
+    assert all(verify(page).mismatches == () for page in (tmp_path / "p").glob("*-*.html"))
     assert "requests failed: connection refused" in ran.err
     assert "carries" not in ran.out
 

@@ -143,7 +143,7 @@ def test_a_sweep_is_a_run_with_its_page_and_document(store: str, tmp_path: Path)
     values = {it.step: it.value for it in history}
     assert values == {step: p["ttft_p50_s"] for step, p in enumerate(document["points"])}
     files = {it.path for it in client.list_artifacts(run.info.run_id)}
-    (page,) = (tmp_path / "pages").glob("*.html")
+    (page,) = (tmp_path / "pages").glob("*-*.html")
     assert files == {"result.json", page.name}
     assert tracker("try").experiment_id == experiment.experiment_id  # there is one of a name
 
