@@ -131,7 +131,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     where = ("--results", "runs", "--reports", "pages", "--jobs", "1")
     said = tree.run("sweep", *LOAD, *where, "--slo", "dummy_p50<9", "--json")
     doc = json.loads(said[: said.rindex("]\n}") + 3])
-    (page,) = (tree.folder / "pages").glob("*.html")
+    (page,) = (tree.folder / "pages").glob("sweep-*.html")
     return Swept(tree, touched, doc, page)
 
 
