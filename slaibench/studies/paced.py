@@ -41,7 +41,7 @@ from slaibench.studies.pace import (
 )
 from slaibench.studies.paced_result import PacedResult, cells_that_tell, holds, paced_result
 from slaibench.studies.prepared import PreparedStudy, prepare
-from slaibench.studies.signs import signs_of, why_left_alone
+from slaibench.studies.signs import Signs, signs_of, why_left_alone
 from slaibench.studies.targets import check_tellable
 
 
@@ -186,14 +186,14 @@ class _Search:
                 passing = [t.rate_rps for t in trials if t.passes]
                 below = [rate for rate in passing if rate < min(failing, default=math.inf)]
                 return max(below, default=None), min(failing, default=None)
-            result = self._run(rates[0], self._step_s(), self._prepared.spec.first_seed)
-            passes = holds(self._prepared.targets, result)
-            if not passes:
-                served_rps = rates[0] * signs_of(result).served_share
-                self._throughput_rps = min(self._throughput_rps, served_rps)
+            result, signs = self._run(rates[0], self._step_s(), self._prepared.spec.first_seed)
+            passes = holds(self._prepared.targets, result, signs)
             trials.append(Trial(rates[0], passes, 1))
             if passes:
-                self._note_held(result)
+                self._note_held(result, signs)
+            else:
+                served_rps = rates[0] * signs.served_share
+                self._throughput_rps = min(self._throughput_rps, served_rps)
 
     def _about(self, low: float, high: float | None) -> tuple[Ended, str]:
         """Long runs about the boundary, each with requests of its own."""
@@ -203,9 +203,10 @@ class _Search:
             high = min(high, max(GRID * self._throughput_rps, rate))
         while True:
             seed = self._prepared.spec.first_seed + 1 + len(self.long)
-            self.long.append(self._run(significant_rate(rate, DIGITS), self._pace.long_s, seed))
-            if self._holds(self.long[-1]):
-                self._note_held(self.long[-1])
+            result, signs = self._run(significant_rate(rate, DIGITS), self._pace.long_s, seed)
+            self.long.append(result)
+            if self._holds(result):
+                self._note_held(result, signs)
             following = self._next_long(high)
             if following is None:
                 by_rate = [cell.cell.rate_rps for cell in self.long if self._holds(cell)]
@@ -252,9 +253,8 @@ class _Search:
     def _holds(self, result: CellResult) -> bool:
         return keeps(self._prepared.targets, [result.summary])
 
-    def _note_held(self, result: CellResult) -> None:
+    def _note_held(self, result: CellResult, signs: Signs) -> None:
         if self._held is None or result.cell.rate_rps > self._held[0]:
-            signs = signs_of(result)
             self._held = result.cell.rate_rps, signs.mean_inside
             self._stay_s = signs.mean_stay_s
 
@@ -265,7 +265,7 @@ class _Search:
             return STEP_S
         return float(round(min(max(STEP_S, STAYS * self._stay_s), self._pace.most_step_s)))
 
-    def _run(self, rate_rps: float, length_s: float, seed: int) -> CellResult:
+    def _run(self, rate_rps: float, length_s: float, seed: int) -> tuple[CellResult, Signs]:
         """One run, and whether the server may be sent another."""
         if self.spent_s + length_s + OVERHEAD_S > self._pace.budget_s:
             raise _EndedError(Ended.BUDGET, f"{self._pace.minutes:g} min are over (--minutes)")
@@ -274,12 +274,13 @@ class _Search:
         self.cells.append(result)
         ended_s = result.summary.metrics.stop_s
         self.spent_s += max(ended_s + OVERHEAD_S, result.took_s or 0.0 if self._is_real else 0.0)
-        left = why_left_alone(result)
+        signs = signs_of(result)
+        left = why_left_alone(result, signs)
         if left is not None:
             raise _EndedError(*left)
         if result.summary.stopped_early is not None and self._is_real and not result.reused:
             self._rest(REST_S)
-        return result
+        return result, signs
 
     @property
     def _is_real(self) -> bool:

@@ -21,7 +21,7 @@ from slaibench.studies.frames import common_columns, ends_of, frame_of, number_o
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.pace import Ended
 from slaibench.studies.shown import Shown
-from slaibench.studies.signs import signs_of
+from slaibench.studies.signs import Signs, signs_of
 from slaibench.studies.targets import NOT_KNOWN, NOT_MEASURED, STEADY, Targets
 from slaibench.studies.trust import warnings_of
 from slaibench.studies.untold import Untold, in_its_place
@@ -209,8 +209,11 @@ def paced_result(
         estimate = widened(estimate, _load_noise(used), _load_noise(at_end or used))
         if estimate.shape is None:
             sure = estimate.sure_rps
-            unsure = _at_first_sight(targets, cells)
-            estimate = unsure if sure is None else replace(estimate, rate_rps=sure)
+            estimate = (
+                _at_first_sight(targets, cells)
+                if sure is None
+                else replace(estimate, rate_rps=sure)
+            )
     else:
         measured = cells_that_tell(targets, cells)
         estimate = _at_first_sight(targets, cells)
@@ -230,9 +233,13 @@ def paced_result(
     )
 
 
-def holds(targets: Targets, cell: CellResult) -> bool:
-    """Whether nothing speaks against the rate of a short run: its targets, nor its signs."""
-    return keeps(targets, [cell.summary]) and signs_of(cell).keeps_up
+def holds(targets: Targets, cell: CellResult, signs: Signs | None = None) -> bool:
+    """Whether nothing speaks against the rate of a short run: its targets, nor its signs.
+
+    Args:
+        signs: the run's, where they are at hand; None: its recording is read.
+    """
+    return keeps(targets, [cell.summary]) and (signs or signs_of(cell)).keeps_up
 
 
 def _at_first_sight(targets: Targets, cells: Sequence[CellResult]) -> Capacity:

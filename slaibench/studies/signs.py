@@ -51,15 +51,14 @@ class Signs:
         return bool(self.mean_inside < FEW or self.served_share >= LEAST_SERVED)
 
 
-def why_left_alone(result: CellResult) -> tuple[Ended, str] | None:
+def why_left_alone(result: CellResult, signs: Signs) -> tuple[Ended, str] | None:
     """Why the server must not be sent more after a run, in words; None: it may."""
     counts, rate = result.summary.metrics.counts, result.cell.rate_rps
     failed = counts.failed + counts.timed_out
     if failed > MOST_FAILURES or (failed and not counts.finished):
         return Ended.FAILURES, f"requests failed at {rate:g} requests/s"
-    silent_s = signs_of(result).silent_s
-    if silent_s is not None:
-        waited = f"no token came for {silent_s:.1f} s while requests waited"
+    if signs.silent_s is not None:
+        waited = f"no token came for {signs.silent_s:.1f} s while requests waited"
         return Ended.SILENT, f"at {rate:g} requests/s {waited}"
     return None
 
