@@ -128,18 +128,20 @@ def change_panel(
 def _in_words(what: str, by_series: Mapping[str, Sequence[Mark]], looks: Mapping[str, Look]) -> str:
     """The changes at the highest rate at which all have one, of steady runs where there is one;
     empty where there is no such rate."""
-    told = [{m.rate_rps: m for m in ms if m.shown is not None} for ms in by_series.values()]
-    common = set.intersection(*(set(marks) for marks in told)) if told else set()
-    if not common or len(told) > MOST_NAMED:
+    by_rate = [{m.rate_rps: m for m in ms if m.shown is not None} for ms in by_series.values()]
+    common = set.intersection(*(set(marks) for marks in by_rate)) if by_rate else set()
+    if not common or len(by_rate) > MOST_NAMED:
         return ""
-    steady = [at for at in common if all(marks[at].steady for marks in told)]
+    steady = [at for at in common if all(marks[at].steady for marks in by_rate)]
     at = max(steady or common)
     parts = []
-    for name, marks in zip(by_series, told, strict=True):
+    for name, marks in zip(by_series, by_rate, strict=True):
         estimate = marks[at].estimate
         texts = [change_text(end - 1) for end in (marks[at].shown or 0.0, *(estimate.ci95 or ()))]
         interval = f" ({texts[1]} to {texts[2]})" if len(texts) == 3 else " (no interval)"
-        parts.append(f"{f'{name_of(looks[name])} ' if len(told) > 1 else ''}{texts[0]}{interval}")
+        parts.append(
+            f"{f'{name_of(looks[name])} ' if len(by_rate) > 1 else ''}{texts[0]}{interval}"
+        )
     return f"{what}, at {rate(at)} requests/s: {', '.join(parts)}"
 
 

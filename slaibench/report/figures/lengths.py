@@ -79,15 +79,17 @@ def at_longest(
 ) -> str:
     """A quantity of the longest prompts of which all schedulers have one, in words; empty where
     there are none."""
-    told = {
+    by_name = {
         who: {m.rate_rps: m.shown for m in ms if m.shown is not None} for who, ms in series.items()
     }
-    common = set.intersection(*map(set, told.values())) if told else set()
-    if not common or len(told) > MOST_NAMED:
+    common = set.intersection(*map(set, by_name.values())) if by_name else set()
+    if not common or len(by_name) > MOST_NAMED:
         return ""
     at = max(common)
-    texts = together([values[at] or 0.0 for values in told.values()])
-    parts = [f"{name_of(looks[who])} {text} {unit}" for who, text in zip(told, texts, strict=True)]
+    texts = together([values[at] or 0.0 for values in by_name.values()])
+    parts = [
+        f"{name_of(looks[who])} {text} {unit}" for who, text in zip(by_name, texts, strict=True)
+    ]
     return f"{what} of prompts of {at:,.0f} tokens: {', '.join(parts)}"
 
 

@@ -85,8 +85,8 @@ def labels(ticks: Sequence[Sequence[float | str]]) -> Spec:
     if not ticks:
         return {}
     places, texts = [place for place, _ in ticks], [text for _, text in ticks]
-    found = f"{json.dumps(texts, ensure_ascii=False)}[indexof({json.dumps(places)}, datum.value)]"
-    return {"values": places, "labelExpr": found, "labelOverlap": False}
+    label = f"{json.dumps(texts, ensure_ascii=False)}[indexof({json.dumps(places)}, datum.value)]"
+    return {"values": places, "labelExpr": label, "labelOverlap": False}
 
 
 def colour(chart: ChartForm) -> Spec:

@@ -186,8 +186,8 @@ def _searches(doc: CapacityDocument) -> list[str]:
             where.append(f"by the estimates every target holds at {rate(low)}")
         if high is not None:
             ended = binding(capacity["binding"], capacity["binding_tier"], doc["tiers"])
-            told = "cannot be told" if capacity["untold"] else f"fails by {ended}"
-            where.append(f"{rate(high)} {told}")
+            end = "cannot be told" if capacity["untold"] else f"fails by {ended}"
+            where.append(f"{rate(high)} {end}")
         runs = sum(probe["runs"] for probe in probes)
         between = rates_in_words(probe["rate_rps"] for probe in probes)
         sentences.append(
