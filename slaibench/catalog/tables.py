@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from slaibench.catalog.fields import Fields
 
@@ -103,7 +105,8 @@ class TableAttention:
             each sequence), row by row.
         prefill_us: one chunk only, ``prefill_chunk`` x ``prefill_history`` (KV tokens before it).
         mixed_us: one chunk and decodes in one kernel, ``mixed_chunk`` x ``mixed_history`` x
-            ``mixed_sequences`` x ``mixed_context``.
+            ``mixed_sequences`` x ``mixed_context``. Empty, as its axes: chunks and decodes are two
+            kernels, one after the other.
         unequal: what unequal contexts cost beside; None: not measured, taken as nothing.
     """
 
@@ -116,27 +119,21 @@ class TableAttention:
     prefill_chunk: tuple[int, ...]
     prefill_history: tuple[int, ...]
     prefill_us: tuple[float, ...]
-    mixed_chunk: tuple[int, ...]
-    mixed_history: tuple[int, ...]
-    mixed_sequences: tuple[int, ...]
-    mixed_context: tuple[int, ...]
-    mixed_us: tuple[float, ...]
+    mixed_chunk: tuple[int, ...] = ()
+    mixed_history: tuple[int, ...] = ()
+    mixed_sequences: tuple[int, ...] = ()
+    mixed_context: tuple[int, ...] = ()
+    mixed_us: tuple[float, ...] = ()
     unequal: UnequalContexts | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> TableAttention:
         """From an object in a file; raises CatalogError as ``Fields`` does."""
-        unequal = fields.mapping("unequal")
-        decode, prefill, mixed = (fields.inner(key) for key in ("decode", "prefill", "mixed"))
+        unequal, beside = fields.mapping("unequal"), fields.mapping("mixed")
+        decode, prefill = fields.inner("decode"), fields.inner("prefill")
         sequences, context = decode.axis("sequences"), decode.axis("context")
         chunk, history = prefill.axis("chunk"), prefill.axis("history", at_least=0)
-        axes = (
-            mixed.axis("chunk"),
-            mixed.axis("history", at_least=0),
-            mixed.axis("sequences"),
-            mixed.axis("context"),
-        )
-        size = len(axes[0]) * len(axes[1]) * len(axes[2]) * len(axes[3])
+        mixed = Fields(beside, f"{fields.where}, mixed") if beside else None
         table = cls(
             layers=fields.whole("layers"),
             row_tile=fields.whole("row_tile"),
@@ -147,18 +144,27 @@ class TableAttention:
             prefill_chunk=chunk,
             prefill_history=history,
             prefill_us=prefill.numbers("us", len(chunk) * len(history)),
-            mixed_chunk=axes[0],
-            mixed_history=axes[1],
-            mixed_sequences=axes[2],
-            mixed_context=axes[3],
-            mixed_us=mixed.numbers("us", size),
+            **(_mixed(mixed) if mixed is not None else {}),
             unequal=UnequalContexts.parse(Fields(unequal, f"{fields.where}, unequal"))
             if unequal
             else None,
         )
         for part in (fields, decode, prefill, mixed):
-            part.done()
+            if part is not None:
+                part.done()
         return table
+
+
+def _mixed(fields: Fields) -> dict[str, Any]:
+    """The axes and times of chunks and decodes in one kernel."""
+    axes = {
+        "mixed_chunk": fields.axis("chunk"),
+        "mixed_history": fields.axis("history", at_least=0),
+        "mixed_sequences": fields.axis("sequences"),
+        "mixed_context": fields.axis("context"),
+    }
+    size = math.prod(len(axis) for axis in axes.values())
+    return {**axes, "mixed_us": fields.numbers("us", size)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +10,7 @@ from slaibench.costmodel.cost_model import CostModel
 from slaibench.costmodel.formula_attention import FormulaAttentionTimer
 from slaibench.costmodel.staircase import StaircaseCostModel
 from slaibench.costmodel.table_attention import TableAttentionTimer
-from slaibench.costmodel.table_floor import FloatArray, beside_table, chunk_table
+from slaibench.costmodel.table_floor import FloatArray, beside_table, by_count, chunk_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,11 @@ def batch_floor(
     )
     contexts = _contexts(room, inner)
     if isinstance(attention, FormulaAttentionTimer):
-        decode_s = _by_count(attention.decode_floor_s, contexts)
-        beside_s = _by_count(attention.beside_floor_s, contexts)
+        decode_s = by_count(attention.decode_floor_s, contexts)
+        beside_s = by_count(attention.beside_floor_s, contexts)
         pair_s, chunk_token_s = attention.pair_s * attention.least_pair_share, 0.0
     else:
-        decode_s = _by_count(attention.decode_s, contexts)
+        decode_s = by_count(attention.decode_s, contexts)
         beside_s = beside_table(attention, contexts, room.context_tokens)
         pair_s, chunk_token_s = chunk_table(attention, room.context_tokens, pairs_per_token)
     return BatchFloor(
@@ -142,14 +140,6 @@ def _staircase(model: StaircaseCostModel, room: Room) -> BatchFloor:
         # chunk and history are whole tiles, and never less than that.
         chunk_token_s=model.prefill_attention_s * model.attention_tile_tokens / 2,
     )
-
-
-def _by_count(time_s: Callable[[int, Any], float], contexts: FloatArray) -> FloatArray:
-    """Times of n decodes with a mean context of m each; 0 for none."""
-    times_s = np.zeros_like(contexts)
-    for n in range(1, len(contexts)):
-        times_s[n] = [time_s(n, n * m) for m in contexts[n].tolist()]
-    return times_s
 
 
 def _contexts(room: Room, inner: tuple[int, ...]) -> FloatArray:

@@ -41,6 +41,8 @@ class TableAttentionTimer:
         self._largest_chunk = tables.prefill_chunk[-1]
         self._tables = tables
 
+        if not tables.mixed_us:
+            return
         self._mixed_context = _Axis(tables.mixed_context)
         self._mixed_history = _Axis(tables.mixed_history)
         self._sequence_row = len(tables.mixed_context)
@@ -85,8 +87,11 @@ class TableAttentionTimer:
     ) -> float:
         """Prompt chunks and decodes in one kernel, which serves decodes worse than theirs does.
 
-        Several chunks cost beside decodes what they cost without, more or less than as one.
+        Several chunks cost beside decodes what they cost without, more or less than as one. Where
+        no such kernel was measured, there are two.
         """
+        if not self._mixed:
+            return self.prefill_s(prefills) + self.decode_s(num_decodes, context_tokens)
         if len(prefills) == 1:
             return self._one_mixed_s(num_decodes, context_tokens, *prefills[0])
         chunk, history = _merged(prefills)

@@ -6,7 +6,9 @@ below it at the corners of every cell; so it is enough to look at corners.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +62,8 @@ def beside_table(timer: TableAttentionTimer, contexts: FloatArray, longest: int)
         longest: tokens before a chunk, at most.
     """
     tables = timer.tables
+    if not tables.mixed_us:
+        return by_count(timer.decode_s, contexts)
     most_decodes, most_context = len(contexts) - 1, int(np.ceil(contexts.max()))
     counts = _places(tables.mixed_sequences, max(most_decodes, 1), least=1)
     places = _places(tables.mixed_context, max(most_context, 1), least=1)
@@ -82,11 +86,19 @@ def beside_table(timer: TableAttentionTimer, contexts: FloatArray, longest: int)
             for k, h in enumerate(histories)
         )
     rows = np.arange(most_decodes + 1)
-    by_count = np.array([np.interp(rows, counts, column) for column in least.T])  # places x rows
+    by_counts = np.array([np.interp(rows, counts, column) for column in least.T])  # places x rows
     out = np.zeros_like(contexts)
     for n in rows[1:].tolist():
-        out[n] = np.interp(contexts[n], places, by_count[:, n])
+        out[n] = np.interp(contexts[n], places, by_counts[:, n])
     return out
+
+
+def by_count(time_s: Callable[[int, Any], float], contexts: FloatArray) -> FloatArray:
+    """Times of n decodes with a mean context of m each; 0 for none."""
+    times_s = np.zeros_like(contexts)
+    for n in range(1, len(contexts)):
+        times_s[n] = [time_s(n, n * m) for m in contexts[n].tolist()]
+    return times_s
 
 
 def _places(measured: tuple[int, ...], last: int, *, least: int = 0) -> list[int]:
