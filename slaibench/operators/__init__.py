@@ -1,0 +1,1 @@
+"""Profiles compiled from measured operators (extra ``profiles``: aiconfigurator-core)."""
