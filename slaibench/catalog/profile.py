@@ -26,6 +26,8 @@ class Status(StrEnum):
 
     MEASURED = "measured"
     """Every GPU term was measured on this card."""
+    COMPILED = "compiled"
+    """Operators that were measured one by one on this card, put together."""
     FITTED = "fitted"
     """Part was measured on this card; the rest is estimated, or fitted to published points."""
     DATASHEET = "datasheet"

@@ -61,6 +61,21 @@ class Value:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one GPU holds.
+
+    Args:
+        weight_bytes: its share of the weights.
+        kv_bytes_per_token: keys and values of a token, its share.
+        kv_tokens: tokens that its cache has room for.
+    """
+
+    weight_bytes: int
+    kv_bytes_per_token: float
+    kv_tokens: int
+
+
 def installed_version() -> str | None:
     """Of the library; None: it is not installed."""
     try:
@@ -115,18 +130,14 @@ class Operators:
         with _quiet(), _refused(self.deployment):
             return str(perf_database.resolve_query_version(system, self.deployment.engine, asked))
 
-    def context(
-        self, indices: Sequence[int], chunk: int, history: int = 0
-    ) -> tuple[Value, ...]:
+    def context(self, indices: Sequence[int], chunk: int, history: int = 0) -> tuple[Value, ...]:
         """Operators of one prompt chunk after ``history`` tokens of the same prompt."""
         values = self._handle.evaluate_context_ops(
             list(indices), batch_size=1, s=chunk, prefix=history
         )
         return _values(values)
 
-    def generation(
-        self, indices: Sequence[int], sequences: int, context: int
-    ) -> tuple[Value, ...]:
+    def generation(self, indices: Sequence[int], sequences: int, context: int) -> tuple[Value, ...]:
         """Operators of so many decodes with ``context`` KV tokens each."""
         values = self._handle.evaluate_generation_ops(
             list(indices), batch_size=sequences, s=context
@@ -151,31 +162,45 @@ class Operators:
         """The library's own step of one chunk, to be compared with."""
         return float(self._handle.predict_prefill_latency(1, chunk, history))
 
-    def kv_blocks(
-        self, *, block_size: int, batch_tokens: int, sequences: int, utilization: float
-    ) -> int:
-        """KV blocks of each GPU by the library's memory model.
+    def memory(self, *, batch_tokens: int, sequences: int, utilization: float) -> Memory:
+        """One GPU's memory, by the library's model of an engine.
+
+        Args:
+            batch_tokens, sequences: the largest batch, for which an engine keeps room.
+            utilization: share of the memory that the engine may take.
 
         Raises:
             CatalogError: the model does not fit.
         """
         with _quiet(), _refused(self.deployment):
-            from aiconfigurator_core.sdk.memory import estimate_num_gpu_blocks  # noqa: PLC0415
+            from aiconfigurator_core.sdk.memory import estimate_kv_cache  # noqa: PLC0415
 
-            return int(
-                estimate_num_gpu_blocks(
-                    str(self._config),
-                    SYSTEMS[self.deployment.gpu],
-                    self.deployment.engine,
-                    backend_version=self.version,
-                    scheduler_block_size=block_size,
-                    max_num_tokens=batch_tokens,
-                    max_batch_size=sequences,
-                    memory_fraction_kind="of_total",
-                    memory_fraction_value=utilization,
-                    **self._options,
-                )
+            estimate = estimate_kv_cache(
+                str(self._config),
+                SYSTEMS[self.deployment.gpu],
+                self.deployment.engine,
+                backend_version=self.version,
+                max_num_tokens=batch_tokens,
+                max_batch_size=sequences,
+                memory_fraction_kind="of_total",
+                memory_fraction_value=utilization,
+                **self._options,
             )
+        return Memory(
+            weight_bytes=int(estimate["memory_breakdown"]["weights_bytes"]),
+            kv_bytes_per_token=float(estimate["kv_size_per_token_bytes"]),
+            kv_tokens=int(estimate["total_kv_size_tokens"]),
+        )
+
+    @cached_property
+    def peak_bytes_per_s(self) -> float:
+        """Of the GPU's memory, by its datasheet."""
+        import aiconfigurator_core  # noqa: PLC0415
+        import yaml  # noqa: PLC0415
+
+        folder = Path(aiconfigurator_core.__file__).parent / "systems"
+        text = (folder / f"{SYSTEMS[self.deployment.gpu]}.yaml").read_text()
+        return float(yaml.safe_load(text)["gpu"]["mem_bw"])
 
     @staticmethod
     def _count(evaluate: Any) -> int:
@@ -224,6 +249,4 @@ def _refused(deployment: Deployment) -> Iterator[None]:
         raise
     except Exception as error:  # it has exceptions of its own in every module
         first = str(error).strip().splitlines() or [type(error).__name__]
-        raise CatalogError(
-            f"no operators of {deployment.words}: {first[0][:300]}"
-        ) from error
+        raise CatalogError(f"no operators of {deployment.words}: {first[0][:300]}") from error
