@@ -9,12 +9,49 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog import hub
+from slaibench.catalog.config_json import values_of
 from slaibench.catalog.fields import CatalogError, Fields, read_object, unknown
 
 
 @dataclass(frozen=True, slots=True)
+class Experts:
+    """The mixture of experts in place of a layer's MLP.
+
+    Args:
+        count: experts of a layer, of which each token goes through ``per_token``.
+        intermediate: hidden size of one.
+        shared: experts of that size which every token goes through besides.
+        dense_layers: layers, the first ones, that have a plain MLP instead.
+    """
+
+    count: int
+    per_token: int
+    intermediate: int
+    shared: int = 0
+    dense_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """Attention whose cache holds one compressed vector a token (MLA, DeepSeek-V2, 2024).
+
+    Args:
+        kv_rank, rope: sizes of the compressed vector's two parts.
+        query_rank: of the queries' compression; None: they are not compressed.
+        nope, value: sizes of a head's keys (without ``rope``) and values.
+    """
+
+    kv_rank: int
+    rope: int
+    query_rank: int | None
+    nope: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """Shape of a dense decoder with gated MLP (the Llama and Mistral families).
+    """Shape of a decoder with gated MLP: dense (the Llama and Mistral families), or with experts,
+    or with latent attention.
 
     Args:
         hf_id: its public id, or None.
@@ -23,6 +60,8 @@ class Model:
         max_context_tokens: longest prompt + output it was trained for.
         bytes_per_value: of weights and cache (2: fp16, bf16).
         tied_embeddings: the output head is the embedding.
+        experts, latent: None: it has none.
+        window: tokens that some layers look back at most; None: all look at everything.
         source: where the numbers are from.
     """
 
@@ -40,6 +79,9 @@ class Model:
     source: str
     bytes_per_value: int = 2
     tied_embeddings: bool = False
+    experts: Experts | None = None
+    latent: Latent | None = None
+    window: int | None = None
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
@@ -49,11 +91,34 @@ class Model:
 
     @property
     def num_params(self) -> int:
-        """Weights, counted from the shape: projections, gated MLP, norms, embedding and head."""
-        attention = 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
-        layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        """Weights, counted from the shape: projections, gated MLPs, router, norms, embedding and
+        head."""
         embeddings = (1 if self.tied_embeddings else 2) * self.vocab * self.hidden
-        return self.layers * layer + embeddings + self.hidden
+        norms = (2 * self.layers + 1) * self.hidden
+        return self.layers * self._attention_params + self._mlp_params + norms + embeddings
+
+    @property
+    def _attention_params(self) -> int:
+        latent = self.latent
+        if latent is None:
+            return 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
+        per_head = latent.nope + latent.rope
+        queries = self.heads * per_head * (latent.query_rank or self.hidden)
+        queries += self.hidden * (latent.query_rank or 0)
+        keys = self.hidden * (latent.kv_rank + latent.rope)
+        keys += latent.kv_rank * self.heads * (latent.nope + latent.value)
+        return queries + keys + self.heads * latent.value * self.hidden
+
+    @property
+    def _mlp_params(self) -> int:
+        """Of all layers."""
+        dense = 3 * self.hidden * self.intermediate
+        experts = self.experts
+        if experts is None:
+            return self.layers * dense
+        one = 3 * self.hidden * experts.intermediate
+        sparse = (experts.count + experts.shared) * one + self.hidden * experts.count
+        return experts.dense_layers * dense + (self.layers - experts.dense_layers) * sparse
 
     @property
     def weight_bytes(self) -> int:
@@ -62,7 +127,9 @@ class Model:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Keys and values of one token in all layers."""
+        """Keys and values of one token in all layers; a window's layers count as the others."""
+        if self.latent is not None:
+            return self.layers * (self.latent.kv_rank + self.latent.rope) * self.bytes_per_value
         return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
 
 
@@ -162,34 +229,18 @@ def model_from_config(path: str | Path) -> Model:
     Its name is the folder's.
 
     Raises:
-        CatalogError: unreadable, a shape is missing, or not a dense gated decoder.
+        CatalogError: unreadable, or a shape is missing.
     """
     file = Path(path)
     if file.is_dir():
         file = file / "config.json"
-    values = read_object(file)
-    if any(key in values for key in ("num_local_experts", "num_experts", "n_routed_experts")):
-        raise CatalogError(f"{file} is a mixture of experts; only dense models can be modelled")
-    entry = Fields(values, str(file))
-    heads = entry.whole("num_attention_heads")
-    hidden = entry.whole("hidden_size")
-    named = values.get("architectures") or ["unknown"]
-    dtype = values.get("torch_dtype") or values.get("dtype") or "bfloat16"
+    values = values_of(file)
+    experts, latent = values.pop("experts"), values.pop("latent")
     return Model(
         name=file.resolve().parent.name,
         hf_id=None,
-        architecture=str(named[0]),
-        layers=entry.whole("num_hidden_layers"),
-        hidden=hidden,
-        intermediate=entry.whole("intermediate_size"),
-        heads=heads,
-        kv_heads=heads
-        if values.get("num_key_value_heads") is None
-        else entry.whole("num_key_value_heads"),
-        head_dim=hidden // heads if values.get("head_dim") is None else entry.whole("head_dim"),
-        vocab=entry.whole("vocab_size"),
-        max_context_tokens=entry.whole("max_position_embeddings"),
+        experts=None if experts is None else Experts(**experts),
+        latent=None if latent is None else Latent(**latent),
         source=str(file),
-        bytes_per_value=4 if dtype == "float32" else 2,
-        tied_embeddings=bool(values.get("tie_word_embeddings", False)),
+        **values,
     )
