@@ -197,6 +197,11 @@ def get_model(name: str) -> Model:
     raise unknown("model", name, models, hint)
 
 
+def find_by_name(name: str) -> Model | None:
+    """The catalog's model of this name or Hugging Face id; None: none has it."""
+    return _shipped().get(catalog_name(name))
+
+
 def catalog_name(name: str) -> str:
     """The catalog's name of a model that is given by its Hugging Face id; else what is given."""
     for model in _shipped().values():
