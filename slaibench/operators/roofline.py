@@ -1,4 +1,4 @@
-"""A profile from shape and datasheet alone: no batch is faster. For who lacks measured operators."""
+"""A profile from shape and datasheet alone, for who lacks measured operators: a lower bound."""
 
 from __future__ import annotations
 
