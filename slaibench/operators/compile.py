@@ -52,6 +52,8 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
         raise CatalogError(f"{deployment.words}: the weights leave no room for a KV cache")
     tables = repaired(measured, memory)
     layers = facts["layers"]
+    precision = f", {deployment.precision}" if deployment.precision else ""
+    split = f", tensor parallel {deployment.tp}" if deployment.tp > 1 else ""
     library = f"{PACKAGE} {installed_version()}"
     shares = ", ".join(f"{share:.0%} {source}" for source, share in measured.shares.items())
     values: dict[str, Any] = {
@@ -59,7 +61,8 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
         "gpu": deployment.gpu,
         "model": deployment.model,
         "status": Status.COMPILED.value,
-        "engine": f"{deployment.engine} {operators.version}, tensor parallel {deployment.tp}",
+        "engine": f"{deployment.engine} {operators.version}{precision}{split}",
+        "tensor_parallel": deployment.tp,
         "source": f"operators of {library} (NVIDIA), compiled into tables",
         "licence": LICENCE,
         "notes": [
