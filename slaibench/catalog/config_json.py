@@ -9,7 +9,7 @@ from typing import Any
 from slaibench.catalog.fields import CatalogError, Fields, read_object
 
 COUNT = ("num_local_experts", "n_routed_experts", "num_experts")
-PER_TOKEN = ("num_experts_per_tok", "experts_per_token")
+PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 OF_ONE = ("moe_intermediate_size", "intermediate_size")
 BYTES_PER_WEIGHT = {"fp8": 1.0, "mxfp4": 17 / 32}
 """By quantization method; MXFP4 has an 8-bit scale for 32 values of 4 bits."""

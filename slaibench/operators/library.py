@@ -16,27 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog.fields import CatalogError, unknown
-from slaibench.operators.deployment import Deployment, Precision
+from slaibench.operators.deployment import Deployment, OperatorSource, Precision
 
 PACKAGE = "aiconfigurator-core"
 SYSTEMS = {
     "a100": "a100_sxm",
-    "a100-pcie": "a100_pcie",
-    "a30": "a30",
     "b200": "b200_sxm",
     "b300": "b300_sxm",
     "gb200": "gb200",
     "gb300": "gb300",
     "h100": "h100_sxm",
-    "h100-pcie": "h100_pcie",
     "h200": "h200_sxm",
-    "l4": "l4",
     "l40s": "l40s",
     "rtx-pro-6000": "rtx_pro_6000_server",
 }
-"""Its name of each GPU."""
-SAME_AS = {"MistralForCausalLM": "LlamaForCausalLM"}
-"""Architectures that it refuses by name, and one of the same layers."""
+"""Its names of the GPUs that operators of these engines were measured on."""
+
+NO_ROOM = "no KV budget"
+"""In its words where the weights fill the memory."""
 
 _MODES: Mapping[Precision, Mapping[str, str]] = {
     Precision.BF16: {"gemm_quant_mode": "bfloat16", "moe_quant_mode": "bfloat16"},
@@ -109,26 +106,45 @@ class Operators:
             raise unknown("GPU whose operators were measured:", deployment.gpu, SYSTEMS)
         self.deployment = deployment
         self._config = config
+        self._engine = str(deployment.engine or OperatorSource.VLLM)
         self._options = _options(deployment)
-        with _quiet(), _refused(deployment):
+        self.version = self._version()
+        self._check_node()
+        with _quiet(), refused(deployment):
             from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415
 
             self._handle: Any = EngineHandle.compile(
                 str(config),
                 SYSTEMS[deployment.gpu],
-                deployment.engine,
-                backend_version=deployment.engine_version,
+                self._engine,
+                backend_version=self.version,
                 **self._options,
             )
 
-    @cached_property
-    def version(self) -> str:
+    def _version(self) -> str:
         """The engine's release whose operators these are."""
         from aiconfigurator_core.sdk import perf_database  # noqa: PLC0415
 
-        system, asked = SYSTEMS[self.deployment.gpu], self.deployment.engine_version or "current"
-        with _quiet(), _refused(self.deployment):
-            return str(perf_database.resolve_query_version(system, self.deployment.engine, asked))
+        engine, gpu = self._engine, self.deployment.gpu
+        with _quiet(), refused(self.deployment):
+            slots = perf_database.get_version_slots(SYSTEMS[gpu], engine) or {}
+        versions = list(dict.fromkeys(map(str, slots.values())))
+        asked = self.deployment.engine_version or "current"
+        version = asked if asked in versions else slots.get(asked)
+        if version is None:
+            raise CatalogError(
+                f"operators of {engine} on {gpu} were measured in {' and '.join(versions)}, not in "
+                f"{asked}: give one of these as --engine-version, or leave it out"
+            )
+        return str(version)
+
+    def _check_node(self) -> None:
+        most = int(self._system["node"]["num_gpus_per_node"])
+        if self.deployment.tp > most:
+            raise CatalogError(
+                f"--tp {self.deployment.tp}: a node of {self.deployment.gpu} has {most} GPUs, and "
+                "a layer is spread over those of one"
+            )
 
     def context(self, indices: Sequence[int], chunk: int, history: int = 0) -> tuple[Value, ...]:
         """Operators of one prompt chunk after ``history`` tokens of the same prompt."""
@@ -172,13 +188,13 @@ class Operators:
         Raises:
             CatalogError: the model does not fit.
         """
-        with _quiet(), _refused(self.deployment):
+        with _quiet(), refused(self.deployment):
             from aiconfigurator_core.sdk.memory import estimate_kv_cache  # noqa: PLC0415
 
             estimate = estimate_kv_cache(
                 str(self._config),
                 SYSTEMS[self.deployment.gpu],
-                self.deployment.engine,
+                self._engine,
                 backend_version=self.version,
                 max_num_tokens=batch_tokens,
                 max_batch_size=sequences,
@@ -192,15 +208,20 @@ class Operators:
             kv_tokens=int(estimate["total_kv_size_tokens"]),
         )
 
-    @cached_property
+    @property
     def peak_bytes_per_s(self) -> float:
         """Of the GPU's memory, by its datasheet."""
+        return float(self._system["gpu"]["mem_bw"])
+
+    @cached_property
+    def _system(self) -> dict[str, Any]:
         import aiconfigurator_core  # noqa: PLC0415
         import yaml  # noqa: PLC0415
 
         folder = Path(aiconfigurator_core.__file__).parent / "systems"
         text = (folder / f"{SYSTEMS[self.deployment.gpu]}.yaml").read_text()
-        return float(yaml.safe_load(text)["gpu"]["mem_bw"])
+        system: dict[str, Any] = yaml.safe_load(text)
+        return system
 
     @staticmethod
     def _count(evaluate: Any) -> int:
@@ -241,12 +262,25 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _refused(deployment: Deployment) -> Iterator[None]:
+def refused(deployment: Deployment) -> Iterator[None]:
     """Its refusals, as a sentence of ours."""
     try:
         yield
     except CatalogError:
         raise
     except Exception as error:  # it has exceptions of its own in every module
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        raise CatalogError(f"no operators of {deployment.words}: {first[0][:300]}") from error
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if NO_ROOM in first:
+            raise does_not_fit(deployment) from error
+        raise CatalogError(
+            f"no operators of {deployment.words}: {first[:300]}; another --tp, --ep, --precision "
+            "or --engine may have them, and --engine roofline needs none"
+        ) from error
+
+
+def does_not_fit(deployment: Deployment) -> CatalogError:
+    """The error for weights that leave no room."""
+    return CatalogError(
+        f"{deployment.words} does not fit: the weights leave no room for a KV cache; give a larger "
+        "--tp, --precision fp8, or a larger GPU"
+    )

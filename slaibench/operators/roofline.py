@@ -50,8 +50,7 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
 
     def token_ms(tokens: int) -> float:
         read = _read_params(model, tokens) * weight * share / bandwidth
-        products = 2 * _active_params(model) * tokens * share / peak
-        return max(read, products) * 1e3
+        return max(read, products_s(deployment, model, gpu, tokens)) * 1e3
 
     def head_ms(sequences: int) -> float:
         return max(2 * head * share / bandwidth, 2 * head * sequences * share / peak) * 1e3
@@ -109,6 +108,14 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
     }
     loaded: dict[str, Any] = json.loads(json.dumps(values))
     return loaded
+
+
+def products_s(deployment: Deployment, model: Model, gpu: Gpu, tokens: int) -> float:
+    """What the matrix products of so many tokens take one GPU at its peak; without attention and
+    output head."""
+    _, faster = _format(deployment.precision, model)
+    peak = gpu.fp16_tflops * 1e12 * faster
+    return 2 * _active_params(model) * tokens / deployment.tp / peak
 
 
 def _format(precision: Precision | None, model: Model) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.gpu import get_gpu
-from slaibench.catalog.model import catalog_name, get_model
+from slaibench.catalog.model import Model, catalog_name, find_model, get_model
 from slaibench.catalog.profile import Profile, parse_profile
 from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
 from slaibench.machine.atomic_write import write_whole
@@ -71,12 +71,25 @@ def is_shipped(deployment: Deployment) -> bool:
 
 def profile_values(deployment: Deployment) -> dict[str, Any]:
     """The values of the file of a profile that does not ship. Errors as ``profile_of``."""
-    gpu, model = get_gpu(deployment.gpu), get_model(deployment.model)
+    gpu, model = get_gpu(deployment.gpu), _shape(deployment)
     measured = installed_version() is not None and gpu.name in SYSTEMS
     if deployment.engine is OperatorSource.ROOFLINE or not (measured or deployment.engine):
         return roofline_values(replace(deployment, model=model.name), model, gpu)
     check_installed()
     return compiled_values(deployment)
+
+
+def _shape(deployment: Deployment) -> Model:
+    """The model's. What cannot be had may have the layers of one that is here."""
+    try:
+        return get_model(deployment.model)
+    except CatalogError as error:
+        alike = find_model(deployment.model)
+        if alike is None:
+            raise
+        raise CatalogError(
+            f"{error}; or give --model {alike.name}, which has the same layers by its name"
+        ) from error
 
 
 def compiled_values(deployment: Deployment) -> dict[str, Any]:

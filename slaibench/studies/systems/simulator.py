@@ -35,11 +35,8 @@ class SimulatorSystem:
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
-        {
-            *("clock", "gpu", "profile", "kv_blocks", "max_context_tokens"),
-            *DeploymentPart.model_fields,
-        }
-    )
+        {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens"}
+    ).union(DeploymentPart.model_fields)
 
     model: str
     gpu: str
