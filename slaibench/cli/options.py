@@ -59,6 +59,19 @@ class EngineOptions(
     """What an engine serves, and with how much memory."""
 
 
+class ProfileOptions(
+    SpecOptions,
+    part=DeploymentPart,
+    panel=SERVED,
+    others={
+        name: option
+        for name, option in options_of(EnginePart)
+        if name in ("model", "gpu", "profile")
+    },
+):
+    """Of what a profile is."""
+
+
 class EndpointOptions(
     SpecOptions,
     part=EndpointPart,

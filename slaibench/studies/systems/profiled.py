@@ -10,7 +10,12 @@ from slaibench.backends.base import RunOutput
 from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, catalog_name
 from slaibench.catalog.profile import Profile, Status
-from slaibench.catalog.profiles import list_profiles, load_profile
+from slaibench.catalog.profiles import (
+    list_profiles,
+    load_profile,
+    profile_values,
+    shipped_values,
+)
 from slaibench.catalog.validations import validations_of
 from slaibench.costmodel.cost_model import Excess
 from slaibench.measure.catalogue import LATENCIES
@@ -34,6 +39,16 @@ def profile_of(spec: StudySpec) -> Profile:
         profile = store.profile_of(deployment_of(spec))
     validations_of(profile)  # recordings will hold them: refuse a damaged file before any work
     return profile
+
+
+def profile_values_of(spec: StudySpec) -> dict[str, Any]:
+    """The values of the file of ``profile_of``. Errors as there."""
+    if spec.profile:
+        return profile_values(spec.profile)
+    deployment = deployment_of(spec)
+    if store.is_shipped(deployment):
+        return shipped_values(f"{deployment.gpu}_{catalog_name(deployment.model)}")
+    return store.profile_values(deployment)
 
 
 def profile_file_of(spec: StudySpec) -> Path | None:
@@ -75,6 +90,12 @@ def _check_alone(spec: StudySpec) -> None:
         )
 
 
+def settled_names(spec: StudySpec) -> StudySpec:
+    """The specification with its model and GPU filled in (``names_of``)."""
+    model, gpu = names_of(spec)
+    return spec.model_copy(update={"model": model, "gpu": gpu})
+
+
 def names_of(spec: StudySpec) -> tuple[str, str]:
     """Model and GPU of a study: what it says, else what its own profile does, else ours.
 
@@ -97,7 +118,7 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
         ValueError: it surely is of others: their names would be printed with its times.
     """
     if spec.profile is None:
-        return _of_no_measurement(profile)
+        return doubts_of_profile(profile)
     name = spec.model or DEFAULT_MODEL
     mismatches = [
         mismatch
@@ -122,8 +143,8 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
     return tuple(mismatch.words for mismatch in mismatches)
 
 
-def _of_no_measurement(profile: Profile) -> tuple[str, ...]:
-    """What is said of a roofline that stands in for a profile."""
+def doubts_of_profile(profile: Profile) -> tuple[str, ...]:
+    """What is said of a roofline that stands in for a profile; of others nothing."""
     pair = profile.gpu, profile.model
     if profile.status is not Status.DATASHEET or pair in list_profiles():
         return ()
