@@ -62,6 +62,9 @@ class Model:
         tied_embeddings: the output head is the embedding.
         experts, latent: None: it has none.
         window: tokens that some layers look back at most; None: all look at everything.
+        partial_attention: how some layers attend to a part of the tokens before, in a word
+            (``sliding-window``, ``chunked``, ``sparse``), so that their cache is of another kind;
+            None: all attend to everything.
         source: where the numbers are from.
     """
 
@@ -82,6 +85,7 @@ class Model:
     experts: Experts | None = None
     latent: Latent | None = None
     window: int | None = None
+    partial_attention: str | None = None
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:

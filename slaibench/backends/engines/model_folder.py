@@ -13,7 +13,7 @@ import string
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,29 @@ def model_folder(model: Model, cache: Path | None = None) -> Path:
     return folder
 
 
+def as_scheduled(model: Model) -> Model:
+    """A model of any architecture as far as an engine's scheduler and KV cache know it: a Llama of
+    its layers, heads, vocabulary and context.
+
+    For emulated devices, which compute nothing. What else a model is (experts, norms, number
+    formats) decides how long a batch takes, which a profile says; so an architecture that an
+    installed engine is too old for is served as well. Latent attention stays (``config``): its
+    cache is of other sizes.
+
+    Raises:
+        BackendError: its KV cache is not of one kind.
+    """
+    if model.partial_attention is not None:
+        raise BackendError(
+            f"model {model.name!r} has layers of {model.partial_attention} attention, which keep a "
+            "KV cache of another kind; in an engine a scheduler counts the blocks of one kind, "
+            "that of full attention: use --backend sim"
+        )
+    if model.architecture in MODEL_TYPES and model.experts is None and model.latent is None:
+        return model
+    return replace(model, architecture="LlamaForCausalLM", experts=None)
+
+
 def folder_of(model: Model, cache: Path | None = None) -> Path:
     """Where ``model_folder`` puts a model, whether it is there or not."""
     return (cache or cache_dir() / "models") / f"{model.name}-{_digest(model)}"
@@ -111,6 +134,10 @@ def config(model: Model) -> dict[str, Any]:
     }
     if model.architecture == "MistralForCausalLM":
         values["sliding_window"] = None
+    if model.latent is not None:
+        # A Llama has none. Who asks for its KV cache finds them (backends/vllm/executor.py).
+        values["kv_lora_rank"] = model.latent.kv_rank
+        values["qk_rope_head_dim"] = model.latent.rope
     return values
 
 
