@@ -25,6 +25,13 @@ FORMAT = 1
 """Part of every folder's name; goes up when the same model would get other files."""
 
 MODEL_TYPES = {"MistralForCausalLM": "mistral", "LlamaForCausalLM": "llama"}
+LATENT = {
+    "kv_rank": "kv_lora_rank",
+    "rope": "qk_rope_head_dim",
+    "query_rank": "q_lora_rank",
+    "nope": "qk_nope_head_dim",
+    "value": "v_head_dim",
+}
 DTYPES = {2: "bfloat16", 4: "float32"}
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SPECIAL = (UNKNOWN, BEGIN, END)
@@ -135,9 +142,8 @@ def config(model: Model) -> dict[str, Any]:
     if model.architecture == "MistralForCausalLM":
         values["sliding_window"] = None
     if model.latent is not None:
-        # A Llama has none. Who asks for its KV cache finds them (backends/vllm/executor.py).
-        values["kv_lora_rank"] = model.latent.kv_rank
-        values["qk_rope_head_dim"] = model.latent.rope
+        # A Llama has none. Who asks for its KV cache finds it (backends/vllm/executor.py).
+        values |= {key: getattr(model.latent, name) for name, key in LATENT.items()}
     return values
 
 
