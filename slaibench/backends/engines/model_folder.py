@@ -110,7 +110,9 @@ def as_scheduled(model: Model) -> Model:
         )
     if model.architecture in MODEL_TYPES and model.experts is None and model.latent is None:
         return model
-    return replace(model, architecture="LlamaForCausalLM", experts=None)
+    # Of a Llama's hidden size, each head has its share; of other families', it need not.
+    width = model.heads * model.head_dim
+    return replace(model, architecture="LlamaForCausalLM", hidden=width, experts=None)
 
 
 def folder_of(model: Model, cache: Path | None = None) -> Path:

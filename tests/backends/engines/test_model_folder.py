@@ -169,6 +169,13 @@ def test_an_emulated_device_has_a_folder_for_any_model_of_one_cache(
         model_folder(model, tmp_path / "cache")  # a device that computes needs the model itself
 
 
+def test_heads_need_not_divide_the_hidden_size() -> None:
+    """Engines read the folder's config.json as a Llama's, which must."""
+    other = replace(TINY, architecture="OtherForCausalLM", hidden=TINY.hidden + 4)
+    values = config(as_scheduled(other))
+    assert values["hidden_size"] % values["num_attention_heads"] == 0
+
+
 def test_the_catalogs_models_are_served_as_they_are() -> None:
     for name in ("mistral-7b", "llama-3.1-8b", "tiny-mistral"):
         assert as_scheduled(get_model(name)) == get_model(name)
