@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
-
-from pydantic import TypeAdapter
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.options import EngineOptions
@@ -17,14 +14,9 @@ from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.costmodel import CostModel
-from slaibench.machine.atomic_write import write_whole
-from slaibench.workloads.cache import cache_dir
 
 MADE_UP_TOKEN = 7
 """What every request says on such a device, always: lengths and times do not depend on it."""
-
-WRITTEN = "written"
-"""Key of a device for the path of a profile that ``emulated`` wrote."""
 
 
 def emulated(
@@ -32,16 +24,22 @@ def emulated(
 ) -> tuple[EngineOptions, dict[str, str | None]]:
     """Options for an emulated device, and what its process must know (``timer_of``).
 
-    A profile that is not the catalog's is written to the cache folder, where its process reads it.
-
     Raises:
-        BackendError: there is no profile, or the cache folder cannot be written.
+        BackendError: there is no profile, or one that the engine's process cannot find.
     """
     if profile is None:
         raise BackendError("an emulated device needs a profile: say whose, e.g. --gpu h100")
+    try:
+        is_cataloged = get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
+    except CatalogError:
+        is_cataloged = False
+    if not is_cataloged:
+        raise BackendError(
+            f"profile {profile.name} is not the catalog's, and a server on an emulated device "
+            "finds no others: use one of the catalog, or --clock virtual"
+        )
     blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-    named = {"gpu": profile.gpu, "model": profile.model, "profile": None}
-    device = named if _is_cataloged(profile) else {**named, WRITTEN: _written(profile)}
+    device = {"gpu": profile.gpu, "model": profile.model, "profile": None}
     return replace(options, kv_blocks=blocks), device
 
 
@@ -49,47 +47,14 @@ def timer_of(device: Mapping[str, Any]) -> CostModel:
     """The cost model of an emulated device.
 
     Args:
-        device: ``gpu`` and ``model`` of a profile of the catalog; or the path of another's file as
-            ``profile``; or of what ``emulated`` wrote.
+        device: ``gpu`` and ``model`` of a profile of the catalog, or the path of another as
+            ``profile``.
 
     Raises:
         CatalogError: there is none.
     """
-    if file := device.get(WRITTEN):
-        return CostModel(_read(Path(file)))
     own = device.get("profile")
     return CostModel(load_profile(own) if own else get_profile(device["gpu"], device["model"]))
-
-
-def _is_cataloged(profile: Profile) -> bool:
-    try:
-        return get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
-    except CatalogError:
-        return False
-
-
-def _written(profile: Profile) -> str:
-    """The path of a file of ours that holds a profile, field by field."""
-    file = cache_dir() / "profiles" / f"emulated-{profile.fingerprint}.json"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, TypeAdapter(Profile).dump_json(profile).decode())
-    except OSError as error:
-        raise BackendError(
-            f"an engine's process would read profile {profile.name} from {file}, which cannot be "
-            f"written ({error.strerror}): set SLAIBENCH_CACHE to a folder that can, or give "
-            "--clock virtual"
-        ) from error
-    return str(file)
-
-
-def _read(file: Path) -> Profile:
-    try:
-        return TypeAdapter(Profile).validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CatalogError(
-            f"{file} is no profile that was written for an engine: {error}"
-        ) from error
 
 
 class DeviceTime(Protocol):

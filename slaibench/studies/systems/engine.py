@@ -98,6 +98,11 @@ class EngineSystem(ABC):
                 f"machine's own: leave {given.split(maxsplit=1)[0]} out, or give --device emulated"
             )
         clock = spec.clock or (Clock.VIRTUAL if emulated else Clock.REAL)
+        if emulated and clock is Clock.REAL and spec.profile:
+            raise ValueError(
+                "a server on an emulated device finds the catalog's profiles only: leave --profile "
+                "out, or give --clock virtual"
+            )
         if spec.engine_args is not None:
             extra_args(spec.engine_args, cls.ENGINE.flags)
             if clock is Clock.VIRTUAL:

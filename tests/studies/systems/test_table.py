@@ -53,6 +53,7 @@ def test_what_is_left_open_is_filled_in_and_then_stays(
         ({"backend": "vllm", "device": "cpu", "clock": "virtual"}, "takes real time: leave"),
         ({"backend": "vllm", "device": "cpu", "gpu": "h100"}, "--gpu h100 says whose times.*cpu"),
         ({"backend": "vllm", "device": "cuda", "profile": "p.json"}, "leave --profile out"),
+        ({"backend": "vllm", "clock": "real", "profile": "p.json"}, "catalog's profiles only"),
         ({"backend": "endpoint"}, "give --url http://host:port"),
         ({"backend": "endpoint", "url": "http://x", "gpu": "h100"}, "--gpu does not go with"),
         ({"backend": "endpoint", "url": "http://x", "device": "cpu"}, "--device does not go with"),
