@@ -48,7 +48,6 @@ def values_of(file: Path) -> dict[str, Any]:
     entry = Fields(values, str(file))
     heads, hidden = entry.whole("num_attention_heads"), entry.whole("hidden_size")
     named = values.get("architectures") or ["unknown"]
-    window = _window(values)
     dtype = values.get("torch_dtype") or values.get("dtype") or "bfloat16"
     experts = _experts(values, entry)
     intermediate = "intermediate_size"
@@ -70,8 +69,8 @@ def values_of(file: Path) -> dict[str, Any]:
         "tied_embeddings": bool(values.get("tie_word_embeddings", False)),
         "experts": experts,
         "latent": _latent(values, entry),
-        "window": window,
-        "partial_attention": "sliding-window" if window else _partial_attention(values),
+        "window": _window(values),
+        "partial_attention": _partial_attention(values),
     }
 
 
@@ -118,7 +117,7 @@ def _other_cache(values: Mapping[str, Any]) -> str | None:
 
 
 def _partial_attention(values: Mapping[str, Any]) -> str | None:
-    """As ``Model`` has it, of models without a window."""
+    """As ``Model`` has it."""
     key = _first(values, tuple(OTHER_ATTENTION))
     return None if key is None else OTHER_ATTENTION[key]
 

@@ -62,9 +62,8 @@ class Model:
         tied_embeddings: the output head is the embedding.
         experts, latent: None: it has none.
         window: tokens that some layers look back at most; None: all look at everything.
-        partial_attention: how some layers attend to a part of the tokens before, in a word
-            (``sliding-window``, ``chunked``, ``sparse``), so that their cache is of another kind;
-            None: all attend to everything.
+        partial_attention: how some layers attend to a part of the tokens before that is no window,
+            in a word (``chunked``, ``sparse``); None: no layer does.
         source: where the numbers are from.
     """
 

@@ -102,11 +102,12 @@ def as_scheduled(model: Model) -> Model:
     Raises:
         BackendError: its KV cache is not of one kind.
     """
-    if model.partial_attention is not None:
+    kind = model.partial_attention if model.window is None else "sliding-window"
+    if kind is not None:
         raise BackendError(
-            f"model {model.name!r} has layers of {model.partial_attention} attention, which keep a "
-            "KV cache of another kind; in an engine a scheduler counts the blocks of one kind, "
-            "that of full attention: use --backend sim"
+            f"model {model.name!r} has layers of {kind} attention, whose KV cache is not of the "
+            "kind that full attention has; in an engine a scheduler counts the blocks of that kind "
+            "alone: use --backend sim"
         )
     if model.architecture in MODEL_TYPES and model.experts is None and model.latent is None:
         return model
