@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from slaibench.backends.base import Backend, BackendError, RunOutput
 from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.engines.extra_args import extra_args
+from slaibench.backends.engines.model_folder import as_scheduled
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog import CatalogError, hub
 from slaibench.catalog.model import Model, get_model
@@ -133,7 +134,7 @@ class EngineSystem(ABC):
         name = spec.model or DEFAULT_MODEL
         profile = profile_of(spec) if device is Device.EMULATED else None
         model = get_model(name)
-        engine_version = cls._checked(device)
+        engine_version = cls._checked(device, model)
         if device is Device.CPU:
             refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
         kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
@@ -254,13 +255,15 @@ class EngineSystem(ABC):
         """The engine on an emulated device, in virtual time."""
 
     @classmethod
-    def _checked(cls, device: Device) -> str:
-        """The engine's version, which can serve on a device here.
+    def _checked(cls, device: Device, model: Model) -> str:
+        """The engine's version, which can serve a model on a device here.
 
         Raises:
-            ValueError: with what to install.
+            ValueError: with what to install, or to use instead.
         """
         try:
+            if device is Device.EMULATED:
+                as_scheduled(model)  # or says why it cannot
             return cls.ENGINE.check(device)
         except MissingEngineError as error:
             raise ValueError(f"{error}; or use --backend sim, which needs no engine") from error

@@ -16,6 +16,7 @@ from slaibench.spec import CellSpec, Device
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.engine import EngineSystem
 from slaibench.studies.systems.table import describe_run
+from tests.backends.shapes import config_of
 from tests.studies.studies import study
 
 GB = 10**9
@@ -65,6 +66,16 @@ def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
     assert cell(device="cuda", kv_blocks=500).kv_blocks == 500
     on_cpu = {"vllm": 32, "sglang": 16}[engine]
     assert (on_gpu.block_size, cell(device="cpu").block_size) == (16, on_cpu)
+
+
+def test_an_emulated_device_refuses_a_cache_of_another_kind_before_any_work(
+    cell: Cell, tmp_path: Path
+) -> None:
+    folder = config_of("openai/gpt-oss-20b", tmp_path)
+    fast = Path(__file__).parents[1] / "h100_mistral-7b.json"
+    with pytest.raises(ValueError, match=r"sliding-window attention, .*use --backend sim"):
+        cell(model=str(folder), profile=str(fast))
+    cell(model=str(folder), device="cuda")  # its own engine says what it cannot
 
 
 @pytest.mark.parametrize(
