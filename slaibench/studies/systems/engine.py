@@ -51,6 +51,7 @@ class EngineSystem(ABC):
             process reads it from, where it does not ship.
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
+        tp: GPUs that share each layer, of an emulated device; 1 on a real one (``spread``).
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
@@ -83,6 +84,7 @@ class EngineSystem(ABC):
     token_budget: int
     max_active: int
     engine_args: str | None
+    tp: int = 1
     doubts: tuple[str, ...] = ()
 
     @classmethod
@@ -159,6 +161,7 @@ class EngineSystem(ABC):
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
             engine_args=spec.engine_args,
+            tp=spec.tp or 1,
             doubts=doubts_of(spec, model, profile) if profile else (),
         )
 
@@ -280,5 +283,6 @@ class EngineSystem(ABC):
             kv_blocks=self.kv_blocks,
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
+            tp=self.tp,
             more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )

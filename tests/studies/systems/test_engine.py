@@ -112,6 +112,16 @@ def test_more_arguments_reach_the_server_and_are_part_of_the_cell(engine: str, c
     assert prepared.system._options().more == ("--dtype", "float 16")
 
 
+def test_gpus_that_share_a_layer_reach_the_engine_once(engine: str) -> None:
+    spread = {"backend": engine, "schedulers": ("slai",), "model": "qwen3-8b", "tp": 2}
+    emulated = prepare(study(**spread, gpu="h100", engine="roofline")).system
+    real = prepare(study(**spread, device="cuda")).system
+    assert isinstance(emulated, EngineSystem)
+    assert isinstance(real, EngineSystem)
+    assert (emulated._options().tp, emulated._options().more) == (2, ())
+    assert (real._options().tp, real._options().more) == (1, ("--tensor-parallel-size=2",))
+
+
 def test_more_arguments_that_reach_no_server_are_refused(cell: Cell) -> None:
     with pytest.raises(ValueError, match="under a virtual clock there is no server"):
         cell(engine_args="--dtype float16")
