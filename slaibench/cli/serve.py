@@ -110,7 +110,8 @@ def serve(
             weights = hub.checkpoint(weights)
         profile = None
         if device is Device.EMULATED:
-            profile, profile_file = _profile(model or shape.name, gpu, tp, profile_file)
+            served = model or weights or shape.name
+            profile, profile_file = emulated_profile(served, gpu, tp, profile_file)
         elif tp > 1:
             extra = [f"--tensor-parallel-size={tp}", *(extra or ())]
         other = profile and model_mismatch(shape.name, shape, profile, "the served model")
@@ -191,7 +192,9 @@ def make_folder(file: Path) -> None:
         ) from error
 
 
-def _profile(model: str, gpu: str, tp: int, file: Path | None) -> tuple[Profile, Path | None]:
+def emulated_profile(
+    model: str, gpu: str, tp: int, file: Path | None
+) -> tuple[Profile, Path | None]:
     """What an emulated device takes its times from, and where the engine's process reads it; None:
     in the catalog.
 
