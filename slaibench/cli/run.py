@@ -251,9 +251,7 @@ def refuse_invalid(cells: Sequence[CellResult]) -> None:
     if not invalid:
         return
     first = invalid[0]
-    serving = (
-        f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
-    )
+    serving = f"{first.cell.scheduler} {first.cell.load}, seed {first.cell.seed}"
     runs = plural(len(cells), "run")
     verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
     raise fail(

@@ -15,7 +15,14 @@ from pydantic import (
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
-from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
+from slaibench.spec.load import (
+    LEAST_A_CLIENT,
+    MAX_REQUESTS,
+    MIN_DURATION_S,
+    MIN_REQUESTS,
+    REQUESTS_A_CLIENT,
+    LoadPart,
+)
 from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import (
     LONGEST_NAME,
@@ -28,6 +35,16 @@ from slaibench.spec.targets import Convention, TargetPart
 
 PAPER_DURATION_S = 2100.0
 """The paper's 35 minutes a point."""
+
+
+WITHOUT_LOOP = {
+    "rates": "--rates and --concurrency: a run has requests that come at a rate, or clients that "
+    "wait for their answers",
+    "arrivals": "--arrivals and --concurrency: a closed loop sends a request when another one ends",
+    "duration_s": "--duration and --concurrency: a closed loop ends with its requests (--requests)",
+    "early_stop": "early_stop and --concurrency: a closed loop is never saturated for certain",
+}
+"""By field: why it does not go with closed loops."""
 
 
 class SpecForm(TypedDict):
@@ -59,7 +76,10 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
 
     rates_chosen: str | None = None
     """Why the rates are these, where the study chose them; kept with them in every document."""
-    LATER: ClassVar[tuple[str, ...]] = (*PacePart.model_fields, "rates_chosen", "metrics_url")
+    LATER: ClassVar[tuple[str, ...]] = (
+        *PacePart.model_fields,
+        *("rates_chosen", "metrics_url", "concurrency"),
+    )
     """Fields that are in a document only where somebody or something decided them: pages are named
     by their specification, and those of before keep their names."""
 
@@ -87,6 +107,34 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
         return self
 
     @model_validator(mode="after")
+    def _closed_loop(self) -> StudySpec:
+        """What goes with closed loops."""
+        if self.concurrency is None:
+            return self
+        refused = {
+            "rates": bool(self.rates),
+            "arrivals": self.arrivals is not None,
+            "duration_s": self.duration_s is not None,
+            "early_stop": bool(self.early_stop),
+        }
+        for name, is_given in refused.items():
+            if is_given:
+                raise ValueError(f"{WITHOUT_LOOP[name]}: leave out one of the two")
+        if self.convention is Convention.PAPER:
+            raise ValueError(
+                "--convention paper is of open loops, whose latencies at a rate the paper reports: "
+                "leave it out with --concurrency"
+            )
+        most = self.concurrency[-1]
+        least = LEAST_A_CLIENT * most
+        if self.num_requests is not None and self.num_requests < least:
+            raise ValueError(
+                f"{self.num_requests:,} requests are too few for {most:,} clients, whose first and "
+                f"last ones are not measured: give --requests {least} or more, or fewer clients"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> StudySpec:
         for rate in self.rates:
             if (requests := self.requests_at(rate)) > MAX_REQUESTS:
@@ -95,6 +143,10 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
                     "the most: give --requests, or a shorter --duration"
                 )
         return self
+
+    def requests_of(self, clients: int) -> int:
+        """Requests of a closed loop of so many clients."""
+        return self.num_requests or max(MIN_REQUESTS, REQUESTS_A_CLIENT * clients)
 
     def to_json(self) -> SpecForm:
         """Plain JSON values; ``model_validate`` reads them."""
@@ -108,7 +160,7 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
 
     @property
     def horizon_s(self) -> float | None:
-        if self.duration_s is not None:
+        if self.duration_s is not None or self.concurrency is not None:
             return self.duration_s
         if self.num_requests is None and self.convention is Convention.PAPER:
             return PAPER_DURATION_S
@@ -118,6 +170,8 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     def stops_early(self) -> bool:
         """Saturated cells are cut short under strict conventions: their verdict is what counts,
         while the paper reads latencies off whatever 35 minutes give."""
+        if self.concurrency is not None:
+            return False
         if self.early_stop is not None:
             return self.early_stop
         return self.convention is Convention.STRICT and self.duration_s is None
