@@ -38,8 +38,8 @@ PAPER_DURATION_S = 2100.0
 
 
 WITHOUT_LOOP = {
-    "rates": "--rates and --concurrency: a run has requests that come at a rate, or clients that "
-    "wait for their answers",
+    "rates": "--rates and --concurrency: requests come at a rate, or from clients that wait for "
+    "their answers",
     "arrivals": "--arrivals and --concurrency: a closed loop sends a request when another one ends",
     "duration_s": "--duration and --concurrency: a closed loop ends with its requests (--requests)",
     "early_stop": "early_stop and --concurrency: a closed loop is never saturated for certain",
