@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, TypedDict, cast
+from typing import ClassVar, NotRequired, TypedDict, cast
 
 from pydantic import (
     SerializerFunctionWrapHandler,
@@ -54,6 +54,7 @@ class SpecForm(TypedDict):
     schedulers: Sequence[str]
     workload: str | None
     rates: Sequence[float]
+    concurrency: NotRequired[Sequence[int] | None]
     num_seeds: int
     num_requests: int | None
     convention: str

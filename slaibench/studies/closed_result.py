@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from slaibench.measure.closed_loop import LoopAudit
-from slaibench.measure.paired import paired_ratio
 from slaibench.spec import StudySpec
 from slaibench.spec.study_layout import StudyKind
 from slaibench.spec.study_text import study_text
-from slaibench.studies.estimate import Estimate, over_seeds
+from slaibench.studies.estimate import Estimate
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import EstimateForm, MeasuredForm
 from slaibench.studies.frames import common_columns, ends_of, frame_of, metric_rows, wide_row
-from slaibench.studies.operating_point import OperatingPoint, make_point
-from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.shown import Shown, named
-from slaibench.studies.targets import Targets
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
