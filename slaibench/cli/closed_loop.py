@@ -150,12 +150,13 @@ def _changes(result: ClosedResult) -> Iterator[Column]:
 
 
 def _legend(result: ClosedResult) -> str:
-    ramps = [point.loop["ramp_s"] for point in result.points]
+    ramps = [f"{point.loop['ramp_s']:.3g}" for point in result.points]
+    longest = dict.fromkeys((min(ramps, key=float), max(ramps, key=float)))
     lines = [
         "TTFT, TPOT, E2E: seconds; a client: output tokens/s over clients; req/s: finished; n: "
         "requests measured",
-        f"left out: what was sent in the first {min(ramps):.3g} to {max(ramps):.3g} s, while all "
-        "clients began, and each one's last request",
+        f"left out: what was sent in the first {' to '.join(longest)} s, as the clients began, and "
+        "each one's last request",
     ]
     if result.compares:
         names = listed(list(result.spec.schedulers[1:]))

@@ -144,8 +144,8 @@ def refuse_closed_loops(spec: StudySpec) -> None:
     if spec.concurrency is not None:
         clients = ",".join(map(str, spec.concurrency))
         raise ValueError(
-            f"--concurrency {clients}: closed loops go with sweep, compare and replay; here loads "
-            "have rates: leave it out"
+            f"--concurrency {clients}: closed loops go with the commands sweep, compare and replay "
+            "(slaibench.closed_loop in Python); here loads have rates: leave it out"
         )
 
 

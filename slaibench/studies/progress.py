@@ -83,7 +83,8 @@ class Tracker:
         self._clock = clock
         self._begun = clock()
         self._lock = RLock()
-        self._targets = plan.prepared.targets if plan is not None else None
+        has_rates = plan is not None and not plan.closed_loops
+        self._targets = plan.prepared.targets if plan is not None and has_rates else None
         self._jobs = plan.jobs if plan is not None and isinstance(plan.jobs, int) else None
         self._searches = plan is not None and plan.searches
         self._results: list[CellResult] = []

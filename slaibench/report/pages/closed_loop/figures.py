@@ -86,8 +86,8 @@ def _against(
     log_axis(ax, "x", span)
     for place, (who, marks) in enumerate(series.items()):
         draw_series(ax, marks, look[who], place)
-    if axis is CLIENTS and places:
-        ax.set_xticks(sorted(set(places)))
+    if ticks := _ticks(axis, places):
+        ax.set_xticks([at for at, _ in ticks])
     ax.set_xlabel(f"{axis.label}{f' ({axis.unit}, log scale)' if axis.unit else ' (log scale)'}")
     ax.set_ylabel(f"{title} ({unit}, log scale)")
     ax.set_title(title)
@@ -101,11 +101,16 @@ def _against(
         domain,
         (),
         log=True,
-        x=ChartAxis(axis.label, axis.unit, log=True, domain=span),
+        x=ChartAxis(axis.label, axis.unit, log=True, domain=span, ticks=_ticks(axis, places)),
         finding=finding,
     )
     against = "" if axis is CLIENTS else f" against {axis.label}"
     return Panel(name, finding or f"{title}{against}: by the number of clients", figure, chart)
+
+
+def _ticks(axis: _Axis, places: Sequence[float]) -> tuple[tuple[float, str], ...]:
+    """The numbers of clients that were run, as the axis' own numbers."""
+    return tuple((at, f"{at:g}") for at in sorted(set(places))) if axis is CLIENTS else ()
 
 
 def _marks(points: Sequence[ClosedPoint], axis: _Axis, pick: Pick, scale: float) -> list[Mark]:
