@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NotRequired, TypedDict, cast
+from typing import ClassVar, TypedDict, cast
 
 from pydantic import (
     SerializerFunctionWrapHandler,
@@ -47,14 +47,19 @@ WITHOUT_LOOP = {
 """By field: why it does not go with closed loops."""
 
 
-class SpecForm(TypedDict):
+class ClientsForm(TypedDict, total=False):
+    """Of closed loops: their clients."""
+
+    concurrency: Sequence[int]
+
+
+class SpecForm(ClientsForm):
     """A ``StudySpec`` as JSON: every field of it, of which those are named that readers use."""
 
     backend: str
     schedulers: Sequence[str]
     workload: str | None
     rates: Sequence[float]
-    concurrency: NotRequired[Sequence[int] | None]
     num_seeds: int
     num_requests: int | None
     convention: str

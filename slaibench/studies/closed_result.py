@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from slaibench.measure.closed_loop import LoopAudit
-from slaibench.spec import StudySpec
+from slaibench.spec import SpecForm, StudySpec
 from slaibench.spec.study_layout import StudyKind
 from slaibench.spec.study_text import study_text
 from slaibench.studies.estimate import Estimate
@@ -22,8 +22,6 @@ from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from slaibench.spec import SpecForm
 
 CANNOT_TELL = (
     "a closed loop cannot tell what load a server carries: its clients wait for the server, so "
