@@ -1,6 +1,6 @@
 """How far the start and the end of a closed loop move its numbers, and what the rule leaves.
 
-    python benchmarks/closed_loop_bias.py
+    python -m benchmarks.closed_loop_bias
 
 Of runs as long as ``--concurrency`` makes them, errors against runs five times as long of which the
 first and the last fifth are left out, over the same seeds together. Rules: nothing is left out; the

@@ -72,7 +72,7 @@ def run(
         about = sentences.about_lines(
             result.about, result.workload_note, result.spec, result.warnings
         )
-        print_about([f"{CANNOT_TELL[:1].upper()}{CANNOT_TELL[1:]}.", *about])
+        print_about(about)
         print_hint(f"recordings: {run_options.results}")
     if page.folder is not None:
         from slaibench.report.pages.closed_loop.page import PAGE  # noqa: PLC0415
@@ -170,4 +170,4 @@ def _legend(result: ClosedResult) -> str:
             f"all clients busy in at least {min(busy):.2%} of the time; from an end to the next "
             f"sending at most {1e3 * max(turns):.2f} ms (P99 of the worst run)"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, CANNOT_TELL])
