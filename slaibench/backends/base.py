@@ -50,6 +50,11 @@ class RunSettings:
         stop_every_s: how often it is asked, seconds of the run's time.
         most_failures: of an endpoint's requests, before no more are sent; None: see
             ``slaibench.client.patience``.
+        concurrency: a closed loop of so many clients: each sends a request, and the next one the
+            moment it has ended in any way. Requests are taken in their order, and are due when
+            they are sent. None: each is sent at its due time.
+        ramp_s: of a closed loop in virtual time: clients begin one after another, evenly over this
+            time. 0: all begin at once, as load generators of this field do by default.
     """
 
     scheduler: str = ""
@@ -58,6 +63,8 @@ class RunSettings:
     stop: StopRule | None = None
     stop_every_s: float = 10.0
     most_failures: int | None = None
+    concurrency: int | None = None
+    ramp_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class Backend(Protocol):
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
     ) -> RunOutput:
-        """Serve the requests, each at its due time.
+        """Serve the requests, each at its due time, or when a client is free (``settings``).
 
         Raises:
             BackendError: the run cannot be had at all.

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from slaibench.backends.arrivals import Arrivals, arrivals_of
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
 from slaibench.recording.record import Outcome, RequestTable, StepTable
@@ -32,6 +33,7 @@ class RequestState(Protocol):
     """What a run needs to know of a request inside an engine."""
 
     arrival_s: float
+    """When it was sent; a closed loop decides that as it goes."""
     left_s: float
     """When it was done or refused; NaN: still there."""
     first_step: int
@@ -48,6 +50,8 @@ class VirtualEngine(Protocol):
     """The clock; the run moves it forward while nothing can run."""
     steps: list[tuple[float, float, int, int, int, int, int, int, int]]
     """The columns of ``StepTable``, a row a step."""
+    num_left: int
+    """Requests that were done, since the run began."""
 
     @property
     def has_work(self) -> bool: ...
@@ -125,7 +129,7 @@ def run_virtual(
     *,
     delivery_s: float = 0.0,
 ) -> RunOutput:
-    """Serve requests, each at its due time.
+    """Serve requests: each at its due time, or each when a client is free (``RunSettings``).
 
     Args:
         requests: by due time (``check_requests``).
@@ -141,17 +145,21 @@ def run_virtual(
     """
     horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
     looks = Looks(states, settings.stop_every_s) if settings.stop else None
+    arrivals = arrivals_of(requests, settings)
     stopped = None
-    arrived = idle = 0
-    count = len(requests)
+    arrived = idle = num_left = 0
+
+    def read_s(time_s: float) -> float:
+        """When a client reads what an engine tells at a time; whole microseconds."""
+        return round(time_s + delivery_s, 6) if delivery_s else time_s
+
     while True:
         now = engine.now_s
         if now >= horizon:
             break
-        while arrived < count and requests[arrived].due_s <= now:
-            if refusals[arrived]:
-                states[arrived].left_s = requests[arrived].due_s
-            else:
+        while arrivals.next_s <= now:
+            _send(arrivals, states[arrived], refusals[arrived])
+            if not refusals[arrived]:
                 engine.add(states[arrived])
             arrived += 1
             idle = 0
@@ -159,30 +167,30 @@ def run_virtual(
             stopped = settings.stop(looks.look(now, arrived, engine.steps))
             if stopped:
                 break
-        next_due = requests[arrived].due_s if arrived < count else None
         if not engine.has_work:
-            if next_due is None:
+            if arrivals.next_s == math.inf:
                 break
-            engine.now_s = next_due
+            engine.now_s = arrivals.next_s
             continue
         batch = engine.step()
         if batch:
             idle = 0
+            if engine.num_left > num_left:
+                arrivals.end(read_s(engine.now_s), engine.num_left - num_left)
+                num_left = engine.num_left
             continue
         idle += 1
-        engine.now_s = _wake(batch, next_due, engine, idle)
+        engine.now_s = _wake(batch, arrivals.next_s, engine, idle)
     at_end()
-
-    def read_s(time_s: float) -> float:
-        """When a client reads what an engine tells at a time; whole microseconds."""
-        return round(time_s + delivery_s, 6) if delivery_s else time_s
-
     end_s = min(read_s(engine.now_s), horizon)
     steps = engine.steps
     # The tokens of a batch that the horizon cuts were never seen: it is not on record.
     num_steps = len(steps) - (1 if steps and steps[-1][1] > end_s else 0)
     num_seen = bisect_right(steps, end_s, key=lambda step: read_s(step[1]))
-    count = bisect_right(requests, end_s, key=attrgetter("due_s"))
+    while arrivals.next_s <= end_s:  # due, and the run was over before an engine saw them
+        _send(arrivals, states[arrived], refusals[arrived])
+        arrived += 1
+    count = bisect_right(states[:arrived], end_s, key=attrgetter("arrival_s"))
     return RunOutput(
         requests=_request_table(
             requests[:count], states[:count], refusals[:count], engine, num_seen, delivery_s
@@ -193,14 +201,22 @@ def run_virtual(
     )
 
 
-def _wake(batch: Batch, next_due: float | None, engine: VirtualEngine, idle: int) -> float:
+def _send(arrivals: Arrivals, state: RequestState, why_refused: str) -> None:
+    """The next request is sent; one that can never be served ends with that."""
+    state.arrival_s = arrivals.send()
+    if why_refused:
+        state.left_s = state.arrival_s
+        arrivals.end(state.arrival_s, 1)
+
+
+def _wake(batch: Batch, next_s: float, engine: VirtualEngine, idle: int) -> float:
     """When to look again after an empty batch.
 
     Raises:
         SchedulerError: never: the scheduler would leave its requests for ever (invariant 8).
     """
-    times = [time for time in (batch.wake_s, next_due) if time is not None]
-    wake = engine.now_s if batch.preempt else min(times, default=math.inf)
+    wake_s = next_s if batch.wake_s is None else min(batch.wake_s, next_s)
+    wake = engine.now_s if batch.preempt else wake_s
     if idle > MAX_IDLE_STEPS or not (batch.preempt or engine.now_s < wake < math.inf):
         raise SchedulerError(
             f"invariant 8: at {engine.now_s:.6f} s the scheduler runs nothing and names no time "
@@ -228,7 +244,7 @@ def _request_table(
 
     Tokens of steps beyond the first ``num_steps`` do not count.
     """
-    due = np.array([request.due_s for request in requests], dtype=np.float64)
+    due = np.array([state.arrival_s for state in states], dtype=np.float64)
     starts = np.array([step[0] for step in engine.steps], dtype=np.float64)
     ends = np.array([step[1] for step in engine.steps], dtype=np.float64)
     lengths = np.array(

@@ -48,9 +48,14 @@ def requests(count: int = 120, arrivals: str = "poisson", seed: int = 0) -> list
     )
 
 
-def simulate(scheduler: Scheduler, wanted: list[Request], settings: RunSettings) -> RunOutput:
+def simulate(
+    scheduler: Scheduler, wanted: list[Request], settings: RunSettings, delivery_s: float = 0.0
+) -> RunOutput:
     simulator = Simulator(
-        CostModel(get_profile(GPU, MODEL)), total_blocks=KV_BLOCKS, max_context_tokens=CONTEXT
+        CostModel(get_profile(GPU, MODEL)),
+        total_blocks=KV_BLOCKS,
+        max_context_tokens=CONTEXT,
+        delivery_s=delivery_s,
     )
     return simulator.run(wanted, scheduler, settings)
 

@@ -51,6 +51,7 @@ class InProcessCore:
         self._requests: dict[str, CoreRequest] = {}
         self._runs = 0
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+        self.num_left = 0
 
     def _start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0; the engine holds no request.
@@ -67,6 +68,7 @@ class InProcessCore:
         self._requests = {}
         self._runs += 1
         self.steps = []
+        self.num_left = 0
 
     @property
     def now_s(self) -> float:
@@ -80,8 +82,13 @@ class InProcessCore:
         """Note a request that is being added; returns its id in the engine."""
         request_id = f"run{self._runs}-{request.request.request_id}"
         self._requests[request_id] = request
-        self._time.due_s = request.request.due_s
+        self._time.due_s = request.arrival_s
         return request_id
+
+    def _leaves(self, request: CoreRequest) -> None:
+        """Note that a request is done."""
+        request.left_s = self.now_s
+        self.num_left += 1
 
     def _note_first_steps(self, number: int) -> None:
         """Whoever was in a batch for the first time since the last call was in this step."""

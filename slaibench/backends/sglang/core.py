@@ -119,7 +119,7 @@ class SglangCore(InProcessCore):
                         f"{ours.request.output_tokens} tokens: it nearly fills the KV cache; give "
                         "more --kv-blocks"
                     )
-                ours.left_s = self.now_s
+                self._leaves(ours)
                 ours.num_preemptions = self._log.num_preemptions.get(request.rid, 0)
                 del self._requests[request.rid]
 

@@ -96,6 +96,7 @@ class AheadEngine(Engine):
 
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
+        self.num_left += 1
         self._ended.append(request)
 
     def _let_go(self) -> None:

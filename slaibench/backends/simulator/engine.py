@@ -63,6 +63,7 @@ class Engine(FormerViewNames):
         self.block_size = block_size
         # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
+        self.num_left = 0
         self._queue: WaitingQueue[SimRequest] = WaitingQueue()
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
@@ -266,6 +267,7 @@ class Engine(FormerViewNames):
 
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
+        self.num_left += 1
         self._free(request)
 
     def _free(self, request: SimRequest) -> None:

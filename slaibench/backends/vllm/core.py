@@ -97,7 +97,7 @@ class VllmCore(InProcessCore):
                     mm_features=None,
                     sampling_params=params,
                     pooling_params=None,
-                    arrival_time=due.due_s,
+                    arrival_time=request.arrival_s,
                     lora_request=None,
                     cache_salt=None,
                     data_parallel_rank=None,
@@ -117,7 +117,7 @@ class VllmCore(InProcessCore):
                 request = self._requests[output.request_id]
                 request.token_steps.extend([number] * len(output.new_token_ids))
                 if output.finish_reason is not None:
-                    request.left_s = self.now_s
+                    self._leaves(request)
         self._note_first_steps(number)
         batch: Batch = self._scheduler.last_batch
         return batch

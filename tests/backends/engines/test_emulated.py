@@ -91,6 +91,17 @@ def test_ties_and_bursts_break_the_same_way(emulated: Backend, arrivals: str) ->
     assert_same(ours, run(emulated, wanted, "slai"))
 
 
+@pytest.mark.parametrize(("clients", "ramp_s"), [(4, 0.0), (32, 5.0)])
+def test_a_closed_loop_goes_the_same_way(emulated: Backend, clients: int, ramp_s: float) -> None:
+    wanted, delivery_s = requests(), get_profile(GPU, MODEL).delivery_ms * 1e-3
+    settings = RunSettings(concurrency=clients, ramp_s=ramp_s)
+    ours = simulate(registry.build("slai"), wanted, settings, delivery_s=delivery_s)
+    theirs = run(emulated, wanted, "slai", concurrency=clients, ramp_s=ramp_s)
+    assert_same(ours, theirs)
+    assert theirs.requests.finished.all()
+    assert not np.array_equal(theirs.requests.due_s, [request.due_s for request in wanted])
+
+
 def test_a_horizon_cuts_both_alike_and_leaves_nothing_behind(emulated: Backend) -> None:
     wanted, settings = requests(), RunSettings(horizon_s=30.0)
     ours = simulate(registry.build("slai"), wanted, settings)
