@@ -1,0 +1,141 @@
+"""A published run in the simulator: its clients, its engine's limits, a profile's times."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from slaibench.backends.base import RunSettings
+from slaibench.backends.simulator.backend import Simulator
+from slaibench.catalog.profile import Profile
+from slaibench.costmodel import CostModel
+from slaibench.recording.record import FloatArray, RequestTable
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.sarathi import Sarathi
+from slaibench.studies.board.rows import Row
+from slaibench.studies.board.served import CLIENTS, Clients, Serving, serving_of
+from slaibench.studies.board.sglang_rule import SglangRule
+from slaibench.workloads.request import Request
+
+WAVES = 5
+"""Prompts of each client that are replayed at most. Of a longer run the first and the last stand for
+themselves and those between for all between: half the work, and a mean that is off by less than a
+run differs from its repetition."""
+LEAST_DELIVERY_S = 1e-4
+"""A client never answers at the very moment of a token: what it sends next misses the batch that is
+decided then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Mean latencies of a run.
+
+    Args:
+        ttft_ms, tpot_ms: over requests.
+    """
+
+    ttft_ms: float
+    tpot_ms: float
+
+    def e2e_ms(self, output_tokens: int) -> float:
+        """Mean end-to-end latency."""
+        return self.ttft_ms + (output_tokens - 1) * self.tpot_ms
+
+
+def replay(
+    row: Row, profile: Profile, clients: Clients | None = None, serving: Serving | None = None
+) -> Latency:
+    """Mean latencies of a row's load on a profile.
+
+    Args:
+        clients, serving: instead of what is taken for the row's source.
+
+    Raises:
+        SchedulerError: the profile's cache holds no single request.
+    """
+    clients = clients or CLIENTS[row.source]
+    serving = serving or serving_of(row)
+    waves = min(clients.prompts, WAVES)
+    simulator = Simulator(
+        CostModel(profile),
+        total_blocks=profile.kv_blocks,
+        block_size=profile.block_size,
+        delivery_s=max(profile.delivery_ms * 1e-3, LEAST_DELIVERY_S),
+        asynchronous=serving.asynchronous,
+    )
+    output = simulator.run(
+        requests_of(row, clients, waves),
+        _scheduler(row, serving),
+        RunSettings(concurrency=row.concurrency),
+    )
+    weights = _weights(row.concurrency, waves, clients)
+    return _mean(output.requests, weights)
+
+
+def requests_of(row: Row, clients: Clients, waves: int) -> list[Request]:
+    """The requests of a row: as many for each client, of random lengths where its source has them.
+
+    The same row has the same lengths, whatever it is replayed on.
+    """
+    text = f"{row.prompt_tokens}|{row.output_tokens}|{row.concurrency}"
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+    generator = np.random.default_rng(seed)
+    count = row.concurrency * waves
+    sizes = [
+        generator.integers(int(length * clients.shortest), length + 1, size=count)
+        for length in (row.prompt_tokens, row.output_tokens)
+    ]
+    return [
+        Request(place, 0.0, max(int(prompt), 1), max(int(output), 1))
+        for place, (prompt, output) in enumerate(zip(*sizes, strict=True))
+    ]
+
+
+def _scheduler(row: Row, serving: Serving) -> Scheduler:
+    limits = {
+        "token_budget": serving.token_budget,
+        "max_active": serving.max_active,
+        "watermark": 0.0,
+    }
+    if row.configuration.engine == "sglang":
+        return SglangRule(poll_steps=serving.poll_steps, **limits)
+    return Sarathi(**limits)
+
+
+def _weights(concurrency: int, waves: int, clients: Clients) -> FloatArray:
+    """What each request counts, in the order they were sent."""
+    by_wave = np.ones(waves)
+    if waves > 2:
+        by_wave[1:-1] = (clients.prompts - 2) / (waves - 2)
+    if not clients.with_first:
+        by_wave[0] = 0.0
+    return np.repeat(by_wave, concurrency)
+
+
+def _mean(table: RequestTable, weights: FloatArray) -> Latency:
+    first = table.token_times_s[table.token_offsets[:-1]]
+    last = table.token_times_s[table.token_offsets[1:] - 1]
+    gaps = table.output_tokens - 1
+    several = gaps > 0
+    tpot = (last - first)[several] / gaps[several]
+    return Latency(
+        ttft_ms=float(np.average(first - table.due_s, weights=weights) * 1e3),
+        tpot_ms=float(np.average(tpot, weights=weights[several]) * 1e3) if several.any() else 0.0,
+    )
+
+
+def with_times(profile: Profile, *, step_ms: float, sequence_ms: float, first_ms: float) -> Profile:
+    """A profile with an engine's time between steps: so much a step, so much a sequence of its
+    batch, and so much on the way of a first token."""
+    heads = profile.per_sequence
+    ms = tuple(
+        time + sequence_ms * count for count, time in zip(heads.sequences, heads.ms, strict=True)
+    )
+    return replace(
+        profile,
+        step_overhead_ms=profile.step_overhead_ms + step_ms,
+        per_sequence=replace(heads, ms=ms),
+        delivery_ms=profile.delivery_ms + first_ms,
+    )
