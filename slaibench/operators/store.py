@@ -17,7 +17,7 @@ from slaibench.operators.deployment import Deployment
 from slaibench.operators.library import check_installed, installed_version
 from slaibench.workloads.cache import cache_dir
 
-FORMAT = 1
+FORMAT = 2
 """Of what is compiled; raised when the same operators give other tables."""
 
 
