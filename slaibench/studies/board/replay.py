@@ -65,13 +65,17 @@ def replay(
         delivery_s=max(profile.delivery_ms * 1e-3, LEAST_DELIVERY_S),
         asynchronous=serving.asynchronous,
     )
-    output = simulator.run(
-        requests_of(row, clients, waves),
-        _scheduler(row, serving),
-        RunSettings(concurrency=row.concurrency),
-    )
-    weights = _weights(row.concurrency, waves, clients)
-    return _mean(output.requests, weights)
+    requests, scheduler = requests_of(row, clients, waves), _scheduler(row, serving)
+
+    def run(ramp_s: float) -> Latency:
+        settings = RunSettings(concurrency=row.concurrency, ramp_s=ramp_s)
+        table = simulator.run(requests, scheduler, settings).requests
+        return _mean(table, _weights(row.concurrency, waves, clients))
+
+    at_once = run(0.0)
+    if clients.together:
+        return at_once
+    return run(at_once.e2e_ms(row.output_tokens) * 1e-3)
 
 
 def requests_of(row: Row, clients: Clients, waves: int) -> list[Request]:
@@ -107,10 +111,10 @@ def _scheduler(row: Row, serving: Serving) -> Scheduler:
 def _weights(concurrency: int, waves: int, clients: Clients) -> FloatArray:
     """What each request counts, in the order they were sent."""
     by_wave = np.ones(waves)
-    if waves > 2:
+    if not clients.together:
+        by_wave[[0, -1]] = 0.0  # of a run long enough that neither its start nor its end counts
+    elif waves > 2:
         by_wave[1:-1] = (clients.prompts - 2) / (waves - 2)
-    if not clients.with_first:
-        by_wave[0] = 0.0
     return np.repeat(by_wave, concurrency)
 
 
