@@ -9,8 +9,10 @@ from typing import Any
 from slaibench.catalog.fields import CatalogError, Fields, read_object
 
 COUNT = ("num_local_experts", "n_routed_experts", "num_experts")
-PER_TOKEN = ("num_experts_per_tok", "experts_per_token")
+PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 OF_ONE = ("moe_intermediate_size", "intermediate_size")
+BYTES_PER_WEIGHT = {"fp8": 1.0, "mxfp4": 17 / 32}
+"""By quantization method; MXFP4 has an 8-bit scale for 32 values of 4 bits."""
 
 OTHER_LAYERS = {
     "hybrid_override_pattern": "Mamba",
@@ -55,6 +57,7 @@ def values_of(file: Path) -> dict[str, Any]:
         "vocab": entry.whole("vocab_size"),
         "max_context_tokens": entry.whole("max_position_embeddings"),
         "bytes_per_value": 4 if dtype == "float32" else 2,
+        "bytes_per_weight": _bytes_per_weight(values),
         "tied_embeddings": bool(values.get("tie_word_embeddings", False)),
         "experts": experts,
         "latent": _latent(values, entry),
@@ -87,6 +90,17 @@ def _latent(values: Mapping[str, Any], entry: Fields) -> dict[str, int | None] |
         "nope": entry.whole("qk_nope_head_dim"),
         "value": entry.whole("v_head_dim"),
     }
+
+
+def _bytes_per_weight(values: Mapping[str, Any]) -> float | None:
+    """Of a checkpoint whose ``config.json`` says that it is quantized; scales included."""
+    quantization = values.get("quantization_config")
+    if not isinstance(quantization, dict):
+        return None
+    method, bits = str(quantization.get("quant_method")), quantization.get("bits")
+    if method in BYTES_PER_WEIGHT:
+        return BYTES_PER_WEIGHT[method]
+    return bits / 8 if isinstance(bits, int) and bits > 0 else None
 
 
 def _other_cache(values: Mapping[str, Any]) -> str | None:

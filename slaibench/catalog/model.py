@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog import hub
+from slaibench.catalog.bundled import bundled_config
 from slaibench.catalog.config_json import values_of
 from slaibench.catalog.fields import CatalogError, Fields, read_object, unknown
 
@@ -59,6 +60,8 @@ class Model:
         vocab: rows of the embedding and of the output head.
         max_context_tokens: longest prompt + output it was trained for.
         bytes_per_value: of weights and cache (2: fp16, bf16).
+        bytes_per_weight: of a checkpoint in another format than its cache, scales included; None:
+            ``bytes_per_value``.
         tied_embeddings: the output head is the embedding.
         experts, latent: None: it has none.
         window: tokens that some layers look back at most; None: all look at everything.
@@ -78,6 +81,7 @@ class Model:
     max_context_tokens: int
     source: str
     bytes_per_value: int = 2
+    bytes_per_weight: float | None = None
     tied_embeddings: bool = False
     experts: Experts | None = None
     latent: Latent | None = None
@@ -122,8 +126,8 @@ class Model:
 
     @property
     def weight_bytes(self) -> int:
-        """Memory that the weights take."""
-        return self.num_params * self.bytes_per_value
+        """Memory that the weights take, all in one format."""
+        return int(self.num_params * (self.bytes_per_weight or self.bytes_per_value))
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -153,6 +157,11 @@ def _parse(name: str, values: dict[str, Any]) -> Model:
         head_dim=entry.whole("head_dim"),
         vocab=entry.whole("vocab"),
         max_context_tokens=entry.whole("max_context_tokens"),
+        bytes_per_weight=entry.number("bytes_per_weight", 0, positive=False) or None,
+        tied_embeddings=entry.flag("tied_embeddings", False),
+        experts=Experts(**experts) if (experts := entry.mapping("experts")) else None,
+        latent=Latent(**latent) if (latent := entry.mapping("latent")) else None,
+        window=entry.whole("window", 0, at_least=0) or None,
         source=entry.text("source"),
     )
     entry.done()
@@ -167,7 +176,8 @@ def list_models() -> tuple[Model, ...]:
 def get_model(name: str) -> Model:
     """A model by its name here, by a Hugging Face id, or by the path of a ``config.json``.
 
-    An id that the catalog lacks is looked up in the hub's cache on this machine, then on the hub.
+    An id that the catalog lacks is looked up among the bundled ones, in the hub's cache on this
+    machine, then on the hub.
 
     Raises:
         CatalogError: no such model (with the nearest name), or a bad ``config.json``.
@@ -189,7 +199,8 @@ def get_model(name: str) -> Model:
             )
         return model_from_config(name)
     if (on_hub := hub.HubId.parse(name)) is not None:
-        model = model_from_config(hub.config_file(on_hub))
+        bundled = None if on_hub.revision else bundled_config(on_hub.repository)
+        model = model_from_config(bundled or hub.config_file(on_hub))
         return replace(
             model, name=on_hub.name, hf_id=on_hub.repository, source=f"config.json of {on_hub}"
         )

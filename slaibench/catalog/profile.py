@@ -84,6 +84,7 @@ class Profile:
         kv_source: where that number is from.
         step_overhead_ms: time between steps that is not the GPU's.
         constant_ms: GPU time of every batch that the tables lack.
+        tp: GPUs that it is of, together (tensor parallel).
         delivery_ms: what a request's first token takes beside its batches: the way to the engine
             and back.
     """
@@ -106,6 +107,7 @@ class Profile:
     per_sequence: SequenceTable
     attention: Attention
     delivery_ms: float = 0.0
+    tp: int = 1
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ class Profile:
     def fingerprint(self) -> str:
         """Hash of every value that decides a time or a capacity; texts and errors left out."""
         values = asdict(self)
-        for key in ("source", "licence", "notes", "errors", "kv_source", "status", "engine"):
+        for key in ("tp", "source", "licence", "notes", "errors", "kv_source", "status", "engine"):
             del values[key]
         if not self.delivery_ms:
             del values["delivery_ms"]  # profiles of before it keep their hash
@@ -165,6 +167,7 @@ def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
         per_sequence=SequenceTable.parse(fields.inner("per_sequence")),
         attention=_attention(fields.inner("attention")),
         delivery_ms=fields.number("delivery_ms", default=0.0, positive=False),
+        tp=fields.whole("tensor_parallel", default=1),
     )
     kv.done()
     fields.done()

@@ -54,8 +54,13 @@ def load_profile(path: str | Path) -> Profile:
     Raises:
         CatalogError: unreadable, or a value is missing, unknown or out of range.
     """
+    return parse_profile(profile_values(path), str(path))
+
+
+def profile_values(path: str | Path) -> dict[str, Any]:
+    """A profile's file, with what it extends. Errors as ``load_profile``."""
     file = Path(path)
-    return parse_profile(_resolved(read_object(file), str(file)), str(file))
+    return _resolved(read_object(file), str(file))
 
 
 @cache

@@ -17,6 +17,7 @@ from slaibench.cli import (
     doctor,
     facts,
     interchange,
+    profile,
     regress,
     run,
     serve,
@@ -170,6 +171,7 @@ SHOWS: tuple[Callable[..., None], ...] = (
     facts.schedulers,
     facts.models,
     facts.gpus,
+    profile.profile,
     doctor.doctor,
     doctor.env,
 )

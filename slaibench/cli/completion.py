@@ -9,8 +9,8 @@ from pathlib import Path
 from typer.models import ParameterInfo
 
 from slaibench.backends.table import ENGINES
+from slaibench.catalog.gpu import list_gpus
 from slaibench.catalog.model import list_models
-from slaibench.catalog.profiles import list_profiles
 from slaibench.measure.catalogue import judged
 from slaibench.schedulers import registry as schedulers
 from slaibench.studies.regression import baseline
@@ -41,7 +41,7 @@ def _baselines() -> Iterable[str]:
 VALUES: Mapping[str, Values] = {
     **dict.fromkeys(("scheduler", "schedulers", "a", "b"), _schedulers),
     "model": lambda: [model.name for model in list_models()],
-    "gpu": lambda: dict.fromkeys(gpu for gpu, _ in list_profiles()),
+    "gpu": lambda: [gpu.name for gpu in list_gpus()],
     "workload": _workloads,
     "workload name": _workloads,
     "backend": lambda: SYSTEMS,

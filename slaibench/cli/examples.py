@@ -119,6 +119,13 @@ EXAMPLES: Mapping[str, Examples] = {
     "schedulers": Examples("docs/schedulers.md", ("schedulers", "schedulers --json")),
     "models": Examples("docs/simulator.md", ("models", "models --json")),
     "gpus": Examples("docs/simulator.md", ("gpus", "gpus --json")),
+    "profile": Examples(
+        "docs/profiles.md",
+        (
+            "profile --model qwen3-32b --gpu h100 --tp 2 --precision fp8",
+            "profile --model mistral-7b --gpu b200 --out b200.json",
+        ),
+    ),
     "doctor": Examples("docs/backends.md", ("doctor", "doctor vllm:cpu", "doctor --fix-hints")),
     "env": Examples("docs/steady.md", ("env",)),
     "paper": Examples("docs/paper.md", ("paper --figure 7a", "paper -f 4 -f 5 --no-report")),

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from slaibench.catalog.gpu import get_gpu
+from slaibench.catalog.gpu import get_gpu, list_gpus
 from slaibench.catalog.model import list_models
 from slaibench.catalog.profiles import get_profile, list_profiles
 from slaibench.catalog.validations import validations_of
 from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.cli.terminal import listed
+from slaibench.operators.library import SYSTEMS
 from slaibench.report.table import Heading
 from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
@@ -77,7 +78,11 @@ def models(as_json: options.Json = False) -> None:
         )
         for row in rows
     ]
-    out.print(listed("Models", (*map(Heading, numbers), "profiles for"), lines))
+    out.print(listed("Models", (*map(Heading, numbers), "profiles that ship"), lines))
+    out.print(
+        "Any other: a Hugging Face id, or a folder or file of a config.json (docs/profiles.md).",
+        highlight=False,
+    )
 
 
 def gpus(as_json: options.Json = False) -> None:
@@ -129,9 +134,18 @@ def gpus(as_json: options.Json = False) -> None:
     ]
     out.print(listed("GPU profiles", columns, lines, head="GPU"))
     out.print(
-        "measured: every GPU term was measured on this card; fitted: part of it was, or fitted to "
-        "published points; datasheet: nothing was. Grade: of whole runs against an engine's "
-        "(slaibench validate --log); -: not validated. Sources, regimes, all errors: --json.",
+        "measured: every GPU term was measured on this card; compiled: its operators were, one by "
+        "one; fitted: part of it was, or fitted to published points; datasheet: nothing was. "
+        "Grade: of whole runs against an engine's (slaibench validate --log); -: not validated. "
+        "Sources, regimes, all errors: --json.",
+        highlight=False,
+    )
+    with_profile = {row["gpu"] for row in rows}
+    others = [gpu.name for gpu in list_gpus() if gpu.name not in with_profile]
+    out.print(
+        f"Other models, and {', '.join(others)}: slaibench profile --model ... --gpu ... makes a "
+        f"profile; of {', '.join(SYSTEMS)} from operators that were measured (pip install "
+        "'slaibench\\[profiles]'), of others from the datasheet.",
         highlight=False,
     )
     for row in rows:

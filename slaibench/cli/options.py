@@ -15,6 +15,7 @@ from slaibench.cli.workers import KEPT, WorkerOptions
 from slaibench.rates import AUTO, parse_rates
 from slaibench.spec import (
     BackendPart,
+    DeploymentPart,
     EndpointPart,
     EnginePart,
     LoadPart,
@@ -52,8 +53,23 @@ class ServingOptions(SpecOptions, part=BackendPart, panel=SERVED):
     """Which backend serves, on what."""
 
 
-class EngineOptions(SpecOptions, part=EnginePart, panel=SERVED):
+class EngineOptions(
+    SpecOptions, part=EnginePart, panel=SERVED, others=dict(options_of(DeploymentPart))
+):
     """What an engine serves, and with how much memory."""
+
+
+class ProfileOptions(
+    SpecOptions,
+    part=DeploymentPart,
+    panel=SERVED,
+    others={
+        name: option
+        for name, option in options_of(EnginePart)
+        if name in ("model", "gpu", "profile")
+    },
+):
+    """Of what a profile is."""
 
 
 class EndpointOptions(

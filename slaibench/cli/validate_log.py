@@ -20,6 +20,7 @@ from slaibench.measure.grade import LAST, TAIL_FACTOR, THRESHOLDS
 from slaibench.measure.prediction_error import MEAN
 from slaibench.report.table import Cell, Heading, Row, Table
 from slaibench.report.words import plain_change, plain_number
+from slaibench.spec import DeploymentPart
 from slaibench.studies.validation import study
 from slaibench.studies.validation.log import LogFile
 from slaibench.studies.validation.profile_match import DESPITE
@@ -174,6 +175,11 @@ def _spec(
         gpu=engine.values["gpu"],
         model=engine.values["model"],
         profile=engine.values["profile"],
+        making={
+            name: engine.values[name]
+            for name in DeploymentPart.model_fields
+            if engine.values[name] is not None
+        },
         scheduler=schedulers[0] if schedulers else None,
         fit=options.fit_step_overhead,
         keep_errors=not options.no_keep,

@@ -9,13 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.catalog.fields import CatalogError, Fields
+from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.gpu import get_gpu
+from slaibench.catalog.model import model_from_config
 from slaibench.catalog.profile import SCHEMA_VERSION, Profile, Status, parse_profile
 from slaibench.costmodel.cost_model import CostModel
 from slaibench.operators.deployment import Deployment
-from slaibench.operators.library import PACKAGE, Operators, installed_version
-from slaibench.operators.measured import GRAPH_TOKENS, SEQUENCES, Measured
+from slaibench.operators.library import (
+    PACKAGE,
+    Operators,
+    does_not_fit,
+    installed_version,
+    refused,
+)
+from slaibench.operators.measured import SEQUENCES, Measured
 from slaibench.operators.repair import repaired
+from slaibench.operators.roofline import products_s
 
 BLOCK_SIZE = 16
 BATCH_TOKENS = 8192
@@ -36,6 +45,11 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
     Raises:
         CatalogError: there are no operators for it, or it does not fit the GPUs.
     """
+    with refused(deployment):
+        return _compiled(deployment, config)
+
+
+def _compiled(deployment: Deployment, config: Path) -> dict[str, Any]:
     facts = _facts(config)
     operators = Operators(deployment, config)
     measured = Measured(
@@ -49,9 +63,13 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
     )
     blocks = memory.kv_tokens // BLOCK_SIZE
     if blocks < 1:
-        raise CatalogError(f"{deployment.words}: the weights leave no room for a KV cache")
-    tables = repaired(measured, memory)
+        raise does_not_fit(deployment)
+    gpu, model = get_gpu(deployment.gpu), model_from_config(config)
+    products_ms = np.array([products_s(deployment, model, gpu, n) * 1e3 for n in measured.tokens])
+    tables = repaired(measured, memory, products_ms)
     layers = facts["layers"]
+    precision = f", {deployment.precision}" if deployment.precision else ""
+    split = f", tensor parallel {deployment.tp}" if deployment.tp > 1 else ""
     library = f"{PACKAGE} {installed_version()}"
     shares = ", ".join(f"{share:.0%} {source}" for source, share in measured.shares.items())
     values: dict[str, Any] = {
@@ -59,14 +77,15 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
         "gpu": deployment.gpu,
         "model": deployment.model,
         "status": Status.COMPILED.value,
-        "engine": f"{deployment.engine} {operators.version}, tensor parallel {deployment.tp}",
+        "engine": f"{deployment.engine} {operators.version}{precision}{split}",
+        "tensor_parallel": deployment.tp,
         "source": f"operators of {library} (NVIDIA), compiled into tables",
         "licence": LICENCE,
         "notes": [
             f"Operators were measured one by one, in the library's words: {shares} (shares of the "
             "time of all places asked for).",
-            f"Up to {GRAPH_TOKENS} tokens the operators of decodes, beyond those of chunks. A "
-            "chunk's and the decodes' attention are two kernels, one after the other.",
+            "A chunk's and the decodes' attention are two kernels, one after the other. What a "
+            "chunk's other operators take beyond those of as many decodes is in its attention.",
             "What unequal contexts cost was not measured, and is taken as nothing.",
             *(repair.words for repair in tables.repairs),
         ],
@@ -131,8 +150,6 @@ def _errors(profile: Profile, operators: Operators) -> dict[str, float]:
 
 def _facts(config: Path) -> Mapping[str, Any]:
     """Layers, context and kind, from a ``config.json``."""
-    from slaibench.catalog.fields import read_object  # noqa: PLC0415
-
     values = read_object(config / "config.json")
     inner = values.get("text_config")
     entry = Fields(values if not isinstance(inner, dict) else inner, str(config))

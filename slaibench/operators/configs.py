@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from slaibench.catalog import hub
+from slaibench.catalog.bundled import bundled_config, quantization_of
 from slaibench.catalog.fields import CatalogError, read_object
 from slaibench.catalog.model import find_by_name
 from slaibench.machine.atomic_write import write_whole
@@ -39,6 +39,9 @@ def config_folder(name: str) -> Path:
         CatalogError: there is no such model.
     """
     model = find_by_name(name)
+    bundled = bundled_config(model.hf_id) if model is not None and model.hf_id else None
+    if bundled is not None:
+        return _folder(bundled, quantization_of(bundled))
     if model is not None:
         values: dict[str, Any] = {key: getattr(model, ours) for ours, key in _KEYS.items()}
         return _kept({**values, "architectures": [model.architecture], "torch_dtype": "bfloat16"})
@@ -52,37 +55,11 @@ def config_folder(name: str) -> Path:
             f"no model {name!r}: give a name of the catalog (slaibench models), a Hugging Face id "
             "(owner/name), or a folder with a config.json"
         )
-    bundled = _bundled(on_hub.repository)
+    bundled = None if on_hub.revision else bundled_config(on_hub.repository)
     if bundled is not None:
-        return bundled
+        return _folder(bundled, quantization_of(bundled))
     file = hub.config_file(on_hub)
     return _folder(file, file.with_name(QUANTIZATION))
-
-
-def bundled_models() -> tuple[str, ...]:
-    """Hugging Face ids whose ``config.json`` the library brings along; none without it."""
-    folder = _bundle()
-    files = () if folder is None else sorted(folder.glob("*_config.json"))
-    stems = (file.name.removesuffix("_config.json") for file in files)
-    return tuple(s.replace("--", "/", 1) for s in stems if not s.endswith("_hf_quant"))
-
-
-def _bundle() -> Path | None:
-    spec = find_spec("aiconfigurator_core")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations))) / "model_configs"
-
-
-def _bundled(repository: str) -> Path | None:
-    folder = _bundle()
-    if folder is None:
-        return None
-    stem = repository.replace("/", "--", 1).casefold()
-    for file in folder.glob("*_config.json"):
-        if file.name.casefold() == f"{stem}_config.json":
-            return _folder(file, file.with_name(file.name.replace("_config", "_hf_quant_config")))
-    return None
 
 
 def _folder(config: Path, quantization: Path) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.operators.deployment import Deployment
-from slaibench.operators.library import SYSTEMS, check_installed, options_of, quiet, refused
+from slaibench.operators.formats import options_of
+from slaibench.operators.library import SYSTEMS, Operators, refused
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,19 @@ class LibraryEstimate:
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
-        check_installed()
-        with quiet(), refused(self.deployment):
+        operators = Operators(self.deployment, self.config)
+        with refused(self.deployment):
             from aiconfigurator_core.sdk.backends.factory import get_backend  # noqa: PLC0415
             from aiconfigurator_core.sdk.config_builders import build_model_config  # noqa: PLC0415
             from aiconfigurator_core.sdk.models import get_model  # noqa: PLC0415
-            from aiconfigurator_core.sdk.perf_database import (  # noqa: PLC0415
-                get_database_view,
-                resolve_query_version,
-            )
+            from aiconfigurator_core.sdk.perf_database import get_database_view  # noqa: PLC0415
 
-            engine, system = self.deployment.engine, SYSTEMS[self.deployment.gpu]
-            asked = self.deployment.engine_version or "current"
+            engine, system = str(self.deployment.engine), SYSTEMS[self.deployment.gpu]
             options = {"pp_size": 1, "attention_dp_size": 1, **options_of(self.deployment)}
             return (
                 get_backend(engine),
                 get_model(str(self.config), build_model_config(**options), engine),
-                get_database_view(system, engine, resolve_query_version(system, engine, asked)),
+                get_database_view(system, engine, operators.version),
             )
 
     def means_ms(
@@ -58,7 +55,7 @@ class LibraryEstimate:
             CatalogError: it has no estimate of this.
         """
         backend, model, database = self._parts
-        with quiet(), refused(self.deployment):
+        with refused(self.deployment):
             from aiconfigurator_core.sdk.config import RuntimeConfig  # noqa: PLC0415
 
             summary = backend.run_agg(

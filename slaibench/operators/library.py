@@ -7,7 +7,7 @@ SGLang. It is an extra: nothing here is imported before it is asked for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,37 +15,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from slaibench.catalog.fields import CatalogError, read_object, unknown
-from slaibench.operators.deployment import Deployment, Precision
+from slaibench.catalog.fields import CatalogError, unknown
+from slaibench.operators.deployment import Deployment, OperatorSource
+from slaibench.operators.formats import MEASURED_INSTEAD, measured_products, options_of
 
 PACKAGE = "aiconfigurator-core"
 SYSTEMS = {
     "a100": "a100_sxm",
-    "a100-pcie": "a100_pcie",
-    "a30": "a30",
     "b200": "b200_sxm",
     "b300": "b300_sxm",
     "gb200": "gb200",
     "gb300": "gb300",
     "h100": "h100_sxm",
-    "h100-pcie": "h100_pcie",
     "h200": "h200_sxm",
-    "l4": "l4",
     "l40s": "l40s",
     "rtx-pro-6000": "rtx_pro_6000_server",
 }
-"""Its name of each GPU."""
-SAME_AS = {"MistralForCausalLM": "LlamaForCausalLM"}
-"""Architectures that it refuses by name, and one of the same layers."""
+"""Its names of the GPUs that operators of these engines were measured on."""
 
-_MODES: Mapping[Precision, Mapping[str, str]] = {
-    Precision.BF16: {"gemm_quant_mode": "bfloat16", "moe_quant_mode": "bfloat16"},
-    Precision.FP8: {"gemm_quant_mode": "fp8", "moe_quant_mode": "fp8"},
-    Precision.FP4: {"gemm_quant_mode": "nvfp4", "moe_quant_mode": "nvfp4"},
-}
-_MEASURED_INSTEAD: Sequence[Mapping[str, str]] = ({"fmha_quant_mode": "bfloat16"},)
-"""Formats to take where the one that the library chooses was not measured: it sets FP8 for the
-attention of DeepSeek's prompts under SGLang, and has only 16-bit times of it."""
+NO_ROOM = "no KV budget"
+"""In its words where the weights fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +101,58 @@ class Operators:
             raise unknown("GPU whose operators were measured:", deployment.gpu, SYSTEMS)
         self.deployment = deployment
         self._config = config
-        self._options = _options(deployment) | _measured_products(deployment, config)
-        with _quiet(), _refused(deployment):
-            from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415
+        self._engine = str(deployment.engine or OperatorSource.VLLM)
+        self._options = options_of(deployment) | measured_products(deployment, config)
+        self.version = self._version()
+        self._check_node()
+        with _quiet(), refused(deployment):
+            self._handle = self._compiled()
 
-            self._handle: Any = None
-            for own in ({}, *_MEASURED_INSTEAD):
-                self._handle = EngineHandle.compile(
-                    str(config),
-                    SYSTEMS[deployment.gpu],
-                    deployment.engine,
-                    backend_version=deployment.engine_version,
-                    **self._options,
-                    **own,
-                )
-                try:
-                    self._handle.predict_prefill_latency(1, 16, 0)
-                    break
-                except Exception:  # it has exceptions of its own in every module
-                    if own is _MEASURED_INSTEAD[-1]:
-                        raise
+    def _compiled(self) -> Any:
+        from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415
 
-    @cached_property
-    def version(self) -> str:
+        for instead in ({}, *MEASURED_INSTEAD):
+            handle = EngineHandle.compile(
+                str(self._config),
+                SYSTEMS[self.deployment.gpu],
+                self._engine,
+                backend_version=self.version,
+                **self._options,
+                **instead,
+            )
+            try:
+                handle.predict_prefill_latency(1, 16, 0)
+            except Exception:  # it has exceptions of its own in every module
+                if instead is MEASURED_INSTEAD[-1]:
+                    raise
+            else:
+                break
+        return handle
+
+    def _version(self) -> str:
         """The engine's release whose operators these are."""
         from aiconfigurator_core.sdk import perf_database  # noqa: PLC0415
 
-        system, asked = SYSTEMS[self.deployment.gpu], self.deployment.engine_version or "current"
-        with _quiet(), _refused(self.deployment):
-            return str(perf_database.resolve_query_version(system, self.deployment.engine, asked))
+        engine, gpu = self._engine, self.deployment.gpu
+        with _quiet(), refused(self.deployment):
+            slots = perf_database.get_version_slots(SYSTEMS[gpu], engine) or {}
+        versions = list(dict.fromkeys(map(str, slots.values())))
+        asked = self.deployment.engine_version or "current"
+        version = asked if asked in versions else slots.get(asked)
+        if version is None:
+            raise CatalogError(
+                f"operators of {engine} on {gpu} were measured in {' and '.join(versions)}, not in "
+                f"{asked}: give one of these as --engine-version, or leave it out"
+            )
+        return str(version)
+
+    def _check_node(self) -> None:
+        most = int(self._system["node"]["num_gpus_per_node"])
+        if self.deployment.tp > most:
+            raise CatalogError(
+                f"--tp {self.deployment.tp}: a node of {self.deployment.gpu} has {most} GPUs, and "
+                "a layer is spread over those of one"
+            )
 
     def context(self, indices: Sequence[int], chunk: int, history: int = 0) -> tuple[Value, ...]:
         """Operators of one prompt chunk after ``history`` tokens of the same prompt."""
@@ -184,13 +196,13 @@ class Operators:
         Raises:
             CatalogError: the model does not fit.
         """
-        with _quiet(), _refused(self.deployment):
+        with _quiet(), refused(self.deployment):
             from aiconfigurator_core.sdk.memory import estimate_kv_cache  # noqa: PLC0415
 
             estimate = estimate_kv_cache(
                 str(self._config),
                 SYSTEMS[self.deployment.gpu],
-                self.deployment.engine,
+                self._engine,
                 backend_version=self.version,
                 max_num_tokens=batch_tokens,
                 max_batch_size=sequences,
@@ -204,15 +216,20 @@ class Operators:
             kv_tokens=int(estimate["total_kv_size_tokens"]),
         )
 
-    @cached_property
+    @property
     def peak_bytes_per_s(self) -> float:
         """Of the GPU's memory, by its datasheet."""
+        return float(self._system["gpu"]["mem_bw"])
+
+    @cached_property
+    def _system(self) -> dict[str, Any]:
         import aiconfigurator_core  # noqa: PLC0415
         import yaml  # noqa: PLC0415
 
         folder = Path(aiconfigurator_core.__file__).parent / "systems"
         text = (folder / f"{SYSTEMS[self.deployment.gpu]}.yaml").read_text()
-        return float(yaml.safe_load(text)["gpu"]["mem_bw"])
+        system: dict[str, Any] = yaml.safe_load(text)
+        return system
 
     @staticmethod
     def _count(evaluate: Any) -> int:
@@ -229,32 +246,6 @@ def _values(values: Sequence[tuple[str, float, float, str]]) -> tuple[Value, ...
     return tuple(Value(name, float(ms), source) for name, ms, _, source in values)
 
 
-def _options(deployment: Deployment) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "tp_size": deployment.tp,
-        "moe_tp_size": deployment.tp // deployment.ep,
-        "moe_ep_size": deployment.ep,
-    }
-    if deployment.precision is not None:
-        options |= _MODES[deployment.precision]
-    return options
-
-
-def _measured_products(deployment: Deployment, config: Path) -> dict[str, str]:
-    """Which measurements stand for products of FP8 weights that are scaled by blocks.
-
-    Those of vLLM (0.24) hold a launch each: 0.18 ms flat from 1 to 8,192 tokens on B200, 6 to 24
-    times the same products scaled by tensor at 16 tokens, and above those of 16 bits. SGLang's of
-    the same kernels do not. Products scaled by tensor stand for them.
-    """
-    if deployment.engine != "vllm" or deployment.precision is not None:
-        return {}
-    values = read_object(config / "config.json")
-    inner = values.get("text_config") or {}
-    weights = values.get("quantization_config") or inner.get("quantization_config") or {}
-    return {"gemm_quant_mode": "fp8"} if weights.get("weight_block_size") else {}
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The library says much on its loggers; what matters is raised."""
@@ -268,12 +259,25 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _refused(deployment: Deployment) -> Iterator[None]:
+def refused(deployment: Deployment) -> Iterator[None]:
     """Its refusals, as a sentence of ours."""
     try:
         yield
     except CatalogError:
         raise
     except Exception as error:  # it has exceptions of its own in every module
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        raise CatalogError(f"no operators of {deployment.words}: {first[0][:300]}") from error
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if NO_ROOM in first:
+            raise does_not_fit(deployment) from error
+        raise CatalogError(
+            f"no operators of {deployment.words}: {first[:300]}; another --tp, --ep, --precision "
+            "or --engine may have them, and --engine roofline needs none"
+        ) from error
+
+
+def does_not_fit(deployment: Deployment) -> CatalogError:
+    """The error for weights that leave no room."""
+    return CatalogError(
+        f"{deployment.words} does not fit: the weights leave no room for a KV cache; give a larger "
+        "--tp, --precision fp8, or a larger GPU"
+    )

@@ -17,14 +17,13 @@ FloatArray = npt.NDArray[np.float64]
 ONE_BY_ONE = 128
 """Tokens up to which a mixture of experts is asked at every number: how many experts a batch needs
 grows with each token, and a staircase keeps the upper value (gpt-oss: 18 % off at worst else)."""
-GRAPH_TOKENS = 512
-"""Tokens up to which the operators of decodes hold, which engines replay from CUDA graphs; more are
-those of prompt chunks."""
 DENSE = (1, 2, 4, *range(8, 256, 8), *range(256, 512, 16))
 SPARSE = (*range(512, 2048, 64), *range(2048, 8192, 256), 8192, 10240, 12288, 16384)
 SEQUENCES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512)
-CONTEXTS = (16, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
-CONTEXTS += (49152, 65536, 98304, 131072)
+CONTEXTS = (
+    *(16, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384),
+    *(24576, 32768, 49152, 65536, 98304, 131072),
+)
 CHUNKS = (1, 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 16384)
 HISTORIES = (0, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 LOGITS = "logits"
@@ -103,14 +102,11 @@ class Measured:
         return 0.0 if self.windowed else 1.0
 
     def token_ms(self) -> FloatArray:
-        """Operators of every token, by the batch sizes of ``tokens``."""
+        """Operators of every token of a decode, by the batch sizes of ``tokens``."""
+        return np.array([self._token_ms(tokens) for tokens in self.tokens])
 
-        def one(tokens: int) -> float:
-            if tokens <= GRAPH_TOKENS:
-                return self._sum(self.operators.generation(self.generation.token, tokens, 64))
-            return self._sum(self.operators.context(self.context.token, tokens))
-
-        return np.array([one(tokens) for tokens in self.tokens])
+    def _token_ms(self, tokens: int) -> float:
+        return self._sum(self.operators.generation(self.generation.token, tokens, 64))
 
     def logits_ms(self) -> FloatArray:
         """The output head, by the numbers of ``SEQUENCES``."""
@@ -128,14 +124,23 @@ class Measured:
         )
 
     def chunk_ms(self) -> FloatArray:
-        """Attention of one chunk: ``chunks`` x ``histories``."""
+        """Attention of one chunk: ``chunks`` x ``histories``.
+
+        With what the token operators of a chunk take beyond those of as many decodes. Of most
+        models they are the same; shared experts run beside the others for decodes only.
+        """
         attention = self.context.attention
         return np.array(
             [
-                [self._sum(self.operators.context(attention, c, h)) for h in self.histories]
+                [self._sum(self.operators.context(attention, c, h)) + more for h in self.histories]
                 for c in self.chunks
+                for more in [self._chunk_more_ms(c)]
             ]
         )
+
+    def _chunk_more_ms(self, chunk: int) -> float:
+        own = self._sum(self.operators.context(self.context.token, chunk))
+        return max(own - self._token_ms(chunk), 0.0)
 
     @property
     def shares(self) -> dict[str, float]:

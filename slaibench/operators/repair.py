@@ -46,7 +46,7 @@ class Repaired:
     repairs: tuple[Repair, ...]
 
 
-def repaired(measured: Measured, memory: Memory) -> Repaired:
+def repaired(measured: Measured, memory: Memory, products_ms: FloatArray) -> Repaired:
     """Times that never fall where there is more work, and are at least what memory takes.
 
     Tokens and logits are smoothed to the nearest rising row (isotonic regression), since which of
@@ -54,14 +54,28 @@ def repaired(measured: Measured, memory: Memory) -> Repaired:
     values once, and for a chunk what it takes without a history and what one decode takes at the
     same place. The library scales a chunk's attention with its length alone, so that short chunks
     after a long history come out faster than memory can be read.
+
+    Args:
+        products_ms: what a batch's products take at the peak of the tensor cores, by its tokens.
+
+    Raises:
+        ValueError: times are absent.
     """
     peak = measured.operators.peak_bytes_per_s
     token_ms, logits_ms = measured.token_ms(), measured.logits_ms()
     decode_ms, chunk_ms = measured.decode_ms(), measured.chunk_ms()
+    for what, values in (("tokens", token_ms), ("the output head", logits_ms)):
+        if not (np.isfinite(values) & (values > 0)).all():
+            raise ValueError(f"it has no times of {what} in this number format")
     read_ms = memory.kv_bytes_per_token / peak * 1e3
 
     rising_token = _rising(token_ms)
     repairs = [_repair("Token operators", token_ms, rising_token, "falling with tokens")]
+    floored = np.maximum(rising_token, products_ms)
+    repairs.append(
+        _repair("Token operators", rising_token, floored, "above the tensor cores' peak")
+    )
+    rising_token = floored
     least = memory.weight_bytes / peak * 1e3
     if not measured.experts and rising_token[0] < least:
         floored = np.maximum(rising_token, least - logits_ms[0])

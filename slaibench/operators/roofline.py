@@ -20,6 +20,8 @@ BYTES = {Precision.BF16: 2.0, Precision.FP8: 1.0, Precision.FP4: 9 / 16}
 FASTER = {Precision.BF16: 1.0, Precision.FP8: 2.0, Precision.FP4: 4.0}
 """Peak of the matrix products, as a multiple of the 16-bit one."""
 
+_WINDOW = ("Layers that look back a window only are taken as if they looked at everything.",)
+
 
 def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str, Any]:
     """The values of a profile's file: each part takes as long as reading what it needs, or as its
@@ -30,11 +32,13 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
     Raises:
         CatalogError: the model does not fit.
     """
-    precision = deployment.precision or Precision.BF16
+    weight, faster = _format(deployment.precision, model)
     share, bandwidth = 1 / deployment.tp, gpu.bandwidth_gbps * 1e9
-    peak = gpu.fp16_tflops * 1e12 * FASTER[precision]
-    weights = model.num_params * BYTES[precision] * share
-    kv_bytes = model.kv_bytes_per_token if model.latent else model.kv_bytes_per_token * share
+    peak = gpu.fp16_tflops * 1e12 * faster
+    weights = model.num_params * weight * share
+    # A latent vector is on every GPU, and so is a KV head where there are more GPUs than heads.
+    kv_share = 1.0 if model.latent else max(share, 1 / model.kv_heads)
+    kv_bytes = model.kv_bytes_per_token * kv_share
     room = gpu.memory_bytes * UTILIZATION - weights - RESERVE_BYTES
     blocks = int(room // (BLOCK_SIZE * kv_bytes))
     if blocks < 1:
@@ -45,9 +49,8 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
     head = model.vocab * model.hidden
 
     def token_ms(tokens: int) -> float:
-        read = _read_params(model, tokens) * BYTES[precision] * share / bandwidth
-        products = 2 * _active_params(model) * tokens * share / peak
-        return max(read, products) * 1e3
+        read = _read_params(model, tokens) * weight * share / bandwidth
+        return max(read, products_s(deployment, model, gpu, tokens)) * 1e3
 
     def head_ms(sequences: int) -> float:
         return max(2 * head * share / bandwidth, 2 * head * sequences * share / peak) * 1e3
@@ -62,7 +65,8 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
         "gpu": gpu.name,
         "model": deployment.model,
         "status": Status.DATASHEET.value,
-        "engine": f"none (roofline), tensor parallel {deployment.tp}, {precision}",
+        "engine": f"none (roofline), {weight:g} bytes a weight, tensor parallel {deployment.tp}",
+        "tensor_parallel": deployment.tp,
         "source": f"shape of {model.source}; {gpu.source}",
         "licence": "facts",
         "notes": [
@@ -70,6 +74,7 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
             "datasheet's peaks, and no batch is faster.",
             "Left out: what kernels lose against these peaks, communication between GPUs, and the "
             "engine's time between steps.",
+            *(_WINDOW if model.window else ()),
         ],
         "regime": {
             "batch_tokens": TOKENS[-1],
@@ -103,6 +108,26 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
     }
     loaded: dict[str, Any] = json.loads(json.dumps(values))
     return loaded
+
+
+def products_s(deployment: Deployment, model: Model, gpu: Gpu, tokens: int) -> float:
+    """What the matrix products of so many tokens take one GPU at its peak; without attention and
+    output head."""
+    _, faster = _format(deployment.precision, model)
+    peak = gpu.fp16_tflops * 1e12 * faster
+    return 2 * _active_params(model) * tokens / deployment.tp / peak
+
+
+def _format(precision: Precision | None, model: Model) -> tuple[float, float]:
+    """Bytes of a weight, and the peak of the matrix products as a multiple of the 16-bit one.
+
+    Weights in a format that the products do not have (MXFP4 with 16-bit activations) are read in
+    theirs and multiplied in 16 bits.
+    """
+    if precision is not None:
+        return BYTES[precision], FASTER[precision]
+    weight = model.bytes_per_weight or float(model.bytes_per_value)
+    return weight, FASTER[Precision.FP8] if weight == BYTES[Precision.FP8] else 1.0
 
 
 def _body_params(model: Model) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Required, TypedDict, TypeVar, get_type_hints
 
 from slaibench.endpoint.dialect import Dialect
+from slaibench.operators.deployment import OperatorSource, Precision
 from slaibench.rates import Rates
 from slaibench.spec.serving import Clock, Device
 from slaibench.spec.study import StudySpec
@@ -59,6 +60,11 @@ class CellFields(RequestFields, total=False):
     prefix_caching: bool
     kv_blocks: int | None
     engine_args: str | None
+    tp: int | None
+    ep: int | None
+    precision: Precision | Literal["bf16", "fp8", "fp4"] | None
+    engine: OperatorSource | Literal["vllm", "sglang", "roofline"] | None
+    engine_version: str | None
     url: str | None
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from slaibench.machine.disclosed import EngineArgs
 from slaibench.machine.suggestion import did_you_mean
+from slaibench.operators.deployment import OperatorSource, Precision
 from slaibench.spec.option import Option
 
 DEFAULT_MODEL = "mistral-7b"
@@ -84,7 +85,7 @@ class EnginePart(Part):
     """What is served, by whose batch times, and with how much memory.
 
     Args:
-        model: name in the catalog, Hugging Face id or path of a ``config.json``; for an endpoint,
+        model: name of the catalog, Hugging Face id or path of a ``config.json``; for an endpoint,
             what it calls its model.
         gpu, profile: whose batch times, for what takes them from a profile; a cell names its
             profile by a fingerprint.
@@ -144,6 +145,47 @@ class EnginePart(Part):
         Option(
             "More arguments of the engine's server, in one word: '--tensor-parallel-size=2 ...'."
         ),
+    ] = None
+
+
+class DeploymentPart(Part):
+    """What a profile is made of, where none ships: how the model is spread and in which format.
+
+    ``--tp`` also starts a real engine so. The rest decides no more than a profile, which a cell
+    names by its fingerprint.
+
+    Args:
+        tp: GPUs that share each layer; None: 1.
+        ep: groups that a mixture's experts are split over; None: 1.
+        precision: None: the model's own.
+        engine, engine_version: whose measured operators; None: of the profile that ships, else of
+            vLLM, in its newest release.
+    """
+
+    tp: Annotated[
+        int | None,
+        Option("GPUs that share each layer (tensor parallel): of a profile, and of a real engine."),
+        Field(ge=1, le=1024),
+    ] = None
+    ep: Annotated[
+        int | None,
+        Option("Groups of GPUs that a mixture's experts are split over (expert parallel)."),
+        Field(ge=1, le=1024),
+    ] = None
+    precision: Annotated[
+        Precision | None, Option("Number format of a profile's weights. Default: the model's own.")
+    ] = None
+    engine: Annotated[
+        OperatorSource | None,
+        Option(
+            "Whose measured operators a profile is compiled from, or roofline: from shape and "
+            "datasheet. Default: a profile that ships, else vllm."
+        ),
+    ] = None
+    engine_version: Annotated[
+        str | None,
+        Option("Release of --engine whose operators were measured. Default: the newest."),
+        Field(max_length=LONGEST_NAME),
     ] = None
 
 

@@ -20,6 +20,7 @@ from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import (
     LONGEST_NAME,
     BackendPart,
+    DeploymentPart,
     EndpointPart,
     EnginePart,
     MetricsPart,
@@ -43,7 +44,7 @@ class SpecForm(TypedDict):
     slo: str
 
 
-class SchedulerPart(MetricsPart, EndpointPart, EnginePart, BackendPart):
+class SchedulerPart(MetricsPart, EndpointPart, DeploymentPart, EnginePart, BackendPart):
     """What serves, and who decides its batches."""
 
     dialect: Dialect | None = None
@@ -59,7 +60,12 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
 
     rates_chosen: str | None = None
     """Why the rates are these, where the study chose them; kept with them in every document."""
-    LATER: ClassVar[tuple[str, ...]] = (*PacePart.model_fields, "rates_chosen", "metrics_url")
+    LATER: ClassVar[tuple[str, ...]] = (
+        *PacePart.model_fields,
+        *DeploymentPart.model_fields,
+        "rates_chosen",
+        "metrics_url",
+    )
     """Fields that are in a document only where somebody or something decided them: pages are named
     by their specification, and those of before keep their names."""
 

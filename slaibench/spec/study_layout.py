@@ -15,7 +15,14 @@ from slaibench.machine.suggestion import did_you_mean
 from slaibench.spec.load import LoadPart
 from slaibench.spec.option import flag, options_of
 from slaibench.spec.pace import PacePart
-from slaibench.spec.serving import BackendPart, EndpointPart, EnginePart, MetricsPart, Part
+from slaibench.spec.serving import (
+    BackendPart,
+    DeploymentPart,
+    EndpointPart,
+    EnginePart,
+    MetricsPart,
+    Part,
+)
 from slaibench.spec.study import StudySpec
 from slaibench.spec.targets import TargetPart
 
@@ -23,7 +30,7 @@ KIND, SCHEDULERS, RUNNING, DIALECT = "kind", "schedulers", "running", "dialect"
 BODY, HEADERS = "extra_body", "headers"
 """Of a dialect; the fields for every request may be a text of JSON, which has a null."""
 PARTS: Mapping[str, tuple[type[Part], ...]] = {
-    "serving": (BackendPart, EnginePart),
+    "serving": (BackendPart, EnginePart, DeploymentPart),
     "endpoint": (EndpointPart, MetricsPart),
     "load": (LoadPart,),
     "targets": (TargetPart,),

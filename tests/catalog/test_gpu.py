@@ -14,7 +14,7 @@ from slaibench.catalog import CatalogError, get_gpu, get_model, kv_blocks, list_
 
 def test_every_profile_is_for_a_known_gpu_and_model() -> None:
     names = {gpu.name for gpu in list_gpus()}
-    assert {gpu for gpu, _ in list_profiles()} == names
+    assert {gpu for gpu, _ in list_profiles()} <= names
     for _, model in list_profiles():
         assert get_model(model)
 

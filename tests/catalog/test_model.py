@@ -114,7 +114,9 @@ def test_a_tied_head_is_counted_once(tmp_path: Path) -> None:
         ({"hidden_size": ...}, "lacks 'hidden_size'"),
         ({"hidden_size": "4096"}, "hidden_size must be a whole number"),
         ({"num_hidden_layers": 0}, "num_hidden_layers must be a whole number of at least 1"),
-        ({"num_local_experts": 8}, "mixture of experts"),
+        ({"num_local_experts": 8}, "lacks 'num_experts_per_tok'"),
+        ({"mamba_num_heads": 8}, "Mamba layers beside attention: a cache of several kinds"),
+        ({"layer_types": ["linear_attention", "full_attention"]}, "has linear_attention layers"),
         ({"num_key_value_heads": 5}, "32 heads cannot share 5 KV heads"),
     ],
 )

@@ -114,7 +114,7 @@ def test_fingerprint_follows_the_numbers_and_not_the_words(tmp_path: Path) -> No
     ("changes", "message"),
     [
         ({"schema_version": 2}, "schema_version 2 is not 1"),
-        ({"status": "guessed"}, "status must be one of measured, fitted, datasheet"),
+        ({"status": "guessed"}, "status must be one of measured, compiled, fitted, datasheet"),
         ({"step_overhead_ms": -1}, "step_overhead_ms must be a number that is not negative"),
         ({"step_overhead_ms": "6"}, "step_overhead_ms must be a number"),
         ({"step_overhead": 6}, "unknown names: step_overhead;"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from slaibench.backends.base import BackendError
@@ -20,9 +21,12 @@ MADE_UP_TOKEN = 7
 
 
 def emulated(
-    options: EngineOptions, profile: Profile | None
+    options: EngineOptions, profile: Profile | None, file: Path | None = None
 ) -> tuple[EngineOptions, dict[str, str | None]]:
     """Options for an emulated device, and what its process must know (``timer_of``).
+
+    Args:
+        file: of a profile that is none of the catalog's.
 
     Raises:
         BackendError: there is no profile, or one that the engine's process cannot find.
@@ -33,13 +37,17 @@ def emulated(
         is_cataloged = get_profile(profile.gpu, profile.model).fingerprint == profile.fingerprint
     except CatalogError:
         is_cataloged = False
-    if not is_cataloged:
+    if not is_cataloged and file is None:
         raise BackendError(
             f"profile {profile.name} is not the catalog's, and a server on an emulated device "
-            "finds no others: use one of the catalog, or --clock virtual"
+            "finds no others: use one of the catalog, or give its file"
         )
     blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-    device = {"gpu": profile.gpu, "model": profile.model, "profile": None}
+    device = {
+        "gpu": profile.gpu,
+        "model": profile.model,
+        "profile": None if is_cataloged or file is None else str(file.resolve()),
+    }
     return replace(options, kv_blocks=blocks), device
 
 

@@ -56,12 +56,13 @@ class ServedEngine:
         engine: which.
         options: what it is started with; an emulated device that leaves ``kv_blocks`` open has
             the profile's.
-        profile: of the GPU that is emulated.
+        profile: of the GPU that is emulated; ``profile_file``: where it lies, if it is none of the
+            catalog's.
         logs: folder for the server's output and the engine's step logs; made if it is not there.
         start_limit_s: how long the server may take until it answers.
 
     Raises:
-        BackendError: an emulated device without a profile of the catalog.
+        BackendError: an emulated device without a profile that its process finds.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class ServedEngine:
         device: Device,
         *,
         profile: Profile | None = None,
+        profile_file: Path | None = None,
         logs: Path,
         start_limit_s: float = START_LIMIT_S,
     ) -> None:
         self._engine = engine
         self._own: dict[str, Any] = {"scheduler": "engine", "switchable": True}
         if device is Device.EMULATED:
-            options, self._own["device"] = emulated(options, profile)
+            options, self._own["device"] = emulated(options, profile, profile_file)
         self._options = options
         self._device = device
         self._logs = logs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from slaibench.studies.board.sglang_rule import SglangRule
 from slaibench.workloads.request import Request
 
 WAVES = 5
-"""Prompts of each client that are replayed at most. Of a longer run the first and the last stand for
-themselves and those between for all between: half the work, and a mean that is off by less than a
-run differs from its repetition."""
+"""Prompts of each client that are replayed at most. Of a longer run the first and the last stand
+for themselves and those between for all between: half the work, and a mean that is off by less than
+a run differs from its repetition."""
 LEAST_DELIVERY_S = 1e-4
 """A client never answers at the very moment of a token: what it sends next misses the batch that is
 decided then."""
@@ -127,19 +127,4 @@ def _mean(table: RequestTable, weights: FloatArray) -> Latency:
     return Latency(
         ttft_ms=float(np.average(first - table.due_s, weights=weights) * 1e3),
         tpot_ms=float(np.average(tpot, weights=weights[several]) * 1e3) if several.any() else 0.0,
-    )
-
-
-def with_times(profile: Profile, *, step_ms: float, sequence_ms: float, first_ms: float) -> Profile:
-    """A profile with an engine's time between steps: so much a step, so much a sequence of its
-    batch, and so much on the way of a first token."""
-    heads = profile.per_sequence
-    ms = tuple(
-        time + sequence_ms * count for count, time in zip(heads.sequences, heads.ms, strict=True)
-    )
-    return replace(
-        profile,
-        step_overhead_ms=profile.step_overhead_ms + step_ms,
-        per_sequence=replace(heads, ms=ms),
-        delivery_ms=profile.delivery_ms + first_ms,
     )

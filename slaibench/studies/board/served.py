@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slaibench.operators.deployment import Deployment, Precision
+from slaibench.operators.deployment import Deployment, OperatorSource, Precision
 from slaibench.studies.board.rows import Configuration, Row, Source
 
 CHECKPOINTS: dict[tuple[str, str], tuple[str, Precision | None]] = {
@@ -95,7 +95,7 @@ def deployment_of(configuration: Configuration) -> Deployment:
     return Deployment(
         model=checkpoint,
         gpu=configuration.gpu,
-        engine=configuration.engine,
+        engine=OperatorSource(configuration.engine),
         tp=configuration.tp,
         ep=configuration.ep,
         precision=ours,

@@ -16,7 +16,8 @@ from slaibench.studies.calibration.result import CalibrationResult, fit_profile
 from slaibench.studies.calibration.session import Budget, OnPhase, OpensEngine, Session
 from slaibench.studies.calibration.store import Folder
 from slaibench.studies.systems.base import Demand
-from slaibench.studies.systems.engine import EngineSystem, started_with
+from slaibench.studies.systems.engine import EngineSystem
+from slaibench.studies.systems.real_engine import started_with
 from slaibench.studies.systems.table import SYSTEMS, find, settled
 from slaibench.version import __version__
 

@@ -15,7 +15,7 @@ from slaibench.catalog import CatalogError, hub
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Scheduler
-from slaibench.spec import DEFAULT_MODEL, Clock, Device, StudySpec
+from slaibench.spec import DEFAULT_MODEL, Clock, DeploymentPart, Device, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
@@ -23,13 +23,18 @@ from slaibench.studies.systems.profiled import (
     doubts_of,
     names_of,
     profile_facts,
+    profile_file_of,
     profile_of,
     regime_notes,
 )
+from slaibench.studies.systems.real_engine import (
+    hardware_name,
+    refuse_too_large,
+    spread,
+    started_with,
+)
 
 SERVED = "slaibench.backends.engines.served"
-MEMORY_SHARE = 0.9
-"""Of this machine's memory: what weights may take on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class EngineSystem(ABC):
         VIRTUAL, REAL: modules of its own that run under such a clock, as ``modules``.
 
     Args:
-        gpu, profile: of an emulated device; None on a real one.
+        gpu, profile: of an emulated device; None on a real one. ``profile_file``: what another
+            process reads it from, where it does not ship.
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
@@ -51,6 +57,7 @@ class EngineSystem(ABC):
         {
             *("device", "clock", "gpu", "profile", "kv_blocks"),
             *("max_context_tokens", "weights", "prefix_caching", "engine_args"),
+            *DeploymentPart.model_fields,
         }
     )
 
@@ -65,6 +72,7 @@ class EngineSystem(ABC):
     clock: Clock
     gpu: str | None
     profile: Profile | None
+    profile_file: Path | None
     hardware: str | None
     weights: str | None
     prefix_caching: bool
@@ -97,11 +105,8 @@ class EngineSystem(ABC):
                 f"machine's own: leave {given.split(maxsplit=1)[0]} out, or give --device emulated"
             )
         clock = spec.clock or (Clock.VIRTUAL if emulated else Clock.REAL)
-        if emulated and clock is Clock.REAL and spec.profile:
-            raise ValueError(
-                "a server on an emulated device finds the catalog's profiles only: leave --profile "
-                "out, or give --clock virtual"
-            )
+        if not emulated:
+            spec = spread(spec)
         if spec.engine_args is not None:
             extra_args(spec.engine_args, cls.ENGINE.flags)
             if clock is Clock.VIRTUAL:
@@ -130,7 +135,7 @@ class EngineSystem(ABC):
         model = get_model(name)
         engine_version = cls._checked(device)
         if device is Device.CPU:
-            _refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
+            refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
         kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
         block_size = profile.block_size if profile else cls.ENGINE.block_size(device)
         most = [model.max_context_tokens] + ([kv_blocks * block_size] if kv_blocks else [])
@@ -142,7 +147,8 @@ class EngineSystem(ABC):
             clock=clock,
             gpu=spec.gpu,
             profile=profile,
-            hardware=_hardware_name(device) if clock is Clock.REAL else None,
+            profile_file=profile_file_of(spec) if profile and clock is Clock.REAL else None,
+            hardware=hardware_name(device) if clock is Clock.REAL else None,
             weights=spec.weights,
             prefix_caching=spec.prefix_caching,
             max_context_tokens=spec.max_context_tokens or min(demand.context_tokens, *most),
@@ -233,7 +239,14 @@ class EngineSystem(ABC):
             options = replace(self._options(), checkpoint=weights)
         except CatalogError as error:
             raise BackendError(f"--weights: {error}") from error
-        return ServedEngine(self.ENGINE, options, self.device, profile=self.profile, logs=logs)
+        return ServedEngine(
+            self.ENGINE,
+            options,
+            self.device,
+            profile=self.profile,
+            profile_file=self.profile_file,
+            logs=logs,
+        )
 
     @staticmethod
     @abstractmethod
@@ -266,32 +279,3 @@ class EngineSystem(ABC):
             prefix_caching=self.prefix_caching,
             more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )
-
-
-def started_with(weights: str | None, engine_args: str | None) -> str:
-    """What a real engine was started with, in words."""
-    model = f"weights {weights}" if weights else "random weights"
-    return f"{model}, {engine_args}" if engine_args else model
-
-
-def _hardware_name(device: Device) -> str:
-    from slaibench.machine.hardware import device_name  # noqa: PLC0415
-
-    return device_name("cpu" if device is Device.EMULATED else device.value)
-
-
-def _refuse_too_large(model: Model, weight_bytes: int) -> None:
-    """Refuse weights that this machine's memory cannot hold.
-
-    Raises:
-        ValueError: with a model that fits.
-    """
-    from slaibench.machine.hardware import memory_bytes  # noqa: PLC0415
-
-    if weight_bytes <= MEMORY_SHARE * (memory := memory_bytes()):
-        return
-    raise ValueError(
-        f"the weights of {model.name} take {weight_bytes / 1e9:.1f} GB, and this machine has "
-        f"{memory / 1e9:.1f} GB of memory: give --model tiny-mistral, or --device emulated, which "
-        "holds no weights"
-    )

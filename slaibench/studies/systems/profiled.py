@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from slaibench.backends.base import RunOutput
-from slaibench.catalog import CatalogError
-from slaibench.catalog.hub import HubId
-from slaibench.catalog.mismatch import SHAPE, gpu_mismatch, model_mismatch
-from slaibench.catalog.model import Model, catalog_name, find_model, get_model
-from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
+from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
+from slaibench.catalog.model import Model, catalog_name
+from slaibench.catalog.profile import Profile, Status
+from slaibench.catalog.profiles import (
+    list_profiles,
+    load_profile,
+    profile_values,
+    shipped_values,
+)
 from slaibench.catalog.validations import validations_of
 from slaibench.costmodel.cost_model import Excess
 from slaibench.measure.catalogue import LATENCIES
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, StudySpec
+from slaibench.operators import store
+from slaibench.operators.deployment import Deployment
+from slaibench.operators.library import installed_version
+from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, DeploymentPart, StudySpec, flags_of
 from slaibench.studies.validation.observed import COMPARED
 
 
@@ -26,11 +33,67 @@ def profile_of(spec: StudySpec) -> Profile:
         ValueError: there is none, or a file of its validations is damaged.
     """
     if spec.profile:
+        _check_alone(spec)
         profile = load_profile(spec.profile)
     else:
-        profile = _shipped(spec.gpu or DEFAULT_GPU, spec.model or DEFAULT_MODEL)
+        profile = store.profile_of(deployment_of(spec))
     validations_of(profile)  # recordings will hold them: refuse a damaged file before any work
     return profile
+
+
+def profile_values_of(spec: StudySpec) -> dict[str, Any]:
+    """The values of the file of ``profile_of``. Errors as there."""
+    if spec.profile:
+        return profile_values(spec.profile)
+    deployment = deployment_of(spec)
+    if store.is_shipped(deployment):
+        return shipped_values(f"{deployment.gpu}_{catalog_name(deployment.model)}")
+    return store.profile_values(deployment)
+
+
+def profile_file_of(spec: StudySpec) -> Path | None:
+    """A file that another process reads the profile from; None: it ships.
+
+    Raises:
+        CatalogError: as ``profile_of``.
+    """
+    if spec.profile:
+        return Path(spec.profile)
+    deployment = deployment_of(spec)
+    return None if store.is_shipped(deployment) else store.profile_file(deployment)
+
+
+def deployment_of(spec: StudySpec) -> Deployment:
+    """What a specification's profile is of, if it is not one of the user's own.
+
+    Raises:
+        ValueError: numbers that do not go together.
+    """
+    return Deployment(
+        model=spec.model or DEFAULT_MODEL,
+        gpu=spec.gpu or DEFAULT_GPU,
+        engine=spec.engine,
+        engine_version=spec.engine_version,
+        tp=spec.tp or 1,
+        ep=spec.ep or 1,
+        precision=spec.precision,
+    )
+
+
+def _check_alone(spec: StudySpec) -> None:
+    flags = flags_of(StudySpec)
+    given = [flags[name] for name in DeploymentPart.model_fields if getattr(spec, name) is not None]
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)} say which profile to make, and --profile {spec.profile} is one "
+            "already: leave one of them out"
+        )
+
+
+def settled_names(spec: StudySpec) -> StudySpec:
+    """The specification with its model and GPU filled in (``names_of``)."""
+    model, gpu = names_of(spec)
+    return spec.model_copy(update={"model": model, "gpu": gpu})
 
 
 def names_of(spec: StudySpec) -> tuple[str, str]:
@@ -47,43 +110,6 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
     return model if spec.profile else catalog_name(model), spec.gpu or DEFAULT_GPU
 
 
-def _shipped(gpu: str, model: str) -> Profile:
-    """The catalog's profile of a pair.
-
-    Raises:
-        CatalogError: there is none; of a model of the hub, with what to do instead.
-    """
-    try:
-        return get_profile(gpu, model)
-    except CatalogError:
-        if HubId.parse(model) is None or gpu not in {of for of, _ in list_profiles()}:
-            raise
-    shape, size, why = find_model(model), "", ""
-    if shape is None:
-        try:
-            shape = get_model(model)
-        except CatalogError as error:
-            why = f". Its shape is not known either: {error}"
-        else:
-            kv_bytes = f"{shape.kv_bytes_per_token:,} bytes of KV cache a token"
-            size = f" (it has {shape.layers} layers of {shape.hidden}, {kv_bytes})"
-    alike = "" if shape is None else next(_alike(gpu, shape), "")
-    instead = f"give --model {alike}, which has the same layers and a profile; or " if alike else ""
-    raise CatalogError(
-        f"no profile says how long batches of {model} take on {gpu}{size}: {instead}measure one "
-        f"(slaibench calibrate --backend vllm --device cuda --weights {model}) or write one "
-        f"(docs/how-to-gpu.md), and give it with --profile{why}"
-    )
-
-
-def _alike(gpu: str, shape: Model) -> Iterator[str]:
-    """Models with a profile of a GPU whose batches take as long."""
-    for of_gpu, name in list_profiles():
-        model = get_model(name)
-        if of_gpu == gpu and all(getattr(model, it) == getattr(shape, it) for it in SHAPE):
-            yield name
-
-
 def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...]:
     """What a reader must know where a profile of the user's own may not be of the study's GPU and
     model. What the catalog pairs is.
@@ -92,7 +118,7 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
         ValueError: it surely is of others: their names would be printed with its times.
     """
     if spec.profile is None:
-        return ()
+        return doubts_of_profile(profile)
     name = spec.model or DEFAULT_MODEL
     mismatches = [
         mismatch
@@ -115,6 +141,22 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
         )
         raise ValueError(f"profile {spec.profile} is not of what is asked for:{wrong}\n{way}")
     return tuple(mismatch.words for mismatch in mismatches)
+
+
+def doubts_of_profile(profile: Profile) -> tuple[str, ...]:
+    """What is said of a roofline that stands in for a profile; of others nothing."""
+    pair = profile.gpu, profile.model
+    if profile.status is not Status.DATASHEET or pair in list_profiles():
+        return ()
+    more = (
+        ""
+        if installed_version()
+        else ("; operators that were measured come with pip install 'slaibench[profiles]'")
+    )
+    return (
+        f"profile {profile.name} is a roofline of shape and datasheet: no batch is faster, and how "
+        f"much slower a real one is was not measured{more}",
+    )
 
 
 def profile_facts(profile: Profile) -> dict[str, Any]:

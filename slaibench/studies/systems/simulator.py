@@ -13,7 +13,7 @@ from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, StudySpec
+from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, DeploymentPart, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
@@ -36,7 +36,7 @@ class SimulatorSystem:
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens"}
-    )
+    ).union(DeploymentPart.model_fields)
 
     model: str
     gpu: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.machine.suggestion import did_you_mean
-from slaibench.spec import Device, StudySpec, flags_of
+from slaibench.spec import DeploymentPart, Device, StudySpec, flags_of
 from slaibench.spec.study import SchedulerPart
 from slaibench.studies.systems.base import Facts, SystemUnderTest
 from slaibench.studies.systems.endpoint import EndpointSystem
@@ -20,6 +20,8 @@ SYSTEMS: dict[str, type[SystemUnderTest]] = {
     "endpoint": EndpointSystem,
 }
 
+PROFILE_ONLY = set(DeploymentPart.model_fields) - {"tp"}
+"""Fields that make a profile and mean nothing to a real engine."""
 OPTIONS = {
     name: flags_of(StudySpec).get(name, "an endpoint's dialect")
     for name in SchedulerPart.model_fields
@@ -78,7 +80,7 @@ def on_system(spec: StudySpec, text: str) -> StudySpec:
         raise ValueError(f"unknown backend {text!r}. Known: {accepted}")
     wanted = Device(device) if colon else None
     if wanted not in (None, Device.EMULATED):
-        takes -= {"gpu", "profile"}
+        takes -= {"gpu", "profile", *PROFILE_ONLY}
     elif "device" in takes:
         takes -= {"weights", "engine_args"}
     dropped: dict[str, Any] = {

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.gpu import find_gpu
 from slaibench.catalog.mismatch import ModelMismatch, gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, find_model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile, load_profile
+from slaibench.catalog.profiles import load_profile
+from slaibench.operators.deployment import Deployment
+from slaibench.operators.store import profile_of
 from slaibench.studies.validation.observed import EngineSettings, ObservedRun
 
 DESPITE = "--despite-mismatch"
 
 
+TENSOR_PARALLEL = "tensor_parallel_size"
+
+
 def find_profile(
-    run: ObservedRun, *, gpu: str | None, model: str | None, file: str | None
+    run: ObservedRun,
+    *,
+    gpu: str | None,
+    model: str | None,
+    file: str | None,
+    making: Mapping[str, Any],
 ) -> Profile:
-    """A profile of the user's own, or the catalog's of the GPU and the model.
+    """A profile of the user's own, or that of the GPU and the model, made if none ships.
 
     Args:
-        gpu, model: of the catalog; None: as the run names them.
+        gpu, model: None: as the run names them.
         file: of the user's own profile.
+        making: the other fields of ``Deployment``; the run's own parallel size, if it is not there.
 
     Raises:
-        ValueError: there is no such profile, or what the run names is none of the catalog's.
+        ValueError: there is no such profile, or what the run names is not known.
     """
     if file is not None:
+        if making:
+            raise ValueError(f"{', '.join(making)}: profile {file} is made already: leave it out")
         return load_profile(file)
     run_gpu = find_gpu(run.settings.device or "")
-    run_model = find_model(model or run.settings.model or "")
     gpu = gpu or (None if run_gpu is None else run_gpu.name)
-    model = model if run_model is None else run_model.name
+    model = _model_name(model or run.settings.model)
     if gpu is not None and model is not None:
-        return get_profile(gpu, model)
+        spread = run.settings.parallel.get(TENSOR_PARALLEL)
+        own = {} if spread is None else {"tp": spread}
+        return profile_of(Deployment(model, gpu, **{**own, **making}))
     lacks = [
         f"{what} {named or '(not named there)'} is none of the catalog's: say which one it is with "
         f"{option}"
@@ -72,7 +89,10 @@ def mismatches(
         shape = _shape_of(settings.model)
         pairs.append(model_mismatch(settings.model, shape, profile, f"the {run}'s model"))
     for name, value in settings.parallel.items():
-        words = f"the {run}'s {name} is {value}, and profile {profile.name} is of one GPU"
+        if name == TENSOR_PARALLEL and value == profile.tp:
+            continue
+        gpus = f"{profile.tp} GPUs" if profile.tp > 1 else "one GPU"
+        words = f"the {run}'s {name} is {value}, and profile {profile.name} is of {gpus}"
         pairs.append(ModelMismatch(words, certain=True))
     for name, text in settings.formats.items():
         words = (
@@ -82,6 +102,18 @@ def mismatches(
         pairs.append(ModelMismatch(words, certain=False, keeps=not ours))
     differences = [pair for pair in pairs if pair is not None]
     return tuple(sorted(differences, key=lambda difference: not difference.certain))
+
+
+def _model_name(name: str | None) -> str | None:
+    """What the catalog calls a model, or its own name where its shape can be had; None: neither."""
+    model = find_model(name or "")
+    if model is not None or name is None:
+        return None if model is None else model.name
+    try:
+        get_model(name)
+    except CatalogError:
+        return None
+    return name
 
 
 def _shape_of(name: str) -> Model | None:

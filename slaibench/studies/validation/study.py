@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class ValidationSpec:
         log, recording: one of them: a log, or a folder with recordings in it.
         gpu, model: of the profile; None: what the run names, where the catalog knows it.
         profile: file of a profile of the user's own.
+        making: how a profile is made where none ships: fields of ``Deployment``, e.g. ``tp``.
         scheduler: instead of what ran, or stands for it.
         fit: fit the time between steps to half of the requests.
         keep_errors: keep errors beside the profile (of measured runs that it is of).
@@ -44,6 +45,7 @@ class ValidationSpec:
     gpu: str | None = None
     model: str | None = None
     profile: str | None = None
+    making: Mapping[str, Any] = field(default_factory=dict)
     scheduler: str | None = None
     fit: bool = False
     keep_errors: bool = True
@@ -207,7 +209,9 @@ def _planned(spec: ValidationSpec, run: ObservedRun) -> PlannedRun:
     Raises:
         ValueError: they surely do not, or there is no such profile.
     """
-    profile = find_profile(run, gpu=spec.gpu, model=spec.model, file=spec.profile)
+    profile = find_profile(
+        run, gpu=spec.gpu, model=spec.model, file=spec.profile, making=spec.making
+    )
     differences = mismatches(
         run.settings,
         profile,

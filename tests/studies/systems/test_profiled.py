@@ -158,16 +158,49 @@ def test_a_model_by_its_id_is_the_catalogs_and_has_its_recordings() -> None:
     assert prepare(by_id).cells() == by_name
 
 
-def test_a_model_without_a_profile_says_which_model_has_its_layers() -> None:
+def test_a_model_that_cannot_be_had_says_which_model_has_its_layers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"give --model llama-3.1-8b, which has the same layers"):
         prepare(study(gpu="h100", model="someone/Llama-3.1-8B-Instruct"))
     with pytest.raises(ValueError, match="unknown GPU"):
         prepare(study(gpu="h1000", model="someone/Llama-3.1-8B-Instruct"))
 
 
-def test_a_model_that_cannot_be_had_says_what_a_simulator_needs_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_model_that_cannot_be_had_says_how_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ValueError, match=r"(?s)no profile.*calibrate.*--profile.*not known either"):
+    with pytest.raises(ValueError, match=r"(?s)Hugging Face id.*slaibench\[hub\].*give the folder"):
         prepare(study(gpu="h100", model="someone/Small-1B"))
+
+
+def test_a_model_without_a_profile_has_a_roofline_that_says_so(tmp_path: Path) -> None:
+    config = tmp_path / "small" / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps(CONFIG))
+    spec = study(
+        model=str(config), engine="roofline", num_requests=20, schedulers=("sarathi",), tp=2
+    )
+    (cell,) = loaded(sweep(spec, tmp_path / "results", jobs=1).cells)
+    assert "h100/small is a roofline" in cell.summary.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tp": 3}, "--tp 3: give a power of two"),
+        ({"tp": 2, "ep": 4}, "--ep 4 does not divide --tp 2"),
+        ({"engine_version": "0.19.0"}, "say of which engine: --engine vllm or sglang"),
+        ({"engine": "roofline", "model": "codellama-34b", "gpu": "l4"}, "does not fit.*--tp"),
+    ],
+)
+def test_a_deployment_that_cannot_be_is_refused_with_the_way_out(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        prepare(study(**fields))
+
+
+def test_a_profile_of_the_users_own_is_made_already(own: str) -> None:
+    with pytest.raises(ValueError, match="--tp and --precision say which profile to make"):
+        prepare(study(profile=own, tp=2, precision="fp8"))

@@ -28,6 +28,11 @@ def test_an_unknown_backend_is_reported_with_the_nearest() -> None:
         ({"backend": "vllm", "device": "cpu"}, {"gpu": None, "clock": Clock.REAL}),
         ({"backend": "vllm", "device": "cuda"}, {"gpu": None, "model": "mistral-7b"}),
         ({"backend": "vllm", "device": "cpu", "weights": "/w"}, {"model": "/w", "weights": "/w"}),
+        (
+            {"backend": "vllm", "device": "cpu", "tp": 2, "engine_args": "--disable-log-stats"},
+            {"tp": None, "engine_args": "--disable-log-stats --tensor-parallel-size=2"},
+        ),
+        ({"backend": "vllm", "tp": 2}, {"tp": 2, "engine_args": None}),
     ],
 )
 def test_what_is_left_open_is_filled_in_and_then_stays(
@@ -53,7 +58,21 @@ def test_what_is_left_open_is_filled_in_and_then_stays(
         ({"backend": "vllm", "device": "cpu", "clock": "virtual"}, "takes real time: leave"),
         ({"backend": "vllm", "device": "cpu", "gpu": "h100"}, "--gpu h100 says whose times.*cpu"),
         ({"backend": "vllm", "device": "cuda", "profile": "p.json"}, "leave --profile out"),
-        ({"backend": "vllm", "clock": "real", "profile": "p.json"}, "catalog's profiles only"),
+        (
+            {"backend": "vllm", "device": "cuda", "precision": "fp8"},
+            "which profile to make.*-quant",
+        ),
+        ({"backend": "sglang", "device": "cpu", "ep": 2}, "which profile to make.*--ep-size"),
+        (
+            {
+                "backend": "vllm",
+                "device": "cuda",
+                "tp": 2,
+                "engine_args": "--tensor-parallel-size 4",
+            },
+            "--tp 2: --engine-args says it as well",
+        ),
+        ({"backend": "endpoint", "url": "http://x", "tp": 2}, "--tp does not go with"),
         ({"backend": "endpoint"}, "give --url http://host:port"),
         ({"backend": "endpoint", "url": "http://x", "gpu": "h100"}, "--gpu does not go with"),
         ({"backend": "endpoint", "url": "http://x", "device": "cpu"}, "--device does not go with"),
