@@ -34,7 +34,6 @@ class HostTime:
         step_ms: a step.
         sequence_ms: a step, for each sequence of its batch.
         first_ms: a first token; a deployment's own, so only the size of it carries over.
-        prompt_ms: a first token, for each 1,000 tokens of its prompt; as ``first_ms``.
         rows, configurations: that it was fitted to.
     """
 
@@ -44,7 +43,6 @@ class HostTime:
     step_ms: float
     sequence_ms: float
     first_ms: float
-    prompt_ms: float
     rows: int
     configurations: int
 
@@ -58,7 +56,6 @@ class HostTime:
             step_ms=fields.number("step_ms", positive=False),
             sequence_ms=fields.number("sequence_ms", positive=False),
             first_ms=fields.number("first_ms", positive=False),
-            prompt_ms=fields.number("prompt_ms", positive=False),
             rows=fields.whole("rows"),
             configurations=fields.whole("configurations"),
         )
@@ -78,6 +75,20 @@ def is_asynchronous(engine: str, release: str | None) -> bool:
     if len(parts) < 2 or not all(part.isdigit() for part in parts):
         return True
     return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE[engine]
+
+
+def host_document(times: Sequence[HostTime], source: str) -> str:
+    """The text of the file.
+
+    Args:
+        source: what they were fitted to.
+    """
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "source": source,
+        "times": [time.to_json() for time in times],
+    }
+    return json.dumps(values, indent=1) + "\n"
 
 
 @cache
@@ -121,23 +132,16 @@ def host_time(
     return of_engine.get(architecture) or of_engine.get("")
 
 
-def with_host_time(
-    values: Mapping[str, Any], time: HostTime, *, prompt_tokens: int = 0
-) -> dict[str, Any]:
-    """A compiled profile's values (``operators.compile``) with an engine's host time in them.
-
-    Args:
-        prompt_tokens: of the deployment's prompts, for what a first token takes with their length.
-    """
+def with_host_time(values: Mapping[str, Any], time: HostTime) -> dict[str, Any]:
+    """A compiled profile's values (``operators.compile``) with an engine's host time in them."""
     heads = values["per_sequence"]
     ms = [
         round(ms + time.sequence_ms * count, 6)
         for count, ms in zip(heads["sequences"], heads["ms"], strict=True)
     ]
-    first_ms = time.first_ms + time.prompt_ms * prompt_tokens / 1000
     return {
         **json.loads(json.dumps(values)),
         "step_overhead_ms": round(values["step_overhead_ms"] + time.step_ms, 6),
         "per_sequence": {"sequences": list(heads["sequences"]), "ms": ms},
-        "delivery_ms": round(values.get("delivery_ms", 0.0) + first_ms, 6),
+        "delivery_ms": round(values.get("delivery_ms", 0.0) + time.first_ms, 6),
     }

@@ -20,7 +20,7 @@ attention of DeepSeek's prompts under SGLang, and has only 16-bit times of it.""
 
 
 def options_of(deployment: Deployment) -> dict[str, Any]:
-    """How the library is asked for a deployment: the split, and formats that are not the model's."""
+    """How the library is asked for a deployment: its split, and formats not the model's own."""
     options: dict[str, Any] = {
         "tp_size": deployment.tp,
         "moe_tp_size": deployment.tp // deployment.ep,

@@ -98,14 +98,12 @@ def requests_of(row: Row, clients: Clients, waves: int) -> list[Request]:
 
 
 def _scheduler(row: Row, serving: Serving) -> Scheduler:
-    limits = {
-        "token_budget": serving.token_budget,
-        "max_active": serving.max_active,
-        "watermark": 0.0,
-    }
+    budget, most = serving.token_budget, serving.max_active
     if row.configuration.engine == "sglang":
-        return SglangRule(poll_steps=serving.poll_steps, **limits)
-    return Sarathi(**limits)
+        return SglangRule(
+            poll_steps=serving.poll_steps, token_budget=budget, max_active=most, watermark=0.0
+        )
+    return Sarathi(token_budget=budget, max_active=most, watermark=0.0)
 
 
 def _weights(concurrency: int, waves: int, clients: Clients) -> FloatArray:
