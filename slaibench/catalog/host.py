@@ -33,7 +33,7 @@ class HostTime:
             of all others.
         step_ms: a step.
         sequence_ms: a step, for each sequence of its batch.
-        first_ms: a first token; a deployment's own, so only the size of it carries over.
+        first_ms: a first token, on its way; a deployment's own.
         rows, configurations: that it was fitted to.
     """
 
@@ -132,16 +132,25 @@ def host_time(
     return of_engine.get(architecture) or of_engine.get("")
 
 
-def with_host_time(values: Mapping[str, Any], time: HostTime) -> dict[str, Any]:
-    """A compiled profile's values (``operators.compile``) with an engine's host time in them."""
+def with_host_time(
+    values: Mapping[str, Any], time: HostTime, *, deployment: bool = False
+) -> dict[str, Any]:
+    """A compiled profile's values (``operators.compile``) with an engine's host time in them.
+
+    Args:
+        deployment: with the time on the way of a first token too. That is of the deployments that
+            it was fitted to (their clients, their scripts), and carries over to no other.
+    """
     heads = values["per_sequence"]
     ms = [
         round(ms + time.sequence_ms * count, 6)
         for count, ms in zip(heads["sequences"], heads["ms"], strict=True)
     ]
-    return {
-        **json.loads(json.dumps(values)),
+    changed: dict[str, Any] = {
+        **values,
         "step_overhead_ms": round(values["step_overhead_ms"] + time.step_ms, 6),
         "per_sequence": {"sequences": list(heads["sequences"]), "ms": ms},
-        "delivery_ms": round(values.get("delivery_ms", 0.0) + time.first_ms, 6),
     }
+    if deployment:
+        changed["delivery_ms"] = round(values.get("delivery_ms", 0.0) + time.first_ms, 6)
+    return changed

@@ -224,7 +224,7 @@ def _ours(
         times=times,
     )
     if time is not None:
-        values = with_host_time(values, time)
+        values = with_host_time(values, time, deployment=True)
     return replay(row, parse_profile(values, deployment.words))
 
 
