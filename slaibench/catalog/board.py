@@ -59,7 +59,8 @@ class SummaryForm(TypedDict):
     ours: ErrorsForm
     library: ErrorsForm | None
     roofline: ErrorsForm | None
-    grade: Mapping[str, str]
+    grades: Mapping[str, str]
+    reason: str
 
 
 class CauseForm(TypedDict):
@@ -91,15 +92,15 @@ class BoardGrade:
     """A grade, and what it rests on.
 
     Args:
-        grade: A to D, by ``measure.grade``.
-        reason: the figure that decided it.
+        grades: A to D by latency (``tpot``, ``ttft``, ``e2e``), and ``all``: the worst of them.
+        reason: the figure that decided that.
         of: how much of what was asked for it is of.
         n: rows.
         held_out: no number was fitted to them; else only rows of the fitted half were there.
         tpot, ttft, e2e: median absolute relative errors.
     """
 
-    grade: str
+    grades: Mapping[str, str]
     reason: str
     of: GradeOf
     n: int
@@ -109,12 +110,17 @@ class BoardGrade:
     e2e: float
 
     @property
+    def grade(self) -> str:
+        """The worst of its latencies'."""
+        return self.grades["all"]
+
+    @property
     def words(self) -> str:
         """As a line beside a result has it."""
-        half = "" if self.held_out else ", of runs that host times were fitted to"
+        half = "" if self.held_out else ", those that host times were fitted to"
         return (
-            f"grade {self.grade} on the board (median error of TPOT {self.tpot:.0%}, TTFT "
-            f"{self.ttft:.0%}; {self.n} published runs{half}): {self.of}"
+            f"on the board: TPOT {self.grades['tpot']} (median error {self.tpot:.0%}), TTFT "
+            f"{self.grades['ttft']} ({self.ttft:.0%}), by {self.n} published runs of {self.of}{half}"
         )
 
 
@@ -155,8 +161,8 @@ def grade_of(
         entry = _entries().get(key)
         if entry is not None:
             return BoardGrade(
-                grade=entry["grade"]["grade"],
-                reason=entry["grade"]["reason"],
+                grades=entry["grades"],
+                reason=entry["reason"],
                 of=of,
                 n=entry["n"],
                 held_out=entry["half"] == HELD_OUT,

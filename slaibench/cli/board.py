@@ -30,8 +30,9 @@ from slaibench.cli.terminal import shown
 from slaibench.machine.atomic_write import write_whole
 from slaibench.operators.library import PACKAGE, installed_version
 from slaibench.report.board_tables import (
+    NOTE,
     causes_table,
-    combinations_table,
+    combination_tables,
     left_out_lines,
     totals_table,
 )
@@ -82,7 +83,7 @@ def board(
         result = study.run(plan, _progress("board"))
     if not result.scores:
         raise fail(
-            "there is no profile of any of these runs: " + "; ".join(result.left_out), EXIT_NO
+            "there is no profile for any of these runs: " + "; ".join(result.left_out), EXIT_NO
         )
     values = document(result, source)
     if keep:
@@ -101,10 +102,10 @@ def _print(values: BoardDocument, *, as_json: bool) -> None:
     if as_json:
         print_json(values)
         return
-    for table in (totals_table(values), combinations_table(values), causes_table(values)):
+    for table in (totals_table(values), *combination_tables(values), causes_table(values)):
         for part in shown(table):
             out.print(part)
-        print_hint(table.note)
+    print_hint(NOTE)
     for line in left_out_lines(values):
         print_hint(line)
     print_hint(f"{values['rows']:,} rows of {values['lines']:,} lines, from {values['source']}")

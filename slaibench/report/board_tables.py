@@ -17,9 +17,12 @@ WAYS: Mapping[Way, str] = {
     "roofline": "roofline",
 }
 LATENCIES: tuple[Latency, ...] = ("tpot", "ttft", "e2e")
+SHOWN: tuple[Latency, ...] = ("tpot", "ttft")
+"""Of single combinations, which a terminal has no more room for."""
 NOTE = (
     "Median and P90 of the absolute error of a run's mean, in percent. Host times were fitted to "
-    "the fitted half; the held-out half has other configurations."
+    "the fitted half; the held-out half has other configurations. Grades: of TPOT, TTFT and E2E, by "
+    "the thresholds of slaibench validate."
 )
 
 
@@ -45,27 +48,39 @@ def totals_table(document: BoardDocument) -> Table:
     )
 
 
-def combinations_table(document: BoardDocument) -> Table:
-    """Held-out rows first; of each GPU, a row a model, engine and release."""
-    whole = [summary for summary in document["summaries"] if summary["release"] != "*"]
-    groups = []
-    for gpu, members in groupby(whole, key=lambda summary: str(summary["gpu"])):
-        groups.append((gpu, tuple(_combination(summary) for summary in members)))
-    columns = (
-        *(Heading(title, is_text=True, folds=True) for title in ("engine", "half")),
-        Heading("n"),
-        *(Heading(name.upper(), "%") for name in LATENCIES),
-        *(Heading(f"{title}\nTPOT", "%") for title in ("aiconf.", "roofline")),
-        Heading("grade", is_text=True),
-    )
+def combination_tables(document: BoardDocument) -> tuple[Table, ...]:
+    """A table a half, the held-out one first: of each GPU and engine, a row a model and release."""
+    tables = []
+    for half in ("held-out", "fitted"):
+        rows = [
+            summary
+            for summary in document["summaries"]
+            if summary["release"] != "*" and summary["half"] == half
+        ]
+        groups = [
+            (name, tuple(map(_combination, members)))
+            for name, members in groupby(rows, key=lambda row: f"{row['gpu']} {row['engine']}")
+        ]
+        if groups:
+            tables.append(_combinations(half, tuple(groups)))
+    return tuple(tables)
+
+
+def _combinations(half: str, groups: tuple[tuple[str, tuple[Row, ...]], ...]) -> Table:
     return Table(
-        "combinations",
-        "By what was served",
+        half,
+        f"By what was served, {half} half",
         NOTE,
-        columns,
-        tuple(groups),
-        by=Heading("GPU", is_text=True),
-        head=Heading("model", is_text=True, folds=True),
+        (
+            Heading("release", is_text=True),
+            Heading("n"),
+            *(Heading(name.upper(), "%") for name in SHOWN),
+            Heading("aiconf.\nTPOT", "%"),
+            Heading("grade", is_text=True),
+        ),
+        groups,
+        by=Heading("GPU, engine", is_text=True, folds=True),
+        head=Heading("model", is_text=True),
     )
 
 
@@ -107,30 +122,29 @@ def left_out_lines(document: BoardDocument) -> Sequence[str]:
 
 
 def _combination(summary: SummaryForm) -> Row:
-    release = summary["release"]
-    engine = summary["engine"] if release == "not published" else f"{summary['engine']} {release}"
-    others = [
-        Cell("-" if errors is None else _percent(errors["tpot"]["median"]))
-        for errors in (summary["library"], summary["roofline"])
-    ]
+    library = summary["library"]
     return Row(
         summary["model"],
         (
-            Cell(engine),
-            Cell(summary["half"]),
+            Cell(_release(summary["release"])),
             Cell(str(summary["n"])),
-            *_pairs(summary["ours"]),
-            *others,
-            Cell(summary["grade"]["grade"]),
+            *_pairs(summary["ours"], SHOWN),
+            Cell("-" if library is None else _percent(library["tpot"]["median"])),
+            Cell("".join(summary["grades"][name] for name in LATENCIES)),
         ),
     )
 
 
-def _pairs(errors: ErrorsForm) -> list[Cell]:
+def _pairs(errors: ErrorsForm, latencies: Sequence[Latency] = LATENCIES) -> list[Cell]:
     return [
         Cell(f"{_percent(errors[name]['median'])} / {_percent(errors[name]['p90'])}")
-        for name in LATENCIES
+        for name in latencies
     ]
+
+
+def _release(release: str) -> str:
+    """Without what distinguishes builds of it; ``-``: not published."""
+    return "-" if release == "not published" else release.partition("-")[0].partition(".post")[0]
 
 
 def _percent(share: float | None) -> str:

@@ -86,15 +86,15 @@ class Summary:
     roofline: WayErrors | None
 
     @property
-    def grade(self) -> Grade:
-        """The worst of its latencies' grades, by the thresholds of validations."""
+    def grades(self) -> dict[str, Grade]:
+        """By latency, by the thresholds of validations; ``all``: the worst of them."""
         grades = {}
         for name, sizes in self.ours.by_latency.items():
             changes = {"median": sizes.median}
             if sizes.p90 is not None:
                 changes["p90"] = sizes.p90
             grades[name] = graded(name.upper(), changes)
-        return overall(grades)
+        return {**grades, "all": overall(grades)}
 
     def to_json(self) -> SummaryForm:
         combination = self.combination
@@ -108,7 +108,8 @@ class Summary:
             "ours": self.ours.to_json(),
             "library": None if self.library is None else self.library.to_json(),
             "roofline": None if self.roofline is None else self.roofline.to_json(),
-            "grade": self.grade.to_json(),
+            "grades": {name: grade.grade for name, grade in self.grades.items()},
+            "reason": self.grades["all"].reason,
         }
 
 
