@@ -118,10 +118,9 @@ class BoardGrade:
     def words(self) -> str:
         """As a line beside a result has it."""
         half = "" if self.held_out else ", those that host times were fitted to"
-        return (
-            f"on the board: TPOT {self.grades['tpot']} (median error {self.tpot:.0%}), TTFT "
-            f"{self.grades['ttft']} ({self.ttft:.0%}), by {self.n} published runs of {self.of}{half}"
-        )
+        tpot = f"TPOT {self.grades['tpot']} (median error {self.tpot:.0%})"
+        ttft = f"TTFT {self.grades['ttft']} ({self.ttft:.0%})"
+        return f"on the board: {tpot}, {ttft}, by {self.n} published runs of {self.of}{half}"
 
 
 def plain_name(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,8 @@ from slaibench.catalog.board import BoardDocument, board_document
 from slaibench.catalog.host import FILE as HOST_FILE
 from slaibench.catalog.host import host_document
 from slaibench.cli import options
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import PageOptions
 from slaibench.cli.shell import (
     EXIT_NO,
     err,
@@ -25,6 +28,7 @@ from slaibench.cli.shell import (
     print_line,
     running,
     usage,
+    write_page,
 )
 from slaibench.cli.terminal import shown
 from slaibench.machine.atomic_write import write_whole
@@ -37,6 +41,7 @@ from slaibench.report.board_tables import (
     totals_table,
 )
 from slaibench.studies.board import study
+from slaibench.studies.board.forms import board_form
 from slaibench.studies.board.summary import document
 
 Gpu = Annotated[str | None, typer.Option(help="Only runs on this GPU: h100, h200, b200, ...")]
@@ -51,6 +56,7 @@ EVERY = 10
 """Configurations between two lines of progress."""
 
 
+@expanded
 def board(
     gpu: Gpu = None,
     model: Model = None,
@@ -59,6 +65,8 @@ def board(
     fit: Fit = False,
     keep: Keep = False,
     as_json: options.Json = False,
+    *,
+    page: PageOptions,
 ) -> None:
     """Replay published runs of engines on compiled profiles: how far the simulator is from them."""
     with usage():
@@ -74,6 +82,7 @@ def board(
                 err if as_json else out,
             )
             return
+        options.check_reports(page.folder)
         plan = study.plan(study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs))
     source = f"published runs in {PACKAGE} {installed_version()} (NVIDIA, Apache-2.0)"
     with running(kept=False):
@@ -88,7 +97,11 @@ def board(
     values = document(result, source)
     if keep:
         _keep(BOARD_FILE, _text(values))
-    _print(values, as_json=as_json)
+    _print(board_form(result, source) if as_json else values, as_json=as_json)
+    if page.folder is not None:
+        from slaibench.report.pages.board import PAGE, BoardSubject  # noqa: PLC0415
+
+        write_page(partial(PAGE.write, BoardSubject(result, source), page.folder), as_json=as_json)
 
 
 def _shipped() -> BoardDocument:

@@ -21,8 +21,8 @@ SHOWN: tuple[Latency, ...] = ("tpot", "ttft")
 """Of single combinations, which a terminal has no more room for."""
 NOTE = (
     "Median and P90 of the absolute error of a run's mean, in percent. Host times were fitted to "
-    "the fitted half; the held-out half has other configurations. Grades: of TPOT, TTFT and E2E, by "
-    "the thresholds of slaibench validate."
+    "the fitted half; the held-out half has other configurations. Grades: of TPOT, TTFT and E2E, "
+    "by the thresholds of slaibench validate."
 )
 
 
