@@ -70,7 +70,7 @@ def _combinations(half: str, groups: tuple[tuple[str, tuple[Row, ...]], ...]) ->
     return Table(
         half,
         f"By what was served, {half} half",
-        NOTE,
+        "",
         (
             Heading("release", is_text=True),
             Heading("n"),

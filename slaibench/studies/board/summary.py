@@ -221,6 +221,8 @@ def _sizes(changes: Sequence[float]) -> Sizes:
     )
 
 
+ALL = "all"
+"""What totals call all GPUs."""
 AIMED = ("h100", "h200", "b200")
 """GPUs that the aims of the board are of: those that most of its rows are from."""
 
@@ -238,7 +240,9 @@ def document(board: Board, source: str) -> BoardDocument:
         lambda whole: Combination(whole.gpu),
     )
     aimed = [score for score in board.scores if score.row.configuration.gpu in AIMED]
-    totals = {", ".join(AIMED): aimed, "all": board.scores}
+    totals: dict[str, Sequence[Score]] = {ALL: board.scores}
+    if 0 < len(aimed) < len(board.scores):
+        totals = {", ".join(AIMED): aimed, **totals}
     return {
         "schema_version": SCHEMA_VERSION,
         "source": source,
