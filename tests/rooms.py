@@ -27,6 +27,7 @@ SHARES = {
     "tests": 1.3,
     "workloads": 0.5,
     "machine": 0.5,
+    "operators": 0.4,
     "costmodel": 0.3,
     "recording": 0.2,
     "ci": 0.2,
