@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from slaibench.cli import (
+    board,
     bound,
     calibrate,
     doctor,
@@ -155,6 +156,7 @@ RUNS: tuple[Callable[..., None], ...] = (
     run.replay,
     server.quick,
     bound.bound,
+    board.board,
     serve.serve,
     calibrate.calibrate,
     validate.validate,

@@ -64,6 +64,15 @@ def judged(name: str, errors: Errors) -> Grade:
         for statistic, error in errors.statistics.items()
         if error.enough_samples
     }
+    return graded(name, changes)
+
+
+def graded(name: str, changes: Mapping[str, float]) -> Grade:
+    """The grade of relative errors by statistic (``mean``, ``p50``, ``p90``): the worst one's.
+
+    Args:
+        name: what they are of.
+    """
     worst = max(changes, key=lambda statistic: abs(changes[statistic]) / _factor(statistic))
     change, factor = changes[worst], _factor(worst)
     threshold = next((row for row in THRESHOLDS if abs(change) <= row.limit * factor), LAST)

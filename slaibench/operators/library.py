@@ -7,7 +7,7 @@ SGLang. It is an extra: nothing here is imported before it is asked for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog.fields import CatalogError, unknown
-from slaibench.operators.deployment import Deployment, OperatorSource, Precision
+from slaibench.operators.deployment import Deployment, OperatorSource
+from slaibench.operators.formats import MEASURED_INSTEAD, measured_products, options_of
 
 PACKAGE = "aiconfigurator-core"
 SYSTEMS = {
@@ -34,12 +35,6 @@ SYSTEMS = {
 
 NO_ROOM = "no KV budget"
 """In its words where the weights fill the memory."""
-
-_MODES: Mapping[Precision, Mapping[str, str]] = {
-    Precision.BF16: {"gemm_quant_mode": "bfloat16", "moe_quant_mode": "bfloat16"},
-    Precision.FP8: {"gemm_quant_mode": "fp8", "moe_quant_mode": "fp8"},
-    Precision.FP4: {"gemm_quant_mode": "nvfp4", "moe_quant_mode": "nvfp4"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +102,32 @@ class Operators:
         self.deployment = deployment
         self._config = config
         self._engine = str(deployment.engine or OperatorSource.VLLM)
-        self._options = _options(deployment)
+        self._options = options_of(deployment) | measured_products(deployment, config)
         self.version = self._version()
         self._check_node()
         with _quiet(), refused(deployment):
-            from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415
+            self._handle = self._compiled()
 
-            self._handle: Any = EngineHandle.compile(
-                str(config),
-                SYSTEMS[deployment.gpu],
+    def _compiled(self) -> Any:
+        from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415
+
+        for instead in ({}, *MEASURED_INSTEAD):
+            handle = EngineHandle.compile(
+                str(self._config),
+                SYSTEMS[self.deployment.gpu],
                 self._engine,
                 backend_version=self.version,
                 **self._options,
+                **instead,
             )
+            try:
+                handle.predict_prefill_latency(1, 16, 0)
+            except Exception:  # it has exceptions of its own in every module
+                if instead is MEASURED_INSTEAD[-1]:
+                    raise
+            else:
+                break
+        return handle
 
     def _version(self) -> str:
         """The engine's release whose operators these are."""
@@ -236,17 +244,6 @@ class Operators:
 
 def _values(values: Sequence[tuple[str, float, float, str]]) -> tuple[Value, ...]:
     return tuple(Value(name, float(ms), source) for name, ms, _, source in values)
-
-
-def _options(deployment: Deployment) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "tp_size": deployment.tp,
-        "moe_tp_size": deployment.tp // deployment.ep,
-        "moe_ep_size": deployment.ep,
-    }
-    if deployment.precision is not None:
-        options |= _MODES[deployment.precision]
-    return options
 
 
 @contextmanager

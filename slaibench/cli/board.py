@@ -1,0 +1,147 @@
+"""``slaibench board``: published runs replayed, and how far the simulator is from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slaibench.catalog.board import FILE as BOARD_FILE
+from slaibench.catalog.board import BoardDocument, board_document
+from slaibench.catalog.host import FILE as HOST_FILE
+from slaibench.catalog.host import host_document
+from slaibench.cli import options
+from slaibench.cli.expand import expanded
+from slaibench.cli.options import PageOptions
+from slaibench.cli.shell import (
+    EXIT_NO,
+    err,
+    fail,
+    out,
+    print_hint,
+    print_json,
+    print_line,
+    running,
+    usage,
+    write_page,
+)
+from slaibench.cli.terminal import shown
+from slaibench.machine.atomic_write import write_whole
+from slaibench.operators.library import PACKAGE, installed_version
+from slaibench.report.board_tables import (
+    NOTE,
+    causes_table,
+    combination_tables,
+    left_out_lines,
+    totals_table,
+)
+from slaibench.studies.board import study
+from slaibench.studies.board.forms import board_form
+from slaibench.studies.board.summary import document
+
+Gpu = Annotated[str | None, typer.Option(help="Only runs on this GPU: h100, h200, b200, ...")]
+Model = Annotated[str | None, typer.Option(help="Only runs of this model: gpt-oss-120b, ...")]
+Engine = Annotated[str | None, typer.Option(help="Only runs of this engine: vllm, sglang.")]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="Fit host times to the fitted half first, and keep them.")
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the summary as the one that ships.")]
+EVERY = 10
+"""Configurations between two lines of progress."""
+
+
+@expanded
+def board(
+    gpu: Gpu = None,
+    model: Model = None,
+    engine: Engine = None,
+    jobs: JobsOption = None,
+    fit: Fit = False,
+    keep: Keep = False,
+    as_json: options.Json = False,
+    *,
+    page: PageOptions,
+) -> None:
+    """Replay published runs of engines on compiled profiles: how far the simulator is from them."""
+    with usage():
+        chosen = gpu or model or engine
+        if (fit or keep) and chosen:
+            option = "--fit" if fit else "--keep"
+            raise ValueError(f"{option} takes all runs: leave --gpu, --model and --engine out")
+        if installed_version() is None and not (fit or keep):
+            _print(_shipped(), as_json=as_json)
+            print_line(
+                f"This is the summary that ships. With {PACKAGE} (pip install "
+                "'slaibench[profiles]') the runs are replayed here.",
+                err if as_json else out,
+            )
+            return
+        options.check_reports(page.folder)
+        plan = study.plan(study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs))
+    source = f"published runs in {PACKAGE} {installed_version()} (NVIDIA, Apache-2.0)"
+    with running(kept=False):
+        if fit:
+            times = study.fit(plan, _progress("fit"))
+            _keep(HOST_FILE, host_document(times, f"the fitted half of the {source}"))
+        result = study.run(plan, _progress("board"))
+    if not result.scores:
+        raise fail(
+            "there is no profile for any of these runs: " + "; ".join(result.left_out), EXIT_NO
+        )
+    values = document(result, source)
+    if keep:
+        _keep(BOARD_FILE, _text(values))
+    _print(board_form(result, source) if as_json else values, as_json=as_json)
+    if page.folder is not None:
+        from slaibench.report.pages.board import PAGE, BoardSubject  # noqa: PLC0415
+
+        write_page(partial(PAGE.write, BoardSubject(result, source), page.folder), as_json=as_json)
+
+
+def _shipped() -> BoardDocument:
+    values = board_document()
+    if values is None:
+        raise ValueError(f"no summary ships with this version: pip install {PACKAGE}")
+    return values
+
+
+def _print(values: BoardDocument, *, as_json: bool) -> None:
+    if as_json:
+        print_json(values)
+        return
+    for table in (totals_table(values), *combination_tables(values), causes_table(values)):
+        for part in shown(table):
+            out.print(part)
+    print_hint(NOTE)
+    for line in left_out_lines(values):
+        print_hint(line)
+    print_hint(f"{values['rows']:,} rows of {values['lines']:,} lines, from {values['source']}")
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    def done(count: int, total: int) -> None:
+        if count % EVERY == 0 or count == total:
+            print_hint(f"{what}: {count} of {total} configurations", err)
+
+    return done
+
+
+def _keep(name: str, text: str) -> None:
+    """Into the catalog's data, of the code that runs.
+
+    Raises:
+        ReportError: it cannot be written.
+    """
+    path = Path(str(files("slaibench.catalog.data"))) / name
+    write_whole(path, text)
+    print_hint(f"kept in {path}", err)
+
+
+def _text(values: BoardDocument) -> str:
+    return json.dumps(values, indent=1) + "\n"

@@ -1,0 +1,1 @@
+"""Published runs replayed on compiled profiles: how far the simulator is from them."""

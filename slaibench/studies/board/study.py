@@ -1,0 +1,277 @@
+"""The board: every published run that can be represented, replayed, and how far off each is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from multiprocessing import get_context
+from typing import TypeVar
+
+from slaibench.catalog.board import plain_name
+from slaibench.catalog.fields import CatalogError
+from slaibench.catalog.host import HostTime, host_time, host_times, with_host_time
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profile import parse_profile
+from slaibench.operators.configs import config_folder
+from slaibench.operators.deployment import Deployment, OperatorSource
+from slaibench.operators.estimate import LibraryEstimate
+from slaibench.operators.library import check_installed
+from slaibench.operators.store import profile_of, profile_values
+from slaibench.studies.board.causes import OWN_OPERATORS, Cause, causes_of
+from slaibench.studies.board.fit import Replayed, fit_host_times
+from slaibench.studies.board.replay import Latency, replay
+from slaibench.studies.board.rows import Configuration, Half, Row, published_file, read_rows
+from slaibench.studies.board.served import deployment_of, serving_of
+from slaibench.studies.executors.jobs import default_jobs
+
+T = TypeVar("T")
+OnConfiguration = Callable[[int, int], None]
+"""Called after each configuration: how many are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSpec:
+    """Which published runs to replay.
+
+    Args:
+        gpu, model, engine: only those; None: all.
+        jobs: processes; None: a processor each.
+    """
+
+    gpu: str | None = None
+    model: str | None = None
+    engine: str | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPlan:
+    """What is replayed.
+
+    Args:
+        configurations: with their rows.
+        left_out: lines of the file that cannot be represented, by reason.
+        lines: of the file that can.
+    """
+
+    spec: BoardSpec
+    configurations: tuple[tuple[Configuration, tuple[Row, ...]], ...]
+    left_out: Mapping[str, int]
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One row, by three ways.
+
+    Args:
+        ours: the simulator on the compiled profile, with host time.
+        library: the library's own estimate; None: it has none.
+        roofline: the simulator on the roofline of the same shape; None: it does not fit there.
+    """
+
+    row: Row
+    causes: frozenset[Cause]
+    ours: Latency
+    library: Latency | None = None
+    roofline: Latency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What came of it.
+
+    Args:
+        scores: in the order of the rows.
+        left_out: lines and rows that were not replayed, by reason.
+        lines: of the file, that the scores are of.
+        times: host times that were taken.
+    """
+
+    scores: tuple[Score, ...]
+    left_out: Mapping[str, int]
+    lines: int
+    times: tuple[HostTime, ...]
+
+
+def plan(spec: BoardSpec) -> BoardPlan:
+    """Read the published runs, and choose.
+
+    Raises:
+        CatalogError: the library that they come with is not installed.
+        ValueError: there are none of what was asked for; with what there is.
+    """
+    check_installed()
+    rows = read_rows(published_file())
+    chosen = [row for row in rows.rows if _is_chosen(row.configuration, spec)]
+    if not chosen:
+        raise ValueError(_nothing(spec, [row.configuration for row in rows.rows]))
+    grouped = groupby(chosen, key=lambda row: row.configuration)
+    return BoardPlan(
+        spec, tuple((key, tuple(group)) for key, group in grouped), rows.left_out, rows.read
+    )
+
+
+def run(plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None) -> Board:
+    """Replay what was planned, with the catalog's host times.
+
+    Raises:
+        CatalogError: the catalog's host times are damaged.
+    """
+    times = host_times()
+    left_out = Counter(plan.left_out)
+    scores: list[Score] = []
+    work = [rows for _, rows in plan.configurations]
+    for part, reason in _in_processes(
+        partial(_scored, times=times), work, plan.spec, on_configuration
+    ):
+        scores += part
+        if reason is not None:
+            left_out[reason[0]] += reason[1]
+    return Board(tuple(scores), dict(sorted(left_out.items())), plan.lines, times)
+
+
+def fit(
+    plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None
+) -> tuple[HostTime, ...]:
+    """Host times, fitted to the rows of the fitted half among those that were planned."""
+    fitted = [rows for key, rows in plan.configurations if key.half is Half.FITTED]
+
+    def replayed(times: Sequence[HostTime]) -> list[Replayed]:
+        work = partial(_replayed, times=tuple(times))
+        return [
+            result
+            for part in _in_processes(work, fitted, plan.spec, on_configuration)
+            for result in part
+        ]
+
+    return fit_host_times(replayed)
+
+
+def _is_chosen(configuration: Configuration, spec: BoardSpec) -> bool:
+    return (
+        spec.gpu in (None, configuration.gpu)
+        and spec.engine in (None, configuration.engine)
+        and (spec.model is None or plain_name(spec.model) == plain_name(configuration.model))
+    )
+
+
+def _nothing(spec: BoardSpec, configurations: Sequence[Configuration]) -> str:
+    wanted = {"--gpu": spec.gpu, "--model": spec.model, "--engine": spec.engine}
+    names: dict[str, Iterable[str]] = {
+        "--gpu": {key.gpu for key in configurations},
+        "--model": {plain_name(key.model) for key in configurations},
+        "--engine": {key.engine for key in configurations},
+    }
+    given = " ".join(f"{option} {value}" for option, value in wanted.items() if value)
+    there = "; ".join(
+        f"{option}: {', '.join(sorted(names[option]))}" for option, value in wanted.items() if value
+    )
+    return f"no published run of {given}; there are runs of {there}"
+
+
+def _in_processes(
+    work: Callable[[tuple[Row, ...]], T],
+    items: Sequence[tuple[Row, ...]],
+    spec: BoardSpec,
+    on_configuration: OnConfiguration,
+) -> list[T]:
+    jobs = min(spec.jobs or default_jobs(), len(items))
+    results = []
+    if jobs <= 1:
+        for done, item in enumerate(items, start=1):
+            results.append(work(item))
+            on_configuration(done, len(items))
+        return results
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done, result in enumerate(pool.map(work, items), start=1):
+            results.append(result)
+            on_configuration(done, len(items))
+    return results
+
+
+def _replayed(rows: tuple[Row, ...], times: tuple[HostTime, ...]) -> list[Replayed]:
+    """Rows of one configuration; none where there is no profile."""
+    deployment = deployment_of(rows[0].configuration)
+    try:
+        model = get_model(deployment.model)
+        bare = parse_profile(profile_values(deployment), deployment.words)
+    except CatalogError:
+        return []
+    results = []
+    for row in rows:
+        causes = causes_of(row, bare, model)
+        asynchronous = serving_of(row).asynchronous
+        latency = _ours(row, deployment, model.architecture, times)
+        results.append(Replayed(row, asynchronous, model.architecture, causes, latency))
+    return results
+
+
+def _ours(
+    row: Row, deployment: Deployment, architecture: str, times: tuple[HostTime, ...]
+) -> Latency:
+    values = profile_values(deployment)
+    own = architecture if architecture in OWN_OPERATORS else ""
+    time = host_time(
+        row.configuration.engine,
+        None,
+        asynchronous=serving_of(row).asynchronous,
+        architecture=own,
+        times=times,
+    )
+    if time is not None:
+        values = with_host_time(values, time, deployment=True)
+    return replay(row, parse_profile(values, deployment.words))
+
+
+def _scored(
+    rows: tuple[Row, ...], times: tuple[HostTime, ...]
+) -> tuple[list[Score], tuple[str, int] | None]:
+    """Rows of one configuration; or why there are none, and how many."""
+    configuration = rows[0].configuration
+    ours = _replayed(rows, times)
+    if not ours:
+        what = f"{plain_name(configuration.model)} under {configuration.engine}"
+        return [], (f"rows without a profile: {what}", len(rows))
+    deployment = deployment_of(configuration)
+    estimate = LibraryEstimate(deployment, config_folder(deployment.model))
+    lower = replace(deployment, engine=OperatorSource.ROOFLINE)
+    scores = []
+    for result in ours:
+        row = result.row
+        scores.append(
+            Score(
+                row,
+                result.causes,
+                result.latency,
+                library=_or_none(partial(_library, row, estimate)),
+                roofline=_or_none(partial(_lower, row, lower)),
+            )
+        )
+    return scores, None
+
+
+def _lower(row: Row, deployment: Deployment) -> Latency:
+    return replay(row, profile_of(deployment))
+
+
+def _library(row: Row, estimate: LibraryEstimate) -> Latency:
+    return Latency(
+        *estimate.means_ms(
+            prompt_tokens=row.prompt_tokens,
+            output_tokens=row.output_tokens,
+            concurrency=row.concurrency,
+            token_budget=serving_of(row).token_budget,
+        )
+    )
+
+
+def _or_none(latency: Callable[[], Latency]) -> Latency | None:
+    try:
+        return latency()
+    except CatalogError:
+        return None

@@ -1,0 +1,85 @@
+"""Host times: which holds of an engine, and what it changes of a profile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from slaibench.catalog.fields import Fields
+from slaibench.catalog.host import (
+    HostTime,
+    host_document,
+    host_time,
+    host_times,
+    is_asynchronous,
+    with_host_time,
+)
+from slaibench.catalog.profile import parse_profile
+from slaibench.catalog.profiles import shipped_values
+from slaibench.costmodel import CostModel
+
+SYNC = HostTime("vllm", False, "", 1.5, 0.05, 0.0, 60, 6)
+AHEAD = HostTime("vllm", True, "", 0.25, 0.0, 15.0, 200, 20)
+OWN = HostTime("vllm", True, "MiniMaxM2ForCausalLM", 1.75, 0.02, 30.0, 100, 10)
+TIMES = (SYNC, AHEAD, OWN)
+
+
+@pytest.mark.parametrize(
+    ("engine", "release", "ahead"),
+    [
+        ("vllm", "0.13.0", False),
+        ("vllm", "0.14.0", True),
+        ("vllm", None, True),
+        ("vllm", "nightly", True),
+        ("sglang", "0.5.9", True),
+    ],
+)
+def test_which_releases_decide_ahead(engine, release, ahead):
+    assert is_asynchronous(engine, release) is ahead
+
+
+def test_a_host_time_is_that_of_the_release_and_the_way_it_decides():
+    assert host_time("vllm", "0.12.0", times=TIMES) is SYNC
+    assert host_time("vllm", "0.19.0", times=TIMES) is AHEAD
+    assert host_time("vllm", "0.12.0", asynchronous=True, times=TIMES) is AHEAD
+    assert host_time("vllm", None, architecture=OWN.architecture, times=TIMES) is OWN
+    assert host_time("vllm", None, architecture="LlamaForCausalLM", times=TIMES) is AHEAD
+    assert host_time("sglang", "0.5.9", times=TIMES) is None
+
+
+def test_a_profile_with_a_host_time_is_slower_by_it():
+    values = shipped_values("rtx-pro-6000_llama-3.1-8b")
+    before, after = (
+        CostModel(parse_profile(profile, "here"))
+        for profile in (values, with_host_time(values, SYNC))
+    )
+    assert after.step_overhead_s - before.step_overhead_s == pytest.approx(1.5e-3)
+    places = before.profile.per_sequence.sequences
+    for count in (places[0], places[-1]):
+        more = after.batch_time_s(count, 100 * count, []) - before.batch_time_s(
+            count, 100 * count, []
+        )
+        assert more == pytest.approx(0.05e-3 * count, rel=1e-3)
+
+
+def test_the_time_on_the_way_of_a_first_token_is_its_deployments_unless_it_is_asked_for():
+    values = shipped_values("rtx-pro-6000_llama-3.1-8b")
+    assert with_host_time(values, AHEAD).get("delivery_ms") == values.get("delivery_ms")
+    own = with_host_time(values, AHEAD, deployment=True)
+    assert own["delivery_ms"] == pytest.approx(values.get("delivery_ms", 0.0) + 15.0)
+    assert "delivery_ms" in own
+
+
+def test_a_document_is_read_as_it_was_written():
+    document = json.loads(host_document(TIMES, "here"))
+    entries = Fields(document, "here").objects("times")
+    assert tuple(HostTime.parse(entry) for entry in entries) == TIMES
+
+
+def test_those_that_ship_are_of_both_engines_and_never_negative():
+    assert {time.engine for time in host_times()} == {"vllm", "sglang"}
+    assert all(time.step_ms >= 0 and time.sequence_ms >= 0 for time in host_times())
+    assert len({(t.engine, t.asynchronous, t.architecture) for t in host_times()}) == len(
+        host_times()
+    )

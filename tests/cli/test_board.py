@@ -1,0 +1,62 @@
+"""``slaibench board`` without the library that published runs come with, and with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slaibench.operators.library import installed_version
+from tests.cli.command import refused, slaibench
+
+WITHOUT = pytest.mark.skipif(installed_version() is not None, reason="the library is installed")
+
+
+@WITHOUT
+def test_the_summary_that_ships_is_shown_and_how_to_make_it_again():
+    ran = slaibench("board", columns=80)
+    assert ran.status == 0
+    assert "held-out half" in ran.out
+    assert "pip install 'slaibench[profiles]'" in ran.out
+    longest = max(len(line) for line in ran.out.splitlines() if "─" in line)
+    assert longest <= 80
+
+
+@WITHOUT
+def test_json_is_one_document():
+    ran = slaibench("board", "--json")
+    document = json.loads(ran.out)
+    assert document["rows"] > 1000
+    assert {total["half"] for total in document["totals"]} == {"fitted", "held-out"}
+
+
+@WITHOUT
+@pytest.mark.parametrize("option", ["--fit", "--keep"])
+def test_what_replays_says_what_it_needs(option):
+    assert "pip install 'slaibench[profiles]'" in refused("board", option)
+
+
+@pytest.mark.parametrize("option", ["--fit", "--keep"])
+def test_what_ships_is_of_all_runs(option):
+    assert "leave --gpu" in refused("board", option, "--gpu", "h100")
+
+
+def test_runs_are_replayed_where_the_library_is(tmp_path: Path, monkeypatch):
+    pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
+    monkeypatch.setenv("SLAIBENCH_CACHE", str(tmp_path / "cache"))
+    where = ("--gpu", "h100", "--model", "llama-3.1-70b", "--jobs", "1", "--no-report")
+    ran = slaibench("board", *where, "--json")
+    assert ran.status == 0
+    document = json.loads(ran.out)
+    assert document["rows"] == 45
+    assert {entry["gpu"] for entry in document["summaries"]} == {"h100"}
+    held_out = document["totals"][-1]
+    assert held_out["half"] == "held-out"
+    assert held_out["ours"]["tpot"]["median"] < 0.25
+    assert held_out["roofline"]["tpot"]["median"] > held_out["ours"]["tpot"]["median"]
+
+
+def test_what_nobody_published_is_named_with_what_was(tmp_path: Path):
+    pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
+    assert "there are runs of --gpu: b200" in refused("board", "--gpu", "h20")
