@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.rates import parse_rates, round_rate, significant_rate
+from slaibench.rates import concurrency_of, parse_rates, round_rate, significant_rate
 
 
 def test_auto_names_no_rate() -> None:
@@ -49,3 +49,21 @@ def test_an_empty_or_endless_range_is_refused() -> None:
         parse_rates("5:1")
     with pytest.raises(ValueError, match="1000 are the most"):
         parse_rates("1:2:0.0001")
+
+
+@pytest.mark.parametrize("given", ["64, 8,64", [64, 8, 64], (8, 64)])
+def test_numbers_of_clients_are_sorted_and_without_repeats(given: str | list[int]) -> None:
+    assert concurrency_of(given) == (8, 64)
+    assert concurrency_of(8) == (8,)
+
+
+@pytest.mark.parametrize("given", ["", "8,", "many", "8.5", "1:8"])
+def test_what_is_no_number_of_clients_is_refused_with_the_accepted_form(given: str) -> None:
+    with pytest.raises(ValueError, match="is not a whole number of clients; write a list, as 8"):
+        concurrency_of(given)
+
+
+@pytest.mark.parametrize("given", ["0", -1, [8, 100_001]])
+def test_numbers_of_clients_out_of_range_are_refused(given: str | int | list[int]) -> None:
+    with pytest.raises(ValueError, match="must lie between 1 and 100,000 clients, not"):
+        concurrency_of(given)

@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, Examples] = {
         (
             "sweep --rates 2:8",
             "sweep -s slai -s slai:offset=dynamic --rates 4:6:0.5",
+            "sweep -s slai --concurrency 8,64",
             "sweep -s mine.py:Mine --gpu a100 --rates 3,6 --json",
         ),
     ),

@@ -11,6 +11,7 @@ import pytest
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
+from slaibench.measure.closed_loop import loop_audit
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
 from tests.client.serving import Answer, HangUpError, Received, says, serve, tokens
@@ -66,6 +67,18 @@ def test_the_stop_rule_sees_progress_and_ends_the_run() -> None:
     assert output.stopped_early == "enough"
     assert len(output.requests) < len(REQUESTS)
     assert len(seen[0].due_s) == len(seen[0].left_s) == len(output.requests)
+
+
+def test_a_closed_loop_sends_as_answers_end() -> None:
+    output, received = run({}, RunSettings(concurrency=2))
+    table = output.requests
+    assert table.finished.all()
+    assert len(table) == len([request for request in received if request.body]) == len(REQUESTS)
+    assert table.due_s[:2].tolist() == [0.0, 0.0]
+    assert (table.due_s[2:] != [request.due_s for request in REQUESTS[2:]]).all()
+    audit = loop_audit(table, 2)
+    assert audit.turn_max_s is not None
+    assert audit.turn_max_s >= 0
 
 
 def test_nothing_that_listens_is_said() -> None:

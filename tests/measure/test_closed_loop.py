@@ -21,11 +21,8 @@ def turns(clients: int, count: int, stay_s: float = 1.0, late_s: float = 0.0) ->
     """Each client's requests one after another, each sent so long after its client was free."""
     rows = []
     for number in range(count):
-        turn = number // clients
-        due_s = turn * (stay_s + late_s)
-        sent_s = due_s + (late_s if turn else 0.0)
-        # The first turn begins at once, so that later ones are due as the one before ends.
-        due_s = sent_s - (late_s if turn else 0.0)
+        sent_s = number // clients * (stay_s + late_s)
+        due_s = max(0.0, sent_s - late_s)  # as the one before it ends
         rows.append(Row(due_s, (due_s + 0.5 * stay_s, sent_s + stay_s), sent_s=sent_s))
     return recording(rows, end_s=1e6).requests
 

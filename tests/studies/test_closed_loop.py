@@ -111,12 +111,12 @@ def test_reports_of_what_is_on_disk_find_them_and_sweeps_do_not(
     assert {read_cell(path).concurrency for path in folders} == set(CLIENTS)
     assert group_cells(folders) == {}
     (cells,) = closed_groups(folders)
-    found_again = gather_closed(cells)
-    assert {(p.scheduler, p.concurrency) for p in found_again.points} == {
+    gathered = gather_closed(cells)
+    assert {(p.scheduler, p.concurrency) for p in gathered.points} == {
         (p.scheduler, p.concurrency) for p in loops.points
     }
     first = {(p.scheduler, p.concurrency): p.to_json() for p in loops.points}
-    for point in found_again.points:
+    for point in gathered.points:
         assert point.to_json() == first[point.scheduler, point.concurrency]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from slaibench.spec import StudySpec
 from slaibench.studies import capacity as capacity_study
+from slaibench.studies import closed_loop
 from slaibench.studies import sweep as sweep_study
 from slaibench.studies.executors import CellResult
 from slaibench.studies.progress import Snapshot, Tracker, bracket_so_far
@@ -153,3 +154,14 @@ def test_without_a_plan_cells_are_counted_by_what_is_reported(
     tracker(first, 1, 7)
     seen = tracker.snapshot()
     assert (seen.done, seen.total, seen.eta_s) == (1, 7, None)
+
+
+def test_closed_loops_carry_nothing_and_their_time_left_is_known(tmp_path: Path) -> None:
+    small = {"rates": (), "concurrency": (4, 8), "num_requests": 60, "schedulers": ("slai",)}
+    plan = closed_loop.plan(study(**small), tmp_path, jobs=1)
+    tracker = Tracker(plan)
+    assert tracker.snapshot().total == 2
+    closed_loop.run(plan, tracker)
+    seen = tracker.snapshot()
+    assert (seen.done, seen.total) == (2, 2)
+    assert [(name.carries_rps, name.fails_rps) for name in seen.schedulers] == [(None, None)]

@@ -19,6 +19,7 @@ from slaibench.backends.engines.served import ServedEngine
 from slaibench.backends.table import ENGINES
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
+from slaibench.recording.invariants import violation
 from slaibench.recording.record import Outcome
 from slaibench.schedulers import registry
 from slaibench.spec import Device
@@ -100,6 +101,21 @@ def test_times_are_in_order_across_client_and_engine(outputs: dict[str, RunOutpu
         assert (steps.end_s[:-1] <= steps.start_s[1:]).all()
         assert steps.start_s[0] >= 0
         assert steps.end_s[-1] <= output.end_s
+
+
+def test_a_closed_loop_keeps_as_many_in_the_engine_as_there_are_clients(
+    served: ServedEngine,
+) -> None:
+    output = run(served, workload(), "sarathi", concurrency=3)
+    table, steps = output.requests, output.steps
+    assert table.finished.all(), table.error
+    assert table.request_id.tolist() == list(range(12))
+    assert violation(table, steps, 12) is None
+    assert np.count_nonzero(table.due_s == 0) == 3
+    last = np.sort(table.last_token_s)[:9]
+    assert (table.due_s[3:] >= last - 2e-6).all()
+    assert (steps.active + steps.waiting).max() == 3
+    assert (table.first_scheduled_s >= table.sent_s).all()
 
 
 def test_the_engines_steps_are_those_of_the_run_and_no_others(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,11 @@ def test_written_statistics_are_those_that_vllm_wrote(tmp_path: Path) -> None:
     assert ours["mean_tpot_ms"] == pytest.approx(np.mean(tpots), abs=0.005)
     assert ours["std_itl_ms"] == pytest.approx(np.std(pooled), abs=0.005)
     assert ours["completed"] == 12
+
+
+def test_a_closed_loop_is_exported_as_one(recording: Recording, tmp_path: Path) -> None:
+    spec = {**recording.run["spec"], "rate_rps": None, "concurrency": 8}
+    ours = vllm_bench.written(replace(recording, run={**recording.run, "spec": spec}))
+    assert (ours["request_rate"], ours["max_concurrency"]) == ("inf", 8)
+    (run,) = read(put(tmp_path, ours))
+    assert CLOSED_LOOP in run.notes

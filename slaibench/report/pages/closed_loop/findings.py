@@ -204,7 +204,7 @@ def latency_words(doc: ClosedDocument) -> str:
     parts = []
     for name, points in doc["points"].items():
         medians = [points[key]["ttft_s"]["p50"]["value"] for key in sorted(points, key=int)]
-        told = [seconds(value) for value in medians if value is not None]
-        if told:
-            parts.append(f"{short_names(doc['schedulers'])[name]} {told[0]} to {told[-1]}")
+        texts = [seconds(value) for value in medians if value is not None]
+        if texts:
+            parts.append(f"{short_names(doc['schedulers'])[name]} {texts[0]} to {texts[-1]}")
     return f"Median TTFT from the fewest to the most clients: {'; '.join(parts)}." if parts else ""
