@@ -51,10 +51,12 @@ def repaired(measured: Measured, memory: Memory, products_ms: FloatArray) -> Rep
 
     Tokens and logits take at most what more of them do, since a batch can be filled up. (On the
     fitted half of the board's published runs this comes nearer than the nearest rising row does:
-    Llama-3.1-70B in FP8 on four B200 is 3 % off, where that is 13 %.) Attention is raised to its bounds: reading the keys and
-    values once, and for a chunk what it takes without a history and what one decode takes at the
-    same place. The library scales a chunk's attention with its length alone, so that short chunks
-    after a long history come out faster than memory can be read.
+    Llama-3.1-70B in FP8 on four B200 is 3 % off, where that is 13 %.)
+
+    Attention is raised to its bounds: reading the keys and values once, and for a chunk what it
+    takes without a history and what one decode takes at the same place. The library scales a
+    chunk's attention with its length alone, so that short chunks after a long history come out
+    faster than memory can be read.
 
     Args:
         products_ms: what a batch's products take at the peak of the tensor cores, by its tokens.
