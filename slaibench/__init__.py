@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from slaibench.api import (
         bound,
         capacity,
+        closed_loop,
         compare,
         load,
         load_study,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from slaibench.recording.record import Recording
     from slaibench.studies.bound.result import BoundResult
     from slaibench.studies.capacity import CapacityResult
+    from slaibench.studies.closed_result import ClosedResult
     from slaibench.studies.compare import CompareResult
     from slaibench.studies.crosscheck.study import CrosscheckResult
     from slaibench.studies.executors import OnRay
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoundResult",
     "CapacityResult",
+    "ClosedResult",
     "CompareResult",
     "CrosscheckResult",
     "OnRay",
@@ -48,6 +51,7 @@ __all__ = [
     "__version__",
     "bound",
     "capacity",
+    "closed_loop",
     "compare",
     "load",
     "load_study",

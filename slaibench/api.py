@@ -43,6 +43,8 @@ from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.bound.spec import BUDGETS, MAP_LOADS, MAP_OUTPUTS, BoundSpec
 from slaibench.studies.bound.spec import SCHEDULERS as BOUND_SCHEDULERS
 from slaibench.studies.capacity import CapacityResult
+from slaibench.studies.closed_by_keywords import closed_loop as closed_loop  # noqa: PLC0414  (of the interface)
+from slaibench.studies.closed_result import ClosedResult as ClosedResult  # noqa: PLC0414
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck import study as crosscheck_study
 from slaibench.studies.crosscheck.study import CrosscheckResult

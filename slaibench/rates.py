@@ -1,4 +1,4 @@
-"""Arrival rates as the command line writes them."""
+"""Arrival rates, and numbers of clients, as the command line writes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 MAX_RATES = 1000
 LEAST_RATE_RPS, MOST_RATE_RPS = 1e-6, 1e6
 """A request in twelve days, and more than any one server is sent."""
+MOST_CLIENTS = 100_000
+"""More than any one server has at a time."""
 Rates = str | float | Iterable[float]
 """``"auto"``, ``"1:20"``, ``"0.8,1.2"``, a number or several."""
 AUTO = "auto"
@@ -52,6 +54,43 @@ def parse_rates(text: str) -> tuple[float, ...]:
         return tuple(float(start + index * step) for index in range(count))
     values = [_decimal(part, text) for part in text.split(",")]
     return tuple(sorted({float(value) for value in values}))
+
+
+def concurrency_of(concurrency: int | str | Iterable[int]) -> tuple[int, ...]:
+    """Numbers of clients however they are given: ``"8,64"``, a number or several; ascending.
+
+    Raises:
+        ValueError: one is no whole number, or out of range.
+    """
+    if isinstance(concurrency, str):
+        values = [_whole(part, concurrency) for part in concurrency.split(",")]
+    else:
+        values = [concurrency] if isinstance(concurrency, int) else list(concurrency)
+    for clients in values:
+        check_concurrency(clients)
+    return tuple(sorted(set(values)))
+
+
+def check_concurrency(clients: int) -> None:
+    """Refuse a number of clients that cannot be run.
+
+    Raises:
+        ValueError: it is out of range.
+    """
+    if not 1 <= clients <= MOST_CLIENTS:
+        raise ValueError(
+            f"a concurrency must lie between 1 and {MOST_CLIENTS:,} clients, not {clients:,}"
+        )
+
+
+def _whole(part: str, text: str) -> int:
+    try:
+        return int(part)
+    except ValueError:
+        raise ValueError(
+            f"concurrency {text!r}: {part.strip()!r} is not a whole number of clients; write a "
+            "list, as 8,64,256"
+        ) from None
 
 
 def _decimal(part: str, text: str) -> Decimal:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PUBLIC = [
     "BoundResult",
     "CapacityResult",
+    "ClosedResult",
     "CompareResult",
     "CrosscheckResult",
     "OnRay",
@@ -23,6 +24,7 @@ PUBLIC = [
     "SweepResult",
     "bound",
     "capacity",
+    "closed_loop",
     "compare",
     "load",
     "load_study",

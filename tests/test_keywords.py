@@ -35,13 +35,16 @@ def members(hint: Any) -> set[Any]:
 def test_keywords_are_the_fields_and_take_what_these_take() -> None:
     hints = get_type_hints(BaselineFields)
     fields = get_type_hints(StudySpec)
-    assert set(hints) == set(StudySpec.model_fields) - {"rates_chosen"}  # a study sets it itself
+    # A study sets the one itself; the other is what ``closed_loop`` is about, and nothing else's.
+    assert set(hints) == set(StudySpec.model_fields) - {"rates_chosen", "concurrency"}
     for name in set(hints) - {"schedulers", "rates"}:
         assert members(hints[name]) == members(fields[name]) | WIDER.get(name, set()), name
     assert hints["rates"] == Rates
 
 
-@pytest.mark.parametrize("name", ["sweep", "compare", "capacity", "run", "replay", "bound"])
+@pytest.mark.parametrize(
+    "name", ["sweep", "compare", "capacity", "run", "replay", "bound", "closed_loop"]
+)
 def test_a_signature_spells_the_fields_out(name: str) -> None:
     parameters = inspect.signature(getattr(slaibench, name)).parameters
     assert {"model", "workload", "slo", "num_requests"} <= set(parameters)

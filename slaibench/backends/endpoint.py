@@ -147,6 +147,7 @@ class EndpointBackend:
                     look_every_s=settings.stop_every_s,
                     processes=self._options.processes,
                     most_failures=settings.most_failures,
+                    concurrency=settings.concurrency,
                 )
         except ClientError as error:
             raise BackendError(str(error)) from error

@@ -17,9 +17,19 @@ BYTES_PER_WEIGHT = {"fp8": 1.0, "mxfp4": 17 / 32}
 OTHER_LAYERS = {
     "hybrid_override_pattern": "Mamba",
     "mamba_num_heads": "Mamba",
+    "mamba_n_heads": "Mamba",
+    "mamba_d_state": "Mamba",
     "linear_num_value_heads": "linear attention",
+    "linear_attn_config": "linear attention",
 }
 """Keys of families whose layers are of several kinds."""
+OTHER_ATTENTION = {
+    "attention_chunk_size": "chunked",
+    "index_topk": "sparse",
+    "sparse_attention_config": "sparse",
+    "compress_ratios": "compressed",
+}
+"""Keys of families whose layers attend to a part of the tokens before, besides windows."""
 
 
 def values_of(file: Path) -> dict[str, Any]:
@@ -34,7 +44,8 @@ def values_of(file: Path) -> dict[str, Any]:
         values = {**values, **inner, "architectures": values.get("architectures")}
     if kind := _other_cache(values):
         raise CatalogError(
-            f"{file} has {kind} layers beside attention: a cache of several kinds is not modelled"
+            f"{file} has {kind} layers beside attention: a cache of several kinds is not modelled, "
+            "so give a model all of whose layers are attention's"
         )
     entry = Fields(values, str(file))
     heads, hidden = entry.whole("num_attention_heads"), entry.whole("hidden_size")
@@ -62,6 +73,7 @@ def values_of(file: Path) -> dict[str, Any]:
         "experts": experts,
         "latent": _latent(values, entry),
         "window": _window(values),
+        "partial_attention": _partial_attention(values),
     }
 
 
@@ -108,11 +120,20 @@ def _other_cache(values: Mapping[str, Any]) -> str | None:
     for key, kind in OTHER_LAYERS.items():
         if values.get(key):
             return kind
+    by_number = values.get("attn_type_list")  # MiniMax-01: 1 is attention
+    if isinstance(by_number, list) and 0 in by_number:
+        return "linear attention"
     kinds = values.get("layer_types")
     for kind in kinds if isinstance(kinds, list) else ():
         if "attention" not in str(kind) or "linear" in str(kind):
             return str(kind)
     return None
+
+
+def _partial_attention(values: Mapping[str, Any]) -> str | None:
+    """As ``Model`` has it."""
+    key = _first(values, tuple(OTHER_ATTENTION))
+    return None if key is None else OTHER_ATTENTION[key]
 
 
 def _window(values: Mapping[str, Any]) -> int | None:

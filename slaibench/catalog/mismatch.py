@@ -92,7 +92,9 @@ def model_mismatch(
 def _differences(model: Model, own: Model | None, profile: Profile) -> list[str]:
     """Sizes in which the profile's model differs; of the attention's, if no others do."""
     pairs = {"layers": (model.layers, profile.attention.layers)}
-    if isinstance(profile.attention, FormulaAttention):
+    # Of several GPUs a profile has one's share, and latent attention has other sizes.
+    whole = profile.tp == 1 and model.latent is None
+    if isinstance(profile.attention, FormulaAttention) and whole:
         size = model.heads * model.head_dim
         pairs["query heads * head size"] = (size, profile.attention.hidden)
         kv_bytes = profile.attention.kv_bytes_per_token

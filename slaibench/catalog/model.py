@@ -65,6 +65,8 @@ class Model:
         tied_embeddings: the output head is the embedding.
         experts, latent: None: it has none.
         window: tokens that some layers look back at most; None: all look at everything.
+        partial_attention: how some layers attend to a part of the tokens before that is no window,
+            in a word (``chunked``, ``sparse``); None: no layer does.
         source: where the numbers are from.
     """
 
@@ -86,6 +88,7 @@ class Model:
     experts: Experts | None = None
     latent: Latent | None = None
     window: int | None = None
+    partial_attention: str | None = None
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:

@@ -12,7 +12,7 @@ import typer
 
 from slaibench.cli.spec_options import SpecOptions, parameter_type
 from slaibench.cli.workers import KEPT, WorkerOptions
-from slaibench.rates import AUTO, parse_rates
+from slaibench.rates import AUTO, concurrency_of, parse_rates
 from slaibench.spec import (
     BackendPart,
     DeploymentPart,
@@ -28,6 +28,9 @@ from slaibench.spec import (
 )
 
 DEFAULT_RATES = AUTO
+NOT_BOTH = (
+    "requests come at a rate, or from clients that wait for their answers: leave out one of the two"
+)
 RESULTS_FOLDER = Path("results")
 REPORTS_FOLDER = Path("reports")
 
@@ -36,6 +39,7 @@ SERVED, LOAD, JUDGED = "What serves", "Load", "Targets"
 _kept = partial(typer.Option, rich_help_panel=KEPT)
 
 Rates = Annotated[str, parameter_type("rates", LOAD)]
+Concurrency = Annotated[str | None, parameter_type("concurrency", LOAD)]
 Seeds = Annotated[int, parameter_type("num_seeds", LOAD)]
 Slo = Annotated[str | None, parameter_type("slo", JUDGED)]
 Schedulers = Annotated[
@@ -146,6 +150,24 @@ def study(
         **values,
         **more,
     )
+
+
+def closed_loops(
+    concurrency: str | None, rates: str, default: str
+) -> tuple[tuple[int, ...] | None, str | None]:
+    """Numbers of clients (None: open loops), and the rates that are left beside them.
+
+    Args:
+        default: rates that nobody asked for.
+
+    Raises:
+        ValueError: the clients do not parse, or there are rates as well.
+    """
+    if concurrency is None:
+        return None, rates
+    if rates != default:
+        raise ValueError(f"--rates {rates} --concurrency {concurrency}: {NOT_BOTH}")
+    return concurrency_of(concurrency), None
 
 
 def given(*groups: SpecOptions) -> dict[str, Any]:

@@ -134,9 +134,7 @@ def view(what: str, seen: Snapshot) -> Group:
         for text, name in zip(names, seen.schedulers, strict=True)
     ]
     if seen.now:
-        now = list(
-            dict.fromkeys(f"{cell.scheduler} at {cell.rate_rps:g} requests/s" for cell in seen.now)
-        )
+        now = list(dict.fromkeys(f"{cell.scheduler} {cell.load}" for cell in seen.now))
         more = ", ..." if len(now) > MOST_NOW else ""
         rows.append(
             Text(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slaibench.cli import comparison, options, sentences, server, tables
+from slaibench.cli import closed_loop, comparison, options, sentences, server, tables
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import (
@@ -25,24 +24,21 @@ from slaibench.cli.options import (
 from slaibench.cli.progress import progress
 from slaibench.cli.server import PaceOptions
 from slaibench.cli.shell import (
-    EXIT_NO,
-    fail,
     out,
     print_about,
     print_hint,
     print_json,
+    refuse_invalid,
     running,
     usage,
     write_page,
 )
 from slaibench.cli.tracking import Experiment, track, tracker_of
-from slaibench.report.words import plural
 from slaibench.spec.study_layout import StudyKind
 from slaibench.spec.study_text import study_text
 from slaibench.studies import capacity as capacity_study
 from slaibench.studies import compare as compare_study
 from slaibench.studies import sweep as sweep_study
-from slaibench.studies.executors import CellResult
 from slaibench.studies.trust import warnings_of
 
 if TYPE_CHECKING:
@@ -50,6 +46,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SCHEDULERS = ("sarathi", "slai")
 DEFAULT_SEEDS = 5
+DEFAULT_REPLAY_RATES = "1"
 
 
 @expanded
@@ -57,6 +54,7 @@ def sweep(
     rates: options.Rates = options.DEFAULT_RATES,
     scheduler: options.Schedulers = None,
     seeds: options.Seeds = 3,
+    concurrency: options.Concurrency = None,
     *,
     serving: ServingOptions,
     engine: EngineOptions,
@@ -69,7 +67,13 @@ def sweep(
     """Latency against load for one or more schedulers."""
     with usage(options.OPTION_OF):
         names = scheduler or DEFAULT_SCHEDULERS
-        spec = options.study(names, seeds, rates, serving, engine, load, targets)
+        clients, at = options.closed_loops(concurrency, rates, options.DEFAULT_RATES)
+        groups = (serving, engine, load, targets)
+        spec = options.study(names, seeds, at, *groups, concurrency=clients)
+    if clients is not None:
+        closed_loop.run("sweep", spec, run_options, page, mlflow)
+        return
+    with usage(options.OPTION_OF):
         plan = sweep_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -80,11 +84,12 @@ def sweep(
 
 @expanded
 def replay(
-    rates: options.Rates = "1",
+    rates: options.Rates = DEFAULT_REPLAY_RATES,
     label: Annotated[
         str, typer.Option(help="What the server's own scheduler is called in tables and pages.")
     ] = "endpoint",
     seeds: options.Seeds = 1,
+    concurrency: options.Concurrency = None,
     *,
     endpoint: EndpointOptions,
     dialect_options: DialectOptions,
@@ -96,8 +101,13 @@ def replay(
 ) -> None:
     """Load on a server that is there already: any OpenAI-compatible URL."""
     with usage(options.OPTION_OF):
-        more = {"backend": "endpoint", "dialect": dialect_options.parsed()}
-        spec = options.study([label], seeds, rates, endpoint, load, targets, **more)
+        clients, at = options.closed_loops(concurrency, rates, DEFAULT_REPLAY_RATES)
+        more = {"backend": "endpoint", "dialect": dialect_options.parsed(), "concurrency": clients}
+        spec = options.study([label], seeds, at, endpoint, load, targets, **more)
+    if clients is not None:
+        closed_loop.run("replay", spec, run_options, page, mlflow)
+        return
+    with usage(options.OPTION_OF):
         plan = sweep_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -140,6 +150,7 @@ def compare(
     ] = None,
     rates: options.Rates = options.DEFAULT_RATES,
     seeds: options.Seeds = 3,
+    concurrency: options.Concurrency = None,
     *,
     serving: ServingOptions,
     engine: EngineOptions,
@@ -151,7 +162,14 @@ def compare(
 ) -> None:
     """Two or more schedulers under the same requests: paired differences, capacity of each."""
     with usage(options.OPTION_OF):
-        spec = options.study([a, b, *(more or ())], seeds, rates, serving, engine, load, targets)
+        names = [a, b, *(more or ())]
+        clients, at = options.closed_loops(concurrency, rates, options.DEFAULT_RATES)
+        groups = (serving, engine, load, targets)
+        spec = options.study(names, seeds, at, *groups, concurrency=clients)
+    if clients is not None:
+        closed_loop.run("compare", spec, run_options, page, mlflow)
+        return
+    with usage(options.OPTION_OF):
         plan = compare_study.plan(
             spec, run_options.results, jobs=run_options.jobs, fresh=run_options.fresh
         )
@@ -239,27 +257,6 @@ def capacity(
 
         write_page(partial(PAGE.write, searched(results), page.folder), as_json=run_options.as_json)
     refuse_invalid(cells)
-
-
-def refuse_invalid(cells: Sequence[CellResult]) -> None:
-    """End with status 1 when a run is no measurement; what was printed of it stays.
-
-    Raises:
-        SystemExit: with how many are not, and why the first is not.
-    """
-    invalid = [cell for cell in cells if cell.summary.invalid is not None]
-    if not invalid:
-        return
-    first = invalid[0]
-    serving = (
-        f"{first.cell.scheduler} at {first.cell.rate_rps:g} requests/s, seed {first.cell.seed}"
-    )
-    runs = plural(len(cells), "run")
-    verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
-    raise fail(
-        f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
-        EXIT_NO,
-    )
 
 
 def _report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from rich.text import Text
 
@@ -132,16 +133,16 @@ def _against(result: PairComparison, *, alone: bool) -> Text:
 
 def server_lines(cells: Sequence[CellResult]) -> list[str]:
     """What servers said of themselves at their fullest, a line; none where nothing was read."""
-    read = [(use, run.cell.rate_rps) for run in cells if (use := run.summary.server) is not None]
+    read = [(use, run.cell) for run in cells if (use := run.summary.server) is not None]
     whole = together([use for use, _ in read])
     if whole is None:
         return []
 
     def at(peak: Callable[[ServerUse], float | None]) -> str:
-        """The lowest rate that has the peak."""
+        """The lowest load that has the peak."""
         value = peak(whole)
-        rates = [rate for use, rate in read if peak(use) == value]
-        return f" at {min(rates):g} requests/s" if len({rate for _, rate in read}) > 1 else ""
+        lowest = min((cell for use, cell in read if peak(use) == value), key=attrgetter("level"))
+        return f" {lowest.load}" if len({cell.level for _, cell in read}) > 1 else ""
 
     parts = []
     if whole.waiting_peak is not None:
@@ -162,7 +163,10 @@ def about_lines(
     about: str, workload_note: str, spec: StudySpec, warnings: Sequence[str] = ()
 ) -> list[str]:
     """The system under test, the lengths, and what to beware of: goes with every result."""
-    lines = [about, f"workload: {workload_note}; arrivals: {spec.arrivals_or_default}"]
+    sent = f"arrivals: {spec.arrivals_or_default}"
+    if spec.concurrency is not None:
+        sent = "closed loops: all clients begin at once"
+    lines = [about, f"workload: {workload_note}; {sent}"]
     if spec.rates_chosen is not None:
         lines.append(f"rates chosen: {spec.rates_chosen}")
     if spec.convention is Convention.PAPER:

@@ -24,8 +24,10 @@ from slaibench.catalog import hub
 from slaibench.catalog.mismatch import model_mismatch
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import get_profile
+from slaibench.catalog.profiles import load_profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
+from slaibench.operators import store
+from slaibench.operators.deployment import Deployment
 from slaibench.spec import Device
 from slaibench.studies.scheduler_info import build
 from slaibench.workloads.cache import cache_dir
@@ -57,6 +59,13 @@ def serve(
         ),
     ] = None,
     gpu: Annotated[str, typer.Option(help="GPU to emulate (slaibench gpus).")] = "h100",
+    profile_file: Annotated[
+        Path | None,
+        typer.Option("--profile", help="File of the profile to emulate, instead of --gpu's."),
+    ] = None,
+    tp: Annotated[
+        int, typer.Option(help="GPUs that share each layer: real ones, or of the profile.", min=1)
+    ] = 1,
     kv_blocks: Annotated[
         int | None, typer.Option(help="KV blocks. Default: the profile's, or what fits.", min=1)
     ] = None,
@@ -99,7 +108,12 @@ def serve(
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
         if weights is not None and device is not Device.EMULATED:
             weights = hub.checkpoint(weights)
-        profile = get_profile(gpu, shape.name) if device is Device.EMULATED else None
+        profile = None
+        if device is Device.EMULATED:
+            served = model or weights or shape.name
+            profile, profile_file = emulated_profile(served, gpu, tp, profile_file)
+        elif tp > 1:
+            extra = [f"--tensor-parallel-size={tp}", *(extra or ())]
         other = profile and model_mismatch(shape.name, shape, profile, "the served model")
         if other and other.certain:
             raise ValueError(f"{other.words}: give --model of the catalog (slaibench models)")
@@ -127,7 +141,7 @@ def serve(
         )
         engine.check(device, options)
         if device is Device.EMULATED:
-            options, own["device"] = emulated(options, profile)
+            options, own["device"] = emulated(options, profile, profile_file)
         server = EngineServer(
             engine.name,
             lambda port: engine.command(
@@ -176,6 +190,22 @@ def make_folder(file: Path) -> None:
         raise ValueError(
             f"folder {str(file.parent)!r} cannot be made ({error.strerror})"
         ) from error
+
+
+def emulated_profile(
+    model: str, gpu: str, tp: int, file: Path | None
+) -> tuple[Profile, Path | None]:
+    """What an emulated device takes its times from, and where the engine's process reads it; None:
+    in the catalog.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if file is not None:
+        return load_profile(file), file
+    deployment = Deployment(model, gpu, tp=tp)
+    shipped = store.is_shipped(deployment)
+    return store.profile_of(deployment), None if shipped else store.profile_file(deployment)
 
 
 def _options(

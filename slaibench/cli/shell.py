@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from rich.markup import escape
@@ -18,8 +18,12 @@ from slaibench.cli.console import PlainConsole, shortened
 from slaibench.cli.verbosity import is_quiet
 from slaibench.recording.store import RecordingError
 from slaibench.report.files import ReportError, ReportFiles
+from slaibench.report.words import plural
 from slaibench.schedulers.base import SchedulerError
 from slaibench.schedulers.streams import stdout_for_results
+
+if TYPE_CHECKING:
+    from slaibench.studies.executors import CellResult
 
 EXIT_NO = 1
 EXIT_USAGE = 2
@@ -123,6 +127,25 @@ def index_pages(folder: Path) -> None:
 
     for note in write_index(folder).notes:
         err.print(f"[yellow]index:[/] {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def refuse_invalid(cells: Sequence[CellResult]) -> None:
+    """End with status 1 when a run is no measurement; what was printed of it stays.
+
+    Raises:
+        SystemExit: with how many are not, and why the first is not.
+    """
+    invalid = [cell for cell in cells if cell.summary.invalid is not None]
+    if not invalid:
+        return
+    first = invalid[0]
+    serving = f"{first.cell.scheduler} {first.cell.load}, seed {first.cell.seed}"
+    runs = plural(len(cells), "run")
+    verb = "is invalid and meets" if len(invalid) == 1 else "are invalid and meet"
+    raise fail(
+        f"{len(invalid)} of {runs} {verb} no target: {serving}: {first.summary.invalid}",
+        EXIT_NO,
+    )
 
 
 def print_line(text: str, console: PlainConsole = out) -> None:

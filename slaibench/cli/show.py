@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slaibench.cli import options
+from slaibench.cli import closed_loop, options
 from slaibench.cli.shell import (
     EXIT_NO,
     err,
@@ -31,13 +31,15 @@ from slaibench.recording import store
 from slaibench.report.table import Heading
 from slaibench.report.template import INDEX
 from slaibench.report.words import plural
-from slaibench.studies import from_disk
+from slaibench.studies import closed_from_disk, from_disk
+from slaibench.studies.prepared import CLOSED
 
 if TYPE_CHECKING:
     from slaibench.report.verify import Verification
+    from slaibench.spec import CellSpec
 
 STUDY = ("where", "workload", "arrivals", "convention")
-ORDER = (*STUDY, "scheduler", "rate_rps", "seed", "requests", "folder")
+ORDER = (*STUDY, "scheduler", "rate_rps", "concurrency", "seed", "requests", "folder")
 ResultsArgument = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
 
 
@@ -80,7 +82,8 @@ def _readable(recordings: Sequence[Path]) -> tuple[list[dict[str, Any]], list[st
                 "where": f"{cell.model} on {cell.place} ({cell.system})",
                 "workload": cell.workload,
                 "arrivals": cell.arrivals,
-                "rate_rps": cell.rate_rps,
+                "rate_rps": cell.rate_rps if cell.concurrency is None else None,
+                "concurrency": cell.concurrency,
                 "seed": cell.seed,
                 "convention": cell.convention.value,
                 "requests": cell.num_requests,
@@ -131,7 +134,7 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
         lines = [
             (
                 row["scheduler"],
-                f"{row['rate_rps']:g}",
+                f"{row['concurrency'] or row['rate_rps']:g}",
                 str(row["seed"]),
                 f"{row['requests']:,}",
                 "-" if row["end_s"] is None else f"{row['end_s']:,.0f} s",
@@ -139,7 +142,8 @@ def _results_table(rows: Sequence[dict[str, Any]], folder: Path) -> RenderableTy
             )
             for row in group
         ]
-        numbers = map(Heading, ("req/s", "seed", "requests", "ended after"))
+        load = "clients" if names[STUDY.index("arrivals")] == CLOSED else "req/s"
+        numbers = map(Heading, (load, "seed", "requests", "ended after"))
         parts.append(listed(title, (*numbers, ""), lines, head="scheduler"))
     return Group(*parts)
 
@@ -171,6 +175,7 @@ def report(
         rows, skipped = _readable(_folders(folder))
         readable = [Path(row["folder"]) for row in rows]
         groups = from_disk.group_cells(readable)
+        loops = closed_from_disk.closed_groups(readable)
         options.check_reports(reports)
     _report_skipped([*skipped, *from_disk.left_out(readable, groups)])
     _report_unsealed(rows)
@@ -192,9 +197,33 @@ def report(
                 files = write_report(result, reports, focus_rate=focus_rate)
         out.print(sweep_tables(result, out.width))
         print_line(f"report: {files.html}")
+    pages += _report_closed(loops, slo, reports)
     if not pages:
         raise fail(f"no recording in {str(folder)!r} can be read", EXIT_NO)
     index_pages(reports)
+
+
+def _report_closed(
+    groups: Sequence[Sequence[tuple[CellSpec, Path]]], slo: str | None, reports: Path
+) -> int:
+    """Write a page for each study of closed loops; returns how many there are."""
+    from slaibench.report.pages.closed_loop.page import PAGE  # noqa: PLC0415
+
+    pages = 0
+    for cells in groups:
+        with usage():
+            try:
+                result = closed_from_disk.gather_closed(
+                    cells, slo, lambda error: _report_skipped([str(error)])
+                )
+            except store.DamagedRecordingError:
+                continue
+        with running(), usage():
+            files = PAGE.write(result, reports)
+        out.print(closed_loop.table(result))
+        print_line(f"report: {files.html}")
+        pages += 1
+    return pages
 
 
 def verify(

@@ -81,6 +81,10 @@ class ConnectionPool:
             self.refill()
             await asyncio.wait_for(asyncio.gather(*self._opening), PREPARE_S)
 
+    def keep(self, num_spares: int) -> None:
+        """Keep so many idle connections ready from now on; those that there are stay."""
+        self._num_spares = min(self._num_spares, num_spares)
+
     def send(self, exchange: Exchange, data: bytes) -> None:
         """Write a request now if a connection idles, else as soon as a new one is open."""
         while self._idle:

@@ -15,6 +15,7 @@ from slaibench.client.results import (
     ClientFacts,
     ResultRow,
     WorkerReport,
+    as_they_came,
     prompt_count_notes,
     request_table,
 )
@@ -69,8 +70,9 @@ def run_load(
     processes: int | None = None,
     parse_at_once: bool = False,
     most_failures: int | None = None,
+    concurrency: int | None = None,
 ) -> LoadResult:
-    """Send each request when it is due, and record what comes.
+    """Send each request when it is due, or when a client is free, and record what comes.
 
     A process that dies makes its requests failed ones. On Ctrl-C, or when ``look`` raises, all
     processes are killed and the exception goes on.
@@ -83,6 +85,10 @@ def run_load(
         look: see ``Look``.
         processes: client processes; None: as many as the load needs (slaibench.client.sizing).
         most_failures: of a process, before it sends no more; None: only rows of them end it.
+        concurrency: a closed loop of so many clients, which begin together: each sends its next
+            request when its last one has ended, in their order (of each process's own share);
+            ``due_s`` of the result is when its client was free, and those of ``requests`` do not
+            matter. None: an open loop.
         parse_at_once: the slow twin of the client's speed trick (slaibench.client.connection).
 
     Raises:
@@ -91,13 +97,27 @@ def run_load(
         ClientError: the load cannot be had at all.
     """
     _check(target, requests, prompts, horizon_s, processes)
-    count = num_processes(requests) if processes is None else min(processes, max(1, len(requests)))
+    if concurrency is not None and concurrency < 1:
+        raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+    most = max(1, min(len(requests), concurrency or len(requests)))
+    count = (
+        num_processes(requests, concurrency=concurrency)
+        if processes is None
+        else min(processes, most)
+    )
     parts = [
-        LoadPart(target, prompts, part, seed, parse_at_once, most_failures)
-        for part in split(requests, count)
+        LoadPart(target, prompts, part, seed, parse_at_once, most_failures, clients)
+        for part, clients in zip(split(requests, count), _shares(concurrency, count), strict=True)
     ]
     with Processes(parts) as running:
         return _Run(target, requests, running, parts, horizon_s).until_end(look, look_every_s)
+
+
+def _shares(concurrency: int | None, count: int) -> list[int | None]:
+    """Clients of each process."""
+    if concurrency is None:
+        return [None] * count
+    return [concurrency // count + (place < concurrency % count) for place in range(count)]
 
 
 def _check(
@@ -156,6 +176,7 @@ class _Run:
         self._reports: list[WorkerReport] = []
         self._running = set(range(len(parts)))
         self._notes: list[str] = []
+        self._closed = any(part.concurrency is not None for part in parts)
         self._last_s = 0.0
         """When the last thing happened: a request left, or a process was lost."""
         self._t0_s = time.monotonic() + START_S
@@ -171,6 +192,9 @@ class _Run:
         stopping = False
         while self._running:
             now_s = time.monotonic() - self._t0_s
+            if self._closed and not stopping:
+                # When the last request is sent nobody knows; before, others end.
+                stuck_s = self._last_s + self._target.timeout_s + GRACE_S
             if look is not None and now_s >= next_look_s and not stopping:
                 next_look_s += look_every_s
                 arrived = int(np.searchsorted(self._due_s, now_s, side="right"))
@@ -212,7 +236,7 @@ class _Run:
         last_line = text.strip().splitlines()[-1]  # Of a traceback, which is for the notes.
         for position, request in self._parts[number].requests:
             # Those that were not due yet count as well: they were part of the load.
-            left_s = max(now_s, self._t0_s + request.due_s)
+            left_s = now_s if self._closed else max(now_s, self._t0_s + request.due_s)
             self._rows[position] = ResultRow.lost(position, last_line, left_s)
             self._left_s[position] = left_s - self._t0_s
             self._last_s = max(self._last_s, left_s - self._t0_s)
@@ -224,7 +248,10 @@ class _Run:
         waiting = bool(np.isnan(self._left_s).any())
         end_s = stop_s if waiting and math.isfinite(stop_s) else min(self._last_s, stop_s)
         end_s = math.ceil(end_s * 1e6) / 1e6
-        table = request_table(self._requests, self._rows, self._t0_s, end_s)
+        requests, rows = self._requests, self._rows
+        if self._closed:
+            requests, rows = as_they_came(requests, rows, self._t0_s)
+        table = request_table(requests, rows, self._t0_s, end_s)
         lag_s = table.sent_s - table.due_s
         facts = ClientFacts.of(self._reports, self._rows.values(), lag_s, len(self._parts))
         pairs = [(self._requests[place], row) for place, row in self._rows.items()]

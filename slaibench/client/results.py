@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -25,7 +25,7 @@ system prompt of the server's come on top, and words of few letters may be of se
 @dataclass(frozen=True, slots=True)
 class ResultRow:
     """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles;
-    ``counted``: by what they were counted."""
+    ``counted``: by what they were counted; ``due_s``: None where its process was lost."""
 
     position: int
     sent_s: float | None
@@ -35,6 +35,7 @@ class ResultRow:
     prompt_tokens: int | None
     tokens: bytes
     counted: Counted = Counted.USAGE
+    due_s: float | None = None
 
     @classmethod
     def of(cls, exchange: Exchange) -> ResultRow:
@@ -48,6 +49,7 @@ class ResultRow:
             exchange.prompt_tokens,
             exchange.token_times_s.tobytes(),
             exchange.counted,
+            exchange.due_s,
         )
 
     @classmethod
@@ -195,6 +197,26 @@ def request_table(
         token_times_s=whole_microseconds(np.concatenate(times) if times else np.empty(0)),
         token_times_known=times_known,
     )
+
+
+def as_they_came(
+    requests: Sequence[Request], rows: Mapping[int, ResultRow], t0_s: float
+) -> tuple[list[Request], dict[int, ResultRow]]:
+    """The requests of a closed loop in the order in which clients took them, due when they did,
+    with their rows by place in that order. Those that nobody took are left out.
+
+    Args:
+        requests, rows, t0_s: as ``request_table``.
+    """
+
+    def due_s(position: int) -> float:
+        row = rows[position]
+        taken_s = row.left_s if row.due_s is None else row.due_s
+        return max(0.0, (t0_s if taken_s is None else taken_s) - t0_s)
+
+    order = sorted(rows, key=lambda position: (due_s(position), position))
+    taken = [replace(requests[position], due_s=due_s(position)) for position in order]
+    return taken, {place: rows[position] for place, position in enumerate(order)}
 
 
 def is_plausible(sent: int, counted: int) -> bool:

@@ -32,7 +32,9 @@ class ClientError(RuntimeError):
     """A load that cannot be had; the message says what to change."""
 
 
-def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
+def num_processes(
+    requests: Sequence[Request], cores: int | None = None, concurrency: int | None = None
+) -> int:
     """Client processes so that none is busy for more than ``BUSY_SHARE``.
 
     From the offered load: tokens and requests over the time in which they are due (at least as long
@@ -40,11 +42,15 @@ def num_processes(requests: Sequence[Request], cores: int | None = None) -> int:
 
     Args:
         cores: the machine's, of which one is left to others; None: those this process may use.
+        concurrency: clients of a closed loop, each of which reads one stream at a time.
     """
     if not requests:
         return 1
     if cores is None:
         cores = num_cores()
+    if concurrency is not None:
+        busy = concurrency * FASTEST_STREAM_TOKENS_PER_S * CPU_S_A_TOKEN
+        return max(1, min(math.ceil(busy / BUSY_SHARE), cores - 1, concurrency))
     longest = max(request.output_tokens for request in requests)
     span_s = requests[-1].due_s - requests[0].due_s
     span_s = max(span_s, longest / FASTEST_STREAM_TOKENS_PER_S)

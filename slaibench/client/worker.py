@@ -9,12 +9,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from slaibench.client.alarm import make_alarm
+from slaibench.client.alarm import Alarm, make_alarm
 from slaibench.client.body import request_bytes
 from slaibench.client.connection import Inbox
 from slaibench.client.connection_pool import ConnectionPool
@@ -25,6 +25,7 @@ from slaibench.client.prompts import Prompts
 from slaibench.client.results import ResultRow, WorkerReport
 from slaibench.client.sizing import ClientError, num_spares, raise_file_limit
 from slaibench.client.target import Target
+from slaibench.client.turns import Turns
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.request import Request
 
@@ -41,6 +42,8 @@ class LoadPart:
         seed: of the prompts.
         parse_at_once: see slaibench.client.connection.
         most_failures: see slaibench.client.patience.
+        concurrency: clients of a closed loop, which take the requests in their order; None: each is
+            sent when it is due.
     """
 
     target: Target
@@ -49,6 +52,7 @@ class LoadPart:
     seed: int
     parse_at_once: bool = False
     most_failures: int | None = None
+    concurrency: int | None = None
 
 
 class Worker:
@@ -65,7 +69,7 @@ class Worker:
         self._loop = loop
         target = part.target
         due_s = [request.due_s for _, request in part.requests]
-        spares = num_spares(due_s)
+        spares = part.concurrency or num_spares(due_s)
         raise_file_limit(spares)
         self._bodies: list[bytes | None] = [
             request_bytes(target, request, part.prompts.prompt(request, part.seed), part.seed)
@@ -83,7 +87,7 @@ class Worker:
             new_connections=target.new_connections,
             tls=target.tls_context(),
         )
-        self._pacer: Pacer | None = None
+        self._pacer: Pacer | Turns | None = None
         self._t0_s = 0.0
         self._num_left = 0
         self._patience = Patience(part.most_failures)
@@ -101,6 +105,8 @@ class Worker:
         self._loop.set_exception_handler(self._broken)
         try:
             await self._pool.prepare()
+            if self._part.concurrency is not None:
+                self._pool.keep(1)  # whoever sends again has a connection
             # Nothing made so far is garbage before the end, and a full collection over it would
             # stop the process for tens of milliseconds. What is left uncollected in the run is
             # small: tokens make no cycles.
@@ -119,11 +125,7 @@ class Worker:
         """The schedule, until everything has left or the parent says stop; CPU seconds spent."""
         cpu_s = time.process_time()
         self._t0_s = t0_s
-        self._pacer = pacer = Pacer(
-            [t0_s + request.due_s for _, request in self._part.requests],
-            self._fire,
-            lambda callback: make_alarm(self._loop, callback),
-        )
+        self._pacer = pacer = self._make_pacer(t0_s)
         self._inbox.after_each = pacer.catch_up
         sweep = self._loop.create_task(self._sweep())
         sweep.add_done_callback(self._swept)
@@ -136,20 +138,28 @@ class Worker:
         self._inbox.drain()
         return time.process_time() - cpu_s
 
-    def _fire(self, number: int) -> None:
+    def _make_pacer(self, t0_s: float) -> Pacer | Turns:
+        def alarm(callback: Callable[[], None]) -> Alarm:
+            return make_alarm(self._loop, callback)
+
+        clients, requests = self._part.concurrency, self._part.requests
+        if clients is not None:
+            return Turns(self._loop, clients, len(requests), t0_s, self._fire, alarm)
+        due_s = [t0_s + request.due_s for _, request in requests]
+        return Pacer(due_s, lambda number: self._fire(number, due_s[number]), alarm)
+
+    def _fire(self, number: int, due_s: float) -> None:
         data = self._bodies[number]
         assert data is not None
-        exchange = self._begin(number)
+        exchange = self._begin(number, due_s)
         self._limits.add(exchange)
         self._pool.send(exchange, data)
 
-    def _begin(self, number: int) -> Exchange:
+    def _begin(self, number: int, due_s: float) -> Exchange:
         position, request = self._part.requests[number]
         self._bodies[number] = None
         exact = self._part.target.exact_lengths
-        exchange = Exchange(
-            position, self._t0_s + request.due_s, request.output_tokens, exact, self._quote
-        )
+        exchange = Exchange(position, due_s, request.output_tokens, exact, self._quote)
         self._exchanges.append(exchange)
         return exchange
 
@@ -160,6 +170,8 @@ class Worker:
         why = self._patience.ended(exchange, self._pool.counts.tokens, self._pool.refused_in_a_row)
         if why is not None:
             self._stop_sending(why)
+        elif isinstance(self._pacer, Turns):
+            self._pacer.free(exchange.left_s)
         if self._num_left == len(self._part.requests):
             self._over.set()
 
@@ -167,10 +179,13 @@ class Worker:
         """Every request that was not sent yet fails; those on their way have their time."""
         assert self._pacer is not None
         self._pacer.close()
+        closed = isinstance(self._pacer, Turns)
         for number in range(self._pacer.num_sent, len(self._part.requests)):
-            exchange = self._begin(number)
+            now_s = time.monotonic()
+            _, request = self._part.requests[number]
             # Those that are not due yet count as well: they were part of the load.
-            exchange.fail(f"not sent: {why}", max(time.monotonic(), exchange.due_s))
+            exchange = self._begin(number, now_s if closed else self._t0_s + request.due_s)
+            exchange.fail(f"not sent: {why}", max(now_s, exchange.due_s))
             self._ended(exchange)
 
     async def _sweep(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from slaibench.measure.arrival_tests import LAG1, GapTest, findings, gap_moments, gap_tests
 from slaibench.recording.record import FloatArray
 
-PROCESSES = ("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace")
+PROCESSES = ("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace", "closed")
 LAG_BUDGET_S = 0.005
 LAG_SHARE_OF_TTFT = 0.01
 COUNTS_A_WINDOW = 20
@@ -26,7 +26,7 @@ class ArrivalAudit:
 
     Args:
         process: the declared process, e.g. ``gamma``.
-        declared_rps: the declared (nominal) rate; None for a trace or burst.
+        declared_rps: the declared (nominal) rate; None for a trace, a burst or a closed loop.
         num_requests: arrivals.
         measured_rps: (n - 1) / (last due - first due); None with fewer than two instants.
         expected_rps: the rate the process has in truth; differs from the declared one when gaps
@@ -131,7 +131,7 @@ def audit(
     """
     if process not in PROCESSES:
         raise ValueError(f"unknown arrival process {process!r}; known: {', '.join(PROCESSES)}")
-    needs_rate = process not in ("burst", "trace")
+    needs_rate = process not in ("burst", "trace", "closed")
     if needs_rate and not (rate_rps is not None and rate_rps > 0):
         raise ValueError(f"process {process!r} needs a positive rate_rps, not {rate_rps}")
     gaps = np.diff(due_s)
@@ -191,6 +191,8 @@ def _tests(unit_gaps: FloatArray, process: str, cv: float) -> tuple[tuple[GapTes
     """
     if process == "trace":
         return (), "recorded timestamps: no distribution to test"
+    if process == "closed":
+        return (), "closed loop: a request is sent when another one ends"
     if process in ("constant", "burst"):
         tests = _exact(unit_gaps, process)
     else:

@@ -163,7 +163,7 @@ def run_metrics(
         stop_s=stop_s,
         warmup=warmup_cut,
         window_s=window,
-        counts=_counts(requests, due),
+        counts=counts_of(requests, stop_s),
         num_measured=int(np.count_nonzero(measured)),
         throughput_rps=int(num_finished) / length if length > 0 else None,
         output_tokens_per_s=int(num_tokens) / length if length > 0 else None,
@@ -219,7 +219,10 @@ def _prompt_buckets(
     return tuple(out)
 
 
-def _counts(requests: RequestTable, due: BoolArray) -> Counts:
+def counts_of(requests: RequestTable, stop_s: float) -> Counts:
+    """Requests that were due by the end of a run, by outcome."""
+    due = requests.due_s <= stop_s
+
     def ended(outcome: Outcome) -> int:
         return int(np.count_nonzero(requests.outcome[due] == outcome.value))
 

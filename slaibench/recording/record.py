@@ -204,7 +204,10 @@ class Recording:
 
     def __repr__(self) -> str:
         spec = self.run.get("spec", {})
-        what = f"{spec.get('scheduler')} at {spec.get('rate_rps')} requests/s"
+        load = f"at {spec.get('rate_rps')} requests/s"
+        if clients := spec.get("concurrency"):
+            load = f"with {clients} clients"
+        what = f"{spec.get('scheduler')} {load}"
         size = f"{len(self.requests)} requests, {len(self.steps)} batches"
         return f"<Recording: {what}, seed {spec.get('seed')}; {size}>"
 

@@ -25,7 +25,7 @@ class DialectForm(TypedDict):
     new_connections: bool
 
 
-GIVEN = ("rates", "num_seeds")
+GIVEN = ("rates", "concurrency", "num_seeds")
 """Fields that each command says in its own way."""
 
 

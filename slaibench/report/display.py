@@ -16,6 +16,7 @@ from slaibench.machine.suggestion import did_you_mean
 from slaibench.report.index import write_index
 from slaibench.report.pages import AnyPage
 from slaibench.report.pages import bound as bound_page
+from slaibench.report.pages import closed_loop as closed_page
 from slaibench.report.pages import crosscheck as crosscheck_page
 from slaibench.report.pages import server as server_page
 from slaibench.report.pages import study as study_page
@@ -29,6 +30,7 @@ from slaibench.report.words import NOTHING, plain_change
 from slaibench.studies import shown
 from slaibench.studies.bound.result import BoundResult
 from slaibench.studies.capacity_result import CapacityResult
+from slaibench.studies.closed_result import ClosedResult
 from slaibench.studies.compare import CompareResult
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.paced_result import PacedResult
@@ -53,8 +55,8 @@ def page_of(result: object) -> tuple[AnyPage, object]:
         ValueError: it has none.
     """
     raise ValueError(
-        f"there is no page of a {type(result).__name__}; sweeps, comparisons, capacities, bounds "
-        "and validations between backends have one"
+        f"there is no page of a {type(result).__name__}; sweeps, comparisons, closed loops, "
+        "capacities, bounds and validations between backends have one"
     )
 
 
@@ -80,6 +82,11 @@ def _(result: CapacityResult) -> tuple[AnyPage, object]:
 @page_of.register
 def _(result: PacedResult) -> tuple[AnyPage, object]:
     return server_page.PAGE, result
+
+
+@page_of.register
+def _(result: ClosedResult) -> tuple[AnyPage, object]:
+    return closed_page.PAGE, result
 
 
 @page_of.register
@@ -241,7 +248,7 @@ def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
 
 
 _PAGED = (SweepResult, CompareResult, CapacityResult, PacedResult, BoundResult, CrosscheckResult)
-for _kind in _PAGED:
+for _kind in (*_PAGED, ClosedResult):
     shown.page.register(_kind, _written)
     shown.html.register(_kind, _paged)
     shown.figure.register(_kind, _drawn)

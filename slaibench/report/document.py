@@ -89,9 +89,16 @@ class PageDocument(Opening, total=False):
     pictures: Mapping[str, Sequence[PictureEntry]]
 
 
-class RunEntry(TypedDict):
+class LoopEntry(TypedDict, total=False):
+    """Of a closed loop: its clients."""
+
+    concurrency: int
+
+
+class RunEntry(LoopEntry):
     """A recording that a page rests on: where it lies, seen from the page; which cell it is of,
-    with the code that made it and (``asks``) without; and that code."""
+    with the code that made it and (``asks``) without; and that code. A closed loop offers no rate:
+    its ``rate_rps`` is 0."""
 
     folder: str
     spec_hash: str

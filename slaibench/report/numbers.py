@@ -154,6 +154,14 @@ def _changes(changes: Sequence[Change]) -> Changes:
 
 
 def _point(subject: Subject, point: OperatingPoint) -> PagePoint:
+    verdict: JudgedPoint = {}
+    if subject.judged:
+        verdict = {"verdict": subject.sweep.verdict(point).to_json()}
+    return page_point(point, verdict)
+
+
+def page_point(point: OperatingPoint, verdict: JudgedPoint) -> PagePoint:
+    """As a page has it, with how it stands by the targets, where that is said."""
     return {
         "seeds": point.num_seeds,
         "saturated": point.saturated,
@@ -178,12 +186,8 @@ def _point(subject: Subject, point: OperatingPoint) -> PagePoint:
         "lag_p99_s": finite(point.lag_p99_s),
         "audit_ok": point.audit_ok,
         **server_form(point.server),
-        **_judged(subject, point),
+        **verdict,
     }
-
-
-def _judged(subject: Subject, point: OperatingPoint) -> JudgedPoint:
-    return {"verdict": subject.sweep.verdict(point).to_json()} if subject.judged else {}
 
 
 def _tier(tier: TierPoint) -> PageTier:

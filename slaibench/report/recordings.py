@@ -46,17 +46,21 @@ def entry(cell: CellResult, folder: Path) -> RunEntry:
     Args:
         folder: where the page will lie; the recording is named relative to it.
     """
-    return {
+    clients = cell.cell.concurrency
+    made: RunEntry = {
         "folder": relative(cell.folder, folder),
         "spec_hash": store.spec_hash(cell.cell.spec()),
         "asks": store.spec_hash(
             {name: value for name, value in cell.cell.spec().items() if name not in CODE}
         ),
         "scheduler": cell.cell.scheduler,
-        "rate_rps": cell.cell.rate_rps,
+        "rate_rps": cell.cell.rate_rps if clients is None else 0.0,
         "seed": cell.cell.seed,
         "code": {name: getattr(cell.cell, name) for name in CODE},
     }
+    if clients is not None:
+        made["concurrency"] = clients
+    return made
 
 
 def relative(target: Path, folder: Path) -> str:
@@ -111,7 +115,10 @@ def read_all(
         except AbsentRecordingError as error:
             absent.append(Path(str(error)))
         except RecordingError as error:
-            where = f"runs[{index}], {run['scheduler']} at {run['rate_rps']:g}"
+            load = f"at {run['rate_rps']:g}"
+            if "concurrency" in run:
+                load = f"with {run['concurrency']} clients"
+            where = f"runs[{index}], {run['scheduler']} {load}"
             wrong.append((f"{where}, seed {run['seed']}", str(run["spec_hash"]), str(error)))
         on_run(index + 1, len(entries))
     if wrong or absent:

@@ -201,9 +201,17 @@ class MoreChanges(TypedDict, total=False):
     more_changes: Mapping[str, Changes]
 
 
-class StudyNumbers(MoreChanges):
-    """The numbers of one study: points by scheduler and rate, capacities by scheduler, changes of
-    the pair, lengths by scheduler."""
+class PointNumbers(TypedDict):
+    """Points by scheduler and rate (of closed loops: number of clients), and the tiers with their
+    TBT SLOs."""
+
+    tiers: Mapping[str, float | None]
+    points: Mapping[str, Mapping[str, PagePoint]]
+
+
+class StudyNumbers(MoreChanges, PointNumbers):
+    """The numbers of one study: capacities by scheduler, changes of the pair, lengths by
+    scheduler."""
 
     spec: SpecForm
     pair: list[str] | None
@@ -215,9 +223,7 @@ class StudyNumbers(MoreChanges):
     served: Served
     cell: CommonCell
     schedulers: Mapping[str, SchedulerEntry]
-    tiers: Mapping[str, float | None]
     first_saturated_rps: float | None
-    points: Mapping[str, Mapping[str, PagePoint]]
     capacities: Mapping[str, PageCapacity]
     ratios: list[PageRatio]
     changes: Changes

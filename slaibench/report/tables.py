@@ -19,14 +19,19 @@ from slaibench.report.columns import (
     statistic,
 )
 from slaibench.report.numbers import BY_STATISTIC, rate_key
-from slaibench.report.study_document import AuditRow, PagePoint, StudyNumbers
+from slaibench.report.study_document import AuditRow, PagePoint, PointNumbers, StudyNumbers
 from slaibench.report.table import Cell, Heading, Row, Table, state_of
 from slaibench.report.words import NOTHING, fixed, plural
 
 
 def tables(doc: StudyNumbers) -> list[Table]:
     """All points: TTFT, TBT, deadlines, load and memory, saturation."""
-    return [_ttft(doc), _tbt(doc), _tier_ttft(doc), _deadlines(doc), _load(doc), _saturation(doc)]
+    return [*measured_tables(doc), _saturation(doc)]
+
+
+def measured_tables(doc: PointNumbers) -> list[Table]:
+    """All points but for what is said of their loads: TTFT, TBT, deadlines, load and memory."""
+    return [_ttft(doc), _tbt(doc), _tier_ttft(doc), _deadlines(doc), _load(doc)]
 
 
 def audit_table(doc: StudyNumbers) -> Table:
@@ -98,7 +103,7 @@ def _verdict(row: AuditRow) -> str:
     return "agrees" if row["process_ok"] else f"disagrees: {row['process_note']}"
 
 
-def _ttft(doc: StudyNumbers) -> Table:
+def _ttft(doc: PointNumbers) -> Table:
     columns = [
         number_behind("n", statistic("ttft_s", "p50")),
         *(
@@ -130,7 +135,7 @@ def _unit(metric: Metric) -> str:
     return metric.shown_unit or metric.unit
 
 
-def _tbt(doc: StudyNumbers) -> Table:
+def _tbt(doc: PointNumbers) -> Table:
     columns = [
         number_behind("n", statistic("tbt_s", "p99")),
         estimates("TBT P50", "ms", statistic("tbt_s", "p50"), 1e3),
@@ -146,7 +151,7 @@ def _tbt(doc: StudyNumbers) -> Table:
     return _table(doc, "table-tbt", "TBT", note, columns)
 
 
-def _tier_ttft(doc: StudyNumbers) -> Table:
+def _tier_ttft(doc: PointNumbers) -> Table:
     columns = []
     for name in doc["tiers"]:
         median = in_tier(name, lambda tier: tier["ttft_p50_s"])
@@ -158,7 +163,7 @@ def _tier_ttft(doc: StudyNumbers) -> Table:
     return _table(doc, "table-tier-ttft", "Median TTFT by tier", note, columns)
 
 
-def _deadlines(doc: StudyNumbers) -> Table:
+def _deadlines(doc: PointNumbers) -> Table:
     columns = []
     for name in doc["tiers"]:
         columns += [
@@ -181,7 +186,7 @@ def _deadlines(doc: StudyNumbers) -> Table:
     return _table(doc, "table-deadlines", "Deadlines met", note, columns)
 
 
-def _load(doc: StudyNumbers) -> Table:
+def _load(doc: PointNumbers) -> Table:
     def outcome(name: str) -> Column:
         return count(name.replace("_", " "), lambda point: point["outcomes"].get(name), "requests")
 
@@ -213,7 +218,7 @@ def _load(doc: StudyNumbers) -> Table:
     return _table(doc, "table-load", "Load, outcomes and memory", note, columns)
 
 
-def _saturation(doc: StudyNumbers) -> Table:
+def _saturation(doc: PointNumbers) -> Table:
     def state(point: PagePoint) -> Cell:
         if point["invalid"]:
             return Cell("invalid", (f"{point['invalid']} of {plural(point['seeds'], 'run')}",))
@@ -244,7 +249,7 @@ def _reason(point: PagePoint) -> str:
     return f"invalid: {point['invalid_reason']}" if point["invalid"] else str(point["reason"])
 
 
-def _table(doc: StudyNumbers, name: str, title: str, note: str, columns: list[Column]) -> Table:
+def _table(doc: PointNumbers, name: str, title: str, note: str, columns: list[Column]) -> Table:
     places = list(_points(doc))
     made = [column.cells([point for _, _, point in places]) for column in columns]
     groups: dict[str, list[Row]] = {}
@@ -261,7 +266,7 @@ def _table(doc: StudyNumbers, name: str, title: str, note: str, columns: list[Co
     )
 
 
-def _points(doc: StudyNumbers) -> Iterator[tuple[str, str, PagePoint]]:
+def _points(doc: PointNumbers) -> Iterator[tuple[str, str, PagePoint]]:
     """(rate, scheduler, point), rate by rate, so that schedulers stand below each other."""
     rates = {rate for points in doc["points"].values() for rate in points}
     for rate in sorted(rates, key=float):

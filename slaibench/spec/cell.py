@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from pydantic import field_serializer, field_validator
 
 from slaibench.machine.disclosed import RecordedArgs
 from slaibench.spec.serving import BackendPart, Clock, Device, EndpointPart, EnginePart
@@ -34,6 +37,8 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
             prices that its work counts at (``studies.overload``); None: a run as any other.
         guard: what ends the run at once (``studies.cell_run``): more requests in the system than
             ``most_in_system``, or more than ``most_failures`` that failed; None: nothing of that.
+        concurrency: clients of a closed loop; None: an open loop. Then ``arrivals`` are ``closed``,
+            and no rate is offered: ``rate_rps`` is infinite, null in JSON.
         dialect: what of how an endpoint is spoken to decides a recording (``Dialect.identity``).
     """
 
@@ -49,6 +54,7 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
     engine_max_active: int | None = None
     overload: dict[str, float] | None = None
     guard: dict[str, int] | None = None
+    concurrency: int | None = None
     scheduler: str
     scheduler_options: dict[str, Any]
     scheduler_source: str | None
@@ -66,6 +72,15 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
     slaibench_version: str
     code_fingerprint: str | None = None
 
+    @field_validator("rate_rps", mode="before")
+    @classmethod
+    def _of_json(cls, rate_rps: float | None) -> float:
+        return math.inf if rate_rps is None else rate_rps
+
+    @field_serializer("rate_rps", when_used="json")
+    def _as_json(self, rate_rps: float) -> float | None:
+        return None if math.isinf(rate_rps) else rate_rps
+
     def spec(self) -> dict[str, Any]:
         """Plain values, for the record and its hash."""
         values = self.model_dump(mode="json")
@@ -81,14 +96,26 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
 
     @property
     def key(self) -> tuple[str, float, int]:
-        """What tells a cell from the others of its study: scheduler, rate and seed."""
-        return self.scheduler, self.rate_rps, self.seed
+        """What tells a cell from the others of its study: scheduler, rate (or clients) and seed."""
+        return self.scheduler, self.level, self.seed
+
+    @property
+    def level(self) -> float:
+        """The load: requests a second, or the clients of a closed loop."""
+        return self.rate_rps if self.concurrency is None else float(self.concurrency)
+
+    @property
+    def load(self) -> str:
+        """It in words: ``at 5 requests/s``, ``with 64 clients``."""
+        if self.concurrency is not None:
+            return f"with {self.concurrency} client{'s' * (self.concurrency > 1)}"
+        return f"at {self.rate_rps:g} requests/s"
 
     @property
     def words(self) -> str:
-        """The same for a reader: ``slai at 5 requests/s, seed 0``."""
-        under = "at" if self.overload is None else "under overload of"
-        return f"{self.scheduler} {under} {self.rate_rps:g} requests/s, seed {self.seed}"
+        """Scheduler, load and seed for a reader: ``slai at 5 requests/s, seed 0``."""
+        load = self.load if self.overload is None else self.load.replace("at", "under overload of")
+        return f"{self.scheduler} {load}, seed {self.seed}"
 
     @property
     def system(self) -> str:

@@ -6,13 +6,16 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from slaibench.rates import check_rate
+from slaibench.rates import check_concurrency, check_rate
 from slaibench.spec.option import Option
 from slaibench.spec.serving import Part
 
 MIN_REQUESTS = 1250
 """A cell's least default size; it grows as ``measure.run_length`` says."""
 MAX_REQUESTS = 10_000_000
+REQUESTS_A_CLIENT = 12
+"""Of a closed loop: its start and its end, which are left out, are some four of these."""
+LEAST_A_CLIENT = 4
 MIN_DURATION_S = 180.0
 """A cell's least default duration: several lifetimes of a request at high rates."""
 
@@ -28,6 +31,8 @@ class LoadPart(Part):
             minutes (paper).
         rates: requests a second, kept ascending and without repeats; none: the study chooses
             them, or refuses.
+        concurrency: closed loops instead of rates: so many clients, each of which sends its next
+            request when its last one has ended; ascending, without repeats. None: open loops.
         num_seeds: replicates, seeded ``first_seed``, ``first_seed + 1``, ...
     """
 
@@ -55,6 +60,14 @@ class LoadPart(Part):
             "Requests a second: start:stop[:step] (inclusive), a list 0.8,1.2, or auto.", own=True
         ),
     ] = ()
+    concurrency: Annotated[
+        tuple[int, ...] | None,
+        Option(
+            "Closed loops instead of rates: clients, each of which waits for its answer before it "
+            "sends again, as 8,64,256.",
+            own=True,
+        ),
+    ] = None
     num_seeds: Annotated[
         int, Option("Replicates of each cell.", flag="seeds", own=True), Field(ge=1, le=1000)
     ] = 3
@@ -86,3 +99,14 @@ class LoadPart(Part):
         for rate in rates:
             check_rate(rate)
         return tuple(sorted(set(rates)))
+
+    @field_validator("concurrency")
+    @classmethod
+    def _clients(cls, concurrency: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if concurrency is None:
+            return None
+        if not concurrency:
+            raise ValueError("name at least one number of clients, as 8,64,256")
+        for clients in concurrency:
+            check_concurrency(clients)
+        return tuple(sorted(set(concurrency)))

@@ -15,7 +15,14 @@ from pydantic import (
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.url import public_url
-from slaibench.spec.load import MAX_REQUESTS, MIN_DURATION_S, MIN_REQUESTS, LoadPart
+from slaibench.spec.load import (
+    LEAST_A_CLIENT,
+    MAX_REQUESTS,
+    MIN_DURATION_S,
+    MIN_REQUESTS,
+    REQUESTS_A_CLIENT,
+    LoadPart,
+)
 from slaibench.spec.pace import PacePart
 from slaibench.spec.serving import (
     LONGEST_NAME,
@@ -31,7 +38,23 @@ PAPER_DURATION_S = 2100.0
 """The paper's 35 minutes a point."""
 
 
-class SpecForm(TypedDict):
+WITHOUT_LOOP = {
+    "rates": "--rates and --concurrency: requests come at a rate, or from clients that wait for "
+    "their answers",
+    "arrivals": "--arrivals and --concurrency: a closed loop sends a request when another one ends",
+    "duration_s": "--duration and --concurrency: a closed loop ends with its requests (--requests)",
+    "early_stop": "early_stop and --concurrency: a closed loop is never saturated for certain",
+}
+"""By field: why it does not go with closed loops."""
+
+
+class ClientsForm(TypedDict, total=False):
+    """Of closed loops: their clients."""
+
+    concurrency: Sequence[int]
+
+
+class SpecForm(ClientsForm):
     """A ``StudySpec`` as JSON: every field of it, of which those are named that readers use."""
 
     backend: str
@@ -63,8 +86,7 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     LATER: ClassVar[tuple[str, ...]] = (
         *PacePart.model_fields,
         *DeploymentPart.model_fields,
-        "rates_chosen",
-        "metrics_url",
+        *("rates_chosen", "metrics_url", "concurrency"),
     )
     """Fields that are in a document only where somebody or something decided them: pages are named
     by their specification, and those of before keep their names."""
@@ -93,6 +115,34 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
         return self
 
     @model_validator(mode="after")
+    def _closed_loop(self) -> StudySpec:
+        """What goes with closed loops."""
+        if self.concurrency is None:
+            return self
+        refused = {
+            "rates": bool(self.rates),
+            "arrivals": self.arrivals is not None,
+            "duration_s": self.duration_s is not None,
+            "early_stop": bool(self.early_stop),
+        }
+        for name, is_given in refused.items():
+            if is_given:
+                raise ValueError(f"{WITHOUT_LOOP[name]}: leave out one of the two")
+        if self.convention is Convention.PAPER:
+            raise ValueError(
+                "--convention paper is of open loops, whose latencies at a rate the paper reports: "
+                "leave it out with --concurrency"
+            )
+        most = self.concurrency[-1]
+        least = LEAST_A_CLIENT * most
+        if self.num_requests is not None and self.num_requests < least:
+            raise ValueError(
+                f"{self.num_requests:,} requests are too few for {most:,} clients, whose first and "
+                f"last ones are not measured: give --requests {least} or more, or fewer clients"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> StudySpec:
         for rate in self.rates:
             if (requests := self.requests_at(rate)) > MAX_REQUESTS:
@@ -101,6 +151,10 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
                     "the most: give --requests, or a shorter --duration"
                 )
         return self
+
+    def requests_of(self, clients: int) -> int:
+        """Requests of a closed loop of so many clients."""
+        return self.num_requests or max(MIN_REQUESTS, REQUESTS_A_CLIENT * clients)
 
     def to_json(self) -> SpecForm:
         """Plain JSON values; ``model_validate`` reads them."""
@@ -114,7 +168,7 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
 
     @property
     def horizon_s(self) -> float | None:
-        if self.duration_s is not None:
+        if self.duration_s is not None or self.concurrency is not None:
             return self.duration_s
         if self.num_requests is None and self.convention is Convention.PAPER:
             return PAPER_DURATION_S
@@ -124,6 +178,8 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     def stops_early(self) -> bool:
         """Saturated cells are cut short under strict conventions: their verdict is what counts,
         while the paper reads latencies off whatever 35 minutes give."""
+        if self.concurrency is not None:
+            return False
         if self.early_stop is not None:
             return self.early_stop
         return self.convention is Convention.STRICT and self.duration_s is None

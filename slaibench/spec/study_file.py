@@ -17,7 +17,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from slaibench.endpoint.dialect import Dialect
-from slaibench.rates import rates_of
+from slaibench.rates import concurrency_of, rates_of
 from slaibench.spec.option import options_of
 from slaibench.spec.study import StudySpec
 from slaibench.spec.study_layout import (
@@ -49,6 +49,8 @@ TYPES: Mapping[type, tuple[tuple[type, ...], str]] = {
     Path: ((str,), "text in quotes"),
 }
 """By the type of a field: what a file may give, and its name; a switch is a number of Python's."""
+LOADS: Mapping[str, Callable[[Any], Any]] = {"rates": rates_of, "concurrency": concurrency_of}
+"""Fields that a file may give as a number, a list or a text, and how these are read."""
 _FILES = re.compile(r".+\.(csv|parquet|jsonl|json|py)(\.gz)?", re.IGNORECASE)
 _OWN_PLACE = ("./", "../")
 
@@ -87,11 +89,11 @@ class StudyFile:
                 "backend": "endpoint",
                 SCHEDULERS: [self.more.get("replay.label", "endpoint")],
             }
-        try:
-            if "rates" in values:
-                values["rates"] = rates_of(values["rates"])
-        except (TypeError, ValueError) as error:
-            raise self.refusal(PLACES["rates"], str(error), values["rates"]) from error
+        for name in LOADS.keys() & values.keys():
+            try:
+                values[name] = LOADS[name](values[name])
+            except (TypeError, ValueError) as error:
+                raise self.refusal(PLACES[name], str(error), values[name]) from error
         if isinstance(workload := values.get("workload"), list):
             values["workload"] = JOIN.join(map(str, workload))
         if isinstance(names := values.get(SCHEDULERS), str):

@@ -22,6 +22,7 @@ from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.code import Code
 from slaibench.studies.systems.base import Facts, Service, SystemUnderTest
+from slaibench.studies.validity import FAILED_SHARE
 from slaibench.version import __version__
 from slaibench.workloads.request import Request
 
@@ -56,7 +57,11 @@ def serve(
         seed=cell.seed,
         horizon_s=cell.horizon_s,
         stop=saturated_early if cell.early_stop else None,
+        concurrency=cell.concurrency,
     )
+    if cell.concurrency is not None:
+        # Refusals come at once, and a client that goes on at once would use up all requests.
+        settings = replace(settings, most_failures=int(FAILED_SHARE * cell.num_requests))
     if cell.guard is not None:
         settings = replace(
             settings,

@@ -18,7 +18,7 @@ from slaibench.studies.targets import Targets
 OnDamage = Callable[[store.DamagedRecordingError], None]
 VARIES = (
     *("scheduler", "scheduler_options", "scheduler_source", "rate_rps", "seed", "num_requests"),
-    *("overload", "guard"),
+    *("overload", "guard", "concurrency"),
 )
 """What may differ between the cells of one study."""
 HARNESS = ("code_fingerprint", "slaibench_version")
@@ -33,7 +33,8 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
     apart by that number. Where a scheduler was recorded before and after its code or defaults
     changed, or all were before and after other code did that decides recordings, only what was
     recorded last is taken (``left_out``). A run that measured a saturated throughput goes with
-    every study of its scheduler, whatever their numbers of requests.
+    every study of its scheduler, whatever their numbers of requests. Closed loops are in none
+    (``closed_from_disk``).
 
     Raises:
         RecordingError: a folder's run.json is damaged or of another version.
@@ -42,6 +43,8 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
     overloads: list[tuple[CellSpec, Path]] = []
     for folder in folders:
         cell = read_cell(folder)
+        if cell.concurrency is not None:
+            continue
         if cell.overload is None:
             groups.setdefault(_in_common(cell), []).append((cell, folder))
         else:
@@ -59,6 +62,14 @@ def group_cells(folders: Sequence[Path]) -> dict[str, list[tuple[CellSpec, Path]
         name: [*_overloads_of(cells, overloads), *_longest(cells)]
         for name, cells in studies.items()
     }
+
+
+def by_study(cells: Sequence[tuple[CellSpec, Path]]) -> list[list[tuple[CellSpec, Path]]]:
+    """Cells that agree in everything but ``VARIES``, as the last code recorded them."""
+    groups: dict[str, list[tuple[CellSpec, Path]]] = {}
+    for cell, folder in cells:
+        groups.setdefault(_in_common(cell), []).append((cell, folder))
+    return [_newest(_by_last_code(own)) for own in groups.values()]
 
 
 def _in_common(cell: CellSpec, *more: str) -> str:
@@ -105,7 +116,8 @@ def left_out(
     taken = {folder for _, folder in every}
     codes = {_harness(cell) for cell, _ in every}
     today = {(cell.scheduler, _identity(cell)) for cell, _ in every}
-    dropped = [read_cell(folder) for folder in folders if folder not in taken]
+    cells = (read_cell(folder) for folder in folders if folder not in taken)
+    dropped = [cell for cell in cells if cell.concurrency is None]
     stale = sum(_harness(cell) not in codes for cell in dropped)
     before = [
         cell.scheduler
@@ -203,7 +215,7 @@ def gather(
                 f"{str(other)!r} and {str(folder)!r} are recordings of the same cell; name a "
                 "folder that holds one of them"
             )
-    results = _read(cells, targets.summarizer(), on_damage)
+    results = read_cells(cells, targets.summarizer(), on_damage)
     schedulers = tuple(dict.fromkeys(result.cell.scheduler for result in results))
     loaded = [result.cell for result in results if result.cell.overload is None]
     rates = tuple(sorted({cell.rate_rps for cell in loaded}))
@@ -236,7 +248,8 @@ def load(results: str | Path = "results", *, slo: str | None = None) -> list[Swe
         slo: targets to judge them by; None: those of their conventions.
 
     Returns:
-        One a study: all recordings that agree in everything but scheduler, rate, seed and length.
+        One a study: all recordings that agree in everything but scheduler, rate, seed and length;
+        closed loops are left out.
 
     Raises:
         ValueError: there are no recordings, or the targets do not parse.
@@ -249,9 +262,10 @@ def load(results: str | Path = "results", *, slo: str | None = None) -> list[Swe
     return [gather(cells, slo) for cells in group_cells(folders).values()]
 
 
-def _read(
+def read_cells(
     cells: Sequence[tuple[CellSpec, Path]], summarize: Summarize, on_damage: OnDamage | None
 ) -> list[CellResult]:
+    """Cells with what is kept of their recordings; as ``gather``."""
     results: list[CellResult] = []
     damaged: store.DamagedRecordingError | None = None
     for cell, folder in cells:

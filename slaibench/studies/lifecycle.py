@@ -79,6 +79,9 @@ class Plan:
     within_minutes: ClassVar[bool] = False
     """Whether it takes a budget of time (``spec.pace``)."""
 
+    closed_loops: ClassVar[bool] = False
+    """Whether it takes clients that wait instead of rates (``studies.closed_loop``)."""
+
     prepared: PreparedStudy
     results: Path
     summarize: Summarize
@@ -112,6 +115,8 @@ class Plan:
                 "--minutes and --max-rate go with the capacity of a server that is there already "
                 "(slaibench capacity --url): leave them out"
             )
+        if not cls.closed_loops:
+            refuse_closed_loops(spec)
         count = jobs_for(prepared, jobs)
         check_writable(results)
         prepared.requests(prepared.first_cell())
@@ -127,6 +132,20 @@ class Plan:
         """What runs the cells; its system is kept from batch to batch, until the block is left."""
         return open_executor(
             self.prepared, self.results, self.summarize, jobs=self.jobs, fresh=self.fresh
+        )
+
+
+def refuse_closed_loops(spec: StudySpec) -> None:
+    """Refuse closed loops where a study rests on loads that do not wait.
+
+    Raises:
+        ValueError: the specification names some.
+    """
+    if spec.concurrency is not None:
+        clients = ",".join(map(str, spec.concurrency))
+        raise ValueError(
+            f"--concurrency {clients}: closed loops go with the commands sweep, compare and replay "
+            "(slaibench.closed_loop in Python); here loads have rates: leave it out"
         )
 
 

@@ -29,6 +29,10 @@ from slaibench.workloads.tiers import Tier
 ROOM = 1.05
 """Room for requests longer than those of the sample that describes a workload."""
 ROUND_TOKENS = 256
+CLOSED = "closed"
+"""Arrivals of a closed loop, as its cells name them."""
+ALL_DUE = ArrivalProcess(ArrivalKind.BURST)
+"""What its requests are drawn with: when they are sent is decided as it goes."""
 
 
 @dataclass(frozen=True)
@@ -105,23 +109,40 @@ class PreparedStudy:
             code_fingerprint=self.code.fingerprint,
         )
 
+    def closed_cell(self, scheduler: str, clients: int, seed: int) -> CellSpec:
+        """The specification of a closed loop of so many clients."""
+        return self.cell(scheduler, math.inf, seed, self.spec.requests_of(clients)).model_copy(
+            update={"concurrency": clients, "arrivals": CLOSED}
+        )
+
     @cached_property
     def _hashed(self) -> Facts:
         """What identifies the system and the lengths: computed once, of all their values."""
         return {**self.system.identity(), "workload_fingerprint": fingerprint(self.source)}
 
     def cells(self) -> list[CellSpec]:
-        """Every cell of the study: rate by rate, so that a picture of all schedulers grows."""
+        """Every cell of the study: rate by rate (or by number of clients), so that a picture of all
+        schedulers grows."""
+        seeds = range(self.spec.first_seed, self.spec.first_seed + self.spec.num_seeds)
+        if self.spec.concurrency is not None:
+            return [
+                self.closed_cell(scheduler, clients, seed)
+                for clients in self.spec.concurrency
+                for seed in seeds
+                for scheduler in self.spec.schedulers
+            ]
         return [
-            self.cell(scheduler, rate, self.spec.first_seed + replicate)
+            self.cell(scheduler, rate, seed)
             for rate in self.spec.rates
-            for replicate in range(self.spec.num_seeds)
+            for seed in seeds
             for scheduler in self.spec.schedulers
         ]
 
     def first_cell(self) -> CellSpec:
         """The first cell of the study; of one without rates, a cell at 1 request/s."""
         spec = self.spec
+        if spec.concurrency is not None:
+            return self.closed_cell(spec.schedulers[0], spec.concurrency[-1], spec.first_seed)
         return self.cell(spec.schedulers[0], spec.rates[0] if spec.rates else 1.0, spec.first_seed)
 
     @property
@@ -143,7 +164,8 @@ class PreparedStudy:
 
     def requests(self, cell: CellSpec) -> list[Request]:
         """The cell's requests; the same for every scheduler (common random numbers)."""
-        process = ArrivalProcess.parse(cell.arrivals)
+        closed = cell.concurrency is not None
+        process = ALL_DUE if closed else ArrivalProcess.parse(cell.arrivals)
         return generate(
             self.source,
             process,

@@ -83,7 +83,8 @@ class Tracker:
         self._clock = clock
         self._begun = clock()
         self._lock = RLock()
-        self._targets = plan.prepared.targets if plan is not None else None
+        has_rates = plan is not None and not plan.closed_loops
+        self._targets = plan.prepared.targets if plan is not None and has_rates else None
         self._jobs = plan.jobs if plan is not None and isinstance(plan.jobs, int) else None
         self._searches = plan is not None and plan.searches
         self._results: list[CellResult] = []
@@ -215,7 +216,7 @@ def _cost_s(cell: CellSpec, ran: Sequence[CellResult]) -> float | None:
     alike = [result for result in ran if (result.cell.overload is None) == (cell.overload is None)]
     own = [result for result in alike if result.cell.scheduler == cell.scheduler]
     for group in (own, alike):
-        distances = [abs(math.log(result.cell.rate_rps / cell.rate_rps)) for result in group]
+        distances = [abs(math.log(result.cell.level / cell.level)) for result in group]
         nearest = min(distances, default=math.inf)
         if nearest <= math.log(FURTHEST):
             near = [r for r, distance in zip(group, distances, strict=True) if distance == nearest]

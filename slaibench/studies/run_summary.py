@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.catalogue import LATENCIES
+from slaibench.measure.closed_loop import LoopAudit, loop_audit, measured_part
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
-from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, run_metrics
+from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, counts_of, run_metrics
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.server_use import ServerUse, server_use
@@ -37,6 +39,8 @@ class KvUse:
     preemptions: int
 
 
+CLOSED = "closed loop: clients wait for the server, so that no queue can show whether it keeps up"
+"""Why such a run cannot tell whether it is steady."""
 TAIL_LEVEL = 0.99
 """Of token gaps a run summary keeps what percentiles from here on need."""
 SampleKey = tuple[str, str | None]
@@ -51,8 +55,10 @@ class RunSummary:
         samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
             intervals are computed from; of the measured requests, by due time.
         goodput_rps: requests a second with every token by its deadline (fluidity).
-        ttft_s: a value a request by due time (``latency.request_values``), for pairing.
-        due_s: when each was due.
+        ttft_s: a value a request by due time (``latency.request_values``), for pairing; of a closed
+            loop, whose requests come in no order of time that two runs share, by request, NaN
+            where it is not measured.
+        due_s: when each was due; of a closed loop likewise.
         num_steps: batches run.
         throughput: of a run that measures the saturated throughput; else None.
         invalid: why its latencies stand for nothing (``studies.validity``), or None.
@@ -60,6 +66,7 @@ class RunSummary:
         stopped_early: why the run was cut short, or None.
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
         server: what a server said of itself; None: nothing was read.
+        loop: of a closed loop, whether it was one; None: an open loop.
     """
 
     metrics: RunMetrics
@@ -78,6 +85,7 @@ class RunSummary:
     failures: Failures
     notes: tuple[str, ...]
     server: ServerUse | None
+    loop: LoopAudit | None
 
     @property
     def state(self) -> Steadiness:
@@ -126,38 +134,42 @@ class RunSummarizer:
         Args:
             cut_s: the warm-up cut, to measure the same requests as in another run; None: find it.
         """
-        requests, steps = recording.requests, recording.steps
-        spec = recording.run["spec"]
+        whole, spec = recording.requests, recording.run["spec"]
+        clients = spec.get("concurrency")
+        loop = None if clients is None else loop_audit(whole, clients)
+        if loop is not None:
+            cut_s, part = measured_part(whole, loop.concurrency)
+            recording = replace(recording, requests=part)
+        requests = recording.requests
         metrics = self._metrics(recording, cut_s)
-        process = ArrivalProcess.parse(spec["arrivals"])
         stop_s = float(recording.run["end_s"])
-        audited = audit(
-            requests.due_s,
-            requests.sent_s,
-            process=process.kind.value,
-            rate_rps=spec["rate_rps"],
-            cv=process.cv or 1.0,
-            median_ttft_s=metrics.overall.ttft.percentile(0.5).value,
-        )
+        audited = _audited(whole, spec, metrics.overall.ttft.percentile(0.5).value)
         server = _server_use(recording)
+        invalid = why_invalid(whole, audited, self._decided_by_lag(recording, metrics, audited))
+        by_request = request_values(requests, "ttft", stop_s), requests.due_s
         return RunSummary(
-            metrics=metrics,
+            metrics=replace(metrics, counts=counts_of(whole, stop_s)),
             samples=self._samples(requests, metrics),
-            steadiness=recording_steadiness(recording),
+            steadiness=_steadiness(recording),
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
             kv=_kv_use(recording, server),
-            ttft_s=request_values(requests, "ttft", stop_s),
-            due_s=requests.due_s,
-            num_steps=len(steps),
+            ttft_s=_in_order(requests, metrics, loop, by_request[0]),
+            due_s=_in_order(requests, metrics, loop, by_request[1]),
+            num_steps=len(recording.steps),
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
-            invalid=recording.run.get("invalid")
-            or why_invalid(requests, audited, self._decided_by_lag(recording, metrics, audited)),
-            failures=failures(requests),
-            notes=(*recording.run["notes"], *audited.notes, *_missing(metrics)),
+            invalid=recording.run.get("invalid") or invalid or (loop and loop.why_invalid) or None,
+            failures=failures(whole),
+            notes=(
+                *recording.run["notes"],
+                *audited.notes,
+                *_missing(metrics),
+                *([loop.note] if loop and loop.note else []),
+            ),
             server=server,
+            loop=loop,
         )
 
     def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
@@ -171,13 +183,13 @@ class RunSummarizer:
         if not audited.late:
             return []
         prompt = replace(recording, requests=without_lag(recording.requests))
-        state = recording_steadiness(recording).state
+        state = _steadiness(recording).state
         if recording.run["stopped_early"] is not None:
             state = Steadiness.GROWING
         return changed_verdicts(
             self.slos,
             (metrics, state),
-            (self._metrics(prompt, metrics.window_s[0]), recording_steadiness(prompt).state),
+            (self._metrics(prompt, metrics.window_s[0]), _steadiness(prompt).state),
         )
 
     def _samples(self, requests: RequestTable, metrics: RunMetrics) -> dict[SampleKey, RunSample]:
@@ -193,6 +205,40 @@ class RunSummarizer:
                 counts = np.diff(gaps.offsets)[members]
                 out[metric, tier] = gap_tail(gaps.values[members[owner]], counts, self.tail_level)
         return out
+
+
+def _audited(
+    requests: RequestTable, spec: Mapping[str, Any], median_ttft_s: float | None
+) -> ArrivalAudit:
+    """The arrival audit of a cell's requests."""
+    closed = spec.get("concurrency") is not None
+    process = None if closed else ArrivalProcess.parse(spec["arrivals"])
+    return audit(
+        requests.due_s,
+        requests.sent_s,
+        process="closed" if process is None else process.kind.value,
+        rate_rps=None if process is None else spec["rate_rps"],
+        cv=(process and process.cv) or 1.0,
+        median_ttft_s=median_ttft_s,
+    )
+
+
+def _steadiness(recording: Recording) -> SteadyVerdict:
+    if recording.run["spec"].get("concurrency") is not None:
+        return SteadyVerdict(Steadiness.CANNOT_TELL, CLOSED)
+    return recording_steadiness(recording)
+
+
+def _in_order(
+    requests: RequestTable, metrics: RunMetrics, loop: LoopAudit | None, values: FloatArray
+) -> FloatArray:
+    """A value a request as ``RunSummary`` has them."""
+    if loop is None:
+        return values
+    out = np.full(int(requests.request_id.max(initial=-1)) + 1, np.nan)
+    inside = requests.due_s >= metrics.window_s[0]
+    out[requests.request_id[inside]] = values[inside]
+    return out
 
 
 def _settled(

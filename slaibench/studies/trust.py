@@ -34,7 +34,7 @@ def failure_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """Why requests failed, with the server's own words and how many, by scheduler and rate."""
     at: dict[str, list[RunSummary]] = {}
     for result in cells:
-        where = f"{result.cell.scheduler} at {result.cell.rate_rps:g} requests/s"
+        where = f"{result.cell.scheduler} {result.cell.load}"
         at.setdefault(where, []).append(result.summary)
     sentences = []
     for where, summaries in at.items():
@@ -76,12 +76,12 @@ def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """Which schedulers let some requests wait out of all proportion: at the lowest such rate."""
     by_scheduler: dict[str, list[CellResult]] = {}
-    for result in sorted(under_load(cells), key=lambda result: result.cell.rate_rps):
+    for result in sorted(under_load(cells), key=lambda result: result.cell.level):
         by_scheduler.setdefault(result.cell.scheduler, []).append(result)
     out = []
     for scheduler, own in by_scheduler.items():
-        for rate in dict.fromkeys(result.cell.rate_rps for result in own):
-            summaries = [result.summary for result in own if result.cell.rate_rps == rate]
+        for load, level in dict.fromkeys((run.cell.load, run.cell.level) for run in own):
+            summaries = [result.summary for result in own if result.cell.level == level]
             if state_of(summaries) is Steadiness.GROWING:
                 break
             tail = tail_of([summary.samples["ttft", None] for summary in summaries])
@@ -89,7 +89,7 @@ def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
                 continue
             grows = f", and {tail.growth:.1f} times as long in the runs' second halves"
             out.append(
-                f"{scheduler} at {rate:g} requests/s: the P99 of TTFT is {tail.ratio:.0f} times "
+                f"{scheduler} {load}: the P99 of TTFT is {tail.ratio:.0f} times "
                 f"its median{grows if tail.growth >= GROWING_TAIL else ''}: some requests starve"
             )
             break

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
-from slaibench.cli.serve import example, open_to, serve
+from slaibench.catalog.profiles import load_profile
+from slaibench.cli.serve import emulated_profile, example, open_to, serve
 from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 from tests.backends.engines.process_tree import descendants, processes
@@ -64,7 +65,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--scheduler", "slai:nonsense=1"], "scheduler 'slai' has no option 'nonsense'"),
         (["--model", "gpt-5"], "unknown model 'gpt-5'"),
         (["--gpu", "h900"], "unknown GPU 'h900'"),
-        (["--model", "tiny-mistral"], "unknown profile for h100: model 'tiny-mistral'"),
+        (["--profile", "none.json"], "cannot read none.json"),
+        (["--tp", "3"], "--tp 3: give a power of two"),
+        (["--tp", "0"], "Invalid value for '--tp'"),
         (["--api-key", ""], "--api-key must be of plain ASCII characters, and not empty"),
         (["--api-key", "a\nb"], "--api-key must be of plain ASCII"),
         (["--port", "0"], "Invalid value for '--port'"),
@@ -232,6 +235,12 @@ def test_a_folder_that_is_called_as_a_model_of_the_catalog_is_not_taken_for_it(
     heads = {"num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 32000}
     config = {**sizes, **heads, "max_position_embeddings": 8192}
     (folder / "config.json").write_text(json.dumps(config))
-    status, said = ask("--model", str(folder))
+    profile, file = emulated_profile(str(folder), "l4", 1, None)
+    assert profile.attention.layers == 2
+    assert file is not None
+    assert load_profile(file) == profile
+    own = tmp_path / "own.json"
+    own.write_text('{"extends": "h100_llama-3.1-8b", "model": "mistral-7b"}')
+    status, said = ask("--model", str(folder), "--profile", str(own))
     assert status == 2
     assert "profile h100/mistral-7b is of a model with layers 32, not 2" in said

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 
 OTHERS = {"SpecForm", "CommonCell", "AuditRow", "ProfileEntry", "ProfileNotes", "ValidationEntry"}
 """Forms of what others write: they name what is read, and there is more."""
-WITH_METRICS = {"MeasuredForm", "PointForm", "PagePoint", "PageTier"}
+WITH_METRICS = {"MeasuredForm", "PointForm", "ClosedPointForm", "PagePoint", "PageTier"}
 """Forms beside whose fields the metrics of the catalogue stand (``ByMetric``)."""
 
 

@@ -13,7 +13,7 @@ import string
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ FORMAT = 1
 """Part of every folder's name; goes up when the same model would get other files."""
 
 MODEL_TYPES = {"MistralForCausalLM": "mistral", "LlamaForCausalLM": "llama"}
+LATENT = {
+    "kv_rank": "kv_lora_rank",
+    "rope": "qk_rope_head_dim",
+    "query_rank": "q_lora_rank",
+    "nope": "qk_nope_head_dim",
+    "value": "v_head_dim",
+}
 DTYPES = {2: "bfloat16", 4: "float32"}
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SPECIAL = (UNKNOWN, BEGIN, END)
@@ -83,6 +90,32 @@ def model_folder(model: Model, cache: Path | None = None) -> Path:
     return folder
 
 
+def as_scheduled(model: Model) -> Model:
+    """A model of any architecture as far as an engine's scheduler and KV cache know it: a Llama of
+    its layers, heads, vocabulary and context.
+
+    For emulated devices, which compute nothing. What else a model is (experts, norms, number
+    formats) decides how long a batch takes, which a profile says; so an architecture that an
+    installed engine is too old for is served as well. Latent attention stays (``config``): its
+    cache is of other sizes.
+
+    Raises:
+        BackendError: its KV cache is not of one kind.
+    """
+    kind = model.partial_attention if model.window is None else "sliding-window"
+    if kind is not None:
+        raise BackendError(
+            f"model {model.name!r} has layers of {kind} attention, whose KV cache is not of the "
+            "kind that full attention has; in an engine a scheduler counts the blocks of that kind "
+            "alone: use --backend sim"
+        )
+    if model.architecture in MODEL_TYPES and model.experts is None and model.latent is None:
+        return model
+    # Of a Llama's hidden size, each head has its share; of other families', it need not.
+    width = model.heads * model.head_dim
+    return replace(model, architecture="LlamaForCausalLM", hidden=width, experts=None)
+
+
 def folder_of(model: Model, cache: Path | None = None) -> Path:
     """Where ``model_folder`` puts a model, whether it is there or not."""
     return (cache or cache_dir() / "models") / f"{model.name}-{_digest(model)}"
@@ -111,6 +144,9 @@ def config(model: Model) -> dict[str, Any]:
     }
     if model.architecture == "MistralForCausalLM":
         values["sliding_window"] = None
+    if model.latent is not None:
+        # A Llama has none. Who asks for its KV cache finds it (backends/vllm/executor.py).
+        values |= {key: getattr(model.latent, name) for name, key in LATENT.items()}
     return values
 
 

@@ -24,6 +24,7 @@ class EngineOptions:
         block_size: tokens in a KV block.
         prefix_caching: whether common beginnings of prompts are kept.
         seed: of random weights and sampling.
+        tp: GPUs that share each layer.
         more: further words of a server's command line, which win over all of the above.
     """
 
@@ -36,6 +37,7 @@ class EngineOptions:
     block_size: int = 16
     prefix_caching: bool = False
     seed: int = 0
+    tp: int = 1
     more: tuple[str, ...] = ()
 
     @property

@@ -232,6 +232,8 @@ class ServedEngine:
                 horizon_s=settings.horizon_s,
                 look=look if stop is not None else None,
                 look_every_s=settings.stop_every_s,
+                most_failures=settings.most_failures,
+                concurrency=settings.concurrency,
             )
         except ClientError as error:
             raise BackendError(f"the load could not be made: {error}") from error

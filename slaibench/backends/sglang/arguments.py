@@ -65,15 +65,19 @@ def narrow(model: Model) -> Model:
 
     SGLang's scheduler knows no more of a model; its KV cache is counted in tokens, and is filled
     with zeros when it is made, so that one of the real width would not fit into a CPU's memory.
+    That holds of latent attention too, whose cache is handed out by the same allocator, and of a
+    model on several GPUs: each rank of SGLang's keeps the same tokens of its own heads, so that one
+    rank decides as all would. (With more than one, each would be a process with a scheduler.)
     """
     return replace(
         model,
         layers=1,
-        hidden=64,
-        intermediate=64,
+        hidden=16,
+        intermediate=16,
         heads=2,
         kv_heads=1,
-        head_dim=32,
+        head_dim=8,
         bytes_per_value=4,
         tied_embeddings=False,
+        latent=None,
     )

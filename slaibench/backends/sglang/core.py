@@ -16,7 +16,7 @@ from sglang.srt.server_args import ServerArgs
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.device import VirtualTime
-from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
@@ -177,7 +177,7 @@ class _Everybody(Scheduler):
 def _start(options: EngineOptions) -> Any:
     logging.getLogger().setLevel(logging.ERROR)
     args = ServerArgs(
-        **engine_args(options, model_folder(narrow(options.model))),
+        **engine_args(options, model_folder(narrow(as_scheduled(options.model)))),
         **CPU,
         skip_tokenizer_init=True,
     )

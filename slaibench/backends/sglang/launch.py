@@ -15,7 +15,7 @@ from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
 from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
-from slaibench.backends.engines.model_folder import folder_of
+from slaibench.backends.engines.model_folder import as_scheduled, folder_of
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
@@ -123,7 +123,7 @@ class SglangEngine:
     ) -> list[str]:
         where, model = python(), options.model
         if device is Device.EMULATED:
-            model = narrow(model)
+            model = narrow(as_scheduled(model))
         args = {
             **engine_args(options, options.checkpoint or _folder(model, where)),
             "host": host,

@@ -24,6 +24,8 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
     }
     if options.checkpoint is None:
         args["load_format"] = "dummy"
+    if options.tp > 1:
+        args["tensor_parallel_size"] = options.tp
     if options.kv_blocks is not None:
         # vLLM keeps one block for itself.
         args["num_gpu_blocks_override"] = options.kv_blocks + 1

@@ -10,7 +10,7 @@ from typing import Any
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.emulated import EmulatedEngine
-from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.engine import BatchTimer
 from slaibench.backends.vllm.arguments import engine_args
@@ -148,7 +148,7 @@ def _start(options: EngineOptions) -> Any:
     from slaibench.schedulers.engines.vllm import SlaibenchScheduler  # noqa: PLC0415
 
     args = EngineArgs(
-        **engine_args(options, model_folder(options.model)),
+        **engine_args(options, model_folder(as_scheduled(options.model))),
         skip_tokenizer_init=True,
         dtype="bfloat16",
         enforce_eager=True,

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from vllm.v1.executor.abstract import Executor
-from vllm.v1.kv_cache_interface import FullAttentionSpec
+from vllm.v1.kv_cache_interface import FullAttentionSpec, MLAAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
 from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
@@ -105,13 +105,15 @@ class EmulatedExecutor(Executor):
         return _done(output) if non_block else output
 
     def _kv_cache_spec(self) -> dict[str, FullAttentionSpec]:
+        """What the worker of every rank answers; so one answers for all of them."""
         config, parallel = self.model_config, self.parallel_config
-        spec = FullAttentionSpec(
-            block_size=self.cache_config.block_size,
-            num_kv_heads=config.get_num_kv_heads(parallel),
-            head_size=config.get_head_size(),
-            dtype=config.dtype,
-        )
+        block_size, shape = self.cache_config.block_size, config.hf_text_config
+        kind: type[FullAttentionSpec] = FullAttentionSpec
+        heads, size = config.get_num_kv_heads(parallel), config.get_head_size()
+        if rank := getattr(shape, "kv_lora_rank", None):
+            # The heads of all ranks read one vector a token.
+            kind, heads, size = MLAAttentionSpec, 1, rank + shape.qk_rope_head_dim
+        spec = kind(block_size=block_size, num_kv_heads=heads, head_size=size, dtype=config.dtype)
         layers = range(config.get_num_layers(parallel))
         return {f"model.layers.{layer}.self_attn.attn": spec for layer in layers}
 

@@ -17,7 +17,7 @@ from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
 from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
 from slaibench.backends.engines.extra_args import Replacement
-from slaibench.backends.engines.model_folder import model_folder
+from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
 from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
@@ -109,8 +109,9 @@ class VllmEngine:
         host: str = HOST,
         locked: bool = False,
     ) -> list[str]:
+        shape = as_scheduled(options.model) if device is Device.EMULATED else options.model
         args = {
-            **engine_args(options, options.checkpoint or model_folder(options.model)),
+            **engine_args(options, options.checkpoint or model_folder(shape)),
             "host": host,
             "port": port,
             "served_model_name": options.model.name,

@@ -168,7 +168,8 @@ def measured(recording: Recording, summarize: Summarize) -> Any:
 def cell_folder(results: Path, cell: CellSpec) -> Path:
     """Where a cell's recording lies: readable names, made unique by the specification's hash."""
     place = dict.fromkeys((*cell.system.split(":"), cell.place, cell.model))
-    name = f"rate{cell.rate_rps:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
+    load = "rate" if cell.concurrency is None else "clients"
+    name = f"{load}{cell.level:g}-seed{cell.seed}-{store.spec_hash(cell.spec())}"
     parts = "-".join(map(_file_name, place))
     return results / parts / _file_name(cell.scheduler) / name
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from slaibench.backends.base import Backend, BackendError, RunOutput
 from slaibench.backends.engines.base import Engine, MissingEngineError
 from slaibench.backends.engines.extra_args import extra_args
+from slaibench.backends.engines.model_folder import as_scheduled
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog import CatalogError, hub
 from slaibench.catalog.model import Model, get_model
@@ -50,6 +51,7 @@ class EngineSystem(ABC):
             process reads it from, where it does not ship.
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
+        tp: GPUs that share each layer, of an emulated device; 1 on a real one (``spread``).
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
@@ -82,6 +84,7 @@ class EngineSystem(ABC):
     token_budget: int
     max_active: int
     engine_args: str | None
+    tp: int = 1
     doubts: tuple[str, ...] = ()
 
     @classmethod
@@ -133,7 +136,7 @@ class EngineSystem(ABC):
         name = spec.model or DEFAULT_MODEL
         profile = profile_of(spec) if device is Device.EMULATED else None
         model = get_model(name)
-        engine_version = cls._checked(device)
+        engine_version = cls._checked(device, model)
         if device is Device.CPU:
             refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
         kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
@@ -158,6 +161,7 @@ class EngineSystem(ABC):
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
             engine_args=spec.engine_args,
+            tp=spec.tp or 1,
             doubts=doubts_of(spec, model, profile) if profile else (),
         )
 
@@ -254,13 +258,15 @@ class EngineSystem(ABC):
         """The engine on an emulated device, in virtual time."""
 
     @classmethod
-    def _checked(cls, device: Device) -> str:
-        """The engine's version, which can serve on a device here.
+    def _checked(cls, device: Device, model: Model) -> str:
+        """The engine's version, which can serve a model on a device here.
 
         Raises:
-            ValueError: with what to install.
+            ValueError: with what to install, or to use instead.
         """
         try:
+            if device is Device.EMULATED:
+                as_scheduled(model)  # or says why it cannot
             return cls.ENGINE.check(device)
         except MissingEngineError as error:
             raise ValueError(f"{error}; or use --backend sim, which needs no engine") from error
@@ -277,5 +283,6 @@ class EngineSystem(ABC):
             kv_blocks=self.kv_blocks,
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
+            tp=self.tp,
             more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )

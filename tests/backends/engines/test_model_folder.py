@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines import model_folder as module
-from slaibench.backends.engines.model_folder import config, model_folder
+from slaibench.backends.engines.model_folder import as_scheduled, config, model_folder
+from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.model import get_model, model_from_config
+from tests.backends.shapes import shape_of
 
 tokenizers = pytest.importorskip("tokenizers", reason="comes with vLLM, which is not installed")
 
@@ -149,3 +151,57 @@ def test_other_families_and_tiny_vocabularies_are_refused(tmp_path: Path) -> Non
     with pytest.raises(BackendError, match="has 258 tokens; a tokenizer needs at least 259"):
         model_folder(replace(TINY, vocab=258), tmp_path)
     assert model_folder(replace(TINY, vocab=259), tmp_path).is_dir()
+
+
+@pytest.mark.parametrize(
+    "name", ["Qwen/Qwen3-32B", "mistralai/Mixtral-8x7B-v0.1", "deepseek-ai/DeepSeek-V3"]
+)
+def test_an_emulated_device_has_a_folder_for_any_model_of_one_cache(
+    name: str, tmp_path: Path
+) -> None:
+    model = shape_of(name, tmp_path)
+    made = model_folder(as_scheduled(model), tmp_path / "cache")
+    read = model_from_config(made)
+    assert read.kv_bytes_per_token == as_scheduled(model).kv_bytes_per_token
+    for same in ("layers", "heads", "kv_heads", "head_dim", "vocab", "max_context_tokens"):
+        assert getattr(read, same) == getattr(model, same)
+    with pytest.raises(BackendError, match=f"is a {model.architecture}; .*--weights"):
+        model_folder(model, tmp_path / "cache")  # a device that computes needs the model itself
+
+
+def test_heads_need_not_divide_the_hidden_size() -> None:
+    """Engines read the folder's config.json as a Llama's, which must."""
+    other = replace(TINY, architecture="OtherForCausalLM", hidden=TINY.hidden + 4)
+    values = config(as_scheduled(other))
+    assert values["hidden_size"] % values["num_attention_heads"] == 0
+
+
+def test_the_catalogs_models_are_served_as_they_are() -> None:
+    for name in ("mistral-7b", "llama-3.1-8b", "tiny-mistral"):
+        assert as_scheduled(get_model(name)) == get_model(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("openai/gpt-oss-20b", "sliding-window"),
+        ("meta-llama/Llama-4-Scout-17B-16E-Instruct", "chunked"),
+        ("deepseek-ai/DeepSeek-V3.2", "sparse"),
+    ],
+)
+def test_a_cache_of_another_kind_is_refused_by_its_name(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BackendError, match=rf"{kind} attention, .*use --backend sim"):
+        as_scheduled(shape_of(name, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("Qwen/Qwen3.5-27B", "linear attention"), ("nvidia/Nemotron-H-56B-Base-8K", "Mamba")],
+)
+def test_layers_without_keys_and_values_are_no_model_here(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CatalogError, match=rf"has {kind} layers .*give a model"):
+        shape_of(name, tmp_path)

@@ -16,6 +16,7 @@ from slaibench.spec import CellSpec, Device
 from slaibench.studies.prepared import prepare
 from slaibench.studies.systems.engine import EngineSystem
 from slaibench.studies.systems.table import describe_run
+from tests.backends.shapes import config_of
 from tests.studies.studies import study
 
 GB = 10**9
@@ -67,6 +68,16 @@ def test_a_real_device_has_its_own_hardware_and_memory_and_no_profile(
     assert (on_gpu.block_size, cell(device="cpu").block_size) == (16, on_cpu)
 
 
+def test_an_emulated_device_refuses_a_cache_of_another_kind_before_any_work(
+    cell: Cell, tmp_path: Path
+) -> None:
+    folder = config_of("openai/gpt-oss-20b", tmp_path)
+    fast = Path(__file__).parents[1] / "h100_mistral-7b.json"
+    with pytest.raises(ValueError, match=r"sliding-window attention, .*use --backend sim"):
+        cell(model=str(folder), profile=str(fast))
+    cell(model=str(folder), device="cuda")  # its own engine says what it cannot
+
+
 @pytest.mark.parametrize(
     ("device", "matters"), [("emulated", False), ("cpu", True), ("cuda", True)]
 )
@@ -99,6 +110,16 @@ def test_more_arguments_reach_the_server_and_are_part_of_the_cell(engine: str, c
     prepared = prepare(study(backend=engine, device="cuda", engine_args="--dtype 'float 16'"))
     assert isinstance(prepared.system, EngineSystem)
     assert prepared.system._options().more == ("--dtype", "float 16")
+
+
+def test_gpus_that_share_a_layer_reach_the_engine_once(engine: str) -> None:
+    spread = {"backend": engine, "schedulers": ("slai",), "model": "qwen3-8b", "tp": 2}
+    emulated = prepare(study(**spread, gpu="h100", engine="roofline")).system
+    real = prepare(study(**spread, device="cuda")).system
+    assert isinstance(emulated, EngineSystem)
+    assert isinstance(real, EngineSystem)
+    assert (emulated._options().tp, emulated._options().more) == (2, ())
+    assert (real._options().tp, real._options().more) == (1, ("--tensor-parallel-size=2",))
 
 
 def test_more_arguments_that_reach_no_server_are_refused(cell: Cell) -> None:
