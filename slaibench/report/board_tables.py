@@ -13,7 +13,7 @@ Way = Literal["ours", "library", "roofline", "beside_library"]
 Latency = Literal["tpot", "ttft", "e2e"]
 WAYS: Mapping[Way, str] = {
     "ours": "slaibench",
-    "beside_library": "slaibench, same rows",
+    "beside_library": "slaibench, same",
     "library": "aiconfigurator",
     "roofline": "roofline",
 }
@@ -23,7 +23,7 @@ SHOWN: tuple[Latency, ...] = ("tpot", "ttft")
 NOTE = (
     "Median and P90 of the absolute error of a run's mean, in percent. Host times were fitted to "
     "the fitted half; the held-out half has other configurations. Grades: of TPOT, TTFT and E2E, "
-    "by the thresholds of slaibench validate."
+    "by the thresholds of slaibench validate. Same: on the rows that aiconfigurator estimates."
 )
 
 
