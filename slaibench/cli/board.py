@@ -146,4 +146,11 @@ def _keep(name: str, text: str) -> None:
 
 
 def _text(values: BoardDocument) -> str:
-    return json.dumps(values, indent=1) + "\n"
+    """JSON with an entry a line, so that a diff can be read."""
+    parts = []
+    for key, value in values.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(f" {json.dumps(entry)}" for entry in value) + "\n]"
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
