@@ -59,6 +59,7 @@ class SummaryForm(TypedDict):
     ours: ErrorsForm
     library: ErrorsForm | None
     roofline: ErrorsForm | None
+    beside_library: ErrorsForm | None
     grades: Mapping[str, str]
     reason: str
 

@@ -70,20 +70,22 @@ def board(
 ) -> None:
     """Replay published runs of engines on compiled profiles: how far the simulator is from them."""
     with usage():
-        chosen = gpu or model or engine
-        if (fit or keep) and chosen:
+        if (fit or keep) and (gpu or model or engine):
             option = "--fit" if fit else "--keep"
             raise ValueError(f"{option} takes all runs: leave --gpu, --model and --engine out")
-        if installed_version() is None and not (fit or keep):
-            _print(_shipped(), as_json=as_json)
-            print_line(
-                f"This is the summary that ships. With {PACKAGE} (pip install "
-                "'slaibench[profiles]') the runs are replayed here.",
-                err if as_json else out,
-            )
-            return
-        options.check_reports(page.folder)
-        plan = study.plan(study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs))
+        shipped = _shipped() if installed_version() is None and not (fit or keep) else None
+        if shipped is None:
+            options.check_reports(page.folder)
+            spec = study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs)
+            plan = study.plan(spec)
+    if shipped is not None:
+        _print(shipped, as_json=as_json)
+        print_line(
+            f"This is the summary that ships, of all runs. With {PACKAGE} (pip install "
+            "'slaibench[profiles]') they are replayed here.",
+            err if as_json else out,
+        )
+        return
     source = f"published runs in {PACKAGE} {installed_version()} (NVIDIA, Apache-2.0)"
     with running(kept=False):
         if fit:
@@ -144,4 +146,11 @@ def _keep(name: str, text: str) -> None:
 
 
 def _text(values: BoardDocument) -> str:
-    return json.dumps(values, indent=1) + "\n"
+    """JSON with an entry a line, so that a diff can be read."""
+    parts = []
+    for key, value in values.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(f" {json.dumps(entry)}" for entry in value) + "\n]"
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"

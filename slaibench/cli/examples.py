@@ -67,6 +67,7 @@ EXAMPLES: Mapping[str, Examples] = {
         "docs/study-files.md",
         ("run study.toml", "run study.toml --seeds 5 --json", "run --schema"),
     ),
+    "board": Examples("docs/board.md", ("board", "board --gpu h200 --model gpt-oss-120b")),
     "bound": Examples("docs/theory.md", ("bound", "bound -s slai --model llama-3.1-8b --no-rad")),
     "serve": Examples(
         "docs/vllm.md",

@@ -25,7 +25,7 @@ from slaibench.operators.library import SYSTEMS, check_installed, installed_vers
 from slaibench.operators.roofline import roofline_values
 from slaibench.workloads.cache import cache_dir
 
-FORMAT = 3
+FORMAT = 4
 """Of what is compiled; raised when the same operators give other tables."""
 
 

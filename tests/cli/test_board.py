@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from slaibench.operators.library import installed_version
+from slaibench.studies.board import study
+from slaibench.studies.board.study import BoardSpec
 from tests.cli.command import refused, slaibench
 
 WITHOUT = pytest.mark.skipif(installed_version() is not None, reason="the library is installed")
@@ -45,16 +48,18 @@ def test_what_ships_is_of_all_runs(option):
 def test_runs_are_replayed_where_the_library_is(tmp_path: Path, monkeypatch):
     pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
     monkeypatch.setenv("SLAIBENCH_CACHE", str(tmp_path / "cache"))
-    where = ("--gpu", "h100", "--model", "llama-3.1-70b", "--jobs", "1", "--no-report")
-    ran = slaibench("board", *where, "--json")
+    plan = study.plan(BoardSpec(gpu="h200", model="qwen3-235b-a22b", engine="sglang", jobs=1))
+    few = tuple((key, rows[:1]) for key, rows in plan.configurations)
+    monkeypatch.setattr(study, "plan", lambda _: replace(plan, configurations=few))
+    ran = slaibench("board", "--json", "--reports", tmp_path)
     assert ran.status == 0
     document = json.loads(ran.out)
-    assert document["rows"] == 45
-    assert {entry["gpu"] for entry in document["summaries"]} == {"h100"}
-    held_out = document["totals"][-1]
-    assert held_out["half"] == "held-out"
-    assert held_out["ours"]["tpot"]["median"] < 0.25
-    assert held_out["roofline"]["tpot"]["median"] > held_out["ours"]["tpot"]["median"]
+    assert document["rows"] == len(document["scores"]) == 2
+    (page,) = tmp_path.glob("board-*.html")
+    assert slaibench("verify", page).status == 0
+    ran = slaibench("board", "--no-report", columns=80)
+    assert "qwen3-235b-a22b" in ran.out
+    assert max(map(len, (line for line in ran.out.splitlines() if "─" in line))) <= 80
 
 
 def test_what_nobody_published_is_named_with_what_was(tmp_path: Path):

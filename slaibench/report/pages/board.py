@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from slaibench.catalog.board import SummaryForm
 from slaibench.operators.library import installed_version
@@ -13,7 +13,6 @@ from slaibench.report import facts
 from slaibench.report.board_tables import (
     NOTE,
     Latency,
-    Way,
     causes_table,
     combination_tables,
     left_out_lines,
@@ -130,7 +129,10 @@ class BoardPage(Page[BoardSubject, BoardPageDocument]):
 
 def _series(scores: Sequence[ScoreForm], latency: Latency) -> dict[str, list[tuple[float, float]]]:
     """(measured, predicted) of each way, milliseconds."""
-    ways: Mapping[str, Way] = {"aiconfigurator": "library", "slaibench": "ours"}
+    ways: Mapping[str, Literal["library", "ours"]] = {
+        "aiconfigurator": "library",
+        "slaibench": "ours",
+    }
     key = "tpot_ms" if latency == "tpot" else "ttft_ms"
     series: dict[str, list[tuple[float, float]]] = {}
     for title, way in ways.items():

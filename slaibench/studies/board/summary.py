@@ -75,7 +75,8 @@ class Summary:
     """Errors of a combination's rows of one half.
 
     Args:
-        library, roofline: on the same rows; None: they have no prediction of any.
+        library, roofline: on the same rows, as far as they have a prediction; None: of none.
+        beside_library: ours on those that the library has.
     """
 
     combination: Combination
@@ -84,6 +85,7 @@ class Summary:
     ours: WayErrors
     library: WayErrors | None
     roofline: WayErrors | None
+    beside_library: WayErrors | None
 
     @property
     def grades(self) -> dict[str, Grade]:
@@ -108,6 +110,9 @@ class Summary:
             "ours": self.ours.to_json(),
             "library": None if self.library is None else self.library.to_json(),
             "roofline": None if self.roofline is None else self.roofline.to_json(),
+            "beside_library": None
+            if self.beside_library is None
+            else self.beside_library.to_json(),
             "grades": {name: grade.grade for name, grade in self.grades.items()},
             "reason": self.grades["all"].reason,
         }
@@ -198,6 +203,7 @@ def _summary(combination: Combination, half: Half, scores: Sequence[Score]) -> S
         _errors([(score.row, score.ours) for score in scores]),
         errors(lambda score: score.library),
         errors(lambda score: score.roofline),
+        errors(lambda score: None if score.library is None else score.ours),
     )
 
 

@@ -32,7 +32,7 @@ def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyPage]:
 
 
 def test_the_kinds_are_these() -> None:
-    own = ("bound", "validation", "report", "capacity", "server", "paper", "closed-loop")
+    own = ("board", "bound", "validation", "report", "capacity", "server", "paper", "closed-loop")
     assert sorted(formats()) == sorted(f"slaibench-{name}" for name in own)
     for name in formats():
         page = page_of(name)
