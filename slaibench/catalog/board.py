@@ -17,6 +17,8 @@ from slaibench.catalog.fields import CatalogError, read_object
 SCHEMA_VERSION = 1
 FILE = "board.json"
 HELD_OUT = "held-out"
+ALL = "all"
+"""Of a total: any GPU."""
 ENDINGS = ("-fp8", "-nvfp4", "-fp4", "-instruct")
 """What checkpoints of one model are called after their format."""
 
@@ -169,6 +171,25 @@ def grade_of(
                 tpot=entry["ours"]["tpot"]["median"],
                 ttft=entry["ours"]["ttft"]["median"],
                 e2e=entry["ours"]["e2e"]["median"],
+            )
+    return None
+
+
+def roofline_words() -> str | None:
+    """How far rooflines are from published runs, as a line beside a result has it; None: it is not
+    known.
+
+    Raises:
+        CatalogError: the file is damaged.
+    """
+    document = board_document()
+    for total in () if document is None else document["totals"]:
+        if (total["gpu"], total["half"]) == (ALL, HELD_OUT) and total["roofline"] is not None:
+            errors = total["roofline"]
+            return (
+                f"on the board: rooflines are off by {errors['tpot']['median']:.0%} (TPOT) and "
+                f"{errors['ttft']['median']:.0%} (TTFT) in the median of {errors['n']} published "
+                "runs, nearly all too fast"
             )
     return None
 

@@ -19,6 +19,8 @@ from slaibench.catalog.tables import (
 )
 
 SCHEMA_VERSION = 1
+ROOFLINE = "none (roofline)"
+"""How the engine of a profile begins that was not measured at all."""
 
 
 class Status(StrEnum):
@@ -113,6 +115,11 @@ class Profile:
     def name(self) -> str:
         """``<gpu>/<model>``."""
         return f"{self.gpu}/{self.model}"
+
+    @property
+    def is_roofline(self) -> bool:
+        """Whether it was made of shape and datasheet alone (``operators.roofline``)."""
+        return self.engine.startswith(ROOFLINE)
 
     @property
     def fingerprint(self) -> str:

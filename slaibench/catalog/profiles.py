@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +12,9 @@ from typing import Any
 
 from slaibench.catalog.fields import CatalogError, read_object, unknown
 from slaibench.catalog.profile import Profile, parse_profile
+
+_NUMBERS = re.compile(r"\[[-+.\w\s,]*\]")
+"""A list of numbers in a text of JSON."""
 
 
 @cache
@@ -61,6 +67,12 @@ def profile_values(path: str | Path) -> dict[str, Any]:
     """A profile's file, with what it extends. Errors as ``load_profile``."""
     file = Path(path)
     return _resolved(read_object(file), str(file))
+
+
+def profile_text(values: Mapping[str, Any]) -> str:
+    """A profile's file: an axis or a table's values on one line."""
+    text = json.dumps(values, indent=2)
+    return f"{_NUMBERS.sub(lambda row: ' '.join(row[0].split()), text)}\n"
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from slaibench.catalog.profile import Profile
+from slaibench.catalog.profiles import profile_text
 from slaibench.cli import options
 from slaibench.cli.expand import expanded
 from slaibench.cli.options import ProfileOptions
@@ -50,7 +50,7 @@ def profile(
         made = profile_of(spec)
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps(profile_values_of(spec), indent=1) + "\n")
+            write_whole(file, profile_text(profile_values_of(spec)))
     if as_json:
         print_json(_document(made))
         return

@@ -8,7 +8,7 @@ from typing import Any
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.gpu import RESERVE_BYTES, Gpu
 from slaibench.catalog.model import Model
-from slaibench.catalog.profile import SCHEMA_VERSION, Status
+from slaibench.catalog.profile import ROOFLINE, SCHEMA_VERSION, Status
 from slaibench.operators.deployment import Deployment, Precision
 
 TOKENS = (1, *range(8, 512, 8), *range(512, 2048, 64), *range(2048, 8193, 256), 16384)
@@ -65,7 +65,7 @@ def roofline_values(deployment: Deployment, model: Model, gpu: Gpu) -> dict[str,
         "gpu": gpu.name,
         "model": deployment.model,
         "status": Status.DATASHEET.value,
-        "engine": f"none (roofline), {weight:g} bytes a weight, tensor parallel {deployment.tp}",
+        "engine": f"{ROOFLINE}, {weight:g} bytes a weight, tensor parallel {deployment.tp}",
         "tensor_parallel": deployment.tp,
         "source": f"shape of {model.source}; {gpu.source}",
         "licence": "facts",

@@ -14,8 +14,9 @@ from typing import Any
 
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.gpu import get_gpu
+from slaibench.catalog.host import host_time, with_host_time
 from slaibench.catalog.model import Model, catalog_name, find_model, get_model
-from slaibench.catalog.profile import Profile, parse_profile
+from slaibench.catalog.profile import Profile, Status, parse_profile
 from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
 from slaibench.machine.atomic_write import write_whole
 from slaibench.operators.compile import compile_profile
@@ -70,7 +71,25 @@ def is_shipped(deployment: Deployment) -> bool:
 
 
 def profile_values(deployment: Deployment) -> dict[str, Any]:
-    """The values of the file of a profile that does not ship. Errors as ``profile_of``."""
+    """The values of the file of a profile that does not ship: operators and host time. Errors as
+    ``profile_of``."""
+    values = operator_values(deployment)
+    if values["status"] != Status.COMPILED.value:
+        return values
+    engine, release = values["engine"].split(",")[0].split()
+    time = host_time(engine, release, architecture=get_model(deployment.model).architecture)
+    if time is None:
+        return values
+    loop = "asynchronous" if time.asynchronous else "synchronous"
+    note = (
+        f"Between steps {time.step_ms:g} ms, and {time.sequence_ms:g} ms a sequence: {engine}, "
+        f"{loop}, fitted to {time.rows} published runs (slaibench board)."
+    )
+    return {**with_host_time(values, time), "notes": [*values["notes"], note]}
+
+
+def operator_values(deployment: Deployment) -> dict[str, Any]:
+    """The same without an engine's time between steps. Errors as ``profile_of``."""
     gpu, model = get_gpu(deployment.gpu), _shape(deployment)
     measured = installed_version() is not None and gpu.name in SYSTEMS
     if deployment.engine is OperatorSource.ROOFLINE or not (measured or deployment.engine):

@@ -20,7 +20,7 @@ from slaibench.operators.configs import config_folder
 from slaibench.operators.deployment import Deployment, OperatorSource
 from slaibench.operators.estimate import LibraryEstimate
 from slaibench.operators.library import check_installed
-from slaibench.operators.store import profile_of, profile_values
+from slaibench.operators.store import operator_values, profile_of
 from slaibench.studies.board.causes import OWN_OPERATORS, Cause, causes_of
 from slaibench.studies.board.fit import Replayed, fit_host_times
 from slaibench.studies.board.replay import Latency, replay
@@ -199,7 +199,7 @@ def _replayed(rows: tuple[Row, ...], times: tuple[HostTime, ...]) -> list[Replay
     deployment = deployment_of(rows[0].configuration)
     try:
         model = get_model(deployment.model)
-        bare = parse_profile(profile_values(deployment), deployment.words)
+        bare = parse_profile(operator_values(deployment), deployment.words)
     except CatalogError:
         return []
     results = []
@@ -214,7 +214,7 @@ def _replayed(rows: tuple[Row, ...], times: tuple[HostTime, ...]) -> list[Replay
 def _ours(
     row: Row, deployment: Deployment, architecture: str, times: tuple[HostTime, ...]
 ) -> Latency:
-    values = profile_values(deployment)
+    values = operator_values(deployment)
     own = architecture if architecture in OWN_OPERATORS else ""
     time = host_time(
         row.configuration.engine,

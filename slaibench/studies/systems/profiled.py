@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.backends.base import RunOutput
+from slaibench.catalog.board import grade_of, roofline_words
 from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, catalog_name
 from slaibench.catalog.profile import Profile, Status
 from slaibench.catalog.profiles import (
-    list_profiles,
     load_profile,
     profile_values,
     shipped_values,
@@ -145,8 +145,7 @@ def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...
 
 def doubts_of_profile(profile: Profile) -> tuple[str, ...]:
     """What is said of a roofline that stands in for a profile; of others nothing."""
-    pair = profile.gpu, profile.model
-    if profile.status is not Status.DATASHEET or pair in list_profiles():
+    if not profile.is_roofline:
         return ()
     more = (
         ""
@@ -169,7 +168,19 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
         "errors": dict(profile.errors),
         "fingerprint": profile.fingerprint,
         "validations": [validation.to_json() for validation in validations_of(profile)],
+        **_on_board(profile),
     }
+
+
+def _on_board(profile: Profile) -> dict[str, str]:
+    """What the board says of a profile that was made without a run of its own."""
+    words = None
+    if profile.status is Status.COMPILED:
+        grade = grade_of(profile.gpu, profile.model, profile.engine.split()[0])
+        words = "on the board: no published run on this GPU" if grade is None else grade.words
+    elif profile.is_roofline:
+        words = roofline_words()
+    return {} if words is None else {"board": words}
 
 
 def describe_profile(facts: Mapping[str, Any]) -> str:
@@ -178,9 +189,10 @@ def describe_profile(facts: Mapping[str, Any]) -> str:
     Args:
         facts: ``profile_facts``.
     """
+    board = f"; {facts['board']}" if "board" in facts else ""
     return (
         f"profile {facts['name']} ({facts['status']}; from {facts['engine']}); "
-        f"known errors of its parts: {known_errors(facts['errors'])}\n{validated(facts)}"
+        f"known errors of its parts: {known_errors(facts['errors'])}\n{validated(facts)}{board}"
     )
 
 
