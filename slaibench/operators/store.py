@@ -77,7 +77,10 @@ def profile_values(deployment: Deployment) -> dict[str, Any]:
     if values["status"] != Status.COMPILED.value:
         return values
     engine, release = values["engine"].split(",")[0].split()
-    time = host_time(engine, release, architecture=get_model(deployment.model).architecture)
+    architecture = get_model(deployment.model).architecture
+    # Our schedulers decide a batch when the one before has ended, in engines as in the simulator.
+    time = host_time(engine, release, asynchronous=False, architecture=architecture)
+    time = time or host_time(engine, release, architecture=architecture)
     if time is None:
         return values
     loop = "asynchronous" if time.asynchronous else "synchronous"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slaibench.catalog.board import (
+    ALL,
     SCHEMA_VERSION,
     BoardDocument,
     CauseForm,
@@ -227,8 +228,6 @@ def _sizes(changes: Sequence[float]) -> Sizes:
     )
 
 
-ALL = "all"
-"""What totals call all GPUs."""
 AIMED = ("h100", "h200", "b200")
 """GPUs that the aims of the board are of: those that most of its rows are from."""
 
