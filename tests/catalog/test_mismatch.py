@@ -12,7 +12,7 @@ from slaibench.catalog.mismatch import SHAPE, gpu_mismatch, model_mismatch
 from slaibench.catalog.model import find_model
 
 TABLES = get_profile("rtx4090", "llama-3.1-8b")
-FORMULA = get_profile("h100", "llama-3.1-8b")
+FORMULA = replace(get_profile("rtx6000-ada", "llama-3.1-8b"), gpu="h100")
 LLAMA = get_model("llama-3.1-8b")
 
 

@@ -27,7 +27,15 @@ STAIRCASE = StaircaseCostModel(
 )
 TILED = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=128, prefill_attention_s=2e-7)
 """Where padding of attention is most of a batch's time."""
-MODELS = ("staircase", "tiled", "h100", "h100 by decodes", "rtx6000-ada", "rtx4090", "rtx-pro-6000")
+MODELS = (
+    "staircase",
+    "tiled",
+    "h100",
+    "rtx6000-ada by decodes",
+    "rtx6000-ada",
+    "rtx4090",
+    "rtx-pro-6000",
+)
 
 
 FACTORS = DecodeFactors(
@@ -104,12 +112,13 @@ def test_batches_of_decodes_are_on_it(name: str, decodes: int, mean: int) -> Non
     assert floor_of(name).batch_s(decodes, mean, []) == pytest.approx(time_s, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["h100", "rtx6000-ada"])
-def test_a_chunk_of_whole_waves_is_hardly_above_it(name: str) -> None:
-    """What is left is a chunk's attention to itself, dearer than half a square."""
+@pytest.mark.parametrize(("name", "share"), [("h100", 0.9), ("rtx6000-ada", 0.97)])
+def test_a_chunk_of_whole_waves_is_hardly_above_it(name: str, share: float) -> None:
+    """What is left is a chunk's attention to itself, dearer than half a square; of a table, what a
+    short chunk's kernel takes at least."""
     model = model_of(name)
     time_s = model.batch_time_s(0, 0, [(512, 2048)]) + model.step_overhead_s
-    assert floor_of(name).batch_s(0, 1.0, [(512, 2048)]) > 0.97 * time_s
+    assert floor_of(name).batch_s(0, 1.0, [(512, 2048)]) > share * time_s
 
 
 @pytest.mark.parametrize("field", ["batch_tokens", "decodes", "cache_tokens", "context_tokens"])

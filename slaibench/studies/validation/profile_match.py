@@ -46,7 +46,7 @@ def find_profile(
         return load_profile(file)
     run_gpu = find_gpu(run.settings.device or "")
     gpu = gpu or (None if run_gpu is None else run_gpu.name)
-    model = _model_name(model or run.settings.model)
+    model = _model_name(run.settings.model) if model is None else _given_name(model)
     if gpu is not None and model is not None:
         spread = run.settings.parallel.get(TENSOR_PARALLEL)
         own = {} if spread is None else {"tp": spread}
@@ -102,6 +102,16 @@ def mismatches(
         pairs.append(ModelMismatch(words, certain=False, keeps=not ours))
     differences = [pair for pair in pairs if pair is not None]
     return tuple(sorted(differences, key=lambda difference: not difference.certain))
+
+
+def _given_name(name: str) -> str:
+    """What the catalog calls a model that somebody named, or that name.
+
+    Raises:
+        CatalogError: it is not known; with the nearest.
+    """
+    model = find_model(name)
+    return model.name if model else get_model(name) and name
 
 
 def _model_name(name: str | None) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import MissingEngineError
 from slaibench.backends.table import ENGINES
+from slaibench.catalog import get_profile
 from slaibench.machine import hardware
 from slaibench.spec import CellSpec, Device
 from slaibench.studies.prepared import prepare
@@ -162,7 +163,8 @@ def test_what_an_engine_is_started_with_is_what_the_cell_says(engine: str) -> No
     assert isinstance(system, EngineSystem)
     options = system._options()
     assert options.checkpoint is None
-    assert (options.kv_blocks, options.max_context_tokens) == (28994, 2048)
+    blocks = get_profile("h100", "mistral-7b").kv_blocks
+    assert (options.kv_blocks, options.max_context_tokens) == (blocks, 2048)
     # Engines want room for a token of each of their 128 requests.
     assert (options.token_budget, options.max_active) == (128, 128)
     assert options.prefix_caching

@@ -49,7 +49,7 @@ OTHER_GPU = "GPU is NVIDIA GeForce RTX 4090, and profile h100/llama-3.1-8b is of
     [
         ({}, {"gpu": "h100"}, rf"{OTHER_GPU}.*\nGive --gpu rtx4090 --model llama-3.1-8b"),
         ({"model": "codellama-34b"}, {"model": "llama-3.1-8b"}, "with layers 32, not 48, hidden"),
-        ({"tensor_parallel_size": 2}, {}, "tensor_parallel_size is 2, and .* is of one GPU"),
+        ({"pipeline_parallel_size": 2}, {}, "pipeline_parallel_size is 2, and .* is of one GPU"),
         ({"pipeline_parallel_size": 4}, {}, "pipeline_parallel_size is 4"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_profile_file_is_of_what_ran_as_well(tmp_path: Path) -> None:
     ("meta", "options", "kept", "message"),
     [
         ({"model": "mistral-7b"}, {"model": "llama-3.1-8b"}, False, "another vocabulary"),
-        ({"device_name": "NVIDIA L40S"}, {"gpu": "h100"}, False, "NVIDIA L40S is none of the"),
+        ({"device_name": "NVIDIA L20"}, {"gpu": "h100"}, False, "NVIDIA L20 is none of the"),
         ({"device_name": "NVIDIA GeForce RTX 4090 D"}, {"gpu": "rtx4090"}, False, "not known"),
         ({"model": "mine"}, {"model": "llama-3.1-8b"}, False, "mine is none of the catalog's"),
         ({"kv_cache_dtype": "fp8"}, {}, False, "kv_cache_dtype is fp8: whether profile"),
@@ -172,8 +172,8 @@ def test_recordings_of_a_profile_are_compared_with_it_and_not_kept(tmp_path: Pat
         ({"device_name": None}, {}, r"meta.json does not say which GPU it was: add device_name"),
         ({"model": "mine"}, {}, r"model mine is none of the catalog's.*--model"),
         ({}, {"gpu": "rtx409"}, "unknown GPU 'rtx409'"),
-        ({"device_name": None}, {"gpu": "h100", "model": "gpt-2"}, "gpt-2"),
-        ({"device_name": "L4", "model": "mine"}, {}, r"GPU L4 is none.*; model mine is none"),
+        ({"device_name": None}, {"gpu": "h100", "model": "gpt-2"}, "unknown model 'gpt-2'"),
+        ({"device_name": "L44", "model": "mine"}, {}, r"GPU L44 is none.*; model mine is none"),
         ({}, {"profile": "/nowhere.json"}, "cannot read /nowhere.json"),
         ({}, {"scheduler": "sarath"}, "did you mean 'sarathi'"),
         ({}, {"scheduler": "engine"}, "the serving engine's own, which the simulator lacks"),
