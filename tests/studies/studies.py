@@ -24,8 +24,7 @@ from slaibench.studies.sweep import SweepResult
 WORKLOAD = "uniform:prompt=200-1800,output=20-120"
 """Carried up to some 30 requests/s by one H100."""
 H100 = Path(__file__).parent / "h100_mistral-7b.json"
-"""Profile of an H100 as it was when SLAI was credited with more than it serves on it: the one that
-ships may change."""
+"""Profile of an H100 that tests of statistics run on: the one that ships may change."""
 BROKEN_LATE = '''
 from slaibench.schedulers.sarathi import Sarathi
 

@@ -20,6 +20,7 @@ SPEC: dict[str, Any] = {
     "num_requests": 400,
     "num_seeds": 3,
     "rates": (),
+    "profile": str(H100),
 }
 
 

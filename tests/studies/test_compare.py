@@ -12,9 +12,9 @@ import pytest
 
 from slaibench.recording import store
 from slaibench.studies.compare import CompareResult, plan, ttft_change
-from tests.studies.studies import compare, loaded, study, sweep
+from tests.studies.studies import H100, compare, loaded, study, sweep
 
-SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0)}
+SPEC: dict[str, Any] = {"num_requests": 600, "rates": (10.0, 22.0), "profile": str(H100)}
 
 
 def run(results: Path, a: str, b: str, **fields: Any) -> CompareResult:

@@ -15,14 +15,19 @@ from slaibench.studies.paced_result import PacedResult, holds
 from slaibench.studies.targets import Targets
 from tests.client.behaviours import never
 from tests.client.serving import Answer, Behaviour, Received, Server, serve, tokens
-from tests.studies.studies import WORKLOAD
+from tests.studies.studies import H100, WORKLOAD
 
 GOOD_FOR = 12
 """Requests that a failing server answers before it fails."""
 
 
 def simulated(results: Path, pace: Pace, **fields: object) -> PacedResult:
-    values = {"schedulers": ("sarathi",), "workload": WORKLOAD, **fields}
+    values = {
+        "schedulers": ("sarathi",),
+        "workload": WORKLOAD,
+        **({} if "gpu" in fields else {"profile": str(H100)}),
+        **fields,
+    }
     return paced.run(paced.plan(StudySpec.model_validate(values), results, pace))
 
 

@@ -45,10 +45,10 @@ def test_a_staircase_is_found_with_its_tile_edges_and_its_overhead(tmp_path: Pat
 @pytest.mark.parametrize(
     ("gpu", "model", "median", "p95"),
     [
-        # Formulas for attention, tiles and waves, tables with dips: the form is the fit's own.
-        ("h100", "mistral-7b", 0.002, 0.03),
+        # A formula for attention, tiles and waves, tables with dips: the form is the fit's own.
         ("rtx6000-ada", "mistral-7b", 0.002, 0.02),
         # Measured tables for attention, which a formula meets only nearly.
+        ("h100", "mistral-7b", 0.02, 0.08),
         ("rtx-pro-6000", "llama-3.1-8b", 0.02, 0.08),
     ],
 )
@@ -91,10 +91,10 @@ def test_a_machine_that_is_slower_in_half_of_the_rounds_is_reported(tmp_path: Pa
             self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
         ) -> RunOutput:
             if len(self.runs) == 4:
-                self._timer = CostModel(get_profile("h100", "mistral-7b"), slowdown=1.5)
+                self._timer = CostModel(get_profile("rtx4090", "llama-3.1-8b"), slowdown=1.5)
             return super().run(requests, scheduler, settings)
 
-    steady = CostModel(get_profile("h100", "mistral-7b"))
+    steady = CostModel(get_profile("rtx4090", "llama-3.1-8b"))
     result = calibrated(Disturbed(steady), tmp_path, rounds=2)
     assert result.disturbance == pytest.approx(1 / 3, rel=0.05)
 
