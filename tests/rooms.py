@@ -14,7 +14,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 SHARES = {
-    "schedulers": 23,
+    "schedulers": 22.6,
     "studies": 20,
     "backends": 14.7,
     "cli": 13,

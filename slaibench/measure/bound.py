@@ -126,7 +126,8 @@ def capacity_bound(floor: BatchFloor, work: Work, total_blocks: int) -> Bound:
             work.context_blocks / total_blocks,
         ]
     )
-    least_s = float(floor.step_s + floor.tokens_s[1:].min() + floor.sequences_s[0])
+    # Of any batch, which has a token of a sequence: what the solver takes for 1.
+    least_s = float(floor.step_s + floor.tokens_s[1:].min() + floor.sequences_s[1:].min())
     if least_s <= 0:
         raise ValueError(
             "a batch that takes no time has no bound; give the cost model a time for it"

@@ -14,7 +14,7 @@ from slaibench.recording import store
 from slaibench.studies.crosscheck.agreement import BackendRun, agreement
 from slaibench.studies.run_summary import RunSummarizer
 from tests.cli.command import slaibench
-from tests.studies.studies import WORKLOAD
+from tests.studies.studies import H100, WORKLOAD
 
 GOLDEN = Path(__file__).with_name("documents.json")
 """Documents as they were; deleted, the tests write it anew."""
@@ -22,7 +22,7 @@ OF_THE_MACHINE = {
     *("about", "ask", "code_fingerprint", "slaibench_version", "spec", "specs", "study_file"),
 }
 """Keys whose values are of the code or the specification, not what a study finds."""
-LOAD = ("--workload", WORKLOAD, "--seeds", "2", "--jobs", "1")
+LOAD = ("--workload", WORKLOAD, "--seeds", "2", "--jobs", "1", "--profile", str(H100))
 PAIR = ("sarathi:token_budget=128", "sarathi")
 COMMANDS = {
     "sweep": ("sweep", "-s", "sarathi", "--rates", "5,60", "--requests", "400"),

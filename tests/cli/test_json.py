@@ -13,7 +13,7 @@ import pytest
 from slaibench.cli.shell import print_json
 from tests.cli.command import SMALL, process, slaibench, sweep
 from tests.schedulers.hostile import hostile
-from tests.studies.studies import WORKLOAD
+from tests.studies.studies import H100, WORKLOAD
 
 
 def document(text: str) -> Any:
@@ -28,6 +28,7 @@ def document(text: str) -> Any:
 COMPARE = (
     *("compare", "sarathi:token_budget=128", "sarathi", "--rates", "10,60"),
     *("--workload", WORKLOAD, "--requests", "1000", "--seeds", "2", "--jobs", "1", "--no-report"),
+    *("--profile", H100),
     *("--slo", "ttft_p50<0.2"),  # a median is sure after fewer requests than a tail is
 )
 

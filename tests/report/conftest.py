@@ -17,7 +17,7 @@ from slaibench.report.pages.study import PAGE, write_report
 from slaibench.report.study_document import StudyDocument
 from slaibench.report.subject import Subject, make_subject
 from slaibench.studies.compare import CompareResult
-from tests.studies.studies import compare, study
+from tests.studies.studies import H100, compare, study
 
 NUMBERS = re.compile(r'(id="slaibench-numbers">\n)(.*?)(\n</script>)', re.DOTALL)
 
@@ -56,6 +56,7 @@ def compared(root: Path) -> CompareResult:
         num_requests=400,
         num_seeds=2,
         slo="ttft_p50<0.5,tbt_p99<tier",
+        profile=str(H100),
     )
     return compare(spec, root / "results", jobs=1)
 
@@ -90,6 +91,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> CompareResult:
         num_requests=400,
         num_seeds=2,
         slo="ttft_p50<0.5,tbt_p99<tier",
+        profile=str(H100),
     )
     return compare(spec, tmp_path_factory.mktemp("three") / "results", jobs=1)
 

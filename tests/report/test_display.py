@@ -10,9 +10,10 @@ import pytest
 import slaibench
 from slaibench.report.progress import line
 from slaibench.studies.progress import Tracker
-from tests.studies.studies import WORKLOAD
+from tests.studies.studies import H100, WORKLOAD
 
 SMALL: dict[str, Any] = {"num_seeds": 2, "num_requests": 300, "workload": WORKLOAD, "jobs": 1}
+SMALL |= {"profile": str(H100)}
 
 
 @pytest.fixture(scope="module")
