@@ -3,6 +3,7 @@ exceeded by any scheduler."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -121,6 +122,16 @@ def test_requests_of_one_token_are_their_prompts() -> None:
     bound = bound_of(paper_model(0.0), same(256, 1), 1000)
     assert 1 / bound.rate_rps == pytest.approx(2 * (0.004 + 128 * 5e-6))
     assert bound.decodes_per_batch is None
+
+
+def test_a_batch_whose_time_is_all_its_sequences_has_a_bound() -> None:
+    """A calibration of small batches may give the tokens nothing: what the solver takes for 1 must
+    not be that."""
+    profile = get_profile("rtx4090", "mistral-7b")
+    linear = replace(profile.linear, ms=tuple(1e-6 for _ in profile.linear.ms))
+    model = CostModel(replace(profile, linear=linear))
+    bound = bound_of(model, same(100, 22), 27_814, 64)
+    assert 0 < bound.rate_rps < 1 / (21 * model.sequences_s(64) / 64)
 
 
 @pytest.mark.parametrize("gpu", ["h100", "rtx4090"])
