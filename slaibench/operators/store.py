@@ -78,9 +78,8 @@ def profile_values(deployment: Deployment) -> dict[str, Any]:
         return values
     engine, release = values["engine"].split(",")[0].split()
     architecture = get_model(deployment.model).architecture
-    # Our schedulers decide a batch when the one before has ended, in engines as in the simulator.
-    time = host_time(engine, release, asynchronous=False, architecture=architecture)
-    time = time or host_time(engine, release, architecture=architecture)
+    # Of the engine as it is served, which is what the board's grade is of.
+    time = host_time(engine, release, architecture=architecture)
     if time is None:
         return values
     loop = "asynchronous" if time.asynchronous else "synchronous"
