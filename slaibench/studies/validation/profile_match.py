@@ -111,7 +111,10 @@ def _given_name(name: str) -> str:
         CatalogError: it is not known; with the nearest.
     """
     model = find_model(name)
-    return model.name if model else get_model(name) and name
+    if model is not None:
+        return model.name
+    get_model(name)
+    return name
 
 
 def _model_name(name: str | None) -> str | None:
