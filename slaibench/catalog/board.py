@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from slaibench.catalog.fields import CatalogError, read_object
 
@@ -116,6 +116,10 @@ class BoardGrade:
     def grade(self) -> str:
         """The worst of its latencies'."""
         return self.grades["all"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "grades": dict(self.grades), "of": self.of.value}
 
     @property
     def words(self) -> str:

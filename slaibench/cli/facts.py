@@ -18,7 +18,7 @@ from slaibench.operators.library import SYSTEMS
 from slaibench.report.table import Heading
 from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
-from slaibench.studies.systems.profiled import validated
+from slaibench.studies.systems.profiled import board_grade, validated
 from slaibench.workloads import registry as workload_registry
 
 
@@ -110,6 +110,7 @@ def gpus(as_json: options.Json = False) -> None:
                     "mixed_decodes": profile.regime.mixed_decodes,
                 },
                 "notes": list(profile.notes),
+                "board": None if (board := board_grade(profile)) is None else board.to_json(),
             }
         )
     if as_json:
@@ -127,7 +128,7 @@ def gpus(as_json: options.Json = False) -> None:
             row["model"],
             row["status"],
             f"{row['kv_blocks']:,}",
-            max((run["grades"]["all"] for run in row["validations"]), default="-"),
+            _grade(row),
             _worst(row["errors"]),
         )
         for row in rows
@@ -136,7 +137,8 @@ def gpus(as_json: options.Json = False) -> None:
     out.print(
         "measured: every GPU term was measured on this card; compiled: its operators were, one by "
         "one; fitted: part of it was, or fitted to published points; datasheet: nothing was. "
-        "Grade: of whole runs against an engine's (slaibench validate --log); -: not validated. "
+        "Grade: of whole runs against an engine's (slaibench validate --log); *: of published runs "
+        "on that GPU, mostly of other models (slaibench board); -: not validated. "
         "Sources, regimes, all errors: --json.",
         highlight=False,
     )
@@ -152,6 +154,14 @@ def gpus(as_json: options.Json = False) -> None:
         if row["validations"]:
             line = f"{row['gpu']}/{row['model']}: {validated(row)}"
             out.print(escape(line), highlight=False)
+
+
+def _grade(row: dict[str, Any]) -> str:
+    """Of runs on the profile itself, else the board's."""
+    own = [str(run["grades"]["all"]) for run in row["validations"]]
+    if own or row["board"] is None:
+        return max(own, default="-")
+    return f"{row['board']['grades']['all']}*"
 
 
 def _worst(errors: dict[str, float]) -> str:

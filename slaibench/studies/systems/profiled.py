@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.backends.base import RunOutput
-from slaibench.catalog.board import grade_of, roofline_words
+from slaibench.catalog.board import BoardGrade, grade_of, roofline_words
 from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, catalog_name
 from slaibench.catalog.profile import Profile, Status
@@ -172,11 +172,23 @@ def profile_facts(profile: Profile) -> dict[str, Any]:
     }
 
 
+def board_grade(profile: Profile) -> BoardGrade | None:
+    """What published runs say of a profile that was compiled; None: it was not, or there are none
+    of its GPU.
+
+    Raises:
+        CatalogError: the board's file is damaged.
+    """
+    if profile.status is not Status.COMPILED:
+        return None
+    return grade_of(profile.gpu, profile.model, profile.engine.split()[0])
+
+
 def _on_board(profile: Profile) -> dict[str, str]:
     """What the board says of a profile that was made without a run of its own."""
     words = None
     if profile.status is Status.COMPILED:
-        grade = grade_of(profile.gpu, profile.model, profile.engine.split()[0])
+        grade = board_grade(profile)
         words = "on the board: no published run on this GPU" if grade is None else grade.words
     elif profile.is_roofline:
         words = roofline_words()
