@@ -28,6 +28,7 @@ _KEYS = {
     "head_dim": "head_dim",
     "vocab": "vocab_size",
     "max_context_tokens": "max_position_embeddings",
+    "tied_embeddings": "tie_word_embeddings",
 }
 
 
