@@ -14,7 +14,7 @@ from slaibench.report.verify import verify
 from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.sweep import SweepResult
 from tests.report.test_page import outline
-from tests.studies.studies import study, sweep
+from tests.studies.studies import H100, study, sweep
 
 MINE = """
 from slaibench.schedulers.sarathi import Sarathi
@@ -31,7 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def report(results: Path, **fields: Any) -> tuple[SweepResult, ReportFiles, str]:
     """A sweep and its page, checked for what every page must be."""
-    swept = sweep(study(**fields), results, jobs=1)
+    swept = sweep(study(**{"profile": str(H100), **fields}), results, jobs=1)
     files = write_report(swept, results / "reports")
     text = files.html.read_text("utf-8")
     outline(text)

@@ -12,13 +12,14 @@ from slaibench.studies.executors import CellResult
 from slaibench.studies.lifecycle import collect, quiet
 from slaibench.studies.pace import LEAST_SERVED, Pace
 from slaibench.studies.signs import signs_of
+from tests.studies.studies import H100
 
 CAPACITY_RPS = 6.9
-"""Of sarathi on the default profile with ShareGPT4's statistical model (docs/results.md)."""
+"""Of sarathi on that profile with ShareGPT4's statistical model."""
 
 
 def short_run(results: Path, rate_rps: float, length_s: float) -> CellResult:
-    spec = StudySpec(schedulers=("sarathi",), workload="sharegpt4-model")
+    spec = StudySpec(schedulers=("sarathi",), workload="sharegpt4-model", profile=str(H100))
     plan = paced.plan(spec, results, Pace())
     count = int(2 * rate_rps * length_s)
     cell = plan.prepared.cell("sarathi", rate_rps, 0, count)

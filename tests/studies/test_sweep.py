@@ -19,7 +19,7 @@ from slaibench.studies.prepared import prepare
 from slaibench.studies.sweep import SweepResult, plan, sweep_result
 from slaibench.studies.targets import STEADY, State, Targets
 from slaibench.studies.trust import EXTREME_TAIL, tail_warnings
-from tests.studies.studies import loaded, study, sweep
+from tests.studies.studies import H100, loaded, study, sweep
 
 RATES = (10.0, 60.0)
 
@@ -145,7 +145,7 @@ def test_a_run_too_short_to_tell_is_neither_saturated_nor_steady(tmp_path: Path)
 def extended(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
     """A default study: its cells are as long as their numbers need."""
     fields: dict[str, Any] = {"schedulers": ("sarathi",), "num_requests": None}
-    spec = study(**fields, rates=(5.0, 20.0, 60.0))
+    spec = study(**fields, rates=(5.0, 20.0, 60.0), profile=str(H100))
     return sweep(spec, tmp_path_factory.mktemp("results"), jobs=1)
 
 

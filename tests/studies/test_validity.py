@@ -15,7 +15,7 @@ from slaibench.studies.sweep import SweepResult
 from slaibench.studies.systems import table
 from slaibench.studies.targets import NOT_MEASURED, STEADY, Targets
 from slaibench.studies.validity import add_up, failure_words, why_invalid
-from tests.studies.studies import find_capacity, loaded, study, sweep
+from tests.studies.studies import H100, find_capacity, loaded, study, sweep
 from tests.studies.systems.others import RealTimeSystem, failing
 
 
@@ -29,7 +29,8 @@ def real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[RealTimeSystem
 
 
 def swept(results: Path, **fields: Any) -> SweepResult:
-    return sweep(study(**{"backend": "real", "schedulers": ("slai",), **fields}), results)
+    own = {"backend": "real", "schedulers": ("slai",), "profile": str(H100)}
+    return sweep(study(**{**own, **fields}), results)
 
 
 @pytest.mark.parametrize(("num_failed", "invalid"), [(0, False), (4, False), (5, True)])

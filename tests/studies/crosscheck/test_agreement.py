@@ -24,7 +24,7 @@ from slaibench.studies.crosscheck.agreement import (
 )
 from slaibench.studies.crosscheck.agreement import agreement as agreement_of_tiers
 from slaibench.studies.run_summary import RunSummarizer
-from tests.studies.studies import loaded, study, sweep
+from tests.studies.studies import H100, loaded, study, sweep
 
 SUMMARIZE = RunSummarizer.for_study("strict", parse_slos("ttft_p50<0.5"))
 TIERS = ("paying", "free")
@@ -41,7 +41,9 @@ def replicate(recording: Recording) -> BackendRun:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[BackendRun]:
     """One cell over two seeds, with enough requests for a P99 of both together."""
-    spec = study(schedulers=("sarathi",), rates=(15.0,), num_requests=800, num_seeds=2)
+    spec = study(
+        schedulers=("sarathi",), rates=(15.0,), num_requests=800, num_seeds=2, profile=str(H100)
+    )
     cells = loaded(sweep(spec, tmp_path_factory.mktemp("r"), jobs=1).cells)
     return [replicate(store.read(cell.folder)) for cell in cells]
 
