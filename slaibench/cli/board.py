@@ -32,7 +32,7 @@ from slaibench.cli.shell import (
 )
 from slaibench.cli.terminal import shown
 from slaibench.machine.atomic_write import write_whole
-from slaibench.operators.library import PACKAGE, installed_version
+from slaibench.operators.aiconfigurator import PACKAGE, installed_version
 from slaibench.report.board_tables import (
     NOTE,
     causes_table,

@@ -14,7 +14,7 @@ from slaibench.catalog.validations import validations_of
 from slaibench.cli import options
 from slaibench.cli.shell import out, print_json, usage
 from slaibench.cli.terminal import listed
-from slaibench.operators.library import SYSTEMS
+from slaibench.operators.aiconfigurator import SYSTEMS
 from slaibench.report.table import Heading
 from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe

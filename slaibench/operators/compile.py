@@ -14,14 +14,14 @@ from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import model_from_config
 from slaibench.catalog.profile import SCHEMA_VERSION, Profile, Status, parse_profile
 from slaibench.costmodel.cost_model import CostModel
-from slaibench.operators.deployment import Deployment
-from slaibench.operators.library import (
+from slaibench.operators.aiconfigurator import (
     PACKAGE,
     Operators,
     does_not_fit,
     installed_version,
     refused,
 )
+from slaibench.operators.deployment import Deployment
 from slaibench.operators.measured import SEQUENCES, Measured
 from slaibench.operators.repair import repaired
 from slaibench.operators.roofline import products_s

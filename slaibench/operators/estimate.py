@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from slaibench.operators.aiconfigurator import SYSTEMS, Operators, refused
 from slaibench.operators.deployment import Deployment
 from slaibench.operators.formats import options_of
-from slaibench.operators.library import SYSTEMS, Operators, refused
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from slaibench.operators.library import Operators, Value
+from slaibench.operators.aiconfigurator import Operators, Value
 
 FloatArray = npt.NDArray[np.float64]
 

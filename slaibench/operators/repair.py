@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.operators.library import Memory
+from slaibench.operators.aiconfigurator import Memory
 from slaibench.operators.measured import SEQUENCES, FloatArray, Measured
 
 

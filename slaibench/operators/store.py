@@ -19,10 +19,10 @@ from slaibench.catalog.model import Model, catalog_name, find_model, get_model
 from slaibench.catalog.profile import Profile, Status, parse_profile
 from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
 from slaibench.machine.atomic_write import write_whole
+from slaibench.operators.aiconfigurator import SYSTEMS, check_installed, installed_version
 from slaibench.operators.compile import compile_profile
 from slaibench.operators.configs import config_folder
 from slaibench.operators.deployment import Deployment, OperatorSource
-from slaibench.operators.library import SYSTEMS, check_installed, installed_version
 from slaibench.operators.roofline import roofline_values
 from slaibench.workloads.cache import cache_dir
 

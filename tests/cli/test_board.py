@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.operators.library import installed_version
+from slaibench.operators.aiconfigurator import installed_version
 from slaibench.studies.board import study
 from slaibench.studies.board.study import BoardSpec
 from tests.cli.command import refused, slaibench

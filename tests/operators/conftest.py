@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.operators.library import PACKAGE
+from slaibench.operators.aiconfigurator import PACKAGE
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.profile import Profile, Status, parse_profile
 from slaibench.costmodel import CostModel
+from slaibench.operators.aiconfigurator import Operators
 from slaibench.operators.compile import compile_profile
 from slaibench.operators.configs import config_folder
 from slaibench.operators.deployment import Deployment, OperatorSource, Precision
-from slaibench.operators.library import Operators
 
 pytestmark = pytest.mark.usefixtures("library")
 

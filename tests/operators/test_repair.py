@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from slaibench.operators.library import Memory
+from slaibench.operators.aiconfigurator import Memory
 from slaibench.operators.measured import SEQUENCES, FloatArray
 from slaibench.operators.repair import Repaired, repaired
 

@@ -10,7 +10,7 @@ import pytest
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.profile import Status
 from slaibench.catalog.profiles import get_profile, load_profile
-from slaibench.operators import library as library_module
+from slaibench.operators import aiconfigurator as library_module
 from slaibench.operators import store
 from slaibench.operators.deployment import Deployment, OperatorSource
 from slaibench.operators.store import is_shipped, profile_file, profile_of

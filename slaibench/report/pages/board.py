@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from slaibench.catalog.board import SummaryForm
-from slaibench.operators.library import installed_version
+from slaibench.operators.aiconfigurator import installed_version
 from slaibench.report import facts
 from slaibench.report.board_tables import (
     NOTE,

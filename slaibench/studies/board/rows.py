@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slaibench.operators.library import SYSTEMS, check_installed
+from slaibench.operators.aiconfigurator import SYSTEMS, check_installed
 
 FILE = "systems/silicon_sample.csv"
 """In the package of the library of operators."""

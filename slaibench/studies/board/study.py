@@ -16,10 +16,10 @@ from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.host import HostTime, host_time, host_times, with_host_time
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import parse_profile
+from slaibench.operators.aiconfigurator import check_installed
 from slaibench.operators.configs import config_folder
 from slaibench.operators.deployment import Deployment, OperatorSource
 from slaibench.operators.estimate import LibraryEstimate
-from slaibench.operators.library import check_installed
 from slaibench.operators.store import operator_values, profile_of
 from slaibench.studies.board.causes import OWN_OPERATORS, Cause, causes_of
 from slaibench.studies.board.fit import Replayed, fit_host_times

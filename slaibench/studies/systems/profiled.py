@@ -20,8 +20,8 @@ from slaibench.catalog.validations import validations_of
 from slaibench.costmodel.cost_model import Excess
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.operators import store
+from slaibench.operators.aiconfigurator import installed_version
 from slaibench.operators.deployment import Deployment
-from slaibench.operators.library import installed_version
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, DeploymentPart, StudySpec, flags_of
 from slaibench.studies.validation.observed import COMPARED
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from slaibench.catalog.fields import CatalogError
-from slaibench.operators.library import installed_version
+from slaibench.operators.aiconfigurator import installed_version
 from slaibench.studies.board import study
 from slaibench.studies.board.rows import Half
 from slaibench.studies.board.study import BoardPlan, BoardSpec
