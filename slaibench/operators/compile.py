@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slaibench.catalog.fields import Fields, read_object
 from slaibench.catalog.gpu import get_gpu
 from slaibench.catalog.model import model_from_config
 from slaibench.catalog.profile import SCHEMA_VERSION, Profile, Status, parse_profile
@@ -33,7 +31,6 @@ LICENCE = "Apache-2.0"
 CHECKED_DECODES = ((1, 700), (6, 2500), (40, 1300), (90, 3500), (200, 900), (300, 1800))
 CHECKED_CHUNKS = ((100, 0), (300, 0), (700, 0), (1200, 0), (2600, 0), (5000, 0))
 """Off the grid of the tables: there the error of their form shows."""
-_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
 def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
@@ -50,13 +47,13 @@ def compile_profile(deployment: Deployment, config: Path) -> dict[str, Any]:
 
 
 def _compiled(deployment: Deployment, config: Path) -> dict[str, Any]:
-    facts = _facts(config)
+    model = model_from_config(config)
     operators = Operators(deployment, config)
     measured = Measured(
         operators,
-        most_context=facts["context"],
-        experts=facts["experts"],
-        windowed=facts["windowed"],
+        most_context=model.max_context_tokens,
+        experts=model.experts is not None,
+        windowed=model.window is not None,
     )
     memory = operators.memory(
         batch_tokens=BATCH_TOKENS, sequences=SEQUENCES[-1], utilization=UTILIZATION
@@ -64,10 +61,10 @@ def _compiled(deployment: Deployment, config: Path) -> dict[str, Any]:
     blocks = memory.kv_tokens // BLOCK_SIZE
     if blocks < 1:
         raise does_not_fit(deployment)
-    gpu, model = get_gpu(deployment.gpu), model_from_config(config)
+    gpu = get_gpu(deployment.gpu)
     products_ms = np.array([products_s(deployment, model, gpu, n) * 1e3 for n in measured.tokens])
     tables = repaired(measured, memory, products_ms)
-    layers = facts["layers"]
+    layers = model.layers
     precision = f", {deployment.precision}" if deployment.precision else ""
     split = f", tensor parallel {deployment.tp}" if deployment.tp > 1 else ""
     library = f"{PACKAGE} {installed_version()}"
@@ -91,7 +88,7 @@ def _compiled(deployment: Deployment, config: Path) -> dict[str, Any]:
         ],
         "regime": {
             "batch_tokens": measured.tokens[-1],
-            "context_tokens": facts["context"],
+            "context_tokens": model.max_context_tokens,
             "decodes": SEQUENCES[-1],
             "mixed_decodes": SEQUENCES[-1],
         },
@@ -145,22 +142,6 @@ def _errors(profile: Profile, operators: Operators) -> dict[str, float]:
     return {
         "batch_table_mean": round(float(sizes.mean()), 4),
         "batch_table_max": round(float(sizes.max()), 4),
-    }
-
-
-def _facts(config: Path) -> Mapping[str, Any]:
-    """Layers, context and kind, from a ``config.json``."""
-    values = read_object(config / "config.json")
-    inner = values.get("text_config")
-    entry = Fields(values if not isinstance(inner, dict) else inner, str(config))
-    own = values if not isinstance(inner, dict) else inner
-    types = own.get("layer_types") or ()
-    windowed = bool(own.get("sliding_window")) and own.get("use_sliding_window", True)
-    return {
-        "layers": entry.whole("num_hidden_layers"),
-        "context": entry.whole("max_position_embeddings"),
-        "experts": any(own.get(key) for key in _EXPERTS),
-        "windowed": bool(windowed) or any("sliding" in str(kind) for kind in types),
     }
 
 
