@@ -7,14 +7,35 @@ and SGLang all build the same view, so one scheduler object runs unchanged in ea
 
 What an engine does with a batch, in this order: preempt, give each decode the block it needs (if
 any), admit the waiting requests among the prefills (blocks for their whole prefill), run.
+
+An engine that schedules asynchronously asks for a batch while the one before it runs. The view then
+shows the requests as if that one were done (its tokens are counted, whoever gets their last token
+with it is no candidate any more), ``begins_s`` says when it is expected to be done, and the calls
+come in this order: ``schedule`` (batch n), ``batch_running`` (n), ``schedule`` (n + 1),
+``batch_done`` (n), ``batch_running`` (n + 1) and so on.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from slaibench.schedulers.batch import Batch, BatchWork
+
+__all__ = [
+    "Batch",
+    "BatchWork",
+    "EngineView",
+    "FormerRequestNames",
+    "FormerViewNames",
+    "RequestView",
+    "Scheduler",
+    "SchedulerError",
+    "one_of",
+    "option_names",
+    "whole_number",
+]
 
 
 class SchedulerError(RuntimeError):
@@ -69,7 +90,14 @@ class EngineView(Protocol):
     """State of the engine at a step. Read only; valid until the scheduler returns."""
 
     @property
-    def now_s(self) -> float: ...
+    def now_s(self) -> float:
+        """When the batch is decided, seconds on the engine's clock."""
+
+    @property
+    def begins_s(self) -> float:
+        """When the batch will begin, as far as the engine can tell: ``now_s``, or, where it is
+        decided while another runs, the expected end of that one. Deadlines are met from here on."""
+
     @property
     def waiting(self) -> Sequence[RequestView]:
         """By ``Scheduler.queue_key``; with equal keys the preempted ones first, then by arrival."""
@@ -83,7 +111,9 @@ class EngineView(Protocol):
         """In the order their prefills finished."""
 
     @property
-    def free_blocks(self) -> int: ...
+    def free_blocks(self) -> int:
+        """KV blocks that can be had now; those of requests that end with a running batch cannot."""
+
     @property
     def total_blocks(self) -> int: ...
     @property
@@ -129,33 +159,6 @@ class FormerViewNames:
     @property
     def max_started(self) -> int | None:
         return self.max_prefilling
-
-
-@dataclass(slots=True)
-class Batch:
-    """One engine step.
-
-    Args:
-        decodes: requests that each generate one next token.
-        prefills: (request, tokens): prefilling requests, or waiting ones, which this admits.
-        preempt: requests that lose their blocks and go back to the waiting queue, before all else.
-        wake_s: for an empty batch: when it makes sense to look again even if nothing arrives;
-            None: not before the next arrival.
-        critical_decodes: how many of ``decodes`` could not wait (for the record only).
-    """
-
-    decodes: list[Any] = field(default_factory=list)
-    prefills: list[tuple[Any, int]] = field(default_factory=list)
-    preempt: list[Any] = field(default_factory=list)
-    wake_s: float | None = None
-    critical_decodes: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.decodes or self.prefills)
-
-    @property
-    def num_tokens(self) -> int:
-        return len(self.decodes) + sum(tokens for _, tokens in self.prefills)
 
 
 def whole_number(name: str, value: Any) -> int:
@@ -212,8 +215,21 @@ class Scheduler:
         """Decide the next batch. Must change nothing but ``scheduler_data``."""
         raise NotImplementedError
 
+    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
+        """Called before the next batch is decided while this one runs, and only then.
+
+        Args:
+            end_s: when it is expected to end.
+            view: the state that is assumed after it.
+        """
+
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        """Called when a batch's tokens are out; ``view`` is the state after it."""
+        """Called when a batch's tokens are out; ``view`` is the newest state.
+
+        Where the next batch was decided before, that one is in the state already: read off
+        ``batch.work``, not off the requests, what this batch did. Nothing may be kept from
+        ``schedule`` for this call but on the batch, since another ``schedule`` may come between.
+        """
 
     def options(self) -> dict[str, Any]:
         """Every option's value, for the record; enough to build the same scheduler again.

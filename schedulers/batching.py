@@ -112,9 +112,8 @@ def note_due(batch: Batch, from_s: float) -> None:
     is due: its TBT SLO after a moment."""
     for request in batch.decodes:
         request.scheduler_data = from_s + request.tbt_slo_s
-    for request, _ in batch.prefills:
-        if request.computed_tokens >= request.prefill_tokens:
-            request.scheduler_data = from_s + request.tbt_slo_s
+    for request in batch.work.finished_prefills:
+        request.scheduler_data = from_s + request.tbt_slo_s
 
 
 def continue_prefills(prefilling: Iterable[RequestView], batch: Batch, budget: int) -> int:

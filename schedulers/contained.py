@@ -25,7 +25,7 @@ from slaibench.schedulers.streams import ClosedDescriptorsError, kept_open
 OURS = __name__.rpartition(".")[0]
 HOUSE = Path(__file__).parents[1]
 """Where our own code lies."""
-VERBS = ("queue_key", "schedule", "batch_done", "options")
+VERBS = ("queue_key", "schedule", "batch_running", "batch_done", "options")
 HARMLESS = {0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 """Signals that end nobody by themselves; 0 only asks whether a process is there."""
 

@@ -53,6 +53,10 @@ class Hrrn(Scheduler):
     of the sizes whose predicted end meets the earliest TBT deadline that can be met, that which
     takes least time a prompt token.
 
+    Where a batch is decided while another runs, deadlines are met from the expected begin of the
+    one that is decided, and the learned times are one batch old. Who ends with the running one by a
+    stop token is not known, and may get a decode in vain.
+
     Args:
         patience_s: how long a prompt waits, at least, before its wait counts much; ``inf``:
             shortest remaining prompt first, without any bound on the wait of long ones.
@@ -107,12 +111,11 @@ class Hrrn(Scheduler):
         self._with_prompts, self._alone = StepTime(), StepTime()
         self._pace = Pace()
         self._typical_s = 0.0
-        self._read = 0, 0  # decodes of the last batch, and the KV tokens that they read
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
         order = sorted(view.decoding, key=_due_s)
-        num_critical = bisect_right(order, view.now_s + self._horizon_s(view), key=_due_s)
+        num_critical = bisect_right(order, view.begins_s + self._horizon_s(view), key=_due_s)
         prompts = self._ranked(view)
         victims: list[RequestView] = []
         if view.free_blocks < num_critical:
@@ -133,20 +136,19 @@ class Hrrn(Scheduler):
             contexts = [*accumulate(map(_context, others), initial=context)]
             room = self._others(view, order, batch, contexts)
             take_decodes(view, batch, others, [], room)
-            context = contexts[room] + room
-        self._read = len(batch.decodes), context
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
         took_s = end_s - start_s
-        num_decodes, context = self._read
-        if batch.preempt or len(batch.decodes) != num_decodes:  # it is not what was read
-            context = sum(map(_context, batch.decodes))
+        work = batch.work
         model = self._with_prompts if batch.prefills else self._alone
-        model.learn(batch.num_tokens, context, _pairs(batch, done=True), took_s)
+        model.learn(batch.num_tokens, work.context_tokens, work.pairs, took_s)
         if batch.prefills or not self._typical_s:
             change = took_s - self._typical_s
             self._typical_s += change * FORGETS if self._typical_s else change
+        note_due(batch, end_s)
+
+    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
         note_due(batch, end_s)
 
     def _horizon_s(self, view: EngineView) -> float:
@@ -211,11 +213,11 @@ class Hrrn(Scheduler):
         self, view: EngineView, order: Sequence[RequestView], model: StepTime, least_s: float
     ) -> float:
         """How long the batch may last by the earliest deadline that it can meet."""
-        first = bisect_left(order, view.now_s + least_s, key=_due_s)
+        first = bisect_left(order, view.begins_s + least_s, key=_due_s)
         if first == len(order):
             return inf
         due_s: float = _due_s(order[first])
-        return due_s - view.now_s - ALMOST_SURELY * model.error_s
+        return due_s - view.begins_s - ALMOST_SURELY * model.error_s
 
     def _take_prompts(
         self,
@@ -288,10 +290,9 @@ def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:
     return admitted
 
 
-def _pairs(batch: Batch, *, done: bool = False) -> float:
-    """Pairs of a chunk's token and a token before it, of all chunks."""
+def _pairs(batch: Batch) -> float:
+    """``BatchWork.pairs`` of a batch that is not begun."""
     pairs: float = sum(
-        tokens * (request.computed_tokens - (tokens if done else 0) + tokens / 2)
-        for request, tokens in batch.prefills
+        tokens * (request.computed_tokens + tokens / 2) for request, tokens in batch.prefills
     )
     return pairs

@@ -36,6 +36,10 @@ class Slai(Scheduler):
     equal ones, as all of an SLO that decode together are, the one whose prompt was finished first
     goes first (``sorted`` keeps the view's order).
 
+    Where a batch is decided while another runs, that one's tokens are due by its expected end, and
+    who is critical is judged at the expected begin of the batch that is decided. Who ends with the
+    running one by a stop token is not known, and may get a decode in vain.
+
     Source: Bari, Hegde, de Veciana, arXiv 2508.01002, Sec. 6 and eq. 8.
 
     Args:
@@ -78,7 +82,7 @@ class Slai(Scheduler):
         batch = Batch()
         order = sorted(view.decoding, key=_last_schedulable_s)
         limit = min(self.decode_limit, self.token_budget)
-        num_critical = bisect_right(order, view.now_s, key=_last_schedulable_s)
+        num_critical = bisect_right(order, view.begins_s, key=_last_schedulable_s)
         prefilling = list(view.prefilling)
         take_decodes(view, batch, order[:num_critical], prefilling, limit)
         batch.critical_decodes = len(batch.decodes)
@@ -93,8 +97,10 @@ class Slai(Scheduler):
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
         self._num_batches += 1
         self._mean_batch_s += (end_s - start_s - self._mean_batch_s) / self._num_batches
-        base = end_s - self._offset(view) * self._mean_batch_s
-        note_due(batch, base)
+        note_due(batch, end_s - self._offset(view) * self._mean_batch_s)
+
+    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
+        note_due(batch, end_s - self._offset(view) * self._mean_batch_s)
 
     def _offset(self, view: EngineView) -> float:
         if self._fixed_offset is not None:

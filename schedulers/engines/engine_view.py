@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from slaibench.schedulers.base import FormerRequestNames, FormerViewNames
+from slaibench.schedulers.base import Batch, BatchWork, FormerRequestNames, FormerViewNames
 from slaibench.schedulers.engines.service_class import service_class
 
 ATTRIBUTE = "slaibench_request"
@@ -95,6 +95,27 @@ class EngineRequest(FormerRequestNames):
         self.waiting = True
 
 
+def work_of(batch: Batch, *, counted: bool) -> BatchWork:
+    """What a batch of an engine's requests computes.
+
+    Args:
+        counted: whether their computed tokens hold this batch's already.
+    """
+    chunks = [
+        (tokens, request.computed - (tokens if counted else 0))
+        for request, tokens in batch.prefills
+    ]
+    return BatchWork(
+        sum(request.computed for request in batch.decodes) + (0 if counted else len(batch.decodes)),
+        chunks,
+        [
+            request
+            for (request, _), (tokens, before) in zip(batch.prefills, chunks, strict=True)
+            if before + tokens >= request.prefill_tokens
+        ],
+    )
+
+
 R = TypeVar("R", bound=EngineRequest)
 
 
@@ -109,6 +130,7 @@ class ServingView(FormerViewNames, Generic[R]):
 
     max_prefilling: int | None = None
     __slots__ = (
+        "begins_s",
         "block_size",
         "decoding",
         "forward_s",
@@ -120,7 +142,7 @@ class ServingView(FormerViewNames, Generic[R]):
     )
 
     def __init__(self, waiting: Sequence[R], total_blocks: int, block_size: int) -> None:
-        self.now_s = 0.0
+        self.now_s = self.begins_s = 0.0
         self.forward_s: float | None = None
         self.waiting = waiting
         self.prefilling: list[R] = []

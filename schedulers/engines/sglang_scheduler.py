@@ -154,7 +154,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 self._add_request_to_queue(ready)
         running_batch.filter_batch()
         view = self.view
-        self._began_s = view.now_s = self.clock.now_s()
+        self._began_s = view.now_s = view.begins_s = self.clock.now_s()
         self._forget_the_aborted(running_batch)
         batch = self.last_batch_decided = self._next_part() or self._decide(running_batch)
         if not batch.prefills:

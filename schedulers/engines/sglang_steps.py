@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slaibench.schedulers.base import Batch
-from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE, work_of
 from slaibench.schedulers.engines.sglang_view import SglangRequest
 from slaibench.schedulers.engines.step_log import Step, StepLog
 
@@ -31,6 +31,7 @@ class StepNotes:
             began_s: when it began to decide.
         """
         view = engine.view
+        batch.work = work_of(batch, counted=False)
         self.step = Step(
             start_s=began_s,
             end_s=began_s,

@@ -12,7 +12,7 @@ from vllm.v1.request import Request
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.schedulers.engines.engine_view import ATTRIBUTE
+from slaibench.schedulers.engines.engine_view import ATTRIBUTE, work_of
 from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.engines.vllm_books import SteeredScheduler
@@ -120,7 +120,7 @@ class SlaibenchScheduler(SteeredScheduler):
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """One step: vLLM's own ``schedule()`` over the batch that the scheduler decides."""
         view, queue = self.view, self.waiting
-        began_s = view.now_s = self.clock.now_s()
+        began_s = view.now_s = view.begins_s = self.clock.now_s()
         if queue.blocked:
             queue.unblock(self._is_ready)
         if self._pause_state is PauseState.PAUSED_ALL:
@@ -243,6 +243,7 @@ class SlaibenchScheduler(SteeredScheduler):
             preemptions=self._num_preempted,
         )
         self._num_preempted = 0
+        ran.work = work_of(ran, counted=True)
         self._in_flight = (began_s, ran, step)
 
 

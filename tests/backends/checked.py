@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slaibench.backends.simulator.engine import BatchTimer, Engine
+from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.schedulers.base import Batch, Scheduler
 

@@ -38,6 +38,10 @@ class PlainView:
     block_size: int = 1
     max_prefilling: int | None = None
 
+    @property
+    def begins_s(self) -> float:
+        return self.now_s
+
 
 def ids(requests: Sequence[Any]) -> list[int | str]:
     return [request.request_id for request in requests]

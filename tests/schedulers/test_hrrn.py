@@ -10,6 +10,7 @@ import pytest
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.costmodel import StaircaseCostModel
+from slaibench.schedulers.base import BatchWork
 from slaibench.schedulers.hrrn import Hrrn
 from slaibench.schedulers.step_time import ENOUGH
 from slaibench.workloads.request import Request
@@ -134,6 +135,9 @@ class Learned:
                 batch = self.scheduler.schedule(view)
                 batch.prefills = list(kind.get("prefills", []))  # type: ignore[arg-type]
                 batch.decodes = list(kind.get("decodes", []))  # type: ignore[arg-type]
+                decodes, chunks = batch.decodes, [(tokens, 0) for _ in batch.prefills]
+                context = sum(request.computed_tokens for request in decodes)
+                batch.work = BatchWork(context, chunks, [])
                 self.scheduler.batch_done(batch, 0.0, takes_s(tokens), view)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.engines.core import CoreRequest
 from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.virtual import VirtualEngine, check_requests, refusal, run_virtual
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel

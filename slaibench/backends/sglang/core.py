@@ -21,7 +21,7 @@ from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
 from slaibench.backends.sglang.in_process import start_scheduler
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
 from slaibench.schedulers.engines.sglang_support import RELEASES

@@ -8,7 +8,7 @@ from slaibench.backends.base import BackendError
 from slaibench.backends.engines.emulated import EmulatedCore, EmulatedEngine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.stand_ins import install
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.engines.sglang_support import RELEASES
 from slaibench.schedulers.engines.support import UnsupportedEngineError

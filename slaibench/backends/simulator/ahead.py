@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from collections import deque
 
-from slaibench.backends.simulator.engine import BatchTimer, Engine
+from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.virtual import end_of
 from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.deciding_ahead import DecidingAhead
 
 
 class AheadEngine(Engine):
-    """Decides a batch when the one before it starts, as vLLM does by default since 0.14.
+    """Decides a batch while the one before it runs, as vLLM does by default since 0.14.
 
     Whoever generates in the running batch generates in the next one too, unless the running one
     brings its last token: output lengths are known to the engine as limits. What it cannot know
     yet costs a batch of waiting:
 
-    - requests that arrived after the running batch was started are not seen;
+    - requests that arrive after a batch was decided are not seen before the next decision;
     - requests that end with the running batch hold their blocks, and count as active, until the
       next one is decided.
 
-    When that leaves nothing to run, it decides again at the batch's end, with everything known. The
-    view's ``now_s`` is the start of the batch that is decided, not the moment of the decision.
+    When that leaves nothing to run, it decides again at the batch's end, with everything known.
 
-    Source: vLLM 0.19.0, ``EngineCore.step_with_batch_queue`` (a queue of two batches) and
+    The engine's host and its device have a clock each. The host decides batch n + 1 as soon as it
+    has the tokens of batch n - 1, then prepares it (``BatchTimer.hidden_s``) and hands it over;
+    the device begins it when it has it and is free. So what a step takes the host is hidden, as
+    long as the device has more to do.
+
+    Source: vLLM 0.32.0, ``EngineCore.step_with_batch_queue`` (a queue of two batches) and
     ``AsyncScheduler``; on by default since 0.14.0 (vllm-project/vllm#27614).
 
     Args:
         scheduler, timer, total_blocks, block_size, prefix_caching: as ``Engine``.
     """
+
+    begins_s = 0.0
 
     def __init__(
         self,
@@ -41,8 +50,12 @@ class AheadEngine(Engine):
     ) -> None:
         super().__init__(scheduler, timer, total_blocks, block_size, prefix_caching=prefix_caching)
         self._unseen: deque[SimRequest] = deque()
-        self._ended: list[SimRequest] = []
-        self._busy_until_s: float | None = None
+        self._ending: list[SimRequest] = []
+        """Who gets their last token with the batch that runs."""
+        self._running: tuple[Batch, float, float, float | None] | None = None
+        """The batch that runs, its begin and end, and how long the device has it."""
+        self._host_s = 0.0
+        self._ahead = DecidingAhead()
 
     def add(self, request: SimRequest) -> None:
         """A request arrives; it is seen when a batch is decided next."""
@@ -62,44 +75,73 @@ class AheadEngine(Engine):
         Raises:
             SchedulerError: the batch is impossible.
         """
-        if self._busy_until_s == self.now_s:
-            batch = self._decide_ahead(self.steps[-1][0])
-            if batch or batch.preempt:
-                return self._run(batch)
-        self._see(self.now_s)
-        self._let_go()
-        return self._run(self._scheduler.schedule(self))
-
-    def _run(self, batch: Batch) -> Batch:
-        self._let_go()
+        batch = self._decide_ahead()
+        if batch is None:
+            self._see(self.now_s)
+            self._host_s = self.begins_s = self.now_s
+            batch = self._scheduler.schedule(self)
+        before, ended = self._running, self._ending
+        self._running, self._ending = None, []
+        self._num_leaving = len(ended)
         done = self._carry_out(batch)
-        self._busy_until_s = self.now_s if done else None
-        if not self.has_work:
-            self._let_go()  # there is no next batch to wait for
+        if before is not None:
+            self._settle(*before, ended)
+        if self._running is not None and not self.has_work:
+            self._let_go()  # there is no batch to decide before its end
         return done
 
-    def _decide_ahead(self, moment_s: float) -> Batch:
-        """The batch that was decided at a moment of which the end of the last one was not known."""
-        self._see(moment_s)
-        limit = self._scheduler.max_active
-        # Who ends still has a place; schedulers count the places of those that they are shown.
-        self._scheduler.max_active = limit - len(self._ended)
-        try:
-            return self._scheduler.schedule(self)
-        finally:
-            self._scheduler.max_active = limit
+    def _decide_ahead(self) -> Batch | None:
+        """The batch after the one that runs; None: none runs any more, and nothing is decided."""
+        if self._running is None:
+            return None
+        running, start_s, end_s, _ = self._running
+        self._see(self._host_s)
+        self.now_s = self._host_s
+        batch = self._ahead.decide(self._scheduler, self, running, start_s, len(self._ending))
+        self.now_s = end_s
+        if batch or batch.preempt:
+            return batch
+        self._let_go()
+        return None
+
+    def _let_go(self) -> None:
+        """Wait for the batch that runs."""
+        if self._running is not None:
+            self._settle(*self._running, self._ending)
+        self._running, self._ending = None, []
 
     def _see(self, moment_s: float) -> None:
         """Who had arrived by then joins the waiting queue."""
         while self._unseen and self._unseen[0].arrival_s <= moment_s:
             super().add(self._unseen.popleft())
 
+    def _begin(self, forward_s: float, num_sequences: int) -> tuple[float, float]:
+        self._host_s = round(self._host_s + self._timer.hidden_s(num_sequences), 6)
+        start_s = max(self._host_s, self.now_s)
+        return start_s, end_of(start_s, forward_s + self._timer.between_s(num_sequences))
+
+    def _done(self, batch: Batch, start_s: float, end_s: float) -> None:
+        self._running = batch, start_s, end_s, self.forward_s
+
+    def _settle(
+        self,
+        batch: Batch,
+        start_s: float,
+        end_s: float,
+        forward_s: float | None,
+        ended: list[SimRequest],
+    ) -> None:
+        """The host has the tokens of a batch: whoever ended with it leaves, and all is told."""
+        for request in ended:
+            self._free(request)
+        now_s, self.now_s = self.now_s, end_s
+        self.forward_s = forward_s
+        self._host_s = max(self._host_s, end_s)
+        self._ahead.done(batch, end_s - start_s)
+        self._scheduler.batch_done(batch, start_s, end_s, self)
+        self.now_s = now_s
+
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
         self.num_left += 1
-        self._ended.append(request)
-
-    def _let_go(self) -> None:
-        for request in self._ended:
-            self._free(request)
-        self._ended.clear()
+        self._ending.append(request)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
-from slaibench.backends.simulator.engine import BatchTimer, Engine
+from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from slaibench.schedulers.base import Scheduler

@@ -7,32 +7,22 @@ invariant of docs/design.md that the scheduler would have broken.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import NEVER, end_of, held_in_words
 from slaibench.costmodel import Spread
-from slaibench.schedulers.base import Batch, FormerViewNames, Scheduler, SchedulerError
+from slaibench.schedulers.base import (
+    Batch,
+    BatchWork,
+    FormerViewNames,
+    Scheduler,
+    SchedulerError,
+)
 from slaibench.schedulers.waiting import WaitingQueue
-
-
-class BatchTimer(Protocol):
-    """What the engine asks of a cost model (slaibench.costmodel)."""
-
-    step_overhead_s: float
-    needs_spread: bool
-
-    def batch_time_s(
-        self,
-        num_decodes: int,
-        decode_context_tokens: int,
-        prefills: Sequence[tuple[int, int]],
-        spread: Spread | None = None,
-    ) -> float:
-        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
 
 
 class Engine(FormerViewNames):
@@ -68,6 +58,7 @@ class Engine(FormerViewNames):
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
         self._num_preempted = 0  # since the last step on record
+        self._num_leaving = 0  # done, and not let go yet
         self._spread = KeptSpread()
         self._scheduler = scheduler
         self._timer = timer
@@ -76,6 +67,10 @@ class Engine(FormerViewNames):
     def add(self, request: SimRequest) -> None:
         """A request arrives."""
         self._queue.add(request, self._scheduler.queue_key(request))
+
+    @property
+    def begins_s(self) -> float:
+        return self.now_s
 
     @property
     def has_work(self) -> bool:
@@ -109,12 +104,12 @@ class Engine(FormerViewNames):
             batch.prefills = self._admitted(batch, seen, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
         num_decodes = len(batch.decodes)
-        active = len(self.prefilling) + len(self.decoding)
+        active = len(self.prefilling) + len(self.decoding) + self._num_leaving
         check_limits(self._scheduler, num_decodes + prefill_tokens, active)
-        start = self.now_s
-        timer = self._timer
-        forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks, spread)
-        end = end_of(start, forward + timer.step_overhead_s)
+        batch.work = BatchWork(context, chunks, prefilled)
+        forward = self._timer.batch_time_s(num_decodes, context, chunks, spread)
+        self.forward_s = forward
+        start, end = self._begin(forward, num_decodes + len(chunks))
         self.steps.append(
             (
                 start,
@@ -134,8 +129,15 @@ class Engine(FormerViewNames):
             self._leave(request)
         for request in prefilled:
             self._finish_prefill(request, step)
-        self._scheduler.batch_done(batch, start, end, self)
+        self._done(batch, start, end)
         return batch
+
+    def _begin(self, forward_s: float, num_sequences: int) -> tuple[float, float]:
+        """When a batch that is decided now begins and ends."""
+        return self.now_s, end_of(self.now_s, forward_s + self._timer.between_s(num_sequences))
+
+    def _done(self, batch: Batch, start_s: float, end_s: float) -> None:
+        self._scheduler.batch_done(batch, start_s, end_s, self)
 
     def _preempt(self, request: SimRequest) -> None:
         if request in self._decoding_set:

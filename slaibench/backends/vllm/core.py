@@ -12,7 +12,7 @@ from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.emulated import EmulatedEngine
 from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.vllm.arguments import engine_args
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Batch, Scheduler

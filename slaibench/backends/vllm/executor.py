@@ -17,7 +17,7 @@ from vllm.v1.kv_cache_interface import FullAttentionSpec, MLAAttentionSpec
 from vllm.v1.outputs import ModelRunnerOutput
 
 from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.vllm.batches import BatchReader
 from slaibench.costmodel import spread_of
 from slaibench.schedulers.engines.vllm_support import own_config
@@ -80,7 +80,7 @@ class EmulatedExecutor(Executor):
             batch_s = self.timer.batch_time_s(
                 len(contexts), sum(contexts), work.prefills, spread_of(contexts)
             )
-            self.time.spend(batch_s, self.timer.step_overhead_s)
+            self.time.spend(batch_s, self.timer.between_s(len(contexts) + len(work.prefills)))
         output = ModelRunnerOutput(
             req_ids=work.request_ids,
             req_id_to_index={request_id: row for row, request_id in enumerate(work.request_ids)},

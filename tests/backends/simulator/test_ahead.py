@@ -123,7 +123,7 @@ class Watched:
             def step(self) -> Batch:
                 batch = super().step()
                 active = [*self.prefilling, *self.decoding]
-                ended = getattr(self, "_ended", [])
+                ended = getattr(self, "_ending", [])
                 held = sum(request.num_blocks for request in (*active, *ended))
                 assert self.free_blocks + held == self.total_blocks, "invariant 2"
                 assert len(active) <= self._scheduler.max_active, "invariant 5"

@@ -11,7 +11,7 @@ import numpy as np
 
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
-from slaibench.backends.simulator.engine import BatchTimer
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.catalog import get_model
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.recording.record import FloatArray
