@@ -41,7 +41,7 @@ class EmulatedForward:
         batch_s = self.timer.batch_time_s(
             len(contexts), sum(contexts), prefills, spread_of(contexts)
         )
-        self.time.spend(batch_s, self.timer.step_overhead_s)
+        self.time.spend(batch_s, self.timer.between_s(len(contexts) + len(prefills)))
         return GenerationBatchResult(
             logits_output=LogitsProcessorOutput(next_token_logits=None),
             next_token_ids=torch.full((rows,), MADE_UP_TOKEN, dtype=torch.int64),

@@ -22,7 +22,6 @@ from slaibench.schedulers.waiting import WaitingQueue
 class BatchTimer(Protocol):
     """What the engine asks of a cost model (slaibench.costmodel)."""
 
-    step_overhead_s: float
     needs_spread: bool
 
     def batch_time_s(
@@ -33,6 +32,9 @@ class BatchTimer(Protocol):
         spread: Spread | None = None,
     ) -> float:
         """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
+
+    def between_s(self, num_sequences: int) -> float:
+        """Time until the next batch begins that is not the GPU's; decodes and chunks."""
 
 
 class Engine(FormerViewNames):
@@ -114,7 +116,8 @@ class Engine(FormerViewNames):
         start = self.now_s
         timer = self._timer
         forward = self.forward_s = timer.batch_time_s(num_decodes, context, chunks, spread)
-        end = end_of(start, forward + timer.step_overhead_s)
+        between = timer.between_s(num_decodes + len(chunks))
+        end = end_of(start, forward + between)
         self.steps.append(
             (
                 start,

@@ -80,7 +80,7 @@ class EmulatedExecutor(Executor):
             batch_s = self.timer.batch_time_s(
                 len(contexts), sum(contexts), work.prefills, spread_of(contexts)
             )
-            self.time.spend(batch_s, self.timer.step_overhead_s)
+            self.time.spend(batch_s, self.timer.between_s(len(contexts) + len(work.prefills)))
         output = ModelRunnerOutput(
             req_ids=work.request_ids,
             req_id_to_index={request_id: row for row, request_id in enumerate(work.request_ids)},
