@@ -155,7 +155,7 @@ def _sequences(model: CostModel, most: int) -> FloatArray:
     between_s = model.between_s(0)
     counts = range(most + 1)
     return _least_from(
-        np.array([model.sequences_s(s) + model.between_s(s) - between_s for s in counts])
+        np.array([model.sequences_s(s) + (model.between_s(s) - between_s) for s in counts])
     )
 
 
