@@ -54,13 +54,15 @@ class VirtualSecond:
 class FlatTimer:
     """Every batch takes 40 ms."""
 
-    step_overhead_s = 0.0
     needs_spread = False
 
     def batch_time_s(
         self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
     ) -> float:
         return 0.04
+
+    def between_s(self, num_sequences: int) -> float:
+        return 0.0
 
 
 class Engine(Protocol):

@@ -82,7 +82,7 @@ class TimedCost:
 
     def __init__(self, inner: CostModel) -> None:
         self.inner = inner
-        self.step_overhead_s = inner.step_overhead_s
+        self.between_s = inner.between_s
         self.needs_spread = inner.needs_spread
         self.spent_s = 0.0
 

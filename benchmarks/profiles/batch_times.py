@@ -32,7 +32,7 @@ def batch_times() -> None:
         for name, (decodes, context, prefills) in BATCHES.items():
             time_s = model.batch_time_s(decodes, context, prefills)
             tokens = decodes + sum(chunk for chunk, _ in prefills)
-            step_s = time_s + model.step_overhead_s
+            step_s = time_s + model.between_s(decodes + len(prefills))
             held = context + sum(chunk + history for chunk, history in prefills)
             fits = "" if held <= profile.kv_blocks * profile.block_size else "  (exceeds its cache)"
             print(f"  {name:36s}{time_s * 1e3:8.2f} ms{tokens / step_s:10,.0f} tokens/s{fits}")

@@ -1,7 +1,7 @@
-"""Host time: what an engine spends beside its GPU, by release, as fitted to published runs.
+"""Host time: what an engine spends beside its GPU, in a profile and by release.
 
-The numbers are ``data/host_times.json``, written by ``slaibench board --fit`` from the fitted half
-of the published runs, and by nothing else.
+The numbers by release are ``data/host_times.json``, written by ``slaibench board --fit`` from the
+fitted half of the published runs, and by nothing else.
 """
 
 from __future__ import annotations
@@ -13,13 +13,87 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from slaibench.catalog.fields import Fields, read_object
+from slaibench.catalog.fields import CatalogError, Fields, read_object
 
 SCHEMA_VERSION = 1
 FILE = "host_times.json"
 ASYNCHRONOUS_SINCE = {"vllm": (0, 14), "sglang": (0, 4)}
 """Releases from which on an engine decides a batch while the one before it runs (vLLM:
 vllm-project/vllm#27614; SGLang's overlap scheduler: v0.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Time between two steps that is not the device's.
+
+    Args:
+        step_ms: a step.
+        sequence_ms: a step, for each sequence of its batch (decodes and prompt chunks).
+    """
+
+    step_ms: float
+    sequence_ms: float = 0.0
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Both of them."""
+        return self.step_ms * 1e-3, self.sequence_ms * 1e-3
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Between:
+        """From an object in a file; raises CatalogError as ``Fields`` does."""
+        between = cls(
+            fields.number("step_ms", positive=False),
+            fields.number("sequence_ms", default=0.0, positive=False),
+        )
+        fields.done()
+        return between
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Host time of a profile's engine, by the way it decides batches; None: not known.
+
+    Args:
+        synchronous: a batch is decided after the one before.
+        asynchronous: while the one before runs.
+    """
+
+    synchronous: Between | None
+    asynchronous: Between | None = None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Host:
+        """From an object in a file; raises CatalogError as ``Fields`` does, or without either."""
+        ways = [
+            Between.parse(fields.inner(way)) if fields.mapping(way) else None
+            for way in ("synchronous", "asynchronous")
+        ]
+        fields.done()
+        if ways == [None, None]:
+            raise CatalogError(f"{fields.where} lacks both 'synchronous' and 'asynchronous'")
+        return cls(*ways)
+
+    def between(self, asynchronous: bool) -> Between:
+        """What the device waits for between two steps.
+
+        Where only the synchronous time is known, an asynchronous engine hides all of it; where only
+        the asynchronous one is, it stands for both.
+        """
+        if asynchronous:
+            return self.asynchronous or Between(0.0)
+        return self.synchronous or self.asynchronous or Between(0.0)
+
+    def hidden(self, asynchronous: bool) -> Between:
+        """What the host spends on a step before the device has it, while the one before may run:
+        all that an asynchronous engine does not make the device wait for."""
+        if not asynchronous or self.synchronous is None:
+            return Between(0.0)
+        waits, all_of_it = self.between(asynchronous), self.synchronous
+        return Between(
+            max(all_of_it.step_ms - waits.step_ms, 0.0),
+            max(all_of_it.sequence_ms - waits.sequence_ms, 0.0),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +141,12 @@ class HostTime:
         values = asdict(self)
         architecture = values.pop("architecture")
         return {**values, "models": {"architecture": architecture} if architecture else {}}
+
+
+def engine_release(words: str) -> tuple[str, str]:
+    """Engine and release of what a compiled profile calls its engine ("vllm 0.24.0, fp8")."""
+    engine, _, release = words.partition(",")[0].partition(" ")
+    return engine, release
 
 
 def is_asynchronous(engine: str, release: str | None) -> bool:
@@ -132,25 +212,29 @@ def host_time(
     return of_engine.get(architecture) or of_engine.get("")
 
 
-def with_host_time(
-    values: Mapping[str, Any], time: HostTime, *, deployment: bool = False
+def with_host_times(
+    values: Mapping[str, Any], times: Sequence[HostTime], *, deployment: bool = False
 ) -> dict[str, Any]:
-    """A compiled profile's values (``operators.compile``) with an engine's host time in them.
+    """A compiled profile's values (``operators.compile``) with an engine's host times beside them.
 
     Args:
+        times: one for each way of deciding batches that is known.
         deployment: with the time on the way of a first token too. That is of the deployments that
             it was fitted to (their clients, their scripts), and carries over to no other.
     """
-    heads = values["per_sequence"]
-    ms = [
-        round(ms + time.sequence_ms * count, 6)
-        for count, ms in zip(heads["sequences"], heads["ms"], strict=True)
-    ]
     changed: dict[str, Any] = {
         **values,
-        "step_overhead_ms": round(values["step_overhead_ms"] + time.step_ms, 6),
-        "per_sequence": {"sequences": list(heads["sequences"]), "ms": ms},
+        "host": {
+            "asynchronous" if time.asynchronous else "synchronous": {
+                "step_ms": time.step_ms,
+                "sequence_ms": time.sequence_ms,
+            }
+            for time in times
+        },
     }
+    if not times:
+        del changed["host"]
     if deployment:
-        changed["delivery_ms"] = round(values.get("delivery_ms", 0.0) + time.first_ms, 6)
+        first_ms = max(time.first_ms for time in times)
+        changed["delivery_ms"] = round(values.get("delivery_ms", 0.0) + first_ms, 6)
     return changed

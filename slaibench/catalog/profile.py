@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from slaibench.catalog.fields import CatalogError, Fields
+from slaibench.catalog.fields import MISSING, CatalogError, Fields
+from slaibench.catalog.host import (
+    ASYNCHRONOUS_SINCE,
+    Between,
+    Host,
+    engine_release,
+    is_asynchronous,
+)
 from slaibench.catalog.tables import (
     Attention,
     FormulaAttention,
@@ -84,11 +91,12 @@ class Profile:
             card's KV cache do not count.
         kv_blocks: KV blocks of ``block_size`` tokens at 0.9 memory utilization.
         kv_source: where that number is from.
-        step_overhead_ms: time between steps that is not the GPU's.
+        step_overhead_ms: time between steps that is not the GPU's; 0 where ``host`` is given.
         constant_ms: GPU time of every batch that the tables lack.
         tp: GPUs that it is of, together (tensor parallel).
         delivery_ms: what a request's first token takes beside its batches: the way to the engine
             and back.
+        host: time between steps by the way an engine decides batches; None: ``step_overhead_ms``.
     """
 
     gpu: str
@@ -110,6 +118,14 @@ class Profile:
     attention: Attention
     delivery_ms: float = 0.0
     tp: int = 1
+    host: Host | None = None
+
+    def __post_init__(self) -> None:
+        if self.host and self.step_overhead_ms:
+            raise CatalogError(
+                f"profile {self.name}: step_overhead_ms {self.step_overhead_ms:g} beside host, "
+                "which says the same; leave one out (Profile.with_step_overhead does)"
+            )
 
     @property
     def name(self) -> str:
@@ -122,6 +138,37 @@ class Profile:
         return self.engine.startswith(ROOFLINE)
 
     @property
+    def is_asynchronous(self) -> bool:
+        """Whether it is timed as an engine that decides batches ahead, if nothing else is asked
+        for: so it was compiled, and its release does."""
+        engine, release = engine_release(self.engine)
+        compiled = self.status is Status.COMPILED and engine in ASYNCHRONOUS_SINCE
+        return compiled and is_asynchronous(engine, release)
+
+    def between(self, asynchronous: bool | None = None) -> Between:
+        """What the device waits for between two steps (``Host.between``).
+
+        Args:
+            asynchronous: of an engine that decides batches ahead, or of one that does not. None: as
+                ``is_asynchronous`` says.
+        """
+        return self._host.between(self.is_asynchronous if asynchronous is None else asynchronous)
+
+    def hidden(self, asynchronous: bool | None = None) -> Between:
+        """What the host spends on a step while the device may run (``Host.hidden``); arguments as
+        above."""
+        return self._host.hidden(self.is_asynchronous if asynchronous is None else asynchronous)
+
+    @property
+    def _host(self) -> Host:
+        return self.host or Host(Between(self.step_overhead_ms))
+
+    def with_step_overhead(self, ms: float) -> Profile:
+        """The same with so much between steps that the device waits for, whatever the mode and the
+        batch."""
+        return replace(self, step_overhead_ms=0.0, host=Host(Between(ms), Between(ms)))
+
+    @property
     def fingerprint(self) -> str:
         """Hash of every value that decides a time or a capacity; texts and errors left out."""
         values = asdict(self)
@@ -129,6 +176,8 @@ class Profile:
             del values[key]
         if not self.delivery_ms:
             del values["delivery_ms"]  # profiles of before it keep their hash
+        if self.host is None:
+            del values["host"]
         for key in ("by_decodes", "unequal"):
             if values["attention"].get(key) is None:
                 values["attention"].pop(key, None)
@@ -155,6 +204,7 @@ def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
     kv = fields.inner("kv")
     errors = fields.mapping("errors")
     checked = Fields(errors, f"{where}, errors")
+    absent = 0.0 if "host" in values else MISSING
     profile = Profile(
         gpu=fields.text("gpu"),
         model=fields.text("model"),
@@ -168,13 +218,14 @@ def parse_profile(values: Mapping[str, Any], where: str) -> Profile:
         kv_blocks=kv.whole("blocks"),
         block_size=kv.whole("block_size"),
         kv_source=kv.text("source"),
-        step_overhead_ms=fields.number("step_overhead_ms", positive=False),
+        step_overhead_ms=fields.number("step_overhead_ms", absent, positive=False),
         constant_ms=fields.number("constant_ms", default=0.0, positive=False),
         linear=TokenTable.parse(fields.inner("linear")),
         per_sequence=SequenceTable.parse(fields.inner("per_sequence")),
         attention=_attention(fields.inner("attention")),
         delivery_ms=fields.number("delivery_ms", default=0.0, positive=False),
         tp=fields.whole("tensor_parallel", default=1),
+        host=Host.parse(fields.inner("host")) if "host" in values else None,
     )
     kv.done()
     fields.done()

@@ -96,4 +96,7 @@ def _resolved(values: dict[str, Any], where: str) -> dict[str, Any]:
     under = read_object(files("slaibench.catalog.data.profiles") / f"{base}.json")
     if "extends" in under:
         raise CatalogError(f"{where} extends {base}, which extends another; name that one instead")
+    for key, other in (("step_overhead_ms", "host"), ("host", "step_overhead_ms")):
+        if key in values:
+            under.pop(other, None)  # one stands for the other
     return under | values

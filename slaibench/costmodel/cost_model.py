@@ -43,19 +43,22 @@ class CostModel:
         profile: from the catalog.
         slowdown: factor on the GPU's time (a slower clock, a shared card); not on the time between
             steps.
+        asynchronous: whether the engine decides a batch while the one before runs, which is what
+            ``between_s`` is of; None: as the profile's engine does (``Profile.is_asynchronous``).
 
     Attributes:
-        step_overhead_s: time from the end of one batch to the start of the next that is not the
-            GPU's (scheduling, preparing, detokenizing).
         needs_spread: whether it makes a difference how unequal contexts are.
     """
 
-    def __init__(self, profile: Profile, *, slowdown: float = 1.0) -> None:
+    def __init__(
+        self, profile: Profile, *, slowdown: float = 1.0, asynchronous: bool | None = None
+    ) -> None:
         if not slowdown > 0:
             raise ValueError(f"slowdown must be positive, not {slowdown}")
         self.profile = profile
         self.slowdown = slowdown
-        self.step_overhead_s = profile.step_overhead_ms * 1e-3
+        self._between = profile.between(asynchronous).seconds
+        self._hidden = profile.hidden(asynchronous).seconds
         scale = slowdown * 1e-3
         linear, heads = profile.linear, profile.per_sequence
         self._linear_s = expand_steps(
@@ -116,6 +119,26 @@ class CostModel:
             return time + self._linear_s[tokens] + self._sequence_s[sequences]
         except IndexError:
             return time + self.linear_s(tokens) + self.sequences_s(sequences)
+
+    def between_s(self, num_sequences: int) -> float:
+        """Time from the end of a batch to the start of the next that is not the GPU's (scheduling,
+        preparing, detokenizing).
+
+        Args:
+            num_sequences: of the batch: decodes and prompt chunks.
+        """
+        step_s, sequence_s = self._between
+        return step_s + sequence_s * num_sequences
+
+    def hidden_s(self, num_sequences: int) -> float:
+        """What a step takes the host before the GPU has it, while the one before may run; 0 where
+        batches are not decided ahead.
+
+        Args:
+            num_sequences: of the batch: decodes and prompt chunks.
+        """
+        step_s, sequence_s = self._hidden
+        return step_s + sequence_s * num_sequences
 
     @property
     def attention(self) -> TableAttentionTimer | FormulaAttentionTimer:

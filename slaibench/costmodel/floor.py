@@ -110,9 +110,9 @@ def batch_floor(
         beside_s = beside_table(attention, contexts, room.context_tokens)
         pair_s, chunk_token_s = chunk_table(attention, room.context_tokens, pairs_per_token)
     return BatchFloor(
-        step_s=model.step_overhead_s,
+        step_s=model.between_s(0),
         tokens_s=np.array([model.linear_s(b) for b in tokens]),
-        sequences_s=_least_from(np.array([model.sequences_s(s) for s in range(room.decodes + 2)])),
+        sequences_s=_sequences(model, room.decodes + 1),
         contexts=contexts,
         decode_s=decode_s,
         beside_s=beside_s,
@@ -128,7 +128,7 @@ def _staircase(model: StaircaseCostModel, room: Room) -> BatchFloor:
     contexts = _contexts(room, ())
     read_s = model.decode_attention_s * contexts * np.arange(room.decodes + 1)[:, None]
     return BatchFloor(
-        step_s=model.step_overhead_s + model.constant_s,
+        step_s=model.between_s(0) + model.constant_s,
         tokens_s=model.t_lin_s * tiles + model.per_token_s * tokens,
         sequences_s=np.zeros(room.decodes + 2),
         contexts=contexts,
@@ -148,6 +148,15 @@ def _contexts(room: Room, inner: tuple[int, ...]) -> FloatArray:
     kept = np.array([m for m in places if m <= room.context_tokens], dtype=np.float64)
     most = room.cache_tokens / np.maximum(np.arange(room.decodes + 1), 1)
     return np.asarray(np.minimum(kept[None, :], np.maximum(most, 1.0)[:, None]))
+
+
+def _sequences(model: CostModel, most: int) -> FloatArray:
+    """What goes with sequences: of the device, and between steps beyond ``step_s``."""
+    between_s = model.between_s(0)
+    counts = range(most + 1)
+    return _least_from(
+        np.array([model.sequences_s(s) + (model.between_s(s) - between_s) for s in counts])
+    )
 
 
 def _least_from(values: FloatArray) -> FloatArray:

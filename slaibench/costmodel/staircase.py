@@ -104,6 +104,14 @@ class StaircaseCostModel:
             + self.prefill_attention_s * pairs
         )
 
+    def between_s(self, num_sequences: int) -> float:
+        """Time between batches that is not the GPU's: ``step_overhead_s``, whatever the batch."""
+        return self.step_overhead_s
+
+    def hidden_s(self, num_sequences: int) -> float:
+        """Nothing: no batch is decided ahead."""
+        return 0.0
+
     def prefill_pairs(self, chunk: int, history: int) -> int:
         """Pairs that the attention of one chunk computes, padding included.
 

@@ -75,7 +75,7 @@ def rad_limit_rps(
     Each prompt pays for its ``ceil(p / chunk)`` batches, the last of them not full, and for d
     shares of a batch of ``tile`` decodes, with all that a batch costs.
     """
-    overhead_s = model.step_overhead_s
+    overhead_s = model.between_s(1)  # the same for every batch
     whole, rest = np.divmod(prompt_tokens, chunk)
     sizes = np.arange(chunk + 1)
     linear: FloatArray = np.array(

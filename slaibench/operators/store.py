@@ -14,7 +14,7 @@ from typing import Any
 
 from slaibench.catalog.fields import CatalogError
 from slaibench.catalog.gpu import get_gpu
-from slaibench.catalog.host import host_time, with_host_time
+from slaibench.catalog.host import HostTime, engine_release, host_time, with_host_times
 from slaibench.catalog.model import Model, catalog_name, find_model, get_model
 from slaibench.catalog.profile import Profile, Status, parse_profile
 from slaibench.catalog.profiles import get_profile, list_profiles, load_profile
@@ -76,18 +76,23 @@ def profile_values(deployment: Deployment) -> dict[str, Any]:
     values = operator_values(deployment)
     if values["status"] != Status.COMPILED.value:
         return values
-    engine, release = values["engine"].split(",")[0].split()
+    engine, release = engine_release(values["engine"])
     architecture = get_model(deployment.model).architecture
-    # Of the engine as it is served, which is what the board's grade is of.
-    time = host_time(engine, release, architecture=architecture)
-    if time is None:
-        return values
+    ways = [
+        host_time(engine, release, asynchronous=way, architecture=architecture)
+        for way in (True, False)
+    ]
+    times = [time for time in ways if time is not None]
+    notes = [*values["notes"], *map(_note, times)]
+    return {**with_host_times(values, times), "notes": notes}
+
+
+def _note(time: HostTime) -> str:
     loop = "asynchronous" if time.asynchronous else "synchronous"
-    note = (
-        f"Between steps {time.step_ms:g} ms, and {time.sequence_ms:g} ms a sequence: {engine}, "
-        f"{loop}, fitted to {time.rows} published runs (slaibench board)."
+    return (
+        f"Between steps {time.step_ms:g} ms, and {time.sequence_ms:g} ms a sequence: "
+        f"{time.engine}, {loop}, fitted to {time.rows} published runs (slaibench board)."
     )
-    return {**with_host_time(values, time), "notes": [*values["notes"], note]}
 
 
 def operator_values(deployment: Deployment) -> dict[str, Any]:

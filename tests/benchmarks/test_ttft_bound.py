@@ -131,10 +131,10 @@ def test_no_way_to_cut_a_prompt_takes_less(name: str, chunks: list[int], beside:
     prompt = sum(chunks)
     times_s, shared_s, history = 0.0, 0.0, 0
     for chunk in chunks:
-        times_s += model.step_overhead_s + model.batch_time_s(0, 0, [(chunk, history)])
+        times_s += model.between_s(1) + model.batch_time_s(0, 0, [(chunk, history)])
         other = min(beside, ROOM.batch_tokens - chunk)
         both = [(chunk, history), *([(other, 0)] if other else [])]
-        shared_s += model.step_overhead_s + model.batch_time_s(0, 0, both)
+        shared_s += model.between_s(2) + model.batch_time_s(0, 0, both)
         history += chunk
     prompts = prompt_floor(floor, np.array([prompt]))
     tolerance = 1 + 1e-9

@@ -8,12 +8,13 @@ import pytest
 
 from slaibench.catalog.fields import Fields
 from slaibench.catalog.host import (
+    Between,
     HostTime,
     host_document,
     host_time,
     host_times,
     is_asynchronous,
-    with_host_time,
+    with_host_times,
 )
 from slaibench.catalog.profile import parse_profile
 from slaibench.catalog.profiles import shipped_values
@@ -48,25 +49,50 @@ def test_a_host_time_is_that_of_the_release_and_the_way_it_decides():
     assert host_time("sglang", "0.5.9", times=TIMES) is None
 
 
-def test_a_profile_with_a_host_time_is_slower_by_it():
+def test_host_times_stand_beside_the_devices_by_the_way_an_engine_decides():
     values = shipped_values("rtx-pro-6000_llama-3.1-8b")
-    before, after = (
-        CostModel(parse_profile(profile, "here"))
-        for profile in (values, with_host_time(values, SYNC))
-    )
-    assert after.step_overhead_s - before.step_overhead_s == pytest.approx(1.5e-3)
-    places = before.profile.per_sequence.sequences
-    for count in (places[0], places[-1]):
-        more = after.batch_time_s(count, 100 * count, []) - before.batch_time_s(
-            count, 100 * count, []
-        )
-        assert more == pytest.approx(0.05e-3 * count, rel=1e-3)
+    profile = parse_profile(with_host_times(values, TIMES[:2]), "here")
+    bare = parse_profile(values, "here")
+    assert profile.linear == bare.linear
+    assert profile.per_sequence == bare.per_sequence
+    assert profile.fingerprint != bare.fingerprint
+    for count in (1, 100):
+        ways = [CostModel(profile, asynchronous=way).between_s(count) for way in (False, True)]
+        assert ways == pytest.approx([1.5e-3 + 0.05e-3 * count, 0.25e-3])
+
+
+def test_a_compiled_profile_is_of_its_release_where_nobody_says_how_it_decides():
+    values = with_host_times(shipped_values("h100_mistral-7b"), TIMES[:2])
+    for engine, step_ms in (("vllm 0.24.0, fp8", 0.25), ("vllm 0.12.0, tensor parallel 2", 1.5)):
+        assert parse_profile(values | {"engine": engine}, "here").between().step_ms == step_ms
+    # What was measured on a card was measured step by step.
+    measured = parse_profile(values | {"status": "measured"}, "here")
+    assert measured.between().step_ms == 1.5
+
+
+def test_an_asynchronous_engine_hides_what_its_device_does_not_wait_for():
+    values = shipped_values("h100_mistral-7b")
+    both = parse_profile(with_host_times(values, TIMES[:2]), "here")
+    assert both.hidden(asynchronous=True) == Between(1.25, 0.05)
+    assert both.hidden(asynchronous=False) == Between(0.0)
+    # Where only one of the two is known.
+    one = parse_profile(with_host_times(values, [AHEAD]), "here")
+    assert one.between(asynchronous=False) == one.between(asynchronous=True) == Between(0.25)
+    assert one.hidden(asynchronous=True) == Between(0.0)
+    older = parse_profile(shipped_values("rtx6000-ada_mistral-7b"), "here")
+    assert older.between() == older.hidden(asynchronous=True) == Between(9.8)
+    assert older.between(asynchronous=True) == older.hidden() == Between(0.0)
+
+
+def test_no_host_times_change_nothing():
+    values = shipped_values("rtx-pro-6000_llama-3.1-8b")
+    assert with_host_times(values, []) == values
 
 
 def test_the_time_on_the_way_of_a_first_token_is_its_deployments_unless_it_is_asked_for():
     values = shipped_values("rtx-pro-6000_llama-3.1-8b")
-    assert with_host_time(values, AHEAD).get("delivery_ms") == values.get("delivery_ms")
-    own = with_host_time(values, AHEAD, deployment=True)
+    assert with_host_times(values, [AHEAD]).get("delivery_ms") == values.get("delivery_ms")
+    own = with_host_times(values, [AHEAD], deployment=True)
     assert own["delivery_ms"] == pytest.approx(values.get("delivery_ms", 0.0) + 15.0)
     assert "delivery_ms" in own
 

@@ -21,6 +21,7 @@ from slaibench.catalog import (
     list_profiles,
     load_profile,
 )
+from slaibench.catalog.host import Between
 
 
 def own(folder: Path, **changes: Any) -> Path:
@@ -95,6 +96,26 @@ def test_a_users_file_takes_what_it_leaves_out_from_a_shipped_profile(tmp_path: 
     assert profile.linear == base.linear
 
 
+def test_a_users_step_overhead_stands_for_the_host_times_of_what_it_extends(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"extends": "h100_mistral-7b", "step_overhead_ms": 9.5}))
+    profile = load_profile(path)
+    assert [profile.between(way).step_ms for way in (None, True, False)] == [0.0, 0.0, 9.5]
+    assert profile.hidden().step_ms == 9.5
+    host = {"synchronous": {"step_ms": 2, "sequence_ms": 0.01}}
+    assert load_profile(own(tmp_path, host=host)).between() == Between(2.0, 0.01)
+
+
+def test_a_profile_has_its_host_time_in_one_place() -> None:
+    profile = get_profile("h100", "mistral-7b")
+    with pytest.raises(CatalogError, match="step_overhead_ms 2 beside host"):
+        replace(profile, step_overhead_ms=2.0)
+    slower = profile.with_step_overhead(2.0)
+    assert slower.between(asynchronous=True) == slower.between(asynchronous=False) == Between(2.0)
+
+
 def test_a_users_file_may_name_another_model(tmp_path: Path) -> None:
     path = tmp_path / "copy.json"
     path.write_text(json.dumps({"extends": "a100_llama-3.1-8b", "model": "mine"}))
@@ -118,6 +139,10 @@ def test_fingerprint_follows_the_numbers_and_not_the_words(tmp_path: Path) -> No
         ({"step_overhead_ms": -1}, "step_overhead_ms must be a number that is not negative"),
         ({"step_overhead_ms": "6"}, "step_overhead_ms must be a number"),
         ({"step_overhead": 6}, "unknown names: step_overhead;"),
+        ({"host": {}}, "host lacks both 'synchronous' and 'asynchronous'"),
+        ({"host": {"synchronous": {"step_ms": -1}}}, "synchronous: step_ms must be a number"),
+        ({"host": {"synchronous": {"step_s": 1}}}, "synchronous lacks 'step_ms'"),
+        ({"host": {"async": {"step_ms": 1}}}, "unknown names: async;"),
         ({"errors": {"ttft": "low"}}, "errors: ttft must be a number"),
         ({"extends": "rtx4090_mistral7b"}, "did you mean 'rtx4090_mistral-7b'"),
         ({"extends": "rtx4090_mistral-7b"}, "which extends another"),

@@ -86,7 +86,7 @@ def test_a_validation_against_the_same_takes_the_old_ones_place() -> None:
 
 def test_a_profile_that_changed_has_no_validation_of_what_it_was() -> None:
     keep(UNVALIDATED, validation())
-    changed = replace(UNVALIDATED, step_overhead_ms=1.0)
+    changed = UNVALIDATED.with_step_overhead(1.0)
     assert validations_of(changed) == ()
     keep(changed, validation(changed))
     assert validations_of(UNVALIDATED) == ()

@@ -168,8 +168,8 @@ def test_slowdown_scales_the_gpu_and_not_the_rest() -> None:
     base, slow = CostModel(profile), CostModel(profile, slowdown=1.25)
     batch = (10, 10_000, [(300, 0), (40, 1000)])
     assert slow.batch_time_s(*batch) == pytest.approx(1.25 * base.batch_time_s(*batch))
-    assert slow.step_overhead_s == base.step_overhead_s
-    assert base.step_overhead_s == pytest.approx(profile.step_overhead_ms * 1e-3)
+    assert slow.between_s(8) == base.between_s(8)
+    assert base.between_s(8) == pytest.approx(profile.step_overhead_ms * 1e-3)
     with pytest.raises(ValueError, match="slowdown must be positive, not 0"):
         CostModel(profile, slowdown=0)
 

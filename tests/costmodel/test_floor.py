@@ -31,6 +31,7 @@ MODELS = (
     "staircase",
     "tiled",
     "h100",
+    "h100 synchronous",
     "rtx6000-ada by decodes",
     "rtx6000-ada",
     "rtx4090",
@@ -56,7 +57,7 @@ def model_of(name: str) -> CostModel | StaircaseCostModel:
     if name.endswith("by decodes"):
         assert isinstance(profile.attention, FormulaAttention)
         profile = replace(profile, attention=replace(profile.attention, by_decodes=FACTORS))
-    return CostModel(profile)
+    return CostModel(profile, asynchronous=False if name.endswith("synchronous") else None)
 
 
 @cache
@@ -89,7 +90,8 @@ def batches(draw: st.DrawFn) -> Work:
 def test_no_batch_is_below_its_floor(name: str, batch: Work) -> None:
     decodes, context, chunks, spread = batch
     model = model_of(name)
-    time_s = model.batch_time_s(decodes, context, chunks, spread) + model.step_overhead_s
+    time_s = model.batch_time_s(decodes, context, chunks, spread)
+    time_s += model.between_s(decodes + len(chunks))
     mean = context / decodes if decodes else 1.0
     assert floor_of(name).batch_s(decodes, mean, chunks) <= time_s * (1 + 1e-9)
 
@@ -108,7 +110,7 @@ def test_the_papers_model_is_its_own_floor(batch: Work) -> None:
 def test_batches_of_decodes_are_on_it(name: str, decodes: int, mean: int) -> None:
     """But for sampler times that fall with the number of sequences, by noise in the tables."""
     model = model_of(name)
-    time_s = model.batch_time_s(decodes, decodes * mean, []) + model.step_overhead_s
+    time_s = model.batch_time_s(decodes, decodes * mean, []) + model.between_s(decodes)
     assert floor_of(name).batch_s(decodes, mean, []) == pytest.approx(time_s, rel=1e-3)
 
 
@@ -117,7 +119,7 @@ def test_a_chunk_of_whole_waves_is_hardly_above_it(name: str, share: float) -> N
     """What is left is a chunk's attention to itself, dearer than half a square; of a table, what a
     short chunk's kernel takes at least."""
     model = model_of(name)
-    time_s = model.batch_time_s(0, 0, [(512, 2048)]) + model.step_overhead_s
+    time_s = model.batch_time_s(0, 0, [(512, 2048)]) + model.between_s(1)
     assert floor_of(name).batch_s(0, 1.0, [(512, 2048)]) > share * time_s
 
 

@@ -127,7 +127,7 @@ def test_requests_of_one_token_are_their_prompts() -> None:
 def test_a_batch_whose_time_is_all_its_sequences_has_a_bound() -> None:
     """A calibration of small batches may give the tokens nothing: what the solver takes for 1 must
     not be that."""
-    profile = replace(get_profile("h100", "mistral-7b"), step_overhead_ms=0.0)
+    profile = get_profile("h100", "mistral-7b").with_step_overhead(0.0)
     linear = replace(profile.linear, ms=tuple(1e-6 for _ in profile.linear.ms))
     heads = replace(profile.per_sequence, ms=tuple(7.5 for _ in profile.per_sequence.ms))
     model = CostModel(replace(profile, linear=linear, per_sequence=heads))
@@ -260,4 +260,4 @@ def test_no_batch_is_worth_more_than_its_time(name: str) -> None:
             for x in contexts.tolist()
         )
         worth += sum(prices.prefill_token_s * c + prices.pair_s * c * c / 2 for c, _ in chunks)
-        assert worth <= (time_s + model.step_overhead_s) * (1 + 1e-9)
+        assert worth <= (time_s + model.between_s(1)) * (1 + 1e-9)

@@ -101,7 +101,7 @@ class RealTime:
     """A device that computes as long as the cost model says, on the machine's own clock.
 
     The time between two batches that is not the device's is part of the cost model
-    (``step_overhead_s``). The engine's own work between them is taken off it: a batch is prolonged
+    (``between_s``). The engine's own work between them is taken off it: a batch is prolonged
     only by what is left.
     """
 

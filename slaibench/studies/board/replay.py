@@ -59,7 +59,7 @@ def replay(
     serving = serving or serving_of(row)
     waves = min(clients.prompts, WAVES)
     simulator = Simulator(
-        CostModel(profile),
+        CostModel(profile, asynchronous=serving.asynchronous),
         total_blocks=profile.kv_blocks,
         block_size=profile.block_size,
         delivery_s=max(profile.delivery_ms * 1e-3, LEAST_DELIVERY_S),

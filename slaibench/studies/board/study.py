@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from slaibench.catalog.board import plain_name
 from slaibench.catalog.fields import CatalogError
-from slaibench.catalog.host import HostTime, host_time, host_times, with_host_time
+from slaibench.catalog.host import HostTime, host_time, host_times, with_host_times
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import parse_profile
 from slaibench.operators.aiconfigurator import check_installed
@@ -224,7 +224,7 @@ def _ours(
         times=times,
     )
     if time is not None:
-        values = with_host_time(values, time, deployment=True)
+        values = with_host_times(values, [time], deployment=True)
     return replay(row, parse_profile(values, deployment.words))
 
 

@@ -125,7 +125,7 @@ def times_s(measured: Sequence[Sample]) -> FloatArray:
 def predicted_s(cost: CostModel, step: ProbeStep) -> float:
     """How long a step takes, from its start to the next one's."""
     batch_s = cost.batch_time_s(step.decodes, step.context_tokens, step.chunks)
-    return batch_s + cost.step_overhead_s
+    return batch_s + cost.between_s(step.decodes + len(step.chunks))
 
 
 def held_out_errors(cost: CostModel, measured: Sequence[Sample]) -> list[HeldOutErrors]:

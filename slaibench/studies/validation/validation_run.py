@@ -64,7 +64,10 @@ class ValidationRun:
 
     @property
     def step_overhead_ms(self) -> float:
-        return self.profile.step_overhead_ms if self.fit is None else self.fit.step_overhead_ms
+        """Of a batch; for each sequence there may be more (``Profile.between``)."""
+        if self.fit is not None:
+            return self.fit.step_overhead_ms
+        return self.profile.between(self.run.host_asynchronous).step_ms
 
     def validation(self, source: str) -> Validation:
         """What is kept: figures, and where they are from.
@@ -197,10 +200,10 @@ def replay(
         SchedulerError: it broke its contract.
     """
     if step_overhead_ms is not None:
-        profile = replace(profile, step_overhead_ms=step_overhead_ms)
+        profile = profile.with_step_overhead(step_overhead_ms)
     settings = run.settings
     simulator = Simulator(
-        CostModel(profile),
+        CostModel(profile, asynchronous=run.host_asynchronous),
         total_blocks=settings.kv_blocks,
         block_size=settings.block_size,
         max_context_tokens=settings.max_context_tokens,

@@ -31,7 +31,7 @@ def test_its_process_finds_the_same_times() -> None:
     timer, expected = timer_of(device), CostModel(profile)
     work = (7, 7000, [(300, 512)])
     assert timer.batch_time_s(*work) == expected.batch_time_s(*work)
-    assert timer.step_overhead_s == expected.step_overhead_s
+    assert timer.between_s(3) == expected.between_s(3)
 
 
 def test_an_emulated_device_has_its_profiles_blocks_unless_others_are_asked_for() -> None:
@@ -45,7 +45,7 @@ def test_an_emulated_device_has_its_profiles_blocks_unless_others_are_asked_for(
 def test_an_emulated_device_needs_a_profile_that_its_process_can_find() -> None:
     with pytest.raises(BackendError, match="needs a profile"):
         emulated(options(), None)
-    faster = replace(get_profile("h100", "mistral-7b"), step_overhead_ms=1.0)
+    faster = get_profile("h100", "mistral-7b").with_step_overhead(1.0)
     with pytest.raises(BackendError, match="profile h100/mistral-7b is not the catalog's"):
         emulated(options(), faster)
     with pytest.raises(BackendError, match="profile mine/mistral-7b is not the catalog's"):

@@ -72,8 +72,10 @@ def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
     batches = []
 
     class Asked:
-        step_overhead_s = 0.0
         needs_spread = True
+
+        def between_s(self, num_sequences: int) -> float:
+            return 0.0
 
         def batch_time_s(self, *work: Any) -> float:
             batches.append(work)

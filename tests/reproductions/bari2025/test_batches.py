@@ -46,9 +46,9 @@ def test_a_prompt_alone_takes_its_chunks(measured: Batches) -> None:
         chunks = [
             (min(row.token_budget, 2048 - done), done) for done in range(0, 2048, row.token_budget)
         ]
-        steps = [COST.batch_time_s(0, 0, [chunk]) + COST.step_overhead_s for chunk in chunks]
+        steps = [COST.batch_time_s(0, 0, [chunk]) + COST.between_s(1) for chunk in chunks]
         assert row.ttft_p50_s == pytest.approx(sum(steps), abs=1e-5)
-        decode = COST.batch_time_s(1, 2049, []) + COST.step_overhead_s
+        decode = COST.batch_time_s(1, 2049, []) + COST.between_s(1)
         assert row.batch_s == pytest.approx((sum(steps) + decode) / (len(chunks) + 1), rel=1e-3)
 
 
@@ -63,7 +63,7 @@ def test_a_512_token_batch_costs_what_its_decodes_and_its_chunk_do(measured: Bat
     for row, num_decodes in zip(measured.batches, NUM_DECODES, strict=True):
         gpu = COST.batch_time_s(num_decodes, 513 * num_decodes, [(512 - num_decodes, 0)])
         assert row.num_decodes == num_decodes
-        assert row.batch_s == pytest.approx(gpu + COST.step_overhead_s, abs=2e-6)
+        assert row.batch_s == pytest.approx(gpu + COST.between_s(1), abs=2e-6)
 
 
 def test_the_requests_of_a_group_come_together() -> None:

@@ -41,13 +41,15 @@ class Time:
 class FlatTimer:
     """Batches of the same time whatever is in them."""
 
-    step_overhead_s = 0.002
     needs_spread = False
 
     def batch_time_s(
         self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
     ) -> float:
         return 0.02
+
+    def between_s(self, num_sequences: int) -> float:
+        return 0.002
 
 
 def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:

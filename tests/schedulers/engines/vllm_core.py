@@ -31,13 +31,15 @@ class Clock:
 class FlatTimer:
     """Batches of the same time whatever is in them."""
 
-    step_overhead_s = 0.002
     needs_spread = False
 
     def batch_time_s(
         self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
     ) -> float:
         return 0.02
+
+    def between_s(self, num_sequences: int) -> float:
+        return 0.002
 
 
 def build_core(folder: Path, **overrides: Any) -> Any:

@@ -20,8 +20,8 @@ SYNCHRONOUS = Serving(8192, 512, asynchronous=False)
 def test_one_client_takes_what_its_batches_take(make_row):
     row = make_row(concurrency=1, prompt_tokens=512, output_tokens=2)
     model = CostModel(PROFILE)
-    batch_ms = (model.batch_time_s(1, 513, []) + model.step_overhead_s) * 1e3
-    prompt_ms = (model.batch_time_s(0, 0, [(512, 0)]) + model.step_overhead_s) * 1e3
+    batch_ms = (model.batch_time_s(1, 513, []) + model.between_s(1)) * 1e3
+    prompt_ms = (model.batch_time_s(0, 0, [(512, 0)]) + model.between_s(1)) * 1e3
     latency = replay(row, PROFILE, EQUAL, SYNCHRONOUS)
     delivery_ms = max(PROFILE.delivery_ms, module.LEAST_DELIVERY_S * 1e3)
     assert latency.tpot_ms == pytest.approx(batch_ms, abs=2e-3)

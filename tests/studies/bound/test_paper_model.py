@@ -28,8 +28,8 @@ def test_the_profile_is_the_formula(
     step_s: float, decodes: int, context: int, prefills: list[tuple[int, int]]
 ) -> None:
     profile, formula = CostModel(paper_profile(step_s)), paper_model(step_s)
-    time_s = profile.batch_time_s(decodes, context, prefills) + profile.step_overhead_s
-    wanted = formula.batch_time_s(decodes, context, prefills) + formula.step_overhead_s
+    time_s = profile.batch_time_s(decodes, context, prefills) + profile.between_s(decodes)
+    wanted = formula.batch_time_s(decodes, context, prefills) + formula.between_s(decodes)
     assert time_s == pytest.approx(wanted, rel=1e-6)
     assert time_s >= wanted
 

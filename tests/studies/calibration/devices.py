@@ -88,8 +88,8 @@ def off(
     """Relative errors of whole steps."""
     return np.array(
         [
-            (fitted.batch_time_s(*batch) + fitted.step_overhead_s)
-            / (truth.batch_time_s(*batch) + truth.step_overhead_s)
+            (fitted.batch_time_s(*batch) + fitted.between_s(1))
+            / (truth.batch_time_s(*batch) + truth.between_s(1))
             - 1.0
             for batch in batches(300, limits)
         ]

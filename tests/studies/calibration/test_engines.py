@@ -76,6 +76,6 @@ def test_an_engine_that_computes_is_measured_in_all_kinds_of_batches(
     assert profile.kv_blocks == result.memory.kv_blocks > 0
     assert profile.regime.decodes == 6
     cost = CostModel(profile)
-    assert cost.step_overhead_s > 0
+    assert cost.between_s(1) > 0
     assert cost.batch_time_s(0, 0, [(32, 0)]) > 0
     assert cost.batch_time_s(2, 300, []) > 0

@@ -58,7 +58,7 @@ def test_sizes_are_dense_and_hold_every_tile_edge(largest: int) -> None:
 
 def test_the_simulator_computes_what_was_found() -> None:
     model = cost(FITTED)
-    assert model.step_overhead_s == 0.002
+    assert model.between_s(1) == 0.002
     assert model.batch_time_s(0, 0, [(64, 0)]) == pytest.approx(
         0.010 + 0.001 + 0.0008 + 64 * 64 * 2e-9, rel=1e-4
     )

@@ -34,7 +34,7 @@ STAIRCASE = StaircaseCostModel(
 def test_a_staircase_is_found_with_its_tile_edges_and_its_overhead(tmp_path: Path) -> None:
     result = calibrated(MeasuredDevice(STAIRCASE), tmp_path)
     fitted = CostModel(load_profile(result.profile))
-    assert fitted.step_overhead_s == pytest.approx(0.0015, rel=1e-3)
+    assert fitted.between_s(1) == pytest.approx(0.0015, rel=1e-3)
     step = fitted.batch_time_s(0, 0, [(129, 0)]) - fitted.batch_time_s(0, 0, [(128, 0)])
     assert step == pytest.approx(0.004, rel=0.02)
     errors = np.abs(off(fitted, STAIRCASE, LIMITS))
