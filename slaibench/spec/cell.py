@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import field_serializer, field_validator
 
 from slaibench.machine.disclosed import RecordedArgs
-from slaibench.spec.serving import BackendPart, Clock, Device, EndpointPart, EnginePart
+from slaibench.spec.serving import (
+    SERVING,
+    BackendPart,
+    Clock,
+    Device,
+    EndpointPart,
+    EnginePart,
+)
 from slaibench.spec.targets import Convention
 
 CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
@@ -30,6 +37,7 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
         device: what the engine computes on; None without an engine of ours.
         gpu, profile_fingerprint: whose profile gave the batch times; None: they were measured.
         hardware: what ran, where the clock is real; None for an endpoint, which does not say.
+        async_scheduling: whether a batch is decided while the one before runs; no endpoint says.
         engine_token_budget, engine_max_active: limits that an engine on real hardware was started
             with: those of the study's widest scheduler, which its memory depends on.
         engine_args: what else its server was started with; None: nothing.
@@ -44,6 +52,7 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
 
     clock: Clock
     model: str
+    async_scheduling: bool = False
     engine_args: RecordedArgs = None
     dialect: dict[str, Any] | None = None
     engine: str | None = None
@@ -85,6 +94,11 @@ class CellSpec(EndpointPart, EnginePart, BackendPart):
         """Plain values, for the record and its hash."""
         values = self.model_dump(mode="json")
         return {name: values[name] for name in values if name in FIRST or self._has(name)}
+
+    def serving(self) -> dict[str, Any]:
+        """What a study of such cells says of the system under test."""
+        values = {name: getattr(self, name) for name in SERVING}
+        return values if self.url is None else {**values, "async_scheduling": None}
 
     def _has(self, name: str) -> bool:
         return bool(getattr(self, name) != type(self).model_fields[name].default)

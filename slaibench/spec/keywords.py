@@ -58,6 +58,7 @@ class CellFields(RequestFields, total=False):
     profile: str | None
     weights: str | None
     prefix_caching: bool
+    async_scheduling: bool | None
     kv_blocks: int | None
     engine_args: str | None
     tp: int | None

@@ -94,6 +94,8 @@ class EnginePart(Part):
             or a little more than the workload's longest request (an engine, whose memory it
             costs), or the endpoint decides.
         kv_blocks: None: the profile's number, or what the engine finds room for.
+        async_scheduling: whether a batch is decided while the one before runs; None: as the engine
+            does that the profile is of (``Profile.is_asynchronous``), or the real one.
         engine_args: more arguments of an engine's server, as its command line has them.
     """
 
@@ -127,6 +129,13 @@ class EnginePart(Part):
     prefix_caching: Annotated[bool, Option("Keep KV blocks of common beginnings of prompts.")] = (
         False
     )
+    async_scheduling: Annotated[
+        bool | None,
+        Option(
+            "Decide a batch while the one before runs, as engines do today. Default: as the "
+            "profile's engine does, or the real one."
+        ),
+    ] = None
     max_context_tokens: Annotated[
         int | None,
         Option(

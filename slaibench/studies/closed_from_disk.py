@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.recording import store
-from slaibench.spec import SERVING, CellSpec, StudySpec
+from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.closed_loop import closed_result
 from slaibench.studies.closed_result import ClosedResult
 from slaibench.studies.from_disk import OnDamage, by_study, read_cell, read_cells
@@ -57,7 +57,7 @@ def gather_closed(
     lengths = {cell.num_requests for cell in read}
     spec = StudySpec.model_validate(
         {
-            **{name: getattr(first, name) for name in SERVING},
+            **first.serving(),
             "dialect": Dialect.of_identity(first.dialect),
             "schedulers": tuple(dict.fromkeys(cell.scheduler for cell in read)),
             "workload": first.workload,

@@ -9,7 +9,7 @@ from typing import Any
 
 from slaibench.endpoint.dialect import Dialect
 from slaibench.recording import store
-from slaibench.spec import SERVING, CellSpec, StudySpec
+from slaibench.spec import CellSpec, StudySpec
 from slaibench.studies.executors import CellResult, Summarize, measured
 from slaibench.studies.lifecycle import about_of
 from slaibench.studies.sweep import SweepResult, sweep_result
@@ -221,7 +221,7 @@ def gather(
     rates = tuple(sorted({cell.rate_rps for cell in loaded}))
     seeds = {cell.seed for cell in loaded}
     spec = StudySpec(
-        **{name: getattr(first, name) for name in SERVING},
+        **first.serving(),
         dialect=Dialect.of_identity(first.dialect),
         schedulers=schedulers,
         workload=first.workload,

@@ -52,7 +52,7 @@ class BoundMaker:
         self.block_size = int(identity["block_size"])
         self.most_tokens = min(limit.most_tokens for limit in prepared.system.limits())
         self._max_total = prepared.spec.max_total_tokens
-        self._model = CostModel(self.profile)
+        self._model = CostModel(self.profile, asynchronous=identity.get("async_scheduling", False))
 
     def work(self, source: LengthSource) -> Work:
         """The mean work of a workload's requests: of a recorded table's rows, or of 100,000 that

@@ -110,6 +110,17 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
     return model if spec.profile else catalog_name(model), spec.gpu or DEFAULT_GPU
 
 
+def is_asynchronous(spec: StudySpec, profile: Profile) -> bool:
+    """Whether batches are decided ahead: as a specification says, else as the profile's engine
+    does."""
+    return profile.is_asynchronous if spec.async_scheduling is None else spec.async_scheduling
+
+
+def mode_words(cell: Mapping[str, Any]) -> str:
+    """How a cell's batches were decided, for a reader; empty: one after the other."""
+    return ", scheduling asynchronously" if cell.get("async_scheduling") else ""
+
+
 def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...]:
     """What a reader must know where a profile of the user's own may not be of the study's GPU and
     model. What the catalog pairs is.

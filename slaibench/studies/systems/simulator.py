@@ -19,6 +19,8 @@ from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
     describe_profile,
     doubts_of,
+    is_asynchronous,
+    mode_words,
     names_of,
     profile_facts,
     profile_of,
@@ -31,11 +33,12 @@ class SimulatorSystem:
     """The simulator with one profile.
 
     Args:
+        asynchronous: whether a batch is decided while the one before runs.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
-        {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens"}
+        {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens", "async_scheduling"}
     ).union(DeploymentPart.model_fields)
 
     model: str
@@ -43,6 +46,7 @@ class SimulatorSystem:
     profile: Profile
     kv_blocks: int
     max_context_tokens: int
+    asynchronous: bool = False
     doubts: tuple[str, ...] = ()
     one_at_a_time: ClassVar[bool] = False
 
@@ -78,13 +82,15 @@ class SimulatorSystem:
             profile=profile,
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
+            asynchronous=is_asynchronous(spec, profile),
             doubts=doubts_of(spec, model, profile),
         )
 
     @staticmethod
     def describe(run: Facts) -> str:
         spec = run["spec"]
-        return f"simulated {spec['model']} on {spec['gpu']}: {describe_profile(run['profile'])}"
+        what = f"{spec['model']} on {spec['gpu']}{mode_words(spec)}"
+        return f"simulated {what}: {describe_profile(run['profile'])}"
 
     def identity(self) -> Facts:
         return {
@@ -96,6 +102,7 @@ class SimulatorSystem:
             "max_context_tokens": self.max_context_tokens,
             "kv_blocks": self.kv_blocks,
             "block_size": self.profile.block_size,
+            "async_scheduling": self.asynchronous,
         }
 
     @staticmethod
@@ -121,9 +128,10 @@ class SimulatorSystem:
 
     def open(self, logs: Path) -> Backend:
         return Simulator(
-            CostModel(self.profile),
+            CostModel(self.profile, asynchronous=self.asynchronous),
             total_blocks=self.kv_blocks,
             block_size=self.profile.block_size,
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
+            asynchronous=self.asynchronous,
         )

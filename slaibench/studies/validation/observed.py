@@ -73,12 +73,6 @@ class ObservedRun:
         return f"{len(self.requests):,} requests in {last_s:,.0f} s"
 
     @property
-    def host_asynchronous(self) -> bool | None:
-        """Whose time between steps is replayed (``costmodel.CostModel``): that of an engine which
-        decides so; of an emulated device, what its profile had for it."""
-        return self.settings.asynchronous if self.measured else None
-
-    @property
     def latencies(self) -> Latencies:
         due = np.array([request.due_s for request in self.requests])
         tokens = np.array([request.output_tokens for request in self.requests])

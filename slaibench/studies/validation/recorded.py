@@ -84,7 +84,7 @@ def observed_run(recording: Recording, name: str) -> ObservedRun:
             block_size=int(run["block_size"]),
             max_context_tokens=spec.get("max_context_tokens"),
             prefix_caching=bool(spec.get("prefix_caching")),
-            asynchronous=False,  # ours never are: docs/design.md
+            asynchronous=bool(spec.get("async_scheduling")),
             scheduler=_scheduler_of(spec["scheduler"]),
             model=spec.get("model"),
             device=spec.get("gpu") or spec.get("hardware"),

@@ -67,7 +67,7 @@ class ValidationRun:
         """Of a batch; for each sequence there may be more (``Profile.between``)."""
         if self.fit is not None:
             return self.fit.step_overhead_ms
-        return self.profile.between(self.run.host_asynchronous).step_ms
+        return self.profile.between(self.run.settings.asynchronous).step_ms
 
     def validation(self, source: str) -> Validation:
         """What is kept: figures, and where they are from.
@@ -203,7 +203,7 @@ def replay(
         profile = profile.with_step_overhead(step_overhead_ms)
     settings = run.settings
     simulator = Simulator(
-        CostModel(profile, asynchronous=run.host_asynchronous),
+        CostModel(profile, asynchronous=settings.asynchronous),
         total_blocks=settings.kv_blocks,
         block_size=settings.block_size,
         max_context_tokens=settings.max_context_tokens,
