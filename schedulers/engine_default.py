@@ -18,5 +18,5 @@ class EngineDefault(Scheduler):
     def schedule(self, view: EngineView) -> Batch:
         raise SchedulerError(
             "scheduler 'engine' is the serving engine's own and exists only there: use "
-            "--backend vllm, or a scheduler that the simulator has (slaibench schedulers)"
+            "--backend vllm or sglang, or vllm-default (vLLM's rule)"
         )

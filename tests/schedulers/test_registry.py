@@ -77,6 +77,7 @@ def test_the_names_users_type() -> None:
         "rad-batch-prefill",
         "sarathi",
         "slai",
+        "vllm-default",
     ]
 
 

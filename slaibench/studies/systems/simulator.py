@@ -64,7 +64,7 @@ class SimulatorSystem:
         if isinstance(scheduler, EngineDefault):
             raise ValueError(
                 f"scheduler {text!r} is the serving engine's own, which the simulator lacks: "
-                "use --backend vllm or sglang, or another scheduler (slaibench schedulers)"
+                "use vllm-default (vLLM's rule), or --backend vllm or sglang"
             )
         return scheduler
 

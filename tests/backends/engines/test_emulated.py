@@ -138,6 +138,17 @@ def test_the_engines_own_rule_serves_everybody_too(emulated: Backend) -> None:
     assert (output.steps.prefill_tokens + output.steps.decodes).max() <= 512
 
 
+def test_vllms_own_rule_is_the_one_that_the_simulator_has_of_it(
+    system: type[SystemUnderTest], emulated: Backend
+) -> None:
+    if system is not VllmSystem:
+        pytest.skip("SGLang has a rule of its own")
+    wanted, limits = requests(), "token_budget=2048,max_active=128"
+    ours = simulate(registry.build(f"vllm-default:{limits}"), wanted, RunSettings())
+    assert_same(ours, run(emulated, wanted, f"engine:{limits}"))
+    assert ours.requests.num_preemptions.sum() > 0
+
+
 def test_facts_name_the_engine_and_its_cache(
     system: type[SystemUnderTest], emulated: Backend
 ) -> None:
