@@ -88,10 +88,11 @@ def board(
         return
     source = f"published runs in {PACKAGE} {installed_version()} (NVIDIA, Apache-2.0)"
     with running(kept=False):
+        times = None
         if fit:
             times = study.fit(plan, _progress("fit"))
             _keep(HOST_FILE, host_document(times, f"the fitted half of the {source}"))
-        result = study.run(plan, _progress("board"))
+        result = study.run(plan, _progress("board"), times)
     if not result.scores:
         raise fail(
             "there is no profile for any of these runs: " + "; ".join(result.left_out), EXIT_NO

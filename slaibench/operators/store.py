@@ -89,9 +89,10 @@ def profile_values(deployment: Deployment) -> dict[str, Any]:
 
 def _note(time: HostTime) -> str:
     loop = "asynchronous" if time.asynchronous else "synchronous"
+    source = time.source or f"{time.rows} published runs (slaibench board)"
     return (
         f"Between steps {time.step_ms:g} ms, and {time.sequence_ms:g} ms a sequence: "
-        f"{time.engine}, {loop}, fitted to {time.rows} published runs (slaibench board)."
+        f"{time.engine}, {loop}, fitted to {source}."
     )
 
 

@@ -116,13 +116,20 @@ def plan(spec: BoardSpec) -> BoardPlan:
     )
 
 
-def run(plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None) -> Board:
-    """Replay what was planned, with the catalog's host times.
+def run(
+    plan: BoardPlan,
+    on_configuration: OnConfiguration = lambda *_: None,
+    times: tuple[HostTime, ...] | None = None,
+) -> Board:
+    """Replay what was planned.
+
+    Args:
+        times: instead of the catalog's host times.
 
     Raises:
         CatalogError: the catalog's host times are damaged.
     """
-    times = host_times()
+    times = host_times() if times is None else times
     left_out = Counter(plan.left_out)
     scores: list[Score] = []
     work = [rows for _, rows in plan.configurations]
@@ -138,7 +145,8 @@ def run(plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None) ->
 def fit(
     plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None
 ) -> tuple[HostTime, ...]:
-    """Host times, fitted to the rows of the fitted half among those that were planned."""
+    """Host times, fitted to the rows of the fitted half among those that were planned; and those
+    of the catalog that were fitted to something else."""
     fitted = [rows for key, rows in plan.configurations if key.half is Half.FITTED]
 
     def replayed(times: Sequence[HostTime]) -> list[Replayed]:
@@ -149,7 +157,8 @@ def fit(
             for result in part
         ]
 
-    return fit_host_times(replayed)
+    others = [time for time in host_times() if time.source]
+    return (*fit_host_times(replayed), *others)
 
 
 def _is_chosen(configuration: Configuration, spec: BoardSpec) -> bool:
@@ -218,7 +227,7 @@ def _ours(
     own = architecture if architecture in OWN_OPERATORS else ""
     time = host_time(
         row.configuration.engine,
-        None,
+        row.configuration.version,
         asynchronous=serving_of(row).asynchronous,
         architecture=own,
         times=times,
