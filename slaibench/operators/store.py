@@ -26,7 +26,7 @@ from slaibench.operators.deployment import Deployment, OperatorSource
 from slaibench.operators.roofline import roofline_values
 from slaibench.workloads.cache import cache_dir
 
-FORMAT = 4
+FORMAT = 5
 """Of what is compiled; raised when the same operators give other tables."""
 
 
