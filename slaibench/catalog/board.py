@@ -77,7 +77,43 @@ class CauseForm(TypedDict):
     ttft_without: float | None
 
 
-class BoardDocument(TypedDict):
+class MeansForm(TypedDict):
+    """Means over requests, milliseconds."""
+
+    ttft_ms: float
+    tpot_ms: float
+    e2e_ms: float
+
+
+class OwnRunForm(TypedDict):
+    """A run of our own, and what was predicted of it.
+
+    ``status`` is that of the profile, ``engine`` has its release, ``asynchronous`` says how it
+    decided batches; grades are those of a validation, which looks at percentiles too.
+    """
+
+    name: str
+    gpu: str
+    model: str
+    status: str
+    engine: str
+    asynchronous: bool
+    scheduler: str
+    load: str
+    n: int
+    measured: MeansForm
+    ours: MeansForm
+    grades: Mapping[str, str]
+    reason: str
+
+
+class OwnRunsForm(TypedDict, total=False):
+    """What a document lacks that was written before there were such runs, or without any."""
+
+    own: Sequence[OwnRunForm]
+
+
+class BoardDocument(OwnRunsForm):
     """All that the board says in numbers."""
 
     schema_version: int

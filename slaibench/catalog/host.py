@@ -1,7 +1,7 @@
 """Host time: what an engine spends beside its GPU, in a profile and by release.
 
-The numbers by release are ``data/host_times.json``, written by ``slaibench board --fit`` from the
-fitted half of the published runs, and by nothing else.
+The numbers by release are ``data/host_times.json``: of the fitted half of the published runs, by
+``slaibench board --fit``, and of calibrations of ours, by ``benchmarks.gpu.host_time``.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ class HostTime:
         sequence_ms: a step, for each sequence of its batch.
         first_ms: a first token, on its way; a deployment's own.
         rows, configurations: that it was fitted to.
+        since: first release that it is of, up to that of the next entry; empty: from the first on.
+        source: that it was fitted to, where that is not the published runs.
     """
 
     engine: str
@@ -119,6 +121,8 @@ class HostTime:
     first_ms: float
     rows: int
     configurations: int
+    since: str = ""
+    source: str = ""
 
     @classmethod
     def parse(cls, fields: Fields) -> HostTime:
@@ -132,6 +136,8 @@ class HostTime:
             first_ms=fields.number("first_ms", positive=False),
             rows=fields.whole("rows"),
             configurations=fields.whole("configurations"),
+            since=fields.optional_text("since") or "",
+            source=fields.optional_text("source") or "",
         )
         fields.done()
         return time
@@ -140,7 +146,14 @@ class HostTime:
         """Plain values, as the file has them."""
         values = asdict(self)
         architecture = values.pop("architecture")
-        return {**values, "models": {"architecture": architecture} if architecture else {}}
+        beside = {key: text for key in ("since", "source") if (text := values.pop(key))}
+        models = {"architecture": architecture} if architecture else {}
+        return {**values, "models": models, **beside}
+
+    @property
+    def place(self) -> tuple[str, bool, str, tuple[int, ...]]:
+        """Where it stands in the file; there is one entry of each place."""
+        return self.engine, self.asynchronous, self.architecture, _numbers(self.since)
 
 
 def engine_release(words: str) -> tuple[str, str]:
@@ -151,22 +164,31 @@ def engine_release(words: str) -> tuple[str, str]:
 
 def is_asynchronous(engine: str, release: str | None) -> bool:
     """Whether a release decides batches ahead by default; None, or no number: the newest does."""
+    return _reaches(release, ASYNCHRONOUS_SINCE[engine])
+
+
+def _numbers(release: str | None) -> tuple[int, ...]:
+    """Of "0.14.0" (0, 14); empty: not a release with a number."""
     parts = (release or "").split(".")[:2]
-    if len(parts) < 2 or not all(part.isdigit() for part in parts):
-        return True
-    return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE[engine]
+    return tuple(map(int, parts)) if len(parts) == 2 and all(map(str.isdigit, parts)) else ()
+
+
+def _reaches(release: str | None, since: tuple[int, ...]) -> bool:
+    """Whether it is that release or a later one, as any is that has no number."""
+    numbers = _numbers(release)
+    return not numbers or numbers >= since
 
 
 def host_document(times: Sequence[HostTime], source: str) -> str:
     """The text of the file.
 
     Args:
-        source: what they were fitted to.
+        source: what they were fitted to, where they do not say it themselves.
     """
     values = {
         "schema_version": SCHEMA_VERSION,
         "source": source,
-        "times": [time.to_json() for time in times],
+        "times": [time.to_json() for time in sorted(times, key=lambda time: time.place)],
     }
     return json.dumps(values, indent=1) + "\n"
 
@@ -204,12 +226,14 @@ def host_time(
         times: instead of the catalog's.
     """
     ahead = is_asynchronous(engine, release) if asynchronous is None else asynchronous
-    of_engine = {
-        time.architecture: time
+    of_engine = [
+        time
         for time in (host_times() if times is None else times)
         if (time.engine, time.asynchronous) == (engine, ahead)
-    }
-    return of_engine.get(architecture) or of_engine.get("")
+        and time.architecture in ("", architecture)
+        and _reaches(release, _numbers(time.since))
+    ]
+    return max(of_engine, key=lambda time: time.place, default=None)
 
 
 def with_host_times(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +38,7 @@ from slaibench.report.board_tables import (
     causes_table,
     combination_tables,
     left_out_lines,
+    own_table,
     totals_table,
 )
 from slaibench.studies.board import study
@@ -52,6 +53,14 @@ Fit = Annotated[
     bool, typer.Option("--fit", help="Fit host times to the fitted half first, and keep them.")
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the summary as the one that ships.")]
+Log = Annotated[
+    list[Path] | None,
+    typer.Option(help="A log of your own engine to score beside, as in validate. May be repeated."),
+]
+Recording = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder of recordings of a real engine, likewise. May be repeated."),
+]
 EVERY = 10
 """Configurations between two lines of progress."""
 
@@ -64,6 +73,8 @@ def board(
     jobs: JobsOption = None,
     fit: Fit = False,
     keep: Keep = False,
+    log: Log = None,
+    recording: Recording = None,
     as_json: options.Json = False,
     *,
     page: PageOptions,
@@ -73,11 +84,15 @@ def board(
         if (fit or keep) and (gpu or model or engine):
             option = "--fit" if fit else "--keep"
             raise ValueError(f"{option} takes all runs: leave --gpu, --model and --engine out")
-        shipped = _shipped() if installed_version() is None and not (fit or keep) else None
+        own = {"logs": tuple(log or ()), "recordings": tuple(recording or ())}
+        given = fit or keep or any(own.values())
+        shipped = _shipped() if installed_version() is None and not given else None
         if shipped is None:
             options.check_reports(page.folder)
-            spec = study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs)
+            spec = study.BoardSpec(gpu=gpu, model=model, engine=engine, jobs=jobs, **own)
             plan = study.plan(spec)
+            if keep:
+                _check_own(plan.own)
     if shipped is not None:
         _print(shipped, as_json=as_json)
         print_line(
@@ -88,10 +103,11 @@ def board(
         return
     source = f"published runs in {PACKAGE} {installed_version()} (NVIDIA, Apache-2.0)"
     with running(kept=False):
+        times = None
         if fit:
             times = study.fit(plan, _progress("fit"))
             _keep(HOST_FILE, host_document(times, f"the fitted half of the {source}"))
-        result = study.run(plan, _progress("board"))
+        result = study.run(plan, _progress("board"), times)
     if not result.scores:
         raise fail(
             "there is no profile for any of these runs: " + "; ".join(result.left_out), EXIT_NO
@@ -113,11 +129,24 @@ def _shipped() -> BoardDocument:
     return values
 
 
+def _check_own(own: Sequence[object]) -> None:
+    """Refuse a summary that lacks what the one that ships has."""
+    shipped = board_document()
+    runs = () if shipped is None else shipped.get("own", ())
+    if runs and not own:
+        names = ", ".join(run["name"] for run in runs)
+        raise ValueError(
+            f"the summary that ships has runs of our own ({names}): give them with --log and "
+            "--recording"
+        )
+
+
 def _print(values: BoardDocument, *, as_json: bool) -> None:
     if as_json:
         print_json(values)
         return
-    for table in (totals_table(values), *combination_tables(values), causes_table(values)):
+    own = () if (table := own_table(values)) is None else (table,)
+    for table in (totals_table(values), *own, *combination_tables(values), causes_table(values)):
         for part in shown(table):
             out.print(part)
     print_hint(NOTE)

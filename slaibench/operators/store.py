@@ -26,7 +26,7 @@ from slaibench.operators.deployment import Deployment, OperatorSource
 from slaibench.operators.roofline import roofline_values
 from slaibench.workloads.cache import cache_dir
 
-FORMAT = 4
+FORMAT = 5
 """Of what is compiled; raised when the same operators give other tables."""
 
 
@@ -89,9 +89,10 @@ def profile_values(deployment: Deployment) -> dict[str, Any]:
 
 def _note(time: HostTime) -> str:
     loop = "asynchronous" if time.asynchronous else "synchronous"
+    source = time.source or f"{time.rows} published runs (slaibench board)"
     return (
         f"Between steps {time.step_ms:g} ms, and {time.sequence_ms:g} ms a sequence: "
-        f"{time.engine}, {loop}, fitted to {time.rows} published runs (slaibench board)."
+        f"{time.engine}, {loop}, fitted to {source}."
     )
 
 

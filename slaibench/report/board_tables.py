@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Literal
 
-from slaibench.catalog.board import BoardDocument, ErrorsForm, SummaryForm
+from slaibench.catalog.board import BoardDocument, ErrorsForm, OwnRunForm, SummaryForm
 from slaibench.report.table import Cell, Heading, Row, Table, grid
 
 Way = Literal["ours", "library", "roofline", "beside_library"]
@@ -20,6 +20,11 @@ WAYS: Mapping[Way, str] = {
 LATENCIES: tuple[Latency, ...] = ("tpot", "ttft", "e2e")
 SHOWN: tuple[Latency, ...] = ("tpot", "ttft")
 """Of single combinations, which a terminal has no more room for."""
+MEANS: Sequence[Literal["tpot_ms", "ttft_ms", "e2e_ms"]] = ("tpot_ms", "ttft_ms", "e2e_ms")
+OWN_NOTE = (
+    "Each request at its own time, in the mode that the engine decided in. Nothing was fitted to "
+    "these runs. Grades are those of slaibench validate, which looks at percentiles too."
+)
 NOTE = (
     "Median and P90 of the absolute error of a run's mean, in percent. Host times were fitted to "
     "the fitted half; the held-out half has other configurations. Grades: of TPOT, TTFT and E2E, "
@@ -115,6 +120,44 @@ def causes_table(document: BoardDocument) -> Table:
         ),
         rows,
         head=Heading("cause", is_text=True, folds=True),
+    )
+
+
+def own_table(document: BoardDocument) -> Table | None:
+    """Runs of our own, by what served them; None: there are none."""
+    runs = document.get("own")
+    if not runs:
+        return None
+    groups = [(name, tuple(map(_own, members))) for name, members in groupby(runs, key=_served_by)]
+    return Table(
+        "own",
+        "Runs of our own: error of the mean",
+        OWN_NOTE,
+        (
+            Heading("n"),
+            *(Heading(name.upper(), "%") for name in LATENCIES),
+            Heading("grade", is_text=True),
+        ),
+        tuple(groups),
+        by=Heading("GPU, model, engine, how it decides, profile", is_text=True, folds=True),
+        head=Heading("scheduler, load", is_text=True, folds=True),
+    )
+
+
+def _served_by(run: OwnRunForm) -> str:
+    way = "asynchronous" if run["asynchronous"] else "synchronous"
+    return f"{run['gpu']} {run['model']}, {run['engine']}, {way}, {run['status']} profile"
+
+
+def _own(run: OwnRunForm) -> Row:
+    changes = (run["ours"][key] / run["measured"][key] - 1 for key in MEANS)
+    return Row(
+        f"{run['scheduler'].partition(':')[0]}, {run['load']}",
+        (
+            Cell(str(run["n"])),
+            *(Cell(f"{100 * change:+.{0 if abs(change) >= 0.1 else 1}f}") for change in changes),
+            Cell("".join(run["grades"][name] for name in LATENCIES)),
+        ),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.catalog.host import Between, Host
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.recording.record import StepTable
@@ -17,9 +18,10 @@ from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate
 from slaibench.workloads.request import Request
 
-MODEL = "mistral-7b"
-GPU = "rtx4090"
-"""Its profile times unequal contexts: whoever misreads the longest one is found out."""
+MODEL, GPU = "mistral-7b", "rtx4090"
+PROFILE = replace(get_profile(GPU, MODEL), host=Host(Between(0.5, 0.02)))
+"""It times unequal contexts, and each sequence between steps: whoever misreads the longest context
+or the number of sequences is found out."""
 KV_BLOCKS = 1500
 """So few that requests are preempted all the time."""
 CONTEXT = 9216
@@ -52,7 +54,7 @@ def simulate(
     scheduler: Scheduler, wanted: list[Request], settings: RunSettings, delivery_s: float = 0.0
 ) -> RunOutput:
     simulator = Simulator(
-        CostModel(get_profile(GPU, MODEL)),
+        CostModel(PROFILE),
         total_blocks=KV_BLOCKS,
         max_context_tokens=CONTEXT,
         delivery_s=delivery_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,19 @@ def test_a_host_time_is_that_of_the_release_and_the_way_it_decides():
     assert host_time("vllm", None, architecture=OWN.architecture, times=TIMES) is OWN
     assert host_time("vllm", None, architecture="LlamaForCausalLM", times=TIMES) is AHEAD
     assert host_time("sglang", "0.5.9", times=TIMES) is None
+
+
+def test_a_host_time_holds_from_its_first_release_on():
+    newer = replace(SYNC, since="0.14", source="steps of ours", step_ms=2.5)
+    times = (newer, *TIMES)
+    for release, expected in (("0.13.2", SYNC), ("0.14.0", newer), ("0.26.0", newer)):
+        assert host_time("vllm", release, asynchronous=False, times=times) is expected
+    for release in (None, "nightly"):  # the newest
+        assert host_time("vllm", release, asynchronous=False, times=times) is newer
+    # One of a model's own layers stands before one of a release.
+    late = replace(AHEAD, since="0.20")
+    chosen = host_time("vllm", "0.24.0", architecture=OWN.architecture, times=(late, *TIMES))
+    assert chosen is OWN
 
 
 def test_host_times_stand_beside_the_devices_by_the_way_an_engine_decides():
@@ -98,14 +112,17 @@ def test_the_time_on_the_way_of_a_first_token_is_its_deployments_unless_it_is_as
 
 
 def test_a_document_is_read_as_it_was_written():
-    document = json.loads(host_document(TIMES, "here"))
+    times = (SYNC, replace(SYNC, since="0.14", source="steps of ours"), AHEAD, OWN)
+    document = json.loads(host_document(reversed(times), "here"))
     entries = Fields(document, "here").objects("times")
-    assert tuple(HostTime.parse(entry) for entry in entries) == TIMES
+    assert tuple(HostTime.parse(entry) for entry in entries) == times
+    assert document["times"][0].keys() | {"since", "source"} == document["times"][1].keys()
 
 
 def test_those_that_ship_are_of_both_engines_and_never_negative():
     assert {time.engine for time in host_times()} == {"vllm", "sglang"}
     assert all(time.step_ms >= 0 and time.sequence_ms >= 0 for time in host_times())
-    assert len({(t.engine, t.asynchronous, t.architecture) for t in host_times()}) == len(
-        host_times()
-    )
+    assert len({time.place for time in host_times()}) == len(host_times())
+    sources = {time.since: time.source for time in host_times() if not time.asynchronous}
+    assert set(sources) == {"", "0.14"}
+    assert "calibration of vllm 0.26.0 on NVIDIA H200" in sources["0.14"]

@@ -62,6 +62,19 @@ def test_runs_are_replayed_where_the_library_is(tmp_path: Path, monkeypatch):
     assert max(map(len, (line for line in ran.out.splitlines() if "─" in line))) <= 80
 
 
+def test_a_summary_without_the_runs_of_our_own_is_not_kept():
+    pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
+    text = refused("board", "--keep")
+    assert "has runs of our own" in text
+    assert "give them with --log and --recording" in text
+
+
+def test_a_run_that_cannot_be_scored_is_refused_before_any_work(tmp_path: Path):
+    pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
+    assert "no_such" in refused("board", "--log", tmp_path / "no_such.jsonl")
+    assert "holds no recordings" in refused("board", "--recording", tmp_path)
+
+
 def test_what_nobody_published_is_named_with_what_was(tmp_path: Path):
     pytest.importorskip("aiconfigurator_core", reason="needs the extra 'profiles'")
     assert "there are runs of --gpu: b200" in refused("board", "--gpu", "h20")

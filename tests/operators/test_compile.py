@@ -44,6 +44,15 @@ def test_batches_take_what_the_librarys_own_steps_take(deployment: Deployment) -
         assert ours_ms == pytest.approx(own.prefill_step_ms(chunk), rel=0.12)
 
 
+def test_long_chunks_are_not_of_a_coarser_grid_than_short_ones() -> None:
+    """In steps of 256 tokens those of 2,600 and 3,100 came out 13 % too long."""
+    deployment = Deployment("qwen3-32b", "h200", VLLM)
+    model, own = CostModel(compiled(deployment)), Operators(deployment, config_folder("qwen3-32b"))
+    for chunk in (2049, 2100, 2600, 3100, 4100, 5000, 7000):
+        ours_ms = model.batch_time_s(0, 0, [(chunk, 0)]) * 1e3
+        assert ours_ms == pytest.approx(own.prefill_step_ms(chunk), rel=0.05)
+
+
 def test_no_batch_is_faster_than_a_smaller_one() -> None:
     model = CostModel(compiled(EXPERTS))
     for context in (100, 1000, 10_000):

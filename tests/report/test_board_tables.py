@@ -7,6 +7,7 @@ from slaibench.report.board_tables import (
     causes_table,
     combination_tables,
     left_out_lines,
+    own_table,
     totals_table,
 )
 
@@ -39,6 +40,21 @@ def test_a_tail_of_few_rows_is_a_dash():
         for row in table.rows:
             few = int(row.cells[1].text) < 10
             assert row.cells[2].text.endswith("-") is few
+
+
+def test_runs_of_our_own_are_a_table_with_their_signs():
+    table = own_table(document())
+    assert table is not None
+    groups = [label for label, _ in table.groups]
+    assert any(
+        "NVIDIA" not in label and "rtx4090 llama-3.1-8b, vLLM 0.19.0" in label for label in groups
+    )
+    assert any(
+        "h200 mistral-7b, vllm 0.26.0 (cuda), synchronous, compiled" in label for label in groups
+    )
+    assert all(cell.text[0] in "+-" for row in table.rows for cell in row.cells[1:4])
+    without = {key: value for key, value in document().items() if key != "own"}
+    assert own_table(without) is None  # type: ignore[arg-type]
 
 
 def test_causes_and_what_was_left_out_are_shown():

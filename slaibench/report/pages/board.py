@@ -16,6 +16,7 @@ from slaibench.report.board_tables import (
     causes_table,
     combination_tables,
     left_out_lines,
+    own_table,
     totals_table,
 )
 from slaibench.report.captions import Caption
@@ -102,13 +103,14 @@ class BoardPage(Page[BoardSubject, BoardPageDocument]):
         return stem_of(("board", identity([doc["scores"]])))
 
     def content(self, doc: BoardPageDocument) -> Mapping[str, object]:
+        own = () if (table := own_table(doc)) is None else (table,)
         return {
             "schedulers": [],
             "kind": "Board: published runs replayed",
             "headline": _headline(doc),
             "about": [NOTE, f"Rows: {doc['rows']:,} of {doc['lines']:,} lines, {doc['source']}."],
             "not_recomputed": self.not_recomputed,
-            "tables": (totals_table(doc), *combination_tables(doc), causes_table(doc)),
+            "tables": (totals_table(doc), *own, *combination_tables(doc), causes_table(doc)),
             "facts": [
                 ("Left out", [(line, "") for line in left_out_lines(doc)]),
                 ("Versions", facts.versions(doc["made"])),

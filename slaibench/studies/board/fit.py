@@ -86,18 +86,18 @@ def _steps(rows: Sequence[Replayed], times: Sequence[HostTime]) -> HostTime:
     sequences = np.array([float(result.row.concurrency) for result in rows])
     # What the replay holds already is put back, so that no term can end below 0.
     missing = tpot - ours + before.step_ms + before.sequence_ms * sequences
-    step, sequence = _least_absolute(np.stack([np.ones(len(rows)), sequences], 1), missing, tpot)
-    return replace(before, step_ms=_rounded(step), sequence_ms=_rounded(sequence))
+    step, sequence = least_absolute(np.stack([np.ones(len(rows)), sequences], 1), missing, tpot)
+    return replace(before, step_ms=rounded(step), sequence_ms=rounded(sequence))
 
 
 def _firsts(rows: Sequence[Replayed], times: Sequence[HostTime]) -> HostTime:
     ttft = np.array([result.row.ttft_ms for result in rows])
     ours = np.array([result.latency.ttft_ms for result in rows])
-    (first,) = _least_absolute(np.ones((len(rows), 1)), ttft - ours, ttft)
-    return replace(_of(rows, times), first_ms=_rounded(first))
+    (first,) = least_absolute(np.ones((len(rows), 1)), ttft - ours, ttft)
+    return replace(_of(rows, times), first_ms=rounded(first))
 
 
-def _least_absolute(terms: FloatArray, wanted: FloatArray, scale: FloatArray) -> FloatArray:
+def least_absolute(terms: FloatArray, wanted: FloatArray, scale: FloatArray) -> FloatArray:
     """Factors of at least 0 with the least sum of |terms @ factors - wanted| / scale."""
     from scipy.optimize import linprog  # noqa: PLC0415  (loads slowly)
 
@@ -114,6 +114,6 @@ def _least_absolute(terms: FloatArray, wanted: FloatArray, scale: FloatArray) ->
     return factors
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """To three significant figures: no more is known of any."""
     return float(f"{value:.3g}")

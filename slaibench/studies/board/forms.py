@@ -8,6 +8,7 @@ from typing import TypedDict, cast
 
 from slaibench.catalog.board import BoardDocument
 from slaibench.studies.board.causes import Cause
+from slaibench.studies.board.own import OwnRun
 from slaibench.studies.board.replay import Latency
 from slaibench.studies.board.rows import Configuration, Row, Source
 from slaibench.studies.board.study import Board, Score
@@ -93,7 +94,8 @@ def board_of(form: BoardForm, measured: Mapping[Row, Row] | None = None) -> Boar
                 _latency_of(values["roofline"]),
             )
         )
-    return Board(tuple(scores), dict(form["left_out"]), form["lines"], ())
+    own = tuple(map(OwnRun.of_json, form.get("own", ())))
+    return Board(tuple(scores), dict(form["left_out"]), form["lines"], (), own)
 
 
 def without_times(row: Row) -> Row:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TypeVar
 
 from slaibench.catalog.board import plain_name
@@ -23,10 +24,12 @@ from slaibench.operators.estimate import LibraryEstimate
 from slaibench.operators.store import operator_values, profile_of
 from slaibench.studies.board.causes import OWN_OPERATORS, Cause, causes_of
 from slaibench.studies.board.fit import Replayed, fit_host_times
+from slaibench.studies.board.own import OwnRun, plan_own, run_own
 from slaibench.studies.board.replay import Latency, replay
 from slaibench.studies.board.rows import Configuration, Half, Row, published_file, read_rows
 from slaibench.studies.board.served import deployment_of, serving_of
 from slaibench.studies.executors.jobs import default_jobs
+from slaibench.studies.validation.study import ValidationPlan
 
 T = TypeVar("T")
 OnConfiguration = Callable[[int, int], None]
@@ -40,12 +43,15 @@ class BoardSpec:
     Args:
         gpu, model, engine: only those; None: all.
         jobs: processes; None: a processor each.
+        logs, recordings: runs of our own, to be scored beside them (``own``).
     """
 
     gpu: str | None = None
     model: str | None = None
     engine: str | None = None
     jobs: int | None = None
+    logs: tuple[Path, ...] = ()
+    recordings: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,14 @@ class BoardPlan:
         configurations: with their rows.
         left_out: lines of the file that cannot be represented, by reason.
         lines: of the file that can.
+        own: runs of our own.
     """
 
     spec: BoardSpec
     configurations: tuple[tuple[Configuration, tuple[Row, ...]], ...]
     left_out: Mapping[str, int]
     lines: int
+    own: tuple[ValidationPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +98,14 @@ class Board:
         left_out: lines and rows that were not replayed, by reason.
         lines: of the file, that the scores are of.
         times: host times that were taken.
+        own: runs of our own.
     """
 
     scores: tuple[Score, ...]
     left_out: Mapping[str, int]
     lines: int
     times: tuple[HostTime, ...]
+    own: tuple[OwnRun, ...] = ()
 
 
 def plan(spec: BoardSpec) -> BoardPlan:
@@ -103,7 +113,9 @@ def plan(spec: BoardSpec) -> BoardPlan:
 
     Raises:
         CatalogError: the library that they come with is not installed.
-        ValueError: there are none of what was asked for; with what there is.
+        ValueError: there are none of what was asked for; with what there is. Or a run of our own
+            cannot be replayed.
+        RecordingError: one of our own is damaged.
     """
     check_installed()
     rows = read_rows(published_file())
@@ -111,18 +123,25 @@ def plan(spec: BoardSpec) -> BoardPlan:
     if not chosen:
         raise ValueError(_nothing(spec, [row.configuration for row in rows.rows]))
     grouped = groupby(chosen, key=lambda row: row.configuration)
-    return BoardPlan(
-        spec, tuple((key, tuple(group)) for key, group in grouped), rows.left_out, rows.read
-    )
+    configurations = tuple((key, tuple(group)) for key, group in grouped)
+    own = plan_own(spec.logs, spec.recordings)
+    return BoardPlan(spec, configurations, rows.left_out, rows.read, own)
 
 
-def run(plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None) -> Board:
-    """Replay what was planned, with the catalog's host times.
+def run(
+    plan: BoardPlan,
+    on_configuration: OnConfiguration = lambda *_: None,
+    times: tuple[HostTime, ...] | None = None,
+) -> Board:
+    """Replay what was planned.
+
+    Args:
+        times: instead of the catalog's host times.
 
     Raises:
         CatalogError: the catalog's host times are damaged.
     """
-    times = host_times()
+    times = host_times() if times is None else times
     left_out = Counter(plan.left_out)
     scores: list[Score] = []
     work = [rows for _, rows in plan.configurations]
@@ -132,13 +151,15 @@ def run(plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None) ->
         scores += part
         if reason is not None:
             left_out[reason[0]] += reason[1]
-    return Board(tuple(scores), dict(sorted(left_out.items())), plan.lines, times)
+    own = run_own(plan.own)
+    return Board(tuple(scores), dict(sorted(left_out.items())), plan.lines, times, own)
 
 
 def fit(
     plan: BoardPlan, on_configuration: OnConfiguration = lambda *_: None
 ) -> tuple[HostTime, ...]:
-    """Host times, fitted to the rows of the fitted half among those that were planned."""
+    """Host times, fitted to the rows of the fitted half among those that were planned; and those
+    of the catalog that were fitted to something else."""
     fitted = [rows for key, rows in plan.configurations if key.half is Half.FITTED]
 
     def replayed(times: Sequence[HostTime]) -> list[Replayed]:
@@ -149,7 +170,8 @@ def fit(
             for result in part
         ]
 
-    return fit_host_times(replayed)
+    others = [time for time in host_times() if time.source]
+    return (*fit_host_times(replayed), *others)
 
 
 def _is_chosen(configuration: Configuration, spec: BoardSpec) -> bool:
@@ -218,7 +240,7 @@ def _ours(
     own = architecture if architecture in OWN_OPERATORS else ""
     time = host_time(
         row.configuration.engine,
-        None,
+        row.configuration.version,
         asynchronous=serving_of(row).asynchronous,
         architecture=own,
         times=times,

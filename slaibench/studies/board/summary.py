@@ -13,6 +13,7 @@ from slaibench.catalog.board import (
     BoardDocument,
     CauseForm,
     ErrorsForm,
+    OwnRunForm,
     SizesForm,
     SummaryForm,
     plain_name,
@@ -248,7 +249,8 @@ def document(board: Board, source: str) -> BoardDocument:
     totals: dict[str, Sequence[Score]] = {ALL: board.scores}
     if 0 < len(aimed) < len(board.scores):
         totals = {", ".join(AIMED): aimed, **totals}
-    return {
+    own: Sequence[OwnRunForm] = [run.to_json() for run in board.own]
+    values: BoardDocument = {
         "schema_version": SCHEMA_VERSION,
         "source": source,
         "lines": board.lines,
@@ -264,3 +266,4 @@ def document(board: Board, source: str) -> BoardDocument:
         ],
         "causes": [errors.to_json() for errors in by_cause(board.scores)],
     }
+    return {**values, "own": own} if own else values

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 
 from slaibench.backends.base import Backend, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
-from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, GPU, KV_BLOCKS, MODEL
+from tests.backends.agreement import CONTEXT, KV_BLOCKS, PROFILE
 
 
 def simulator() -> Backend:
-    profile = get_profile(GPU, MODEL)
-    return Simulator(CostModel(profile), total_blocks=KV_BLOCKS, max_context_tokens=CONTEXT)
+    return Simulator(CostModel(PROFILE), total_blocks=KV_BLOCKS, max_context_tokens=CONTEXT)
 
 
 class Mortal:

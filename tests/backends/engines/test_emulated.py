@@ -11,7 +11,6 @@ import pytest
 from slaibench.backends.base import Backend, BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.model import get_model
-from slaibench.catalog.profiles import get_profile
 from slaibench.recording.record import Outcome
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import SchedulerError
@@ -21,9 +20,9 @@ from slaibench.studies.systems.engines import SglangSystem, VllmSystem
 from slaibench.workloads.request import Request
 from tests.backends.agreement import (
     CONTEXT,
-    GPU,
     KV_BLOCKS,
     MODEL,
+    PROFILE,
     SCHEDULERS,
     assert_same,
     requests,
@@ -56,7 +55,7 @@ def emulated(
         kv_blocks=KV_BLOCKS,
     )
     logs = tmp_path_factory.mktemp("logs")
-    backend = system._open_emulated(options, get_profile(GPU, MODEL), logs)
+    backend = system._open_emulated(options, PROFILE, logs)
     yield backend
     backend.close()
 
@@ -93,7 +92,7 @@ def test_ties_and_bursts_break_the_same_way(emulated: Backend, arrivals: str) ->
 
 @pytest.mark.parametrize(("clients", "ramp_s"), [(4, 0.0), (32, 5.0)])
 def test_a_closed_loop_goes_the_same_way(emulated: Backend, clients: int, ramp_s: float) -> None:
-    wanted, delivery_s = requests(), get_profile(GPU, MODEL).delivery_ms * 1e-3
+    wanted, delivery_s = requests(), PROFILE.delivery_ms * 1e-3
     settings = RunSettings(concurrency=clients, ramp_s=ramp_s)
     ours = simulate(registry.build("slai"), wanted, settings, delivery_s=delivery_s)
     theirs = run(emulated, wanted, "slai", concurrency=clients, ramp_s=ramp_s)

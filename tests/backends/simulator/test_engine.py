@@ -69,12 +69,13 @@ def test_time_passes_as_the_cost_model_says_plus_the_overhead() -> None:
 
 
 def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
-    batches = []
+    batches, sequences = [], []
 
     class Asked:
         needs_spread = True
 
         def between_s(self, num_sequences: int) -> float:
+            sequences.append(num_sequences)
             return 0.0
 
         def batch_time_s(self, *work: Any) -> float:
@@ -93,6 +94,7 @@ def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
         (1, 7, [], (7, 49)),
         (1, 8, [], (8, 64)),
     ]
+    assert sequences == [2, 2, 2, 1, 1]  # decodes and chunks
 
 
 def test_a_cost_model_that_takes_contexts_at_their_mean_is_not_given_their_spread(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from slaibench.catalog.fields import CatalogError
+from slaibench.catalog.host import host_times
 from slaibench.operators.aiconfigurator import installed_version
 from slaibench.studies.board import study
 from slaibench.studies.board.rows import Half
@@ -44,7 +45,8 @@ def test_a_row_is_predicted_by_three_ways():
 def test_a_host_time_is_fitted_to_the_fitted_half_alone():
     plan = small()
     assert {key.half for key, _ in plan.configurations} == set(Half)
-    (time,) = study.fit(plan)
+    time, *others = study.fit(plan)
+    assert others == [kept for kept in host_times() if kept.source]
     assert (time.engine, time.rows, time.configurations) == ("sglang", 2, 1)
 
 

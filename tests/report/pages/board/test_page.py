@@ -13,6 +13,7 @@ from slaibench.report.pages.board import PAGE, BoardSubject
 from slaibench.report.verify import PageVerdict, verify
 from slaibench.studies.board.causes import Cause
 from slaibench.studies.board.forms import board_form, board_of, without_times
+from slaibench.studies.board.own import Means, OwnRun
 from slaibench.studies.board.replay import Latency
 from slaibench.studies.board.rows import Row, Source
 from slaibench.studies.board.study import Board, Score
@@ -36,6 +37,23 @@ def board() -> Board:
     ]
     scores = tuple(score(of, 0.02 * place) for place, of in enumerate(rows, start=1))
     return Board(scores, {"another engine (trtllm)": 3}, 9, ())
+
+
+OWN = OwnRun(
+    name="mine/requests.jsonl",
+    gpu="rtx4090",
+    model="llama-3.1-8b",
+    status="measured",
+    engine="vLLM 0.19.0",
+    asynchronous=True,
+    scheduler="sarathi:token_budget=2048",
+    load="300 requests in 183 s",
+    num_requests=298,
+    measured=Means(400.0, 40.0, 9000.0),
+    ours=Means(412.0, 38.0, 8600.0),
+    grades=(("ttft", "B"), ("tpot", "C"), ("e2e", "B"), ("all", "C")),
+    reason="TPOT mean off by 5 %",
+)
 
 
 @pytest.fixture
@@ -62,6 +80,21 @@ def test_a_touched_error_is_noticed(page: Path):
     verified = verify(page)
     assert verified.verdict is PageVerdict.OTHER_NUMBERS
     assert any("summaries" in wrong.where for wrong in verified.mismatches)
+
+
+def test_runs_of_ones_own_are_on_the_page_and_in_its_numbers(board: Board, tmp_path: Path):
+    mine = replace(board, own=(OWN,))
+    html = PAGE.write(BoardSubject(mine, SOURCE), tmp_path).html
+    assert verify(html).verdict is PageVerdict.SAME
+    text = html.read_text("utf-8")
+    assert "Runs of our own" in text
+    assert "vLLM 0.19.0, asynchronous, measured profile" in text
+    form = json.loads(json.dumps(board_form(mine, SOURCE)))
+    assert board_of(form).own == (OWN,)
+
+
+def test_a_board_without_them_is_written_as_before_there_were_any(board: Board):
+    assert "own" not in board_form(board, SOURCE)
 
 
 def test_a_board_is_what_its_plain_values_were_made_of(board: Board):
