@@ -1,8 +1,7 @@
-"""vLLM's own rule, as far as the contract of schedulers can say it: a baseline for the simulator."""
+"""vLLM's own rule, as far as the contract of schedulers can say it."""
 
 from __future__ import annotations
 
-from itertools import count
 from operator import attrgetter
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
@@ -41,7 +40,7 @@ class VllmDefault(Scheduler):
         watermark: float = 0.0,
     ) -> None:
         super().__init__(token_budget=token_budget, max_active=max_active, watermark=watermark)
-        self._places = count()
+        self._num_admitted = 0
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
@@ -70,5 +69,6 @@ class VllmDefault(Scheduler):
         before = len(batch.prefills)
         admit(view, self, batch, budget)
         for request, _ in batch.prefills[before:]:
-            request.scheduler_data = next(self._places)
+            request.scheduler_data = self._num_admitted
+            self._num_admitted += 1
         return batch
