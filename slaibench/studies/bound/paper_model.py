@@ -134,6 +134,7 @@ def paper_study(
         model="eq7",
         gpu=f"paper-{1e3 * step_s:g}ms",
         profile=paper_profile(step_s),
+        asynchronous=False,
         kv_blocks=KV_BLOCKS,
     )
     return replace(prepared, system=system, service=Service(system), source=PaperLengths())
