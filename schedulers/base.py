@@ -218,6 +218,10 @@ class Scheduler:
     def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
         """Called before the next batch is decided while this one runs, and only then.
 
+        A scheduler that has no method of its own here gets ``batch_done`` now, with the expected
+        times, and not again. So whatever it notes there is there when it decides; what it learns of
+        times there, it learns from expectations.
+
         Args:
             end_s: when it is expected to end.
             view: the state that is assumed after it.

@@ -43,7 +43,7 @@ class Batch:
             None: not before the next arrival.
         critical_decodes: how many of ``decodes`` could not wait (for the record only).
         work: what it computes; the engine says so when it begins it.
-        is_assumed: whether ``batch_running`` was called for it.
+        is_reported: whether ``batch_done`` was called for it.
     """
 
     decodes: list[Any] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Batch:
     wake_s: float | None = None
     critical_decodes: int = 0
     work: BatchWork = NO_WORK
-    is_assumed: bool = False
+    is_reported: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.decodes or self.prefills)

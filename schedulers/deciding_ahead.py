@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any, Protocol
 
 from slaibench.schedulers.base import Batch, EngineView, Scheduler
@@ -46,8 +47,11 @@ class DecidingAhead:
         """
         end_s = max(view.now_s, began_s + self._expected_s(running))
         view.begins_s = end_s
-        running.is_assumed = True
-        scheduler.batch_running(running, end_s, view)
+        if unwrap(type(scheduler).batch_running) is Scheduler.batch_running:
+            running.is_reported = True
+            scheduler.batch_done(running, began_s, end_s, view)
+        else:
+            scheduler.batch_running(running, end_s, view)
         limit = scheduler.max_active
         scheduler.max_active = limit - num_ending
         try:
@@ -55,12 +59,29 @@ class DecidingAhead:
         finally:
             scheduler.max_active = limit
 
-    def done(self, batch: Batch, took_s: float) -> None:
-        """A batch took so long on the device."""
+    def done(
+        self,
+        scheduler: Scheduler | None,
+        batch: Batch,
+        start_s: float,
+        end_s: float,
+        view: EngineView,
+    ) -> None:
+        """A batch's tokens are out.
+
+        Args:
+            scheduler: that decided it; None: one that is to hear nothing.
+            start_s, end_s: when the device began and ended it.
+            view: the newest state.
+        """
+        took_s = end_s - start_s
         self._num_batches += 1
         self._mean_s += (took_s - self._mean_s) / self._num_batches
         work = batch.work
         self._time.learn(batch.num_tokens, work.context_tokens, work.pairs, took_s)
+        if scheduler is not None and not batch.is_reported:
+            batch.is_reported = True
+            scheduler.batch_done(batch, start_s, end_s, view)
 
     def _expected_s(self, batch: Batch) -> float:
         if not self._time.is_known:

@@ -73,15 +73,7 @@ class _Tiled(Scheduler):
             batch.prefills.append((request, min(self.chunk, rest)))
         return batch
 
-    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
-        self._count(batch, view)
-
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        if not batch.is_assumed:
-            self._count(batch, view)
-
-    def _count(self, batch: Batch, view: EngineView) -> None:
-        """A batch is done, or taken to be: its prompts are of the cycle."""
         self._num_in_cycle += len(batch.work.finished_prefills)
         if batch.decodes and not view.decoding:
             self._num_in_cycle = 0

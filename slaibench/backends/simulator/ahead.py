@@ -137,8 +137,7 @@ class AheadEngine(Engine):
         now_s, self.now_s = self.now_s, end_s
         self.forward_s = forward_s
         self._host_s = max(self._host_s, end_s)
-        self._ahead.done(batch, end_s - start_s)
-        self._scheduler.batch_done(batch, start_s, end_s, self)
+        self._ahead.done(self._scheduler, batch, start_s, end_s, self)
         self.now_s = now_s
 
     def _release(self, request: SimRequest) -> None:
