@@ -24,12 +24,10 @@ from slaibench.catalog import hub
 from slaibench.catalog.mismatch import model_mismatch
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
-from slaibench.catalog.profiles import load_profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
-from slaibench.operators import store
-from slaibench.operators.deployment import Deployment
-from slaibench.spec import Device
+from slaibench.spec import Device, StudySpec
 from slaibench.studies.scheduler_info import build
+from slaibench.studies.systems.profiled import profile_file_of, profile_of
 from slaibench.workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
@@ -201,11 +199,9 @@ def emulated_profile(
     Raises:
         ValueError: there is none.
     """
-    if file is not None:
-        return load_profile(file), file
-    deployment = Deployment(model, gpu, tp=tp)
-    shipped = store.is_shipped(deployment)
-    return store.profile_of(deployment), None if shipped else store.profile_file(deployment)
+    own = None if file is None else str(file)
+    spec = StudySpec(profile=own) if own else StudySpec(model=model, gpu=gpu, tp=tp)
+    return profile_of(spec), profile_file_of(spec)
 
 
 def _options(

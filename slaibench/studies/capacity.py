@@ -17,12 +17,12 @@ from slaibench.studies.capacity_result import (
     ratio_of,
     summaries_by_rate,
 )
-from slaibench.studies.executors import CellResult, Executor, Jobs
-from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
-from slaibench.studies.overload import under_load
+from slaibench.studies.executors import CellResult, Jobs
+from slaibench.studies.lifecycle import OnCell, Plan, about_of, quiet
+from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
-from slaibench.studies.sweep import collect_overload
+from slaibench.studies.searches import Search, side_by_side
 from slaibench.studies.targets import STEADY, Targets, check_tellable
 
 __all__ = [
@@ -82,11 +82,10 @@ def run(plan: CapacityPlan, on_cell: OnCell = quiet) -> list[CapacityResult]:
     Raises:
         RecordingError, BackendError, SchedulerError: a cell cannot be had.
     """
+    prepared = plan.prepared
     with plan.open() as executor:
-        return [
-            search(executor, plan.prepared, scheduler, (), on_cell=on_cell)
-            for scheduler in plan.spec.schedulers
-        ]
+        searches = [search(prepared, scheduler, ()) for scheduler in plan.spec.schedulers]
+        return list(side_by_side(executor, searches, on_cell))
 
 
 def check_rate_counts(prepared: PreparedStudy) -> None:
@@ -103,13 +102,8 @@ def check_rate_counts(prepared: PreparedStudy) -> None:
 
 
 def search(
-    executor: Executor,
-    prepared: PreparedStudy,
-    scheduler: str,
-    at_hand: Sequence[CellResult],
-    *,
-    on_cell: OnCell = quiet,
-) -> CapacityResult:
+    prepared: PreparedStudy, scheduler: str, at_hand: Sequence[CellResult]
+) -> Search[CapacityResult]:
     """Search one scheduler's capacity, from what is already measured.
 
     First the boundary is bracketed (``measure.search``); then the rates about it are run longer,
@@ -122,10 +116,10 @@ def search(
     spec = prepared.spec
     cells = [result for result in at_hand if result.cell.scheduler == scheduler]
     if all(result.cell.overload is None for result in cells):
-        cells += collect_overload(executor, prepared, (scheduler,), on_cell)
+        cells += yield overload_cells(prepared, (scheduler,))
     if not summaries_by_rate(cells) and spec.rates:
         wanted = [prepared.cell(scheduler, rate, spec.first_seed) for rate in spec.rates]
-        cells.extend(collect(executor, wanted, on_cell))
+        cells += yield wanted
     extensions = MOST_EXTENSIONS if spec.convention is Convention.STRICT else 0
     for _ in range(MAX_ROUNDS):
         proposals = next_rates(
@@ -147,7 +141,7 @@ def search(
             extensions -= 1
         if not wanted:
             break
-        cells = longest([*cells, *collect(executor, wanted, on_cell)])
+        cells = longest([*cells, *(yield wanted)])
     return capacity_from(spec, prepared.targets, about_of(cells), scheduler, cells)
 
 

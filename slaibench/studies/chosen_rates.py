@@ -25,6 +25,7 @@ from slaibench.studies.lifecycle import OnCell, collect
 from slaibench.studies.overload import overload_cells
 from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.searches import Search, side_by_side
 from slaibench.studies.targets import NOT_MEASURED, Targets
 
 BELOW = (0.25, 0.5, 0.75)
@@ -102,17 +103,17 @@ def with_rates(executor: Executor, prepared: PreparedStudy, on_cell: OnCell) -> 
         return prepared
     start_rps, most_rps, origin = _range(prepared)
     overloaded = collect(executor, overload_cells(prepared), on_cell)
-    carried = {
-        name: _look(
-            executor,
+    searches = [
+        _look(
             prepared,
             name,
             [cell for cell in overloaded if cell.cell.scheduler == name],
             (start_rps, most_rps),
-            on_cell,
         )
         for name in spec.schedulers
-    }
+    ]
+    looks = side_by_side(executor, searches, on_cell)
+    carried = dict(zip(spec.schedulers, looks, strict=True))
     about = {name: look.rate_rps for name, look in carried.items()}
     rates = grid(about, start_rps, in_real_time=prepared.system.one_at_a_time)
     values = {"rates": rates, "rates_chosen": _sentence(carried, origin)}
@@ -163,13 +164,11 @@ def _range(prepared: PreparedStudy) -> tuple[float, float, str]:
 
 
 def _look(
-    executor: Executor,
     prepared: PreparedStudy,
     scheduler: str,
     overloaded: Sequence[CellResult],
     between_rps: tuple[float, float],
-    on_cell: OnCell,
-) -> Carried:
+) -> Search[Carried]:
     """Rates between where the look begins and ends, until the boundary is close enough."""
     start_rps, most_rps = between_rps
     in_real_time = prepared.system.one_at_a_time
@@ -192,8 +191,7 @@ def _look(
         wanted = [rate for p in proposals if (rate := _tidy(p.rate_rps)) not in measured]
         if not wanted:
             break
-        planned = [prepared.cell(scheduler, rate, prepared.spec.first_seed) for rate in wanted]
-        cells += collect(executor, planned, on_cell)
+        cells += yield [prepared.cell(scheduler, r, prepared.spec.first_seed) for r in wanted]
     failing = min((trial.rate_rps for trial in trials if not trial.passes), default=math.inf)
     passing = [trial.rate_rps for trial in trials if trial.passes and trial.rate_rps < failing]
     if not passing:

@@ -23,6 +23,7 @@ from slaibench.studies.lifecycle import OnCell, Plan, quiet
 from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.prepared import prepare
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.searches import side_by_side
 from slaibench.studies.shown import Shown
 from slaibench.studies.sweep import SweepResult, sweep_in
 from slaibench.studies.trust import warnings_of
@@ -242,10 +243,8 @@ def run(plan: ComparePlan, on_cell: OnCell = quiet) -> CompareResult:
     with plan.open() as executor:
         prepared = with_rates(executor, plan.prepared, on_cell)
         swept = sweep_in(executor, prepared, on_cell)
-        reference, *others = (
-            search(executor, prepared, name, swept.cells, on_cell=on_cell)
-            for name in plan.spec.schedulers
-        )
+        searches = [search(prepared, name, swept.cells) for name in plan.spec.schedulers]
+        reference, *others = side_by_side(executor, searches, on_cell)
     return CompareResult(swept, tuple(_paired(swept, reference, other) for other in others))
 
 

@@ -46,7 +46,7 @@ class Listener(Protocol):
     """An ``OnCell`` that hears of cells before they are done (``studies.progress``)."""
 
     def begin(self, cells: Sequence[CellSpec]) -> None:
-        """These are run next."""
+        """These are run next: all that have not been done, however long they have been wanted."""
 
     def skip(self, cells: Sequence[CellSpec]) -> None:
         """Those of these that have not run are not wanted any more."""

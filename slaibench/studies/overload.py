@@ -22,13 +22,18 @@ SURELY_CARRIED = 0.95
 """Of the saturated throughput: below, a number in system that grows is not overload."""
 
 
-def overload_cells(prepared: PreparedStudy) -> list[CellSpec]:
+def overload_cells(
+    prepared: PreparedStudy, schedulers: Sequence[str] | None = None
+) -> list[CellSpec]:
     """One run a scheduler that measures its saturated throughput.
 
     With Poisson arrivals, whatever the study's, and not all requests at once: a burst lets an order
     by length serve them sorted, which is another mix. None where times come from no profile (then
     there is no bound to exceed), in real time, where no run is to end early (a study of the runs
     themselves), or under the paper's conventions, which have no such rule.
+
+    Args:
+        schedulers: some of the study's; None: all.
     """
     identity = prepared.system.identity()
     if (
@@ -53,7 +58,7 @@ def overload_cells(prepared: PreparedStudy) -> list[CellSpec]:
                 "early_stop": False,
             }
         )
-        for scheduler in prepared.spec.schedulers
+        for scheduler in (prepared.spec.schedulers if schedulers is None else schedulers)
     ]
 
 

@@ -25,6 +25,7 @@ from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.searches import Search, side_by_side
 from slaibench.studies.shown import Shown, named, rates_in_words
 from slaibench.studies.targets import Targets, Verdict
 from slaibench.studies.trust import warnings_of
@@ -211,8 +212,7 @@ def collect_overload(
     executor: Executor, prepared: PreparedStudy, schedulers: Sequence[str], on_cell: OnCell
 ) -> tuple[CellResult, ...]:
     """The runs that measure these schedulers' saturated throughputs, where there can be any."""
-    cells = [cell for cell in overload_cells(prepared) if cell.scheduler in schedulers]
-    return collect(executor, cells, on_cell)
+    return collect(executor, overload_cells(prepared, schedulers), on_cell)
 
 
 def collect_extended(
@@ -225,19 +225,25 @@ def collect_extended(
     """
     planned = prepared.cells()
     cells = _first_runs(executor, prepared, planned, on_cell)
-    todo = {result.cell.key[:2] for result in cells} if prepared.extends else ()
-    while todo:
-        longer: list[CellSpec] = []
-        for scheduler, rate in todo:
-            own = [result for result in cells if result.cell.key[:2] == (scheduler, rate)]
-            size = next_length(prepared.requests_at(rate), own[0].cell.num_requests, _worth(own))
-            if size is not None:
-                longer += [prepared.cell(scheduler, rate, run.cell.seed, size) for run in own]
-        todo = {cell.key[:2] for cell in longer}
-        cells = [result for result in cells if result.cell.key[:2] not in todo]
-        cells += collect(executor, longer, on_cell)
+    if prepared.extends:
+        points = dict.fromkeys(result.cell.key[:2] for result in cells)
+        searches = [
+            _extended(prepared, [result for result in cells if result.cell.key[:2] == point])
+            for point in points
+        ]
+        cells = [result for own in side_by_side(executor, searches, on_cell) for result in own]
     order = {cell.key: place for place, cell in enumerate(planned)}
     return tuple(sorted(cells, key=lambda result: order[result.cell.key]))
+
+
+def _extended(prepared: PreparedStudy, cells: Sequence[CellResult]) -> Search[Sequence[CellResult]]:
+    """A scheduler's runs at a rate, run again until they are long enough."""
+    scheduler, rate, _ = cells[0].cell.key
+    while True:
+        size = next_length(prepared.requests_at(rate), cells[0].cell.num_requests, _worth(cells))
+        if size is None:
+            return cells
+        cells = yield [prepared.cell(scheduler, rate, run.cell.seed, size) for run in cells]
 
 
 def _first_runs(

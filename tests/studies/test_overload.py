@@ -11,6 +11,7 @@ import pytest
 from slaibench.measure.saturated import SaturatedThroughput
 from slaibench.measure.steady import Steadiness
 from slaibench.recording import store
+from slaibench.studies.bound import limits
 from slaibench.studies.operating_point import make_point
 from slaibench.studies.overload import (
     LOAD,
@@ -173,3 +174,21 @@ def test_who_still_fills_well_below_the_saturated_throughput_is_steady(
     assert state(6.0, filling=True) is Steadiness.STEADY
     assert state(6.0, filling=False) is Steadiness.CANNOT_TELL
     assert state(6.6, filling=True) is Steadiness.CANNOT_TELL
+
+
+def test_the_parts_of_a_study_share_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    compute = limits.BoundMaker.compute
+
+    def counted(maker: limits.BoundMaker, *limits_of: Any) -> Any:
+        computed.append(maker.total_blocks)
+        return compute(maker, *limits_of)
+
+    monkeypatch.setattr(limits.BoundMaker, "compute", counted)
+    limits._bound.cache_clear()
+    spec = study(schedulers=("sarathi", "slai"), kv_blocks=2000)
+    cells = overload_cells(prepare(spec))
+    assert overload_cells(prepare(spec), ("slai",)) == cells[1:]
+    assert computed == [2000]
+    overload_cells(prepare(study(schedulers=("sarathi",), kv_blocks=2100)))
+    assert computed == [2000, 2100]

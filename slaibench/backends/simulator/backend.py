@@ -85,6 +85,17 @@ class Simulator:
             for request in requests
         ]
         states = [SimRequest(request) for request in requests]
+
+        def settle() -> None:
+            for state in states:
+                state.settle()
+
         return run_virtual(
-            engine, requests, states, refusals, settings, delivery_s=self._delivery_s
+            engine,
+            requests,
+            states,
+            refusals,
+            settings,
+            settle,
+            delivery_s=self._delivery_s,
         )

@@ -6,6 +6,7 @@ invariant of docs/design.md that the scheduler would have broken.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
@@ -57,6 +58,7 @@ class Engine(FormerViewNames):
         self._queue: WaitingQueue[SimRequest] = WaitingQueue()
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
+        self._shared_steps = array("i")
         self._num_preempted = 0  # since the last step on record
         self._num_leaving = 0  # done, and not let go yet
         self._spread = KeptSpread()
@@ -143,6 +145,7 @@ class Engine(FormerViewNames):
         if request in self._decoding_set:
             self._decoding_set.remove(request)
             self.decoding.remove(request)
+            request.part()
             self._spread.forget()
         elif request in self.prefilling:
             self.prefilling.remove(request)
@@ -164,8 +167,8 @@ class Engine(FormerViewNames):
     ) -> tuple[int, Spread | None, list[SimRequest]]:
         """One token for each; returns the KV tokens they read, their spread, and who is done."""
         # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
-        everybody = decodes == self.decoding
-        if not everybody:
+        everybody = len(decodes) == len(self.decoding)
+        if not everybody or decodes != self.decoding:
             check_decodes(decodes, self._decoding_set)
         context = 0
         ended = []
@@ -179,7 +182,14 @@ class Engine(FormerViewNames):
                     request.hold(request.num_blocks + 1, self.block_size)
                 if tokens == request.final_tokens:
                     ended.append(request)
-            request.emit(step)
+        if everybody:
+            self._shared_steps.append(step)
+        else:
+            num_shared = len(self._shared_steps)
+            for request in decodes:
+                if request.shared_from < num_shared:
+                    request.settle()
+                request.emit(step)
         spread = None
         if self._timer.needs_spread:
             spread = self._spread.after(decodes, context, everybody)
@@ -259,11 +269,13 @@ class Engine(FormerViewNames):
         else:
             self.decoding.append(request)
             self._decoding_set.add(request)
+            request.share(self._shared_steps)
             self._spread.forget()
 
     def _leave(self, request: SimRequest) -> None:
         self.decoding.remove(request)
         self._decoding_set.remove(request)
+        request.part()
         self._spread.forget()
         self._release(request)
 

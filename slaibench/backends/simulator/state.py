@@ -10,12 +10,19 @@ from slaibench.backends.virtual import NEVER
 from slaibench.schedulers.base import FormerRequestNames
 from slaibench.workloads.request import Request
 
+NOTHING_SHARED: array[int] = array("i")
+"""What a request that does not decode shares; never added to."""
+
 
 class SimRequest(FormerRequestNames):
     """Engine-side state of a request; schedulers see it as ``schedulers.base.RequestView``.
 
     ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
     beside the count (a new block, the end) happens at ``event_at``: the hot loop compares once.
+
+    A batch that decodes everybody is not noted with each request but once, in the engine's list of
+    such batches (``shared_steps``): to note it is most of the time that a decode takes. What of it
+    is a request's own moves to ``token_steps`` when it no longer decodes, or decodes apart.
     """
 
     __slots__ = (
@@ -33,6 +40,8 @@ class SimRequest(FormerRequestNames):
         "prompt_tokens",
         "request_id",
         "scheduler_data",
+        "shared_from",
+        "shared_steps",
         "tbt_slo_s",
         "tier",
         "token_steps",
@@ -59,10 +68,30 @@ class SimRequest(FormerRequestNames):
         self.scheduler_data: Any = None
         self.token_steps: array[int] = array("i")
         self.emit = self.token_steps.append
+        self.shared_steps = NOTHING_SHARED
+        self.shared_from = 0
 
     @property
     def output_tokens(self) -> int:
-        return len(self.token_steps)
+        return len(self.token_steps) + len(self.shared_steps) - self.shared_from
+
+    def share(self, steps: array[int]) -> None:
+        """Decode from now on: batches that are added to these steps are its own too."""
+        self.shared_steps = steps
+        self.shared_from = len(steps)
+
+    def settle(self) -> None:
+        """Have all its steps in ``token_steps``, those that it shared included."""
+        steps = self.shared_steps
+        if self.shared_from < len(steps):
+            self.token_steps.extend(steps[self.shared_from :])
+            self.shared_from = len(steps)
+
+    def part(self) -> None:
+        """Decode no longer."""
+        self.settle()
+        self.shared_steps = NOTHING_SHARED
+        self.shared_from = 0
 
     @property
     def needs_block(self) -> bool:

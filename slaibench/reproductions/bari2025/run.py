@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from slaibench.recording.store import check_writable
@@ -25,9 +26,10 @@ from slaibench.reproductions.bari2025.result import PaperResult, sort_cells
 from slaibench.reproductions.bari2025.spec import PaperSpec
 from slaibench.spec import CellSpec, Convention, StudySpec
 from slaibench.studies.capacity import check_rate_counts, search
-from slaibench.studies.executors import CellResult, Executor, Jobs, jobs_for
+from slaibench.studies.executors import CellResult, Jobs, jobs_for
 from slaibench.studies.lifecycle import OnCell, Plan, about_of, collect, quiet
 from slaibench.studies.prepared import PreparedStudy, prepare
+from slaibench.studies.searches import Search, side_by_side
 from slaibench.studies.targets import Targets
 
 
@@ -134,26 +136,21 @@ def _load(
         cells = list(collect(executor, _wanted(paper, prepared, figures), on_cell))
         searched = searches(paper, mix)
         if searched:
-            for scheduler in CAPACITY_OF:
-                cells = _searched(executor, prepared, scheduler, cells, on_cell)
+            of = [_searched(prepared, scheduler, cells) for scheduler in CAPACITY_OF]
+            others = [cell for cell in cells if cell.cell.scheduler not in CAPACITY_OF]
+            cells = [*others, *chain.from_iterable(side_by_side(executor, of, on_cell))]
     return Load(mix, prepared.spec, about_of(cells), sort_cells(cells), searched)
 
 
 def _searched(
-    executor: Executor,
-    prepared: PreparedStudy,
-    scheduler: str,
-    cells: list[CellResult],
-    on_cell: OnCell,
-) -> list[CellResult]:
-    """All cells, with those that the search of a capacity adds: by all targets, and by median TTFT
-    alone, since that is what usually ends it."""
+    prepared: PreparedStudy, scheduler: str, cells: Sequence[CellResult]
+) -> Search[Sequence[CellResult]]:
+    """A scheduler's cells, with those that the search of its capacity adds: by all targets, and by
+    median TTFT alone, since that is what usually ends it."""
     spec = prepared.spec.model_copy(update={"slo": MEDIAN_ONLY})
     median = replace(prepared, spec=spec, targets=Targets.of(spec, prepared.tiers))
     for study in (prepared, median):
-        searched = search(executor, study, scheduler, cells, on_cell=on_cell)
-        others = [cell for cell in cells if cell.cell.scheduler != scheduler]
-        cells = [*others, *searched.cells]
+        cells = (yield from search(study, scheduler, cells)).cells
     return cells
 
 

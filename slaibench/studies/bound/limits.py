@@ -52,7 +52,19 @@ class BoundMaker:
         self.block_size = int(identity["block_size"])
         self.most_tokens = min(limit.most_tokens for limit in prepared.system.limits())
         self._max_total = prepared.spec.max_total_tokens
-        self._model = CostModel(self.profile, asynchronous=identity.get("async_scheduling", False))
+        self._asynchronous: bool = identity.get("async_scheduling", False)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it bounds the same system: the parts of one study each make a maker, and a bound
+        takes a second."""
+        return isinstance(other, BoundMaker) and self._system == other._system
+
+    def __hash__(self) -> int:
+        return hash(self._system)
+
+    @property
+    def _system(self) -> tuple[str, int, int, bool]:
+        return self.profile.fingerprint, self.total_blocks, self.block_size, self._asynchronous
 
     def work(self, source: LengthSource) -> Work:
         """The mean work of a workload's requests: of a recorded table's rows, or of 100,000 that
@@ -83,7 +95,8 @@ class BoundMaker:
             cache_tokens=cache,
             context_tokens=work.longest,
         )
-        floor = batch_floor(self._model, room, work.prefill_pairs / work.prefill_tokens)
+        model = CostModel(self.profile, asynchronous=self._asynchronous)
+        floor = batch_floor(model, room, work.prefill_pairs / work.prefill_tokens)
         return capacity_bound(floor, work, self.total_blocks)
 
 

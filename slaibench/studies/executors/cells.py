@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,13 @@ LOGS = "logs"
 """Folder beside the recordings: what engines say."""
 Summarize = Callable[[Recording], Any]
 """What the parent wants of a recording; computed where the recording is at hand."""
+More = Callable[[], Sequence[CellSpec]]
+"""Says which cells are wanted beside those that run already."""
+
+
+def no_more() -> Sequence[CellSpec]:
+    """None are."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)

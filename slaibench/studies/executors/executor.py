@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import Protocol
 
 from slaibench.machine.atomic_write import clear_away
 from slaibench.spec import CellSpec
-from slaibench.studies.executors.cells import LOGS, CellResult, CellWork, Summarize
+from slaibench.studies.executors.cells import (
+    LOGS,
+    CellResult,
+    CellWork,
+    More,
+    Summarize,
+    no_more,
+)
 from slaibench.studies.executors.jobs import Jobs, OnRay, local_jobs, share_of
 from slaibench.studies.executors.processes import WorkerProcesses
 from slaibench.studies.prepared import PreparedStudy
@@ -21,8 +29,11 @@ class Executor(Protocol):
     """Where cells run. The system under test is kept from cell to cell, until it is closed or
     left."""
 
-    def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
+    def run(self, cells: Sequence[CellSpec], more: More = no_more) -> Iterator[CellResult]:
         """Every cell once, in order of completion; those on disk are read.
+
+        Args:
+            more: asked, whenever a result was taken, for cells to run beside those that still do.
 
         Raises:
             RecordingError, BackendError, SchedulerError: of the first cell that fails.
@@ -42,8 +53,11 @@ class InProcess:
     def __init__(self, work: CellWork) -> None:
         self._work = work
 
-    def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
-        return map(self._work.obtain, cells)
+    def run(self, cells: Sequence[CellSpec], more: More = no_more) -> Iterator[CellResult]:
+        waiting = deque(cells)
+        while waiting:
+            yield self._work.obtain(waiting.popleft())
+            waiting.extend(more())
 
     def close(self) -> None:
         self._work.prepared.close()

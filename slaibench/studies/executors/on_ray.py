@@ -21,7 +21,7 @@ from slaibench.machine.source import package_fingerprint
 from slaibench.recording.store import DamagedRecordingError
 from slaibench.schedulers.base import SchedulerError
 from slaibench.spec import CellSpec, Device
-from slaibench.studies.executors.cells import CellResult, CellWork, Summarize
+from slaibench.studies.executors.cells import CellResult, CellWork, More, Summarize, no_more
 from slaibench.studies.executors.cluster import connected, room
 from slaibench.studies.executors.jobs import OnRay, Share
 from slaibench.studies.prepared import PreparedStudy
@@ -139,25 +139,30 @@ class RayWorkers:
         """By what is waited for: the worker, and its cell; without one it is starting."""
         self._losses: Counter[tuple[str, float, int] | None] = Counter()
 
-    def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
-        there: list[CellSpec] = []
+    def run(self, cells: Sequence[CellSpec], more: More = no_more) -> Iterator[CellResult]:
+        there: deque[CellSpec] = deque()
         waiting: deque[CellSpec] = deque()
-        for cell_spec in cells:
-            (there if self._work.is_there(cell_spec) else waiting).append(cell_spec)
         damages: dict[tuple[str, float, int], str] = {}
-        self._hand_out(waiting)
-        for recorded in there:
-            result = None
-            try:
-                result = self._work.from_disk(recorded)
-            except DamagedRecordingError as error:
-                damages[recorded.key] = error.wrong
-            if result is None:
-                waiting.append(recorded)
-            else:
-                yield result
-        while waiting or any(cell is not None for _, cell in self._busy.values()):
+
+        def take(cells: Sequence[CellSpec]) -> None:
+            for cell_spec in cells:
+                (there if self._work.is_there(cell_spec) else waiting).append(cell_spec)
+
+        take(cells)
+        while there or waiting or any(cell is not None for _, cell in self._busy.values()):
             self._hand_out(waiting)
+            if there:
+                recorded, result = there.popleft(), None
+                try:
+                    result = self._work.from_disk(recorded)
+                except DamagedRecordingError as error:
+                    damages[recorded.key] = error.wrong
+                if result is None:
+                    waiting.append(recorded)
+                else:
+                    yield result
+                    take(more())
+                continue
             (done,), _ = self._ray.wait(list(self._busy), num_returns=1)
             worker, cell = self._busy.pop(done)
             try:
@@ -176,6 +181,7 @@ class RayWorkers:
                 recording, summary, took_s = pickle.loads(reply)
                 kept = self._work.keep(cell, recording, summary, damages.get(cell.key))
                 yield replace(kept, took_s=took_s)
+                take(more())
 
     def close(self) -> None:
         idle, self._idle = self._idle, []

@@ -29,7 +29,7 @@ from slaibench.schedulers.base import SchedulerError
 from slaibench.schedulers.streams import ClosedDescriptorsError, file_at, kept_open, only_stderr
 from slaibench.schedulers.trial import ended, place
 from slaibench.spec import CellSpec
-from slaibench.studies.executors.cells import CellResult, CellWork
+from slaibench.studies.executors.cells import CellResult, CellWork, More, no_more
 from slaibench.studies.scheduler_info import file_of
 
 DEATH_LIMIT_S = 5.0
@@ -134,21 +134,24 @@ class WorkerProcesses:
             initargs=(work, Path(self._notes.name)),
         )
 
-    def run(self, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
+    def run(self, cells: Sequence[CellSpec], more: More = no_more) -> Iterator[CellResult]:
         workers: list[BaseProcess] = []
         try:
-            # Long cells first would finish sooner, but rates in order let a reader follow.
-            with _starting_workers():
-                pending: set[Future[CellResult]] = {
-                    self._executor.submit(_Worker.obtain, cell) for cell in cells
-                }
+            pending = self._begin(cells)
             workers = self._workers()
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+                    pending |= self._begin(more())
+                    workers = self._workers() or workers
         except BrokenProcessPool as error:
             raise self._why(workers) from error
+
+    def _begin(self, cells: Sequence[CellSpec]) -> set[Future[CellResult]]:
+        # Long cells first would finish sooner, but rates in order let a reader follow.
+        with _starting_workers():
+            return {self._executor.submit(_Worker.obtain, cell) for cell in cells}
 
     def close(self) -> None:
         self._executor.shutdown()

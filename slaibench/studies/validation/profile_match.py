@@ -18,7 +18,6 @@ from slaibench.studies.validation.observed import EngineSettings, ObservedRun
 
 DESPITE = "--despite-mismatch"
 
-
 TENSOR_PARALLEL = "tensor_parallel_size"
 
 
@@ -56,7 +55,12 @@ def find_profile(
         f"{option}"
         for what, option, named, name in (
             ("GPU", "--gpu (slaibench gpus)", run.settings.device, gpu),
-            ("model", "--model (slaibench models)", run.settings.model, model),
+            (
+                "model",
+                "--model (slaibench models; or a Hugging Face id, or a config.json or its folder)",
+                run.settings.model,
+                model,
+            ),
         )
         if name is None
     ]

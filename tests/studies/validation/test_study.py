@@ -170,7 +170,7 @@ def test_recordings_of_a_profile_are_compared_with_it_and_not_kept(tmp_path: Pat
     [
         ({"device_name": "TPU v9"}, {}, r"GPU TPU v9 is none of the catalog's.*--gpu"),
         ({"device_name": None}, {}, r"meta.json does not say which GPU it was: add device_name"),
-        ({"model": "mine"}, {}, r"model mine is none of the catalog's.*--model"),
+        ({"model": "mine"}, {}, r"model mine is none of the catalog's.*--model.*config.json"),
         ({}, {"gpu": "rtx409"}, "unknown GPU 'rtx409'"),
         ({"device_name": None}, {"gpu": "h100", "model": "gpt-2"}, "unknown model 'gpt-2'"),
         ({"device_name": "L44", "model": "mine"}, {}, r"GPU L44 is none.*; model mine is none"),
