@@ -32,6 +32,14 @@ class MonotonicClock:
         """When a request that is being added arrived."""
         return time.monotonic()
 
+    def began_s(self) -> float:
+        """When the batch that was handed over last began, asked as soon as none before it runs."""
+        return time.monotonic()
+
+    def ended_s(self) -> float:
+        """When the batch ended whose tokens have just come."""
+        return time.monotonic()
+
 
 class Step(NamedTuple):
     """One engine step, as ``steps.parquet`` has it; times are on the engine's clock."""

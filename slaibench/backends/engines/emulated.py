@@ -85,7 +85,9 @@ class EmulatedEngine:
         check_requests(requests)
         options = self._options
         if self._core is None:
-            self._core = self._open_core(options, CostModel(self._profile))
+            self._core = self._open_core(
+                options, CostModel(self._profile, asynchronous=options.asynchronous)
+            )
         core = self._core
         refusals = [
             refusal(
