@@ -182,13 +182,14 @@ class SlaibenchScheduler(SteeredScheduler):
         start_s, ran = flight.start_s, flight.batch
         if self._is_asynchronous:
             end_s, view.forward_s = back_s, back_s - start_s
-            self._ahead.done(ran, end_s - start_s)
         else:
             end_s, view.forward_s = self.clock.now_s(), back_s - self._handed_over_s
             view.advance(ran.prefills)
         view.now_s = end_s
         self._look()
-        if flight.scheduler is not None:
+        if self._is_asynchronous:
+            self._ahead.done(flight.scheduler, ran, start_s, end_s, view)
+        elif flight.scheduler is not None:
             flight.scheduler.batch_done(ran, start_s, end_s, view)
         self.step_log.step(flight.step._replace(start_s=start_s, end_s=end_s))
         if not self.requests and not self.flights:

@@ -27,7 +27,7 @@ from slaibench.catalog.profile import Profile
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
 from slaibench.spec import Device, StudySpec
 from slaibench.studies.scheduler_info import build
-from slaibench.studies.systems.profiled import profile_file_of, profile_of
+from slaibench.studies.systems.profiled import is_asynchronous, profile_file_of, profile_of
 from slaibench.workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
@@ -73,6 +73,13 @@ def serve(
     prefix_caching: Annotated[
         bool, typer.Option("--prefix-caching", help="Keep prompts' common beginnings.")
     ] = False,
+    async_scheduling: Annotated[
+        bool | None,
+        typer.Option(
+            help="Decide a batch while the one before runs. Default: on a GPU, or as the profile's "
+            "engine does."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Where it listens; 0.0.0.0: everywhere.")] = HOST,
     api_key: Annotated[
@@ -136,6 +143,7 @@ def serve(
             token_budget=max(built.token_budget, built.max_active),
             max_active=built.max_active,
             prefix_caching=prefix_caching,
+            async_scheduling=async_scheduling,
         )
         engine.check(device, options)
         if device is Device.EMULATED:
@@ -216,7 +224,9 @@ def _options(
     token_budget: int,
     max_active: int,
     prefix_caching: bool,
+    async_scheduling: bool | None,
 ) -> EngineOptions:
+    mode = StudySpec(device=device, async_scheduling=async_scheduling)
     block_size = profile.block_size if profile else engine.block_size(device)
     blocks = kv_blocks or (profile.kv_blocks if profile else None)
     most = [model.max_context_tokens] + ([blocks * block_size] if blocks else [])
@@ -229,6 +239,7 @@ def _options(
         kv_blocks=blocks,
         block_size=block_size,
         prefix_caching=prefix_caching,
+        asynchronous=is_asynchronous(mode, profile),
     )
 
 

@@ -121,7 +121,12 @@ def _system(spec: StudySpec, token_budget: int, max_active: int) -> EngineSystem
         )
     if spec.model is None and spec.weights is None and spec.device is Device.CPU:
         spec = spec.model_copy(update={"model": SMALL_MODEL})
-    spec = settled(spec)
+    if spec.async_scheduling:
+        raise ValueError(
+            "--async-scheduling hides what a step takes the host, which is measured here: leave it "
+            "out"
+        )
+    spec = settled(spec.model_copy(update={"async_scheduling": False}))
     model = get_model(spec.model or "")
     wanted = CONTEXT_TOKENS.get(spec.device or Device.CUDA, DEFAULT_CONTEXT_TOKENS)
     context = spec.max_context_tokens or min(wanted, model.max_context_tokens)

@@ -22,6 +22,8 @@ from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
     describe_profile,
     doubts_of,
+    is_asynchronous,
+    mode_words,
     names_of,
     profile_facts,
     profile_file_of,
@@ -51,6 +53,7 @@ class EngineSystem(ABC):
             process reads it from, where it does not ship.
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
+        asynchronous: whether a batch is decided while the one before runs.
         tp: GPUs that share each layer, of an emulated device; 1 on a real one (``spread``).
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
@@ -58,7 +61,8 @@ class EngineSystem(ABC):
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {
             *("device", "clock", "gpu", "profile", "kv_blocks"),
-            *("max_context_tokens", "weights", "prefix_caching", "engine_args"),
+            *("max_context_tokens", "weights", "prefix_caching", "async_scheduling"),
+            "engine_args",
             *DeploymentPart.model_fields,
         }
     )
@@ -84,6 +88,7 @@ class EngineSystem(ABC):
     token_budget: int
     max_active: int
     engine_args: str | None
+    asynchronous: bool = False
     tp: int = 1
     doubts: tuple[str, ...] = ()
 
@@ -110,6 +115,8 @@ class EngineSystem(ABC):
         clock = spec.clock or (Clock.VIRTUAL if emulated else Clock.REAL)
         if not emulated:
             spec = spread(spec)
+        if device is Device.CPU and spec.async_scheduling:
+            raise ValueError("no engine schedules so on a CPU: leave --async-scheduling out")
         if spec.engine_args is not None:
             extra_args(spec.engine_args, cls.ENGINE.flags)
             if clock is Clock.VIRTUAL:
@@ -161,6 +168,7 @@ class EngineSystem(ABC):
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
             engine_args=spec.engine_args,
+            asynchronous=is_asynchronous(spec, profile),
             tp=spec.tp or 1,
             doubts=doubts_of(spec, model, profile) if profile else (),
         )
@@ -173,11 +181,12 @@ class EngineSystem(ABC):
             clock = f"{run['backend']['clock']} clock"
             model = " with ".join(filter(None, (spec["model"], spec.get("engine_args"))))
             return (
-                f"{engine} on an emulated {spec['gpu']} ({clock}): {model}, "
+                f"{engine} on an emulated {spec['gpu']} ({clock}){mode_words(spec)}: {model}, "
                 f"{describe_profile(run['profile'])}"
             )
         started = started_with(spec["weights"], spec.get("engine_args"))
-        return f"{engine} on {spec['hardware']}: measured, {spec['model']} with {started}"
+        where = f"{engine} on {spec['hardware']}{mode_words(spec)}"
+        return f"{where}: measured, {spec['model']} with {started}"
 
     @property
     def one_at_a_time(self) -> bool:
@@ -185,6 +194,8 @@ class EngineSystem(ABC):
 
     def identity(self) -> Facts:
         computes = self.device is not Device.EMULATED
+        # Only where there are any: a calibration's folder from before there could be is taken.
+        later = {"engine_args": self.engine_args, "async_scheduling": self.asynchronous or None}
         return {
             "backend": self.ENGINE.key,
             "engine": f"{self.ENGINE.key} {self.engine_version}",
@@ -202,8 +213,7 @@ class EngineSystem(ABC):
             # They size what a real device sets aside, and with it the KV cache.
             "engine_token_budget": self.token_budget if computes else None,
             "engine_max_active": self.max_active if computes else None,
-            # Only if there are any: a calibration's folder from before there could be is taken.
-            **({"engine_args": self.engine_args} if self.engine_args is not None else {}),
+            **{name: value for name, value in later.items() if value is not None},
         }
 
     @classmethod
@@ -283,6 +293,7 @@ class EngineSystem(ABC):
             kv_blocks=self.kv_blocks,
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
+            asynchronous=self.asynchronous,
             tp=self.tp,
             more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )

@@ -22,7 +22,14 @@ from slaibench.measure.catalogue import LATENCIES
 from slaibench.operators import store
 from slaibench.operators.aiconfigurator import installed_version
 from slaibench.operators.deployment import Deployment
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, DeploymentPart, StudySpec, flags_of
+from slaibench.spec import (
+    DEFAULT_GPU,
+    DEFAULT_MODEL,
+    DeploymentPart,
+    Device,
+    StudySpec,
+    flags_of,
+)
 from slaibench.studies.validation.observed import COMPARED
 
 
@@ -110,10 +117,12 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
     return model if spec.profile else catalog_name(model), spec.gpu or DEFAULT_GPU
 
 
-def is_asynchronous(spec: StudySpec, profile: Profile) -> bool:
-    """Whether batches are decided ahead: as a specification says, else as the profile's engine
-    does."""
-    return profile.is_asynchronous if spec.async_scheduling is None else spec.async_scheduling
+def is_asynchronous(spec: StudySpec, profile: Profile | None) -> bool:
+    """Whether batches are decided ahead: as a specification says, else as the engine does that the
+    profile is of, or (without one) that runs: engines do so on GPUs."""
+    if spec.async_scheduling is not None:
+        return spec.async_scheduling
+    return profile.is_asynchronous if profile else spec.device is Device.CUDA
 
 
 def mode_words(cell: Mapping[str, Any]) -> str:
