@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import NextBatchPlan
@@ -15,11 +16,11 @@ from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
+from slaibench.schedulers.engines.sglang_flight import Flight, NotedStreamer, deliver
 from slaibench.schedulers.engines.sglang_pages import Pages
-from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
+from slaibench.schedulers.engines.sglang_parts import Parts, one_kind_of_input
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
-from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
-from slaibench.schedulers.engines.sglang_steps import NotedStreamer, StepNotes
+from slaibench.schedulers.engines.sglang_rows import ids_of, put_back, take_rows
 from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
@@ -87,7 +88,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.output_streamer: Any = NotedStreamer(own, self._end_step)
 
     def _end_step(self) -> None:
-        self._ended_s = self.clock.now_s() if self._ended_s is None else self._ended_s
+        self._ended_s = self.clock.ended_s() if self._ended_s is None else self._ended_s
 
     def use(self, text: str) -> None:
         """Have another scheduler decide from the next step on; it starts from scratch.
@@ -119,14 +120,15 @@ class SlaibenchScheduler(SglangOwnScheduler):
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = scheduler.token_budget if own_rule else self._engine_tokens
         self._num_arrived = 0
-        self._notes = StepNotes()
+        self.flight = Flight(self.enable_overlap)
         self.scheduler = None if own_rule else scheduler
-        self._to_come: list[Batch] = []
+        self._parts = Parts()
 
     def handle_generate_request(self, recv_req: Any) -> None:
         """A request arrives."""
         if self._switch is not None:
-            busy = bool(self.view.prefilling or self.view.decoding or self.waiting_queue)
+            view, flying = self.view, self.flight.batches
+            busy = bool(view.prefilling or view.decoding or self.waiting_queue or flying)
             self._switch.look_at(recv_req.sampling_params.custom_params, busy)
         super().handle_generate_request(recv_req)
 
@@ -139,14 +141,15 @@ class SlaibenchScheduler(SglangOwnScheduler):
         plan = super().get_next_batch_to_run(running_batch, last_batch)
         if self._withheld is not None:
             plan = NextBatchPlan(batch_to_run=plan.batch_to_run, running_batch=self._withheld)
-        if plan.batch_to_run is None and self.scheduler is not None and self._holds_any():
+        idles = plan.batch_to_run is None and not self.flight.batches
+        if idles and self.scheduler is not None and self._holds_any():
             self.clock.nap(self.last_batch_decided.wake_s)
         return plan
 
     def get_new_batch_prefill(self, running_batch: Any) -> Any:
         """Decide the step; build its batch if there is any prefill in it."""
         if self.scheduler is None:
-            self._began_s = self.clock.now_s()
+            self._decided_s = self.clock.now_s()
             with one_kind_of_input(self):
                 return super().get_new_batch_prefill(running_batch)
         if self.grammar_manager.has_waiting_grammars():
@@ -154,73 +157,73 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 self._add_request_to_queue(ready)
         running_batch.filter_batch()
         view = self.view
-        self._began_s = view.now_s = view.begins_s = self.clock.now_s()
+        self._decided_s = view.now_s = view.begins_s = self.clock.now_s()
         self._forget_the_aborted(running_batch)
-        batch = self.last_batch_decided = self._next_part() or self._decide(running_batch)
+        batch = self.last_batch_decided = self._parts.next(view) or self._decide(running_batch)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
-        self._admit([request for request, _ in batch.prefills if request.waiting])
+        new = self._admit([request for request, _ in batch.prefills if request.waiting])
         built = with_prefills(self, batch)
         if batch.decodes:
-            rows, running_batch = take_rows(running_batch, _ids(batch.decodes))
+            rows, running_batch = take_rows(running_batch, ids_of(batch.decodes))
             rows.prepare_for_decode()
             built.mix_with_running(rows)
             built.decoding_reqs = rows.reqs
-        self._notes.decided(self, batch, self._began_s)
+        self.flight.decide(self, batch, new)
         return NextBatchPlan(batch_to_run=built, running_batch=running_batch)
-
-    def _next_part(self) -> Batch | None:
-        """What is still to be run of what was decided; None: decide anew."""
-        view = self.view
-        while self._to_come:
-            part = still(self._to_come.pop(0), view.waiting, [*view.prefilling, *view.decoding])
-            if part:
-                return part
-        return None
 
     def _decide(self, running_batch: Any) -> Batch:
         """Ask the scheduler, carry out its preemptions; returns what is to be run now."""
-        view = self.view
+        view, flight, scheduler = self.view, self.flight, self.scheduler
+        if scheduler is None or not (view.waiting or view.prefilling or view.decoding):
+            return Batch()
         view.free_blocks = self._unclaimed_blocks()
-        assert self.scheduler is not None
-        batch = self.adapters.decided(self.scheduler, view)
+        schedule = partial(flight.schedule, scheduler)
+        batch = self.adapters.decided(schedule, view, flight.ending)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
         if batch.preempt and self.pages.cached:
             # Pages that others share are not freed with a request, as the scheduler assumes.
             batch = within(batch, self.pages.free(), self.page_size)
-        first, *self._to_come = parts(batch, self.chunked_req)
-        return first
+        return self._parts.first_of(batch, self.chunked_req)
 
     def update_running_batch(self, batch: Any) -> Any:
         """A step without prefills: the rows that decode leave those that are withheld."""
         if self.scheduler is None:
             return super().update_running_batch(batch)
         decided = self.last_batch_decided
-        rows, others = take_rows(batch, _ids(decided.decodes))
+        rows, others = take_rows(batch, ids_of(decided.decodes))
         if others.reqs:
             self._withheld = others
         if decided.decodes:
             rows.prepare_for_decode()
-            self._notes.decided(self, decided, self._began_s)
+            self.flight.decide(self, decided, [])
         return rows
+
+    def run_batch(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        """SGLang's own; from here on the batch counts as computed."""
+        result = super().run_batch(batch, *args, **kwargs)
+        self.flight.launch(self, self.clock.now_s() if self.enable_overlap else self._decided_s)
+        if self.scheduler is None and self.enable_overlap:
+            self.flight.launched_by_own_rule(self, batch)
+        return result
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
         """SGLang's own; then our scheduler learns of it."""
         self._ended_s = None
+        if self.flight.batches[0].preempted:
+            deliver(self, self.flight.batches[0].preempted, batch, result)
         super().process_batch_result(batch, result)
         view = self.view
-        end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
-        if self.scheduler is None:
-            self._notes.ran_by_own_rule(self, batch, self._began_s)
-        elif self._notes.step is not None:
-            decided = self.last_batch_decided
-            view.advance(decided.decodes, decided.prefills)
+        end_s = view.now_s = self.clock.ended_s() if self._ended_s is None else self._ended_s
+        if self.scheduler is None and not self.enable_overlap:
+            self.flight.launched_by_own_rule(self, batch)
+        done, began_s = self.flight.land(self.step_log, end_s)
+        if self.scheduler is not None:
             if any(req.finished() for req in batch.reqs):
                 view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
-            self.scheduler.batch_done(decided, self._began_s, end_s, view)
-        self._notes.done(self.step_log, end_s)
+            self.scheduler.batch_done(done.decided, began_s, end_s, view)
         if not self._holds_any():
             self.step_log.flush()
             if self._switch is not None:
@@ -243,25 +246,27 @@ class SlaibenchScheduler(SglangOwnScheduler):
         if not ours.waiting:
             # Also where SGLang says nothing of it: a pause, or its own rule's priorities.
             is_retracted = True
-            self._to_come = []
+            self._parts.drop()
             self.view.drop(ours)
+            self.flight.preempt(ours)
             ours.lose_blocks()
-            self._notes.num_preempted += 1
             self.step_log.preempted(req.rid)
         key = 0 if self.scheduler is None else self.scheduler.queue_key(ours)
         (self.in_order.put_back if is_retracted else self.in_order.add)(ours, key)
 
-    def _admit(self, admitted: list[SglangRequest]) -> None:
+    def _admit(self, admitted: list[SglangRequest]) -> list[SglangRequest]:
+        """Have waiting requests prefill; returns those who were in no batch before."""
         for request in admitted:
             request.computed = self.pages.lock(request.inner)
         leaving = {id(request.inner) for request in admitted}
         self.waiting_queue = [req for req in self.waiting_queue if id(req) not in leaving]
         for request in admitted:
             self.in_order.remove(request)
-            if not request.was_scheduled:
-                request.was_scheduled = True
-                self.step_log.first_scheduled(request.inner.rid, self._began_s)
         self.view.admit(admitted)
+        new = [request for request in admitted if not request.was_scheduled]
+        for request in new:
+            request.was_scheduled = True
+        return new
 
     def _preempt(self, request: SglangRequest, running_batch: Any) -> None:
         req = request.inner
@@ -286,6 +291,8 @@ class SlaibenchScheduler(SglangOwnScheduler):
 
     def _holds_any(self) -> bool:
         view = self.view
+        if self.flight.batches:
+            return True
         if self.scheduler is None:
             return bool(self.waiting_queue or self.running_batch.reqs or self.chunked_req)
         return bool(view.waiting or view.prefilling or view.decoding)
@@ -293,7 +300,3 @@ class SlaibenchScheduler(SglangOwnScheduler):
     def _unclaimed_blocks(self) -> int:
         """Blocks that nobody holds and no unfinished prefill will still take."""
         return self.pages.free() - self.view.promised_blocks
-
-
-def _ids(requests: list[SglangRequest]) -> set[int]:
-    return {id(request.inner) for request in requests}

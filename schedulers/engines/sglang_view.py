@@ -14,9 +14,16 @@ class SglangRequest(EngineRequest):
     Attributes:
         is_embedded: whether its prompt is given as embeddings.
         wants_logprobs, was_scheduled: what their names say.
+        tokens_in_flight: output tokens that batches in flight bring it; they count as generated.
     """
 
-    __slots__ = ("computed", "is_embedded", "wants_logprobs", "was_scheduled")
+    __slots__ = (
+        "computed",
+        "is_embedded",
+        "tokens_in_flight",
+        "wants_logprobs",
+        "was_scheduled",
+    )
 
     def __init__(
         self,
@@ -27,6 +34,7 @@ class SglangRequest(EngineRequest):
         look_up: Callable[[Any], int],
     ) -> None:
         said = inner.sampling_params.custom_params
+        self.tokens_in_flight = 0
         super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
         self.computed = 0
         self.was_scheduled = False
@@ -43,7 +51,30 @@ class SglangRequest(EngineRequest):
 
     @property
     def output_tokens(self) -> int:
-        return len(self.inner.output_ids)
+        return len(self.inner.output_ids) + self.tokens_in_flight
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has all the tokens that it may generate, those in flight among them."""
+        ending: bool = self.output_tokens >= self.inner.sampling_params.max_new_tokens
+        return ending
+
+    @property
+    def keeps_token(self) -> bool:
+        """Whether a token in flight can be given to it although it is preempted.
+
+        Not where SGLang keeps more of a token than its id: logprobs, hidden states, the state of a
+        grammar, the count of a thinking model. Who has embeddings begins anew.
+        """
+        inner = self.inner
+        return not (
+            self.is_embedded
+            or self.wants_logprobs
+            or inner.grammar is not None
+            or getattr(inner, "return_hidden_states", False)
+            or getattr(inner, "return_sampling_mask", False)
+            or getattr(inner, "require_reasoning", False)
+        )
 
     @property
     def is_done(self) -> bool:

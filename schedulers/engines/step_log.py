@@ -28,6 +28,10 @@ class MonotonicClock:
     def now_s(self) -> float:
         return time.monotonic()
 
+    def ended_s(self) -> float:
+        """When the batch whose tokens have just come was done, as far as can be told."""
+        return time.monotonic()
+
     def arrival_s(self, request: Any) -> float:
         """When a request that is being added arrived."""
         return time.monotonic()

@@ -22,7 +22,7 @@ MADE_UP_TOKEN = 7
 
 def emulated(
     options: EngineOptions, profile: Profile | None, file: Path | None = None
-) -> tuple[EngineOptions, dict[str, str | None]]:
+) -> tuple[EngineOptions, dict[str, Any]]:
     """Options for an emulated device, and what its process must know (``timer_of``).
 
     Args:
@@ -43,11 +43,13 @@ def emulated(
             "finds no others: use one of the catalog, or give its file"
         )
     blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-    device = {
+    device: dict[str, Any] = {
         "gpu": profile.gpu,
         "model": profile.model,
         "profile": None if is_cataloged or file is None else str(file.resolve()),
     }
+    if options.asynchronous:
+        device["asynchronous"] = True
     return replace(options, kv_blocks=blocks), device
 
 
@@ -56,13 +58,14 @@ def timer_of(device: Mapping[str, Any]) -> CostModel:
 
     Args:
         device: ``gpu`` and ``model`` of a profile of the catalog, or the path of another as
-            ``profile``.
+            ``profile``; ``asynchronous``, true, where the engine decides batches ahead.
 
     Raises:
         CatalogError: there is none.
     """
     own = device.get("profile")
-    return CostModel(load_profile(own) if own else get_profile(device["gpu"], device["model"]))
+    profile = load_profile(own) if own else get_profile(device["gpu"], device["model"])
+    return CostModel(profile, asynchronous=device.get("asynchronous"))
 
 
 class DeviceTime(Protocol):
@@ -75,6 +78,20 @@ class DeviceTime(Protocol):
             overhead_s: time between two batches that is not the device's.
         """
 
+    def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        """Hand a batch over, and return at once.
+
+        Args:
+            between_s: time of the step that is not the device's and that it waits for.
+            hidden_s: what the step takes the host before the device has the batch.
+
+        Returns:
+            when it will be done, for ``wait``.
+        """
+
+    def wait(self, end_s: float) -> None:
+        """Return when the batch that ends then is done."""
+
 
 class VirtualTime:
     """The clock of a run in virtual time: the device moves it, the scheduler reads it."""
@@ -84,7 +101,20 @@ class VirtualTime:
         self.due_s = 0.0
         """Of the request that is being added."""
 
+    @property
+    def run_s(self) -> float:
+        """The clock of the run: until then, all is decided."""
+        return self.time_s
+
+    @run_s.setter
+    def run_s(self, time_s: float) -> None:
+        self.time_s = time_s
+
     def now_s(self) -> float:
+        return self.time_s
+
+    def ended_s(self) -> float:
+        """When the batch whose tokens have just come was done."""
         return self.time_s
 
     def arrival_s(self, request: Any) -> float:
@@ -93,8 +123,51 @@ class VirtualTime:
     def nap(self, wake_s: float | None) -> None:
         """The run moves the clock."""
 
+    def look_again(self) -> None:
+        """Nothing runs: the host decides at the time of the run."""
+
     def spend(self, batch_s: float, overhead_s: float) -> None:
         self.time_s = end_of(self.time_s, batch_s + overhead_s)
+
+
+class VirtualHostAndDevice(VirtualTime):
+    """The same where batches are handed over while others run: host and device have a clock each.
+
+    ``time_s`` is the host's, which the scheduler reads; the run goes by the device's. As in
+    ``slaibench.backends.simulator.ahead.AheadEngine``, in the same order and rounding.
+
+    Attributes:
+        begun_s, free_s: begin and end of the batch that was handed over last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun_s = self.free_s = 0.0
+        self._ended_s = 0.0
+
+    @property
+    def run_s(self) -> float:
+        return self.free_s
+
+    @run_s.setter
+    def run_s(self, time_s: float) -> None:
+        self.free_s = time_s
+
+    def ended_s(self) -> float:
+        return self._ended_s
+
+    def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        self.time_s = round(self.time_s + hidden_s, 6)
+        self.begun_s = max(self.time_s, self.free_s)
+        self.free_s = end_of(self.begun_s, batch_s + between_s)
+        return self.free_s
+
+    def wait(self, end_s: float) -> None:
+        self._ended_s = end_s
+        self.time_s = max(self.time_s, end_s)
+
+    def look_again(self) -> None:
+        self.time_s = self.free_s
 
 
 class RealTime:
@@ -102,12 +175,14 @@ class RealTime:
 
     The time between two batches that is not the device's is part of the cost model
     (``between_s``). The engine's own work between them is taken off it: a batch is prolonged
-    only by what is left.
+    only by what is left. So is a batch that is handed over while another runs delayed only by what
+    is left of the time that a step takes the host.
     """
 
     def __init__(self) -> None:
         self._free_s = 0.0
         self._next_s = 0.0
+        self._waited_s = 0.0
 
     def spend(self, batch_s: float, overhead_s: float) -> None:
         now = time.monotonic()
@@ -116,3 +191,13 @@ class RealTime:
         self._next_s = self._free_s + overhead_s
         while (left := self._free_s - time.monotonic()) > 0:
             time.sleep(left)
+
+    def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        handed_s = max(time.monotonic(), self._waited_s + hidden_s)
+        self._free_s = max(handed_s, self._free_s) + batch_s + between_s
+        return self._free_s
+
+    def wait(self, end_s: float) -> None:
+        while (left := end_s - time.monotonic()) > 0:
+            time.sleep(left)
+        self._waited_s = time.monotonic()

@@ -25,6 +25,7 @@ class EngineOptions:
         prefix_caching: whether common beginnings of prompts are kept.
         seed: of random weights and sampling.
         tp: GPUs that share each layer.
+        asynchronous: whether a batch is decided while the one before it runs.
         more: further words of a server's command line, which win over all of the above.
     """
 
@@ -38,6 +39,7 @@ class EngineOptions:
     prefix_caching: bool = False
     seed: int = 0
     tp: int = 1
+    asynchronous: bool = False
     more: tuple[str, ...] = ()
 
     @property
