@@ -46,6 +46,14 @@ def ids_of(requests: Iterable[SglangRequest]) -> set[int]:
     return {id(request.inner) for request in requests}
 
 
+def runs_apart(last_batch: Any, running_batch: Any) -> bool:
+    """Whether the rows that decoded last are not among those that decode now and then."""
+    if last_batch is None or last_batch is running_batch:
+        return False
+    decodes: bool = last_batch.forward_mode.is_decode()
+    return decodes
+
+
 def put_back(batch: Any, rows: Any) -> Any:
     """Both together; whoever finished is dropped."""
     rows.filter_batch()

@@ -20,7 +20,7 @@ from slaibench.schedulers.engines.sglang_flight import Flight, NotedStreamer, de
 from slaibench.schedulers.engines.sglang_pages import Pages
 from slaibench.schedulers.engines.sglang_parts import Parts, one_kind_of_input
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
-from slaibench.schedulers.engines.sglang_rows import ids_of, put_back, take_rows
+from slaibench.schedulers.engines.sglang_rows import ids_of, put_back, runs_apart, take_rows
 from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
@@ -28,7 +28,11 @@ from slaibench.schedulers.engines.sglang_support import (
     limits,
     own_config,
 )
-from slaibench.schedulers.engines.sglang_view import SglangRequest, SglangView
+from slaibench.schedulers.engines.sglang_view import (
+    SglangRequest,
+    SglangView,
+    drop_those_not_in,
+)
 from slaibench.schedulers.engines.step_log import FileStepLog, MonotonicClock, NoStepLog, StepLog
 from slaibench.schedulers.engines.support import EngineLimits
 from slaibench.schedulers.engines.switch import Switch
@@ -127,15 +131,13 @@ class SlaibenchScheduler(SglangOwnScheduler):
     def handle_generate_request(self, recv_req: Any) -> None:
         """A request arrives."""
         if self._switch is not None:
-            view, flying = self.view, self.flight.batches
-            busy = bool(view.prefilling or view.decoding or self.waiting_queue or flying)
+            busy = bool(self.waiting_queue or self.flight.batches) or self.view.holds_any
             self._switch.look_at(recv_req.sampling_params.custom_params, busy)
         super().handle_generate_request(recv_req)
 
     def get_next_batch_to_run(self, running_batch: Any, last_batch: Any) -> Any:
         """SGLang's own frame: our batch is decided inside it, once the last one is put back."""
-        apart = last_batch is not None and last_batch is not running_batch
-        if apart and last_batch.forward_mode.is_decode():
+        if runs_apart(last_batch, running_batch):
             running_batch = put_back(running_batch, last_batch)
         self._withheld = None
         plan = super().get_next_batch_to_run(running_batch, last_batch)
@@ -158,11 +160,14 @@ class SlaibenchScheduler(SglangOwnScheduler):
         running_batch.filter_batch()
         view = self.view
         self._decided_s = view.now_s = view.begins_s = self.clock.now_s()
-        self._forget_the_aborted(running_batch)
+        view.forget_the_aborted(len(running_batch.reqs))
+        drop_those_not_in(self.waiting_queue, self.in_order)
         batch = self.last_batch_decided = self._parts.next(view) or self._decide(running_batch)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
         new = self._admit([request for request, _ in batch.prefills if request.waiting])
+        # Of a part that had to wait, more may be in the cache by now.
+        batch.prefills = [(one, min(tokens, one.tokens_left)) for one, tokens in batch.prefills]
         built = with_prefills(self, batch)
         if batch.decodes:
             rows, running_batch = take_rows(running_batch, ids_of(batch.decodes))
@@ -175,11 +180,10 @@ class SlaibenchScheduler(SglangOwnScheduler):
     def _decide(self, running_batch: Any) -> Batch:
         """Ask the scheduler, carry out its preemptions; returns what is to be run now."""
         view, flight, scheduler = self.view, self.flight, self.scheduler
-        if scheduler is None or not (view.waiting or view.prefilling or view.decoding):
+        if scheduler is None or not view.holds_any:
             return Batch()
         view.free_blocks = self._unclaimed_blocks()
-        schedule = partial(flight.schedule, scheduler)
-        batch = self.adapters.decided(schedule, view, flight.ending)
+        batch = self.adapters.decided(partial(flight.schedule, scheduler), view, flight.ending)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
         if batch.preempt and self.pages.cached:
@@ -229,6 +233,12 @@ class SlaibenchScheduler(SglangOwnScheduler):
             if self._switch is not None:
                 self._switch.engine_is_idle()
 
+    def pause_generation(self, recv_req: Any) -> None:
+        """SGLang's own; where it takes everybody's blocks, rows that run apart are among them."""
+        if recv_req.mode == "retract" and runs_apart(self.last_batch, self.running_batch):
+            self.running_batch = put_back(self.running_batch, self.last_batch)
+        super().pause_generation(recv_req)
+
     def _add_request_to_queue(self, req: Any, is_retracted: bool = False) -> None:
         ours: SglangRequest | None = getattr(req, ATTRIBUTE, None)
         if ours is None and (reason := why_refused(self, req)):
@@ -258,10 +268,9 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """Have waiting requests prefill; returns those who were in no batch before."""
         for request in admitted:
             request.computed = self.pages.lock(request.inner)
+            self.in_order.remove(request)
         leaving = {id(request.inner) for request in admitted}
         self.waiting_queue = [req for req in self.waiting_queue if id(req) not in leaving]
-        for request in admitted:
-            self.in_order.remove(request)
         self.view.admit(admitted)
         new = [request for request in admitted if not request.was_scheduled]
         for request in new:
@@ -279,23 +288,12 @@ class SlaibenchScheduler(SglangOwnScheduler):
             running_batch.filter_batch(keep_indices=keep)
         self._add_request_to_queue(req, is_retracted=True)
 
-    def _forget_the_aborted(self, running_batch: Any) -> None:
-        view = self.view
-        if len(view.decoding) != len(running_batch.reqs) or view.prefilling:
-            view.drop_finished()
-        if len(self.in_order) != len(self.waiting_queue):
-            queued = set(map(id, self.waiting_queue))
-            for request in list(self.in_order.requests):
-                if id(request.inner) not in queued:
-                    self.in_order.remove(request)
-
     def _holds_any(self) -> bool:
-        view = self.view
         if self.flight.batches:
             return True
         if self.scheduler is None:
             return bool(self.waiting_queue or self.running_batch.reqs or self.chunked_req)
-        return bool(view.waiting or view.prefilling or view.decoding)
+        return self.view.holds_any
 
     def _unclaimed_blocks(self) -> int:
         """Blocks that nobody holds and no unfinished prefill will still take."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
+from slaibench.schedulers.waiting import WaitingQueue
 
 
 class SglangRequest(EngineRequest):
@@ -77,6 +78,11 @@ class SglangRequest(EngineRequest):
         )
 
     @property
+    def tokens_left(self) -> int:
+        """Of its prefill."""
+        return self.prefill_tokens - self.computed
+
+    @property
     def is_done(self) -> bool:
         """Whether it has finished, or was aborted."""
         done: bool = self.inner.finished()
@@ -93,6 +99,11 @@ class SglangView(ServingView[SglangRequest]):
 
     max_prefilling: int | None = 1  # SGLang's chunked_req
     __slots__ = ()
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is anybody to decide about."""
+        return bool(self.waiting or self.prefilling or self.decoding)
 
     def advance(
         self, decodes: Iterable[SglangRequest], prefills: Iterable[tuple[SglangRequest, int]]
@@ -111,8 +122,27 @@ class SglangView(ServingView[SglangRequest]):
         self.prefilling = [request for request in self.prefilling if not request.is_done]
         self.decoding = [request for request in self.decoding if not request.is_done]
 
+    def forget_the_aborted(self, num_rows: int) -> None:
+        """Forget who was aborted since the last step.
+
+        Args:
+            num_rows: requests in SGLang's batches that decode.
+        """
+        if len(self.decoding) != num_rows or self.prefilling:
+            self.drop_finished()
+
     def drop(self, request: SglangRequest) -> None:
         """It loses its place, if it has one."""
         for holders in (self.prefilling, self.decoding):
             if request in holders:
                 holders.remove(request)
+
+
+def drop_those_not_in(queue: Sequence[Any], in_order: WaitingQueue[SglangRequest]) -> None:
+    """Have our order of the waiting queue hold no request that SGLang's has no longer."""
+    if len(in_order) == len(queue):
+        return
+    queued = set(map(id, queue))
+    for request in list(in_order.requests):
+        if id(request.inner) not in queued:
+            in_order.remove(request)
