@@ -11,7 +11,7 @@ from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.deciding_ahead import DecidingAhead
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE, work_of
 from slaibench.schedulers.engines.sglang_view import SglangRequest
-from slaibench.schedulers.engines.step_log import Step, StepLog
+from slaibench.schedulers.engines.step_log import Step
 
 
 @dataclass(slots=True)
@@ -94,10 +94,18 @@ class Flight:
         batch.work = work_of(batch, counted=False)
         self._next = BatchInFlight(batch, self._step(engine, batch), new)
 
-    def launch(self, engine: Any, handed_s: float) -> None:
-        """The batch that was decided is on its way; nobody waits for it to count its tokens."""
+    def launch(self, engine: Any, launched: Any, decided_s: float) -> None:
+        """A batch is on its way; nobody waits for it to count its tokens.
+
+        Args:
+            engine: as above.
+            launched: SGLang's batch.
+            decided_s: when it began to be decided, which is a step's begin where nothing else runs.
+        """
         batch, self._next = self._next or BatchInFlight(Batch(), None, []), None
-        batch.handed_s = handed_s
+        batch.handed_s = decided_s
+        if self._ahead is not None:  # a due time is no whole number of the clock's microseconds
+            batch.handed_s = max(decided_s, engine.clock.now_s())
         decided, view = batch.decided, engine.view
         view.advance(decided.decodes, decided.prefills)
         batch.getting_tokens = [*decided.decodes, *decided.work.finished_prefills]
@@ -107,9 +115,11 @@ class Flight:
                 batch.ending.append(request)
                 view.drop(request)
         self.batches.append(batch)
+        if self._ahead is not None and engine.scheduler is None:
+            self._note_own_rule(engine, launched)
 
-    def launched_by_own_rule(self, engine: Any, batch: Any) -> None:
-        """The batch that is launched is one that SGLang decided itself.
+    def _note_own_rule(self, engine: Any, batch: Any) -> None:
+        """The newest batch is one that SGLang decided itself.
 
         Args:
             batch: SGLang's.
@@ -148,9 +158,16 @@ class Flight:
             running.getting_tokens.remove(request)
             request.tokens_in_flight = 0
 
-    def land(self, log: StepLog, end_s: float) -> tuple[BatchInFlight, float]:
-        """The oldest is done; returns it with its begin."""
-        began_s = self.began_s
+    def land(self, engine: Any, landed: Any, end_s: float) -> tuple[BatchInFlight, float]:
+        """The oldest is done; returns it with its begin.
+
+        Args:
+            engine: as above.
+            landed: SGLang's batch.
+        """
+        if self._ahead is None and engine.scheduler is None:
+            self._note_own_rule(engine, landed)
+        began_s, log = self.began_s, engine.step_log
         batch = self.batches.popleft()
         self._ended_s = end_s
         for request in batch.getting_tokens:
@@ -188,6 +205,8 @@ def deliver(engine: Any, preempted: list[SglangRequest], batch: Any, result: Any
         engine: ``slaibench.schedulers.engines.sglang_scheduler.SlaibenchScheduler``.
         batch, result: SGLang's, not processed yet.
     """
+    if not preempted:
+        return
     if result.copy_done is not None:
         result.copy_done.synchronize()
     waiting = set(map(id, engine.waiting_queue))
@@ -213,7 +232,7 @@ class NotedStreamer:
         begins: called before anything goes out.
     """
 
-    def __init__(self, inner: Any, begins: Callable[[], None]) -> None:
+    def __init__(self, inner: Any, begins: Callable[[], Any]) -> None:
         self._inner, self._begins = inner, begins
 
     def stream_output(self, *args: Any, **kwargs: Any) -> Any:

@@ -91,8 +91,11 @@ class SlaibenchScheduler(SglangOwnScheduler):
         own: Any = self.output_streamer
         self.output_streamer: Any = NotedStreamer(own, self._end_step)
 
-    def _end_step(self) -> None:
-        self._ended_s = self.clock.ended_s() if self._ended_s is None else self._ended_s
+    def _end_step(self) -> float:
+        if self._ended_s is None:
+            self._ended_s = self.clock.ended_s() if self.enable_overlap else self.clock.now_s()
+        end_s: float = self._ended_s
+        return end_s
 
     def use(self, text: str) -> None:
         """Have another scheduler decide from the next step on; it starts from scratch.
@@ -207,22 +210,17 @@ class SlaibenchScheduler(SglangOwnScheduler):
     def run_batch(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
         """SGLang's own; from here on the batch counts as computed."""
         result = super().run_batch(batch, *args, **kwargs)
-        self.flight.launch(self, self.clock.now_s() if self.enable_overlap else self._decided_s)
-        if self.scheduler is None and self.enable_overlap:
-            self.flight.launched_by_own_rule(self, batch)
+        self.flight.launch(self, batch, self._decided_s)
         return result
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
         """SGLang's own; then our scheduler learns of it."""
         self._ended_s = None
-        if self.flight.batches[0].preempted:
-            deliver(self, self.flight.batches[0].preempted, batch, result)
+        deliver(self, self.flight.batches[0].preempted, batch, result)
         super().process_batch_result(batch, result)
         view = self.view
-        end_s = view.now_s = self.clock.ended_s() if self._ended_s is None else self._ended_s
-        if self.scheduler is None and not self.enable_overlap:
-            self.flight.launched_by_own_rule(self, batch)
-        done, began_s = self.flight.land(self.step_log, end_s)
+        end_s = view.now_s = self._end_step()
+        done, began_s = self.flight.land(self, batch, end_s)
         if self.scheduler is not None:
             if any(req.finished() for req in batch.reqs):
                 view.drop_finished()

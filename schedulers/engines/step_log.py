@@ -28,12 +28,16 @@ class MonotonicClock:
     def now_s(self) -> float:
         return time.monotonic()
 
-    def ended_s(self) -> float:
-        """When the batch whose tokens have just come was done, as far as can be told."""
-        return time.monotonic()
-
     def arrival_s(self, request: Any) -> float:
         """When a request that is being added arrived."""
+        return time.monotonic()
+
+    def began_s(self) -> float:
+        """When the batch that was handed over last began, asked as soon as none before it runs."""
+        return time.monotonic()
+
+    def ended_s(self) -> float:
+        """When the batch ended whose tokens have just come."""
         return time.monotonic()
 
 

@@ -76,6 +76,11 @@ class Releases:
         numbers = self._numbers(version)
         return numbers is not None and numbers > self.newest and not self._takes_any
 
+    def is_before(self, release: tuple[int, ...], version: str) -> bool:
+        """Whether a version is older than a release; one without numbers is not."""
+        numbers = self._numbers(version)
+        return numbers is not None and numbers < release
+
     @property
     def _takes_any(self) -> bool:
         return os.environ.get(self.any_version) == "1"

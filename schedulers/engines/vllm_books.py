@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import takewhile
 from typing import Any
 
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.core.sched.request_queue import SchedulingPolicy
 from vllm.v1.core.sched.scheduler import Scheduler as VllmOwnScheduler
@@ -15,6 +17,7 @@ from vllm.v1.request import Request, RequestStatus
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.step_log import MonotonicClock, NoStepLog, StepLog
+from slaibench.schedulers.engines.vllm_flights import Flights
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
 from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
 from slaibench.schedulers.engines.vllm_view import VllmRequest, VllmView
@@ -28,6 +31,7 @@ class SteeredScheduler(VllmOwnScheduler):
         clock: an emulated device in virtual time puts its own here.
         step_log: notes every step.
         view: what a scheduler sees.
+        flights: batches that were handed over and are not back.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,7 +40,10 @@ class SteeredScheduler(VllmOwnScheduler):
         self._num_blocks = self.cache_config.num_gpu_blocks - 1  # vLLM keeps one for itself
         self._by_priority = self.policy is SchedulingPolicy.PRIORITY
         self._beside = hasattr(self, "kv_holding_waiting")
-        self.waiting = KeyedQueue(self._wrap, self._key, self._on_preempted, beside=self._beside)
+        self.flights = Flights()
+        self.waiting = KeyedQueue(
+            self._wrap, self._key, self._on_preempted, self.flights.bring, beside=self._beside
+        )
         if self._beside:
             self.kv_holding_waiting = Beside(self.waiting)
         if hasattr(self, "skipped_waiting"):
@@ -47,6 +54,15 @@ class SteeredScheduler(VllmOwnScheduler):
         self.step_log: StepLog = NoStepLog()
         self._num_arrived = 0
         self._num_preempted = 0
+
+    def reset_prefix_cache(
+        self, reset_running_requests: bool = False, *args: Any, **kwargs: Any
+    ) -> bool:
+        """vLLM's own, which throws tokens in flight away with the blocks of those that run."""
+        if reset_running_requests:
+            self.flights.drop()
+        done: bool = super().reset_prefix_cache(reset_running_requests, *args, **kwargs)
+        return done
 
     def _look(self, *, resume: bool = False) -> None:
         """Bring the view up to date: who runs, what is free, who could be admitted.
@@ -160,6 +176,7 @@ class SteeredScheduler(VllmOwnScheduler):
             self.clock.arrival_s(request),
             self.block_size,
             self._cached_tokens,
+            self.max_model_len,
         )
         setattr(request, ATTRIBUTE, ours)
         return ours
@@ -187,6 +204,16 @@ class SteeredScheduler(VllmOwnScheduler):
             return True
         promote = getattr(self, "_handle_blocked_waiting_request", None)
         return bool((promote or self._try_promote_blocked_waiting_request)(request))
+
+
+@cache
+def asynchronous(cls: Any) -> Any:
+    """The class of ours for asynchronous scheduling: what it does not do itself is vLLM's
+    ``AsyncScheduler``'s."""
+    if issubclass(cls, AsyncScheduler):
+        return cls
+    own = {"__doc__": cls.__doc__, "__module__": cls.__module__}
+    return type(cls.__name__, (cls, AsyncScheduler), own)
 
 
 def have_adapters(requests: Iterable[VllmRequest], held: set[int], most: int) -> list[VllmRequest]:

@@ -30,6 +30,7 @@ class KeyedQueue(RequestQueue):
         wrap: our side of a new request.
         key: order of a request (``Scheduler.queue_key``).
         on_preempted: called with each request that lost its blocks.
+        is_coming: whether a batch in flight brings a request its next token.
         beside: whether vLLM has a queue of its own for those that hold blocks (``Beside``).
 
     Attributes:
@@ -44,6 +45,7 @@ class KeyedQueue(RequestQueue):
         wrap: Callable[[Request], VllmRequest],
         key: Callable[[VllmRequest], Any],
         on_preempted: Callable[[VllmRequest], None],
+        is_coming: Callable[[VllmRequest], bool],
         *,
         beside: bool,
     ) -> None:
@@ -53,6 +55,7 @@ class KeyedQueue(RequestQueue):
         self.key = key
         self._wrap = wrap
         self._on_preempted = on_preempted
+        self._is_coming = is_coming
         self._beside = beside
         self._offered: deque[Request] | None = None
         self.resuming: deque[Request] | None = None
@@ -112,6 +115,7 @@ class KeyedQueue(RequestQueue):
         if ours.resumes:
             self.resumable.remove(ours)
         ours.lose_blocks()
+        ours.prefill_tokens += self._is_coming(ours)
         self.ordered.put_back(ours, self.key(ours))
         self._on_preempted(ours)
 

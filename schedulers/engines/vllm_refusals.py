@@ -44,12 +44,6 @@ def _has_ranks(config: Any) -> bool:
 
 REFUSALS = (
     Refusal(
-        "async-scheduling",
-        "a batch would be decided before the last one is done: start vLLM with "
-        "--no-async-scheduling",
-        _scheduler("async_scheduling", False),
-    ),
-    Refusal(
         "speculative-config",
         "speculative decoding gives a decode more than one token: leave it out",
         _given("speculative_config"),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from vllm.logger import init_logger
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.request import Request
 
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.deciding_ahead import DecidingAhead
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE, work_of
 from slaibench.schedulers.engines.step_log import FileStepLog, Step
 from slaibench.schedulers.engines.switch import Switch
-from slaibench.schedulers.engines.vllm_books import SteeredScheduler
+from slaibench.schedulers.engines.vllm_books import SteeredScheduler, asynchronous
+from slaibench.schedulers.engines.vllm_flights import Flight
 from slaibench.schedulers.engines.vllm_layout import chunks, lay_out, what_ran
 from slaibench.schedulers.engines.vllm_priority import spare_urgent
 from slaibench.schedulers.engines.vllm_support import (
@@ -33,6 +36,9 @@ logger = init_logger("vllm.slaibench")  # below vLLM's own, which alone has a ha
 class SlaibenchScheduler(SteeredScheduler):
     """vLLM's scheduler, steered by one of ours.
 
+    Where vLLM schedules asynchronously, an object of it is vLLM's ``AsyncScheduler`` as well: a
+    batch is decided while the one before runs, as far as that one's outcome is certain.
+
     ``additional_config["slaibench"]`` may hold ``scheduler`` (name and options, as on our command
     line; ``engine`` is vLLM's own rule), ``options`` (those of a class that has its name built
     in), ``step_log`` (a file, ``step_log.FileStepLog``) and ``switchable`` (``switch``).
@@ -46,6 +52,14 @@ class SlaibenchScheduler(SteeredScheduler):
     """
 
     scheduler_name = "engine"
+
+    def __new__(cls, vllm_config: Any, *args: Any, **kwargs: Any) -> Self:
+        """An object for vLLM's mode: one class cannot extend both of vLLM's schedulers."""
+        kind: Any = cls
+        if vllm_config.scheduler_config.async_scheduling:
+            kind = asynchronous(kind)
+        scheduler: Self = super().__new__(kind)
+        return scheduler
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         version = RELEASES.check()
@@ -66,7 +80,8 @@ class SlaibenchScheduler(SteeredScheduler):
         self._stuck = False
         self.last_batch = Batch()
         self._handed_over_s = 0.0
-        self._in_flight: tuple[float, Batch, Step] | None = None
+        self._is_asynchronous = isinstance(self, AsyncScheduler)
+        self._ahead = DecidingAhead()
         options = own.get("options")
         named = f"{self.scheduler_name}:{options}" if options else self.scheduler_name
         self.use(own.get("scheduler") or named)
@@ -110,6 +125,7 @@ class SlaibenchScheduler(SteeredScheduler):
         self.max_num_running_reqs = self.max_num_active_reqs = active
         self._num_arrived = self._num_preempted = 0
         self.scheduler = None if own_rule else scheduler
+        self._ahead = DecidingAhead()
 
     def add_request(self, request: Request) -> None:
         if self._switch is not None:
@@ -120,6 +136,7 @@ class SlaibenchScheduler(SteeredScheduler):
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """One step: vLLM's own ``schedule()`` over the batch that the scheduler decides."""
         view, queue = self.view, self.waiting
+        self._note_begin()
         began_s = view.now_s = view.begins_s = self.clock.now_s()
         if queue.blocked:
             queue.unblock(self._is_ready)
@@ -130,7 +147,7 @@ class SlaibenchScheduler(SteeredScheduler):
         self._look(resume=not own_rule)
         if self.scheduler is None or own_rule:
             return self._schedule_by_own_rule(began_s, args, kwargs)
-        batch = self.last_batch = self.scheduler.schedule(view)
+        batch = self.last_batch = self._decide(self.scheduler)
         if batch.preempt and self._by_priority:
             spare_urgent(batch, view, self.scheduler.token_budget)
         lost = self._make_room(batch)
@@ -147,27 +164,34 @@ class SlaibenchScheduler(SteeredScheduler):
             self._chunks = {}
         if lost:
             output.preempted_req_ids = (output.preempted_req_ids or set()) | lost
-        self._stuck = bool(batch and self.running and not output.num_scheduled_tokens)
-        self._settle(what_ran(batch, output.num_scheduled_tokens), began_s)
+        ran_nothing = not output.num_scheduled_tokens and not self.flights
+        self._stuck = bool(batch and self.running and ran_nothing)
+        self._settle(what_ran(batch, output.num_scheduled_tokens), began_s, output)
         self._handed_over_s = self.clock.now_s()
         return output
 
     def update_from_output(self, scheduler_output: Any, model_runner_output: Any) -> Any:
         """vLLM's own; then our scheduler learns of it."""
-        self.view.forward_s = self.clock.now_s() - self._handed_over_s
-        outputs = super().update_from_output(scheduler_output, model_runner_output)
-        if self._in_flight is None:
-            return outputs
-        began_s, ran, step = self._in_flight
-        self._in_flight = None
         view = self.view
-        end_s = view.now_s = self.clock.now_s()
-        view.advance(ran.prefills)
+        self._note_begin()
+        back_s = self.clock.ended_s() if self._is_asynchronous else self.clock.now_s()
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        flight = self.flights.back(scheduler_output)
+        if flight is None or flight.start_s is None:
+            return outputs
+        start_s, ran = flight.start_s, flight.batch
+        if self._is_asynchronous:
+            end_s, view.forward_s = back_s, back_s - start_s
+            self._ahead.done(ran, end_s - start_s)
+        else:
+            end_s, view.forward_s = self.clock.now_s(), back_s - self._handed_over_s
+            view.advance(ran.prefills)
+        view.now_s = end_s
         self._look()
-        if self.scheduler is not None:
-            self.scheduler.batch_done(ran, began_s, end_s, view)
-        self.step_log.step(step._replace(end_s=end_s))
-        if not self.requests:
+        if flight.scheduler is not None:
+            flight.scheduler.batch_done(ran, start_s, end_s, view)
+        self.step_log.step(flight.step._replace(start_s=start_s, end_s=end_s))
+        if not self.requests and not self.flights:
             self.step_log.flush()
             if self._switch is not None:
                 self._switch.engine_is_idle()
@@ -183,6 +207,21 @@ class SlaibenchScheduler(SteeredScheduler):
     ) -> int:
         """The length of a chunk: no more than the scheduler gives it."""
         return min(num_new_tokens, self._chunks.get(request.request_id, num_new_tokens))
+
+    def _decide(self, scheduler: Scheduler) -> Batch:
+        """The next batch; while another runs, as if that one were done."""
+        view, running = self.view, self.flights.newest
+        if running is None or running.start_s is None:
+            return scheduler.schedule(view)
+        if not (view.waiting or view.prefilling or view.decoding):
+            return Batch()  # whoever is left ends with the batch that runs
+        return self._ahead.decide(scheduler, view, running.batch, running.start_s, len(view.ending))
+
+    def _note_begin(self) -> None:
+        """It is the first call after a batch was handed over: none before it runs any more."""
+        flight = self.flights.newest
+        if flight is not None and flight.start_s is None:
+            flight.start_s = self.clock.began_s()
 
     def _schedule_by_own_rule(self, began_s: float, args: Any, kwargs: Any) -> Any:
         """vLLM's own rule; under one of ours, whoever runs and nobody else.
@@ -209,7 +248,7 @@ class SlaibenchScheduler(SteeredScheduler):
             else:
                 ran.prefills.append((ours, tokens))
         ran.critical_decodes = len(ran.decodes)
-        self._settle(ran, began_s)
+        self._settle(ran, began_s, output)
         return output
 
     def _head(self) -> Sequence[VllmRequest]:
@@ -218,7 +257,7 @@ class SlaibenchScheduler(SteeredScheduler):
         # With adapters vLLM may pass by any number of them.
         return waiting if self.lora_config else waiting[: self.max_num_running_reqs]
 
-    def _settle(self, ran: Batch, began_s: float) -> None:
+    def _settle(self, ran: Batch, began_s: float, output: Any) -> None:
         """Bring our lists up to what vLLM has decided, and note the step."""
         view = self.view
         taken = _leaving_the_queue(ran)
@@ -244,7 +283,13 @@ class SlaibenchScheduler(SteeredScheduler):
         )
         self._num_preempted = 0
         ran.work = work_of(ran, counted=True)
-        self._in_flight = (began_s, ran, step)
+        start_s = None if self._is_asynchronous else began_s
+        self.flights.add(Flight(output, self.scheduler, ran, step, start_s))
+        if self._is_asynchronous:
+            view.advance(ran.prefills)
+            certain = (*ran.decodes, *ran.work.finished_prefills)
+            if ending := [request for request in certain if request.ends]:
+                view.set_aside(ending)
 
 
 def _leaving_the_queue(batch: Batch) -> list[VllmRequest]:

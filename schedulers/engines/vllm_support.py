@@ -9,6 +9,8 @@ from slaibench.schedulers.engines.vllm_refusals import refused
 
 RELEASES = Releases("vLLM", "vllm", (0, 20), (0, 33), "SLAIBENCH_ANY_VLLM")
 """Minor versions whose scheduler was read line by line; tests run 0.32, and were run on 0.33."""
+ASYNCHRONOUS_SINCE = (0, 29)
+"""Versions before it count the tokens of batches in flight in another way, which was not read."""
 CONFIG = "slaibench"
 """Our key in vLLM's ``additional_config``."""
 KEYS = ("scheduler", "options", "step_log", "switchable", "device")
@@ -23,6 +25,7 @@ def check_config(vllm_config: Any, kv_cache_config: Any) -> None:
     from vllm.v1.kv_cache_interface import FullAttentionSpec  # noqa: PLC0415
 
     check_flags(vllm_config, own_rule=True)
+    check_mode(vllm_config, RELEASES.check())
     groups = kv_cache_config.kv_cache_groups
     spec = groups[0].kv_cache_spec if len(groups) == 1 else None
     if not isinstance(spec, FullAttentionSpec) or getattr(spec, "sliding_window", None):
@@ -30,6 +33,26 @@ def check_config(vllm_config: Any, kv_cache_config: Any) -> None:
         raise UnsupportedEngineError(
             "slaibench.schedulers.engines.vllm: schedulers count the KV blocks of one group of "
             f"full-attention layers, and this model has {kinds}"
+        )
+
+
+def check_mode(vllm_config: Any, version: str) -> None:
+    """Refuse asynchronous scheduling where vLLM's books of tokens in flight are others.
+
+    Args:
+        version: of vLLM.
+
+    Raises:
+        UnsupportedEngineError: with the flag to start it with.
+    """
+    if vllm_config.scheduler_config.async_scheduling and RELEASES.is_before(
+        ASYNCHRONOUS_SINCE, version
+    ):
+        since = ".".join(map(str, ASYNCHRONOUS_SINCE))
+        raise UnsupportedEngineError(
+            f"slaibench.schedulers.engines.vllm: --async-scheduling: vLLM {version} counts tokens "
+            f"of batches in flight in another way than {since} and later: start it with "
+            "--no-async-scheduling"
         )
 
 

@@ -13,11 +13,15 @@ from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
 class VllmRequest(EngineRequest):
     """``EngineRequest`` of one request of vLLM's.
 
+    Args:
+        longest: most tokens of a request, prompt and output.
+
     Attributes:
         resumes: a session with its next input: it holds blocks, and vLLM has not taken it back.
+        final_tokens: how many of its tokens are computed when it has its last one.
     """
 
-    __slots__ = ("resumes",)
+    __slots__ = ("final_tokens", "resumes")
 
     def __init__(
         self,
@@ -26,10 +30,12 @@ class VllmRequest(EngineRequest):
         arrival_s: float,
         block_size: int,
         look_up: Callable[[Any], int],
+        longest: int,
     ) -> None:
         said = getattr(inner.sampling_params, "extra_args", None)
         super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
         self.resumes = False
+        self.final_tokens = min(inner.num_prompt_tokens + inner.max_tokens, longest) - 1
 
     @property
     def all_tokens(self) -> int:
@@ -43,8 +49,15 @@ class VllmRequest(EngineRequest):
 
     @property
     def output_tokens(self) -> int:
-        tokens: int = self.inner.num_output_tokens
+        # Those of batches in flight are certain, only not said yet.
+        tokens: int = self.inner.num_output_tokens + self.inner.num_output_placeholders
         return tokens
+
+    @property
+    def ends(self) -> bool:
+        """Whether its last token is out or in flight (a stop token is not foreseen)."""
+        ends: bool = self.computed >= self.final_tokens
+        return ends
 
     @property
     def computed(self) -> int:  # type: ignore[override]  # vLLM keeps it
@@ -71,9 +84,17 @@ class VllmView(ServingView[VllmRequest]):
 
     vLLM has one list of those that run, in an order of its own; which of them still prefill, and
     in what order they came, is kept here.
+
+    Attributes:
+        ending: who gets the last token with a batch in flight: no candidate any more, but each
+            still has its blocks and its place.
     """
 
-    __slots__ = ()
+    __slots__ = ("ending",)
+
+    def __init__(self, waiting: Sequence[VllmRequest], total_blocks: int, block_size: int) -> None:
+        super().__init__(waiting, total_blocks, block_size)
+        self.ending: list[VllmRequest] = []
 
     def advance(self, prefills: Iterable[tuple[VllmRequest, int]]) -> None:
         """These chunks are computed: whoever is through decodes from now on."""
@@ -84,13 +105,21 @@ class VllmView(ServingView[VllmRequest]):
                 self.prefilling.remove(request)
                 self.decoding.append(request)
 
+    def set_aside(self, ending: Sequence[VllmRequest]) -> None:
+        """These get their last token with the batch that was handed over."""
+        self.ending += ending
+        gone = set(map(id, ending))
+        self.decoding = [request for request in self.decoding if id(request) not in gone]
+
     def follow(self, running: Sequence[Any]) -> None:
         """Forget who finished, was aborted or preempted, or waits for a session's next input."""
         resuming = sum(request.resumes for request in self.prefilling)
-        if len(running) + resuming == len(self.prefilling) + len(self.decoding):
+        listed = len(self.prefilling) + len(self.decoding) + len(self.ending)
+        if len(running) + resuming == listed:
             return
         self.prefilling = [*filter(_runs, self.prefilling)]
         self.decoding = [*filter(_runs, self.decoding)]
+        self.ending = [*filter(_runs, self.ending)]
 
 
 def _runs(request: VllmRequest) -> bool:

@@ -7,7 +7,7 @@ from array import array
 from typing import Any
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.device import VirtualHostAndDevice, VirtualTime
+from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.virtual import NEVER, held_in_words
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engines.step_log import MemoryStepLog
@@ -44,12 +44,10 @@ class InProcessCore:
     Args:
         scheduler: the engine's, steered by one of ours.
         device: the emulated one, whose ``time`` passes.
-        asynchronous: whether batches are decided ahead.
     """
 
-    def __init__(self, scheduler: Any, device: Any, *, asynchronous: bool = False) -> None:
+    def __init__(self, scheduler: Any, device: Any) -> None:
         self._scheduler, self._device = scheduler, device
-        self._asynchronous = asynchronous
         self._requests: dict[str, CoreRequest] = {}
         self._runs = 0
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
@@ -61,8 +59,7 @@ class InProcessCore:
         Raises:
             BackendError: the scheduler wants too much.
         """
-        self._time = VirtualHostAndDevice() if self._asynchronous else VirtualTime()
-        self._device.time = self._scheduler.clock = self._time
+        self._time = self._device.time = self._scheduler.clock = VirtualTime()
         self._log = self._scheduler.step_log = MemoryStepLog()
         try:
             self._scheduler.decide_by(scheduler)
@@ -75,11 +72,11 @@ class InProcessCore:
 
     @property
     def now_s(self) -> float:
-        return self._time.run_s
+        return self._time.time_s
 
     @now_s.setter
     def now_s(self, time_s: float) -> None:
-        self._time.run_s = time_s
+        self._time.time_s = time_s
 
     def _arrives(self, request: CoreRequest) -> str:
         """Note a request that is being added; returns its id in the engine."""

@@ -22,7 +22,7 @@ MADE_UP_TOKEN = 7
 
 def emulated(
     options: EngineOptions, profile: Profile | None, file: Path | None = None
-) -> tuple[EngineOptions, dict[str, Any]]:
+) -> tuple[EngineOptions, dict[str, str | bool | None]]:
     """Options for an emulated device, and what its process must know (``timer_of``).
 
     Args:
@@ -43,13 +43,12 @@ def emulated(
             "finds no others: use one of the catalog, or give its file"
         )
     blocks = profile.kv_blocks if options.kv_blocks is None else options.kv_blocks
-    device: dict[str, Any] = {
+    device: dict[str, str | bool | None] = {
         "gpu": profile.gpu,
         "model": profile.model,
         "profile": None if is_cataloged or file is None else str(file.resolve()),
+        "asynchronous": options.asynchronous,
     }
-    if options.asynchronous:
-        device["asynchronous"] = True
     return replace(options, kv_blocks=blocks), device
 
 
@@ -58,7 +57,8 @@ def timer_of(device: Mapping[str, Any]) -> CostModel:
 
     Args:
         device: ``gpu`` and ``model`` of a profile of the catalog, or the path of another as
-            ``profile``; ``asynchronous``, true, where the engine decides batches ahead.
+            ``profile``; ``asynchronous``, whether batches are decided ahead (as the profile says,
+            if nothing does).
 
     Raises:
         CatalogError: there is none.
@@ -79,42 +79,33 @@ class DeviceTime(Protocol):
         """
 
     def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
-        """Hand a batch over, and return at once.
+        """Hand a batch over, while another may run; returns when it will be done.
 
         Args:
-            between_s: time of the step that is not the device's and that it waits for.
-            hidden_s: what the step takes the host before the device has the batch.
-
-        Returns:
-            when it will be done, for ``wait``.
+            between_s: time between two batches that the device waits for.
+            hidden_s: what the host spends on it before the device has it.
         """
 
     def wait(self, end_s: float) -> None:
-        """Return when the batch that ends then is done."""
+        """Return at that time: the host asks for a batch's tokens."""
 
 
 class VirtualTime:
-    """The clock of a run in virtual time: the device moves it, the scheduler reads it."""
+    """The clock of a run in virtual time: the device moves it, the scheduler reads it.
+
+    Where batches are handed over while others run, it is the host's clock, and the device has one
+    of its own; both go as the simulator's do (``AheadEngine``).
+    """
 
     def __init__(self) -> None:
         self.time_s = 0.0
+        self.free_s = 0.0
+        """When the device will be done with all that it has."""
+        self._began_s = self._ended_s = 0.0
         self.due_s = 0.0
         """Of the request that is being added."""
 
-    @property
-    def run_s(self) -> float:
-        """The clock of the run: until then, all is decided."""
-        return self.time_s
-
-    @run_s.setter
-    def run_s(self, time_s: float) -> None:
-        self.time_s = time_s
-
     def now_s(self) -> float:
-        return self.time_s
-
-    def ended_s(self) -> float:
-        """When the batch whose tokens have just come was done."""
         return self.time_s
 
     def arrival_s(self, request: Any) -> float:
@@ -123,51 +114,27 @@ class VirtualTime:
     def nap(self, wake_s: float | None) -> None:
         """The run moves the clock."""
 
-    def look_again(self) -> None:
-        """Nothing runs: the host decides at the time of the run."""
-
     def spend(self, batch_s: float, overhead_s: float) -> None:
         self.time_s = end_of(self.time_s, batch_s + overhead_s)
 
-
-class VirtualHostAndDevice(VirtualTime):
-    """The same where batches are handed over while others run: host and device have a clock each.
-
-    ``time_s`` is the host's, which the scheduler reads; the run goes by the device's. As in
-    ``slaibench.backends.simulator.ahead.AheadEngine``, in the same order and rounding.
-
-    Attributes:
-        begun_s, free_s: begin and end of the batch that was handed over last.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun_s = self.free_s = 0.0
-        self._ended_s = 0.0
-
-    @property
-    def run_s(self) -> float:
-        return self.free_s
-
-    @run_s.setter
-    def run_s(self, time_s: float) -> None:
-        self.free_s = time_s
-
-    def ended_s(self) -> float:
-        return self._ended_s
-
     def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        idle_s = self.time_s  # a due time is no whole number of microseconds
         self.time_s = round(self.time_s + hidden_s, 6)
-        self.begun_s = max(self.time_s, self.free_s)
-        self.free_s = end_of(self.begun_s, batch_s + between_s)
+        self._began_s = max(self.time_s, idle_s, self.free_s)
+        self.free_s = end_of(self._began_s, batch_s + between_s)
         return self.free_s
 
     def wait(self, end_s: float) -> None:
         self._ended_s = end_s
         self.time_s = max(self.time_s, end_s)
 
-    def look_again(self) -> None:
-        self.time_s = self.free_s
+    def began_s(self) -> float:
+        """When the batch that was handed over last begins."""
+        return self._began_s
+
+    def ended_s(self) -> float:
+        """When the batch ended whose tokens have just come."""
+        return self._ended_s
 
 
 class RealTime:
@@ -175,14 +142,17 @@ class RealTime:
 
     The time between two batches that is not the device's is part of the cost model
     (``between_s``). The engine's own work between them is taken off it: a batch is prolonged
-    only by what is left. So is a batch that is handed over while another runs delayed only by what
-    is left of the time that a step takes the host.
+    only by what is left.
+
+    Of a batch that is handed over while another runs, the engine's own work since it had the last
+    tokens is part of what the host spends on it. One that finds the device idle is taken to have
+    cost the host what it did cost.
     """
 
     def __init__(self) -> None:
         self._free_s = 0.0
         self._next_s = 0.0
-        self._waited_s = 0.0
+        self._host_s = 0.0
 
     def spend(self, batch_s: float, overhead_s: float) -> None:
         now = time.monotonic()
@@ -193,11 +163,11 @@ class RealTime:
             time.sleep(left)
 
     def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
-        handed_s = max(time.monotonic(), self._waited_s + hidden_s)
-        self._free_s = max(handed_s, self._free_s) + batch_s + between_s
+        self._host_s = max(time.monotonic(), self._host_s + hidden_s)
+        self._free_s = max(self._host_s, self._free_s) + batch_s + between_s
         return self._free_s
 
     def wait(self, end_s: float) -> None:
         while (left := end_s - time.monotonic()) > 0:
             time.sleep(left)
-        self._waited_s = time.monotonic()
+        self._host_s = max(self._host_s, end_s)

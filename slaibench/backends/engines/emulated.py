@@ -85,9 +85,9 @@ class EmulatedEngine:
         check_requests(requests)
         options = self._options
         if self._core is None:
-            # Without it: as the profile's engine does.
-            timer = CostModel(self._profile, asynchronous=options.asynchronous or None)
-            self._core = self._open_core(options, timer)
+            self._core = self._open_core(
+                options, CostModel(self._profile, asynchronous=options.asynchronous)
+            )
         core = self._core
         refusals = [
             refusal(

@@ -25,7 +25,7 @@ class EngineOptions:
         prefix_caching: whether common beginnings of prompts are kept.
         seed: of random weights and sampling.
         tp: GPUs that share each layer.
-        asynchronous: whether a batch is decided while the one before it runs.
+        asynchronous: whether it decides a batch while the one before runs.
         more: further words of a server's command line, which win over all of the above.
     """
 

@@ -50,7 +50,8 @@ class SglangCore(InProcessCore):
             raise BackendError(f"SGLang on an emulated device does not start: {error}") from error
         forward = EmulatedForward(timer, VirtualTime())
         scheduler.tp_worker.forward_batch_generation = forward
-        super().__init__(scheduler, forward, asynchronous=options.asynchronous)
+        super().__init__(scheduler, forward)
+        self._asynchronous = options.asynchronous
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -60,6 +61,15 @@ class SglangCore(InProcessCore):
         """
         self._start_run(scheduler)
         self._unseen: deque[CoreRequest] = deque()
+
+    @property
+    def now_s(self) -> float:
+        """Where batches are decided ahead, the end of the one that was launched last."""
+        return max(self._time.time_s, self._time.free_s)
+
+    @now_s.setter
+    def now_s(self, time_s: float) -> None:
+        self._time.time_s = time_s
 
     @property
     def has_work(self) -> bool:
@@ -135,11 +145,8 @@ class SglangCore(InProcessCore):
 
     def _turn(self) -> tuple[Any, Any]:
         """One turn; returns the batch that was launched and the one whose tokens came, or None."""
-        scheduler, time = self._scheduler, self._time
-        if not self._num_in_flight:
-            time.look_again()
         self._see()
-        launched, done = turn(scheduler)
+        launched, done = turn(self._scheduler)
         if launched:
             self._note_launch()
         if done:
@@ -153,7 +160,7 @@ class SglangCore(InProcessCore):
             self.steps.append(self._log.steps[-1])
         else:
             step = scheduler.flight.batches[-1].step
-            self.steps.append(step._replace(start_s=time.begun_s, end_s=time.free_s))
+            self.steps.append(step._replace(start_s=time.began_s(), end_s=time.free_s))
         if scheduler.scheduler is None:
             return
         number = len(self.steps) - 1

@@ -96,6 +96,9 @@ class AheadEngine(Engine):
             return None
         running, start_s, end_s, _ = self._running
         self._see(self._host_s)
+        if not super().has_work:
+            self._let_go()  # whoever is left ends with it: there is nothing to decide
+            return None
         self.now_s = self._host_s
         batch = self._ahead.decide(self._scheduler, self, running, start_s, len(self._ending))
         self.now_s = end_s

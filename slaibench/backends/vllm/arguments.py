@@ -18,8 +18,7 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
         "max_num_seqs": options.max_active,
         "block_size": options.block_size,
         "enable_prefix_caching": options.prefix_caching,
-        # Batches are decided from the outcome of the one before (schedulers/engines/vllm.py).
-        "async_scheduling": False,
+        "async_scheduling": options.asynchronous,
         "seed": options.seed,
     }
     if options.checkpoint is None:

@@ -9,7 +9,7 @@ from slaibench.backends.engines.device import MADE_UP_TOKEN
 
 
 @dataclass(slots=True)
-class BatchWork:
+class DeviceBatch:
     """A batch in a cost model's terms, and its outcome.
 
     Args:
@@ -44,7 +44,7 @@ class BatchReader:
     def __init__(self) -> None:
         self._lengths: dict[str, _Lengths] = {}
 
-    def take(self, output: Any) -> BatchWork:
+    def take(self, output: Any) -> DeviceBatch:
         """Read one ``SchedulerOutput``; whoever is through with its prefill gets a token."""
         for request_id in output.finished_req_ids:
             self._lengths.pop(request_id, None)
@@ -54,12 +54,15 @@ class BatchReader:
             starts[new.req_id] = new.num_computed_tokens
         cached = output.scheduled_cached_reqs
         resumed = cached.resumed_req_ids
-        for request_id, start in zip(cached.req_ids, cached.num_computed_tokens, strict=True):
+        for request_id, start, tokens in zip(
+            cached.req_ids, cached.num_computed_tokens, cached.num_output_tokens, strict=True
+        ):
             starts[request_id] = start
             if request_id in resumed:
                 lengths = self._lengths[request_id]
+                lengths.output_tokens = tokens  # vLLM may have thrown the last one away
                 lengths.prefill_tokens = lengths.prompt_tokens + lengths.output_tokens
-        work = BatchWork([], [], [], [])
+        work = DeviceBatch([], [], [], [])
         for request_id, tokens in output.num_scheduled_tokens.items():
             lengths, start = self._lengths[request_id], starts[request_id]
             if start >= lengths.prefill_tokens:

@@ -3,7 +3,8 @@
 vLLM's engine core, scheduler and KV cache manager are the real ones; only what a GPU would do is
 not. As an executor it can stand behind the real server as well: ``--distributed-executor-backend
 slaibench.backends.vllm.executor.EmulatedExecutor``, with ``{"gpu": "h100", "model": "mistral-7b",
-"profile": null}`` as ``additional_config["slaibench"]["device"]``.
+"profile": null, "asynchronous": true}`` as ``additional_config["slaibench"]["device"]``. The last
+of these has vLLM schedule asynchronously; it would not without a GPU, whatever its flag says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vllm.v1.outputs import ModelRunnerOutput
 
 from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
 from slaibench.backends.simulator.batch_timer import BatchTimer
-from slaibench.backends.vllm.batches import BatchReader
+from slaibench.backends.vllm.batches import BatchReader, DeviceBatch
 from slaibench.costmodel import spread_of
 from slaibench.schedulers.engines.vllm_support import own_config
 
@@ -32,6 +33,7 @@ class EmulatedExecutor(Executor):
     Attributes:
         timer: the cost model; from ``additional_config``, or set by whoever built the engine.
         time: how its times pass.
+        last: the batch that it was given last.
     """
 
     timer: BatchTimer | None = None
@@ -39,10 +41,23 @@ class EmulatedExecutor(Executor):
     def _init_executor(self) -> None:
         self.time: DeviceTime = RealTime()
         self.batches = BatchReader()
-        self._pending: ModelRunnerOutput | None = None
+        self.last: DeviceBatch | None = None
+        self._pending: tuple[ModelRunnerOutput, float] | None = None
         device = own_config(self.vllm_config).get("device")
         if device is not None:
-            self.timer = timer_of(device)
+            if device.get("asynchronous"):
+                # vLLM's platform for CPUs has turned it off; what depends on it is built after us.
+                self.scheduler_config.async_scheduling = True
+            self.timer = timer_of({**device, "asynchronous": self._is_asynchronous})
+
+    @classmethod
+    def supports_async_scheduling(cls) -> bool:
+        """Several batches may be in flight."""
+        return True
+
+    @property
+    def _is_asynchronous(self) -> bool:
+        return bool(self.scheduler_config.async_scheduling)
 
     def check_health(self) -> None:
         """A device that is not there does not fail."""
@@ -73,36 +88,52 @@ class EmulatedExecutor(Executor):
         return _done([answer]) if non_block else [answer]
 
     def execute_model(self, scheduler_output: Any, non_block: bool = False) -> Any:
-        """Let the batch's time pass; a token for everybody whose prefill is through."""
-        work = self.batches.take(scheduler_output)
-        if work.num_tokens and self.timer is not None:
-            contexts = work.contexts
-            batch_s = self.timer.batch_time_s(
-                len(contexts), sum(contexts), work.prefills, spread_of(contexts)
-            )
-            self.time.spend(batch_s, self.timer.between_s(len(contexts) + len(work.prefills)))
+        """Let the batch's time pass; a token for everybody whose prefill is through.
+
+        Under asynchronous scheduling the time passes when somebody asks for the tokens.
+        """
+        work = self.last = self.batches.take(scheduler_output)
+        end_s = self._run(work) if work.num_tokens and self.timer is not None else 0.0
         output = ModelRunnerOutput(
             req_ids=work.request_ids,
             req_id_to_index={request_id: row for row, request_id in enumerate(work.request_ids)},
             sampled_token_ids=work.sampled,
         )
-        if getattr(scheduler_output, "has_structured_output_requests", False):
+        has_grammar = getattr(scheduler_output, "has_structured_output_requests", False)
+        if has_grammar or (self._is_asynchronous and work.num_tokens):
             # A grammar says which tokens it takes only after this call (sample_tokens).
-            self._pending = output
+            self._pending = output, end_s
             return _done(None) if non_block else None
         return _done(output) if non_block else output
 
     def sample_tokens(self, grammar_output: Any, non_block: bool = False) -> Any:
         """The batch's tokens once its grammars are known: each the first that is allowed."""
-        output, self._pending = self._pending, None
-        if grammar_output is not None and output is not None:
+        assert self._pending is not None, "no batch was handed over"
+        (output, end_s), self._pending = self._pending, None
+        if grammar_output is not None:
             rows = grammar_output.structured_output_request_ids
             for row, request_id in enumerate(rows):
                 index = output.req_id_to_index[request_id]
                 if output.sampled_token_ids[index]:
                     token = _first_allowed(grammar_output.grammar_bitmask[row])
                     output.sampled_token_ids[index] = [token]
+        if self._is_asynchronous:
+            later = Later(output, self.time, end_s)
+            return later if non_block else later.result()
         return _done(output) if non_block else output
+
+    def _run(self, work: DeviceBatch) -> float:
+        """Pass the batch's time, or begin it; returns when it will be done."""
+        assert self.timer is not None
+        contexts, chunks = work.contexts, work.prefills
+        spread = spread_of(contexts)
+        batch_s = self.timer.batch_time_s(len(contexts), sum(contexts), chunks, spread)
+        num_sequences = len(contexts) + len(chunks)
+        between_s = self.timer.between_s(num_sequences)
+        if self._is_asynchronous:
+            return self.time.launch(batch_s, between_s, self.timer.hidden_s(num_sequences))
+        self.time.spend(batch_s, between_s)
+        return 0.0
 
     def _kv_cache_spec(self) -> dict[str, FullAttentionSpec]:
         """What the worker of every rank answers; so one answers for all of them."""
@@ -126,6 +157,23 @@ class EmulatedExecutor(Executor):
             )
         pages: int = sum(spec.page_size_bytes for spec in self._kv_cache_spec().values())
         return int(blocks * pages * SPARE)
+
+
+class Later(Future[Any]):
+    """The outcome of a batch that may still run: whoever asks for it waits.
+
+    Args:
+        end_s: when it is done.
+    """
+
+    def __init__(self, value: Any, time: DeviceTime, end_s: float) -> None:
+        super().__init__()
+        self._time, self._end_s = time, end_s
+        self.set_result(value)
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._time.wait(self._end_s)
+        return super().result(timeout)
 
 
 def _done(value: Any) -> Future[Any]:

@@ -98,6 +98,11 @@ FLAGS = (
         "scheduler's own order is among equals",
         "scheduling-policy",
     ),
+    *_honoured(
+        "batches are decided while the one before runs; refused before vLLM 0.29: start that with "
+        "--no-async-scheduling",
+        "async-scheduling",
+    ),
     *_honoured("ours, or any class that extends it", "scheduler-cls"),
     *_honoured("schedulers admit whole prompts either way", "scheduler-reserve-full-isl"),
     *_honoured(
