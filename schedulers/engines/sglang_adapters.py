@@ -7,10 +7,10 @@ requests that have to wait for a place are not shown to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.base import Batch
 
 
 class Adapters:
@@ -24,18 +24,22 @@ class Adapters:
         self._engine = engine
         self._active: set[str | None] = set()
 
-    def decided(self, scheduler: Scheduler, view: Any) -> Batch:
+    def decided(
+        self, schedule: Callable[[Any], Batch], view: Any, ending: Sequence[Any] = ()
+    ) -> Batch:
         """The scheduler's batch, of those who may be active together.
 
         Args:
+            schedule: asks the scheduler.
             view: what the scheduler is shown.
+            ending: who holds KV blocks besides, until a batch in flight is done.
         """
         if not getattr(self._engine, "enable_lora", False):
-            return scheduler.schedule(view)
+            return schedule(view)
         everybody = view.waiting
-        view.waiting = self._admissible(everybody, [*view.prefilling, *view.decoding])
+        view.waiting = self._admissible(everybody, [*view.prefilling, *view.decoding, *ending])
         try:
-            batch = scheduler.schedule(view)
+            batch = schedule(view)
         finally:
             view.waiting = everybody
         return self._trimmed(batch)

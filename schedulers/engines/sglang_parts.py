@@ -14,6 +14,30 @@ from typing import Any
 from slaibench.schedulers.base import Batch
 
 
+class Parts:
+    """What is still to be run of the batch that a scheduler decided last."""
+
+    def __init__(self) -> None:
+        self._to_come: list[Batch] = []
+
+    def first_of(self, batch: Batch, goes_on: Any) -> Batch:
+        """The part of a batch to run now; ``parts`` has the arguments."""
+        first, *self._to_come = parts(batch, goes_on)
+        return first
+
+    def next(self, view: Any) -> Batch | None:
+        """The next part, as far as its requests are still there; None: decide anew."""
+        while self._to_come:
+            part = still(self._to_come.pop(0), view.waiting, [*view.prefilling, *view.decoding])
+            if part:
+                return part
+        return None
+
+    def drop(self) -> None:
+        """Decide anew: somebody lost its blocks."""
+        self._to_come = []
+
+
 def parts(batch: Batch, goes_on: Any = None) -> list[Batch]:
     """The batches to run, in their order; together they are the batch.
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import ScheduleBatch
+
+from slaibench.schedulers.engines.sglang_view import SglangRequest
 
 
 def take_rows(batch: Any, request_ids: set[int]) -> tuple[Any, Any]:
@@ -36,6 +39,19 @@ def take_rows(batch: Any, request_ids: set[int]) -> tuple[Any, Any]:
     taken.filter_batch(keep_indices=ours)
     batch.filter_batch(keep_indices=others)
     return taken, batch
+
+
+def ids_of(requests: Iterable[SglangRequest]) -> set[int]:
+    """As ``take_rows`` takes them."""
+    return {id(request.inner) for request in requests}
+
+
+def runs_apart(last_batch: Any, running_batch: Any) -> bool:
+    """Whether the rows that decoded last are not among those that decode now and then."""
+    if last_batch is None or last_batch is running_batch:
+        return False
+    decodes: bool = last_batch.forward_mode.is_decode()
+    return decodes
 
 
 def put_back(batch: Any, rows: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 from sglang.srt.managers.schedule_batch import NextBatchPlan
@@ -15,11 +16,11 @@ from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
+from slaibench.schedulers.engines.sglang_flight import Flight, NotedStreamer, deliver
 from slaibench.schedulers.engines.sglang_pages import Pages
-from slaibench.schedulers.engines.sglang_parts import one_kind_of_input, parts, still
+from slaibench.schedulers.engines.sglang_parts import Parts, one_kind_of_input
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
-from slaibench.schedulers.engines.sglang_rows import put_back, take_rows
-from slaibench.schedulers.engines.sglang_steps import NotedStreamer, StepNotes
+from slaibench.schedulers.engines.sglang_rows import ids_of, put_back, runs_apart, take_rows
 from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
@@ -27,7 +28,11 @@ from slaibench.schedulers.engines.sglang_support import (
     limits,
     own_config,
 )
-from slaibench.schedulers.engines.sglang_view import SglangRequest, SglangView
+from slaibench.schedulers.engines.sglang_view import (
+    SglangRequest,
+    SglangView,
+    drop_those_not_in,
+)
 from slaibench.schedulers.engines.step_log import FileStepLog, MonotonicClock, NoStepLog, StepLog
 from slaibench.schedulers.engines.support import EngineLimits
 from slaibench.schedulers.engines.switch import Switch
@@ -56,6 +61,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """SGLang's own, and ours beside it: by now the pools are there."""
         super().init_schedule_policy()
         self.waiting_queue: list[Any]
+        self.running_batch: Any
         self.chunked_req: Any
         self.chunked_prefill_size: int | None
         version = RELEASES.check()
@@ -86,8 +92,11 @@ class SlaibenchScheduler(SglangOwnScheduler):
         own: Any = self.output_streamer
         self.output_streamer: Any = NotedStreamer(own, self._end_step)
 
-    def _end_step(self) -> None:
-        self._ended_s = self.clock.now_s() if self._ended_s is None else self._ended_s
+    def _end_step(self) -> float:
+        if self._ended_s is None:
+            self._ended_s = self.clock.ended_s() if self.enable_overlap else self.clock.now_s()
+        end_s: float = self._ended_s
+        return end_s
 
     def use(self, text: str) -> None:
         """Have another scheduler decide from the next step on; it starts from scratch.
@@ -119,34 +128,34 @@ class SlaibenchScheduler(SglangOwnScheduler):
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
         self.chunked_prefill_size = scheduler.token_budget if own_rule else self._engine_tokens
         self._num_arrived = 0
-        self._notes = StepNotes()
+        self.flight = Flight(self.enable_overlap)
         self.scheduler = None if own_rule else scheduler
-        self._to_come: list[Batch] = []
+        self._parts = Parts()
 
     def handle_generate_request(self, recv_req: Any) -> None:
         """A request arrives."""
         if self._switch is not None:
-            busy = bool(self.view.prefilling or self.view.decoding or self.waiting_queue)
+            busy = bool(self.waiting_queue or self.flight.batches) or self.view.holds_any
             self._switch.look_at(recv_req.sampling_params.custom_params, busy)
         super().handle_generate_request(recv_req)
 
     def get_next_batch_to_run(self, running_batch: Any, last_batch: Any) -> Any:
         """SGLang's own frame: our batch is decided inside it, once the last one is put back."""
-        apart = last_batch is not None and last_batch is not running_batch
-        if apart and last_batch.forward_mode.is_decode():
+        if runs_apart(last_batch, running_batch):
             running_batch = put_back(running_batch, last_batch)
         self._withheld = None
         plan = super().get_next_batch_to_run(running_batch, last_batch)
         if self._withheld is not None:
             plan = NextBatchPlan(batch_to_run=plan.batch_to_run, running_batch=self._withheld)
-        if plan.batch_to_run is None and self.scheduler is not None and self._holds_any():
+        idles = plan.batch_to_run is None and not self.flight.batches
+        if idles and self.scheduler is not None and self._holds_any():
             self.clock.nap(self.last_batch_decided.wake_s)
         return plan
 
     def get_new_batch_prefill(self, running_batch: Any) -> Any:
         """Decide the step; build its batch if there is any prefill in it."""
         if self.scheduler is None:
-            self._began_s = self.clock.now_s()
+            self._decided_s = self.clock.now_s()
             with one_kind_of_input(self):
                 return super().get_new_batch_prefill(running_batch)
         if self.grammar_manager.has_waiting_grammars():
@@ -154,77 +163,80 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 self._add_request_to_queue(ready)
         running_batch.filter_batch()
         view = self.view
-        self._began_s = view.now_s = view.begins_s = self.clock.now_s()
-        self._forget_the_aborted(running_batch)
-        batch = self.last_batch_decided = self._next_part() or self._decide(running_batch)
+        self._decided_s = view.now_s = view.begins_s = self.clock.now_s()
+        view.forget_the_aborted(len(running_batch.reqs))
+        drop_those_not_in(self.waiting_queue, self.in_order)
+        batch = self.last_batch_decided = self._parts.next(view) or self._decide(running_batch)
         if not batch.prefills:
             return NextBatchPlan(batch_to_run=None, running_batch=running_batch)
-        self._admit([request for request, _ in batch.prefills if request.waiting])
+        new = self._admit([request for request, _ in batch.prefills if request.waiting])
+        # Of a part that had to wait, more may be in the cache by now.
+        batch.prefills = [(one, min(tokens, one.tokens_left)) for one, tokens in batch.prefills]
         built = with_prefills(self, batch)
         if batch.decodes:
-            rows, running_batch = take_rows(running_batch, _ids(batch.decodes))
+            rows, running_batch = take_rows(running_batch, ids_of(batch.decodes))
             rows.prepare_for_decode()
             built.mix_with_running(rows)
             built.decoding_reqs = rows.reqs
-        self._notes.decided(self, batch, self._began_s)
+        self.flight.decide(self, batch, new)
         return NextBatchPlan(batch_to_run=built, running_batch=running_batch)
-
-    def _next_part(self) -> Batch | None:
-        """What is still to be run of what was decided; None: decide anew."""
-        view = self.view
-        while self._to_come:
-            part = still(self._to_come.pop(0), view.waiting, [*view.prefilling, *view.decoding])
-            if part:
-                return part
-        return None
 
     def _decide(self, running_batch: Any) -> Batch:
         """Ask the scheduler, carry out its preemptions; returns what is to be run now."""
-        view = self.view
+        view, flight, scheduler = self.view, self.flight, self.scheduler
+        if scheduler is None or not view.holds_any:
+            return Batch()
         view.free_blocks = self._unclaimed_blocks()
-        assert self.scheduler is not None
-        batch = self.adapters.decided(self.scheduler, view)
+        batch = self.adapters.decided(partial(flight.schedule, scheduler), view, flight.ending)
         for request in list(batch.preempt):
             self._preempt(request, running_batch)
         if batch.preempt and self.pages.cached:
             # Pages that others share are not freed with a request, as the scheduler assumes.
             batch = within(batch, self.pages.free(), self.page_size)
-        first, *self._to_come = parts(batch, self.chunked_req)
-        return first
+        return self._parts.first_of(batch, self.chunked_req)
 
     def update_running_batch(self, batch: Any) -> Any:
         """A step without prefills: the rows that decode leave those that are withheld."""
         if self.scheduler is None:
             return super().update_running_batch(batch)
         decided = self.last_batch_decided
-        rows, others = take_rows(batch, _ids(decided.decodes))
+        rows, others = take_rows(batch, ids_of(decided.decodes))
         if others.reqs:
             self._withheld = others
         if decided.decodes:
             rows.prepare_for_decode()
-            self._notes.decided(self, decided, self._began_s)
+            self.flight.decide(self, decided, [])
         return rows
+
+    def run_batch(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        """SGLang's own; from here on the batch counts as computed."""
+        result = super().run_batch(batch, *args, **kwargs)
+        self.flight.launch(self, batch, self._decided_s)
+        return result
 
     def process_batch_result(self, batch: Any, result: Any) -> None:
         """SGLang's own; then our scheduler learns of it."""
         self._ended_s = None
+        deliver(self, self.flight.batches[0].preempted, batch, result)
         super().process_batch_result(batch, result)
         view = self.view
-        end_s = view.now_s = self.clock.now_s() if self._ended_s is None else self._ended_s
-        if self.scheduler is None:
-            self._notes.ran_by_own_rule(self, batch, self._began_s)
-        elif self._notes.step is not None:
-            decided = self.last_batch_decided
-            view.advance(decided.decodes, decided.prefills)
+        end_s = view.now_s = self._end_step()
+        done, began_s = self.flight.land(self, batch, end_s)
+        if self.scheduler is not None:
             if any(req.finished() for req in batch.reqs):
                 view.drop_finished()
             view.free_blocks = self._unclaimed_blocks()
-            self.scheduler.batch_done(decided, self._began_s, end_s, view)
-        self._notes.done(self.step_log, end_s)
+            self.flight.report(self.scheduler, done, (began_s, end_s), view)
         if not self._holds_any():
             self.step_log.flush()
             if self._switch is not None:
                 self._switch.engine_is_idle()
+
+    def pause_generation(self, recv_req: Any) -> None:
+        """SGLang's own; where it takes everybody's blocks, rows that run apart are among them."""
+        if recv_req.mode == "retract" and runs_apart(self.last_batch, self.running_batch):
+            self.running_batch = put_back(self.running_batch, self.last_batch)
+        super().pause_generation(recv_req)
 
     def _add_request_to_queue(self, req: Any, is_retracted: bool = False) -> None:
         ours: SglangRequest | None = getattr(req, ATTRIBUTE, None)
@@ -243,25 +255,26 @@ class SlaibenchScheduler(SglangOwnScheduler):
         if not ours.waiting:
             # Also where SGLang says nothing of it: a pause, or its own rule's priorities.
             is_retracted = True
-            self._to_come = []
+            self._parts.drop()
             self.view.drop(ours)
+            self.flight.preempt(ours)
             ours.lose_blocks()
-            self._notes.num_preempted += 1
             self.step_log.preempted(req.rid)
         key = 0 if self.scheduler is None else self.scheduler.queue_key(ours)
         (self.in_order.put_back if is_retracted else self.in_order.add)(ours, key)
 
-    def _admit(self, admitted: list[SglangRequest]) -> None:
+    def _admit(self, admitted: list[SglangRequest]) -> list[SglangRequest]:
+        """Have waiting requests prefill; returns those who were in no batch before."""
         for request in admitted:
             request.computed = self.pages.lock(request.inner)
+            self.in_order.remove(request)
         leaving = {id(request.inner) for request in admitted}
         self.waiting_queue = [req for req in self.waiting_queue if id(req) not in leaving]
-        for request in admitted:
-            self.in_order.remove(request)
-            if not request.was_scheduled:
-                request.was_scheduled = True
-                self.step_log.first_scheduled(request.inner.rid, self._began_s)
         self.view.admit(admitted)
+        new = [request for request in admitted if not request.was_scheduled]
+        for request in new:
+            request.was_scheduled = True
+        return new
 
     def _preempt(self, request: SglangRequest, running_batch: Any) -> None:
         req = request.inner
@@ -274,26 +287,13 @@ class SlaibenchScheduler(SglangOwnScheduler):
             running_batch.filter_batch(keep_indices=keep)
         self._add_request_to_queue(req, is_retracted=True)
 
-    def _forget_the_aborted(self, running_batch: Any) -> None:
-        view = self.view
-        if len(view.decoding) != len(running_batch.reqs) or view.prefilling:
-            view.drop_finished()
-        if len(self.in_order) != len(self.waiting_queue):
-            queued = set(map(id, self.waiting_queue))
-            for request in list(self.in_order.requests):
-                if id(request.inner) not in queued:
-                    self.in_order.remove(request)
-
     def _holds_any(self) -> bool:
-        view = self.view
+        if self.flight.batches:
+            return True
         if self.scheduler is None:
             return bool(self.waiting_queue or self.running_batch.reqs or self.chunked_req)
-        return bool(view.waiting or view.prefilling or view.decoding)
+        return self.view.holds_any
 
     def _unclaimed_blocks(self) -> int:
         """Blocks that nobody holds and no unfinished prefill will still take."""
         return self.pages.free() - self.view.promised_blocks
-
-
-def _ids(requests: list[SglangRequest]) -> set[int]:
-    return {id(request.inner) for request in requests}

@@ -27,8 +27,6 @@ def check_config(scheduler: Any) -> None:
     """
     args = scheduler.server_args
     refusals = {
-        "the overlap loop decides a batch before the last one is done: start SGLang with "
-        "--disable-overlap-schedule": scheduler.enable_overlap,
         "batches hold prefill chunks and decodes together: start SGLang with "
         "--enable-mixed-chunk": not args.enable_mixed_chunk,
         "speculative decoding gives a decode more than one token: leave it "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slaibench.schedulers.engines.engine_view import EngineRequest, ServingView
+from slaibench.schedulers.waiting import WaitingQueue
 
 
 class SglangRequest(EngineRequest):
@@ -14,9 +15,16 @@ class SglangRequest(EngineRequest):
     Attributes:
         is_embedded: whether its prompt is given as embeddings.
         wants_logprobs, was_scheduled: what their names say.
+        tokens_in_flight: output tokens that batches in flight bring it; they count as generated.
     """
 
-    __slots__ = ("computed", "is_embedded", "wants_logprobs", "was_scheduled")
+    __slots__ = (
+        "computed",
+        "is_embedded",
+        "tokens_in_flight",
+        "wants_logprobs",
+        "was_scheduled",
+    )
 
     def __init__(
         self,
@@ -27,6 +35,7 @@ class SglangRequest(EngineRequest):
         look_up: Callable[[Any], int],
     ) -> None:
         said = inner.sampling_params.custom_params
+        self.tokens_in_flight = 0
         super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
         self.computed = 0
         self.was_scheduled = False
@@ -43,7 +52,35 @@ class SglangRequest(EngineRequest):
 
     @property
     def output_tokens(self) -> int:
-        return len(self.inner.output_ids)
+        return len(self.inner.output_ids) + self.tokens_in_flight
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has all the tokens that it may generate, those in flight among them."""
+        ending: bool = self.output_tokens >= self.inner.sampling_params.max_new_tokens
+        return ending
+
+    @property
+    def keeps_token(self) -> bool:
+        """Whether a token in flight can be given to it although it is preempted.
+
+        Not where SGLang keeps more of a token than its id: logprobs, hidden states, the state of a
+        grammar, the count of a thinking model. Who has embeddings begins anew.
+        """
+        inner = self.inner
+        return not (
+            self.is_embedded
+            or self.wants_logprobs
+            or inner.grammar is not None
+            or getattr(inner, "return_hidden_states", False)
+            or getattr(inner, "return_sampling_mask", False)
+            or getattr(inner, "require_reasoning", False)
+        )
+
+    @property
+    def tokens_left(self) -> int:
+        """Of its prefill."""
+        return self.prefill_tokens - self.computed
 
     @property
     def is_done(self) -> bool:
@@ -63,6 +100,11 @@ class SglangView(ServingView[SglangRequest]):
     max_prefilling: int | None = 1  # SGLang's chunked_req
     __slots__ = ()
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is anybody to decide about."""
+        return bool(self.waiting or self.prefilling or self.decoding)
+
     def advance(
         self, decodes: Iterable[SglangRequest], prefills: Iterable[tuple[SglangRequest, int]]
     ) -> None:
@@ -80,8 +122,27 @@ class SglangView(ServingView[SglangRequest]):
         self.prefilling = [request for request in self.prefilling if not request.is_done]
         self.decoding = [request for request in self.decoding if not request.is_done]
 
+    def forget_the_aborted(self, num_rows: int) -> None:
+        """Forget who was aborted since the last step.
+
+        Args:
+            num_rows: requests in SGLang's batches that decode.
+        """
+        if len(self.decoding) != num_rows or self.prefilling:
+            self.drop_finished()
+
     def drop(self, request: SglangRequest) -> None:
         """It loses its place, if it has one."""
         for holders in (self.prefilling, self.decoding):
             if request in holders:
                 holders.remove(request)
+
+
+def drop_those_not_in(queue: Sequence[Any], in_order: WaitingQueue[SglangRequest]) -> None:
+    """Have our order of the waiting queue hold no request that SGLang's has no longer."""
+    if len(in_order) == len(queue):
+        return
+    queued = set(map(id, queue))
+    for request in list(in_order.requests):
+        if id(request.inner) not in queued:
+            in_order.remove(request)

@@ -130,9 +130,10 @@ def _first_difference(release: Untested, logs: Path) -> str | None:
         profile.block_size,
     )
     simulator = Simulator(
-        CostModel(profile, asynchronous=False),
+        CostModel(profile, asynchronous=options.asynchronous),
         total_blocks=KV_BLOCKS,
         max_context_tokens=CONTEXT_TOKENS,
+        asynchronous=options.asynchronous,
     )
     backend = release.open(options, profile, logs)
     try:

@@ -36,8 +36,8 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
         "max_running_requests": options.max_active,
         "page_size": options.block_size,
         "disable_radix_cache": not options.prefix_caching,
-        # Batches are decided from the outcome of the one before, chunks beside decodes.
-        "disable_overlap_schedule": True,
+        "disable_overlap_schedule": not options.asynchronous,
+        # Chunks run beside decodes.
         "enable_mixed_chunk": True,
         "random_seed": options.seed,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from array import array
+from collections import deque
 from typing import Any
 
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
@@ -20,7 +21,7 @@ from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import CPU, engine_args, narrow
 from slaibench.backends.sglang.forward import EmulatedForward
-from slaibench.backends.sglang.in_process import start_scheduler
+from slaibench.backends.sglang.in_process import process_oldest, start_scheduler, turn
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
@@ -50,6 +51,7 @@ class SglangCore(InProcessCore):
         forward = EmulatedForward(timer, VirtualTime())
         scheduler.tp_worker.forward_batch_generation = forward
         super().__init__(scheduler, forward)
+        self._asynchronous = options.asynchronous
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -58,13 +60,39 @@ class SglangCore(InProcessCore):
             BackendError: something of the last run is left, or the scheduler asks for too much.
         """
         self._start_run(scheduler)
+        self._unseen: deque[CoreRequest] = deque()
+
+    @property
+    def now_s(self) -> float:
+        """Where batches are decided ahead, the end of the one that was launched last."""
+        return max(self._time.time_s, self._time.free_s)
+
+    @now_s.setter
+    def now_s(self, time_s: float) -> None:
+        self._time.time_s = time_s
 
     @property
     def has_work(self) -> bool:
-        return bool(self._requests)
+        view = self._scheduler.view
+        if self._scheduler.scheduler is None:
+            return bool(self._unseen or self._requests)
+        return bool(self._unseen or view.waiting or view.prefilling or view.decoding)
+
+    def holds(self) -> str:
+        """Whom it holds, in words."""
+        unseen = f", {len(self._unseen)} not seen yet" if self._unseen else ""
+        return f"{super().holds()}{unseen}"
 
     def add(self, request: CoreRequest) -> None:
-        """A request arrives."""
+        """A request arrives; it is seen when a batch is decided next."""
+        self._unseen.append(request)
+
+    def _see(self) -> None:
+        """SGLang gets the requests that are there by now."""
+        while self._unseen and self._unseen[0].arrival_s <= self._time.time_s:
+            self._hand_over(self._unseen.popleft())
+
+    def _hand_over(self, request: CoreRequest) -> None:
         due = request.request
         request_id = self._arrives(request)
         params = SamplingParams(
@@ -92,34 +120,85 @@ class SglangCore(InProcessCore):
         )
 
     def step(self) -> Batch:
-        """One turn of SGLang's event loop."""
-        batch = self._turn()
-        if batch:
-            self._run(batch)
-        if self._scheduler.scheduler is None:
-            # SGLang's own rule does not say what it decides; that something ran is enough.
-            return Batch(decodes=batch.reqs if batch else [])
+        """Turn SGLang's event loop until it launches a batch, or has nothing to run.
+
+        Where batches are decided ahead: what it finds nothing for while a batch runs, it decides
+        again when that is done.
+        """
+        ran = self._num_in_flight
+        launched, done = self._turn()
         decided: Batch = self._scheduler.last_batch_decided
+        own_rule = self._scheduler.scheduler is None
+        if launched is None and ran and not own_rule and not decided.preempt:
+            launched, _ = self._turn()
+            decided = self._scheduler.last_batch_decided
+        if self._num_in_flight and not self.has_work:
+            self._turn()  # there is no batch to decide before its end
+        if own_rule:
+            # SGLang's own rule does not say what it decides; that something ran is enough.
+            return Batch(decodes=[batch for batch in (launched, done) if batch])
         return decided
 
-    def _run(self, batch: Any) -> None:
-        requests = list(batch.reqs)
-        before = [len(request.output_ids) for request in requests]
-        self._scheduler.process_batch_result(batch, self._scheduler.run_batch(batch))
-        self.steps.append(self._log.steps[-1])
+    @property
+    def _num_in_flight(self) -> int:
+        return len(self._scheduler.result_queue)
+
+    def _turn(self) -> tuple[Any, Any]:
+        """One turn; returns the batch that was launched and the one whose tokens came, or None."""
+        self._see()
+        launched, done = turn(self._scheduler)
+        if launched:
+            self._note_launch()
+        if done:
+            self._note_tokens(done)
+        return launched, done
+
+    def _note_launch(self) -> None:
+        """A batch was launched: where a scheduler decided it, it is known what comes of it."""
+        scheduler, time = self._scheduler, self._time
+        if not self._asynchronous:
+            self.steps.append(self._log.steps[-1])
+        else:
+            step = scheduler.flight.batches[-1].step
+            self.steps.append(step._replace(start_s=time.began_s(), end_s=time.free_s))
+        if scheduler.scheduler is None:
+            return
         number = len(self.steps) - 1
+        decided = scheduler.last_batch_decided
+        for request in (*decided.decodes, *decided.work.finished_prefills):
+            ours = self._requests[request.inner.rid]
+            ours.token_steps.append(number)
+            if len(ours.token_steps) == ours.request.output_tokens:
+                self._leaves(ours)
+
+    def _note_tokens(self, batch: Any) -> None:
+        """The tokens of a batch were processed.
+
+        Raises:
+            BackendError: they are others than was expected, or at another time.
+        """
+        own_rule = self._scheduler.scheduler is None
+        number = len(self._log.steps) - 1
+        step = self._log.steps[number]
+        if step != self.steps[number]:
+            raise BackendError(f"SGLang ran {step}, and the device {self.steps[number]}")
         self._note_first_steps(number)
-        for request, had in zip(requests, before, strict=True):
-            ours, num_tokens = self._requests[request.rid], len(request.output_ids)
-            ours.token_steps.extend([number] * (num_tokens - had))
+        for request in batch.reqs:
+            ours, num_tokens = self._requests.get(request.rid), len(request.output_ids)
+            if ours is None:
+                continue  # it was done before this batch, which had begun
+            if own_rule:
+                ours.token_steps.extend([number] * (num_tokens - len(ours.token_steps)))
             if request.finished():
-                if num_tokens < ours.request.output_tokens:
+                if not num_tokens == len(ours.token_steps) == ours.request.output_tokens:
                     raise BackendError(
                         f"SGLang ended request {ours.request.request_id} after {num_tokens} of "
                         f"{ours.request.output_tokens} tokens: it nearly fills the KV cache; give "
                         "more --kv-blocks"
                     )
-                self._leaves(ours)
+                if own_rule:
+                    self._leaves(ours)
+                    ours.left_s = step.end_s
                 ours.num_preemptions = self._log.num_preemptions.get(request.rid, 0)
                 del self._requests[request.rid]
 
@@ -132,10 +211,12 @@ class SglangCore(InProcessCore):
         Raises:
             BackendError: KV blocks are held although no request is left.
         """
+        scheduler, ended_s = self._scheduler, self.now_s
+        while done := process_oldest(scheduler):
+            self._note_tokens(done)
         for request_id, count in self._log.num_preemptions.items():
             if request_id in self._requests:
                 self._requests[request_id].num_preemptions = count
-        scheduler = self._scheduler
         if self._requests:
             scheduler.abort_request(AbortReq(abort_all=True))
         # Aborted requests leave with their next token: every one is given it. The last turn finds
@@ -143,9 +224,8 @@ class SglangCore(InProcessCore):
         scheduler.step_log = MemoryStepLog()
         everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
         scheduler.decide_by(everybody)
-        ended_s = self.now_s
-        while batch := self._turn():
-            scheduler.process_batch_result(batch, scheduler.run_batch(batch))
+        while any(turn(scheduler)):
+            pass
         self.now_s = ended_s  # the run's end was before that
         held = scheduler.view.total_blocks - scheduler.pages.free()
         if held or not scheduler.flush_cache():
@@ -153,16 +233,6 @@ class SglangCore(InProcessCore):
 
     def close(self) -> None:
         """Nothing can be let go of: the scheduler is this process's."""
-
-    def _turn(self) -> Any:
-        """The first half of a turn of SGLang's event loop: the batch to run, or None."""
-        scheduler = self._scheduler
-        plan = scheduler.get_next_batch_to_run(
-            running_batch=scheduler.running_batch, last_batch=scheduler.last_batch
-        )
-        scheduler.running_batch = plan.running_batch
-        scheduler.last_batch = plan.batch_to_run
-        return plan.batch_to_run
 
 
 class _Everybody(Scheduler):

@@ -6,6 +6,7 @@ do is not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,37 @@ from sglang.srt.managers.utils import GenerationBatchResult
 from slaibench.backends.engines.device import MADE_UP_TOKEN, DeviceTime
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.costmodel import spread_of
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Takes the place of the event that SGLang waits for before it reads a batch's tokens.
+
+    Args:
+        time: the device's.
+        end_s: when they are there.
+    """
+
+    time: DeviceTime
+    end_s: float
+
+    def synchronize(self) -> None:
+        self.time.wait(self.end_s)
+
+
+class Tokens(GenerationBatchResult):
+    """SGLang's result of a batch; in its overlap loop, they arrive some time after it is launched.
+
+    Attributes:
+        arrival: None: they are there.
+    """
+
+    arrival: Arrival | None = None
+    copy_done: Any
+
+    def copy_to_cpu(self, *args: Any, **kwargs: Any) -> None:
+        super().copy_to_cpu(*args, **kwargs)
+        self.copy_done = self.arrival or self.copy_done
 
 
 class EmulatedForward:
@@ -41,9 +73,16 @@ class EmulatedForward:
         batch_s = self.timer.batch_time_s(
             len(contexts), sum(contexts), prefills, spread_of(contexts)
         )
-        self.time.spend(batch_s, self.timer.between_s(len(contexts) + len(prefills)))
-        return GenerationBatchResult(
+        sequences = len(contexts) + len(prefills)
+        between_s = self.timer.between_s(sequences)
+        result = Tokens(
             logits_output=LogitsProcessorOutput(next_token_logits=None),
             next_token_ids=torch.full((rows,), MADE_UP_TOKEN, dtype=torch.int64),
             can_run_cuda_graph=False,
         )
+        if batch.enable_overlap:
+            hidden_s = self.timer.hidden_s(sequences)
+            result.arrival = Arrival(self.time, self.time.launch(batch_s, between_s, hidden_s))
+        else:
+            self.time.spend(batch_s, between_s)
+        return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,38 @@ def _decode(
         out_indices[starts_page] = free_pages[: int(starts_page.sum())].to(torch.int64) * page_size
 
 
+def turn(scheduler: Any) -> tuple[Any, Any]:
+    """One turn of SGLang's event loop, as ``event_loop_overlap`` and ``event_loop_normal`` have it.
+
+    Returns:
+        the batch that was launched, and the one whose tokens were processed; None: there is none.
+    """
+    last = scheduler.last_batch
+    plan = scheduler.get_next_batch_to_run(running_batch=scheduler.running_batch, last_batch=last)
+    scheduler.running_batch = plan.running_batch
+    batch = plan.batch_to_run
+    result = scheduler.run_batch(batch) if batch else None
+    done = batch
+    if scheduler.enable_overlap:
+        if batch:
+            scheduler.result_queue.append((batch.copy(), result))
+        done = process_oldest(scheduler) if last else None
+        scheduler.launch_batch_sample_if_needed(result, batch)
+    elif batch:
+        scheduler.process_batch_result(batch, result)
+    scheduler.last_batch = batch
+    return batch, done
+
+
+def process_oldest(scheduler: Any) -> Any:
+    """Process the tokens of the batch that was launched first; returns it, or None: none runs."""
+    if not scheduler.result_queue:
+        return None
+    batch, result = scheduler.result_queue.popleft()
+    scheduler.process_batch_result(batch, result)
+    return batch
+
+
 def start_scheduler(kind: Any, args: ServerArgs) -> Any:
     """The one scheduler that a process may have: SGLang keeps its configuration in globals.
 
@@ -88,7 +121,13 @@ def start_scheduler(kind: Any, args: ServerArgs) -> Any:
     if "ranks" in inspect.signature(sglang_scheduler.publish).parameters:
         ranks = sglang_scheduler.SpawnRanks(world_rank=0, dp_rank=None, gpu_id=0)
         sglang_scheduler.publish(args, role="scheduler", ranks=ranks)
-        return Quiet(args, ports)
-    sglang_scheduler.publish(args, role="scheduler")  # before 0.5.21
-    names = list(inspect.signature(kind).parameters)[2:]
-    return Quiet(args, ports, **{name: None if name == "dp_rank" else 0 for name in names})
+        scheduler = Quiet(args, ports)
+    else:
+        sglang_scheduler.publish(args, role="scheduler")  # before 0.5.21
+        names = list(inspect.signature(kind).parameters)[2:]
+        own = {name: None if name == "dp_rank" else 0 for name in names}
+        scheduler = Quiet(args, ports, **own)
+    # As at the start of SGLang's overlap loop.
+    scheduler.result_queue = deque()
+    scheduler.enable_skip_finishing_decode = scheduler.enable_overlap
+    return scheduler

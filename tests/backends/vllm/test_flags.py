@@ -22,7 +22,6 @@ BY_THEMSELVES = [
 ]
 HONOURED = [flag for flag in FLAGS if flag.verdict is FlagVerdict.HONOURED]
 SET: dict[str, tuple[str, str, Any]] = {
-    "async-scheduling": ("scheduler_config", "async_scheduling", True),
     "speculative-config": ("", "speculative_config", object()),
     "diffusion-config": ("", "diffusion_config", object()),
     "pipeline-parallel-size": ("parallel_config", "pipeline_parallel_size", 2),
@@ -45,6 +44,7 @@ STARTED: dict[str, dict[str, Any]] = {
     "max-num-scheduled-tokens": {"max_num_scheduled_tokens": 64},
     "max-num-seqs": {"max_num_seqs": 4},
     "max-num-active-seqs": {"max_num_active_seqs": 4},
+    "async-scheduling": {"async_scheduling": True},
     "scheduling-policy": {"scheduling_policy": "priority"},
     "scheduler-reserve-full-isl": {"scheduler_reserve_full_isl": False},
     "long-prefill-token-threshold-adaptive": {"long_prefill_token_threshold_adaptive": True},
@@ -136,8 +136,6 @@ def test_vllms_own_rule_goes_with_what_is_its_own(config: Any) -> None:
 
     for name in ("long-prefill-token-threshold", "watermark", "prefill-schedule-interval"):
         check_flags(changed(config, *SET[name]), own_rule=True)
-    with pytest.raises(UnsupportedEngineError, match="--no-async-scheduling"):
-        check_flags(changed(config, *SET["async-scheduling"]), own_rule=True)
 
 
 @pytest.mark.parametrize("flag", HONOURED, ids=lambda flag: flag.name)

@@ -1,6 +1,6 @@
 """Random arrivals, aborts and options against SGLang's real scheduler: a program, prints JSON.
 
-usage: python -m tests.schedulers.engines.fuzz_sglang RADIX TURNS SEED
+usage: python -m tests.schedulers.engines.fuzz_sglang RADIX LOOP TURNS SEED
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ class Time:
     """A clock that the device moves."""
 
     def __init__(self) -> None:
-        self.time_s = 0.0
+        self.time_s = self.free_s = 0.0
 
     def now_s(self) -> float:
+        return self.time_s
+
+    def ended_s(self) -> float:
         return self.time_s
 
     def arrival_s(self, request: Any) -> float:
@@ -36,6 +39,14 @@ class Time:
 
     def spend(self, batch_s: float, overhead_s: float) -> None:
         self.time_s += batch_s + overhead_s
+
+    def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        self.time_s += hidden_s
+        self.free_s = max(self.time_s, self.free_s) + batch_s + between_s
+        return self.free_s
+
+    def wait(self, end_s: float) -> None:
+        self.time_s = max(self.time_s, end_s)
 
 
 class FlatTimer:
@@ -50,6 +61,9 @@ class FlatTimer:
 
     def between_s(self, num_sequences: int) -> float:
         return 0.002
+
+    def hidden_s(self, num_sequences: int) -> float:
+        return 0.004
 
 
 def fuzz(scheduler: Any, text: str, turns: int, seed: int) -> dict[str, int]:
@@ -164,14 +178,15 @@ def with_adapters(scheduler: Any) -> None:
     scheduler.enable_lora = True
 
 
-def main(radix: bool, turns: int, seed: int) -> None:
+def main(radix: bool, overlaps: bool, turns: int, seed: int) -> None:
     from tests.schedulers.engines.sglang_core import (
         EmulatedForward,
         build_scheduler,
         random_model,
     )
 
-    scheduler = build_scheduler(random_model(Path(tempfile.mkdtemp())), KV_BLOCKS, radix)
+    model = random_model(Path(tempfile.mkdtemp()))
+    scheduler = build_scheduler(model, KV_BLOCKS, radix, overlaps=overlaps)
     scheduler.is_emulated = True
     with_adapters(scheduler)
     clock = Time()
@@ -181,4 +196,4 @@ def main(radix: bool, turns: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] == "radix", int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1] == "radix", sys.argv[2] == "overlap", int(sys.argv[3]), int(sys.argv[4]))

@@ -1,6 +1,6 @@
 """Token ids of SGLang's real CPU engine under every scheduler: run as a program, prints JSON.
 
-usage: python -m tests.schedulers.engines.greedy_sglang KV_BLOCKS RADIX FOLDER
+usage: python -m tests.schedulers.engines.greedy_sglang KV_BLOCKS RADIX LOOP FOLDER
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ def serve(scheduler: Any, text: str, radix: bool) -> dict[str, Any]:
     }
 
 
-def main(kv_blocks: int, radix: bool, folder: Path) -> None:
+def main(kv_blocks: int, radix: bool, overlaps: bool, folder: Path) -> None:
     from tests.schedulers.engines.sglang_core import build_scheduler, random_model
 
-    scheduler = build_scheduler(random_model(folder), kv_blocks, radix)
+    scheduler = build_scheduler(random_model(folder), kv_blocks, radix, overlaps=overlaps)
     json.dump({text: serve(scheduler, text, radix) for text in SCHEDULERS}, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] == "radix", Path(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2] == "radix", sys.argv[3] == "overlap", Path(sys.argv[4]))

@@ -1,6 +1,6 @@
 """SGLang's own event loop under schedulers that run nothing for a while: a program, prints JSON.
 
-usage: python -m tests.schedulers.engines.idle_sglang RADIX
+usage: python -m tests.schedulers.engines.idle_sglang RADIX LOOP
 
 SGLang takes a turn without a batch for idleness: it checks its pools and may go to sleep.
 """
@@ -103,14 +103,14 @@ def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
     engine.decide_by(scheduler)
     engine.request_receiver = feed = Feed(engine, messages)
     engine.gracefully_exit = False
-    engine.event_loop_normal()
+    (engine.event_loop_overlap if engine.enable_overlap else engine.event_loop_normal)()
     got = {req.rid: len(req.output_ids) for req in scheduler.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
     assert engine.pages.free() == engine.view.total_blocks
     return {"idle_holding_kv": feed.idle_turns_holding_kv, "idle": feed.idle_turns}
 
 
-def main(radix: bool) -> None:
+def main(radix: bool, overlaps: bool) -> None:
     os.environ.update(
         SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_BUSY="1",
         SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE="1",
@@ -122,7 +122,8 @@ def main(radix: bool) -> None:
         random_model,
     )
 
-    engine = build_scheduler(random_model(Path(tempfile.mkdtemp())), KV_BLOCKS, radix)
+    model = random_model(Path(tempfile.mkdtemp()))
+    engine = build_scheduler(model, KV_BLOCKS, radix, overlaps=overlaps)
     clock = Time()
     engine.clock = clock
     engine.tp_worker.forward_batch_generation = EmulatedForward(FlatTimer(), clock)
@@ -133,4 +134,4 @@ def main(radix: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] == "radix")
+    main(sys.argv[1] == "radix", sys.argv[2] == "overlap")

@@ -30,7 +30,7 @@ from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
 from slaibench.backends.sglang.forward import EmulatedForward
-from slaibench.backends.sglang.in_process import start_scheduler
+from slaibench.backends.sglang.in_process import start_scheduler, turn
 from slaibench.schedulers import registry
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
 from slaibench.schedulers.engines.step_log import MemoryStepLog
@@ -49,8 +49,12 @@ FIELDS = frozenset(
 """Of a request, besides its sampling parameters."""
 
 
-def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
-    """The one scheduler that a process may have."""
+def build_scheduler(folder: Path, kv_blocks: int, radix: bool, *, overlaps: bool = False) -> Any:
+    """The one scheduler that a process may have.
+
+    Args:
+        overlaps: whether it launches a batch before it has the tokens of the one before.
+    """
     args = ServerArgs(
         model_path=str(folder),
         device="cpu",
@@ -67,7 +71,7 @@ def build_scheduler(folder: Path, kv_blocks: int, radix: bool) -> Any:
         page_size=PAGE,
         max_total_tokens=PAGE * kv_blocks,
         disable_radix_cache=not radix,
-        disable_overlap_schedule=True,
+        disable_overlap_schedule=not overlaps,
         enable_mixed_chunk=True,
     )
     scheduler = start_scheduler(SlaibenchScheduler, args)
@@ -156,17 +160,9 @@ class Driver:
 
     def turn(self) -> bool:
         """One turn of the event loop; whether anything ran."""
-        scheduler = self.scheduler
-        plan = scheduler.get_next_batch_to_run(
-            running_batch=scheduler.running_batch, last_batch=scheduler.last_batch
-        )
-        scheduler.running_batch = plan.running_batch
-        batch = plan.batch_to_run
-        if batch:
-            scheduler.process_batch_result(batch, scheduler.run_batch(batch))
-        else:
-            scheduler.on_idle()
-        scheduler.last_batch = batch
+        launched, done = turn(self.scheduler)
+        if launched is None and done is None:
+            self.scheduler.on_idle()
         self.check()
         for name in [name for name, req in self.alive.items() if req.finished()]:
             req = self.alive.pop(name)
@@ -175,7 +171,7 @@ class Driver:
                 self.logprobs[name] = logprobs_of(req)
             if type(req.finished_reason).__name__ == "FINISH_ABORT":
                 self.aborted.add(name)
-        return bool(batch)
+        return launched is not None or done is not None
 
     def run_out(self) -> None:
         while self.alive:
@@ -199,8 +195,11 @@ class Driver:
             assert len({request.inner.lora_id for request in holders}) <= MAX_ADAPTERS
         for request in view.decoding:
             if not request.inner.finished():
-                expected = len(request.inner.origin_input_ids) + len(request.inner.output_ids) - 1
+                expected = len(request.inner.origin_input_ids) + request.output_tokens - 1
                 assert request.computed_tokens == expected
+                assert not request.is_ending
+        assert len(scheduler.flight.batches) == len(scheduler.result_queue)
+        holders += scheduler.flight.ending
         if scheduler.disable_radix_cache and not any(r.inner.finished() for r in holders):
             held = sum(-(-request.computed_tokens // PAGE) for request in holders)
             assert held + scheduler.pages.free() == view.total_blocks

@@ -72,6 +72,10 @@ class Fuzz:
         self.prefixes = [self.ids(self.random.randint(16, 300)) for _ in range(3)]
         self.shared_prefixes = shared_prefixes
         self.has_adapters = driver.scheduler.lora_config is not None
+        # vLLM's own rule preempts a session whose turn ends with the token in flight, and then
+        # forgets what it said so far (0.32, Scheduler._update_request_as_session).
+        own_rule = driver.scheduler.scheduler is None
+        self.has_sessions = not (own_rule and driver.core.batch_queue is not None)
         self.outputs: dict[str, tuple[int, bool]] = {}
         self.sessions: list[Session] = []
         self.ended: dict[str, Session] = {}
@@ -169,7 +173,7 @@ class Fuzz:
                 self.add()
             elif doing < 0.24:
                 self.abort()
-            elif doing < 0.26 and len(self.sessions) < 4:
+            elif doing < 0.26 and len(self.sessions) < 4 and self.has_sessions:
                 self.begin_session()
             elif doing < 0.27:
                 self.pause()
@@ -187,10 +191,22 @@ class Fuzz:
 def test_the_books_balance_after_every_step(
     make_core: Callable[..., Any], kind: str, scheduler: str
 ) -> None:
-    core = make_core(**CORES[kind])
+    balanced(make_core(**CORES[kind]), kind, scheduler, num_steps=2000)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_the_books_balance_with_a_batch_in_flight(
+    make_core: Callable[..., Any], scheduler: str
+) -> None:
+    core = make_core(async_scheduling=True, **CORES["all together"])
+    driver = balanced(core, "all together", scheduler, num_steps=1000)
+    assert driver.most_in_flight == 2
+
+
+def balanced(core: Any, kind: str, scheduler: str, num_steps: int) -> Driver:
     driver = Driver(core, limited(scheduler))
     fuzz = Fuzz(driver, seed=7, shared_prefixes=bool(CORES[kind].get("enable_prefix_caching")))
-    fuzz.run(2000)
+    fuzz.run(num_steps)
     assert set(driver.finished) == set(fuzz.outputs) | set(fuzz.ended)  # invariant 1
     for request_id, (output, stops) in fuzz.outputs.items():
         got = len(driver.tokens[request_id])
@@ -208,5 +224,7 @@ def test_the_books_balance_after_every_step(
         assert sum(driver.log.num_preemptions.values()) > 0
     assert not view.prefilling
     assert not view.decoding
+    assert not view.ending
     assert not view.waiting
     assert not driver.scheduler.waiting.resumable
+    return driver

@@ -13,7 +13,15 @@ import pytest
 from slaibench.schedulers import registry
 from tests.schedulers.engines.vllm_core import Driver
 
-OVERRIDDEN = {"__init__", "add_request", "schedule", "shutdown", "update_from_output"}
+OVERRIDDEN = {
+    "__init__",
+    "__new__",
+    "add_request",
+    "reset_prefix_cache",
+    "schedule",
+    "shutdown",
+    "update_from_output",
+}
 OVERRIDDEN_PRIVATE = {"_mamba_block_aligned_split"}
 
 
