@@ -61,6 +61,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         """SGLang's own, and ours beside it: by now the pools are there."""
         super().init_schedule_policy()
         self.waiting_queue: list[Any]
+        self.running_batch: Any
         self.chunked_req: Any
         self.chunked_prefill_size: int | None
         version = RELEASES.check()

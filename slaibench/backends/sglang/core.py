@@ -127,7 +127,7 @@ class SglangCore(InProcessCore):
         """
         ran = self._num_in_flight
         launched, done = self._turn()
-        decided = self._scheduler.last_batch_decided
+        decided: Batch = self._scheduler.last_batch_decided
         own_rule = self._scheduler.scheduler is None
         if launched is None and ran and not own_rule and not decided.preempt:
             launched, _ = self._turn()

@@ -42,6 +42,7 @@ class Tokens(GenerationBatchResult):
     """
 
     arrival: Arrival | None = None
+    copy_done: Any
 
     def copy_to_cpu(self, *args: Any, **kwargs: Any) -> None:
         super().copy_to_cpu(*args, **kwargs)

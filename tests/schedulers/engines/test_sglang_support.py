@@ -70,14 +70,14 @@ def test_other_versions_are_refused_with_those_that_work(
     assert RELEASES.check(version) == version
 
 
-def test_an_engine_that_can_be_steered_passes() -> None:
-    check_config(engine())
+@pytest.mark.parametrize("overlaps", [False, True])
+def test_an_engine_that_can_be_steered_passes(overlaps: bool) -> None:
+    check_config(engine(enable_overlap=overlaps))
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"enable_overlap": True}, "--disable-overlap-schedule"),
         ({"enable_mixed_chunk": False}, "--enable-mixed-chunk"),
         ({"speculates": True}, "speculative decoding"),
         ({"pp_size": 2}, "--pp-size 2: several batches"),
