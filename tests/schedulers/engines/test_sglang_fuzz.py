@@ -14,7 +14,6 @@ SELDOM_PREEMPT = ("decode-first", "rad-batch-prefill", "engine")
 """Those that admit nobody while others decode, and SGLang's rule, which reserves for outputs."""
 
 
-TURNS = 350
 LOOPS = ("normal", "overlap")
 """Of SGLang: tokens are processed before the next batch is launched, or after."""
 
@@ -22,12 +21,12 @@ LOOPS = ("normal", "overlap")
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("cache", ["plain", "radix"])
 def test_the_books_balance_after_every_turn(cache: str, loop: str) -> None:
-    results = run_program("sglang", "fuzz_sglang", cache, loop, TURNS, 7)
+    results = run_program("sglang", "fuzz_sglang", cache, loop, 600, 7)
     assert list(results) == list(SCHEDULERS)
     for text, result in results.items():
-        assert result["steps"] > TURNS
+        assert result["steps"] > 400
         assert result["aborted"] > 5
-        assert result["refused"] > 1
+        assert result["refused"] > 3
         assert (result["session_turns"] > 5) == (cache == "radix")
         if not text.startswith(SELDOM_PREEMPT):
             assert result["preemptions"] > 0, text
