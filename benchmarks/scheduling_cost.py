@@ -36,7 +36,7 @@ MOST_STEPS = 1500
 class VirtualSecond:
     """Time that stands still while the device computes, so that only the scheduler takes any."""
 
-    time_s = 0.0
+    time_s = _began_s = _free_s = 0.0
 
     def now_s(self) -> float:
         return self.time_s
@@ -50,6 +50,20 @@ class VirtualSecond:
     def spend(self, batch_s: float, overhead_s: float) -> None:
         self.time_s += batch_s
 
+    def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
+        self._began_s = max(self.time_s, self._free_s)
+        self._free_s = self._began_s + batch_s
+        return self._free_s
+
+    def wait(self, end_s: float) -> None:
+        self.time_s = max(self.time_s, end_s)
+
+    def began_s(self) -> float:
+        return self._began_s
+
+    def ended_s(self) -> float:
+        return self.time_s
+
 
 class FlatTimer:
     """Every batch takes 40 ms."""
@@ -62,6 +76,9 @@ class FlatTimer:
         return 0.04
 
     def between_s(self, num_sequences: int) -> float:
+        return 0.0
+
+    def hidden_s(self, num_sequences: int) -> float:
         return 0.0
 
 
@@ -167,6 +184,7 @@ def run(
     always: Sequence[str],
     sizes: Sequence[int],
     start: Callable[[str, int], AnyLane],
+    words: Sequence[str] | None = None,
 ) -> None:
     """Read sizes and schedulers from the command line, measure, print.
 
@@ -175,6 +193,7 @@ def run(
         always: other names that are measured in any case.
         sizes: numbers of active requests, unless others are given.
         start: an engine under a scheduler, for so many active requests.
+        words: the command line; None: that of the process.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--schedulers", nargs="+", default=list(DEFAULT))
@@ -182,7 +201,7 @@ def run(
     parser.add_argument("--active", nargs="+", type=int, default=list(sizes))
     parser.add_argument("--waiting", nargs="+", type=int, default=list(WAITING))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if not 2 <= args.steps <= MOST_STEPS:
         parser.error(f"--steps must be from 2 to {MOST_STEPS}, not {args.steps}: requests end")
     names = [*always, *args.schedulers]

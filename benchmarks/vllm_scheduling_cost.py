@@ -1,6 +1,7 @@
 """What our scheduling adds to a step of vLLM's, in time, against vLLM's own scheduler.
 
-usage: python -m benchmarks.vllm_scheduling_cost [--schedulers sarathi slai ...] [--steps 300]
+usage: python -m benchmarks.vllm_scheduling_cost [--asynchronous] [--schedulers sarathi slai ...]
+[--steps 300]
 
 Real engine cores on an emulated device, one a scheduler, in one process; what they hold and how
 they are compared: ``benchmarks.scheduling_cost``. Timed: ``schedule()`` and
@@ -9,6 +10,7 @@ they are compared: ``benchmarks.scheduling_cost``. Timed: ``schedule()`` and
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections.abc import Callable
@@ -45,14 +47,13 @@ OWN = "vLLM's own"
 class VllmEngine:
     """An engine core under one scheduler (``benchmarks.scheduling_cost.Engine``)."""
 
-    def __init__(self, name: str, active: int) -> None:
+    def __init__(self, name: str, active: int, *, asynchronous: bool) -> None:
         args: dict[str, Any] = {
             "model": str(model_folder(get_model("mistral-7b"))),
             "load_format": "dummy",
             "skip_tokenizer_init": True,
             "dtype": "bfloat16",
             "enforce_eager": True,
-            "async_scheduling": False,
             "distributed_executor_backend": EmulatedExecutor,
             "max_model_len": CONTEXT,
             "max_num_batched_tokens": BUDGET,
@@ -64,6 +65,8 @@ class VllmEngine:
         if name != OWN:
             args["scheduler_cls"] = SlaibenchScheduler
         config = EngineArgs(**args).create_engine_config()
+        # Without a GPU vLLM's platform turns it off, whatever is asked for.
+        config.scheduler_config.async_scheduling = asynchronous
         self.core = EngineCore(config, EmulatedExecutor, log_stats=False)
         self.core.model_executor.timer = FlatTimer()
         self.core.model_executor.time = clock = VirtualSecond()
@@ -109,7 +112,7 @@ class VllmEngine:
 
     def step(self) -> float:
         self._spent_us = 0.0
-        self.core.step()
+        self.core.step_fn()
         return self._spent_us
 
     def num_held(self) -> int:
@@ -120,7 +123,9 @@ class VllmEngine:
 
     def start_over(self) -> None:
         self.core.abort_requests(list(self._scheduler.requests))
-        self.core.step()  # the executor learns who is gone
+        self.core.step_fn()  # the executor learns who is gone
+        while self.core.batch_queue:
+            self.core.step_fn()
         if self._name != OWN:
             self._scheduler.decide_by(build_scheduler(self._name, self._active))
 
@@ -130,7 +135,14 @@ class VllmEngine:
 
 def main() -> None:
     title = __doc__.split("\n", maxsplit=1)[0]
-    run(title, OWN, (), ACTIVE, lambda name, active: Lane(VllmEngine(name, active)))
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--asynchronous", action="store_true")
+    mode, words = parser.parse_known_args()
+
+    def start(name: str, active: int) -> Lane:
+        return Lane(VllmEngine(name, active, asynchronous=mode.asynchronous))
+
+    run(title, OWN, (), ACTIVE, start, words)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ SGLang loads plug-ins (entry-point group ``sglang.srt.plugins``) before its sche
 environment, since SGLang's options have no place for it::
 
     SLAIBENCH_SGLANG='{"scheduler": "slai:order=fcfs"}' python -m sglang.launch_server
-        --disable-overlap-schedule --enable-mixed-chunk ...
+        --enable-mixed-chunk ...
 
 A request says its service class in ``custom_params``: ``{"tier": "paying", "tbt_slo_s": 0.1}``.
 
@@ -13,7 +13,10 @@ SGLang's frame of a step stays SGLang's (``get_next_batch_to_run``): it puts the
 and asks two methods for the next one. Ours return our scheduler's batch, built by SGLang's own
 means: chunks by ``ScheduleBatch.init_new`` and ``prepare_for_extend``, decodes mixed in by
 ``mix_with_running``, withheld decodes left in ``running_batch``, preemption by the same release
-that its retraction uses. SGLang keeps track of one unfinished prompt at a time; a scheduler
+that its retraction uses. In its overlap loop, a batch is decided and launched before the tokens
+of the one before are processed: what a batch does is counted when it is launched
+(``sglang_flight``), and it is decided for when the one before will be done (``DecidingAhead``).
+SGLang keeps track of one unfinished prompt at a time; a scheduler
 that wants two is refused.
 """
 

@@ -25,6 +25,7 @@ from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
     check_flags,
+    check_loop,
     limits,
     own_config,
 )
@@ -65,6 +66,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self.chunked_req: Any
         self.chunked_prefill_size: int | None
         version = RELEASES.check()
+        check_loop(self.enable_overlap, version)
         check_config(self)
         own = own_config()
         self.is_emulated = own.get("device") is not None
@@ -82,8 +84,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
         self._engine_tokens = self.chunked_prefill_size
         self._withheld: Any = None
         self._ended_s: float | None = None
-        switch = Switch(self.use, self.flush_cache)
-        self._switch = switch if own.get("switchable") else None
+        self._switch = Switch(self.use, self.flush_cache) if own.get("switchable") else None
         self.use(own.get("scheduler") or EngineDefault.name)
 
     def init_output_streamer(self) -> None:

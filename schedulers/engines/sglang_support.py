@@ -11,6 +11,8 @@ from slaibench.schedulers.engines.support import Releases, UnsupportedEngineErro
 
 RELEASES = Releases("SGLang", "sglang", (0, 5, 17), (0, 5, 23), "SLAIBENCH_ANY_SGLANG")
 """Releases whose scheduler was read line by line; both and 0.5.22 ran our tests, 0.5.23 does."""
+OVERLAP_SINCE = (0, 5, 22)
+"""Releases before it were not run with their overlap loop: our environments cannot hold them."""
 VARIABLE = "SLAIBENCH_SGLANG"
 """Environment variable that holds our configuration as JSON: SGLang's options have no place."""
 KEYS = ("scheduler", "step_log", "switchable", "device")
@@ -38,6 +40,23 @@ def check_config(scheduler: Any) -> None:
         if is_refused:
             raise UnsupportedEngineError(f"slaibench.schedulers.engines.sglang: {reason}")
     check_flags(args, own_rule=True)
+
+
+def check_loop(overlaps: bool, version: str) -> None:
+    """Refuse the overlap loop of a release in which it was not tried.
+
+    Args:
+        version: of SGLang.
+
+    Raises:
+        UnsupportedEngineError: with the flag to start it with.
+    """
+    if overlaps and RELEASES.is_before(OVERLAP_SINCE, version):
+        since = ".".join(map(str, OVERLAP_SINCE))
+        raise UnsupportedEngineError(
+            f"slaibench.schedulers.engines.sglang: the overlap loop of SGLang {version} was not "
+            f"tried, that of {since} and later was: start it with --disable-overlap-schedule"
+        )
 
 
 def check_flags(args: Any, *, own_rule: bool) -> None:

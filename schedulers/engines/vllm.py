@@ -1,6 +1,6 @@
 """Any scheduler of ours inside vLLM, by steering vLLM's own.
 
-``vllm serve MODEL --no-async-scheduling --scheduler-cls
+``vllm serve MODEL --scheduler-cls
 slaibench.schedulers.engines.vllm.SlaiScheduler``, or a scheduler and its options by name:
 ``--scheduler-cls slaibench.schedulers.engines.vllm.SlaibenchScheduler --additional-config
 '{"slaibench": {"scheduler": "slai:order=fcfs"}}'``. A request says its service class in

@@ -23,10 +23,10 @@ _HONOURED = {
         *("max-running-requests", "chunked-prefill-size", "max-total-tokens", "page-size"),
         "disable-radix-cache",
     ),
-    "must be given: batches hold chunks and decodes together, one at a time": (
+    "without it a batch is decided while the one before runs; a scheduler can do both": (
         "disable-overlap-schedule",
-        "enable-mixed-chunk",
     ),
+    "must be given: batches hold chunks and decodes together": ("enable-mixed-chunk",),
     "SGLang sizes its KV cache with it; the blocks that there are bound every batch": (
         *("mem-fraction-static", "prefill-only-disable-kv-cache"),
     ),

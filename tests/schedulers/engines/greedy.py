@@ -1,7 +1,8 @@
 """Token ids of the real CPU engine under every scheduler: run as a program, prints JSON.
 
 In a process of its own, since an engine that computes changes its whole process (threads, memory
-binding, process groups). usage: python -m tests.schedulers.engines.greedy KV_BLOCKS CACHING FOLDER
+binding, process groups).
+usage: python -m tests.schedulers.engines.greedy KV_BLOCKS CACHING MODE FOLDER
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ SCHEDULERS = (
     f"prefill-first:{LIMITS}",
     f"decode-first:{LIMITS}",
 )
+
+FEWER = SCHEDULERS[:6]
+"""Those that run with asynchronous scheduling."""
 
 
 @dataclass
@@ -87,14 +91,16 @@ def workload() -> list[Case]:
     return cases
 
 
-def main(kv_blocks: int, caching: bool, folder: Path) -> None:
+def main(kv_blocks: int, caching: bool, ahead: bool, folder: Path) -> None:
     from vllm import LLM, SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
     from slaibench.schedulers import registry
     from slaibench.schedulers.engines.step_log import MemoryStepLog
     from slaibench.schedulers.engines.vllm import SlaibenchScheduler
+    from tests.schedulers.engines.ahead_on_cpu import AheadOnCpu
 
+    more: dict[str, Any] = {"distributed_executor_backend": AheadOnCpu} if ahead else {}
     llm = LLM(
         model=str(random_model(folder)),
         dtype="float32",
@@ -107,12 +113,13 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
         scheduler_cls=SlaibenchScheduler,
         num_gpu_blocks_override=kv_blocks + 1,
         disable_log_stats=True,
+        **more,
     )
     engine = llm.llm_engine
     scheduler = engine.engine_core.engine_core.scheduler
     cases = workload()
     results = {}
-    for text in SCHEDULERS:
+    for text in FEWER if ahead else SCHEDULERS:
         scheduler.decide_by(registry.build(text))
         scheduler.reset_prefix_cache()
         scheduler.step_log = log = MemoryStepLog()
@@ -138,10 +145,12 @@ def main(kv_blocks: int, caching: bool, folder: Path) -> None:
             "logprobs": logprobs,
             "preemptions": sum(log.num_preemptions.values()),
             "steps": len(log.steps),
+            "in_flight": engine.engine_core.engine_core.batch_queue is not None,
             "free": scheduler.kv_cache_manager.block_pool.get_num_free_blocks(),
         }
     json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] == "caching", Path(sys.argv[3]))
+    _, kv_blocks, caching, mode, folder = sys.argv
+    main(int(kv_blocks), caching == "caching", mode == "asynchronous", Path(folder))

@@ -30,11 +30,14 @@ def assert_same_logprobs(theirs: dict[str, Any], own: dict[str, Any]) -> None:
             assert same == pytest.approx(expected, abs=1e-3), (name, part)
 
 
-@pytest.mark.parametrize(("kv_blocks", "cache"), [(400, "plain"), (50, "radix")])
+@pytest.mark.parametrize(
+    ("kv_blocks", "cache", "loop"),
+    [(400, "plain", "normal"), (50, "radix", "normal"), (50, "radix", "overlap")],
+)
 def test_token_ids_are_the_same_under_every_scheduler(
-    kv_blocks: int, cache: str, tmp_path: Path
+    kv_blocks: int, cache: str, loop: str, tmp_path: Path
 ) -> None:
-    results = run_program("sglang", "greedy_sglang", kv_blocks, cache, tmp_path)
+    results = run_program("sglang", "greedy_sglang", kv_blocks, cache, loop, tmp_path)
     own = results[SCHEDULERS[0]]["tokens"]
     params_of = {name: params for name, _, params in workload(cache == "radix")}
     assert len(own) == NUM_REQUESTS

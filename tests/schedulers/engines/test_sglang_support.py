@@ -9,6 +9,7 @@ from slaibench.schedulers import registry
 from slaibench.schedulers.engines.sglang_support import (
     RELEASES,
     check_config,
+    check_loop,
     limits,
     own_config,
 )
@@ -70,14 +71,14 @@ def test_other_versions_are_refused_with_those_that_work(
     assert RELEASES.check(version) == version
 
 
-def test_an_engine_that_can_be_steered_passes() -> None:
-    check_config(engine())
+@pytest.mark.parametrize("overlaps", [False, True])
+def test_an_engine_that_can_be_steered_passes(overlaps: bool) -> None:
+    check_config(engine(enable_overlap=overlaps))
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"enable_overlap": True}, "--disable-overlap-schedule"),
         ({"enable_mixed_chunk": False}, "--enable-mixed-chunk"),
         ({"speculates": True}, "speculative decoding"),
         ({"pp_size": 2}, "--pp-size 2: several batches"),
@@ -91,6 +92,14 @@ def test_an_engine_that_can_be_steered_passes() -> None:
 def test_what_cannot_be_steered_is_named(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(UnsupportedEngineError, match=message):
         check_config(engine(**changed))
+
+
+def test_an_overlap_loop_that_was_not_tried_is_refused() -> None:
+    with pytest.raises(UnsupportedEngineError, match=r"0\.5\.21.*--disable-overlap-schedule"):
+        check_loop(True, "0.5.21")
+    check_loop(False, "0.5.17")
+    check_loop(True, "0.5.22")
+    check_loop(True, "0.6.0")
 
 
 def test_our_configuration_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

