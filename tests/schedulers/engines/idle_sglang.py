@@ -103,6 +103,7 @@ def serve(engine: Any, scheduler: Any) -> dict[str, Any]:
     engine.decide_by(scheduler)
     engine.request_receiver = feed = Feed(engine, messages)
     engine.gracefully_exit = False
+    engine._war_barrier_enabled = False  # as run_event_loop has it on a CPU
     (engine.event_loop_overlap if engine.enable_overlap else engine.event_loop_normal)()
     got = {req.rid: len(req.output_ids) for req in scheduler.shown}
     assert got == {f"<{name}>": tokens for name, tokens in wanted.items()}
