@@ -44,20 +44,18 @@ class EmulatedExecutor(Executor):
         self.last: DeviceBatch | None = None
         self._pending: tuple[ModelRunnerOutput, float] | None = None
         device = own_config(self.vllm_config).get("device")
+        if device is not None and device.get("asynchronous"):
+            # vLLM's platform for CPUs has turned it off; what depends on it is built after us.
+            self.scheduler_config.async_scheduling = True
+        # Kept, since a server of vLLM's makes its configuration anew once all is built.
+        self._is_asynchronous = bool(self.scheduler_config.async_scheduling)
         if device is not None:
-            if device.get("asynchronous"):
-                # vLLM's platform for CPUs has turned it off; what depends on it is built after us.
-                self.scheduler_config.async_scheduling = True
             self.timer = timer_of({**device, "asynchronous": self._is_asynchronous})
 
     @classmethod
     def supports_async_scheduling(cls) -> bool:
         """Several batches may be in flight."""
         return True
-
-    @property
-    def _is_asynchronous(self) -> bool:
-        return bool(self.scheduler_config.async_scheduling)
 
     def check_health(self) -> None:
         """A device that is not there does not fail."""

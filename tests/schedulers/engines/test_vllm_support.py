@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from slaibench.schedulers.engines.support import UnsupportedEngineError
-from slaibench.schedulers.engines.vllm_support import RELEASES, engine_limits, own_config
+from slaibench.schedulers.engines.vllm_support import (
+    RELEASES,
+    check_mode,
+    engine_limits,
+    own_config,
+)
 from slaibench.schedulers.slai import Slai
 
 
@@ -33,6 +38,18 @@ def test_other_versions_are_refused_with_the_range(
         RELEASES.check(version)
     monkeypatch.setenv("SLAIBENCH_ANY_VLLM", "1")
     assert RELEASES.check(version) == version
+
+
+def test_asynchronous_scheduling_is_refused_where_tokens_in_flight_are_counted_otherwise() -> None:
+    ahead, not_ahead = (
+        SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=mode))
+        for mode in (True, False)
+    )
+    for version in ("0.29.0", "0.32.0+cpu", "0.33.1"):
+        check_mode(ahead, version)
+    check_mode(not_ahead, "0.28.1")
+    with pytest.raises(UnsupportedEngineError, match=r"vLLM 0\.28\.1.*--no-async-scheduling"):
+        check_mode(ahead, "0.28.1")
 
 
 def scheduler_config(**fields: Any) -> Any:
