@@ -145,7 +145,9 @@ def serve(
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
         )
-        engine.check(device, options)
+        version = engine.check(device, options)
+        if async_scheduling is None and not engine.decides_ahead(version):
+            options = replace(options, asynchronous=False)
         if device is Device.EMULATED:
             options, own["device"] = emulated(options, profile, profile_file)
         server = EngineServer(

@@ -71,6 +71,9 @@ class Engine(Protocol):
                 such device.
         """
 
+    def decides_ahead(self, version: str) -> bool:
+        """Whether a release runs our schedulers asynchronously."""
+
     def block_size(self, device: Device) -> int:
         """Tokens in a KV block on a device, where no profile says it."""
 

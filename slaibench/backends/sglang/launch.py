@@ -31,7 +31,7 @@ from slaibench.machine.interpreters import (
     run_python,
     variable,
 )
-from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE
+from slaibench.schedulers.engines.sglang_support import OVERLAP_SINCE, RELEASES, VARIABLE
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
@@ -98,6 +98,9 @@ class SglangEngine:
                 f"{where} -m pip install --no-deps slaibench (of a source tree: -e .)",
             )
         return installed
+
+    def decides_ahead(self, version: str) -> bool:
+        return not RELEASES.is_before(OVERLAP_SINCE, version)
 
     def block_size(self, device: Device) -> int:
         return 16

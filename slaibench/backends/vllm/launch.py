@@ -26,7 +26,7 @@ from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, interpreters
-from slaibench.schedulers.engines.vllm_support import RELEASES
+from slaibench.schedulers.engines.vllm_support import ASYNCHRONOUS_SINCE, RELEASES
 from slaibench.spec import Device
 
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -89,6 +89,9 @@ class VllmEngine:
                 f"{options.block_size}: use block_size={CPU_BLOCK_MULTIPLE}"
             )
         return installed
+
+    def decides_ahead(self, version: str) -> bool:
+        return not RELEASES.is_before(ASYNCHRONOUS_SINCE, version)
 
     def block_size(self, device: Device) -> int:
         return CPU_BLOCK_MULTIPLE if device is Device.CPU else 16

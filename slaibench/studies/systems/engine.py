@@ -168,7 +168,7 @@ class EngineSystem(ABC):
             token_budget=max(demand.token_budget, demand.max_active),
             max_active=demand.max_active,
             engine_args=spec.engine_args,
-            asynchronous=is_asynchronous(spec, profile),
+            asynchronous=is_asynchronous(spec, profile, cls.ENGINE.decides_ahead(engine_version)),
             tp=spec.tp or 1,
             doubts=doubts_of(spec, model, profile) if profile else (),
         )

@@ -117,12 +117,16 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
     return model if spec.profile else catalog_name(model), spec.gpu or DEFAULT_GPU
 
 
-def is_asynchronous(spec: StudySpec, profile: Profile | None) -> bool:
+def is_asynchronous(spec: StudySpec, profile: Profile | None, possible: bool = True) -> bool:
     """Whether batches are decided ahead: as a specification says, else as the engine does that the
-    profile is of, or (without one) that runs: engines do so on GPUs."""
+    profile is of, or (without one) that runs: engines do so on GPUs.
+
+    Args:
+        possible: whether our schedulers can be run so; asked for all the same, an engine refuses.
+    """
     if spec.async_scheduling is not None:
         return spec.async_scheduling
-    return profile.is_asynchronous if profile else spec.device is Device.CUDA
+    return possible and (profile.is_asynchronous if profile else spec.device is Device.CUDA)
 
 
 def mode_words(cell: Mapping[str, Any]) -> str:
