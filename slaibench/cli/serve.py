@@ -145,9 +145,7 @@ def serve(
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
         )
-        version = engine.check(device, options)
-        if async_scheduling is None and not engine.decides_ahead(version):
-            options = replace(options, asynchronous=False)
+        options = _checked(engine, device, options, async_scheduling)
         if device is Device.EMULATED:
             options, own["device"] = emulated(options, profile, profile_file)
         server = EngineServer(
@@ -243,6 +241,20 @@ def _options(
         prefix_caching=prefix_caching,
         asynchronous=is_asynchronous(mode, profile),
     )
+
+
+def _checked(
+    engine: Engine, device: Device, options: EngineOptions, async_scheduling: bool | None
+) -> EngineOptions:
+    """Options that the installed release can be started with.
+
+    Raises:
+        BackendError: there is none, or none that can.
+    """
+    version = engine.check(device, options)
+    if async_scheduling is None and not engine.decides_ahead(version):
+        return replace(options, asynchronous=False)
+    return options
 
 
 def _echo(file: Path) -> Callable[[], None]:
