@@ -14,8 +14,9 @@ from slaibench.backends.simulator import backend
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.schedulers.base import Batch
+from slaibench.schedulers.base import Batch, EngineView
 from slaibench.schedulers.registry import build
+from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
@@ -96,6 +97,78 @@ def test_with_nothing_to_run_it_looks_again_when_the_batch_is_over() -> None:
     scheduler = "sarathi:max_active=1"
     assert served(requests, scheduler) == served(requests, scheduler, asynchronous=False)
     assert served(requests, scheduler) == ["A+5", "B+5", "C+5", "D+5"]
+
+
+class HostAndDevice:
+    """A batch has the device for five seconds, and the host for a while before."""
+
+    needs_spread = False
+
+    def __init__(self, hidden_s: float) -> None:
+        self._hidden_s = hidden_s
+
+    def batch_time_s(self, *_: object) -> float:
+        return 5.0
+
+    def between_s(self, num_sequences: int) -> float:
+        return 0.0
+
+    def hidden_s(self, num_sequences: int) -> float:
+        return self._hidden_s
+
+
+@pytest.mark.parametrize(
+    ("hidden_s", "starts"), [(2.0, [2.0, 7.0, 12.0]), (6.0, [6.0, 12.0, 18.0])]
+)
+def test_the_host_is_hidden_as_long_as_the_device_has_more_to_do(
+    hidden_s: float, starts: list[float]
+) -> None:
+    """The first batch waits for it; a host that is slower than its device sets the pace."""
+    engine = AheadEngine(build("sarathi"), HostAndDevice(hidden_s), 100, 1)
+    engine.add(SimRequest(Request(0, 0.0, 1, 3)))
+    while engine.has_work:
+        engine.step()
+    assert [step[0] for step in engine.steps] == starts
+
+
+class Listening(Sarathi):
+    """Writes down what it is told, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, float]] = []
+
+    def schedule(self, view: EngineView) -> Batch:
+        self.heard.append(("schedule", view.now_s))
+        return super().schedule(view)
+
+    def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
+        self.heard.append(("done", end_s))
+
+
+class Ahead(Listening):
+    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
+        self.heard.append(("running", end_s))
+
+
+def heard(scheduler: Listening) -> list[tuple[str, float]]:
+    engine = AheadEngine(scheduler, HostAndDevice(1.0), 100, 1)
+    engine.add(SimRequest(Request(0, 0.0, 1, 3)))
+    while engine.has_work:
+        engine.step()
+    return scheduler.heard
+
+
+def test_a_scheduler_hears_the_true_end_of_a_batch_after_its_next_decision() -> None:
+    """What batches take is not known before the first is done: it is expected to end at once."""
+    first = [("schedule", 0.0), ("running", 1.0), ("schedule", 1.0), ("done", 6.0)]
+    second = [("running", 11.0), ("schedule", 6.0), ("done", 11.0), ("done", 16.0)]
+    assert heard(Ahead()) == first + second
+
+
+def test_a_scheduler_that_does_not_listen_hears_of_every_batch_once_and_early() -> None:
+    first = [("schedule", 0.0), ("done", 1.0), ("schedule", 1.0)]
+    assert heard(Listening()) == [*first, ("done", 11.0), ("schedule", 6.0), ("done", 16.0)]
 
 
 class Watched:
