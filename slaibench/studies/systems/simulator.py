@@ -38,7 +38,7 @@ class SimulatorSystem:
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
-        {"clock", "gpu", "profile", "kv_blocks", "max_context_tokens", "async_scheduling"}
+        {"clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"}
     ).union(DeploymentPart.model_fields)
 
     model: str
