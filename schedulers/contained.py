@@ -156,8 +156,8 @@ def _forbid_endings() -> None:
     for module in (os, posix):
         for name in ("_exit", "abort", "execv", "execve"):
             _forbid(module, name, lambda *_: True)
-        _forbid(module, "kill", lambda pid, number: _is_ours_to_lose(pid) and _ends(number))
-        _forbid(module, "killpg", lambda group, number: group == os.getpgrp() and _ends(number))
+        _forbid(module, "kill", _kill_ends)
+        _forbid(module, "killpg", lambda group, number: _kill_ends(-group, number))
     _forbid(signal, "raise_signal", _ends)
     _forbid(signal, "pthread_kill", lambda _, number: _ends(number))
 
@@ -178,8 +178,12 @@ def _forbid(module: Any, name: str, ends: Callable[..., bool]) -> None:
     setattr(module, name, call)
 
 
-def _is_ours_to_lose(pid: int) -> bool:
-    return pid in (os.getpid(), os.getppid(), 0, -1, -os.getpgrp())
+def _kill_ends(pid: int, number: int) -> bool:
+    """Whether kill(2) would end this process, or those that it works with: its parent and its
+    group. A handler of this process (Ray sets one) says nothing of what it does to the others."""
+    if pid == os.getpid():
+        return _ends(number)
+    return pid in (os.getppid(), 0, -1, -os.getpgrp()) and number not in HARMLESS
 
 
 def _ends(number: int) -> bool:

@@ -6,6 +6,8 @@ import copy
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from slaibench.schedulers.contained import contained, failure, foreign_code, is_
 from slaibench.schedulers.sarathi import Sarathi
 from tests.schedulers.hostile import LINES, PLACES, hostile
 
+ROOT = Path(__file__).parents[2]
 RAISES = {
     "sys.exit(0)": "SystemExit: 0",
     "raise KeyboardInterrupt": "KeyboardInterrupt",
@@ -122,6 +125,45 @@ def test_others_may_end_the_process_and_ask_for_it_as_before() -> None:
             thread.start()
             thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 8
+
+
+HANDLED = """
+import os, signal
+from slaibench.schedulers import registry
+from slaibench.schedulers.base import SchedulerError
+
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+scheduler = registry.build({text!r})
+try:
+    scheduler.schedule(None)
+except SchedulerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "os.killpg(os.getpgrp(), signal.SIGTERM)",
+        "os.killpg(0, signal.SIGTERM)",
+        "os.kill(0, signal.SIGTERM)",
+        "os.kill(os.getppid(), signal.SIGTERM)",
+    ],
+)
+def test_its_group_is_not_ended_because_it_would_survive_that_itself(
+    tmp_path: Path, harm: str
+) -> None:
+    """A handler of SIGTERM, as Ray sets one, is this process's own; the others have none."""
+    program = HANDLED.format(text=written(tmp_path, harm, "schedule"))
+    command = [sys.executable, "-c", program]
+    # In a session of its own, so that nobody here is hit where this fails.
+    shell = ["sh", "-c", 'trap "exit 99" TERM; "$@"; exit $?', "sh", *command]
+    ran = subprocess.run(
+        shell, cwd=ROOT, capture_output=True, text=True, start_new_session=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "would end the process" in ran.stdout
+    assert "handled" not in ran.stdout
 
 
 def test_where_it_failed_is_in_its_own_file() -> None:
