@@ -32,7 +32,10 @@ def test_a_recording_says_what_simulated_it() -> None:
     assert run["backend"] == {"name": "sim", "device": None, "clock": "virtual"}
     assert run["hardware"] == {"gpu": "h100", "simulated": True}
     assert list(run["versions"]) == ["slaibench"]
-    assert describe_run(run).startswith("simulated mistral-7b on h100: profile h100/mistral-7b (")
+    mode = "scheduling asynchronously"
+    assert describe_run(run).startswith(
+        f"simulated mistral-7b on h100, {mode}: profile h100/mistral-7b ("
+    )
 
 
 def test_a_cell_says_where_it_ran() -> None:
