@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable
+from functools import cache
 from inspect import unwrap
 from typing import Any, Protocol
 
 from slaibench.schedulers.base import Batch, EngineView, Scheduler
 from slaibench.schedulers.step_time import StepTime
 
+MOST_UNLEARNED = 5000
+"""Batches that are kept until somebody asks; older ones would count for less than a hundredth."""
+_Features = tuple[int, int, float]
+
 
 class AheadView(EngineView, Protocol):
-    """A view that an engine can move to when a batch will begin."""
+    """A view whose engine can say when a batch will begin.
 
-    begins_s: Any
+    Attributes:
+        expect: says it; None: now.
+    """
+
+    expect: Callable[[], float] | None
 
 
-@dataclass(slots=True)
 class DecidingAhead:
     """When the batch that runs will be done, and a decision that takes it for done.
 
     How long a batch takes is learned while the engine runs (``StepTime``), for every scheduler
     alike; until that is known, batches are taken to last their mean. It decides how many deadlines
-    are missed: judged from the moment of the decision, SLAI's decodes come a batch late.
+    are missed: judged from the moment of the decision, SLAI's decodes come a batch late. Learning
+    costs more than most decisions, so it waits until somebody asks.
     """
 
-    _time: StepTime = field(default_factory=StepTime)
-    _mean_s: float = 0.0
-    _num_batches: int = 0
+    def __init__(self) -> None:
+        self._time = StepTime()
+        self._mean_s = 0.0
+        self._num_batches = 0
+        self._unlearned: deque[tuple[_Features, float]] = deque(maxlen=MOST_UNLEARNED)
+        self._running: tuple[Batch, _Features] | None = None
+        self._began_s = self._now_s = 0.0
+        self._end_s: float | None = None
 
     def decide(
         self,
@@ -45,13 +60,17 @@ class DecidingAhead:
             num_ending: requests that get their last token with ``running``. Each still has its
                 place, and schedulers count the places of those that they are shown.
         """
-        end_s = max(view.now_s, began_s + self._expected_s(running))
-        view.begins_s = end_s
-        if unwrap(type(scheduler).batch_running) is Scheduler.batch_running:
-            running.is_reported = True
-            scheduler.batch_done(running, began_s, end_s, view)
+        self._running = running, _features(running)
+        self._began_s, self._now_s, self._end_s = began_s, view.now_s, None
+        view.expect = self._expected_end_s
+        kind: Any = type(scheduler)
+        own, hears_end = _listens(kind)
+        if own:
+            scheduler.batch_running(running, self._expected_end_s(), view)
         else:
-            scheduler.batch_running(running, end_s, view)
+            running.is_reported = True
+            if hears_end:
+                scheduler.batch_done(running, began_s, self._expected_end_s(), view)
         limit = scheduler.max_active
         scheduler.max_active = limit - num_ending
         try:
@@ -77,15 +96,41 @@ class DecidingAhead:
         took_s = end_s - start_s
         self._num_batches += 1
         self._mean_s += (took_s - self._mean_s) / self._num_batches
-        work = batch.work
-        self._time.learn(batch.num_tokens, work.context_tokens, work.pairs, took_s)
+        running = self._running
+        features = running[1] if running and running[0] is batch else _features(batch)
+        self._unlearned.append((features, took_s))
         if scheduler is not None and not batch.is_reported:
             batch.is_reported = True
             scheduler.batch_done(batch, start_s, end_s, view)
 
-    def _expected_s(self, batch: Batch) -> float:
-        if not self._time.is_known:
+    def _expected_end_s(self) -> float:
+        if self._end_s is None:
+            self._end_s = max(self._now_s, self._began_s + self._expected_s())
+        return self._end_s
+
+    def _expected_s(self) -> float:
+        """How long the batch that runs will take."""
+        unlearned = self._unlearned
+        while unlearned:
+            features, took_s = unlearned.popleft()
+            self._time.learn(*features, took_s)
+        if not self._time.is_known or self._running is None:
             return self._mean_s
-        work = batch.work
-        expected_s = self._time.predict_s(batch.num_tokens, work.context_tokens, work.pairs)
-        return max(expected_s, 0.0)
+        return max(self._time.predict_s(*self._running[1]), 0.0)
+
+
+def _features(batch: Batch) -> _Features:
+    """What a batch's time is predicted from: tokens, context read and pairs."""
+    work = batch.work
+    if not batch.prefills:
+        return len(batch.decodes), work.context_tokens, 0.0
+    return batch.num_tokens, work.context_tokens, work.pairs
+
+
+@cache
+def _listens(kind: Any) -> tuple[bool, bool]:
+    """Whether a class of schedulers hears of batches that run, and of their ends."""
+    return (
+        unwrap(kind.batch_running) is not Scheduler.batch_running,
+        unwrap(kind.batch_done) is not Scheduler.batch_done,
+    )

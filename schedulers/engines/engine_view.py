@@ -130,9 +130,9 @@ class ServingView(FormerViewNames, Generic[R]):
 
     max_prefilling: int | None = None
     __slots__ = (
-        "begins_s",
         "block_size",
         "decoding",
+        "expect",
         "forward_s",
         "free_blocks",
         "now_s",
@@ -142,7 +142,8 @@ class ServingView(FormerViewNames, Generic[R]):
     )
 
     def __init__(self, waiting: Sequence[R], total_blocks: int, block_size: int) -> None:
-        self.now_s = self.begins_s = 0.0
+        self.now_s = 0.0
+        self.expect: Callable[[], float] | None = None
         self.forward_s: float | None = None
         self.waiting = waiting
         self.prefilling: list[R] = []
@@ -150,6 +151,10 @@ class ServingView(FormerViewNames, Generic[R]):
         self.free_blocks = total_blocks
         self.total_blocks = total_blocks
         self.block_size = block_size
+
+    @property
+    def begins_s(self) -> float:
+        return self.now_s if self.expect is None else self.expect()
 
     @property
     def promised_blocks(self) -> int:

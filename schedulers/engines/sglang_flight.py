@@ -77,7 +77,7 @@ class Flight:
 
     def schedule(self, scheduler: Scheduler, view: Any) -> Batch:
         """What a scheduler has run next."""
-        running = self.running
+        running, view.expect = self.running, None
         if running is None or self._ahead is None:
             return scheduler.schedule(view)
         return self._ahead.decide(

@@ -164,7 +164,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 self._add_request_to_queue(ready)
         running_batch.filter_batch()
         view = self.view
-        self._decided_s = view.now_s = view.begins_s = self.clock.now_s()
+        self._decided_s = view.now_s = self.clock.now_s()
         view.forget_the_aborted(len(running_batch.reqs))
         drop_those_not_in(self.waiting_queue, self.in_order)
         batch = self.last_batch_decided = self._parts.next(view) or self._decide(running_batch)

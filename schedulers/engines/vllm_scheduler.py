@@ -137,7 +137,8 @@ class SlaibenchScheduler(SteeredScheduler):
         """One step: vLLM's own ``schedule()`` over the batch that the scheduler decides."""
         view, queue = self.view, self.waiting
         self._note_begin()
-        began_s = view.now_s = view.begins_s = self.clock.now_s()
+        began_s = view.now_s = self.clock.now_s()
+        view.expect = None
         if queue.blocked:
             queue.unblock(self._is_ready)
         if self._pause_state is PauseState.PAUSED_ALL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
@@ -37,7 +38,7 @@ class AheadEngine(Engine):
         scheduler, timer, total_blocks, block_size, prefix_caching: as ``Engine``.
     """
 
-    begins_s = 0.0
+    expect: Callable[[], float] | None = None
 
     def __init__(
         self,
@@ -56,6 +57,10 @@ class AheadEngine(Engine):
         """The batch that runs, its begin and end, and how long the device has it."""
         self._host_s = 0.0
         self._ahead = DecidingAhead()
+
+    @property
+    def begins_s(self) -> float:
+        return self.now_s if self.expect is None else self.expect()
 
     def add(self, request: SimRequest) -> None:
         """A request arrives; it is seen when a batch is decided next."""
@@ -78,7 +83,7 @@ class AheadEngine(Engine):
         batch = self._decide_ahead()
         if batch is None:
             self._see(self.now_s)
-            self._host_s = self.begins_s = self.now_s
+            self._host_s, self.expect = self.now_s, None
             batch = self._scheduler.schedule(self)
         before, ended = self._running, self._ending
         self._running, self._ending = None, []
