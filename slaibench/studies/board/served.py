@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slaibench.catalog.host import is_asynchronous
 from slaibench.operators.deployment import Deployment, OperatorSource, Precision
 from slaibench.studies.board.rows import Configuration, Row, Source
 
@@ -36,8 +37,6 @@ half (median error 10 % against 44, 70 and 72 % on Qwen3-32B)."""
 SGLANG_CHUNK = 8192
 """SGLang's default on GPUs of 60 to 90 GiB and, below 160 GiB, of H200."""
 MOST_ACTIVE = 512
-ASYNCHRONOUS_SINCE = (0, 14)
-"""vLLM (vllm-project/vllm#27614); the scripts ask for it in earlier releases."""
 SHORTEST = 0.8
 """Share of the published length that InferenceMAX's prompts and outputs have at least: lengths are
 uniform between that and the whole (``--random-range-ratio``)."""
@@ -107,7 +106,8 @@ def serving_of(row: Row) -> Serving:
     configuration = row.configuration
     scripted = row.source is Source.INFERENCEMAX
     if configuration.engine == "vllm":
-        ahead = scripted or is_ahead(configuration.version)
+        # The scripts ask for it in earlier releases too.
+        ahead = scripted or is_asynchronous("vllm", configuration.version)
         budget = VLLM_BUDGET if scripted else UNSCRIPTED_BUDGET
         return Serving(budget, MOST_ACTIVE, asynchronous=ahead)
     if not scripted:
@@ -116,11 +116,3 @@ def serving_of(row: Row) -> Serving:
     chunk = 16384 if configuration.precision == "fp4" else 32768
     poll = 30 if row.concurrency >= 16 else 10
     return Serving(chunk, MOST_ACTIVE, asynchronous=True, poll_steps=poll if blackwell else 1)
-
-
-def is_ahead(version: str) -> bool:
-    """Whether a release of vLLM decides batches ahead by default."""
-    parts = version.split(".")[:2]
-    if not all(part.isdigit() for part in parts):
-        return True  # nightly builds, and runs of scripts that ask for it
-    return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.catalog.fields import CatalogError, Fields, read_object
+from slaibench.catalog.host import is_asynchronous
 from slaibench.studies.validation.columns import IncompleteLogError, LogError
 from slaibench.studies.validation.observed import EngineSettings
 
@@ -31,9 +32,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 """What each setting may be called, at any depth of the file."""
 NULL_BLOCKS = {"num_gpu_blocks": 1}
 """Blocks that a count includes and no request may hold: vLLM keeps its first one for itself."""
-ASYNCHRONOUS_SINCE = (0, 14)
-"""The version of vLLM from which on asynchronous scheduling is the default
-(vllm-project/vllm#27614)."""
 UNGUESSED = {
     "engine": "which engine ran: add vllm_version, or engine",
     "kv_blocks": "the size of the KV cache: add num_gpu_blocks, or give --kv-blocks",
@@ -151,7 +149,7 @@ def _is_ahead(version: Any) -> bool:
             f"vllm_version {version!r} is not understood: write it as 0.19.0, and async_scheduling "
             "(true or false) beside it"
         )
-    return tuple(map(int, parts)) >= ASYNCHRONOUS_SINCE
+    return is_asynchronous("vllm", ".".join(parts))
 
 
 def _scheduler(fields: Fields, settings: Mapping[str, Any]) -> str | None:
