@@ -40,11 +40,13 @@ SCHEDULERS = (
 )
 
 
-def requests(count: int = 120, arrivals: str = "poisson", seed: int = 0) -> list[Request]:
+def requests(
+    count: int = 120, arrivals: str = "poisson", seed: int = 0, rate_rps: float = 1.6
+) -> list[Request]:
     return generate(
         workload_registry.resolve("sharegpt4-model"),
         ArrivalProcess.parse(arrivals),
-        rate_rps=1.6,
+        rate_rps=rate_rps,
         num_requests=count,
         seed=seed,
     )

@@ -72,7 +72,8 @@ class InProcessCore:
 
     @property
     def now_s(self) -> float:
-        return self._time.time_s
+        """Where batches are decided ahead, the end of the one that was handed over last."""
+        return max(self._time.time_s, self._time.free_s)
 
     @now_s.setter
     def now_s(self, time_s: float) -> None:

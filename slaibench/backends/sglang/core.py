@@ -63,15 +63,6 @@ class SglangCore(InProcessCore):
         self._unseen: deque[CoreRequest] = deque()
 
     @property
-    def now_s(self) -> float:
-        """Where batches are decided ahead, the end of the one that was launched last."""
-        return max(self._time.time_s, self._time.free_s)
-
-    @now_s.setter
-    def now_s(self, time_s: float) -> None:
-        self._time.time_s = time_s
-
-    @property
     def has_work(self) -> bool:
         view = self._scheduler.view
         if self._scheduler.scheduler is None:

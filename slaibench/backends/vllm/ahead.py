@@ -25,14 +25,6 @@ class AheadCore(VllmCore):
         self._delivered: dict[str, int] = {}
 
     @property
-    def now_s(self) -> float:
-        return max(self._time.time_s, self._time.free_s)
-
-    @now_s.setter
-    def now_s(self, time_s: float) -> None:
-        self._time.time_s = time_s
-
-    @property
     def has_work(self) -> bool:
         return bool(self._unseen) or super().has_work
 

@@ -19,11 +19,8 @@ from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers import registry
 from slaibench.spec import Device
-from slaibench.workloads import registry as workload_registry
-from slaibench.workloads.arrivals import ArrivalProcess
-from slaibench.workloads.generate import generate
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, KV_BLOCKS, MODEL, assert_same
+from tests.backends.agreement import CONTEXT, KV_BLOCKS, MODEL, assert_same, requests
 from tests.backends.needed import needed
 
 RATES = {"rtx6000-ada": (1.0, 1.6), "h100": (4.0, 6.0)}
@@ -53,16 +50,6 @@ def emulated(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Iter
     backend.close()
 
 
-def requests(rate_rps: float, count: int = 50) -> list[Request]:
-    return generate(
-        workload_registry.resolve("sharegpt4-model"),
-        ArrivalProcess.parse("poisson"),
-        rate_rps=rate_rps,
-        num_requests=count,
-        seed=0,
-    )
-
-
 def simulate(profile: Profile, wanted: list[Request], settings: RunSettings) -> RunOutput:
     simulator = Simulator(
         CostModel(profile, asynchronous=True),
@@ -88,7 +75,7 @@ def both(
 def test_every_batch_is_the_simulators(
     profile: Profile, emulated: Backend, text: str, nth: int
 ) -> None:
-    wanted = requests(RATES[profile.gpu][nth])
+    wanted = requests(50, rate_rps=RATES[profile.gpu][nth])
     output = both(profile, emulated, wanted, RunSettings(scheduler=text))
     assert output.requests.finished.all()
     # The device has the next batch before it is done with the one before.
@@ -100,14 +87,14 @@ def test_who_is_preempted_in_flight_keeps_its_token(
     profile: Profile, emulated: Backend, text: str
 ) -> None:
     """All at once: more than there are blocks for."""
-    wanted = [replace(request, due_s=0.0) for request in requests(1.0, 80)]
+    wanted = [replace(request, due_s=0.0) for request in requests(80, rate_rps=1.0)]
     output = both(profile, emulated, wanted, RunSettings(scheduler=text))
     assert output.requests.num_preemptions.sum() > 0
     assert output.requests.finished.all()
 
 
 def test_a_run_that_is_cut_leaves_nothing_behind(profile: Profile, emulated: Backend) -> None:
-    wanted = requests(RATES[profile.gpu][0])
+    wanted = requests(50, rate_rps=RATES[profile.gpu][0])
     settings = RunSettings(scheduler="slai", horizon_s=5.0)
     first = both(profile, emulated, wanted, settings)
     assert not first.requests.finished.all()
@@ -118,13 +105,13 @@ def test_clients_of_a_closed_loop_send_at_the_same_times(
     profile: Profile, emulated: Backend
 ) -> None:
     settings = RunSettings(scheduler="sarathi", concurrency=6)
-    output = both(profile, emulated, requests(1.0), settings)
+    output = both(profile, emulated, requests(50, rate_rps=1.0), settings)
     assert len(np.unique(output.requests.due_s)) > 10
 
 
 def test_sglangs_own_rule_serves_everybody_too(profile: Profile, emulated: Backend) -> None:
     text = "engine:token_budget=512"
-    wanted = requests(RATES[profile.gpu][0])
+    wanted = requests(50, rate_rps=RATES[profile.gpu][0])
     output = emulated.run(wanted, registry.build(text), RunSettings(scheduler=text))
     assert output.requests.finished.all()
     assert (output.steps.end_s[:-1] <= output.steps.start_s[1:]).all()

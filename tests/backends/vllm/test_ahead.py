@@ -17,25 +17,12 @@ from slaibench.schedulers import registry
 from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.spec import Device
 from slaibench.studies.systems.engines import VllmSystem
-from slaibench.workloads import registry as workload_registry
-from slaibench.workloads.arrivals import ArrivalProcess
-from slaibench.workloads.generate import generate
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, MODEL, assert_same
+from tests.backends.agreement import CONTEXT, MODEL, assert_same, requests
 from tests.backends.needed import needed
 
 KV_BLOCKS = 800
 """So few that requests are preempted at the rates of these tests."""
-
-
-def requests(rate_rps: float, count: int = 50) -> list[Request]:
-    return generate(
-        workload_registry.resolve("sharegpt4-model"),
-        ArrivalProcess.parse("poisson"),
-        rate_rps=rate_rps,
-        num_requests=count,
-        seed=0,
-    )
 
 
 class Both:
@@ -82,7 +69,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[Both]:
 @pytest.mark.parametrize("text", ["sarathi", "slai", "hrrn", "rad"])
 @pytest.mark.parametrize("rate_rps", [1.5, 4.0])
 def test_vllm_decides_as_the_simulator_does(both: Both, text: str, rate_rps: float) -> None:
-    num_preemptions = both.same(requests(rate_rps), text, RunSettings())
+    num_preemptions = both.same(requests(50, rate_rps=rate_rps), text, RunSettings())
     assert num_preemptions > 0 or rate_rps < 2
 
 
@@ -96,7 +83,7 @@ def test_vllm_decides_as_the_simulator_does(both: Both, text: str, rate_rps: flo
     ids=["horizon", "closed loop", "stop rule"],
 )
 def test_a_run_goes_and_ends_alike(both: Both, settings: RunSettings) -> None:
-    both.same(requests(4.0, 30), "slai", settings)
+    both.same(requests(30, rate_rps=4.0), "slai", settings)
 
 
 def test_a_stop_rule_sees_the_same(both: Both) -> None:
@@ -107,7 +94,7 @@ def test_a_stop_rule_sees_the_same(both: Both) -> None:
             seen.append((progress.now_s, progress.first_s.round(6).tolist()))
 
         settings = RunSettings(stop=look, stop_every_s=0.5)
-        backend.run(requests(4.0, 20), registry.build("sarathi"), settings)
+        backend.run(requests(20, rate_rps=4.0), registry.build("sarathi"), settings)
     assert repr(looks[0]) == repr(looks[1])
     assert len(looks[0]) > 5
 
@@ -120,4 +107,4 @@ def test_an_account_of_vllms_that_differs_ends_the_run(
         MemoryStepLog, "step", lambda log, step: keep(log, step._replace(decodes=99))
     )
     with pytest.raises(BackendError, match="step 0 of vLLM's"):
-        both.vllm.run(requests(4.0, 3), registry.build("slai"), RunSettings())
+        both.vllm.run(requests(3, rate_rps=4.0), registry.build("slai"), RunSettings())
