@@ -11,7 +11,6 @@ from slaibench.recording.record import LATER, RequestTable, ServerTable, StepTab
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 P = TypeVar("P", StepTable, ServerTable)
 _RAGGED = ("token_offsets", "token_times_s")
@@ -43,13 +42,24 @@ def requests_to_arrow(table: RequestTable) -> pa.Table:
     return pa.table(arrays)
 
 
-def requests_from_arrow(file: pq.ParquetFile) -> RequestTable:
-    """Requests from their file.
+def table_from(data: bytes) -> pa.Table:
+    """A table from a parquet file's bytes, read on the caller's thread.
+
+    A thread of Arrow's that lets go of Python's bytes while the interpreter ends would abort the
+    process (https://github.com/apache/arrow/issues/34314, 50482).
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+
+
+def requests_from_arrow(table: pa.Table) -> RequestTable:
+    """Requests from what is stored.
 
     Raises:
         ValueError, KeyError: a column is missing, or of another type.
     """
-    table = file.read()
     lists = table["token_times_us"].combine_chunks()
     offsets = np.asarray(lists.offsets, dtype=np.int64)
     times = np.asarray(lists.values, dtype=np.int64)[offsets[0] : offsets[-1]] / 1e6
@@ -68,8 +78,8 @@ def plain_to_arrow(table: StepTable | ServerTable) -> pa.Table:
     return pa.table({field.name: getattr(table, field.name) for field in fields(table)})
 
 
-def plain_from_arrow(file: pq.ParquetFile, kind: type[P]) -> P:
-    """A table without lists from its file.
+def plain_from_arrow(table: pa.Table, kind: type[P]) -> P:
+    """A table without lists from what is stored.
 
     Args:
         kind: the table's class.
@@ -77,7 +87,6 @@ def plain_from_arrow(file: pq.ParquetFile, kind: type[P]) -> P:
     Raises:
         ValueError, KeyError: a column is missing, or of another type.
     """
-    table = file.read()
     return kind(**{field.name: _column(table, field.name, field.type) for field in fields(kind)})
 
 

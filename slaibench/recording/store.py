@@ -128,20 +128,16 @@ def read(folder: Path) -> Recording:
 
 def _read(opened: _Opened) -> Recording:
     import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
 
     folder, name = opened.folder, REQUESTS
     try:
-        file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
-        requests = arrow.requests_from_arrow(file)
+        requests = arrow.requests_from_arrow(arrow.table_from(opened.bytes_of(name)))
         name = STEPS
-        file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
-        steps = arrow.plain_from_arrow(file, StepTable)
+        steps = arrow.plain_from_arrow(arrow.table_from(opened.bytes_of(name)), StepTable)
         rows, server = {REQUESTS: len(requests), STEPS: len(steps)}, None
         if opened.has_server:
             name = SERVER
-            file = pq.ParquetFile(pa.BufferReader(opened.bytes_of(name)))
-            server = arrow.plain_from_arrow(file, ServerTable)
+            server = arrow.plain_from_arrow(arrow.table_from(opened.bytes_of(name)), ServerTable)
             rows[SERVER] = len(server)
         wrong = violation(requests, steps, _num_requests(opened.run)) or opened.miscounted(rows)
     except (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -176,3 +178,19 @@ def test_who_reads_while_another_recording_takes_its_place_reads_a_whole_one(
     (tmp_path / "cell" / store.STEPS).unlink()
     with pytest.raises(store.DamagedRecordingError):
         store.read(tmp_path / "cell")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")
+def test_a_recording_is_read_without_threads_that_outlive_it(tmp_path: Path) -> None:
+    """Arrow's own abort a process that ends while one of them lets go of Python's bytes."""
+    store.write(make_recording(), tmp_path / "cell")
+    read = (
+        "import os, sys, pyarrow.parquet; from pathlib import Path\n"
+        "from slaibench.recording import store\n"
+        "before = len(os.listdir('/proc/self/task')); store.read(Path(sys.argv[1]))\n"
+        "print(len(os.listdir('/proc/self/task')) - before)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", read, tmp_path / "cell"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "0\n"
