@@ -42,11 +42,21 @@ def _has_ranks(config: Any) -> bool:
     return bool(parallel.data_parallel_size > 1 or getattr(parallel, "data_parallel_index", 0) > 0)
 
 
+METHOD = "ngram"
+"""Of drafting: words of the request's own, which need no KV slots of theirs, and no model."""
+
+
+def _drafts_apart(config: Any) -> bool:
+    speculation = getattr(config, "speculative_config", None)
+    return speculation is not None and speculation.method != METHOD
+
+
 REFUSALS = (
     Refusal(
         "speculative-config",
-        "speculative decoding gives a decode more than one token: leave it out",
-        _given("speculative_config"),
+        "its drafts take tokens of a batch or KV slots that no scheduler counts: use the method "
+        f"{METHOD}, or leave it out",
+        _drafts_apart,
     ),
     Refusal(
         "diffusion-config",
