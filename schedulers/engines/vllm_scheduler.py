@@ -158,7 +158,8 @@ class SlaibenchScheduler(SteeredScheduler):
         queue.offer(_leaving_the_queue(batch))
         self._chunks = chunks(batch)
         budget = self.max_num_scheduled_tokens
-        self.max_num_scheduled_tokens = tokens_of(view, batch)
+        # Of a prompt's last token alone vLLM asks whether it could be padded to a decode's length.
+        self.max_num_scheduled_tokens = tokens_of(view, batch) + self.num_spec_tokens
         try:
             output = super().schedule(*args, **kwargs)
         finally:
@@ -249,7 +250,8 @@ class SlaibenchScheduler(SteeredScheduler):
         ran = self.last_batch = Batch()
         for request_id, tokens in output.num_scheduled_tokens.items():
             ours: VllmRequest = getattr(self.requests[request_id], ATTRIBUTE)
-            if ours.inner.num_computed_tokens > ours.prefill_tokens:
+            # One of a single token to prefill is padded with drafts, to be as long as a decode.
+            if ours.computed > ours.prefill_tokens and not (ours.waiting or ours.resumes):
                 ran.decodes.append(ours)
             else:
                 ran.prefills.append((ours, tokens))
