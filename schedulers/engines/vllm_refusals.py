@@ -46,17 +46,23 @@ METHOD = "ngram"
 """Of drafting: words of the request's own, which need no KV slots of theirs, and no model."""
 
 
-def _drafts_apart(config: Any) -> bool:
+def _drafts(config: Any) -> bool:
+    """Whether it speculates in another way than a study in virtual time has it do."""
     speculation = getattr(config, "speculative_config", None)
-    return speculation is not None and speculation.method != METHOD
+    device = getattr(config.parallel_config, "distributed_executor_backend", None)
+    if speculation is None:
+        return False
+    return not (
+        getattr(device, "SPECULATES", False) and getattr(speculation, "method", None) == METHOD
+    )
 
 
 REFUSALS = (
     Refusal(
         "speculative-config",
-        "its drafts take tokens of a batch or KV slots that no scheduler counts: use the method "
-        f"{METHOD}, or leave it out",
-        _drafts_apart,
+        "a model's drafts were checked with no scheduler of ours, and some take KV slots that none "
+        "counts: leave it out; a study in virtual time takes --speculative-tokens instead",
+        _drafts,
     ),
     Refusal(
         "diffusion-config",

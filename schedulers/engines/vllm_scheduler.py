@@ -70,7 +70,7 @@ class SlaibenchScheduler(SteeredScheduler):
         own = own_config(self.vllm_config)
         self.max_num_scheduled_tokens: int
         self.max_num_running_reqs: int
-        self._limits = engine_limits(self.vllm_config)
+        self._limits = engine_limits(self.scheduler_config, self.view.tokens_per_decode)
         if own.get("step_log"):
             captured = self.vllm_config.compilation_config.max_cudagraph_capture_size or 0
             self.step_log = FileStepLog(

@@ -88,9 +88,12 @@ def own_config(vllm_config: Any) -> dict[str, Any]:
     return own
 
 
-def engine_limits(vllm_config: Any) -> EngineLimits:
-    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active."""
-    scheduler_config = vllm_config.scheduler_config
+def engine_limits(scheduler_config: Any, decode_tokens: int = 1) -> EngineLimits:
+    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active.
+
+    Args:
+        decode_tokens: of a batch, what a decode takes.
+    """
     tokens, tokens_flag = scheduler_config.max_num_batched_tokens, "--max-num-batched-tokens"
     active, active_flag = scheduler_config.max_num_seqs, "--max-num-seqs"
     fewer = getattr(scheduler_config, "max_num_scheduled_tokens", None)
@@ -99,6 +102,4 @@ def engine_limits(vllm_config: Any) -> EngineLimits:
     fewer = getattr(scheduler_config, "max_num_active_seqs", None)
     if fewer is not None and fewer < active:
         active, active_flag = fewer, "--max-num-active-seqs"
-    speculation = vllm_config.speculative_config
-    decode_tokens = 1 + speculation.num_speculative_tokens if speculation else 1
     return EngineLimits("vLLM", tokens, tokens_flag, active, active_flag, decode_tokens)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec, MLAAttentionSpec
@@ -31,11 +31,13 @@ class EmulatedExecutor(Executor):
     """``vllm.v1.executor.abstract.Executor`` without a device.
 
     Attributes:
+        SPECULATES: whether it has drafts verified, of requests whose yields ``batches`` has.
         timer: the cost model; from ``additional_config``, or set by whoever built the engine.
         time: how its times pass.
         last: the batch that it was given last.
     """
 
+    SPECULATES: ClassVar[bool] = True
     timer: BatchTimer | None = None
 
     def _init_executor(self) -> None:

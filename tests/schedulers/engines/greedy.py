@@ -44,13 +44,7 @@ SCHEDULERS = (
 )
 
 FEWER = SCHEDULERS[:6]
-"""Those that run with asynchronous scheduling, and with drafted tokens."""
-NGRAM = {
-    "method": "ngram",
-    "num_speculative_tokens": 3,
-    "prompt_lookup_min": 1,
-    "prompt_lookup_max": 3,
-}
+"""Those that run with asynchronous scheduling."""
 
 
 @dataclass
@@ -97,7 +91,7 @@ def workload() -> list[Case]:
     return cases
 
 
-def main(kv_blocks: int, caching: bool, mode: str, folder: Path) -> None:
+def main(kv_blocks: int, caching: bool, ahead: bool, folder: Path) -> None:
     from vllm import LLM, SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -106,11 +100,7 @@ def main(kv_blocks: int, caching: bool, mode: str, folder: Path) -> None:
     from slaibench.schedulers.engines.vllm import SlaibenchScheduler
     from tests.schedulers.engines.ahead_on_cpu import AheadOnCpu
 
-    more: dict[str, Any] = {
-        "synchronous": {},
-        "asynchronous": {"distributed_executor_backend": AheadOnCpu},
-        "drafting": {"speculative_config": NGRAM},
-    }[mode]
+    more: dict[str, Any] = {"distributed_executor_backend": AheadOnCpu} if ahead else {}
     llm = LLM(
         model=str(random_model(folder)),
         dtype="float32",
@@ -129,7 +119,7 @@ def main(kv_blocks: int, caching: bool, mode: str, folder: Path) -> None:
     scheduler = engine.engine_core.engine_core.scheduler
     cases = workload()
     results = {}
-    for text in SCHEDULERS if mode == "synchronous" else FEWER:
+    for text in FEWER if ahead else SCHEDULERS:
         scheduler.decide_by(registry.build(text))
         scheduler.reset_prefix_cache()
         scheduler.step_log = log = MemoryStepLog()
@@ -155,7 +145,6 @@ def main(kv_blocks: int, caching: bool, mode: str, folder: Path) -> None:
             "logprobs": logprobs,
             "preemptions": sum(log.num_preemptions.values()),
             "steps": len(log.steps),
-            "decodes": sum(step.decodes for step in log.steps),
             "in_flight": engine.engine_core.engine_core.batch_queue is not None,
             "free": scheduler.kv_cache_manager.block_pool.get_num_free_blocks(),
         }
@@ -164,4 +153,4 @@ def main(kv_blocks: int, caching: bool, mode: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     _, kv_blocks, caching, mode, folder = sys.argv
-    main(int(kv_blocks), caching == "caching", mode, Path(folder))
+    main(int(kv_blocks), caching == "caching", mode == "asynchronous", Path(folder))

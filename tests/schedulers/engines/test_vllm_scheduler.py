@@ -103,7 +103,7 @@ def test_a_named_class_takes_its_options_from_the_configuration(
         ({"max_num_seqs": 16}, "--max-num-seqs 128"),
         (
             {"speculative_config": {"method": "ngram_gpu", "num_speculative_tokens": 2}},
-            "--speculative-config: .* use the method ngram",
+            "--speculative-config: .* takes --speculative-tokens instead",
         ),
         (
             {"speculative_config": {"method": "ngram", "num_speculative_tokens": 512}},
