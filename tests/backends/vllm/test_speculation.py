@@ -57,7 +57,7 @@ def simulated(wanted: list[Request], text: str, settings: RunSettings) -> RunOut
     "text", ["sarathi", "slai", "slai:order=fcfs,offset=fixed:0", "hrrn", "rad", "orca"]
 )
 def test_vllm_decides_as_the_simulator_does(vllm: Backend, text: str) -> None:
-    wanted, settings = requests(60, rate_rps=3.0), RunSettings(seed=5)
+    wanted, settings = requests(50, rate_rps=3.0), RunSettings(seed=5)
     theirs = vllm.run(wanted, registry.build(text), settings)
     assert_same(simulated(wanted, text, settings), theirs)
     assert theirs.requests.finished.all()
@@ -74,7 +74,7 @@ def test_vllms_own_rule_is_the_simulators_too(vllm: Backend) -> None:
     assert_same(simulated(wanted, f"vllm-default:{limits}", settings), theirs)
 
 
-@pytest.mark.parametrize("rest", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("rest", [1, 3, 5])
 def test_no_position_beyond_the_context_is_verified(vllm: Backend, rest: int) -> None:
     """Requests that end at the longest context, or some tokens before it."""
     wanted = [
