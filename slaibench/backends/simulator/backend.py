@@ -9,7 +9,9 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.speculative import SpeculativeEngine, SpeculativeRequest
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.speculation import Speculation
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
@@ -28,6 +30,7 @@ class Simulator:
             (``FreedBlocks``, by the rules of vLLM).
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
+        speculation: what decodes draft (``SpeculativeEngine``); None: nothing.
     """
 
     def __init__(
@@ -40,17 +43,26 @@ class Simulator:
         delivery_s: float = 0.0,
         prefix_caching: bool = False,
         asynchronous: bool = False,
+        speculation: Speculation | None = None,
     ) -> None:
         if total_blocks < 1 or block_size < 1:
             raise ValueError(
                 f"total_blocks and block_size must be at least 1, not {total_blocks}, {block_size}"
             )
+        if speculation is not None:
+            speculation.check_block(block_size)
+            if asynchronous or prefix_caching:
+                raise ValueError(
+                    "the simulator speculates with neither asynchronous scheduling nor prefix "
+                    "caching: leave them out, or speculation"
+                )
         self._timer = timer
         self._total_blocks = total_blocks
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
         self._delivery_s = delivery_s
         self._prefix_caching = prefix_caching
+        self._speculation = speculation
         self._engine = AheadEngine if asynchronous else Engine
 
     def close(self) -> None:
@@ -68,23 +80,17 @@ class Simulator:
         """
         check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
-        engine = self._engine(
-            scheduler,
-            self._timer,
-            self._total_blocks,
-            self._block_size,
-            prefix_caching=self._prefix_caching,
-        )
+        engine, states = self._start(scheduler, requests, settings.seed)
         refusals = [
             refusal(
                 request,
                 total_blocks=self._total_blocks,
                 block_size=self._block_size,
                 max_context_tokens=self._max_context_tokens,
+                speculation=self._speculation,
             )
             for request in requests
         ]
-        states = [SimRequest(request) for request in requests]
 
         def settle() -> None:
             for state in states:
@@ -99,3 +105,16 @@ class Simulator:
             settle,
             delivery_s=self._delivery_s,
         )
+
+    def _start(
+        self, scheduler: Scheduler, requests: Sequence[Request], seed: int
+    ) -> tuple[Engine, Sequence[SimRequest]]:
+        """A new engine, and its side of the requests."""
+        size = self._timer, self._total_blocks, self._block_size
+        if self._speculation is None:
+            engine = self._engine(scheduler, *size, prefix_caching=self._prefix_caching)
+            return engine, [SimRequest(request) for request in requests]
+        longest = self._max_context_tokens
+        return SpeculativeEngine(self._speculation, scheduler, *size), [
+            SpeculativeRequest(request, self._speculation, seed, longest) for request in requests
+        ]

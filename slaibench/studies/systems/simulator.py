@@ -8,12 +8,20 @@ from typing import ClassVar
 
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.speculation import Speculation
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, DeploymentPart, StudySpec
+from slaibench.spec import (
+    DEFAULT_GPU,
+    DEFAULT_MODEL,
+    Clock,
+    DeploymentPart,
+    SpeculationPart,
+    StudySpec,
+)
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
@@ -24,7 +32,12 @@ from slaibench.studies.systems.profiled import (
     names_of,
     profile_facts,
     profile_of,
-    regime_notes,
+)
+from slaibench.studies.systems.regime import regime_notes
+from slaibench.studies.systems.speculating import (
+    check_speculation,
+    speculation_facts,
+    speculation_of,
 )
 
 
@@ -34,12 +47,13 @@ class SimulatorSystem:
 
     Args:
         asynchronous: whether a batch is decided while the one before runs.
+        speculation: what decodes draft; None: nothing.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
         {"clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"}
-    ).union(DeploymentPart.model_fields)
+    ).union(DeploymentPart.model_fields, SpeculationPart.model_fields)
 
     model: str
     gpu: str
@@ -47,6 +61,7 @@ class SimulatorSystem:
     kv_blocks: int
     max_context_tokens: int
     asynchronous: bool = False
+    speculation: Speculation | None = None
     doubts: tuple[str, ...] = ()
     one_at_a_time: ClassVar[bool] = False
 
@@ -54,6 +69,7 @@ class SimulatorSystem:
     def settled(cls, spec: StudySpec) -> StudySpec:
         if spec.clock is Clock.REAL:
             raise ValueError("the simulator's clock is virtual: leave --clock out")
+        check_speculation(spec)
         model, gpu = names_of(spec)
         filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
         return spec.model_copy(update=filled)
@@ -83,6 +99,7 @@ class SimulatorSystem:
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
             asynchronous=is_asynchronous(spec, profile),
+            speculation=speculation_of(spec, profile.block_size),
             doubts=doubts_of(spec, model, profile),
         )
 
@@ -103,6 +120,7 @@ class SimulatorSystem:
             "kv_blocks": self.kv_blocks,
             "block_size": self.profile.block_size,
             "async_scheduling": self.asynchronous,
+            **speculation_facts(self.speculation),
         }
 
     @staticmethod
@@ -124,7 +142,7 @@ class SimulatorSystem:
         }
 
     def notes(self, output: RunOutput) -> list[str]:
-        return [*self.doubts, *regime_notes(self.profile, output)]
+        return [*self.doubts, *regime_notes(self.profile, output, self.speculation)]
 
     def open(self, logs: Path) -> Backend:
         return Simulator(
@@ -134,4 +152,5 @@ class SimulatorSystem:
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
             asynchronous=self.asynchronous,
+            speculation=self.speculation,
         )
