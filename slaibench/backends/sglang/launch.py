@@ -13,7 +13,13 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
+from slaibench.backends.engines.base import (
+    HOST,
+    AsShipped,
+    ImportTrial,
+    MissingEngineError,
+    check_machine,
+)
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import as_scheduled, folder_of
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
@@ -31,6 +37,7 @@ from slaibench.machine.interpreters import (
     run_python,
     variable,
 )
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.sglang_support import OVERLAP_SINCE, RELEASES, VARIABLE
 from slaibench.spec import Device
 
@@ -101,6 +108,9 @@ class SglangEngine:
 
     def decides_ahead(self, version: str) -> bool:
         return not RELEASES.is_before(OVERLAP_SINCE, version)
+
+    def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
+        return None
 
     def block_size(self, device: Device) -> int:
         return 16
