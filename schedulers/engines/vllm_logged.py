@@ -55,7 +55,8 @@ def _class_of(text: str, asynchronous: bool) -> type:
         raise ValueError(
             f"scheduler {text!r} is no class of vLLM's: serve it with SlaibenchScheduler"
         )
-    return AsyncScheduler if asynchronous else VllmOwnScheduler
+    stock: type = AsyncScheduler if asynchronous else VllmOwnScheduler
+    return stock
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware
 from slaibench.schedulers.engine_default import EngineDefault
@@ -54,6 +55,14 @@ class ImportTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class StartLimits:
+    """Limits that an engine is started with: tokens of a batch, and requests that are active."""
+
+    token_budget: int
+    max_active: int
+
+
+@dataclass(frozen=True, slots=True)
 class AsShipped:
     """A server without anything of ours but a step log.
 
@@ -87,6 +96,10 @@ class Engine(Protocol):
 
     def decides_ahead(self, version: str) -> bool:
         """Whether a release runs our schedulers asynchronously."""
+
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        """What must be said at its start for its own scheduler to have the limits that it would
+        take on a GPU, if that is emulated; None: nothing, ``as_shipped`` says them."""
 
     def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
         """How a server is started in which the engine's own scheduler decides, or a class in its

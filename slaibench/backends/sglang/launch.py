@@ -18,6 +18,7 @@ from slaibench.backends.engines.base import (
     AsShipped,
     ImportTrial,
     MissingEngineError,
+    StartLimits,
     check_machine,
 )
 from slaibench.backends.engines.extra_args import Replacement
@@ -27,6 +28,8 @@ from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.backends.sglang.emulated import in_this_process
+from slaibench.backends.sglang.stock import limits_on
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
@@ -108,6 +111,9 @@ class SglangEngine:
 
     def decides_ahead(self, version: str) -> bool:
         return not RELEASES.is_before(OVERLAP_SINCE, version)
+
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        return limits_on(gpu, kv_tokens, max_context_tokens)
 
     def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
         return None

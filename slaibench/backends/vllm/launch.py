@@ -20,6 +20,7 @@ from slaibench.backends.engines.base import (
     AsShipped,
     ImportTrial,
     MissingEngineError,
+    StartLimits,
     check_machine,
 )
 from slaibench.backends.engines.extra_args import Replacement
@@ -30,6 +31,7 @@ from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.vllm.arguments import engine_args, flags
 from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.backends.vllm.stock import as_shipped
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, interpreters
@@ -101,6 +103,9 @@ class VllmEngine:
 
     def decides_ahead(self, version: str) -> bool:
         return not RELEASES.is_before(ASYNCHRONOUS_SINCE, version)
+
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        return None
 
     def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
         return as_shipped(scheduler, options)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.base import AsShipped
+from slaibench.backends.engines.base import AsShipped, StartLimits
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.catalog.gpu import Gpu, find_gpu
 from slaibench.schedulers.engine_class import EngineClass
@@ -26,15 +26,7 @@ SYNCHRONOUS_CLASS = (
 groups whose batches alternate."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """What batches may hold: tokens, and (of them all) active requests."""
-
-    token_budget: int
-    max_active: int
-
-
-def limits_on(gpu: Gpu, max_context_tokens: int) -> BatchLimits:
+def limits_on(gpu: Gpu, max_context_tokens: int) -> StartLimits:
     """The limits of vLLM's server (its usage context ``OPENAI_API_SERVER``) on a GPU.
 
     Source: vLLM 0.32.0, ``vllm/engine/arg_utils.py``: ``get_batch_defaults`` and
@@ -47,7 +39,7 @@ def limits_on(gpu: Gpu, max_context_tokens: int) -> BatchLimits:
     else:
         tokens, active = 2048, 256
     tokens = min(tokens, active * max_context_tokens)
-    return BatchLimits(tokens, min(active, tokens))
+    return StartLimits(tokens, min(active, tokens))
 
 
 def as_shipped(scheduler: EngineDefault, options: EngineOptions) -> AsShipped:
@@ -75,13 +67,13 @@ def as_shipped(scheduler: EngineDefault, options: EngineOptions) -> AsShipped:
     return AsShipped(own, _words(scheduler, own, stock))
 
 
-def _stock(options: EngineOptions) -> BatchLimits | None:
+def _stock(options: EngineOptions) -> StartLimits | None:
     """What vLLM takes by itself; None: that is not known here."""
     gpu = options.emulated_gpu and find_gpu(options.emulated_gpu)
     return limits_on(gpu, options.max_context_tokens) if gpu else None
 
 
-def _words(scheduler: EngineDefault, options: EngineOptions, stock: BatchLimits | None) -> str:
+def _words(scheduler: EngineDefault, options: EngineOptions, stock: StartLimits | None) -> str:
     what, others = "vLLM as shipped", []
     if isinstance(scheduler, EngineClass):
         what = f"{scheduler.facts.words} in the place of vLLM's own scheduler"
