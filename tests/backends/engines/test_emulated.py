@@ -135,6 +135,7 @@ def test_the_engines_own_rule_serves_everybody_too(emulated: Backend) -> None:
     output = run(emulated, wanted, "engine:token_budget=512")
     assert output.requests.finished.all()
     assert (output.steps.prefill_tokens + output.steps.decodes).max() <= 512
+    assert "differs from stock: " in output.notes[-1]
 
 
 def test_vllms_own_rule_is_the_one_that_the_simulator_has_of_it(
