@@ -91,7 +91,8 @@ class InProcessCore:
 
     @now_s.setter
     def now_s(self, time_s: float) -> None:
-        self._time.time_s = time_s
+        # What ran only to let go of requests is taken back, too.
+        self._time.time_s, self._time.free_s = time_s, min(self._time.free_s, time_s)
 
     def _arrives(self, request: CoreRequest) -> str:
         """Note a request that is being added; returns its id in the engine."""

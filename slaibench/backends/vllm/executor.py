@@ -45,6 +45,7 @@ class EmulatedExecutor(Executor):
     def _init_executor(self) -> None:
         self.time: DeviceTime = RealTime()
         self.batches = BatchReader()
+        self._last: DeviceBatch | None = None
         self._pending: tuple[ModelRunnerOutput, float] | None = None
         device = own_config(self.vllm_config).get("device")
         if device is not None and device.get("asynchronous"):
@@ -93,7 +94,7 @@ class EmulatedExecutor(Executor):
 
         Under asynchronous scheduling the time passes when somebody asks for the tokens.
         """
-        work = self.batches.take(scheduler_output)
+        work = self._last = self.batches.take(scheduler_output)
         end_s = self._run(work) if work.num_tokens and self.timer is not None else 0.0
         if self.on_batch is not None:
             self.on_batch(scheduler_output, work)
@@ -128,9 +129,9 @@ class EmulatedExecutor(Executor):
     def take_draft_token_ids(self) -> DraftTokenIds | None:
         """Drafts for everybody who got a token of the last batch; None: nobody drafts."""
         speculation = self.vllm_config.speculative_config
-        if speculation is None or self.last is None:
+        if speculation is None or self._last is None:
             return None
-        rows = zip(self.last.request_ids, self.last.sampled, strict=True)
+        rows = zip(self._last.request_ids, self._last.sampled, strict=True)
         decoding = [request_id for request_id, tokens in rows if tokens]
         draft = [MADE_UP_TOKEN] * speculation.num_speculative_tokens
         return DraftTokenIds(decoding, [list(draft) for _ in decoding])
