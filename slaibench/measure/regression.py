@@ -21,6 +21,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -195,6 +196,7 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
     return rejected
 
 
+@lru_cache(maxsize=4096)  # it is solved anew for each metric of a job, of which most have the same
 def detectable(degrees: float, level: float, power: float = POWER) -> float:
     """Effect, in standard errors, that a one-sided t test at ``level`` finds with ``power``.
 
