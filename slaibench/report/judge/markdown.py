@@ -38,8 +38,8 @@ def _lines(result: JudgeResult) -> Iterator[str]:
         yield "</details>"
         yield ""
     yield from (f"- {plain(line)}" for line in words.about(result))
-    named = ", ".join(f"{name} {version}" for name, version in sorted(result.versions.items()))
-    yield f"- slaibench {__version__}, {named}"
+    versions = {**result.versions, "slaibench": __version__}
+    yield f"- {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}"
     yield ""
     yield "Again:"
     yield ""

@@ -99,14 +99,14 @@ def artefact(result: JudgeResult) -> Iterator[str]:
     other = result.reference if result.synchronous == result.candidate else result.candidate
     most = max(result.as_given, key=lambda row: abs(math.log1p(row.mode)))
     yield (
-        f"as given, {other} is scheduled asynchronously and {result.synchronous} cannot be: "
+        f"as given, {other} decides batches ahead and {result.synchronous} cannot: "
         f"{most.words} at {most.rate_rps:g} requests/s changes by {plain_change(most.change)}, of "
-        f"which {plain_change(most.mode)} is synchronous scheduling and "
+        f"which {plain_change(most.mode)} is the mode (a synchronous class) and "
         f"{plain_change(most.scheduler)} the scheduler"
     )
     yield (
-        f"the verdicts are of both in the same mode; for {result.synchronous} to be asynchronous, "
-        "extend vLLM's AsyncScheduler"
+        f"the verdicts are of both run synchronously; extend vLLM's AsyncScheduler instead of "
+        "Scheduler to be run as stock is"
     )
 
 

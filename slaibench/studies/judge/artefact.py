@@ -1,8 +1,8 @@
-"""Two schedulers as given, one of which cannot be run ahead: what of their difference is the mode.
+"""Two schedulers as given, one of which cannot decide ahead: what of their difference is the mode.
 
-With A the reference and B the candidate, B can only be run synchronously, and A is shipped
-asynchronously: B / A (as given) = (A synchronous / A) * (B / A synchronous), the mode's factor and
-the scheduler's own.
+An engine runs such a class in its asynchronous loop all the same, where it loses time that its rule
+does not. With B / A as given, and B / A with both run synchronously, which is the scheduler's own,
+the factor between them is the mode's.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ArtefactRow:
 
     Args:
         change: with both as given.
-        mode: of it, what is the mode's: the same scheduler in both, less 1.
-        scheduler: the rest, which is the change with both in one mode.
+        scheduler: of it, what is the scheduler's: the change with both run synchronously.
+        mode: the rest.
     """
 
     rate_rps: float

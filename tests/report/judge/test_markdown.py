@@ -55,9 +55,9 @@ def test_the_artefact_of_the_mode_is_named(result: JudgeResult) -> None:
     other = replace(result, synchronous="prefill-first", as_given=(row,))
     text = markdown(other)
     assert (
-        "As given, sarathi is scheduled asynchronously and prefill-first cannot be: TTFT P50 at 10 "
-        "requests/s changes by +80.0%, of which +78.0% is synchronous scheduling and +1.1% the "
-        "scheduler."
+        "As given, sarathi decides batches ahead and prefill-first cannot: TTFT P50 at 10 "
+        "requests/s changes by +80.0%, of which +78.0% is the mode (a synchronous class) and +1.1% "
+        "the scheduler."
     ) in text
     assert "| 10 | TTFT P50 | +80.0% | +78.0% | +1.1% |" in text
     assert "AsyncScheduler" in text
