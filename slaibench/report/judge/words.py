@@ -105,7 +105,7 @@ def artefact(result: JudgeResult) -> Iterator[str]:
         f"{plain_change(most.scheduler)} the scheduler"
     )
     yield (
-        f"the verdicts are of both run synchronously; extend vLLM's AsyncScheduler instead of "
+        "the verdicts are of both run synchronously; extend vLLM's AsyncScheduler instead of "
         "Scheduler to be run as stock is"
     )
 
