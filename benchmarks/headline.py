@@ -1,6 +1,8 @@
-"""The table of results in README.md, and that of the paper in docs/results.md, as Markdown.
+"""The table of results in README.md, and others of the paper's headline, as Markdown.
 
-usage: python -m benchmarks.headline TRACE.csv [--paper] [--jobs 2]
+usage: python -m benchmarks.headline TRACE.csv [--table readme|paper|modes] [--jobs 2]
+
+``paper`` is the table of docs/results.md, ``modes`` that of docs/asynchronous.md.
 
 TRACE.csv is ``sharegpt4_8k_lengths.csv`` of agrimUT/SLAI: the paper's own lengths. Some minutes.
 """
@@ -8,6 +10,7 @@ TRACE.csv is ``sharegpt4_8k_lengths.csv`` of agrimUT/SLAI: the paper's own lengt
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import slaibench
@@ -30,26 +33,35 @@ def change(result: CompareResult, rate_rps: float) -> str:
     return percent({rate.rate_rps: rate.ttft_p50_change for rate in result.rates}[rate_rps])
 
 
-def readme(common: dict[str, Any]) -> None:
+def headline(common: dict[str, Any]) -> tuple[str, str, str]:
+    """Of both comparisons: a gain of load, and two changes of the median TTFT at high load."""
     paper = slaibench.compare(
         "sarathi", "slai", RATES, convention="paper", slo=MEDIAN_SLO, **common
     )
     beyond = slaibench.compare("slai", "hrrn", [1.4, HIGH_RPS], num_seeds=5, slo=TBT_SLO, **common)
+    return gain(paper), change(paper, HIGH_RPS), change(beyond, HIGH_RPS)
+
+
+def shown(columns: Sequence[str], *headlines: tuple[str, str, str]) -> None:
     load, at_high = "load at median TTFT 0.5 s", "median TTFT at high load"
     against = "SLAI against Sarathi-Serve"
-    rows = [
-        (f"{against}: {load}", "+26 %", gain(paper)),
-        (f"{against}: {at_high}", "-53 %", change(paper, HIGH_RPS)),
-        ("our `hrrn` against SLAI: median TTFT at that load", "", change(beyond, HIGH_RPS)),
-    ]
-    table(
-        (
-            "Mistral-7B, RTX 6000 Ada, ShareGPT4",
-            "published",
-            "here, simulated [95 % interval]",
-        ),
-        rows,
+    texts = (
+        (f"{against}: {load}", "+26 %"),
+        (f"{against}: {at_high}", "-53 %"),
+        ("our `hrrn` against SLAI: median TTFT at that load", ""),
     )
+    rows = [(*text, *ours) for text, *ours in zip(texts, *headlines, strict=True)]
+    table(("Mistral-7B, RTX 6000 Ada, ShareGPT4", "published", *columns), rows)
+
+
+def readme(common: dict[str, Any]) -> None:
+    shown(["here, simulated [95 % interval]"], headline(common))
+
+
+def modes(common: dict[str, Any]) -> None:
+    """The profile's engine, Sarathi-Serve's fork, schedules synchronously; engines of today not."""
+    asynchronous = headline({**common, "async_scheduling": True})
+    shown(["synchronous, as the paper's engine", "asynchronous"], headline(common), asynchronous)
 
 
 def paper(common: dict[str, Any]) -> None:
@@ -78,10 +90,17 @@ def paper(common: dict[str, Any]) -> None:
     table(("", "published", "`--convention paper`", "`--convention strict`"), rows)
 
 
+TABLES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "readme": readme,
+    "paper": paper,
+    "modes": modes,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("trace")
-    parser.add_argument("--paper", action="store_true", help="the table of docs/results.md")
+    parser.add_argument("--table", choices=sorted(TABLES), default="readme")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     common: dict[str, Any] = {
@@ -90,7 +109,7 @@ def main() -> None:
         "jobs": options.jobs,
         "results": "headline",
     }
-    (paper if options.paper else readme)(common)
+    TABLES[options.table](common)
 
 
 if __name__ == "__main__":
