@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
-import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from pkgutil import iter_modules
@@ -22,6 +20,7 @@ from slaibench.schedulers.contained import (
     words,
 )
 from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.loading import from_entry_point, from_file, from_module, is_scheduler
 
 ENTRY_POINT_GROUP = "slaibench.schedulers"
 
@@ -29,10 +28,6 @@ SHOWN_FIRST = ("sarathi", "slai", "hrrn", "rad", "orca", "prefill-first", "decod
 """The order in which schedulers are listed; others follow by name."""
 WITHOUT_SCHEDULER = ("registry", "trial_program")
 """Modules of this folder that are not searched, since they load all the others."""
-
-
-def _is_scheduler(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Scheduler) and value is not Scheduler
 
 
 def _own() -> dict[str, type[Scheduler]]:
@@ -46,7 +41,7 @@ def _own() -> dict[str, type[Scheduler]]:
         value.name: value
         for module in modules
         for value in vars(module).values()
-        if _is_scheduler(value) and value.__module__ == module.__name__ and "name" in vars(value)
+        if is_scheduler(value) and value.__module__ == module.__name__ and "name" in vars(value)
     }
     listed = [name for name in SHOWN_FIRST if name in by_name]
     return {name: by_name[name] for name in (*listed, *sorted(by_name.keys() - set(listed)))}
@@ -59,20 +54,20 @@ BUILT_IN: dict[str, type[Scheduler]] = {**PORTABLE, EngineDefault.name: EngineDe
 
 def available() -> dict[str, type[Scheduler]]:
     """Every scheduler known by name: ours, then those of installed packages (entry points)."""
-    installed = {name: _load(point) for name, point in _entry_points().items()}
+    installed = {name: from_entry_point(point) for name, point in _entry_points().items()}
     return {**BUILT_IN, **installed}
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
-    """Split ``name:option=value,option=value`` (a path keeps its ``:Class``).
+    """Split ``name:option=value,option=value`` (a path or a module keeps its ``:Class``).
 
     Raises:
         ValueError: an option without ``=``.
     """
     head, _, tail = text.partition(":")
-    if head.endswith(".py"):
-        cls, _, tail = tail.partition(":")
-        head = f"{head}:{cls}"
+    cls, _, rest = tail.partition(":")
+    if head.endswith(".py") or (cls.isidentifier() and not _is_name(head)):
+        head, tail = f"{head}:{cls}", rest
     options: dict[str, Any] = {}
     for part in filter(None, tail.split(",")):
         key, equals, value = part.partition("=")
@@ -84,26 +79,33 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     return head, options
 
 
+def _is_name(text: str) -> bool:
+    """Whether a scheduler is called so: then no class follows its colon."""
+    return text in BUILT_IN or text in _entry_points()
+
+
 def find(name: str) -> type[Scheduler]:
-    """The class behind a name or ``path/to/file.py:Class``.
+    """The class behind a name, ``path/to/file.py:Class`` or ``module:Class``.
 
     Raises:
-        ValueError: no such name (with the nearest one), file or class.
+        ValueError: no such name (with the nearest one), file, module or class.
     """
-    path, _, cls = name.partition(":")
+    path, colon, cls = name.partition(":")
     if path.endswith(".py"):
-        return _from_file(Path(path), cls)
+        return from_file(Path(path), cls)
+    if colon:
+        return from_module(path, cls)
     if name in BUILT_IN:
         return BUILT_IN[name]
     points = _entry_points()
     if name in points:
-        return _load(points[name])
+        return from_entry_point(points[name])
     names = [*BUILT_IN, *points]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(
         f"unknown scheduler {name!r}: {hint}Known: {', '.join(names)}; "
-        "your own: path/to/file.py:Class"
+        "your own: path/to/file.py:Class or module:Class"
     )
 
 
@@ -114,8 +116,12 @@ def build(text: str) -> Scheduler:
         ValueError: unknown name, unknown option (with those that exist), a bad value, or a class
             that fails in any way of its own.
     """
+    return make(text, find(parse(text)[0]))
+
+
+def make(text: str, cls: type[Scheduler]) -> Scheduler:
+    """As ``build``, of the class that the text names. Errors as there."""
     name, options = parse(text)
-    cls = find(name)
     accepted = option_names(cls)
     for option in options:
         if option not in accepted:
@@ -149,54 +155,6 @@ def _entry_points() -> dict[str, EntryPoint]:
     """Those of installed packages, by name; a built-in name cannot be taken."""
     points = entry_points(group=ENTRY_POINT_GROUP)
     return {point.name: point for point in points if point.name not in BUILT_IN}
-
-
-def _load(point: EntryPoint) -> type[Scheduler]:
-    try:
-        with foreign_code():
-            loaded = point.load()
-    except BaseException as error:
-        # Somebody else's package may fail in any way at all; what it said is all that helps.
-        if is_interrupt(error):
-            raise
-        raise ValueError(
-            f"scheduler {point.name!r} of an installed package ({point.value}) fails to load: "
-            f"{failure(error)}"
-        ) from error
-    return _checked(loaded, point.value)
-
-
-def _from_file(path: Path, name: str) -> type[Scheduler]:
-    if not path.is_file():
-        raise ValueError(f"no scheduler file {str(path)!r}; give path/to/file.py:Class")
-    if not name:
-        raise ValueError(f"{str(path)!r} names no class; write {path}:Class")
-    spec = importlib.util.spec_from_file_location(f"slaibench_user_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{str(path)!r} cannot be imported as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their own module up there
-    try:
-        with foreign_code():
-            spec.loader.exec_module(module)
-    except BaseException as error:
-        # A user's file may fail in any way at all; what it said is all that helps.
-        sys.modules.pop(spec.name, None)
-        if is_interrupt(error):
-            raise
-        raise ValueError(f"{str(path)!r} fails on import: {failure(error)}") from error
-    if not hasattr(module, name):
-        own = [key for key, value in vars(module).items() if _is_scheduler(value)]
-        raise ValueError(
-            f"{str(path)!r} has no class {name!r}; its schedulers: {', '.join(own) or 'none'}"
-        )
-    return _checked(getattr(module, name), f"{path}:{name}")
-
-
-def _checked(cls: object, where: str) -> type[Scheduler]:
-    if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
-        raise ValueError(f"{where} is not a subclass of slaibench.schedulers.base.Scheduler")
-    return cls
 
 
 def _number(text: str) -> Any:

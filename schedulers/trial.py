@@ -16,6 +16,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from slaibench.schedulers.engine_class import ClassFacts
+
 PROGRAM = "slaibench.schedulers.trial_program"
 LIMIT_S = 60.0
 """To import and build; PyTorch from a cold disk takes 20 s."""
@@ -25,13 +27,18 @@ _LINE = re.compile(r'^  File "(.*)", line (\d+) in ', re.MULTILINE)
 
 
 @functools.cache
-def try_out(text: str, file: Path, version: int, limit_s: float = LIMIT_S) -> None:
+def try_out(text: str, file: Path, version: int, limit_s: float = LIMIT_S) -> ClassFacts | None:
     """Build a scheduler in another process, once for each version of its file.
+
+    A class of vLLM's is found out there, so that vLLM need not be imported here.
 
     Args:
         text: the scheduler as its user wrote it.
         file: the file that it names.
         version: changes with the file.
+
+    Returns:
+        What is to be known of a class of vLLM's; None: it is a scheduler of our kind.
 
     Raises:
         ValueError: it cannot be built, ends its process, or does not come to an end.
@@ -57,10 +64,11 @@ def try_out(text: str, file: Path, version: int, limit_s: float = LIMIT_S) -> No
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if verdict.is_file():
-            error = json.loads(verdict.read_text(encoding="utf-8"))
-            if error is not None:
+            said_there = json.loads(verdict.read_text(encoding="utf-8"))
+            if (error := said_there["error"]) is not None:
                 raise ValueError(error)
-            return
+            facts = said_there["engine_class"]
+            return facts and ClassFacts(**{**facts, "files": tuple(facts["files"])})
         at = place(said.read_text(encoding="utf-8", errors="replace"), file)
     if status is None or _hung(status, at):
         raise ValueError(

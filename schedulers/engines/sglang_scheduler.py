@@ -12,7 +12,7 @@ from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
 
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
-from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engine_default import EngineDefault, own_budget
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
 from slaibench.schedulers.engines.sglang_adapters import Adapters
 from slaibench.schedulers.engines.sglang_door import refuse, why_refused
@@ -127,7 +127,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 *(self.max_running_requests, "--max-running-requests"),
             ).check(scheduler)
         # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
-        self.chunked_prefill_size = scheduler.token_budget if own_rule else self._engine_tokens
+        self.chunked_prefill_size = own_budget(scheduler) or self._engine_tokens
         self._num_arrived = 0
         self.flight = Flight(self.enable_overlap)
         self.scheduler = None if own_rule else scheduler

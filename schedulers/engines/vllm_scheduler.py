@@ -115,16 +115,17 @@ class SlaibenchScheduler(SteeredScheduler):
             UnsupportedEngineError: it asks for more than this engine can do.
         """
         tokens, active = self._limits.tokens, self._limits.active
-        own_rule = isinstance(scheduler, EngineDefault)
-        if own_rule:
-            tokens, active = min(tokens, scheduler.token_budget), min(active, scheduler.max_active)
+        own = scheduler if isinstance(scheduler, EngineDefault) else None
+        if own is not None:
+            tokens = min(tokens, own.limits.get("token_budget", tokens))
+            active = min(active, own.limits.get("max_active", active))
         else:
             check_flags(self.vllm_config, own_rule=False)
             self._limits.check(scheduler)
         self.max_num_scheduled_tokens = tokens
         self.max_num_running_reqs = self.max_num_active_reqs = active
         self._num_arrived = self._num_preempted = 0
-        self.scheduler = None if own_rule else scheduler
+        self.scheduler = scheduler if own is None else None
         self._ahead = DecidingAhead()
 
     def add_request(self, request: Request) -> None:

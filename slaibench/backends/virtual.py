@@ -179,6 +179,8 @@ def run_virtual(
                 arrivals.end(read_s(engine.now_s), engine.num_left - num_left)
                 num_left = engine.num_left
             continue
+        if not engine.has_work:
+            continue  # whoever was left ended without a batch: the engine gave them up
         idle += 1
         engine.now_s = _wake(batch, arrivals.next_s, engine, idle)
     at_end()

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from slaibench.machine.syntax import digest_of
 from slaibench.schedulers import contained, registry
 from slaibench.schedulers.base import Scheduler, SchedulerError, whole_number
+from slaibench.schedulers.code_files import files_of
+from slaibench.schedulers.engine_class import EngineClass, located, standing_for
 from slaibench.schedulers.trial import try_out
 
 DEBUG = "SLAIBENCH_DEBUG"
@@ -30,6 +31,8 @@ class SchedulerInfo:
         source: hash of the code that decides (``code_hash``); None where it is not ours to see.
         token_budget, max_active: its limits, which an engine must be started for.
         is_ours: whether it comes with slaibench; somebody else's may end the process it runs in.
+        decides_ahead: whether it can decide a batch while the one before runs; False: a class that
+            extends vLLM's synchronous scheduler.
     """
 
     options: dict[str, Any]
@@ -37,6 +40,7 @@ class SchedulerInfo:
     token_budget: int
     max_active: int
     is_ours: bool = True
+    decides_ahead: bool = True
 
 
 def build(text: str) -> Scheduler:
@@ -45,11 +49,12 @@ def build(text: str) -> Scheduler:
     Raises:
         ValueError: unknown name, file or option, or the class fails in any way of its own.
     """
-    file = file_of(text)
+    file = _file_behind(text)
     in_worker = parent_process() is not None  # which may end, and only gets what was tried out
+    facts = None
     if file is not None and file.is_file() and not (in_worker or os.environ.get(DEBUG)):
-        try_out(text, file, file.stat().st_mtime_ns)
-    scheduler = registry.build(text)
+        facts = try_out(text, file, file.stat().st_mtime_ns)
+    scheduler = registry.build(text) if facts is None else registry.make(text, standing_for(facts))
     try:
         options = scheduler.options()
     except (SchedulerError, TypeError) as error:
@@ -83,6 +88,7 @@ def of(text: str, scheduler: Scheduler) -> SchedulerInfo:
         token_budget=scheduler.token_budget,
         max_active=scheduler.max_active,
         is_ours=is_ours(scheduler),
+        decides_ahead=not isinstance(scheduler, EngineClass) or scheduler.facts.asynchronous,
     )
 
 
@@ -93,13 +99,15 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
     edits a scheduler must not be shown recordings of what it was. Names and places do not count,
     nor do comments, docstrings and layout. Computed once while the files stay as they are.
     """
+    if isinstance(scheduler, EngineClass):
+        return _hash_of(frozenset(_version(Path(file)) for file in scheduler.facts.files))
     own = file_of(text)
     files = set() if own is None else {own}
     for cls in type(scheduler).__mro__:
         module = sys.modules.get(cls.__module__)
         if module is None or (files and module.__name__ == type(scheduler).__module__):
             continue  # a user's file is taken by its path: another one may bear its module's name
-        files |= _files(module)
+        files |= files_of(module)
     return _hash_of(frozenset(map(_version, files)))
 
 
@@ -121,30 +129,19 @@ def file_of(text: str) -> Path | None:
     return Path(name) if name.endswith(".py") else None
 
 
-def _files(module: ModuleType) -> set[Path]:
-    own = {module.__name__.partition(".")[0]} - {"builtins", contained.OURS.partition(".")[0]}
-    packages = {*own, contained.OURS}
-    names = {module.__name__}
-    for value in vars(module).values():
-        origin = value.__name__ if isinstance(value, ModuleType) else _origin(value)
-        names.add(origin)
-    modules = (
-        sys.modules.get(name)
-        for name in names
-        if any(contained.in_package(name, package) for package in packages)
-    )
-    files = (getattr(module, "__file__", None) for module in modules)
-    return {Path(file) for file in files if file}
+def _file_behind(text: str) -> Path | None:
+    """The file of ``path/to/file.py:Class`` or ``module:Class``; None: the text is neither.
 
-
-def _origin(value: object) -> str:
-    origin = getattr(value, "__module__", None)
-    return origin if isinstance(origin, str) else ""
+    Raises:
+        ValueError: as ``registry.parse``.
+    """
+    name = registry.parse(text)[0]
+    return located(name) if ":" in name else None
 
 
 def is_ours(scheduler: Scheduler) -> bool:
     """Whether it comes with slaibench: then a failure is a defect of ours, with its traceback."""
-    return contained.is_ours(type(scheduler))
+    return contained.is_ours(type(scheduler)) and not isinstance(scheduler, EngineClass)
 
 
 def plain(options: dict[str, Any]) -> dict[str, Any]:

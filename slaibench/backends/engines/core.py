@@ -59,16 +59,21 @@ class InProcessCore:
         Raises:
             BackendError: the scheduler wants too much.
         """
-        self._time = self._device.time = self._scheduler.clock = VirtualTime()
+        self._time = self._device.time = VirtualTime()
+        self._have_decide(scheduler)
+        self._requests = {}
+        self._runs += 1
+        self.steps = []
+        self.num_left = 0
+
+    def _have_decide(self, scheduler: Scheduler) -> None:
+        """Steer the engine by a scheduler of ours. Errors as ``_start_run``."""
+        self._scheduler.clock = self._time
         self._log = self._scheduler.step_log = MemoryStepLog()
         try:
             self._scheduler.decide_by(scheduler)
         except UnsupportedEngineError as error:
             raise BackendError(str(error)) from error
-        self._requests = {}
-        self._runs += 1
-        self.steps = []
-        self.num_left = 0
 
     @property
     def now_s(self) -> float:

@@ -115,7 +115,8 @@ class VirtualTime:
         """The run moves the clock."""
 
     def spend(self, batch_s: float, overhead_s: float) -> None:
-        self.time_s = end_of(self.time_s, batch_s + overhead_s)
+        self._began_s = self.time_s
+        self.time_s = self.free_s = end_of(self.time_s, batch_s + overhead_s)
 
     def launch(self, batch_s: float, between_s: float, hidden_s: float) -> float:
         idle_s = self.time_s  # a due time is no whole number of microseconds

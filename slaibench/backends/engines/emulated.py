@@ -83,12 +83,7 @@ class EmulatedEngine:
             SchedulerError: the scheduler broke its contract.
         """
         check_requests(requests)
-        options = self._options
-        if self._core is None:
-            self._core = self._open_core(
-                options, CostModel(self._profile, asynchronous=options.asynchronous)
-            )
-        core = self._core
+        options, core = self._options, self._core_for(scheduler)
         refusals = [
             refusal(
                 request,
@@ -126,6 +121,19 @@ class EmulatedEngine:
             "versions": {self._key: core.engine_version},
         }
         return replace(output, facts=facts)
+
+    def _core_for(self, scheduler: Scheduler) -> EmulatedCore:
+        """The core that a scheduler decides in.
+
+        Raises:
+            BackendError: it cannot be had.
+        """
+        if self._core is None:
+            options = self._options
+            self._core = self._open_core(
+                options, CostModel(self._profile, asynchronous=options.asynchronous)
+            )
+        return self._core
 
     def close(self) -> None:
         """Stop the core."""

@@ -10,6 +10,17 @@ from slaibench.machine import hardware
 
 
 @dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """What an engine's batches may hold: tokens, and (of them all) active requests."""
+
+    token_budget: int
+    max_active: int
+
+    def __str__(self) -> str:
+        return f"batches of {self.token_budget:,} tokens, {self.max_active:,} requests"
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Engine arguments that a study decides.
 
@@ -26,6 +37,7 @@ class EngineOptions:
         seed: of random weights and sampling.
         tp: GPUs that share each layer.
         asynchronous: whether it decides a batch while the one before runs.
+        stock: limits that it takes where nobody says any, on an emulated GPU; None: it knows.
         more: further words of a server's command line, which win over all of the above.
     """
 
@@ -40,6 +52,7 @@ class EngineOptions:
     seed: int = 0
     tp: int = 1
     asynchronous: bool = False
+    stock: BatchLimits | None = None
     more: tuple[str, ...] = ()
 
     @property

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
-from slaibench.backends.base import BackendError
 from slaibench.backends.engines.core import CoreRequest
 from slaibench.backends.vllm.in_process import VllmCore
 from slaibench.schedulers.base import Batch, Scheduler
@@ -14,15 +12,12 @@ from slaibench.schedulers.base import Batch, Scheduler
 class AheadCore(VllmCore):
     """``VllmCore`` that has a batch in flight while the next one is decided.
 
-    As in the simulator (``AheadEngine``), a run's clock is at the end of the batch that runs, and a
-    batch is on record when it is handed over: its end and its tokens are certain. When vLLM has
-    them, its own account is compared with the record.
+    As in the simulator (``AheadEngine``), a run's clock is at the end of the batch that runs.
     """
 
     def start_run(self, scheduler: Scheduler) -> None:
         super().start_run(scheduler)
         self._unseen: deque[CoreRequest] = deque()
-        self._delivered: dict[str, int] = {}
 
     @property
     def has_work(self) -> bool:
@@ -37,23 +32,18 @@ class AheadCore(VllmCore):
         self._unseen.append(request)
 
     def step(self) -> Batch:
-        """A batch more; an empty one only if none runs.
-
-        Raises:
-            BackendError: vLLM's account of a batch is another than the device's.
-        """
+        """A batch more; an empty one only if none runs. Errors as ``VllmCore.step``."""
         while True:
             while self._unseen and self._unseen[0].arrival_s <= self._time.time_s:
                 super().add(self._unseen.popleft())
-            ran = bool(self._scheduler.flights)
+            ran = self._in_flight
             handed_over = self._advance()
-            batch: Batch = self._scheduler.last_batch
+            batch = self._decider.decided(self._work)
             if handed_over:
                 break
             if not ran:
                 return batch
-        view = self._scheduler.view
-        if not (self._unseen or view.waiting or view.prefilling or view.decoding):
+        if not self._unseen and self.num_left == self._num_added:
             self._land()  # there is no batch to decide before its end
         return batch
 
@@ -66,55 +56,13 @@ class AheadCore(VllmCore):
         self._scheduler.set_pause_state(PauseState.UNPAUSED)
         super().end_run()
 
+    @property
+    def _in_flight(self) -> bool:
+        """Whether a batch's tokens are not back."""
+        queue = self._core.batch_queue or ()
+        return any(output.total_num_scheduled_tokens for _, output, *_ in queue)
+
     def _land(self) -> None:
-        """Wait for the batch in flight."""
-        while self._scheduler.flights:
+        """Wait for the batches in flight."""
+        while self._in_flight:
             self._advance()
-
-    def _advance(self) -> bool:
-        """One step of the engine core; returns whether it handed a batch over."""
-        before = self._scheduler.flights.newest
-        self._device.last = None
-        outputs, _ = self._core.step_fn()
-        newest = self._scheduler.flights.newest
-        handed_over = newest is not None and newest is not before
-        if handed_over:
-            self._record(newest.step)
-        self._compare(outputs or {})
-        return handed_over
-
-    def _record(self, step: Any) -> None:
-        """A batch runs."""
-        end_s = self._time.free_s
-        self.steps.append(step._replace(start_s=self._time.began_s(), end_s=end_s))
-        number, work = len(self.steps) - 1, self._device.last
-        for request_id, tokens in zip(work.request_ids, work.sampled, strict=True):
-            if not tokens:
-                continue
-            request = self._requests[request_id]
-            request.token_steps.append(number)
-            if len(request.token_steps) == request.request.output_tokens:
-                self._leaves(request)
-        self._note_first_steps(number)
-
-    def _compare(self, outputs: dict[int, Any]) -> None:
-        """What vLLM says of a batch that is done.
-
-        Raises:
-            BackendError: it is not what the device computed.
-        """
-        done = len(self._log.steps) - 1
-        if done >= 0 and self._log.steps[done] != self.steps[done]:
-            raise BackendError(
-                f"step {done} of vLLM's is {self._log.steps[done]}, the device's {self.steps[done]}"
-            )
-        for of_client in outputs.values():
-            for output in of_client.outputs:
-                name = output.request_id
-                self._delivered[name] = self._delivered.get(name, 0) + len(output.new_token_ids)
-                computed = len(self._requests[name].token_steps)
-                if output.finish_reason is not None and self._delivered[name] != computed:
-                    raise BackendError(
-                        f"request {name} has {self._delivered[name]} tokens of vLLM's, the device "
-                        f"computed {computed}"
-                    )

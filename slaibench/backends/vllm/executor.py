@@ -33,15 +33,16 @@ class EmulatedExecutor(Executor):
     Attributes:
         timer: the cost model; from ``additional_config``, or set by whoever built the engine.
         time: how its times pass.
-        last: the batch that it was given last.
+        on_batch: called with each of vLLM's batches and what it asks of a device, once its time has
+            passed or begun.
     """
 
     timer: BatchTimer | None = None
+    on_batch: Callable[[Any, DeviceBatch], None] | None = None
 
     def _init_executor(self) -> None:
         self.time: DeviceTime = RealTime()
         self.batches = BatchReader()
-        self.last: DeviceBatch | None = None
         self._pending: tuple[ModelRunnerOutput, float] | None = None
         device = own_config(self.vllm_config).get("device")
         if device is not None and device.get("asynchronous"):
@@ -90,8 +91,10 @@ class EmulatedExecutor(Executor):
 
         Under asynchronous scheduling the time passes when somebody asks for the tokens.
         """
-        work = self.last = self.batches.take(scheduler_output)
+        work = self.batches.take(scheduler_output)
         end_s = self._run(work) if work.num_tokens and self.timer is not None else 0.0
+        if self.on_batch is not None:
+            self.on_batch(scheduler_output, work)
         output = ModelRunnerOutput(
             req_ids=work.request_ids,
             req_id_to_index={request_id: row for row, request_id in enumerate(work.request_ids)},

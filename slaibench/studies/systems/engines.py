@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +12,11 @@ from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
 from slaibench.backends.vllm.core import emulated_vllm
+from slaibench.backends.vllm.in_process import quiet
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
+from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.engine_class import EngineClass
 from slaibench.spec import Device
 from slaibench.studies.systems.engine import EngineSystem
 
@@ -25,6 +29,12 @@ class VllmSystem(EngineSystem):
     VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.core",)
     # The scheduler and the emulated device are named in the server's command line.
     REAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.launch",)
+
+    @classmethod
+    def build(cls, text: str) -> Scheduler:
+        if parent_process() is not None:
+            quiet()  # a class of vLLM's imports it, before the core is there
+        return super().build(text)
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
@@ -43,6 +53,16 @@ class SglangSystem(EngineSystem):
         "slaibench.backends.sglang.device",
         "slaibench.schedulers.engines.sglang",
     )
+
+    @classmethod
+    def build(cls, text: str) -> Scheduler:
+        scheduler = super().build(text)
+        if isinstance(scheduler, EngineClass):
+            raise ValueError(
+                f"scheduler {text!r} is a class of vLLM's, which SGLang cannot run: use "
+                "--backend vllm"
+            )
+        return scheduler
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:

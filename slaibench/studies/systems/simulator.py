@@ -12,6 +12,7 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
+from slaibench.schedulers.engine_class import EngineClass
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, DeploymentPart, StudySpec
 from slaibench.studies import scheduler_info
@@ -61,6 +62,11 @@ class SimulatorSystem:
     @classmethod
     def build(cls, text: str) -> Scheduler:
         scheduler = scheduler_info.build(text)
+        if isinstance(scheduler, EngineClass):
+            raise ValueError(
+                f"scheduler {text!r} is a class of vLLM's, which only vLLM can run: use "
+                "--backend vllm"
+            )
         if isinstance(scheduler, EngineDefault):
             raise ValueError(
                 f"scheduler {text!r} is the serving engine's own, which the simulator lacks: "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.schedulers import registry
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.step_log import MemoryStepLog
 
 FIRST_SECOND_S = 100.0
@@ -232,5 +233,9 @@ class Driver:
         assert keys == sorted(keys)
         if self.log.steps:
             last = self.log.steps[-1]
-            assert last.prefill_tokens + last.decodes <= self.ours.token_budget
-            assert last.active <= self.ours.max_active
+            most_tokens, most_active = self.ours.token_budget, self.ours.max_active
+            if isinstance(self.ours, EngineDefault):
+                most_tokens = scheduler.max_num_scheduled_tokens
+                most_active = scheduler.max_num_running_reqs
+            assert last.prefill_tokens + last.decodes <= most_tokens
+            assert last.active <= most_active
