@@ -121,10 +121,13 @@ def plan(
 
 
 def modes(prepared: PreparedStudy) -> list[bool]:
-    """Whether batches are decided ahead under each scheduler of a study."""
+    """Whether batches are decided ahead under each scheduler of a study, each as it is."""
     spec = prepared.spec
     cells = (prepared.cell(name, 1.0, spec.first_seed) for name in spec.schedulers)
-    return [cell.async_scheduling for cell in cells]
+    return [
+        cell.async_scheduling and info.decides_ahead
+        for cell, info in zip(cells, prepared.scheduler_infos, strict=True)
+    ]
 
 
 def run(plan: JudgePlan, on_cell: OnCell = quiet) -> JudgeResult:

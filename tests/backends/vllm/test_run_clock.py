@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from slaibench.backends.vllm.run_clock import CLOCKS, shown
+from slaibench.spec import Device
+from slaibench.studies.systems.engines import VllmSystem
+from tests.backends.needed import needed
+from tests.backends.vllm.test_as_shipped import opened, run
+
+BY_AGE = """
+import time
+
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+
+
+class ByAge(AsyncScheduler):
+    def schedule(self, *args, **more):
+        ages_s = [time.time() - request.arrival_time for request in self.waiting]
+        assert all(0 <= age_s < 60 for age_s in ages_s), ages_s
+        return super().schedule(*args, **more)
+
+    def add_request(self, request):
+        assert 0 <= time.time() - request.arrival_time < 60
+        super().add_request(request)
+"""
 
 
 @pytest.mark.parametrize("name", CLOCKS)
@@ -28,3 +50,14 @@ def test_a_class_that_raises_leaves_the_machines_clock() -> None:
     with pytest.raises(KeyError):
         fails()
     assert time.time is machine
+
+
+def test_an_age_in_a_class_of_vllms_is_the_runs(tmp_path: Path) -> None:
+    needed(VllmSystem.ENGINE, Device.EMULATED)
+    (tmp_path / "by_age.py").write_text(BY_AGE)
+    backend = opened(asynchronous=True)
+    try:
+        output = run(backend, f"{tmp_path}/by_age.py:ByAge")
+    finally:
+        backend.close()
+    assert output.requests.finished.all()
