@@ -79,11 +79,14 @@ def headline(result: JudgeResult) -> str:
 
 
 def _places(rows: Sequence[Row]) -> str:
-    """``TTFT P50 at 5.4, 6.5; TBT P99 at 6.5``."""
+    """``TTFT P50 and E2E P50 at 5.4 and 6.5 requests/s, TBT P99 at 6.5 requests/s``."""
     rates: dict[str, list[str]] = {}
     for row in rows:
         rates.setdefault(row.words, []).append(f"{row.rate_rps:g}")
-    return ", ".join(f"{name} at {listed(at)}" for name, at in rates.items())
+    metrics: dict[str, list[str]] = {}
+    for name, at in rates.items():
+        metrics.setdefault(listed(at), []).append(name)
+    return ", ".join(f"{listed(names)} at {at} requests/s" for at, names in metrics.items())
 
 
 def mode(result: JudgeResult) -> str:
@@ -146,8 +149,10 @@ def confirmation(result: JudgeResult) -> Iterator[str]:
 
 
 def _check(check: Check) -> str:
-    at = f"{metric_words(check.metric)} at {check.rate_rps:g} requests/s"
-    return f"{at} {NOTHING if check.change is None else plain_change(check.change)}"
+    at = f"at {check.rate_rps:g} requests/s"
+    if check.change is None:
+        return f"no change of {metric_words(check.metric)} {at}"
+    return f"{plain_change(check.change)} in {metric_words(check.metric)} {at}"
 
 
 def confirming_command(result: JudgeResult, plan: Confirmation) -> str:
