@@ -46,7 +46,7 @@ from slaibench.report.table import BAD, GOOD, UNSURE, Cell, Heading, Row, Table
 from slaibench.spec.serving import BackendPart
 from slaibench.studies.judge import study
 from slaibench.studies.judge.artefact import ArtefactRow
-from slaibench.studies.judge.design import DEFAULT_SEEDS, default_metrics
+from slaibench.studies.judge.design import DEFAULT_SEEDS, SLO, default_metrics
 from slaibench.studies.judge.result import JudgeResult
 from slaibench.studies.regression.baseline import DEFAULT_MARGIN
 from slaibench.studies.regression.result import Row as Judged
@@ -103,7 +103,7 @@ def judge(
         str,
         typer.Option(
             help="Requests a second: start:stop[:step] or a list. Default: 50, 75 and 90 % of what "
-            "the reference carries."
+            f"the reference carries within {SLO}, or --slo."
         ),
     ] = options.DEFAULT_RATES,
     seeds: Annotated[int, typer.Option(help="Pairs of runs at each rate.", min=2)] = DEFAULT_SEEDS,

@@ -27,6 +27,7 @@ from slaibench.studies.judge.design import (
     DEFAULT_REQUESTS,
     DEFAULT_SEEDS,
     SHARES,
+    SLO,
     Design,
     default_metrics,
 )
@@ -92,7 +93,12 @@ def plan(
     fields = {"backend": BACKEND, "num_seeds": DEFAULT_SEEDS, "num_requests": DEFAULT_REQUESTS}
     backend = spec.get("backend", fields["backend"])
     stock = SIMULATED_STOCK if backend == "sim" else STOCK
-    fields |= {"schedulers": (reference or stock, candidate), "early_stop": False, **spec}
+    fields |= {
+        "schedulers": (reference or stock, candidate),
+        "early_stop": False,
+        "slo": SLO,
+        **spec,
+    }
     study = StudySpec.model_validate(fields)
     margin = DEFAULT_MARGIN if margin is None else margin
     if not 0 < margin < 1:
