@@ -41,7 +41,7 @@ SPEC = StudySpec(
     schedulers=("vllm-default",),
     workload="uniform:prompt=200-1800,output=20-120",
     rates=RATES,
-    num_requests=400,
+    num_requests=200,
     early_stop=False,
 )
 MARGIN, NO_MARGIN = 0.05, 0.0001
