@@ -121,10 +121,11 @@ def artefact_cells(row: ArtefactRow) -> tuple[str, ...]:
 def rule(result: JudgeResult) -> str:
     """The design, with what its words mean."""
     design = result.design
+    margin = f"{100 * design.margin:.3g}%"
     return (
         f"{plural(design.num_pairs, 'pair')} of runs at each load, with the same requests; all "
         f"{design.comparisons} intervals hold together with {1 - design.error:.0%} probability; "
-        f"same: within {design.margin:.3g} either way; MDE: the change that would have got a "
+        f"same: within {margin} either way; MDE: the change that would have got a "
         f"verdict with {POWER:.0%} probability"
     )
 

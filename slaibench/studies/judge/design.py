@@ -66,10 +66,12 @@ class Design:
     @property
     def in_words(self) -> str:
         """It in a line, for whoever is about to see the numbers."""
+        margin = f"{100 * self.margin:.3g}%"
+        loads = "1 load" if self.num_loads == 1 else f"{self.num_loads} loads"
         return (
-            f"{self.num_loads} loads x {self.comparisons // self.num_loads} metrics x "
+            f"{loads} x {self.comparisons // self.num_loads} metrics x "
             f"{self.num_pairs} pairs of runs; all {self.comparisons} verdicts hold together with "
-            f"{1 - self.error:.0%} probability; up to {self.margin:.3g} either way is the same; "
-            f"found with {POWER:.0%} probability: {self.margin:.3g} and "
+            f"{1 - self.error:.0%} probability; up to {margin} either way is the same; "
+            f"found with {POWER:.0%} probability: {margin} and "
             f"{self.detectable_spreads:.2g} times the spread of a pair"
         )
