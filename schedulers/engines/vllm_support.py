@@ -13,7 +13,7 @@ ASYNCHRONOUS_SINCE = (0, 29)
 """Versions before it count the tokens of batches in flight in another way, which was not read."""
 CONFIG = "slaibench"
 """Our key in vLLM's ``additional_config``."""
-KEYS = ("scheduler", "options", "step_log", "switchable", "device")
+KEYS = ("scheduler", "options", "step_log", "switchable", "device", "as_shipped")
 
 
 def check_config(vllm_config: Any, kv_cache_config: Any) -> None:

@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.base import HOST, Engine
-from slaibench.backends.engines.device import emulated
-from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.server import EngineServer
 from slaibench.backends.table import ENGINES
 from slaibench.catalog import hub
 from slaibench.catalog.mismatch import model_mismatch
-from slaibench.catalog.model import Model, get_model
+from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
+from slaibench.cli.server_start import checked, options_of, started
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
 from slaibench.spec import Device, StudySpec
 from slaibench.studies.scheduler_info import build
-from slaibench.studies.systems.profiled import is_asynchronous, profile_file_of, profile_of
+from slaibench.studies.systems.profiled import profile_file_of, profile_of
 from slaibench.workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
@@ -132,7 +130,7 @@ def serve(
         own["step_log"] = str(step_log.resolve())
     echo = _echo(file)
     try:
-        options = _options(
+        options = options_of(
             engine,
             shape,
             weights,
@@ -145,9 +143,9 @@ def serve(
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
         )
-        options = _checked(engine, device, options, async_scheduling)
-        if device is Device.EMULATED:
-            options, own["device"] = emulated(options, profile, profile_file)
+        options = checked(engine, device, options, async_scheduling)
+        options, more, what = started(engine, device, built, options, profile, profile_file)
+        own |= more
         server = EngineServer(
             engine.name,
             lambda port: engine.command(
@@ -167,8 +165,7 @@ def serve(
         )
         if warning := open_to(host, api_key):
             print_line(warning, err)
-        notice = f"starting {engine.name}; its log: {escape(str(file))}"
-        err.print(notice, highlight=False, soft_wrap=True)
+        print_line(f"starting {what}; its log: {file}", err)
         with server:
             request = example(engine, server.url, shape.name, locked=api_key is not None)
             print_line(request, err)
@@ -210,51 +207,6 @@ def emulated_profile(
     own = None if file is None else str(file)
     spec = StudySpec(profile=own) if own else StudySpec(model=model, gpu=gpu, tp=tp)
     return profile_of(spec), profile_file_of(spec)
-
-
-def _options(
-    engine: Engine,
-    model: Model,
-    weights: str | None,
-    device: Device,
-    profile: Profile | None,
-    *,
-    kv_blocks: int | None,
-    max_context_tokens: int | None,
-    token_budget: int,
-    max_active: int,
-    prefix_caching: bool,
-    async_scheduling: bool | None,
-) -> EngineOptions:
-    mode = StudySpec(device=device, async_scheduling=async_scheduling)
-    block_size = profile.block_size if profile else engine.block_size(device)
-    blocks = kv_blocks or (profile.kv_blocks if profile else None)
-    most = [model.max_context_tokens] + ([blocks * block_size] if blocks else [])
-    return EngineOptions(
-        model=model,
-        checkpoint=weights,
-        max_context_tokens=max_context_tokens or min(most),
-        token_budget=token_budget,
-        max_active=max_active,
-        kv_blocks=blocks,
-        block_size=block_size,
-        prefix_caching=prefix_caching,
-        asynchronous=is_asynchronous(mode, profile),
-    )
-
-
-def _checked(
-    engine: Engine, device: Device, options: EngineOptions, async_scheduling: bool | None
-) -> EngineOptions:
-    """Options that the installed release can be started with.
-
-    Raises:
-        BackendError: there is none, or none that can.
-    """
-    version = engine.check(device, options)
-    if async_scheduling is None and not engine.decides_ahead(version):
-        return replace(options, asynchronous=False)
-    return options
 
 
 def _echo(file: Path) -> Callable[[], None]:

@@ -247,6 +247,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             context_tokens=_at_most(with_room(source, longest), spec.max_total_tokens),
             token_budget=max(info.token_budget for info in scheduler_infos),
             max_active=max(info.max_active for info in scheduler_infos),
+            is_stock=any(info.is_stock for info in scheduler_infos),
         ),
     )
     tiers = tiers_of(spec)

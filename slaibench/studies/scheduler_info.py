@@ -16,8 +16,10 @@ from slaibench.schedulers import contained, registry
 from slaibench.schedulers.base import Scheduler, SchedulerError, whole_number
 from slaibench.schedulers.code_files import files_of
 from slaibench.schedulers.engine_class import EngineClass, located, standing_for
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.trial import try_out
 
+LIMITS = ("token_budget", "max_active")
 DEBUG = "SLAIBENCH_DEBUG"
 """Environment variable: tracebacks are let through, and a user's code runs in this process."""
 
@@ -31,6 +33,7 @@ class SchedulerInfo:
         source: hash of the code that decides (``code_hash``); None where it is not ours to see.
         token_budget, max_active: its limits, which an engine must be started for.
         is_ours: whether it comes with slaibench; somebody else's may end the process it runs in.
+        is_stock: whether it has limits that the engine chooses, not these.
         decides_ahead: whether it can decide a batch while the one before runs; False: a class that
             extends vLLM's synchronous scheduler.
     """
@@ -40,6 +43,7 @@ class SchedulerInfo:
     token_budget: int
     max_active: int
     is_ours: bool = True
+    is_stock: bool = False
     decides_ahead: bool = True
 
 
@@ -61,7 +65,7 @@ def build(text: str) -> Scheduler:
         raise ValueError(f"scheduler {text!r} cannot be built: {error}") from error
     if not isinstance(options, dict):
         raise ValueError(f"scheduler {text!r}: its options() is {options!r} and no dict")
-    for limit in ("token_budget", "max_active"):
+    for limit in LIMITS:
         try:
             whole_number(limit, getattr(scheduler, limit, None))
         except ValueError as error:
@@ -88,6 +92,7 @@ def of(text: str, scheduler: Scheduler) -> SchedulerInfo:
         token_budget=scheduler.token_budget,
         max_active=scheduler.max_active,
         is_ours=is_ours(scheduler),
+        is_stock=isinstance(scheduler, EngineDefault) and len(scheduler.limits) < len(LIMITS),
         decides_ahead=not isinstance(scheduler, EngineClass) or scheduler.facts.asynchronous,
     )
 

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Protocol
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 
@@ -52,6 +54,27 @@ class ImportTrial:
     env: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class StartLimits:
+    """Limits that an engine is started with: tokens of a batch, and requests that are active."""
+
+    token_budget: int
+    max_active: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsShipped:
+    """A server without anything of ours but a step log.
+
+    Args:
+        options: what it is started with.
+        words: with which limits, and what else is not as the engine is shipped.
+    """
+
+    options: EngineOptions
+    words: str
+
+
 class Engine(Protocol):
     """A kind of engine. A value; it can be sent to other processes."""
 
@@ -73,6 +96,18 @@ class Engine(Protocol):
 
     def decides_ahead(self, version: str) -> bool:
         """Whether a release runs our schedulers asynchronously."""
+
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        """What must be said at its start for its own scheduler to have the limits that it would
+        take on a GPU, if that is emulated; None: nothing, ``as_shipped`` says them."""
+
+    def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
+        """How a server is started in which the engine's own scheduler decides, or a class in its
+        place, and nothing of ours; None: the engine's own decides in a server of any scheduler.
+
+        Raises:
+            BackendError: limits must be given.
+        """
 
     def block_size(self, device: Device) -> int:
         """Tokens in a KV block on a device, where no profile says it."""
@@ -96,8 +131,9 @@ class Engine(Protocol):
         """The command of an OpenAI-compatible server with one of our schedulers.
 
         Args:
-            own: our configuration: any of ``scheduler``, ``step_log``, ``switchable`` and
-                ``device`` (``slaibench.backends.engines.device``).
+            own: our configuration: any of ``scheduler``, ``step_log``, ``switchable``,
+                ``as_shipped`` (whether nothing of ours but the log is to be in it) and ``device``
+                (``slaibench.backends.engines.device``).
             locked: whether its environment holds a key that requests are asked for.
 
         Raises:

@@ -49,7 +49,7 @@ def emulated(
         "profile": None if is_cataloged or file is None else str(file.resolve()),
         "asynchronous": options.asynchronous,
     }
-    return replace(options, kv_blocks=blocks), device
+    return replace(options, kv_blocks=blocks, emulated_gpu=profile.gpu), device
 
 
 def timer_of(device: Mapping[str, Any]) -> CostModel:

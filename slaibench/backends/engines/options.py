@@ -10,17 +10,6 @@ from slaibench.machine import hardware
 
 
 @dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """What an engine's batches may hold: tokens, and (of them all) active requests."""
-
-    token_budget: int
-    max_active: int
-
-    def __str__(self) -> str:
-        return f"batches of {self.token_budget:,} tokens, {self.max_active:,} requests"
-
-
-@dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Engine arguments that a study decides.
 
@@ -29,7 +18,8 @@ class EngineOptions:
         checkpoint: a folder or Hugging Face id; None: random weights, and a folder with nothing
             but shapes and a tokenizer (``model_folder``).
         max_context_tokens: longest prompt + output that is taken.
-        token_budget: most tokens of any batch: the largest of the study's schedulers.
+        token_budget: most tokens of any batch: the largest of the study's schedulers; None: the
+            engine's own default.
         max_active: most requests that hold KV blocks: likewise.
         kv_blocks: KV blocks that requests may hold; None: what the engine finds room for.
         block_size: tokens in a KV block.
@@ -37,22 +27,22 @@ class EngineOptions:
         seed: of random weights and sampling.
         tp: GPUs that share each layer.
         asynchronous: whether it decides a batch while the one before runs.
-        stock: limits that it takes where nobody says any, on an emulated GPU; None: it knows.
+        emulated_gpu: whose times its device has; None: it is a real one, which the engine knows.
         more: further words of a server's command line, which win over all of the above.
     """
 
     model: Model
     checkpoint: str | None
     max_context_tokens: int
-    token_budget: int
-    max_active: int
+    token_budget: int | None
+    max_active: int | None
     kv_blocks: int | None
     block_size: int = 16
     prefix_caching: bool = False
     seed: int = 0
     tp: int = 1
     asynchronous: bool = False
-    stock: BatchLimits | None = None
+    emulated_gpu: str | None = None
     more: tuple[str, ...] = ()
 
     @property
@@ -77,4 +67,5 @@ def kv_blocks_on_cpu(options: EngineOptions, bytes_per_token: int) -> int:
     share = int(hardware.free_memory_bytes() * CPU_KV_SHARE) // (
         options.block_size * bytes_per_token
     )
-    return max(of_one, min(of_one * options.max_active, share))
+    most = share if options.max_active is None else of_one * options.max_active
+    return max(of_one, min(most, share))

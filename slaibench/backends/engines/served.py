@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.engines.base import Engine, ServiceClass
+from slaibench.backends.engines.base import AsShipped, Engine, ServiceClass
 from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.emulated import FIRST_TOKEN_ID
 from slaibench.backends.engines.graphs import GraphUse
@@ -32,6 +32,8 @@ from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray
 from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.schedulers.contained import is_ours
+from slaibench.schedulers.engine_class import EngineClass
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 
@@ -50,7 +52,8 @@ class ServedEngine:
 
     The server is started at the first run (half a minute to some minutes), warmed up, and kept for
     the next ones: before each run a fresh scheduler takes over and the prefix cache is emptied. If
-    it dies, the run says so and the next one starts another.
+    it dies, the run says so and the next one starts another. The engine's own scheduler, or a class
+    in its place, has a server without anything of ours, if the engine can be had so.
 
     Args:
         engine: which.
@@ -85,6 +88,7 @@ class ServedEngine:
         self._logs = logs
         self._start_limit_s = start_limit_s
         self._running: RunningEngine | None = None
+        self._alone: str | None = None
         self._num_servers = 0
         self._num_loads = 0
 
@@ -113,7 +117,10 @@ class ServedEngine:
                 f"settings.scheduler is empty: {scheduler.name} is built in the engine's process, "
                 "from what its user wrote"
             )
-        running = self.running()
+        shipped = None
+        if isinstance(scheduler, EngineDefault):
+            shipped = self._engine.as_shipped(scheduler, self._options)
+        running = self.running(settings.scheduler if shipped else None, shipped)
         running.switch(settings.scheduler)
         prefix = self._new_prefix()
         try:
@@ -122,13 +129,13 @@ class ServedEngine:
         except BaseException:
             self.close()  # an engine that was left in the middle is good for no other run
             raise
-        notes = load.notes
+        notes = load.notes if shipped is None else (*load.notes, shipped.words)
         if not running.server.is_running:
             reason = running.failure()
             self.close()
             if "SchedulerError" in reason:
                 raise SchedulerError(f"scheduler {settings.scheduler}: {reason}")
-            if not is_ours(type(scheduler)):
+            if not is_ours(type(scheduler)) or isinstance(scheduler, EngineClass):
                 died = f"{self._engine.name} died while it decided: {reason}"
                 raise SchedulerError(f"scheduler {settings.scheduler}: {died}")
             notes += (f"{self._engine.name} died during this run: {reason}",)
@@ -149,22 +156,29 @@ class ServedEngine:
             invalid=foreign(steps, prefix),
         )
 
-    def running(self) -> RunningEngine:
+    def running(self, alone: str | None = None, shipped: AsShipped | None = None) -> RunningEngine:
         """The server, started and warmed up if it was not.
+
+        Args:
+            alone: the engine's own scheduler, or a class in its place: nothing of ours is in its
+                server, which is ``shipped`` so and serves no other.
 
         Raises:
             BackendError: it cannot be had.
         """
-        if self._running is not None and self._running.server.is_running:
+        if self._running is not None and self._running.server.is_running and self._alone == alone:
             return self._running
         self.close()
-        engine, options, device = self._engine, self._options, self._device
+        engine, device = self._engine, self._device
+        options = self._options if shipped is None else shipped.options
         engine.check(device, options)
         self._logs.mkdir(parents=True, exist_ok=True)
         self._num_servers += 1
         name = f"{engine.key}-{time.strftime('%Y%m%d-%H%M%S')}-{self._num_servers}"
         step_log = (self._logs / f"{name}.steps").resolve()
         own = {**self._own, "step_log": str(step_log)}
+        if alone is not None:
+            own |= {"scheduler": alone, "as_shipped": True}
         key = secrets.token_urlsafe(KEY_BYTES)
         server = EngineServer(
             engine.name,
@@ -181,7 +195,7 @@ class ServedEngine:
         except BaseException:
             server.stop()
             raise
-        self._running = running
+        self._running, self._alone = running, alone
         return running
 
     def _warm_up(self, running: RunningEngine) -> None:
@@ -191,7 +205,7 @@ class ServedEngine:
             BackendError: they cannot be served.
         """
         longest = self._options.max_context_tokens - WARM_UP_OUTPUT_TOKENS
-        prompt = max(1, min(self._options.token_budget, longest) // 2)
+        prompt = max(1, min(self._options.token_budget or longest, longest) // 2)
         requests = [
             Request(number, WARM_UP_GAP_S * number, prompt, WARM_UP_OUTPUT_TOKENS)
             for number in range(WARM_UP)

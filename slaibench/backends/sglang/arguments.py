@@ -32,8 +32,6 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
     args: dict[str, Any] = {
         "model_path": str(model),
         "context_length": options.max_context_tokens + SPARE_CONTEXT_TOKENS,
-        "chunked_prefill_size": options.token_budget,
-        "max_running_requests": options.max_active,
         "page_size": options.block_size,
         "disable_radix_cache": not options.prefix_caching,
         "disable_overlap_schedule": not options.asynchronous,
@@ -41,6 +39,10 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
         "enable_mixed_chunk": True,
         "random_seed": options.seed,
     }
+    if options.token_budget is not None:
+        args["chunked_prefill_size"] = options.token_budget
+    if options.max_active is not None:
+        args["max_running_requests"] = options.max_active
     if options.checkpoint is None:
         args["load_format"] = "dummy"
     if options.kv_blocks is not None:

@@ -13,7 +13,14 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
+from slaibench.backends.engines.base import (
+    HOST,
+    AsShipped,
+    ImportTrial,
+    MissingEngineError,
+    StartLimits,
+    check_machine,
+)
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import as_scheduled, folder_of
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
@@ -21,6 +28,8 @@ from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.backends.sglang.emulated import in_this_process
+from slaibench.backends.sglang.stock import limits_on
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware
@@ -31,6 +40,7 @@ from slaibench.machine.interpreters import (
     run_python,
     variable,
 )
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.sglang_support import OVERLAP_SINCE, RELEASES, VARIABLE
 from slaibench.spec import Device
 
@@ -101,6 +111,12 @@ class SglangEngine:
 
     def decides_ahead(self, version: str) -> bool:
         return not RELEASES.is_before(OVERLAP_SINCE, version)
+
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        return limits_on(gpu, kv_tokens, max_context_tokens)
+
+    def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
+        return None
 
     def block_size(self, device: Device) -> int:
         return 16

@@ -14,13 +14,15 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
     args: dict[str, Any] = {
         "model": str(model),
         "max_model_len": options.max_context_tokens,
-        "max_num_batched_tokens": options.token_budget,
-        "max_num_seqs": options.max_active,
         "block_size": options.block_size,
         "enable_prefix_caching": options.prefix_caching,
         "async_scheduling": options.asynchronous,
         "seed": options.seed,
     }
+    if options.token_budget is not None:
+        args["max_num_batched_tokens"] = options.token_budget
+    if options.max_active is not None:
+        args["max_num_seqs"] = options.max_active
     if options.checkpoint is None:
         args["load_format"] = "dummy"
     if options.tp > 1:

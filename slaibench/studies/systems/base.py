@@ -25,11 +25,13 @@ class Demand:
         context_tokens: what the context must hold: the longest request there may be (prompt +
             output), or a little more where lengths are drawn at random.
         token_budget, max_active: the largest limits of any of its schedulers.
+        is_stock: whether one of them has limits that the engine chooses.
     """
 
     context_tokens: int
     token_budget: int
     max_active: int
+    is_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from slaibench.studies.systems.real_engine import (
     hardware_name,
     refuse_too_large,
     spread,
+    started_for,
     started_with,
 )
 
@@ -85,8 +86,8 @@ class EngineSystem(ABC):
     max_context_tokens: int
     kv_blocks: int | None
     block_size: int
-    token_budget: int
-    max_active: int
+    token_budget: int | None
+    max_active: int | None
     engine_args: str | None
     asynchronous: bool = False
     tp: int = 1
@@ -148,6 +149,7 @@ class EngineSystem(ABC):
             refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
         kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
         block_size = profile.block_size if profile else cls.ENGINE.block_size(device)
+        tokens, active = started_for(demand, cls.ENGINE, profile)
         most = [model.max_context_tokens] + ([kv_blocks * block_size] if kv_blocks else [])
         return cls(
             name=name,
@@ -164,9 +166,8 @@ class EngineSystem(ABC):
             max_context_tokens=spec.max_context_tokens or min(demand.context_tokens, *most),
             kv_blocks=kv_blocks,
             block_size=block_size,
-            # Engines want room for a token of every active request.
-            token_budget=max(demand.token_budget, demand.max_active),
-            max_active=demand.max_active,
+            token_budget=tokens,
+            max_active=active,
             engine_args=spec.engine_args,
             asynchronous=is_asynchronous(spec, profile, cls.ENGINE.decides_ahead(engine_version)),
             tp=spec.tp or 1,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from slaibench.backends.engines.base import Engine
+from slaibench.catalog.gpu import find_gpu
 from slaibench.catalog.model import Model
+from slaibench.catalog.profile import Profile
 from slaibench.spec import Device, StudySpec, flags_of
+from slaibench.studies.systems.base import Demand
 
 MEMORY_SHARE = 0.9
 """Of this machine's memory: what weights may take on a CPU."""
@@ -69,3 +73,24 @@ def refuse_too_large(model: Model, weight_bytes: int) -> None:
         f"{memory / 1e9:.1f} GB of memory: give --model tiny-mistral, or --device emulated, which "
         "holds no weights"
     )
+
+
+def started_for(
+    demand: Demand, engine: Engine, profile: Profile | None
+) -> tuple[int | None, int | None]:
+    """Tokens of a batch and active requests that an engine is started for; None: its own defaults,
+    since no scheduler of the study has limits of its own.
+
+    Args:
+        profile: of the GPU that is emulated; None: a real one.
+    """
+    tokens, active = demand.token_budget, demand.max_active
+    gpu = profile and find_gpu(profile.gpu)
+    if demand.is_stock and profile and gpu:
+        kv_tokens = profile.kv_blocks * profile.block_size
+        stock = engine.stock_limits(gpu, kv_tokens, demand.context_tokens)
+        if stock is not None:
+            tokens, active = max(tokens, stock.token_budget), max(active, stock.max_active)
+    if demand.is_stock and (tokens, active) == (1, 1):
+        return None, None
+    return max(tokens, active), active  # engines want room for a token of every active request
