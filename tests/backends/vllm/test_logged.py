@@ -27,7 +27,7 @@ def test_a_class_serves_over_http_and_its_steps_are_on_record(tmp_path: Path) ->
         max_context_tokens=1024,
         token_budget=512,
         max_active=128,
-        kv_blocks=40,
+        kv_blocks=64,
         asynchronous=True,
     )
     wanted = [Request(number, 0.03 * number, 100 + 7 * number, 30) for number in range(15)]
@@ -55,7 +55,3 @@ def test_a_class_serves_over_http_and_its_steps_are_on_record(tmp_path: Path) ->
         recomputed = int(steps.prefill_tokens.sum() - table.prompt_tokens.sum())
         assert (recomputed > 0) == bool(table.num_preemptions.sum())
         assert "max_active=4 (stock 1,024)" in output.notes[-1]
-        # The last to come is taken first once ten came before it in this run: a fresh object.
-        taken = table.first_scheduled_s
-        assert taken[14] < taken[10]
-        assert (taken[1:4] > taken[:3]).all()
