@@ -11,7 +11,12 @@ from slaibench.report.regress.words import TENFOLD, value
 from slaibench.report.words import NOTHING, listed, plain_change, plural
 from slaibench.spec import Device
 from slaibench.studies.judge.artefact import ArtefactRow
-from slaibench.studies.judge.confirmation import DEVICE_SPREAD, Check, Confirmation
+from slaibench.studies.judge.confirmation import (
+    DEVICE_SPREAD,
+    MOST_PAIRS,
+    Check,
+    Confirmation,
+)
 from slaibench.studies.judge.design import default_metrics
 from slaibench.studies.judge.result import JudgeResult
 from slaibench.studies.regression.baseline import DEFAULT_MARGIN
@@ -137,7 +142,7 @@ def confirmation(result: JudgeResult) -> Iterator[str]:
         return
     if plan is None:
         if not result.identical:
-            yield "on a GPU it would take more than 10,000 pairs of runs to confirm this"
+            yield f"on a GPU it would take more than {MOST_PAIRS} pairs of runs to confirm this"
         return
     gpu = result.cells[0].cell.gpu
     parts = " and ".join(map(_check, plan.checks))

@@ -16,6 +16,8 @@ DEVICE_SPREAD = 0.03
 of a machine's."""
 START_S = 90.0
 """Of an engine on a GPU, once a side: 88.6 s were measured on an H200 (docs/gpu.md)."""
+MOST_PAIRS = 100
+"""More of them nobody runs to confirm something."""
 MOVED = (ChangeVerdict.BETTER, ChangeVerdict.WORSE)
 
 
@@ -116,7 +118,7 @@ def confirmation(
 
 
 def _check(row: Row, margin: float, run_s: Mapping[float, float]) -> Check | None:
-    """What one row takes; None: more pairs than anybody runs."""
+    """What one row takes; None: more than ``MOST_PAIRS``."""
     assert row.sd is not None
     assert row.change is not None
     room = math.log1p(margin)
@@ -126,7 +128,7 @@ def _check(row: Row, margin: float, run_s: Mapping[float, float]) -> Check | Non
     n = min(row.replicates)
     change = Change(math.log1p(row.change), spread, n, spread / math.sqrt(n), n - 1, paired=True)
     num_pairs = replicates_needed(change, beyond, ERROR / 2)
-    if num_pairs is None:
+    if num_pairs is None or num_pairs > MOST_PAIRS:
         return None
     seconds = 2 * num_pairs * run_s[row.rate_rps]
     return Check(row.metric, row.rate_rps, row.change if moved else None, num_pairs, seconds)
