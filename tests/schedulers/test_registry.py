@@ -234,3 +234,19 @@ def test_a_package_that_offers_something_else_is_refused(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match="odd_scheduler:Own is not a subclass"):
         build("odd")
+
+
+def test_a_class_may_be_named_by_its_module() -> None:
+    sarathi = build("slaibench.schedulers.sarathi:Sarathi:token_budget=64")
+    assert (sarathi.name, sarathi.token_budget) == ("sarathi", 64)
+    with pytest.raises(ValueError, match=r"has no class 'Sarahti'.*Sarathi"):
+        build("slaibench.schedulers.sarathi:Sarahti")
+    with pytest.raises(ValueError, match=r"module 'no_such_package\.mine' fails on import"):
+        build("no_such_package.mine:Mine")
+    with pytest.raises(ValueError, match=r"is not a subclass of .*base\.Scheduler, nor of vLLM's"):
+        build("pathlib:Path")
+
+
+def test_a_name_of_ours_takes_no_class() -> None:
+    with pytest.raises(ValueError, match="option 'Sarathi' has no value"):
+        build("sarathi:Sarathi")
