@@ -17,7 +17,7 @@ from slaibench.studies.judge.confirmation import (
     Check,
     Confirmation,
 )
-from slaibench.studies.judge.design import default_metrics
+from slaibench.studies.judge.design import SLO, default_metrics
 from slaibench.studies.judge.result import JudgeResult
 from slaibench.studies.regression.baseline import DEFAULT_MARGIN
 from slaibench.studies.regression.metrics import words as metric_words
@@ -163,10 +163,10 @@ def _check(check: Check) -> str:
 
 def confirming_command(result: JudgeResult, plan: Confirmation) -> str:
     """The line that runs exactly these pairs, in turns, on a real clock."""
-    fields = result.spec.to_json() | {
+    fields = _fields(result) | {
         "backend": "vllm" if result.spec.backend == "sim" else result.spec.backend,
         **{"device": Device.CUDA.value, "clock": None, "gpu": None, "profile": None},
-        **{"kv_blocks": None, "rates_chosen": None, "early_stop": None, "max_context_tokens": None},
+        **{"kv_blocks": None, "max_context_tokens": None},
     }
     words = [
         *_who(result),
@@ -180,7 +180,7 @@ def confirming_command(result: JudgeResult, plan: Confirmation) -> str:
 def again(result: JudgeResult) -> str:
     """The line that makes the same numbers."""
     spec = result.spec
-    fields = spec.to_json() | {"rates_chosen": None, "early_stop": None, "clock": None}
+    fields = _fields(result) | {"clock": None}
     if result.as_given:
         fields["async_scheduling"] = None
     sim = ["--backend", "sim"] if spec.backend == "sim" else []
@@ -191,6 +191,13 @@ def again(result: JudgeResult) -> str:
     if design.metrics != default_metrics():
         words += repeated("--metric", design.metrics)
     return command_line(words, fields)
+
+
+def _fields(result: JudgeResult) -> dict[str, object]:
+    """What was run, without what the command takes by itself."""
+    own = {"rates_chosen": None, "early_stop": None}
+    slo = None if result.spec.slo == SLO else result.spec.slo
+    return {**result.spec.to_json(), **own, "slo": slo}
 
 
 def _who(result: JudgeResult) -> tuple[str, ...]:

@@ -110,9 +110,8 @@ def plan(
     prepared = prepare(study)
     check_takes_rate(prepared)
     made = partial(Plan.of, results=results, jobs=jobs, fresh=fresh)
-    given = None
-    if len(set(modes(prepared))) > 1:
-        given = made(prepared)
+    given = made(prepared) if len(set(modes(prepared))) > 1 else None
+    if not all(info.decides_ahead for info in prepared.scheduler_infos):
         prepared = prepare(study.model_copy(update={"async_scheduling": False}))
     judged = made(prepared)
     return JudgePlan(

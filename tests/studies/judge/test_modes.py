@@ -63,3 +63,12 @@ def test_a_class_that_decides_ahead_is_judged_as_it_is(tmp_path: Path) -> None:
     made = plan(f"{CLASSES}:Asynchronous", None, LOAD, tmp_path)
     assert made.given is None
     assert modes(made.prepared) == [True, True]
+
+
+def test_two_classes_that_cannot_decide_ahead_are_both_run_synchronously(tmp_path: Path) -> None:
+    needed(VllmSystem.ENGINE, Device.EMULATED)
+    both = f"{CLASSES}:Synchronous", f"{CLASSES}:Synchronous:max_active=64"
+    made = plan(*both, LOAD, tmp_path)
+    assert made.given is None
+    assert made.spec.async_scheduling is False
+    assert modes(made.prepared) == [False, False]
