@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         capacity,
         closed_loop,
         compare,
+        judge,
         load,
         load_study,
         regress,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from slaibench.studies.compare import CompareResult
     from slaibench.studies.crosscheck.study import CrosscheckResult
     from slaibench.studies.executors import OnRay
+    from slaibench.studies.judge.result import JudgeResult
     from slaibench.studies.paced_result import PacedResult
     from slaibench.studies.regression.result import RegressResult
     from slaibench.studies.sweep import SweepResult
@@ -43,6 +45,7 @@ __all__ = [
     "ClosedResult",
     "CompareResult",
     "CrosscheckResult",
+    "JudgeResult",
     "OnRay",
     "PacedResult",
     "Recording",
@@ -53,6 +56,7 @@ __all__ = [
     "capacity",
     "closed_loop",
     "compare",
+    "judge",
     "load",
     "load_study",
     "regress",

@@ -50,6 +50,8 @@ from slaibench.studies.crosscheck import study as crosscheck_study
 from slaibench.studies.crosscheck.study import CrosscheckResult
 from slaibench.studies.executors import OnRay
 from slaibench.studies.from_disk import load as load  # noqa: PLC0414  (of the interface)
+from slaibench.studies.judge.by_keywords import judge as judge  # noqa: PLC0414  (of the interface)
+from slaibench.studies.judge.result import JudgeResult as JudgeResult  # noqa: PLC0414
 from slaibench.studies.paced_result import PacedResult
 from slaibench.studies.prepared import prepare
 from slaibench.studies.regression.by_keywords import regress as regress  # noqa: PLC0414  (of the interface)

@@ -18,6 +18,7 @@ from slaibench.cli import (
     doctor,
     facts,
     interchange,
+    judge,
     profile,
     regress,
     run,
@@ -152,6 +153,7 @@ def start(
 RUNS: tuple[Callable[..., None], ...] = (
     run.sweep,
     run.compare,
+    judge.judge,
     run.capacity,
     run.replay,
     server.quick,

@@ -45,6 +45,14 @@ EXAMPLES: Mapping[str, Examples] = {
             "compare sarathi slai --workload azure-conv --rates 2:6:2 --json",
         ),
     ),
+    "judge": Examples(
+        "docs/how-to-judge.md",
+        (
+            "judge mine.py:Mine",
+            "judge hrrn slai --rates 5,6 --markdown verdict.md",
+            "judge hrrn sarathi --backend sim --metric ttft_p50_s --json",
+        ),
+    ),
     "capacity": Examples(
         "docs/tutorial.md",
         (

@@ -110,6 +110,7 @@ class Metric:
         in_points: whether operating points have it, and so a sweep's document and tables. A
             regression may judge what points have and ``harm`` gives a direction.
         judged: by a regression unless it names others.
+        in_judge: likewise by ``slaibench judge``, which looks at all tiers together.
         compared: when backends are cross-checked.
         tolerance: largest relative difference of backends that counts as agreement; None: shown
             without a verdict.
@@ -134,6 +135,7 @@ class Metric:
     scope: Scope = Scope.ALL
     in_points: bool = True
     judged: bool = False
+    in_judge: bool = False
     compared: bool = False
     tolerance: float | None = None
     total: bool = False
@@ -165,18 +167,21 @@ def latency_metric(name: str, latency: str, level: float | None, **more: Any) ->
 
 _MS: dict[str, Any] = {"shown_unit": "ms", "scale": 1e3}
 _MAIN: dict[str, Any] = {"judged": True, "compared": True, "terminal": "always"}
+_OF_ALL: dict[str, Any] = {**_MAIN, "in_judge": True}
 # The P99 of TTFT rests on a few requests, which one batch more or less in a queue moves: hence its
 # wide tolerance.
 _METRICS = (
-    latency_metric("ttft_p50_s", "ttft", 0.5, scope=Scope.BOTH, tolerance=0.03, **_MAIN),
+    latency_metric(
+        "ttft_p50_s", "ttft", 0.5, scope=Scope.BOTH, tolerance=0.03, in_judge=True, **_MAIN
+    ),
     latency_metric("ttft_p90_s", "ttft", 0.9),
-    latency_metric("ttft_p99_s", "ttft", 0.99, tolerance=0.10, **_MAIN),
+    latency_metric("ttft_p99_s", "ttft", 0.99, tolerance=0.10, **_OF_ALL),
     latency_metric("ttft_mean_s", "ttft", None),
     latency_metric("tbt_p50_all_s", "tbt", 0.5, **_MS),
-    latency_metric("tbt_p99_all_s", "tbt", 0.99, **_MS),
+    latency_metric("tbt_p99_all_s", "tbt", 0.99, in_judge=True, **_MS),
     latency_metric("tbt_p99_s", "tbt", 0.99, scope=Scope.TIER, tolerance=0.03, **_MAIN, **_MS),
-    latency_metric("e2e_p50_s", "e2e", 0.5),
-    latency_metric("tpot_mean_s", "tpot", None, judged=True, **_MS),
+    latency_metric("e2e_p50_s", "e2e", 0.5, in_judge=True),
+    latency_metric("tpot_mean_s", "tpot", None, judged=True, in_judge=True, **_MS),
     Metric(
         "throughput_rps",
         "throughput, requests/s",
@@ -194,6 +199,7 @@ _METRICS = (
         "requests/s",
         -1,
         read=attrgetter("goodput_rps"),
+        in_judge=True,
         short="goodput",
         shown_unit="a second",
     ),
@@ -205,6 +211,7 @@ _METRICS = (
         -1,
         read=attrgetter("metrics.output_tokens_per_s"),
         judged=True,
+        in_judge=True,
         compared=True,
         terminal="wide",
         heading="out\ntok/s",

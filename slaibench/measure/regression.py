@@ -21,6 +21,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -152,8 +153,8 @@ def judge(
     if not margin > 0:
         raise ValueError(f"the margin must be positive, not {margin}: say what does not matter")
     room = math.log1p(margin)
-    p_worse = [_p_beyond(change, harm, room) for change, harm in changes]
-    p_better = [_p_beyond(change, -harm, room) for change, harm in changes]
+    p_worse = [p_beyond(change, harm, room) for change, harm in changes]
+    p_better = [p_beyond(change, -harm, room) for change, harm in changes]
     worse, better = holm(p_worse, family_error), holm(p_better, family_error)
     strictest = family_error / max(len(changes), 1)
     judgements = []
@@ -195,6 +196,7 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
     return rejected
 
 
+@lru_cache(maxsize=4096)  # it is solved anew for each metric of a job, of which most have the same
 def detectable(degrees: float, level: float, power: float = POWER) -> float:
     """Effect, in standard errors, that a one-sided t test at ``level`` finds with ``power``.
 
@@ -246,7 +248,7 @@ def _logs(values: Sequence[float]) -> npt.NDArray[np.float64]:
     return np.log(data)
 
 
-def _p_beyond(change: Change, harm: int, room: float) -> float:
+def p_beyond(change: Change, harm: int, room: float) -> float:
     """P of "harm * change <= room" against "it is more"."""
     from scipy.special import stdtr  # noqa: PLC0415
 

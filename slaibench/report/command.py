@@ -29,15 +29,18 @@ GIVEN = ("rates", "concurrency", "num_seeds")
 """Fields that each command says in its own way."""
 
 
-def command_line(words: Iterable[str], spec: Mapping[str, object], results: Path) -> str:
+def command_line(
+    words: Iterable[str], spec: Mapping[str, object], results: Path | None = None
+) -> str:
     """The command as a line of a shell.
 
     Args:
         words: the command, and the options that are its own.
         spec: fields that every study takes; those left at their default are not named.
-        results: folder of the recordings.
+        results: folder of the recordings; None: of a command that writes no page, into the folder
+            that it takes by default.
     """
-    last = ("--results", str(results), "--no-report")
+    last = () if results is None else ("--results", str(results), "--no-report")
     return shlex.join(["slaibench", *words, *_fields(spec), *last])
 
 
@@ -79,7 +82,13 @@ def _fields(spec: Mapping[str, object]) -> Iterable[str]:
         if name == "dialect":
             yield from _dialect(cast("DialectForm", value))
         elif name in flags:
-            yield from [flags[name]] if value is True else [flags[name], _value(value)]
+            yield from _option(flags[name], value)
+
+
+def _option(flag: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag.removeprefix('--')}"]
+    return [flag, _value(value)]
 
 
 def _dialect(dialect: DialectForm) -> Iterable[str]:

@@ -63,6 +63,33 @@ class Carried:
     at_least: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What schedulers carry, by one run a rate.
+
+    Args:
+        carried: by scheduler.
+        start_rps: where it began.
+        origin: what that rests on, in words.
+    """
+
+    carried: Mapping[str, Carried]
+    start_rps: float
+    origin: str
+
+    @property
+    def in_words(self) -> str:
+        """Why rates about it are chosen."""
+        parts = [
+            f"{name} fails its targets at every rate tried"
+            if carried.rate_rps is None
+            else f"{name} carries {'at least' if carried.at_least else 'about'} "
+            f"{significant_rate(carried.rate_rps, 2):g} requests/s"
+            for name, carried in self.carried.items()
+        ]
+        return f"auto: {self.origin}; in one run a rate, {', '.join(parts)}"
+
+
 def check_can_choose(spec: StudySpec) -> None:
     """Refuse to choose rates where somebody has to name them.
 
@@ -101,23 +128,44 @@ def with_rates(executor: Executor, prepared: PreparedStudy, on_cell: OnCell) -> 
     spec = prepared.spec
     if spec.rates:
         return prepared
+    seen = look(executor, prepared, spec.schedulers, on_cell)
+    about = {name: carried.rate_rps for name, carried in seen.carried.items()}
+    rates = grid(about, seen.start_rps, in_real_time=prepared.system.one_at_a_time)
+    return at_rates(prepared, rates, seen.in_words)
+
+
+def at_rates(prepared: PreparedStudy, rates: Sequence[float], why: str | None) -> PreparedStudy:
+    """The same study at other rates.
+
+    Args:
+        why: they are these, in words; None: somebody named them.
+    """
+    values = {"rates": tuple(rates), "rates_chosen": why}
+    spec = {**prepared.spec.model_dump(), **values}
+    return replace(prepared, spec=StudySpec.model_validate(spec))
+
+
+def look(
+    executor: Executor, prepared: PreparedStudy, schedulers: Sequence[str], on_cell: OnCell
+) -> Look:
+    """What some of a study's schedulers carry, by one run a rate.
+
+    Raises:
+        RecordingError, BackendError, SchedulerError: a cell cannot be had.
+    """
     start_rps, most_rps, origin = _range(prepared)
-    overloaded = collect(executor, overload_cells(prepared), on_cell)
+    overloaded = collect(executor, overload_cells(prepared, schedulers), on_cell)
     searches = [
-        _look(
+        _search(
             prepared,
             name,
             [cell for cell in overloaded if cell.cell.scheduler == name],
             (start_rps, most_rps),
         )
-        for name in spec.schedulers
+        for name in schedulers
     ]
-    looks = side_by_side(executor, searches, on_cell)
-    carried = dict(zip(spec.schedulers, looks, strict=True))
-    about = {name: look.rate_rps for name, look in carried.items()}
-    rates = grid(about, start_rps, in_real_time=prepared.system.one_at_a_time)
-    values = {"rates": rates, "rates_chosen": _sentence(carried, origin)}
-    return replace(prepared, spec=StudySpec.model_validate({**spec.model_dump(), **values}))
+    carried = side_by_side(executor, searches, on_cell)
+    return Look(dict(zip(schedulers, carried, strict=True)), start_rps, origin)
 
 
 def grid(
@@ -163,7 +211,7 @@ def _range(prepared: PreparedStudy) -> tuple[float, float, str]:
     return round_rate(START * bound_rps, bound_rps / 50), bound_rps, origin
 
 
-def _look(
+def _search(
     prepared: PreparedStudy,
     scheduler: str,
     overloaded: Sequence[CellResult],
@@ -235,15 +283,3 @@ def _holds(level: SloLevel) -> bool:
 
 def _tidy(rate_rps: float) -> float:
     return round_rate(rate_rps, rate_rps / 50)
-
-
-def _sentence(carried: Mapping[str, Carried], origin: str) -> str:
-    """Why these rates."""
-    parts = [
-        f"{name} fails its targets at every rate tried"
-        if look.rate_rps is None
-        else f"{name} carries {'at least' if look.at_least else 'about'} "
-        f"{significant_rate(look.rate_rps, 2):g} requests/s"
-        for name, look in carried.items()
-    ]
-    return f"auto: {origin}; in one run a rate, {', '.join(parts)}"

@@ -34,6 +34,7 @@ def numbers(results: Path, **fields: Any) -> StudyDocument:
     [
         {"schedulers": ("slai",), "rates": (2.0, 5.25)},
         {"schedulers": ("sarathi", "slai:order=fcfs"), "gpu": "a100", "num_seeds": 2},
+        {"schedulers": ("slai",), "async_scheduling": False},
         {"num_requests": None, "duration_s": 30.0, "convention": "paper", "first_seed": 3},
         {"arrivals": "gamma:cv=2", "tiers": "gold:1:0.2", "max_total_tokens": 1500},
     ],

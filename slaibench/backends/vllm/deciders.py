@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from slaibench.backends.base import BackendError
 from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.virtual import held_in_words
+from slaibench.backends.vllm import run_clock
 from slaibench.backends.vllm.batches import DeviceBatch
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.step_log import MemoryStepLog
@@ -23,6 +25,9 @@ class Decider(Protocol):
         Raises:
             BackendError: it asks for more than the engine was started for.
         """
+
+    def clock(self) -> AbstractContextManager[None]:
+        """Around a step of vLLM's: what time its code reads."""
 
     def critical_decodes(self, work: DeviceBatch) -> int:
         """Decodes of the batch that was handed over just now that could not wait."""
@@ -59,6 +64,9 @@ class Steered:
         except UnsupportedEngineError as error:
             raise BackendError(str(error)) from error
 
+    def clock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def critical_decodes(self, work: DeviceBatch) -> int:
         critical: int = self._scheduler.flights.newest.step.critical_decodes
         return critical
@@ -88,7 +96,11 @@ class AsShipped:
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
 
-    def begin(self, scheduler: Scheduler, time: VirtualTime) -> None: ...
+    def begin(self, scheduler: Scheduler, time: VirtualTime) -> None:
+        self._now_s = time.now_s
+
+    def clock(self) -> AbstractContextManager[None]:
+        return run_clock.shown(self._now_s)
 
     def critical_decodes(self, work: DeviceBatch) -> int:
         return len(work.contexts)

@@ -107,21 +107,22 @@ class VllmCore(InProcessCore):
             detokenize=False,
             extra_args={"tier": due.tier, "tbt_slo_s": due.tbt_slo_s},
         )
-        self._core.add_request(
-            *self._core.preprocess_add_request(
-                EngineCoreRequest(
-                    request_id=request_id,
-                    prompt_token_ids=request.prompt_ids,
-                    mm_features=None,
-                    sampling_params=params,
-                    pooling_params=None,
-                    arrival_time=request.arrival_s,
-                    lora_request=None,
-                    cache_salt=None,
-                    data_parallel_rank=None,
+        with self._decider.clock():
+            self._core.add_request(
+                *self._core.preprocess_add_request(
+                    EngineCoreRequest(
+                        request_id=request_id,
+                        prompt_token_ids=request.prompt_ids,
+                        mm_features=None,
+                        sampling_params=params,
+                        pooling_params=None,
+                        arrival_time=request.arrival_s,
+                        lora_request=None,
+                        cache_salt=None,
+                        data_parallel_rank=None,
+                    )
                 )
             )
-        )
 
     def step(self) -> Batch:
         """One step of the engine core.
@@ -135,8 +136,9 @@ class VllmCore(InProcessCore):
     def _advance(self) -> bool:
         """One step of the engine core; returns whether the device was given a batch."""
         self._work = None
-        outputs, executed = self._core.step_fn()
-        self._core.post_step(executed)  # where vLLM hears of drafted tokens
+        with self._decider.clock():
+            outputs, executed = self._core.step_fn()
+            self._core.post_step(executed)  # where vLLM hears of drafted tokens
         self._compare(outputs or {})
         return self._work is not None
 

@@ -28,7 +28,7 @@ def markdown(result: RegressResult) -> str:
 
 
 def _lines(result: RegressResult) -> Iterator[str]:
-    yield f"### {_plain(words.headline(result))}"
+    yield f"### {plain(words.headline(result))}"
     yield ""
     shown = [row for verdict in OPEN for row in result.of(verdict)]
     rest = [row for row in result.rows if row.verdict not in OPEN]
@@ -42,7 +42,7 @@ def _lines(result: RegressResult) -> Iterator[str]:
         yield ""
         yield "</details>"
         yield ""
-    yield from (f"- {_plain(line)}" for line in words.about(result))
+    yield from (f"- {plain(line)}" for line in words.about(result))
 
 
 def _table(rows: Iterable[Row]) -> Iterator[str]:
@@ -60,10 +60,10 @@ def _table(rows: Iterable[Row]) -> Iterator[str]:
             words.interval(row),
             MARKS[row.verdict] + (f" ({detail})" if detail else ""),
         )
-        yield f"| {' | '.join(_plain(cell) for cell in cells)} |"
+        yield f"| {' | '.join(plain(cell) for cell in cells)} |"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that ends no cell of a table and opens no tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,8 @@ from slaibench.studies.regression.metrics import Value, find
 from slaibench.studies.regression.replicate import Replicate
 from slaibench.studies.regression.result import SATURATED, Row, ratio
 
+Rule = Callable[[Sequence[tuple[Change, int]], float], list[Judgement]]
+"""Verdicts on changes, each with its harm, and a margin (``measure.regression.judge``)."""
 Group = Mapping[int, Sequence[Replicate]]
 """Runs of a scheduler at a rate by seed; several where each was repeated."""
 
@@ -78,6 +80,7 @@ class _Open:
             p_worse=judgement.p_worse,
             mde=ratio(judgement.mde),
             needed=judgement.needed,
+            sd=self.change.sd,
         )
 
 
@@ -105,8 +108,11 @@ def sides_of(
     return sides
 
 
-def rows_of(sides: Sequence[Sides], margin: float) -> list[Row]:
+def rows_of(sides: Sequence[Sides], margin: float, rule: Rule = judge) -> list[Row]:
     """The verdicts, with those that need a test decided together.
+
+    Args:
+        rule: that decides them.
 
     Raises:
         ValueError: the margin is not positive.
@@ -116,7 +122,7 @@ def rows_of(sides: Sequence[Sides], margin: float) -> list[Row]:
         open_rows += [_row(at_rate, name) for name in at_rate.new[0].values]
         open_rows.append(_steadiness(at_rate))
     tested = [item for item in open_rows if isinstance(item, _Open)]
-    judged = iter(judge([(item.change, find(item.row.metric).harm) for item in tested], margin))
+    judged = iter(rule([(item.change, find(item.row.metric).harm) for item in tested], margin))
     return [item if isinstance(item, Row) else item.closed(next(judged)) for item in open_rows]
 
 

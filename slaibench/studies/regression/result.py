@@ -31,11 +31,12 @@ class Row:
         before, after: geometric means over replicates, or shares of saturated ones; ``inf``: among
             requests that were still waiting; None: none.
         change: after / before - 1.
-        low, high: ends of its 90 % interval.
+        low, high: ends of its interval, by the rule that judged it (90 % in a regression).
         p_worse: of the test for worse, before the correction; None: no test could be made.
         mde: the change that would have been called worse with 80 % probability.
         needed: replicates with which twice the margin would have been; None: not known, or more
             than 10,000.
+        sd: of the logarithm of a pair's ratio (of a replicate's, where they are not paired).
         noise: relative spread of a run against its repetition (A/A), where that was measured.
         replicates: on each side.
         paired: by seed.
@@ -57,6 +58,7 @@ class Row:
     p_worse: float | None = None
     mde: float | None = None
     needed: int | None = None
+    sd: float | None = None
     noise: float | None = None
 
     @property
