@@ -9,7 +9,8 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
-from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
@@ -24,8 +25,8 @@ class Simulator:
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
         delivery_s: how much later than its batch ends a client sees a token.
-        prefix_caching: a preempted request finds again what is left of its blocks
-            (``FreedBlocks``, by the rules of vLLM).
+        prefix_caching: common beginnings of prompts are kept, and what is left of a preempted
+            request's blocks is found again (``PrefixCache``, by the rules of vLLM).
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
     """
@@ -52,6 +53,7 @@ class Simulator:
         self._delivery_s = delivery_s
         self._prefix_caching = prefix_caching
         self._engine = AheadEngine if asynchronous else Engine
+        self._asynchronous = asynchronous
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -68,13 +70,8 @@ class Simulator:
         """
         check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
-        engine = self._engine(
-            scheduler,
-            self._timer,
-            self._total_blocks,
-            self._block_size,
-            prefix_caching=self._prefix_caching,
-        )
+        blocks = self._blocks()
+        engine = self._engine(scheduler, self._timer, blocks)
         refusals = [
             refusal(
                 request,
@@ -84,7 +81,7 @@ class Simulator:
             )
             for request in requests
         ]
-        states = [SimRequest(request) for request in requests]
+        states = [blocks.state_of(request) for request in requests]
 
         def settle() -> None:
             for state in states:
@@ -99,3 +96,9 @@ class Simulator:
             settle,
             delivery_s=self._delivery_s,
         )
+
+    def _blocks(self) -> KvBlocks:
+        """The KV cache, all of it free."""
+        if self._prefix_caching:
+            return PrefixCache(self._total_blocks, self._block_size, late=self._asynchronous)
+        return KvBlocks(self._total_blocks, self._block_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.backends.engines.device import MADE_UP_TOKEN
+from slaibench.workloads.content import GENERATED_TOKEN
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class BatchReader:
             through = start + tokens >= lengths.prompt_tokens + lengths.output_tokens
             lengths.output_tokens += through
             work.request_ids.append(request_id)
-            work.sampled.append([MADE_UP_TOKEN] if through else [])
+            work.sampled.append([GENERATED_TOKEN] if through else [])
         return work
 
     def _begin(self, new: Any) -> None:
