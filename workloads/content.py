@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ GENERATED = -1
 """The stream of what an engine generated: greedy outputs of equal prompts are equal."""
 GENERATED_TOKEN = 7
 """Token id that emulated devices generate, and that stands for it in a later prompt."""
+SHARED, HASHED = 1 << 40, 1 << 41
+"""From which number on streams are those of a beginning that all prompts share, and of blocks that
+a trace knows by a number; below are requests' own, by their ids."""
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _STEP = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
@@ -30,6 +34,48 @@ class Piece:
     stream: int
     start: int
     length: int
+
+
+class Contents(Protocol):
+    """What the prompts of a table's rows are made of."""
+
+    @property
+    def identity(self) -> str:
+        """Text that changes whenever the prompts may share something else."""
+
+    def take(self, index: npt.NDArray[np.int64] | slice) -> Contents:
+        """Those of the rows at ``index``."""
+
+    def pieces(self, row: int, request_id: int, prompt_tokens: int) -> tuple[Piece, ...]:
+        """Of one row's prompt, which has so many tokens, as a request of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBeginning:
+    """All prompts begin alike.
+
+    Args:
+        tokens: how many are shared; every prompt has more.
+        rest: what follows; None: what no other prompt has.
+    """
+
+    tokens: int
+    rest: Contents | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"shared:{self.tokens}:{self.rest.identity if self.rest else ''}"
+
+    def take(self, index: npt.NDArray[np.int64] | slice) -> SharedBeginning:
+        """As ``Contents``."""
+        return SharedBeginning(self.tokens, self.rest and self.rest.take(index))
+
+    def pieces(self, row: int, request_id: int, prompt_tokens: int) -> tuple[Piece, ...]:
+        """As ``Contents``."""
+        left = prompt_tokens - self.tokens
+        own = (Piece(request_id, 0, left),)
+        rest = self.rest.pieces(row, request_id, left) if self.rest else own
+        return Piece(SHARED, 0, self.tokens), *rest
 
 
 class BlockKeys:
@@ -64,32 +110,23 @@ class BlockKeys:
             piece = self._pieces[self._next]
             length = min(room, piece.length - self._used)
             place = 0 if piece.stream == GENERATED else piece.start + self._used
-            parts += (piece.stream, place, length)
+            _append(parts, piece.stream, place, length)
             room -= length
             self._used += length
             if self._used == piece.length:
                 self._next, self._used = self._next + 1, 0
         if room:
-            parts += (GENERATED, 0, room)
+            _append(parts, GENERATED, 0, room)
         return parts
 
 
-def merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
-    """The same tokens in the fewest pieces, so that equal prompts have equal ones."""
-    whole: list[Piece] = []
-    for piece in pieces:
-        if not piece.length:
-            continue
-        last = whole[-1] if whole else None
-        if (
-            last
-            and last.stream == piece.stream
-            and (piece.stream == GENERATED or last.start + last.length == piece.start)
-        ):
-            whole[-1] = Piece(last.stream, last.start, last.length + piece.length)
-        else:
-            whole.append(piece)
-    return tuple(whole)
+def _append(parts: list[int], stream: int, place: int, length: int) -> None:
+    """Another part; one that goes on where the last one ends is the same part, since equal tokens
+    must have one key however they were put together."""
+    if parts and parts[-3] == stream and (stream == GENERATED or sum(parts[-2:]) == place):
+        parts[-1] += length
+    else:
+        parts += (stream, place, length)
 
 
 def token_ids(
@@ -101,7 +138,7 @@ def token_ids(
         vocab_size: ids stay below it.
         first_id: the least, below ``vocab_size``.
 
-    Source: the mixing function of SplitMix64 (Steele, Lea, Flood 2014).
+    Source of the mixing function: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
     """
     parts = []
     for piece in pieces:

@@ -78,8 +78,12 @@ def generate(
     arrivals = np.random.default_rng(arrivals_seed)
     due_s = due_times(process, rate_rps, num_requests, arrivals, recorded_s)
     tier_of = assign(tiers, num_requests, np.random.default_rng(tiers_seed))
+    contents = lengths.contents
     return [
-        Request(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s)
+        Request(
+            *(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s),
+            contents.pieces(request_id, request_id, prompt) if contents else (),
+        )
         for request_id, (due, prompt, output, tier) in enumerate(
             zip(
                 due_s.tolist(),

@@ -18,8 +18,7 @@ class Request:
         output_tokens: tokens the request will generate, at least 1 (the prefill yields the first).
         tier: name of the service class.
         tbt_slo_s: this request's time-between-tokens objective, seconds.
-        pieces: what its prompt is made of, in the fewest pieces (``content.merged``); none: tokens
-            that no other request has.
+        pieces: what its prompt is made of; none: tokens that no other request has.
     """
 
     request_id: int

@@ -42,8 +42,12 @@ class KvBlocks:
     def decode(self, request: SimRequest) -> None:
         """A token was added to its computed tokens, and reached ``event_at``."""
         if request.computed_tokens > request.kv_capacity:
-            self._take(1, request)
-            request.hold(request.num_blocks + 1, self.size)
+            self.extend(request)
+
+    def extend(self, request: SimRequest) -> None:
+        """One block more for a request."""
+        self._take(1, request)
+        request.hold(request.num_blocks + 1, self.size)
 
     def release(self, request: SimRequest) -> None:
         """A request ends, or is preempted."""

@@ -38,7 +38,10 @@ class SimulatorSystem:
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
-        {"clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"}
+        {
+            *("clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"),
+            "prefix_caching",
+        }
     ).union(DeploymentPart.model_fields)
 
     model: str
@@ -46,6 +49,7 @@ class SimulatorSystem:
     profile: Profile
     kv_blocks: int
     max_context_tokens: int
+    prefix_caching: bool = False
     asynchronous: bool = False
     doubts: tuple[str, ...] = ()
     one_at_a_time: ClassVar[bool] = False
@@ -82,6 +86,7 @@ class SimulatorSystem:
             profile=profile,
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
+            prefix_caching=spec.prefix_caching,
             asynchronous=is_asynchronous(spec, profile),
             doubts=doubts_of(spec, model, profile),
         )
@@ -102,6 +107,7 @@ class SimulatorSystem:
             "max_context_tokens": self.max_context_tokens,
             "kv_blocks": self.kv_blocks,
             "block_size": self.profile.block_size,
+            "prefix_caching": self.prefix_caching,
             "async_scheduling": self.asynchronous,
         }
 
@@ -133,5 +139,6 @@ class SimulatorSystem:
             block_size=self.profile.block_size,
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
+            prefix_caching=self.prefix_caching,
             asynchronous=self.asynchronous,
         )
