@@ -218,30 +218,29 @@ class Engine(FormerViewNames):
     def _make_room(self, batch: Batch, cache: PrefixCache) -> None:
         """Preempt until all that go on have their blocks: those that are shared do not come free,
         and no scheduler knows which. As in vLLM the last one goes, and then nobody is admitted."""
+        going_on = [chunk for chunk in batch.prefills if not chunk[0].waiting]
+        admitted = [chunk for chunk in batch.prefills if chunk[0].waiting]
+        batch.prefills = [*going_on, *admitted]
+        if cache.has_room(len(batch.decodes), going_on):  # nearly always
+            return
         check_decodes(batch.decodes, self._decoding_set)
-        going_on = [(request, request.computed_tokens + 1) for request in batch.decodes]
-        admitted = []
-        for request, tokens in batch.prefills:
-            if request.waiting:
-                admitted.append((request, tokens))
-            else:
-                going_on.append((request, request.computed_tokens + tokens))
+        line = [(request, request.computed_tokens + 1) for request in batch.decodes]
+        line += [(request, request.computed_tokens + tokens) for request, tokens in going_on]
         lost = []
         number = 0
-        while number < len(going_on):
-            request, tokens = going_on[number]
+        while number < len(line):
+            request, tokens = line[number]
             number += 1
             while not cache.take(request, tokens):
-                lost.append(going_on.pop()[0])
+                lost.append(line.pop()[0])
                 self._preempt(lost[-1])
                 if lost[-1] is request:
                     break
         if lost:
             batch.preempt = [*batch.preempt, *lost]
             batch.decodes = [request for request in batch.decodes if request not in lost]
-            admitted = []
+            batch.prefills = [chunk for chunk in going_on if chunk[0] not in lost]
             batch.critical_decodes = min(batch.critical_decodes, len(batch.decodes))
-        batch.prefills = [*(chunk for chunk in batch.prefills if not chunk[0].waiting), *admitted]
 
     def _admit(self, request: SimRequest, step: int) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from slaibench.backends.simulator.kv_blocks import KvBlocks
@@ -108,6 +109,7 @@ class PrefixCache(KvBlocks):
     def decode(self, request: Any) -> None:
         computed = request.computed_tokens
         if computed > request.kv_capacity:
+            self.take(request, computed)
             request.hold(request.num_blocks + 1, self.size)
             self._enter(request, (computed - 1) // self.size)
         if computed % self.size == 0:
@@ -141,6 +143,11 @@ class PrefixCache(KvBlocks):
         for request, num_full in filled:
             if request.blocks:
                 self._enter(request, num_full)
+
+    def has_room(self, num_decodes: int, chunks: Sequence[tuple[SimRequest, int]]) -> bool:
+        """Whether so many decodes and these chunks surely have their blocks."""
+        most = num_decodes + sum(tokens // self.size + 2 for _, tokens in chunks)
+        return most <= len(self._queue)
 
     def take(self, request: CachingRequest, tokens: int) -> bool:
         """Give a request the blocks that so many tokens need, if they can be had."""
