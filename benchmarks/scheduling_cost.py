@@ -71,7 +71,12 @@ class FlatTimer:
     needs_spread = False
 
     def batch_time_s(
-        self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
+        self,
+        num_decodes: int,
+        context_tokens: int,
+        prefills: Any,
+        spread: Any = None,
+        draft_tokens: int = 0,
     ) -> float:
         return 0.04
 

@@ -92,9 +92,12 @@ class TimedCost:
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
         spread: Spread | None = None,
+        draft_tokens: int = 0,
     ) -> float:
         begun = time.perf_counter()
-        time_s = self.inner.batch_time_s(num_decodes, decode_context_tokens, prefills, spread)
+        time_s = self.inner.batch_time_s(
+            num_decodes, decode_context_tokens, prefills, spread, draft_tokens
+        )
         self.spent_s += time.perf_counter() - begun
         return time_s
 

@@ -80,7 +80,7 @@ class RequestView(Protocol):
 
     @property
     def needs_block(self) -> bool:
-        """Whether its next decode needs one KV block more than it holds."""
+        """Whether its next decode needs one KV block more than it holds, drafted tokens and all."""
 
     scheduler_data: Any
     """The scheduler's own; the engine only clears it (to None) when the request is preempted."""
@@ -124,6 +124,12 @@ class EngineView(Protocol):
     def forward_s(self) -> float | None:
         """How long the device had the last batch: from when it was handed over until its tokens
         were back, seconds; None where the engine does not say."""
+
+    @property
+    def tokens_per_decode(self) -> int:
+        """Most tokens that a decode takes of a batch's budget, and most that it gives: 1; with
+        speculative decoding 1 + the drafted ones that it verifies. How many it gave says
+        ``batch.work``."""
 
     @property
     def max_prefilling(self) -> int | None:

@@ -15,11 +15,16 @@ class BatchWork(NamedTuple):
         chunks: (tokens, tokens before them) of each prefill.
         finished_prefills: requests whose prefill ends with it: they get a token of it, as those
             that decode do.
+        draft_tokens: that its decodes verify, beside one token each.
+        yields: tokens that each of its decodes gives, in their order; empty: one each. Not before
+            the batch is done is it all there.
     """
 
     context_tokens: int
     chunks: Sequence[tuple[int, int]]
     finished_prefills: Sequence[Any]
+    draft_tokens: int = 0
+    yields: Sequence[int] = ()
 
     @property
     def pairs(self) -> float:
@@ -36,7 +41,8 @@ class Batch:
     """One engine step.
 
     Args:
-        decodes: requests that each generate one next token.
+        decodes: requests that each generate one next token, or more of them where drafted ones are
+            verified.
         prefills: (request, tokens): prefilling requests, or waiting ones, which this admits.
         preempt: requests that lose their blocks and go back to the waiting queue, before all else.
         wake_s: for an empty batch: when it makes sense to look again even if nothing arrives;
@@ -59,4 +65,5 @@ class Batch:
 
     @property
     def num_tokens(self) -> int:
+        """Tokens of its prompts, and one a decode (``batching.tokens_of`` counts all)."""
         return len(self.decodes) + sum(tokens for _, tokens in self.prefills)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
 
@@ -24,6 +25,11 @@ def blocks_admitted(view: EngineView, batch: Batch) -> int:
         for request, _ in batch.prefills
         if request.num_blocks == 0
     )
+
+
+def tokens_of(view: EngineView, batch: Batch) -> int:
+    """Tokens that the batch takes of a budget: at most, where decodes verify drafted ones."""
+    return batch.num_tokens + len(batch.decodes) * (view.tokens_per_decode - 1)
 
 
 def blocks_left(view: EngineView, batch: Batch) -> int:
@@ -88,14 +94,15 @@ def take_decodes(
 
 
 def decode_by_arrival(
-    view: EngineView, batch: Batch, limit: int, spared: Sequence[RequestView] = ()
+    view: EngineView, batch: Batch, budget: int, spared: Sequence[RequestView] = ()
 ) -> None:
-    """Decode up to ``limit`` requests, the earliest-arrived first (Sarathi-Serve's, vLLM's rule).
+    """Decode whom ``budget`` tokens hold, the earliest-arrived first (Sarathi-Serve, vLLM).
 
     Where no block is free, the latest-arrived active request is preempted, or the request itself
     when it is that one. ``spared`` prefilling requests are not preempted.
     """
     decoding = view.decoding
+    limit = budget // view.tokens_per_decode
     if not decoding or limit < 1:
         return
     if len(decoding) <= limit and view.free_blocks >= len(decoding) + blocks_admitted(view, batch):
@@ -108,10 +115,11 @@ def decode_by_arrival(
 
 
 def note_due(batch: Batch, from_s: float) -> None:
-    """Each request that has a token of this batch keeps, as ``scheduler_data``, when its next one
-    is due: its TBT SLO after a moment."""
-    for request in batch.decodes:
-        request.scheduler_data = from_s + request.tbt_slo_s
+    """Each request that has tokens of this batch keeps, as ``scheduler_data``, when its next one
+    is due: its TBT SLO after a moment for each of them, since a reader has as many to read."""
+    yields = batch.work.yields or repeat(1)
+    for request, tokens in zip(batch.decodes, yields, strict=False):
+        request.scheduler_data = from_s + tokens * request.tbt_slo_s
     for request in batch.work.finished_prefills:
         request.scheduler_data = from_s + request.tbt_slo_s
 

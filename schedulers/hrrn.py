@@ -25,6 +25,7 @@ from slaibench.schedulers.batching import (
     fits,
     note_due,
     take_decodes,
+    tokens_of,
 )
 from slaibench.schedulers.step_time import Pace, StepTime
 
@@ -45,13 +46,13 @@ _context = attrgetter("computed_tokens")
 class Hrrn(Scheduler):
     """Decodes that cannot wait, then prompts by response ratio, then other decodes.
 
-    A request's next token is due at the end of the batch with its previous one plus its TBT SLO. A
-    decode cannot wait when it is due within ``ahead`` batches; from ``scarce`` of the KV blocks in
-    use on that horizon widens, until none is withheld. Of the prompts that one is next whose
-    ``(waited + patience) / remaining prompt tokens`` is highest, whether it was started or not; an
-    interrupted one keeps its KV. The batch is as large as ``token_budget``, or some tiles smaller:
-    of the sizes whose predicted end meets the earliest TBT deadline that can be met, that which
-    takes least time a prompt token.
+    A request's next token is due its TBT SLO after the batch with its previous one (after as many
+    as that batch gave, ``note_due``). A decode cannot wait when it is due within ``ahead`` batches;
+    from ``scarce`` of the KV blocks in use on that horizon widens, until none is withheld. Of the
+    prompts that one is next whose ``(waited + patience) / remaining prompt tokens`` is highest,
+    whether it was started or not; an interrupted one keeps its KV. The batch is as large as
+    ``token_budget``, or some tiles smaller: of the sizes whose predicted end meets the earliest TBT
+    deadline that can be met, that which takes least time a prompt token.
 
     Where a batch is decided while another runs, deadlines are met from the expected begin of the
     one that is decided, and the learned times are one batch old. Who ends with the running one by a
@@ -121,28 +122,29 @@ class Hrrn(Scheduler):
         if view.free_blocks < num_critical:
             # Whoever is preempted for a decode is the started prompt that would come last.
             victims = [request for _, _, request in sorted(prompts) if request.num_blocks]
-        take_decodes(view, batch, order[:num_critical], victims, self.token_budget)
+        per_decode = view.tokens_per_decode
+        take_decodes(view, batch, order[:num_critical], victims, self.token_budget // per_decode)
         if batch.preempt:
             prompts = [prompt for prompt in prompts if prompt[2] not in batch.preempt]
             heapify(prompts)
-        num_decodes = batch.critical_decodes = len(batch.decodes)
-        context = sum(map(_context, batch.decodes)) + num_decodes
-        left = self.token_budget - num_decodes
+        batch.critical_decodes = len(batch.decodes)
+        decode_tokens = tokens_of(view, batch)
+        context = sum(map(_context, batch.decodes)) + decode_tokens
+        left = self.token_budget - decode_tokens
         if prompts and left > 0:
-            left = self._room(view, order, num_decodes, context, prompts[0][2])
-            left = self._take_prompts(view, batch, prompts, left)
-        others = [] if batch.preempt else order[num_critical:][: max(left, 0)]
+            room = self._room(view, order, decode_tokens, context, prompts[0][2])
+            left = self._take_prompts(view, batch, prompts, room)
+        others = [] if batch.preempt else order[num_critical:][: max(left // per_decode, 0)]
         if others:
             contexts = [*accumulate(map(_context, others), initial=context)]
-            room = self._others(view, order, batch, contexts)
-            take_decodes(view, batch, others, [], room)
+            take_decodes(view, batch, others, [], self._others(view, order, batch, contexts))
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        took_s = end_s - start_s
-        work = batch.work
+        took_s, work = end_s - start_s, batch.work
         model = self._with_prompts if batch.prefills else self._alone
-        model.learn(batch.num_tokens, work.context_tokens, work.pairs, took_s)
+        tokens = batch.num_tokens + work.draft_tokens
+        model.learn(tokens, work.context_tokens, work.pairs, took_s)
         if batch.prefills or not self._typical_s:
             change = took_s - self._typical_s
             self._typical_s += change * FORGETS if self._typical_s else change
@@ -184,7 +186,7 @@ class Hrrn(Scheduler):
         self,
         view: EngineView,
         order: Sequence[RequestView],
-        num_decodes: int,
+        decode_tokens: int,
         context: int,
         first: RequestView,
     ) -> int:
@@ -193,21 +195,21 @@ class Hrrn(Scheduler):
         budget = self.token_budget
         model = self._with_prompts
         if self.size == "budget":
-            return budget - num_decodes
-        least = min(budget, max(self.tile, num_decodes + 1))
+            return budget - decode_tokens
+        least = min(budget, max(self.tile, decode_tokens + 1))
         if not model.is_known:
-            return min(budget, max(least, 2 * self.tile)) - num_decodes
+            return min(budget, max(least, 2 * self.tile)) - decode_tokens
         allowed_s = self._allowed_s(view, order, model, model.predict_s(least, context, 0.0))
         computed = first.computed_tokens
         best, best_s = 0, inf
         for tokens in range(budget, least, -self.tile):
-            chunk = tokens - num_decodes
+            chunk = tokens - decode_tokens
             takes_s = model.predict_s(tokens, context, chunk * (computed + chunk / 2))
             if takes_s <= allowed_s and takes_s / chunk < best_s:
                 best, best_s = chunk, takes_s / chunk
                 if self.size == "deadline":
                     break
-        return best or least - num_decodes
+        return best or least - decode_tokens
 
     def _allowed_s(
         self, view: EngineView, order: Sequence[RequestView], model: StepTime, least_s: float
@@ -271,16 +273,16 @@ class Hrrn(Scheduler):
         model = self._with_prompts if batch.prefills else self._alone
         if self.size == "budget" or not model.is_known:
             return most
-        tokens, pairs = batch.num_tokens, _pairs(batch)
+        tokens, pairs = tokens_of(view, batch), _pairs(batch)
         allowed_s = self._allowed_s(view, order, model, model.predict_s(tokens, contexts[0], pairs))
 
         def takes_s(number: int) -> float:
-            return model.predict_s(tokens + number, contexts[number] + number, pairs)
+            more = number * view.tokens_per_decode
+            return model.predict_s(tokens + more, contexts[number] + more, pairs)
 
         if takes_s(most) <= allowed_s:  # nearly always
             return most
-        room = bisect_right(range(1, most), allowed_s, key=takes_s)
-        return room or int(not batch)
+        return bisect_right(range(1, most), allowed_s, key=takes_s) or int(not batch)
 
 
 def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:

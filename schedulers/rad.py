@@ -23,7 +23,8 @@ class _Tiled(Scheduler):
     """What RAD and its batch-prefill variant share: batches that are one decode tile or one chunk.
 
     Args:
-        tile: most decodes in a batch (rows of a GeMM tile).
+        tile: most tokens of the decodes in a batch (rows of a GeMM tile): as many decodes, or fewer
+            where each verifies drafted tokens.
         chunk: tokens of a prefill chunk, alone in its batch.
         cycle: requests prefilled at most before the decodes must have run out; may be ``inf``.
         max_active: as for every scheduler; None takes the least that does not bind.
@@ -64,6 +65,10 @@ class _Tiled(Scheduler):
     def _cycle_is_full(self) -> bool:
         return self._num_in_cycle >= self.cycle
 
+    def _tile_decodes(self, view: EngineView) -> int:
+        """Decodes that fill a tile."""
+        return max(1, self.tile // view.tokens_per_decode)
+
     def _prefill_chunk(self, view: EngineView) -> Batch:
         """Prefill mode: the next chunk of the oldest prompt, alone; empty where none can go on."""
         batch = Batch()
@@ -98,7 +103,7 @@ class Rad(_Tiled):
             return self._prefill_chunk(view)
         if self._cycle_is_full and not view.decoding:
             self._num_in_cycle = 0  # every request of the cycle ended with its prefill
-        tile_is_full = len(view.decoding) >= self.tile
+        tile_is_full = len(view.decoding) >= self._tile_decodes(view)
         if view.decoding and (tile_is_full or self._cycle_is_full or not head_fits(view, self)):
             return self._decode_tile(view)
         return self._prefill_chunk(view)
@@ -106,7 +111,7 @@ class Rad(_Tiled):
     def _decode_tile(self, view: EngineView) -> Batch:
         """Decode mode: one token for each, up to a tile."""
         batch = Batch()
-        decode_by_arrival(view, batch, self.tile)
+        decode_by_arrival(view, batch, max(self.tile, view.tokens_per_decode))
         batch.critical_decodes = len(batch.decodes)
         return batch
 
@@ -141,6 +146,6 @@ class RadBatchPrefill(_Tiled):
     def _decode_tile(self, view: EngineView) -> Batch:
         """The rolling set is whoever decoded longest; the last in line is preempted first."""
         batch = Batch()
-        take_decodes(view, batch, view.decoding, list(view.decoding), self.tile)
+        take_decodes(view, batch, view.decoding, list(view.decoding), self._tile_decodes(view))
         batch.critical_decodes = len(batch.decodes)
         return batch

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of
-from slaibench.schedulers.batching import admit, by_arrival, continue_prefills, decode_by_arrival
+from slaibench.schedulers.batching import (
+    admit,
+    by_arrival,
+    continue_prefills,
+    decode_by_arrival,
+    tokens_of,
+)
 
 ORDERS = ("fcfs", "spf")
 
@@ -42,6 +48,6 @@ class Sarathi(Scheduler):
             prefilling = sorted(prefilling, key=by_arrival)
         if batch.preempt:
             prefilling = [request for request in prefilling if request not in batch.preempt]
-        budget = continue_prefills(prefilling, batch, self.token_budget - len(batch.decodes))
+        budget = continue_prefills(prefilling, batch, self.token_budget - tokens_of(view, batch))
         admit(view, self, batch, budget)
         return batch

@@ -14,7 +14,13 @@ from slaibench.schedulers.base import (
     one_of,
     whole_number,
 )
-from slaibench.schedulers.batching import admit, continue_prefills, note_due, take_decodes
+from slaibench.schedulers.batching import (
+    admit,
+    continue_prefills,
+    note_due,
+    take_decodes,
+    tokens_of,
+)
 
 ORDERS = ("fcfs", "spf", "spf-priority")
 
@@ -32,7 +38,9 @@ class Slai(Scheduler):
 
     Each decoding request carries its last schedulable time
     ``lst = e + tbt_slo_s - offset * t_batch``: ``e`` is the end of the batch that yielded its
-    previous token, ``t_batch`` the running mean of batch times. It is critical from then on. Of
+    previous token, ``t_batch`` the running mean of batch times. It is critical from then on. Where
+    that batch yielded ``m`` tokens (speculative decoding), it is ``e + m * tbt_slo_s`` from which
+    the offset is taken: deadlines count tokens, and a reader has ``m`` of them to read. Of
     equal ones, as all of an SLO that decode together are, the one whose prompt was finished first
     goes first (``sorted`` keeps the view's order).
 
@@ -81,14 +89,14 @@ class Slai(Scheduler):
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
         order = sorted(view.decoding, key=_last_schedulable_s)
-        limit = min(self.decode_limit, self.token_budget)
+        limit = min(self.decode_limit, self.token_budget // view.tokens_per_decode)
         num_critical = bisect_right(order, view.begins_s, key=_last_schedulable_s)
         prefilling = list(view.prefilling)
         take_decodes(view, batch, order[:num_critical], prefilling, limit)
         batch.critical_decodes = len(batch.decodes)
-        budget = continue_prefills(prefilling, batch, self.token_budget - len(batch.decodes))
+        budget = continue_prefills(prefilling, batch, self.token_budget - tokens_of(view, batch))
         budget = admit(view, self, batch, budget)
-        room = min(budget, self.decode_limit - len(batch.decodes))
+        room = min(budget // view.tokens_per_decode, self.decode_limit - len(batch.decodes))
         if room > 0 and num_critical < len(order):
             # With budget left every prefilling request is in this batch: none is there to preempt.
             take_decodes(view, batch, order[num_critical:], [], room)

@@ -19,7 +19,8 @@ class VllmDefault(Scheduler):
 
     vLLM takes a prompt's blocks chunk by chunk and may give those that its rest will need to a
     decode; here they are the prompt's from its admission on. So the two differ where the cache is
-    full and prompts are unfinished, and are the same elsewhere.
+    full and prompts are unfinished. vLLM also cuts the drafted tokens of a decode that crosses the
+    token budget; here it waits. Elsewhere both are the same.
 
     Source: vLLM 0.32.0, ``vllm/v1/core/sched/scheduler.py`` (``Scheduler.schedule``), with its
     defaults for cards of less than 70 GiB.
@@ -46,6 +47,7 @@ class VllmDefault(Scheduler):
         batch = Batch()
         running: list[RequestView] = sorted([*view.decoding, *view.prefilling], key=_place)
         free, budget = view.free_blocks, self.token_budget
+        per_decode = view.tokens_per_decode
         decoding = set(map(id, view.decoding))
         place = 0
         while place < len(running) and budget > 0:
@@ -56,6 +58,8 @@ class VllmDefault(Scheduler):
                 batch.prefills.append((request, tokens))
                 budget -= tokens
                 continue
+            if budget < per_decode:
+                continue
             while request.needs_block and free < 1 and len(running) >= place:
                 victim = running.pop()
                 batch.preempt.append(victim)
@@ -64,7 +68,7 @@ class VllmDefault(Scheduler):
                 break  # it was the last one itself
             free -= request.needs_block
             batch.decodes.append(request)
-            budget -= 1
+            budget -= per_decode
         batch.critical_decodes = len(batch.decodes)
         before = len(batch.prefills)
         admit(view, self, batch, budget)

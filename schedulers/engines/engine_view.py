@@ -129,6 +129,7 @@ class ServingView(FormerViewNames, Generic[R]):
     """
 
     max_prefilling: int | None = None
+    tokens_per_decode: int = 1
     __slots__ = (
         "block_size",
         "decoding",

@@ -98,6 +98,7 @@ class EngineLimits:
         name: the engine's.
         tokens: of a batch.
         active: requests that hold KV blocks.
+        decode_tokens: of a batch, what a decode takes (``EngineView.tokens_per_decode``).
     """
 
     name: str
@@ -105,6 +106,7 @@ class EngineLimits:
     tokens_flag: str
     active: int
     active_flag: str
+    decode_tokens: int = 1
 
     def check(self, scheduler: Scheduler) -> None:
         """Refuse a scheduler that may want larger batches than the engine was started for.
@@ -118,6 +120,12 @@ class EngineLimits:
                 f"scheduler {scheduler.name!r} makes batches of up to {tokens} tokens, {self.name} "
                 f"was started for {self.tokens}: start it with {self.tokens_flag} {tokens}, or "
                 f"give the scheduler token_budget={self.tokens}"
+            )
+        if tokens < self.decode_tokens:
+            raise UnsupportedEngineError(
+                f"scheduler {scheduler.name!r} makes batches of up to {tokens} tokens, and a "
+                f"decode verifies {self.decode_tokens}: give it token_budget={self.decode_tokens} "
+                "or more"
             )
         if active > self.active:
             raise UnsupportedEngineError(

@@ -16,7 +16,7 @@ from vllm.v1.request import Request, RequestStatus
 
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
-from slaibench.schedulers.engines.step_log import MonotonicClock, NoStepLog, StepLog
+from slaibench.schedulers.engines.step_log import MonotonicClock, NoStepLog, Step, StepLog
 from slaibench.schedulers.engines.vllm_flights import Flights
 from slaibench.schedulers.engines.vllm_priority import blocks_needed, least_urgent_first, leave_out
 from slaibench.schedulers.engines.vllm_queue import Beside, KeyedQueue, NoSecondQueue
@@ -48,7 +48,12 @@ class SteeredScheduler(VllmOwnScheduler):
             self.kv_holding_waiting = Beside(self.waiting)
         if hasattr(self, "skipped_waiting"):
             self.skipped_waiting = NoSecondQueue(self.waiting)
-        self.view = VllmView(self.waiting.ordered.requests, self._num_blocks, self.block_size)
+        self.view = VllmView(
+            self.waiting.ordered.requests,
+            self._num_blocks,
+            self.block_size,
+            1 + self.num_spec_tokens,
+        )
         self.scheduler: Scheduler | None = None
         self.clock: Any = MonotonicClock()
         self.step_log: StepLog = NoStepLog()
@@ -159,6 +164,21 @@ class SteeredScheduler(VllmOwnScheduler):
         if resumes:
             # The worker has not seen its last input, and gets it as with a new request.
             inner.status = RequestStatus.WAITING
+
+    def _step_of(self, ran: Batch, began_s: float) -> Step:
+        """The record of a batch that is handed over; its times are not there yet."""
+        num_preempted, self._num_preempted = self._num_preempted, 0
+        return Step(
+            start_s=began_s,
+            end_s=began_s,
+            prefill_tokens=sum(tokens for _, tokens in ran.prefills),
+            decodes=len(ran.decodes),
+            critical_decodes=ran.critical_decodes,
+            waiting=len(self.waiting),
+            active=len(self.running) + self.waiting.num_holding,
+            kv_blocks_used=self._num_blocks - self._pool_free(),
+            preemptions=num_preempted,
+        )
 
     def _unclaimed_blocks(self) -> int:
         """Blocks that nobody holds and no unfinished prefill will still take."""

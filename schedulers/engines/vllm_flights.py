@@ -4,6 +4,7 @@ scheduling two."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ class Flight:
         batch: as vLLM made it.
         step: its record, without times.
         start_s: when it began; None: not yet, as far as is known.
+        generated: output tokens of those that decode, when it was launched.
         is_dropped: whether vLLM will throw its tokens away.
     """
 
@@ -30,6 +32,7 @@ class Flight:
     batch: Batch
     step: Step
     start_s: float | None = None
+    generated: Sequence[int] = ()
     is_dropped: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView
-from slaibench.schedulers.batching import blocks_left, by_arrival
+from slaibench.schedulers.batching import blocks_left, by_arrival, tokens_of
 
 
 def least_urgent_first(batch: Batch, view: EngineView) -> list[Any]:
@@ -40,7 +40,7 @@ def spare_urgent(batch: Batch, view: EngineView, token_budget: int) -> None:
     leave_out(batch, losing)
     decoding = set(map(id, view.decoding))
     for request in spared:
-        room = batch.num_tokens < token_budget
+        room = tokens_of(view, batch) + view.tokens_per_decode <= token_budget
         has_block = not request.needs_block or blocks_left(view, batch) > 0
         if id(request) in decoding and room and has_block:
             batch.decodes.append(request)

@@ -42,11 +42,27 @@ def _has_ranks(config: Any) -> bool:
     return bool(parallel.data_parallel_size > 1 or getattr(parallel, "data_parallel_index", 0) > 0)
 
 
+METHOD = "ngram"
+"""Of drafting: words of the request's own, which need no KV slots of theirs, and no model."""
+
+
+def _drafts(config: Any) -> bool:
+    """Whether it speculates in another way than a study in virtual time has it do."""
+    speculation = getattr(config, "speculative_config", None)
+    device = getattr(config.parallel_config, "distributed_executor_backend", None)
+    if speculation is None:
+        return False
+    return not (
+        getattr(device, "SPECULATES", False) and getattr(speculation, "method", None) == METHOD
+    )
+
+
 REFUSALS = (
     Refusal(
         "speculative-config",
-        "speculative decoding gives a decode more than one token: leave it out",
-        _given("speculative_config"),
+        "a model's drafts were checked with no scheduler of ours, and some take KV slots that none "
+        "counts: leave it out; a study in virtual time takes --speculative-tokens instead",
+        _drafts,
     ),
     Refusal(
         "diffusion-config",

@@ -12,15 +12,17 @@ from vllm.v1.request import Request
 
 from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
+from slaibench.schedulers.batching import tokens_of
 from slaibench.schedulers.deciding_ahead import DecidingAhead
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE, work_of
-from slaibench.schedulers.engines.step_log import FileStepLog, Step
+from slaibench.schedulers.engines.step_log import FileStepLog
 from slaibench.schedulers.engines.switch import Switch
 from slaibench.schedulers.engines.vllm_books import SteeredScheduler, asynchronous
 from slaibench.schedulers.engines.vllm_flights import Flight
 from slaibench.schedulers.engines.vllm_layout import chunks, lay_out, what_ran
 from slaibench.schedulers.engines.vllm_priority import spare_urgent
+from slaibench.schedulers.engines.vllm_speculation import back, launched
 from slaibench.schedulers.engines.vllm_support import (
     RELEASES,
     check_config,
@@ -68,7 +70,7 @@ class SlaibenchScheduler(SteeredScheduler):
         own = own_config(self.vllm_config)
         self.max_num_scheduled_tokens: int
         self.max_num_running_reqs: int
-        self._limits = engine_limits(self.scheduler_config)
+        self._limits = engine_limits(self.scheduler_config, self.view.tokens_per_decode)
         if own.get("step_log"):
             captured = self.vllm_config.compilation_config.max_cudagraph_capture_size or 0
             self.step_log = FileStepLog(
@@ -156,7 +158,8 @@ class SlaibenchScheduler(SteeredScheduler):
         queue.offer(_leaving_the_queue(batch))
         self._chunks = chunks(batch)
         budget = self.max_num_scheduled_tokens
-        self.max_num_scheduled_tokens = batch.num_tokens
+        # Of a prompt's last token alone vLLM asks whether it could be padded to a decode's length.
+        self.max_num_scheduled_tokens = tokens_of(view, batch) + self.num_spec_tokens
         try:
             output = super().schedule(*args, **kwargs)
         finally:
@@ -181,6 +184,8 @@ class SlaibenchScheduler(SteeredScheduler):
         if flight is None or flight.start_s is None:
             return outputs
         start_s, ran = flight.start_s, flight.batch
+        if self.num_spec_tokens:
+            back(flight)
         if self._is_asynchronous:
             end_s, view.forward_s = back_s, back_s - start_s
         else:
@@ -245,7 +250,8 @@ class SlaibenchScheduler(SteeredScheduler):
         ran = self.last_batch = Batch()
         for request_id, tokens in output.num_scheduled_tokens.items():
             ours: VllmRequest = getattr(self.requests[request_id], ATTRIBUTE)
-            if ours.inner.num_computed_tokens > ours.prefill_tokens:
+            # One of a single token to prefill is padded with drafts, to be as long as a decode.
+            if ours.computed > ours.prefill_tokens and not (ours.waiting or ours.resumes):
                 ran.decodes.append(ours)
             else:
                 ran.prefills.append((ours, tokens))
@@ -272,21 +278,13 @@ class SlaibenchScheduler(SteeredScheduler):
         view.follow(self.running)
         if not ran:
             return
-        step = Step(
-            start_s=began_s,
-            end_s=began_s,
-            prefill_tokens=sum(tokens for _, tokens in ran.prefills),
-            decodes=len(ran.decodes),
-            critical_decodes=ran.critical_decodes,
-            waiting=len(self.waiting),
-            active=len(self.running) + self.waiting.num_holding,
-            kv_blocks_used=self._num_blocks - self._pool_free(),
-            preemptions=self._num_preempted,
-        )
-        self._num_preempted = 0
+        step = self._step_of(ran, began_s)
         ran.work = work_of(ran, counted=True)
         start_s = None if self._is_asynchronous else began_s
-        self.flights.add(Flight(output, self.scheduler, ran, step, start_s))
+        flight = Flight(output, self.scheduler, ran, step, start_s)
+        if self.num_spec_tokens:
+            launched(flight)
+        self.flights.add(flight)
         if self._is_asynchronous:
             view.advance(ran.prefills)
             certain = (*ran.decodes, *ran.work.finished_prefills)

@@ -88,8 +88,12 @@ def own_config(vllm_config: Any) -> dict[str, Any]:
     return own
 
 
-def engine_limits(scheduler_config: Any) -> EngineLimits:
-    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active."""
+def engine_limits(scheduler_config: Any, decode_tokens: int = 1) -> EngineLimits:
+    """The limits that bind, of those that vLLM has: a batch's tokens, and who may be active.
+
+    Args:
+        decode_tokens: of a batch, what a decode takes.
+    """
     tokens, tokens_flag = scheduler_config.max_num_batched_tokens, "--max-num-batched-tokens"
     active, active_flag = scheduler_config.max_num_seqs, "--max-num-seqs"
     fewer = getattr(scheduler_config, "max_num_scheduled_tokens", None)
@@ -98,4 +102,4 @@ def engine_limits(scheduler_config: Any) -> EngineLimits:
     fewer = getattr(scheduler_config, "max_num_active_seqs", None)
     if fewer is not None and fewer < active:
         active, active_flag = fewer, "--max-num-active-seqs"
-    return EngineLimits("vLLM", tokens, tokens_flag, active, active_flag)
+    return EngineLimits("vLLM", tokens, tokens_flag, active, active_flag, decode_tokens)

@@ -19,9 +19,11 @@ class VllmRequest(EngineRequest):
     Attributes:
         resumes: a session with its next input: it holds blocks, and vLLM has not taken it back.
         final_tokens: how many of its tokens are computed when it has its last one.
+        reserved_tokens: of those that its decodes verified, how many had a KV slot at most; those
+            that were rejected keep theirs.
     """
 
-    __slots__ = ("final_tokens", "resumes")
+    __slots__ = ("_longest", "final_tokens", "reserved_tokens", "resumes")
 
     def __init__(
         self,
@@ -35,6 +37,8 @@ class VllmRequest(EngineRequest):
         said = getattr(inner.sampling_params, "extra_args", None)
         super().__init__(inner, request_id, arrival_s, block_size, look_up, said)
         self.resumes = False
+        self.reserved_tokens = 0
+        self._longest = longest
         self.final_tokens = min(inner.num_prompt_tokens + inner.max_tokens, longest) - 1
 
     @property
@@ -65,6 +69,24 @@ class VllmRequest(EngineRequest):
         return tokens
 
     @property
+    def decode_tokens(self) -> int:
+        """Tokens that its next decode computes: one and what was drafted, as far as vLLM goes."""
+        drafted: int = len(self.inner.spec_token_ids)
+        return min(1 + drafted, self._longest - self.computed - 1) if drafted else 1
+
+    @property
+    def num_blocks(self) -> int:
+        if self.waiting or not self.reserved_tokens:
+            return super().num_blocks
+        return max(super().num_blocks, -(-self.reserved_tokens // self._block_size))
+
+    @property
+    def needs_block(self) -> bool:
+        if not self.reserved_tokens and not self.inner.spec_token_ids:
+            return super().needs_block
+        return self.computed + self.decode_tokens > self.num_blocks * self._block_size
+
+    @property
     def adapter(self) -> int:
         """Number of its LoRA adapter; 0: none."""
         lora = self.inner.lora_request
@@ -73,6 +95,7 @@ class VllmRequest(EngineRequest):
     def lose_blocks(self) -> None:
         super().lose_blocks()
         self.resumes = False
+        self.reserved_tokens = 0
 
     def resume(self) -> None:
         """Hold the blocks of a session's earlier inputs, with another input to prefill."""
@@ -90,10 +113,17 @@ class VllmView(ServingView[VllmRequest]):
             still has its blocks and its place.
     """
 
-    __slots__ = ("ending",)
+    __slots__ = ("ending", "tokens_per_decode")
 
-    def __init__(self, waiting: Sequence[VllmRequest], total_blocks: int, block_size: int) -> None:
+    def __init__(
+        self,
+        waiting: Sequence[VllmRequest],
+        total_blocks: int,
+        block_size: int,
+        tokens_per_decode: int = 1,
+    ) -> None:
         super().__init__(waiting, total_blocks, block_size)
+        self.tokens_per_decode = tokens_per_decode
         self.ending: list[VllmRequest] = []
 
     def advance(self, prefills: Iterable[tuple[VllmRequest, int]]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from slaibench.backends.arrivals import Arrivals, arrivals_of
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
+from slaibench.backends.speculation import Speculation, slots_of
 from slaibench.recording.record import Outcome, RequestTable, StepTable
 from slaibench.schedulers.base import Batch, EngineView, SchedulerError
 from slaibench.workloads.request import Request
@@ -97,7 +98,12 @@ def end_of(start_s: float, duration_s: float) -> float:
 
 
 def refusal(
-    request: Request, *, total_blocks: int, block_size: int, max_context_tokens: int | None
+    request: Request,
+    *,
+    total_blocks: int,
+    block_size: int,
+    max_context_tokens: int | None,
+    speculation: Speculation | None = None,
 ) -> str:
     """Why a request can never be served; empty if it can."""
     total = request.prompt_tokens + request.output_tokens
@@ -105,7 +111,7 @@ def refusal(
         return (
             f"{total} tokens (prompt + output) exceed the model's context of {max_context_tokens}"
         )
-    blocks = -(-(total - 1) // block_size)
+    blocks = -(-slots_of(total, speculation, max_context_tokens) // block_size)
     if blocks > total_blocks:
         return f"{total} tokens need {blocks} KV blocks; the whole cache has {total_blocks}"
     return ""

@@ -21,6 +21,7 @@ from slaibench.spec import (
     LoadPart,
     MetricsPart,
     Option,
+    SpeculationPart,
     StudySpec,
     TargetPart,
     flags_of,
@@ -58,7 +59,10 @@ class ServingOptions(SpecOptions, part=BackendPart, panel=SERVED):
 
 
 class EngineOptions(
-    SpecOptions, part=EnginePart, panel=SERVED, others=dict(options_of(DeploymentPart))
+    SpecOptions,
+    part=EnginePart,
+    panel=SERVED,
+    others=dict([*options_of(DeploymentPart), *options_of(SpeculationPart)]),
 ):
     """What an engine serves, and with how much memory."""
 

@@ -153,6 +153,7 @@ def _spec(
         (engine.values["weights"], "--weights"),
         (engine.values["prefix_caching"], "--prefix-caching"),
         (engine.values["max_context_tokens"], "--max-context-tokens"),
+        (engine.values["speculative_tokens"], "--speculative-tokens"),
         (recorded and engine.values["kv_blocks"], "--kv-blocks"),
         (recorded and options.meta, "--meta"),
         (recorded and options.column, "--column"),

@@ -88,19 +88,25 @@ class CostModel:
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
         spread: Spread | None = None,
+        draft_tokens: int = 0,
     ) -> float:
         """GPU time of one batch, seconds.
+
+        Drafted tokens that decodes verify pass through the linear layers and the output head as
+        other tokens do. Attention reads a decode's KV once for all of them, and that is what it
+        takes: their query-key pairs are hidden under it, up to some dozen tokens a decode.
 
         Args:
             num_decodes: requests that generate a token.
             decode_context_tokens: KV tokens they read, all together.
             prefills: prompt chunks: (tokens, KV tokens before them).
             spread: of their contexts; None: all are equal.
+            draft_tokens: that they verify, beside one token each.
 
         Returns:
             0 for an empty batch.
         """
-        tokens = num_decodes
+        tokens = num_decodes + draft_tokens
         if prefills:
             for chunk, _ in prefills:
                 tokens += chunk
@@ -114,7 +120,7 @@ class CostModel:
             return 0.0
         if spread is not None and num_decodes and self._unequal is not None:
             time += self._unequal.extra_s(num_decodes, decode_context_tokens, prefills, spread)
-        sequences = num_decodes + len(prefills)
+        sequences = num_decodes + draft_tokens + len(prefills)
         try:
             return time + self._linear_s[tokens] + self._sequence_s[sequences]
         except IndexError:

@@ -84,12 +84,13 @@ class StaircaseCostModel:
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
         spread: Spread | None = None,
+        draft_tokens: int = 0,
     ) -> float:
         """GPU time of one batch, seconds; arguments as ``CostModel.batch_time_s``.
 
         How unequal contexts are makes no difference here.
         """
-        tokens = num_decodes
+        tokens = num_decodes + draft_tokens
         pairs = 0
         for chunk, history in prefills:
             tokens += chunk

@@ -21,6 +21,7 @@ from slaibench.spec.serving import (
     EnginePart,
     MetricsPart,
     Part,
+    SpeculationPart,
 )
 from slaibench.spec.study import PAPER_DURATION_S, SpecForm, StudySpec
 from slaibench.spec.targets import DEFAULT_SLO, PAPER_SLO, Convention, TargetPart
@@ -50,6 +51,7 @@ __all__ = [
     "PacePart",
     "Part",
     "SpecForm",
+    "SpeculationPart",
     "StudySpec",
     "TargetPart",
     "flag",

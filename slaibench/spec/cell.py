@@ -15,6 +15,7 @@ from slaibench.spec.serving import (
     Device,
     EndpointPart,
     EnginePart,
+    SpeculationPart,
 )
 from slaibench.spec.targets import Convention
 
@@ -22,7 +23,7 @@ CODE = ("code_fingerprint", "scheduler_source", "slaibench_version")
 """Fields that say which code makes a cell."""
 
 
-class CellSpec(EndpointPart, EnginePart, BackendPart):
+class CellSpec(EndpointPart, SpeculationPart, EnginePart, BackendPart):
     """What a recording is known by: its fields, hashed.
 
     A field with a default that came after the first recordings is in the hash only where a cell

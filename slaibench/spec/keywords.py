@@ -61,6 +61,8 @@ class CellFields(RequestFields, total=False):
     prefix_caching: bool
     async_scheduling: bool | None
     kv_blocks: int | None
+    speculative_tokens: int | None
+    acceptance_rate: float | None
     engine_args: str | None
     tp: int | None
     ep: int | None

@@ -7,7 +7,7 @@ refuses what does not go with it; in a cell None means that there is no such thi
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -198,6 +198,36 @@ class DeploymentPart(Part):
     ] = None
 
 
+class SpeculationPart(Part):
+    """What decodes draft, on a device that only takes time: nothing says so of a real model's text.
+
+    Args:
+        speculative_tokens: that a decode drafts and verifies; None: it computes one token.
+        acceptance_rate: probability that a drafted token is accepted, given those before it were.
+    """
+
+    speculative_tokens: Annotated[
+        int | None,
+        Option("Tokens that a decode drafts, and verifies in one batch (speculative decoding)."),
+        Field(ge=1, le=1024),
+    ] = None
+    acceptance_rate: Annotated[
+        float | None,
+        Option("Of --speculative-tokens: probability that a drafted token is accepted; 0 to 1."),
+        Field(ge=0, le=1),
+    ] = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        """Neither means anything alone."""
+        if (self.speculative_tokens is None) != (self.acceptance_rate is None):
+            raise ValueError(
+                "--speculative-tokens says what a decode drafts, and --acceptance-rate how much of "
+                "it is right: give both, or neither"
+            )
+        return self
+
+
 class EndpointPart(Part):
     """A server that is there already.
 
@@ -256,7 +286,7 @@ class MetricsPart(Part):
 
 SERVING: tuple[str, ...] = tuple(
     name
-    for part in (BackendPart, EnginePart, EndpointPart)
+    for part in (BackendPart, EnginePart, SpeculationPart, EndpointPart)
     for name in part.model_fields
     if name not in ("profile", "dialect")
 )

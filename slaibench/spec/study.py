@@ -31,6 +31,7 @@ from slaibench.spec.serving import (
     EndpointPart,
     EnginePart,
     MetricsPart,
+    SpeculationPart,
 )
 from slaibench.spec.targets import Convention, TargetPart
 
@@ -67,7 +68,9 @@ class SpecForm(ClientsForm):
     slo: str
 
 
-class SchedulerPart(MetricsPart, EndpointPart, DeploymentPart, EnginePart, BackendPart):
+class SchedulerPart(
+    MetricsPart, EndpointPart, DeploymentPart, SpeculationPart, EnginePart, BackendPart
+):
     """What serves, and who decides its batches."""
 
     dialect: Dialect | None = None
@@ -86,6 +89,7 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
     LATER: ClassVar[tuple[str, ...]] = (
         *PacePart.model_fields,
         *DeploymentPart.model_fields,
+        *SpeculationPart.model_fields,
         *("rates_chosen", "metrics_url", "concurrency", "async_scheduling", "shared_prefix"),
     )
     """Fields that are in a document only where somebody or something decided them: pages are named

@@ -22,6 +22,7 @@ from slaibench.spec.serving import (
     EnginePart,
     MetricsPart,
     Part,
+    SpeculationPart,
 )
 from slaibench.spec.study import StudySpec
 from slaibench.spec.targets import TargetPart
@@ -30,7 +31,7 @@ KIND, SCHEDULERS, RUNNING, DIALECT = "kind", "schedulers", "running", "dialect"
 BODY, HEADERS = "extra_body", "headers"
 """Of a dialect; the fields for every request may be a text of JSON, which has a null."""
 PARTS: Mapping[str, tuple[type[Part], ...]] = {
-    "serving": (BackendPart, EnginePart, DeploymentPart),
+    "serving": (BackendPart, EnginePart, SpeculationPart, DeploymentPart),
     "endpoint": (EndpointPart, MetricsPart),
     "load": (LoadPart,),
     "targets": (TargetPart,),

@@ -28,9 +28,10 @@ def overload_cells(
     """One run a scheduler that measures its saturated throughput.
 
     With Poisson arrivals, whatever the study's, and not all requests at once: a burst lets an order
-    by length serve them sorted, which is another mix. None where times come from no profile (then
-    there is no bound to exceed), in real time, where no run is to end early (a study of the runs
-    themselves), or under the paper's conventions, which have no such rule.
+    by length serve them sorted, which is another mix. None where times come from no profile or
+    decodes yield several tokens (then there is no bound to exceed), in real time, where no run is
+    to end early (a study of the runs themselves), or under the paper's conventions, which have no
+    such rule.
 
     Args:
         schedulers: some of the study's; None: all.
@@ -41,6 +42,7 @@ def overload_cells(
         or prepared.spec.convention is Convention.PAPER
         or prepared.spec.early_stop is False
         or not prepared.process.takes_rate
+        or prepared.spec.speculative_tokens is not None
         or not identity["kv_blocks"]
         or identity["profile_fingerprint"] is None
     ):

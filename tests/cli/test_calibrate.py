@@ -25,6 +25,10 @@ SMALL = ("--token-budget", "64", "--max-active", "6", "--max-context-tokens", "2
         (("--device", "cpu", "--max-context-tokens", "9000"), "tiny-mistral takes 8192"),
         (("--device", "cpu", "--gpu", "h100"), "is this machine's own: leave --gpu out"),
         (("--device", "emulated", "--weights", "here"), "needs no weights"),
+        (
+            ("--device", "emulated", "--speculative-tokens", "3", "--acceptance-rate", "0.5"),
+            "decodes of one token are measured here",
+        ),
         (("--device", "emulated", "--model", "mistral"), "mistral-7b"),
     ],
 )

@@ -103,6 +103,7 @@ def test_a_recordings_folder_is_replayed_run_by_run(tmp_path: Path) -> None:
         (["--between", "sim,sglang"], ["--between"]),
         (["--prefix-caching"], ["--prefix-caching is the run's own matter"]),
         (["--max-context-tokens", "100"], ["--max-context-tokens"]),
+        (["--speculative-tokens", "3"], ["--speculative-tokens is the run's own matter"]),
         (["-s", "sarathi", "-s", "slai"], ["not with sarathi and slai: name one"]),
         (["-s", "sarath"], ["did you mean 'sarathi'"]),
         (["--gpu", "rtx409"], ["unknown GPU 'rtx409'"]),

@@ -16,6 +16,7 @@ from slaibench.catalog import FormulaAttention, get_profile, list_profiles, load
 from slaibench.catalog.gpu import get_gpu
 from slaibench.costmodel import CostModel
 from slaibench.costmodel.cost_model import beyond, expand_steps
+from slaibench.costmodel.formula_attention import FormulaAttentionTimer
 
 # LLMServingSim: runs in one batch of 32 layers.
 RUNS = {"embedding": 1, "final_layernorm": 1, "layernorm": 64}
@@ -246,3 +247,29 @@ def test_sizes_that_start_past_the_half_repeat_as_a_whole() -> None:
 
 def test_noise_never_makes_larger_batches_faster() -> None:
     assert expand_steps([8, 16], [2.0, 1.9], 40)[40] == 1.9
+
+
+@pytest.mark.parametrize("gpu", ["rtx4090", "h100", "rtx6000-ada"])
+@pytest.mark.parametrize("prefills", [[], [(256, 512)]])
+def test_drafted_tokens_pass_through_layers_and_head_and_read_nothing(
+    gpu: str, prefills: list[tuple[int, int]]
+) -> None:
+    """64 decodes that verify three tokens each, against as many that verify none."""
+    cost = model(gpu)
+    plain = cost.batch_time_s(64, 64_000, prefills)
+    drafting = cost.batch_time_s(64, 64_000, prefills, None, 192)
+    chunk, sequences = sum(tokens for tokens, _ in prefills), 64 + len(prefills)
+    layers = cost.linear_s(chunk + 256) - cost.linear_s(chunk + 64)
+    heads = cost.sequences_s(sequences + 192) - cost.sequences_s(sequences)
+    assert drafting - plain == pytest.approx(layers + heads)
+    assert drafting > plain
+
+
+def test_pairs_of_verified_tokens_take_less_than_reading_the_cache() -> None:
+    """Why they count nothing: sixteen queries on a context are computed before it is read, on the
+    profile whose formula has a rate for both."""
+    attention = CostModel(get_profile("rtx6000-ada", "mistral-7b")).attention
+    assert isinstance(attention, FormulaAttentionTimer)
+    context = 64_000
+    read_s = attention.decode_s(64, context) - attention.decode_s(64, 0)
+    assert 16 * context * attention.pair_s < 0.5 * read_s

@@ -37,6 +37,7 @@ class PlainView:
     total_blocks: int = field(default=100)
     block_size: int = 1
     max_prefilling: int | None = None
+    tokens_per_decode: int = 1
 
     @property
     def begins_s(self) -> float:

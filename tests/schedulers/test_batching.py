@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from slaibench.schedulers.base import Batch, RequestView, Scheduler
+from slaibench.schedulers.base import Batch, BatchWork, RequestView, Scheduler
 from slaibench.schedulers.batching import (
     admit,
     blocks_left,
     continue_prefills,
     decode_by_arrival,
+    note_due,
     take_decodes,
+    tokens_of,
 )
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 
@@ -133,14 +135,14 @@ def test_who_is_preempted_takes_up_no_room(free_blocks: int) -> None:
 def test_equal_arrivals_decode_by_id_where_something_runs_out() -> None:
     decoding = [PlainRequest(i, computed_tokens=1) for i in (3, 1, 2)]
     batch = Batch()
-    decode_by_arrival(PlainView(decoding=decoding), batch, limit=2)
+    decode_by_arrival(PlainView(decoding=decoding), batch, budget=2)
     assert ids(batch.decodes) == [1, 2]
 
 
 def test_those_beyond_the_limit_are_preempted_before_those_within() -> None:
     decoding = [hungry(0), hungry(1), hungry(2)]
     batch = Batch()
-    decode_by_arrival(PlainView(free_blocks=1, decoding=decoding), batch, limit=2)
+    decode_by_arrival(PlainView(free_blocks=1, decoding=decoding), batch, budget=2)
     assert (ids(batch.preempt), ids(batch.decodes)) == ([2], [0, 1])
 
 
@@ -167,3 +169,19 @@ def test_a_step_that_preempts_admits_nobody() -> None:
     batch = Batch(preempt=[hungry(1)])
     assert admit(view, Scheduler(), batch, 10) == 10
     assert batch.prefills == []
+
+
+def test_a_budget_holds_fewer_decodes_that_verify_drafted_tokens() -> None:
+    decoding = [content(i) for i in range(5)]
+    batch = Batch()
+    view = PlainView(decoding=decoding, tokens_per_decode=4)
+    decode_by_arrival(view, batch, budget=15)
+    assert ids(batch.decodes) == [0, 1, 2]
+    assert tokens_of(view, batch) == 12
+
+
+def test_the_next_token_is_due_an_slo_a_token_later() -> None:
+    one, three, prompt = (PlainRequest(i, tbt_slo_s=0.5) for i in range(3))
+    work = BatchWork(0, (), [prompt], 6, [1, 3])
+    note_due(Batch(decodes=[one, three], prefills=[(prompt, 1)], work=work), 10.0)
+    assert [request.scheduler_data for request in (one, three, prompt)] == [10.5, 11.5, 10.5]

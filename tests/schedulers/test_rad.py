@@ -7,6 +7,7 @@ import pytest
 
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.rad import Rad, RadBatchPrefill
+from tests.schedulers.plain import PlainRequest, PlainView
 from tests.schedulers.scenario import Scenario
 from tests.schedulers.theory import growth_rps, poisson, requests_at, second_half, serve
 
@@ -248,3 +249,13 @@ def test_a_budget_below_a_tile_is_refused() -> None:
 def test_limits_follow_the_sizes() -> None:
     assert (Rad(tile=64, chunk=512).token_budget, Rad(tile=64).max_active) == (512, 64)
     assert RadBatchPrefill(tile=64, cycle=100).max_active == 100
+
+
+def test_a_tile_holds_fewer_decodes_that_verify_drafted_tokens() -> None:
+    decoding = [PlainRequest(i, computed_tokens=1, num_blocks=1) for i in range(5)]
+    view = PlainView(decoding=decoding, waiting=[PlainRequest(9)], tokens_per_decode=4)
+    for kind in (Rad, RadBatchPrefill):
+        scheduler = kind(tile=8, cycle=1)
+        scheduler._num_in_cycle = 1
+        assert len(scheduler.schedule(view).decodes) == 2
+    assert len(Rad(tile=3, chunk=8).schedule(view).decodes) == 1  # never none

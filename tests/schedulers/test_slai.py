@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from slaibench.schedulers.base import Batch, BatchWork
 from slaibench.schedulers.slai import Slai
 from tests.schedulers.plain import PlainRequest, PlainView, chunks, ids
 from tests.schedulers.scenario import Scenario, seconds_per_token
@@ -261,3 +262,28 @@ def test_two_requests_that_do_not_fit_together_both_finish() -> None:
 def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Slai(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("yields", "due_s"), [((), 17.0), ([1], 17.0), ([3], 37.0)])
+def test_the_lst_counts_the_tokens_that_the_batch_yielded(yields: list[int], due_s: float) -> None:
+    """A reader has three tokens to read: the next one is due three SLOs later."""
+    scheduler = Slai(offset="fixed:2")
+    request = PlainRequest(0, tbt_slo_s=10.0)
+    batch = Batch(decodes=[request], work=BatchWork(0, (), (), 3, yields))
+    scheduler.batch_done(batch, 5.0, 9.0, PlainView())
+    assert request.scheduler_data == due_s - 2 * 4.0 + 2.0
+
+
+def test_verified_tokens_count_against_the_budget() -> None:
+    view = PlainView(
+        now_s=5.0,
+        decoding=[decoding(0, 1.0), decoding(1, 2.0), decoding(2, 9.0)],
+        waiting=[PlainRequest(3, prompt_tokens=50)],
+        tokens_per_decode=4,
+    )
+    batch = Slai(token_budget=20).schedule(view)
+    assert ids(batch.decodes) == [0, 1]
+    assert chunks(batch) == [(3, 12)]
+    view.waiting = []
+    assert ids(Slai(token_budget=20).schedule(view).decodes) == [0, 1, 2]
+    assert ids(Slai(token_budget=11).schedule(view).decodes) == [0, 1]

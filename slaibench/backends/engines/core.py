@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from slaibench.backends.base import BackendError
@@ -16,7 +17,11 @@ from slaibench.workloads.request import Request
 
 
 class CoreRequest:
-    """``slaibench.backends.virtual.RequestState`` of a request inside a real engine."""
+    """``slaibench.backends.virtual.RequestState`` of a request inside a real engine.
+
+    Args:
+        yields: ``Speculation.yields``; None: decodes draft nothing.
+    """
 
     __slots__ = (
         "arrival_s",
@@ -26,11 +31,15 @@ class CoreRequest:
         "prompt_ids",
         "request",
         "token_steps",
+        "yields",
     )
 
-    def __init__(self, request: Request, prompt_ids: list[int]) -> None:
+    def __init__(
+        self, request: Request, prompt_ids: list[int], yields: Sequence[int] | None = None
+    ) -> None:
         self.request = request
         self.prompt_ids = prompt_ids
+        self.yields = yields
         self.arrival_s = request.due_s
         self.left_s = math.nan
         self.first_step = NEVER

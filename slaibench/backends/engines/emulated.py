@@ -95,13 +95,16 @@ class EmulatedEngine:
                 total_blocks=self._kv_blocks,
                 block_size=options.block_size,
                 max_context_tokens=options.max_context_tokens,
+                speculation=options.speculation,
             )
             for request in requests
         ]
-        vocab = options.model.vocab
+        vocab, drafts = options.model.vocab, options.speculation
         states = [
             CoreRequest(
-                request, prompt_token_ids(request, settings.seed, vocab, FIRST_TOKEN_ID).tolist()
+                request,
+                prompt_token_ids(request, settings.seed, vocab, FIRST_TOKEN_ID).tolist(),
+                None if drafts is None else drafts.yields(settings.seed, request),
             )
             for request in requests
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from slaibench.backends.speculation import Speculation
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware
 
@@ -26,6 +27,7 @@ class EngineOptions:
         seed: of random weights and sampling.
         tp: GPUs that share each layer.
         asynchronous: whether it decides a batch while the one before runs.
+        speculation: what decodes draft, on an emulated device; None: nothing.
         more: further words of a server's command line, which win over all of the above.
     """
 
@@ -40,6 +42,7 @@ class EngineOptions:
     seed: int = 0
     tp: int = 1
     asynchronous: bool = False
+    speculation: Speculation | None = None
     more: tuple[str, ...] = ()
 
     @property

@@ -11,6 +11,9 @@ from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.prefix_cache import PrefixCache
+from slaibench.backends.simulator.speculative import SpeculativeEngine, SpeculativeRequest
+from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.speculation import Speculation
 from slaibench.backends.virtual import check_requests, refusal, run_virtual
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
@@ -29,6 +32,7 @@ class Simulator:
             request's blocks is found again (``PrefixCache``, by the rules of vLLM).
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
+        speculation: what decodes draft (``SpeculativeEngine``); None: nothing.
     """
 
     def __init__(
@@ -41,17 +45,26 @@ class Simulator:
         delivery_s: float = 0.0,
         prefix_caching: bool = False,
         asynchronous: bool = False,
+        speculation: Speculation | None = None,
     ) -> None:
         if total_blocks < 1 or block_size < 1:
             raise ValueError(
                 f"total_blocks and block_size must be at least 1, not {total_blocks}, {block_size}"
             )
+        if speculation is not None:
+            speculation.check_block(block_size)
+            if asynchronous or prefix_caching:
+                raise ValueError(
+                    "the simulator speculates with neither asynchronous scheduling nor prefix "
+                    "caching: leave them out, or speculation"
+                )
         self._timer = timer
         self._total_blocks = total_blocks
         self._block_size = block_size
         self._max_context_tokens = max_context_tokens
         self._delivery_s = delivery_s
         self._prefix_caching = prefix_caching
+        self._speculation = speculation
         self._engine = AheadEngine if asynchronous else Engine
         self._asynchronous = asynchronous
 
@@ -70,18 +83,17 @@ class Simulator:
         """
         check_requests(requests)
         scheduler = copy.deepcopy(scheduler)
-        blocks = self._blocks()
-        engine = self._engine(scheduler, self._timer, blocks)
+        engine, states = self._start(scheduler, requests, settings.seed)
         refusals = [
             refusal(
                 request,
                 total_blocks=self._total_blocks,
                 block_size=self._block_size,
                 max_context_tokens=self._max_context_tokens,
+                speculation=self._speculation,
             )
             for request in requests
         ]
-        states = [blocks.state_of(request) for request in requests]
 
         def settle() -> None:
             for state in states:
@@ -96,6 +108,19 @@ class Simulator:
             settle,
             delivery_s=self._delivery_s,
         )
+
+    def _start(
+        self, scheduler: Scheduler, requests: Sequence[Request], seed: int
+    ) -> tuple[Engine, Sequence[SimRequest]]:
+        """A new engine, and its side of the requests."""
+        blocks = self._blocks()
+        if self._speculation is None:
+            engine = self._engine(scheduler, self._timer, blocks)
+            return engine, [blocks.state_of(request) for request in requests]
+        longest = self._max_context_tokens
+        return SpeculativeEngine(self._speculation, scheduler, self._timer, blocks), [
+            SpeculativeRequest(request, self._speculation, seed, longest) for request in requests
+        ]
 
     def _blocks(self) -> KvBlocks:
         """The KV cache, all of it free."""

@@ -19,8 +19,10 @@ class BatchTimer(Protocol):
         decode_context_tokens: int,
         prefills: Sequence[tuple[int, int]],
         spread: Spread | None = None,
+        draft_tokens: int = 0,
     ) -> float:
-        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk)."""
+        """GPU time of a batch; prefills are (chunk tokens, tokens before the chunk), drafted tokens
+        those that decodes verify beside one each."""
 
     def between_s(self, num_sequences: int) -> float:
         """Time of a step that is not the GPU's and that it waits for."""

@@ -14,9 +14,8 @@ from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
-from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.simulator.state import Decoded, SimRequest
 from slaibench.backends.virtual import NEVER, end_of, held_in_words
-from slaibench.costmodel import Spread
 from slaibench.schedulers.base import (
     Batch,
     BatchWork,
@@ -38,6 +37,7 @@ class Engine(FormerViewNames):
         self.now_s = 0.0
         self.forward_s: float | None = None
         self.max_prefilling: int | None = None
+        self.tokens_per_decode = 1
         self.prefilling: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
         self.total_blocks, self.block_size = blocks.total, blocks.size
@@ -96,16 +96,16 @@ class Engine(FormerViewNames):
         if not batch.decodes and not batch.prefills:
             return batch
         step = len(self.steps)
-        context, spread, ended = self._decode(batch.decodes, step)
+        context, spread, ended, drafts, yields = self._decode(batch.decodes, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
         if self._caching is not None:
             computed = zip(batch.prefills, chunks, strict=True)
             batch.prefills = [(request, tokens) for (request, _), (tokens, _) in computed]
         num_decodes = len(batch.decodes)
         active = len(self.prefilling) + len(self.decoding) + self._num_leaving
-        check_limits(self._scheduler, num_decodes + prefill_tokens, active)
-        batch.work = BatchWork(context, chunks, prefilled)
-        forward = self._timer.batch_time_s(num_decodes, context, chunks, spread)
+        check_limits(self._scheduler, num_decodes + drafts + prefill_tokens, active)
+        batch.work = BatchWork(context, chunks, prefilled, drafts, yields)
+        forward = self._timer.batch_time_s(num_decodes, context, chunks, spread, drafts)
         self.forward_s = forward
         start, end = self._begin(forward, num_decodes + len(chunks))
         self.steps.append(
@@ -155,10 +155,8 @@ class Engine(FormerViewNames):
         self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
-    def _decode(
-        self, decodes: Sequence[SimRequest], step: int
-    ) -> tuple[int, Spread | None, list[SimRequest]]:
-        """One token for each; returns the KV tokens they read, their spread, and who is done."""
+    def _decode(self, decodes: Sequence[SimRequest], step: int) -> Decoded:
+        """One token for each."""
         # Comparing lists of the same objects is far cheaper than a set; it is the usual case.
         everybody = len(decodes) == len(self.decoding)
         if not everybody or decodes != self.decoding:
@@ -184,7 +182,7 @@ class Engine(FormerViewNames):
         spread = None
         if self._timer.needs_spread:
             spread = self._spread.after(decodes, context, everybody)
-        return context, spread, ended
+        return Decoded(context, spread, ended)
 
     def _prefill(
         self, prefills: Sequence[tuple[SimRequest, int]], step: int

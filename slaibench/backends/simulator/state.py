@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from slaibench.backends.virtual import NEVER
+from slaibench.costmodel import Spread
 from slaibench.schedulers.base import FormerRequestNames
 from slaibench.workloads.request import Request
 
@@ -112,3 +114,20 @@ class SimRequest(FormerRequestNames):
         self.num_preemptions += 1
         self.scheduler_data = None
         self.waiting = True
+
+
+class Decoded(NamedTuple):
+    """What the decodes of a batch came to.
+
+    Args:
+        context_tokens: KV tokens that they read, those that they wrote among them.
+        spread: of their contexts; None: nobody asks.
+        ended: who has all its tokens.
+        draft_tokens, yields: as ``BatchWork``.
+    """
+
+    context_tokens: int
+    spread: Spread | None
+    ended: list[SimRequest]
+    draft_tokens: int = 0
+    yields: Sequence[int] = ()

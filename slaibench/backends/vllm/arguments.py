@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.schedulers.engines.vllm_refusals import METHOD
 
 
 def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
@@ -23,6 +24,11 @@ def engine_args(options: EngineOptions, model: str | Path) -> dict[str, Any]:
     }
     if options.checkpoint is None:
         args["load_format"] = "dummy"
+    if options.speculation is not None:
+        args["speculative_config"] = {
+            "method": METHOD,
+            "num_speculative_tokens": options.speculation.draft_tokens,
+        }
     if options.tp > 1:
         args["tensor_parallel_size"] = options.tp
     if options.kv_blocks is not None:

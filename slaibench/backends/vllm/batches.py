@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +14,23 @@ class DeviceBatch:
     """A batch in a cost model's terms, and its outcome.
 
     Args:
-        contexts: of requests that each compute one token after their prefill: the KV tokens that
-            they read, their own new one among them.
+        contexts: of requests that each compute one token after their prefill, or some drafted ones
+            as well: the KV tokens that they read, their own new ones among them.
         prefills: (chunk tokens, tokens before the chunk).
         request_ids: all of them, in vLLM's order.
         sampled: new token ids of each; empty while its prefill is not through.
+        draft_tokens: that decodes verify beside one token each.
     """
 
     contexts: list[int]
     prefills: list[tuple[int, int]]
     request_ids: list[str]
     sampled: list[list[int]]
+    draft_tokens: int = 0
 
     @property
     def num_tokens(self) -> int:
-        return len(self.contexts) + sum(tokens for tokens, _ in self.prefills)
+        return len(self.contexts) + self.draft_tokens + sum(tokens for tokens, _ in self.prefills)
 
 
 @dataclass(slots=True)
@@ -39,15 +42,21 @@ class _Lengths:
 
 
 class BatchReader:
-    """Keeps what a worker keeps of requests: how long they are, and how far their prefill goes."""
+    """Keeps what a worker keeps of requests: how long they are, and how far their prefill goes.
+
+    Attributes:
+        yields: of requests whose decodes verify drafted tokens (``Speculation.yields``), by id.
+    """
 
     def __init__(self) -> None:
+        self.yields: dict[str, Sequence[int]] = {}
         self._lengths: dict[str, _Lengths] = {}
 
     def take(self, output: Any) -> DeviceBatch:
         """Read one ``SchedulerOutput``; whoever is through with its prefill gets a token."""
         for request_id in output.finished_req_ids:
             self._lengths.pop(request_id, None)
+            self.yields.pop(request_id, None)
         starts: dict[str, int] = {}
         for new in output.scheduled_new_reqs:
             self._begin(new)
@@ -65,14 +74,19 @@ class BatchReader:
         work = DeviceBatch([], [], [], [])
         for request_id, tokens in output.num_scheduled_tokens.items():
             lengths, start = self._lengths[request_id], starts[request_id]
-            if start >= lengths.prefill_tokens:
-                work.contexts.append(start + 1)
+            is_decode = start >= lengths.prefill_tokens
+            if is_decode:
+                work.contexts.append(start + tokens)
+                work.draft_tokens += tokens - 1
             else:
                 work.prefills.append((tokens, start))
             through = start + tokens >= lengths.prompt_tokens + lengths.output_tokens
-            lengths.output_tokens += through
+            given = int(through)
+            if is_decode and tokens > 1:
+                given = min(self.yields[request_id][lengths.output_tokens], tokens)
+            lengths.output_tokens += given
             work.request_ids.append(request_id)
-            work.sampled.append([GENERATED_TOKEN] if through else [])
+            work.sampled.append([GENERATED_TOKEN] * given)
         return work
 
     def _begin(self, new: Any) -> None:

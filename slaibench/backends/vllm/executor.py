@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec, MLAAttentionSpec
-from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
 
 from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.vllm.batches import BatchReader, DeviceBatch
 from slaibench.costmodel import spread_of
 from slaibench.schedulers.engines.vllm_support import own_config
+from slaibench.workloads.content import GENERATED_TOKEN
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
@@ -31,11 +32,13 @@ class EmulatedExecutor(Executor):
     """``vllm.v1.executor.abstract.Executor`` without a device.
 
     Attributes:
+        SPECULATES: whether it has drafts verified, of requests whose yields ``batches`` has.
         timer: the cost model; from ``additional_config``, or set by whoever built the engine.
         time: how its times pass.
         last: the batch that it was given last.
     """
 
+    SPECULATES: ClassVar[bool] = True
     timer: BatchTimer | None = None
 
     def _init_executor(self) -> None:
@@ -120,12 +123,24 @@ class EmulatedExecutor(Executor):
             return later if non_block else later.result()
         return _done(output) if non_block else output
 
+    def take_draft_token_ids(self) -> DraftTokenIds | None:
+        """Drafts for everybody who got a token of the last batch; None: nobody drafts."""
+        speculation = self.vllm_config.speculative_config
+        if speculation is None or self.last is None:
+            return None
+        rows = zip(self.last.request_ids, self.last.sampled, strict=True)
+        decoding = [request_id for request_id, tokens in rows if tokens]
+        draft = [GENERATED_TOKEN] * speculation.num_speculative_tokens
+        return DraftTokenIds(decoding, [list(draft) for _ in decoding])
+
     def _run(self, work: DeviceBatch) -> float:
         """Pass the batch's time, or begin it; returns when it will be done."""
         assert self.timer is not None
         contexts, chunks = work.contexts, work.prefills
         spread = spread_of(contexts)
-        batch_s = self.timer.batch_time_s(len(contexts), sum(contexts), chunks, spread)
+        batch_s = self.timer.batch_time_s(
+            len(contexts), sum(contexts), chunks, spread, work.draft_tokens
+        )
         num_sequences = len(contexts) + len(chunks)
         between_s = self.timer.between_s(num_sequences)
         if self._is_asynchronous:

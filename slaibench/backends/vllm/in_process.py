@@ -75,6 +75,8 @@ class VllmCore(InProcessCore):
 
         due = request.request
         request_id = self._arrives(request)
+        if request.yields is not None:
+            self._device.batches.yields[request_id] = request.yields
         params = SamplingParams(
             max_tokens=due.output_tokens,
             ignore_eos=True,
@@ -100,7 +102,8 @@ class VllmCore(InProcessCore):
 
     def step(self) -> Batch:
         """One step of the engine core."""
-        outputs, _ = self._core.step_fn()
+        outputs, executed = self._core.step_fn()
+        self._core.post_step(executed)  # where vLLM hears of drafted tokens
         log = self._log.steps
         if len(log) > len(self.steps):
             self.steps.append(log[-1])

@@ -47,6 +47,11 @@ class BoundMaker:
                 f"{prepared.spec.backend} lacks here: use --backend sim, or an engine on "
                 "--device emulated"
             )
+        if prepared.spec.speculative_tokens is not None:
+            raise ValueError(
+                "the bound counts a token a decode, and --speculative-tokens gives more: leave it "
+                "out, or search for the capacity with slaibench capacity"
+            )
         self.profile: Profile = profile_of(prepared.spec)
         self.total_blocks = int(identity["kv_blocks"])
         self.block_size = int(identity["block_size"])

@@ -126,6 +126,11 @@ def _system(spec: StudySpec, token_budget: int, max_active: int) -> EngineSystem
             "--async-scheduling hides what a step takes the host, which is measured here: leave it "
             "out"
         )
+    if spec.speculative_tokens is not None:
+        raise ValueError(
+            "--speculative-tokens: decodes of one token are measured here, and a profile tells the "
+            "time of those that draft from theirs: leave it out"
+        )
     spec = settled(spec.model_copy(update={"async_scheduling": False}))
     model = get_model(spec.model or "")
     wanted = CONTEXT_TOKENS.get(spec.device or Device.CUDA, DEFAULT_CONTEXT_TOKENS)

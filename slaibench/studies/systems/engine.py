@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from slaibench.backends.base import Backend, BackendError, RunOutput
-from slaibench.backends.engines.base import Engine, MissingEngineError
+from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.extra_args import extra_args
-from slaibench.backends.engines.model_folder import as_scheduled
 from slaibench.backends.engines.options import EngineOptions
+from slaibench.backends.speculation import Speculation
 from slaibench.catalog import CatalogError, hub
 from slaibench.catalog.model import Model, get_model
 from slaibench.catalog.profile import Profile
@@ -19,6 +19,7 @@ from slaibench.schedulers.base import Scheduler
 from slaibench.spec import DEFAULT_MODEL, Clock, DeploymentPart, Device, StudySpec
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import Demand, Facts, Limit
+from slaibench.studies.systems.installed import installed_version
 from slaibench.studies.systems.profiled import (
     describe_profile,
     doubts_of,
@@ -28,13 +29,18 @@ from slaibench.studies.systems.profiled import (
     profile_facts,
     profile_file_of,
     profile_of,
-    regime_notes,
 )
 from slaibench.studies.systems.real_engine import (
     hardware_name,
     refuse_too_large,
     spread,
     started_with,
+)
+from slaibench.studies.systems.regime import regime_notes
+from slaibench.studies.systems.speculating import (
+    check_speculation,
+    speculation_facts,
+    speculation_of,
 )
 
 SERVED = "slaibench.backends.engines.served"
@@ -54,6 +60,7 @@ class EngineSystem(ABC):
         hardware: what computes in real time; None under a virtual clock.
         kv_blocks: None: the engine decides.
         asynchronous: whether a batch is decided while the one before runs.
+        speculation: what decodes draft, on an emulated device; None: nothing.
         tp: GPUs that share each layer, of an emulated device; 1 on a real one (``spread``).
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
@@ -89,6 +96,7 @@ class EngineSystem(ABC):
     max_active: int
     engine_args: str | None
     asynchronous: bool = False
+    speculation: Speculation | None = None
     tp: int = 1
     doubts: tuple[str, ...] = ()
 
@@ -112,6 +120,7 @@ class EngineSystem(ABC):
                 f"{given} says whose times to emulate, and --device {device.value} is this "
                 f"machine's own: leave {given.split(maxsplit=1)[0]} out, or give --device emulated"
             )
+        check_speculation(spec)
         clock = spec.clock or (Clock.VIRTUAL if emulated else Clock.REAL)
         if not emulated:
             spec = spread(spec)
@@ -143,7 +152,7 @@ class EngineSystem(ABC):
         name = spec.model or DEFAULT_MODEL
         profile = profile_of(spec) if device is Device.EMULATED else None
         model = get_model(name)
-        engine_version = cls._checked(device, model)
+        engine_version = installed_version(cls.ENGINE, device, model)
         if device is Device.CPU:
             refuse_too_large(model, cls.ENGINE.cpu_weight_bytes(model))
         kv_blocks = spec.kv_blocks or (profile.kv_blocks if profile else None)
@@ -169,6 +178,7 @@ class EngineSystem(ABC):
             max_active=demand.max_active,
             engine_args=spec.engine_args,
             asynchronous=is_asynchronous(spec, profile, cls.ENGINE.decides_ahead(engine_version)),
+            speculation=speculation_of(spec, block_size),
             tp=spec.tp or 1,
             doubts=doubts_of(spec, model, profile) if profile else (),
         )
@@ -196,6 +206,7 @@ class EngineSystem(ABC):
         computes = self.device is not Device.EMULATED
         # Only where there are any: a calibration's folder from before there could be is taken.
         later = {"engine_args": self.engine_args, "async_scheduling": self.asynchronous or None}
+        later |= speculation_facts(self.speculation)
         return {
             "backend": self.ENGINE.key,
             "engine": f"{self.ENGINE.key} {self.engine_version}",
@@ -240,7 +251,9 @@ class EngineSystem(ABC):
         return facts
 
     def notes(self, output: RunOutput) -> list[str]:
-        return [*self.doubts, *regime_notes(self.profile, output)] if self.profile else []
+        if self.profile is None:
+            return []
+        return [*self.doubts, *regime_notes(self.profile, output, self.speculation)]
 
     def open(self, logs: Path) -> Backend:
         if self.clock is Clock.VIRTUAL:
@@ -267,22 +280,6 @@ class EngineSystem(ABC):
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
         """The engine on an emulated device, in virtual time."""
 
-    @classmethod
-    def _checked(cls, device: Device, model: Model) -> str:
-        """The engine's version, which can serve a model on a device here.
-
-        Raises:
-            ValueError: with what to install, or to use instead.
-        """
-        try:
-            if device is Device.EMULATED:
-                as_scheduled(model)  # or says why it cannot
-            return cls.ENGINE.check(device)
-        except MissingEngineError as error:
-            raise ValueError(f"{error}; or use --backend sim, which needs no engine") from error
-        except BackendError as error:
-            raise ValueError(str(error)) from error
-
     def _options(self) -> EngineOptions:
         return EngineOptions(
             model=self.model,
@@ -294,6 +291,7 @@ class EngineSystem(ABC):
             block_size=self.block_size,
             prefix_caching=self.prefix_caching,
             asynchronous=self.asynchronous,
+            speculation=self.speculation,
             tp=self.tp,
             more=extra_args(self.engine_args, self.ENGINE.flags) if self.engine_args else (),
         )

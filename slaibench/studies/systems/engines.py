@@ -13,7 +13,7 @@ from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
 from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
-from slaibench.spec import Device
+from slaibench.spec import Device, SpeculationPart
 from slaibench.studies.systems.engine import EngineSystem
 
 
@@ -21,6 +21,7 @@ from slaibench.studies.systems.engine import EngineSystem
 class VllmSystem(EngineSystem):
     """vLLM in this interpreter."""
 
+    TAKES: ClassVar[frozenset[str]] = EngineSystem.TAKES.union(SpeculationPart.model_fields)
     ENGINE: ClassVar[Engine] = VllmEngine()
     VIRTUAL: ClassVar[tuple[str, ...]] = ("slaibench.backends.vllm.core",)
     # The scheduler and the emulated device are named in the server's command line.

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slaibench.backends.base import RunOutput
 from slaibench.catalog.board import BoardGrade, grade_of, roofline_words
 from slaibench.catalog.mismatch import gpu_mismatch, model_mismatch
 from slaibench.catalog.model import Model, catalog_name
@@ -17,7 +16,6 @@ from slaibench.catalog.profiles import (
     shipped_values,
 )
 from slaibench.catalog.validations import validations_of
-from slaibench.costmodel.cost_model import Excess
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.operators import store
 from slaibench.operators.aiconfigurator import installed_version
@@ -30,6 +28,7 @@ from slaibench.spec import (
     StudySpec,
     flags_of,
 )
+from slaibench.studies.systems.speculating import speculation_words
 from slaibench.studies.validation.observed import COMPARED
 
 
@@ -119,19 +118,23 @@ def names_of(spec: StudySpec) -> tuple[str, str]:
 
 def is_asynchronous(spec: StudySpec, profile: Profile | None, possible: bool = True) -> bool:
     """Whether batches are decided ahead: as a specification says, else as the engine does that the
-    profile is of, or (without one) that runs: engines do so on GPUs.
+    profile is of, or (without one) that runs: engines do so on GPUs, unless they speculate.
 
     Args:
         possible: whether our schedulers can be run so; asked for all the same, an engine refuses.
     """
     if spec.async_scheduling is not None:
         return spec.async_scheduling
+    if spec.speculative_tokens is not None:
+        return False  # as vLLM does with drafts of a prompt's own words
     return possible and (profile.is_asynchronous if profile else spec.device is Device.CUDA)
 
 
 def mode_words(cell: Mapping[str, Any]) -> str:
-    """How a cell's batches were decided, for a reader; empty: one after the other."""
-    return ", scheduling asynchronously" if cell.get("async_scheduling") else ""
+    """How a cell's batches were decided, and what decodes drafted, for a reader; empty: one after
+    the other, and nothing."""
+    mode = ", scheduling asynchronously" if cell.get("async_scheduling") else ""
+    return mode + speculation_words(cell)
 
 
 def doubts_of(spec: StudySpec, model: Model, profile: Profile) -> tuple[str, ...]:
@@ -268,30 +271,3 @@ def known_errors(errors: Mapping[str, float]) -> str:
         for name, value in sorted(means.items())
     )
     return ", ".join(texts) or "not known"
-
-
-def excesses_of_run(profile: Profile, output: RunOutput) -> tuple[Excess, ...]:
-    """The largest batch, the most decodes and the longest context of a run, where they lie beyond
-    the profile's regime: those times were extrapolated. Empty: all lay inside."""
-    steps, requests, regime = output.steps, output.requests, profile.regime
-    if not len(steps):
-        return ()
-    mixed = steps.prefill_tokens > 0
-    contexts = requests.prompt_tokens + requests.num_tokens
-    extremes = (
-        Excess("tokens in a batch", int(steps.tokens.max()), regime.batch_tokens),
-        Excess(
-            "decodes beside a prefill",
-            int(steps.decodes[mixed].max(initial=0)),
-            regime.mixed_decodes,
-        ),
-        Excess("decodes in a batch", int(steps.decodes[~mixed].max(initial=0)), regime.decodes),
-        Excess("context of a request", int(contexts.max(initial=0)), regime.context_tokens),
-    )
-    return tuple(excess for excess in extremes if excess.value > excess.measured)
-
-
-def regime_notes(profile: Profile, output: RunOutput) -> list[str]:
-    """Where a run left what its profile was measured for."""
-    excesses = excesses_of_run(profile, output)
-    return [f"outside the profile's regime: {excess}" for excess in excesses]

@@ -8,12 +8,21 @@ from typing import ClassVar
 
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.speculation import Speculation
+from slaibench.catalog.host import engine_release
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
-from slaibench.spec import DEFAULT_GPU, DEFAULT_MODEL, Clock, DeploymentPart, StudySpec
+from slaibench.spec import (
+    DEFAULT_GPU,
+    DEFAULT_MODEL,
+    Clock,
+    DeploymentPart,
+    SpeculationPart,
+    StudySpec,
+)
 from slaibench.studies import scheduler_info
 from slaibench.studies.systems.base import Demand, Facts, Limit
 from slaibench.studies.systems.profiled import (
@@ -24,7 +33,12 @@ from slaibench.studies.systems.profiled import (
     names_of,
     profile_facts,
     profile_of,
-    regime_notes,
+)
+from slaibench.studies.systems.regime import regime_notes
+from slaibench.studies.systems.speculating import (
+    check_speculation,
+    speculation_facts,
+    speculation_of,
 )
 
 
@@ -34,6 +48,7 @@ class SimulatorSystem:
 
     Args:
         asynchronous: whether a batch is decided while the one before runs.
+        speculation: what decodes draft; None: nothing.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
     """
 
@@ -42,7 +57,7 @@ class SimulatorSystem:
             *("clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"),
             "prefix_caching",
         }
-    ).union(DeploymentPart.model_fields)
+    ).union(DeploymentPart.model_fields, SpeculationPart.model_fields)
 
     model: str
     gpu: str
@@ -51,6 +66,7 @@ class SimulatorSystem:
     max_context_tokens: int
     prefix_caching: bool = False
     asynchronous: bool = False
+    speculation: Speculation | None = None
     doubts: tuple[str, ...] = ()
     one_at_a_time: ClassVar[bool] = False
 
@@ -58,6 +74,7 @@ class SimulatorSystem:
     def settled(cls, spec: StudySpec) -> StudySpec:
         if spec.clock is Clock.REAL:
             raise ValueError("the simulator's clock is virtual: leave --clock out")
+        check_speculation(spec)
         model, gpu = names_of(spec)
         filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
         return spec.model_copy(update=filled)
@@ -79,6 +96,11 @@ class SimulatorSystem:
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
         profile = profile_of(spec)
+        if spec.prefix_caching and engine_release(profile.engine)[0] == "sglang":
+            raise ValueError(
+                "the simulator keeps prefixes as vLLM does, and this profile is SGLang's: leave "
+                "--prefix-caching out, or give --engine vllm or --backend sglang"
+            )
         model = get_model(spec.model or DEFAULT_MODEL)
         return cls(
             model=spec.model or DEFAULT_MODEL,
@@ -88,6 +110,7 @@ class SimulatorSystem:
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
             prefix_caching=spec.prefix_caching,
             asynchronous=is_asynchronous(spec, profile),
+            speculation=speculation_of(spec, profile.block_size),
             doubts=doubts_of(spec, model, profile),
         )
 
@@ -109,6 +132,7 @@ class SimulatorSystem:
             "block_size": self.profile.block_size,
             "prefix_caching": self.prefix_caching,
             "async_scheduling": self.asynchronous,
+            **speculation_facts(self.speculation),
         }
 
     @staticmethod
@@ -130,7 +154,7 @@ class SimulatorSystem:
         }
 
     def notes(self, output: RunOutput) -> list[str]:
-        return [*self.doubts, *regime_notes(self.profile, output)]
+        return [*self.doubts, *regime_notes(self.profile, output, self.speculation)]
 
     def open(self, logs: Path) -> Backend:
         return Simulator(
@@ -141,4 +165,5 @@ class SimulatorSystem:
             delivery_s=self.profile.delivery_ms * 1e-3,
             prefix_caching=self.prefix_caching,
             asynchronous=self.asynchronous,
+            speculation=self.speculation,
         )

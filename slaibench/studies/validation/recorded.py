@@ -49,8 +49,8 @@ def observed_run(recording: Recording, name: str) -> ObservedRun:
     """The run that a recording holds.
 
     Raises:
-        ValueError: it cannot be replayed: it does not say how large the KV cache was, or nothing
-            was served.
+        ValueError: it cannot be replayed: it does not say how large the KV cache was, nothing was
+            served, or decodes drafted tokens.
     """
     run, table = recording.run, recording.requests
     if run.get("kv_blocks") is None or run.get("block_size") is None:
@@ -61,6 +61,12 @@ def observed_run(recording: Recording, name: str) -> ObservedRun:
     if not table.finished.any():
         raise ValueError(f"recording {name} has no finished request")
     spec = run["spec"]
+    if spec.get("speculative_tokens") is not None:
+        raise ValueError(
+            f"recording {name} has decodes of several tokens, and a replay gives one each: compare "
+            "backends instead, with slaibench validate --between sim,vllm --speculative-tokens "
+            f"{spec['speculative_tokens']} --acceptance-rate {spec['acceptance_rate']:g}"
+        )
     order = np.argsort(table.due_s, kind="stable")
     requests = [
         Request(

@@ -18,7 +18,7 @@ from slaibench.measure.latency import token_gaps
 from slaibench.measure.prediction_error import Errors, errors
 from slaibench.recording.record import BoolArray
 from slaibench.studies import scheduler_info
-from slaibench.studies.systems.profiled import excesses_of_run
+from slaibench.studies.systems.regime import excesses_of_run
 from slaibench.studies.validation.observed import Latencies, ObservedRun
 from slaibench.studies.validation.step_overhead import (
     StepOverheadFit,

@@ -87,12 +87,12 @@ def test_the_cost_model_is_asked_with_what_the_batch_reads() -> None:
     scenario.arrive(6, 3)
     scenario.run()
     assert batches == [
-        (0, 0, [(3, 0), (1, 0)], (0, 0)),
+        (0, 0, [(3, 0), (1, 0)], (0, 0), 0),
         # A's decode writes its fourth token and reads all four; B goes on after its first.
-        (1, 4, [(3, 1)], (4, 16)),
-        (1, 5, [(2, 4)], (5, 25)),
-        (1, 7, [], (7, 49)),
-        (1, 8, [], (8, 64)),
+        (1, 4, [(3, 1)], (4, 16), 0),
+        (1, 5, [(2, 4)], (5, 25), 0),
+        (1, 7, [], (7, 49), 0),
+        (1, 8, [], (8, 64), 0),
     ]
     assert sequences == [2, 2, 2, 1, 1]  # decodes and chunks
 

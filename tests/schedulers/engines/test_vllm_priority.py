@@ -85,7 +85,11 @@ def request(name: str, priority: int, arrival_s: float, num_blocks: int = 1) -> 
 
 def view(*decoding: Any, prefilling: Any = (), free_blocks: int = 0) -> Any:
     return SimpleNamespace(
-        prefilling=list(prefilling), decoding=list(decoding), free_blocks=free_blocks, block_size=16
+        prefilling=list(prefilling),
+        decoding=list(decoding),
+        free_blocks=free_blocks,
+        block_size=16,
+        tokens_per_decode=1,
     )
 
 

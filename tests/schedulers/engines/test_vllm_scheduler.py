@@ -102,14 +102,12 @@ def test_a_named_class_takes_its_options_from_the_configuration(
         ({"max_num_batched_tokens": 128}, "--max-num-batched-tokens 512"),
         ({"max_num_seqs": 16}, "--max-num-seqs 128"),
         (
-            {
-                "speculative_config": {
-                    "method": "ngram",
-                    "num_speculative_tokens": 2,
-                    "prompt_lookup_max": 3,
-                }
-            },
-            "--speculative-config",
+            {"speculative_config": {"method": "ngram_gpu", "num_speculative_tokens": 2}},
+            "--speculative-config: .* takes --speculative-tokens instead",
+        ),
+        (
+            {"speculative_config": {"method": "ngram", "num_speculative_tokens": 512}},
+            "a decode verifies 513: give it token_budget=513 or more",
         ),
         ({"additional_config": {"slaibench": {"scheduler": "sali"}}}, "did you mean 'slai'"),
         ({"additional_config": {"slaibench": {"scheduler": "slai:ordr=spf"}}}, "order"),

@@ -64,6 +64,13 @@ def test_a_scheduler_may_ask_for_as_much_as_the_engine_has_and_no_more() -> None
         engine_limits(scheduler_config()).check(Slai(token_budget=512, max_active=129))
 
 
+def test_a_batch_has_to_hold_a_decode_with_its_drafts() -> None:
+    limits = engine_limits(scheduler_config(), decode_tokens=4)
+    limits.check(Slai(token_budget=4, max_active=9))
+    with pytest.raises(UnsupportedEngineError, match=r"verifies 4: give it token_budget=4 or more"):
+        limits.check(Slai(token_budget=3, max_active=9))
+
+
 def test_the_limit_that_binds_is_named() -> None:
     limits = engine_limits(scheduler_config(max_num_scheduled_tokens=64, max_num_active_seqs=9))
     with pytest.raises(UnsupportedEngineError, match=r"--max-num-scheduled-tokens 65.*budget=64"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from slaibench.schedulers import registry
@@ -45,13 +46,22 @@ class Clock:
         return self._ended_s
 
 
+MOST_OUTPUT = 1024
+"""Tokens that a request may ask for."""
+
+
 class FlatTimer:
     """Batches of the same time whatever is in them."""
 
     needs_spread = False
 
     def batch_time_s(
-        self, num_decodes: int, context_tokens: int, prefills: Any, spread: Any = None
+        self,
+        num_decodes: int,
+        context_tokens: int,
+        prefills: Any,
+        spread: Any = None,
+        draft_tokens: int = 0,
     ) -> float:
         return 0.02
 
@@ -156,6 +166,11 @@ class Driver:
             resumable=resumable,
         )
         self.tokens.setdefault(request_id, [])
+        most = 1 + self.scheduler.num_spec_tokens
+        lucky = Random(request_id)
+        self.core.model_executor.batches.yields[request_id] = [
+            lucky.randint(1, most) for _ in range(MOST_OUTPUT)
+        ]
         self.core.add_request(*self.core.preprocess_add_request(request))
 
     @property
@@ -170,7 +185,8 @@ class Driver:
 
     def step(self) -> None:
         before_s = self.clock.time_s
-        outputs, _ = self.core.step_fn()
+        outputs, executed = self.core.step_fn()
+        self.core.post_step(executed)
         self.most_in_flight = max(self.most_in_flight, len(self.scheduler.flights) + bool(outputs))
         for client in (outputs or {}).values():
             for output in client.outputs:
@@ -194,6 +210,7 @@ class Driver:
         scheduler, view = self.scheduler, self.scheduler.view
         asynchronous = scheduler.scheduler_config.async_scheduling
         size, total = scheduler.block_size, view.total_blocks
+        drafts = scheduler.num_spec_tokens
         queued = list(scheduler.waiting)
         pool = scheduler.kv_cache_manager.block_pool
         manager = scheduler.kv_cache_manager.coordinator.single_type_managers[0]
@@ -208,7 +225,9 @@ class Driver:
         between = {request.request_id: request for request in queued if request.num_computed_tokens}
         assert set(held) <= set(running) | set(between)
         for request_id, request in (running | between).items():
-            assert len(held.get(request_id, ())) == -(-request.num_computed_tokens // size)
+            num_blocks, computed = len(held.get(request_id, ())), request.num_computed_tokens
+            # Slots of drafted tokens that were rejected stay the request's.
+            assert -(-computed // size) <= num_blocks <= -(-(computed + drafts) // size)
             most = 1 if asynchronous else 0
             assert 0 <= request.num_output_placeholders <= most, request
         view.follow(scheduler.running)  # as the next step does, after an abort

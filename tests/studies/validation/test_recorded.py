@@ -52,3 +52,10 @@ def test_the_engines_own_rule_has_no_scheduler_of_ours(recording: Recording) -> 
     spec = {**recording.run["spec"], "scheduler": "engine"}
     run = observed_run(replace(recording, run={**recording.run, "spec": spec}), "mine")
     assert run.settings.scheduler is None
+
+
+def test_a_run_that_drafted_tokens_is_not_replayed(recording: Recording) -> None:
+    spec = {**recording.run["spec"], "speculative_tokens": 3, "acceptance_rate": 0.6}
+    drafting = replace(recording, run={**recording.run, "spec": spec})
+    with pytest.raises(ValueError, match=r"mine has decodes of several tokens.*--between sim,vllm"):
+        observed_run(drafting, "mine")
