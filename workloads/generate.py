@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
+from slaibench.workloads.content import token_ids
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.lengths import FloatArray, IntArray, Lengths, LengthSource, RecordedSource
 from slaibench.workloads.request import Request
@@ -77,8 +78,12 @@ def generate(
     arrivals = np.random.default_rng(arrivals_seed)
     due_s = due_times(process, rate_rps, num_requests, arrivals, recorded_s)
     tier_of = assign(tiers, num_requests, np.random.default_rng(tiers_seed))
+    contents = lengths.contents
     return [
-        Request(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s)
+        Request(
+            *(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s),
+            contents.pieces(request_id, request_id, prompt) if contents else (),
+        )
         for request_id, (due, prompt, output, tier) in enumerate(
             zip(
                 due_s.tolist(),
@@ -92,7 +97,7 @@ def generate(
 
 
 def prompt_token_ids(request: Request, seed: int, vocab_size: int, first_id: int = 0) -> IntArray:
-    """Token ids of a request's prompt: uniform, its own stream, the same in every run of the seed.
+    """Token ids of a request's prompt: uniform, the same in every run of the seed.
 
     Args:
         request: one that `generate` made with the same ``seed``.
@@ -105,6 +110,8 @@ def prompt_token_ids(request: Request, seed: int, vocab_size: int, first_id: int
     """
     if not 0 <= first_id < vocab_size:
         raise WorkloadError(f"no token ids from {first_id} up to vocab_size={vocab_size}")
+    if request.pieces:
+        return token_ids(request.pieces, seed, vocab_size, first_id)
     # The fourth stream that `generate` spawns, and of that the request's own.
     stream = np.random.SeedSequence(seed, spawn_key=(3, request.request_id))
     rng = np.random.default_rng(stream)

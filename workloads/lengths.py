@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from slaibench.workloads.content import Contents
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.options import parse_count, parse_options
 
@@ -25,10 +26,15 @@ Description = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Lengths of some requests: two arrays of the same length, every entry at least 1."""
+    """Lengths of some requests: two arrays of the same length, every entry at least 1.
+
+    Args:
+        contents: what their prompts are made of; None: no two have anything in common.
+    """
 
     prompt_tokens: IntArray
     output_tokens: IntArray
+    contents: Contents | None = None
 
     def __len__(self) -> int:
         return len(self.prompt_tokens)
@@ -40,7 +46,8 @@ class Lengths:
 
     def take(self, index: IntArray | slice) -> Lengths:
         """The requests at ``index``."""
-        return Lengths(self.prompt_tokens[index], self.output_tokens[index])
+        contents = self.contents and self.contents.take(index)
+        return Lengths(self.prompt_tokens[index], self.output_tokens[index], contents)
 
 
 class LengthSource(Protocol):
@@ -209,7 +216,8 @@ class ScaledOutputs:
         factor = self.mean_output / self.source.describe()["output_tokens"]["mean"]
         output = np.maximum(np.rint(lengths.output_tokens * factor).astype(np.int64), 1)
         prompts = np.minimum(lengths.prompt_tokens, self.max_total_tokens - 1)
-        return Lengths(prompts, np.minimum(output, self.max_total_tokens - prompts))
+        outputs = np.minimum(output, self.max_total_tokens - prompts)
+        return Lengths(prompts, outputs, lengths.contents)
 
     def describe(self) -> Description:
         return summarize_sample(self)

@@ -13,7 +13,9 @@ from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
 from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
-from slaibench.workloads.options import parse_options
+from slaibench.workloads.options import parse_count, parse_options
+from slaibench.workloads.public_traces import PUBLIC_TRACES
+from slaibench.workloads.shared_prefix import SHARED_PREFIX, with_shared_prefix
 from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
 from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
 from slaibench.workloads.table import JOIN, TableSource, joined
@@ -58,6 +60,13 @@ def _model(text: str) -> LengthSource:
     return load_sharegpt4_model()
 
 
+def _shared_prefix(text: str) -> LengthSource:
+    tokens, _, rest = text.partition(":")
+    if not rest:
+        raise WorkloadError(f"{SHARED_PREFIX} is written {SHARED_PREFIX}:500:sharegpt4-model")
+    return with_shared_prefix(resolve(rest), parse_count(SHARED_PREFIX, tokens))
+
+
 def _builtins() -> dict[str, _Builtin]:
     chat = "[:FILE,...,max_total=N,max_output=N]"
     return {
@@ -74,6 +83,16 @@ def _builtins() -> dict[str, _Builtin]:
             )
             for kind, what in (("conv", "chat"), ("code", "code completion"))
         },
+        **{
+            trace.name: _Builtin(trace.build, ":FILE", trace.summary, lambda: True)
+            for trace in PUBLIC_TRACES
+        },
+        SHARED_PREFIX: _Builtin(
+            _shared_prefix,
+            ":N:WORKLOAD",
+            "N more tokens, with which all prompts begin",
+            lambda: True,
+        ),
         "fixed": _Builtin(
             parse_fixed, ":prompt=N,output=N", "all requests of one size", lambda: True
         ),
@@ -158,7 +177,7 @@ def _from_file(text: str) -> TableSource:
         return _read_file(whole, {})
     file, _, rest = text.rpartition(":") if ":" in text else (text, "", "")
     options = parse_options(file, rest)
-    options.only(("timestamp", "zeros"))
+    options.only(("timestamp", "zeros", "block"))
     path = Path(file).expanduser()
     several = () if path.is_file() else [part for part in file.split(",") if part.strip()]
     if len(several) > 1:

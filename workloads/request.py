@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slaibench.workloads.content import BlockKeys, Piece
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -16,6 +18,7 @@ class Request:
         output_tokens: tokens the request will generate, at least 1 (the prefill yields the first).
         tier: name of the service class.
         tbt_slo_s: this request's time-between-tokens objective, seconds.
+        pieces: what its prompt is made of; none: tokens that no other request has.
     """
 
     request_id: int
@@ -24,3 +27,9 @@ class Request:
     output_tokens: int
     tier: str = "free"
     tbt_slo_s: float = 0.5
+    pieces: tuple[Piece, ...] = ()
+
+    def block_keys(self, size: int) -> BlockKeys:
+        """What its blocks hold, of so many tokens each."""
+        own = (Piece(self.request_id, 0, self.prompt_tokens),)
+        return BlockKeys(self.pieces or own, size)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError
+from slaibench.workloads.hash_ids import HashIds
 from slaibench.workloads.lengths import (
     Description,
     FloatArray,
@@ -68,6 +69,8 @@ class TableSource:
             digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
         if self.arrival_s is not None:
             digest.update(np.ascontiguousarray(self.arrival_s, dtype="<f8").tobytes())
+        if self.recorded.contents is not None:
+            digest.update(self.recorded.contents.identity.encode())
         return f"table:{digest.hexdigest()}"
 
     def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
@@ -113,6 +116,32 @@ def joined(sources: Sequence[LengthSource]) -> TableSource:
         recorded=Lengths(
             np.concatenate([table.recorded.prompt_tokens for table in tables]),
             np.concatenate([table.recorded.output_tokens for table in tables]),
+            _contents([table.recorded for table in tables]),
         ),
         arrival_s=arrival_s,
     )
+
+
+def _contents(parts: Sequence[Lengths]) -> HashIds | None:
+    """Blocks of all rows; equal numbers are equal blocks in all parts.
+
+    Raises:
+        WorkloadError: their blocks are of several sizes.
+    """
+    named = [part.contents for part in parts if isinstance(part.contents, HashIds)]
+    sizes = {blocks.block_tokens for blocks in named}
+    if len(sizes) > 1:
+        raise WorkloadError(
+            f"files whose hash_ids are of blocks of {' and '.join(map(str, sorted(sizes)))} tokens "
+            "cannot be joined: give one of them"
+        )
+    if not sizes:
+        return None
+    counts = [
+        np.diff(part.contents.offsets)
+        if isinstance(part.contents, HashIds)
+        else np.zeros(len(part), dtype=np.int64)
+        for part in parts
+    ]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+    return HashIds(sizes.pop(), offsets, np.concatenate([blocks.ids for blocks in named]))

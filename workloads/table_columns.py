@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ OUTPUT = (
     *("decode_tokens", "num_output_tokens", "num_decode_tokens", "output_length", "output_len"),
     "osl",
 )
+BLOCKS = ("hash_ids", "block_hash_ids", "block_hashes", "block_ids")
 ARRIVAL = ("arrival_s", "arrival_time_s", "arrived_at", "arrival_ms", "timestamp")
 
 
@@ -39,8 +40,32 @@ class Column:
         return Column(self.name, values, places)
 
 
-def read_columns(path: Path) -> tuple[Column, Column, Column | None]:
-    """Prompt, output and, if there is one, arrival column; all of one length, at least 1.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Those that a table of lengths has; all of one length, at least 1.
+
+    Args:
+        arrival, blocks: None where there is none.
+    """
+
+    prompt: Column
+    output: Column
+    arrival: Column | None
+    blocks: Column | None
+
+    def at(self, rows: Sequence[int]) -> Columns:
+        """Only these rows."""
+        arrival, blocks = self.arrival, self.blocks
+        return Columns(
+            self.prompt.at(rows),
+            self.output.at(rows),
+            arrival.at(rows) if arrival else None,
+            blocks.at(rows) if blocks else None,
+        )
+
+
+def read_columns(path: Path) -> Columns:
+    """The columns of a file.
 
     Raises:
         WorkloadError: a column is missing, the file is of another form or a row is cut short.
@@ -50,7 +75,8 @@ def read_columns(path: Path) -> tuple[Column, Column, Column | None]:
         return _of_parquet(path)
     records = _csv_records(path) if kind == ".csv" else _json_records(path)
     header = next(records, (0, []))[1]
-    chosen = [column for column in _choose(path, [str(name) for name in header]) if column]
+    names = _choose(path, [str(name) for name in header])
+    chosen = [column for column in names if column]
     values: list[list[Any]] = [[] for _ in chosen]
     places: list[str] = []
     positions = [header.index(column) for column in chosen]
@@ -60,8 +86,7 @@ def read_columns(path: Path) -> tuple[Column, Column, Column | None]:
             into.append(fields[position])
     if not places:
         raise WorkloadError(f"{path}: no rows, only a header")
-    columns = [Column(n, v, places) for n, v in zip(chosen, values, strict=True)]
-    return columns[0], columns[1], columns[2] if len(columns) > 2 else None
+    return _columns(names, dict(zip(chosen, values, strict=True)), places)
 
 
 def plain(name: str) -> str:
@@ -122,7 +147,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 ) from None
 
 
-def _of_parquet(path: Path) -> tuple[Column, Column, Column | None]:
+def _of_parquet(path: Path) -> Columns:
     names: list[str | None] = []
 
     def wanted(header: Sequence[str]) -> list[str]:
@@ -134,20 +159,26 @@ def _of_parquet(path: Path) -> tuple[Column, Column, Column | None]:
     if not num_rows:
         raise WorkloadError(f"{path}: no rows")
     places = [f"row {row}" for row in range(1, num_rows + 1)]
-    prompt, output, arrival = (
-        Column(name, columns[name], places) if name else None for name in names
+    return _columns(names, columns, places)
+
+
+def _columns(
+    names: Sequence[str | None], values: Mapping[str, list[Any]], places: Sequence[str]
+) -> Columns:
+    prompt, output, arrival, blocks = (
+        Column(name, values[name], places) if name else None for name in names
     )
     assert prompt is not None
     assert output is not None
-    return prompt, output, arrival
+    return Columns(prompt, output, arrival, blocks)
 
 
-def _choose(path: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
-    """The file's names of the prompt, output and arrival columns."""
+def _choose(path: Path, header: Sequence[str]) -> tuple[str, str, str | None, str | None]:
+    """The file's names of the prompt, output, arrival and block columns."""
     by_name = {plain(column): column for column in reversed(header)}
-    prompt, output, arrival = (
+    prompt, output, arrival, blocks = (
         next((by_name[plain(n)] for n in names if plain(n) in by_name), None)
-        for names in (PROMPT, OUTPUT, ARRIVAL)
+        for names in (PROMPT, OUTPUT, ARRIVAL, BLOCKS)
     )
     if prompt is None or output is None:
         missing = [
@@ -163,4 +194,4 @@ def _choose(path: Path, header: Sequence[str]) -> tuple[str, str, str | None]:
             f"found: {printable(', '.join(header)) or 'none'}; a file of conversations is written "
             f"sharegpt4:{path}"
         )
-    return prompt, output, arrival
+    return prompt, output, arrival, blocks

@@ -12,6 +12,9 @@ A column is found by any of its names below, whatever its case, spaces and under
   ``arrival_ms``, or ``timestamp``: dates with times (Azure's traces), or plain numbers whose unit
   must then be said (BurstGPT counts in seconds, Mooncake in milliseconds).
 
+- blocks, optional: ``hash_ids``, ``block_hash_ids``, ``block_hashes``, ``block_ids``: numbers of
+  the blocks of a prompt, equal ones for equal beginnings (Mooncake's of 512 tokens, Qwen's of 16).
+
 The first name of each line above wins when there are several. Other columns are ignored.
 """
 
@@ -28,7 +31,8 @@ from slaibench.workloads.errors import WorkloadError, printable
 from slaibench.workloads.files import LINES, PARQUET, forms, kind_of, reading
 from slaibench.workloads.lengths import FloatArray, IntArray, Lengths
 from slaibench.workloads.table import TableSource
-from slaibench.workloads.table_columns import Column, plain, read_columns
+from slaibench.workloads.table_blocks import read_blocks
+from slaibench.workloads.table_columns import Column, Columns, plain, read_columns
 
 MAX_TOKENS = 2**31 - 1
 UNITS_S = {"s": 1.0, "ms": 1e-3}
@@ -46,6 +50,7 @@ def read_table(
     note: str | None = None,
     timestamp: str | None = None,
     zeros: str | None = None,
+    block: str | None = None,
 ) -> TableSource:
     """Read a table of lengths.
 
@@ -57,6 +62,8 @@ def read_table(
         timestamp: unit of a ``timestamp`` column of plain numbers, ``s`` or ``ms``.
         zeros: ``drop`` leaves rows of 0 tokens out, as logs have them of requests that failed;
             None: they are refused.
+
+        block: tokens of a block of ``hash_ids``; None: the usual size that fits all rows.
 
     Raises:
         WorkloadError: the file is missing, empty or of another form; a row is cut short; a
@@ -70,35 +77,34 @@ def read_table(
     if kind_of(path) not in SUFFIXES:
         raise WorkloadError(f"{path}: a table of lengths is one of {forms(*SUFFIXES)}")
     with reading(path):
-        prompt, output, arrival = read_columns(path)
-        num_rows = len(prompt.values)
+        columns = read_columns(path)
+        num_rows = len(columns.prompt.values)
         if zeros == DROP:
-            prompt, output, arrival = _without_zeros(path, prompt, output, arrival)
-        lengths = Lengths(_counts(path, prompt), _counts(path, output))
+            columns = _without_zeros(path, columns)
+        prompts, outputs = _counts(path, columns.prompt), _counts(path, columns.output)
+        blocks = read_blocks(path, columns.blocks, prompts, block) if columns.blocks else None
+        lengths = Lengths(prompts, outputs, blocks)
+        arrival = columns.arrival
         arrival_s = None if arrival is None else _times_s(path, arrival, timestamp)
     what = path.name if note is None else note
     times = "" if arrival_s is None else " with arrival times"
+    named = f"; prompts share blocks of {blocks.block_tokens} tokens" if blocks else ""
     dropped = num_rows - len(lengths)
     left_out = f"; rows of 0 tokens left out: {dropped:,}" if dropped else ""
     return TableSource(
         name=str(path) if name is None else name,
-        note=f"{what}: {len(lengths):,} recorded requests{times}{left_out}",
+        note=f"{what}: {len(lengths):,} recorded requests{times}{named}{left_out}",
         recorded=lengths,
         arrival_s=arrival_s,
     )
 
 
-def _without_zeros(
-    path: Path, prompt: Column, output: Column, arrival: Column | None
-) -> tuple[Column, Column, Column | None]:
-    rows = [
-        row
-        for row, lengths in enumerate(zip(prompt.values, output.values, strict=True))
-        if 0 not in map(_number, lengths)
-    ]
+def _without_zeros(path: Path, columns: Columns) -> Columns:
+    lengths = zip(columns.prompt.values, columns.output.values, strict=True)
+    rows = [row for row, both in enumerate(lengths) if 0 not in map(_number, both)]
     if not rows:
-        raise WorkloadError(f"{path}: all {len(prompt.values):,} rows have 0 tokens")
-    return prompt.at(rows), output.at(rows), None if arrival is None else arrival.at(rows)
+        raise WorkloadError(f"{path}: all {len(columns.prompt.values):,} rows have 0 tokens")
+    return columns.at(rows)
 
 
 def _counts(path: Path, column: Column) -> IntArray:

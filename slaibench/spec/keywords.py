@@ -36,6 +36,7 @@ class RequestFields(TypedDict, total=False):
     tiers: str | None
     num_requests: int | None
     duration_s: float | None
+    shared_prefix: int | None
     max_total_tokens: int | None
     convention: Convention | Literal["strict", "paper"]
     slo: str | None

@@ -33,6 +33,7 @@ class LoadPart(Part):
             them, or refuses.
         concurrency: closed loops instead of rates: so many clients, each of which sends its next
             request when its last one has ended; ascending, without repeats. None: open loops.
+        shared_prefix: part of the workload's name once the study is prepared.
         num_seeds: replicates, seeded ``first_seed``, ``first_seed + 1``, ...
     """
 
@@ -86,6 +87,11 @@ class LoadPart(Part):
             "End each cell after this many seconds instead of when all is served.", flag="duration"
         ),
         Field(gt=0, le=1e7, allow_inf_nan=False),
+    ] = None
+    shared_prefix: Annotated[
+        int | None,
+        Option("Tokens with which all prompts begin, before their own."),
+        Field(ge=1, le=1_000_000),
     ] = None
     max_total_tokens: Annotated[
         int | None,

@@ -24,6 +24,7 @@ from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
 from slaibench.workloads.generate import fingerprint, generate
 from slaibench.workloads.lengths import LengthSource, RecordedSource
 from slaibench.workloads.request import Request
+from slaibench.workloads.shared_prefix import with_shared_prefix
 from slaibench.workloads.tiers import Tier
 
 ROOM = 1.05
@@ -240,6 +241,9 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         if spec.workload
         else workload_registry.default_workload()
     )
+    if spec.shared_prefix is not None:
+        source = with_shared_prefix(source, spec.shared_prefix)
+        spec = spec.model_copy(update={"workload": source.name, "shared_prefix": None})
     longest = _at_most(int(source.describe()["total_tokens"]["max"]), spec.max_total_tokens)
     system = kind.of(
         spec,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.schedulers.base import Batch, Scheduler
 
@@ -28,10 +29,8 @@ class Account:
 class CheckedEngine(Engine):
     """Engine whose every step is checked by the invariants of docs/design.md."""
 
-    def __init__(
-        self, scheduler: Scheduler, timer: BatchTimer, total_blocks: int, block_size: int
-    ) -> None:
-        super().__init__(scheduler, timer, total_blocks, block_size)
+    def __init__(self, scheduler: Scheduler, timer: BatchTimer, blocks: KvBlocks) -> None:
+        super().__init__(scheduler, timer, blocks)
         self.accounts: dict[SimRequest, Account] = {}
         self.num_preempted = 0
         self.idle_with_room: str | None = None

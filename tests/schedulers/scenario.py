@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.schedulers.base import Batch, Scheduler
@@ -39,7 +40,7 @@ class Scenario:
     ) -> None:
         self.scheduler = build(scheduler) if isinstance(scheduler, str) else scheduler
         self.engine = CheckedEngine(
-            self.scheduler, timer or batches_of(1.0), total_blocks, block_size
+            self.scheduler, timer or batches_of(1.0), KvBlocks(total_blocks, block_size)
         )
         self._count = 0
 

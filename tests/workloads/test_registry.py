@@ -59,7 +59,7 @@ def test_a_path_may_hold_a_colon(csv):
         ("sharegpt4-model:n=3", "takes no option 'n'"),
         ("azure-conv", "Azure/AzurePublicDataset"),
         ("fixed", "needs prompt=VALUE"),
-        ("none.csv:unit=ms", "did you mean|Known: timestamp"),
+        ("none.csv:unit=ms", "did you mean|Known: block, timestamp"),
     ],
 )
 def test_what_cannot_be_had_says_so(text, message):

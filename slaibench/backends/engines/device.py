@@ -16,9 +16,6 @@ from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.costmodel import CostModel
 
-MADE_UP_TOKEN = 7
-"""What every request says on such a device, always: lengths and times do not depend on it."""
-
 
 def emulated(
     options: EngineOptions, profile: Profile | None, file: Path | None = None

@@ -13,9 +13,10 @@ import torch
 from sglang.srt.layers.logits_processor import LogitsProcessorOutput
 from sglang.srt.managers.utils import GenerationBatchResult
 
-from slaibench.backends.engines.device import MADE_UP_TOKEN, DeviceTime
+from slaibench.backends.engines.device import DeviceTime
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.costmodel import spread_of
+from slaibench.workloads.content import GENERATED_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class EmulatedForward:
         between_s = self.timer.between_s(sequences)
         result = Tokens(
             logits_output=LogitsProcessorOutput(next_token_logits=None),
-            next_token_ids=torch.full((rows,), MADE_UP_TOKEN, dtype=torch.int64),
+            next_token_ids=torch.full((rows,), GENERATED_TOKEN, dtype=torch.int64),
             can_run_cuda_graph=False,
         )
         if batch.enable_overlap:

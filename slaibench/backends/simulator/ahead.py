@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.prefix_cache import Filled
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import end_of
 from slaibench.schedulers.base import Batch, Scheduler
@@ -35,21 +37,13 @@ class AheadEngine(Engine):
     ``AsyncScheduler``; on by default since 0.14.0 (vllm-project/vllm#27614).
 
     Args:
-        scheduler, timer, total_blocks, block_size, prefix_caching: as ``Engine``.
+        scheduler, timer, blocks: as ``Engine``.
     """
 
     expect: Callable[[], float] | None = None
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        timer: BatchTimer,
-        total_blocks: int,
-        block_size: int,
-        *,
-        prefix_caching: bool = False,
-    ) -> None:
-        super().__init__(scheduler, timer, total_blocks, block_size, prefix_caching=prefix_caching)
+    def __init__(self, scheduler: Scheduler, timer: BatchTimer, blocks: KvBlocks) -> None:
+        super().__init__(scheduler, timer, blocks)
         self._unseen: deque[SimRequest] = deque()
         self._ending: list[SimRequest] = []
         """Who gets their last token with the batch that runs."""
@@ -85,12 +79,12 @@ class AheadEngine(Engine):
             self._see(self.now_s)
             self._host_s, self.expect = self.now_s, None
             batch = self._scheduler.schedule(self)
-        before, ended = self._running, self._ending
+        before, ended, filled = self._running, self._ending, self._filled()
         self._running, self._ending = None, []
         self._num_leaving = len(ended)
         done = self._carry_out(batch)
         if before is not None:
-            self._settle(*before, ended)
+            self._settle(*before, ended, filled)
         if self._running is not None and not self.has_work:
             self._let_go()  # there is no batch to decide before its end
         return done
@@ -115,8 +109,12 @@ class AheadEngine(Engine):
     def _let_go(self) -> None:
         """Wait for the batch that runs."""
         if self._running is not None:
-            self._settle(*self._running, self._ending)
+            self._settle(*self._running, self._ending, self._filled())
         self._running, self._ending = None, []
+
+    def _filled(self) -> list[Filled]:
+        """Whose blocks the batch that runs fills."""
+        return self._caching.filled() if self._caching is not None else []
 
     def _see(self, moment_s: float) -> None:
         """Who had arrived by then joins the waiting queue."""
@@ -138,10 +136,13 @@ class AheadEngine(Engine):
         end_s: float,
         forward_s: float | None,
         ended: list[SimRequest],
+        filled: list[Filled],
     ) -> None:
         """The host has the tokens of a batch: whoever ended with it leaves, and all is told."""
+        if self._caching is not None:
+            self._caching.enter(filled)
         for request in ended:
-            self._free(request)
+            self._kv.release(request)
         now_s, self.now_s = self.now_s, end_s
         self.forward_s = forward_s
         self._host_s = max(self._host_s, end_s)

@@ -9,6 +9,8 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.speculative import SpeculativeEngine, SpeculativeRequest
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.speculation import Speculation
@@ -26,8 +28,8 @@ class Simulator:
         block_size: tokens in a block.
         max_context_tokens: longest prompt + output the model takes.
         delivery_s: how much later than its batch ends a client sees a token.
-        prefix_caching: a preempted request finds again what is left of its blocks
-            (``FreedBlocks``, by the rules of vLLM).
+        prefix_caching: common beginnings of prompts are kept, and what is left of a preempted
+            request's blocks is found again (``PrefixCache``, by the rules of vLLM).
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
         speculation: what decodes draft (``SpeculativeEngine``); None: nothing.
@@ -64,6 +66,7 @@ class Simulator:
         self._prefix_caching = prefix_caching
         self._speculation = speculation
         self._engine = AheadEngine if asynchronous else Engine
+        self._asynchronous = asynchronous
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -110,11 +113,17 @@ class Simulator:
         self, scheduler: Scheduler, requests: Sequence[Request], seed: int
     ) -> tuple[Engine, Sequence[SimRequest]]:
         """A new engine, and its side of the requests."""
-        size = self._timer, self._total_blocks, self._block_size
+        blocks = self._blocks()
         if self._speculation is None:
-            engine = self._engine(scheduler, *size, prefix_caching=self._prefix_caching)
-            return engine, [SimRequest(request) for request in requests]
+            engine = self._engine(scheduler, self._timer, blocks)
+            return engine, [blocks.state_of(request) for request in requests]
         longest = self._max_context_tokens
-        return SpeculativeEngine(self._speculation, scheduler, *size), [
+        return SpeculativeEngine(self._speculation, scheduler, self._timer, blocks), [
             SpeculativeRequest(request, self._speculation, seed, longest) for request in requests
         ]
+
+    def _blocks(self) -> KvBlocks:
+        """The KV cache, all of it free."""
+        if self._prefix_caching:
+            return PrefixCache(self._total_blocks, self._block_size, late=self._asynchronous)
+        return KvBlocks(self._total_blocks, self._block_size)

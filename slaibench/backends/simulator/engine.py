@@ -10,8 +10,9 @@ from array import array
 from collections.abc import Sequence
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
-from slaibench.backends.simulator.freed_blocks import FreedBlocks
 from slaibench.backends.simulator.kept_spread import KeptSpread
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import Decoded, SimRequest
 from slaibench.backends.virtual import NEVER, end_of, held_in_words
@@ -29,29 +30,17 @@ class Engine(FormerViewNames):
     """One engine replica in virtual time. It is its own ``slaibench.schedulers.base.EngineView``.
 
     Args:
-        total_blocks: KV blocks of the whole cache.
-        block_size: tokens in a block.
-        prefix_caching: a preempted request finds again what is left of its blocks.
+        blocks: the KV cache, all of it free.
     """
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        timer: BatchTimer,
-        total_blocks: int,
-        block_size: int,
-        *,
-        prefix_caching: bool = False,
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, timer: BatchTimer, blocks: KvBlocks) -> None:
         self.now_s = 0.0
         self.forward_s: float | None = None
         self.max_prefilling: int | None = None
         self.tokens_per_decode = 1
         self.prefilling: list[SimRequest] = []
         self.decoding: list[SimRequest] = []
-        self.free_blocks = total_blocks
-        self.total_blocks = total_blocks
-        self.block_size = block_size
+        self.total_blocks, self.block_size = blocks.total, blocks.size
         # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
         self.num_left = 0
@@ -64,7 +53,8 @@ class Engine(FormerViewNames):
         self._spread = KeptSpread()
         self._scheduler = scheduler
         self._timer = timer
-        self._freed = FreedBlocks(total_blocks, block_size) if prefix_caching else None
+        self._kv = blocks
+        self._caching = blocks if isinstance(blocks, PrefixCache) else None
 
     def add(self, request: SimRequest) -> None:
         """A request arrives."""
@@ -73,6 +63,10 @@ class Engine(FormerViewNames):
     @property
     def begins_s(self) -> float:
         return self.now_s
+
+    @property
+    def free_blocks(self) -> int:
+        return self._kv.free
 
     @property
     def has_work(self) -> bool:
@@ -97,14 +91,16 @@ class Engine(FormerViewNames):
             batch.preempt = list(batch.preempt)
             for request in batch.preempt:
                 self._preempt(request)
+        if self._caching is not None:
+            self._make_room(batch, self._caching)
         if not batch.decodes and not batch.prefills:
             return batch
         step = len(self.steps)
-        seen = [request.computed_tokens for request, _ in batch.prefills] if self._freed else []
         context, spread, ended, drafts, yields = self._decode(batch.decodes, step)
-        if self._freed is not None:
-            batch.prefills = self._admitted(batch, seen, step)
         chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
+        if self._caching is not None:
+            computed = zip(batch.prefills, chunks, strict=True)
+            batch.prefills = [(request, tokens) for (request, _), (tokens, _) in computed]
         num_decodes = len(batch.decodes)
         active = len(self.prefilling) + len(self.decoding) + self._num_leaving
         check_limits(self._scheduler, num_decodes + drafts + prefill_tokens, active)
@@ -154,11 +150,8 @@ class Engine(FormerViewNames):
                 f"invariant 2: request {request.request_id} holds no KV blocks, so it cannot be "
                 "preempted"
             )
-        num_blocks, computed = request.num_blocks, request.computed_tokens
-        self.free_blocks += num_blocks
+        self._kv.release(request)
         request.lose_blocks()
-        if self._freed is not None:
-            self._freed.put(num_blocks, computed, owner=request)
         self._num_preempted += 1
         self._queue.put_back(request, self._scheduler.queue_key(request))
 
@@ -175,9 +168,7 @@ class Engine(FormerViewNames):
             request.computed_tokens = tokens
             context += tokens
             if tokens >= request.event_at:
-                if tokens > request.kv_capacity:
-                    self._take_blocks(1, request)
-                    request.hold(request.num_blocks + 1, self.block_size)
+                self._kv.decode(request)
                 if tokens == request.final_tokens:
                     ended.append(request)
         if everybody:
@@ -200,9 +191,12 @@ class Engine(FormerViewNames):
         chunks = []
         total = 0
         through = []
-        for request, tokens in prefills:
+        for request, wanted in prefills:
+            tokens = wanted
             if request.waiting:
                 self._admit(request, step)
+                if self._caching is not None:  # it may find more than when this was decided
+                    tokens = min(wanted, request.prefill_tokens - request.computed_tokens)
             history = request.computed_tokens
             if not 0 < tokens <= request.prefill_tokens - history or request not in self.prefilling:
                 raise SchedulerError(
@@ -210,6 +204,7 @@ class Engine(FormerViewNames):
                     f"which has {request.prefill_tokens - history} left"
                 )
             request.computed_tokens = history + tokens
+            self._kv.prefill(request)
             chunks.append((tokens, history))
             total += tokens
             if request.computed_tokens == request.prefill_tokens:
@@ -218,28 +213,32 @@ class Engine(FormerViewNames):
             raise SchedulerError("invariant 5: a request has two prefill chunks in one batch")
         return chunks, total, through
 
-    def _admitted(
-        self, batch: Batch, seen: Sequence[int], step: int
-    ) -> list[tuple[SimRequest, int]]:
-        """The batch's prefills once its admissions are carried out.
-
-        Decodes and admissions of the same batch may take blocks in which a request was to find its
-        tokens again: it computes as much more, as long as the token budget lasts.
-
-        Args:
-            seen: computed tokens of each prefill's request when the scheduler decided.
-        """
-        room = max(self._scheduler.token_budget, batch.num_tokens) - len(batch.decodes)
-        prefills = []
-        for (request, tokens), before in zip(batch.prefills, seen, strict=True):
-            if not room:
-                break
-            if request.waiting:
-                self._admit(request, step)
-            given = min(tokens + before - request.computed_tokens, room)
-            prefills.append((request, given))
-            room -= given
-        return prefills
+    def _make_room(self, batch: Batch, cache: PrefixCache) -> None:
+        """Preempt until all that go on have their blocks: those that are shared do not come free,
+        and no scheduler knows which. As in vLLM the last one goes, and then nobody is admitted."""
+        going_on = [chunk for chunk in batch.prefills if not chunk[0].waiting]
+        admitted = [chunk for chunk in batch.prefills if chunk[0].waiting]
+        batch.prefills = [*going_on, *admitted]
+        if cache.has_room(len(batch.decodes), going_on):  # nearly always
+            return
+        check_decodes(batch.decodes, self._decoding_set)
+        line = [(request, request.computed_tokens + 1) for request in batch.decodes]
+        line += [(request, request.computed_tokens + tokens) for request, tokens in going_on]
+        lost = []
+        number = 0
+        while number < len(line):
+            request, tokens = line[number]
+            number += 1
+            while not cache.take(request, tokens):
+                lost.append(line.pop()[0])
+                self._preempt(lost[-1])
+                if lost[-1] is request:
+                    break
+        if lost:
+            batch.preempt = [*batch.preempt, *lost]
+            batch.decodes = [request for request in batch.decodes if request not in lost]
+            batch.prefills = [chunk for chunk in going_on if chunk[0] not in lost]
+            batch.critical_decodes = min(batch.critical_decodes, len(batch.decodes))
 
     def _admit(self, request: SimRequest, step: int) -> None:
         try:
@@ -248,11 +247,7 @@ class Engine(FormerViewNames):
             raise SchedulerError(
                 f"invariant 1: request {request.request_id} is not in the waiting queue"
             ) from None
-        num_blocks = -(-request.prefill_tokens // self.block_size)
-        reclaimed = self._freed.reclaim(request) if self._freed is not None else 0
-        self.free_blocks -= reclaimed
-        self._take_blocks(num_blocks - reclaimed, request)
-        request.hold(num_blocks, self.block_size)
+        self._kv.admit(request)
         request.waiting = False
         if request.first_step == NEVER:
             request.first_step = step
@@ -280,19 +275,4 @@ class Engine(FormerViewNames):
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
         self.num_left += 1
-        self._free(request)
-
-    def _free(self, request: SimRequest) -> None:
-        self.free_blocks += request.num_blocks
-        if self._freed is not None:
-            self._freed.put(request.num_blocks, request.computed_tokens)
-
-    def _take_blocks(self, num_blocks: int, request: SimRequest) -> None:
-        if num_blocks > self.free_blocks:
-            raise SchedulerError(
-                f"invariant 2: request {request.request_id} needs {num_blocks} KV blocks and only "
-                f"{self.free_blocks} are free; preempt first, or schedule less"
-            )
-        self.free_blocks -= num_blocks
-        if self._freed is not None:
-            self._freed.take(num_blocks)
+        self._kv.release(request)

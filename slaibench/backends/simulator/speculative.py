@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.refusals import check_decodes
 from slaibench.backends.simulator.state import Decoded, SimRequest
 from slaibench.backends.speculation import Speculation
@@ -56,15 +58,21 @@ class SpeculativeEngine(Engine):
 
     Args:
         speculation: how many tokens are drafted; the requests know how many are right.
-        scheduler, timer, total_blocks, block_size, prefix_caching: as ``Engine``.
+        scheduler, timer, blocks: as ``Engine``.
 
     Raises:
         SchedulerError: the scheduler's batches hold no decode.
     """
 
-    def __init__(self, speculation: Speculation, scheduler: Scheduler, *of_engine: Any) -> None:
+    def __init__(
+        self,
+        speculation: Speculation,
+        scheduler: Scheduler,
+        timer: BatchTimer,
+        blocks: KvBlocks,
+    ) -> None:
         speculation.check_scheduler(scheduler)
-        super().__init__(scheduler, *of_engine)
+        super().__init__(scheduler, timer, blocks)
         self.tokens_per_decode = speculation.tokens_per_decode
 
     def _decode(self, decodes: Sequence[Any], step: int) -> Decoded:
@@ -77,8 +85,7 @@ class SpeculativeEngine(Engine):
         for request in decodes:
             start, tokens = request.computed_tokens, request.decode_tokens
             if request.needs_block:
-                self._take_blocks(1, request)
-                request.hold(request.num_blocks + 1, self.block_size)
+                self._kv.extend(request)
             given = min(request.yields[request.output_tokens], tokens)
             draft_tokens += tokens - 1
             contexts.append(start + tokens)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slaibench.backends.engines.device import MADE_UP_TOKEN
+from slaibench.workloads.content import GENERATED_TOKEN
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class BatchReader:
                 given = min(self.yields[request_id][lengths.output_tokens], tokens)
             lengths.output_tokens += given
             work.request_ids.append(request_id)
-            work.sampled.append([MADE_UP_TOKEN] * given)
+            work.sampled.append([GENERATED_TOKEN] * given)
         return work
 
     def _begin(self, new: Any) -> None:

@@ -17,11 +17,12 @@ from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec, MLAAttentionSpec
 from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
 
-from slaibench.backends.engines.device import MADE_UP_TOKEN, DeviceTime, RealTime, timer_of
+from slaibench.backends.engines.device import DeviceTime, RealTime, timer_of
 from slaibench.backends.simulator.batch_timer import BatchTimer
 from slaibench.backends.vllm.batches import BatchReader, DeviceBatch
 from slaibench.costmodel import spread_of
 from slaibench.schedulers.engines.vllm_support import own_config
+from slaibench.workloads.content import GENERATED_TOKEN
 
 SPARE = 1.001
 """Memory is granted in whole blocks; this much more than they take keeps rounding out of it."""
@@ -133,7 +134,7 @@ class EmulatedExecutor(Executor):
             return None
         rows = zip(self._last.request_ids, self._last.sampled, strict=True)
         decoding = [request_id for request_id, tokens in rows if tokens]
-        draft = [MADE_UP_TOKEN] * speculation.num_speculative_tokens
+        draft = [GENERATED_TOKEN] * speculation.num_speculative_tokens
         return DraftTokenIds(decoding, [list(draft) for _ in decoding])
 
     def _run(self, work: DeviceBatch) -> float:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.speculation import Speculation
+from slaibench.catalog.host import engine_release
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
@@ -53,7 +54,10 @@ class SimulatorSystem:
     """
 
     TAKES: ClassVar[frozenset[str]] = frozenset(
-        {"clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"}
+        {
+            *("clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"),
+            "prefix_caching",
+        }
     ).union(DeploymentPart.model_fields, SpeculationPart.model_fields)
 
     model: str
@@ -61,6 +65,7 @@ class SimulatorSystem:
     profile: Profile
     kv_blocks: int
     max_context_tokens: int
+    prefix_caching: bool = False
     asynchronous: bool = False
     speculation: Speculation | None = None
     doubts: tuple[str, ...] = ()
@@ -97,6 +102,11 @@ class SimulatorSystem:
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
         profile = profile_of(spec)
+        if spec.prefix_caching and engine_release(profile.engine)[0] == "sglang":
+            raise ValueError(
+                "the simulator keeps prefixes as vLLM does, and this profile is SGLang's: leave "
+                "--prefix-caching out, or give --engine vllm or --backend sglang"
+            )
         model = get_model(spec.model or DEFAULT_MODEL)
         return cls(
             model=spec.model or DEFAULT_MODEL,
@@ -104,6 +114,7 @@ class SimulatorSystem:
             profile=profile,
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
+            prefix_caching=spec.prefix_caching,
             asynchronous=is_asynchronous(spec, profile),
             speculation=speculation_of(spec, profile.block_size),
             doubts=doubts_of(spec, model, profile),
@@ -125,6 +136,7 @@ class SimulatorSystem:
             "max_context_tokens": self.max_context_tokens,
             "kv_blocks": self.kv_blocks,
             "block_size": self.profile.block_size,
+            "prefix_caching": self.prefix_caching,
             "async_scheduling": self.asynchronous,
             **speculation_facts(self.speculation),
         }
@@ -157,6 +169,7 @@ class SimulatorSystem:
             block_size=self.profile.block_size,
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
+            prefix_caching=self.prefix_caching,
             asynchronous=self.asynchronous,
             speculation=self.speculation,
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +16,13 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.schedulers.base import Batch, EngineView
 from slaibench.schedulers.registry import build
 from slaibench.schedulers.sarathi import Sarathi
+from slaibench.workloads.content import Piece
 from slaibench.workloads.request import Request
 from tests.backends.simulator.random_runs import (
     MILLISECONDS,
@@ -45,7 +51,7 @@ def served(
 ) -> list[str]:
     """Batches of a second each, as one reads them."""
     kind = AheadEngine if asynchronous else Engine
-    engine = kind(build(scheduler), SECOND, blocks, 1)
+    engine = kind(build(scheduler), SECOND, KvBlocks(blocks, 1))
     coming = [SimRequest(request) for request in requests]
     batches = []
     while coming or engine.has_work:
@@ -83,7 +89,7 @@ def test_who_ends_counts_as_active_while_the_next_batch_is_decided() -> None:
 
 def test_the_limit_of_active_requests_is_the_schedulers_own_again() -> None:
     scheduler = build("sarathi:max_active=2")
-    engine = AheadEngine(scheduler, SECOND, 100, 1)
+    engine = AheadEngine(scheduler, SECOND, KvBlocks(100, 1))
     for number in range(4):
         engine.add(SimRequest(Request(number, 0.0, 1, 2)))
     while engine.has_work:
@@ -124,7 +130,7 @@ def test_the_host_is_hidden_as_long_as_the_device_has_more_to_do(
     hidden_s: float, starts: list[float]
 ) -> None:
     """The first batch waits for it; a host that is slower than its device sets the pace."""
-    engine = AheadEngine(build("sarathi"), HostAndDevice(hidden_s), 100, 1)
+    engine = AheadEngine(build("sarathi"), HostAndDevice(hidden_s), KvBlocks(100, 1))
     engine.add(SimRequest(Request(0, 0.0, 1, 3)))
     while engine.has_work:
         engine.step()
@@ -152,7 +158,7 @@ class Ahead(Listening):
 
 
 def heard(scheduler: Listening) -> list[tuple[str, float]]:
-    engine = AheadEngine(scheduler, HostAndDevice(1.0), 100, 1)
+    engine = AheadEngine(scheduler, HostAndDevice(1.0), KvBlocks(100, 1))
     engine.add(SimRequest(Request(0, 0.0, 1, 3)))
     while engine.has_work:
         engine.step()
@@ -169,6 +175,21 @@ def test_a_scheduler_hears_the_true_end_of_a_batch_after_its_next_decision() -> 
 def test_a_scheduler_that_does_not_listen_hears_of_every_batch_once_and_early() -> None:
     first = [("schedule", 0.0), ("done", 1.0), ("schedule", 1.0)]
     assert heard(Listening()) == [*first, ("done", 11.0), ("schedule", 6.0), ("done", 16.0)]
+
+
+def check_books(cache: PrefixCache, holders: list[Any]) -> None:
+    """Invariant 2: a block is free or held, and by whom it says; what is entered is in it."""
+    num_holders = Counter(block for request in holders for block in request.blocks)
+    assert num_holders == {block: n for block, n in enumerate(cache._num_holders) if n}
+    assert cache._queue.keys().isdisjoint(num_holders)
+    assert len(cache._queue) + len(num_holders) == cache.total
+    promised = sum(request.num_blocks - len(request.blocks) for request in holders)
+    assert cache.free == len(cache._queue) - promised
+    entered = {block: key for key, blocks in cache._entered.items() for block in blocks}
+    assert entered == {block: key for block, key in enumerate(cache._key_of) if key is not None}
+    for request in holders:
+        for number in range(request.num_entered):
+            assert cache._key_of[request.blocks[number]] == request.key(number)
 
 
 class Watched:
@@ -197,11 +218,12 @@ class Watched:
                 batch = super().step()
                 active = [*self.prefilling, *self.decoding]
                 ended = getattr(self, "_ending", [])
-                held = sum(request.num_blocks for request in (*active, *ended))
-                assert self.free_blocks + held == self.total_blocks, "invariant 2"
+                if self._caching is None:
+                    held = sum(request.num_blocks for request in (*active, *ended))
+                    assert self.free_blocks + held == self.total_blocks, "invariant 2"
+                else:
+                    check_books(self._caching, [*active, *ended])
                 assert len(active) <= self._scheduler.max_active, "invariant 5"
-                if self._freed is not None:
-                    assert self._freed.num_blocks == self.free_blocks
                 for request in active:
                     tokens = max(request.computed_tokens, request.prefill_tokens)
                     assert request.num_blocks == -(-tokens // self.block_size), "invariant 2"
@@ -211,6 +233,15 @@ class Watched:
 
         self.engine = Kind(*args, **options)
         return self.engine
+
+
+def beginning_alike(request: Request, shared: int) -> Request:
+    """The request with so many tokens before its prompt that all others begin with, too."""
+    if not shared:
+        return request
+    own = Piece(request.request_id, 0, request.prompt_tokens)
+    pieces = (Piece(1 << 40, 0, shared), own)
+    return replace(request, prompt_tokens=request.prompt_tokens + shared, pieces=pieces)
 
 
 def run(
@@ -244,6 +275,8 @@ def test_invariants_hold_as_an_engine_has_it(
     variant: str, asynchronous: bool, prefix_caching: bool, data: st.DataObject
 ) -> None:
     requests = data.draw(workloads())
+    shared = data.draw(st.sampled_from([0, 3, 30]), label="shared") if prefix_caching else 0
+    requests = [beginning_alike(request, shared) for request in requests]
     block_size = data.draw(st.sampled_from([1, 2, 5, 16]), label="block_size")
     slack = data.draw(st.sampled_from([0, 1, 2, 5, 20, 200]), label="slack")
     scheduler = data.draw(schedulers(variant))
@@ -268,7 +301,8 @@ def test_invariants_hold_as_an_engine_has_it(
         assert (np.diff(table.token_times_s[begin:end]) > 0).all()
     assert (steps.end_s[:-1] <= steps.start_s[1:]).all()
     # Whatever was computed again had been lost; nothing was computed too little.
-    assert steps.prefill_tokens.sum() >= table.prompt_tokens.sum()
+    found = (len(requests) - 1) * shared
+    assert steps.prefill_tokens.sum() >= table.prompt_tokens.sum() - found
 
 
 def test_prefix_caching_spares_computing_again_what_nobody_took() -> None:

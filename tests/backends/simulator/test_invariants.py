@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -32,9 +33,8 @@ class Audit:
     def __init__(self) -> None:
         self.engines: list[CheckedEngine] = []
 
-    def __call__(self, *args: object, **options: object) -> CheckedEngine:
-        assert options == {"prefix_caching": False}
-        self.engines.append(CheckedEngine(*args))  # type: ignore[arg-type]
+    def __call__(self, *args: Any) -> CheckedEngine:
+        self.engines.append(CheckedEngine(*args))
         return self.engines[-1]
 
 

@@ -28,7 +28,9 @@ KV_BLOCKS = 800
 class Both:
     """vLLM on an emulated GPU, and the simulator with the same profile."""
 
-    def __init__(self, gpu: str, *, prefix_caching: bool = False) -> None:
+    def __init__(
+        self, gpu: str, *, prefix_caching: bool = False, asynchronous: bool = True
+    ) -> None:
         profile = get_profile(gpu, MODEL)
         options = EngineOptions(
             model=get_model(MODEL),
@@ -38,16 +40,16 @@ class Both:
             max_active=1000,
             kv_blocks=KV_BLOCKS,
             prefix_caching=prefix_caching,
-            asynchronous=True,
+            asynchronous=asynchronous,
         )
         self.vllm = emulated_vllm(options, profile)
         self.simulator: Backend = Simulator(
-            CostModel(profile, asynchronous=True),
+            CostModel(profile, asynchronous=asynchronous),
             total_blocks=KV_BLOCKS,
             max_context_tokens=CONTEXT,
             delivery_s=profile.delivery_ms * 1e-3,
             prefix_caching=prefix_caching,
-            asynchronous=True,
+            asynchronous=asynchronous,
         )
 
     def same(self, wanted: list[Request], text: str, settings: RunSettings) -> int:

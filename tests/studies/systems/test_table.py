@@ -50,7 +50,6 @@ def test_what_is_left_open_is_filled_in_and_then_stays(
     [
         ({"device": "cpu"}, "--device does not go with --backend sim, only with vllm or sglang"),
         ({"weights": "/w"}, "--weights does not go with --backend sim"),
-        ({"prefix_caching": True}, "--prefix-caching does not go with --backend sim"),
         ({"url": "http://x"}, "--url does not go with --backend sim, only with endpoint"),
         ({"clock": "real"}, "the simulator's clock is virtual"),
         ({"backend": "vllm", "url": "http://x"}, "--url does not go with --backend vllm"),
@@ -104,7 +103,7 @@ def test_a_study_goes_to_another_backend_without_what_that_has_no_use_for() -> N
     assert on_system(served, "sglang:cpu").engine_args == "--dtype float16"
     assert on_system(served, "vllm").engine_args is None  # there is no server
     simulated = on_system(study(weights="/w", prefix_caching=True), "sim")
-    assert (simulated.weights, simulated.prefix_caching) == (None, False)
+    assert (simulated.weights, simulated.prefix_caching) == (None, True)
     assert simulated.gpu == "h100"
 
 

@@ -1,0 +1,191 @@
+"""The KV blocks of a device with what is in them: a prompt's beginning is found again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.state import SimRequest
+from slaibench.workloads.request import Request
+
+Filled = tuple["CachingRequest", int]
+"""A request that has filled its last block, and how many full ones it then has."""
+
+
+class CachingRequest(SimRequest):
+    """A request whose blocks have names; while it waits, ``computed_tokens`` are those of its
+    prefill that the cache holds now.
+
+    Attributes:
+        blocks: numbers of its blocks, the first first.
+        num_entered: how many of them can be found by others.
+    """
+
+    __slots__ = ("_cache", "_computed", "_keys", "blocks", "num_entered")
+
+    def __init__(self, request: Request, cache: PrefixCache) -> None:
+        self._cache, self._computed = cache, 0
+        self._keys = request.block_keys(cache.size)
+        self.blocks: list[int] = []
+        self.num_entered = 0
+        super().__init__(request)
+
+    @property
+    def computed_tokens(self) -> int:
+        return self._cache.cached_tokens(self) if self.waiting else self._computed
+
+    @computed_tokens.setter
+    def computed_tokens(self, tokens: int) -> None:
+        self._computed = tokens
+
+    def key(self, number: int) -> int:
+        """What a full block of it holds, and all before it."""
+        return self._keys[number]
+
+    def hold(self, num_blocks: int, block_size: int) -> None:
+        super().hold(num_blocks, block_size)
+        # A block that becomes full is an event, not only the token after it.
+        self.event_at = min(self.kv_capacity, self.final_tokens)
+
+
+class PrefixCache(KvBlocks):
+    """Blocks by the rules of vLLM 0.32.
+
+    A block that is full is entered under all tokens up to its end. It stays when it is freed, until
+    it is given to another request: free blocks are taken in the order in which they became free,
+    those of one request from its last to its first; blocks that were never entered go first. A
+    request that is admitted takes over the longest beginning that it finds; its last token is
+    computed in any case, since the next one comes from it.
+
+    Blocks are taken chunk by chunk; what an unfinished prefill will still need is not free.
+
+    Source: ``vllm/v1/core/block_pool.py``, ``kv_cache_manager.py`` (``allocate_slots``) and
+    ``single_type_kv_cache_manager.py`` of 0.32.0.
+
+    Args:
+        late: blocks that decodes fill are entered when their batch is done, and not when it is
+            decided, since its tokens are not known before (``AsyncScheduler``).
+    """
+
+    def __init__(self, total: int, size: int, *, late: bool = False) -> None:
+        super().__init__(total, size)
+        self._queue: OrderedDict[int, None] = OrderedDict.fromkeys(range(total))
+        """Free blocks, the next one to be taken first."""
+        self._num_holders = [0] * total
+        self._key_of: list[int | None] = [None] * total
+        self._entered: dict[int, list[int]] = {}
+        """Blocks by key: nearly always one, and of equal ones the oldest is found."""
+        self._promised = 0
+        self._late = late
+        self._filled: list[Filled] = []
+
+    def state_of(self, request: Request) -> CachingRequest:
+        return CachingRequest(request, self)
+
+    def cached_tokens(self, request: CachingRequest) -> int:
+        """Tokens of a waiting request that it would not have to compute."""
+        return len(self._hits(request)) * self.size
+
+    def admit(self, request: Any) -> None:
+        hits = self._hits(request)
+        for block in hits:
+            if not self._num_holders[block]:
+                del self._queue[block]
+            self._num_holders[block] += 1
+        request.blocks, request.num_entered = hits, len(hits)
+        request.computed_tokens = len(hits) * self.size
+        num_blocks = -(-request.prefill_tokens // self.size)
+        request.hold(num_blocks, self.size)
+        self._promised += num_blocks - len(hits)
+        self.free = len(self._queue) - self._promised
+
+    def prefill(self, request: Any) -> None:
+        computed = request.computed_tokens
+        self.take(request, computed)
+        self._enter(request, computed // self.size)
+
+    def decode(self, request: Any) -> None:
+        computed = request.computed_tokens
+        if computed > request.kv_capacity:
+            self.take(request, computed)
+            request.hold(request.num_blocks + 1, self.size)
+            self._enter(request, (computed - 1) // self.size)
+        if computed % self.size == 0:
+            if self._late:
+                self._filled.append((request, computed // self.size))
+            else:
+                self._enter(request, computed // self.size)
+
+    def release(self, request: Any) -> None:
+        never_entered: list[int] = []
+        entered: list[int] = []
+        for block in reversed(request.blocks):
+            self._num_holders[block] -= 1
+            if not self._num_holders[block]:
+                (never_entered if self._key_of[block] is None else entered).append(block)
+        for block in reversed(never_entered):
+            self._queue[block] = None
+            self._queue.move_to_end(block, last=False)
+        self._queue.update(dict.fromkeys(entered))
+        self._promised -= max(request.num_blocks - len(request.blocks), 0)
+        self.free = len(self._queue) - self._promised
+        request.blocks, request.num_entered = [], 0
+
+    def filled(self) -> list[Filled]:
+        """Whose blocks became full since the last call, and are not entered yet."""
+        filled, self._filled = self._filled, []
+        return filled
+
+    def enter(self, filled: list[Filled]) -> None:
+        """Their batch is done. Whoever was preempted meanwhile has none."""
+        for request, num_full in filled:
+            if request.blocks:
+                self._enter(request, num_full)
+
+    def has_room(self, num_decodes: int, chunks: Sequence[tuple[SimRequest, int]]) -> bool:
+        """Whether so many decodes and these chunks surely have their blocks."""
+        most = num_decodes + sum(tokens // self.size + 2 for _, tokens in chunks)
+        return most <= len(self._queue)
+
+    def take(self, request: CachingRequest, tokens: int) -> bool:
+        """Give a request the blocks that so many tokens need, if they can be had."""
+        num_new = -(-tokens // self.size) - len(request.blocks)
+        if num_new > len(self._queue):
+            return False
+        for _ in range(num_new):
+            self._get(request)
+        if num_new > 0 and tokens <= request.prefill_tokens:
+            self._promised -= num_new
+        self.free = len(self._queue) - self._promised
+        return True
+
+    def _hits(self, request: CachingRequest) -> list[int]:
+        hits: list[int] = []
+        for number in range((request.prefill_tokens - 1) // self.size):
+            blocks = self._entered.get(request.key(number))
+            if blocks is None:
+                break
+            hits.append(blocks[0])
+        return hits
+
+    def _get(self, request: CachingRequest) -> None:
+        """The next free block is the request's; what was in it is gone."""
+        block, _ = self._queue.popitem(last=False)
+        self._num_holders[block] = 1
+        key = self._key_of[block]
+        if key is not None:
+            self._key_of[block] = None
+            blocks = self._entered[key]
+            blocks.remove(block)
+            if not blocks:
+                del self._entered[key]
+        request.blocks.append(block)
+
+    def _enter(self, request: CachingRequest, num_full: int) -> None:
+        for number in range(request.num_entered, num_full):
+            block, key = request.blocks[number], request.key(number)
+            self._key_of[block] = key
+            self._entered.setdefault(key, []).append(block)
+        request.num_entered = max(request.num_entered, num_full)
