@@ -76,7 +76,7 @@ def add_option(tree: Tree) -> None:
         '        float | None, Option("Seconds.", flag="dummy-delay"), Field(ge=0)\n'
         "    ] = None\n",
     )
-    tree.insert(SIMULATOR, '"max_context_tokens"}\n', '"dummy_delay_s", ')
+    tree.insert(SIMULATOR, '"prefix_caching",\n', '"dummy_delay_s", ')
     tree.insert(
         SIMULATOR, "    one_at_a_time: ClassVar", "    dummy_delay_s: float | None = None\n"
     )
