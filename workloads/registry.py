@@ -52,7 +52,7 @@ class _Builtin:
     build: Factory
     options: str
     summary: str
-    at_hand: Callable[[], bool]
+    at_hand: Callable[[], bool | None]
 
 
 def _model(text: str) -> LengthSource:
@@ -84,7 +84,7 @@ def _builtins() -> dict[str, _Builtin]:
             for kind, what in (("conv", "chat"), ("code", "code completion"))
         },
         **{
-            trace.name: _Builtin(trace.build, ":FILE", trace.summary, lambda: True)
+            trace.name: _Builtin(trace.build, ":FILE", trace.summary, lambda: None)
             for trace in PUBLIC_TRACES
         },
         SHARED_PREFIX: _Builtin(
