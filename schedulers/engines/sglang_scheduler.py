@@ -126,10 +126,10 @@ class SlaibenchScheduler(SglangOwnScheduler):
                 *(self._engine_tokens or sys.maxsize, "--chunked-prefill-size"),
                 *(self.max_running_requests, "--max-running-requests"),
             ).check(scheduler)
-        # SGLang reads it anew at each step; with mixed chunks it is the budget of a whole batch.
-        self.chunked_prefill_size = own_budget(scheduler) or self._engine_tokens
-        self._num_arrived = 0
-        self.flight = Flight(self.enable_overlap)
+        # SGLang reads both anew at each step. As shipped it does not mix chunks with decodes.
+        budget = self.chunked_prefill_size = own_budget(scheduler) or self._engine_tokens
+        self.is_mixed_chunk = not own_rule and budget is not None
+        self._num_arrived, self.flight = 0, Flight(self.enable_overlap)
         self.scheduler = None if own_rule else scheduler
         self._parts = Parts()
 

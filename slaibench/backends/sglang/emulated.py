@@ -32,7 +32,7 @@ class EmulatedSglang(EmulatedEngine):
         if not isinstance(scheduler, EngineDefault):
             return output
         options = self._options
-        others = ["chunks are mixed with decodes (stock: apart)"]
+        others = []
         if not options.asynchronous:
             others.append("synchronous scheduling (stock: overlap)")
         if not options.prefix_caching:
@@ -41,7 +41,8 @@ class EmulatedSglang(EmulatedEngine):
         limits = "limits of its own"
         if tokens is not None and active is not None:
             limits = f"chunks of {tokens:,} tokens, {active:,} requests"
-        words = f"SGLang's own rule: {limits}; differs from stock: {', '.join(others)}"
+        differs = f"; differs from stock: {', '.join(others)}" if others else ""
+        words = f"SGLang as shipped: {limits}{differs}"
         return replace(output, notes=(*output.notes, words))
 
 

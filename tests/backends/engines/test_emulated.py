@@ -130,11 +130,15 @@ def test_what_can_never_be_served_is_refused_alike(emulated: Backend) -> None:
     assert theirs.requests.outcome.tolist() == ["failed", "finished"]
 
 
-def test_the_engines_own_rule_serves_everybody_too(emulated: Backend) -> None:
+def test_the_engines_own_rule_serves_everybody_too(
+    system: type[SystemUnderTest], emulated: Backend
+) -> None:
     wanted = requests()
     output = run(emulated, wanted, "engine:token_budget=512")
     assert output.requests.finished.all()
     assert (output.steps.prefill_tokens + output.steps.decodes).max() <= 512
+    mixed = (output.steps.prefill_tokens > 0) & (output.steps.decodes > 0)
+    assert mixed.any() == (system is VllmSystem)  # each as it is shipped
     assert "differs from stock: " in output.notes[-1]
 
 
