@@ -23,9 +23,10 @@ def decode_cost(
 ) -> list[dict[str, Any]]:
     """Cycle of a step, from its start to the start of the next, and the part after its end.
 
-    All requests decode together: the same batch under every scheduler. Runs are interleaved, and
-    repeated ``REPEATS`` times; the first of each is not counted, nor is one in which the requests
-    came too far apart to decode together for long.
+    All requests decode together: the same batch under every scheduler. Runs are repeated
+    ``REPEATS`` times, those of a scheduler one after the other, since the engine's own has a server
+    to itself; the first of each is not counted, nor is one in which the requests came too far apart
+    to decode together for long.
 
     Returns:
         For each number of active requests and scheduler: the median of all its steps, the medians
@@ -36,8 +37,8 @@ def decode_cost(
     for active in actives:
         cycles: dict[str, list[float]] = {text: [] for text in schedulers}
         between: dict[str, list[float]] = {text: [] for text in schedulers}
-        for repeat in range(REPEATS + 1):
-            for text in schedulers:
+        for text in schedulers:
+            for repeat in range(REPEATS + 1):
                 medians = _run(backend, text, active, repeat, output_tokens)
                 if repeat and medians is not None:
                     cycles[text].append(medians[0])

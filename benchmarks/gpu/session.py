@@ -34,6 +34,7 @@ from slaibench.backends.engines.served import ServedEngine
 from slaibench.catalog.model import get_model
 from slaibench.machine import hardware
 from slaibench.machine.clocks import Clocks
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import CellSpec, Device, StudySpec
 from slaibench.studies.calibration import study as calibration
 from slaibench.studies.calibration.session import Budget
@@ -117,7 +118,7 @@ class Session:
         backend = self._served()
         engine = self.args.backend
         model = get_model(self.args.model)
-        names = [name for name in self.spec.schedulers if not name.startswith("engine")]
+        names = [name for name in self.spec.schedulers if not name.startswith(OWN)]
         args = self.args
         ids = prompts(model.vocab, args.greedy_requests, args.max_context_tokens)
         return greedy(backend.running(), engine, model.name, ids, names)
@@ -184,16 +185,18 @@ class Session:
         return {"rates": rates, "left_out": left_out, "failed": failed}
 
     def _cells(self, prepared: PreparedStudy, rates: Sequence[float]) -> list[CellSpec]:
-        """In the order of the rates as they were given: what is left out is at the end."""
+        """In the order of the rates as they were given: what is left out is at the end. Those of
+        the engine's own scheduler come last: it has a server to itself, which takes a minute."""
         once = self.args.only_first
         everywhere = [name for name in prepared.spec.schedulers if name not in once]
         seeds = range(prepared.spec.first_seed, prepared.spec.first_seed + prepared.spec.num_seeds)
-        return [
+        cells = [
             prepared.cell(scheduler, rate, seed)
             for seed in seeds
             for rate, names in [*((rate, everywhere) for rate in rates), (rates[0], once)]
             for scheduler in names
         ]
+        return sorted(cells, key=lambda cell: cell.scheduler.partition(":")[0] == OWN)
 
     def cost(self) -> list[dict[str, Any]]:
         """Time of a decode step under each scheduler."""
@@ -202,7 +205,7 @@ class Session:
         active = min(info.max_active for info in self.prepared.scheduler_infos)
         budget = min(info.token_budget for info in self.prepared.scheduler_infos)
         limits = f":token_budget={budget},max_active={active}"
-        texts = [f"{name}{limits}" for name in ("engine", "sarathi", "slai", "hrrn")]
+        texts = [f"{name}{limits}" for name in (OWN, "sarathi", "slai", "hrrn")]
         return decode_cost(self._served(), texts, [active], self.args.cost_tokens)
 
     def _served(self) -> ServedEngine:
@@ -252,6 +255,7 @@ class Session:
 
 
 LIMITS = ("token_budget", "max_active")
+OWN = EngineDefault.name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
