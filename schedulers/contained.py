@@ -26,6 +26,7 @@ OURS = __name__.rpartition(".")[0]
 HOUSE = Path(__file__).parents[1]
 """Where our own code lies."""
 VERBS = ("queue_key", "schedule", "batch_running", "batch_done", "options")
+ASKS_TO_END = {signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM)}
 HARMLESS = {0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 """Signals that end nobody by themselves; 0 only asks whether a process is there."""
 
@@ -187,6 +188,9 @@ def _kill_ends(pid: int, number: int) -> bool:
 
 
 def _ends(number: int) -> bool:
-    """Whether a signal ends a process that does nothing about it, as this one does."""
-    handler = signal.getsignal(number) if number not in HARMLESS else signal.SIG_IGN
-    return handler in (signal.SIG_DFL, signal.default_int_handler)
+    """Whether a signal asks this process to end, whoever handles it (Ray does), or ends it since
+    nobody does."""
+    if number in HARMLESS:
+        return False
+    handlers = (signal.SIG_DFL, signal.default_int_handler)
+    return number in ASKS_TO_END or signal.getsignal(number) in handlers

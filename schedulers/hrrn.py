@@ -134,7 +134,7 @@ class Hrrn(Scheduler):
         if prompts and left > 0:
             room = self._room(view, order, decode_tokens, context, prompts[0][2])
             left = self._take_prompts(view, batch, prompts, room)
-        others = [] if batch.preempt else order[num_critical:][: max(left // per_decode, 0)]
+        others = [] if batch.preempt else order[num_critical:][: left // per_decode or not batch]
         if others:
             contexts = [*accumulate(map(_context, others), initial=context)]
             take_decodes(view, batch, others, [], self._others(view, order, batch, contexts))

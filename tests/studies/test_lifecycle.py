@@ -54,25 +54,24 @@ def test_a_comparison_resolves_parses_and_hashes_everything_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over 4 points it parsed schedulers 24 times, hashed their code 12 times, and parsed the
-    targets 43 times. A scheduler's text is parsed, and a user's file executed, for each object that
-    is built of it: one in the plan and a fresh one a run, so that what a file keeps in its globals
-    moves no recording."""
+    targets 43 times. A user's file is executed for each scheduler object that is built of it: one
+    in the plan and a fresh one a run, so that what a file keeps in its globals moves nothing."""
     log, file = tmp_path / "log", tmp_path / "mine.py"
     file.write_text(MINE.format(log=str(log)))
     monkeypatch.setenv(DEBUG, "1")  # all in this process, and no trial in another
     studies = counted(monkeypatch, compare, "prepare")
-    texts = counted(monkeypatch, registry, "parse")
+    objects = counted(monkeypatch, registry, "make")
     targets = counted(monkeypatch, slo_module, "_parse_one")
     scheduler_info._hash_of.cache_clear()
     mine = f"{file}:Mine"
     spec = study(schedulers=("sarathi", mine), rates=(5.0, 10.0), slo="ttft_p50<5,tbt_p99<tier")
     plan = compare.plan(spec, tmp_path / "r", jobs=1)
-    assert (studies.calls, texts.calls, targets.calls) == (1, 2, 2)
+    assert (studies.calls, objects.calls, targets.calls) == (1, 2, 2)
     result = compare.run(plan)
     runs = [cell.cell.scheduler for cell in result.cells]
     assert len(runs) >= 6  # four points, two saturated throughputs, and what the searches add
     assert studies.calls == 1
-    assert texts.calls == 2 + len(runs)
+    assert objects.calls == 2 + len(runs)
     assert targets.calls == 2
     assert scheduler_info._hash_of.cache_info().misses == 2
     assert len(log.read_text().splitlines()) == 1 + runs.count(mine)

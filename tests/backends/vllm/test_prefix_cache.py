@@ -62,8 +62,8 @@ def test_vllm_finds_what_the_simulator_finds(both: Both, text: str, kind: str) -
     ours = both.simulator.run(wanted, registry.build(text), RunSettings())
     theirs = both.vllm.run(wanted, registry.build(text), RunSettings())
     assert_same(ours, theirs)
-    computed = theirs.steps.prefill_tokens.sum()
     if kind == "prompts of their own":
         assert theirs.requests.num_preemptions.sum() > 0
-    else:
+    elif kind != "second turns":  # few of which come when the first is over
+        computed = theirs.steps.prefill_tokens.sum()
         assert computed < sum(request.prompt_tokens for request in wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slaibench.backends.simulator.engine import Engine
+from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.studies.board.sglang_rule import SglangRule
@@ -12,7 +13,7 @@ TIMER = StaircaseCostModel(t_lin_s=0.001, t_col_tokens=64)
 
 
 def engine_of(rule: SglangRule) -> Engine:
-    return Engine(rule, TIMER, 10_000, 16)
+    return Engine(rule, TIMER, KvBlocks(10_000, 16))
 
 
 def request(number: int, prompt: int = 100, output: int = 100) -> SimRequest:
