@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.stats import t as student
@@ -23,6 +23,7 @@ from slaibench.schedulers.registry import build
 from slaibench.workloads import registry as workloads
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate
+from slaibench.workloads.request import Request
 
 MODEL = "mistral-7b"
 STOCK = "vllm-default:token_budget=8192,max_active=1024"
@@ -40,23 +41,40 @@ def change(values: Sequence[float], others: Sequence[float]) -> str:
     return f"{middle:+.0f} % [{low:+.0f}, {high:+.0f}]"
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def arguments(said: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """GPU, rate, seeds and requests a seed.
+
+    Args:
+        said: a program's docstring.
+    """
+    parser = argparse.ArgumentParser(description=(said or "").partition("\n")[0])
     parser.add_argument("gpu")
     parser.add_argument("rate", type=float)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=1500)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def requests_of(args: argparse.Namespace) -> Iterator[tuple[int, list[Request]]]:
+    """The seeds, each with its requests."""
+    for seed in range(args.seeds):
+        yield (
+            seed,
+            generate(
+                workloads.resolve("sharegpt4-model"),
+                ArrivalProcess.parse("poisson"),
+                rate_rps=args.rate,
+                num_requests=args.requests,
+                seed=seed,
+            ),
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = arguments(__doc__, argv)
     profile = get_profile(args.gpu, MODEL)
     medians: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for seed in range(args.seeds):
-        requests = generate(
-            workloads.resolve("sharegpt4-model"),
-            ArrivalProcess.parse("poisson"),
-            rate_rps=args.rate,
-            num_requests=args.requests,
-            seed=seed,
-        )
+    for _, requests in requests_of(args):
         for text in SCHEDULERS:
             for ahead in (False, True):
                 simulator = Simulator(

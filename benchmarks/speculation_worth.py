@@ -9,13 +9,19 @@ that of the median TTFT against no drafts, with its t interval over seeds.
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.asynchronous_worth import MODEL, SCHEDULERS, WARM_UP, change
+from benchmarks.asynchronous_worth import (
+    MODEL,
+    SCHEDULERS,
+    WARM_UP,
+    arguments,
+    change,
+    requests_of,
+)
 from slaibench.backends.base import RunSettings
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.speculation import Speculation
@@ -25,9 +31,6 @@ from slaibench.measure.deadlines import deadlines
 from slaibench.measure.latency import token_gaps
 from slaibench.recording.record import RequestTable
 from slaibench.schedulers.registry import build
-from slaibench.workloads import registry as workloads
-from slaibench.workloads.arrivals import ArrivalProcess
-from slaibench.workloads.generate import generate
 
 DRAFTS: tuple[Speculation | None, ...] = (None, Speculation(3, 0.6), Speculation(3, 0.8))
 
@@ -50,22 +53,10 @@ def row(requests: RequestTable) -> tuple[float, float, float, float, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("gpu")
-    parser.add_argument("rate", type=float)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=1500)
-    args = parser.parse_args(argv)
+    args = arguments(__doc__, argv)
     profile = get_profile(args.gpu, MODEL)
     rows: dict[tuple[str, Speculation | None], list[tuple[float, ...]]] = defaultdict(list)
-    for seed in range(args.seeds):
-        requests = generate(
-            workloads.resolve("sharegpt4-model"),
-            ArrivalProcess.parse("poisson"),
-            rate_rps=args.rate,
-            num_requests=args.requests,
-            seed=seed,
-        )
+    for seed, requests in requests_of(args):
         for text in SCHEDULERS:
             for speculation in DRAFTS:
                 simulator = Simulator(

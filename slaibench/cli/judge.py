@@ -42,7 +42,8 @@ from slaibench.rates import parse_rates
 from slaibench.report.files import check_file, write_text
 from slaibench.report.judge import words
 from slaibench.report.judge.markdown import markdown as markdown_of
-from slaibench.report.table import BAD, GOOD, UNSURE, Cell, Heading, Row, Table
+from slaibench.report.regress.words import TABLE_MARKS, change
+from slaibench.report.table import Cell, Heading, Row, Table
 from slaibench.spec.serving import BackendPart
 from slaibench.studies.judge import study
 from slaibench.studies.judge.artefact import ArtefactRow
@@ -54,7 +55,6 @@ from slaibench.studies.regression.result import Row as Judged
 _judged, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
 )
-MARKS = {ChangeVerdict.WORSE: BAD, ChangeVerdict.BETTER: GOOD, ChangeVerdict.UNKNOWN: UNSURE}
 COLUMNS = (
     Heading("reference"),
     Heading("change"),
@@ -185,11 +185,13 @@ def given_table(result: JudgeResult) -> RenderableType:
 def _row(row: Judged) -> Row:
     numbers = (
         words.sides(row)[0],
-        words.change(row),
+        change(row),
         words.interval(row),
         words.detectable(row),
     )
-    verdict = Cell(words.verdict(row), mark=MARKS.get(row.verdict, ""), detail=words.reason(row))
+    verdict = Cell(
+        words.verdict(row), mark=TABLE_MARKS.get(row.verdict, ""), detail=words.reason(row)
+    )
     return Row(row.words, (*map(Cell, numbers), verdict))
 
 

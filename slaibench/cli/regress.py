@@ -38,7 +38,7 @@ from slaibench.report.regress import words
 from slaibench.report.regress.github import annotation_lines
 from slaibench.report.regress.github import markdown as markdown_of
 from slaibench.report.regress.junit import junit as junit_of
-from slaibench.report.table import BAD, GOOD, UNSURE, Cell, Heading, Table
+from slaibench.report.table import Cell, Heading, Table
 from slaibench.report.table import Row as Line
 from slaibench.studies.regression import baseline as baselines
 from slaibench.studies.regression import metrics as metrics_of_runs
@@ -48,7 +48,6 @@ from slaibench.studies.regression.result import RegressResult, Row
 _judged, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("What is judged", "What comes out")
 )
-MARKS = {ChangeVerdict.WORSE: BAD, ChangeVerdict.BETTER: GOOD, ChangeVerdict.UNKNOWN: UNSURE}
 COLUMNS = (
     Heading("before"),
     Heading("after"),
@@ -229,6 +228,6 @@ def _line(row: Row) -> Line:
         words.change(row),
         words.interval(row),
     )
-    mark = MARKS.get(row.verdict, "")
+    mark = words.TABLE_MARKS.get(row.verdict, "")
     verdict = Cell(row.verdict.value, mark=mark, detail=words.detail(row))
     return Line(row.words, (*map(Cell, numbers), verdict))

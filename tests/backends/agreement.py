@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
 from slaibench.backends.base import RunOutput, RunSettings
+from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.backend import Simulator
 from slaibench.catalog.host import Between, Host
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
 from slaibench.costmodel import CostModel
 from slaibench.recording.record import StepTable
@@ -38,6 +42,32 @@ SCHEDULERS = (
     "prefill-first",
     "decode-first",
 )
+
+
+def engine_options(**others: Any) -> EngineOptions:
+    """An engine with room for every scheduler of these tests.
+
+    Args:
+        **others: fields of ``EngineOptions`` besides; ``kv_blocks`` instead of ``KV_BLOCKS``.
+    """
+    given = {"token_budget": 8192, "max_active": 1000, "kv_blocks": KV_BLOCKS, **others}
+    return EngineOptions(
+        model=get_model(MODEL), checkpoint=None, max_context_tokens=CONTEXT, **given
+    )
+
+
+def simulator_of(profile: Profile, options: EngineOptions) -> Simulator:
+    """The simulator of an engine on an emulated device."""
+    assert options.kv_blocks is not None
+    return Simulator(
+        CostModel(profile, asynchronous=options.asynchronous),
+        total_blocks=options.kv_blocks,
+        max_context_tokens=options.max_context_tokens,
+        delivery_s=profile.delivery_ms * 1e-3,
+        prefix_caching=options.prefix_caching,
+        asynchronous=options.asynchronous,
+        speculation=options.speculation,
+    )
 
 
 def requests(

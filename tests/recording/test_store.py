@@ -190,7 +190,7 @@ def test_a_recording_is_read_without_threads_that_outlive_it(tmp_path: Path) -> 
         "before = len(os.listdir('/proc/self/task')); store.read(Path(sys.argv[1]))\n"
         "print(len(os.listdir('/proc/self/task')) - before)"
     )
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", read, tmp_path / "cell"], capture_output=True, text=True, check=True
     )
-    assert told.stdout == "0\n"
+    assert ran.stdout == "0\n"

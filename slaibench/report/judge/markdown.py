@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from slaibench.report.judge import words
 from slaibench.report.regress.github import MARKS, plain
+from slaibench.report.regress.words import change
 from slaibench.studies.judge.result import JudgeResult
 from slaibench.version import __version__
 
@@ -61,7 +62,7 @@ def _row(result: JudgeResult, place: int) -> Sequence[str]:
         f"{row.rate_rps:g}",
         row.words,
         *words.sides(row),
-        words.change(row),
+        change(row),
         words.interval(row),
         words.detectable(row),
         said + (f" ({why})" if why else ""),

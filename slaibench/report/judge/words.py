@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from slaibench.measure.regression import POWER, ChangeVerdict
 from slaibench.report.command import command_line, joined, repeated, seeds
 from slaibench.report.regress.words import TENFOLD, value
-from slaibench.report.words import NOTHING, listed, plain_change, plural
+from slaibench.report.words import listed, plain_change, plural
 from slaibench.spec import Device
 from slaibench.studies.judge.artefact import ArtefactRow
 from slaibench.studies.judge.confirmation import (
@@ -36,10 +36,6 @@ def verdict(row: Row) -> str:
 def sides(row: Row) -> tuple[str, str]:
     """The reference's value, and the candidate's."""
     return value(row, row.before), value(row, row.after)
-
-
-def change(row: Row) -> str:
-    return NOTHING if row.change is None else plain_change(row.change)
 
 
 def interval(row: Row) -> str:

@@ -6,11 +6,18 @@ import math
 from collections.abc import Iterable
 
 from slaibench.measure.regression import ChangeVerdict
+from slaibench.report.table import BAD, GOOD, UNSURE
 from slaibench.report.words import NOTHING, UNSERVED, plain_change, significant
 from slaibench.studies.regression.result import SATURATED, RegressResult, Row
 
 TENFOLD = 9.0
 """Changes beyond it are of no use as percentages."""
+TABLE_MARKS = {
+    ChangeVerdict.WORSE: BAD,
+    ChangeVerdict.BETTER: GOOD,
+    ChangeVerdict.UNKNOWN: UNSURE,
+}
+"""How a cell of a table shows a verdict; others are not marked."""
 
 
 def value(row: Row, number: float | None) -> str:

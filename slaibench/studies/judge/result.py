@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from slaibench.studies.judge.artefact import ArtefactRow
 from slaibench.studies.judge.confirmation import Confirmation
 from slaibench.studies.judge.design import Design
 from slaibench.studies.judge.forms import JudgeForm, VerdictRowForm
-from slaibench.studies.regression.result import Row
+from slaibench.studies.regression.result import Row, Verdicts
 from slaibench.studies.shown import Shown
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ CODE_TIME = (
 
 
 @dataclass(frozen=True, repr=False)
-class JudgeResult(Shown):
+class JudgeResult(Verdicts, Shown):
     """A scheduler judged against another.
 
     Args:
@@ -59,14 +58,6 @@ class JudgeResult(Shown):
     versions: Mapping[str, str]
     warnings: tuple[str, ...]
     cells: tuple[CellResult, ...]
-
-    @property
-    def counts(self) -> Counter[ChangeVerdict]:
-        """How often each verdict was given."""
-        return Counter(row.verdict for row in self.rows)
-
-    def of(self, verdict: ChangeVerdict) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.verdict is verdict)
 
     @property
     def identical(self) -> bool:

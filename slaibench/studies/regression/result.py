@@ -86,8 +86,21 @@ class Row:
         }
 
 
+class Verdicts:
+    """How often, and where, each verdict was given."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def counts(self) -> Counter[ChangeVerdict]:
+        return Counter(row.verdict for row in self.rows)
+
+    def of(self, verdict: ChangeVerdict) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.verdict is verdict)
+
+
 @dataclass(frozen=True, repr=False)
-class RegressResult(Shown):
+class RegressResult(Verdicts, Shown):
     """A regression run.
 
     Args:
@@ -112,14 +125,6 @@ class RegressResult(Shown):
     num_identical: int
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
-
-    @property
-    def counts(self) -> Counter[ChangeVerdict]:
-        """How often each verdict was given."""
-        return Counter(row.verdict for row in self.rows)
-
-    def of(self, verdict: ChangeVerdict) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.verdict is verdict)
 
     @property
     def worse(self) -> tuple[Row, ...]:

@@ -9,32 +9,26 @@ import numpy as np
 import pytest
 
 from slaibench.backends.base import Backend, RunOutput, RunSettings
-from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.sglang.arguments import engine_args
 from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
-from slaibench.backends.simulator.backend import Simulator
-from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.profiles import get_profile
-from slaibench.costmodel import CostModel
 from slaibench.schedulers import registry
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, KV_BLOCKS, MODEL, assert_same, requests
+from tests.backends.agreement import (
+    MODEL,
+    assert_same,
+    engine_options,
+    requests,
+    simulator_of,
+)
 from tests.backends.needed import needed
 
 RATES = {"rtx6000-ada": (1.0, 1.6), "h100": (4.0, 6.0)}
 """Requests per second; of the second GPU, with so few blocks that requests are preempted."""
 SCHEDULERS = ("sarathi", "slai", "hrrn:max_started=1")
-ASYNCHRONOUS = EngineOptions(
-    model=get_model(MODEL),
-    checkpoint=None,
-    max_context_tokens=CONTEXT,
-    token_budget=8192,
-    max_active=1000,
-    kv_blocks=KV_BLOCKS,
-    asynchronous=True,
-)
+ASYNCHRONOUS = engine_options(asynchronous=True)
 
 
 @pytest.fixture(scope="module", params=list(RATES))
@@ -51,13 +45,7 @@ def emulated(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def simulate(profile: Profile, wanted: list[Request], settings: RunSettings) -> RunOutput:
-    simulator = Simulator(
-        CostModel(profile, asynchronous=True),
-        total_blocks=KV_BLOCKS,
-        max_context_tokens=CONTEXT,
-        delivery_s=profile.delivery_ms * 1e-3,
-        asynchronous=True,
-    )
+    simulator = simulator_of(profile, ASYNCHRONOUS)
     return simulator.run(wanted, registry.build(settings.scheduler or ""), settings)
 
 

@@ -50,7 +50,7 @@ class Watched:
     def __init__(self, kind: type[Engine]) -> None:
         self._kind = kind
         self.engine: Engine | None = None
-        self.found_again = 0
+        self.num_cached = 0
         """Tokens that preempted requests found in the cache."""
 
     def __call__(self, *args: object, **options: object) -> Engine:
@@ -60,7 +60,7 @@ class Watched:
             def _carry_out(self, batch: Batch) -> Batch:
                 before = {request: request.computed_tokens for request in self.waiting}
                 done = super()._carry_out(batch)
-                watched.found_again += sum(
+                watched.num_cached += sum(
                     before.get(request, 0) for request, _ in done.prefills if request in before
                 )
                 assert done.num_tokens <= self._scheduler.token_budget
@@ -139,7 +139,7 @@ def test_invariants_hold_as_an_engine_has_it(
         prefix_caching=prefix_caching,
     )
     table, steps = output.requests, output.steps
-    event(f"preempted: {bool(table.num_preemptions.sum())}; found: {watched.found_again > 0}")
+    event(f"preempted: {bool(table.num_preemptions.sum())}; found: {watched.num_cached > 0}")
     # 8, 1, 6: arrivals have stopped, so everybody finished, each with its tokens.
     assert table.finished.all()
     assert table.num_tokens.tolist() == [request.output_tokens for request in requests]
@@ -153,8 +153,8 @@ def test_invariants_hold_as_an_engine_has_it(
         assert (np.diff(table.token_times_s[begin:end]) > 0).all()
     assert (steps.end_s[:-1] <= steps.start_s[1:]).all()
     # Whatever was computed again had been lost; nothing was computed too little.
-    found = (len(requests) - 1) * shared
-    assert steps.prefill_tokens.sum() >= table.prompt_tokens.sum() - found
+    most_shared = (len(requests) - 1) * shared
+    assert steps.prefill_tokens.sum() >= table.prompt_tokens.sum() - most_shared
 
 
 def test_prefix_caching_spares_computing_again_what_nobody_took() -> None:
@@ -170,7 +170,7 @@ def test_prefix_caching_spares_computing_again_what_nobody_took() -> None:
             prefix_caching=caching,
         )
         assert output.requests.num_preemptions.sum() > 0
-        assert (watched.found_again > 0) is caching
+        assert (watched.num_cached > 0) is caching
         computed[caching] = output.steps.prefill_tokens.sum()
     assert 480 <= computed[True] < computed[False]
 

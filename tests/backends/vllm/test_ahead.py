@@ -7,18 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from slaibench.backends.base import Backend, BackendError, Progress, RunSettings
-from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.vllm.core import emulated_vllm
-from slaibench.catalog.model import get_model
 from slaibench.catalog.profiles import get_profile
-from slaibench.costmodel import CostModel
 from slaibench.schedulers import registry
 from slaibench.schedulers.engines.step_log import MemoryStepLog
 from slaibench.spec import Device
 from slaibench.studies.systems.engines import VllmSystem
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, MODEL, assert_same, requests
+from tests.backends.agreement import (
+    MODEL,
+    assert_same,
+    engine_options,
+    requests,
+    simulator_of,
+)
 from tests.backends.needed import needed
 
 KV_BLOCKS = 800
@@ -32,25 +34,11 @@ class Both:
         self, gpu: str, *, prefix_caching: bool = False, asynchronous: bool = True
     ) -> None:
         profile = get_profile(gpu, MODEL)
-        options = EngineOptions(
-            model=get_model(MODEL),
-            checkpoint=None,
-            max_context_tokens=CONTEXT,
-            token_budget=8192,
-            max_active=1000,
-            kv_blocks=KV_BLOCKS,
-            prefix_caching=prefix_caching,
-            asynchronous=asynchronous,
+        options = engine_options(
+            kv_blocks=KV_BLOCKS, prefix_caching=prefix_caching, asynchronous=asynchronous
         )
         self.vllm = emulated_vllm(options, profile)
-        self.simulator: Backend = Simulator(
-            CostModel(profile, asynchronous=asynchronous),
-            total_blocks=KV_BLOCKS,
-            max_context_tokens=CONTEXT,
-            delivery_s=profile.delivery_ms * 1e-3,
-            prefix_caching=prefix_caching,
-            asynchronous=asynchronous,
-        )
+        self.simulator: Backend = simulator_of(profile, options)
 
     def same(self, wanted: list[Request], text: str, settings: RunSettings) -> int:
         """Compare them; returns the number of preemptions."""

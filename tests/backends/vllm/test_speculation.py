@@ -7,17 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
-from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.simulator.backend import Simulator
 from slaibench.backends.speculation import Speculation
 from slaibench.backends.vllm.core import emulated_vllm
-from slaibench.catalog.model import get_model
-from slaibench.costmodel import CostModel
 from slaibench.schedulers import registry
 from slaibench.spec import Device
 from slaibench.studies.systems.engines import VllmSystem
 from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, MODEL, PROFILE, assert_same, requests
+from tests.backends.agreement import (
+    CONTEXT,
+    PROFILE,
+    assert_same,
+    engine_options,
+    requests,
+    simulator_of,
+)
 from tests.backends.needed import needed
 
 KV_BLOCKS = 1000
@@ -25,32 +28,19 @@ KV_BLOCKS = 1000
 SPECULATION = Speculation(3, 0.7)
 
 
+OPTIONS = engine_options(kv_blocks=KV_BLOCKS, speculation=SPECULATION)
+
+
 @pytest.fixture(scope="module")
 def vllm() -> Iterator[Backend]:
     needed(VllmSystem.ENGINE, Device.EMULATED)
-    options = EngineOptions(
-        model=get_model(MODEL),
-        checkpoint=None,
-        max_context_tokens=CONTEXT,
-        token_budget=8192,
-        max_active=1000,
-        kv_blocks=KV_BLOCKS,
-        speculation=SPECULATION,
-    )
-    backend = emulated_vllm(options, PROFILE)
+    backend = emulated_vllm(OPTIONS, PROFILE)
     yield backend
     backend.close()
 
 
 def simulated(wanted: list[Request], text: str, settings: RunSettings) -> RunOutput:
-    simulator = Simulator(
-        CostModel(PROFILE, asynchronous=False),
-        total_blocks=KV_BLOCKS,
-        max_context_tokens=CONTEXT,
-        delivery_s=PROFILE.delivery_ms * 1e-3,
-        speculation=SPECULATION,
-    )
-    return simulator.run(wanted, registry.build(text), settings)
+    return simulator_of(PROFILE, OPTIONS).run(wanted, registry.build(text), settings)
 
 
 @pytest.mark.parametrize(
