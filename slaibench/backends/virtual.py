@@ -20,7 +20,7 @@ from slaibench.backends.looks import Looks
 from slaibench.backends.speculation import Speculation, slots_of
 from slaibench.recording.record import Outcome, RequestTable, StepTable
 from slaibench.schedulers.base import Batch, EngineView, SchedulerError
-from slaibench.workloads.request import Request
+from slaibench.workloads.request import Request, request_columns
 
 TICK_S = 1e-6
 NEVER = -1
@@ -265,7 +265,7 @@ def _request_table(
     token_times = ends[token_steps] if len(ends) else np.empty(0)
     if delivery_s:
         token_times = np.rint((token_times + delivery_s) * 1e6) / 1e6
-    wanted = np.array([request.output_tokens for request in requests], dtype=np.int64)
+    asked = request_columns(requests)
     first_step = np.array([state.first_step for state in states], dtype=np.int64)
     scheduled = first_step != NEVER
     first_scheduled = np.full(len(requests), np.nan)
@@ -274,17 +274,15 @@ def _request_table(
     outcome = np.where(
         refused,
         Outcome.FAILED.value,
-        np.where(lengths >= wanted, Outcome.FINISHED.value, Outcome.UNFINISHED.value),
+        np.where(
+            lengths >= asked["output_tokens"], Outcome.FINISHED.value, Outcome.UNFINISHED.value
+        ),
     )
     return RequestTable(
-        request_id=np.array([request.request_id for request in requests], dtype=np.int64),
+        **asked,
         due_s=due,
         sent_s=due.copy(),
         first_scheduled_s=first_scheduled,
-        prompt_tokens=np.array([request.prompt_tokens for request in requests], dtype=np.int64),
-        output_tokens=wanted,
-        tier=np.array([request.tier for request in requests], dtype=np.str_),
-        tbt_slo_s=np.array([request.tbt_slo_s for request in requests], dtype=np.float64),
         outcome=outcome.astype(np.str_),
         error=np.array(refusals, dtype=np.str_),
         num_preemptions=np.array([state.num_preemptions for state in states], dtype=np.int64),

@@ -14,7 +14,7 @@ import numpy as np
 from slaibench.client.exchange import Exchange
 from slaibench.client.tokens import Counted
 from slaibench.recording.record import FloatArray, Outcome, RequestTable, whole_microseconds
-from slaibench.workloads.request import Request
+from slaibench.workloads.request import Request, request_columns
 
 MOST_TIMES = 10
 MOST_MORE = 10_000
@@ -152,7 +152,8 @@ def request_table(
     requests = requests[: bisect_right(requests, end_s, key=attrgetter("due_s"))]
     count = len(requests)
     sent = np.full(count, np.nan)
-    prompt_tokens = np.array([request.prompt_tokens for request in requests], dtype=np.int64)
+    asked = request_columns(requests)
+    prompt_tokens = asked["prompt_tokens"]
     outcomes = [Outcome.UNFINISHED.value] * count
     errors = [""] * count
     times: list[FloatArray] = []
@@ -176,15 +177,11 @@ def request_table(
     due = np.array([request.due_s for request in requests], dtype=np.float64)
     rounded = whole_microseconds(sent)
     return RequestTable(
-        request_id=np.array([request.request_id for request in requests], dtype=np.int64),
+        **asked,
         due_s=due,
         # Rounding must not let a request leave before it was due (invariant 3).
         sent_s=np.where(sent >= due, np.maximum(rounded, due), rounded),
         first_scheduled_s=np.full(count, np.nan),
-        prompt_tokens=prompt_tokens,
-        output_tokens=np.array([request.output_tokens for request in requests], dtype=np.int64),
-        tier=np.array([request.tier for request in requests], dtype=np.str_),
-        tbt_slo_s=np.array([request.tbt_slo_s for request in requests], dtype=np.float64),
         outcome=np.array(outcomes, dtype=np.str_),
         error=np.array(errors, dtype=np.str_),
         num_preemptions=np.zeros(count, dtype=np.int64),

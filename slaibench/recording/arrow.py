@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from slaibench.recording.record import LATER, RequestTable, ServerTable, StepTable, columns
+from slaibench.recording.record import RequestTable, ServerTable, StepTable, columns, may_lack
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +66,7 @@ def requests_from_arrow(table: pa.Table) -> RequestTable:
     columns = {
         field.name: _column(table, field.name, field.type)
         for field in fields(RequestTable)
-        if field.name not in _RAGGED and (field.name != LATER or LATER in table.column_names)
+        if field.name not in _RAGGED and (field.name in table.column_names or not may_lack(field))
     }
     return RequestTable(**columns, token_offsets=offsets - offsets[0], token_times_s=times)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from slaibench.recording.record import Recording
+from slaibench.recording.record import Recording, columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,15 +17,13 @@ def requests_frame(recording: Recording) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
     table = recording.requests
-    columns = {
-        field.name: getattr(table, field.name)
-        for field in fields(table)
-        if not field.name.startswith("token_")
+    values = {
+        name: getattr(table, name) for name in columns(table) if not name.startswith("token_")
     }
     times = np.split(table.token_times_s, table.token_offsets[1:-1]) if len(table) else []
     return pd.DataFrame(
         {
-            **columns,
+            **values,
             "ttft_s": table.ttft_s,
             "last_token_s": table.last_token_s,
             "token_times_s": pd.Series(times, dtype=object),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -29,8 +29,14 @@ class Outcome(StrEnum):
     UNFINISHED = "unfinished"
 
 
-def _not_given() -> BoolArray:
-    return np.empty(0, dtype=bool)
+_SILENT = "silent"
+"""Marks a column that recordings of earlier versions lack: not given, or not stored, all rows have
+this value; and where all have it, it is not stored, so that files and hashes of recordings in which
+it says nothing stay."""
+
+
+def _not_given() -> npt.NDArray[Any]:
+    return np.empty(0)
 
 
 def whole_microseconds(times_s: FloatArray) -> FloatArray:
@@ -63,13 +69,26 @@ class RequestTable:
     num_preemptions: IntArray
     token_offsets: IntArray
     token_times_s: FloatArray
-    token_times_known: BoolArray = field(default_factory=_not_given)
+    token_times_known: BoolArray = field(default_factory=_not_given, metadata={_SILENT: True})
     """Whether a request's tokens came at these times; where not, some came together and nothing
-    says which, so that only the first, the last and their number are known. Not given: all did."""
+    says which, so that only the first, the last and their number are known."""
+    session: IntArray = field(default_factory=_not_given, metadata={_SILENT: -1})
+    """Number of its session in the run; -1: it is in none."""
+    turn: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})
+    """Of its session, from 1; 0: it is in none."""
+    cached_tokens: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})
+    """Prompt tokens found in the prefix cache when it was first scheduled."""
+    ttft_slo_s: FloatArray = field(default_factory=_not_given, metadata={_SILENT: np.inf})
+    """Its objective of the time to the first token; infinite: it has none."""
+    priority: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})
+    tenant: npt.NDArray[np.str_] = field(default_factory=_not_given, metadata={_SILENT: ""})
+    """On whose behalf it is; empty: not said."""
 
     def __post_init__(self) -> None:
-        if not len(self.token_times_known):
-            object.__setattr__(self, "token_times_known", np.ones(len(self), dtype=bool))
+        for it in fields(self):
+            if _SILENT in it.metadata and not len(getattr(self, it.name)):
+                silent = np.full(len(self), it.metadata[_SILENT])
+                object.__setattr__(self, it.name, silent)
 
     def __len__(self) -> int:
         return len(self.request_id)
@@ -212,12 +231,15 @@ class Recording:
         return f"<Recording: {what}, seed {spec.get('seed')}; {size}>"
 
 
-LATER = "token_times_known"
-"""The column that came later: written only where it says something, so that files and hashes of
-recordings without it stay."""
+def may_lack(column: Field[Any]) -> bool:
+    """Whether a stored table may lack a column of its class."""
+    return _SILENT in column.metadata
 
 
 def columns(table: RequestTable | StepTable) -> tuple[str, ...]:
     """Names of a table's columns that say something."""
-    silent = isinstance(table, RequestTable) and bool(table.token_times_known.all())
-    return tuple(it.name for it in fields(table) if not (silent and it.name == LATER))
+    return tuple(
+        it.name
+        for it in fields(table)
+        if not may_lack(it) or bool((getattr(table, it.name) != it.metadata[_SILENT]).any())
+    )

@@ -53,6 +53,27 @@ def test_a_recording_read_back_equals_the_one_written(tmp_path: Path) -> None:
             np.testing.assert_array_equal(getattr(table, field.name), getattr(read, field.name))
 
 
+def test_columns_that_say_nothing_are_not_stored(tmp_path: Path) -> None:
+    plain = make_recording()
+    silent = replace(plain.requests, session=np.full(3, -1), tenant=np.full(3, ""))
+    said = replace(
+        plain.requests,
+        session=np.array([-1, 0, 0]),
+        turn=np.array([0, 1, 2]),
+        tenant=np.array(list("aab")),
+    )
+    for name, table in (("plain", plain.requests), ("silent", silent), ("said", said)):
+        store.write(replace(plain, requests=table), tmp_path / name)
+    data = {name: (tmp_path / name / store.REQUESTS).read_bytes() for name in ("plain", "silent")}
+    assert data["plain"] == data["silent"]
+    assert list(store.read(tmp_path / "plain").requests.session) == [-1] * 3
+    back = store.read(tmp_path / "said").requests
+    assert [list(column) for column in (back.session, back.turn, back.tenant)] == [
+        *([-1, 0, 0], [0, 1, 2], ["a", "a", "b"]),
+    ]
+    assert np.isinf(back.ttft_slo_s).all()
+
+
 def with_server() -> Recording:
     recording = make_recording()
     table = ServerTable(*(np.array([-0.5, 0.5, np.nan]) + column for column in range(8)))
