@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from operator import attrgetter
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
+
+_needs_block = attrgetter("needs_block")
 
 
 def by_arrival(request: RequestView) -> tuple[float, int | str]:
@@ -65,6 +67,11 @@ def take_decodes(
     if surely_free >= min(len(candidates), room):
         batch.decodes.extend(candidates[:room])
         return
+    if not batch.preempt:
+        first = candidates[:room]
+        if blocks_left(view, batch) >= sum(map(_needs_block, first)):
+            batch.decodes.extend(first)
+            return
     if victims is None:
         victims = [*candidates, *view.prefilling]
     free = blocks_left(view, batch)
@@ -117,9 +124,13 @@ def decode_by_arrival(
 def note_due(batch: Batch, from_s: float) -> None:
     """Each request that has tokens of this batch keeps, as ``scheduler_data``, when its next one
     is due: its TBT SLO after a moment for each of them, since a reader has as many to read."""
-    yields = batch.work.yields or repeat(1)
-    for request, tokens in zip(batch.decodes, yields, strict=False):
-        request.scheduler_data = from_s + tokens * request.tbt_slo_s
+    yields = batch.work.yields
+    if yields:
+        for request, tokens in zip(batch.decodes, yields, strict=True):
+            request.scheduler_data = from_s + tokens * request.tbt_slo_s
+    else:  # written out, since it is done at every step
+        for request in batch.decodes:
+            request.scheduler_data = from_s + request.tbt_slo_s
     for request in batch.work.finished_prefills:
         request.scheduler_data = from_s + request.tbt_slo_s
 

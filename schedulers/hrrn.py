@@ -136,8 +136,8 @@ class Hrrn(Scheduler):
             left = self._take_prompts(view, batch, prompts, room)
         others = [] if batch.preempt else order[num_critical:][: left // per_decode or not batch]
         if others:
-            contexts = [*accumulate(map(_context, others), initial=context)]
-            take_decodes(view, batch, others, [], self._others(view, order, batch, contexts))
+            most = self._others(view, order, batch, context, others)
+            take_decodes(view, batch, others, [], most)
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
@@ -222,11 +222,7 @@ class Hrrn(Scheduler):
         return due_s - view.begins_s - ALMOST_SURELY * model.error_s
 
     def _take_prompts(
-        self,
-        view: EngineView,
-        batch: Batch,
-        prompts: list[_Ranked],
-        room: int,
+        self, view: EngineView, batch: Batch, prompts: list[_Ranked], room: int
     ) -> int:
         """Chunks in the order of the heap, which is used up; returns the room left."""
         active = len(view.prefilling) + len(view.decoding)
@@ -262,27 +258,31 @@ class Hrrn(Scheduler):
         view: EngineView,
         order: Sequence[RequestView],
         batch: Batch,
-        contexts: Sequence[int],
+        context: int,
+        others: Sequence[RequestView],
     ) -> int:
         """How many decodes that could wait are taken along; all, if no deadline is in the way.
 
         Args:
-            contexts: KV tokens that the batch reads with none of them, the first, the first two ...
+            context: KV tokens that the batch reads without them.
         """
-        most = len(contexts) - 1
+        most = len(others)
         model = self._with_prompts if batch.prefills else self._alone
         if self.size == "budget" or not model.is_known:
             return most
         tokens, pairs = tokens_of(view, batch), _pairs(batch)
-        allowed_s = self._allowed_s(view, order, model, model.predict_s(tokens, contexts[0], pairs))
 
-        def takes_s(number: int) -> float:
+        def takes_s(number: int, context: int) -> float:
             more = number * view.tokens_per_decode
-            return model.predict_s(tokens + more, contexts[number] + more, pairs)
+            return model.predict_s(tokens + more, context + more, pairs)
 
-        if takes_s(most) <= allowed_s:  # nearly always
+        allowed_s = self._allowed_s(view, order, model, takes_s(0, context))
+        if takes_s(most, context + sum(map(_context, others))) <= allowed_s:  # nearly always
             return most
-        return bisect_right(range(1, most), allowed_s, key=takes_s) or int(not batch)
+        contexts = [*accumulate(map(_context, others), initial=context)]
+        return bisect_right(
+            range(1, most), allowed_s, key=lambda number: takes_s(number, contexts[number])
+        ) or int(not batch)
 
 
 def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:
