@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slaibench.workloads.request import Request
 
@@ -38,7 +38,7 @@ def check_schedule(requests: Sequence[Request], concurrency: int | None = None) 
             wait for others.
     """
     previous_s = 0.0
-    before: set[int] = set()
+    before: dict[int, int | None] = {}
     for request in requests:
         if not previous_s <= request.due_s < math.inf:
             raise ValueError(
@@ -52,23 +52,32 @@ def check_schedule(requests: Sequence[Request], concurrency: int | None = None) 
             )
         if waits(request):
             _check_turn(request, before, concurrency)
-        before.add(request.request_id)
+        before[request.request_id] = None if request.turn is None else request.turn.session
         previous_s = request.due_s
 
 
-def _check_turn(request: Request, before: set[int], concurrency: int | None) -> None:
+def _check_turn(
+    request: Request, before: Mapping[int, int | None], concurrency: int | None
+) -> None:
+    """Refuse a turn that waits, where it cannot.
+
+    Args:
+        before: sessions of the requests before it, by their ids; None: it is in none.
+    """
     turn = request.turn
     assert turn is not None
+    assert turn.follows is not None
     if concurrency is not None:
         raise ValueError(
             f"{concurrency} clients of a closed loop take whatever request is next, and request "
             f"{request.request_id} waits for the end of request {turn.follows}: leave the "
             "concurrency out (sessions bring their own pace), or take a workload without such turns"
         )
-    if turn.follows not in before:
+    if before.get(turn.follows) != turn.session:
         raise ValueError(
             f"request {request.request_id} waits for request {turn.follows}, which is not before "
-            "it: let a turn follow one of its session that is due earlier"
+            f"it in session {turn.session}: let a turn follow one of its session that is due "
+            "earlier"
         )
     if not 0 <= turn.think_s < math.inf:
         raise ValueError(
