@@ -79,24 +79,36 @@ class Sessions:
         if not self.begun:
             return {}
         never_due = {name: self.never_due[name] for name in _WHY if name in self.never_due}
-        sessions = {"begun": self.begun, "finished": self.finished}
+        sessions = {"begun": self.begun, "finished": self.finished, "cut": self.cut}
         return {FACTS: {"kind": HALF_OPEN, "sessions": sessions, "never_due": never_due}}
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of turns that were never due; nothing where all were."""
-        if not self.never_due:
-            return ()
-        total = sum(self.never_due.values())
-        reasons = [
-            f"{self.never_due[name]:,} {words}" if len(self.never_due) > 1 else words
-            for name, words in _WHY.items()
-            if name in self.never_due
-        ]
-        turns = "1 turn" if total == 1 else f"{total:,} turns"
-        sessions = "1 session" if self.cut == 1 else f"{self.cut:,} sessions"
-        were = "was" if total == 1 else "were"
-        return (f"{turns} of {sessions} {were} never due: {', '.join(reasons)}",)
+        words = never_due_words(self.facts())
+        return (words,) if words else ()
+
+
+def never_due_words(run: Mapping[str, Any]) -> str:
+    """Turns of a recorded run that were never due, in a sentence; empty where all were.
+
+    Args:
+        run: ``Recording.run``.
+    """
+    facts = run.get(FACTS, {})
+    never_due = facts.get("never_due", {})
+    if not never_due:
+        return ""
+    reasons = [
+        f"{never_due[name]:,} {words}" if len(never_due) > 1 else words
+        for name, words in _WHY.items()
+        if name in never_due
+    ]
+    total, cut = sum(never_due.values()), facts["sessions"]["cut"]
+    turns = "1 turn" if total == 1 else f"{total:,} turns"
+    sessions = "1 session" if cut == 1 else f"{cut:,} sessions"
+    were = "was" if total == 1 else "were"
+    return f"{turns} of {sessions} {were} never due: {', '.join(reasons)}"
 
 
 def is_half_open(run: Mapping[str, Any]) -> bool:

@@ -57,7 +57,7 @@ def test_a_turn_is_due_when_the_one_before_has_ended_and_its_client_has_thought(
     assert table.ttft_s.tolist() == [1.0, 1.0, 1.0]
     assert table.turn.tolist() == [1, 2, 3]
     assert violation(table, output.steps, 3) is None
-    sessions = {"begun": 1, "finished": 1}
+    sessions = {"begun": 1, "finished": 1, "cut": 0}
     assert output.facts == {"turns": {"kind": "half-open", "sessions": sessions, "never_due": {}}}
     assert output.notes == ()
 
@@ -103,7 +103,7 @@ def test_after_a_refused_turn_none_is_due() -> None:
     assert output.requests.due_s.tolist() == [0.0, 1.5, 7.0]
     assert output.notes == ("2 turns of 1 session were never due: after one that failed",)
     facts = output.facts["turns"]
-    assert facts["sessions"] == {"begun": 2, "finished": 1}
+    assert facts["sessions"] == {"begun": 2, "finished": 1, "cut": 1}
     assert facts["never_due"] == {"failed": 2}
 
 
@@ -121,7 +121,11 @@ def test_a_horizon_in_the_middle_of_a_session(horizon_s: float, rows: int, note:
     output = serve([*chain((1, 2), (1, 3), (1, 1)), *later], horizon_s=horizon_s)
     assert output.requests.turn.tolist() == [1, 2, 3][:rows]
     assert output.notes == (() if note is None else (note,))
-    assert output.facts["turns"]["sessions"] == {"begun": 1, "finished": 0}
+    assert output.facts["turns"]["sessions"] == {
+        "begun": 1,
+        "finished": 0,
+        "cut": int(note is not None),
+    }
 
 
 def test_reasons_are_counted_apart() -> None:

@@ -65,7 +65,7 @@ def test_a_turn_is_sent_when_the_one_before_has_ended(processes: int) -> None:
     facts = result.sessions.facts()["turns"]
     assert facts == {
         "kind": "half-open",
-        "sessions": {"begun": 10, "finished": 10},
+        "sessions": {"begun": 10, "finished": 10, "cut": 0},
         "never_due": {},
     }
     assert result.notes == ()
@@ -161,7 +161,11 @@ def test_a_client_process_that_dies_takes_its_sessions_with_it() -> None:
     table = result.requests
     lost = np.unique(table.session[table.outcome == "failed"])
     assert len(lost) == 10
-    assert result.sessions.facts()["turns"]["sessions"] == {"begun": 20, "finished": 10}
+    assert result.sessions.facts()["turns"]["sessions"] == {
+        "begun": 20,
+        "finished": 10,
+        "cut": 10,
+    }
     assert table.finished[~np.isin(table.session, lost)].all()
     assert any("never due: after one that failed" in note for note in result.notes)
 
