@@ -75,6 +75,7 @@ def _sessions(
         np.where(session < 0, own, session), return_index=True, return_inverse=True
     )
     over_s = np.full(len(first), -np.inf)
-    np.maximum.at(over_s, of, left_s)  # NaN stays
+    np.maximum.at(over_s, of, np.where(np.isnan(left_s), np.inf, left_s))
+    over_s[np.isinf(over_s)] = np.nan
     order = np.argsort(first, kind="stable")
     return due_s[first][order], over_s[order]

@@ -75,12 +75,13 @@ def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
 
 
 def turn_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
-    """In how many runs turns of sessions were never due, and which of a run's last ones were."""
-    short = [result for result in cells if result.summary.never_due]
+    """In how many runs turns of sessions were never due, and how many in the first of them."""
+    loads = under_load(cells)
+    short = [result for result in loads if result.summary.never_due]
     if not short:
         return ()
     first = short[0]
-    runs = f"in {len(short)} of {len(cells)} runs not every session came to its end"
+    runs = f"in {len(short)} of {len(loads)} runs not every session came to its end"
     return (f"{runs}; {first.cell.words}: {first.summary.never_due}",)
 
 
