@@ -34,7 +34,8 @@ def _sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every study's requests are turns of half-open sessions, about three a session."""
 
     def requests(self: PreparedStudy, cell: CellSpec) -> Sequence[Request]:
-        return conversations(cell.num_requests // 3, cell.seed, rate_rps=cell.rate_rps / 3)
+        made = conversations(cell.num_requests // 3, cell.seed, rate_rps=cell.rate_rps / 3)
+        return made[: cell.num_requests]
 
     monkeypatch.setattr(PreparedStudy, "requests", requests)
 
