@@ -21,8 +21,9 @@ def followers_of(requests: Sequence[Request]) -> Followers:
     """Who waits for whom; empty where nobody waits (an open loop)."""
     followers: Followers = {}
     for place, request in enumerate(requests):
-        if request.turn is not None and request.turn.follows is not None:
-            followers.setdefault(request.turn.follows, []).append((place, request.turn.think_s))
+        turn = request.turn
+        if turn is not None and turn.follows is not None:
+            followers.setdefault(turn.follows, []).append((place, turn.think_s))
     return followers
 
 
@@ -38,7 +39,6 @@ def check_schedule(requests: Sequence[Request], concurrency: int | None = None) 
             wait for others.
     """
     previous_s = 0.0
-    before: dict[int, int | None] = {}
     for request in requests:
         if not previous_s <= request.due_s < math.inf:
             raise ValueError(
@@ -50,10 +50,14 @@ def check_schedule(requests: Sequence[Request], concurrency: int | None = None) 
                 f"request {request.request_id} has {request.prompt_tokens} prompt and "
                 f"{request.output_tokens} output tokens; both must be at least 1"
             )
+        previous_s = request.due_s
+    if not followers_of(requests):
+        return
+    before: dict[int, int | None] = {}
+    for request in requests:
         if waits(request):
             _check_turn(request, before, concurrency)
         before[request.request_id] = None if request.turn is None else request.turn.session
-        previous_s = request.due_s
 
 
 def _check_turn(

@@ -9,7 +9,7 @@ from typing import Any
 
 from slaibench.recording.record import Outcome, RequestTable
 from slaibench.workloads.request import Request
-from slaibench.workloads.schedule import waits
+from slaibench.workloads.schedule import followers_of
 
 HALF_OPEN = "half-open"
 FACTS = "turns"
@@ -48,7 +48,7 @@ class Sessions:
             requests: all that were to be sent, by due time.
             table: those that were due.
         """
-        if not any(waits(request) for request in requests):
+        if not followers_of(requests):
             return cls(0, 0, {}, 0)
         outcomes = dict(zip(table.request_id.tolist(), table.outcome.tolist(), strict=True))
         why: dict[int, str] = {}

@@ -163,13 +163,14 @@ def test_a_stop_rule_sees_turns_when_they_are_due() -> None:
     [
         (Turn(0, 2, 7), None, "request 1 waits for request 7, which is not before it"),
         (Turn(0, 2, 1), None, "request 1 waits for request 1, which is not before it"),
+        (Turn(4, 2, 0), None, "waits for request 0, which is not before it in session 4: let"),
         (Turn(0, 2, 0, -1.0), None, "due -1.0 s after request 0 has ended: think_s must be 0"),
         (Turn(0, 2, 0, math.inf), None, "think_s must be 0 or more"),
         (Turn(0, 2, 0), 8, r"8 clients of a closed loop .*: leave the concurrency out"),
     ],
 )
 def test_what_cannot_run_is_refused(turn: Turn, concurrency: int | None, message: str) -> None:
-    wanted = [Request(0, 0.0, 1, 1), Request(1, 0.0, 1, 1, turn=turn)]
+    wanted = [Request(0, 0.0, 1, 1, turn=Turn(0, 1)), Request(1, 0.0, 1, 1, turn=turn)]
     simulator = Simulator(SECOND, total_blocks=10)
     with pytest.raises(ValueError, match=message):
         simulator.run(wanted, build("sarathi"), RunSettings(concurrency=concurrency))
