@@ -77,7 +77,7 @@ def started(
 ) -> tuple[EngineOptions, dict[str, Any], str]:
     """Options for a device and a scheduler; what of our configuration says of them; and what it
     is, in words: the engine's own scheduler, or a class in its place, has a server without anything
-    of ours but the log.
+    of ours but the log, and its plug-ins have one of their own.
 
     Raises:
         BackendError: an emulated device cannot be had so, or limits must be given.
@@ -90,4 +90,4 @@ def started(
         shipped = engine.as_shipped(scheduler, options)
     if shipped is None:
         return options, own, engine.name
-    return shipped.options, {**own, "as_shipped": True}, shipped.words
+    return shipped.options, {**own, **shipped.own}, shipped.words

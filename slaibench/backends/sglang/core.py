@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import deque
+from contextlib import nullcontext
 from typing import Any
 
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
@@ -15,6 +16,7 @@ from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines import run_clock
 from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.engines.model_folder import as_scheduled, model_folder
@@ -37,12 +39,15 @@ class SglangCore(InProcessCore):
     Args:
         options: what it is started with; ``kv_blocks`` must be given.
         timer: the cost model.
+        shows_clock: whether what SGLang and its plug-ins read as the time is a run's.
 
     Raises:
         BackendError: SGLang cannot be started like that.
     """
 
-    def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
+    def __init__(
+        self, options: EngineOptions, timer: BatchTimer, *, shows_clock: bool = False
+    ) -> None:
         self.engine_version = RELEASES.check()
         try:
             scheduler = _start(options)
@@ -52,6 +57,7 @@ class SglangCore(InProcessCore):
         scheduler.tp_worker.forward_batch_generation = forward
         super().__init__(scheduler, forward)
         self._asynchronous = options.asynchronous
+        self._shows_clock = shows_clock
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -136,8 +142,9 @@ class SglangCore(InProcessCore):
 
     def _turn(self) -> tuple[Any, Any]:
         """One turn; returns the batch that was launched and the one whose tokens came, or None."""
-        self._see()
-        launched, done = turn(self._scheduler)
+        with run_clock.shown(self._time.now_s) if self._shows_clock else nullcontext():
+            self._see()
+            launched, done = turn(self._scheduler)
         if launched:
             self._note_launch()
         if done:
