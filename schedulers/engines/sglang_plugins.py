@@ -169,7 +169,7 @@ def _noting(registry_class: Any, theirs: Any, plugin: str, hooks: list[Hook]) ->
             noted.calls = None
         else:
             hook = _counted(hook, noted)
-        real.__func__(theirs, target, hook, hook_type, source=source)
+        real.__func__(theirs, target, hook, hook_type, **({"source": source} if source else {}))
         hooks.append(noted)
 
     registry_class.register = staticmethod(register)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
-from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
+from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang, python
 from slaibench.catalog.profiles import get_profile
 from slaibench.machine.interpreters import import_path, variable
 from slaibench.schedulers import registry
@@ -43,7 +43,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of their package, and of an interpreter that has it."""
     needed(SglangEngine(), Device.EMULATED)
     folder = tmp_path_factory.mktemp("theirs")
-    interpreter_with(folder)
+    interpreter_with(folder, python())
     return folder
 
 

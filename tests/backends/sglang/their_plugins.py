@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from slaibench.backends.sglang.launch import python
 from tests.brought import package
 
 CODE = '''
@@ -84,15 +83,20 @@ NAMES = (
 )
 
 
-def interpreter_with(folder: Path) -> str:
-    """The Python that has SGLang, with these plug-ins installed."""
+def interpreter_with(folder: Path, python: str) -> str:
+    """A Python with these plug-ins installed.
+
+    Args:
+        folder: theirs, and its.
+        python: what it is besides.
+    """
     points = "\n".join(f"{name} = theirs:{name}" for name in NAMES)
     hardware = "[sglang.srt.platforms]\nhardware = theirs:uninvited"
     package(folder, "sglang.srt.plugins", f"{points}\n{hardware}", CODE)
     script = folder / "python"
     script.write_text(
         f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:"{shlex.quote(str(folder))} '
-        f'exec {shlex.quote(python())} "$@"\n'
+        f'exec {shlex.quote(python)} "$@"\n'
     )
     script.chmod(0o755)
     return str(script)
