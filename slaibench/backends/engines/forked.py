@@ -26,7 +26,7 @@ def in_a_copy(work: Callable[[], T], expected: tuple[type[Exception], ...]) -> T
         expected: exceptions that are raised here again, with their text.
 
     Raises:
-        SystemExit: the copy ended otherwise; what it printed is in the log of this process.
+        ChildProcessError: the copy ended otherwise; what it printed is in the log of this process.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
     pid = os.fork()
@@ -41,7 +41,7 @@ def in_a_copy(work: Callable[[], T], expected: tuple[type[Exception], ...]) -> T
     _, status = os.waitpid(pid, 0)
     if kind is None:
         how = ended(os.waitstatus_to_exitcode(status))
-        raise SystemExit(f"a run's process {how}")
+        raise ChildProcessError(f"a run's process {how}")
     if kind < 0:
         result: T = value
         return result

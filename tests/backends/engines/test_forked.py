@@ -31,7 +31,7 @@ except ValueError as error:
 for work in (raises, lambda: os._exit(3), lambda: os.kill(os.getpid(), 9)):
     try:
         in_a_copy(work, (KeyError,))
-    except SystemExit as error:
+    except ChildProcessError as error:
         print(error)
 """
 
