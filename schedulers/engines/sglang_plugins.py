@@ -7,12 +7,14 @@ SGLang's own functions and classes; our scheduler is derived from what comes of 
 
 from __future__ import annotations
 
-import faulthandler
 import functools
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
+import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,10 +72,13 @@ def in_file(plugin: str) -> tuple[Path, str] | None:
     return (Path(path), function) if path.endswith(".py") else None
 
 
-def load(plugins: Sequence[str]) -> list[Hook]:
+def load(plugins: Sequence[str], limit_s: float = LIMIT_S) -> list[Hook]:
     """Load plug-ins, in this order, and put their hooks in place.
 
     To be called once a process, before our scheduler's class is imported.
+
+    Args:
+        limit_s: for each; the process ends where one takes longer.
 
     Raises:
         PluginError: there is no such plug-in, it fails, a hook of it has no place in this SGLang,
@@ -93,7 +98,7 @@ def load(plugins: Sequence[str]) -> list[Hook]:
     hooks: list[Hook] = []
     for plugin in plugins:
         with _noting(HookRegistry, Theirs, plugin, hooks):
-            _execute(plugin)
+            _execute(plugin, limit_s)
     Theirs.apply_hooks()
     for hook in hooks:
         if hook.target not in Theirs._patched:
@@ -188,13 +193,15 @@ def _counted(function: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     return call
 
 
-def _execute(plugin: str) -> None:
-    """Import a plug-in and call its function.
+def _execute(plugin: str, limit_s: float) -> None:
+    """Import a plug-in and call its function; the process ends where that takes longer.
 
     Raises:
         PluginError: there is none, or it fails in any way of its own.
     """
-    faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+    alarm = threading.Timer(limit_s, _end, (plugin, threading.get_ident(), limit_s))
+    alarm.daemon = True
+    alarm.start()
     try:
         with foreign_code():
             _function(plugin)()
@@ -206,7 +213,19 @@ def _execute(plugin: str) -> None:
             raise
         raise PluginError(f"plug-in {plugin!r} fails to load: {failure(error)}") from error
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        alarm.cancel()
+
+
+def _end(plugin: str, thread: int, limit_s: float) -> None:
+    """Leave this process, whose log then says which plug-in hangs, and where."""
+    at = traceback.extract_stack(sys._current_frames()[thread])[-1]
+    print(
+        f"PluginError: plug-in {plugin!r} is not loaded after {limit_s:g} s: it hangs in "
+        f"{Path(at.filename).name}, line {at.lineno}",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
 
 
 def _function(plugin: str) -> Callable[[], Any]:

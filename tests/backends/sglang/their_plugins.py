@@ -62,6 +62,11 @@ def ends():
     os._exit(0)
 
 
+def hangs():
+    while True:
+        pass
+
+
 def absent():
     HookRegistry.register(f"{SCHEDULER}.no_such_method", print, HookType.AFTER)
 
@@ -79,7 +84,7 @@ def uninvited():
 '''
 NAMES = (
     *("nothing", "unused", "shortest", "replaces", "raises", "ends", "absent", "wraps"),
-    *("foreign", "uninvited"),
+    *("foreign", "uninvited", "hangs"),
 )
 
 
