@@ -63,6 +63,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--backend", "tgi"], "--backend tgi: only vllm or sglang can be served"),
         (["--scheduler", "slay"], "unknown scheduler 'slay'"),
         (["--scheduler", "slai:nonsense=1"], "scheduler 'slai' has no option 'nonsense'"),
+        (["--scheduler", "engine:plugin=a"], "loads plug-ins of SGLang's, which only SGLang"),
         (["--model", "gpt-5"], "unknown model 'gpt-5'"),
         (["--gpu", "h900"], "unknown GPU 'h900'"),
         (["--profile", "none.json"], "cannot read none.json"),

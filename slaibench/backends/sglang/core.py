@@ -39,14 +39,15 @@ class SglangCore(InProcessCore):
     Args:
         options: what it is started with; ``kv_blocks`` must be given.
         timer: the cost model.
-        shows_clock: whether what SGLang and its plug-ins read as the time is a run's.
+        with_plugins: whether somebody's are in this process: what they read as the time is then a
+            run's, and it serves one.
 
     Raises:
         BackendError: SGLang cannot be started like that.
     """
 
     def __init__(
-        self, options: EngineOptions, timer: BatchTimer, *, shows_clock: bool = False
+        self, options: EngineOptions, timer: BatchTimer, *, with_plugins: bool = False
     ) -> None:
         self.engine_version = RELEASES.check()
         try:
@@ -57,7 +58,7 @@ class SglangCore(InProcessCore):
         scheduler.tp_worker.forward_batch_generation = forward
         super().__init__(scheduler, forward)
         self._asynchronous = options.asynchronous
-        self._shows_clock = shows_clock
+        self._with_plugins = with_plugins
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -142,7 +143,7 @@ class SglangCore(InProcessCore):
 
     def _turn(self) -> tuple[Any, Any]:
         """One turn; returns the batch that was launched and the one whose tokens came, or None."""
-        with run_clock.shown(self._time.now_s) if self._shows_clock else nullcontext():
+        with run_clock.shown(self._time.now_s) if self._with_plugins else nullcontext():
             self._see()
             launched, done = turn(self._scheduler)
         if launched:
@@ -215,13 +216,17 @@ class SglangCore(InProcessCore):
         for request_id, count in self._log.num_preemptions.items():
             if request_id in self._requests:
                 self._requests[request_id].num_preemptions = count
+        if self._requests and self._with_plugins:
+            return  # it serves no other run, and a plug-in may hold who it likes
         if self._requests:
             scheduler.abort_request(AbortReq(abort_all=True))
-        # Aborted requests leave with their next token: every one is given it. The last turn finds
-        # nothing to run, and SGLang drops what it still has of the last batch.
+        # Aborted requests leave with their next token: every one is given it, under its own rule by
+        # SGLang. The last turn finds nothing to run, and SGLang drops what it still has of the last
+        # batch.
         scheduler.step_log = MemoryStepLog()
-        everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
-        scheduler.decide_by(everybody)
+        if scheduler.scheduler is not None:
+            everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
+            scheduler.decide_by(everybody)
         while any(turn(scheduler)):
             pass
         self.now_s = ended_s  # the run's end was before that

@@ -102,4 +102,4 @@ def _open_core(
         raise BackendError(str(error)) from error
     from slaibench.backends.sglang.core import SglangCore  # noqa: PLC0415  (seconds)
 
-    return SglangCore(options, timer, shows_clock=bool(plugins))
+    return SglangCore(options, timer, with_plugins=bool(plugins))

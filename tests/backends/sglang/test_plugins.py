@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,9 +59,11 @@ def emulated(theirs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     backend.close()
 
 
-def run(backend: Backend, text: str, wanted: list[Request] | None = None) -> RunOutput:
+def run(
+    backend: Backend, text: str, wanted: list[Request] | None = None, **settings: Any
+) -> RunOutput:
     wanted = wanted or requests(40, arrivals="burst")
-    return backend.run(wanted, registry.build(text), RunSettings(scheduler=text))
+    return backend.run(wanted, registry.build(text), RunSettings(scheduler=text, **settings))
 
 
 def same_bytes(one: RunOutput, other: RunOutput) -> bool:
@@ -99,6 +102,9 @@ def test_a_plugin_decides_the_order_and_keeps_nothing_from_run_to_run(emulated: 
     first, again = (run(emulated, "engine:plugin=shortest") for _ in range(2))
     assert same_bytes(first, again)
     assert in_order_of_length(first)
+    rule = {"stop": lambda progress: "enough" if progress.now_s > 2 else None, "stop_every_s": 0.5}
+    stopped = run(emulated, "engine:plugin=shortest", **rule)
+    assert (stopped.stopped_early, stopped.end_s < first.end_s) == ("enough", True)
     assert not in_order_of_length(run(emulated, "engine"))
     assert first.requests.finished.all()
 
