@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from slaibench.backends.base import Backend, BackendError, RunOutput, RunSettings
+from slaibench.backends.engines.served import ServedEngine
 from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang, python
 from slaibench.catalog.profiles import get_profile
 from slaibench.machine.interpreters import import_path, variable
@@ -122,6 +123,26 @@ def test_a_plugin_may_be_a_file(emulated: Backend, theirs: Path) -> None:
     """It fails there, which shows that it was called, in a process of its own."""
     with pytest.raises(BackendError, match=r"theirs\.py:raises' fails to load: KeyError: 'a fault"):
         run(emulated, f"engine:plugin={theirs}/theirs.py:raises")
+
+
+def test_a_server_has_the_plugins_of_its_scheduler(
+    theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five prompts wait for a long one, the longest of them first."""
+    monkeypatch.setenv(variable("sglang"), str(theirs / "python"))
+    options = engine_options(asynchronous=True, token_budget=512)
+    profile = get_profile("rtx4090", MODEL)
+    server = ServedEngine(SglangEngine(), options, Device.EMULATED, profile=profile, logs=tmp_path)
+    waiting = [Request(number, 0.05, 600 - 100 * number, 2) for number in range(1, 6)]
+    try:
+        output = run(server, "engine:plugin=replaces", [Request(0, 0.0, 8000, 2), *waiting])
+    finally:
+        server.close()
+    first_s = output.requests.first_scheduled_s
+    assert output.requests.finished.all()
+    assert (np.diff(first_s[1:]) <= 0).all()
+    assert first_s[5] < first_s[1]
+    assert "SGLang with plug-in replaces: chunks of 512 tokens" in output.notes[-1]
 
 
 def test_what_cannot_be_loaded_is_refused_with_a_sentence(theirs: Path) -> None:
