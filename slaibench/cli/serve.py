@@ -24,6 +24,7 @@ from slaibench.catalog.profile import Profile
 from slaibench.cli.server_start import checked, options_of, started
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
 from slaibench.spec import Device, StudySpec
+from slaibench.studies import scheduler_info
 from slaibench.studies.systems.profiled import profile_file_of, profile_of
 from slaibench.studies.systems.table import find
 from slaibench.workloads.cache import cache_dir
@@ -138,8 +139,7 @@ def serve(
             profile,
             kv_blocks=kv_blocks,
             max_context_tokens=max_context_tokens,
-            token_budget=max(built.token_budget, built.max_active),
-            max_active=built.max_active,
+            info=scheduler_info.of(scheduler, built),
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
         )
