@@ -10,7 +10,7 @@ from slaibench.backends.simulator.caching import Done
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.backends.virtual import end_of
+from slaibench.backends.virtual import NEVER, end_of
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.deciding_ahead import DecidingAhead
 
@@ -82,6 +82,8 @@ class AheadEngine(Engine):
         before, ended, filled = self._running, self._ending, self._filled()
         self._running, self._ending = None, []
         self._num_leaving = len(ended)
+        if self._caching is not None:
+            self._caching.step_in_flight = NEVER if before is None else len(self.steps) - 1
         done = self._carry_out(batch)
         if before is not None:
             self._settle(*before, ended, filled)

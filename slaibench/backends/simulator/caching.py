@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.backends.virtual import NEVER
 from slaibench.schedulers.base import Batch
 from slaibench.workloads.request import Request
 
@@ -51,7 +52,13 @@ class Holders(Protocol):
 
 
 class Caching(KvBlocks):
-    """Blocks that keep what is in them. A request that is admitted finds what others left."""
+    """Blocks that keep what is in them. A request that is admitted finds what others left.
+
+    Attributes:
+        step_in_flight: number of the step whose tokens are not known yet, or ``NEVER``.
+    """
+
+    step_in_flight = NEVER
 
     def cached_tokens(self, request: Any) -> int:
         """Tokens of a waiting request that it would not have to compute."""

@@ -21,13 +21,14 @@ class RadixRequest(CachingRequest):
         num_taken: blocks that it has so far, those among them.
         looked_at: its computed tokens when it was last added to the tree.
         is_ending: whether it has all its tokens.
+        num_unknown: of its tokens, those that a batch in flight brings it.
     """
 
-    __slots__ = ("is_ending", "looked_at", "node", "num_kept", "num_taken")
+    __slots__ = ("is_ending", "looked_at", "node", "num_kept", "num_taken", "num_unknown")
 
     def __init__(self, request: Request, cache: RadixCache) -> None:
         self.node: Node | None = None
-        self.num_kept = self.num_taken = self.looked_at = 0
+        self.num_kept = self.num_taken = self.looked_at = self.num_unknown = 0
         self.is_ending = False
         super().__init__(request, cache)
 
@@ -57,6 +58,7 @@ class RadixCache(Caching):
         """Who decodes, in SGLang's order: it ends them in it."""
         self._through: list[Done] = []
         self._ended: list[RadixRequest] = []
+        self._unknown: list[RadixRequest] = []
 
     def state_of(self, request: Request) -> RadixRequest:
         return RadixRequest(request, self)
@@ -121,6 +123,10 @@ class RadixCache(Caching):
             return  # until its batch is done
         if request in self._rows:
             self._rows.remove(request)
+        # SGLang does not look for the last token that it knows, nor for one that it does not.
+        if self.step_in_flight in request.token_steps[-1:]:
+            request.num_unknown = 1
+            self._unknown.append(request)
         self._let_go(request)
 
     def filled(self) -> list[Done]:
@@ -135,6 +141,9 @@ class RadixCache(Caching):
         return filled
 
     def enter(self, filled: list[Done]) -> None:
+        for request in self._unknown:
+            request.num_unknown = 0
+        self._unknown.clear()
         for request, tokens in filled:
             if request.node is None:
                 continue
@@ -143,7 +152,7 @@ class RadixCache(Caching):
                 self._let_go(request)
 
     def _find(self, request: RadixRequest) -> tuple[Node, int]:
-        most = (request.prefill_tokens - 1) // self.size
+        most = (request.prefill_tokens - request.num_unknown - 1) // self.size
         return self.tree.find(request.keys(most), most)
 
     def _add(self, request: RadixRequest, tokens: int) -> None:
