@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from slaibench.measure import catalogue
 from slaibench.recording import store
-from slaibench.spec import StudySpec
+from slaibench.spec import CacheRules, StudySpec
 from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
@@ -167,6 +167,7 @@ def plan(
     if not spec.rates:
         raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
     to_the_end = spec.model_copy(update={"early_stop": False})
+    to_the_end = _cache_as_in(between, to_the_end)
     studies = [prepare(on_system(to_the_end, backend)) for backend in between]
     sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
     return CrosscheckPlan(tuple(between), tuple(sweeps))
@@ -182,6 +183,14 @@ def run(plan: CrosscheckPlan, on_cell: OnCell = quiet) -> CrosscheckResult:
     """
     sweeps = [sweep.run(swept, on_cell) for swept in plan.sweeps]
     return CrosscheckResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
+
+
+def _cache_as_in(between: Sequence[str], spec: StudySpec) -> StudySpec:
+    """The study, whose simulated prefix cache is that of the engine it is compared with."""
+    rules = {backend.partition(":")[0] for backend in between} & set(CacheRules)
+    if not spec.prefix_caching or spec.cache_rules is not None or len(rules) != 1:
+        return spec
+    return spec.model_copy(update={"cache_rules": CacheRules(rules.pop())})
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:

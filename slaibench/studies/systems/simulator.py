@@ -19,6 +19,7 @@ from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import (
     DEFAULT_GPU,
     DEFAULT_MODEL,
+    CacheRules,
     Clock,
     DeploymentPart,
     SpeculationPart,
@@ -48,6 +49,7 @@ class SimulatorSystem:
     """The simulator with one profile.
 
     Args:
+        cache_rules: whose rules the prefix cache follows.
         asynchronous: whether a batch is decided while the one before runs.
         speculation: what decodes draft; None: nothing.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
@@ -57,6 +59,7 @@ class SimulatorSystem:
         {
             *("clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"),
             "prefix_caching",
+            "cache_rules",
         }
     ).union(DeploymentPart.model_fields, SpeculationPart.model_fields)
 
@@ -66,6 +69,7 @@ class SimulatorSystem:
     kv_blocks: int
     max_context_tokens: int
     prefix_caching: bool = False
+    cache_rules: CacheRules = CacheRules.VLLM
     asynchronous: bool = False
     speculation: Speculation | None = None
     doubts: tuple[str, ...] = ()
@@ -76,6 +80,11 @@ class SimulatorSystem:
         if spec.clock is Clock.REAL:
             raise ValueError("the simulator's clock is virtual: leave --clock out")
         check_speculation(spec)
+        if spec.cache_rules is not None and not spec.prefix_caching:
+            raise ValueError(
+                f"--cache-rules {spec.cache_rules.value} says how prefixes are kept, and none are: "
+                "give --prefix-caching too, or leave it out"
+            )
         model, gpu = names_of(spec)
         filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
         return spec.model_copy(update=filled)
@@ -102,11 +111,6 @@ class SimulatorSystem:
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
         profile = profile_of(spec)
-        if spec.prefix_caching and engine_release(profile.engine)[0] == "sglang":
-            raise ValueError(
-                "the simulator keeps prefixes as vLLM does, and this profile is SGLang's: leave "
-                "--prefix-caching out, or give --engine vllm or --backend sglang"
-            )
         model = get_model(spec.model or DEFAULT_MODEL)
         return cls(
             model=spec.model or DEFAULT_MODEL,
@@ -115,6 +119,7 @@ class SimulatorSystem:
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
             prefix_caching=spec.prefix_caching,
+            cache_rules=spec.cache_rules or rules_of(profile),
             asynchronous=is_asynchronous(spec, profile),
             speculation=speculation_of(spec, profile.block_size),
             doubts=doubts_of(spec, model, profile),
@@ -138,8 +143,14 @@ class SimulatorSystem:
             "block_size": self.profile.block_size,
             "prefix_caching": self.prefix_caching,
             "async_scheduling": self.asynchronous,
+            # Recordings of before knew vLLM's only.
+            **({"cache_rules": self.cache_rules} if self._is_radix else {}),
             **speculation_facts(self.speculation),
         }
+
+    @property
+    def _is_radix(self) -> bool:
+        return self.prefix_caching and self.cache_rules is CacheRules.SGLANG
 
     @staticmethod
     def modules(clock: Clock) -> tuple[str, ...]:
@@ -170,6 +181,13 @@ class SimulatorSystem:
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
             prefix_caching=self.prefix_caching,
+            rules=self.cache_rules.value,
             asynchronous=self.asynchronous,
             speculation=self.speculation,
         )
+
+
+def rules_of(profile: Profile) -> CacheRules:
+    """Whose prefix cache is simulated with a profile."""
+    is_sglang = engine_release(profile.engine)[0] == CacheRules.SGLANG
+    return CacheRules.SGLANG if is_sglang else CacheRules.VLLM
