@@ -57,6 +57,30 @@ class StepTime:
         straight = constant + by_token * tokens * 1e-3 + by_context * context * 1e-5
         return straight + by_pair * pairs * 1e-6 + self._stairs.get(-(-tokens // STAIR), 0.0)
 
+    def largest_chunk(
+        self,
+        decode_tokens: int,
+        context: int,
+        computed: int,
+        within_s: float,
+        least: int,
+        most: int,
+    ) -> int:
+        """Prompt tokens beside decodes in a batch that is predicted to end within a time.
+
+        Args:
+            decode_tokens, context: of the decodes, as ``predict_s``.
+            computed: tokens before the chunk.
+            least, most: bounds of the answer, whatever the time.
+        """
+        low, high = min(most, least), most
+        while low < high:
+            chunk = (low + high + 1) // 2
+            pairs = chunk * (computed + chunk / 2)
+            fits = self.predict_s(decode_tokens + chunk, context, pairs) <= within_s
+            low, high = (chunk, high) if fits else (low, chunk - 1)
+        return low
+
     def learn(self, tokens: int, context: int, pairs: float, took_s: float) -> None:
         """A batch took so long."""
         if self._count > ENOUGH // 2:
