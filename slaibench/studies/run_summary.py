@@ -17,6 +17,7 @@ from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, counts_of, run_metrics
+from slaibench.measure.own_targets import OwnTargets, own_targets
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.server_use import ServerUse, server_use
@@ -55,6 +56,7 @@ class RunSummary:
         samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
             intervals are computed from; of the measured requests, by due time.
         goodput_rps: requests a second with every token by its deadline (fluidity).
+        own: what becomes of requests' own targets, tenants, sessions and cached prefixes.
         ttft_s: a value a request by due time (``latency.request_values``), for pairing; of a closed
             loop, whose requests come in no order of time that two runs share, by request, NaN
             where it is not measured.
@@ -75,6 +77,7 @@ class RunSummary:
     audit: ArrivalAudit
     deadlines: dict[str, TierDeadlines]
     goodput_rps: float | None
+    own: OwnTargets
     kv: KvUse
     ttft_s: FloatArray
     due_s: FloatArray
@@ -154,6 +157,7 @@ class RunSummarizer:
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
+            own=own_targets(requests, metrics.window_s, stop_s),
             kv=_kv_use(recording, server),
             ttft_s=_in_order(requests, metrics, loop, by_request[0]),
             due_s=_in_order(requests, metrics, loop, by_request[1]),
