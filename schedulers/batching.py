@@ -138,6 +138,13 @@ def note_due(batch: Batch, from_s: float) -> None:
         request.scheduler_data = from_s + request.tbt_slo_s
 
 
+def least_slack_s(batch: Batch, begins_s: float) -> float:
+    """Time until the first of a batch's decodes is due (``scheduler_data``); those that are late
+    already do not count. Infinite without any."""
+    due = (request.scheduler_data for request in batch.decodes)
+    return min((due_s for due_s in due if due_s > begins_s), default=inf) - begins_s
+
+
 def continue_prefills(prefilling: Iterable[RequestView], batch: Batch, budget: int) -> int:
     """Give prompts their next chunks, in the given order; returns the budget left."""
     for request in prefilling:

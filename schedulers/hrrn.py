@@ -27,12 +27,10 @@ from slaibench.schedulers.batching import (
     take_decodes,
     tokens_of,
 )
-from slaibench.schedulers.step_time import Pace, StepTime
+from slaibench.schedulers.step_time import ALMOST_SURELY, Pace, StepTime
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")
-ALMOST_SURELY = 3.0
-"""Standard deviations of the predictions' errors by which a batch is to end before a deadline."""
 FULL = 0.96
 """Share of KV blocks in use from which no decode is withheld any more (SLAI's threshold)."""
 FORGETS = 0.05

@@ -7,17 +7,25 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
+from slaibench.schedulers.base import (
+    Batch,
+    EngineView,
+    RequestView,
+    Scheduler,
+    one_of,
+    whole_number,
+)
 from slaibench.schedulers.batching import (
     decode_by_arrival,
+    least_slack_s,
     may_admit,
     take_prompts,
     tokens_of,
 )
 from slaibench.schedulers.step_time import StepTime
 
-_due_s = attrgetter("scheduler_data")
 _context = attrgetter("computed_tokens")
+DUE = ("arrival", "previous")
 FORGETS = 0.02
 """Weight of the last batch in the time that a prompt token takes."""
 
@@ -42,6 +50,9 @@ class QoServe(Scheduler):
     (``step_time``). Until they are known a batch has ``first_budget`` tokens.
 
     Args:
+        due: from what later tokens are due: ``arrival``, as said, or each a TBT SLO after the
+            ``previous`` one, which is stricter where the first token came early, and what our
+            measures count by.
         alpha: seconds of deadline that a second of work is worth.
         token_budget: most tokens of a batch.
         least_chunk: prompt tokens that a batch has however little slack there is.
@@ -57,6 +68,7 @@ class QoServe(Scheduler):
     def __init__(
         self,
         *,
+        due: str = "arrival",
         alpha: float = 1.0,
         least_chunk: int = 64,
         first_budget: int = 512,
@@ -66,6 +78,7 @@ class QoServe(Scheduler):
         super().__init__(token_budget=token_budget, **limits)
         if not isinstance(alpha, int | float) or not 0 <= alpha < inf:
             raise ValueError(f"alpha must be a number of at least 0, not {alpha!r}")
+        self.due = one_of("due", due, DUE)
         self.alpha = alpha
         self.least_chunk = whole_number("least_chunk", least_chunk)
         self.first_budget = whole_number("first_budget", first_budget)
@@ -108,7 +121,7 @@ class QoServe(Scheduler):
         """Each request that has tokens of this batch keeps when its next one is due."""
         for request in (*batch.decodes, *batch.work.finished_prefills):
             from_s = end_s
-            if request.ttft_slo_s < inf:
+            if self.due == "arrival" and request.ttft_slo_s < inf:
                 from_s = request.ttft_due_s + (request.output_tokens - 1) * request.tbt_slo_s
             request.scheduler_data = from_s + request.tbt_slo_s
 
@@ -127,9 +140,7 @@ class QoServe(Scheduler):
         most = self.token_budget - decode_tokens
         if not self._times.is_known:
             return min(most, max(self.least_chunk, self.first_budget - decode_tokens))
-        begins_s = view.begins_s
-        slack_s = min((due for it in batch.decodes if (due := _due_s(it)) > begins_s), default=inf)
-        slack_s -= begins_s
+        slack_s = least_slack_s(batch, view.begins_s)
         context = sum(map(_context, batch.decodes)) + decode_tokens
         return self._times.largest_chunk(
             decode_tokens, context, computed, slack_s, self.least_chunk, most

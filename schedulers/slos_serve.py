@@ -8,7 +8,14 @@ from operator import attrgetter
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
-from slaibench.schedulers.batching import decode_by_arrival, may_admit, take_prompts, tokens_of
+from slaibench.schedulers.batching import (
+    decode_by_arrival,
+    least_slack_s,
+    may_admit,
+    note_due,
+    take_prompts,
+    tokens_of,
+)
 from slaibench.schedulers.step_time import StepTime
 
 _context = attrgetter("computed_tokens")
@@ -24,8 +31,8 @@ class SlosServe(Scheduler):
     Promised prompts go first, by deadline; the others are best effort, by arrival, and so are
     prompts without a TTFT SLO. Nobody is turned away for good.
 
-    Batches hold every decode and as many prompt tokens as keep the batch's predicted time within
-    the strictest TBT SLO of its decodes.
+    Batches hold every decode and as many prompt tokens as leave every decode in time by its TBT
+    SLO; those that are late already do not count.
 
     Source: Chen et al., "SLOs-Serve", arXiv 2504.08784: soft admission, best-effort tier, batches
     by the strictest TBT. Its dynamic program also chooses among decodes of several tiers and drafts
@@ -87,6 +94,10 @@ class SlosServe(Scheduler):
         work = batch.work
         tokens = batch.num_tokens + work.draft_tokens
         self._times.learn(tokens, work.context_tokens, work.pairs, end_s - start_s)
+        note_due(batch, end_s)
+
+    def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
+        note_due(batch, end_s)
 
     def _room(self, view: EngineView, batch: Batch) -> tuple[int, float]:
         """Prompt tokens beside the batch's decodes, and how long such a batch takes."""
@@ -94,10 +105,10 @@ class SlosServe(Scheduler):
         most = self.token_budget - decode_tokens
         if not self._times.is_known:
             return min(most, max(self.least_chunk, self.first_budget - decode_tokens)), 0.0
-        strictest_s = min((request.tbt_slo_s for request in batch.decodes), default=inf)
+        slack_s = least_slack_s(batch, view.begins_s)
         context = sum(map(_context, batch.decodes)) + decode_tokens
         chunk = self._times.largest_chunk(
-            decode_tokens, context, 0, strictest_s, self.least_chunk, most
+            decode_tokens, context, 0, slack_s, self.least_chunk, most
         )
         return chunk, self._times.predict_s(decode_tokens + chunk, context, chunk * chunk / 2)
 

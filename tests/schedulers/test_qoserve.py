@@ -58,6 +58,13 @@ def test_a_first_token_before_its_time_gives_slack_to_the_next() -> None:
     assert owed.scheduler_data == pytest.approx(0.22 + 0.5)
 
 
+def test_or_each_token_is_due_after_the_one_before() -> None:
+    scenario = Scenario("qoserve:due=previous", timer=seconds_per_token(A_TOKEN_S))
+    early = scenario.arrive(10, 3, ttft_slo_s=2.0, tbt_slo_s=0.5)
+    scenario.step()
+    assert early.scheduler_data == pytest.approx(0.1 + 0.5)
+
+
 def order_of(scheduler: QoServe, *requests: PlainRequest) -> list[int | str]:
     view = PlainView(now_s=10.0, waiting=requests, free_blocks=10**4, total_blocks=10**4)
     return [name for name, _ in chunks(scheduler.schedule(view))]
