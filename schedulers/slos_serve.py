@@ -76,7 +76,9 @@ class SlosServe(Scheduler):
         waiting = view.waiting if may_admit(view, self) and not lost else ()
         if not (started or waiting):
             return batch
-        room, takes_s = self._room(view, batch)
+        # Who was started goes on, as a rule, and its chunk reads what was computed before.
+        computed = max((request.computed_tokens for request in started), default=0)
+        room, takes_s = self._room(view, batch, computed)
         dropped = _not_promised(
             [*started, *waiting], view.begins_s, takes_s / room if room else inf
         )
@@ -99,7 +101,7 @@ class SlosServe(Scheduler):
     def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
         note_due(batch, end_s)
 
-    def _room(self, view: EngineView, batch: Batch) -> tuple[int, float]:
+    def _room(self, view: EngineView, batch: Batch, computed: int) -> tuple[int, float]:
         """Prompt tokens beside the batch's decodes, and how long such a batch takes."""
         decode_tokens = tokens_of(view, batch)
         most = self.token_budget - decode_tokens
@@ -108,9 +110,11 @@ class SlosServe(Scheduler):
         slack_s = least_slack_s(batch, view.begins_s)
         context = sum(map(_context, batch.decodes)) + decode_tokens
         chunk = self._times.largest_chunk(
-            decode_tokens, context, 0, slack_s, self.least_chunk, most
+            decode_tokens, context, computed, slack_s, self.least_chunk, most
         )
-        return chunk, self._times.predict_s(decode_tokens + chunk, context, chunk * chunk / 2)
+        return chunk, self._times.predict_s(
+            decode_tokens + chunk, context, chunk * (computed + chunk / 2)
+        )
 
 
 def _not_promised(prompts: list[RequestView], now_s: float, token_s: float) -> set[int]:
