@@ -48,7 +48,8 @@ class Hrrn(Scheduler):
     as that batch gave, ``note_due``). A decode cannot wait when it is due within ``ahead`` batches;
     from ``scarce`` of the KV blocks in use on that horizon widens, until none is withheld. Of the
     prompts that one is next whose ``(waited + patience) / remaining prompt tokens`` is highest,
-    whether it was started or not; an interrupted one keeps its KV. The batch is as large as
+    whether it was started or not; an interrupted one keeps its KV. What a waiting one would find in
+    the prefix cache does not remain. TTFT targets make no difference. The batch is as large as
     ``token_budget``, or some tiles smaller: of the sizes whose predicted end meets the earliest TBT
     deadline that can be met, that which takes least time a prompt token.
 
@@ -174,7 +175,7 @@ class Hrrn(Scheduler):
         active = len(view.prefilling) + len(view.decoding)
         room = view.free_blocks > int(self.watermark * view.total_blocks)
         for request in view.waiting if room and active < self.max_active else ():
-            rest = request.prefill_tokens
+            rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place, len(ranked), request))
         heapify(ranked)
