@@ -96,11 +96,28 @@ class BlockKeys:
         self._keys: list[int] = []
 
     def __getitem__(self, number: int) -> int:
-        while len(self._keys) <= number:
-            before = self._keys[-1] if self._keys else 0
-            # Of integers, which Python hashes alike in every process.
-            self._keys.append(hash((before, *self._block())))
-        return self._keys[number]
+        return self.first(number + 1)[number]
+
+    def first(self, count: int) -> Sequence[int]:
+        """Those of so many blocks, and perhaps of more; read only."""
+        keys, size = self._keys, self._size
+        while len(keys) < count:
+            before = keys[-1] if keys else 0
+            piece = self._pieces[self._next] if self._next < len(self._pieces) else None
+            # Most blocks lie within one piece: all of it at once.
+            whole = 0 if piece is None else (piece.length - self._used) // size
+            if piece is None or piece.stream == GENERATED or not whole:
+                # Of integers, which Python hashes alike in every process.
+                keys.append(hash((before, *self._block())))
+                continue
+            place = piece.start + self._used
+            for start in range(place, place + whole * size, size):
+                before = hash((before, piece.stream, start, size))
+                keys.append(before)
+            self._used += whole * size
+            if self._used == piece.length:
+                self._next, self._used = self._next + 1, 0
+        return keys
 
     def _block(self) -> list[int]:
         """The next block: stream, place and length of each of its parts."""

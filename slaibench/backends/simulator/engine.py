@@ -164,8 +164,8 @@ class Engine(FormerViewNames):
         context = 0
         ended = []
         for request in decodes:
-            tokens = request.computed_tokens + 1
-            request.computed_tokens = tokens
+            tokens = request.computed + 1
+            request.computed = tokens
             context += tokens
             if tokens >= request.event_at:
                 self._kv.decode(request)

@@ -41,7 +41,7 @@ class KvBlocks:
 
     def decode(self, request: SimRequest) -> None:
         """A token was added to its computed tokens, and reached ``event_at``."""
-        if request.computed_tokens > request.kv_capacity:
+        if request.computed > request.kv_capacity:
             self.extend(request)
 
     def extend(self, request: SimRequest) -> None:

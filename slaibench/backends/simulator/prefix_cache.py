@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from slaibench.backends.simulator.kv_blocks import KvBlocks
@@ -23,10 +24,10 @@ class CachingRequest(SimRequest):
         num_entered: how many of them can be found by others.
     """
 
-    __slots__ = ("_cache", "_computed", "_keys", "blocks", "num_entered")
+    __slots__ = ("_cache", "_keys", "blocks", "num_entered")
 
     def __init__(self, request: Request, cache: PrefixCache) -> None:
-        self._cache, self._computed = cache, 0
+        self._cache = cache
         self._keys = request.block_keys(cache.size)
         self.blocks: list[int] = []
         self.num_entered = 0
@@ -34,15 +35,15 @@ class CachingRequest(SimRequest):
 
     @property
     def computed_tokens(self) -> int:
-        return self._cache.cached_tokens(self) if self.waiting else self._computed
+        return self._cache.cached_tokens(self) if self.waiting else self.computed
 
     @computed_tokens.setter
     def computed_tokens(self, tokens: int) -> None:
-        self._computed = tokens
+        self.computed = tokens
 
-    def key(self, number: int) -> int:
-        """What a full block of it holds, and all before it."""
-        return self._keys[number]
+    def keys(self, count: int) -> Sequence[int]:
+        """What each of its first ``count`` full blocks holds, and all before it."""
+        return self._keys.first(count)
 
     def hold(self, num_blocks: int, block_size: int) -> None:
         super().hold(num_blocks, block_size)
@@ -102,12 +103,12 @@ class PrefixCache(KvBlocks):
         self.free = len(self._queue) - self._promised
 
     def prefill(self, request: Any) -> None:
-        computed = request.computed_tokens
+        computed = request.computed
         self.take(request, computed)
         self._enter(request, computed // self.size)
 
     def decode(self, request: Any) -> None:
-        computed = request.computed_tokens
+        computed = request.computed
         if computed > request.kv_capacity:
             self.take(request, computed)
             request.hold(request.num_blocks + 1, self.size)
@@ -154,38 +155,45 @@ class PrefixCache(KvBlocks):
         num_new = -(-tokens // self.size) - len(request.blocks)
         if num_new > len(self._queue):
             return False
-        for _ in range(num_new):
-            self._get(request)
+        self._get(request, num_new)
         if num_new > 0 and tokens <= request.prefill_tokens:
             self._promised -= num_new
         self.free = len(self._queue) - self._promised
         return True
 
     def _hits(self, request: CachingRequest) -> list[int]:
+        most = (request.prefill_tokens - 1) // self.size
         hits: list[int] = []
-        for number in range((request.prefill_tokens - 1) // self.size):
-            blocks = self._entered.get(request.key(number))
+        for key in islice(request.keys(most), most):
+            blocks = self._entered.get(key)
             if blocks is None:
                 break
             hits.append(blocks[0])
         return hits
 
-    def _get(self, request: CachingRequest) -> None:
-        """The next free block is the request's; what was in it is gone."""
-        block, _ = self._queue.popitem(last=False)
-        self._num_holders[block] = 1
-        key = self._key_of[block]
-        if key is not None:
-            self._key_of[block] = None
-            blocks = self._entered[key]
-            blocks.remove(block)
-            if not blocks:
-                del self._entered[key]
-        request.blocks.append(block)
+    def _get(self, request: CachingRequest, number: int) -> None:
+        """The next free blocks are the request's; what was in them is gone."""
+        queue, entered = self._queue, self._entered
+        num_holders, key_of = self._num_holders, self._key_of
+        for _ in range(number):
+            block, _ = queue.popitem(last=False)
+            num_holders[block] = 1
+            key = key_of[block]
+            if key is not None:
+                key_of[block] = None
+                blocks = entered[key]
+                blocks.remove(block)
+                if not blocks:
+                    del entered[key]
+            request.blocks.append(block)
 
     def _enter(self, request: CachingRequest, num_full: int) -> None:
-        for number in range(request.num_entered, num_full):
-            block, key = request.blocks[number], request.key(number)
+        entered = request.num_entered
+        if num_full <= entered:
+            return
+        keys = request.keys(num_full)
+        for number in range(entered, num_full):
+            block, key = request.blocks[number], keys[number]
             self._key_of[block] = key
             self._entered.setdefault(key, []).append(block)
-        request.num_entered = max(request.num_entered, num_full)
+        request.num_entered = num_full

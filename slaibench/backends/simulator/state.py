@@ -20,8 +20,10 @@ NOTHING_SHARED: array[int] = array("i")
 class SimRequest(Served, FormerRequestNames):
     """Engine-side state of a request; schedulers see it as ``schedulers.base.RequestView``.
 
-    ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
-    beside the count (a new block, the end) happens at ``event_at``: the hot loop compares once.
+    ``computed`` is a plain counter, stepped once a decode; ``computed_tokens`` is the same slot
+    under the name that schedulers know, where no prefix cache has more to say. All that can happen
+    at a decode beside the count (a new block, the end) happens at ``event_at``: the hot loop
+    compares once.
 
     A batch that decodes everybody is not noted with each request but once, in the engine's list of
     such batches (``shared_steps``): to note it is most of the time that a decode takes. What of it
@@ -30,7 +32,7 @@ class SimRequest(Served, FormerRequestNames):
 
     __slots__ = (
         "arrival_s",
-        "computed_tokens",
+        "computed",
         "emit",
         "event_at",
         "final_tokens",
@@ -48,6 +50,9 @@ class SimRequest(Served, FormerRequestNames):
         "token_steps",
         "waiting",
     )
+
+    computed: int
+    computed_tokens: int
 
     def __init__(self, request: Request) -> None:
         self.request_id = request.request_id
@@ -95,7 +100,7 @@ class SimRequest(Served, FormerRequestNames):
 
     @property
     def needs_block(self) -> bool:
-        return self.computed_tokens >= self.kv_capacity
+        return self.computed >= self.kv_capacity
 
     def hold(self, num_blocks: int, block_size: int) -> None:
         """Own this many KV blocks from now on."""
@@ -112,6 +117,9 @@ class SimRequest(Served, FormerRequestNames):
         self.num_preemptions += 1
         self.scheduler_data = None
         self.waiting = True
+
+
+SimRequest.computed_tokens = SimRequest.computed  # two names of one slot
 
 
 class Decoded(NamedTuple):

@@ -41,7 +41,7 @@ def check_books(cache: PrefixCache, holders: list[Any]) -> None:
     assert entered == {block: key for block, key in enumerate(cache._key_of) if key is not None}
     for request in holders:
         for number in range(request.num_entered):
-            assert cache._key_of[request.blocks[number]] == request.key(number)
+            assert cache._key_of[request.blocks[number]] == request.keys(number + 1)[number]
 
 
 class Watched:
