@@ -75,6 +75,26 @@ class RequestView(Protocol):
     @property
     def tbt_slo_s(self) -> float: ...
     @property
+    def ttft_slo_s(self) -> float:
+        """Objective of the time to its first token, seconds; infinite: it has none."""
+
+    @property
+    def ttft_due_s(self) -> float:
+        """When that is, seconds on the engine's clock."""
+
+    @property
+    def priority(self) -> int:
+        """The larger one matters more; 0 where nobody says."""
+
+    @property
+    def tenant(self) -> str:
+        """On whose behalf it is; empty where nobody says."""
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """Most tokens that its client lets it generate; None where nobody says."""
+
+    @property
     def num_blocks(self) -> int:
         """KV blocks it holds."""
 

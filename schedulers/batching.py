@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterable, Sequence
+from heapq import merge
+from math import inf
+from operator import attrgetter
+from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
+
+_needs_block = attrgetter("needs_block")
 
 
 def by_arrival(request: RequestView) -> tuple[float, int | str]:
@@ -65,6 +70,11 @@ def take_decodes(
     if surely_free >= min(len(candidates), room):
         batch.decodes.extend(candidates[:room])
         return
+    if not batch.preempt:
+        first = candidates[:room]
+        if blocks_left(view, batch) >= sum(map(_needs_block, first)):
+            batch.decodes.extend(first)
+            return
     if victims is None:
         victims = [*candidates, *view.prefilling]
     free = blocks_left(view, batch)
@@ -117,11 +127,22 @@ def decode_by_arrival(
 def note_due(batch: Batch, from_s: float) -> None:
     """Each request that has tokens of this batch keeps, as ``scheduler_data``, when its next one
     is due: its TBT SLO after a moment for each of them, since a reader has as many to read."""
-    yields = batch.work.yields or repeat(1)
-    for request, tokens in zip(batch.decodes, yields, strict=False):
-        request.scheduler_data = from_s + tokens * request.tbt_slo_s
+    yields = batch.work.yields
+    if yields:
+        for request, tokens in zip(batch.decodes, yields, strict=True):
+            request.scheduler_data = from_s + tokens * request.tbt_slo_s
+    else:  # written out, since it is done at every step
+        for request in batch.decodes:
+            request.scheduler_data = from_s + request.tbt_slo_s
     for request in batch.work.finished_prefills:
         request.scheduler_data = from_s + request.tbt_slo_s
+
+
+def least_slack_s(batch: Batch, begins_s: float) -> float:
+    """Time until the first of a batch's decodes is due (``scheduler_data``); those that are late
+    already do not count. Infinite without any."""
+    due = (request.scheduler_data for request in batch.decodes)
+    return min((due_s for due_s in due if due_s > begins_s), default=inf) - begins_s
 
 
 def continue_prefills(prefilling: Iterable[RequestView], batch: Batch, budget: int) -> int:
@@ -144,6 +165,15 @@ def fits(request: RequestView, view: EngineView, free: int, watermark: float) ->
     return blocks_for(request.prefill_tokens, view.block_size) + reserve <= free
 
 
+def may_admit(view: EngineView, scheduler: Scheduler) -> bool:
+    """Whether anybody could be admitted; where not, nobody who waits need be ranked."""
+    return (
+        bool(view.waiting)
+        and len(view.prefilling) + len(view.decoding) < scheduler.max_active
+        and view.free_blocks > int(scheduler.watermark * view.total_blocks)
+    )
+
+
 def head_fits(view: EngineView, scheduler: Scheduler) -> bool:
     """Whether the first waiting request could be admitted if nothing else were done now."""
     return (
@@ -161,6 +191,7 @@ def admit(
     *,
     whole: bool = False,
     spared_blocks: int = 0,
+    queue: Iterable[RequestView] | None = None,
 ) -> int:
     """Admit waiting requests in queue order, up to the first that cannot be (head of line).
 
@@ -171,15 +202,16 @@ def admit(
         whole: take only prompts that fit into the budget left as a whole. A prompt longer than
             the scheduler's whole budget is cut nevertheless, if the batch is empty so far.
         spared_blocks: KV blocks that are left to decodes which join the batch afterwards.
+        queue: waiting requests in another order than the view's; None: in that.
 
     Returns:
         Token budget left.
     """
-    if batch.preempt or budget < 1 or not head_fits(view, scheduler):
+    if batch.preempt or budget < 1 or (queue is None and not head_fits(view, scheduler)):
         return budget
     free = blocks_left(view, batch) - spared_blocks
     active = len(view.prefilling) + len(view.decoding)
-    for request in view.waiting:
+    for request in view.waiting if queue is None else queue:
         tokens = request.prefill_tokens - request.computed_tokens
         if whole and tokens > budget and (batch or tokens <= scheduler.token_budget):
             break
@@ -195,3 +227,51 @@ def admit(
         free -= blocks_for(request.prefill_tokens, view.block_size)
         active += 1
     return budget
+
+
+def take_prompts(
+    view: EngineView,
+    scheduler: Scheduler,
+    batch: Batch,
+    started: Sequence[RequestView],
+    waiting: Iterable[RequestView],
+    key: Callable[[RequestView], Any],
+    budget: int,
+) -> int:
+    """Chunks for prompts in the order of a key, whether they are started or waiting.
+
+    The first that cannot be admitted ends admission; started ones go on. Where an engine tracks
+    few unfinished prompts (``view.max_prefilling``), those alone pass a started one that the budget
+    holds whole. A step that preempts admits nobody.
+
+    Args:
+        started: in the order of the key; none that the batch preempts.
+        waiting: in the order of the key.
+        budget: token budget left in the batch.
+
+    Returns:
+        Token budget left.
+    """
+    free = blocks_left(view, batch)
+    active = len(view.prefilling) + len(view.decoding)
+    unfinished, most = len(started), view.max_prefilling or inf
+    taken = set()
+    for request in started if batch.preempt else merge(started, waiting, key=key):
+        if budget < 1:
+            return budget
+        rest = request.prefill_tokens - request.computed_tokens
+        if request.num_blocks:
+            unfinished -= rest <= budget
+        elif (
+            active >= scheduler.max_active
+            or (rest > budget and unfinished >= most)
+            or not fits(request, view, free, scheduler.watermark)
+        ):
+            break
+        else:
+            active += 1
+            unfinished += rest > budget
+            free -= blocks_for(request.prefill_tokens, view.block_size)
+        taken.add(id(request))
+        budget = continue_prefills([request], batch, budget)
+    return continue_prefills((it for it in started if id(it) not in taken), batch, budget)

@@ -27,12 +27,10 @@ from slaibench.schedulers.batching import (
     take_decodes,
     tokens_of,
 )
-from slaibench.schedulers.step_time import Pace, StepTime
+from slaibench.schedulers.step_time import ALMOST_SURELY, Pace, StepTime
 
 STARTED = ("ranked", "first")
 SIZES = ("efficient", "deadline", "budget")
-ALMOST_SURELY = 3.0
-"""Standard deviations of the predictions' errors by which a batch is to end before a deadline."""
 FULL = 0.96
 """Share of KV blocks in use from which no decode is withheld any more (SLAI's threshold)."""
 FORGETS = 0.05
@@ -50,7 +48,8 @@ class Hrrn(Scheduler):
     as that batch gave, ``note_due``). A decode cannot wait when it is due within ``ahead`` batches;
     from ``scarce`` of the KV blocks in use on that horizon widens, until none is withheld. Of the
     prompts that one is next whose ``(waited + patience) / remaining prompt tokens`` is highest,
-    whether it was started or not; an interrupted one keeps its KV. The batch is as large as
+    whether it was started or not; an interrupted one keeps its KV. What a waiting one would find in
+    the prefix cache does not remain. TTFT targets make no difference. The batch is as large as
     ``token_budget``, or some tiles smaller: of the sizes whose predicted end meets the earliest TBT
     deadline that can be met, that which takes least time a prompt token.
 
@@ -136,8 +135,8 @@ class Hrrn(Scheduler):
             left = self._take_prompts(view, batch, prompts, room)
         others = [] if batch.preempt else order[num_critical:][: left // per_decode or not batch]
         if others:
-            contexts = [*accumulate(map(_context, others), initial=context)]
-            take_decodes(view, batch, others, [], self._others(view, order, batch, contexts))
+            most = self._others(view, order, batch, context, others)
+            take_decodes(view, batch, others, [], most)
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
@@ -176,7 +175,7 @@ class Hrrn(Scheduler):
         active = len(view.prefilling) + len(view.decoding)
         room = view.free_blocks > int(self.watermark * view.total_blocks)
         for request in view.waiting if room and active < self.max_active else ():
-            rest = request.prefill_tokens
+            rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place, len(ranked), request))
         heapify(ranked)
@@ -222,11 +221,7 @@ class Hrrn(Scheduler):
         return due_s - view.begins_s - ALMOST_SURELY * model.error_s
 
     def _take_prompts(
-        self,
-        view: EngineView,
-        batch: Batch,
-        prompts: list[_Ranked],
-        room: int,
+        self, view: EngineView, batch: Batch, prompts: list[_Ranked], room: int
     ) -> int:
         """Chunks in the order of the heap, which is used up; returns the room left."""
         active = len(view.prefilling) + len(view.decoding)
@@ -262,27 +257,31 @@ class Hrrn(Scheduler):
         view: EngineView,
         order: Sequence[RequestView],
         batch: Batch,
-        contexts: Sequence[int],
+        context: int,
+        others: Sequence[RequestView],
     ) -> int:
         """How many decodes that could wait are taken along; all, if no deadline is in the way.
 
         Args:
-            contexts: KV tokens that the batch reads with none of them, the first, the first two ...
+            context: KV tokens that the batch reads without them.
         """
-        most = len(contexts) - 1
+        most = len(others)
         model = self._with_prompts if batch.prefills else self._alone
         if self.size == "budget" or not model.is_known:
             return most
         tokens, pairs = tokens_of(view, batch), _pairs(batch)
-        allowed_s = self._allowed_s(view, order, model, model.predict_s(tokens, contexts[0], pairs))
 
-        def takes_s(number: int) -> float:
+        def takes_s(number: int, context: int) -> float:
             more = number * view.tokens_per_decode
-            return model.predict_s(tokens + more, contexts[number] + more, pairs)
+            return model.predict_s(tokens + more, context + more, pairs)
 
-        if takes_s(most) <= allowed_s:  # nearly always
+        allowed_s = self._allowed_s(view, order, model, takes_s(0, context))
+        if takes_s(most, context + sum(map(_context, others))) <= allowed_s:  # nearly always
             return most
-        return bisect_right(range(1, most), allowed_s, key=takes_s) or int(not batch)
+        contexts = [*accumulate(map(_context, others), initial=context)]
+        return bisect_right(
+            range(1, most), allowed_s, key=lambda number: takes_s(number, contexts[number])
+        ) or int(not batch)
 
 
 def _admitted(prompts: Sequence[_Ranked]) -> list[_Ranked]:

@@ -23,7 +23,8 @@ class Sarathi(Scheduler):
     Sarathi-Serve", OSDI 2024.
 
     Args:
-        order: queue order: ``fcfs``, or ``spf`` (shortest prompt first).
+        order: queue order: ``fcfs``, or ``spf`` (shortest prompt first, without what it found in
+            the prefix cache when it came).
 
     Raises:
         ValueError: an unknown order.
@@ -37,7 +38,7 @@ class Sarathi(Scheduler):
         self.order = one_of("order", order, ORDERS)
 
     def queue_key(self, request: RequestView) -> Any:
-        return request.prefill_tokens if self.order == "spf" else 0
+        return request.prefill_tokens - request.computed_tokens if self.order == "spf" else 0
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()

@@ -44,6 +44,9 @@ class Slai(Scheduler):
     equal ones, as all of an SLO that decode together are, the one whose prompt was finished first
     goes first (``sorted`` keeps the view's order).
 
+    A prompt's length in the queue is what it did not find in the prefix cache when it came (nothing
+    is found without one, as in the paper). TTFT targets make no difference.
+
     Where a batch is decided while another runs, that one's tokens are due by its expected end, and
     who is critical is judged at the expected begin of the batch that is decided. Who ends with the
     running one by a stop token is not known, and may get a decode in vain.
@@ -83,8 +86,8 @@ class Slai(Scheduler):
         if self.order == "fcfs":
             return 0
         if self.order == "spf":
-            return request.prefill_tokens
-        return (request.tbt_slo_s, request.prefill_tokens)
+            return request.prefill_tokens - request.computed_tokens
+        return (request.tbt_slo_s, request.prefill_tokens - request.computed_tokens)
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()

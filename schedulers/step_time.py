@@ -15,6 +15,8 @@ SOLVE_EVERY = 8
 """Batches between two solutions, once it is known."""
 STAIR = 64
 """Tokens of a step of the staircase. A matrix product's time has wider ones."""
+ALMOST_SURELY = 3.0
+"""Standard deviations of the predictions' errors by which a batch is to end before a deadline."""
 STAIR_LEARNS, ERROR_LEARNS = 0.1, 0.02
 _Four = tuple[float, float, float, float]
 
@@ -56,6 +58,31 @@ class StepTime:
         constant, by_token, by_context, by_pair = self._weights
         straight = constant + by_token * tokens * 1e-3 + by_context * context * 1e-5
         return straight + by_pair * pairs * 1e-6 + self._stairs.get(-(-tokens // STAIR), 0.0)
+
+    def largest_chunk(
+        self,
+        decode_tokens: int,
+        context: int,
+        computed: int,
+        within_s: float,
+        least: int,
+        most: int,
+    ) -> int:
+        """Prompt tokens beside decodes in a batch that almost surely ends within a time.
+
+        Args:
+            decode_tokens, context: of the decodes, as ``predict_s``.
+            computed: tokens before the chunk.
+            least, most: bounds of the answer, whatever the time.
+        """
+        allowed_s = within_s - ALMOST_SURELY * self.error_s
+        low, high = min(most, least), most
+        while low < high:
+            chunk = (low + high + 1) // 2
+            pairs = chunk * (computed + chunk / 2)
+            fits = self.predict_s(decode_tokens + chunk, context, pairs) <= allowed_s
+            low, high = (chunk, high) if fits else (low, chunk - 1)
+        return low
 
     def learn(self, tokens: int, context: int, pairs: float, took_s: float) -> None:
         """A batch took so long."""

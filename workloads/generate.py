@@ -83,6 +83,7 @@ def generate(
         Request(
             *(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s),
             contents.pieces(request_id, request_id, prompt) if contents else (),
+            ttft_slo_s=tiers[tier].ttft_slo_s,
         )
         for request_id, (due, prompt, output, tier) in enumerate(
             zip(

@@ -1,7 +1,8 @@
-"""Service classes: which share of requests pays for which time between tokens."""
+"""Service classes: which share of requests pays for which times."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Tier:
             expressions name it.
         share: probability that a request belongs to it, above 0 and at most 1.
         tbt_slo_s: time-between-tokens objective, seconds, above 0.
+        ttft_slo_s: time-to-first-token objective, seconds, above 0; infinite: none.
 
     Raises:
         WorkloadError: a value is out of range.
@@ -33,6 +35,7 @@ class Tier:
     name: str
     share: float
     tbt_slo_s: float
+    ttft_slo_s: float = math.inf
 
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
@@ -47,15 +50,21 @@ class Tier:
             raise WorkloadError(
                 f"tier {self.name}: share must be above 0 and at most 1, not {self.share}"
             )
-        if not LEAST_NUMBER <= self.tbt_slo_s <= MOST_NUMBER:
+        self._check("TBT", self.tbt_slo_s)
+        if self.ttft_slo_s != math.inf:
+            self._check("TTFT", self.ttft_slo_s)
+
+    def _check(self, what: str, slo_s: float) -> None:
+        if not LEAST_NUMBER <= slo_s <= MOST_NUMBER:
             raise WorkloadError(
-                f"tier {self.name}: the TBT SLO must be above 0 s (and between {LEAST_NUMBER:g} "
-                f"and {MOST_NUMBER:g}), not {self.tbt_slo_s}"
+                f"tier {self.name}: the {what} SLO must be above 0 s (and between "
+                f"{LEAST_NUMBER:g} and {MOST_NUMBER:g}), not {slo_s}"
             )
 
     def __str__(self) -> str:
         """The text that `parse_tiers` reads back."""
-        return f"{self.name}:{self.share}:{self.tbt_slo_s}"
+        ttft = "" if self.ttft_slo_s == math.inf else f":{self.ttft_slo_s}"
+        return f"{self.name}:{self.share}:{self.tbt_slo_s}{ttft}"
 
 
 DEFAULT_TIERS = (Tier("paying", 0.05, 0.1), Tier("free", 0.95, 0.5))
@@ -63,7 +72,7 @@ DEFAULT_TIERS = (Tier("paying", 0.05, 0.1), Tier("free", 0.95, 0.5))
 
 
 def parse_tiers(text: str) -> tuple[Tier, ...]:
-    """Read ``name:share:tbt_slo_s,...``, as in ``paying:0.05:0.1,free:0.95:0.5``.
+    """Read ``name:share:tbt_slo_s[:ttft_slo_s],...``, as in ``paying:0.05:0.1,free:0.95:0.5``.
 
     Raises:
         WorkloadError: a part is malformed or out of range, a name comes twice, or the shares do
@@ -72,12 +81,13 @@ def parse_tiers(text: str) -> tuple[Tier, ...]:
     tiers = []
     for part in text.split(","):
         pieces = [piece.strip() for piece in part.split(":")]
-        if len(pieces) != 3:
+        if len(pieces) not in (3, 4):
             raise WorkloadError(
-                f"a tier is written name:share:tbt_slo_s, as in paying:0.05:0.1, not {part!r}"
+                "a tier is written name:share:tbt_slo_s or name:share:tbt_slo_s:ttft_slo_s, as in "
+                f"paying:0.05:0.1, not {part!r}"
             )
-        name, share, tbt_slo_s = pieces
-        tiers.append(Tier(name, _number(name, share), _number(name, tbt_slo_s)))
+        name = pieces[0]
+        tiers.append(Tier(name, *(_number(name, piece) for piece in pieces[1:])))
     check_tiers(tiers)
     return tuple(tiers)
 

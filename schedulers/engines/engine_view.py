@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from slaibench.schedulers.base import Batch, BatchWork, FormerRequestNames, FormerViewNames
-from slaibench.schedulers.engines.service_class import service_class
+from slaibench.schedulers.service_class import Served, service_class
 
 ATTRIBUTE = "slaibench_request"
 """Our side of a request hangs on the engine's own object, so that nothing is left behind."""
 
 
-class EngineRequest(FormerRequestNames):
+class EngineRequest(Served, FormerRequestNames):
     """``slaibench.schedulers.base.RequestView`` of one request of an engine's.
 
     Engines allocate KV blocks chunk by chunk; schedulers admit whole prompts. So a request that is
@@ -38,8 +38,6 @@ class EngineRequest(FormerRequestNames):
         "prefill_tokens",
         "request_id",
         "scheduler_data",
-        "tbt_slo_s",
-        "tier",
         "waiting",
     )
     computed: int
@@ -59,7 +57,7 @@ class EngineRequest(FormerRequestNames):
         self.waiting = True
         self.prefill_tokens = self.all_tokens
         self.scheduler_data: Any = None
-        self.tier, self.tbt_slo_s = service_class(said)
+        self.set_class(service_class(said))
         self._block_size = block_size
         self._look_up = look_up
 

@@ -13,7 +13,7 @@ import torch
 from sglang.srt.disaggregation.utils import prepare_abort
 
 from slaibench.schedulers.base import Scheduler
-from slaibench.schedulers.engines.service_class import ServiceClassError, checked_service_class
+from slaibench.schedulers.service_class import ServiceClassError, checked_service_class
 
 logger = logging.getLogger(__name__)
 

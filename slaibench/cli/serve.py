@@ -23,6 +23,7 @@ from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.cli.server_start import checked, options_of, started
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
+from slaibench.schedulers.service_class import ServiceClass
 from slaibench.spec import Device, StudySpec
 from slaibench.studies.scheduler_info import build
 from slaibench.studies.systems.profiled import profile_file_of, profile_of
@@ -243,7 +244,7 @@ def example(engine: Engine, url: str, model: str, *, locked: bool) -> str:
         "model": model,
         "prompt": "Once upon a time",
         "max_tokens": 16,
-        **engine.body_fields({"tier": "paying", "tbt_slo_s": 0.1}),
+        **engine.body_fields(ServiceClass("paying", 0.1).said()),
     }
     key = f'-H "Authorization: Bearer ${API_KEY}" ' if locked else ""
     said = json.dumps(body)

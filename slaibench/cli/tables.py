@@ -11,7 +11,8 @@ from rich.text import Text
 
 from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.measure.audit import OFF_RATE
-from slaibench.measure.catalogue import AT, Metric, Scope, in_points
+from slaibench.measure.catalogue import AT, in_points
+from slaibench.measure.metric import Metric, Scope
 from slaibench.report.table import Cell, Heading, Row, grid, state_of
 from slaibench.report.words import (
     plain_interval,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 
 from slaibench.machine.suggestion import did_you_mean
+from slaibench.measure.metric import Metric, Scope
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
 AT = "@"
@@ -85,73 +85,6 @@ LATENCIES: dict[str, Latency] = {
 }
 
 
-class Scope(Enum):
-    """Whose requests a metric is of."""
-
-    ALL = "all"
-    TIER = "each tier"
-    BOTH = "all, and each tier"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A number of a run.
-
-    Args:
-        name: in documents, with its unit.
-        label: in tables.
-        title: in sentences and over tables.
-        unit: of the number in documents.
-        harm: +1: more is worse; -1: less is; 0: neither.
-        latency: of ``LATENCIES``; None: ``read`` reads the number.
-        level: percentile level of the latency; None: its mean.
-        read: the number, from a ``RunSummary``; None: the run has none.
-        scope: whose requests.
-        in_points: whether operating points have it, and so a sweep's document and tables. A
-            regression may judge what points have and ``harm`` gives a direction.
-        judged: by a regression unless it names others.
-        in_judge: likewise by ``slaibench judge``, which looks at all tiers together.
-        compared: when backends are cross-checked.
-        tolerance: largest relative difference of backends that counts as agreement; None: shown
-            without a verdict.
-        total: over replicates it is summed, not averaged: a count.
-        terminal: whether a terminal's table of points has a column of it: always, or where it is
-            wide.
-        heading: of that column, in two lines; empty: the label's two words.
-        short: of a column whose table says the rest; empty: the label.
-        shown_unit: in which pages show it; empty: ``unit``.
-        scale: from ``unit`` to ``shown_unit``.
-        decimals: that pages show; None: as many as it takes.
-    """
-
-    name: str
-    label: str
-    title: str
-    unit: str
-    harm: Literal[-1, 0, 1]
-    latency: str | None = None
-    level: float | None = None
-    read: Callable[[Any], float | None] | None = None
-    scope: Scope = Scope.ALL
-    in_points: bool = True
-    judged: bool = False
-    in_judge: bool = False
-    compared: bool = False
-    tolerance: float | None = None
-    total: bool = False
-    terminal: Literal["always", "wide"] | None = None
-    heading: str = ""
-    short: str = ""
-    shown_unit: str = ""
-    scale: float = 1.0
-    decimals: int | None = None
-
-    @property
-    def statistic(self) -> str:
-        """Of its latency: ``p50``, ``mean``."""
-        return "mean" if self.level is None else f"p{100 * self.level:g}"
-
-
 def statistic_phrase(latency: str, level: float | None) -> str:
     """``median TTFT``, ``P99 TBT``, ``mean end-to-end time``."""
     which = "mean" if level is None else "median" if level == 0.5 else f"P{100 * level:g}"
@@ -163,6 +96,12 @@ def latency_metric(name: str, latency: str, level: float | None, **more: Any) ->
     label = f"{LATENCIES[latency].label} {'mean' if level is None else f'P{100 * level:g}'}"
     title = statistic_phrase(latency, level)
     return Metric(name, label, title, "s", +1, latency, level, **more)
+
+
+def _of_own(name: str, label: str, title: str, harm: Literal[-1, 1], unit: str = "share") -> Metric:
+    """Of what only some loads have (``measure.own_targets``)."""
+    read = attrgetter(f"own.{name}")
+    return Metric(name, label, title, unit, harm, read=read, is_optional=True, short=label)
 
 
 _MS: dict[str, Any] = {"shown_unit": "ms", "scale": 1e3}
@@ -203,6 +142,12 @@ _METRICS = (
         short="goodput",
         shown_unit="a second",
     ),
+    _of_own("goodput_share", "on target", "requests within all of their own targets", -1),
+    _of_own("tenant_fairness", "fairness", "Jain's index of tenants' service", -1),
+    _of_own("prefix_hit_share", "prefix hits", "prompt tokens found in the prefix cache", -1),
+    _of_own("ttft_p50_first_turn_s", "first turns", "median TTFT of first turns", +1, "s"),
+    _of_own("ttft_p50_later_turns_s", "later turns", "median TTFT of later turns", +1, "s"),
+    _of_own("sessions_served_share", "sessions served", "sessions all of whose turns finished", -1),
     Metric(
         "output_tokens_per_s",
         "output tokens/s",

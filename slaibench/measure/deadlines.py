@@ -87,8 +87,8 @@ def goodput_rps(
 ) -> float | None:
     """Requests a second, of those due in the window (``in_window``), that meet every SLO of theirs.
 
-    Such a request finished, no token of it was late by ``rule``, and its TTFT is within
-    ``ttft_slo_s`` where its tier has one.
+    Such a request finished, no token of it was late by ``rule``, and its TTFT is within its own
+    TTFT SLO, if it has one, and within ``ttft_slo_s`` where its tier has one.
 
     Args:
         requests: the run's requests.
@@ -103,7 +103,8 @@ def goodput_rps(
     if end <= start or (len(requests) and not requests.gaps_known.any()):
         return None
     good = in_window(requests.due_s, window_s) & requests.finished
-    good &= _per_request(requests, late_tokens(requests, rule)) == 0
+    good &= late_counts(requests, rule) == 0
+    good &= requests.ttft_s <= requests.ttft_slo_s + TOLERANCE_S
     if ttft_slo_s is not None:
         by_tier = isinstance(ttft_slo_s, Mapping)
         bound = np.full(len(requests), np.inf if by_tier else ttft_slo_s, dtype=np.float64)
@@ -128,6 +129,11 @@ def late_tokens(requests: RequestTable, rule: Rule) -> BoolArray:
         raise ValueError(f"unknown deadline rule {rule!r}; known: fluidity, gap")
     late[first] = False
     return np.asarray(late)
+
+
+def late_counts(requests: RequestTable, rule: Rule) -> IntArray:
+    """Late tokens of each request."""
+    return _per_request(requests, late_tokens(requests, rule))
 
 
 def _per_request(requests: RequestTable, late: BoolArray) -> IntArray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slaibench.measure.catalogue import Metric, in_points
+from slaibench.measure.catalogue import in_points
+from slaibench.measure.metric import Metric
 from slaibench.report.columns import (
     Column,
     bare_share,
@@ -19,7 +20,13 @@ from slaibench.report.columns import (
     statistic,
 )
 from slaibench.report.numbers import BY_STATISTIC, rate_key
-from slaibench.report.study_document import AuditRow, PagePoint, PointNumbers, StudyNumbers
+from slaibench.report.study_document import (
+    AuditRow,
+    PagePoint,
+    PointNumbers,
+    StudyNumbers,
+    estimate_in,
+)
 from slaibench.report.table import Cell, Heading, Row, Table, state_of
 from slaibench.report.words import NOTHING, fixed, plural
 
@@ -197,7 +204,7 @@ def _load(doc: PointNumbers) -> Table:
         *(
             estimates(other.short or other.label, _unit(other), metric(other.name), bare=True)
             for other in in_points()
-            if other.latency is None
+            if other.latency is None and _is_there(doc, other)
         ),
         bare_share("KV mean", lambda point: point["kv_mean"]),
         bare_share("KV peak", lambda point: point["kv_peak"]),
@@ -247,6 +254,12 @@ def _saturation(doc: PointNumbers) -> Table:
 
 def _reason(point: PagePoint) -> str:
     return f"invalid: {point['invalid_reason']}" if point["invalid"] else str(point["reason"])
+
+
+def _is_there(doc: PointNumbers, metric: Metric) -> bool:
+    """Whether a metric has a column: an optional one where any point has it."""
+    points = (point for _, _, point in _points(doc))
+    return not metric.is_optional or any(estimate_in(it, metric.name) for it in points)
 
 
 def _table(doc: PointNumbers, name: str, title: str, note: str, columns: list[Column]) -> Table:

@@ -53,7 +53,7 @@ class LoadPart(Part):
     ] = None
     tiers: Annotated[
         str | None,
-        Option("name:share:tbt_slo_s,... Default: paying:0.05:0.1,free:0.95:0.5"),
+        Option("name:share:tbt_slo_s[:ttft_slo_s],... Default: paying:0.05:0.1,free:0.95:0.5"),
     ] = None
     rates: Annotated[
         tuple[float, ...],

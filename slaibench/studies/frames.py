@@ -13,7 +13,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slaibench.measure import catalogue
-from slaibench.measure.catalogue import Scope
 from slaibench.studies.estimate import Estimate, finite
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _estimates(point: OperatingPoint) -> Mapping[tuple[str, str], Estimate]:
     """Every number with an interval, by its name and tier (empty: of all requests)."""
     by_name: dict[tuple[str, str], Estimate] = {}
     for metric in catalogue.in_points():
-        if metric.scope is not Scope.TIER:
+        if metric.name in point.estimates:
             by_name[metric.name, ""] = point.estimates[metric.name]
         for tier, own in point.tiers.items():
             if metric.name in own.estimates:

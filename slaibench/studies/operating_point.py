@@ -12,7 +12,7 @@ import numpy as np
 
 from slaibench.measure import catalogue
 from slaibench.measure.audit import ArrivalAudit
-from slaibench.measure.catalogue import Scope
+from slaibench.measure.metric import Scope
 from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.server_use import ServerUse, together
 from slaibench.measure.steady import Steadiness
@@ -128,14 +128,16 @@ class OperatingPoint:
         }
 
     def estimate(self, name: str) -> Estimate | None:
-        """The metric of a name (``tbt_p99_s@paying``); None: no request of that tier was seen.
+        """The metric of a name (``tbt_p99_s@paying``); None: no request of that tier was seen, or
+        an optional one that the load does not have.
 
         Raises:
             KeyError: points have no such metric.
         """
         bare, _, tier = name.partition(catalogue.AT)
         if not tier:
-            return self.estimates[bare]
+            is_optional = catalogue.METRICS[bare].is_optional
+            return self.estimates.get(bare) if is_optional else self.estimates[bare]
         return self.tiers[tier].estimates[bare] if tier in self.tiers else None
 
     @property
@@ -190,6 +192,7 @@ class OperatingPoint:
             if metric.scope is Scope.TIER
             else value(self.estimates[metric.name])
             for metric in catalogue.in_points()
+            if metric.scope is Scope.TIER or metric.name in self.estimates
         }
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from slaibench.measure import catalogue
-from slaibench.measure.catalogue import LATENCIES, Metric, Scope
+from slaibench.measure.catalogue import LATENCIES
+from slaibench.measure.metric import Metric, Scope
 from slaibench.measure.metrics import Counts
 from slaibench.measure.quantile_interval import quantile
 from slaibench.measure.steady import Steadiness
@@ -47,10 +48,13 @@ def majority(states: Mapping[Steadiness, int]) -> Steadiness:
 def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[str, Estimate]:
     """Every metric of operating points by name: of all requests, or of one tier."""
     other = Scope.TIER if tier is None else Scope.ALL
+    metrics = [metric for metric in catalogue.in_points() if metric.scope is not other]
+    found = {metric.name: _estimate(summaries, metric, tier) for metric in metrics}
+    optional = {metric.name for metric in metrics if metric.is_optional}
     return {
-        metric.name: _estimate(summaries, metric, tier)
-        for metric in catalogue.in_points()
-        if metric.scope is not other
+        name: value
+        for name, value in found.items()
+        if value.value is not None or name not in optional
     }
 
 

@@ -19,6 +19,7 @@ from slaibench.measure.half_open import CANNOT_TELL, measured_part
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, counts_of, run_metrics
+from slaibench.measure.own_targets import OwnTargets, own_targets
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.server_use import ServerUse
@@ -46,6 +47,7 @@ class RunSummary:
         samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
             intervals are computed from; of the measured requests, by due time.
         goodput_rps: requests a second with every token by its deadline (fluidity).
+        own: what becomes of requests' own targets, tenants, sessions and cached prefixes.
         ttft_s: a value a request by due time (``latency.request_values``), for pairing; of a closed
             loop and of half-open sessions, whose requests come in no order of time that two runs
             share, by request, NaN where it is not measured.
@@ -67,6 +69,7 @@ class RunSummary:
     audit: ArrivalAudit
     deadlines: dict[str, TierDeadlines]
     goodput_rps: float | None
+    own: OwnTargets
     kv: KvUse
     ttft_s: FloatArray
     due_s: FloatArray
@@ -153,6 +156,7 @@ class RunSummarizer:
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
+            own=own_targets(requests, metrics.window_s, stop_s),
             kv=kv_use(recording, server),
             ttft_s=_by_id(requests, metrics, by_request[0]) if by_id else by_request[0],
             due_s=_by_id(requests, metrics, by_request[1]) if by_id else by_request[1],

@@ -21,6 +21,7 @@ from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalProcess
 from slaibench.workloads.generate import generate
 from slaibench.workloads.request import Request
+from slaibench.workloads.tiers import parse_tiers
 
 MODEL, GPU = "mistral-7b", "rtx4090"
 PROFILE = replace(get_profile(GPU, MODEL), host=Host(Between(0.5, 0.02)))
@@ -41,6 +42,11 @@ SCHEDULERS = (
     "orca",
     "prefill-first",
     "decode-first",
+    "edf",
+    "qoserve",
+    "slos-serve",
+    "vtc",
+    "dlpm:quantum=500",
 )
 
 
@@ -73,13 +79,17 @@ def simulator_of(profile: Profile, options: EngineOptions) -> Simulator:
 def requests(
     count: int = 120, arrivals: str = "poisson", seed: int = 0, rate_rps: float = 1.6
 ) -> list[Request]:
-    return generate(
+    """Some with targets of their own, of three tenants."""
+    plain = generate(
         workload_registry.resolve("sharegpt4-model"),
         ArrivalProcess.parse(arrivals),
+        parse_tiers("paying:0.05:0.1:1,free:0.7:0.5:8,batch:0.25:0.5"),
         rate_rps=rate_rps,
         num_requests=count,
         seed=seed,
     )
+    tenants = ("", "acme", "globex")
+    return [replace(it, tenant=tenants[it.request_id % 7 % 3]) for it in plain]
 
 
 def simulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,14 @@ class PlainRequest:
     tbt_slo_s: float = 0.5
     scheduler_data: Any = None
     prefill_tokens: int = 0
+    ttft_slo_s: float = math.inf
+    priority: int = 0
+    tenant: str = ""
+    max_output_tokens: int | None = None
+
+    @property
+    def ttft_due_s(self) -> float:
+        return self.arrival_s + self.ttft_slo_s
 
     def __post_init__(self) -> None:
         self.prefill_tokens = self.prefill_tokens or self.prompt_tokens

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.costmodel import StaircaseCostModel
@@ -45,7 +47,13 @@ class Scenario:
         self._count = 0
 
     def arrive(
-        self, prompt_tokens: int, output_tokens: int, *, tbt_slo_s: float = 0.5
+        self,
+        prompt_tokens: int,
+        output_tokens: int,
+        *,
+        tbt_slo_s: float = 0.5,
+        ttft_slo_s: float = math.inf,
+        tenant: str = "",
     ) -> SimRequest:
         """The next letter arrives now."""
         request = SimRequest(
@@ -55,6 +63,8 @@ class Scenario:
                 prompt_tokens,
                 output_tokens,
                 tbt_slo_s=tbt_slo_s,
+                ttft_slo_s=ttft_slo_s,
+                tenant=tenant,
             )
         )
         self._count += 1

@@ -69,15 +69,20 @@ def test_every_built_in_has_a_name_a_line_and_defaults(name: str) -> None:
 def test_the_names_users_type() -> None:
     assert sorted(BUILT_IN) == [
         "decode-first",
+        "dlpm",
+        "edf",
         "engine",
         "hrrn",
         "orca",
         "prefill-first",
+        "qoserve",
         "rad",
         "rad-batch-prefill",
         "sarathi",
         "slai",
+        "slos-serve",
         "vllm-default",
+        "vtc",
     ]
 
 

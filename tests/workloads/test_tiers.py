@@ -14,7 +14,7 @@ def test_default_tiers_are_the_papers_main_setting():
 
 
 def test_text_form_reads_back():
-    tiers = (Tier("gold", 0.125, 0.05), Tier("a-b_c.d", 0.875, 2.0))
+    tiers = (Tier("gold", 0.125, 0.05, 0.75), Tier("a-b_c.d", 0.875, 2.0))
     assert parse_tiers(",".join(map(str, tiers))) == tiers
 
 
@@ -33,6 +33,9 @@ def test_text_form_reads_back():
         ("a b:1:0.1", "not 'a b'"),
         (":1:0.1", "not ''"),
         ("", "written name:share:tbt_slo_s"),
+        ("a:1:0.1:0", "tier a: the TTFT SLO must be above 0 s"),
+        ("a:1:0.1:soon", "tier a: 'soon' is not a number"),
+        ("a:1:0.1:1:2", "written name:share:tbt_slo_s.*'a:1:0.1:1:2'"),
     ],
 )
 def test_refuses_malformed_tiers(text, message):

@@ -14,6 +14,7 @@ from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.machine import hardware
 from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.service_class import ServiceClass
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 
@@ -169,7 +170,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceClass:
+class BodyFields:
     """What a request's body says besides the request itself; a function that can be sent around.
 
     Args:
@@ -180,5 +181,5 @@ class ServiceClass:
     prefix: str
 
     def __call__(self, request: Request) -> Mapping[str, Any]:
-        said = {"tier": request.tier, "tbt_slo_s": request.tbt_slo_s}
+        said = ServiceClass.of(request).said()
         return self.engine.body_fields(said, f"{self.prefix}{request.request_id}")

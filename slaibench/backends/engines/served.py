@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.engines.base import AsShipped, Engine, ServiceClass
+from slaibench.backends.engines.base import AsShipped, BodyFields, Engine
 from slaibench.backends.engines.device import emulated
 from slaibench.backends.engines.emulated import FIRST_TOKEN_ID
 from slaibench.backends.engines.graphs import GraphUse
@@ -235,7 +235,7 @@ class ServedEngine:
             api_key=running.server.key,
             timeout_s=REQUEST_LIMIT_S,
             request_id_prefix=prefix,
-            extra_of=ServiceClass(self._engine, prefix),
+            extra_of=BodyFields(self._engine, prefix),
         )
         try:
             return run_load(

@@ -27,6 +27,7 @@ from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler
 from slaibench.schedulers.engines.sglang_support import RELEASES
 from slaibench.schedulers.engines.step_log import MemoryStepLog
+from slaibench.schedulers.service_class import ServiceClass
 
 
 class SglangCore(InProcessCore):
@@ -90,7 +91,7 @@ class SglangCore(InProcessCore):
             max_new_tokens=due.output_tokens,
             ignore_eos=True,
             temperature=0.0,
-            custom_params={"tier": due.tier, "tbt_slo_s": due.tbt_slo_s},
+            custom_params=ServiceClass.of(due).said(),
         )
         params.normalize(None)
         self._scheduler.handle_generate_request(

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from slaibench.backends.virtual import NEVER
 from slaibench.costmodel import Spread
 from slaibench.schedulers.base import FormerRequestNames
+from slaibench.schedulers.service_class import Served, ServiceClass
 from slaibench.workloads.request import Request
 
 NOTHING_SHARED: array[int] = array("i")
 """What a request that does not decode shares; never added to."""
 
 
-class SimRequest(FormerRequestNames):
+class SimRequest(Served, FormerRequestNames):
     """Engine-side state of a request; schedulers see it as ``schedulers.base.RequestView``.
 
     ``computed_tokens`` is a plain counter, stepped once a decode. All that can happen at a decode
@@ -44,8 +45,6 @@ class SimRequest(FormerRequestNames):
         "scheduler_data",
         "shared_from",
         "shared_steps",
-        "tbt_slo_s",
-        "tier",
         "token_steps",
         "waiting",
     )
@@ -55,8 +54,7 @@ class SimRequest(FormerRequestNames):
         self.arrival_s = request.due_s
         self.prompt_tokens = request.prompt_tokens
         self.prefill_tokens = request.prompt_tokens
-        self.tier = request.tier
-        self.tbt_slo_s = request.tbt_slo_s
+        self.set_class(ServiceClass.of(request))
         self.computed_tokens = 0
         # The last output token is never fed back, so its KV is never computed.
         self.final_tokens = request.prompt_tokens + request.output_tokens - 1

@@ -23,6 +23,7 @@ from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.schedulers.engines.step_log import Step
 from slaibench.schedulers.engines.support import UnsupportedEngineError
 from slaibench.schedulers.engines.vllm_support import RELEASES
+from slaibench.schedulers.service_class import ServiceClass
 
 
 class VllmCore(InProcessCore):
@@ -105,7 +106,7 @@ class VllmCore(InProcessCore):
             ignore_eos=True,
             temperature=0.0,
             detokenize=False,
-            extra_args={"tier": due.tier, "tbt_slo_s": due.tbt_slo_s},
+            extra_args=ServiceClass.of(due).said(),
         )
         with self._decider.clock():
             self._core.add_request(

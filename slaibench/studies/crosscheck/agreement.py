@@ -10,10 +10,11 @@ from enum import StrEnum
 import numpy as np
 
 from slaibench.measure import catalogue
-from slaibench.measure.catalogue import AT, LATENCIES, Metric, Scope
+from slaibench.measure.catalogue import AT, LATENCIES
 from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
 from slaibench.measure.half_open import measured_part
 from slaibench.measure.latency import request_values, token_gaps
+from slaibench.measure.metric import Metric, Scope
 from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from slaibench.measure.catalogue import METRICS, Scope
+from slaibench.measure.catalogue import METRICS
+from slaibench.measure.metric import Scope
 from slaibench.measure.regression import POWER, detectable
 from slaibench.measure.simultaneous import ERROR
 from slaibench.studies.prepared import PreparedStudy

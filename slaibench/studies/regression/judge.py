@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slaibench.measure.catalogue import Metric
+from slaibench.measure.metric import Metric
 from slaibench.measure.percentiles import needed_samples
 from slaibench.measure.regression import (
     MIN_FLIP,

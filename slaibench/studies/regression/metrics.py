@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slaibench.measure.catalogue import AT, LATENCIES, Metric, Scope, judged, metric_of
+from slaibench.measure.catalogue import AT, LATENCIES, judged, metric_of
 from slaibench.measure.clusters import independent_values
+from slaibench.measure.metric import Metric, Scope
 from slaibench.recording.record import Recording
 from slaibench.studies.run_summary import RunSummary, measured_gaps
 

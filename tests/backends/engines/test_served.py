@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
-from slaibench.backends.engines.base import ServiceClass
+from slaibench.backends.engines.base import BodyFields
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.engines.served import ServedEngine
 from slaibench.backends.table import ENGINES
@@ -257,7 +257,7 @@ def test_a_run_without_the_schedulers_text_is_refused(served: ServedEngine) -> N
 def test_a_request_says_its_tier_and_slo() -> None:
     request = Request(0, 0.0, 1, 1, "paying", 0.1)
     said = {"tier": "paying", "tbt_slo_s": 0.1}
-    vllm, sglang = (ServiceClass(ENGINES[key], "run7-") for key in ("vllm", "sglang"))
+    vllm, sglang = (BodyFields(ENGINES[key], "run7-") for key in ("vllm", "sglang"))
     assert vllm(request) == {"vllm_xargs": said}
     assert sglang(request) == {"custom_params": said, "rid": "run7-0"}
     assert pickle.loads(pickle.dumps(sglang))(request) == sglang(request)

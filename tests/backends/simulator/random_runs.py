@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import strategies as st
 
 from slaibench.costmodel import StaircaseCostModel
@@ -49,6 +51,8 @@ def workloads(draw: st.DrawFn) -> list[Request]:
                 output_tokens=draw(st.sampled_from(outputs)),
                 tier="paying" if paying else "free",
                 tbt_slo_s=0.01 if paying else 0.1,
+                ttft_slo_s=draw(st.sampled_from([math.inf, 0.05, 0.5])),
+                tenant=draw(st.sampled_from(["", "acme", "globex"])),
             )
         )
     return requests

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from slaibench.schedulers.engines.service_class import (
+from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.service_class import (
+    ServiceClass,
     ServiceClassError,
     checked_service_class,
     service_class,
 )
+from slaibench.workloads.request import Request
 
 
 @pytest.mark.parametrize(
@@ -25,9 +29,9 @@ from slaibench.schedulers.engines.service_class import (
     ],
 )
 def test_a_request_says_its_service_class_or_gets_the_default(
-    extra: dict[str, Any] | None, expected: tuple[str, float]
+    extra: dict[str, Any] | None, expected: tuple[Any, ...]
 ) -> None:
-    assert service_class(extra) == expected
+    assert service_class(extra) == ServiceClass(*expected)
 
 
 BIG = 10**5000
@@ -54,6 +58,16 @@ WRONG: list[Any] = [
     {"tbt_slo_s": True},
     {"tbt_slo_s": [0.1]},
     {"tbt_slo_s": {"s": 0.1}},
+    {"ttft_slo_s": 0},
+    {"ttft_slo_s": "now"},
+    {"priority": 1.5},
+    {"priority": True},
+    {"priority": BIG},
+    {"tenant": ""},
+    {"tenant": 7},
+    {"max_output_tokens": 0},
+    {"max_output_tokens": -BIG},
+    {"max_output_tokens": "9"},
 ]
 
 
@@ -63,14 +77,29 @@ def test_whatever_a_client_says_is_an_error_of_that_request_or_the_default(said:
         checked_service_class(said)
     assert len(str(caught.value)) < 200
     str(caught.value).encode()
-    assert service_class(said) == ("free", 0.5)
+    assert service_class(said) == ServiceClass()
 
 
 def test_of_two_fields_the_right_one_counts_where_nothing_can_be_refused() -> None:
-    assert service_class({"tier": "paying", "tbt_slo_s": "soon"}) == ("paying", 0.5)
-    assert service_class({"tier": [], "tbt_slo_s": 0.1}) == ("free", 0.1)
+    assert service_class({"tier": "paying", "tbt_slo_s": "soon"}) == ServiceClass("paying")
+    assert service_class({"tier": [], "tbt_slo_s": 0.1}) == ServiceClass("free", 0.1)
 
 
 @pytest.mark.parametrize("said", [None, {}, {"tier": None, "tbt_slo_s": None}, {"else": [1]}])
 def test_what_is_not_said_is_the_default(said: Any) -> None:
-    assert checked_service_class(said) == ("free", 0.5)
+    assert checked_service_class(said) == ServiceClass()
+
+
+def test_what_a_request_says_is_what_is_read_of_it() -> None:
+    served = ServiceClass("paying", 0.1, 2.0, -3, "acme", 64)
+    assert served.said() == served._asdict()
+    for said in (served, ServiceClass(), ServiceClass(tenant="acme")):
+        assert checked_service_class(said.said()) == service_class(said.said()) == said
+    assert ServiceClass().said() == {"tier": "free", "tbt_slo_s": 0.5}
+
+
+def test_a_request_of_an_engine_has_its_class_and_a_deadline() -> None:
+    request = SimRequest(Request(0, 1.0, 5, 5, "paying", 0.1, ttft_slo_s=2.0, tenant="acme"))
+    assert ServiceClass.of(request) == ServiceClass("paying", 0.1, 2.0, tenant="acme")
+    assert request.ttft_due_s == 3.0
+    assert SimRequest(Request(0, 1.0, 5, 5)).ttft_due_s == math.inf

@@ -1,0 +1,155 @@
+"""What requests' own targets, tenants, sessions and cached prefixes come to in a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slaibench.measure.deadlines import TOLERANCE_S, late_counts
+from slaibench.measure.latency import in_window
+from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
+
+PROMPT_WEIGHT, OUTPUT_WEIGHT = 1.0, 2.0
+"""Of a token of service (Sheng et al., OSDI 2024, Sec. 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTargets:
+    """Of the requests due in the measured window. None: the run has none of what it is about.
+
+    Args:
+        goodput_share: share that met every target of theirs: finished, the first token within its
+            TTFT SLO, no later one behind its deadline (fluidity). Who still waits at the end and is
+            not late so far counts in neither. None where no request has a TTFT SLO.
+        tenant_fairness: Jain's index of what tenants got against their fair shares.
+        prefix_hit_share: prompt tokens found in the prefix cache, of those of scheduled requests.
+        ttft_p50_first_turn_s, ttft_p50_later_turns_s: medians over turns, infinite where half had
+            no first token.
+        sessions_served_share: of sessions that had a turn due, those none of whose turns failed,
+            timed out or was left unfinished.
+    """
+
+    goodput_share: float | None
+    tenant_fairness: float | None
+    prefix_hit_share: float | None
+    ttft_p50_first_turn_s: float | None
+    ttft_p50_later_turns_s: float | None
+    sessions_served_share: float | None
+
+
+def own_targets(requests: RequestTable, window_s: tuple[float, float], stop_s: float) -> OwnTargets:
+    """As ``OwnTargets`` says.
+
+    Args:
+        window_s: (start, end), e.g. ``RunMetrics.window_s``.
+        stop_s: the run's end.
+    """
+    measured = in_window(requests.due_s, window_s)
+    return OwnTargets(
+        goodput_share=_goodput_share(requests, measured, stop_s),
+        tenant_fairness=_tenant_fairness(requests, window_s),
+        prefix_hit_share=_hit_share(requests, measured),
+        ttft_p50_first_turn_s=_median_ttft_s(requests, measured & (requests.turn == 1)),
+        ttft_p50_later_turns_s=_median_ttft_s(requests, measured & (requests.turn > 1)),
+        sessions_served_share=_sessions_served(requests, measured),
+    )
+
+
+def meets_own(requests: RequestTable) -> BoolArray:
+    """Which requests finished within every target of theirs."""
+    in_time = requests.ttft_s <= requests.ttft_slo_s + TOLERANCE_S
+    on_time = late_counts(requests, "fluidity") == 0
+    return np.asarray(requests.finished & in_time & on_time)
+
+
+def jain_index(values: FloatArray) -> float:
+    """1 where all are equal, 1/n where one of n has everything.
+
+    Source: Jain, Chiu, Hawe, DEC-TR-301 (1984).
+    """
+    squares = float((values**2).sum())
+    return float(values.sum()) ** 2 / (len(values) * squares) if squares else 1.0
+
+
+def fair_shares(demands: FloatArray, capacity: float) -> FloatArray:
+    """Max-min fair shares: nobody gets more than he asks for, and nobody can be given more without
+    taking from one who has no more than he.
+
+    Args:
+        demands: what each asks for, at least 0.
+        capacity: what there is; where it is more than all demands, each has his.
+    """
+    shares = np.zeros(len(demands))
+    left = capacity
+    order = np.argsort(demands, kind="stable")
+    for place, who in enumerate(order):
+        shares[who] = min(float(demands[who]), left / (len(order) - place))
+        left -= shares[who]
+    return shares
+
+
+def _goodput_share(requests: RequestTable, measured: BoolArray, stop_s: float) -> float | None:
+    if not np.isfinite(requests.ttft_slo_s).any() or not requests.gaps_known.any():
+        return None
+    due_s = np.where(
+        requests.num_tokens > 0,
+        requests.first_token_s + requests.num_tokens * requests.tbt_slo_s,
+        requests.due_s + requests.ttft_slo_s,
+    )
+    in_time = ~(requests.ttft_s > requests.ttft_slo_s + TOLERANCE_S)
+    in_time &= late_counts(requests, "fluidity") == 0
+    waits = requests.outcome == Outcome.UNFINISHED.value
+    decided = measured & ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S))
+    return _share(meets_own(requests), decided)
+
+
+def _tenant_fairness(requests: RequestTable, window_s: tuple[float, float]) -> float | None:
+    """Service is prompt tokens, once there is a first token, and output tokens in the window; a
+    fair share is by max-min of what was asked for until its end."""
+    names, owner = np.unique(requests.tenant, return_inverse=True)
+    if len(names) < 2:
+        return None
+    asked = PROMPT_WEIGHT * requests.prompt_tokens + OUTPUT_WEIGHT * requests.output_tokens
+    prompts = PROMPT_WEIGHT * requests.prompt_tokens * in_window(requests.first_token_s, window_s)
+    inside = in_window(requests.token_times_s, window_s)
+    running = np.concatenate([[0], np.cumsum(inside)])
+    outputs = OUTPUT_WEIGHT * (
+        running[requests.token_offsets[1:]] - running[requests.token_offsets[:-1]]
+    )
+    served = np.bincount(owner, weights=prompts + outputs, minlength=len(names))
+    # Who was served with what was asked for before the window has asked for it in it.
+    wanted = np.where(in_window(requests.due_s, window_s), asked, 0.0)
+    demands = np.maximum(np.bincount(owner, weights=wanted, minlength=len(names)), served)
+    shares = fair_shares(demands, float(served.sum()))
+    asks = shares > 0
+    return jain_index(served[asks] / shares[asks]) if asks.any() else None
+
+
+def _hit_share(requests: RequestTable, measured: BoolArray) -> float | None:
+    if not requests.cached_tokens.any():
+        return None
+    scheduled = measured & ~np.isnan(requests.first_scheduled_s)
+    asked = int(requests.prompt_tokens[scheduled].sum())
+    return int(requests.cached_tokens[scheduled].sum()) / asked if asked else None
+
+
+def _median_ttft_s(requests: RequestTable, members: BoolArray) -> float | None:
+    if not members.any():
+        return None
+    values = np.where(np.isnan(requests.ttft_s), np.inf, requests.ttft_s)[members]
+    return float(np.quantile(values, 0.5, method="inverted_cdf"))
+
+
+def _sessions_served(requests: RequestTable, measured: BoolArray) -> float | None:
+    members = measured & (requests.session >= 0)
+    if not members.any():
+        return None
+    sessions, owner = np.unique(requests.session[members], return_inverse=True)
+    lost = np.bincount(owner, weights=~requests.finished[members], minlength=len(sessions))
+    return float(np.mean(lost == 0))
+
+
+def _share(good: BoolArray, among: BoolArray) -> float | None:
+    number = int(np.count_nonzero(among))
+    return int(np.count_nonzero(good & among)) / number if number else None
