@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.closed_loop import TURNS, first_rows, loop_audit, ramp_s
-from slaibench.recording.record import FloatArray, RequestTable
+from slaibench.measure.closed_loop import TURNS, loop_audit, ramp_s
+from slaibench.recording.record import FloatArray, RequestTable, first_rows
 from slaibench.spec import StudySpec
 from slaibench.studies.prepared import PreparedStudy, prepare
 

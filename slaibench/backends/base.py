@@ -52,7 +52,8 @@ class RunSettings:
             ``slaibench.client.patience``.
         concurrency: a closed loop of so many clients: each sends a request, and the next one the
             moment it has ended in any way. Requests are taken in their order, and are due when
-            they are sent. None: each is sent at its due time.
+            they are sent; none may follow another. None: each is sent at its due time, or after
+            the end of the one that it follows.
         ramp_s: of a closed loop in virtual time: clients begin one after another, evenly over this
             time. 0: all begin at once, as load generators of this field do by default.
     """
@@ -77,7 +78,8 @@ class RunOutput:
         facts: what only the backend knows, for ``run.json``; any of ``kv_blocks`` and
             ``block_size`` (as the engine had them), ``clock`` (``virtual`` or ``real``),
             ``versions``, ``hardware`` (both objects), ``client`` (an object, what the load
-            generator says of itself), ``cuda_graphs`` (an object: ``GraphUse``) and
+            generator says of itself), ``turns`` (an object, of half-open sessions:
+            ``recording.sessions``), ``cuda_graphs`` (an object: ``GraphUse``) and
             ``server_metrics`` (an object: where ``server`` was read, and of how many engines).
         notes: sentences that a reader of the numbers must see.
         invalid: why the run is no measurement, whatever its numbers are; None: nothing of that.
@@ -107,7 +109,8 @@ class Backend(Protocol):
     def run(
         self, requests: Sequence[Request], scheduler: Scheduler, settings: RunSettings
     ) -> RunOutput:
-        """Serve the requests, each at its due time, or when a client is free (``settings``).
+        """Serve the requests, each at its due time, after the end of the one that it follows
+        (``workloads.request.Turn``), or when a client is free (``settings``).
 
         Raises:
             BackendError: the run cannot be had at all.

@@ -156,7 +156,11 @@ class EndpointBackend:
             steps=StepTable.empty(),
             end_s=result.end_s,
             stopped_early=result.stopped_early,
-            facts={"clock": "real", "client": result.facts.to_json()},
+            facts={
+                "clock": "real",
+                "client": result.facts.to_json(),
+                **result.sessions.facts(),
+            },
             notes=self._notes + result.notes,
         )
         return output if scraper is None else self._with_metrics(output, scraper, result)

@@ -32,7 +32,7 @@ class Looks:
     Only those that have not left are looked at again, so that a look builds no lists of all.
 
     Args:
-        states: every request of the run, by due time.
+        states: every request of the run.
         every_s: time from one look to the next, until ``MANY`` requests have arrived.
     """
 
@@ -49,27 +49,28 @@ class Looks:
     def look(
         self,
         now_s: float,
-        num_arrived: int,
+        order: Sequence[int],
         steps: Sequence[tuple[float, float, int, int, int, int, int, int, int]],
     ) -> Progress:
         """The run as it is now; the next look is at ``next_s``.
 
         Args:
-            num_arrived: so many of the requests have arrived.
+            order: places of those that have arrived, as they did.
             steps: the engine's, of which tokens know the numbers.
         """
         due_s, first_s, left_s = self._due_s, self._first_s, self._left_s
+        num_arrived = len(order)
         new = range(self._num_arrived, num_arrived)
-        for place in new:
-            due_s[place] = self._states[place].arrival_s
+        for row in new:
+            due_s[row] = self._states[order[row]].arrival_s
         staying = []
-        for place in (*self._there, *new):
-            state = self._states[place]
+        for row in (*self._there, *new):
+            state = self._states[order[row]]
             if state.token_steps:
-                first_s[place] = steps[state.token_steps[0]][1]
-            left_s[place] = state.left_s
+                first_s[row] = steps[state.token_steps[0]][1]
+            left_s[row] = state.left_s
             if math.isnan(state.left_s):
-                staying.append(place)
+                staying.append(row)
         self._there, self._num_arrived = staying, num_arrived
         self.next_s = now_s + self._every_s
         if num_arrived > MANY:

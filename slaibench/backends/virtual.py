@@ -9,7 +9,6 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.looks import Looks
 from slaibench.backends.speculation import Speculation, slots_of
 from slaibench.recording.record import Outcome, RequestTable, StepTable
+from slaibench.recording.sessions import Sessions
 from slaibench.schedulers.base import Batch, EngineView, SchedulerError
 from slaibench.workloads.request import Request, request_columns
 
@@ -34,7 +34,7 @@ class RequestState(Protocol):
     """What a run needs to know of a request inside an engine."""
 
     arrival_s: float
-    """When it was sent; a closed loop decides that as it goes."""
+    """When it was sent; what waits for others learns that as it goes."""
     left_s: float
     """When it was done or refused; NaN: still there."""
     first_step: int
@@ -42,6 +42,9 @@ class RequestState(Protocol):
     token_steps: array[int]
     """Numbers of the steps that yielded its tokens."""
     num_preemptions: int
+
+    @property
+    def request_id(self) -> int: ...
 
 
 class VirtualEngine(Protocol):
@@ -51,8 +54,8 @@ class VirtualEngine(Protocol):
     """The clock; the run moves it forward while nothing can run."""
     steps: list[tuple[float, float, int, int, int, int, int, int, int]]
     """The columns of ``StepTable``, a row a step."""
-    num_left: int
-    """Requests that were done, since the run began."""
+    left: list[Any]
+    """Requests that were done or given up since the run began, as they were."""
 
     @property
     def has_work(self) -> bool: ...
@@ -64,27 +67,6 @@ class VirtualEngine(Protocol):
 
     def holds(self) -> str:
         """Whom it holds, in words."""
-
-
-def check_requests(requests: Sequence[Request]) -> None:
-    """Refuse what cannot be a run.
-
-    Raises:
-        ValueError: the requests are not in the order of their due times, or one is of no size.
-    """
-    previous_s = -math.inf
-    for request in requests:
-        if not previous_s <= request.due_s < math.inf:
-            raise ValueError(
-                f"request {request.request_id} is due at {request.due_s} s, after one due at "
-                f"{previous_s} s: sort the requests by due time"
-            )
-        if request.prompt_tokens < 1 or request.output_tokens < 1:
-            raise ValueError(
-                f"request {request.request_id} has {request.prompt_tokens} prompt and "
-                f"{request.output_tokens} output tokens; both must be at least 1"
-            )
-        previous_s = request.due_s
 
 
 def end_of(start_s: float, duration_s: float) -> float:
@@ -135,10 +117,10 @@ def run_virtual(
     *,
     delivery_s: float = 0.0,
 ) -> RunOutput:
-    """Serve requests: each at its due time, or each when a client is free (``RunSettings``).
+    """Serve requests: each at its due time, as the turn before it ends, or when a client is free.
 
     Args:
-        requests: by due time (``check_requests``).
+        requests: by due time (``schedule.check_schedule``).
         states: the engine's side of each.
         refusals: why a request can never be served; empty if it can.
         at_end: called when nothing more is run, before the states are read.
@@ -152,8 +134,10 @@ def run_virtual(
     horizon = float("inf") if settings.horizon_s is None else settings.horizon_s
     looks = Looks(states, settings.stop_every_s) if settings.stop else None
     arrivals = arrivals_of(requests, settings)
+    order: list[int] = []  # places of those that were sent, as they were
+    left = engine.left
     stopped = None
-    arrived = idle = num_left = 0
+    idle = num_left = 0
 
     def read_s(time_s: float) -> float:
         """When a client reads what an engine tells at a time; whole microseconds."""
@@ -164,13 +148,12 @@ def run_virtual(
         if now >= horizon:
             break
         while arrivals.next_s <= now:
-            _send(arrivals, states[arrived], refusals[arrived])
-            if not refusals[arrived]:
-                engine.add(states[arrived])
-            arrived += 1
+            order.append(place := _send(arrivals, states, refusals))
+            if not refusals[place]:
+                engine.add(states[place])
             idle = 0
         if looks and settings.stop and now >= looks.next_s:
-            stopped = settings.stop(looks.look(now, arrived, engine.steps))
+            stopped = settings.stop(looks.look(now, order, engine.steps))
             if stopped:
                 break
         if not engine.has_work:
@@ -179,11 +162,11 @@ def run_virtual(
             engine.now_s = arrivals.next_s
             continue
         batch = engine.step()
+        while num_left < len(left):
+            arrivals.end(read_s(left[num_left].left_s), left[num_left])
+            num_left += 1
         if batch:
             idle = 0
-            if engine.num_left > num_left:
-                arrivals.end(read_s(engine.now_s), engine.num_left - num_left)
-                num_left = engine.num_left
             continue
         if not engine.has_work:
             continue  # whoever was left ended without a batch: the engine gave them up
@@ -196,25 +179,36 @@ def run_virtual(
     num_steps = len(steps) - (1 if steps and steps[-1][1] > end_s else 0)
     num_seen = bisect_right(steps, end_s, key=lambda step: read_s(step[1]))
     while arrivals.next_s <= end_s:  # due, and the run was over before an engine saw them
-        _send(arrivals, states[arrived], refusals[arrived])
-        arrived += 1
-    count = bisect_right(states[:arrived], end_s, key=attrgetter("arrival_s"))
+        order.append(_send(arrivals, states, refusals))
+    due = order[: bisect_right(order, end_s, key=lambda place: states[place].arrival_s)]
+    table = _request_table(
+        [requests[place] for place in due],
+        [states[place] for place in due],
+        [refusals[place] for place in due],
+        engine,
+        num_seen,
+        delivery_s,
+    )
+    sessions = Sessions.of(requests, table)
     return RunOutput(
-        requests=_request_table(
-            requests[:count], states[:count], refusals[:count], engine, num_seen, delivery_s
-        ),
+        requests=table,
         steps=_step_table(engine, num_steps),
         end_s=end_s,
         stopped_early=stopped,
+        facts=sessions.facts(),
+        notes=sessions.notes,
     )
 
 
-def _send(arrivals: Arrivals, state: RequestState, why_refused: str) -> None:
-    """The next request is sent; one that can never be served ends with that."""
-    state.arrival_s = arrivals.send()
-    if why_refused:
-        state.left_s = state.arrival_s
-        arrivals.end(state.arrival_s, 1)
+def _send(arrivals: Arrivals, states: Sequence[RequestState], refusals: Sequence[str]) -> int:
+    """The next request is sent; one that can never be served ends with that. Returns its place."""
+    sent_s, place = arrivals.send()
+    state = states[place]
+    state.arrival_s = sent_s
+    if refusals[place]:
+        state.left_s = sent_s
+        arrivals.end(sent_s, state)
+    return place
 
 
 def _wake(batch: Batch, next_s: float, engine: VirtualEngine, idle: int) -> float:

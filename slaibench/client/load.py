@@ -1,4 +1,4 @@
-"""A whole load: one schedule, sent open-loop by as many processes as it takes."""
+"""A whole load: one schedule, sent by as many processes as it takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.client.part import LoadPart
 from slaibench.client.processes import Processes
 from slaibench.client.prompts import Prompts, TokenIdPrompts
 from slaibench.client.results import (
@@ -22,10 +23,11 @@ from slaibench.client.results import (
 from slaibench.client.sizing import MAX_REQUEST_TOKENS, num_processes, split
 from slaibench.client.target import Target
 from slaibench.client.tokens import count_notes
-from slaibench.client.worker import LoadPart
 from slaibench.endpoint.url import Api
 from slaibench.recording.record import FloatArray, RequestTable
+from slaibench.recording.sessions import Sessions
 from slaibench.workloads.request import Request
+from slaibench.workloads.schedule import check_schedule, waits
 
 START_S = 0.1
 """From the word to start until the schedule's zero: time for the word to reach every process."""
@@ -48,6 +50,7 @@ class LoadResult:
         end_s: when the run ended.
         stopped_early: the reason that ``look`` gave, or None.
         notes: sentences that a reader of the numbers must see.
+        sessions: what came of half-open ones.
     """
 
     requests: RequestTable
@@ -55,6 +58,7 @@ class LoadResult:
     end_s: float
     stopped_early: str | None
     facts: ClientFacts
+    sessions: Sessions
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +76,8 @@ def run_load(
     most_failures: int | None = None,
     concurrency: int | None = None,
 ) -> LoadResult:
-    """Send each request when it is due, or when a client is free, and record what comes.
+    """Send each request when it is due, at a time of its own or after another one's end, or when a
+    client is free; record what comes.
 
     A process that dies makes its requests failed ones. On Ctrl-C, or when ``look`` raises, all
     processes are killed and the exception goes on.
@@ -96,7 +101,7 @@ def run_load(
             range.
         ClientError: the load cannot be had at all.
     """
-    _check(target, requests, prompts, horizon_s, processes)
+    _check(target, requests, prompts, horizon_s, processes, concurrency)
     if concurrency is not None and concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, not {concurrency}")
     most = max(1, min(len(requests), concurrency or len(requests)))
@@ -126,26 +131,16 @@ def _check(
     prompts: Prompts,
     horizon_s: float | None,
     processes: int | None,
+    concurrency: int | None,
 ) -> None:
-    previous_s = 0.0
+    check_schedule(requests, concurrency)
     for request in requests:
-        if not previous_s <= request.due_s < math.inf:
-            raise ValueError(
-                f"request {request.request_id} is due at {request.due_s} s, after one due at "
-                f"{previous_s} s: sort the requests by due time, from 0 on"
-            )
-        if request.prompt_tokens < 1 or request.output_tokens < 1:
-            raise ValueError(
-                f"request {request.request_id} has {request.prompt_tokens} prompt and "
-                f"{request.output_tokens} output tokens; both must be at least 1"
-            )
         if request.prompt_tokens + request.output_tokens > MAX_REQUEST_TOKENS:
             raise ValueError(
                 f"request {request.request_id} has {request.prompt_tokens} prompt and "
                 f"{request.output_tokens} output tokens; {MAX_REQUEST_TOKENS} together is the most "
                 f"that can be sent: leave it out (--max-total-tokens {MAX_REQUEST_TOKENS})"
             )
-        previous_s = request.due_s
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}")
     if horizon_s is not None and not horizon_s > 0:
@@ -170,15 +165,21 @@ class _Run:
         self._processes = processes
         self._parts = parts
         self._horizon_s = math.inf if horizon_s is None else horizon_s
-        self._due_s = np.array([request.due_s for request in requests])
+        self._closed = any(part.concurrency is not None for part in parts)
+        self._moves = self._closed or any(waits(request) for request in requests)
+        self._due_s = np.array(
+            [math.nan if self._closed or waits(request) else request.due_s for request in requests]
+        )
+        """NaN: it is not known yet when it is due."""
         self._left_s = np.full(len(requests), np.nan)
         self._rows: dict[int, ResultRow] = {}
         self._reports: list[WorkerReport] = []
         self._running = set(range(len(parts)))
         self._notes: list[str] = []
-        self._closed = any(part.concurrency is not None for part in parts)
         self._last_s = 0.0
         """When the last thing happened: a request left, or a process was lost."""
+        self._last_due_s = float(np.nanmax(self._due_s, initial=0.0))
+        """When the last request is due, as far as that is known."""
         self._t0_s = time.monotonic() + START_S
 
     def until_end(self, look: Look | None, look_every_s: float) -> LoadResult:
@@ -187,18 +188,20 @@ class _Run:
         stopped = None
         stop_s = self._horizon_s
         next_look_s = look_every_s if look is not None else math.inf
-        last_due_s = float(self._due_s[-1]) if len(self._due_s) else 0.0
-        stuck_s = last_due_s + self._target.timeout_s + GRACE_S
+        stuck_s = math.inf
         stopping = False
         while self._running:
             now_s = time.monotonic() - self._t0_s
-            if self._closed and not stopping:
-                # When the last request is sent nobody knows; before, others end.
-                stuck_s = self._last_s + self._target.timeout_s + GRACE_S
+            if not stopping:
+                last_s = self._last_due_s
+                if self._moves:  # when the last request is due nobody knows; before, others end
+                    last_s = max(last_s, self._last_s)
+                stuck_s = last_s + self._target.timeout_s + GRACE_S
             if look is not None and now_s >= next_look_s and not stopping:
                 next_look_s += look_every_s
-                arrived = int(np.searchsorted(self._due_s, now_s, side="right"))
-                stopped = look(now_s, self._due_s[:arrived], self._left_s[:arrived].copy())
+                arrived = np.flatnonzero(self._due_s <= now_s)
+                arrived = arrived[np.argsort(self._due_s[arrived], kind="stable")]
+                stopped = look(now_s, self._due_s[arrived], self._left_s[arrived])
                 if stopped:
                     stop_s = now_s
             if now_s >= stop_s and not stopping:
@@ -216,7 +219,12 @@ class _Run:
         return self._result(stop_s, stopped)
 
     def _heard(self, number: int, word: str, value: object) -> None:
-        if word == "left":
+        if word == "due":
+            assert isinstance(value, list)
+            for position, due_s in value:
+                self._due_s[position] = due_s - self._t0_s
+                self._last_due_s = max(self._last_due_s, due_s - self._t0_s)
+        elif word == "left":
             assert isinstance(value, list)
             for position, left_s in value:
                 self._left_s[position] = left_s - self._t0_s
@@ -235,9 +243,14 @@ class _Run:
         now_s = time.monotonic()
         last_line = text.strip().splitlines()[-1]  # Of a traceback, which is for the notes.
         for position, request in self._parts[number].requests:
+            due_s = self._t0_s + self._due_s[position]
+            if math.isnan(due_s):
+                if waits(request):
+                    continue  # for one that has failed now
+                due_s = now_s
             # Those that were not due yet count as well: they were part of the load.
-            left_s = now_s if self._closed else max(now_s, self._t0_s + request.due_s)
-            self._rows[position] = ResultRow.lost(position, last_line, left_s)
+            left_s = max(now_s, due_s)
+            self._rows[position] = ResultRow.lost(position, last_line, left_s, due_s)
             self._left_s[position] = left_s - self._t0_s
             self._last_s = max(self._last_s, left_s - self._t0_s)
         if text not in self._notes:
@@ -245,20 +258,22 @@ class _Run:
 
     def _result(self, stop_s: float, stopped: str | None) -> LoadResult:
         # A run that was stopped after everything had left ended when the last one did.
-        waiting = bool(np.isnan(self._left_s).any())
+        waiting = bool((np.isnan(self._left_s) & ~np.isnan(self._due_s)).any())
         end_s = stop_s if waiting and math.isfinite(stop_s) else min(self._last_s, stop_s)
         end_s = math.ceil(end_s * 1e6) / 1e6
         requests, rows = self._requests, self._rows
-        if self._closed:
-            requests, rows = as_they_came(requests, rows, self._t0_s)
+        if self._moves:
+            requests, rows = as_they_came(requests, rows, self._t0_s, closed=self._closed)
         table = request_table(requests, rows, self._t0_s, end_s)
         lag_s = table.sent_s - table.due_s
         facts = ClientFacts.of(self._reports, self._rows.values(), lag_s, len(self._parts))
         pairs = [(self._requests[place], row) for place, row in self._rows.items()]
         counted = [(request.prompt_tokens, row.prompt_tokens) for request, row in pairs]
+        sessions = Sessions.of(self._requests, table)
         notes = (
             *self._notes,
+            *sessions.notes,
             *count_notes(facts.counted, self._target.exact_lengths),
             *prompt_count_notes(counted),
         )
-        return LoadResult(table, self._t0_s, end_s, stopped, facts, notes)
+        return LoadResult(table, self._t0_s, end_s, stopped, facts, sessions, notes)

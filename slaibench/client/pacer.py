@@ -1,13 +1,17 @@
 """Sends each request when it is due, by the clock and nothing else.
 
-All due times are fixed before the start. What happens on the way (a late send, a slow server, a
-full pool) moves none of them: the pacer only ever asks whether the next one's time has come.
+What happens on the way (a late send, a slow server, a full pool) moves no due time: the pacer only
+ever asks whether the next one's time has come. In an open loop all are known before the start; of
+half-open sessions that of a later turn is added when the turn before has ended, and is as fixed
+from then on.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 
 from slaibench.client.alarm import Alarm
 
@@ -22,34 +26,39 @@ class Pacer:
     """Walks down the due times.
 
     Args:
-        due_s: monotonic times, ascending.
-        fire: called with each position, in order, never before its time.
+        due: (monotonic time, number) of each request that is known to be due, ascending.
+        fire: called with each number and when it is due, in the order of their times and never
+            before them; of equal times the smaller number goes first.
         make_alarm: builds the alarm around its callback.
     """
 
     def __init__(
         self,
-        due_s: Sequence[float],
-        fire: Callable[[int], None],
+        due: Iterable[tuple[float, int]],
+        fire: Callable[[int, float], None],
         make_alarm: Callable[[Callable[[], None]], Alarm],
     ) -> None:
-        self._due_s = [*due_s, float("inf")]
+        self._due = list(due)  # sorted, so it is a heap
         self._fire = fire
-        self._next = 0
-        self._firing = False
-        self.next_due_s = self._due_s[0]
+        self._firing = self._closed = False
+        self.next_due_s = self._first_s()
         self._alarm = make_alarm(self._ring)
         self._arm()
 
     @property
     def is_done(self) -> bool:
-        """Whether every request was sent."""
-        return self._next == len(self._due_s) - 1
+        """Whether every request that is known to be due was sent."""
+        return not self._due
 
-    @property
-    def num_sent(self) -> int:
-        """How many were sent, or are being sent."""
-        return self._next
+    def add(self, number: int, due_s: float) -> None:
+        """When another request is due is known."""
+        heappush(self._due, (due_s, number))
+        if not self._closed and due_s < self.next_due_s:
+            self.next_due_s = due_s
+            self._arm()
+
+    def free(self, since_s: float) -> None:
+        """A request has ended: nobody is due for that alone."""
 
     def catch_up(self, now_s: float) -> None:
         """Send what is due by now, a few at most; for the gaps in other work."""
@@ -57,10 +66,17 @@ class Pacer:
             self._send_due()
             self._arm()
 
-    def close(self) -> None:
-        """Send no more."""
+    def close(self) -> list[tuple[int, float | None]]:
+        """Send no more; returns those whose time is known and that were not sent: each number, and
+        when it is due. Once more for those that were added since."""
         self._alarm.close()
-        self.next_due_s = float("inf")
+        self._closed = True
+        self.next_due_s = math.inf
+        unsent: list[tuple[int, float | None]] = [
+            (number, due_s) for due_s, number in sorted(self._due)
+        ]
+        self._due.clear()
+        return unsent
 
     def _ring(self) -> None:
         due_s = self.next_due_s
@@ -76,13 +92,15 @@ class Pacer:
             for _ in range(MAX_IN_A_ROW):
                 if time.monotonic() < self.next_due_s:
                     return
-                position = self._next
-                self._next += 1
-                self.next_due_s = self._due_s[self._next]
-                self._fire(position)
+                due_s, number = heappop(self._due)
+                self.next_due_s = self._first_s()
+                self._fire(number, due_s)
         finally:
             self._firing = False
 
+    def _first_s(self) -> float:
+        return self._due[0][0] if self._due else math.inf
+
     def _arm(self) -> None:
-        if not self.is_done:
+        if self._due and not self._closed:
             self._alarm.set(self.next_due_s - SPIN_S)

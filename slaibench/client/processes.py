@@ -10,8 +10,9 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any
 
+from slaibench.client.part import LoadPart
 from slaibench.client.sizing import ClientError
-from slaibench.client.worker import LoadPart, work
+from slaibench.client.worker import work
 
 PREPARE_S = 300.0
 """Making all bodies takes seconds; a process that takes longer than this is stuck."""

@@ -15,6 +15,7 @@ from slaibench.client.exchange import Exchange
 from slaibench.client.tokens import Counted
 from slaibench.recording.record import FloatArray, Outcome, RequestTable, whole_microseconds
 from slaibench.workloads.request import Request, request_columns
+from slaibench.workloads.schedule import waits
 
 MOST_TIMES = 10
 MOST_MORE = 10_000
@@ -25,7 +26,7 @@ system prompt of the server's come on top, and words of few letters may be of se
 @dataclass(frozen=True, slots=True)
 class ResultRow:
     """How one request went. Times are monotonic seconds; ``tokens`` the bytes of doubles;
-    ``counted``: by what they were counted; ``due_s``: None where its process was lost."""
+    ``counted``: by what they were counted; ``due_s``: None where the schedule alone says it."""
 
     position: int
     sent_s: float | None
@@ -53,9 +54,9 @@ class ResultRow:
         )
 
     @classmethod
-    def lost(cls, position: int, error: str, left_s: float) -> ResultRow:
+    def lost(cls, position: int, error: str, left_s: float, due_s: float) -> ResultRow:
         """Of a request whose client process died: what it read is lost with it."""
-        return cls(position, None, left_s, Outcome.FAILED, error, None, b"")
+        return cls(position, None, left_s, Outcome.FAILED, error, None, b"", due_s=due_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +198,23 @@ def request_table(
 
 
 def as_they_came(
-    requests: Sequence[Request], rows: Mapping[int, ResultRow], t0_s: float
+    requests: Sequence[Request], rows: Mapping[int, ResultRow], t0_s: float, *, closed: bool
 ) -> tuple[list[Request], dict[int, ResultRow]]:
-    """The requests of a closed loop in the order in which clients took them, due when they did,
-    with their rows by place in that order. Those that nobody took are left out.
+    """The requests in the order in which they were due, where that was decided on the way, with
+    their rows by place in that order. Those that nobody took or waited long enough for are left
+    out.
 
     Args:
         requests, rows, t0_s: as ``request_table``.
+        closed: of a closed loop: no request has a time of its own. Else of half-open sessions.
     """
 
     def due_s(position: int) -> float:
-        row = rows[position]
-        taken_s = row.left_s if row.due_s is None else row.due_s
-        return max(0.0, (t0_s if taken_s is None else taken_s) - t0_s)
+        if not closed and not waits(requests[position]):
+            return requests[position].due_s
+        moved_s = rows[position].due_s
+        assert moved_s is not None
+        return max(0.0, moved_s - t0_s)
 
     order = sorted(rows, key=lambda position: (due_s(position), position))
     taken = [replace(requests[position], due_s=due_s(position)) for position in order]

@@ -62,9 +62,22 @@ def num_processes(
 
 def split(requests: Sequence[Request], processes: int) -> list[list[tuple[int, Request]]]:
     """One schedule dealt out in turn: (position, request) for each process. A process's part of a
-    Poisson stream has the same times as in the whole; no process has a seed of its own."""
-    numbered = list(enumerate(requests))
-    return [numbered[start::processes] for start in range(processes)]
+    Poisson stream has the same times as in the whole; no process has a seed of its own. All turns
+    of a session go to one process, which alone hears when they end."""
+    parts: list[list[tuple[int, Request]]] = [[] for _ in range(processes)]
+    of_session: dict[int, int] = {}
+    num_dealt = 0
+    for position, request in enumerate(requests):
+        session = None if request.turn is None else request.turn.session
+        if session in of_session:
+            number = of_session[session]
+        else:
+            number = num_dealt % processes
+            num_dealt += 1
+        if session is not None:
+            of_session[session] = number
+        parts[number].append((position, request))
+    return parts
 
 
 def num_spares(due_s: Sequence[float], window_s: float = SPARE_WINDOW_S) -> int:

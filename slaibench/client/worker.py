@@ -9,58 +9,36 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 from slaibench.client.alarm import Alarm, make_alarm
 from slaibench.client.body import request_bytes
+from slaibench.client.closed_loop import ClosedLoop
 from slaibench.client.connection import Inbox
 from slaibench.client.connection_pool import ConnectionPool
 from slaibench.client.exchange import Exchange
 from slaibench.client.pacer import Pacer
+from slaibench.client.part import LoadPart, Succession
 from slaibench.client.patience import Patience, TimeLimits
-from slaibench.client.prompts import Prompts
 from slaibench.client.results import ResultRow, WorkerReport
 from slaibench.client.sizing import ClientError, num_spares, raise_file_limit
-from slaibench.client.target import Target
-from slaibench.client.turns import Turns
+from slaibench.recording.record import Outcome
 from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.request import Request
+from slaibench.workloads.schedule import waits
 
 SWEEP_S = 0.25
 """How often time limits are looked at, and idle connections."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadPart:
-    """What one process is given.
-
-    Args:
-        requests: (position in the schedule, request), by due time.
-        seed: of the prompts.
-        parse_at_once: see slaibench.client.connection.
-        most_failures: see slaibench.client.patience.
-        concurrency: clients of a closed loop, which take the requests in their order; None: each is
-            sent when it is due.
-    """
-
-    target: Target
-    prompts: Prompts
-    requests: Sequence[tuple[int, Request]]
-    seed: int
-    parse_at_once: bool = False
-    most_failures: int | None = None
-    concurrency: int | None = None
 
 
 class Worker:
     """Runs one part on one event loop.
 
     Speaks through a pipe. In: ``("go", t0)`` starts the schedule at that monotonic time;
-    ``("stop", None)`` ends it. Out: ``("ready", None)``, then ``("left", [(position, time)])`` as
-    requests leave, and a ``("done", WorkerReport)``.
+    ``("stop", None)`` ends it. Out: ``("ready", None)``, then ``("due", [(position, time)])`` as it
+    comes to be known when requests are due that had no time of their own,
+    ``("left", [(position, time)])`` as requests leave, and a ``("done", WorkerReport)``.
     """
 
     def __init__(self, part: LoadPart, pipe: Pipe, loop: asyncio.AbstractEventLoop) -> None:
@@ -87,10 +65,13 @@ class Worker:
             new_connections=target.new_connections,
             tls=target.tls_context(),
         )
-        self._pacer: Pacer | Turns | None = None
-        self._t0_s = 0.0
-        self._num_left = 0
+        self._pacer: Pacer | ClosedLoop | None = None
+        self._succession = Succession(part.requests)
+        self._num_over = 0
+        """Requests that have left, or will never be due."""
         self._patience = Patience(part.most_failures)
+        self._why_stopped: str | None = None
+        self._just_due: list[tuple[int, float]] = []
         self._just_left: list[tuple[int, float]] = []
         self._go: asyncio.Future[float] = loop.create_future()
         self._over = asyncio.Event()
@@ -124,29 +105,40 @@ class Worker:
     async def _send_all(self, t0_s: float) -> float:
         """The schedule, until everything has left or the parent says stop; CPU seconds spent."""
         cpu_s = time.process_time()
-        self._t0_s = t0_s
         self._pacer = pacer = self._make_pacer(t0_s)
         self._inbox.after_each = pacer.catch_up
         sweep = self._loop.create_task(self._sweep())
         sweep.add_done_callback(self._swept)
         if self._part.requests:
             await self._over.wait()
-        pacer.close()
+        unsent = pacer.close()
         sweep.cancel()
         if self._error is not None:
             raise self._error
         self._inbox.drain()
+        if self._succession:  # whose times nobody else knows
+            for number, due_s in (*unsent, *pacer.close()):
+                self._begin(number, due_s)
         return time.process_time() - cpu_s
 
-    def _make_pacer(self, t0_s: float) -> Pacer | Turns:
+    def _make_pacer(self, t0_s: float) -> Pacer | ClosedLoop:
         def alarm(callback: Callable[[], None]) -> Alarm:
             return make_alarm(self._loop, callback)
 
         clients, requests = self._part.concurrency, self._part.requests
         if clients is not None:
-            return Turns(self._loop, clients, len(requests), t0_s, self._fire, alarm)
-        due_s = [t0_s + request.due_s for _, request in requests]
-        return Pacer(due_s, lambda number: self._fire(number, due_s[number]), alarm)
+            return ClosedLoop(self._loop, clients, len(requests), t0_s, self._take, alarm)
+        due = [
+            (t0_s + request.due_s, number)
+            for number, (_, request) in enumerate(requests)
+            if not waits(request)
+        ]
+        return Pacer(due, self._fire, alarm)
+
+    def _take(self, number: int, free_s: float) -> None:
+        """A client of a closed loop takes a request, which is due when it was free to."""
+        self._just_due.append((self._part.requests[number][0], free_s))
+        self._fire(number, free_s)
 
     def _fire(self, number: int, due_s: float) -> None:
         data = self._bodies[number]
@@ -155,38 +147,65 @@ class Worker:
         self._limits.add(exchange)
         self._pool.send(exchange, data)
 
-    def _begin(self, number: int, due_s: float) -> Exchange:
+    def _begin(self, number: int, due_s: float | None) -> Exchange:
+        """What is to be known of a request from now on.
+
+        Args:
+            due_s: None: now.
+        """
         position, request = self._part.requests[number]
         self._bodies[number] = None
         exact = self._part.target.exact_lengths
+        due_s = time.monotonic() if due_s is None else due_s
         exchange = Exchange(position, due_s, request.output_tokens, exact, self._quote)
         self._exchanges.append(exchange)
         return exchange
 
     def _ended(self, exchange: Exchange) -> None:
         assert exchange.left_s is not None
+        assert self._pacer is not None
         self._just_left.append((exchange.index, exchange.left_s))
-        self._num_left += 1
         why = self._patience.ended(exchange, self._pool.counts.tokens, self._pool.refused_in_a_row)
         if why is not None:
             self._stop_sending(why)
-        elif isinstance(self._pacer, Turns):
-            self._pacer.free(exchange.left_s)
-        if self._num_left == len(self._part.requests):
+        self._pacer.free(exchange.left_s)
+        if self._succession:
+            self._go_on(exchange, exchange.left_s)
+        self._count_over()
+
+    def _go_on(self, exchange: Exchange, ended_s: float) -> None:
+        """Whoever waited for a request is due, if it finished, and else never."""
+        for number, think_s in self._succession.after(exchange.index):
+            if exchange.outcome is not Outcome.FINISHED:
+                for never in self._succession.with_all_after(number):
+                    self._bodies[never] = None
+                    self._count_over()
+                continue
+            due_s = ended_s + think_s
+            self._just_due.append((self._part.requests[number][0], due_s))
+            if self._why_stopped is not None:
+                self._not_sent(number, due_s)
+            else:
+                assert isinstance(self._pacer, Pacer)
+                self._pacer.add(number, due_s)
+
+    def _count_over(self) -> None:
+        self._num_over += 1
+        if self._num_over == len(self._part.requests):
             self._over.set()
 
     def _stop_sending(self, why: str) -> None:
         """Every request that was not sent yet fails; those on their way have their time."""
         assert self._pacer is not None
-        self._pacer.close()
-        closed = isinstance(self._pacer, Turns)
-        for number in range(self._pacer.num_sent, len(self._part.requests)):
-            now_s = time.monotonic()
-            _, request = self._part.requests[number]
-            # Those that are not due yet count as well: they were part of the load.
-            exchange = self._begin(number, now_s if closed else self._t0_s + request.due_s)
-            exchange.fail(f"not sent: {why}", max(now_s, exchange.due_s))
-            self._ended(exchange)
+        self._why_stopped = why
+        for number, due_s in self._pacer.close():
+            self._not_sent(number, due_s)
+
+    def _not_sent(self, number: int, due_s: float | None) -> None:
+        """A request fails; one that is not due yet as well: it was part of the load."""
+        exchange = self._begin(number, due_s)
+        exchange.fail(f"not sent: {self._why_stopped}", max(time.monotonic(), exchange.due_s))
+        self._ended(exchange)
 
     async def _sweep(self) -> None:
         while True:
@@ -202,6 +221,9 @@ class Worker:
             self._broken(self._loop, {"exception": error})
 
     def _report_left(self) -> None:
+        if self._just_due:
+            self._pipe.send(("due", self._just_due))
+            self._just_due = []
         if self._just_left:
             self._pipe.send(("left", self._just_left))
             self._just_left = []

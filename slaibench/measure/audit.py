@@ -10,7 +10,16 @@ import numpy as np
 from slaibench.measure.arrival_tests import LAG1, GapTest, findings, gap_moments, gap_tests
 from slaibench.recording.record import FloatArray
 
-PROCESSES = ("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace", "closed")
+PROCESSES = (
+    *("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace", "closed"),
+    "half-open",
+)
+UNTESTED = {
+    "trace": "recorded timestamps: no distribution to test",
+    "closed": "closed loop: a request is sent when another one ends",
+    "half-open": "half-open sessions: later turns are due when the ones before have ended",
+}
+"""Processes whose gaps have no distribution that was declared, and why."""
 LAG_BUDGET_S = 0.005
 LAG_SHARE_OF_TTFT = 0.01
 COUNTS_A_WINDOW = 20
@@ -71,8 +80,9 @@ class ArrivalAudit:
     @property
     def offered_rps(self) -> float | None:
         """Requests a second that were offered: what a random process has in truth; of recorded
-        times (``trace``) those of the requests that were due. None: all at once, or only one."""
-        random = self.process not in ("burst", "trace")
+        times (``trace``) and half-open sessions those of the requests that were due. None: all at
+        once, or only one."""
+        random = self.process not in ("burst", "trace", "half-open")
         return self.expected_rps if random else self.measured_rps
 
     @property
@@ -131,7 +141,7 @@ def audit(
     """
     if process not in PROCESSES:
         raise ValueError(f"unknown arrival process {process!r}; known: {', '.join(PROCESSES)}")
-    needs_rate = process not in ("burst", "trace", "closed")
+    needs_rate = process != "burst" and process not in UNTESTED
     if needs_rate and not (rate_rps is not None and rate_rps > 0):
         raise ValueError(f"process {process!r} needs a positive rate_rps, not {rate_rps}")
     gaps = np.diff(due_s)
@@ -189,10 +199,8 @@ def _tests(unit_gaps: FloatArray, process: str, cv: float) -> tuple[tuple[GapTes
     Args:
         unit_gaps: in declared mean gaps; seconds for a burst.
     """
-    if process == "trace":
-        return (), "recorded timestamps: no distribution to test"
-    if process == "closed":
-        return (), "closed loop: a request is sent when another one ends"
+    if process in UNTESTED:
+        return (), UNTESTED[process]
     if process in ("constant", "burst"):
         tests = _exact(unit_gaps, process)
     else:

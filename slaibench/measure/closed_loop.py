@@ -13,12 +13,12 @@ docs/metrics.md says how far the numbers are off with and without these rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from slaibench.measure.steady import left_s
-from slaibench.recording.record import FloatArray, IntArray, RequestTable
+from slaibench.recording.record import FloatArray, IntArray, RequestTable, first_rows
 
 TURNS = 2.0
 """Of the third quartile of the first stays: how long a ramp is."""
@@ -99,18 +99,6 @@ def ramp_s(requests: RequestTable, concurrency: int) -> float:
     stays = stays[~np.isnan(stays)]
     half = float(requests.due_s[-1]) / 2
     return min(TURNS * float(np.quantile(stays, 0.75)), half) if len(stays) else half
-
-
-def first_rows(requests: RequestTable, count: int) -> RequestTable:
-    """The first requests of a table."""
-    offsets = requests.token_offsets[: count + 1]
-    columns = {
-        name: getattr(requests, name)[:count]
-        for name in RequestTable.__dataclass_fields__
-        if name not in ("token_offsets", "token_times_s")
-    }
-    tokens = requests.token_times_s[: int(offsets[-1])]
-    return replace(requests, **columns, token_offsets=offsets, token_times_s=tokens)
 
 
 def loop_audit(requests: RequestTable, concurrency: int) -> LoopAudit:

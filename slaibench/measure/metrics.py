@@ -10,6 +10,7 @@ import numpy as np
 
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.clusters import Clusters
+from slaibench.measure.half_open import sessions_of
 from slaibench.measure.latency import (
     Convention,
     LatencySummary,
@@ -23,6 +24,7 @@ from slaibench.measure.latency import (
 from slaibench.measure.steady import left_s
 from slaibench.measure.warmup import Warmup, warmup
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, Recording, RequestTable
+from slaibench.recording.sessions import is_half_open
 
 DEFAULT_QS = (0.5, 0.9, 0.95, 0.99)
 PROMPT_BUCKET_TOKENS = 512
@@ -144,7 +146,10 @@ def run_metrics(
     warmup_cut: Warmup | None = None
     start = 0.0
     if convention == "strict":
-        warmup_cut = warmup(requests.due_s[due], left_s(requests)[due], stop_s)
+        came, over = requests.due_s[due], left_s(requests)[due]
+        if is_half_open(recording.run):
+            came, over = sessions_of(requests, left_s(requests))
+        warmup_cut = warmup(came, over, stop_s)
         start = warmup_cut.cut_s if cut_s is None else cut_s
     measured = due & (requests.due_s >= start)
     window = _window(requests.due_s[due], start, stop_s, convention)

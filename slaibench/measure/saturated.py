@@ -15,6 +15,7 @@ from slaibench.measure.steady import left_s
 from slaibench.measure.warmup import time_to_fill
 from slaibench.measure.work import Prices, worth_of_decodes, worth_of_prompts
 from slaibench.recording.record import FloatArray, IntArray, Recording, RequestTable
+from slaibench.recording.sessions import is_half_open
 
 LEAST_SHARE = 0.3
 """Of the run that the window must hold: with less, the backlog was too small to tell."""
@@ -104,14 +105,15 @@ def saturated(recording: Recording, prices: Prices) -> Saturated | None:
 
 
 def throughput_under_overload(recording: Recording) -> SaturatedThroughput | None:
-    """Of a run that was made to measure it (``overload`` in its specification); else None.
+    """Of a run that was made to measure it (``overload`` in its specification); else None, and of
+    half-open sessions as well: turns that wait for an engine do not keep it full.
 
     Work counts at the prices of the capacity bound: a scheduler that takes short requests first
     finishes more of them than it could of all, and is not flattered. A prompt counts when its
     prefill ends, a decode when its batch does.
     """
     overload = recording.run["spec"].get("overload")
-    if overload is None:
+    if overload is None or is_half_open(recording.run):
         return None
     prices = Prices(**{name: value for name, value in overload.items() if name != "bound_rps"})
     requests = recording.requests

@@ -15,6 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from slaibench.measure.dependence import long_run_variance
+from slaibench.measure.half_open import sessions_of
 from slaibench.measure.trend import (
     NUM_BATCHES,
     Growth,
@@ -25,6 +26,7 @@ from slaibench.measure.trend import (
 )
 from slaibench.measure.warmup import time_to_fill
 from slaibench.recording.record import FloatArray, Outcome, Recording, RequestTable
+from slaibench.recording.sessions import is_half_open
 
 LEAST_NOISE = 0.05
 """Of the requests that wait (``Series.least_noise``): where nearly all are served at once, their
@@ -129,7 +131,11 @@ def served_s(requests: RequestTable) -> FloatArray:
 
 
 def steadiness(
-    due_s: FloatArray, first_s: FloatArray, end_s: FloatArray, stop_s: float = math.inf
+    due_s: FloatArray,
+    first_s: FloatArray,
+    end_s: FloatArray,
+    stop_s: float = math.inf,
+    least_fill_s: float = 0.0,
 ) -> SteadyVerdict:
     """Whether waiting grew while requests arrived: trend and drift of one series must agree.
 
@@ -141,12 +147,17 @@ def steadiness(
         first_s: when each got its first token (``served_s``); NaN: never.
         end_s: when each left (``left_s``); NaN: never.
         stop_s: when the run ended, if before the last arrival.
+        least_fill_s: the system takes at least so long to fill, whatever the stays of requests.
     """
-    return _verdict(due_s, first_s, end_s, stop_s, RULE)
+    return _verdict(due_s, first_s, end_s, stop_s, RULE, least_fill_s)
 
 
 def early_verdict(
-    due_s: FloatArray, first_s: FloatArray, end_s: FloatArray, now_s: float
+    due_s: FloatArray,
+    first_s: FloatArray,
+    end_s: FloatArray,
+    now_s: float,
+    least_fill_s: float = 0.0,
 ) -> SteadyVerdict:
     """``steadiness`` for a run in progress, strict enough to be evaluated again and again.
 
@@ -156,24 +167,31 @@ def early_verdict(
     arrived = due_s <= now_s
     due, first, end = due_s[arrived], first_s[arrived], end_s[arrived]
     first, end = (np.where(times <= now_s, times, np.nan) for times in (first, end))
-    if len(due) and now_s < 2 * time_to_fill(due, end, now_s):
+    if len(due) and now_s < 2 * max(time_to_fill(due, end, now_s), least_fill_s):
         return SteadyVerdict(Steadiness.CANNOT_TELL, "the system may still be filling")
-    return _verdict(due, first, end, now_s, EARLY_RULE)
+    return _verdict(due, first, end, now_s, EARLY_RULE, least_fill_s)
 
 
 def recording_steadiness(recording: Recording) -> SteadyVerdict:
     """``steadiness`` of a recorded run."""
-    requests = recording.requests
-    return steadiness(
-        requests.due_s, served_s(requests), left_s(requests), float(recording.run["end_s"])
-    )
+    requests, stop_s, fill_s = recording.requests, float(recording.run["end_s"]), 0.0
+    left = left_s(requests)
+    if is_half_open(recording.run):
+        came_s, over_s = sessions_of(requests, left)
+        fill_s = time_to_fill(came_s, over_s, stop_s)
+    return steadiness(requests.due_s, served_s(requests), left, stop_s, fill_s)
 
 
 def _verdict(
-    due_s: FloatArray, first_s: FloatArray, end_s: FloatArray, stop_s: float, rule: SteadyRule
+    due_s: FloatArray,
+    first_s: FloatArray,
+    end_s: FloatArray,
+    stop_s: float,
+    rule: SteadyRule,
+    least_fill_s: float,
 ) -> SteadyVerdict:
     stop = min(stop_s, float(due_s[-1])) if len(due_s) else 0.0
-    fill = time_to_fill(due_s, end_s, stop)
+    fill = max(time_to_fill(due_s, end_s, stop), least_fill_s)
     start = min(fill, stop / 2)
     inside = (due_s > start) & (due_s <= stop)
     num_arrivals = int(np.count_nonzero(inside))

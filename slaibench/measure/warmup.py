@@ -17,7 +17,7 @@ class Warmup:
 
     Args:
         cut_s: requests due before this are dropped.
-        num_dropped: how many these are.
+        num_dropped: how many of the arrivals that were looked at these are.
     """
 
     cut_s: float
@@ -44,7 +44,7 @@ def warmup(due_s: FloatArray, end_s: FloatArray, stop_s: float) -> Warmup:
     prefers cuts that remove bursts, and so takes the tail out of a P99.
 
     Args:
-        due_s: arrivals in order.
+        due_s: arrivals in order: of requests, or of half-open sessions.
         end_s: when each left; NaN: never.
         stop_s: when the run ended.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -234,6 +234,18 @@ class Recording:
 def may_lack(column: Field[Any]) -> bool:
     """Whether a stored table may lack a column of its class."""
     return _SILENT in column.metadata
+
+
+def first_rows(requests: RequestTable, count: int) -> RequestTable:
+    """The first requests of a table."""
+    offsets = requests.token_offsets[: count + 1]
+    columns = {
+        name: getattr(requests, name)[:count]
+        for name in RequestTable.__dataclass_fields__
+        if name not in ("token_offsets", "token_times_s")
+    }
+    tokens = requests.token_times_s[: int(offsets[-1])]
+    return replace(requests, **columns, token_offsets=offsets, token_times_s=tokens)
 
 
 def columns(table: RequestTable | StepTable) -> tuple[str, ...]:

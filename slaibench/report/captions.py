@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from slaibench.measure.arrival_tests import FAMILY_ERROR
+from slaibench.measure.audit import UNTESTED
 from slaibench.measure.steady import Steadiness
+from slaibench.recording.sessions import HALF_OPEN
 from slaibench.report.headline import asked
 from slaibench.report.numbers import rate_key
 from slaibench.report.study_document import StudyNumbers, changes_in
@@ -180,10 +182,16 @@ def _arrivals(doc: StudyNumbers) -> str:
         if audit["num_tested"]
         else "none could be tested against a distribution"
     )
+    shown = (
+        f"Points on the dashed line came as declared. Shown: up to three seeds at {_focus(doc)}; "
+        "arrivals are the same under every scheduler."
+    )
+    half_open = UNTESTED[HALF_OPEN]
+    if any(row["process_note"] == half_open for row in audit["focus"]):
+        shown = f"{half_open[:1].upper()}{half_open[1:]}, at other times under each scheduler."
     return (
         f"Was the load what was declared? Of {runs} in this report, {audit['num_valid']:,} were "
-        f"sent on time, and {tested}. Points on the dashed line came as declared. Shown: up to "
-        f"three seeds at {_focus(doc)}; arrivals are the same under every scheduler."
+        f"sent on time, and {tested}. {shown}"
     )
 
 

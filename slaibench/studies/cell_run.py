@@ -13,6 +13,7 @@ import numpy as np
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.machine.watch import Seen, Watch
+from slaibench.measure.half_open import ramp_s
 from slaibench.measure.steady import Steadiness, early_verdict
 from slaibench.recording.record import SCHEMA_VERSION
 from slaibench.recording.store import spec_hash
@@ -56,7 +57,7 @@ def serve(
         scheduler=cell.scheduler,
         seed=cell.seed,
         horizon_s=cell.horizon_s,
-        stop=saturated_early if cell.early_stop else None,
+        stop=partial(saturated_early, ramp_s(requests)) if cell.early_stop else None,
         concurrency=cell.concurrency,
     )
     if cell.concurrency is not None:
@@ -107,9 +108,15 @@ def queues_up(most_in_system: int, progress: Progress) -> str | None:
     )
 
 
-def saturated_early(progress: Progress) -> str | None:
-    """Stop rule: the reason, once it is certain that the run is saturated."""
-    verdict = early_verdict(progress.due_s, progress.first_s, progress.left_s, progress.now_s)
+def saturated_early(least_fill_s: float, progress: Progress) -> str | None:
+    """Stop rule: the reason, once it is certain that the run is saturated.
+
+    Args:
+        least_fill_s: as ``early_verdict``.
+    """
+    verdict = early_verdict(
+        progress.due_s, progress.first_s, progress.left_s, progress.now_s, least_fill_s
+    )
     if verdict.state is not Steadiness.GROWING:
         return None
     return f"saturated, stopped at {progress.now_s:.0f} s: {verdict.reason}"

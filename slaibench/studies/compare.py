@@ -291,7 +291,7 @@ def _common(a: RunSummary, b: RunSummary) -> tuple[FloatArray, FloatArray]:
     """
     count = min(len(a.due_s), len(b.due_s))
     start = max(a.metrics.window_s[0], b.metrics.window_s[0])
-    inside = a.due_s[:count] >= start
+    inside = (a.due_s[:count] >= start) & (b.due_s[:count] >= start)
     first, second = a.ttft_s[:count][inside], b.ttft_s[:count][inside]
     both = ~(np.isnan(first) | np.isnan(second))
     if a.metrics.convention == "paper":

@@ -9,36 +9,27 @@ from typing import Any
 
 import numpy as np
 
+from slaibench.measure import closed_loop
 from slaibench.measure.audit import ArrivalAudit, audit
 from slaibench.measure.catalogue import LATENCIES
-from slaibench.measure.closed_loop import LoopAudit, loop_audit, measured_part
+from slaibench.measure.closed_loop import LoopAudit, loop_audit
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
+from slaibench.measure.half_open import CANNOT_TELL, measured_part
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
 from slaibench.measure.metrics import DEFAULT_QS, RunMetrics, counts_of, run_metrics
 from slaibench.measure.own_targets import OwnTargets, own_targets
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
-from slaibench.measure.server_use import ServerUse, server_use
+from slaibench.measure.server_use import ServerUse
 from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
+from slaibench.recording.sessions import HALF_OPEN, is_half_open, never_due_words
+from slaibench.studies.kv_use import KvUse, kv_use, server_use_of
 from slaibench.studies.validity import Failures, failures, why_invalid
 from slaibench.workloads.arrivals import ArrivalProcess
-
-
-@dataclass(frozen=True, slots=True)
-class KvUse:
-    """KV cache of a run: time-averaged and peak share in use, and requests preempted.
-
-    Of an engine's own batches where it records them, else of what a server's metrics say.
-    """
-
-    mean: float | None
-    peak: float | None
-    preemptions: int
-
 
 CLOSED = "closed loop: clients wait for the server, so that no queue can show whether it keeps up"
 """Why such a run cannot tell whether it is steady."""
@@ -58,9 +49,9 @@ class RunSummary:
         goodput_rps: requests a second with every token by its deadline (fluidity).
         own: what becomes of requests' own targets, tenants, sessions and cached prefixes.
         ttft_s: a value a request by due time (``latency.request_values``), for pairing; of a closed
-            loop, whose requests come in no order of time that two runs share, by request, NaN
-            where it is not measured.
-        due_s: when each was due; of a closed loop likewise.
+            loop and of half-open sessions, whose requests come in no order of time that two runs
+            share, by request, NaN where it is not measured.
+        due_s: when each was due; of these likewise.
         num_steps: batches run.
         throughput: of a run that measures the saturated throughput; else None.
         invalid: why its latencies stand for nothing (``studies.validity``), or None.
@@ -69,6 +60,7 @@ class RunSummary:
         notes: what a reader of the run must know besides: its own notes, and the arrival audit's.
         server: what a server said of itself; None: nothing was read.
         loop: of a closed loop, whether it was one; None: an open loop.
+        never_due: turns of half-open sessions that were never due, in words; empty: none.
     """
 
     metrics: RunMetrics
@@ -89,6 +81,7 @@ class RunSummary:
     notes: tuple[str, ...]
     server: ServerUse | None
     loop: LoopAudit | None
+    never_due: str
 
     @property
     def state(self) -> Steadiness:
@@ -141,13 +134,19 @@ class RunSummarizer:
         clients = spec.get("concurrency")
         loop = None if clients is None else loop_audit(whole, clients)
         if loop is not None:
-            cut_s, part = measured_part(whole, loop.concurrency)
+            cut_s, part = closed_loop.measured_part(whole, loop.concurrency)
             recording = replace(recording, requests=part)
+        recording = measured_part(recording)
         requests = recording.requests
         metrics = self._metrics(recording, cut_s)
         stop_s = float(recording.run["end_s"])
-        audited = _audited(whole, spec, metrics.overall.ttft.percentile(0.5).value)
-        server = _server_use(recording)
+        half_open = is_half_open(recording.run)
+        median_s = metrics.overall.ttft.percentile(0.5).value
+        arrived = requests if half_open else whole
+        audited = _audited(arrived, spec, median_s, half_open=half_open)
+        by_id = loop is not None or half_open
+        never_due = never_due_words(recording.run)
+        server = server_use_of(recording)
         invalid = why_invalid(whole, audited, self._decided_by_lag(recording, metrics, audited))
         by_request = request_values(requests, "ttft", stop_s), requests.due_s
         return RunSummary(
@@ -158,22 +157,24 @@ class RunSummarizer:
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
             own=own_targets(requests, metrics.window_s, stop_s),
-            kv=_kv_use(recording, server),
-            ttft_s=_in_order(requests, metrics, loop, by_request[0]),
-            due_s=_in_order(requests, metrics, loop, by_request[1]),
+            kv=kv_use(recording, server),
+            ttft_s=_by_id(requests, metrics, by_request[0]) if by_id else by_request[0],
+            due_s=_by_id(requests, metrics, by_request[1]) if by_id else by_request[1],
             num_steps=len(recording.steps),
             throughput=throughput_under_overload(recording),
             stopped_early=recording.run["stopped_early"],
             invalid=recording.run.get("invalid") or invalid or (loop and loop.why_invalid) or None,
             failures=failures(whole),
             notes=(
-                *recording.run["notes"],
+                *(note for note in recording.run["notes"] if note != never_due),
+                *([CANNOT_TELL] if half_open else []),
                 *audited.notes,
                 *_missing(metrics),
                 *([loop.note] if loop and loop.note else []),
             ),
             server=server,
             loop=loop,
+            never_due=never_due,
         )
 
     def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
@@ -212,15 +213,20 @@ class RunSummarizer:
 
 
 def _audited(
-    requests: RequestTable, spec: Mapping[str, Any], median_ttft_s: float | None
+    requests: RequestTable,
+    spec: Mapping[str, Any],
+    median_ttft_s: float | None,
+    *,
+    half_open: bool,
 ) -> ArrivalAudit:
     """The arrival audit of a cell's requests."""
     closed = spec.get("concurrency") is not None
     process = None if closed else ArrivalProcess.parse(spec["arrivals"])
+    kind = HALF_OPEN if half_open else "closed" if process is None else process.kind.value
     return audit(
         requests.due_s,
         requests.sent_s,
-        process="closed" if process is None else process.kind.value,
+        process=kind,
         rate_rps=None if process is None else spec["rate_rps"],
         cv=(process and process.cv) or 1.0,
         median_ttft_s=median_ttft_s,
@@ -233,12 +239,8 @@ def _steadiness(recording: Recording) -> SteadyVerdict:
     return recording_steadiness(recording)
 
 
-def _in_order(
-    requests: RequestTable, metrics: RunMetrics, loop: LoopAudit | None, values: FloatArray
-) -> FloatArray:
-    """A value a request as ``RunSummary`` has them."""
-    if loop is None:
-        return values
+def _by_id(requests: RequestTable, metrics: RunMetrics, values: FloatArray) -> FloatArray:
+    """A value a request, by its id; NaN: it is not measured."""
     out = np.full(int(requests.request_id.max(initial=-1)) + 1, np.nan)
     inside = requests.due_s >= metrics.window_s[0]
     out[requests.request_id[inside]] = values[inside]
@@ -276,24 +278,3 @@ def _missing(metrics: RunMetrics) -> tuple[str, ...]:
     """What the run has none of, though a table has a column for it."""
     served = metrics.overall.ttft.n > metrics.overall.ttft.unserved and metrics.gaps_told
     return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
-
-
-def _server_use(recording: Recording) -> ServerUse | None:
-    """What the server said; None: nothing, or at no time in the run."""
-    if recording.server is None:
-        return None
-    engines = int(recording.run["server_metrics"]["engines"])
-    use = server_use(recording.server, float(recording.run["end_s"]), engines)
-    return use if use.readings else None
-
-
-def _kv_use(recording: Recording, server: ServerUse | None) -> KvUse:
-    steps, total = recording.steps, recording.run["kv_blocks"]
-    preemptions = int(recording.requests.num_preemptions.sum())
-    if not len(steps) and server is not None:
-        return KvUse(server.kv_mean, server.kv_peak, round(server.preemptions or 0))
-    if not len(steps) or not total:
-        return KvUse(None, None, preemptions)
-    length = steps.end_s - steps.start_s
-    mean = float(np.average(steps.kv_blocks_used, weights=length)) / total
-    return KvUse(mean, float(steps.kv_blocks_used.max()) / total, preemptions)

@@ -25,6 +25,7 @@ def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
     return (
         *failure_warnings(cells),
         *notes_of(cells),
+        *turn_warnings(cells),
         *lag_warnings(cells),
         *tail_warnings(cells),
     )
@@ -71,6 +72,17 @@ def notes_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
         for note in cell.summary.notes:
             notes.setdefault(note, set()).add(cell.cell.scheduler)
     return tuple(f"{note} ({', '.join(sorted(who))})" for note, who in sorted(notes.items()))
+
+
+def turn_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """In how many runs turns of sessions were never due, and how many in the first of them."""
+    loads = under_load(cells)
+    short = [result for result in loads if result.summary.never_due]
+    if not short:
+        return ()
+    first = short[0]
+    runs = f"in {len(short)} of {len(loads)} runs not every session came to its end"
+    return (f"{runs}; {first.cell.words}: {first.summary.never_due}",)
 
 
 def tail_warnings(cells: Sequence[CellResult]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from array import array
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,15 @@ from slaibench.recording.record import Outcome, RequestTable
 from slaibench.schedulers.registry import build
 from slaibench.workloads.request import Request
 from tests.backends.agreement import CONTEXT, GPU, MODEL, requests
+
+
+@dataclass
+class Ended:
+    """A request that has ended."""
+
+    request_id: int
+    token_steps: array[int] = field(default_factory=lambda: array("i"))
+
 
 SECOND = StaircaseCostModel(t_lin_s=0.0, t_col_tokens=1, constant_s=1.0)
 PROFILE = get_profile(GPU, MODEL)
@@ -43,19 +54,20 @@ def in_flight(table: RequestTable, times_s: np.ndarray) -> np.ndarray:
 
 def test_an_open_loop_sends_at_due_times_whatever_ends() -> None:
     loop = OpenLoop([Request(0, 1.0, 1, 1), Request(1, 1.5, 1, 1)])
-    loop.end(0.5, 3)
-    assert [loop.next_s, loop.send(), loop.next_s, loop.send()] == [1.0, 1.0, 1.5, 1.5]
+    loop.end(0.5, Ended(0))
+    assert [loop.next_s, loop.send(), loop.next_s, loop.send()] == [1.0, (1.0, 0), 1.5, (1.5, 1)]
     assert loop.next_s == math.inf
     assert OpenLoop([]).next_s == math.inf
 
 
 def test_a_closed_loop_sends_when_a_client_is_free_and_not_before() -> None:
     loop = ClosedLoop(4, 2)
-    assert [loop.send(), loop.send(), loop.next_s] == [0.0, 0.0, math.inf]
-    loop.end(3.0, 1)
-    loop.end(2.0, 1)  # one that is heard of later may have ended earlier
-    assert [loop.send(), loop.send()] == [2.0, 3.0]
-    loop.end(4.0, 2)
+    assert [loop.send(), loop.send(), loop.next_s] == [(0.0, 0), (0.0, 1), math.inf]
+    loop.end(3.0, Ended(0))
+    loop.end(2.0, Ended(1))  # one that is heard of later may have ended earlier
+    assert [loop.send(), loop.send()] == [(2.0, 2), (3.0, 3)]
+    loop.end(4.0, Ended(2))
+    loop.end(4.0, Ended(3))
     assert loop.next_s == math.inf  # nothing is left to be sent
 
 

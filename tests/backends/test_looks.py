@@ -37,12 +37,12 @@ def test_a_look_sees_who_came_was_served_and_left() -> None:
     looks = Looks(states, 10.0)
     states[0].token_steps.extend([0, 1])
     states[0].left = 4.0
-    first = looks.look(5.0, 2, steps(3.0, 4.0))
+    first = looks.look(5.0, range(2), steps(3.0, 4.0))
     np.testing.assert_array_equal(first.due_s, [0, 1])
     np.testing.assert_array_equal(first.first_s, [3, np.nan])
     np.testing.assert_array_equal(first.left_s, [4, np.nan])
     states[1].token_steps.append(1)
-    later = looks.look(15.0, 3, steps(3.0, 4.0))
+    later = looks.look(15.0, range(3), steps(3.0, 4.0))
     np.testing.assert_array_equal(later.first_s, [3, 4, np.nan])
     np.testing.assert_array_equal(first.first_s, [3, np.nan])  # a look stays what it was
 
@@ -51,7 +51,7 @@ def test_who_has_left_is_not_looked_at_again() -> None:
     states = [State(float(number), left=number + 0.5) for number in range(100)]
     looks = Looks(states, 1.0)
     for now in range(1, 101):
-        looks.look(float(now), now, [])
+        looks.look(float(now), range(now), [])
     assert sum(state.looks for state in states) < 3 * len(states)
 
 
@@ -64,7 +64,7 @@ def test_all_looks_at_a_run_together_are_linear_in_its_length() -> None:
         rate = 100
         while looks.next_s < num / rate:
             arrived = int(looks.next_s * rate)
-            total += len(looks.look(looks.next_s, arrived, []).due_s)
+            total += len(looks.look(looks.next_s, range(arrived), []).due_s)
         return total
 
     assert seen(10 * MANY) < 12 * seen(MANY * 2)
@@ -73,9 +73,9 @@ def test_all_looks_at_a_run_together_are_linear_in_its_length() -> None:
 
 def test_short_runs_are_looked_at_as_often_as_was_asked() -> None:
     looks = Looks([State(0.0)] * (MANY + 1), 10.0)
-    looks.look(5_000.0, MANY, [])
+    looks.look(5_000.0, range(MANY), [])
     assert looks.next_s == 5_010.0
-    looks.look(5_010.0, MANY + 1, [])
+    looks.look(5_010.0, range(MANY + 1), [])
     assert looks.next_s == pytest.approx(LATER * 5_010.0)
 
 

@@ -38,10 +38,15 @@ class Clock:
         pass
 
 
+def at(*due_s: float) -> list[tuple[float, int]]:
+    """Requests due at these times, by number."""
+    return [(time_s, number) for number, time_s in enumerate(due_s)]
+
+
 def run(clock: Clock, due_s: list[float], late_s: float) -> list[tuple[int, float]]:
     """(position, time) of each send, with an alarm that always rings this much too late."""
     sent: list[tuple[int, float]] = []
-    paced = Pacer(due_s, lambda i: sent.append((i, clock.now_s)), clock.make)
+    paced = Pacer(at(*due_s), lambda i, _: sent.append((i, clock.now_s)), clock.make)
     for _ in range(4 * len(due_s) + 4):
         if paced.is_done:
             break
@@ -69,7 +74,7 @@ def test_a_late_send_moves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
     sent: list[tuple[int, float]] = []
-    Pacer([1.0, 2.0, 3.0], lambda i: sent.append((i, clock.now_s)), clock.make)
+    Pacer(at(1.0, 2.0, 3.0), lambda i, _: sent.append((i, clock.now_s)), clock.make)
     clock.now_s = 1.9  # The alarm for the first one, nearly a second late.
     clock.callback()
     assert clock.set_to == [1.0 - SPIN_S, 2.0 - SPIN_S]
@@ -83,7 +88,7 @@ def test_an_alarm_that_rings_too_early_is_set_again(monkeypatch: pytest.MonkeyPa
     clock = Clock()
     monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
     sent: list[int] = []
-    Pacer([1.0], sent.append, clock.make)
+    Pacer(at(1.0), lambda i, _: sent.append(i), clock.make)
     clock.now_s = 0.5
     clock.callback()
     assert (sent, clock.set_to) == ([], [1.0 - SPIN_S] * 2)
@@ -93,7 +98,7 @@ def test_a_burst_lets_the_sockets_have_their_turn(monkeypatch: pytest.MonkeyPatc
     clock = Clock()
     monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
     sent: list[int] = []
-    paced = Pacer([1.0] * (MAX_IN_A_ROW + 2), sent.append, clock.make)
+    paced = Pacer(at(*[1.0] * (MAX_IN_A_ROW + 2)), lambda i, _: sent.append(i), clock.make)
     clock.now_s = 1.0
     clock.callback()
     assert len(sent) == MAX_IN_A_ROW
@@ -108,11 +113,11 @@ def test_a_send_within_a_send_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
     sent: list[int] = []
 
-    def fire(position: int) -> None:
+    def fire(position: int, due_s: float) -> None:
         paced.catch_up(clock.now_s)
         sent.append(position)
 
-    paced = Pacer([1.0, 1.0, 1.0], fire, clock.make)
+    paced = Pacer(at(1.0, 1.0, 1.0), fire, clock.make)
     clock.now_s = 1.0
     clock.callback()
     assert sent == [0, 1, 2]
@@ -122,10 +127,39 @@ def test_nothing_is_sent_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
     sent: list[int] = []
-    paced = Pacer([1.0], sent.append, clock.make)
+    paced = Pacer(at(1.0), lambda i, _: sent.append(i), clock.make)
     paced.close()
     paced.catch_up(2.0)
     assert sent == []
+
+
+def test_what_is_added_is_sent_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
+    sent: list[tuple[int, float]] = []
+    paced = Pacer(at(1.0, 4.0), lambda *what: sent.append(what), clock.make)
+    clock.now_s = 1.0
+    paced.catch_up(1.0)
+    paced.add(7, 3.0)
+    paced.add(8, 5.0)
+    assert clock.set_to[-1] == 3.0 - SPIN_S
+    clock.now_s = 4.5
+    paced.catch_up(4.5)
+    assert sent == [(0, 1.0), (7, 3.0), (1, 4.0)]
+    assert clock.set_to[-1] == 5.0 - SPIN_S
+
+
+def test_the_close_says_who_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(pacer.time, "monotonic", clock.monotonic)
+    sent: list[int] = []
+    paced = Pacer(at(1.0, 4.0), lambda i, _: sent.append(i), clock.make)
+    paced.add(7, 3.0)
+    assert paced.close() == [(0, 1.0), (7, 3.0), (1, 4.0)]
+    num_set = len(clock.set_to)
+    paced.add(9, 2.0)  # heard of too late
+    paced.catch_up(10.0)
+    assert (paced.close(), sent, len(clock.set_to)) == ([(9, 2.0)], [], num_set)
 
 
 @pytest.mark.parametrize("kind", [make_alarm, TimerFd, LoopAlarm])

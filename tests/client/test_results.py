@@ -49,7 +49,7 @@ def test_a_request_that_was_never_tried_is_unfinished() -> None:
 
 def test_a_lost_request_failed() -> None:
     table = request_table(
-        [Request(0, 0.0, 1, 1)], {0: ResultRow.lost(0, "died", T0 + 1)}, T0, end_s=1.0
+        [Request(0, 0.0, 1, 1)], {0: ResultRow.lost(0, "died", T0 + 1, T0)}, T0, end_s=1.0
     )
     assert (table.outcome.tolist(), table.error.tolist()) == (["failed"], ["died"])
 

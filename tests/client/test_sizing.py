@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slaibench.client import sizing
 from slaibench.client.sizing import ClientError, raise_file_limit
-from slaibench.workloads.request import Request
+from slaibench.workloads.request import Request, Turn
 
 
 def requests_at(rate_rps: float, tokens: int, count: int = 1000) -> list[Request]:
@@ -48,6 +48,22 @@ def test_parts_are_disjoint_and_whole(count: int, processes: int) -> None:
         assert [request.due_s for _, request in part] == sorted(
             request.due_s for _, request in part
         )
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 4))
+def test_all_turns_of_a_session_are_in_one_part(sessions: list[int], processes: int) -> None:
+    """Sessions and others (5 is none) take turns."""
+    requests = [
+        Request(i, float(i), 1, 1, turn=None if session == 5 else Turn(session, 1))
+        for i, session in enumerate(sessions)
+    ]
+    parts = sizing.split(requests, processes)
+    assert sorted(position for part in parts for position, _ in part) == list(range(len(requests)))
+    of = [{request.turn.session for _, request in part if request.turn} for part in parts]
+    assert sum(map(len, of)) == len(set().union(*of))
+    whole = [len(sessions) + sum(request.turn is None for _, request in part)
+             for sessions, part in zip(of, parts, strict=True)]  # fmt: skip
+    assert max(whole) - min(whole) <= 1
 
 
 def test_spares_cover_the_densest_window() -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from slaibench.client.exchange import Exchange
 from slaibench.client.load import run_load
+from slaibench.client.part import LoadPart
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.results import WorkerReport
 from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
-from slaibench.client.worker import LoadPart, Worker
+from slaibench.client.worker import Worker
 from slaibench.workloads.request import Request
 from tests.client.serving import serve
 

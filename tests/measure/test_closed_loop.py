@@ -8,12 +8,11 @@ import pytest
 from slaibench.measure.closed_loop import (
     LIGHTER,
     MOST_LIGHTER,
-    first_rows,
     loop_audit,
     measured_part,
     ramp_s,
 )
-from slaibench.recording.record import RequestTable
+from slaibench.recording.record import RequestTable, first_rows
 from tests.measure.recordings import Row, recording
 
 

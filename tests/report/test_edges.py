@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
+from slaibench.measure.half_open import CANNOT_TELL
 from slaibench.report.files import ReportFiles
 from slaibench.report.pages.study import write_report
 from slaibench.report.verify import verify
+from slaibench.spec import CellSpec
 from slaibench.studies.from_disk import gather, group_cells
+from slaibench.studies.prepared import PreparedStudy
 from slaibench.studies.sweep import SweepResult
+from slaibench.workloads.request import Request
+from tests.backends.sessions import conversations
 from tests.report.test_page import outline
 from tests.studies.studies import H100, study, sweep
 
@@ -110,6 +115,23 @@ def test_arrivals_of_any_kind(results: Path, arrivals: str, panels: int) -> None
     shown = [png for png in files.pngs if png.stem.startswith("09-arrivals")]
     assert len(shown) == panels
     assert '<table id="audit">' in text
+
+
+def test_half_open_sessions_have_a_page_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def requests(self: PreparedStudy, cell: CellSpec) -> list[Request]:
+        made = conversations(cell.num_requests // 3, cell.seed, rate_rps=cell.rate_rps / 3)
+        return made[: cell.num_requests]
+
+    monkeypatch.setattr(PreparedStudy, "requests", requests)
+    schedulers, rates = ("sarathi", "slai"), (8.0, 30.0)
+    _, files, text = report(tmp_path, schedulers=schedulers, rates=rates, num_requests=600)
+    assert not [png for png in files.pngs if png.stem.startswith("09-arrivals")]
+    assert '<table id="audit">' in text
+    assert "arrivals are the same under every scheduler" not in text
+    assert "later turns are due when the ones before have ended, at other times under" in text
+    assert CANNOT_TELL in text
 
 
 def test_recordings_found_on_disk_may_be_uneven(results: Path, tmp_path: Path) -> None:

@@ -46,6 +46,10 @@ class CoreRequest:
         self.token_steps: array[int] = array("i")
         self.num_preemptions = 0
 
+    @property
+    def request_id(self) -> int:
+        return self.request.request_id
+
 
 class InProcessCore:
     """``slaibench.backends.engines.emulated.EmulatedCore`` but for what differs between engines.
@@ -60,7 +64,7 @@ class InProcessCore:
         self._requests: dict[str, CoreRequest] = {}
         self._runs = 0
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
-        self.num_left = 0
+        self.left: list[CoreRequest] = []
 
     def _start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0; the engine holds no request.
@@ -73,7 +77,7 @@ class InProcessCore:
         self._requests = {}
         self._runs += 1
         self.steps = []
-        self.num_left = 0
+        self.left = []
 
     def _have_decide(self, scheduler: Scheduler) -> None:
         """Steer the engine by a scheduler of ours. Errors as ``_start_run``."""
@@ -104,7 +108,7 @@ class InProcessCore:
     def _leaves(self, request: CoreRequest) -> None:
         """Note that a request is done."""
         request.left_s = self.now_s
-        self.num_left += 1
+        self.left.append(request)
 
     def _note_first_steps(self, number: int) -> None:
         """Whoever was in a batch for the first time since the last call was in this step."""

@@ -11,12 +11,13 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.engines.core import CoreRequest
 from slaibench.backends.engines.options import EngineOptions
 from slaibench.backends.simulator.batch_timer import BatchTimer
-from slaibench.backends.virtual import VirtualEngine, check_requests, refusal, run_virtual
+from slaibench.backends.virtual import VirtualEngine, refusal, run_virtual
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.generate import prompt_token_ids
 from slaibench.workloads.request import Request
+from slaibench.workloads.schedule import check_schedule
 
 FIRST_TOKEN_ID = 3
 """Ids below are special in the tokenizers of Llama 2 and Mistral, and in ours."""
@@ -78,11 +79,11 @@ class EmulatedEngine:
         The scheduler is copied: whatever it learns in a run does not reach the next one.
 
         Raises:
-            ValueError: the requests are not in the order of their due times, or one is of no size.
+            ValueError: the requests are no run (``schedule.check_schedule``).
             BackendError: the engine cannot be had (``open_core``).
             SchedulerError: the scheduler broke its contract.
         """
-        check_requests(requests)
+        check_schedule(requests, settings.concurrency)
         options, core = self._options, self._core_for(scheduler)
         refusals = [
             refusal(
@@ -118,6 +119,7 @@ class EmulatedEngine:
             self.close()  # a core that was left in the middle is good for nothing
             raise
         facts = {
+            **output.facts,
             "clock": "virtual",
             "kv_blocks": self._kv_blocks,
             "block_size": options.block_size,

@@ -107,7 +107,7 @@ class ServedEngine:
             scheduler: built again in the engine's process, from ``settings.scheduler``.
 
         Raises:
-            ValueError: the requests are not in the order of their due times, one is of no size, or
+            ValueError: the requests are no run (``schedule.check_schedule``), or
                 ``settings.scheduler`` is empty.
             BackendError: no such engine here, it does not start, or does not take the scheduler.
             SchedulerError: the scheduler broke its contract, which ended the engine.
@@ -268,4 +268,5 @@ class ServedEngine:
             "versions": self._engine.versions() | {self._engine.key: header.version},
             "hardware": computes,
             "client": load.facts.to_json(),
+            **load.sessions.facts(),
         }

@@ -151,5 +151,5 @@ class AheadEngine(Engine):
 
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
-        self.num_left += 1
+        self.left.append(request)
         self._ending.append(request)

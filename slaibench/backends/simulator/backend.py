@@ -14,9 +14,10 @@ from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.speculative import SpeculativeEngine, SpeculativeRequest
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.speculation import Speculation
-from slaibench.backends.virtual import check_requests, refusal, run_virtual
+from slaibench.backends.virtual import refusal, run_virtual
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
+from slaibench.workloads.schedule import check_schedule
 
 
 class Simulator:
@@ -79,9 +80,9 @@ class Simulator:
         The scheduler is copied: whatever it learns in a run does not reach the next one.
 
         Raises:
-            ValueError: the requests are not in the order of their due times, or one is of no size.
+            ValueError: the requests are no run (``schedule.check_schedule``).
         """
-        check_requests(requests)
+        check_schedule(requests, settings.concurrency)
         scheduler = copy.deepcopy(scheduler)
         engine, states = self._start(scheduler, requests, settings.seed)
         refusals = [

@@ -43,7 +43,7 @@ class Engine(FormerViewNames):
         self.total_blocks, self.block_size = blocks.total, blocks.size
         # start, end, prefill tokens, decodes, critical decodes, waiting, active, blocks, preempted
         self.steps: list[tuple[float, float, int, int, int, int, int, int, int]] = []
-        self.num_left = 0
+        self.left: list[SimRequest] = []
         self._queue: WaitingQueue[SimRequest] = WaitingQueue()
         self.waiting: Sequence[SimRequest] = self._queue.requests
         self._decoding_set: set[SimRequest] = set()
@@ -274,5 +274,5 @@ class Engine(FormerViewNames):
 
     def _release(self, request: SimRequest) -> None:
         request.left_s = self.now_s
-        self.num_left += 1
+        self.left.append(request)
         self._kv.release(request)

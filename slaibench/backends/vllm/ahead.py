@@ -43,7 +43,7 @@ class AheadCore(VllmCore):
                 break
             if not ran:
                 return batch
-        if not self._unseen and self.num_left == self._num_added:
+        if not self._unseen and len(self.left) == self._num_added:
             self._land()  # there is no batch to decide before its end
         return batch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slaibench.recording.record import FloatArray
+from slaibench.recording.sessions import HALF_OPEN
 from slaibench.report.figures.panel import Panel
 from slaibench.report.figures.style import INK, MARKERS, legend, panel
 from slaibench.report.subject import Subject
@@ -21,7 +22,8 @@ def arrivals(subject: Subject) -> list[Panel]:
     """Quantiles of the gaps against the declared ones, and how often gaps of a length came.
 
     The same for every scheduler (common random numbers), so the first one's runs are shown. No
-    panel where gaps have no distribution (all due at once, or at constant distances).
+    panel where gaps have no distribution (all due at once, or at constant distances), or none that
+    every scheduler shares (half-open sessions).
     """
     name = next(iter(subject.schedulers))
     cells = subject.cells_at(name, subject.focus_rate_rps)[:MOST_SEEDS]
@@ -29,6 +31,8 @@ def arrivals(subject: Subject) -> list[Panel]:
         return []
     process = ArrivalProcess.parse(cells[0].cell.arrivals)
     if process.kind in (ArrivalKind.BURST, ArrivalKind.CONSTANT):
+        return []
+    if cells[0].summary.audit.process == HALF_OPEN:
         return []
     gaps = {
         cell.cell.seed: _unit_gaps(cell.summary.due_s, process, cell.cell.rate_rps)

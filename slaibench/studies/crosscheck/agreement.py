@@ -12,12 +12,14 @@ import numpy as np
 from slaibench.measure import catalogue
 from slaibench.measure.catalogue import AT, LATENCIES
 from slaibench.measure.clusters import Clusters, Sample, independent_values, statistic
+from slaibench.measure.half_open import measured_part
 from slaibench.measure.latency import request_values, token_gaps
 from slaibench.measure.metric import Metric, Scope
 from slaibench.measure.metrics import run_metrics, strictest_first
 from slaibench.measure.percentiles import percentile
 from slaibench.recording.record import FloatArray, Recording
 from slaibench.studies.crosscheck.forms import AgreementForm, DifferenceForm
+from slaibench.studies.crosscheck.same_requests import check_same_requests, rows_in_both
 from slaibench.studies.estimate import finite, over_seeds
 from slaibench.studies.run_summary import RunSummary
 
@@ -125,7 +127,8 @@ def agreement(
     """
     pairs = list(zip(reference, other, strict=True))
     for a, b in pairs:
-        _check_same_requests(a.recording, b.recording)
+        check_same_requests(a.recording, b.recording)
+    whole, pairs = pairs, [(_measured(a), _measured(b)) for a, b in pairs]
     recut = [_recut(a, b) for a, b in pairs]
     served = {name for pair in pairs for run in pair for name in run.summary.deadlines}
     differences: dict[str, Difference] = {}
@@ -141,7 +144,7 @@ def agreement(
             samples = [_samples(a, b, metric, None) for a, b in pairs]
             differences[metric.name] = _percentile(samples, metric)
     num_pairs = sum(len(_paired(a, b, "ttft", None)[0]) for a, b in pairs)
-    return Agreement(len(pairs), num_pairs, _verdict(pairs, differences), differences)
+    return Agreement(len(pairs), num_pairs, _verdict(whole, differences), differences)
 
 
 Pair = tuple[BackendRun, BackendRun]
@@ -173,15 +176,8 @@ def identical(a: Recording, b: Recording) -> bool:
     return all(np.array_equal(x, y) for x, y in columns)
 
 
-def _check_same_requests(a: Recording, b: Recording) -> None:
-    count = min(len(a.requests), len(b.requests))
-    for name in ("due_s", "prompt_tokens", "output_tokens", "tier"):
-        x, y = getattr(a.requests, name)[:count], getattr(b.requests, name)[:count]
-        if not np.array_equal(x, y):
-            raise ValueError(
-                f"the runs have other requests: their {name} differ from request "
-                f"{int(np.flatnonzero(x != y)[0])} on"
-            )
+def _measured(run: BackendRun) -> BackendRun:
+    return replace(run, recording=measured_part(run.recording))
 
 
 def _cut(a: BackendRun, b: BackendRun) -> float:
@@ -221,16 +217,16 @@ def _samples(
 def _paired(
     a: BackendRun, b: BackendRun, latency: str, tier: str | None
 ) -> tuple[FloatArray, FloatArray]:
-    count = min(len(a.recording.requests), len(b.recording.requests))
-    x, y = (
-        request_values(run.recording.requests, latency, run.summary.metrics.stop_s)[:count]
-        for run in (a, b)
-    )
-    requests = a.recording.requests
-    both = (requests.due_s[:count] >= _cut(a, b)) & ~np.isnan(x) & ~np.isnan(y)
-    if tier is not None:
-        both &= requests.tier[:count] == tier
-    return x[both], y[both]
+    rows = rows_in_both(a.recording.requests, b.recording.requests)
+    measured = np.ones(len(rows[0]), dtype=bool)
+    values = []
+    for run, own in zip((a, b), rows, strict=True):
+        requests = run.recording.requests
+        values.append(request_values(requests, latency, run.summary.metrics.stop_s)[own])
+        measured &= (requests.due_s[own] >= _cut(a, b)) & ~np.isnan(values[-1])
+        if tier is not None:
+            measured &= requests.tier[own] == tier
+    return values[0][measured], values[1][measured]
 
 
 def _gaps(a: BackendRun, b: BackendRun, tier: str | None) -> tuple[Clusters, Clusters]:

@@ -121,9 +121,10 @@ def key_of(spec: Mapping[str, Any]) -> Key:
 def load_hash(spec: Mapping[str, Any], requests: RequestTable) -> str:
     """Hash of a cell's requests: what was to be drawn, and the first ones that were.
 
-    Another release of NumPy may draw others from the same seed.
+    Another release of NumPy may draw others from the same seed. Later turns of sessions are left
+    out: when those are due may depend on what became of the first ones.
     """
-    first = slice(FIRST_REQUESTS)
+    first = np.flatnonzero(requests.turn <= 1)[:FIRST_REQUESTS]
     load = json.dumps({name: spec.get(name) for name in LOAD}, sort_keys=True)
     hashed = hashlib.sha256(load.encode())
     for column in (requests.due_s, requests.prompt_tokens, requests.output_tokens, requests.tier):

@@ -30,6 +30,7 @@ from tests.backends.agreement import (
 )
 from tests.backends.engines import own_schedulers
 from tests.backends.needed import needed
+from tests.backends.sessions import conversations, expected_due_s
 
 SYSTEMS: dict[str, type[SystemUnderTest]] = {"vllm": VllmSystem, "sglang": SglangSystem}
 FOREIGN = f"{own_schedulers.__file__}:"
@@ -99,6 +100,27 @@ def test_a_closed_loop_goes_the_same_way(emulated: Backend, clients: int, ramp_s
     assert_same(ours, theirs)
     assert theirs.requests.finished.all()
     assert not np.array_equal(theirs.requests.due_s, [request.due_s for request in wanted])
+
+
+def test_turns_of_sessions_are_sent_at_the_same_times(emulated: Backend) -> None:
+    wanted = conversations(60, rate_rps=4.0, longest=2000)
+    delivery_s = PROFILE.delivery_ms * 1e-3
+    ours = simulate(registry.build("slai"), wanted, RunSettings(), delivery_s=delivery_s)
+    theirs = run(emulated, wanted, "slai")
+    assert_same(ours, theirs)
+    assert (theirs.facts["turns"], theirs.notes) == (ours.facts["turns"], ours.notes)
+    table = theirs.requests
+    assert table.finished.all()
+    assert table.num_preemptions.sum() > 0
+    np.testing.assert_array_equal(table.due_s, expected_due_s(wanted, table))
+
+
+def test_the_engines_own_rule_is_sent_turns_as_others_end(emulated: Backend) -> None:
+    wanted = conversations(20)
+    table = run(emulated, wanted, "engine:token_budget=512").requests
+    assert table.finished.all()
+    assert (np.diff(table.due_s) >= 0).all()
+    np.testing.assert_array_equal(table.due_s, expected_due_s(wanted, table))
 
 
 def test_a_horizon_cuts_both_alike_and_leaves_nothing_behind(emulated: Backend) -> None:

@@ -6,8 +6,7 @@ import json
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -24,27 +23,15 @@ from slaibench.recording.record import Outcome
 from slaibench.schedulers import registry
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
+from tests.backends.engines.loads import run, workload
 from tests.backends.engines.process_tree import command_line, engines
 from tests.backends.engines.strangers import foreign_requests, odd_requests
 from tests.backends.needed import needed
+from tests.backends.sessions import conversations, expected_due_s
 
 PROFILE = get_profile("h100", "mistral-7b")
 KV_BLOCKS = 120
 ENGINE_PROCESSES = ("VLLM::Engine", "sglang::scheduler")
-
-
-def workload(count: int = 12, prompt: int = 300, output: int = 20) -> list[Request]:
-    """Requests of different sizes, a new one every 30 ms."""
-    return [
-        Request(
-            number,
-            0.03 * number,
-            prompt + 7 * number,
-            output + number % 5,
-            *(("paying", 0.1) if number % 3 == 0 else ("free", 0.5)),
-        )
-        for number in range(count)
-    ]
 
 
 @pytest.fixture(scope="module", params=list(ENGINES))
@@ -70,10 +57,6 @@ def served(
     backend.close()
 
 
-def run(served: ServedEngine, requests: Sequence[Request], text: str, **settings: Any) -> RunOutput:
-    return served.run(requests, registry.build(text), RunSettings(scheduler=text, **settings))
-
-
 @pytest.fixture(scope="module")
 def outputs(served: ServedEngine) -> dict[str, RunOutput]:
     """The same requests under two schedulers and, where it is in it, under the engine's own rule,
@@ -82,6 +65,21 @@ def outputs(served: ServedEngine) -> dict[str, RunOutput]:
     if served._engine.key != "vllm":  # whose own has a server to itself
         texts.append("engine")
     return {text: run(served, workload(), text) for text in texts}
+
+
+def test_turns_are_sent_as_the_server_ends_the_ones_before(served: ServedEngine) -> None:
+    wanted = conversations(8, rate_rps=20.0, longest=100, most_tokens=900)
+    output = run(served, wanted, "slai")
+    table = output.requests
+    assert violation(table, output.steps, len(wanted)) is None
+    assert table.finished.all(), table.error
+    assert len(table) == len(wanted) > 15
+    late_s = table.due_s - expected_due_s(wanted, table)
+    assert late_s.min() > -2e-6
+    # What the engine says of a request is that request's, whatever their order.
+    assert (table.first_scheduled_s >= table.due_s).all()
+    assert (table.first_scheduled_s <= table.first_token_s).all()
+    assert output.facts["turns"]["sessions"] == {"begun": 8, "finished": 8, "cut": 0}
 
 
 def test_every_request_is_served_and_every_token_received(outputs: dict[str, RunOutput]) -> None:

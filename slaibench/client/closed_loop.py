@@ -15,7 +15,7 @@ from slaibench.client.alarm import Alarm
 from slaibench.client.pacer import MAX_IN_A_ROW
 
 
-class Turns:
+class ClosedLoop:
     """Who is free, and which request is next.
 
     Args:
@@ -44,11 +44,6 @@ class Turns:
         self._alarm = make_alarm(self._ring)
         self._alarm.set(start_s)
 
-    @property
-    def num_sent(self) -> int:
-        """How many were sent, or are being sent."""
-        return self._next
-
     def free(self, since_s: float) -> None:
         """A client's request has ended, and it read that at this time."""
         if self._next < self._num_requests:
@@ -71,11 +66,14 @@ class Turns:
             self._firing = False
         self._call_soon()  # sockets get a turn before the others are sent
 
-    def close(self) -> None:
-        """Send no more."""
+    def close(self) -> list[tuple[int, float | None]]:
+        """Send no more; returns what nobody took: each position, and when it is due, which nobody
+        knows."""
         self._alarm.close()
         self._free_s.clear()
+        unsent = range(self._next, self._num_requests)
         self._num_requests = self._next
+        return [(position, None) for position in unsent]
 
     def _call_soon(self) -> None:
         if self._free_s and not self._called:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from slaibench.client.closed_loop import ClosedLoop
 from slaibench.client.load import run_load
 from slaibench.client.pacer import MAX_IN_A_ROW
 from slaibench.client.prompts import TokenIdPrompts
 from slaibench.client.sizing import num_processes
 from slaibench.client.target import Target
-from slaibench.client.turns import Turns
 from slaibench.recording.invariants import violation
 from slaibench.recording.record import StepTable
 from slaibench.workloads.request import Request
@@ -37,19 +37,19 @@ class StoppedAlarm:
         self.at_s = None
 
 
-async def _turns(clients: int, count: int) -> tuple[Turns, list[tuple[int, float]]]:
+async def _clients(clients: int, count: int) -> tuple[ClosedLoop, list[tuple[int, float]]]:
     fired: list[tuple[int, float]] = []
     loop = asyncio.get_running_loop()
-    turns = Turns(loop, clients, count, 5.0, lambda *what: fired.append(what), StoppedAlarm)
-    return turns, fired
+    closed = ClosedLoop(loop, clients, count, 5.0, lambda *what: fired.append(what), StoppedAlarm)
+    return closed, fired
 
 
 def test_all_begin_at_the_start_and_a_few_at_a_time() -> None:
     async def run() -> None:
-        turns, fired = await _turns(MAX_IN_A_ROW + 2, 100)
-        turns.catch_up(4.9)
+        closed, fired = await _clients(MAX_IN_A_ROW + 2, 100)
+        closed.catch_up(4.9)
         assert fired == []
-        turns.catch_up(5.0)
+        closed.catch_up(5.0)
         assert fired == [(number, 5.0) for number in range(MAX_IN_A_ROW)]
         await asyncio.sleep(0.01)  # the rest is sent in the loop's next turn
         assert [number for number, _ in fired] == list(range(MAX_IN_A_ROW + 2))
@@ -59,29 +59,29 @@ def test_all_begin_at_the_start_and_a_few_at_a_time() -> None:
 
 def test_whoever_is_free_takes_the_next_and_says_since_when() -> None:
     async def run() -> None:
-        turns, fired = await _turns(1, 3)
-        turns.catch_up(6.0)
-        turns.free(7.0)
+        closed, fired = await _clients(1, 3)
+        closed.catch_up(6.0)
+        closed.free(7.0)
         assert len(fired) == 1  # not within whatever read the end
-        turns.catch_up(7.5)
+        closed.catch_up(7.5)
         assert fired[1:] == [(1, 7.0)]
-        turns.free(8.0)
+        closed.free(8.0)
         await asyncio.sleep(0.01)  # an end that was no read
         assert fired[2:] == [(2, 8.0)]
-        turns.free(9.0)
+        closed.free(9.0)
         await asyncio.sleep(0.01)
-        assert (len(fired), turns.num_sent) == (3, 3)
+        assert (len(fired), closed.close()) == (3, [])
 
     asyncio.run(run())
 
 
 def test_after_the_close_nothing_is_sent() -> None:
     async def run() -> None:
-        turns, fired = await _turns(2, 9)
-        turns.catch_up(6.0)
-        turns.close()
-        turns.free(7.0)
-        turns.catch_up(8.0)
+        closed, fired = await _clients(2, 9)
+        closed.catch_up(6.0)
+        assert closed.close() == [(number, None) for number in range(2, 9)]
+        closed.free(7.0)
+        closed.catch_up(8.0)
         await asyncio.sleep(0.01)
         assert len(fired) == 2
 
