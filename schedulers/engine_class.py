@@ -58,6 +58,10 @@ class EngineClass(EngineDefault):
     facts: ClassVar[ClassFacts]
     loaded: ClassVar[type | None]
 
+    @property
+    def foreign_files(self) -> tuple[str, ...]:
+        return self.facts.files
+
 
 def extends(cls: type, base: tuple[str, str]) -> bool:
     """Whether a class extends one of vLLM's, which need not be imported here."""

@@ -102,5 +102,6 @@ def _checked(cls: object, where: str) -> type[Scheduler]:
     if isinstance(cls, type) and is_engine_class(cls):
         return standing_for(facts_of(cls, where), cls)
     raise ValueError(
-        f"{where} is not a subclass of slaibench.schedulers.base.Scheduler, nor of vLLM's Scheduler"
+        f"{where} is not a subclass of slaibench.schedulers.base.Scheduler, nor of vLLM's "
+        f"Scheduler; a plug-in of SGLang's is named engine:plugin={where}"
     )

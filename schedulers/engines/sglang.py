@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import os
 
-from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE
+from slaibench.schedulers.engines.sglang_plugins import PluginError, load
+from slaibench.schedulers.engines.sglang_support import RELEASES, VARIABLE, own_config
 from slaibench.schedulers.engines.support import UnsupportedEngineError
 
 TARGET = "sglang.srt.managers.scheduler.Scheduler"
@@ -34,18 +35,22 @@ def register() -> None:
     """Entry point of the plug-in: have SGLang build our scheduler in place of its own.
 
     Only where ``SLAIBENCH_SGLANG`` is set: an SGLang that merely lives beside us stays as it is.
+    Plug-ins that are named there (``plugins``) are loaded first.
 
     Raises:
-        SystemExit: another version of SGLang, or none of the shape that we know. SGLang would only
-            log an ordinary exception, and go on with its own scheduler.
+        SystemExit: another version of SGLang, or none of the shape that we know, or a plug-in that
+            cannot be loaded. SGLang would only log an ordinary exception, and go on with its own
+            scheduler.
     """
     if VARIABLE not in os.environ:
         return
     try:
         RELEASES.check()
+        if plugins := own_config().get("plugins"):
+            load(plugins)
         from sglang.srt.plugins.hook_registry import HookRegistry, HookType  # noqa: PLC0415
 
         from slaibench.schedulers.engines.sglang_scheduler import SlaibenchScheduler  # noqa: PLC0415
-    except (ImportError, UnsupportedEngineError) as error:
+    except (ImportError, PluginError, UnsupportedEngineError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
     HookRegistry.register(TARGET, SlaibenchScheduler, HookType.REPLACE)

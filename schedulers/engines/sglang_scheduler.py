@@ -10,7 +10,6 @@ from typing import Any
 from sglang.srt.managers.schedule_batch import NextBatchPlan
 from sglang.srt.managers.scheduler import Scheduler as SglangOwnScheduler
 
-from slaibench.schedulers import registry
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engine_default import EngineDefault, own_budget
 from slaibench.schedulers.engines.engine_view import ATTRIBUTE
@@ -19,6 +18,7 @@ from slaibench.schedulers.engines.sglang_door import refuse, why_refused
 from slaibench.schedulers.engines.sglang_flight import Flight, NotedStreamer, deliver
 from slaibench.schedulers.engines.sglang_pages import Pages
 from slaibench.schedulers.engines.sglang_parts import Parts, one_kind_of_input
+from slaibench.schedulers.engines.sglang_plugins import built
 from slaibench.schedulers.engines.sglang_prefills import with_prefills, within
 from slaibench.schedulers.engines.sglang_rows import ids_of, put_back, runs_apart, take_rows
 from slaibench.schedulers.engines.sglang_support import (
@@ -106,7 +106,7 @@ class SlaibenchScheduler(SglangOwnScheduler):
             ValueError, UnsupportedEngineError: no such scheduler, or one that asks for more than
                 this engine can do; the one before stays.
         """
-        scheduler = registry.build(text)
+        scheduler = built(text, own_config().get("plugins", ()))
         self.decide_by(scheduler)
         logger.info("scheduler: %s %s", scheduler.name, scheduler.options())
         logger.info("limits: %s", limits(self.view, self.scheduler))

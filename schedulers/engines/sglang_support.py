@@ -15,7 +15,7 @@ OVERLAP_SINCE = (0, 5, 22)
 """Releases before it were not run with their overlap loop: our environments cannot hold them."""
 VARIABLE = "SLAIBENCH_SGLANG"
 """Environment variable that holds our configuration as JSON: SGLang's options have no place."""
-KEYS = ("scheduler", "step_log", "switchable", "device")
+KEYS = ("scheduler", "step_log", "switchable", "device", "plugins")
 
 
 def check_config(scheduler: Any) -> None:

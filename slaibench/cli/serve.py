@@ -25,8 +25,9 @@ from slaibench.cli.server_start import checked, options_of, started
 from slaibench.cli.shell import EXIT_NO, err, fail, out, print_line, usage
 from slaibench.schedulers.service_class import ServiceClass
 from slaibench.spec import Device, StudySpec
-from slaibench.studies.scheduler_info import build
+from slaibench.studies import scheduler_info
 from slaibench.studies.systems.profiled import profile_file_of, profile_of
+from slaibench.studies.systems.table import find
 from slaibench.workloads.cache import cache_dir
 
 DEFAULT_MODELS = {Device.CPU: "tiny-mistral"}
@@ -106,7 +107,7 @@ def serve(
         if backend not in ENGINES:
             raise ValueError(f"--backend {backend}: only {' or '.join(ENGINES)} can be served")
         engine = ENGINES[backend]
-        built = build(scheduler)
+        built = find(backend).build(scheduler)
         if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key):
             raise ValueError("--api-key must be of plain ASCII characters, and not empty")
         shape = get_model(model or weights or DEFAULT_MODELS.get(device, DEFAULT_MODEL))
@@ -139,8 +140,7 @@ def serve(
             profile,
             kv_blocks=kv_blocks,
             max_context_tokens=max_context_tokens,
-            token_budget=max(built.token_budget, built.max_active),
-            max_active=built.max_active,
+            info=scheduler_info.of(scheduler, built),
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
         )

@@ -14,7 +14,10 @@ from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import Device, StudySpec
+from slaibench.studies.scheduler_info import SchedulerInfo
+from slaibench.studies.systems.base import Demand
 from slaibench.studies.systems.profiled import is_asynchronous
+from slaibench.studies.systems.real_engine import started_for
 
 
 def options_of(
@@ -26,26 +29,28 @@ def options_of(
     *,
     kv_blocks: int | None,
     max_context_tokens: int | None,
-    token_budget: int,
-    max_active: int,
+    info: SchedulerInfo,
     prefix_caching: bool,
     async_scheduling: bool | None,
 ) -> EngineOptions:
     """Engine options of a server, with what is left open filled in.
 
     Args:
-        token_budget, max_active: what its scheduler asks for.
+        info: of its scheduler, which says what it asks for.
     """
     mode = StudySpec(device=device, async_scheduling=async_scheduling)
     block_size = profile.block_size if profile else engine.block_size(device)
     blocks = kv_blocks or (profile.kv_blocks if profile else None)
     most = [model.max_context_tokens] + ([blocks * block_size] if blocks else [])
+    context = max_context_tokens or min(most)
+    demand = Demand(context, info.token_budget, info.max_active, info.is_stock)
+    tokens, active = started_for(demand, engine, profile)
     return EngineOptions(
         model=model,
         checkpoint=weights,
-        max_context_tokens=max_context_tokens or min(most),
-        token_budget=token_budget,
-        max_active=max_active,
+        max_context_tokens=context,
+        token_budget=tokens,
+        max_active=active,
         kv_blocks=blocks,
         block_size=block_size,
         prefix_caching=prefix_caching,
@@ -77,7 +82,7 @@ def started(
 ) -> tuple[EngineOptions, dict[str, Any], str]:
     """Options for a device and a scheduler; what of our configuration says of them; and what it
     is, in words: the engine's own scheduler, or a class in its place, has a server without anything
-    of ours but the log.
+    of ours but the log, and its plug-ins have one of their own.
 
     Raises:
         BackendError: an emulated device cannot be had so, or limits must be given.
@@ -90,4 +95,4 @@ def started(
         shipped = engine.as_shipped(scheduler, options)
     if shipped is None:
         return options, own, engine.name
-    return shipped.options, {**own, "as_shipped": True}, shipped.words
+    return shipped.options, {**own, **shipped.own}, shipped.words

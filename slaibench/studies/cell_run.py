@@ -19,8 +19,8 @@ from slaibench.recording.record import SCHEMA_VERSION
 from slaibench.recording.store import spec_hash
 from slaibench.schedulers.base import Scheduler, SchedulerError
 from slaibench.schedulers.contained import failure, is_interrupt
+from slaibench.schedulers.engine_default import is_shipped
 from slaibench.spec import CellSpec, Device, StudySpec
-from slaibench.studies import scheduler_info
 from slaibench.studies.code import Code
 from slaibench.studies.systems.base import Facts, Service, SystemUnderTest
 from slaibench.studies.validity import FAILED_SHARE
@@ -77,7 +77,7 @@ def serve(
     except SchedulerError as error:
         raise SchedulerError(f"{cell.words}: {error}") from error
     except BaseException as error:
-        if scheduler_info.is_ours(scheduler) or is_interrupt(error):
+        if is_shipped(scheduler) or is_interrupt(error):
             raise
         # A user's scheduler may fail in any way at all; what it said is all that helps.
         raise SchedulerError(f"{cell.words}: {failure(error)}") from error

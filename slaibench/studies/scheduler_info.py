@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from slaibench.machine.syntax import digest_of
-from slaibench.schedulers import contained, registry
+from slaibench.schedulers import registry
 from slaibench.schedulers.base import Scheduler, SchedulerError, whole_number
 from slaibench.schedulers.code_files import files_of
 from slaibench.schedulers.engine_class import EngineClass, located, standing_for
-from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engine_default import EngineDefault, is_shipped
 from slaibench.schedulers.trial import try_out
 
 LIMITS = ("token_budget", "max_active")
@@ -75,6 +75,20 @@ def build(text: str) -> Scheduler:
     return scheduler
 
 
+def without_plugins(text: str, scheduler: Scheduler) -> Scheduler:
+    """The scheduler, for a system that has no plug-ins of SGLang's.
+
+    Raises:
+        ValueError: it names some.
+    """
+    if isinstance(scheduler, EngineDefault) and scheduler.plugins:
+        raise ValueError(
+            f"scheduler {text!r} loads plug-ins of SGLang's, which only SGLang can run: use "
+            "--backend sglang"
+        )
+    return scheduler
+
+
 def describe(text: str) -> SchedulerInfo:
     """Options and code of the scheduler that a text names.
 
@@ -91,7 +105,7 @@ def of(text: str, scheduler: Scheduler) -> SchedulerInfo:
         source=code_hash(text, scheduler),
         token_budget=scheduler.token_budget,
         max_active=scheduler.max_active,
-        is_ours=is_ours(scheduler),
+        is_ours=is_shipped(scheduler),
         is_stock=isinstance(scheduler, EngineDefault) and len(scheduler.limits) < len(LIMITS),
         decides_ahead=not isinstance(scheduler, EngineClass) or scheduler.facts.asynchronous,
     )
@@ -104,8 +118,8 @@ def code_hash(text: str, scheduler: Scheduler) -> str:
     edits a scheduler must not be shown recordings of what it was. Names and places do not count,
     nor do comments, docstrings and layout. Computed once while the files stay as they are.
     """
-    if isinstance(scheduler, EngineClass):
-        return _hash_of(frozenset(_version(Path(file)) for file in scheduler.facts.files))
+    if isinstance(scheduler, EngineDefault) and scheduler.foreign_files is not None:
+        return _hash_of(frozenset(_version(Path(file)) for file in scheduler.foreign_files))
     own = file_of(text)
     files = set() if own is None else {own}
     for cls in type(scheduler).__mro__:
@@ -142,11 +156,6 @@ def _file_behind(text: str) -> Path | None:
     """
     name = registry.parse(text)[0]
     return located(name) if ":" in name else None
-
-
-def is_ours(scheduler: Scheduler) -> bool:
-    """Whether it comes with slaibench: then a failure is a defect of ours, with its traceback."""
-    return contained.is_ours(type(scheduler)) and not isinstance(scheduler, EngineClass)
 
 
 def plain(options: dict[str, Any]) -> dict[str, Any]:

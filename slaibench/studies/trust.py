@@ -1,4 +1,4 @@
-"""What a reader must know of how far runs can be trusted: failures, notes, lag, starvation."""
+"""What a reader must know of how far runs can be trusted: modes, failures, notes, lag, tails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from slaibench.measure.quantile_interval import tail_of
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.executors import CellResult
+from slaibench.studies.modes import mode_warnings
 from slaibench.studies.overload import under_load
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummary
@@ -23,6 +24,7 @@ MOST_FAILURES = 5
 def warnings_of(cells: Sequence[CellResult]) -> tuple[str, ...]:
     """What a reader must know of how far runs' numbers can be trusted; each once."""
     return (
+        *mode_warnings(cells),
         *failure_warnings(cells),
         *notes_of(cells),
         *turn_warnings(cells),

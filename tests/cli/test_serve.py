@@ -18,12 +18,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from slaibench.backends.sglang.launch import SglangEngine
 from slaibench.backends.table import ENGINES
 from slaibench.backends.vllm import launch
-from slaibench.catalog.profiles import load_profile
+from slaibench.catalog.model import get_model
+from slaibench.catalog.profiles import get_profile, load_profile
 from slaibench.cli.serve import emulated_profile, example, open_to, serve
+from slaibench.cli.server_start import options_of
 from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
+from slaibench.studies.scheduler_info import describe
 from tests.backends.engines.process_tree import descendants, processes
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +67,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--backend", "tgi"], "--backend tgi: only vllm or sglang can be served"),
         (["--scheduler", "slay"], "unknown scheduler 'slay'"),
         (["--scheduler", "slai:nonsense=1"], "scheduler 'slai' has no option 'nonsense'"),
+        (["--scheduler", "engine:plugin=a"], "loads plug-ins of SGLang's, which only SGLang"),
         (["--model", "gpt-5"], "unknown model 'gpt-5'"),
         (["--gpu", "h900"], "unknown GPU 'h900'"),
         (["--profile", "none.json"], "cannot read none.json"),
@@ -77,6 +82,29 @@ def test_wrong_usage_is_refused_before_anything_starts(arguments: list[str], mes
     status, said = ask(*arguments)
     assert status == 2
     assert message in said
+
+
+def test_an_engines_own_scheduler_has_the_limits_that_it_takes_on_a_gpu() -> None:
+    profile = get_profile("h100", "mistral-7b")
+
+    def limits(text: str) -> tuple[int | None, int | None]:
+        options = options_of(
+            SglangEngine(),
+            get_model("mistral-7b"),
+            None,
+            Device.EMULATED,
+            profile,
+            kv_blocks=None,
+            max_context_tokens=None,
+            info=describe(text),
+            prefix_caching=False,
+            async_scheduling=None,
+        )
+        return options.token_budget, options.max_active
+
+    assert limits("engine") == (8192, 4096)
+    assert limits("engine:token_budget=512,max_active=64") == (512, 64)
+    assert limits("slai:token_budget=256,max_active=300") == (300, 300)
 
 
 @pytest.mark.usefixtures("cache")

@@ -65,15 +65,17 @@ class StartLimits:
 
 @dataclass(frozen=True, slots=True)
 class AsShipped:
-    """A server without anything of ours but a step log.
+    """A server of its own for the engine's scheduler, or for what stands in its place or beside it.
 
     Args:
         options: what it is started with.
         words: with which limits, and what else is not as the engine is shipped.
+        own: what of our configuration says so (``Engine.command``).
     """
 
     options: EngineOptions
     words: str
+    own: Mapping[str, Any]
 
 
 class Engine(Protocol):
@@ -104,7 +106,8 @@ class Engine(Protocol):
 
     def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
         """How a server is started in which the engine's own scheduler decides, or a class in its
-        place, and nothing of ours; None: the engine's own decides in a server of any scheduler.
+        place, and nothing of ours, or plug-ins beside it; None: the engine's own decides in a
+        server of any scheduler.
 
         Raises:
             BackendError: limits must be given.
@@ -133,7 +136,8 @@ class Engine(Protocol):
 
         Args:
             own: our configuration: any of ``scheduler``, ``step_log``, ``switchable``,
-                ``as_shipped`` (whether nothing of ours but the log is to be in it) and ``device``
+                ``as_shipped`` (whether nothing of ours but the log is to be in it), ``plugins``
+                (of somebody's, to be loaded) and ``device``
                 (``slaibench.backends.engines.device``).
             locked: whether its environment holds a key that requests are asked for.
 

@@ -31,9 +31,7 @@ from slaibench.client.target import Target
 from slaibench.machine import hardware
 from slaibench.recording.record import FloatArray
 from slaibench.schedulers.base import Scheduler, SchedulerError
-from slaibench.schedulers.contained import is_ours
-from slaibench.schedulers.engine_class import EngineClass
-from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engine_default import EngineDefault, is_shipped
 from slaibench.spec import Device
 from slaibench.workloads.request import Request
 
@@ -53,7 +51,8 @@ class ServedEngine:
     The server is started at the first run (half a minute to some minutes), warmed up, and kept for
     the next ones: before each run a fresh scheduler takes over and the prefix cache is emptied. If
     it dies, the run says so and the next one starts another. The engine's own scheduler, or a class
-    in its place, has a server without anything of ours, if the engine can be had so.
+    in its place, has a server without anything of ours, if the engine can be had so; each set of
+    plug-ins has one of its own.
 
     Args:
         engine: which.
@@ -135,7 +134,7 @@ class ServedEngine:
             self.close()
             if "SchedulerError" in reason:
                 raise SchedulerError(f"scheduler {settings.scheduler}: {reason}")
-            if not is_ours(type(scheduler)) or isinstance(scheduler, EngineClass):
+            if not is_shipped(scheduler):
                 died = f"{self._engine.name} died while it decided: {reason}"
                 raise SchedulerError(f"scheduler {settings.scheduler}: {died}")
             notes += (f"{self._engine.name} died during this run: {reason}",)
@@ -160,8 +159,8 @@ class ServedEngine:
         """The server, started and warmed up if it was not.
 
         Args:
-            alone: the engine's own scheduler, or a class in its place: nothing of ours is in its
-                server, which is ``shipped`` so and serves no other.
+            alone: the engine's own scheduler, a class in its place, or plug-ins beside it: its
+                server is ``shipped`` so and serves no other.
 
         Raises:
             BackendError: it cannot be had.
@@ -177,8 +176,8 @@ class ServedEngine:
         name = f"{engine.key}-{time.strftime('%Y%m%d-%H%M%S')}-{self._num_servers}"
         step_log = (self._logs / f"{name}.steps").resolve()
         own = {**self._own, "step_log": str(step_log)}
-        if alone is not None:
-            own |= {"scheduler": alone, "as_shipped": True}
+        if alone is not None and shipped is not None:
+            own |= {"scheduler": alone, **shipped.own}
         key = secrets.token_urlsafe(KEY_BYTES)
         server = EngineServer(
             engine.name,

@@ -196,7 +196,10 @@ def _free_port(host: str, wanted: int | None) -> int:
         return port
 
 
-_PREFIX = re.compile(r"^(?:\([\w-]+ pid=\d+\) )?(?:[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\] ?)?")
+_PREFIX = re.compile(
+    r"^(?:\([\w-]+ pid=\d+\) )?(?:\[rank\d+\]: )?"
+    r"(?:[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\] ?)?"
+)
 _ERROR = re.compile(r"^(?:[A-Za-z_][\w.]*(?:Error|Exception)|[\w.-]+: error)\b.*: *\S")
 _POINTER = re.compile(r"root cause|in a background process|leaked", re.IGNORECASE)
 """Of an error that only points at another one."""

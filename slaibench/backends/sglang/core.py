@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import deque
+from contextlib import nullcontext
 from typing import Any
 
 from sglang.srt.managers.io_struct import AbortReq, TokenizedGenerateReqInput
@@ -15,6 +16,7 @@ from sglang.srt.sampling.sampling_params import SamplingParams
 from sglang.srt.server_args import ServerArgs
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines import run_clock
 from slaibench.backends.engines.core import CoreRequest, InProcessCore
 from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.engines.model_folder import as_scheduled, model_folder
@@ -38,12 +40,16 @@ class SglangCore(InProcessCore):
     Args:
         options: what it is started with; ``kv_blocks`` must be given.
         timer: the cost model.
+        with_plugins: whether somebody's are in this process: what they read as the time is then a
+            run's, and it serves one.
 
     Raises:
         BackendError: SGLang cannot be started like that.
     """
 
-    def __init__(self, options: EngineOptions, timer: BatchTimer) -> None:
+    def __init__(
+        self, options: EngineOptions, timer: BatchTimer, *, with_plugins: bool = False
+    ) -> None:
         self.engine_version = RELEASES.check()
         try:
             scheduler = _start(options)
@@ -53,6 +59,7 @@ class SglangCore(InProcessCore):
         scheduler.tp_worker.forward_batch_generation = forward
         super().__init__(scheduler, forward)
         self._asynchronous = options.asynchronous
+        self._with_plugins = with_plugins
 
     def start_run(self, scheduler: Scheduler) -> None:
         """Begin at time 0 with nothing left of what ran before.
@@ -137,8 +144,9 @@ class SglangCore(InProcessCore):
 
     def _turn(self) -> tuple[Any, Any]:
         """One turn; returns the batch that was launched and the one whose tokens came, or None."""
-        self._see()
-        launched, done = turn(self._scheduler)
+        with run_clock.shown(self._time.now_s) if self._with_plugins else nullcontext():
+            self._see()
+            launched, done = turn(self._scheduler)
         if launched:
             self._note_launch()
         if done:
@@ -209,13 +217,17 @@ class SglangCore(InProcessCore):
         for request_id, count in self._log.num_preemptions.items():
             if request_id in self._requests:
                 self._requests[request_id].num_preemptions = count
+        if self._requests and self._with_plugins:
+            return  # it serves no other run, and a plug-in may hold who it likes
         if self._requests:
             scheduler.abort_request(AbortReq(abort_all=True))
-        # Aborted requests leave with their next token: every one is given it. The last turn finds
-        # nothing to run, and SGLang drops what it still has of the last batch.
+        # Aborted requests leave with their next token: every one is given it, under its own rule by
+        # SGLang. The last turn finds nothing to run, and SGLang drops what it still has of the last
+        # batch.
         scheduler.step_log = MemoryStepLog()
-        everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
-        scheduler.decide_by(everybody)
+        if scheduler.scheduler is not None:
+            everybody = _Everybody(token_budget=1, max_active=scheduler.max_running_requests)
+            scheduler.decide_by(everybody)
         while any(turn(scheduler)):
             pass
         self.now_s = ended_s  # the run's end was before that

@@ -28,7 +28,8 @@ from slaibench.backends.engines.self_check import check_release
 from slaibench.backends.engines.subprocess_backend import SubprocessBackend
 from slaibench.backends.sglang.arguments import CPU, engine_args, flags, narrow
 from slaibench.backends.sglang.emulated import in_this_process
-from slaibench.backends.sglang.stock import limits_on
+from slaibench.backends.sglang.plugins import Plugins, ProcessPerPlugins, with_facts
+from slaibench.backends.sglang.stock import as_shipped_words, limits_on
 from slaibench.catalog.gpu import Gpu
 from slaibench.catalog.model import Model
 from slaibench.catalog.profile import Profile
@@ -41,11 +42,13 @@ from slaibench.machine.interpreters import (
     variable,
 )
 from slaibench.schedulers.engine_default import EngineDefault
+from slaibench.schedulers.engines.sglang_plugins import ALLOWED, OURS
 from slaibench.schedulers.engines.sglang_support import OVERLAP_SINCE, RELEASES, VARIABLE
 from slaibench.spec import Device
 
 PROGRAM = "slaibench.backends.sglang.start"
 PROBE = "slaibench.backends.sglang.probe"
+PLUGIN_PROBE = "slaibench.backends.sglang.plugin_probe"
 FOLDER_PROGRAM = "slaibench.backends.engines.model_folder"
 TRIED = "import slaibench.backends.sglang.start, sglang.srt.managers.scheduler"
 """With the stand-ins that a server has as well."""
@@ -116,7 +119,10 @@ class SglangEngine:
         return limits_on(gpu, kv_tokens, max_context_tokens)
 
     def as_shipped(self, scheduler: EngineDefault, options: EngineOptions) -> AsShipped | None:
-        return None
+        if not scheduler.plugins:
+            return None
+        own = {"plugins": list(scheduler.plugins)}
+        return AsShipped(options, as_shipped_words(scheduler, options), own)
 
     def block_size(self, device: Device) -> int:
         return 16
@@ -181,6 +187,7 @@ class SglangEngine:
         if device is Device.EMULATED:
             needed["OMP_NUM_THREADS"] = "1"  # nothing is computed
         ours = {VARIABLE: json.dumps(dict(own)), "PYTHONPATH": import_path(python())}
+        ours[ALLOWED] = ",".join(OURS)  # which load those that ``own`` names
         inherited = dict(os.environ)
         if key is not None:
             for name in SIDE_DOORS:
@@ -199,8 +206,8 @@ class SglangEngine:
 def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
     """SGLang as a backend that needs no GPU and no weights, in the Python that has it.
 
-    Always in a process of its own, since a process can have one SGLang only. Its release is not
-    checked (``SglangEngine.check``).
+    Always in a process of its own, since a process can have one SGLang only, and one set of
+    plug-ins. Its release is not checked (``SglangEngine.check``).
 
     Args:
         logs: folder for what it prints.
@@ -208,7 +215,30 @@ def emulated_sglang(options: EngineOptions, profile: Profile, logs: Path) -> Bac
     Raises:
         BackendError: no Python here has it.
     """
-    return SubprocessBackend(SglangEngine.name, python(), in_this_process, (options, profile), logs)
+    where = python()
+
+    def make(plugins: Plugins) -> Backend:
+        given = (options, profile, plugins)
+        return SubprocessBackend(SglangEngine.name, where, in_this_process, given, logs)
+
+    return ProcessPerPlugins(make)
+
+
+def with_plugins(scheduler: EngineDefault, text: str) -> EngineDefault:
+    """SGLang's own scheduler, and what its plug-ins are, if it has any.
+
+    Args:
+        text: it, as its user wrote it.
+
+    Raises:
+        ValueError: one of them is not there, with the nearest name.
+        BackendError: no Python here has SGLang.
+    """
+    if not scheduler.plugins:
+        return scheduler
+    where = python()
+    said = json.loads(_said_by(where, [PLUGIN_PROBE, *scheduler.plugins]))
+    return with_facts(scheduler, text, where, said)
 
 
 def _as_float32(size_bytes: int, model: Model) -> int:

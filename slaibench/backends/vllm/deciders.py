@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from slaibench.backends.base import BackendError
+from slaibench.backends.engines import run_clock
 from slaibench.backends.engines.device import VirtualTime
 from slaibench.backends.virtual import held_in_words
-from slaibench.backends.vllm import run_clock
 from slaibench.backends.vllm.batches import DeviceBatch
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.engines.step_log import MemoryStepLog

@@ -64,7 +64,7 @@ def as_shipped(scheduler: EngineDefault, options: EngineOptions) -> AsShipped:
             f"catalog has no {options.emulated_gpu}: give it token_budget= and max_active="
         )
     own = replace(options, token_budget=tokens, max_active=active)
-    return AsShipped(own, _words(scheduler, own, stock))
+    return AsShipped(own, _words(scheduler, own, stock), {"as_shipped": True})
 
 
 def _stock(options: EngineOptions) -> StartLimits | None:

@@ -10,6 +10,7 @@ from slaibench.report.command import command_line, joined, repeated, seeds
 from slaibench.report.regress.words import TENFOLD, value
 from slaibench.report.words import listed, plain_change, plural
 from slaibench.spec import Device
+from slaibench.studies import modes
 from slaibench.studies.judge.artefact import ArtefactRow
 from slaibench.studies.judge.confirmation import (
     DEVICE_SPREAD,
@@ -92,8 +93,7 @@ def _places(rows: Sequence[Row]) -> str:
 
 def mode(result: JudgeResult) -> str:
     """How both sides' batches were decided."""
-    how = "asynchronously" if result.asynchronous else "synchronously"
-    return f"both scheduled {how}"
+    return f"both scheduled {modes.mode(result.asynchronous)}"
 
 
 def artefact(result: JudgeResult) -> Iterator[str]:

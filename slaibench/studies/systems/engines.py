@@ -7,17 +7,19 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import ClassVar
 
-from slaibench.backends.base import Backend
+from slaibench.backends.base import Backend, BackendError
 from slaibench.backends.engines.base import Engine
 from slaibench.backends.engines.options import EngineOptions
-from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang
+from slaibench.backends.sglang.launch import SglangEngine, emulated_sglang, with_plugins
 from slaibench.backends.vllm.core import emulated_vllm
 from slaibench.backends.vllm.in_process import quiet
 from slaibench.backends.vllm.launch import VllmEngine
 from slaibench.catalog.profile import Profile
 from slaibench.schedulers.base import Scheduler
 from slaibench.schedulers.engine_class import EngineClass
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import Device, SpeculationPart
+from slaibench.studies import scheduler_info
 from slaibench.studies.systems.engine import EngineSystem
 
 
@@ -35,7 +37,7 @@ class VllmSystem(EngineSystem):
     def build(cls, text: str) -> Scheduler:
         if parent_process() is not None:
             quiet()  # a class of vLLM's imports it, before the core is there
-        return super().build(text)
+        return scheduler_info.without_plugins(text, super().build(text))
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:
@@ -63,7 +65,12 @@ class SglangSystem(EngineSystem):
                 f"scheduler {text!r} is a class of vLLM's, which SGLang cannot run: use "
                 "--backend vllm"
             )
-        return scheduler
+        if not isinstance(scheduler, EngineDefault):
+            return scheduler
+        try:
+            return with_plugins(scheduler, text)
+        except BackendError as error:
+            raise ValueError(f"--backend sglang: {error}") from error
 
     @staticmethod
     def _open_emulated(options: EngineOptions, profile: Profile, logs: Path) -> Backend:

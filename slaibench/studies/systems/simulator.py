@@ -82,7 +82,7 @@ class SimulatorSystem:
 
     @classmethod
     def build(cls, text: str) -> Scheduler:
-        scheduler = scheduler_info.build(text)
+        scheduler = scheduler_info.without_plugins(text, scheduler_info.build(text))
         if isinstance(scheduler, EngineClass):
             raise ValueError(
                 f"scheduler {text!r} is a class of vLLM's, which only vLLM can run: use "

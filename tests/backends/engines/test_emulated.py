@@ -164,6 +164,14 @@ def test_the_engines_own_rule_serves_everybody_too(
     assert "differs from stock: " in output.notes[-1]
 
 
+def test_the_engines_own_rule_can_be_cut_and_leaves_nothing_behind(emulated: Backend) -> None:
+    wanted, text = requests(40, arrivals="burst"), "engine:token_budget=512"
+    whole = run(emulated, wanted, text)
+    cut = run(emulated, wanted, text, horizon_s=3.0)
+    assert (cut.requests.outcome == Outcome.UNFINISHED.value).any()
+    assert_same(whole, run(emulated, wanted, text))  # invariant 4, after a cut
+
+
 def test_vllms_own_rule_is_the_one_that_the_simulator_has_of_it(
     system: type[SystemUnderTest], emulated: Backend
 ) -> None:

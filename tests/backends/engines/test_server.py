@@ -240,6 +240,11 @@ WORKER = "(VllmWorker-0 pid=13220) ERROR 11-22 18:55:41 [multiproc_executor.py:9
             "RuntimeError: Engine core initialization failed. See root cause above.\n",
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
         ),
+        (
+            '[rank0]:   File "forked.py", line 44, in in_a_copy\n'
+            "[rank0]: ChildProcessError: a run's process ended with status 0\n",
+            "ChildProcessError: a run's process ended with status 0",
+        ),
         ("RuntimeError: See root cause above.\n", "RuntimeError: See root cause above."),
         ("one\n\ntwo\nthree\nKilled\n", "two / three / Killed"),
         ("", ""),

@@ -19,6 +19,7 @@ from slaibench.backends.sglang import launch
 from slaibench.backends.sglang.launch import SglangEngine
 from slaibench.catalog.model import get_model
 from slaibench.machine.hardware import InstalledGpu
+from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import Device
 
 ENGINE = SglangEngine()
@@ -113,13 +114,23 @@ def test_our_configuration_is_in_the_environment_and_nobody_is_asked(
     for name in ("HF_HUB_OFFLINE", "SGLANG_USE_CPU_ENGINE", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SLAIBENCH_SGLANG", "of a server around us")
+    monkeypatch.setenv("SGLANG_PLUGINS", "somebody_elses")
     own = {"scheduler": "slai:order=fcfs", "switchable": True}
     env = ENGINE.environment(options(), Device.EMULATED, own)
     assert json.loads(env["SLAIBENCH_SGLANG"]) == own
+    assert env["SGLANG_PLUGINS"] == "slaibench,slaibench-device"
     assert (env["HF_HUB_OFFLINE"], env["SGLANG_USE_CPU_ENGINE"]) == ("1", "1")
     assert "SGLANG_USE_CPU_ENGINE" not in ENGINE.environment(options(), Device.CUDA, own)
     hub = options(checkpoint="mistralai/Mistral-7B-v0.1")
     assert "HF_HUB_OFFLINE" not in ENGINE.environment(hub, Device.CUDA, own)
+
+
+def test_plugins_have_a_server_of_their_own_that_is_told_of_them() -> None:
+    assert ENGINE.as_shipped(EngineDefault(), options()) is None
+    shipped = ENGINE.as_shipped(EngineDefault(plugin="a+b", token_budget=64), options())
+    assert shipped is not None
+    assert (shipped.options, shipped.own) == (options(), {"plugins": ["a", "b"]})
+    assert shipped.words.startswith("SGLang with plug-in a+b: chunks of 64 tokens, 128 requests; ")
 
 
 @pytest.mark.parametrize(

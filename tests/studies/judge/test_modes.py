@@ -11,7 +11,9 @@ from slaibench.report.judge import words
 from slaibench.spec import Device
 from slaibench.studies.judge.result import JudgeResult
 from slaibench.studies.judge.study import modes, plan, run
+from slaibench.studies.modes import mode_warnings
 from slaibench.studies.systems.engines import VllmSystem
+from slaibench.studies.trust import warnings_of
 from tests.backends.needed import needed
 
 CLASSES = Path(__file__).parents[3] / "benchmarks" / "proposals" / "no_op.py"
@@ -56,6 +58,16 @@ def test_as_given_it_is_much_slower_and_all_of_that_is_the_modes(synchronous: Ju
         assert row.scheduler == 0
     named = " ".join(words.artefact(synchronous))
     assert f"engine decides batches ahead and {CLASSES}:Synchronous cannot" in named
+
+
+def test_a_study_of_both_as_given_names_who_ran_in_which_mode(synchronous: JudgeResult) -> None:
+    given = [cell for cell in synchronous.cells if cell.cell.async_scheduling]
+    (line,) = mode_warnings(given)
+    who = f"asynchronously: engine; synchronously: {CLASSES}:Synchronous"
+    assert line.startswith(f"scheduled in different modes ({who}): what differs")
+    assert warnings_of(given)[0] == line
+    alike = [cell for cell in synchronous.cells if not cell.cell.async_scheduling]
+    assert mode_warnings(alike) == mode_warnings(synchronous.cells) == ()
 
 
 def test_a_class_that_decides_ahead_is_judged_as_it_is(tmp_path: Path) -> None:

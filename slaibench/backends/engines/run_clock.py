@@ -1,6 +1,6 @@
-"""Python's clocks, for somebody's scheduler class in virtual time: they show the run's own.
+"""Python's clocks, for somebody's scheduling code in virtual time: they show the run's own.
 
-Such a class reads the time as it would in a server: a rule by age subtracts a request's arrival,
+Such code reads the time as it would in a server: a rule by age subtracts a request's arrival,
 which is the run's, from ``time.time()``. The machine's would be an age of decades.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slaibench.backends.vllm.run_clock import CLOCKS, shown
+from slaibench.backends.engines.run_clock import CLOCKS, shown
 from slaibench.spec import Device
 from slaibench.studies.systems.engines import VllmSystem
 from tests.backends.needed import needed
