@@ -105,11 +105,12 @@ def load(plugins: Sequence[str], limit_s: float = LIMIT_S) -> list[Hook]:
             raise PluginError(f"plug-in {hook.plugin!r} hooks {hook.target}: {_misfit(hook)}")
     kind = getattr(module, SCHEDULER[1])
     if not (isinstance(kind, type) and issubclass(kind, own)):
-        names = ", ".join(dict.fromkeys(hook.plugin for hook in hooks if hook.kind == "replace"))
+        target = ".".join(SCHEDULER)
+        names = ", ".join(dict.fromkeys(hook.plugin for hook in hooks if hook.target == target))
         raise PluginError(
             f"plug-in {names} replaces SGLang's Scheduler by {getattr(kind, '__name__', kind)!r}, "
-            "which does not extend it: nothing of it could be noted; derive its class from "
-            f"{'.'.join(SCHEDULER)}"
+            "which does not extend it, so that nothing could be noted: derive its class from "
+            f"{target}"
         )
     return hooks
 
