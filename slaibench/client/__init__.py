@@ -1,1 +1,1 @@
-"""Open-loop load over HTTP: pacing, streaming, timestamps."""
+"""Load over HTTP: pacing, streaming, timestamps."""

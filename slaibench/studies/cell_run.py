@@ -26,6 +26,7 @@ from slaibench.studies.systems.base import Facts, Service, SystemUnderTest
 from slaibench.studies.validity import FAILED_SHARE
 from slaibench.version import __version__
 from slaibench.workloads.request import Request
+from slaibench.workloads.schedule import check_schedule
 
 
 class Origin(Protocol):
@@ -53,6 +54,10 @@ def serve(
     Raises:
         BackendError, SchedulerError: the run cannot be had; the message names the cell.
     """
+    try:
+        check_schedule(requests, cell.concurrency)
+    except ValueError as error:
+        raise BackendError(f"{cell.words}: {error}") from error
     settings = RunSettings(
         scheduler=cell.scheduler,
         seed=cell.seed,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from slaibench.backends.arrivals import HalfOpen
 from slaibench.backends.base import Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.speculation import Speculation
 from slaibench.costmodel import CostModel, StaircaseCostModel
 from slaibench.recording.invariants import violation
 from slaibench.schedulers.registry import build
@@ -238,6 +239,17 @@ def test_every_turn_is_due_at_the_last_token_before_it_and_the_pause(
     np.testing.assert_array_equal(table.due_s, expected_due_s(wanted, table))
     by_time = sorted(zip(table.due_s.tolist(), table.request_id.tolist(), strict=True))
     assert [number for _, number in by_time] == table.request_id.tolist()  # ties by id
+
+
+def test_drafted_tokens_end_turns_as_others_do() -> None:
+    speculation = Speculation(draft_tokens=3, acceptance_rate=0.6)
+    simulator = Simulator(CostModel(PROFILE), total_blocks=1500, speculation=speculation)
+    wanted = conversations(40)
+    output = simulator.run(wanted, build("sarathi"), RunSettings())
+    table = output.requests
+    assert table.finished.all()
+    assert len(table) == len(wanted)
+    np.testing.assert_array_equal(table.due_s, expected_due_s(wanted, table))
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

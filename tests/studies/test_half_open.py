@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slaibench.backends.base import BackendError
 from slaibench.measure.half_open import CANNOT_TELL
 from slaibench.measure.slo import parse_slos
 from slaibench.measure.steady import Steadiness
@@ -34,7 +35,8 @@ def _sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every study's requests are turns of half-open sessions, about three a session."""
 
     def requests(self: PreparedStudy, cell: CellSpec) -> Sequence[Request]:
-        made = conversations(cell.num_requests // 3, cell.seed, rate_rps=cell.rate_rps / 3)
+        rate_rps = SLOW if cell.concurrency else cell.rate_rps
+        made = conversations(cell.num_requests // 3, cell.seed, rate_rps=rate_rps / 3)
         return made[: cell.num_requests]
 
     monkeypatch.setattr(PreparedStudy, "requests", requests)
@@ -100,6 +102,15 @@ def test_backends_are_compared_over_requests_that_were_due_at_other_times() -> N
     changed = replace(one.recording.requests, prompt_tokens=one.recording.requests.due_s)
     with pytest.raises(ValueError, match="their prompt_tokens differ from request 0 on"):
         agreement([one], [replace(one, recording=replace(one.recording, requests=changed))], ())
+
+
+def test_clients_of_a_closed_loop_are_refused_such_sessions() -> None:
+    spec = study(schedulers=("sarathi",), rates=(), concurrency=(4,), profile=str(H100))
+    with (
+        prepare(spec) as prepared,
+        pytest.raises(BackendError, match=r"sarathi with 4 clients.*leave the concurrency out"),
+    ):
+        prepared.run(prepared.cells()[0])
 
 
 def test_a_sweep_says_the_rate_that_was_sent_and_which_turns_were_never_due(
