@@ -52,7 +52,7 @@ def complete(
     [
         ("slaibench swe", ["sweep"]),
         ("slaibench sweep --sched", ["--scheduler"]),
-        ("slaibench sweep -s sl", ["slai"]),
+        ("slaibench sweep -s sl", ["slai", "slos-serve"]),
         ("slaibench compare sar", ["sarathi"]),
         ("slaibench sweep --workload azure", ["azure-conv", "azure-code"]),
         ("slaibench sweep --backend s", ["sim", "sglang"]),
