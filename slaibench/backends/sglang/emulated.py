@@ -91,8 +91,6 @@ def _open_core(
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "1")
     os.environ[ALLOWED] = ",".join(OURS)
-    if plugins:
-        os.environ["OMP_NUM_THREADS"] = "1"  # nothing is computed, and no thread is in a copy
     install()  # before the first import of SGLang
     try:
         RELEASES.check()
@@ -102,4 +100,11 @@ def _open_core(
         raise BackendError(str(error)) from error
     from slaibench.backends.sglang.core import SglangCore  # noqa: PLC0415  (seconds)
 
-    return SglangCore(options, timer, with_plugins=bool(plugins))
+    core = SglangCore(options, timer, with_plugins=bool(plugins))
+    if plugins:
+        import torch  # noqa: PLC0415
+
+        # Nothing is computed, and threads are not in a copy, which would wait for them for ever. By
+        # the environment it is too late where OpenMP was loaded with the process (LD_PRELOAD).
+        torch.set_num_threads(1)
+    return core
