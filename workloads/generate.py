@@ -16,6 +16,7 @@ from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
 from slaibench.workloads.content import token_ids
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.lengths import FloatArray, IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.own_tiers import objectives
 from slaibench.workloads.request import Request
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign
 
@@ -78,23 +79,36 @@ def generate(
     arrivals = np.random.default_rng(arrivals_seed)
     due_s = due_times(process, rate_rps, num_requests, arrivals, recorded_s)
     tier_of = assign(tiers, num_requests, np.random.default_rng(tiers_seed))
+    drawn = [tiers[tier] for tier in tier_of]
+    return _requests(source.name, lengths.take(slice(num_requests)), due_s, drawn, tiers)
+
+
+def _requests(
+    name: str, lengths: Lengths, due_s: FloatArray, drawn: Sequence[Tier], tiers: Sequence[Tier]
+) -> list[Request]:
+    """Requests in the order of their due times.
+
+    Args:
+        name: of the source, for messages.
+        drawn: the tier of each, where the lengths do not name it.
+        tiers: where their names are looked up if they do.
+    """
     contents = lengths.contents
-    return [
-        Request(
-            *(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s),
-            contents.pieces(request_id, request_id, prompt) if contents else (),
-            ttft_slo_s=tiers[tier].ttft_slo_s,
-        )
-        for request_id, (due, prompt, output, tier) in enumerate(
-            zip(
-                due_s.tolist(),
-                lengths.prompt_tokens[:num_requests].tolist(),
-                lengths.output_tokens[:num_requests].tolist(),
-                tier_of.tolist(),
-                strict=True,
-            )
-        )
-    ]
+    said = {} if lengths.terms is None else lengths.terms.fields()
+    columns = {
+        "request_id": list(range(len(lengths))),
+        "due_s": due_s.tolist(),
+        "prompt_tokens": lengths.prompt_tokens.tolist(),
+        "output_tokens": lengths.output_tokens.tolist(),
+        **objectives(name, said, drawn, tiers),
+        **said,
+    }
+    if contents is not None:
+        columns["pieces"] = [
+            contents.pieces(row, row, prompt) for row, prompt in enumerate(columns["prompt_tokens"])
+        ]
+    rows = zip(*columns.values(), strict=True)
+    return [Request(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def prompt_token_ids(request: Request, seed: int, vocab_size: int, first_id: int = 0) -> IntArray:

@@ -12,13 +12,14 @@ from slaibench.former_names import allow_former_names
 from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
+from slaibench.workloads.joined import JOIN, joined
 from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
 from slaibench.workloads.options import parse_count, parse_options
 from slaibench.workloads.public_traces import PUBLIC_TRACES
 from slaibench.workloads.shared_prefix import SHARED_PREFIX, with_shared_prefix
 from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
 from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
-from slaibench.workloads.table import JOIN, TableSource, joined
+from slaibench.workloads.table import TableSource
 from slaibench.workloads.table_file import SUFFIXES, read_table
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from slaibench.studies.code import Code, code_of
 from slaibench.studies.scheduler_info import SchedulerInfo
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
-from slaibench.studies.targets import Targets, tiers_of
+from slaibench.studies.targets import Targets, with_tiers
 from slaibench.version import __version__
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
@@ -254,7 +254,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             is_stock=any(info.is_stock for info in scheduler_infos),
         ),
     )
-    tiers = tiers_of(spec)
+    spec, tiers = with_tiers(spec, source)
     prepared = PreparedStudy(
         spec=spec,
         scheduler_infos=scheduler_infos,
