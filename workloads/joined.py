@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.hash_ids import HashIds
 from slaibench.workloads.lengths import FloatArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.session_table import SessionTable
 from slaibench.workloads.table import TableSource
 from slaibench.workloads.terms import Terms, joined_terms
 
@@ -16,39 +18,64 @@ JOIN = " + "
 """Between workloads that are taken together."""
 
 
-def joined(sources: Sequence[LengthSource]) -> TableSource:
+def joined(sources: Sequence[LengthSource]) -> TableSource | SessionTable:
     """All rows, source after source.
 
     Arrival times are kept where all have them and one source goes on where another ended: the parts
-    of one log. Else they are left out, which the note says.
+    of one log. Else they are left out, which the note says, and sessions of one are other ones than
+    those of the others.
 
     Raises:
         WorkloadError: one of them is no table, or they do not say the same of their requests.
     """
     tables: list[RecordedSource] = []
+    notes = []
+    options = set()
     for source in sources:
-        if not isinstance(source, RecordedSource):
+        if isinstance(source, SessionTable):
+            options.add((source.waits, source.think_s))
+        table = source.table if isinstance(source, SessionTable) else source
+        notes.append(source.table.note if isinstance(source, SessionTable) else source.note)
+        if not isinstance(table, RecordedSource):
             raise WorkloadError(
                 f"{source.name} is no table of recorded requests, and cannot be joined with others"
             )
-        tables.append(source)
+        tables.append(table)
+    if len(options) > 1:
+        raise WorkloadError(
+            "tables whose sessions go on by different rules cannot be joined: say the same turns= "
+            "and think= of all"
+        )
     times = [table.arrival_s for table in tables if table.arrival_s is not None]
     arrival_s: FloatArray | None = np.concatenate(times) if times else None
     lost = ""
     if arrival_s is not None and (len(times) < len(tables) or (np.diff(arrival_s) < 0).any()):
         arrival_s = None
         lost = "; arrival times left out, as the files are no parts of one log"
-    return TableSource(
+    parts = [table.recorded for table in tables]
+    if arrival_s is None:
+        parts = [_renamed(part, f"{number}/") for number, part in enumerate(parts)]
+    whole = TableSource(
         name=JOIN.join(source.name for source in sources),
-        note="; ".join(source.note for source in sources) + lost,
+        note="; ".join(notes) + lost,
         recorded=Lengths(
-            np.concatenate([table.recorded.prompt_tokens for table in tables]),
-            np.concatenate([table.recorded.output_tokens for table in tables]),
-            _contents([table.recorded for table in tables]),
-            _terms([table.recorded for table in tables]),
+            np.concatenate([part.prompt_tokens for part in parts]),
+            np.concatenate([part.output_tokens for part in parts]),
+            _contents(parts),
+            _terms(parts),
         ),
         arrival_s=arrival_s,
     )
+    return SessionTable(whole, *options.pop()) if options else whole
+
+
+def _renamed(lengths: Lengths, prefix: str) -> Lengths:
+    """With names of sessions that no other part has."""
+    terms = lengths.terms
+    if terms is None or (names := terms.get("session")) is None:
+        return lengths
+    own = np.where(names == "", "", np.char.add(prefix, names))
+    return replace(lengths, terms=Terms({**terms.columns, "session": own}))
 
 
 def _contents(parts: Sequence[Lengths]) -> HashIds | None:

@@ -99,17 +99,19 @@ def summarize(lengths: Lengths) -> Description:
         "output_tokens": lengths.output_tokens,
         "total_tokens": lengths.total_tokens,
     }
+    return {column: statistics(values) for column, values in columns.items()}
+
+
+def statistics(values: IntArray | FloatArray) -> dict[str, float]:
+    """Mean, quantiles and extremes."""
     return {
-        column: {
-            "mean": float(values.mean()),
-            "min": float(values.min()),
-            **{
-                f"p{100 * q:g}": float(value)
-                for q, value in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
-            },
-            "max": float(values.max()),
-        }
-        for column, values in columns.items()
+        "mean": float(values.mean()),
+        "min": float(values.min()),
+        **{
+            f"p{100 * q:g}": float(value)
+            for q, value in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
+        },
+        "max": float(values.max()),
     }
 
 
