@@ -41,11 +41,12 @@ def _shared(sessions: Sessions) -> float:
     pieces = [
         contents.pieces(row, stream, prompts[row]) for row, stream in enumerate(streams)
     ]
-    found = sum(
+    found: int = sum(
         in_common((*pieces[row - 1], Piece(GENERATED, 0, outputs[row - 1])), pieces[row])
         for row in later
     )
-    return float(found) / sum(prompts[row] for row in later)
+    total: int = sum(prompts[row] for row in later)
+    return found / total
 
 
 def in_common(a: Sequence[Piece], b: Sequence[Piece]) -> int:

@@ -46,6 +46,7 @@ class SessionTable:
                 f"{self.name}: a session has {longest:,} turns; fewer than {MOST_TURNS:,} can be "
                 "played: is the column one of sessions? turns=independent does without it"
             )
+        _ = self._recorded  # refuses pauses that nobody says
 
     @property
     def name(self) -> str:
