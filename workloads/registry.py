@@ -151,7 +151,7 @@ def available() -> list[WorkloadEntry]:
         for name, point in sorted(_plugins().items())
         if name not in taken
     ]
-    form = f"FILE{{{','.join(SUFFIXES)}}}[.gz][:timestamp=s|ms,zeros=drop,turns=half-open,think=S]"
+    form = f"FILE{{{','.join(SUFFIXES)}}}[.gz][:timestamp=s|ms,zeros=drop]"
     return [*entries, WorkloadEntry("FILE", form, "your own table of lengths", None)]
 
 

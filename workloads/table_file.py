@@ -92,12 +92,14 @@ def read_table(
     times = "" if arrival_s is None else " with arrival times"
     named = f"; prompts share blocks of {blocks.block_tokens} tokens" if blocks else ""
     dropped = num_rows - len(lengths)
+    own = None if lengths.terms is None else lengths.terms.get("tier")
+    tiers = "" if own is None else f"; tiers: {printable(', '.join(np.unique(own).tolist()))}"
     left_out = f"; rows of 0 tokens left out: {dropped:,}" if dropped else ""
     names = printable(", ".join(columns.unused))
     unused = f"; columns not used: {names}" if columns.unused else ""
     return TableSource(
         name=str(path) if name is None else name,
-        note=f"{what}: {len(lengths):,} recorded requests{times}{named}{left_out}{unused}",
+        note=f"{what}: {len(lengths):,} recorded requests{times}{named}{tiers}{left_out}{unused}",
         recorded=lengths,
         arrival_s=arrival_s,
     )
