@@ -127,8 +127,8 @@ class SessionArrivals:
             raise WorkloadError(
                 f"{self.name}: sessions last up to {longest_s:,.0f} s by their pauses, so that at "
                 f"this rate {number:,.0f} of them may be open when the run begins (at most "
-                f"{MOST_BEFORE:,}): lower the rate, or take shorter pauses (think=SECONDS), or of a "
-                "table turns=independent"
+                f"{MOST_BEFORE:,}): lower the rate, or take shorter pauses (think=SECONDS), or a "
+                "table's rows by themselves (turns=independent)"
             )
         # Beyond the four streams of which ``generate`` speaks.
         seeds = np.random.SeedSequence(self.seed, spawn_key=(4,)).spawn(3)

@@ -38,9 +38,7 @@ def _shared(sessions: Sessions) -> float:
     if contents is None or not later:
         return 0.0
     streams = turn_stream(of, number).tolist()
-    pieces = [
-        contents.pieces(row, stream, prompts[row]) for row, stream in enumerate(streams)
-    ]
+    pieces = [contents.pieces(row, stream, prompts[row]) for row, stream in enumerate(streams)]
     found: int = sum(
         in_common((*pieces[row - 1], Piece(GENERATED, 0, outputs[row - 1])), pieces[row])
         for row in later

@@ -55,7 +55,9 @@ class SessionTable:
     @property
     def note(self) -> str:
         sessions, alone = self._recorded
-        how = f"turns wait for the ones before ({self._source})" if self.waits else "each turn at its recorded time"
+        how = "each turn at its recorded time"
+        if self.waits:
+            how = f"turns wait for the ones before ({self._source})"
         lost = (
             f"; {alone:,} later turns are too short to hold the ones before them, and share nothing"
             if alone
