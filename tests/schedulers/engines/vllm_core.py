@@ -248,7 +248,8 @@ class Driver:
             assert request.inner.num_computed_tokens < request.prefill_tokens
         for request in through:
             assert request.inner.num_computed_tokens >= request.prefill_tokens
-        keys = [scheduler._key(request) for request in scheduler.waiting.ordered.requests]
+        # As they were when each came: what it would find in the prefix cache changes.
+        keys = scheduler.waiting.ordered._keys
         assert keys == sorted(keys)
         if self.log.steps:
             last = self.log.steps[-1]
