@@ -161,13 +161,13 @@ def rounds(
     num_rounds = 0
     for position, conversation in enumerate(conversations, start=1):
         prompt_tokens = 0
-        for role, text in _turns(conversation, position, odd):
+        for role, text in turns_of(conversation, position, odd):
             answers = role.strip().lower() in ASSISTANTS
             num_rounds += answers
             roles[role] += 1
             if prompt_tokens >= limits.max_total_tokens:
                 continue  # No later round can fit; counting its tokens would be for nothing.
-            tokens = count_tokens(_encodable(text, odd))
+            tokens = count_tokens(encodable(text, odd))
             total_tokens = prompt_tokens + tokens
             if (
                 answers
@@ -182,7 +182,16 @@ def rounds(
     return Rounds(lengths, num_rounds, dict(odd), dict(roles))
 
 
-def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+def turns_of(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Who says what, turn by turn.
+
+    Args:
+        position: of the conversation, from 1, for messages.
+        odd: counts what is not taken as it is.
+
+    Raises:
+        WorkloadError: it is not of the form above.
+    """
     try:
         yield from _said(conversation, position, odd)
     except RecursionError:
@@ -273,7 +282,7 @@ def _text(content: Any, odd: Counter[str]) -> Any:
     return "".join(texts) if texts else None
 
 
-def _encodable(text: str, odd: Counter[str]) -> str:
+def encodable(text: str, odd: Counter[str]) -> str:
     """A text without half characters (lone surrogates), which no tokenizer takes."""
     try:
         text.encode("utf-8")

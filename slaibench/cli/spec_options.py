@@ -11,7 +11,7 @@ from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
 from slaibench.spec import Option, Part, StudySpec, flag, options_of
-from slaibench.workloads.table import JOIN
+from slaibench.workloads.joined import JOIN
 
 
 class SpecOptions:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.deadlines import TOLERANCE_S, late_counts
+from slaibench.measure.deadlines import TOLERANCE_S, is_late
 from slaibench.measure.latency import in_window
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
@@ -58,9 +58,7 @@ def own_targets(requests: RequestTable, window_s: tuple[float, float], stop_s: f
 
 def meets_own(requests: RequestTable) -> BoolArray:
     """Which requests finished within every target of theirs."""
-    in_time = requests.ttft_s <= requests.ttft_slo_s + TOLERANCE_S
-    on_time = late_counts(requests, "fluidity") == 0
-    return np.asarray(requests.finished & in_time & on_time)
+    return np.asarray(requests.finished & ~is_late(requests, "fluidity"))
 
 
 def jain_index(values: FloatArray) -> float:
@@ -97,11 +95,10 @@ def _goodput_share(requests: RequestTable, measured: BoolArray, stop_s: float) -
         requests.first_token_s + requests.num_tokens * requests.tbt_slo_s,
         requests.due_s + requests.ttft_slo_s,
     )
-    in_time = ~(requests.ttft_s > requests.ttft_slo_s + TOLERANCE_S)
-    in_time &= late_counts(requests, "fluidity") == 0
+    in_time = ~is_late(requests, "fluidity")
     waits = requests.outcome == Outcome.UNFINISHED.value
     decided = measured & ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S))
-    return _share(meets_own(requests), decided)
+    return _share(requests.finished & in_time, decided)
 
 
 def _tenant_fairness(requests: RequestTable, window_s: tuple[float, float]) -> float | None:

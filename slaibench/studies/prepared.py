@@ -17,11 +17,11 @@ from slaibench.studies.code import Code, code_of
 from slaibench.studies.scheduler_info import SchedulerInfo
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
-from slaibench.studies.targets import Targets, tiers_of
+from slaibench.studies.targets import Targets, with_tiers
 from slaibench.version import __version__
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
-from slaibench.workloads.generate import fingerprint, generate
+from slaibench.workloads.generate import fingerprint, generate, num_recorded
 from slaibench.workloads.lengths import LengthSource, RecordedSource
 from slaibench.workloads.request import Request
 from slaibench.workloads.shared_prefix import with_shared_prefix
@@ -158,9 +158,7 @@ class PreparedStudy:
             self.source, RecordedSource
         ):
             return wanted
-        total = self.source.recorded.total_tokens
-        longest = self.spec.max_total_tokens or int(total.max())
-        rows = int((total <= longest).sum())
+        rows = num_recorded(self.source, self.spec.max_total_tokens)
         return min(wanted, rows) if self.spec.num_requests is not None else rows
 
     def requests(self, cell: CellSpec) -> list[Request]:
@@ -254,7 +252,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             is_stock=any(info.is_stock for info in scheduler_infos),
         ),
     )
-    tiers = tiers_of(spec)
+    spec, tiers = with_tiers(spec, source)
     prepared = PreparedStudy(
         spec=spec,
         scheduler_infos=scheduler_infos,

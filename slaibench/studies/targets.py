@@ -17,6 +17,8 @@ from slaibench.spec import Convention, StudySpec
 from slaibench.studies.forms import VerdictForm
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummarizer, RunSummary
+from slaibench.workloads.lengths import LengthSource
+from slaibench.workloads.own_tiers import own_tiers
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
 
 STEADY = "not saturated"
@@ -178,6 +180,19 @@ def tiers_of(spec: StudySpec) -> tuple[Tier, ...]:
         ValueError: they do not parse.
     """
     return parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS
+
+
+def with_tiers(spec: StudySpec, source: LengthSource) -> tuple[StudySpec, tuple[Tier, ...]]:
+    """The tiers of a study, and its specification with those that the workload itself names.
+
+    Raises:
+        ValueError: they do not parse, or are not the workload's (``own_tiers``).
+    """
+    given = tiers_of(spec)
+    tiers = own_tiers(source, given if spec.tiers else None, given)
+    if tiers != given:
+        spec = spec.model_copy(update={"tiers": ",".join(map(str, tiers))})
+    return spec, tiers
 
 
 def _level(
