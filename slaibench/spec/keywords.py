@@ -13,7 +13,7 @@ from typing import Any, Literal, Required, TypedDict, TypeVar, get_type_hints
 from slaibench.endpoint.dialect import Dialect
 from slaibench.operators.deployment import OperatorSource, Precision
 from slaibench.rates import Rates
-from slaibench.spec.serving import CacheRules, Clock, Device
+from slaibench.spec.serving import Clock, Device
 from slaibench.spec.study import StudySpec
 from slaibench.spec.targets import Convention
 
@@ -59,7 +59,6 @@ class CellFields(RequestFields, total=False):
     profile: str | None
     weights: str | None
     prefix_caching: bool
-    cache_rules: CacheRules | Literal["vllm", "sglang"] | None
     async_scheduling: bool | None
     kv_blocks: int | None
     speculative_tokens: int | None

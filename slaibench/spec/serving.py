@@ -39,13 +39,6 @@ class Clock(StrEnum):
     REAL = "real"
 
 
-class CacheRules(StrEnum):
-    """Whose rules a simulated prefix cache follows."""
-
-    VLLM = "vllm"
-    SGLANG = "sglang"
-
-
 class Part(BaseModel):
     """Some fields of a specification; those with an ``Option`` are on the command line."""
 
@@ -101,8 +94,6 @@ class EnginePart(Part):
             or a little more than the workload's longest request (an engine, whose memory it
             costs), or the endpoint decides.
         kv_blocks: None: the profile's number, or what the engine finds room for.
-        cache_rules: whose rules a simulated prefix cache follows; None: those of the engine that
-            the profile is of, or vLLM's. In a cell, None: vLLM's, or there is none.
         async_scheduling: whether a batch is decided while the one before runs; None: as the engine
             does that the profile is of (``Profile.is_asynchronous``), or the real one.
         engine_args: more arguments of an engine's server, as its command line has them.
@@ -138,13 +129,6 @@ class EnginePart(Part):
     prefix_caching: Annotated[bool, Option("Keep KV blocks of common beginnings of prompts.")] = (
         False
     )
-    cache_rules: Annotated[
-        CacheRules | None,
-        Option(
-            "Whose rules a simulated prefix cache follows. Default: those of the engine that the "
-            "profile is of, or vllm."
-        ),
-    ] = None
     async_scheduling: Annotated[
         bool | None,
         Option(

@@ -91,7 +91,6 @@ class StudySpec(PacePart, TargetPart, LoadPart, SchedulerPart):
         *DeploymentPart.model_fields,
         *SpeculationPart.model_fields,
         *("rates_chosen", "metrics_url", "concurrency", "async_scheduling", "shared_prefix"),
-        "cache_rules",
     )
     """Fields that are in a document only where somebody or something decided them: pages are named
     by their specification, and those of before keep their names."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.caching import RULES
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.prefix_cache import PrefixCache
@@ -19,9 +20,6 @@ from slaibench.backends.virtual import refusal, run_virtual
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 from slaibench.workloads.schedule import check_schedule
-
-CACHES = ("vllm", "sglang")
-"""Engines whose prefix cache there is."""
 
 
 class Simulator:
@@ -35,7 +33,7 @@ class Simulator:
         delivery_s: how much later than its batch ends a client sees a token.
         prefix_caching: common beginnings of prompts are kept, and what is left of a preempted
             request's blocks is found again (``PrefixCache``; with SGLang's rules ``RadixCache``).
-        rules: whose rules that follows, ``vllm`` or ``sglang``.
+        cache_rules: engine whose rules that follows, one of ``caching.RULES``.
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
         speculation: what decodes draft (``SpeculativeEngine``); None: nothing.
@@ -50,7 +48,7 @@ class Simulator:
         max_context_tokens: int | None = None,
         delivery_s: float = 0.0,
         prefix_caching: bool = False,
-        rules: str = "vllm",
+        cache_rules: str = "vllm",
         asynchronous: bool = False,
         speculation: Speculation | None = None,
     ) -> None:
@@ -58,8 +56,8 @@ class Simulator:
             raise ValueError(
                 f"total_blocks and block_size must be at least 1, not {total_blocks}, {block_size}"
             )
-        if rules not in CACHES:
-            raise ValueError(f"rules must be one of {', '.join(CACHES)}, not {rules!r}")
+        if cache_rules not in RULES:
+            raise ValueError(f"cache_rules must be one of {', '.join(RULES)}, not {cache_rules!r}")
         if speculation is not None:
             speculation.check_block(block_size)
             if asynchronous or prefix_caching:
@@ -73,7 +71,7 @@ class Simulator:
         self._max_context_tokens = max_context_tokens
         self._delivery_s = delivery_s
         self._prefix_caching = prefix_caching
-        self._rules = rules
+        self._cache_rules = cache_rules
         self._speculation = speculation
         self._engine = AheadEngine if asynchronous else Engine
         self._asynchronous = asynchronous
@@ -137,6 +135,6 @@ class Simulator:
         size = self._total_blocks, self._block_size
         if not self._prefix_caching:
             return KvBlocks(*size)
-        if self._rules == "sglang":
+        if self._cache_rules == "sglang":
             return RadixCache(*size)
         return PrefixCache(*size, late=self._asynchronous)

@@ -8,11 +8,24 @@ from typing import Any, Protocol
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.virtual import NEVER
+from slaibench.catalog.host import engine_release
 from slaibench.schedulers.base import Batch
 from slaibench.workloads.request import Request
 
+RULES = ("vllm", "sglang")
+"""Engines whose prefix cache there is."""
 Done = tuple[Any, int]
 """A request, and up to which token its blocks can be found once a batch is done."""
+
+
+def rules_of(engine: str) -> str:
+    """Whose prefix cache stands for that of an engine: its own, or vLLM's where there is none.
+
+    Args:
+        engine: name and release, as profiles and recordings have it ("sglang 0.5.17").
+    """
+    name = engine_release(engine)[0].lower()
+    return name if name in RULES else "vllm"
 
 
 class CachingRequest(SimRequest):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from slaibench.report.figures.panel import Panel
     from slaibench.studies.compare import CompareResult
 
-LEFT_OPEN = ("kv_blocks", "max_context_tokens", "async_scheduling", "cache_rules")
+LEFT_OPEN = ("kv_blocks", "max_context_tokens", "async_scheduling")
 """What a study may leave to the system under test."""
 
 

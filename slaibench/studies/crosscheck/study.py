@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slaibench.backends.simulator.caching import RULES, rules_of
 from slaibench.measure import catalogue
 from slaibench.recording import store
-from slaibench.spec import CacheRules, StudySpec
+from slaibench.spec import StudySpec
 from slaibench.studies import sweep
 from slaibench.studies.crosscheck.agreement import Agreement, BackendRun, agreement
 from slaibench.studies.crosscheck.forms import CrosscheckForm, MatchForm
@@ -20,6 +21,7 @@ from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
 from slaibench.studies.shown import Shown
 from slaibench.studies.sweep import SweepPlan, SweepResult
+from slaibench.studies.systems.profiled import profile_of
 from slaibench.studies.systems.table import on_system
 
 if TYPE_CHECKING:
@@ -167,8 +169,10 @@ def plan(
     if not spec.rates:
         raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
     to_the_end = spec.model_copy(update={"early_stop": False})
-    to_the_end = _cache_as_in(between, to_the_end)
-    studies = [prepare(on_system(to_the_end, backend)) for backend in between]
+    specs = [on_system(to_the_end, backend) for backend in between]
+    for own in specs:
+        _check_cache(own, between)
+    studies = [prepare(own) for own in specs]
     sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
     return CrosscheckPlan(tuple(between), tuple(sweeps))
 
@@ -185,12 +189,24 @@ def run(plan: CrosscheckPlan, on_cell: OnCell = quiet) -> CrosscheckResult:
     return CrosscheckResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
 
 
-def _cache_as_in(between: Sequence[str], spec: StudySpec) -> StudySpec:
-    """The study, whose simulated prefix cache is that of the engine it is compared with."""
-    rules = {backend.partition(":")[0] for backend in between} & set(CacheRules)
-    if not spec.prefix_caching or spec.cache_rules is not None or len(rules) != 1:
-        return spec
-    return spec.model_copy(update={"cache_rules": CacheRules(rules.pop())})
+def _check_cache(spec: StudySpec, between: Sequence[str]) -> None:
+    """A simulated prefix cache follows the rules of the engines that it is compared with.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if spec.backend != "sim" or not spec.prefix_caching:
+        return
+    engine = profile_of(spec).engine
+    rules = rules_of(engine)
+    for other in between:
+        name = other.partition(":")[0]
+        if name in RULES and name != rules:
+            raise ValueError(
+                f"the simulator keeps prefixes as {rules} does, since its profile is of {engine}, "
+                f"and is compared with {other}: give --engine {name}, a --profile of {name}, or "
+                "leave --prefix-caching out"
+            )
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.simulator.caching import rules_of
 from slaibench.backends.speculation import Speculation
-from slaibench.catalog.host import engine_release
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
@@ -19,7 +19,6 @@ from slaibench.schedulers.engine_default import EngineDefault
 from slaibench.spec import (
     DEFAULT_GPU,
     DEFAULT_MODEL,
-    CacheRules,
     Clock,
     DeploymentPart,
     SpeculationPart,
@@ -49,7 +48,6 @@ class SimulatorSystem:
     """The simulator with one profile.
 
     Args:
-        cache_rules: whose rules the prefix cache follows.
         asynchronous: whether a batch is decided while the one before runs.
         speculation: what decodes draft; None: nothing.
         doubts: whether the profile is of this GPU and model (``doubts_of``).
@@ -59,7 +57,6 @@ class SimulatorSystem:
         {
             *("clock", "gpu", "profile", "kv_blocks", "async_scheduling", "max_context_tokens"),
             "prefix_caching",
-            "cache_rules",
         }
     ).union(DeploymentPart.model_fields, SpeculationPart.model_fields)
 
@@ -69,7 +66,6 @@ class SimulatorSystem:
     kv_blocks: int
     max_context_tokens: int
     prefix_caching: bool = False
-    cache_rules: CacheRules = CacheRules.VLLM
     asynchronous: bool = False
     speculation: Speculation | None = None
     doubts: tuple[str, ...] = ()
@@ -80,11 +76,6 @@ class SimulatorSystem:
         if spec.clock is Clock.REAL:
             raise ValueError("the simulator's clock is virtual: leave --clock out")
         check_speculation(spec)
-        if spec.cache_rules is not None and not spec.prefix_caching:
-            raise ValueError(
-                f"--cache-rules {spec.cache_rules.value} says how prefixes are kept, and none are: "
-                "give --prefix-caching too, or leave it out"
-            )
         model, gpu = names_of(spec)
         filled = {"model": model, "gpu": gpu, "clock": Clock.VIRTUAL}
         return spec.model_copy(update=filled)
@@ -119,7 +110,6 @@ class SimulatorSystem:
             kv_blocks=spec.kv_blocks or profile.kv_blocks,
             max_context_tokens=spec.max_context_tokens or model.max_context_tokens,
             prefix_caching=spec.prefix_caching,
-            cache_rules=spec.cache_rules or rules_of(profile),
             asynchronous=is_asynchronous(spec, profile),
             speculation=speculation_of(spec, profile.block_size),
             doubts=doubts_of(spec, model, profile),
@@ -143,14 +133,8 @@ class SimulatorSystem:
             "block_size": self.profile.block_size,
             "prefix_caching": self.prefix_caching,
             "async_scheduling": self.asynchronous,
-            # Recordings of before knew vLLM's only.
-            **({"cache_rules": self.cache_rules} if self._is_radix else {}),
             **speculation_facts(self.speculation),
         }
-
-    @property
-    def _is_radix(self) -> bool:
-        return self.prefix_caching and self.cache_rules is CacheRules.SGLANG
 
     @staticmethod
     def modules(clock: Clock) -> tuple[str, ...]:
@@ -181,13 +165,7 @@ class SimulatorSystem:
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
             prefix_caching=self.prefix_caching,
-            rules=self.cache_rules.value,
+            cache_rules=rules_of(self.profile.engine),
             asynchronous=self.asynchronous,
             speculation=self.speculation,
         )
-
-
-def rules_of(profile: Profile) -> CacheRules:
-    """Whose prefix cache is simulated with a profile."""
-    is_sglang = engine_release(profile.engine)[0] == CacheRules.SGLANG
-    return CacheRules.SGLANG if is_sglang else CacheRules.VLLM
