@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from slaibench.workloads.conversations import ASSISTANTS, Limits, Rounds, encodable, turns_of
+from slaibench.workloads.conversations import (
+    ASSISTANTS,
+    Limits,
+    Rounds,
+    encodable,
+    message_of,
+    turns_of,
+)
 from slaibench.workloads.lengths import Lengths
 from slaibench.workloads.terms import Terms
+from slaibench.workloads.transcript import Conversation, Transcript
 
 CUT = "conversations ended before a turn beyond the limits"
 
@@ -30,19 +38,22 @@ def conversation_sessions(
     prompts: list[int] = []
     outputs: list[int] = []
     sessions: list[int] = []
+    transcripts: list[Transcript] = []
     odd: Counter[str] = Counter()
     roles: Counter[str] = Counter()
     num_rounds = 0
     for position, conversation in enumerate(conversations, start=1):
         said_tokens = added_tokens = 0
         is_over = False
+        said = Conversation()
         for role, text in turns_of(conversation, position, odd):
             answers = role.strip().lower() in ASSISTANTS
             num_rounds += answers
             roles[role] += 1
             if is_over:
                 continue
-            tokens = count_tokens(encodable(text, odd))
+            words = encodable(text, odd)
+            tokens = count_tokens(words)
             if answers and min(added_tokens, tokens) >= 1:
                 if (
                     tokens > limits.max_output_tokens
@@ -54,9 +65,11 @@ def conversation_sessions(
                 prompts.append(said_tokens)
                 outputs.append(tokens)
                 sessions.append(position)
+                transcripts.append(Transcript(said, len(said.messages)))
                 added_tokens = 0
             else:
                 added_tokens += tokens
+            said.messages.append(message_of(role, words))
             said_tokens += tokens
     names = np.array([str(position) for position in sessions], dtype=np.str_)
     lengths = Lengths(
@@ -64,4 +77,4 @@ def conversation_sessions(
         np.array(outputs, dtype=np.int64),
         terms=Terms({"session": names}),
     )
-    return Rounds(lengths, num_rounds, dict(odd), dict(roles))
+    return Rounds(lengths, transcripts, num_rounds, dict(odd), dict(roles))

@@ -62,6 +62,7 @@ class _Builtin:
     options: str
     summary: str
     at_hand: Callable[[], bool | None]
+    with_transcripts: Factory | None = None
 
 
 def _model(text: str) -> LengthSource:
@@ -80,13 +81,18 @@ def _builtins() -> dict[str, _Builtin]:
     chat = "[:FILE,...,max_total=N,max_output=N]"
     return {
         "sharegpt4": _Builtin(
-            sharegpt4, chat, "conversations with GPT-4, from Hugging Face", sharegpt4_at_hand
+            sharegpt4,
+            chat,
+            "conversations with GPT-4, from Hugging Face",
+            sharegpt4_at_hand,
+            partial(sharegpt4, transcripts=True),
         ),
         "conversations": _Builtin(
             conversations,
             "[:FILE,...,think=S,max_total=N,max_output=N]",
             "the same as sessions, each turn after the one before",
             conversations_at_hand,
+            partial(conversations, transcripts=True),
         ),
         "sharegpt4-model": _Builtin(_model, "", "statistical model of their lengths", lambda: True),
         **{
@@ -178,6 +184,24 @@ def resolve(text: str) -> LengthSource:
     if _looks_like_a_path(text):
         return _from_file(text)
     raise unknown("workload", name, [*builtins, *plugins])
+
+
+def resolve_with_transcripts(text: str) -> LengthSource:
+    """As ``resolve``, of a workload whose requests have texts, with these.
+
+    Raises:
+        WorkloadError: as there, or it has none.
+    """
+    name, _, rest = text.strip().partition(":")
+    builtins = _builtins()
+    build = builtins[name].with_transcripts if name in builtins else None
+    if build is None:
+        having = [name for name, builtin in builtins.items() if builtin.with_transcripts]
+        raise WorkloadError(
+            f"workload {text!r} has no texts, only lengths: take one of {', '.join(having)}, or "
+            "other prompts"
+        )
+    return build(rest)
 
 
 def default_workload() -> LengthSource:

@@ -119,6 +119,8 @@ TERMS: Sequence[Term] = (
         "",
         of_request=False,
     ),
+    # No table has it: the texts come from conversations.
+    Term("transcript", (), np.object_, lambda _: None, "a transcript"),
     # AIPerf's delay, of a turn after the end of the one before, counts milliseconds.
     Term(
         "think_s",

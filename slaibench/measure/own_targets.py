@@ -126,7 +126,9 @@ def _tenant_fairness(requests: RequestTable, window_s: tuple[float, float]) -> f
 def _hit_share(requests: RequestTable, measured: BoolArray) -> float | None:
     if not requests.cached_tokens.any():
         return None
-    scheduled = measured & ~np.isnan(requests.first_scheduled_s)
+    # When a request was first scheduled is an engine's to know; a client sees first tokens.
+    begun = ~(np.isnan(requests.first_scheduled_s) & np.isnan(requests.first_token_s))
+    scheduled = measured & begun
     asked = int(requests.prompt_tokens[scheduled].sum())
     return int(requests.cached_tokens[scheduled].sum()) / asked if asked else None
 
