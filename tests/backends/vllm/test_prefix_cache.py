@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,3 +37,21 @@ def test_vllm_finds_what_the_simulator_finds(both: Both, text: str, kind: str) -
     elif kind != "second turns":  # few of which come when the first is over
         computed = theirs.steps.prefill_tokens.sum()
         assert computed < sum(request.prompt_tokens for request in wanted)
+
+
+def test_what_requests_found_is_what_vllm_counts(both: Both) -> None:
+    from vllm.v1.metrics.stats import PrefixCacheStats
+
+    scheduler = registry.build("sarathi")
+    core: Any = both.vllm._core_for(scheduler)
+    manager = core._scheduler.kv_cache_manager
+    manager.log_stats, manager.prefix_cache_stats = True, PrefixCacheStats()
+    try:
+        wanted = with_prompts(requests(40, rate_rps=4.0), "three beginnings")
+        table = both.vllm.run(wanted, scheduler, RunSettings()).requests
+        counted = manager.make_prefix_cache_stats()
+    finally:
+        manager.log_stats = False
+    assert counted.requests == len(table)
+    assert counted.hits == table.cached_tokens.sum() > 0
+    assert (counted.preempted_requests > 0) == (table.num_preemptions.sum() > 0)
