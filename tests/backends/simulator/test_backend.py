@@ -8,7 +8,6 @@ import pytest
 
 from slaibench.backends.base import Progress, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
-from slaibench.backends.simulator.caching import rules_of
 from slaibench.backends.virtual import MAX_IDLE_STEPS
 from slaibench.costmodel import StaircaseCostModel
 from slaibench.recording.invariants import violation
@@ -297,21 +296,3 @@ def test_a_workload_that_makes_no_sense_is_refused(requests: list[Request], mess
 def test_a_cache_of_no_size_is_refused(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="total_blocks and block_size must be at least 1"):
         Simulator(SECOND, **sizes)
-
-
-def test_a_cache_of_unknown_rules_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be one of vllm, sglang, not 'trtllm'"):
-        Simulator(SECOND, total_blocks=1, prefix_caching=True, cache_rules="trtllm")
-
-
-@pytest.mark.parametrize(
-    ("engine", "rules"),
-    [
-        ("vllm 0.24.0, fp8", "vllm"),
-        ("sglang 0.5.17", "sglang"),
-        ("SGLang 0.5.17 (cuda)", "sglang"),
-        ("roofline", "vllm"),
-    ],
-)
-def test_an_engine_has_the_cache_of_its_own_rules(engine: str, rules: str) -> None:
-    assert rules_of(engine) == rules
