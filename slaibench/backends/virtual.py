@@ -42,6 +42,8 @@ class RequestState(Protocol):
     token_steps: array[int]
     """Numbers of the steps that yielded its tokens."""
     num_preemptions: int
+    cached_tokens: int
+    """Tokens of its prompt found in the prefix cache when it was first scheduled."""
 
     @property
     def request_id(self) -> int: ...
@@ -280,6 +282,7 @@ def _request_table(
         outcome=outcome.astype(np.str_),
         error=np.array(refusals, dtype=np.str_),
         num_preemptions=np.array([state.num_preemptions for state in states], dtype=np.int64),
+        cached_tokens=np.array([state.cached_tokens for state in states], dtype=np.int64),
         token_offsets=offsets,
         token_times_s=token_times,
     )

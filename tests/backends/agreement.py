@@ -62,8 +62,8 @@ def engine_options(**others: Any) -> EngineOptions:
     )
 
 
-def simulator_of(profile: Profile, options: EngineOptions) -> Simulator:
-    """The simulator of an engine on an emulated device."""
+def simulator_of(profile: Profile, options: EngineOptions, cache_rules: str = "vllm") -> Simulator:
+    """The simulator of an engine on an emulated device, whose prefix cache has its rules."""
     assert options.kv_blocks is not None
     return Simulator(
         CostModel(profile, asynchronous=options.asynchronous),
@@ -71,6 +71,7 @@ def simulator_of(profile: Profile, options: EngineOptions) -> Simulator:
         max_context_tokens=options.max_context_tokens,
         delivery_s=profile.delivery_ms * 1e-3,
         prefix_caching=options.prefix_caching,
+        cache_rules=cache_rules,
         asynchronous=options.asynchronous,
         speculation=options.speculation,
     )

@@ -25,6 +25,7 @@ class CoreRequest:
 
     __slots__ = (
         "arrival_s",
+        "cached_tokens",
         "first_step",
         "left_s",
         "num_preemptions",
@@ -45,6 +46,7 @@ class CoreRequest:
         self.first_step = NEVER
         self.token_steps: array[int] = array("i")
         self.num_preemptions = 0
+        self.cached_tokens = 0
 
     @property
     def request_id(self) -> int:

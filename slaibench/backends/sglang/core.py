@@ -187,6 +187,7 @@ class SglangCore(InProcessCore):
             ours, num_tokens = self._requests.get(request.rid), len(request.output_ids)
             if ours is None:
                 continue  # it was done before this batch, which had begun
+            ours.cached_tokens = request.cached_tokens
             if own_rule:
                 ours.token_steps.extend([number] * (num_tokens - len(ours.token_steps)))
             if request.finished():

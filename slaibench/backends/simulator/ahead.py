@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.caching import Done
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.kv_blocks import KvBlocks
-from slaibench.backends.simulator.prefix_cache import Filled
 from slaibench.backends.simulator.state import SimRequest
-from slaibench.backends.virtual import end_of
+from slaibench.backends.virtual import NEVER, end_of
 from slaibench.schedulers.base import Batch, Scheduler
 from slaibench.schedulers.deciding_ahead import DecidingAhead
 
@@ -82,6 +82,8 @@ class AheadEngine(Engine):
         before, ended, filled = self._running, self._ending, self._filled()
         self._running, self._ending = None, []
         self._num_leaving = len(ended)
+        if self._caching is not None:
+            self._caching.step_in_flight = NEVER if before is None else len(self.steps) - 1
         done = self._carry_out(batch)
         if before is not None:
             self._settle(*before, ended, filled)
@@ -112,14 +114,16 @@ class AheadEngine(Engine):
             self._settle(*self._running, self._ending, self._filled())
         self._running, self._ending = None, []
 
-    def _filled(self) -> list[Filled]:
-        """Whose blocks the batch that runs fills."""
+    def _filled(self) -> list[Done]:
+        """What can be found once the batch that runs is done."""
         return self._caching.filled() if self._caching is not None else []
 
     def _see(self, moment_s: float) -> None:
-        """Who had arrived by then joins the waiting queue."""
+        """Who had arrived by then joins the waiting queue; a batch is decided next."""
         while self._unseen and self._unseen[0].arrival_s <= moment_s:
             super().add(self._unseen.popleft())
+        if self._caching is not None:
+            self._caching.look_through(self.prefilling)
 
     def _begin(self, forward_s: float, num_sequences: int) -> tuple[float, float]:
         self._host_s = round(self._host_s + self._timer.hidden_s(num_sequences), 6)
@@ -136,7 +140,7 @@ class AheadEngine(Engine):
         end_s: float,
         forward_s: float | None,
         ended: list[SimRequest],
-        filled: list[Filled],
+        filled: list[Done],
     ) -> None:
         """The host has the tokens of a batch: whoever ended with it leaves, and all is told."""
         if self._caching is not None:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator.ahead import AheadEngine
 from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.caching import RULES
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.kv_blocks import KvBlocks
 from slaibench.backends.simulator.prefix_cache import PrefixCache
+from slaibench.backends.simulator.radix_cache import RadixCache
 from slaibench.backends.simulator.speculative import SpeculativeEngine, SpeculativeRequest
 from slaibench.backends.simulator.state import SimRequest
 from slaibench.backends.speculation import Speculation
@@ -30,7 +32,8 @@ class Simulator:
         max_context_tokens: longest prompt + output the model takes.
         delivery_s: how much later than its batch ends a client sees a token.
         prefix_caching: common beginnings of prompts are kept, and what is left of a preempted
-            request's blocks is found again (``PrefixCache``, by the rules of vLLM).
+            request's blocks is found again (``PrefixCache``; with SGLang's rules ``RadixCache``).
+        cache_rules: engine whose rules that follows, one of ``caching.RULES``.
         asynchronous: a batch is decided while the one before it runs (``AheadEngine``, by the rules
             of vLLM).
         speculation: what decodes draft (``SpeculativeEngine``); None: nothing.
@@ -45,6 +48,7 @@ class Simulator:
         max_context_tokens: int | None = None,
         delivery_s: float = 0.0,
         prefix_caching: bool = False,
+        cache_rules: str = "vllm",
         asynchronous: bool = False,
         speculation: Speculation | None = None,
     ) -> None:
@@ -52,6 +56,8 @@ class Simulator:
             raise ValueError(
                 f"total_blocks and block_size must be at least 1, not {total_blocks}, {block_size}"
             )
+        if cache_rules not in RULES:
+            raise ValueError(f"cache_rules must be one of {', '.join(RULES)}, not {cache_rules!r}")
         if speculation is not None:
             speculation.check_block(block_size)
             if asynchronous or prefix_caching:
@@ -65,6 +71,7 @@ class Simulator:
         self._max_context_tokens = max_context_tokens
         self._delivery_s = delivery_s
         self._prefix_caching = prefix_caching
+        self._cache_rules = cache_rules
         self._speculation = speculation
         self._engine = AheadEngine if asynchronous else Engine
         self._asynchronous = asynchronous
@@ -125,6 +132,9 @@ class Simulator:
 
     def _blocks(self) -> KvBlocks:
         """The KV cache, all of it free."""
-        if self._prefix_caching:
-            return PrefixCache(self._total_blocks, self._block_size, late=self._asynchronous)
-        return KvBlocks(self._total_blocks, self._block_size)
+        size = self._total_blocks, self._block_size
+        if not self._prefix_caching:
+            return KvBlocks(*size)
+        if self._cache_rules == "sglang":
+            return RadixCache(*size)
+        return PrefixCache(*size, late=self._asynchronous)

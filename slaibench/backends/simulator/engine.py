@@ -10,9 +10,9 @@ from array import array
 from collections.abc import Sequence
 
 from slaibench.backends.simulator.batch_timer import BatchTimer
+from slaibench.backends.simulator.caching import Caching
 from slaibench.backends.simulator.kept_spread import KeptSpread
 from slaibench.backends.simulator.kv_blocks import KvBlocks
-from slaibench.backends.simulator.prefix_cache import PrefixCache
 from slaibench.backends.simulator.refusals import check_decodes, check_limits
 from slaibench.backends.simulator.state import Decoded, SimRequest
 from slaibench.backends.virtual import NEVER, end_of, held_in_words
@@ -54,7 +54,7 @@ class Engine(FormerViewNames):
         self._scheduler = scheduler
         self._timer = timer
         self._kv = blocks
-        self._caching = blocks if isinstance(blocks, PrefixCache) else None
+        self._caching = blocks if isinstance(blocks, Caching) else None
 
     def add(self, request: SimRequest) -> None:
         """A request arrives."""
@@ -82,6 +82,8 @@ class Engine(FormerViewNames):
         Raises:
             SchedulerError: the batch is impossible.
         """
+        if self._caching is not None:
+            self._caching.look_through(self.prefilling)
         return self._carry_out(self._scheduler.schedule(self))
 
     def _carry_out(self, batch: Batch) -> Batch:
@@ -90,14 +92,14 @@ class Engine(FormerViewNames):
         if batch.preempt:
             batch.preempt = list(batch.preempt)
             for request in batch.preempt:
-                self._preempt(request)
+                self.preempt(request)
         if self._caching is not None:
-            self._make_room(batch, self._caching)
+            self._caching.make_room(batch, self)
         if not batch.decodes and not batch.prefills:
             return batch
         step = len(self.steps)
         context, spread, ended, drafts, yields = self._decode(batch.decodes, step)
-        chunks, prefill_tokens, prefilled = self._prefill(batch.prefills, step)
+        chunks, prefill_tokens, prefilled = self._prefill(batch.prefills)
         if self._caching is not None:
             computed = zip(batch.prefills, chunks, strict=True)
             batch.prefills = [(request, tokens) for (request, _), (tokens, _) in computed]
@@ -135,9 +137,12 @@ class Engine(FormerViewNames):
         return self.now_s, end_of(self.now_s, forward_s + self._timer.between_s(num_sequences))
 
     def _done(self, batch: Batch, start_s: float, end_s: float) -> None:
+        if self._caching is not None:
+            self._caching.enter(self._caching.filled())
         self._scheduler.batch_done(batch, start_s, end_s, self)
 
-    def _preempt(self, request: SimRequest) -> None:
+    def preempt(self, request: SimRequest) -> None:
+        """A request loses its blocks, and waits (``caching.Holders``)."""
         if request in self._decoding_set:
             self._decoding_set.remove(request)
             self.decoding.remove(request)
@@ -185,7 +190,7 @@ class Engine(FormerViewNames):
         return Decoded(context, spread, ended)
 
     def _prefill(
-        self, prefills: Sequence[tuple[SimRequest, int]], step: int
+        self, prefills: Sequence[tuple[SimRequest, int]]
     ) -> tuple[list[tuple[int, int]], int, list[SimRequest]]:
         """Advance prompts; returns (chunk, history) pairs, their tokens, and who is through."""
         chunks = []
@@ -194,7 +199,7 @@ class Engine(FormerViewNames):
         for request, wanted in prefills:
             tokens = wanted
             if request.waiting:
-                self._admit(request, step)
+                self.admit(request)
                 if self._caching is not None:  # it may find more than when this was decided
                     tokens = min(wanted, request.prefill_tokens - request.computed_tokens)
             history = request.computed_tokens
@@ -213,34 +218,8 @@ class Engine(FormerViewNames):
             raise SchedulerError("invariant 5: a request has two prefill chunks in one batch")
         return chunks, total, through
 
-    def _make_room(self, batch: Batch, cache: PrefixCache) -> None:
-        """Preempt until all that go on have their blocks: those that are shared do not come free,
-        and no scheduler knows which. As in vLLM the last one goes, and then nobody is admitted."""
-        going_on = [chunk for chunk in batch.prefills if not chunk[0].waiting]
-        admitted = [chunk for chunk in batch.prefills if chunk[0].waiting]
-        batch.prefills = [*going_on, *admitted]
-        if cache.has_room(len(batch.decodes), going_on):  # nearly always
-            return
-        check_decodes(batch.decodes, self._decoding_set)
-        line = [(request, request.computed_tokens + 1) for request in batch.decodes]
-        line += [(request, request.computed_tokens + tokens) for request, tokens in going_on]
-        lost = []
-        number = 0
-        while number < len(line):
-            request, tokens = line[number]
-            number += 1
-            while not cache.take(request, tokens):
-                lost.append(line.pop()[0])
-                self._preempt(lost[-1])
-                if lost[-1] is request:
-                    break
-        if lost:
-            batch.preempt = [*batch.preempt, *lost]
-            batch.decodes = [request for request in batch.decodes if request not in lost]
-            batch.prefills = [chunk for chunk in going_on if chunk[0] not in lost]
-            batch.critical_decodes = min(batch.critical_decodes, len(batch.decodes))
-
-    def _admit(self, request: SimRequest, step: int) -> None:
+    def admit(self, request: SimRequest) -> None:
+        """A waiting request prefills from now on (``caching.Holders``)."""
         try:
             self._queue.remove(request)
         except ValueError:
@@ -250,7 +229,8 @@ class Engine(FormerViewNames):
         self._kv.admit(request)
         request.waiting = False
         if request.first_step == NEVER:
-            request.first_step = step
+            request.first_step = len(self.steps)
+            request.cached_tokens = request.computed
         self.prefilling.append(request)
 
     def _finish_prefill(self, request: SimRequest, step: int) -> None:

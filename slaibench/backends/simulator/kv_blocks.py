@@ -8,7 +8,7 @@ from slaibench.workloads.request import Request
 
 
 class KvBlocks:
-    """Blocks without contents; ``PrefixCache`` knows what is in them.
+    """Blocks without contents; ``Caching`` knows what is in them.
 
     Args:
         total: of the whole cache.
@@ -54,9 +54,18 @@ class KvBlocks:
         self.free += request.num_blocks
 
     def _take(self, num_blocks: int, request: SimRequest) -> None:
-        if num_blocks > self.free:
-            raise SchedulerError(
-                f"invariant 2: request {request.request_id} needs {num_blocks} KV blocks and only "
-                f"{self.free} are free; preempt first, or schedule less"
-            )
+        check_free(self.free, num_blocks, request)
         self.free -= num_blocks
+
+
+def check_free(free: int, num_blocks: int, request: SimRequest) -> None:
+    """There are as many free blocks as a request takes.
+
+    Raises:
+        SchedulerError: there are not.
+    """
+    if num_blocks > free:
+        raise SchedulerError(
+            f"invariant 2: request {request.request_id} needs {num_blocks} KV blocks and only "
+            f"{free} are free; preempt first, or schedule less"
+        )

@@ -7,43 +7,27 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from slaibench.backends.simulator.kv_blocks import KvBlocks
+from slaibench.backends.simulator.caching import Caching, CachingRequest, Done, Holders
+from slaibench.backends.simulator.refusals import check_decodes
 from slaibench.backends.simulator.state import SimRequest
+from slaibench.schedulers.base import Batch
 from slaibench.workloads.request import Request
 
-Filled = tuple["CachingRequest", int]
-"""A request that has filled its last block, and how many full ones it then has."""
 
-
-class CachingRequest(SimRequest):
-    """A request whose blocks have names; while it waits, ``computed_tokens`` are those of its
-    prefill that the cache holds now.
+class NamedBlocks(CachingRequest):
+    """A request that knows its blocks.
 
     Attributes:
         blocks: numbers of its blocks, the first first.
         num_entered: how many of them can be found by others.
     """
 
-    __slots__ = ("_cache", "_keys", "blocks", "num_entered")
+    __slots__ = ("blocks", "num_entered")
 
     def __init__(self, request: Request, cache: PrefixCache) -> None:
-        self._cache = cache
-        self._keys = request.block_keys(cache.size)
         self.blocks: list[int] = []
         self.num_entered = 0
-        super().__init__(request)
-
-    @property
-    def computed_tokens(self) -> int:
-        return self._cache.cached_tokens(self) if self.waiting else self.computed
-
-    @computed_tokens.setter
-    def computed_tokens(self, tokens: int) -> None:
-        self.computed = tokens
-
-    def keys(self, count: int) -> Sequence[int]:
-        """What each of its first ``count`` full blocks holds, and all before it."""
-        return self._keys.first(count)
+        super().__init__(request, cache)
 
     def hold(self, num_blocks: int, block_size: int) -> None:
         super().hold(num_blocks, block_size)
@@ -51,7 +35,7 @@ class CachingRequest(SimRequest):
         self.event_at = min(self.kv_capacity, self.final_tokens)
 
 
-class PrefixCache(KvBlocks):
+class PrefixCache(Caching):
     """Blocks by the rules of vLLM 0.32.
 
     A block that is full is entered under all tokens up to its end. It stays when it is freed, until
@@ -80,12 +64,12 @@ class PrefixCache(KvBlocks):
         """Blocks by key: nearly always one, and of equal ones the oldest is found."""
         self._promised = 0
         self._late = late
-        self._filled: list[Filled] = []
+        self._filled: list[Done] = []
 
-    def state_of(self, request: Request) -> CachingRequest:
-        return CachingRequest(request, self)
+    def state_of(self, request: Request) -> NamedBlocks:
+        return NamedBlocks(request, self)
 
-    def cached_tokens(self, request: CachingRequest) -> int:
+    def cached_tokens(self, request: NamedBlocks) -> int:
         """Tokens of a waiting request that it would not have to compute."""
         return len(self._hits(request)) * self.size
 
@@ -134,23 +118,48 @@ class PrefixCache(KvBlocks):
         self.free = len(self._queue) - self._promised
         request.blocks, request.num_entered = [], 0
 
-    def filled(self) -> list[Filled]:
-        """Whose blocks became full since the last call, and are not entered yet."""
+    def filled(self) -> list[Done]:
         filled, self._filled = self._filled, []
         return filled
 
-    def enter(self, filled: list[Filled]) -> None:
-        """Their batch is done. Whoever was preempted meanwhile has none."""
+    def enter(self, filled: list[Done]) -> None:
         for request, num_full in filled:
             if request.blocks:
                 self._enter(request, num_full)
+
+    def make_room(self, batch: Batch, engine: Holders) -> None:
+        """Preempt until all that go on have their blocks: those that are shared do not come free,
+        and no scheduler knows which. As in vLLM the last one goes, and then nobody is admitted."""
+        going_on = [chunk for chunk in batch.prefills if not chunk[0].waiting]
+        admitted = [chunk for chunk in batch.prefills if chunk[0].waiting]
+        batch.prefills = [*going_on, *admitted]
+        if self.has_room(len(batch.decodes), going_on):  # nearly always
+            return
+        check_decodes(batch.decodes, set(engine.decoding))
+        line = [(request, request.computed_tokens + 1) for request in batch.decodes]
+        line += [(request, request.computed_tokens + tokens) for request, tokens in going_on]
+        lost = []
+        number = 0
+        while number < len(line):
+            request, tokens = line[number]
+            number += 1
+            while not self.take(request, tokens):
+                lost.append(line.pop()[0])
+                engine.preempt(lost[-1])
+                if lost[-1] is request:
+                    break
+        if lost:
+            batch.preempt = [*batch.preempt, *lost]
+            batch.decodes = [request for request in batch.decodes if request not in lost]
+            batch.prefills = [chunk for chunk in going_on if chunk[0] not in lost]
+            batch.critical_decodes = min(batch.critical_decodes, len(batch.decodes))
 
     def has_room(self, num_decodes: int, chunks: Sequence[tuple[SimRequest, int]]) -> bool:
         """Whether so many decodes and these chunks surely have their blocks."""
         most = num_decodes + sum(tokens // self.size + 2 for _, tokens in chunks)
         return most <= len(self._queue)
 
-    def take(self, request: CachingRequest, tokens: int) -> bool:
+    def take(self, request: NamedBlocks, tokens: int) -> bool:
         """Give a request the blocks that so many tokens need, if they can be had."""
         num_new = -(-tokens // self.size) - len(request.blocks)
         if num_new > len(self._queue):
@@ -161,7 +170,7 @@ class PrefixCache(KvBlocks):
         self.free = len(self._queue) - self._promised
         return True
 
-    def _hits(self, request: CachingRequest) -> list[int]:
+    def _hits(self, request: NamedBlocks) -> list[int]:
         most = (request.prefill_tokens - 1) // self.size
         hits: list[int] = []
         for key in islice(request.keys(most), most):
@@ -171,7 +180,7 @@ class PrefixCache(KvBlocks):
             hits.append(blocks[0])
         return hits
 
-    def _get(self, request: CachingRequest, number: int) -> None:
+    def _get(self, request: NamedBlocks, number: int) -> None:
         """The next free blocks are the request's; what was in them is gone."""
         queue, entered = self._queue, self._entered
         num_holders, key_of = self._num_holders, self._key_of
@@ -187,7 +196,7 @@ class PrefixCache(KvBlocks):
                     del entered[key]
             request.blocks.append(block)
 
-    def _enter(self, request: CachingRequest, num_full: int) -> None:
+    def _enter(self, request: NamedBlocks, num_full: int) -> None:
         entered = request.num_entered
         if num_full <= entered:
             return

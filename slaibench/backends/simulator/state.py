@@ -32,6 +32,7 @@ class SimRequest(Served, FormerRequestNames):
 
     __slots__ = (
         "arrival_s",
+        "cached_tokens",
         "computed",
         "emit",
         "event_at",
@@ -67,6 +68,7 @@ class SimRequest(Served, FormerRequestNames):
         self.kv_capacity = 0
         self.event_at = 0
         self.num_preemptions = 0
+        self.cached_tokens = 0
         self.first_step = NEVER
         self.left_s = math.nan
         self.waiting = True

@@ -166,10 +166,12 @@ class VllmCore(InProcessCore):
             )
         )
         self._num_preempted = 0
+        found = {new.req_id: new.num_computed_tokens for new in output.scheduled_new_reqs}
         for request_id, tokens in zip(work.request_ids, work.sampled, strict=True):
             request = self._requests[request_id]
             if request.first_step == NEVER:
                 request.first_step = number
+                request.cached_tokens = found[request_id]
             room = request.request.output_tokens - len(request.token_steps)
             request.token_steps.extend([number] * min(len(tokens), room))
             if tokens and len(request.token_steps) == request.request.output_tokens:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slaibench.backends.simulator.caching import RULES, rules_of
 from slaibench.measure import catalogue
 from slaibench.recording import store
 from slaibench.spec import StudySpec
@@ -20,6 +21,7 @@ from slaibench.studies.lifecycle import OnCell, quiet
 from slaibench.studies.prepared import prepare
 from slaibench.studies.shown import Shown
 from slaibench.studies.sweep import SweepPlan, SweepResult
+from slaibench.studies.systems.profiled import profile_of
 from slaibench.studies.systems.table import on_system
 
 if TYPE_CHECKING:
@@ -167,7 +169,10 @@ def plan(
     if not spec.rates:
         raise ValueError("a validation needs at least one rate; give --rates start:stop[:step]")
     to_the_end = spec.model_copy(update={"early_stop": False})
-    studies = [prepare(on_system(to_the_end, backend)) for backend in between]
+    specs = [on_system(to_the_end, backend) for backend in between]
+    for own in specs:
+        _check_cache(own, between)
+    studies = [prepare(own) for own in specs]
     sweeps = [SweepPlan.of(prepared, results, jobs=jobs, fresh=fresh) for prepared in studies]
     return CrosscheckPlan(tuple(between), tuple(sweeps))
 
@@ -182,6 +187,26 @@ def run(plan: CrosscheckPlan, on_cell: OnCell = quiet) -> CrosscheckResult:
     """
     sweeps = [sweep.run(swept, on_cell) for swept in plan.sweeps]
     return CrosscheckResult(plan.between, tuple(sweeps), matches_of(plan.between, sweeps))
+
+
+def _check_cache(spec: StudySpec, between: Sequence[str]) -> None:
+    """A simulated prefix cache follows the rules of the engines that it is compared with.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if spec.backend != "sim" or not spec.prefix_caching:
+        return
+    engine = profile_of(spec).engine
+    rules = rules_of(engine)
+    for other in between:
+        name = other.partition(":")[0]
+        if name in RULES and name != rules:
+            raise ValueError(
+                f"the simulator keeps prefixes as {rules} does, since its profile is of {engine}, "
+                f"and is compared with {other}: give --engine {name}, a --profile of {name}, or "
+                "leave --prefix-caching out"
+            )
 
 
 def matches_of(between: Sequence[str], sweeps: Sequence[SweepResult]) -> tuple[Match, ...]:

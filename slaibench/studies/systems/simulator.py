@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.simulator.caching import rules_of
 from slaibench.backends.speculation import Speculation
-from slaibench.catalog.host import engine_release
 from slaibench.catalog.model import get_model
 from slaibench.catalog.profile import Profile
 from slaibench.costmodel import CostModel
@@ -102,11 +102,6 @@ class SimulatorSystem:
     @classmethod
     def of(cls, spec: StudySpec, demand: Demand) -> SimulatorSystem:
         profile = profile_of(spec)
-        if spec.prefix_caching and engine_release(profile.engine)[0] == "sglang":
-            raise ValueError(
-                "the simulator keeps prefixes as vLLM does, and this profile is SGLang's: leave "
-                "--prefix-caching out, or give --engine vllm or --backend sglang"
-            )
         model = get_model(spec.model or DEFAULT_MODEL)
         return cls(
             model=spec.model or DEFAULT_MODEL,
@@ -170,6 +165,7 @@ class SimulatorSystem:
             max_context_tokens=self.max_context_tokens,
             delivery_s=self.profile.delivery_ms * 1e-3,
             prefix_caching=self.prefix_caching,
+            cache_rules=rules_of(self.profile.engine),
             asynchronous=self.asynchronous,
             speculation=self.speculation,
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from slaibench.backends.base import BackendError, RunOutput, RunSettings
 from slaibench.backends.simulator.backend import Simulator
+from slaibench.backends.simulator.caching import rules_of
 from slaibench.catalog.profile import Profile
 from slaibench.catalog.validations import Validation
 from slaibench.costmodel import CostModel
@@ -208,6 +209,7 @@ def replay(
         block_size=settings.block_size,
         max_context_tokens=settings.max_context_tokens,
         prefix_caching=settings.prefix_caching,
+        cache_rules=rules_of(settings.engine),
         asynchronous=settings.asynchronous,
     )
     return simulator.run(run.requests, scheduler_info.build(scheduler), RunSettings())

@@ -16,6 +16,7 @@ from slaibench.backends.base import RunOutput, RunSettings
 from slaibench.backends.simulator import backend
 from slaibench.backends.simulator.engine import Engine
 from slaibench.backends.simulator.prefix_cache import PrefixCache
+from slaibench.backends.simulator.radix_cache import RadixCache
 from slaibench.schedulers.base import Batch
 from slaibench.schedulers.registry import build
 from slaibench.workloads.content import Piece
@@ -42,6 +43,17 @@ def check_books(cache: PrefixCache, holders: list[Any]) -> None:
     for request in holders:
         for number in range(request.num_entered):
             assert cache._key_of[request.blocks[number]] == request.keys(number + 1)[number]
+
+
+def check_tree(cache: RadixCache, holders: list[Any]) -> None:
+    """Invariant 2: a block is unused, in the tree, or a request's alone."""
+    tree = cache.tree
+    holding = [request for request in holders if request.node is not None]
+    alone = sum(request.num_taken - request.num_kept for request in holding)
+    assert cache.unused + tree.evictable + tree.locked + alone == cache.total
+    promised = sum(request.num_blocks - request.num_taken for request in holding)
+    assert cache.free == cache.unused + tree.evictable - promised
+    assert min(cache.unused, tree.evictable, tree.locked, alone, promised) >= 0
 
 
 class Watched:
@@ -73,6 +85,8 @@ class Watched:
                 if self._caching is None:
                     held = sum(request.num_blocks for request in (*active, *ended))
                     assert self.free_blocks + held == self.total_blocks, "invariant 2"
+                elif isinstance(self._caching, RadixCache):
+                    check_tree(self._caching, [*active, *ended])
                 else:
                     check_books(self._caching, [*active, *ended])
                 assert len(active) <= self._scheduler.max_active, "invariant 5"
@@ -104,6 +118,7 @@ def run(
     *,
     asynchronous: bool,
     prefix_caching: bool,
+    cache_rules: str = "vllm",
 ) -> tuple[RunOutput, Watched]:
     simulator = backend.Simulator(
         MILLISECONDS,
@@ -111,6 +126,7 @@ def run(
         block_size=block_size,
         asynchronous=asynchronous,
         prefix_caching=prefix_caching,
+        cache_rules=cache_rules,
     )
     watched = Watched(simulator._engine)
     simulator._engine = watched  # type: ignore[assignment]
@@ -118,14 +134,16 @@ def run(
 
 
 @pytest.mark.parametrize(
-    ("asynchronous", "prefix_caching"), [(True, False), (False, True), (True, True)]
+    ("asynchronous", "cache_rules"),
+    [(True, None), (False, "vllm"), (True, "vllm"), (False, "sglang"), (True, "sglang")],
 )
 @pytest.mark.parametrize("variant", VARIANTS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_invariants_hold_as_an_engine_has_it(
-    variant: str, asynchronous: bool, prefix_caching: bool, data: st.DataObject
+    variant: str, asynchronous: bool, cache_rules: str | None, data: st.DataObject
 ) -> None:
+    prefix_caching = cache_rules is not None
     requests = data.draw(workloads())
     shared = data.draw(st.sampled_from([0, 3, 30]), label="shared") if prefix_caching else 0
     requests = [beginning_alike(request, shared) for request in requests]
@@ -137,6 +155,7 @@ def test_invariants_hold_as_an_engine_has_it(
         *(requests, scheduler, blocks, block_size),
         asynchronous=asynchronous,
         prefix_caching=prefix_caching,
+        cache_rules=cache_rules or "vllm",
     )
     table, steps = output.requests, output.steps
     event(f"preempted: {bool(table.num_preemptions.sum())}; found: {watched.num_cached > 0}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,15 +11,10 @@ from slaibench.backends.base import RunSettings
 from slaibench.schedulers import registry
 from slaibench.spec import Device
 from slaibench.studies.systems.engines import VllmSystem
-from slaibench.workloads.content import GENERATED, Piece
-from slaibench.workloads.request import Request
-from tests.backends.agreement import CONTEXT, assert_same, requests
+from tests.backends.agreement import assert_same, requests
 from tests.backends.needed import needed
+from tests.backends.prompts import KINDS, with_prompts
 from tests.backends.vllm.test_ahead import Both
-
-NUM_SHARED, NUM_GROUPS = 777, 3
-SHARED = 1 << 40
-"""Streams from here on are no request's own."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["synchronous", "asynchronous"])
@@ -30,33 +25,8 @@ def both(request: pytest.FixtureRequest) -> Iterator[Both]:
     both.vllm.close()
 
 
-def with_prompts(wanted: Sequence[Request], kind: str) -> list[Request]:
-    changed = []
-    for request in wanted:
-        own = Piece(request.request_id, 0, request.prompt_tokens)
-        if kind == "three beginnings":
-            group = SHARED + request.request_id % NUM_GROUPS
-            pieces = [Piece(group, 0, NUM_SHARED), own]
-        elif kind == "one prompt":
-            pieces = [Piece(SHARED, 0, 1000)]
-        elif kind == "second turns" and request.request_id % 2 and changed:
-            first = changed[-1]
-            turn = first.pieces or [Piece(first.request_id, 0, first.prompt_tokens)]
-            pieces = [*turn, Piece(GENERATED, 0, first.output_tokens), own]
-        else:
-            pieces = [own]
-        tokens = sum(piece.length for piece in pieces)
-        if tokens + request.output_tokens <= CONTEXT:
-            changed.append(replace(request, prompt_tokens=tokens, pieces=tuple(pieces)))
-        else:
-            changed.append(request)
-    return changed
-
-
 @pytest.mark.parametrize("text", ["sarathi", "slai", "hrrn"])
-@pytest.mark.parametrize(
-    "kind", ["prompts of their own", "three beginnings", "one prompt", "second turns"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_vllm_finds_what_the_simulator_finds(both: Both, text: str, kind: str) -> None:
     wanted = with_prompts(requests(40, rate_rps=4.0), kind)
     ours = both.simulator.run(wanted, registry.build(text), RunSettings())
@@ -67,3 +37,21 @@ def test_vllm_finds_what_the_simulator_finds(both: Both, text: str, kind: str) -
     elif kind != "second turns":  # few of which come when the first is over
         computed = theirs.steps.prefill_tokens.sum()
         assert computed < sum(request.prompt_tokens for request in wanted)
+
+
+def test_what_requests_found_is_what_vllm_counts(both: Both) -> None:
+    from vllm.v1.metrics.stats import PrefixCacheStats
+
+    scheduler = registry.build("sarathi")
+    core: Any = both.vllm._core_for(scheduler)
+    manager = core._scheduler.kv_cache_manager
+    manager.log_stats, manager.prefix_cache_stats = True, PrefixCacheStats()
+    try:
+        wanted = with_prompts(requests(40, rate_rps=4.0), "three beginnings")
+        table = both.vllm.run(wanted, scheduler, RunSettings()).requests
+        counted = manager.make_prefix_cache_stats()
+    finally:
+        manager.log_stats = False
+    assert counted.requests == len(table)
+    assert counted.hits == table.cached_tokens.sum() > 0
+    assert (counted.preempted_requests > 0) == (table.num_preemptions.sum() > 0)

@@ -76,6 +76,21 @@ def test_what_does_otherwise_is_found_and_said(tmp_path: Path) -> None:
     assert document["ok"] is False
 
 
+@pytest.mark.parametrize(
+    ("engine", "other", "way_out"),
+    [
+        (None, "sglang", r"as vllm does.*--engine sglang"),
+        ("sglang", "vllm", r"as sglang does.*--engine vllm"),
+    ],
+)
+def test_caches_of_different_rules_are_not_compared(
+    tmp_path: Path, engine: str | None, other: str, way_out: str
+) -> None:
+    spec = study(rates=(5.0,), prefix_caching=True, engine=engine)
+    with pytest.raises(ValueError, match=way_out):
+        plan(spec, ("sim", other), tmp_path)
+
+
 def test_saturated_runs_go_on_to_their_last_request(tmp_path: Path) -> None:
     result = run(
         tmp_path, ("sim", "twin"), schedulers=("sarathi",), rates=(60.0,), num_requests=1500
