@@ -61,7 +61,8 @@ class ServerPart(TypedDict, total=False):
 
 
 class MeasuredForm(ByMetric, ServerPart):
-    """``OperatingPoint``; of metrics that only tiers have, the values are by tier."""
+    """``OperatingPoint``; of metrics that only tiers have, the values are by tier. ``groups`` has
+    the metrics of each tier and tenant, by ``measure.group``."""
 
     n: int
     offered_rps: float | None
@@ -73,6 +74,7 @@ class MeasuredForm(ByMetric, ServerPart):
     invalid: str | None
     failures: list[FailureForm]
     deadlines: Mapping[str, DeadlineForm]
+    groups: Mapping[str, Mapping[str, EstimateForm]]
     ci95: Mapping[str, object]
     outcomes: Mapping[str, int]
     kv_use: Mapping[str, float | None]

@@ -17,7 +17,7 @@ from slaibench.studies.code import Code, code_of
 from slaibench.studies.scheduler_info import SchedulerInfo
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
-from slaibench.studies.targets import Targets, tiers_of
+from slaibench.studies.targets import Targets, check_said, tiers_of
 from slaibench.version import __version__
 from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
@@ -278,6 +278,8 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             f"{prepared.process} arrivals do not depend on a rate: {len(spec.rates)} rates would "
             f"be {len(spec.rates)} times the same run; give one, which is then only a label"
         )
+    if prepared.targets.look_at_requests:
+        check_said(prepared.targets, prepared.requests(prepared.first_cell()))
     return prepared
 
 
