@@ -24,7 +24,7 @@ def group_table(scheduler: str, points: Sequence[OperatingPoint]) -> Table | Non
         None where requests say neither tenants nor targets of their own, but for their tiers'.
     """
     kept = [name for name in shares() if any(name in point.estimates for point in points)]
-    if not kept and not any(point.tenants for point in points):
+    if not any(point.is_grouped for point in points):
         return None
     columns = (
         Heading("n", folds=True),

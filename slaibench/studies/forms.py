@@ -60,9 +60,15 @@ class ServerPart(TypedDict, total=False):
     server: ServerForm
 
 
-class MeasuredForm(ByMetric, ServerPart):
-    """``OperatingPoint``; of metrics that only tiers have, the values are by tier. ``groups`` has
-    the metrics of each tier and tenant, by ``measure.group``."""
+class GroupPart(TypedDict, total=False):
+    """The metrics of each tier and tenant, by ``measure.group``, where requests say tenants or
+    targets of their own."""
+
+    groups: Mapping[str, Mapping[str, EstimateForm]]
+
+
+class MeasuredForm(ByMetric, GroupPart, ServerPart):
+    """``OperatingPoint``; of metrics that only tiers have, the values are by tier."""
 
     n: int
     offered_rps: float | None
@@ -74,7 +80,6 @@ class MeasuredForm(ByMetric, ServerPart):
     invalid: str | None
     failures: list[FailureForm]
     deadlines: Mapping[str, DeadlineForm]
-    groups: Mapping[str, Mapping[str, EstimateForm]]
     ci95: Mapping[str, object]
     outcomes: Mapping[str, int]
     kv_use: Mapping[str, float | None]

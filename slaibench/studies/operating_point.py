@@ -17,7 +17,7 @@ from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.server_use import ServerUse, together
 from slaibench.measure.steady import Steadiness
 from slaibench.studies.estimate import Estimate, finite
-from slaibench.studies.forms import ByMetric, MeasuredForm, ServerPart
+from slaibench.studies.forms import ByMetric, GroupPart, MeasuredForm, ServerPart
 from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.tier_point import Estimates, TierPoint, tier_point
@@ -124,6 +124,11 @@ class OperatingPoint:
         }
 
     @property
+    def is_grouped(self) -> bool:
+        """Whether requests say more than their tiers: tenants, or targets of their own."""
+        return bool(self.tenants) or any(name in self.estimates for name in catalogue.shares())
+
+    @property
     def tokens_on_time(self) -> float | None:
         """Share of tokens within their tier's TBT SLO, of the tier that does worst."""
         shares = (tier.tokens_on_time.value for tier in self.tiers.values())
@@ -152,10 +157,6 @@ class OperatingPoint:
                 }
                 for name, tier in self.tiers.items()
             },
-            "groups": {
-                group: {name: estimate.to_json() for name, estimate in own.items()}
-                for group, own in self.groups.items()
-            },
             "ci95": self._by_metric(lambda estimate: estimate.to_json()["ci95"]),
             "outcomes": {
                 name: getattr(self.counts, name)
@@ -167,7 +168,18 @@ class OperatingPoint:
             "multi_token_reads": self.multi_token_reads,
             "send_lag_p99_s": finite(self.lag_p99_s),
             "audit_ok": self.audit_ok,
+            **self._group_form(),
             **server_form(self.server),
+        }
+
+    def _group_form(self) -> GroupPart:
+        if not self.is_grouped:
+            return {}
+        return {
+            "groups": {
+                group: {name: estimate.to_json() for name, estimate in own.items()}
+                for group, own in self.groups.items()
+            }
         }
 
     def _by_metric(self, value: Callable[[Estimate], Any]) -> dict[str, Any]:
