@@ -19,6 +19,7 @@ from pydantic import (
 from slaibench.endpoint import extra_body
 from slaibench.endpoint.given import KEPT, body_texts, header_texts, read_body, read_headers
 from slaibench.endpoint.spoken import Spoken, spoken_fields
+from slaibench.endpoint.target_headers import TargetHeaders
 
 _MARK_DIGITS = 4
 """Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
@@ -46,6 +47,8 @@ class Dialect(BaseModel):
         headers: for every request. Values are written down nowhere.
         insecure: take any certificate.
         new_connections: open a connection for each request, when it is due.
+        target_headers: by whose names a request's own targets and tenant are headers; None: they
+            are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,6 +93,10 @@ class Dialect(BaseModel):
         bool,
         Spoken("Open a connection for each request, when it is due; its time is part of TTFT."),
     ] = False
+    target_headers: Annotated[
+        TargetHeaders | None,
+        Spoken("Say each request's own targets and tenant in headers, by whose names."),
+    ] = None
 
     @field_validator("max_tokens_field")
     @classmethod
