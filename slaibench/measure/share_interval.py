@@ -19,6 +19,10 @@ from slaibench.measure.intervals import LEVEL, Interval
 from slaibench.measure.quantile_interval import LEAST_SIZE, MEDIAN_BURSTS, residuals
 from slaibench.recording.record import FloatArray
 
+RARE = 0.2
+"""The bursts of a side with a smaller share of the requests are not known well from itself alone
+(benchmarks.coverage.shares)."""
+
 
 def share_interval(
     runs: Sequence[FloatArray], waits: Sequence[FloatArray] = (), *, level: float = LEVEL
@@ -62,7 +66,7 @@ def share_size(
     share = sum(float(run.sum()) for run in runs) / n
     parts = [long_run_variance([run - share for run in runs])]
     present = [wait for wait in waits if len(wait)]
-    if present:
+    if present and min(share, 1 - share) < RARE:
         median = float(np.quantile(np.concatenate(present), 0.5, method="inverted_cdf"))
         part = long_run_variance([residuals(wait, median, 0.5) for wait in present])
         parts.append(replace(part, inflation=MEDIAN_BURSTS * part.inflation))
