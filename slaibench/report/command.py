@@ -66,7 +66,7 @@ def _fields(spec: Mapping[str, object]) -> Iterable[str]:
         if value is None or value == default.get(name):
             continue
         if name == "dialect":
-            yield from _dialect(cast("Mapping[str, object]", value))
+            yield from command_of_dialect(cast("Mapping[str, object]", value))
         elif name in flags:
             yield from _option(flags[name], value)
 
@@ -77,7 +77,7 @@ def _option(flag: str, value: object) -> list[str]:
     return [flag, _value(value)]
 
 
-def _dialect(form: Mapping[str, object]) -> Iterable[str]:
+def command_of_dialect(form: Mapping[str, object]) -> Iterable[str]:
     """Options of how an endpoint is spoken to; a header's value is for who runs it to give."""
     for field in sorted(SPOKEN, key=lambda field: not field.is_switch):
         yield from field.words(form.get(field.name, field.default))

@@ -93,12 +93,8 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
             for result in subject.capacities
         },
         "ratios": [
-            {
-                "reference": ratio.reference,
-                "scheduler": ratio.scheduler,
-                **estimate(ratio.estimate),
-            }
-            for ratio in subject.ratios
+            {"reference": it.reference, "scheduler": it.scheduler, **estimate(it.estimate)}
+            for it in subject.ratios
         ],
         "changes": changes[0] if changes else {},
         "lengths": {
@@ -195,10 +191,8 @@ def page_point(point: OperatingPoint, verdict: JudgedPoint) -> PagePoint:
 
 def _tenants(point: OperatingPoint) -> TenantPart:
     """What there is where requests say their tenants."""
-    if not point.tenants:
-        return {}
     made = {name: cast("TierMetrics", _by_metric(own)) for name, own in point.tenants.items()}
-    return {"tenants": made}
+    return {"tenants": made} if made else {}
 
 
 def _tier(tier: TierPoint) -> PageTier:
