@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from slaibench.measure.catalogue import METRICS, shares
 from slaibench.measure.group import in_words
@@ -12,6 +12,14 @@ from slaibench.studies.operating_point import OperatingPoint
 from slaibench.studies.tier_point import Estimates
 
 TTFT = "ttft_p50_s"
+
+
+def group_tables(points: Iterable[OperatingPoint]) -> Iterator[Table]:
+    """A table of each scheduler, where there is one (``group_table``)."""
+    by_name: dict[str, list[OperatingPoint]] = {}
+    for point in points:
+        by_name.setdefault(point.scheduler, []).append(point)
+    yield from filter(None, (group_table(name, own) for name, own in by_name.items()))
 
 
 def group_table(scheduler: str, points: Sequence[OperatingPoint]) -> Table | None:

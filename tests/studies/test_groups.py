@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from slaibench.measure.capacity import SloLevel
-from slaibench.measure.quantile_interval import quantile_interval
+from slaibench.measure.quantile_interval import quantile_interval, sound_size
 from slaibench.measure.share_interval import share_interval
 from slaibench.recording import store
 from slaibench.report.numbers import page_point
@@ -23,6 +23,7 @@ from slaibench.studies.from_disk import gather, group_cells
 from slaibench.studies.run_summary import RunSummary, samples_of
 from slaibench.studies.sweep import SweepResult
 from slaibench.studies.targets import NOT_MEASURED, State, Targets
+from slaibench.studies.untold import in_its_place, nothing_instead
 from tests.studies.studies import find_capacity, loaded, study, sweep
 
 TIERS = "chat:0.5:0.05:0.06,batch:0.5:0.5:5"
@@ -170,6 +171,17 @@ def test_a_capacity_may_end_where_too_few_meet_their_own_targets(tmp_path: Path)
     }
     assert max(share for rate, share in shares.items() if rate >= high and share is not None) < 0.93
     assert min(share for rate, share in shares.items() if rate <= low and share is not None) > 0.87
+
+
+def test_what_too_few_requests_cannot_tell_of_a_share_is_said(results: Path) -> None:
+    swept = gathered(results, "goodput_share@tenant=b>0.99")
+    (slo,) = swept.targets.slos
+    untold = in_its_place(slo, None, 15.0, summaries(swept))
+    assert untold.needed == sound_size(0.99)
+    assert untold.worth < 1300 * 3 / RARE < untold.needed
+    assert untold.why.endswith(f"independent requests, {untold.needed:.0f} needed")
+    assert (untold.q, untold.value_s, nothing_instead(slo.text)) == (None, None, "")
+    assert "no percentile" in nothing_instead("ttft_p99@tenant=b<1")
 
 
 def test_targets_in_words() -> None:
