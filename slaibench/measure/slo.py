@@ -256,8 +256,7 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
     own = None if group is None else group.tbt_slo_s
     bound = own if slo.bound == "tier" else slo.bound
     if group is None or bound is None:
-        why = _nobody(who, metrics)
-        return SloVerdict(slo, tier, None, bound or math.nan, None, None, why)
+        return SloVerdict(slo, tier, None, bound or math.nan, None, None, nobody(who, metrics))
     if slo.is_share:
         share, n = group.share(slo.metric), len(group.shares.get(slo.metric, ()))
         if share is None:
@@ -279,7 +278,7 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
     return SloVerdict(slo, tier, value, bound, met, margin, "", of_sample, summary.n)
 
 
-def _nobody(who: Group, metrics: RunMetrics) -> str:
+def nobody(who: Group, metrics: RunMetrics) -> str:
     """That a run has no request of a group, and which it has."""
     tenant = groups.tenant_of(who)
     kind, name = ("tier", who) if tenant is None else ("tenant", tenant)

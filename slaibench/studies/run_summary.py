@@ -25,7 +25,7 @@ from slaibench.measure.own_targets import OwnTargets, own_targets
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.server_use import ServerUse
-from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels
+from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TTFT_SLO, Slo, levels, nobody
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
 from slaibench.recording.sessions import HALF_OPEN, is_half_open, never_due_words
@@ -177,7 +177,7 @@ class RunSummarizer:
                 *(note for note in recording.run["notes"] if note != never_due),
                 *([CANNOT_TELL] if half_open else []),
                 *audited.notes,
-                *_missing(metrics),
+                *_missing(metrics, self.slos),
                 *([loop.note] if loop and loop.note else []),
             ),
             server=server,
@@ -284,7 +284,13 @@ def measured_gaps(requests: RequestTable, metrics: RunMetrics, group: Group) -> 
     return token_gaps(requests, _members(requests, metrics, group))
 
 
-def _missing(metrics: RunMetrics) -> tuple[str, ...]:
-    """What the run has none of, though a table has a column for it."""
+def _missing(metrics: RunMetrics, slos: Sequence[Slo]) -> tuple[str, ...]:
+    """What the run has none of, though a table has a column for it, or a target is of it."""
     served = metrics.overall.ttft.n > metrics.overall.ttft.unserved and metrics.gaps_told
-    return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
+    named = dict.fromkeys(slo.group(slo.tier) for slo in slos)
+    shares = [slo for slo in slos if slo.is_share and slo.metric not in metrics.overall.shares]
+    return (
+        *([NO_SECOND_TOKEN] if served and not metrics.overall.tbt.n else []),
+        *(nobody(group, metrics) for group in named if group not in metrics.groups),
+        *([NO_TTFT_SLO] if shares and metrics.gaps_told else []),
+    )

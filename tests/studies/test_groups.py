@@ -104,6 +104,8 @@ def test_a_tenant_that_no_run_has_is_named_and_never_met(results: Path) -> None:
     assert why == "no request of tenant 'x' in this run (tenants seen: a, b)"
     verdict = swept.verdict(swept.points[0])
     assert (verdict.state, verdict.why) == (State.CANNOT_TELL, slo)
+    assert swept.warnings[0] == f"{why} (slai)"
+    assert gathered(results, "ttft_p50@tenant=a<100").warnings == swept.warnings[1:]
 
 
 def test_results_have_numbers_by_tier_and_tenant(results: Path) -> None:
