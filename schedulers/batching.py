@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
+from itertools import repeat
 from math import inf
 from operator import attrgetter
 from typing import Any
@@ -16,6 +17,11 @@ _needs_block = attrgetter("needs_block")
 def by_arrival(request: RequestView) -> tuple[float, int | str]:
     """Sort key: arrival, then id, so that equal arrivals keep one order everywhere."""
     return (request.arrival_s, request.request_id)
+
+
+def by_deadline(request: RequestView) -> tuple[float, float]:
+    """Of a prompt among prompts: by its deadline, then by arrival; those without one come last."""
+    return (request.ttft_due_s, request.arrival_s)
 
 
 def blocks_for(tokens: int, block_size: int) -> int:
@@ -124,6 +130,25 @@ def decode_by_arrival(
     take_decodes(view, batch, sorted(decoding, key=by_arrival), victims, limit)
 
 
+def decodes_and_started(view: EngineView, scheduler: Scheduler, batch: Batch) -> int:
+    """Every decode, then the prompts that were started, the earliest-arrived first; returns the
+    token budget left (Sarathi-Serve)."""
+    decode_by_arrival(view, batch, scheduler.token_budget)
+    batch.critical_decodes = len(batch.decodes)
+    started = view.prefilling
+    if len(started) > 1:
+        started = sorted(started, key=by_arrival)
+    if batch.preempt:
+        started = [request for request in started if request not in batch.preempt]
+    return continue_prefills(started, batch, scheduler.token_budget - tokens_of(view, batch))
+
+
+def tokens_given(batch: Batch) -> Iterator[tuple[RequestView, int]]:
+    """Who has tokens of a batch that is done, and how many."""
+    yield from zip(batch.decodes, batch.work.yields or repeat(1), strict=False)
+    yield from zip(batch.work.finished_prefills, repeat(1), strict=False)
+
+
 def note_due(batch: Batch, from_s: float) -> None:
     """Each request that has tokens of this batch keeps, as ``scheduler_data``, when its next one
     is due: its TBT SLO after a moment for each of them, since a reader has as many to read."""
@@ -136,13 +161,6 @@ def note_due(batch: Batch, from_s: float) -> None:
             request.scheduler_data = from_s + request.tbt_slo_s
     for request in batch.work.finished_prefills:
         request.scheduler_data = from_s + request.tbt_slo_s
-
-
-def least_slack_s(batch: Batch, begins_s: float) -> float:
-    """Time until the first of a batch's decodes is due (``scheduler_data``); those that are late
-    already do not count. Infinite without any."""
-    due = (request.scheduler_data for request in batch.decodes)
-    return min((due_s for due_s in due if due_s > begins_s), default=inf) - begins_s
 
 
 def continue_prefills(prefilling: Iterable[RequestView], batch: Batch, budget: int) -> int:

@@ -7,13 +7,7 @@ from itertools import islice
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
-from slaibench.schedulers.batching import (
-    admit,
-    by_arrival,
-    continue_prefills,
-    decode_by_arrival,
-    tokens_of,
-)
+from slaibench.schedulers.batching import admit, decodes_and_started, tokens_given
 from slaibench.schedulers.vtc import checked_weight
 
 
@@ -62,12 +56,7 @@ class Dlpm(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        decode_by_arrival(view, batch, self.token_budget)
-        batch.critical_decodes = len(batch.decodes)
-        prefilling = sorted(view.prefilling, key=by_arrival)
-        if batch.preempt:
-            prefilling = [request for request in prefilling if request not in batch.preempt]
-        budget = continue_prefills(prefilling, batch, self.token_budget - tokens_of(view, batch))
+        budget = decodes_and_started(view, self, batch)
         full = len(view.prefilling) + len(view.decoding) >= self.max_active
         if budget > 0 and view.waiting and not (full or batch.preempt):
             before = len(batch.prefills)
@@ -77,11 +66,8 @@ class Dlpm(Scheduler):
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        yields = batch.work.yields or [1] * len(batch.decodes)
-        for request, tokens in zip(batch.decodes, yields, strict=True):
+        for request, tokens in tokens_given(batch):
             self._charge(request.tenant, self.output_weight * tokens)
-        for request in batch.work.finished_prefills:
-            self._charge(request.tenant, self.output_weight)
 
     def _to_compute(self, request: RequestView) -> float:
         return self.prompt_weight * (request.prefill_tokens - request.computed_tokens)

@@ -7,14 +7,15 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
-from slaibench.schedulers.batching import note_due, take_decodes, take_prompts, tokens_of
+from slaibench.schedulers.batching import (
+    by_deadline,
+    note_due,
+    take_decodes,
+    take_prompts,
+    tokens_of,
+)
 
 _due_s = attrgetter("scheduler_data")
-
-
-def prompt_place(request: RequestView) -> tuple[float, float]:
-    """Of a prompt among prompts: by its deadline, then by arrival; those without one come last."""
-    return (request.ttft_due_s, request.arrival_s)
 
 
 class Edf(Scheduler):
@@ -35,12 +36,12 @@ class Edf(Scheduler):
     description = "earliest deadline first: TTFT of prompts and TBT of decodes in one order"
 
     def queue_key(self, request: RequestView) -> Any:
-        return prompt_place(request)
+        return by_deadline(request)
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
         decodes = sorted(view.decoding, key=_due_s)
-        started = sorted(view.prefilling, key=prompt_place)
+        started = sorted(view.prefilling, key=by_deadline)
         per_decode = view.tokens_per_decode
         share = self._decodes_first(view, decodes, started)
         victims = sorted(
@@ -53,7 +54,7 @@ class Edf(Scheduler):
         if batch.preempt:
             lost = set(map(id, batch.preempt))
             started = [request for request in started if id(request) not in lost]
-        left = take_prompts(view, self, batch, started, view.waiting, prompt_place, left)
+        left = take_prompts(view, self, batch, started, view.waiting, by_deadline, left)
         if left >= per_decode and not batch.preempt:
             take_decodes(view, batch, decodes[share:], [], left // per_decode)
         return batch

@@ -23,6 +23,7 @@ from slaibench.schedulers.batching import (
     blocks_left,
     continue_prefills,
     fits,
+    may_admit,
     note_due,
     take_decodes,
     tokens_of,
@@ -172,9 +173,7 @@ class Hrrn(Scheduler):
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place if self.started == "ranked" else -1.0, len(ranked), request))
         # Where nobody can be admitted, nobody need be ranked: a queue may be long.
-        active = len(view.prefilling) + len(view.decoding)
-        room = view.free_blocks > int(self.watermark * view.total_blocks)
-        for request in view.waiting if room and active < self.max_active else ():
+        for request in view.waiting if may_admit(view, self) else ():
             rest = request.prefill_tokens - request.computed_tokens
             place = rest if endless else rest / (since_s - request.arrival_s)
             ranked.append((place, len(ranked), request))

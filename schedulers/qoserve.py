@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from heapq import merge
 from math import inf
-from operator import attrgetter
 from typing import Any
 
-from slaibench.schedulers.base import (
-    Batch,
-    EngineView,
-    RequestView,
-    Scheduler,
-    one_of,
-    whole_number,
-)
-from slaibench.schedulers.batching import (
-    decode_by_arrival,
-    least_slack_s,
-    may_admit,
-    take_prompts,
-    tokens_of,
-)
-from slaibench.schedulers.step_time import StepTime
+from slaibench.schedulers.base import Batch, EngineView, RequestView, one_of
+from slaibench.schedulers.batching import take_prompts
+from slaibench.schedulers.slack_chunks import SlackChunks
 
-_context = attrgetter("computed_tokens")
 DUE = ("arrival", "previous")
 FORGETS = 0.02
 """Weight of the last batch in the time that a prompt token takes."""
 
 
-class QoServe(Scheduler):
+class QoServe(SlackChunks):
     """Every decode in every batch, and beside them the largest chunk that no decode is late for.
 
     Token n of a request is due ``arrival + ttft_slo_s + (n - 1) * tbt_slo_s``, so that a request
@@ -54,9 +39,7 @@ class QoServe(Scheduler):
             ``previous`` one, which is stricter where the first token came early, and what our
             measures count by.
         alpha: seconds of deadline that a second of work is worth.
-        token_budget: most tokens of a batch.
-        least_chunk: prompt tokens that a batch has however little slack there is.
-        first_budget: tokens of a batch before times are known.
+        options: ``SlackChunks``'.
 
     Raises:
         ValueError: an option is out of range.
@@ -70,28 +53,17 @@ class QoServe(Scheduler):
         *,
         due: str = "arrival",
         alpha: float = 1.0,
-        least_chunk: int = 64,
-        first_budget: int = 512,
-        token_budget: int = 2048,
-        **limits: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(token_budget=token_budget, **limits)
+        super().__init__(**options)
         if not isinstance(alpha, int | float) or not 0 <= alpha < inf:
             raise ValueError(f"alpha must be a number of at least 0, not {alpha!r}")
         self.due = one_of("due", due, DUE)
         self.alpha = alpha
-        self.least_chunk = whole_number("least_chunk", least_chunk)
-        self.first_budget = whole_number("first_budget", first_budget)
-        self._times = StepTime()
         self._token_s = 0.0
 
     def schedule(self, view: EngineView) -> Batch:
-        batch = Batch()
-        decode_by_arrival(view, batch, self.token_budget)
-        batch.critical_decodes = len(batch.decodes)
-        lost = set(map(id, batch.preempt))
-        started = [request for request in view.prefilling if id(request) not in lost]
-        waiting = view.waiting if may_admit(view, self) and not lost else ()
+        batch, started, waiting = self._decodes(view)
         ranked = {id(it): self._place(it, view.begins_s) for it in (*started, *waiting)}
 
         def place(request: RequestView) -> tuple[int, float]:
@@ -105,11 +77,10 @@ class QoServe(Scheduler):
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        work, took_s = batch.work, end_s - start_s
-        tokens = batch.num_tokens + work.draft_tokens
-        self._times.learn(tokens, work.context_tokens, work.pairs, took_s)
+        super().batch_done(batch, start_s, end_s, view)
         if batch.prefills:
-            a_token_s = took_s / max(1, tokens - len(batch.decodes))
+            prompt_tokens = batch.num_tokens + batch.work.draft_tokens - len(batch.decodes)
+            a_token_s = (end_s - start_s) / max(1, prompt_tokens)
             change = a_token_s - self._token_s
             self._token_s += change * (FORGETS if self._token_s else 1.0)
         self._note_due(batch, end_s)
@@ -133,15 +104,3 @@ class QoServe(Scheduler):
         if now_s + takes_s > request.ttft_due_s:
             return 2, request.arrival_s
         return 0, request.ttft_due_s + self.alpha * takes_s
-
-    def _room(self, view: EngineView, batch: Batch, computed: int) -> int:
-        """Prompt tokens beside the batch's decodes, the first ones after ``computed`` others."""
-        decode_tokens = tokens_of(view, batch)
-        most = self.token_budget - decode_tokens
-        if not self._times.is_known:
-            return min(most, max(self.least_chunk, self.first_budget - decode_tokens))
-        slack_s = least_slack_s(batch, view.begins_s)
-        context = sum(map(_context, batch.decodes)) + decode_tokens
-        return self._times.largest_chunk(
-            decode_tokens, context, computed, slack_s, self.least_chunk, most
-        )

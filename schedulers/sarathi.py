@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, one_of
-from slaibench.schedulers.batching import (
-    admit,
-    by_arrival,
-    continue_prefills,
-    decode_by_arrival,
-    tokens_of,
-)
+from slaibench.schedulers.batching import admit, decodes_and_started
 
 ORDERS = ("fcfs", "spf")
 
@@ -42,13 +36,6 @@ class Sarathi(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        decode_by_arrival(view, batch, self.token_budget)
-        batch.critical_decodes = len(batch.decodes)
-        prefilling = view.prefilling
-        if len(prefilling) > 1:
-            prefilling = sorted(prefilling, key=by_arrival)
-        if batch.preempt:
-            prefilling = [request for request in prefilling if request not in batch.preempt]
-        budget = continue_prefills(prefilling, batch, self.token_budget - tokens_of(view, batch))
+        budget = decodes_and_started(view, self, batch)
         admit(view, self, batch, budget)
         return batch

@@ -7,22 +7,14 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler, whole_number
-from slaibench.schedulers.batching import (
-    decode_by_arrival,
-    least_slack_s,
-    may_admit,
-    note_due,
-    take_prompts,
-    tokens_of,
-)
-from slaibench.schedulers.step_time import StepTime
+from slaibench.schedulers.base import Batch, EngineView, RequestView
+from slaibench.schedulers.batching import by_deadline, note_due, take_prompts
+from slaibench.schedulers.slack_chunks import SlackChunks
 
-_context = attrgetter("computed_tokens")
 _Place = tuple[int, float, float]
 
 
-class SlosServe(Scheduler):
+class SlosServe(SlackChunks):
     """Admission that promises: as many prompts as can be in time; others when there is room.
 
     At each step those that wait for their first token are gone through by deadline. Where the
@@ -37,51 +29,24 @@ class SlosServe(Scheduler):
     Source: Chen et al., "SLOs-Serve", arXiv 2504.08784: soft admission, best-effort tier, batches
     by the strictest TBT. Its dynamic program also chooses among decodes of several tiers and drafts
     by prefix; with prompts alone to choose among, each worth the same, Moore's rule has the optimum
-    of the same choice. Times are learned while it runs (``step_time``).
-
-    Args:
-        token_budget: most tokens of a batch.
-        least_chunk: prompt tokens that a batch has however strict a TBT SLO is.
-        first_budget: tokens of a batch before times are known.
-
-    Raises:
-        ValueError: an option is out of range.
+    of the same choice. Its options are those of ``SlackChunks``.
     """
 
     name = "slos-serve"
     description = "promises deadlines to as many prompts as can keep them (SLOs-Serve)"
 
-    def __init__(
-        self,
-        *,
-        least_chunk: int = 64,
-        first_budget: int = 512,
-        token_budget: int = 2048,
-        **limits: Any,
-    ) -> None:
-        super().__init__(token_budget=token_budget, **limits)
-        self.least_chunk = whole_number("least_chunk", least_chunk)
-        self.first_budget = whole_number("first_budget", first_budget)
-        self._times = StepTime()
-
     def queue_key(self, request: RequestView) -> Any:
-        return (request.ttft_due_s, request.arrival_s)
+        return by_deadline(request)
 
     def schedule(self, view: EngineView) -> Batch:
-        batch = Batch()
-        decode_by_arrival(view, batch, self.token_budget)
-        batch.critical_decodes = len(batch.decodes)
-        lost = set(map(id, batch.preempt))
-        started = [request for request in view.prefilling if id(request) not in lost]
-        waiting = view.waiting if may_admit(view, self) and not lost else ()
+        batch, started, waiting = self._decodes(view)
         if not (started or waiting):
             return batch
         # Who was started goes on, as a rule, and its chunk reads what was computed before.
         computed = max((request.computed_tokens for request in started), default=0)
-        room, takes_s = self._room(view, batch, computed)
-        dropped = _not_promised(
-            [*started, *waiting], view.begins_s, takes_s / room if room else inf
-        )
+        room = self._room(view, batch, computed)
+        token_s = self._takes_s(view, batch, computed, room) / room if room else inf
+        dropped = _not_promised([*started, *waiting], view.begins_s, token_s)
 
         def place(request: RequestView) -> _Place:
             if request.ttft_slo_s == inf or id(request) in dropped:
@@ -93,28 +58,11 @@ class SlosServe(Scheduler):
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        work = batch.work
-        tokens = batch.num_tokens + work.draft_tokens
-        self._times.learn(tokens, work.context_tokens, work.pairs, end_s - start_s)
+        super().batch_done(batch, start_s, end_s, view)
         note_due(batch, end_s)
 
     def batch_running(self, batch: Batch, end_s: float, view: EngineView) -> None:
         note_due(batch, end_s)
-
-    def _room(self, view: EngineView, batch: Batch, computed: int) -> tuple[int, float]:
-        """Prompt tokens beside the batch's decodes, and how long such a batch takes."""
-        decode_tokens = tokens_of(view, batch)
-        most = self.token_budget - decode_tokens
-        if not self._times.is_known:
-            return min(most, max(self.least_chunk, self.first_budget - decode_tokens)), 0.0
-        slack_s = least_slack_s(batch, view.begins_s)
-        context = sum(map(_context, batch.decodes)) + decode_tokens
-        chunk = self._times.largest_chunk(
-            decode_tokens, context, computed, slack_s, self.least_chunk, most
-        )
-        return chunk, self._times.predict_s(
-            decode_tokens + chunk, context, chunk * (computed + chunk / 2)
-        )
 
 
 def _not_promised(prompts: list[RequestView], now_s: float, token_s: float) -> set[int]:

@@ -7,13 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from slaibench.schedulers.base import Batch, EngineView, RequestView, Scheduler
-from slaibench.schedulers.batching import (
-    admit,
-    by_arrival,
-    continue_prefills,
-    decode_by_arrival,
-    tokens_of,
-)
+from slaibench.schedulers.batching import admit, decodes_and_started, tokens_given
 
 
 class Vtc(Scheduler):
@@ -53,12 +47,7 @@ class Vtc(Scheduler):
 
     def schedule(self, view: EngineView) -> Batch:
         batch = Batch()
-        decode_by_arrival(view, batch, self.token_budget)
-        batch.critical_decodes = len(batch.decodes)
-        prefilling = sorted(view.prefilling, key=by_arrival)
-        if batch.preempt:
-            prefilling = [request for request in prefilling if request not in batch.preempt]
-        budget = continue_prefills(prefilling, batch, self.token_budget - tokens_of(view, batch))
+        budget = decodes_and_started(view, self, batch)
         by_tenant: dict[str, deque[RequestView]] = {}
         for request in view.waiting:
             by_tenant.setdefault(request.tenant, deque()).append(request)
@@ -73,11 +62,8 @@ class Vtc(Scheduler):
         return batch
 
     def batch_done(self, batch: Batch, start_s: float, end_s: float, view: EngineView) -> None:
-        yields = batch.work.yields or [1] * len(batch.decodes)
-        for request, tokens in zip(batch.decodes, yields, strict=True):
+        for request, tokens in tokens_given(batch):
             self._charge(request.tenant, self.output_weight * tokens)
-        for request in batch.work.finished_prefills:
-            self._charge(request.tenant, self.output_weight)
 
     def _charge(self, tenant: str, tokens: float) -> None:
         self._served[tenant] = self._served.get(tenant, 0.0) + tokens

@@ -16,6 +16,8 @@ GENERATED_TOKEN = 7
 SHARED, HASHED = 1 << 40, 1 << 41
 """From which number on streams are those of a beginning that all prompts share, and of blocks that
 a trace knows by a number; below are requests' own, by their ids."""
+SYSTEM, SESSIONS = 1 << 45, 1 << 46
+"""The same: of the system prompt of an application, and of turns of sessions."""
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _STEP = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1

@@ -11,27 +11,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError, printable
-from slaibench.workloads.files import (
-    LINES,
-    PARQUET,
-    bytes_of,
-    forms,
-    kind_of,
-    parquet_columns,
-    reading,
-)
 from slaibench.workloads.lengths import Lengths
-from slaibench.workloads.table_columns import json_lines
+from slaibench.workloads.transcript import Conversation, Message, Transcript
 
-SUFFIXES = (".json", *LINES, *PARQUET)
 TURNS = ("items", "conversations", "conversation", "messages", "turns")
 SYSTEM = ("system", "system_prompt")
 """Beside the turns: what the system says before them."""
@@ -68,12 +57,14 @@ class Rounds:
 
     Args:
         lengths: of the requests kept, conversation after conversation.
+        transcripts: the text of each one's prompt.
         num_rounds: assistant turns seen, kept or not.
         odd: what was not taken as it is, in words, with how often.
         roles: who speaks, with how often.
     """
 
     lengths: Lengths
+    transcripts: Sequence[Transcript]
     num_rounds: int
     odd: Mapping[str, int] = field(default_factory=dict)
     roles: Mapping[str, int] = field(default_factory=dict)
@@ -90,58 +81,6 @@ class Rounds:
         return printable(", ".join(names)) or "nobody"
 
 
-def read_conversations(path: Path) -> list[Any]:
-    """The conversations of a file: JSON (a list of them), JSON lines (one a line, whatever the
-    file is called), or parquet (a column of lists of turns).
-
-    Raises:
-        WorkloadError: the file is missing, of another form, or there is nothing in it.
-    """
-    kind = kind_of(path)
-    if kind not in SUFFIXES:
-        raise WorkloadError(f"{path}: a file of conversations is one of {forms(*SUFFIXES)}")
-    with reading(path):
-        if kind in PARQUET:
-            return _of_parquet(path)
-        conversations = _of_lines(path) if kind in LINES else _of_json(path)
-    if not isinstance(conversations, list) or not conversations:
-        raise WorkloadError(f"{path}: a list of conversations is needed, and not an empty one")
-    return conversations
-
-
-def _of_json(path: Path) -> Any:
-    data = bytes_of(path)
-    try:
-        content = json.loads(data)
-    except ValueError as error:
-        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-            return _of_lines(path)
-        raise WorkloadError(f"{path}: not readable as JSON: {error}") from None
-    is_one = isinstance(content, Mapping) and any(key in content for key in TURNS)
-    return [content] if is_one else content
-
-
-def _of_lines(path: Path) -> list[Any]:
-    return [value for _, value in json_lines(path)]
-
-
-def _of_parquet(path: Path) -> list[Any]:
-    def wanted(columns: Iterable[str]) -> list[str]:
-        names = list(columns)
-        if not set(TURNS) & set(names):
-            raise WorkloadError(
-                f"{path}: no column of {', '.join(TURNS)}; "
-                f"found: {printable(', '.join(names)) or 'none'}"
-            )
-        return [name for name in (*TURNS, *SYSTEM) if name in names]
-
-    columns = parquet_columns(path, wanted)
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if not rows:
-        raise WorkloadError(f"{path}: no rows")
-    return rows
-
-
 def rounds(
     conversations: Iterable[Any], count_tokens: Callable[[str], int], limits: Limits
 ) -> Rounds:
@@ -156,18 +95,21 @@ def rounds(
     """
     prompts: list[int] = []
     outputs: list[int] = []
+    transcripts: list[Transcript] = []
     odd: Counter[str] = Counter()
     roles: Counter[str] = Counter()
     num_rounds = 0
     for position, conversation in enumerate(conversations, start=1):
         prompt_tokens = 0
-        for role, text in _turns(conversation, position, odd):
+        said = Conversation()
+        for role, text in turns_of(conversation, position, odd):
             answers = role.strip().lower() in ASSISTANTS
             num_rounds += answers
             roles[role] += 1
             if prompt_tokens >= limits.max_total_tokens:
                 continue  # No later round can fit; counting its tokens would be for nothing.
-            tokens = count_tokens(_encodable(text, odd))
+            words = encodable(text, odd)
+            tokens = count_tokens(words)
             total_tokens = prompt_tokens + tokens
             if (
                 answers
@@ -177,12 +119,23 @@ def rounds(
             ):
                 prompts.append(prompt_tokens)
                 outputs.append(tokens)
+                transcripts.append(Transcript(said, len(said.messages)))
+            said.messages.append(message_of(role, words))
             prompt_tokens = total_tokens
     lengths = Lengths(np.array(prompts, dtype=np.int64), np.array(outputs, dtype=np.int64))
-    return Rounds(lengths, num_rounds, dict(odd), dict(roles))
+    return Rounds(lengths, transcripts, num_rounds, dict(odd), dict(roles))
 
 
-def _turns(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+def turns_of(conversation: Any, position: int, odd: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Who says what, turn by turn.
+
+    Args:
+        position: of the conversation, from 1, for messages.
+        odd: counts what is not taken as it is.
+
+    Raises:
+        WorkloadError: it is not of the form above.
+    """
     try:
         yield from _said(conversation, position, odd)
     except RecursionError:
@@ -273,7 +226,15 @@ def _text(content: Any, odd: Counter[str]) -> Any:
     return "".join(texts) if texts else None
 
 
-def _encodable(text: str, odd: Counter[str]) -> str:
+def message_of(role: str, text: str) -> Message:
+    """A turn as a message; who is neither the assistant nor the system is the user."""
+    plain = role.strip().lower()
+    if plain in ASSISTANTS:
+        return Message("assistant", text)
+    return Message("system" if plain == "system" else "user", text)
+
+
+def encodable(text: str, odd: Counter[str]) -> str:
     """A text without half characters (lone surrogates), which no tokenizer takes."""
     try:
         text.encode("utf-8")

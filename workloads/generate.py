@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,11 @@ from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
 from slaibench.workloads.content import token_ids
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.lengths import FloatArray, IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.own_tiers import objectives
 from slaibench.workloads.request import Request
+from slaibench.workloads.session_arrivals import SessionArrivals
+from slaibench.workloads.session_table import SessionTable
+from slaibench.workloads.sessions import session_source
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign
 
 FINGERPRINT_VERSION = 1
@@ -41,7 +46,8 @@ def generate(
     """The requests of a run, by due time.
 
     With `trace` arrivals, rows are taken in recorded order with their recorded times; otherwise
-    as the source samples them.
+    as the source samples them. Of a source of sessions, sessions arrive, and their turns follow
+    (`SessionArrivals`).
 
     Args:
         source: where lengths come from.
@@ -51,7 +57,8 @@ def generate(
         num_requests: how many, at least 1.
         seed: at least 0.
         max_total_tokens: most prompt plus output tokens an engine can hold. Longer requests are
-            left out (a trace's with their arrivals), never cut; None: none are left out.
+            left out (a trace's with their arrivals), never cut; None: none are left out. A session
+            ends before the first of them.
 
     Raises:
         WorkloadError: an argument is out of range, `trace` arrivals with a source that has none or
@@ -63,6 +70,21 @@ def generate(
         raise WorkloadError(f"seed must be at least 0, not {seed}")
     if max_total_tokens is not None and max_total_tokens < 2:
         raise WorkloadError(f"max_total_tokens must be at least 2, not {max_total_tokens}")
+    if process.kind is ArrivalKind.TRACE:
+        _check_recorded(source)
+    if (sessions := session_source(source)) is not None:
+        return _turns(
+            SessionArrivals(
+                name=source.name,
+                source=sessions,
+                process=process,
+                tiers=tiers,
+                rate_rps=rate_rps,
+                num_requests=num_requests,
+                seed=seed,
+                max_total_tokens=max_total_tokens,
+            )
+        )
     arrivals_seed, lengths_seed, tiers_seed, _ = np.random.SeedSequence(seed).spawn(4)
     recorded_s: FloatArray | None = None
     if process.kind is ArrivalKind.TRACE:
@@ -78,23 +100,45 @@ def generate(
     arrivals = np.random.default_rng(arrivals_seed)
     due_s = due_times(process, rate_rps, num_requests, arrivals, recorded_s)
     tier_of = assign(tiers, num_requests, np.random.default_rng(tiers_seed))
-    contents = lengths.contents
+    drawn = [tiers[tier] for tier in tier_of]
+    return _requests(source.name, lengths.take(slice(num_requests)), due_s, drawn, tiers)
+
+
+def _turns(arrivals: SessionArrivals) -> list[Request]:
+    plan = arrivals.planned()
+    requests = _requests(arrivals.name, plan.lengths, plan.due_s, plan.drawn, arrivals.tiers)
     return [
-        Request(
-            *(request_id, due, prompt, output, tiers[tier].name, tiers[tier].tbt_slo_s),
-            contents.pieces(request_id, request_id, prompt) if contents else (),
-            ttft_slo_s=tiers[tier].ttft_slo_s,
-        )
-        for request_id, (due, prompt, output, tier) in enumerate(
-            zip(
-                due_s.tolist(),
-                lengths.prompt_tokens[:num_requests].tolist(),
-                lengths.output_tokens[:num_requests].tolist(),
-                tier_of.tolist(),
-                strict=True,
-            )
-        )
+        replace(request, pieces=pieces, turn=turn)
+        for request, pieces, turn in zip(requests, plan.pieces, plan.turns, strict=True)
     ]
+
+
+def _requests(
+    name: str, lengths: Lengths, due_s: FloatArray, drawn: Sequence[Tier], tiers: Sequence[Tier]
+) -> list[Request]:
+    """Requests in the order of their due times.
+
+    Args:
+        name: of the source, for messages.
+        drawn: the tier of each, where the lengths do not name it.
+        tiers: where their names are looked up if they do.
+    """
+    contents = lengths.contents
+    said = {} if lengths.terms is None else lengths.terms.fields()
+    columns = {
+        "request_id": list(range(len(lengths))),
+        "due_s": due_s.tolist(),
+        "prompt_tokens": lengths.prompt_tokens.tolist(),
+        "output_tokens": lengths.output_tokens.tolist(),
+        **objectives(name, said, drawn, tiers),
+        **said,
+    }
+    if contents is not None:
+        columns["pieces"] = [
+            contents.pieces(row, row, prompt) for row, prompt in enumerate(columns["prompt_tokens"])
+        ]
+    rows = zip(*columns.values(), strict=True)
+    return [Request(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def prompt_token_ids(request: Request, seed: int, vocab_size: int, first_id: int = 0) -> IntArray:
@@ -128,15 +172,34 @@ def fingerprint(source: LengthSource) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _recorded(source: LengthSource, max_total_tokens: int | None) -> tuple[Lengths, FloatArray]:
+def num_recorded(source: RecordedSource, max_total_tokens: int | None) -> int:
+    """Requests that a recording has, those that are too long left out."""
+    if isinstance(source, SessionTable):
+        sessions, _ = source.recorded_sessions(np.random.default_rng(0))
+        return int(sessions.fitting(max_total_tokens).sum())
+    return len(_fitting(source, max_total_tokens))
+
+
+def _fitting(source: RecordedSource, max_total_tokens: int | None) -> IntArray:
+    """Rows of a recording that are not too long."""
+    total = source.recorded.total_tokens
+    return np.flatnonzero(total <= (max_total_tokens or total.max()))
+
+
+def _check_recorded(source: LengthSource) -> None:
     if not isinstance(source, RecordedSource) or source.arrival_s is None:
         raise WorkloadError(
             f"{source.name} has no recorded arrival times, which trace arrivals need: use "
             "azure-conv or a file with a column arrival_s, or other arrivals, such as poisson"
         )
+
+
+def _recorded(source: LengthSource, max_total_tokens: int | None) -> tuple[Lengths, FloatArray]:
+    assert isinstance(source, RecordedSource)
+    assert source.arrival_s is not None
     if max_total_tokens is None:
         return source.recorded, source.arrival_s
-    fits = np.flatnonzero(source.recorded.total_tokens <= max_total_tokens)
+    fits = _fitting(source, max_total_tokens)
     return source.recorded.take(fits), source.arrival_s[fits]
 
 

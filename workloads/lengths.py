@@ -12,6 +12,7 @@ import numpy.typing as npt
 from slaibench.workloads.content import Contents
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.options import parse_count, parse_options
+from slaibench.workloads.terms import Terms
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -30,11 +31,13 @@ class Lengths:
 
     Args:
         contents: what their prompts are made of; None: no two have anything in common.
+        terms: what else is said of them; None: nothing.
     """
 
     prompt_tokens: IntArray
     output_tokens: IntArray
     contents: Contents | None = None
+    terms: Terms | None = None
 
     def __len__(self) -> int:
         return len(self.prompt_tokens)
@@ -47,7 +50,8 @@ class Lengths:
     def take(self, index: IntArray | slice) -> Lengths:
         """The requests at ``index``."""
         contents = self.contents and self.contents.take(index)
-        return Lengths(self.prompt_tokens[index], self.output_tokens[index], contents)
+        terms = self.terms and self.terms.take(index)
+        return Lengths(self.prompt_tokens[index], self.output_tokens[index], contents, terms)
 
 
 class LengthSource(Protocol):
@@ -95,17 +99,19 @@ def summarize(lengths: Lengths) -> Description:
         "output_tokens": lengths.output_tokens,
         "total_tokens": lengths.total_tokens,
     }
+    return {column: statistics(values) for column, values in columns.items()}
+
+
+def statistics(values: IntArray | FloatArray) -> dict[str, float]:
+    """Mean, quantiles and extremes."""
     return {
-        column: {
-            "mean": float(values.mean()),
-            "min": float(values.min()),
-            **{
-                f"p{100 * q:g}": float(value)
-                for q, value in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
-            },
-            "max": float(values.max()),
-        }
-        for column, values in columns.items()
+        "mean": float(values.mean()),
+        "min": float(values.min()),
+        **{
+            f"p{100 * q:g}": float(value)
+            for q, value in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
+        },
+        "max": float(values.max()),
     }
 
 
@@ -217,7 +223,9 @@ class ScaledOutputs:
         output = np.maximum(np.rint(lengths.output_tokens * factor).astype(np.int64), 1)
         prompts = np.minimum(lengths.prompt_tokens, self.max_total_tokens - 1)
         outputs = np.minimum(output, self.max_total_tokens - prompts)
-        return Lengths(prompts, outputs, lengths.contents)
+        # What a client lets a request generate is about the output that it had.
+        terms = lengths.terms and lengths.terms.without("max_output_tokens")
+        return Lengths(prompts, outputs, lengths.contents, terms)
 
     def describe(self) -> Description:
         return summarize_sample(self)

@@ -8,6 +8,8 @@ from pathlib import Path
 from slaibench.workloads.errors import WorkloadError
 from slaibench.workloads.lengths import LengthSource
 from slaibench.workloads.options import parse_options
+from slaibench.workloads.session_table import OPTIONS as SESSION_OPTIONS
+from slaibench.workloads.session_table import with_sessions
 from slaibench.workloads.table_file import DROP, read_table
 
 
@@ -35,16 +37,17 @@ class PublicTrace:
             WorkloadError: no file is named, or it is of another layout.
         """
         options = parse_options(self.name, text)
-        options.only((), paths=1)
+        options.only(SESSION_OPTIONS, paths=1)
         if options.path is None:
             raise WorkloadError(f"{self.name} needs a file: {self.name}:FILE ({self.summary})")
-        return read_table(
+        table = read_table(
             Path(options.path).expanduser(),
             name=f"{self.name}:{options.path}",
             timestamp=self.timestamp,
             zeros=self.zeros,
             block=self.block,
         )
+        return with_sessions(table, options)
 
 
 PUBLIC_TRACES = (

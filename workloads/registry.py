@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,22 @@ from slaibench.former_names import allow_former_names
 from slaibench.workloads.azure import azure, azure_at_hand
 from slaibench.workloads.errors import WorkloadError, unknown
 from slaibench.workloads.files import forms, kind_of
+from slaibench.workloads.joined import JOIN, joined
 from slaibench.workloads.lengths import LengthSource, parse_fixed, parse_uniform
-from slaibench.workloads.options import parse_count, parse_options
+from slaibench.workloads.options import Options, parse_count, parse_options
 from slaibench.workloads.public_traces import PUBLIC_TRACES
+from slaibench.workloads.session_model import session_model
+from slaibench.workloads.session_table import OPTIONS as SESSION_OPTIONS
+from slaibench.workloads.session_table import SessionTable, with_sessions
 from slaibench.workloads.shared_prefix import SHARED_PREFIX, with_shared_prefix
-from slaibench.workloads.sharegpt4 import sharegpt4, sharegpt4_at_hand
+from slaibench.workloads.sharegpt4 import (
+    conversations,
+    conversations_at_hand,
+    sharegpt4,
+    sharegpt4_at_hand,
+)
 from slaibench.workloads.sharegpt4_model import load_sharegpt4_model
-from slaibench.workloads.table import JOIN, TableSource, joined
+from slaibench.workloads.table import TableSource
 from slaibench.workloads.table_file import SUFFIXES, read_table
 
 if TYPE_CHECKING:
@@ -53,6 +62,7 @@ class _Builtin:
     options: str
     summary: str
     at_hand: Callable[[], bool | None]
+    with_transcripts: Factory | None = None
 
 
 def _model(text: str) -> LengthSource:
@@ -71,7 +81,18 @@ def _builtins() -> dict[str, _Builtin]:
     chat = "[:FILE,...,max_total=N,max_output=N]"
     return {
         "sharegpt4": _Builtin(
-            sharegpt4, chat, "conversations with GPT-4, from Hugging Face", sharegpt4_at_hand
+            sharegpt4,
+            chat,
+            "conversations with GPT-4, from Hugging Face",
+            sharegpt4_at_hand,
+            partial(sharegpt4, transcripts=True),
+        ),
+        "conversations": _Builtin(
+            conversations,
+            "[:FILE,...,think=S,max_total=N,max_output=N]",
+            "the same as sessions, each turn after the one before",
+            conversations_at_hand,
+            partial(conversations, transcripts=True),
         ),
         "sharegpt4-model": _Builtin(_model, "", "statistical model of their lengths", lambda: True),
         **{
@@ -93,6 +114,21 @@ def _builtins() -> dict[str, _Builtin]:
             "N more tokens, with which all prompts begin",
             lambda: True,
         ),
+        **{
+            kind: _Builtin(partial(session_model, kind), form, summary, lambda: True)
+            for kind, form, summary in (
+                (
+                    "chat",
+                    "[:system=N,turns=X,prompt=X,output=X,think=S]",
+                    "sessions of people, who think before they answer",
+                ),
+                (
+                    "agent",
+                    "[:system=N,turns=X,tools=X,output=X,think=S]",
+                    "sessions of an agent, which waits for its tools",
+                ),
+            )
+        },
         "fixed": _Builtin(
             parse_fixed, ":prompt=N,output=N", "all requests of one size", lambda: True
         ),
@@ -150,6 +186,24 @@ def resolve(text: str) -> LengthSource:
     raise unknown("workload", name, [*builtins, *plugins])
 
 
+def resolve_with_transcripts(text: str) -> LengthSource:
+    """As ``resolve``, of a workload whose requests have texts, with these.
+
+    Raises:
+        WorkloadError: as there, or it has none.
+    """
+    name, _, rest = text.strip().partition(":")
+    builtins = _builtins()
+    build = builtins[name].with_transcripts if name in builtins else None
+    if build is None:
+        having = [name for name, builtin in builtins.items() if builtin.with_transcripts]
+        raise WorkloadError(
+            f"workload {text!r} has no texts, only lengths: take one of {', '.join(having)}, or "
+            "other prompts"
+        )
+    return build(rest)
+
+
 def default_workload() -> LengthSource:
     """ShareGPT4 if its lengths are in the cache folder, else the model of them; its note tells."""
     return sharegpt4() if sharegpt4_at_hand() else load_sharegpt4_model()
@@ -171,25 +225,26 @@ def _looks_like_a_path(text: str) -> bool:
     return kind_of(path) in (*SUFFIXES, ".json") or len(path.parts) > 1 or path.is_file()
 
 
-def _from_file(text: str) -> TableSource:
+def _from_file(text: str) -> TableSource | SessionTable:
     whole = Path(text).expanduser()
     if whole.is_file():
-        return _read_file(whole, {})
+        return _read_file(whole, parse_options(text, ""))
     file, _, rest = text.rpartition(":") if ":" in text else (text, "", "")
     options = parse_options(file, rest)
-    options.only(("timestamp", "zeros", "block"))
+    options.only(("timestamp", "zeros", "block", *SESSION_OPTIONS))
     path = Path(file).expanduser()
     several = () if path.is_file() else [part for part in file.split(",") if part.strip()]
     if len(several) > 1:
         files = (Path(part.strip()).expanduser() for part in several)
-        return joined([_read_file(member, options.values) for member in files])
-    return _read_file(path, options.values)
+        return joined([_read_file(member, options) for member in files])
+    return _read_file(path, options)
 
 
-def _read_file(path: Path, options: Mapping[str, str]) -> TableSource:
+def _read_file(path: Path, options: Options) -> TableSource | SessionTable:
     if kind_of(path) == ".json":
         raise WorkloadError(
             f"{path}: a .json file of conversations is written sharegpt4:{path}; a table of "
             f"lengths is one of {forms(*SUFFIXES)}"
         )
-    return read_table(path, **options)
+    own = {key: text for key, text in options.values.items() if key not in SESSION_OPTIONS}
+    return with_sessions(read_table(path, **own), options)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slaibench.workloads.content import BlockKeys, Piece
+from slaibench.workloads.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Request:
         tenant: on whose behalf it is; empty: not said.
         max_output_tokens: most tokens that its client lets it generate; None: not said. What it
             will generate is ``output_tokens``, which no scheduler knows.
+        transcript: the text of its prompt; None: there is none.
     """
 
     request_id: int
@@ -64,6 +66,7 @@ class Request:
     priority: int = 0
     tenant: str = ""
     max_output_tokens: int | None = None
+    transcript: Transcript | None = None
 
     def block_keys(self, size: int) -> BlockKeys:
         """What its blocks hold, of so many tokens each."""

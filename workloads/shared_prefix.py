@@ -14,6 +14,9 @@ from slaibench.workloads.lengths import (
     RecordedSource,
     summarize_sample,
 )
+from slaibench.workloads.session_model import SessionModel
+from slaibench.workloads.session_table import SessionTable
+from slaibench.workloads.sessions import Sessions
 from slaibench.workloads.table import TableSource
 
 SHARED_PREFIX = "shared-prefix"
@@ -56,8 +59,34 @@ class SharedPrefix:
         return replace(lengths, prompt_tokens=lengths.prompt_tokens + self.tokens, contents=shared)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedPrefixSessions(SharedPrefix):
+    """The same of a source whose requests come in sessions."""
+
+    source: SessionModel
+
+    @property
+    def waits(self) -> bool:
+        return self.source.waits
+
+    @property
+    def described_sessions(self) -> int:
+        return self.source.described_sessions
+
+    def sessions(self, num_sessions: int, rng: np.random.Generator) -> Sessions:
+        """See `SessionSource.sessions`."""
+        sessions = self.source.sessions(num_sessions, rng)
+        return sessions.with_turns(self.after(sessions.turns))
+
+
 def with_shared_prefix(source: LengthSource, tokens: int) -> LengthSource:
     """A source whose prompts all begin alike; of a table, another table."""
+    if isinstance(source, SessionTable):
+        table = with_shared_prefix(source.table, tokens)
+        assert isinstance(table, TableSource)
+        return replace(source, table=table)
+    if isinstance(source, SessionModel):
+        return SharedPrefixSessions(source, tokens)
     drawn = SharedPrefix(source, tokens)
     if not isinstance(source, RecordedSource):
         return drawn

@@ -1,26 +1,19 @@
-"""A source of lengths that is a table of recorded requests, or several of them as one."""
+"""A source of lengths that is a table of recorded requests."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.hash_ids import HashIds
 from slaibench.workloads.lengths import (
     Description,
     FloatArray,
     Lengths,
-    LengthSource,
-    RecordedSource,
     summarize,
 )
-
-JOIN = " + "
-"""Between workloads that are taken together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +64,8 @@ class TableSource:
             digest.update(np.ascontiguousarray(self.arrival_s, dtype="<f8").tobytes())
         if self.recorded.contents is not None:
             digest.update(self.recorded.contents.identity.encode())
+        if self.recorded.terms is not None:
+            digest.update(self.recorded.terms.identity.encode())
         return f"table:{digest.hexdigest()}"
 
     def sample(self, num_requests: int, rng: np.random.Generator) -> Lengths:
@@ -86,62 +81,3 @@ class TableSource:
 
     def describe(self) -> Description:
         return summarize(self.recorded)
-
-
-def joined(sources: Sequence[LengthSource]) -> TableSource:
-    """All rows, source after source.
-
-    Arrival times are kept where all have them and one source goes on where another ended: the parts
-    of one log. Else they are left out, which the note says.
-
-    Raises:
-        WorkloadError: one of them is no table.
-    """
-    tables: list[RecordedSource] = []
-    for source in sources:
-        if not isinstance(source, RecordedSource):
-            raise WorkloadError(
-                f"{source.name} is no table of recorded requests, and cannot be joined with others"
-            )
-        tables.append(source)
-    times = [table.arrival_s for table in tables if table.arrival_s is not None]
-    arrival_s: FloatArray | None = np.concatenate(times) if times else None
-    lost = ""
-    if arrival_s is not None and (len(times) < len(tables) or (np.diff(arrival_s) < 0).any()):
-        arrival_s = None
-        lost = "; arrival times left out, as the files are no parts of one log"
-    return TableSource(
-        name=JOIN.join(source.name for source in sources),
-        note="; ".join(source.note for source in sources) + lost,
-        recorded=Lengths(
-            np.concatenate([table.recorded.prompt_tokens for table in tables]),
-            np.concatenate([table.recorded.output_tokens for table in tables]),
-            _contents([table.recorded for table in tables]),
-        ),
-        arrival_s=arrival_s,
-    )
-
-
-def _contents(parts: Sequence[Lengths]) -> HashIds | None:
-    """Blocks of all rows; equal numbers are equal blocks in all parts.
-
-    Raises:
-        WorkloadError: their blocks are of several sizes.
-    """
-    named = [part.contents for part in parts if isinstance(part.contents, HashIds)]
-    sizes = {blocks.block_tokens for blocks in named}
-    if len(sizes) > 1:
-        raise WorkloadError(
-            f"files whose hash_ids are of blocks of {' and '.join(map(str, sorted(sizes)))} tokens "
-            "cannot be joined: give one of them"
-        )
-    if not sizes:
-        return None
-    counts = [
-        np.diff(part.contents.offsets)
-        if isinstance(part.contents, HashIds)
-        else np.zeros(len(part), dtype=np.int64)
-        for part in parts
-    ]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    return HashIds(sizes.pop(), offsets, np.concatenate([blocks.ids for blocks in named]))

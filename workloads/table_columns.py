@@ -11,6 +11,7 @@ from typing import Any
 
 from slaibench.workloads.errors import WorkloadError, printable
 from slaibench.workloads.files import PARQUET, kind_of, opened_text, parquet_columns
+from slaibench.workloads.terms import TERMS
 
 PROMPT = (
     *("prompt_tokens", "input_tokens", "context_tokens", "request_tokens", "prefill_tokens"),
@@ -46,12 +47,16 @@ class Columns:
 
     Args:
         arrival, blocks: None where there is none.
+        terms: what else it says of its requests, by the names of ``terms.TERMS``.
+        unused: names of columns that nothing is made of.
     """
 
     prompt: Column
     output: Column
     arrival: Column | None
     blocks: Column | None
+    terms: Mapping[str, Column]
+    unused: tuple[str, ...] = ()
 
     def at(self, rows: Sequence[int]) -> Columns:
         """Only these rows."""
@@ -61,6 +66,8 @@ class Columns:
             self.output.at(rows),
             arrival.at(rows) if arrival else None,
             blocks.at(rows) if blocks else None,
+            {name: column.at(rows) for name, column in self.terms.items()},
+            self.unused,
         )
 
 
@@ -74,9 +81,9 @@ def read_columns(path: Path) -> Columns:
     if kind in PARQUET:
         return _of_parquet(path)
     records = _csv_records(path) if kind == ".csv" else _json_records(path)
-    header = next(records, (0, []))[1]
-    names = _choose(path, [str(name) for name in header])
-    chosen = [column for column in names if column]
+    header = [str(name) for name in next(records, (0, []))[1]]
+    names = _choose(path, header)
+    chosen = list(names.values())
     values: list[list[Any]] = [[] for _ in chosen]
     places: list[str] = []
     positions = [header.index(column) for column in chosen]
@@ -86,7 +93,7 @@ def read_columns(path: Path) -> Columns:
             into.append(fields[position])
     if not places:
         raise WorkloadError(f"{path}: no rows, only a header")
-    return _columns(names, dict(zip(chosen, values, strict=True)), places)
+    return _columns(names, header, dict(zip(chosen, values, strict=True)), places)
 
 
 def plain(name: str) -> str:
@@ -116,17 +123,21 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _json_records(path: Path) -> Iterator[tuple[int, list[Any]]]:
-    """The first object's keys, then each object's values of those, with its line number."""
-    header: list[str] | None = None
+    """All keys that objects have, in the order in which they come, then each object's values of
+    those, with its line number: a key may be in some objects only (a first turn has no pause)."""
+    records = []
+    keys: dict[str, None] = {}
     for number, record in json_lines(path):
         if not isinstance(record, dict):
             raise WorkloadError(
                 f"{path}, line {number}: an object is needed, not {str(record)[:40]!r}"
             )
-        if header is None:
-            header = list(record)
-            yield number, header
-        yield number, [record.get(key) for key in header]
+        records.append((number, record))
+        keys.update(dict.fromkeys(record))
+    if records:
+        yield 0, list(keys)
+    for number, record in records:
+        yield number, [record.get(key) for key in keys]
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
@@ -148,50 +159,65 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _of_parquet(path: Path) -> Columns:
-    names: list[str | None] = []
+    names: dict[str, str] = {}
+    header: list[str] = []
 
-    def wanted(header: Sequence[str]) -> list[str]:
-        names.extend(_choose(path, header))
-        return [name for name in names if name]
+    def wanted(found: Sequence[str]) -> list[str]:
+        header.extend(found)
+        names.update(_choose(path, found))
+        return list(names.values())
 
     columns = parquet_columns(path, wanted)
     num_rows = len(next(iter(columns.values())))
     if not num_rows:
         raise WorkloadError(f"{path}: no rows")
     places = [f"row {row}" for row in range(1, num_rows + 1)]
-    return _columns(names, columns, places)
+    return _columns(names, header, columns, places)
 
 
 def _columns(
-    names: Sequence[str | None], values: Mapping[str, list[Any]], places: Sequence[str]
+    names: Mapping[str, str],
+    header: Sequence[str],
+    values: Mapping[str, list[Any]],
+    places: Sequence[str],
 ) -> Columns:
-    prompt, output, arrival, blocks = (
-        Column(name, values[name], places) if name else None for name in names
+    columns = {name: Column(column, values[column], places) for name, column in names.items()}
+    used = set(names.values())
+    return Columns(
+        columns.pop("prompt"),
+        columns.pop("output"),
+        columns.pop("arrival", None),
+        columns.pop("blocks", None),
+        columns,
+        tuple(column for column in header if column not in used),
     )
-    assert prompt is not None
-    assert output is not None
-    return Columns(prompt, output, arrival, blocks)
 
 
-def _choose(path: Path, header: Sequence[str]) -> tuple[str, str, str | None, str | None]:
-    """The file's names of the prompt, output, arrival and block columns."""
+def _choose(path: Path, header: Sequence[str]) -> dict[str, str]:
+    """The file's names of the columns that something is made of, by what they are."""
     by_name = {plain(column): column for column in reversed(header)}
-    prompt, output, arrival, blocks = (
-        next((by_name[plain(n)] for n in names if plain(n) in by_name), None)
-        for names in (PROMPT, OUTPUT, ARRIVAL, BLOCKS)
-    )
-    if prompt is None or output is None:
-        missing = [
-            f"{what} ({', '.join(names)})"
-            for what, column, names in (
-                ("prompt tokens", prompt, PROMPT),
-                ("output tokens", output, OUTPUT),
-            )
-            if column is None
-        ]
+    known = {
+        "prompt": PROMPT,
+        "output": OUTPUT,
+        "arrival": ARRIVAL,
+        "blocks": BLOCKS,
+        **{term.name: term.names for term in TERMS},
+    }
+    found = {
+        what: by_name[plain(name)]
+        for what, names in known.items()
+        for name in reversed(names)
+        if plain(name) in by_name
+    }
+    missing = [
+        f"{what} tokens ({', '.join(known[what])})"
+        for what in ("prompt", "output")
+        if what not in found
+    ]
+    if missing:
         raise WorkloadError(
             f"{path}: no column for {' nor for '.join(missing)}; "
             f"found: {printable(', '.join(header)) or 'none'}; a file of conversations is written "
             f"sharegpt4:{path}"
         )
-    return prompt, output, arrival, blocks
+    return found

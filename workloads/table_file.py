@@ -15,7 +15,8 @@ A column is found by any of its names below, whatever its case, spaces and under
 - blocks, optional: ``hash_ids``, ``block_hash_ids``, ``block_hashes``, ``block_ids``: numbers of
   the blocks of a prompt, equal ones for equal beginnings (Mooncake's of 512 tokens, Qwen's of 16).
 
-The first name of each line above wins when there are several. Other columns are ignored.
+What else a table may say of its requests is in ``terms.TERMS``. The first name of each line wins
+when there are several. Other columns are not used, which the note says.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from slaibench.workloads.lengths import FloatArray, IntArray, Lengths
 from slaibench.workloads.table import TableSource
 from slaibench.workloads.table_blocks import read_blocks
 from slaibench.workloads.table_columns import Column, Columns, plain, read_columns
+from slaibench.workloads.table_terms import read_terms
 
 MAX_TOKENS = 2**31 - 1
 UNITS_S = {"s": 1.0, "ms": 1e-3}
@@ -83,17 +85,21 @@ def read_table(
             columns = _without_zeros(path, columns)
         prompts, outputs = _counts(path, columns.prompt), _counts(path, columns.output)
         blocks = read_blocks(path, columns.blocks, prompts, block) if columns.blocks else None
-        lengths = Lengths(prompts, outputs, blocks)
+        lengths = Lengths(prompts, outputs, blocks, read_terms(path, columns.terms, outputs))
         arrival = columns.arrival
         arrival_s = None if arrival is None else _times_s(path, arrival, timestamp)
     what = path.name if note is None else note
     times = "" if arrival_s is None else " with arrival times"
     named = f"; prompts share blocks of {blocks.block_tokens} tokens" if blocks else ""
     dropped = num_rows - len(lengths)
+    own = None if lengths.terms is None else lengths.terms.get("tier")
+    tiers = "" if own is None else f"; tiers: {printable(', '.join(np.unique(own).tolist()))}"
     left_out = f"; rows of 0 tokens left out: {dropped:,}" if dropped else ""
+    names = printable(", ".join(columns.unused))
+    unused = f"; columns not used: {names}" if columns.unused else ""
     return TableSource(
         name=str(path) if name is None else name,
-        note=f"{what}: {len(lengths):,} recorded requests{times}{named}{left_out}",
+        note=f"{what}: {len(lengths):,} recorded requests{times}{named}{tiers}{left_out}{unused}",
         recorded=lengths,
         arrival_s=arrival_s,
     )

@@ -38,7 +38,7 @@ class Tier:
     ttft_slo_s: float = math.inf
 
     def __post_init__(self) -> None:
-        if not self.name or not all(c.isalnum() or c in "-_." for c in self.name):
+        if not self.name or not all(map(_in_name, self.name)):
             raise WorkloadError(
                 f"a tier's name is letters, digits, '-', '_' or '.', not {self.name!r}"
             )
@@ -65,6 +65,15 @@ class Tier:
         """The text that `parse_tiers` reads back."""
         ttft = "" if self.ttft_slo_s == math.inf else f":{self.ttft_slo_s}"
         return f"{self.name}:{self.share}:{self.tbt_slo_s}{ttft}"
+
+
+def _in_name(character: str) -> bool:
+    return character.isalnum() or character in "-_."
+
+
+def is_tier_name(text: str) -> bool:
+    """Whether a tier may have this name."""
+    return 0 < len(text) <= LONGEST_NAME and all(map(_in_name, text))
 
 
 DEFAULT_TIERS = (Tier("paying", 0.05, 0.1), Tier("free", 0.95, 0.5))

@@ -11,19 +11,24 @@ from typing import Any
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.client.fetch import FetchError, served_models, token_counter
 from slaibench.client.load import LoadResult, Look, run_load
-from slaibench.client.prompts import Prompts, TokenIdPrompts, WordPrompts, calibrate
+from slaibench.client.prompts import (
+    ConversationPrompts,
+    Prompts,
+    TokenIdPrompts,
+    WordPrompts,
+    calibrate,
+)
 from slaibench.client.scrape import Scraper
 from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
 from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.prompt_kind import PromptKind
 from slaibench.endpoint.server_metrics import NONE, address_of
 from slaibench.endpoint.url import Api, public_url
 from slaibench.recording.record import StepTable
 from slaibench.schedulers.base import Scheduler
 from slaibench.workloads.request import Request
 
-TOKEN_IDS = "token-ids"
-TEXT = "text"
 _NO_ENTRY = (401, 403)
 LEAST_VOCABULARY = 30_000
 """Token ids are drawn below this where nothing better is known: few models have fewer."""
@@ -36,8 +41,7 @@ class EndpointOptions:
     Args:
         model: as the server calls it; None: the only one it has.
         api: ``completions`` or ``chat``.
-        prompts: ``token-ids`` (exact lengths; completions only) or ``text``; None: token ids where
-            the interface takes them.
+        prompts: a ``PromptKind``; None: token ids where the interface takes them.
         vocab_size: of the token ids.
         api_key: None: what the environment has in ``OPENAI_API_KEY``, if anything.
         processes: client processes; None: as many as the load needs.
@@ -66,9 +70,10 @@ class EndpointOptions:
         apis = [api.value for api in Api]
         if self.api not in apis:
             raise ValueError(f"api must be {' or '.join(apis)}, not {self.api!r}")
-        if self.prompts not in (None, TOKEN_IDS, TEXT):
-            raise ValueError(f"prompts must be {TOKEN_IDS} or {TEXT}, not {self.prompts!r}")
-        if self.prompts == TOKEN_IDS and self.api == Api.CHAT:
+        kinds = [kind.value for kind in PromptKind]
+        if self.prompts not in (None, *kinds):
+            raise ValueError(f"prompts must be one of {', '.join(kinds)}, not {self.prompts!r}")
+        if self.prompts == PromptKind.TOKEN_IDS and self.api == Api.CHAT:
             raise ValueError("the chat interface takes no token ids: use prompts of text")
         if self.vocab_size < 1:
             raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
@@ -210,7 +215,12 @@ def _refusal(options: EndpointOptions, error: FetchError) -> str:
 
 def _prompts(options: EndpointOptions, target: Target) -> tuple[Prompts, tuple[str, ...]]:
     """Where prompts come from, and what is to be said of their lengths."""
-    wants_ids = options.prompts == TOKEN_IDS
+    if options.prompts == PromptKind.CONVERSATION:
+        return ConversationPrompts(target.api), (
+            "prompts are what was said, as long as the server's tokenizer makes them: the "
+            "recording has its counts, and the workload's where it gave none",
+        )
+    wants_ids = options.prompts == PromptKind.TOKEN_IDS
     if wants_ids or (options.prompts is None and target.api is Api.COMPLETIONS):
         return TokenIdPrompts(options.vocab_size), ()
     try:

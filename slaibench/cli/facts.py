@@ -20,6 +20,7 @@ from slaibench.schedulers import registry as scheduler_registry
 from slaibench.studies.scheduler_info import describe
 from slaibench.studies.systems.profiled import board_grade, validated
 from slaibench.workloads import registry as workload_registry
+from slaibench.workloads.session_description import describe_sessions
 
 
 def schedulers(as_json: options.Json = False) -> None:
@@ -193,8 +194,11 @@ def workload(
     with usage():
         source = workload_registry.resolve(name)
         description = source.describe()
+        sessions = describe_sessions(source)
     if as_json:
         facts = {"name": source.name, "note": source.note, **description}
+        if sessions:
+            facts["sessions"] = sessions
         print_json(facts)
         return
     out.print(f"[bold]{escape(source.name)}[/]: {escape(source.note)}", highlight=False)
@@ -204,3 +208,21 @@ def workload(
     ]
     columns = [Heading(statistic) for statistic in next(iter(description.values()))]
     out.print(listed("", columns, rows, head="tokens"))
+    if sessions:
+        _print_sessions(sessions)
+
+
+def _print_sessions(sessions: dict[str, dict[str, float]]) -> None:
+    words = {"turns": "turns", "pause_s": "pause, s"}
+    rows = [
+        (words[name], *(f"{value:,.4g}" for value in sessions[name].values()))
+        for name in words
+        if name in sessions
+    ]
+    out.print(listed("", [Heading(name) for name in sessions["turns"]], rows, head="sessions"))
+    if "shared" in sessions:
+        out.print(
+            f"{sessions['shared']['share']:.1%} of the tokens of later turns' prompts are those of "
+            "the turn before, or its answer.",
+            highlight=False,
+        )

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from slaibench.cli.option_group import OptionGroup
 from slaibench.spec import Option, Part, StudySpec, flag, options_of
-from slaibench.workloads.table import JOIN
+from slaibench.workloads.joined import JOIN
 
 
 class SpecOptions(OptionGroup):

@@ -18,7 +18,8 @@ def request_body(target: Target, request: Request, prompt: Prompt, seed: int) ->
     """The JSON object of a request; a prompt of token ids stays a NumPy array."""
     body: dict[str, Any] = {"model": target.model}
     if target.api is Api.CHAT:
-        body["messages"] = [{"role": "user", "content": prompt}]
+        said = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        body["messages"] = said
     else:
         body["prompt"] = prompt
     body[target.max_tokens_field or "max_tokens"] = request.output_tokens

@@ -41,6 +41,7 @@ class Event(NamedTuple):
         finished: whether the server says with it that the output is complete.
         error: what the server reports instead of output, else None.
         completion_tokens, prompt_tokens: the server's own counts so far; None: not said.
+        cached_tokens: prompt tokens that it found in its prefix cache; None: not said.
     """
 
     shows: bool
@@ -50,6 +51,7 @@ class Event(NamedTuple):
     error: str | None
     completion_tokens: int | None
     prompt_tokens: int | None
+    cached_tokens: int | None = None
 
 
 def read_event(data: bytes, quote: Quoter = PLAIN) -> Event:
@@ -69,24 +71,25 @@ def read_event(data: bytes, quote: Quoter = PLAIN) -> Event:
             event = _loosely(data)
         choices = event.get("choices")
         usage = event.get("usage")
-        total = prompt = None
+        total = prompt = cached = None
         if usage:
             total, prompt = usage.get("completion_tokens"), usage.get("prompt_tokens")
             if type(total) is not int or total < 0:
                 total = _count("completion_tokens", total, quote)
             if type(prompt) is not int or not 0 <= prompt <= MAX_COUNT:
                 prompt = _count("prompt_tokens", prompt, quote)
+            cached = _cached(usage, prompt)
         error = _error_text(event, quote) if "error" in event or "choices" not in event else None
         if not choices:
             if error is None and not usage and "choices" not in event:
                 raise ValueError
-            return Event(False, False, False, False, error, total, prompt)
+            return Event(False, False, False, False, error, total, prompt, cached)
         reason = choices[0].get("finish_reason")
         if reason and error is None and not _is_end(reason):
             error = f"the engine ended with {quote(str(_word(reason)), 60)!r}"
         shows = _shows_output(choices)
         silent = not shows and _is_silent(choices[0])
-        return Event(shows, silent, True, bool(reason), error, total, prompt)
+        return Event(shows, silent, True, bool(reason), error, total, prompt, cached)
     except CompletionError:
         raise
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as problem:
@@ -130,6 +133,14 @@ def _count(name: str, value: Any, quote: Quoter) -> int | None:
             f"usage.{name} is no whole number from 0 on: {quote(repr(value), 60)}"
         )
     return value
+
+
+def _cached(usage: dict[str, Any], prompt: int | None) -> int | None:
+    """Prompt tokens found in a prefix cache. What cannot be such a count is as good as not said:
+    no request fails by it."""
+    details = usage.get("prompt_tokens_details")
+    count = details.get("cached_tokens") if isinstance(details, dict) else None
+    return count if type(count) is int and 0 <= count <= (prompt or 0) else None
 
 
 def _shows_output(choices: list[dict[str, Any]]) -> bool:

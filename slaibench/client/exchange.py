@@ -38,6 +38,7 @@ class Exchange:
         left_s: when it ended.
         last_read_s: the latest read; None before the first.
         done_s: when ``[DONE]`` was read; None: not yet.
+        cached_tokens: of the prompt, which the server says that it had in its prefix cache.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Exchange:
         "_settled",
         "_status",
         "_tokens",
+        "cached_tokens",
         "done_s",
         "due_s",
         "error",
@@ -78,6 +80,7 @@ class Exchange:
         self.left_s: float | None = None
         self.last_read_s: float | None = None
         self.done_s: float | None = None
+        self.cached_tokens = 0
         self._output_tokens = output_tokens
         self._exact = exact_lengths
         self._framer = SseFramer()
@@ -221,6 +224,8 @@ class Exchange:
         self._tokens.add(event, now_s)
         if event.prompt_tokens:
             self._tokens.prompt_tokens = event.prompt_tokens
+        if event.cached_tokens:
+            self.cached_tokens = event.cached_tokens
         if event.finished:
             self._complete = self._says_end = True
 

@@ -1,4 +1,4 @@
-"""Prompts of a chosen length: token ids, or words."""
+"""Prompts: token ids or words of a chosen length, or what was really said."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from slaibench.endpoint.url import Api
 from slaibench.workloads.generate import prompt_token_ids
 from slaibench.workloads.request import Request
 
-Prompt = str | npt.NDArray[np.int64]
+Prompt = str | npt.NDArray[np.int64] | list[dict[str, str]]
+"""A text, token ids, or messages of the chat interface."""
 
 CountTokens = Callable[[str], int]
 """Tokens of a text as the server counts them, with what it puts around it."""
@@ -87,6 +89,31 @@ class WordPrompts:
             chosen.append(self.words[draw] if fits else cheapest)
             left -= self.costs[draw] if fits else least
         return " ".join(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPrompts:
+    """The texts of requests that have one.
+
+    Args:
+        api: over the chat interface they are messages, each with who says it.
+    """
+
+    api: Api
+
+    def prompt(self, request: Request, seed: int) -> Prompt:
+        """As ``Prompts``; whatever the seed.
+
+        Raises:
+            ValueError: the request has none.
+        """
+        said = request.transcript
+        if said is None:
+            raise ValueError(
+                f"request {request.request_id} has no text: take a workload that has them, or "
+                "other prompts"
+            )
+        return said.chat if self.api is Api.CHAT else said.text
 
 
 def calibrate(count_tokens: CountTokens) -> WordPrompts:

@@ -37,6 +37,7 @@ class ResultRow:
     tokens: bytes
     counted: Counted = Counted.USAGE
     due_s: float | None = None
+    cached_tokens: int = 0
 
     @classmethod
     def of(cls, exchange: Exchange) -> ResultRow:
@@ -51,6 +52,7 @@ class ResultRow:
             exchange.token_times_s.tobytes(),
             exchange.counted,
             exchange.due_s,
+            exchange.cached_tokens,
         )
 
     @classmethod
@@ -155,6 +157,7 @@ def request_table(
     sent = np.full(count, np.nan)
     asked = request_columns(requests)
     prompt_tokens = asked["prompt_tokens"]
+    cached_tokens = np.zeros(count, dtype=np.int64)
     outcomes = [Outcome.UNFINISHED.value] * count
     errors = [""] * count
     times: list[FloatArray] = []
@@ -170,6 +173,7 @@ def request_table(
         counted = row.prompt_tokens
         if counted is not None and is_plausible(requests[position].prompt_tokens, counted):
             prompt_tokens[position] = counted
+            cached_tokens[position] = row.cached_tokens
         seen = np.frombuffer(row.tokens, dtype=np.float64) - t0_s
         times.append(seen[: np.searchsorted(seen, end_s, side="right")])
         if row.outcome is not None and row.left_s is not None and row.left_s - t0_s <= end_s:
@@ -186,6 +190,7 @@ def request_table(
         outcome=np.array(outcomes, dtype=np.str_),
         error=np.array(errors, dtype=np.str_),
         num_preemptions=np.zeros(count, dtype=np.int64),
+        cached_tokens=cached_tokens,
         token_offsets=np.concatenate(
             [
                 np.zeros(1, dtype=np.int64),

@@ -12,11 +12,12 @@ from slaibench.recording.record import FloatArray
 
 PROCESSES = (
     *("poisson", "poisson-truncated", "gamma", "constant", "burst", "trace", "closed"),
-    "half-open",
+    *("half-open", "sessions"),
 )
 UNTESTED = {
     "trace": "recorded timestamps: no distribution to test",
     "closed": "closed loop: a request is sent when another one ends",
+    "sessions": "sessions: later turns are due at recorded times after the first ones",
     "half-open": "half-open sessions: later turns are due when the ones before have ended",
 }
 """Processes whose gaps have no distribution that was declared, and why."""
@@ -80,9 +81,9 @@ class ArrivalAudit:
     @property
     def offered_rps(self) -> float | None:
         """Requests a second that were offered: what a random process has in truth; of recorded
-        times (``trace``) and half-open sessions those of the requests that were due. None: all at
+        times (``trace``) and sessions those of the requests that were due. None: all at
         once, or only one."""
-        random = self.process not in ("burst", "trace", "half-open")
+        random = self.process not in ("burst", "trace", "half-open", "sessions")
         return self.expected_rps if random else self.measured_rps
 
     @property

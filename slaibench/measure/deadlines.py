@@ -102,9 +102,7 @@ def goodput_rps(
     start, end = window_s
     if end <= start or (len(requests) and not requests.gaps_known.any()):
         return None
-    good = in_window(requests.due_s, window_s) & requests.finished
-    good &= late_counts(requests, rule) == 0
-    good &= requests.ttft_s <= requests.ttft_slo_s + TOLERANCE_S
+    good = in_window(requests.due_s, window_s) & requests.finished & ~is_late(requests, rule)
     if ttft_slo_s is not None:
         by_tier = isinstance(ttft_slo_s, Mapping)
         bound = np.full(len(requests), np.inf if by_tier else ttft_slo_s, dtype=np.float64)
@@ -131,9 +129,10 @@ def late_tokens(requests: RequestTable, rule: Rule) -> BoolArray:
     return np.asarray(late)
 
 
-def late_counts(requests: RequestTable, rule: Rule) -> IntArray:
-    """Late tokens of each request."""
-    return _per_request(requests, late_tokens(requests, rule))
+def is_late(requests: RequestTable, rule: Rule) -> BoolArray:
+    """Which requests have a token behind its deadline, the first one by their own TTFT SLO."""
+    late = _per_request(requests, late_tokens(requests, rule)) > 0
+    return np.asarray(late | (requests.ttft_s > requests.ttft_slo_s + TOLERANCE_S))
 
 
 def _per_request(requests: RequestTable, late: BoolArray) -> IntArray:

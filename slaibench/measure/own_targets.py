@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slaibench.measure.deadlines import TOLERANCE_S, late_counts
+from slaibench.measure.deadlines import TOLERANCE_S, is_late
 from slaibench.measure.latency import in_window
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
@@ -61,9 +61,7 @@ class Decided:
 
 def meets_own(requests: RequestTable) -> BoolArray:
     """Which requests finished within every target of theirs."""
-    in_time = requests.ttft_s <= requests.ttft_slo_s + TOLERANCE_S
-    on_time = late_counts(requests, "fluidity") == 0
-    return np.asarray(requests.finished & in_time & on_time)
+    return np.asarray(requests.finished & ~is_late(requests, "fluidity"))
 
 
 def goodput(requests: RequestTable, stop_s: float) -> Decided | None:
@@ -81,10 +79,10 @@ def goodput(requests: RequestTable, stop_s: float) -> Decided | None:
         requests.first_token_s + requests.num_tokens * requests.tbt_slo_s,
         requests.due_s + requests.ttft_slo_s,
     )
-    in_time = ~(requests.ttft_s > requests.ttft_slo_s + TOLERANCE_S)
-    in_time &= late_counts(requests, "fluidity") == 0
+    in_time = ~is_late(requests, "fluidity")
     waits = requests.outcome == Outcome.UNFINISHED.value
-    return Decided(meets_own(requests), ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S)))
+    decided = ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S))
+    return Decided(np.asarray(requests.finished & in_time), decided)
 
 
 SHARES: dict[str, Callable[[RequestTable, float], Decided | None]] = {"goodput_share": goodput}
@@ -143,7 +141,9 @@ def _tenant_fairness(requests: RequestTable, window_s: tuple[float, float]) -> f
 def _hit_share(requests: RequestTable, measured: BoolArray) -> float | None:
     if not requests.cached_tokens.any():
         return None
-    scheduled = measured & ~np.isnan(requests.first_scheduled_s)
+    # When a request was first scheduled is an engine's to know; a client sees first tokens.
+    begun = ~(np.isnan(requests.first_scheduled_s) & np.isnan(requests.first_token_s))
+    scheduled = measured & begun
     asked = int(requests.prompt_tokens[scheduled].sum())
     return int(requests.cached_tokens[scheduled].sum()) / asked if asked else None
 

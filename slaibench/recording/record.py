@@ -77,7 +77,7 @@ class RequestTable:
     turn: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})
     """Of its session, from 1; 0: it is in none."""
     cached_tokens: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})
-    """Prompt tokens found in the prefix cache when it was first scheduled."""
+    """Prompt tokens found in the prefix cache when it was first scheduled; 0 where nobody says."""
     ttft_slo_s: FloatArray = field(default_factory=_not_given, metadata={_SILENT: np.inf})
     """Its objective of the time to the first token; infinite: it has none."""
     priority: IntArray = field(default_factory=_not_given, metadata={_SILENT: 0})

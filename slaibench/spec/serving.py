@@ -248,7 +248,10 @@ class EndpointPart(Part):
     api: Annotated[str | None, Option("completions or chat. Default: completions.")] = None
     prompts: Annotated[
         str | None,
-        Option("token-ids or text. Default: token-ids, or text over the chat interface."),
+        Option(
+            "token-ids, text, or conversation (what a workload's people really said). Default: "
+            "token-ids, or text over the chat interface."
+        ),
     ] = None
     only_openai: Annotated[
         bool,

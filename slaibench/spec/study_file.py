@@ -38,7 +38,7 @@ from slaibench.spec.study_layout import (
     table_of,
 )
 from slaibench.spec.toml import parse_toml, toml
-from slaibench.workloads.table import JOIN
+from slaibench.workloads.joined import JOIN
 
 MOST_BYTES = 1_000_000  # a file that is larger is no study
 TYPES: Mapping[type, tuple[tuple[type, ...], str]] = {

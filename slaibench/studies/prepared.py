@@ -15,21 +15,18 @@ from slaibench.studies import scheduler_info
 from slaibench.studies.cell_run import run_json, serve, watch_of
 from slaibench.studies.code import Code, code_of
 from slaibench.studies.scheduler_info import SchedulerInfo
+from slaibench.studies.source import with_room, with_source
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
-from slaibench.studies.targets import Targets, check_said, tiers_of
+from slaibench.studies.targets import Targets, with_tiers
+from slaibench.studies.tellable import check_said
 from slaibench.version import __version__
-from slaibench.workloads import registry as workload_registry
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
-from slaibench.workloads.generate import fingerprint, generate
+from slaibench.workloads.generate import fingerprint, generate, num_recorded
 from slaibench.workloads.lengths import LengthSource, RecordedSource
 from slaibench.workloads.request import Request
-from slaibench.workloads.shared_prefix import with_shared_prefix
 from slaibench.workloads.tiers import Tier
 
-ROOM = 1.05
-"""Room for requests longer than those of the sample that describes a workload."""
-ROUND_TOKENS = 256
 CLOSED = "closed"
 """Arrivals of a closed loop, as its cells name them."""
 ALL_DUE = ArrivalProcess(ArrivalKind.BURST)
@@ -158,9 +155,7 @@ class PreparedStudy:
             self.source, RecordedSource
         ):
             return wanted
-        total = self.source.recorded.total_tokens
-        longest = self.spec.max_total_tokens or int(total.max())
-        rows = int((total <= longest).sum())
+        rows = num_recorded(self.source, self.spec.max_total_tokens)
         return min(wanted, rows) if self.spec.num_requests is not None else rows
 
     def requests(self, cell: CellSpec) -> list[Request]:
@@ -236,14 +231,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
     kind = find(spec.backend)
     spec = settled(spec)
     scheduler_infos = tuple(map(kind.info_of, spec.schedulers))
-    source = (
-        workload_registry.resolve(spec.workload)
-        if spec.workload
-        else workload_registry.default_workload()
-    )
-    if spec.shared_prefix is not None:
-        source = with_shared_prefix(source, spec.shared_prefix)
-        spec = spec.model_copy(update={"workload": source.name, "shared_prefix": None})
+    spec, source = with_source(spec)
     longest = _at_most(int(source.describe()["total_tokens"]["max"]), spec.max_total_tokens)
     system = kind.of(
         spec,
@@ -254,7 +242,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             is_stock=any(info.is_stock for info in scheduler_infos),
         ),
     )
-    tiers = tiers_of(spec)
+    spec, tiers = with_tiers(spec, source)
     prepared = PreparedStudy(
         spec=spec,
         scheduler_infos=scheduler_infos,
@@ -281,14 +269,6 @@ def prepare(spec: StudySpec) -> PreparedStudy:
     if prepared.targets.look_at_requests:
         check_said(prepared.targets, prepared.requests(prepared.first_cell()))
     return prepared
-
-
-def with_room(source: LengthSource, longest: int) -> int:
-    """Tokens that hold every request of a workload whose longest described one has ``longest``:
-    where lengths are drawn at random, a run may have a longer one."""
-    if isinstance(source, RecordedSource):
-        return longest
-    return -(-math.ceil(ROOM * longest) // ROUND_TOKENS) * ROUND_TOKENS
 
 
 def _at_most(tokens: int, limit: int | None) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from slaibench.measure import closed_loop
 from slaibench.measure import group as groups
-from slaibench.measure.audit import ArrivalAudit, audit
+from slaibench.measure.audit import UNTESTED, ArrivalAudit, audit
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.closed_loop import LoopAudit, loop_audit
 from slaibench.measure.clusters import Clusters
@@ -234,7 +234,11 @@ def _audited(
     """The arrival audit of a cell's requests."""
     closed = spec.get("concurrency") is not None
     process = None if closed else ArrivalProcess.parse(spec["arrivals"])
-    kind = HALF_OPEN if half_open else "closed" if process is None else process.kind.value
+    kind = "closed" if process is None else process.kind.value
+    if half_open:
+        kind = HALF_OPEN
+    elif kind not in UNTESTED and (requests.turn > 1).any():
+        kind = "sessions"
     return audit(
         requests.due_s,
         requests.sent_s,

@@ -12,21 +12,20 @@ from slaibench.measure.intervals import t_interval
 from slaibench.measure.metrics import strictest_first
 from slaibench.measure.quantile_interval import quantile_interval
 from slaibench.measure.share_interval import share_interval
-from slaibench.measure.slo import NO_TTFT_SLO, Slo, SloVerdict, evaluate, parse_slos
-from slaibench.measure.steady import RULE, Steadiness
+from slaibench.measure.slo import Slo, SloVerdict, evaluate, parse_slos
+from slaibench.measure.steady import Steadiness
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.forms import VerdictForm
 from slaibench.studies.replicates import state_of
 from slaibench.studies.run_summary import RunSummarizer, RunSummary, samples_of
-from slaibench.workloads.request import Request
+from slaibench.workloads.lengths import LengthSource
+from slaibench.workloads.own_tiers import own_tiers
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
 
 STEADY = "not saturated"
 """The target that strict conventions add to the SLOs."""
 SATURATED = "it is saturated"
 """What it comes to when that target fails, as a clause."""
-MOST_NAMED = 8
-"""Tenants that a message names."""
 HOLDS = SloLevel(-1.0, -1.0, -1.0)
 FAILS = SloLevel(math.inf, 1.0, math.inf)
 NOT_KNOWN = SloLevel(-1.0, -1.0, math.inf)
@@ -136,7 +135,7 @@ class Targets:
 
     @property
     def look_at_requests(self) -> bool:
-        """Whether some are of what only requests themselves say (``check_said``)."""
+        """Whether some are of what only requests themselves say (``tellable``)."""
         return any(slo.is_share or slo.tenant is not None for slo in self.slos)
 
     def summarizer(self) -> RunSummarizer:
@@ -187,6 +186,19 @@ def tiers_of(spec: StudySpec) -> tuple[Tier, ...]:
         ValueError: they do not parse.
     """
     return parse_tiers(spec.tiers) if spec.tiers else DEFAULT_TIERS
+
+
+def with_tiers(spec: StudySpec, source: LengthSource) -> tuple[StudySpec, tuple[Tier, ...]]:
+    """The tiers of a study, and its specification with those that the workload itself names.
+
+    Raises:
+        ValueError: they do not parse, or are not the workload's (``own_tiers``).
+    """
+    given = tiers_of(spec)
+    tiers = own_tiers(source, given if spec.tiers else None, given)
+    if tiers != given:
+        spec = spec.model_copy(update={"tiers": ",".join(map(str, tiers))})
+    return spec, tiers
 
 
 def _level(
@@ -241,52 +253,3 @@ def _steady_level(summaries: Sequence[RunSummary]) -> SloLevel:
     if state is Steadiness.STEADY:
         return HOLDS
     return FAILS if state is Steadiness.GROWING else NOT_KNOWN
-
-
-def check_said(targets: Targets, requests: Sequence[Request]) -> None:
-    """Refuse targets of what no request says: a tenant, or targets of its own.
-
-    Args:
-        requests: of the first run.
-
-    Raises:
-        ValueError: with the tenants that there are, or how requests come to have targets.
-    """
-    tenants = sorted({request.tenant for request in requests if request.tenant})
-    for slo in targets.slos:
-        if slo.tenant is not None and slo.tenant not in tenants:
-            shown = ", ".join(tenants[:MOST_NAMED]) or "none: its requests say no tenant"
-            more = f" and {len(tenants) - MOST_NAMED} more" if len(tenants) > MOST_NAMED else ""
-            raise ValueError(
-                f"SLO {slo.text!r}: none of the {len(requests):,} requests of the first run is of "
-                f"tenant {slo.tenant!r}; there are {shown}{more}"
-            )
-        if slo.is_share and all(math.isinf(request.ttft_slo_s) for request in requests):
-            raise ValueError(f"SLO {slo.text!r}: {NO_TTFT_SLO}")
-
-
-def check_tellable(
-    targets: Targets, num_requests: int | None, *, second_tokens: bool = True
-) -> None:
-    """Refuse runs that cannot tell whether targets hold, however they end.
-
-    Args:
-        num_requests: of a run; None: as many as it needs.
-        second_tokens: whether any output has two tokens.
-
-    Raises:
-        ValueError: with what is missing.
-    """
-    between = [slo.text for slo in targets.slos if slo.metric in ("tbt", "tpot")]
-    if between and not second_tokens:
-        raise ValueError(
-            f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
-            "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
-        )
-    strict = targets.convention is Convention.STRICT
-    if strict and (num_requests or math.inf) < RULE.min_arrivals:
-        raise ValueError(
-            f"{num_requests} requests are too few to tell whether a run is steady "
-            f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
-            f"{4 * RULE.min_arrivals} or more"
-        )

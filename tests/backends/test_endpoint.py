@@ -181,7 +181,7 @@ def test_chat_uses_text() -> None:
     [
         ({"url": "nonsense://"}, "is not one like"),
         ({"api": "embeddings"}, "api must be completions or chat"),
-        ({"prompts": "images"}, "prompts must be token-ids or text"),
+        ({"prompts": "images"}, "prompts must be one of token-ids, text, conv"),
         ({"api": "chat", "prompts": "token-ids"}, "takes no token ids"),
         ({"vocab_size": 0}, "vocab_size must be at least 1"),
         ({"processes": 0}, "processes must be at least 1"),

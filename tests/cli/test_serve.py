@@ -29,6 +29,7 @@ from slaibench.machine.hardware import InstalledGpu
 from slaibench.spec import Device
 from slaibench.studies.scheduler_info import describe
 from tests.backends.engines.process_tree import descendants, processes
+from tests.cli.three_turns import check_three_turns
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120.0
@@ -216,7 +217,8 @@ def test_a_cpu_serves_texts_and_leaves_nothing_when_its_command_is_killed(cache:
         port = free.getsockname()[1]
     steps = cache / "steps.log"
     options = ("--device", "cpu", "--port", str(port), "--max-context-tokens", "512")
-    more = ("--step-log", str(steps), "--", "--served-model-name", "tiny-mistral", "mine")
+    more = ("--prefix-caching", "--step-log", str(steps), "--", "--enable-prompt-tokens-details")
+    more = (*more, "--served-model-name", "tiny-mistral", "mine")
     with start(cache, *options, *more) as process:
         assert process.stdout is not None
         try:
@@ -246,6 +248,9 @@ def test_a_cpu_serves_texts_and_leaves_nothing_when_its_command_is_killed(cache:
             assert answer[:3].isalpha()
             assert answer[3:].isdigit()
             until(lambda: steps.read_text().count("\nf,") == 4, "the steps are on record")
+
+            (checkpoint,) = (cache / "models").iterdir()
+            check_three_turns(url, "mine", checkpoint, cache, block=32)
         finally:
             tree = set(descendants(process.pid))
             process.kill()

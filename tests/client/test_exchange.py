@@ -43,6 +43,33 @@ def test_the_servers_own_count_is_believed() -> None:
     assert exchange.prompt_tokens == 7
 
 
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [
+        ({"cached_tokens": 4}, 4),
+        ({"cached_tokens": 7}, 7),
+        ({"cached_tokens": 8}, 0),  # more than the prompt has
+        ({"cached_tokens": -1}, 0),
+        ({"cached_tokens": "4"}, 0),
+        ({"cached_tokens": None}, 0),
+        ({"cached_tokens": True}, 0),
+        ({}, 0),
+        (None, 0),
+        ([4], 0),
+    ],
+)
+def test_what_the_server_found_in_its_cache_is_kept_where_it_can_be(
+    details: Any, cached: int
+) -> None:
+    said = usage(1)
+    said["usage"]["prompt_tokens_details"] = details
+    exchange = streaming(tokens=1)
+    exchange.body(events(text("a", "length"), {"choices": [], **said}, "[DONE]"), 1.0)
+    exchange.ended(1.0)
+    assert exchange.outcome is Outcome.FINISHED
+    assert exchange.cached_tokens == cached
+
+
 def test_events_without_output_carry_no_token() -> None:
     exchange = streaming(tokens=2)
     exchange.body(events(delta(role="assistant", content="")), 1.0)

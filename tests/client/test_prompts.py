@@ -7,9 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from slaibench.client.prompts import WORDS, TokenIdPrompts, WordPrompts, calibrate
+from slaibench.client.prompts import (
+    WORDS,
+    ConversationPrompts,
+    TokenIdPrompts,
+    WordPrompts,
+    calibrate,
+)
+from slaibench.endpoint.url import Api
 from slaibench.workloads.generate import prompt_token_ids
 from slaibench.workloads.request import Request
+from slaibench.workloads.transcript import Conversation, Message, Transcript
 
 
 def request(tokens: int, request_id: int = 0) -> Request:
@@ -74,3 +82,13 @@ def test_a_count_that_does_not_add_up_is_not_called_exact() -> None:
 @pytest.mark.parametrize("count", [lambda text: 5, lambda text: len(text) % 7])
 def test_a_count_that_makes_no_sense_leaves_the_default(count: Callable[[str], int]) -> None:
     assert not calibrate(count).exact
+
+
+def test_what_was_said_goes_as_a_text_or_as_messages() -> None:
+    said = Transcript(Conversation([Message("user", "Hello."), Message("assistant", "Yes?")]), 1)
+    real = Request(0, 0.0, 2, 1, transcript=said)
+    assert ConversationPrompts(Api.COMPLETIONS).prompt(real, seed=0) == "Hello.\n"
+    messages = [{"role": "user", "content": "Hello."}]
+    assert ConversationPrompts(Api.CHAT).prompt(real, seed=1) == messages
+    with pytest.raises(ValueError, match="request 4 has no text: take a workload that has them"):
+        ConversationPrompts(Api.CHAT).prompt(request(5, 4), seed=0)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from slaibench.workloads.conversation_file import read_conversations
 from slaibench.workloads.conversations import (
     Limits,
-    read_conversations,
     rounds,
 )
 from slaibench.workloads.errors import WorkloadError

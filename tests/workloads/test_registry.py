@@ -51,7 +51,7 @@ def test_a_path_may_hold_a_colon(csv):
     ("text", "message"),
     [
         ("sharegtp4", "unknown workload 'sharegtp4'; did you mean 'sharegpt4'.*azure-code, azure-"),
-        ("zzz", r"unknown workload 'zzz'\. Known: azure-code"),
+        ("zzz", r"unknown workload 'zzz'\. Known: agent, azure-code"),
         ("", "unknown workload ''"),
         ("none.csv", r"none\.csv: no such file"),
         ("folder/none.parquet", "no such file"),
@@ -59,7 +59,7 @@ def test_a_path_may_hold_a_colon(csv):
         ("sharegpt4-model:n=3", "takes no option 'n'"),
         ("azure-conv", "Azure/AzurePublicDataset"),
         ("fixed", "needs prompt=VALUE"),
-        ("none.csv:unit=ms", "did you mean|Known: block, timestamp"),
+        ("none.csv:unit=ms", "did you mean|Known: block, think"),
     ],
 )
 def test_what_cannot_be_had_says_so(text, message):

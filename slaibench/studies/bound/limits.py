@@ -12,7 +12,8 @@ from slaibench.costmodel.cost_model import LARGEST_BATCH_TOKENS
 from slaibench.costmodel.floor import Room, batch_floor
 from slaibench.measure.bound import Bound, capacity_bound
 from slaibench.measure.work import Work, work_of
-from slaibench.studies.prepared import PreparedStudy, with_room
+from slaibench.studies.prepared import PreparedStudy
+from slaibench.studies.source import with_room
 from slaibench.studies.systems.profiled import profile_of
 from slaibench.workloads.lengths import (
     DESCRIBED_REQUESTS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from slaibench.backends.base import Backend, RunOutput
 from slaibench.client.sizing import MAX_REQUEST_TOKENS
 from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.prompt_kind import PromptKind
 from slaibench.endpoint.url import is_public, parse_url, public_url
 from slaibench.schedulers.base import Scheduler
 from slaibench.spec import Clock, StudySpec
@@ -69,7 +70,8 @@ class EndpointSystem:
         named = parse_url(spec.url).api
         api = spec.api or (named.value if named else "completions")
         # A chat interface takes messages, which are text.
-        prompts = spec.prompts or ("text" if api == "chat" else "token-ids")
+        default = PromptKind.TEXT if api == "chat" else PromptKind.TOKEN_IDS
+        prompts = spec.prompts or default.value
         filled = {
             "api": api,
             "prompts": prompts,

@@ -280,8 +280,10 @@ def test_the_model_is_asked_for_unless_it_is_named(server: Server) -> None:
     ("fields", "message"),
     [
         ({"api": "chats"}, "completions or chat, not 'chats'"),
-        ({"prompts": "words"}, "token-ids or text, not 'words'"),
+        ({"prompts": "words"}, "one of token-ids, text, conversation, not 'words'"),
         ({"api": "chat", "prompts": "token-ids"}, "takes no token ids"),
+        ({"prompts": "conversation", "workload": "chat"}, "workload 'chat' has no texts"),
+        ({"prompts": "conversation", "shared_prefix": 9}, "leave one of them out"),
         ({"url": "ftp://x"}, "is not one like http://localhost:8000"),
         ({"max_context_tokens": 24}, "the context asked for holds 24"),
     ],
