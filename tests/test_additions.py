@@ -1,6 +1,7 @@
-"""What is added is written once: a metric, a scheduler and a page in one file, an option in two.
+"""What is added is written once: a metric, a scheduler and a page in one file, an option in two, a
+field of requests to an endpoint in three.
 
-One copy of the packages gets all four, each by the least that somebody has to write, and one sweep
+One copy of the packages gets them all, each by the least that somebody has to write, and one sweep
 shows them.
 """
 
@@ -22,6 +23,8 @@ from tests.tree import Tree
 CATALOGUE = "slaibench/measure/catalogue.py"
 SPECIFICATION = "slaibench/spec/serving.py"
 SIMULATOR = "slaibench/studies/systems/simulator.py"
+DIALECT = "slaibench/endpoint/dialect.py"
+TARGET, BODY = "slaibench/client/target.py", "slaibench/client/body.py"
 SCHEDULER = """
 from slaibench.schedulers.sarathi import Sarathi
 
@@ -41,6 +44,19 @@ from slaibench.report.pages.dummy import PAGE
 load = {"num_requests": 60, "num_seeds": 1, "dummy_delay_s": 0.5}
 swept = slaibench.sweep(["dummy"], 5, results="runs", jobs=1, **load)
 print(PAGE.write((swept.spec, list(swept.cells)), Path("pages")).html)
+"""
+SAID = """
+from slaibench.backends.endpoint import EndpointOptions
+from slaibench.cli.endpoint import DialectOptions
+from slaibench.client.body import request_body
+from slaibench.report.command import command_of_dialect
+from slaibench.workloads.request import Request
+
+dialect = DialectOptions(dummy_word="x").parsed()
+target = EndpointOptions("http://h", dialect=dialect).target("m")
+print(request_body(target, Request(0, 0.0, 3, 9), "a", 4)["dummy"])
+print(dialect.identity())
+print(*command_of_dialect(dialect.model_dump(mode="json")))
 """
 FIRST_CELL = """
 import json, sys
@@ -93,6 +109,19 @@ def add_option(tree: Tree) -> None:
     tree.insert(SIMULATOR, "self.profile.delivery_ms", "(self.dummy_delay_s or 0) + ")
 
 
+def add_dialect_field(tree: Tree) -> None:
+    """Requests to an endpoint have a field more."""
+    tree.insert(
+        DIALECT,
+        "    new_connections: Annotated[\n",
+        '    dummy_word: Annotated[str | None, Spoken("A word.")] = None\n',
+    )
+    tree.insert(
+        TARGET, "    new_connections: bool = False\n", "    dummy_word: str | None = None\n"
+    )
+    tree.insert(BODY, '    body["seed"] = seed\n', '    body["dummy"] = target.dummy_word\n')
+
+
 def add_scheduler(tree: Tree) -> None:
     tree.write("slaibench/schedulers/dummy.py", SCHEDULER)
 
@@ -101,7 +130,13 @@ def add_page(tree: Tree) -> None:
     tree.write("slaibench/report/pages/dummy.py", PAGE.read_text("utf-8"))
 
 
-FILES = {add_metric: 1, add_option: 2, add_scheduler: 1, add_page: 1}
+FILES = {
+    add_metric: 1,
+    add_option: 2,
+    add_dialect_field: 3,
+    add_scheduler: 1,
+    add_page: 1,
+}
 """How many files each may touch."""
 
 
@@ -181,6 +216,14 @@ def test_a_page_s_command_has_the_option(swept: Swept, tmp_path: Path) -> None:
     said = swept.tree.run("verify", tmp_path / "pages" / swept.page.name, status=1)
     assert "recordings absent" in said
     assert " --dummy-delay 0.5 " in said
+
+
+def test_a_field_of_requests_is_an_option_that_they_and_records_have(swept: Swept) -> None:
+    body, record, command = swept.tree.python(SAID).splitlines()
+    assert body == "x"
+    assert record == "{'dummy_word': 'x'}"
+    assert command == "--dummy-word x"
+    assert "--dummy-word" in swept.tree.run("replay", "--help")
 
 
 def test_a_scheduler_is_listed_and_run(swept: Swept) -> None:

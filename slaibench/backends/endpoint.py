@@ -21,6 +21,7 @@ from slaibench.client.prompts import (
 from slaibench.client.scrape import Scraper
 from slaibench.client.sizing import ClientError
 from slaibench.client.target import Target
+from slaibench.endpoint.dialect import Dialect
 from slaibench.endpoint.prompt_kind import PromptKind
 from slaibench.endpoint.server_metrics import NONE, address_of
 from slaibench.endpoint.url import Api, public_url
@@ -44,6 +45,7 @@ class EndpointOptions:
         vocab_size: of the token ids.
         api_key: None: what the environment has in ``OPENAI_API_KEY``, if anything.
         processes: client processes; None: as many as the load needs.
+        dialect: what else requests hold.
         metrics_url: where the server's metrics are read beside a run; None: at its ``/metrics``;
             ``none``: nowhere.
 
@@ -59,16 +61,9 @@ class EndpointOptions:
     timeout_s: float = 600.0
     read_timeout_s: float | None = None
     api_key: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ignore_eos: bool = True
-    exact_lengths: bool = True
-    continuous_usage: bool = True
-    max_tokens_field: str | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    dialect: Dialect = field(default_factory=Dialect)
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
     processes: int | None = None
-    insecure: bool = False
-    new_connections: bool = False
     metrics_url: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -95,17 +90,10 @@ class EndpointOptions:
             model=model,
             api=Api(self.api),
             api_key=self.api_key or os.environ.get("OPENAI_API_KEY") or None,
-            headers=self.headers,
-            ignore_eos=self.ignore_eos,
-            exact_lengths=self.exact_lengths,
-            continuous_usage=self.continuous_usage,
-            max_tokens_field=self.max_tokens_field,
             timeout_s=self.timeout_s,
             read_timeout_s=self.read_timeout_s,
-            extra_body=self.extra_body,
             extra_of=self.extra_of,
-            insecure=self.insecure,
-            new_connections=self.new_connections,
+            **self.dialect.plain(),
         )
 
 

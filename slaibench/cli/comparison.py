@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from slaibench.cli.group_table import group_tables
 from slaibench.cli.tables import RATE, heading, is_off, mark, offered, row_state, state_lines
 from slaibench.cli.terminal import DIM, shown
 from slaibench.report.table import Cell, Heading, Row, Table, grid
@@ -45,7 +48,7 @@ def compare_table(result: CompareResult) -> RenderableType:
         state = row_state(rate.a, rate.b)
         rows.append(Row(f"{rate.rate_rps:g}", tuple(map(Cell, texts)), state))
     table = grid("", "", "", columns, rows, head=RATE)
-    return Group(title, *lines, *shown(table), _comparison_legend(result))
+    return Group(title, *lines, *shown(table), *_by_group(result), _comparison_legend(result))
 
 
 def _long_comparison(result: CompareResult) -> RenderableType:
@@ -90,7 +93,12 @@ def _long_comparison(result: CompareResult) -> RenderableType:
     )
     names = listed([pair.b for pair in result.pairs])
     title = Text(f"{names} against {result.a}: {heading(result.sweep)}", style="bold")
-    return Group(title, *shown(table), _comparison_legend(result))
+    return Group(title, *shown(table), *_by_group(result), _comparison_legend(result))
+
+
+def _by_group(result: CompareResult) -> Iterator[RenderableType]:
+    for table in group_tables(result.sweep.points):
+        yield from shown(table)
 
 
 def _comparison_legend(result: CompareResult) -> Text:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from slaibench.cli.spec_options import SpecOptions
+from slaibench.cli.option_group import OptionGroup
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for Typer that takes the options of its groups (dataclasses, or fields of a
-    specification) instead of them.
+    """A command for Typer that takes the options of its groups (dataclasses, or of
+    ``OptionGroup``) instead of them.
 
     Every field needs a default. Options appear in the order of the command's parameters, and of
     the fields within each.
@@ -25,7 +25,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         group = parameter.annotation
-        if not (is_dataclass(group) or _is_of_specification(group)):
+        if not (is_dataclass(group) or _is_made(group)):
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         assert isinstance(group, type)
@@ -49,12 +49,12 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _is_of_specification(group: Any) -> bool:
-    return isinstance(group, type) and issubclass(group, SpecOptions)
+def _is_made(group: Any) -> bool:
+    return isinstance(group, type) and issubclass(group, OptionGroup)
 
 
 def _options(cls: type) -> Sequence[inspect.Parameter]:
-    if issubclass(cls, SpecOptions):
+    if issubclass(cls, OptionGroup):
         return cls.parameters
     assert is_dataclass(cls)
     hints = get_type_hints(cls, include_extras=True)

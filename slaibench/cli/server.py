@@ -46,7 +46,7 @@ from slaibench.studies.pace import Ended, Pace
 from slaibench.studies.paced import PacedPlan
 from slaibench.studies.paced_result import PacedResult, holds
 from slaibench.studies.targets import STEADY, Targets, whose
-from slaibench.studies.untold import Untold
+from slaibench.studies.untold import Untold, nothing_instead
 
 if TYPE_CHECKING:
     from slaibench.studies.interchange.mlflow_run import Tracker
@@ -181,7 +181,7 @@ def _failing(result: PacedResult) -> str:
 def _untold_words(untold: Untold) -> str:
     head = f"cannot tell {whose(untold.slo, untold.tier)}: {untold.why} (more --minutes)"
     if untold.value_s is None or untold.q is None:
-        return f"{head}; no percentile of it can be told"
+        return f"{head}{nothing_instead(untold.slo)}"
     value, low, high = map(plain_number, untold.value_s)
     return (
         f"{head}; its P{100 * untold.q:g} at {untold.rate_rps:g} requests/s was {value} s "

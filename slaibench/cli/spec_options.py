@@ -10,11 +10,12 @@ import typer
 from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
+from slaibench.cli.option_group import OptionGroup
 from slaibench.spec import Option, Part, StudySpec, flag, options_of
 from slaibench.workloads.joined import JOIN
 
 
-class SpecOptions:
+class SpecOptions(OptionGroup):
     """Some fields of a specification, as a command is given them.
 
     A subclass names a part of the specification (``class LoadOptions(SpecOptions, part=LoadPart,
@@ -25,7 +26,6 @@ class SpecOptions:
         values: by field.
     """
 
-    parameters: ClassVar[tuple[inspect.Parameter, ...]]
     _fields: ClassVar[Mapping[str, str]]
     """By parameter: its field."""
 

@@ -7,7 +7,6 @@ An option of a specification stands where its field does (``load.seeds``); one o
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,12 +18,9 @@ from typer.models import ArgumentInfo, ParameterInfo
 
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.cli.workers import KEPT
-from slaibench.endpoint.dialect import Dialect
 from slaibench.spec.study_layout import (
-    BODY,
     DIALECT,
     FIELDS,
-    HEADERS,
     PLACES,
     RUNNING,
     SCHEDULERS,
@@ -33,14 +29,6 @@ from slaibench.spec.study_layout import (
 
 NOT_KEPT = frozenset({"as_json", "quiet", "verbose", "context", "save_study"})
 """Parameters that decide how an answer is printed, not what it is."""
-_OF_DIALECT: Mapping[str, str] = {
-    **{name: name for name in Dialect.model_fields},
-    "no_ignore_eos": "ignore_eos",
-    "any_length": "exact_lengths",
-    "no_continuous_usage": "continuous_usage",
-    "header": HEADERS,
-}
-"""By parameter: the dialect's field. A switch of another name turns its field off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +61,7 @@ class Key:
         if self.flag is None:
             return [value] if isinstance(value, str) else [str(item) for item in value]
         if self.field == DIALECT:
-            value = self._of_dialect(value)
+            return self._of_dialect(value)
         if value is False or value is None:
             return [f"--no-{self.flag[2:]}"] if self.kind is bool and self.default else []
         if value is True:
@@ -85,14 +73,12 @@ class Key:
             ]
         return [f"{self.flag}={value}"]
 
-    def _of_dialect(self, dialect: Mapping[str, Any]) -> Any:
-        field = _OF_DIALECT[self.name]
-        value = dialect.get(field)
-        if field == HEADERS:
-            return [f"{name}: {text}" for name, text in (value or {}).items()]
-        if field == BODY and isinstance(value, Mapping):
-            return json.dumps(value)
-        return (value is False) if field != self.name else value
+    def _of_dialect(self, dialect: Mapping[str, Any]) -> list[str]:
+        field = DialectOptions.fields[self.name]
+        value = dialect.get(field.name)
+        if field.is_switch:
+            return field.words(value)
+        return [f"{self.flag}={text}" for text in field.texts(value)]
 
 
 def keys_of(command: Callable[..., None], kind: StudyKind) -> Sequence[Key]:
@@ -130,8 +116,8 @@ def _key(parameter: inspect.Parameter, info: ParameterInfo, command: StudyKind) 
 def _place(name: str, flag: str, info: ParameterInfo, command: StudyKind) -> tuple[str | None, str]:
     if isinstance(info, ArgumentInfo) or name == "scheduler":
         return SCHEDULERS, SCHEDULERS
-    if name in DialectOptions.__dataclass_fields__:
-        return DIALECT, f"{PLACES[DIALECT]}.{_OF_DIALECT[name]}"
+    if name in DialectOptions.fields:
+        return DIALECT, f"{PLACES[DIALECT]}.{DialectOptions.fields[name].name}"
     key = flag[2:].replace("-", "_")
     for keys in FIELDS.values():
         if key in keys:

@@ -234,7 +234,7 @@ def saved(
 
 def _dialect(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The dialect's table, and what it leaves out."""
-    own = {name: values[name] for name in DialectOptions.__dataclass_fields__ if name in values}
+    own = {name: values[name] for name in DialectOptions.fields if name in values}
     parsed = DialectOptions(**own).parsed()
     if parsed is None:
         return {}, []

@@ -9,6 +9,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from slaibench.cli.group_table import group_table
 from slaibench.cli.terminal import DIM, metric_title, shown
 from slaibench.measure.audit import OFF_RATE
 from slaibench.measure.catalogue import AT, in_points
@@ -74,6 +75,8 @@ def sweep_tables(result: SweepResult, width: int) -> RenderableType:
         ]
         titles = [title for title, _ in columns]
         parts += shown(grid("", name, "", titles, rows, head=Heading("req/s", folds=True)))
+        by_group = group_table(name, result.of(name))
+        parts += shown(by_group) if by_group else ()
     return Group(*parts, Text("\n" + _sweep_legend(result, wide=width >= WIDE), style=DIM))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from slaibench.client.prompts import Prompt
 from slaibench.client.target import Target
+from slaibench.endpoint.target_headers import headers_of
 from slaibench.endpoint.url import ROUTES, Api
 from slaibench.workloads.request import Request
 
@@ -39,8 +41,12 @@ def request_body(target: Target, request: Request, prompt: Prompt, seed: int) ->
     return body
 
 
-def request_head(target: Target, length: int, request_id: str) -> bytes:
-    """Request line and headers. Compression is refused: it would hold tokens back."""
+def request_head(target: Target, length: int, request_id: str, own: Mapping[str, str]) -> bytes:
+    """Request line and headers. Compression is refused: it would hold tokens back.
+
+    Args:
+        own: headers of this request alone; those that are given for every one go before them.
+    """
     address = target.address
     headers = {
         "Host": address.authority,
@@ -50,6 +56,7 @@ def request_head(target: Target, length: int, request_id: str) -> bytes:
         "Accept-Encoding": "identity",
         "X-Request-Id": request_id,
         **({"Connection": "close"} if target.new_connections else {}),
+        **own,
         **target.all_headers(),
     }
     lines = [f"POST {address.at(ROUTES[target.api])} HTTP/1.1"]
@@ -63,4 +70,5 @@ def request_bytes(target: Target, request: Request, prompt: Prompt, seed: int) -
         request_body(target, request, prompt, seed), option=orjson.OPT_SERIALIZE_NUMPY
     )
     request_id = f"{target.request_id_prefix}{request.request_id}"
-    return request_head(target, len(body), request_id) + body
+    own = headers_of(target.target_headers, request) if target.target_headers else {}
+    return request_head(target, len(body), request_id, own) + body

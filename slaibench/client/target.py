@@ -10,6 +10,7 @@ from typing import Any
 
 from slaibench.client.quoted import Quoter
 from slaibench.endpoint import extra_body
+from slaibench.endpoint.target_headers import TargetHeaders
 from slaibench.endpoint.url import Address, Api, closed_values, parse_url, public_url
 from slaibench.workloads.request import Request
 
@@ -41,6 +42,7 @@ class Target:
         extra_of: fields for one request's body; a function that pickles (of a module).
         insecure: take any certificate of a server with TLS.
         new_connections: open a connection for each request, when it is due.
+        target_headers: say a request's own targets and tenant in headers of these names.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -62,6 +64,7 @@ class Target:
     extra_of: Callable[[Request], Mapping[str, Any]] | None = None
     insecure: bool = False
     new_connections: bool = False
+    target_headers: TargetHeaders | None = None
 
     def __post_init__(self) -> None:
         named = parse_url(self.url).api

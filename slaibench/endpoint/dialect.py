@@ -17,9 +17,10 @@ from pydantic import (
 )
 
 from slaibench.endpoint import extra_body
+from slaibench.endpoint.given import KEPT, body_texts, header_texts, read_body, read_headers
+from slaibench.endpoint.spoken import Spoken, spoken_fields
+from slaibench.endpoint.target_headers import TargetHeaders
 
-_KEPT = "**********"
-"""What stands for a header's value wherever a specification is written down."""
 _MARK_DIGITS = 4
 """Of a header's value a record has a mark of 16 bits: enough to tell two apart, far too little to
 find it by."""
@@ -35,6 +36,8 @@ ExtraBody = Annotated[
 class Dialect(BaseModel):
     """What requests to an endpoint hold, and what of its answers counts.
 
+    A field is an option by its ``Spoken``, and one of ``client.target.Target`` by its name.
+
     Args:
         ignore_eos: ask for output up to the length (``ignore_eos``; vLLM, SGLang).
         exact_lengths: only an output of exactly the length asked for is finished.
@@ -44,18 +47,56 @@ class Dialect(BaseModel):
         headers: for every request. Values are written down nowhere.
         insecure: take any certificate.
         new_connections: open a connection for each request, when it is due.
+        target_headers: by whose names a request's own targets and tenant are headers; None: they
+            are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ignore_eos: bool = True
-    exact_lengths: bool = True
-    continuous_usage: bool = True
-    max_tokens_field: str | None = None
-    extra_body: ExtraBody = Field(default={}, repr=False)
-    headers: dict[str, SecretStr] = {}
-    insecure: bool = False
-    new_connections: bool = False
+    ignore_eos: Annotated[
+        bool, Spoken("Send no ignore_eos, so that the model may end sooner.", "no-ignore-eos")
+    ] = True
+    exact_lengths: Annotated[
+        bool, Spoken("Take outputs of other lengths than were asked for.", "any-length")
+    ] = True
+    continuous_usage: Annotated[
+        bool,
+        Spoken(
+            "Ask for a token count at the end alone; where events hold several tokens, there is "
+            "no TBT.",
+            "no-continuous-usage",
+        ),
+    ] = True
+    max_tokens_field: Annotated[
+        str | None, Spoken("What the limit of the output is called. Default: max_tokens.")
+    ] = None
+    extra_body: Annotated[
+        ExtraBody,
+        Spoken(
+            "Fields for every request, as a JSON object; null leaves one of ours out.",
+            read=read_body,
+            texts=body_texts,
+        ),
+    ] = Field(default={}, repr=False)
+    headers: Annotated[
+        dict[str, SecretStr],
+        Spoken(
+            "'Name: value' for every request; may be given several times. Values are kept nowhere.",
+            "header",
+            several=True,
+            read=read_headers,
+            texts=header_texts,
+        ),
+    ] = {}
+    insecure: Annotated[bool, Spoken("Take any certificate, a self-signed one as well.")] = False
+    new_connections: Annotated[
+        bool,
+        Spoken("Open a connection for each request, when it is due; its time is part of TTFT."),
+    ] = False
+    target_headers: Annotated[
+        TargetHeaders | None,
+        Spoken("Say each request's own targets and tenant in headers, by whose names."),
+    ] = None
 
     @field_validator("max_tokens_field")
     @classmethod
@@ -83,6 +124,15 @@ class Dialect(BaseModel):
         theirs = {"ignore_eos": False, "exact_lengths": False, "continuous_usage": False}
         return self.model_copy(update=theirs)
 
+    def plain(self) -> dict[str, Any]:
+        """Every field as requests have it.
+
+        Raises:
+            ValueError: values of headers or fields come from a file, which lacks them.
+        """
+        as_they_are = {name: getattr(self, name) for name in type(self).model_fields}
+        return {**as_they_are, "headers": self.plain_headers(), "extra_body": self.plain_body()}
+
     def plain_headers(self) -> dict[str, str]:
         """The headers as they are sent.
 
@@ -91,7 +141,7 @@ class Dialect(BaseModel):
         """
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}
         for name, value in headers.items():
-            if value == _KEPT:
+            if value == KEPT:
                 raise ValueError(f"the value of header {name!r} is kept in no file: give it again")
         return headers
 
@@ -123,8 +173,12 @@ class Dialect(BaseModel):
         """As far as a record has it."""
         if identity is None:
             return None
-        headers = dict.fromkeys(identity.get("headers", {}), SecretStr(_KEPT))
+        headers = dict.fromkeys(identity.get("headers", {}), SecretStr(KEPT))
         return cls.model_validate({**identity, "headers": headers})
+
+
+SPOKEN = tuple(spoken_fields(Dialect))
+"""Its fields as options, in order."""
 
 
 def _mark(name: str, value: SecretStr) -> str:

@@ -19,7 +19,7 @@ from slaibench.measure.metric import Metric, Scope
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, RequestTable
 
 AT = "@"
-"""Between a metric and its tier: ``tbt_p99_s@paying``."""
+"""Between a metric and whose it is (``measure.group``): ``tbt_p99_s@paying``."""
 
 
 def _waits(requests: RequestTable) -> BoolArray:
@@ -142,7 +142,20 @@ _METRICS = (
         short="goodput",
         shown_unit="a second",
     ),
-    _of_own("goodput_share", "on target", "requests within all of their own targets", -1),
+    Metric(
+        "goodput_share",
+        "on target",
+        "requests within all of their own targets",
+        "share",
+        -1,
+        read=lambda summary: summary.metrics.overall.share("goodput_share"),
+        scope=Scope.BOTH,
+        of_requests=True,
+        is_optional=True,
+        short="on target",
+        shown_unit="%",
+        scale=100,
+    ),
     _of_own("tenant_fairness", "fairness", "Jain's index of tenants' service", -1),
     _of_own("prefix_hit_share", "prefix hits", "prompt tokens found in the prefix cache", -1),
     _of_own("ttft_p50_first_turn_s", "first turns", "median TTFT of first turns", +1, "s"),
@@ -213,6 +226,11 @@ METRICS = {metric.name: metric for metric in _METRICS}
 def targets() -> list[str]:
     """Latencies that an SLO may name."""
     return [name for name, latency in LATENCIES.items() if latency.is_target]
+
+
+def shares() -> list[str]:
+    """Shares of requests, which an SLO may name."""
+    return [metric.name for metric in METRICS.values() if metric.of_requests]
 
 
 def in_points() -> list[Metric]:

@@ -11,7 +11,7 @@ import numpy as np
 
 LEVEL = 0.95
 
-Method = Literal["t", "t-log", "exceedances", "influence", "mover", "none"]
+Method = Literal["t", "t-log", "exceedances", "binomial", "influence", "mover", "none"]
 
 
 @dataclass(frozen=True, slots=True)

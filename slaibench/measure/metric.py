@@ -29,7 +29,9 @@ class Metric:
         latency: of ``catalogue.LATENCIES``; None: ``read`` reads the number.
         level: percentile level of the latency; None: its mean.
         read: the number, from a ``RunSummary``; None: the run has none.
-        scope: whose requests.
+        scope: whose requests; each tier is each tenant as well.
+        of_requests: whether it is a share of requests (``own_targets.SHARES``): targets may bound
+            it from below, of all or of some.
         is_optional: left out where no run has it (a load without sessions, tenants, targets).
         in_points: whether operating points have it, and so a sweep's document and tables. A
             regression may judge what points have and ``harm`` gives a direction.
@@ -57,6 +59,7 @@ class Metric:
     level: float | None = None
     read: Callable[[Any], float | None] | None = None
     scope: Scope = Scope.ALL
+    of_requests: bool = False
     is_optional: bool = False
     in_points: bool = True
     judged: bool = False

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from slaibench.measure import group as groups
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.clusters import Clusters
+from slaibench.measure.group import Group
 from slaibench.measure.half_open import sessions_of
 from slaibench.measure.latency import (
     Convention,
@@ -21,6 +23,7 @@ from slaibench.measure.latency import (
     summarise_gaps,
     token_gaps,
 )
+from slaibench.measure.own_targets import SHARES, Decided
 from slaibench.measure.steady import left_s
 from slaibench.measure.warmup import Warmup, warmup
 from slaibench.recording.record import BoolArray, FloatArray, Outcome, Recording, RequestTable
@@ -32,15 +35,18 @@ PROMPT_BUCKET_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class GroupMetrics:
-    """Latencies of all requests, or of one tier.
+    """Numbers of all requests, of one tier, or of one tenant.
 
     Args:
-        tbt_slo_s: the tier's TBT SLO (the strictest, should its requests differ); None for all.
+        tbt_slo_s: a tier's TBT SLO (the strictest, should its requests differ); else None.
         latencies: by name, each of ``catalogue.LATENCIES``.
+        shares: by name, each of ``own_targets.SHARES`` that the run has: of the requests due in the
+            window, by due time, 1 for those that are one and 0 for those that are not.
     """
 
     tbt_slo_s: float | None
     latencies: Mapping[str, LatencySummary]
+    shares: Mapping[str, FloatArray]
 
     @property
     def ttft(self) -> LatencySummary:
@@ -49,6 +55,11 @@ class GroupMetrics:
     @property
     def tbt(self) -> LatencySummary:
         return self.latencies["tbt"]
+
+    def share(self, name: str) -> float | None:
+        """A share of its requests; None: there is none of which it is known."""
+        sample = self.shares.get(name)
+        return None if sample is None or not len(sample) else float(sample.mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,8 @@ class RunMetrics:
         throughput_rps: requests finished in the window, a second.
         output_tokens_per_s: tokens received in the window, a second.
         multi_token_reads: reads that brought more than one token of a request (whole run).
-        overall, tiers: latencies, of all requests and by tier, the strictest tier first.
+        overall, tiers, tenants: of all requests, by tier, the strictest first, and by tenant
+            (``group.tenants_of``); those with a request.
         prompt_buckets: TTFT by prompt length, shortest first.
         gaps_told: whether token times are known, so that there can be times between tokens.
     """
@@ -111,8 +123,17 @@ class RunMetrics:
     multi_token_reads: int
     overall: GroupMetrics
     tiers: dict[str, GroupMetrics]
+    tenants: dict[str, GroupMetrics]
     prompt_buckets: tuple[PromptBucket, ...]
     gaps_told: bool = True
+
+    @property
+    def groups(self) -> dict[Group, GroupMetrics]:
+        """All of them: of all requests, of each tier, of each tenant."""
+        every: dict[Group, GroupMetrics] = {None: self.overall}
+        every.update(self.tiers)
+        every.update((groups.of_tenant(name), group) for name, group in self.tenants.items())
+        return every
 
 
 def run_metrics(
@@ -121,6 +142,7 @@ def run_metrics(
     convention: Convention = "strict",
     qs: Sequence[float] = DEFAULT_QS,
     cut_s: float | None = None,
+    tenants: Collection[str] = (),
 ) -> RunMetrics:
     """All metrics of one run.
 
@@ -135,6 +157,7 @@ def run_metrics(
         qs: percentile levels.
         cut_s: use this warm-up cut (to measure two runs over the same requests); None: find it.
             Ignored under ``paper``.
+        tenants: those that targets name.
 
     Raises:
         ValueError: an unknown convention.
@@ -156,10 +179,22 @@ def run_metrics(
     length = window[1] - window[0]
     gaps = token_gaps(requests)
     reading = Reading(convention, tuple(qs), stop_s)
-    tiers = {
-        str(name): _group(requests, gaps, measured & (requests.tier == name), reading, str(name))
-        for name in np.unique(requests.tier[due])
-    }
+    counted = in_window(requests.due_s, window)
+    decided = {name: decide(requests, stop_s) for name, decide in SHARES.items()}
+
+    def of(group: Group) -> GroupMetrics:
+        members = groups.members(requests, group)
+        return GroupMetrics(
+            None if group is None or groups.tenant_of(group) else _strictest(requests, members),
+            _latencies(requests, gaps, measured & members, reading),
+            {
+                name: _sample(share, counted & members)
+                for name, share in decided.items()
+                if share is not None
+            },
+        )
+
+    tiers = {str(name): of(str(name)) for name in np.unique(requests.tier[due])}
     in_order = strictest_first({name: group.tbt_slo_s for name, group in tiers.items()})
     num_finished = np.count_nonzero(requests.finished & in_window(requests.last_token_s, window))
     num_tokens = np.count_nonzero(in_window(requests.token_times_s, window))
@@ -173,8 +208,12 @@ def run_metrics(
         throughput_rps=int(num_finished) / length if length > 0 else None,
         output_tokens_per_s=int(num_tokens) / length if length > 0 else None,
         multi_token_reads=multi_token_reads(gaps),
-        overall=_group(requests, gaps, measured, reading, None),
+        overall=of(None),
         tiers={name: tiers[name] for name in in_order},
+        tenants={
+            name: of(groups.of_tenant(name))
+            for name in groups.tenants_of(requests.tenant[due], tenants)
+        },
         prompt_buckets=_prompt_buckets(requests, measured, reading),
         gaps_told=not len(requests) or bool(requests.gaps_known.any()),
     )
@@ -190,19 +229,24 @@ def strictest_first(slos_s: Mapping[str, float | None]) -> list[str]:
     return sorted(slos_s, key=strictness)
 
 
-def _group(
-    requests: RequestTable, gaps: Clusters, members: BoolArray, reading: Reading, tier: str | None
-) -> GroupMetrics:
+def _strictest(requests: RequestTable, members: BoolArray) -> float:
+    return float(requests.tbt_slo_s[members].min())
+
+
+def _latencies(
+    requests: RequestTable, gaps: Clusters, members: BoolArray, reading: Reading
+) -> dict[str, LatencySummary]:
     served = members & (requests.num_tokens > 0)
-    return GroupMetrics(
-        tbt_slo_s=None if tier is None else float(requests.tbt_slo_s[requests.tier == tier].min()),
-        latencies={
-            name: summarise_gaps(gaps, served & requests.gaps_known, reading)
-            if latency.observed is None
-            else summarise(requests, name, members, reading)
-            for name, latency in LATENCIES.items()
-        },
-    )
+    return {
+        name: summarise_gaps(gaps, served & requests.gaps_known, reading)
+        if latency.observed is None
+        else summarise(requests, name, members, reading)
+        for name, latency in LATENCIES.items()
+    }
+
+
+def _sample(share: Decided, members: BoolArray) -> FloatArray:
+    return share.met[members & share.known].astype(np.float64)
 
 
 def _prompt_buckets(

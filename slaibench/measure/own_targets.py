@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,6 @@ class OwnTargets:
     """Of the requests due in the measured window. None: the run has none of what it is about.
 
     Args:
-        goodput_share: share that met every target of theirs: finished, the first token within its
-            TTFT SLO, no later one behind its deadline (fluidity). Who still waits at the end and is
-            not late so far counts in neither. None where no request has a TTFT SLO.
         tenant_fairness: Jain's index of what tenants got against their fair shares.
         prefix_hit_share: prompt tokens found in the prefix cache, of those of scheduled requests.
         ttft_p50_first_turn_s, ttft_p50_later_turns_s: medians over turns, infinite where half had
@@ -30,7 +28,6 @@ class OwnTargets:
             timed out or was left unfinished.
     """
 
-    goodput_share: float | None
     tenant_fairness: float | None
     prefix_hit_share: float | None
     ttft_p50_first_turn_s: float | None
@@ -38,16 +35,14 @@ class OwnTargets:
     sessions_served_share: float | None
 
 
-def own_targets(requests: RequestTable, window_s: tuple[float, float], stop_s: float) -> OwnTargets:
+def own_targets(requests: RequestTable, window_s: tuple[float, float]) -> OwnTargets:
     """As ``OwnTargets`` says.
 
     Args:
         window_s: (start, end), e.g. ``RunMetrics.window_s``.
-        stop_s: the run's end.
     """
     measured = in_window(requests.due_s, window_s)
     return OwnTargets(
-        goodput_share=_goodput_share(requests, measured, stop_s),
         tenant_fairness=_tenant_fairness(requests, window_s),
         prefix_hit_share=_hit_share(requests, measured),
         ttft_p50_first_turn_s=_median_ttft_s(requests, measured & (requests.turn == 1)),
@@ -56,9 +51,43 @@ def own_targets(requests: RequestTable, window_s: tuple[float, float], stop_s: f
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A yes or no of each request: whether it is one, and whether that is known."""
+
+    met: BoolArray
+    known: BoolArray
+
+
 def meets_own(requests: RequestTable) -> BoolArray:
     """Which requests finished within every target of theirs."""
     return np.asarray(requests.finished & ~is_late(requests, "fluidity"))
+
+
+def goodput(requests: RequestTable, stop_s: float) -> Decided | None:
+    """Which requests count in ``goodput_share``, the share that met every target of theirs.
+
+    Who still waits at the run's end, ``stop_s``, and is not late so far counts in neither part.
+
+    Returns:
+        None where no request has a TTFT SLO, or no token times are known.
+    """
+    if not np.isfinite(requests.ttft_slo_s).any() or not requests.gaps_known.any():
+        return None
+    due_s = np.where(
+        requests.num_tokens > 0,
+        requests.first_token_s + requests.num_tokens * requests.tbt_slo_s,
+        requests.due_s + requests.ttft_slo_s,
+    )
+    in_time = ~is_late(requests, "fluidity")
+    waits = requests.outcome == Outcome.UNFINISHED.value
+    decided = ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S))
+    return Decided(np.asarray(requests.finished & in_time), decided)
+
+
+SHARES: dict[str, Callable[[RequestTable, float], Decided | None]] = {"goodput_share": goodput}
+"""Shares of requests that the catalogue has (``Metric.of_requests``): who counts, given when the
+run ended."""
 
 
 def jain_index(values: FloatArray) -> float:
@@ -85,20 +114,6 @@ def fair_shares(demands: FloatArray, capacity: float) -> FloatArray:
         shares[who] = min(float(demands[who]), left / (len(order) - place))
         left -= shares[who]
     return shares
-
-
-def _goodput_share(requests: RequestTable, measured: BoolArray, stop_s: float) -> float | None:
-    if not np.isfinite(requests.ttft_slo_s).any() or not requests.gaps_known.any():
-        return None
-    due_s = np.where(
-        requests.num_tokens > 0,
-        requests.first_token_s + requests.num_tokens * requests.tbt_slo_s,
-        requests.due_s + requests.ttft_slo_s,
-    )
-    in_time = ~is_late(requests, "fluidity")
-    waits = requests.outcome == Outcome.UNFINISHED.value
-    decided = measured & ~(waits & in_time & (due_s >= stop_s - TOLERANCE_S))
-    return _share(requests.finished & in_time, decided)
 
 
 def _tenant_fairness(requests: RequestTable, window_s: tuple[float, float]) -> float | None:

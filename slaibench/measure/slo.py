@@ -1,4 +1,4 @@
-"""SLO expressions: ``ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms``."""
+"""SLO expressions: ``ttft_p50<0.5,tbt_p99@paying<100ms,goodput_share@tenant=acme>0.99``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from slaibench.measure.catalogue import LATENCIES, targets
+from slaibench.measure import group as groups
+from slaibench.measure.catalogue import LATENCIES, METRICS, shares, targets
+from slaibench.measure.group import Group
 
 if TYPE_CHECKING:
     from slaibench.measure.metrics import GroupMetrics, RunMetrics
 
 FORM = (
-    f"METRIC_STAT[@TIER]<BOUND, with METRIC one of {', '.join(targets())}; STAT a percentile such "
-    "as p50 or p99.9, or mean; BOUND seconds (0.5, 500ms, 2s) or, for tbt and tpot, the word tier. "
-    "Example: ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms"
+    f"METRIC_STAT[@WHOSE]<BOUND, with METRIC one of {', '.join(targets())}; STAT a percentile such "
+    "as p50 or p99.9, or mean; BOUND seconds (0.5, 500ms, 2s) or, for tbt and tpot, the word tier; "
+    f"or {' or '.join(shares())}[@WHOSE]>SHARE, with SHARE between 0 and 1; WHOSE a tier's name, "
+    "tier=NAME or tenant=NAME. Example: ttft_p50<0.5,tbt_p99<tier,tbt_p99@paying<100ms,"
+    "goodput_share@tenant=acme>0.99"
 )
 NO_SECOND_TOKEN = "no request has a second token, so there is no time between tokens"
+NO_TTFT_SLO = (
+    "no request has a TTFT target of its own: say one by tier, as in --tiers chat:1:0.05:0.3, or "
+    "in a table's column ttft_slo_s"
+)
 NO_TOKEN_TIMES = (
     "the server put several tokens into an event and does not say which, so times between tokens "
     "are not known"
@@ -29,22 +37,41 @@ _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """One latency target.
+    """One target.
 
     Args:
-        metric: of ``catalogue.targets``.
-        q: percentile level, e.g. 0.99; None for the mean.
+        metric: of ``catalogue.targets`` or ``catalogue.shares``.
+        q: percentile level, e.g. 0.99; None for the mean and for a share.
         tier: the tier it is for; None: all requests together, or, with a bound of
             ``"tier"``, each tier by itself.
-        bound_s: seconds, or ``"tier"``: each tier's own TBT SLO.
+        bound: seconds, or ``"tier"``: each tier's own TBT SLO; of a share the least one.
         text: as written.
+        tenant: the tenant it is for; None: none is named.
     """
 
     metric: str
     q: float | None
     tier: str | None
-    bound_s: float | Literal["tier"]
+    bound: float | Literal["tier"]
     text: str
+    tenant: str | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of requests, bounded from below."""
+        return self.metric not in LATENCIES
+
+    def group(self, tier: str | None) -> Group:
+        """Whose requests it is judged by, where it is judged for this tier."""
+        return tier if self.tenant is None else groups.of_tenant(self.tenant)
+
+    def log_ratio(self, value: float, bound: float) -> float:
+        """How far a value is beyond a bound: at most 0 where it keeps it."""
+        return log_ratio(bound, value) if self.is_share else log_ratio(value, bound)
+
+    def at(self, ratio: float, bound: float) -> float:
+        """The value that is so far beyond a bound (``log_ratio``)."""
+        return bound * math.exp(-ratio if self.is_share else ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +80,12 @@ class SloVerdict:
 
     Args:
         slo: the target.
-        tier: whose requests; None: all.
-        value: the metric, seconds; None when it is unknown.
-        bound_s: its bound.
-        met: value <= bound; None when it is unknown, which never counts as met.
-        margin: 1 - value / bound: the share of the bound that is left, negative when it is broken.
+        tier: the tier that it is judged for; None: none (``Slo.group``).
+        value: the metric, seconds or a share; None when it is unknown.
+        bound: its bound.
+        met: value <= bound, of a share >=; None when it is unknown, which never counts as met.
+        margin: 1 - value / bound: the share of the bound that is left, negative when it is broken;
+            of a share value / bound - 1.
         why: why it is unknown; else empty.
         sample_value: the metric of the run's sample, however small; None without a sample.
         n: requests that this is of.
@@ -66,7 +94,7 @@ class SloVerdict:
     slo: Slo
     tier: str | None
     value: float | None
-    bound_s: float
+    bound: float
     met: bool | None
     margin: float | None
     why: str = ""
@@ -75,17 +103,20 @@ class SloVerdict:
 
     @property
     def log_ratio(self) -> float | None:
-        """log(value / bound): at most 0 when met. What ``capacity`` fits over the rate."""
-        return None if self.value is None else log_ratio(self.value, self.bound_s)
+        """How far beyond its bound: at most 0 when met. What ``capacity`` fits over the rate."""
+        return None if self.value is None else self.slo.log_ratio(self.value, self.bound)
 
 
-def log_ratio(value: float, bound_s: float) -> float:
-    """How far a metric is from its bound: at most 0 within it, ``-inf`` for a metric of 0."""
-    return -math.inf if value == 0 else math.log(value / bound_s)
+def log_ratio(value: float, bound: float) -> float:
+    """log(value / bound): at most 0 within an upper bound; infinite where one of them is 0."""
+    if value == 0 or bound == 0:
+        return -math.inf if value == 0 else math.inf
+    return math.log(value / bound)
 
 
 def parse_slos(text: str) -> tuple[Slo, ...]:
-    """Read SLOs joined by commas. ``<`` and ``<=`` mean the same: a value on its bound meets it.
+    """Read SLOs joined by commas. ``<`` and ``<=`` mean the same, and so do ``>`` and ``>=``: a
+    value on its bound meets it.
 
     Raises:
         ValueError: names the piece, its position, what is wrong with it and the accepted form.
@@ -102,23 +133,60 @@ def parse_slos(text: str) -> tuple[Slo, ...]:
 def _parse_one(piece: str, where: str) -> Slo:
     if not piece:
         raise ValueError(f"{where} is empty. Accepted: {FORM}")
-    shape = re.fullmatch(r"([^<>=@\s]+?)_([^<>=@\s]+)\s*(?:@([^<>=]*))?\s*<=?\s*(\S+)", piece)
+    shape = re.fullmatch(r"([^<>=@\s]+)\s*(?:@([^<>]*))?\s*([<>])=?\s*(\S+)", piece)
     if shape is None:
         raise ValueError(f"{where} is not an SLO. Accepted: {FORM}")
-    metric, stat, tier, bound = shape.groups()
+    name, whose, side, bound = shape.groups()
+    tier, tenant = (None, None) if whose is None else _parse_group(whose.strip(), where)
+    text = re.sub(r"\s+", "", piece)
+    if name in shares():
+        if side == "<":
+            raise ValueError(
+                f"{where}: more of {name} is better: bound it from below, as {name}>0.99. "
+                f"Accepted: {FORM}"
+            )
+        return Slo(name, None, tier, _parse_share(bound, where), text, tenant)
+    metric, _, stat = name.partition("_")
     if metric not in targets():
+        raise ValueError(f"{where}: {_no_target(name)}. Accepted: {FORM}")
+    if not stat:
+        raise ValueError(f"{where} is not an SLO: {metric} of which statistic? Accepted: {FORM}")
+    if side == ">":
         raise ValueError(
-            f"{where}: unknown metric {metric!r}, known: {', '.join(targets())}. Accepted: {FORM}"
+            f"{where}: more of {metric} is worse: bound it from above, as {name}<{bound}. "
+            f"Accepted: {FORM}"
         )
-    if tier is not None and not tier.strip():
-        raise ValueError(f"{where}: no tier after '@'. Accepted: {FORM}")
-    return Slo(
-        metric=metric,
-        q=_parse_stat(stat, where),
-        tier=None if tier is None else tier.strip(),
-        bound_s=_parse_bound(bound, metric, where),
-        text=re.sub(r"\s+", "", piece),
-    )
+    limit = _parse_bound(bound, metric, where)
+    if limit == "tier" and tenant is not None:
+        raise ValueError(
+            f"{where}: a tenant has no bound of its own; give seconds, or ask for "
+            f"goodput_share@{groups.of_tenant(tenant)}. Accepted: {FORM}"
+        )
+    return Slo(metric, _parse_stat(stat, where), tier, limit, text, tenant)
+
+
+def _no_target(name: str) -> str:
+    """Why a name is no target's, and what may be meant."""
+    share = next((share for share in shares() if share.startswith(f"{name}_")), None)
+    if share is not None:
+        return f"{name} alone is requests a second; the share of {METRICS[share].title} is {share}"
+    if name in METRICS:
+        return f"{name} ({METRICS[name].title}) is no target"
+    metric = name.partition("_")[0]
+    return f"unknown metric {metric!r}, known: {', '.join([*targets(), *shares()])}"
+
+
+def _parse_group(text: str, where: str) -> tuple[str | None, str | None]:
+    """The tier or the tenant that stands behind an ``@``."""
+    tenant = groups.tenant_of(text)
+    name = text.removeprefix(groups.TIER) if tenant is None else tenant
+    if not name:
+        raise ValueError(f"{where}: no tier and no tenant after '@'. Accepted: {FORM}")
+    if tenant is None and "=" in name:
+        raise ValueError(
+            f"{where}: {text!r} is whose? Say tier=NAME or tenant=NAME. Accepted: {FORM}"
+        )
+    return (name, None) if tenant is None else (None, tenant)
 
 
 def _parse_stat(stat: str, where: str) -> float | None:
@@ -149,6 +217,16 @@ def _parse_bound(bound: str, metric: str, where: str) -> float | Literal["tier"]
     return value
 
 
+def _parse_share(bound: str, where: str) -> float:
+    value = float(bound) if re.fullmatch(_NUMBER, bound) else 0.0
+    if not 0 < value < 1:
+        raise ValueError(
+            f"{where}: bound {bound!r} is not a share between 0 and 1; no runs are sure of all "
+            f"requests. Accepted: {FORM}"
+        )
+    return value
+
+
 def levels(slos: Iterable[Slo]) -> tuple[float, ...]:
     """Percentile levels that these SLOs need, for ``run_metrics(..., qs=...)``."""
     return tuple(sorted({slo.q for slo in slos if slo.q is not None}))
@@ -166,20 +244,27 @@ def evaluate(slos: Sequence[Slo], metrics: RunMetrics) -> list[SloVerdict]:
     verdicts: list[SloVerdict] = []
     for slo in slos:
         tiers: Sequence[str | None] = (slo.tier,)
-        if slo.bound_s == "tier" and slo.tier is None:
+        if slo.bound == "tier" and slo.tier is None:
             tiers = list(metrics.tiers)
         verdicts.extend(_verdict(slo, tier, metrics) for tier in tiers)
     return verdicts
 
 
 def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
-    group = metrics.overall if tier is None else metrics.tiers.get(tier)
+    who = slo.group(tier)
+    group = metrics.groups.get(who)
     own = None if group is None else group.tbt_slo_s
-    bound = own if slo.bound_s == "tier" else slo.bound_s
+    bound = own if slo.bound == "tier" else slo.bound
     if group is None or bound is None:
-        tiers = ", ".join(sorted(metrics.tiers)) or "none"
-        why = f"no request of tier {tier!r} in this run (tiers seen: {tiers})"
-        return SloVerdict(slo, tier, None, bound or math.nan, None, None, why)
+        return SloVerdict(slo, tier, None, bound or math.nan, None, None, nobody(who, metrics))
+    if slo.is_share:
+        share, n = group.share(slo.metric), len(group.shares.get(slo.metric, ()))
+        if share is None:
+            why = "n too small: 0 requests"
+            if slo.metric not in group.shares:
+                why = NO_TTFT_SLO if metrics.gaps_told else NO_TOKEN_TIMES
+            return SloVerdict(slo, tier, None, bound, None, None, why)
+        return SloVerdict(slo, tier, share, bound, share >= bound, share / bound - 1, "", share, n)
     summary = group.latencies[slo.metric]
     value = of_sample = summary.mean
     if slo.q is not None:
@@ -191,6 +276,14 @@ def _verdict(slo: Slo, tier: str | None, metrics: RunMetrics) -> SloVerdict:
         return SloVerdict(slo, tier, None, bound, None, None, why, of_sample, summary.n)
     met, margin = value <= bound, 1 - value / bound
     return SloVerdict(slo, tier, value, bound, met, margin, "", of_sample, summary.n)
+
+
+def nobody(who: Group, metrics: RunMetrics) -> str:
+    """That a run has no request of a group, and which it has."""
+    tenant = groups.tenant_of(who)
+    kind, name = ("tier", who) if tenant is None else ("tenant", tenant)
+    seen = ", ".join(sorted(metrics.tiers if tenant is None else metrics.tenants)) or "none"
+    return f"no request of {kind} {name!r} in this run ({kind}s seen: {seen})"
 
 
 def _too_few(metric: str, group: GroupMetrics) -> str:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from slaibench.report.study_document import PageEstimate, PagePoint, PageTier, estimate_in
+from slaibench.measure.group import Group, tenant_of
+from slaibench.report.study_document import (
+    PageEstimate,
+    PagePoint,
+    PageTier,
+    TierMetrics,
+    estimate_in,
+)
 from slaibench.report.table import Cell, Heading
 from slaibench.report.words import (
     NOTHING,
@@ -52,6 +59,20 @@ def statistic(latency: Literal["ttft_s", "tbt_s"], name: str) -> Pick[PageEstima
 def in_tier(name: str, pick: Callable[[PageTier], T]) -> Pick[T]:
     """Something of a tier, at points that saw it."""
     return lambda point: pick(point["tiers"][name]) if name in point["tiers"] else None
+
+
+def in_group(group: Group, name: str) -> Pick[PageEstimate]:
+    """A metric of a tier or a tenant, at points that saw it."""
+    tenant = tenant_of(group)
+
+    def pick(point: PagePoint) -> PageEstimate | None:
+        if tenant is None:
+            own: TierMetrics | None = point["tiers"].get(group or "")
+        else:
+            own = point.get("tenants", {}).get(tenant)
+        return None if own is None else estimate_in(own, name)
+
+    return pick
 
 
 def number_behind(title: str, pick: Pick[PageEstimate], unit: str = "requests") -> Column:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 
+from slaibench.endpoint.dialect import SPOKEN
 from slaibench.report.study_document import StudyNumbers
 from slaibench.spec import SpecForm, StudySpec, flags_of
-
-
-class DialectForm(TypedDict):
-    """An endpoint's dialect in a specification (``endpoint.dialect``)."""
-
-    ignore_eos: bool
-    exact_lengths: bool
-    continuous_usage: bool
-    max_tokens_field: str | None
-    extra_body: Mapping[str, object]
-    headers: Mapping[str, str]
-    insecure: bool
-    new_connections: bool
-
 
 GIVEN = ("rates", "concurrency", "num_seeds")
 """Fields that each command says in its own way."""
@@ -80,7 +66,7 @@ def _fields(spec: Mapping[str, object]) -> Iterable[str]:
         if value is None or value == default.get(name):
             continue
         if name == "dialect":
-            yield from _dialect(cast("DialectForm", value))
+            yield from command_of_dialect(cast("Mapping[str, object]", value))
         elif name in flags:
             yield from _option(flags[name], value)
 
@@ -91,21 +77,10 @@ def _option(flag: str, value: object) -> list[str]:
     return [flag, _value(value)]
 
 
-def _dialect(dialect: DialectForm) -> Iterable[str]:
+def command_of_dialect(form: Mapping[str, object]) -> Iterable[str]:
     """Options of how an endpoint is spoken to; a header's value is for who runs it to give."""
-    switches = {
-        "--no-ignore-eos": not dialect["ignore_eos"],
-        "--any-length": not dialect["exact_lengths"],
-        "--no-continuous-usage": not dialect["continuous_usage"],
-        "--insecure": dialect["insecure"],
-        "--new-connections": dialect["new_connections"],
-    }
-    yield from (option for option, is_given in switches.items() if is_given)
-    if dialect["max_tokens_field"]:
-        yield from ("--max-tokens-field", dialect["max_tokens_field"])
-    if dialect["extra_body"]:
-        yield from ("--extra-body", json.dumps(dialect["extra_body"]))
-    yield from repeated("--header", [f"{name}: ..." for name in dialect["headers"]])
+    for field in sorted(SPOKEN, key=lambda field: not field.is_switch):
+        yield from field.words(form.get(field.name, field.default))
 
 
 def _value(value: object) -> str:

@@ -27,15 +27,17 @@ from slaibench.report.study_document import (
     SchedulerEntry,
     StudyNumbers,
     StudyRun,
+    TenantPart,
     TierMetrics,
 )
 from slaibench.report.subject import Change, Subject
 from slaibench.studies.estimate import Estimate, finite, over_seeds
 from slaibench.studies.executors import CellResult
 from slaibench.studies.forms import ByMetric
-from slaibench.studies.operating_point import OperatingPoint, TierPoint, server_form, tier_slos
+from slaibench.studies.operating_point import OperatingPoint, server_form, tier_slos
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.systems.table import describe_run
+from slaibench.studies.tier_point import TierPoint
 from slaibench.studies.trust import warnings_of
 
 BY_STATISTIC = ("ttft", "tbt")
@@ -91,12 +93,8 @@ def study_numbers(subject: Subject, folder: Path) -> StudyNumbers:
             for result in subject.capacities
         },
         "ratios": [
-            {
-                "reference": ratio.reference,
-                "scheduler": ratio.scheduler,
-                **estimate(ratio.estimate),
-            }
-            for ratio in subject.ratios
+            {"reference": it.reference, "scheduler": it.scheduler, **estimate(it.estimate)}
+            for it in subject.ratios
         ],
         "changes": changes[0] if changes else {},
         "lengths": {
@@ -177,6 +175,7 @@ def page_point(point: OperatingPoint, verdict: JudgedPoint) -> PagePoint:
             {name: value for name, value in point.estimates.items() if _stands_alone(name)}
         ),
         "tiers": {name: _tier(tier) for name, tier in point.tiers.items()},
+        **_tenants(point),
         "outcomes": asdict(point.counts),
         "kv_mean": finite(point.kv_mean),
         "kv_peak": finite(point.kv_peak),
@@ -188,6 +187,12 @@ def page_point(point: OperatingPoint, verdict: JudgedPoint) -> PagePoint:
         **server_form(point.server),
         **verdict,
     }
+
+
+def _tenants(point: OperatingPoint) -> TenantPart:
+    """What there is where requests say their tenants."""
+    made = {name: cast("TierMetrics", _by_metric(own)) for name, own in point.tenants.items()}
+    return {"tenants": made} if made else {}
 
 
 def _tier(tier: TierPoint) -> PageTier:

@@ -44,7 +44,7 @@ def value_and_ends(estimate: PageEstimate) -> tuple[float, float, float] | None:
 
 
 class TierMetrics(ByMetric):
-    """The metrics of a tier; more may stand beside those that are named."""
+    """The metrics of a tier or a tenant; more may stand beside those that are named."""
 
     tbt_p99_s: PageEstimate
     ttft_p50_s: PageEstimate
@@ -59,7 +59,13 @@ class PageTier(TierMetrics):
     worst_late_run: int
 
 
-class JudgedPoint(ByMetric, ServerPart, total=False):
+class TenantPart(TypedDict, total=False):
+    """By tenant, its metrics at one point, where requests say tenants."""
+
+    tenants: Mapping[str, TierMetrics]
+
+
+class JudgedPoint(ByMetric, ServerPart, TenantPart, total=False):
     """How a point stands by the targets; pages of old do not say it."""
 
     verdict: VerdictForm
@@ -90,8 +96,9 @@ class PagePoint(JudgedPoint):
     audit_ok: bool
 
 
-def estimate_in(point: PagePoint, metric: str) -> PageEstimate | None:
-    """The metric of a name in a point; None where the page was written without it."""
+def estimate_in(point: PagePoint | TierMetrics, metric: str) -> PageEstimate | None:
+    """The metric of a name in a point or a part of it; None where the page was written without
+    it."""
     return cast("Mapping[str, PageEstimate]", point).get(metric)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slaibench.measure.catalogue import in_points
+from slaibench.measure.catalogue import METRICS, in_points, shares
+from slaibench.measure.group import in_words, of_tenant
 from slaibench.measure.metric import Metric
 from slaibench.report.columns import (
     Column,
@@ -12,6 +13,7 @@ from slaibench.report.columns import (
     by_targets,
     count,
     estimates,
+    in_group,
     in_tier,
     metric,
     number_behind,
@@ -19,16 +21,15 @@ from slaibench.report.columns import (
     share,
     statistic,
 )
-from slaibench.report.numbers import BY_STATISTIC, rate_key
+from slaibench.report.numbers import BY_STATISTIC
 from slaibench.report.study_document import (
-    AuditRow,
     PagePoint,
     PointNumbers,
     StudyNumbers,
     estimate_in,
 )
-from slaibench.report.table import Cell, Heading, Row, Table, state_of
-from slaibench.report.words import NOTHING, fixed, plural
+from slaibench.report.table import Cell, Row, Table, state_of
+from slaibench.report.words import fixed, plural
 
 
 def tables(doc: StudyNumbers) -> list[Table]:
@@ -38,76 +39,7 @@ def tables(doc: StudyNumbers) -> list[Table]:
 
 def measured_tables(doc: PointNumbers) -> list[Table]:
     """All points but for what is said of their loads: TTFT, TBT, deadlines, load and memory."""
-    return [_ttft(doc), _tbt(doc), _tier_ttft(doc), _deadlines(doc), _load(doc)]
-
-
-def audit_table(doc: StudyNumbers) -> Table:
-    """The arrival audit: each run at the focus rate, then every run that failed it."""
-    rows = list(doc["audit"]["focus"])
-    rows += [row for row in doc["audit"]["failing"] if row not in rows]
-    columns = (
-        Heading("seed"),
-        Heading("requests", "n"),
-        Heading("declared", "requests/s"),
-        Heading("expected", "requests/s"),
-        Heading("measured", "requests/s"),
-        Heading("gap CV", "expected"),
-        Heading("dispersion", "var/mean"),
-        Heading("longest gap", "mean gaps"),
-        Heading("lag-1", "ranks"),
-        Heading("joint p"),
-        Heading("lag P99", "ms"),
-        Heading("lag max", "ms"),
-        Heading("verdict", is_text=True),
-    )
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(rate_key(row["rate_rps"]), []).append(
-            Row(row["scheduler"], _audit_cells(row))
-        )
-    return Table(
-        "audit",
-        "Arrivals of each run at the focus rate",
-        "Expected differs from declared where the process cuts gaps. Dispersion: variance over "
-        "mean of counts in windows of about 20 arrivals (1 for a Poisson process). Lag-1: rank "
-        "correlation of successive gaps. Joint p: the smallest of all tests, as one of their "
-        "family. Lag: sent minus due; 0 on a virtual clock.",
-        columns,
-        tuple((rate, tuple(rows)) for rate, rows in groups.items()),
-    )
-
-
-def _audit_cells(row: AuditRow) -> tuple[Cell, ...]:
-    def text(value: float | None, decimals: int = 3, scale: float = 1.0) -> Cell:
-        return Cell(NOTHING if value is None else fixed(scale * value, decimals))
-
-    expected = () if row["expected_gap_cv"] is None else (fixed(row["expected_gap_cv"], 3),)
-    p = row["joint_p"]
-    return (
-        Cell(str(row["seed"])),
-        Cell(f"{row['num_requests']:,}"),
-        text(row["declared_rps"]),
-        text(row["expected_rps"]),
-        text(row["measured_rps"]),
-        Cell(text(row["gap_cv"]).text, expected),
-        text(row["dispersion"], 2),
-        text(row["longest_gap"], 2),
-        text(row["lag1"]),
-        Cell(NOTHING if p is None else "< 0.001" if p < 0.001 else fixed(p, 3)),
-        text(row["lag_p99_s"], 2, 1e3),
-        text(row["lag_max_s"], 2, 1e3),
-        Cell(_verdict(row)),
-    )
-
-
-def _verdict(row: AuditRow) -> str:
-    if not row["valid"]:
-        return f"invalid: {row['reason']}"
-    if row["lag_p99_s"] is not None and row["lag_p99_s"] > row["lag_budget_s"]:
-        return f"sent late: P99 over {fixed(1e3 * row['lag_budget_s'], 2)} ms"
-    if row["process_ok"] is None:
-        return "not tested"
-    return "agrees" if row["process_ok"] else f"disagrees: {row['process_note']}"
+    return [_ttft(doc), _tbt(doc), _by_group(doc), _deadlines(doc), _load(doc)]
 
 
 def _ttft(doc: PointNumbers) -> Table:
@@ -158,16 +90,26 @@ def _tbt(doc: PointNumbers) -> Table:
     return _table(doc, "table-tbt", "TBT", note, columns)
 
 
-def _tier_ttft(doc: PointNumbers) -> Table:
+def _by_group(doc: PointNumbers) -> Table:
+    """Median TTFT, and the shares of requests that there are, by tier and by tenant."""
+    points = [point for _, _, point in _points(doc)]
+    tenants = sorted({name for point in points for name in point.get("tenants", {})})
+    named = {name: name for name in doc["tiers"]}
+    named |= {of_tenant(name): in_words(of_tenant(name)) for name in tenants}
+    kept = [other for other in shares() if _is_there(doc, METRICS[other])]
     columns = []
-    for name in doc["tiers"]:
-        median = in_tier(name, lambda tier: tier["ttft_p50_s"])
+    for group, name in named.items():
+        median = in_group(group, "ttft_p50_s")
         columns += [
             number_behind(f"{name}: n", median),
             estimates(f"{name}: TTFT P50", "s", median),
+            *(share(f"{name}: {METRICS[other].label}", in_group(group, other)) for other in kept),
         ]
-    note = "Small print: 95 % interval."
-    return _table(doc, "table-tier-ttft", "Median TTFT by tier", note, columns)
+    what = "Median TTFT and requests on target" if kept else "Median TTFT"
+    whose = "tier and tenant" if tenants else "tier"
+    note = "On target: requests within all of their own targets. " if kept else ""
+    note += "Small print: 95 % interval."
+    return _table(doc, "table-tier-ttft", f"{what} by {whose}", note, columns)
 
 
 def _deadlines(doc: PointNumbers) -> Table:
@@ -202,7 +144,9 @@ def _load(doc: PointNumbers) -> Table:
         count("seeds", lambda point: point["seeds"], ""),
         *(outcome(name) for name in ("due", "finished", "failed", "timed_out", "unfinished")),
         *(
-            estimates(other.short or other.label, _unit(other), metric(other.name), bare=True)
+            estimates(
+                other.short or other.label, _unit(other), metric(other.name), other.scale, bare=True
+            )
             for other in in_points()
             if other.latency is None and _is_there(doc, other)
         ),

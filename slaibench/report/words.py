@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from slaibench.measure.catalogue import statistic_phrase
+from slaibench.measure.catalogue import METRICS, statistic_phrase
+from slaibench.measure.group import in_words
 from slaibench.measure.slo import Slo, parse_slos
 from slaibench.report.study_document import PageEstimate
 from slaibench.studies.estimate import Estimate
@@ -190,7 +191,12 @@ def plain_interval(
 
 def statistic(slo: Slo) -> str:
     """The left side of a target: ``median TTFT``, ``P99 TBT``, ``mean TPOT``."""
-    return statistic_phrase(slo.metric, slo.q)
+    return METRICS[slo.metric].title if slo.is_share else statistic_phrase(slo.metric, slo.q)
+
+
+def bound_of(slo: Slo, value: float) -> str:
+    """A target's bound: 500 ms, 2 s; of a share 99 %."""
+    return f"{100 * value:g}{SPACE}%" if slo.is_share else bound(value)
 
 
 def targets(text: str, tiers: Mapping[str, float | None]) -> list[str]:
@@ -198,9 +204,10 @@ def targets(text: str, tiers: Mapping[str, float | None]) -> list[str]:
     own = ", ".join(f"{name} {bound(slo)}" for name, slo in tiers.items() if slo is not None)
     phrases = []
     for slo in parse_slos(text):
-        of = f" of tier {slo.tier}" if slo.tier else ""
-        if slo.bound_s != "tier":
-            phrases.append(f"{statistic(slo)}{of} at most {bound(slo.bound_s)}")
+        of = _of(slo, slo.tier)
+        if slo.bound != "tier":
+            side = "at least" if slo.is_share else "at most"
+            phrases.append(f"{statistic(slo)}{of} {side} {bound_of(slo, slo.bound)}")
         elif slo.tier:
             phrases.append(f"{statistic(slo)}{of} within its own SLO")
         else:
@@ -215,9 +222,15 @@ def binding(slo: str | None, tier: str | None, tiers: Mapping[str, float | None]
     if slo == STEADY:
         return "saturation: requests wait ever longer for their first token"
     target = parse_slos(slo)[0]
-    most = tiers.get(tier or "") if target.bound_s == "tier" else target.bound_s
-    of = f" of tier {tier}" if tier else ""
-    return f"{statistic(target)}{of} above {bound(most) if most is not None else 'its SLO'}"
+    most = tiers.get(tier or "") if target.bound == "tier" else target.bound
+    limit = "its SLO" if most is None else bound_of(target, most)
+    side = "below" if target.is_share else "above"
+    return f"{statistic(target)}{_of(target, tier)} {side} {limit}"
+
+
+def _of(slo: Slo, tier: str | None) -> str:
+    group = slo.group(tier)
+    return "" if group is None else f" of {in_words(group)}"
 
 
 def each_alone(num_compared: int) -> str:

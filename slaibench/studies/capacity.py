@@ -23,7 +23,8 @@ from slaibench.studies.overload import overload_cells, under_load
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.run_summary import RunSummary
 from slaibench.studies.searches import Search, side_by_side
-from slaibench.studies.targets import STEADY, Targets, check_tellable
+from slaibench.studies.targets import STEADY, Targets
+from slaibench.studies.tellable import check_tellable
 
 __all__ = [
     "STEADY",

@@ -263,10 +263,11 @@ def keeps(targets: Targets, summaries: Sequence[RunSummary]) -> bool:
 
 def _waits_too_long(slo: Slo, summaries: Sequence[RunSummary]) -> bool:
     """Whether a percentile of the TTFT is beyond its bound even if all who wait are served now."""
-    if slo.metric != "ttft" or slo.q is None or slo.tier is not None or slo.bound_s == "tier":
+    if slo.metric != "ttft" or slo.q is None or slo.group(slo.tier) is not None:
         return False
+    assert slo.bound != "tier"  # that of TBT only
     waits = np.concatenate([_least_ttft_s(summary) for summary in summaries])
-    return bool(len(waits)) and float(np.quantile(waits, slo.q)) > slo.bound_s
+    return bool(len(waits)) and float(np.quantile(waits, slo.q)) > slo.bound
 
 
 def _least_ttft_s(summary: RunSummary) -> FloatArray:

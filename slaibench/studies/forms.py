@@ -60,7 +60,14 @@ class ServerPart(TypedDict, total=False):
     server: ServerForm
 
 
-class MeasuredForm(ByMetric, ServerPart):
+class GroupPart(TypedDict, total=False):
+    """The metrics of each tier and tenant, by ``measure.group``, where requests say tenants or
+    targets of their own."""
+
+    groups: Mapping[str, Mapping[str, EstimateForm]]
+
+
+class MeasuredForm(ByMetric, GroupPart, ServerPart):
     """``OperatingPoint``; of metrics that only tiers have, the values are by tier."""
 
     n: int

@@ -1,8 +1,8 @@
 """Results as data frames: plain column names, numbers as numbers, NaN for what is not known.
 
 A number with an interval has three columns: ``ttft_p50_s``, ``ttft_p50_s_low``,
-``ttft_p50_s_high``. One of a tier has the tier in its name: ``tbt_p99_s_paying``. Times are
-seconds, rates requests a second.
+``ttft_p50_s_high``. One of a tier has the tier in its name, ``tbt_p99_s_paying``, and one of a
+tenant the tenant: ``ttft_p50_s_tenant=acme``. Times are seconds, rates requests a second.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slaibench.measure import catalogue
+from slaibench.measure.group import tenant_of
 from slaibench.studies.estimate import Estimate, finite
 
 if TYPE_CHECKING:
@@ -66,24 +67,30 @@ def wide_row(point: OperatingPoint) -> dict[str, Any]:
 
 def metric_rows(point: OperatingPoint) -> list[dict[str, Any]]:
     return [
-        {"metric": name, "tier": tier or None, **_bare_ends(estimate), "n": estimate.n}
-        for (name, tier), estimate in _estimates(point).items()
+        {"metric": name, **_whose(group), **_bare_ends(estimate), "n": estimate.n}
+        for (name, group), estimate in _estimates(point).items()
     ]
 
 
 def _estimates(point: OperatingPoint) -> Mapping[tuple[str, str], Estimate]:
-    """Every number with an interval, by its name and tier (empty: of all requests)."""
+    """Every number with an interval, by its name and group (empty: of all requests)."""
     by_name: dict[tuple[str, str], Estimate] = {}
     for metric in catalogue.in_points():
         if metric.name in point.estimates:
             by_name[metric.name, ""] = point.estimates[metric.name]
-        for tier, own in point.tiers.items():
-            if metric.name in own.estimates:
-                by_name[metric.name, tier] = own.estimates[metric.name]
+        for group, estimates in point.groups.items():
+            if metric.name in estimates:
+                by_name[metric.name, group] = estimates[metric.name]
     for share in OF_TIERS:
         for tier, own in point.tiers.items():
             by_name[share, tier] = getattr(own, share)
     return by_name
+
+
+def _whose(group: str) -> dict[str, str | None]:
+    """The columns that say whose a number is; that of tenants is there where one is."""
+    tenant = tenant_of(group)
+    return {"tier": group or None} if tenant is None else {"tier": None, "tenant": tenant}
 
 
 def ends_of(name: str, estimate: Estimate) -> dict[str, float]:

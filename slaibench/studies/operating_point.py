@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,43 +11,17 @@ import numpy as np
 
 from slaibench.measure import catalogue
 from slaibench.measure.audit import ArrivalAudit
+from slaibench.measure.group import of_tenant
 from slaibench.measure.metric import Scope
 from slaibench.measure.metrics import Counts, strictest_first
 from slaibench.measure.server_use import ServerUse, together
 from slaibench.measure.steady import Steadiness
-from slaibench.studies.estimate import Estimate, finite, over_seeds
-from slaibench.studies.forms import ByMetric, MeasuredForm, ServerPart
+from slaibench.studies.estimate import Estimate, finite
+from slaibench.studies.forms import ByMetric, GroupPart, MeasuredForm, ServerPart
 from slaibench.studies.replicates import estimates, majority, total_counts
 from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.tier_point import Estimates, TierPoint, tier_point
 from slaibench.studies.validity import Failures, add_up
-
-Estimates = Mapping[str, Estimate]
-"""By the name of a metric of ``measure.catalogue``."""
-
-
-@dataclass(frozen=True, slots=True)
-class TierPoint:
-    """One tier's part of a point.
-
-    Args:
-        tbt_slo_s: the tier's TBT SLO.
-        estimates: every metric that tiers have.
-        tokens_on_time: share of tokens within the SLO of their predecessor.
-        tokens_fluid: share of tokens by ``first token + i * SLO``.
-        requests_on_time: share of requests all of whose tokens are, by that second rule.
-        worst_late_run: most tokens in a row, within a request, late by the first rule.
-    """
-
-    tbt_slo_s: float
-    estimates: Estimates
-    tokens_on_time: Estimate
-    requests_on_time: Estimate
-    tokens_fluid: Estimate
-    worst_late_run: int
-
-    @property
-    def tbt_p99_s(self) -> Estimate:
-        return self.estimates["tbt_p99_s"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +35,7 @@ class OperatingPoint:
         reason: the verdict of the first replicate in the point's own state.
         estimates: every metric of all tiers together.
         tiers: by tier name, the strictest first.
+        tenants: by tenant, every metric that tiers have.
         kv_mean, kv_peak: share of KV blocks in use.
         warmup_s: mean warm-up cut.
         multi_token_reads: reads that brought several tokens of a request at once.
@@ -84,6 +58,7 @@ class OperatingPoint:
     reason: str
     estimates: Estimates
     tiers: dict[str, TierPoint]
+    tenants: dict[str, Estimates]
     kv_mean: float | None
     kv_peak: float | None
     preemptions: int
@@ -128,17 +103,30 @@ class OperatingPoint:
         }
 
     def estimate(self, name: str) -> Estimate | None:
-        """The metric of a name (``tbt_p99_s@paying``); None: no request of that tier was seen, or
+        """The metric of a name (``tbt_p99_s@paying``); None: no request of that group was seen, or
         an optional one that the load does not have.
 
         Raises:
             KeyError: points have no such metric.
         """
-        bare, _, tier = name.partition(catalogue.AT)
-        if not tier:
-            is_optional = catalogue.METRICS[bare].is_optional
-            return self.estimates.get(bare) if is_optional else self.estimates[bare]
-        return self.tiers[tier].estimates[bare] if tier in self.tiers else None
+        bare, _, group = name.partition(catalogue.AT)
+        own = self.groups.get(group) if group else self.estimates
+        if own is None:
+            return None
+        return own.get(bare) if catalogue.METRICS[bare].is_optional else own[bare]
+
+    @property
+    def groups(self) -> dict[str, Estimates]:
+        """The metrics of tiers and tenants, by ``measure.group``."""
+        return {
+            **{name: tier.estimates for name, tier in self.tiers.items()},
+            **{of_tenant(name): own for name, own in self.tenants.items()},
+        }
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether requests say more than their tiers: tenants, or targets of their own."""
+        return bool(self.tenants) or any(name in self.estimates for name in catalogue.shares())
 
     @property
     def tokens_on_time(self) -> float | None:
@@ -180,7 +168,18 @@ class OperatingPoint:
             "multi_token_reads": self.multi_token_reads,
             "send_lag_p99_s": finite(self.lag_p99_s),
             "audit_ok": self.audit_ok,
+            **self._group_form(),
             **server_form(self.server),
+        }
+
+    def _group_form(self) -> GroupPart:
+        if not self.is_grouped:
+            return {}
+        return {
+            "groups": {
+                group: {name: estimate.to_json() for name, estimate in own.items()}
+                for group, own in self.groups.items()
+            }
         }
 
     def _by_metric(self, value: Callable[[Estimate], Any]) -> dict[str, Any]:
@@ -231,6 +230,7 @@ def make_point(
             (``Targets.tier_names``); those without a request are left out.
     """
     names = [name for name in tiers if any(name in run.metrics.tiers for run in summaries)]
+    tenants = {name for run in summaries for name in run.metrics.tenants}
     states = Counter(summary.state for summary in summaries)
     state = majority(states)
     invalid = [summary.invalid for summary in summaries if summary.invalid is not None]
@@ -244,7 +244,8 @@ def make_point(
         stopped_early=sum(summary.stopped_early is not None for summary in summaries),
         reason=verdict.stopped_early or verdict.steadiness.reason,
         estimates=estimates(summaries),
-        tiers={name: _tier(summaries, name) for name in names},
+        tiers={name: tier_point(summaries, name) for name in names},
+        tenants={name: estimates(summaries, of_tenant(name)) for name in sorted(tenants)},
         kv_mean=_mean([summary.kv.mean for summary in summaries]),
         kv_peak=max((run.kv.peak for run in summaries if run.kv.peak is not None), default=None),
         preemptions=sum(summary.kv.preemptions for summary in summaries),
@@ -265,23 +266,6 @@ def make_point(
 def _as_declared(audit: ArrivalAudit) -> bool:
     """Whether requests arrived as declared and were sent in time."""
     return audit.valid and not audit.late and audit.process_ok is not False
-
-
-def _tier(summaries: Sequence[RunSummary], name: str) -> TierPoint:
-    kept = [run.deadlines[name] for run in summaries if name in run.deadlines]
-    groups = [run.metrics.tiers[name] for run in summaries if name in run.metrics.tiers]
-    tokens = sum(tier.gap.num_tokens for tier in kept)
-    requests = sum(tier.gap.num_requests for tier in kept)
-    return TierPoint(
-        tbt_slo_s=min(group.tbt_slo_s or math.nan for group in groups),
-        estimates=estimates(summaries, name),
-        tokens_on_time=over_seeds([tier.gap.tokens_met for tier in kept], tokens, log=False),
-        requests_on_time=over_seeds(
-            [tier.fluidity.requests_met for tier in kept], requests, log=False
-        ),
-        tokens_fluid=over_seeds([tier.fluidity.tokens_met for tier in kept], tokens, log=False),
-        worst_late_run=max((tier.gap.worst_late_run for tier in kept), default=0),
-    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

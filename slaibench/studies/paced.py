@@ -42,7 +42,7 @@ from slaibench.studies.pace import (
 from slaibench.studies.paced_result import PacedResult, cells_that_tell, holds, paced_result
 from slaibench.studies.prepared import PreparedStudy, prepare
 from slaibench.studies.signs import Signs, signs_of, why_left_alone
-from slaibench.studies.targets import check_tellable
+from slaibench.studies.tellable import check_tellable
 
 
 @dataclass(frozen=True)

@@ -289,12 +289,10 @@ def _untold(targets: Targets, cells: Sequence[CellResult], estimate: Capacity) -
     out = []
     for text, tier in _open(measured):
         slo = next(slo for slo in targets.slos if slo.text == text)
-        if slo.q is None:
+        if slo.q is None and not slo.is_share:
             continue
-        q = slo.q
         told_at = (
-            in_its_place(text, tier, slo.metric, q, rate, by_rate[rate])
-            for rate in within or [min(by_rate)]
+            in_its_place(slo, tier, rate, by_rate[rate]) for rate in within or [min(by_rate)]
         )
         out.append(max(told_at, key=lambda untold: (untold.q or 0.0, untold.rate_rps)))
     return out

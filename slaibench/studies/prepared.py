@@ -19,6 +19,7 @@ from slaibench.studies.source import with_room, with_source
 from slaibench.studies.systems.base import Demand, Facts, Service, SystemUnderTest
 from slaibench.studies.systems.table import find, settled
 from slaibench.studies.targets import Targets, with_tiers
+from slaibench.studies.tellable import check_said
 from slaibench.version import __version__
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess
 from slaibench.workloads.generate import fingerprint, generate, num_recorded
@@ -265,6 +266,8 @@ def prepare(spec: StudySpec) -> PreparedStudy:
             f"{prepared.process} arrivals do not depend on a rate: {len(spec.rates)} rates would "
             f"be {len(spec.rates)} times the same run; give one, which is then only a label"
         )
+    if prepared.targets.look_at_requests:
+        check_said(prepared.targets, prepared.requests(prepared.first_cell()))
     return prepared
 
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from slaibench.measure import catalogue
 from slaibench.measure.catalogue import LATENCIES
+from slaibench.measure.group import Group
 from slaibench.measure.metric import Metric, Scope
 from slaibench.measure.metrics import Counts
 from slaibench.measure.quantile_interval import quantile
+from slaibench.measure.share_interval import share_interval
 from slaibench.measure.steady import Steadiness
 from slaibench.recording.record import FloatArray
-from slaibench.studies.estimate import Estimate, over_seeds, pooled
-from slaibench.studies.run_summary import RunSummary
+from slaibench.studies.estimate import Estimate, from_interval, over_seeds, pooled
+from slaibench.studies.run_summary import RunSummary, samples_of
 
 
 def measured_ttft(summary: RunSummary) -> FloatArray:
@@ -45,11 +47,11 @@ def majority(states: Mapping[Steadiness, int]) -> Steadiness:
     return Steadiness.CANNOT_TELL
 
 
-def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[str, Estimate]:
-    """Every metric of operating points by name: of all requests, or of one tier."""
-    other = Scope.TIER if tier is None else Scope.ALL
+def estimates(summaries: Sequence[RunSummary], group: Group = None) -> dict[str, Estimate]:
+    """Every metric of operating points by name: of all requests, or of a group of them."""
+    other = Scope.TIER if group is None else Scope.ALL
     metrics = [metric for metric in catalogue.in_points() if metric.scope is not other]
-    found = {metric.name: _estimate(summaries, metric, tier) for metric in metrics}
+    found = {metric.name: _estimate(summaries, metric, group) for metric in metrics}
     optional = {metric.name for metric in metrics if metric.is_optional}
     return {
         name: value
@@ -58,28 +60,45 @@ def estimates(summaries: Sequence[RunSummary], tier: str | None = None) -> dict[
     }
 
 
-def _estimate(summaries: Sequence[RunSummary], metric: Metric, tier: str | None) -> Estimate:
+def _estimate(summaries: Sequence[RunSummary], metric: Metric, group: Group) -> Estimate:
+    if metric.of_requests:
+        return share(summaries, metric.name, group)
     if metric.latency is None:
         assert metric.read is not None
         values = [metric.read(summary) for summary in summaries]
         counted = sum(summary.metrics.num_measured for summary in summaries)
         return over_seeds(values, counted, log=False)
     if metric.level is not None and LATENCIES[metric.latency].pooled:
-        return percentile(summaries, metric.latency, metric.level, tier)
-    return latency(summaries, metric.latency, metric.level, tier)
+        return percentile(summaries, metric.latency, metric.level, group)
+    return latency(summaries, metric.latency, metric.level, group)
+
+
+def share(summaries: Sequence[RunSummary], metric: str, group: Group = None) -> Estimate:
+    """A share of the requests of a group over replicates (``own_targets.SHARES``).
+
+    Under strict conventions of all their requests together, with the interval of what these are
+    worth. Under the paper's, the mean of the replicates' own.
+    """
+    samples = samples_of(summaries, metric, group)
+    if summaries[0].metrics.convention == "paper" or not samples:
+        n = sum(map(len, samples))
+        return over_seeds([float(sample.mean()) for sample in samples], n, log=False)
+    made = from_interval(share_interval(samples, samples_of(summaries, "ttft", group)))
+    growing = state_of(summaries) is Steadiness.GROWING
+    return Estimate(made.value, None, None, made.n) if growing else made
 
 
 def percentile(
-    summaries: Sequence[RunSummary], metric: str, level: float, tier: str | None = None
+    summaries: Sequence[RunSummary], metric: str, level: float, group: Group = None
 ) -> Estimate:
     """A latency percentile over replicates.
 
     Under strict conventions of all their requests together: a short run's own percentile of a tail
     is too low. Under the paper's, the mean of the replicates' own.
     """
-    samples = [run.samples[metric, tier] for run in summaries if (metric, tier) in run.samples]
+    samples = [run.samples[metric, group] for run in summaries if (metric, group) in run.samples]
     if summaries[0].metrics.convention == "paper" or quantile(samples, level) is None:
-        return latency(summaries, metric, level, tier)
+        return latency(summaries, metric, level, group)
     growing = state_of(summaries) is Steadiness.GROWING
     return pooled(samples, level, steady=not growing)
 
@@ -88,20 +107,17 @@ def latency(
     summaries: Sequence[RunSummary],
     metric: str,
     level: float | None,
-    tier: str | None = None,
+    group: Group = None,
 ) -> Estimate:
     """A latency's percentile, or its mean, as the mean of the replicates' own values.
 
     Args:
         metric: of ``catalogue.LATENCIES``.
         level: of the percentile; None: the mean.
-        tier: whose requests; None: all.
+        group: whose requests.
     """
-    groups = [
-        summary.metrics.overall if tier is None else summary.metrics.tiers.get(tier)
-        for summary in summaries
-    ]
-    latencies = [group.latencies[metric] for group in groups if group is not None]
+    groups = [summary.metrics.groups.get(group) for summary in summaries]
+    latencies = [own.latencies[metric] for own in groups if own is not None]
     values = [s.mean if level is None else s.percentile(level).sample_value for s in latencies]
     # Whether it prints is decided by all replicates together; the paper's rules print any sample.
     paper = any(summary.metrics.convention == "paper" for summary in summaries)

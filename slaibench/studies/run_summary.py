@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from slaibench.measure import closed_loop
+from slaibench.measure import group as groups
 from slaibench.measure.audit import UNTESTED, ArrivalAudit, audit
 from slaibench.measure.catalogue import LATENCIES
 from slaibench.measure.closed_loop import LoopAudit, loop_audit
 from slaibench.measure.clusters import Clusters
 from slaibench.measure.deadlines import TierDeadlines, deadlines, goodput_rps
+from slaibench.measure.group import Group
 from slaibench.measure.half_open import CANNOT_TELL, measured_part
 from slaibench.measure.lag import changed_verdicts, without_lag
 from slaibench.measure.latency import Convention, request_values, token_gaps
@@ -23,7 +25,7 @@ from slaibench.measure.own_targets import OwnTargets, own_targets
 from slaibench.measure.quantile_interval import RunSample, gap_tail
 from slaibench.measure.saturated import SaturatedThroughput, throughput_under_overload
 from slaibench.measure.server_use import ServerUse
-from slaibench.measure.slo import NO_SECOND_TOKEN, Slo, levels
+from slaibench.measure.slo import NO_SECOND_TOKEN, NO_TTFT_SLO, Slo, levels, nobody
 from slaibench.measure.steady import Steadiness, SteadyVerdict, recording_steadiness
 from slaibench.recording.record import BoolArray, FloatArray, Recording, RequestTable
 from slaibench.recording.sessions import HALF_OPEN, is_half_open, never_due_words
@@ -35,8 +37,8 @@ CLOSED = "closed loop: clients wait for the server, so that no queue can show wh
 """Why such a run cannot tell whether it is steady."""
 TAIL_LEVEL = 0.99
 """Of token gaps a run summary keeps what percentiles from here on need."""
-SampleKey = tuple[str, str | None]
-"""A latency metric, and whose: a tier's, or None for all requests."""
+SampleKey = tuple[str, Group]
+"""A latency or a share of requests, and whose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class RunSummary:
     """One run's numbers.
 
     Args:
-        samples: by metric and tier (``SampleKey``): what percentiles over all replicates and their
-            intervals are computed from; of the measured requests, by due time.
+        samples: by metric and group (``SampleKey``): what percentiles and shares over all
+            replicates and their intervals are computed from; of the measured requests, by due time.
         goodput_rps: requests a second with every token by its deadline (fluidity).
-        own: what becomes of requests' own targets, tenants, sessions and cached prefixes.
+        own: what becomes of tenants, sessions and cached prefixes.
         ttft_s: a value a request by due time (``latency.request_values``), for pairing; of a closed
             loop and of half-open sessions, whose requests come in no order of time that two runs
             share, by request, NaN where it is not measured.
@@ -91,6 +93,12 @@ class RunSummary:
     @property
     def saturated(self) -> bool:
         return self.state is Steadiness.GROWING
+
+
+def samples_of(summaries: Sequence[RunSummary], metric: str, group: Group) -> list[Any]:
+    """The samples of those runs that have a value; all of one kind (``RunSample``)."""
+    samples = [summary.samples.get((metric, group)) for summary in summaries]
+    return [sample for sample in samples if sample is not None and len(sample)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,7 @@ class RunSummarizer:
             audit=audited,
             deadlines=deadlines(requests, stop_s, start_s=metrics.window_s[0]),
             goodput_rps=goodput_rps(requests, metrics.window_s),
-            own=own_targets(requests, metrics.window_s, stop_s),
+            own=own_targets(requests, metrics.window_s),
             kv=kv_use(recording, server),
             ttft_s=_by_id(requests, metrics, by_request[0]) if by_id else by_request[0],
             due_s=_by_id(requests, metrics, by_request[1]) if by_id else by_request[1],
@@ -169,7 +177,7 @@ class RunSummarizer:
                 *(note for note in recording.run["notes"] if note != never_due),
                 *([CANNOT_TELL] if half_open else []),
                 *audited.notes,
-                *_missing(metrics),
+                *_missing(metrics, self.slos),
                 *([loop.note] if loop and loop.note else []),
             ),
             server=server,
@@ -179,7 +187,10 @@ class RunSummarizer:
 
     def _metrics(self, recording: Recording, cut_s: float | None) -> RunMetrics:
         convention: Convention = "paper" if self.convention == "paper" else "strict"
-        return run_metrics(recording, convention=convention, qs=self.qs, cut_s=cut_s)
+        tenants = {slo.tenant for slo in self.slos if slo.tenant is not None}
+        return run_metrics(
+            recording, convention=convention, qs=self.qs, cut_s=cut_s, tenants=tenants
+        )
 
     def _decided_by_lag(
         self, recording: Recording, metrics: RunMetrics, audited: ArrivalAudit
@@ -201,14 +212,15 @@ class RunSummarizer:
         gaps = token_gaps(requests)
         owner = np.repeat(np.arange(len(requests)), np.diff(gaps.offsets))
         out: dict[SampleKey, RunSample] = {}
-        for tier in (None, *metrics.tiers):
+        for group, own in metrics.groups.items():
+            out |= {(share, group): sample for share, sample in own.shares.items()}
             for metric in self.metrics:
                 if metric != "tbt":
-                    out[metric, tier] = _settled(requests, metrics, metric, tier)
+                    out[metric, group] = _settled(requests, metrics, metric, group)
                     continue
-                members = _members(requests, metrics, tier) & (requests.num_tokens > 0)
+                members = _members(requests, metrics, group) & (requests.num_tokens > 0)
                 counts = np.diff(gaps.offsets)[members]
-                out[metric, tier] = gap_tail(gaps.values[members[owner]], counts, self.tail_level)
+                out[metric, group] = gap_tail(gaps.values[members[owner]], counts, self.tail_level)
         return out
 
 
@@ -251,15 +263,13 @@ def _by_id(requests: RequestTable, metrics: RunMetrics, values: FloatArray) -> F
     return out
 
 
-def _settled(
-    requests: RequestTable, metrics: RunMetrics, metric: str, tier: str | None
-) -> FloatArray:
+def _settled(requests: RequestTable, metrics: RunMetrics, metric: str, group: Group) -> FloatArray:
     """A run's values of a request's latency, without who had not waited long when the run ended.
 
     Such a request says nothing about percentiles above its wait so far (``summarise`` counts it in
     parts); taken as infinite it would make a run that ends at a fixed time look slow.
     """
-    members = _members(requests, metrics, tier)
+    members = _members(requests, metrics, group)
     values = request_values(requests, metric, metrics.stop_s)
     longest = metrics.overall.latencies[metric].percentile(TAIL_LEVEL).value
     if longest is not None and math.isfinite(longest):
@@ -268,17 +278,23 @@ def _settled(
     return np.asarray(sample[~np.isnan(sample)], dtype=np.float64)
 
 
-def _members(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> BoolArray:
+def _members(requests: RequestTable, metrics: RunMetrics, group: Group) -> BoolArray:
     members = (requests.due_s >= metrics.window_s[0]) & (requests.due_s <= metrics.stop_s)
-    return members if tier is None else members & (requests.tier == tier)
+    return members & groups.members(requests, group)
 
 
-def measured_gaps(requests: RequestTable, metrics: RunMetrics, tier: str | None) -> Clusters:
-    """The times between tokens that a run measured, by request; of all tiers where it is None."""
-    return token_gaps(requests, _members(requests, metrics, tier))
+def measured_gaps(requests: RequestTable, metrics: RunMetrics, group: Group) -> Clusters:
+    """The times between tokens that a run measured, by request."""
+    return token_gaps(requests, _members(requests, metrics, group))
 
 
-def _missing(metrics: RunMetrics) -> tuple[str, ...]:
-    """What the run has none of, though a table has a column for it."""
+def _missing(metrics: RunMetrics, slos: Sequence[Slo]) -> tuple[str, ...]:
+    """What the run has none of, though a table has a column for it, or a target is of it."""
     served = metrics.overall.ttft.n > metrics.overall.ttft.unserved and metrics.gaps_told
-    return (NO_SECOND_TOKEN,) if served and not metrics.overall.tbt.n else ()
+    named = dict.fromkeys(slo.group(slo.tier) for slo in slos)
+    shares = [slo for slo in slos if slo.is_share and slo.metric not in metrics.overall.shares]
+    return (
+        *([NO_SECOND_TOKEN] if served and not metrics.overall.tbt.n else []),
+        *(nobody(group, metrics) for group in named if group not in metrics.groups),
+        *([NO_TTFT_SLO] if shares and metrics.gaps_told else []),
+    )

@@ -11,12 +11,13 @@ from slaibench.measure.capacity import SloLevel
 from slaibench.measure.intervals import t_interval
 from slaibench.measure.metrics import strictest_first
 from slaibench.measure.quantile_interval import quantile_interval
-from slaibench.measure.slo import Slo, SloVerdict, evaluate, log_ratio, parse_slos
-from slaibench.measure.steady import RULE, Steadiness
+from slaibench.measure.share_interval import share_interval
+from slaibench.measure.slo import Slo, SloVerdict, evaluate, parse_slos
+from slaibench.measure.steady import Steadiness
 from slaibench.spec import Convention, StudySpec
 from slaibench.studies.forms import VerdictForm
 from slaibench.studies.replicates import state_of
-from slaibench.studies.run_summary import RunSummarizer, RunSummary
+from slaibench.studies.run_summary import RunSummarizer, RunSummary, samples_of
 from slaibench.workloads.lengths import LengthSource
 from slaibench.workloads.own_tiers import own_tiers
 from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, parse_tiers
@@ -85,7 +86,7 @@ class Verdict:
 
 
 def whose(slo: str, tier: str | None) -> str:
-    """A latency target with the tier that it is judged for, which its own text may name."""
+    """A target with the tier that it is judged for, which its own text may name."""
     named = tier is None or parse_slos(slo)[0].tier == tier
     return slo if named else f"{slo} of {tier}"
 
@@ -95,7 +96,7 @@ class Targets:
     """What runs of a study are judged by, parsed once (``of``).
 
     Args:
-        slos: latency targets, in the order of the specification.
+        slos: targets of requests, in the order of the specification.
         convention: whose definitions; strict ones add that a run is steady.
         tiers: of the specification, strictest TBT SLO first: their order in every result.
     """
@@ -132,6 +133,11 @@ class Targets:
         """Names of the tiers, strictest TBT SLO first."""
         return tuple(tier.name for tier in self.tiers)
 
+    @property
+    def look_at_requests(self) -> bool:
+        """Whether some are of what only requests themselves say (``tellable``)."""
+        return any(slo.is_share or slo.tenant is not None for slo in self.slos)
+
     def summarizer(self) -> RunSummarizer:
         """What keeps of a run's recording all that these targets need."""
         return RunSummarizer.for_study(self.convention.value, self.slos)
@@ -167,7 +173,7 @@ class Targets:
                 continue
             for verdict in evaluate(self.slos, summary.metrics):
                 if (verdict.slo.text, verdict.tier) == (slo, tier) and verdict.value is None:
-                    sample = summary.samples.get((verdict.slo.metric, tier))
+                    sample = summary.samples.get((verdict.slo.metric, verdict.slo.group(tier)))
                     if sample is None or not len(sample):
                         return verdict.why
         return None
@@ -198,25 +204,34 @@ def with_tiers(spec: StudySpec, source: LengthSource) -> tuple[StudySpec, tuple[
 def _level(
     convention: Convention, verdicts: Sequence[SloVerdict], summaries: Sequence[RunSummary]
 ) -> SloLevel:
-    slo, tier, bound_s = verdicts[0].slo, verdicts[0].tier, verdicts[0].bound_s
-    if convention is Convention.PAPER or slo.q is None:
+    first = verdicts[0]
+    slo, group = first.slo, first.slo.group(first.tier)
+    if convention is Convention.PAPER or (slo.q is None and not slo.is_share):
         values = [verdict.value for verdict in verdicts if verdict.value is not None]
-        return _over_seeds(values, bound_s) if len(values) == len(verdicts) else NOT_MEASURED
-    samples = [summary.samples.get((slo.metric, tier)) for summary in summaries]
-    present = [sample for sample in samples if sample is not None and len(sample)]
-    interval = quantile_interval(present, slo.q) if present else None
-    if interval is None or math.isnan(interval.estimate):
+        return _over_seeds(values, first) if len(values) == len(verdicts) else NOT_MEASURED
+    present = samples_of(summaries, slo.metric, group)
+    if not present:
+        return NOT_MEASURED
+    if slo.is_share:
+        made = share_interval(present, samples_of(summaries, "ttft", group))
+        # A larger share is further from the bound.
+        low, high = made.high, made.low
+    else:
+        assert slo.q is not None
+        made = quantile_interval(present, slo.q)
+        low, high = made.low, made.high
+    if math.isnan(made.estimate):
         return NOT_MEASURED
     return SloLevel(
-        _log_ratio(interval.estimate, bound_s),
-        -math.inf if interval.low is None else _log_ratio(interval.low, bound_s),
-        math.inf if interval.high is None else _log_ratio(interval.high, bound_s),
+        _log_ratio(first, made.estimate),
+        -math.inf if low is None else _log_ratio(first, low),
+        math.inf if high is None else _log_ratio(first, high),
     )
 
 
-def _over_seeds(values: Sequence[float], bound_s: float) -> SloLevel:
+def _over_seeds(values: Sequence[float], verdict: SloVerdict) -> SloLevel:
     """From one value a replicate: the mean of their logarithms, with Student's t."""
-    logs = [_log_ratio(value, bound_s) for value in values]
+    logs = [_log_ratio(verdict, value) for value in values]
     if not all(map(math.isfinite, logs)):
         middle = sorted(logs)[len(logs) // 2]
         return SloLevel(middle, min(logs), max(logs))
@@ -229,8 +244,8 @@ def _over_seeds(values: Sequence[float], bound_s: float) -> SloLevel:
     )
 
 
-def _log_ratio(value: float, bound_s: float) -> float:
-    return math.inf if math.isinf(value) else log_ratio(value, bound_s)
+def _log_ratio(verdict: SloVerdict, value: float) -> float:
+    return math.inf if math.isinf(value) else verdict.slo.log_ratio(value, verdict.bound)
 
 
 def _steady_level(summaries: Sequence[RunSummary]) -> SloLevel:
@@ -238,30 +253,3 @@ def _steady_level(summaries: Sequence[RunSummary]) -> SloLevel:
     if state is Steadiness.STEADY:
         return HOLDS
     return FAILS if state is Steadiness.GROWING else NOT_KNOWN
-
-
-def check_tellable(
-    targets: Targets, num_requests: int | None, *, second_tokens: bool = True
-) -> None:
-    """Refuse runs that cannot tell whether targets hold, however they end.
-
-    Args:
-        num_requests: of a run; None: as many as it needs.
-        second_tokens: whether any output has two tokens.
-
-    Raises:
-        ValueError: with what is missing.
-    """
-    between = [slo.text for slo in targets.slos if slo.metric in ("tbt", "tpot")]
-    if between and not second_tokens:
-        raise ValueError(
-            f"SLO {between[0]!r} is about times between tokens, and every output of this workload "
-            "is one token: name targets without tbt and tpot, e.g. --slo 'ttft_p50<0.5'"
-        )
-    strict = targets.convention is Convention.STRICT
-    if strict and (num_requests or math.inf) < RULE.min_arrivals:
-        raise ValueError(
-            f"{num_requests} requests are too few to tell whether a run is steady "
-            f"({RULE.min_arrivals} after its warm-up are needed): use --requests "
-            f"{4 * RULE.min_arrivals} or more"
-        )

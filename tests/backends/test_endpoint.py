@@ -11,6 +11,7 @@ import pytest
 
 from slaibench.backends.base import BackendError, Progress, RunOutput, RunSettings
 from slaibench.backends.endpoint import EndpointBackend, EndpointOptions
+from slaibench.endpoint.dialect import Dialect
 from slaibench.measure.closed_loop import loop_audit
 from slaibench.schedulers.sarathi import Sarathi
 from slaibench.workloads.request import Request
@@ -198,7 +199,8 @@ def test_requests_may_have_other_lengths_where_that_is_allowed() -> None:
         answer.token(finish="stop")
         answer.end()
 
-    output, _ = run({"/v1/completions": fewer}, exact_lengths=False, ignore_eos=False)
+    dialect = Dialect(exact_lengths=False, ignore_eos=False)
+    output, _ = run({"/v1/completions": fewer}, dialect=dialect)
     assert output.requests.finished.all()
     assert np.array_equal(output.requests.num_tokens, np.ones(len(REQUESTS)))
 

@@ -6,6 +6,7 @@ import pytest
 
 from slaibench.cli.endpoint import DialectOptions
 from slaibench.endpoint.dialect import Dialect
+from slaibench.endpoint.target_headers import TargetHeaders
 from tests.cli.command import slaibench
 
 
@@ -23,6 +24,7 @@ def test_every_option_is_heard() -> None:
         header=["X-A: b: c", "X-B:d"],
         insecure=True,
         new_connections=True,
+        target_headers=TargetHeaders.LLM_D,
     ).parsed()
     assert given is not None
     assert given.is_openai
@@ -32,6 +34,7 @@ def test_every_option_is_heard() -> None:
             "ignore_eos": False, "exact_lengths": False, "continuous_usage": False,
             "max_tokens_field": "limit", "extra_body": {"a": None}, "insecure": True,
             "headers": {"X-A": "b: c", "X-B": "d"}, "new_connections": True,
+            "target_headers": "llm-d",
         }
     )  # fmt: skip
 

@@ -36,6 +36,19 @@ def lines(what: RenderableType, width: int) -> list[str]:
     return [line.rstrip() for line in text.splitlines()]
 
 
+def test_tiers_stand_by_themselves_where_requests_have_targets(tmp_path: Path) -> None:
+    spec = study(tiers="chat:0.5:0.05:0.3,batch:0.5:0.5", num_requests=200, rates=(5.0,))
+    swept = lines(sweep_tables(sweep(spec, tmp_path, jobs=1), 80), 80)
+    own = swept[swept.index("sarathi, by tier and tenant") :]
+    assert "on target" in " ".join(own[:5])
+    rows = [line.split() for line in own if line[5:].strip().startswith(("all", "tier"))]
+    assert [row[:2] for row in rows[:3]] == [["5", "all"], ["tier", "chat"], ["tier", "batch"]]
+    compared = lines(compare_table(compare(spec, tmp_path, jobs=1)), 80)
+    assert {f"{name}, by tier and tenant" for name in spec.schedulers} < set(compared)
+    plain = sweep(study(num_requests=60), tmp_path, jobs=1)
+    assert not any("by tier" in line for line in lines(sweep_tables(plain, 80), 80))
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_sweep_of_20_rates_is_a_line_a_rate(swept: SweepResult, width: int) -> None:
     shown = lines(sweep_tables(swept, width), width)

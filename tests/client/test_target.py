@@ -10,6 +10,7 @@ import pytest
 
 from slaibench.client.body import request_bytes
 from slaibench.client.target import Target
+from slaibench.endpoint.target_headers import TargetHeaders
 from slaibench.endpoint.url import Api
 from slaibench.workloads.request import Request
 
@@ -85,6 +86,18 @@ def test_a_request_is_whole_and_says_its_length() -> None:
         "ignore_eos": True, "temperature": 0.5, "seed": 4, "top_k": 3,
         "vllm_xargs": {"tier": "paying", "tbt_slo_s": 0.1},
     }  # fmt: skip
+
+
+def test_a_request_s_own_targets_are_headers_of_its_own() -> None:
+    target = Target("http://h", "m", target_headers=TargetHeaders.LLM_D, headers={"X-Team": "a"})
+    own = Request(0, 0.0, 3, 9, tbt_slo_s=0.1, ttft_slo_s=0.5, tenant="acme")
+    head = request_bytes(target, own, "a", seed=4).partition(b"\r\n\r\n")[0].decode()
+    assert "\r\nx-llm-d-slo-ttft-ms: 500\r\nx-llm-d-slo-tpot-ms: 100\r\n" in head
+    assert "\r\nx-llm-d-inference-fairness-id: acme\r\n" in head
+    other = request_bytes(target, Request(1, 0.0, 3, 9), "a", seed=4)
+    assert b"ttft" not in other
+    assert b"fairness" not in other
+    assert b"slo" not in request_bytes(Target("http://h", "m"), own, "a", seed=4)
 
 
 def test_chat_sends_a_message() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Row:
     prompt_tokens: int = 100
     scheduled_s: float = NAN
     sent_s: float | None = None
+    ttft_slo_s: float = math.inf
+    tenant: str = ""
 
 
 def recording(rows: Sequence[Row], end_s: float) -> Recording:
@@ -44,6 +47,8 @@ def recording(rows: Sequence[Row], end_s: float) -> Recording:
         num_preemptions=np.zeros(n, dtype=np.int64),
         token_offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         token_times_s=np.array([t for row in rows for t in row.tokens_s], dtype=float),
+        ttft_slo_s=np.array([row.ttft_slo_s for row in rows], dtype=float),
+        tenant=np.array([row.tenant for row in rows], dtype=np.str_),
     )
     return Recording({"end_s": end_s}, requests, no_steps())
 

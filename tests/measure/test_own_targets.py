@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slaibench.measure.own_targets import fair_shares, jain_index, meets_own, own_targets
+from slaibench.measure.own_targets import (
+    fair_shares,
+    goodput,
+    jain_index,
+    meets_own,
+    own_targets,
+)
 from slaibench.recording.record import Outcome, RequestTable
 
 FINISHED, UNFINISHED = Outcome.FINISHED.value, Outcome.UNFINISHED.value
@@ -36,6 +42,13 @@ def table(*tokens_s: list[float], **columns: list[object]) -> RequestTable:
     return replace(plain, **{name: np.array(values) for name, values in columns.items()})
 
 
+def counted(requests: RequestTable, stop_s: float) -> list[int]:
+    """Of the requests that goodput counts, which it counts for."""
+    decided = goodput(requests, stop_s)
+    assert decided is not None
+    return decided.met[decided.known].astype(int).tolist()
+
+
 def test_who_meets_every_target() -> None:
     requests = table(
         [0.5, 1.5, 2.5],
@@ -45,20 +58,21 @@ def test_who_meets_every_target() -> None:
         ttft_slo_s=[1.0, 1.0, 1.0, 1.0],
     )
     assert meets_own(requests).tolist() == [True, False, False, False]
-    late = own_targets(requests, (0.0, 10.0), 10.0)
-    assert late.goodput_share == 1 / 4
+    assert counted(requests, 10.0) == [1, 0, 0, 0]
     # At 4 s the last one's next token is not late: it counts nowhere.
-    assert own_targets(requests, (0.0, 4.0), 4.0).goodput_share == 1 / 3
+    assert counted(requests, 4.0) == [1, 0, 0]
 
 
 def test_who_waits_for_a_first_token_is_undecided_until_it_is_due() -> None:
     requests = table([0.5, 1.0, 1.5], [], ttft_slo_s=[5.0, 5.0])
-    assert own_targets(requests, (0.0, 5.9), 5.9).goodput_share == 1.0
-    assert own_targets(requests, (0.0, 6.1), 6.1).goodput_share == 0.5
+    assert counted(requests, 5.9) == [1]
+    assert counted(requests, 6.1) == [1, 0]
 
 
 def test_what_a_load_does_not_have_is_none() -> None:
-    plain = own_targets(table([0.5, 1.0, 1.5], [1.5, 2.0, 2.5]), (0.0, 9.0), 9.0)
+    requests = table([0.5, 1.0, 1.5], [1.5, 2.0, 2.5])
+    assert goodput(requests, 9.0) is None
+    plain = own_targets(requests, (0.0, 9.0))
     assert {getattr(plain, name) for name in plain.__slots__} == {None}
 
 
@@ -72,23 +86,23 @@ def test_hits_turns_and_sessions() -> None:
         turn=[1, 2, 1, 2],
         cached_tokens=[0, 8, 0, 0],
     )
-    own = own_targets(requests, (0.0, 9.0), 9.0)
+    own = own_targets(requests, (0.0, 9.0))
     assert own.prefix_hit_share == 8 / 30
     assert own.ttft_p50_first_turn_s == 0.25
     assert own.ttft_p50_later_turns_s == 2.0
     assert own.sessions_served_share == 0.5
     lost = replace(requests, token_offsets=np.array([0, 3, 3, 6, 6]))
     lost = replace(lost, token_times_s=requests.token_times_s[[0, 1, 2, 6, 7, 8]])
-    assert own_targets(lost, (0.0, 9.0), 9.0).ttft_p50_later_turns_s == math.inf
+    assert own_targets(lost, (0.0, 9.0)).ttft_p50_later_turns_s == math.inf
 
 
 def test_fairness_is_of_shares_that_max_min_gives() -> None:
     """b asks for little and gets it: that a gets more is no unfairness."""
     requests = table(*([0.5, 1.0, 1.5], [1.5, 2.0, 2.5], [2.5, 3.0, 3.5]), tenant=["a", "a", "b"])
-    assert own_targets(requests, (0.0, 9.0), 9.0).tenant_fairness == pytest.approx(1.0)
+    assert own_targets(requests, (0.0, 9.0)).tenant_fairness == pytest.approx(1.0)
     # Nothing for b, half for a: served 32 of a, fair 16 each.
     starved = table([0.5, 1.0, 1.5], [1.5, 2.0, 2.5], [], [], tenant=["a", "a", "b", "b"])
-    assert own_targets(starved, (0.0, 9.0), 9.0).tenant_fairness == pytest.approx(0.5)
+    assert own_targets(starved, (0.0, 9.0)).tenant_fairness == pytest.approx(0.5)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=6), st.floats(0, 300))

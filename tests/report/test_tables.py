@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from slaibench.report.audit_table import audit_table
 from slaibench.report.study_document import StudyDocument
 from slaibench.report.table import Row, Table
-from slaibench.report.tables import audit_table, tables
+from slaibench.report.tables import tables
 
 
 def rows(table: Table) -> dict[tuple[str, str], Row]:

@@ -26,8 +26,8 @@ from slaibench.studies.targets import (
     NOT_MEASURED,
     STEADY,
     Targets,
-    check_tellable,
 )
+from slaibench.studies.tellable import check_tellable
 from tests.studies.studies import find_capacity, loaded, study, sweep
 
 

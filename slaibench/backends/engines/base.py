@@ -131,6 +131,7 @@ class Engine(Protocol):
         own: Mapping[str, Any],
         host: str = HOST,
         locked: bool = False,
+        hears: bool = False,
     ) -> list[str]:
         """The command of an OpenAI-compatible server with one of our schedulers.
 
@@ -140,6 +141,8 @@ class Engine(Protocol):
                 (of somebody's, to be loaded) and ``device``
                 (``slaibench.backends.engines.device``).
             locked: whether its environment holds a key that requests are asked for.
+            hears: whether headers may say a request's own targets
+                (``slaibench.backends.engines.hearing``), as its environment says as well.
 
         Raises:
             BackendError: it cannot be made.
@@ -151,6 +154,8 @@ class Engine(Protocol):
         device: Device,
         own: Mapping[str, Any],
         key: str | None = None,
+        *,
+        hears: bool = False,
     ) -> dict[str, str]:
         """What such a server needs in its environment; what the user has set stands.
 

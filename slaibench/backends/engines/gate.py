@@ -83,18 +83,22 @@ async def _refuse(send: Send) -> None:
 
 
 def guard_every_application() -> None:
-    """Stand before each web application of this process, where the environment has a key.
+    """Stand before each web application of this process, where the environment has a key."""
+    if os.environ.get(VARIABLE):
+        before_every_application(Gate)
+
+
+def before_every_application(middleware: Callable[[Application], Application]) -> None:
+    """Have each web application of this process behind a middleware; the last one is outermost.
 
     For a server that takes no middleware by its command line. Whatever such an application is
     built for (several processes, one for an encoder), Starlette's class is at its beginning.
     """
-    if not os.environ.get(VARIABLE):
-        return
     from starlette.applications import Starlette  # noqa: PLC0415  (only a server has it)
 
     inner = Starlette.__call__
 
-    async def guarded(self: Starlette, scope: Message, receive: Receive, send: Send) -> None:
-        await Gate(partial(inner, self))(scope, receive, send)
+    async def behind(self: Starlette, scope: Message, receive: Receive, send: Send) -> None:
+        await middleware(partial(inner, self))(scope, receive, send)
 
-    Starlette.__call__ = guarded  # type: ignore[method-assign]
+    Starlette.__call__ = behind  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines import gate
+from slaibench.backends.engines import gate, hearing
 from slaibench.backends.engines.base import (
     HOST,
     AsShipped,
@@ -145,6 +145,7 @@ class SglangEngine:
         own: Mapping[str, Any],
         host: str = HOST,
         locked: bool = False,
+        hears: bool = False,
     ) -> list[str]:
         where, model = python(), options.model
         if device is Device.EMULATED:
@@ -171,6 +172,8 @@ class SglangEngine:
         device: Device,
         own: Mapping[str, Any],
         key: str | None = None,
+        *,
+        hears: bool = False,
     ) -> dict[str, str]:
         needed = {
             # Else each look whether it answers is a request, and in the step log.
@@ -188,11 +191,9 @@ class SglangEngine:
             needed["OMP_NUM_THREADS"] = "1"  # nothing is computed
         ours = {VARIABLE: json.dumps(dict(own)), "PYTHONPATH": import_path(python())}
         ours[ALLOWED] = ",".join(OURS)  # which load those that ``own`` names
-        inherited = dict(os.environ)
-        if key is not None:
-            for name in SIDE_DOORS:
-                inherited.pop(name, None)
-        return needed | inherited | ours | gate.environment(key)
+        closed = () if key is None else SIDE_DOORS
+        inherited = {name: text for name, text in os.environ.items() if name not in closed}
+        return needed | inherited | ours | gate.environment(key) | hearing.environment(hears=hears)
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:
         named = {} if request_id is None else {"rid": request_id}

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from slaibench.backends.base import Backend, BackendError
-from slaibench.backends.engines import gate
+from slaibench.backends.engines import gate, hearing
 from slaibench.backends.engines.base import (
     HOST,
     AsShipped,
@@ -128,6 +128,7 @@ class VllmEngine:
         own: Mapping[str, Any],
         host: str = HOST,
         locked: bool = False,
+        hears: bool = False,
     ) -> list[str]:
         shape = as_scheduled(options.model) if device is Device.EMULATED else options.model
         args = {
@@ -139,8 +140,6 @@ class VllmEngine:
             "additional_config": json.dumps({"slaibench": dict(own)}),
             "disable_uvicorn_access_log": True,
         }
-        if locked:
-            args["middleware"] = gate.CLASS
         if device is Device.EMULATED:
             args["distributed_executor_backend"] = EXECUTOR_CLASS
         if device is Device.CPU:
@@ -150,8 +149,12 @@ class VllmEngine:
                 # One block more: vLLM keeps it for itself.
                 blocks = kv_blocks_on_cpu(options, token) + 1
                 args["kv_cache_memory_bytes"] = blocks * options.block_size * token
+        # The last one is outermost: who has no key is not heard.
+        before = [*([hearing.CLASS] if hears else []), *([gate.CLASS] if locked else [])]
+        middleware = [word for name in before for word in ("--middleware", name)]
         # -P: a file of the working directory must not stand in for one of vLLM's modules.
-        return [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *flags(args), *options.more]
+        program = [sys.executable, "-P", "-W", "ignore", "-m", MODULE]
+        return [*program, *flags(args), *middleware, *options.more]
 
     def environment(
         self,
@@ -159,6 +162,8 @@ class VllmEngine:
         device: Device,
         own: Mapping[str, Any],
         key: str | None = None,
+        *,
+        hears: bool = False,
     ) -> dict[str, str]:
         inherited = os.environ.get("PYTHONPATH", "")
         needed = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
@@ -170,6 +175,7 @@ class VllmEngine:
         paths = [str(Path(__file__).parents[3]), *filter(None, [inherited])]
         own_key = {} if key is None else {"VLLM_API_KEY": key}  # instead of one of the user's
         ours = {"PYTHONPATH": os.pathsep.join(paths), **gate.environment(key), **own_key}
+        ours |= hearing.environment(hears=hears)
         return needed | os.environ | ours
 
     def body_fields(self, said: Mapping[str, Any], request_id: str | None = None) -> dict[str, Any]:

@@ -29,9 +29,9 @@ def distribution(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
     samples = {name: sample for name, sample in samples.items() if len(sample)}
     finite = [sample[np.isfinite(sample)] for sample in samples.values()]
     slos = [
-        slo.bound_s
+        slo.bound
         for slo in subject.sweep.targets.slos
-        if slo.metric == "ttft" and slo.tier is None and slo.bound_s != "tier"
+        if slo.metric == "ttft" and slo.group(slo.tier) is None and slo.bound != "tier"
     ]
     shown = np.concatenate([*finite, slos])
     shown = shown[shown > 0]

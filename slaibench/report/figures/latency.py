@@ -75,9 +75,12 @@ def tbt(subject: Subject, looks: Mapping[str, Look]) -> list[Panel]:
 def ttft_targets(subject: Subject, q: float) -> list[tuple[float, str]]:
     """Bounds of the study's targets for a TTFT percentile, seconds, with their texts."""
     return [
-        (slo.bound_s, f"SLO {slo.bound_s:g} s")
+        (slo.bound, f"SLO {slo.bound:g} s")
         for slo in subject.sweep.targets.slos
-        if slo.metric == "ttft" and slo.q == q and slo.tier is None and slo.bound_s != "tier"
+        if slo.metric == "ttft"
+        and slo.q == q
+        and slo.group(slo.tier) is None
+        and slo.bound != "tier"
     ]
 
 
@@ -85,14 +88,14 @@ def tbt_targets(subject: Subject, tier: str, slo_s: float | None) -> list[tuple[
     """A tier's TBT SLO and the study's targets for its P99, seconds, with their texts."""
     targets = [] if slo_s is None else [(slo_s, f"SLO {1e3 * slo_s:g} ms")]
     return targets + [
-        (slo.bound_s, f"target {1e3 * slo.bound_s:g} ms")
+        (slo.bound, f"target {1e3 * slo.bound:g} ms")
         for slo in subject.sweep.targets.slos
-        if _is_tbt_bound(slo, tier) and not isinstance(slo.bound_s, str) and slo.bound_s != slo_s
+        if _is_tbt_bound(slo, tier) and not isinstance(slo.bound, str) and slo.bound != slo_s
     ]
 
 
 def _is_tbt_bound(slo: Slo, tier: str) -> bool:
-    return slo.metric == "tbt" and slo.q == 0.99 and slo.tier in (None, tier)
+    return slo.metric == "tbt" and slo.q == 0.99 and slo.group(slo.tier) in (None, tier)
 
 
 def _against_rate(

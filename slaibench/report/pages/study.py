@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slaibench.recording.store import RecordingError
 from slaibench.report import facts
+from slaibench.report.audit_table import audit_table
 from slaibench.report.captions import Caption, captions
 from slaibench.report.command import command_line, joined, repeated, seeds, with_workload
 from slaibench.report.document import Notes
@@ -19,7 +20,7 @@ from slaibench.report.page import Card, Page, profile_notes, system_parts
 from slaibench.report.recordings import OnRun, cells_of, identity, read_again, read_all
 from slaibench.report.study_document import StudyDocument, StudyNumbers, StudyRun, compared_in
 from slaibench.report.subject import Subject, make_subject
-from slaibench.report.tables import audit_table, tables
+from slaibench.report.tables import tables
 from slaibench.report.template import stem_of
 from slaibench.report.words import sentences
 from slaibench.spec import SERVING, StudySpec

@@ -146,21 +146,13 @@ def _options(spec: StudySpec) -> EndpointOptions:
     """Raises ValueError: a value that no run could use."""
     from slaibench.backends.endpoint import EndpointOptions  # noqa: PLC0415
 
-    dialect = _dialect(spec)
     return EndpointOptions(
         url=spec.url or "",
         model=spec.model,
         api=spec.api or "",
         prompts=spec.prompts,
         timeout_s=spec.timeout_s or TIMEOUT_S,
-        headers=dialect.plain_headers(),
-        ignore_eos=dialect.ignore_eos,
-        exact_lengths=dialect.exact_lengths,
-        continuous_usage=dialect.continuous_usage,
-        max_tokens_field=dialect.max_tokens_field,
-        extra_body=dialect.plain_body(),
-        insecure=dialect.insecure,
-        new_connections=dialect.new_connections,
+        dialect=_dialect(spec),
         metrics_url=spec.metrics_url,
     )
 

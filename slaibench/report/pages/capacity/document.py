@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from slaibench.measure.capacity import SloLevel
@@ -20,7 +21,7 @@ Levels = Mapping[tuple[str, str | None], SloLevel]
 
 
 class ProbeTarget(TypedDict):
-    """A latency target at one rate: its bound and its metric, seconds."""
+    """A target at one rate: its bound and its metric, seconds; of a share of requests shares."""
 
     slo: str
     tier: str | None
@@ -30,7 +31,7 @@ class ProbeTarget(TypedDict):
 
 class Probe(TypedDict):
     """A rate that was looked at: by how many runs of how many requests, how it stands by all
-    targets and by each latency target, and whether its runs were steady."""
+    targets and by each of requests, and whether its runs were steady."""
 
     rate_rps: float
     runs: int
@@ -83,14 +84,18 @@ def _target(
     bound."""
     slo = next(slo for slo in targets.slos if slo.text == text)
     own = {tier.name: tier.tbt_slo_s for tier in targets.tiers}
-    bound_s = own[tier or ""] if slo.bound_s == "tier" else slo.bound_s
-    samples = [summary.samples.get((slo.metric, tier)) for summary in summaries]
+    bound = own[tier or ""] if slo.bound == "tier" else slo.bound
+    samples = [summary.samples.get((slo.metric, slo.group(tier))) for summary in summaries]
     n = sum(len(sample) for sample in samples if sample is not None)
     if level == NOT_MEASURED:
         metric = Estimate(None, None, None, n)
     else:
-        low = None if level.low == -math.inf else bound_s * math.exp(level.low)
-        high = None if level.high == math.inf else bound_s * math.exp(level.high)
-        value = math.inf if level.value == math.inf else bound_s * math.exp(level.value)
-        metric = Estimate(value, low, high, n)
-    return {"slo": text, "tier": tier, "bound_s": bound_s, "metric_s": estimate(metric)}
+        metric = Estimate(
+            slo.at(level.value, bound),
+            None if level.low == -math.inf else slo.at(level.low, bound),
+            None if level.high == math.inf else slo.at(level.high, bound),
+            n,
+        )
+        if slo.is_share:
+            metric = replace(metric, low=metric.high, high=metric.low)
+    return {"slo": text, "tier": tier, "bound_s": bound, "metric_s": estimate(metric)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slaibench.measure.catalogue import LATENCIES
+from slaibench.measure.catalogue import LATENCIES, METRICS
+from slaibench.measure.group import in_words
 from slaibench.measure.slo import parse_slos
 from slaibench.report.headline import rate_and_ends
 from slaibench.report.numbers import rate_key
@@ -14,7 +15,7 @@ from slaibench.report.table import STRONG, Cell, Heading, Row, Table, grid
 from slaibench.report.words import (
     NOTHING,
     binding,
-    bound,
+    bound_of,
     decimals_for,
     ends,
     number,
@@ -93,7 +94,7 @@ def _answer(
 
 
 def _targets(table: str, name: str, capacity: PageCapacity, probes: Sequence[Probe]) -> Table:
-    """The latency targets of one scheduler at both ends of its bracket."""
+    """The targets of one scheduler at both ends of its bracket."""
     at = {probe["rate_rps"]: probe for probe in probes}
     low, high = capacity["bracket"]
     sides = [(end, said) for end, said in ((low, "holds"), (high, "fails")) if end in at]
@@ -103,7 +104,7 @@ def _targets(table: str, name: str, capacity: PageCapacity, probes: Sequence[Pro
     for target in every_target(probes):
         key = target["slo"], target["tier"]
         ends_it = key == (capacity["binding"], capacity["binding_tier"])
-        cells = [Cell(bound(target["bound_s"]))]
+        cells = [Cell(bound_of(parse_slos(target["slo"])[0], target["bound_s"]))]
         cells += [_metric(target_of(at[end], key), key[0]) for end, _ in sides if end is not None]
         cells.append(Cell("ends the capacity" if ends_it else "", mark=STRONG if ends_it else ""))
         rows.append((target_title(target), tuple(cells)))
@@ -127,7 +128,7 @@ def _targets(table: str, name: str, capacity: PageCapacity, probes: Sequence[Pro
 
 
 def every_target(probes: Sequence[Probe]) -> list[ProbeTarget]:
-    """Each latency target once, as at one of the rates."""
+    """Each target of requests once, as at one of the rates."""
     return list({(t["slo"], t["tier"]): t for p in probes for t in p["targets"]}.values())
 
 
@@ -138,13 +139,16 @@ def target_of(probe: Probe, key: tuple[str, str | None]) -> ProbeTarget | None:
 
 def target_title(target: ProbeTarget) -> str:
     """``P99 TBT, tier paying``."""
-    of = f", tier {target['tier']}" if target["tier"] else ""
-    return f"{statistic(parse_slos(target['slo'])[0])}{of}"
+    slo = parse_slos(target["slo"])[0]
+    return ", ".join(filter(None, [statistic(slo), in_words(slo.group(target["tier"]))]))
 
 
 def scale_of(slo: str) -> tuple[float, str]:
-    """What seconds of a target are multiplied by, and the unit they then have."""
-    return (1e3, "ms") if parse_slos(slo)[0].metric in IN_MS else (1.0, "s")
+    """What a target's values are multiplied by, and the unit they then have."""
+    target = parse_slos(slo)[0]
+    if target.is_share:
+        return METRICS[target.metric].scale, METRICS[target.metric].shown_unit
+    return (1e3, "ms") if target.metric in IN_MS else (1.0, "s")
 
 
 def _metric(target: ProbeTarget | None, slo: str) -> Cell:

@@ -26,7 +26,7 @@ from slaibench.report.words import (
 )
 from slaibench.studies.forms import UntoldForm
 from slaibench.studies.targets import whose
-from slaibench.studies.untold import why_untold
+from slaibench.studies.untold import nothing_instead, why_untold
 
 
 def headline(doc: ServerDocument) -> Headline:
@@ -72,7 +72,7 @@ def _untold(untold: UntoldForm) -> str:
         untold["independent_requests"], untold["independent_requests_needed"]
     )
     if untold["value_s"] is None or untold["percentile"] is None:
-        return f"{head}; no percentile of it can be told."
+        return f"{head}{nothing_instead(untold['slo'])}."
     value, low, high = map(plain_number, untold["value_s"])
     return (
         f"{head}; its P{100 * untold['percentile']:g} at {rate(untold['rate_rps'])} requests/s was "
