@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ class Request:
     priority: int = 0
     tenant: str = ""
     max_output_tokens: int | None = None
-    transcript: Transcript | None = None
+    transcript: Transcript | None = field(default=None, repr=False)
 
     def block_keys(self, size: int) -> BlockKeys:
         """What its blocks hold, of so many tokens each."""
