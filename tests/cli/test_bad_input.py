@@ -57,7 +57,7 @@ def refused_sweep(results: Path, *arguments: str | Path) -> str:
         (["--rates", "fast"], ["'fast' is not a positive number", "start:stop"]),
         (["--rates", "5:1"], ["stop 1 lies below the start 5"]),
         (["--rates", ""], ["is not a positive number"]),
-        (["--slo", "ttft<1"], ["'ttft<1'", "Accepted: METRIC_STAT[@TIER]<BOUND"]),
+        (["--slo", "ttft<1"], ["'ttft<1'", "Accepted: METRIC_STAT[@WHOSE]<BOUND"]),
         (["--slo", "ttft_p50<0.5,"], ["is empty", "Accepted"]),
         (["--slo", "ttft_p101<1"], ["p101", "Accepted"]),
         (["--slo", "ttft_p50@gold<1"], ["no tier 'gold'", "paying, free"]),

@@ -260,7 +260,10 @@ def test_a_sweep_without_rates_needs_arrivals_that_take_one(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("slo", "message"),
     [
-        ("ttft<1", "is not an SLO. Accepted: METRIC_STAT"),
+        (
+            "ttft<1",
+            r"is not an SLO: ttft of which statistic\? Accepted: METRIC_STAT\[@WHOSE\]<BOUND",
+        ),
         ("ttft_p50@gold<1", "no tier 'gold'; there are paying, free"),
     ],
 )
