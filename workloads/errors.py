@@ -27,3 +27,26 @@ def unknown(what: str, value: str, accepted: Iterable[str]) -> WorkloadError:
     near = difflib.get_close_matches(value.lower(), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return WorkloadError(f"unknown {what} {value!r}{hint} Known: {', '.join(names)}")
+
+
+def too_few_recorded(
+    name: str, num_recorded: int, num_requests: int, max_total_tokens: int | None
+) -> WorkloadError:
+    """Error for more requests at recorded times than a source has."""
+    within = f" of at most {max_total_tokens} tokens" if max_total_tokens else ""
+    return WorkloadError(
+        f"{name} has {num_recorded} requests{within}, {num_requests} were asked for: ask for no "
+        "more, or use poisson or gamma arrivals"
+    )
+
+
+def too_few_left(name: str, num_left: int, of: str, max_total_tokens: int | None) -> WorkloadError:
+    """Error for a ``max_total_tokens`` that leaves next to nothing.
+
+    Args:
+        of: of how many of what, as in ``100 requests``.
+    """
+    return WorkloadError(
+        f"{name}: only {num_left} of {of} have at most max_total_tokens={max_total_tokens} tokens; "
+        "raise it or use shorter lengths"
+    )

@@ -15,8 +15,15 @@ import numpy as np
 
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
 from slaibench.workloads.content import token_ids
-from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.lengths import FloatArray, IntArray, Lengths, LengthSource, RecordedSource
+from slaibench.workloads.errors import WorkloadError, too_few_left, too_few_recorded
+from slaibench.workloads.lengths import (
+    LEAST_KEPT_SHARE,
+    FloatArray,
+    IntArray,
+    Lengths,
+    LengthSource,
+    RecordedSource,
+)
 from slaibench.workloads.own_tiers import objectives
 from slaibench.workloads.request import Request
 from slaibench.workloads.session_arrivals import SessionArrivals
@@ -27,10 +34,8 @@ from slaibench.workloads.tiers import DEFAULT_TIERS, Tier, assign
 FINGERPRINT_VERSION = 1
 """Goes up when the same source and seed would give other requests."""
 
-LEAST_KEPT_SHARE = 0.01
-"""Share of requests that a `max_total_tokens` must leave; below it, it is surely a mistake."""
 DRAWS_TO_TELL = 10_000
-"""Draws after which the share kept is known well enough for that."""
+"""Draws after which the share kept is known well enough to be compared with the least."""
 
 
 def generate(
@@ -90,11 +95,7 @@ def generate(
     if process.kind is ArrivalKind.TRACE:
         lengths, recorded_s = _recorded(source, max_total_tokens)
         if num_requests > len(lengths):
-            within = f" of at most {max_total_tokens} tokens" if max_total_tokens else ""
-            raise WorkloadError(
-                f"{source.name} has {len(lengths)} requests{within}, {num_requests} were asked "
-                "for: ask for no more, or use poisson or gamma arrivals"
-            )
+            raise too_few_recorded(source.name, len(lengths), num_requests, max_total_tokens)
     else:
         lengths = _sampled(source, num_requests, lengths_seed, max_total_tokens)
     arrivals = np.random.default_rng(arrivals_seed)
@@ -219,8 +220,5 @@ def _sampled(
         if len(fits) >= num_requests:
             return lengths.take(fits[:num_requests])
         if draws >= DRAWS_TO_TELL and len(fits) < LEAST_KEPT_SHARE * draws:
-            raise WorkloadError(
-                f"{source.name}: only {len(fits)} of {draws} requests have at most "
-                f"max_total_tokens={max_total_tokens} tokens; raise it or use shorter lengths"
-            )
+            raise too_few_left(source.name, len(fits), f"{draws} requests", max_total_tokens)
         draws *= 2

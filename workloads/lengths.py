@@ -20,6 +20,8 @@ IntArray = npt.NDArray[np.int64]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.99)
 DESCRIBED_REQUESTS = 100_000
 """Requests sampled to describe a source that is not a table."""
+LEAST_KEPT_SHARE = 0.01
+"""Share of requests that a `max_total_tokens` must leave; below it, it is surely a mistake."""
 
 Description = Mapping[str, Mapping[str, float]]
 """Mean, quantiles and extremes of ``prompt_tokens``, ``output_tokens`` and ``total_tokens``."""

@@ -14,16 +14,14 @@ import numpy as np
 
 from slaibench.workloads.arrivals import ArrivalKind, ArrivalProcess, due_times
 from slaibench.workloads.content import Piece
-from slaibench.workloads.errors import WorkloadError
-from slaibench.workloads.lengths import FloatArray, IntArray, Lengths
+from slaibench.workloads.errors import WorkloadError, too_few_left, too_few_recorded
+from slaibench.workloads.lengths import LEAST_KEPT_SHARE, FloatArray, IntArray, Lengths
 from slaibench.workloads.request import Turn
 from slaibench.workloads.session_table import SessionTable
 from slaibench.workloads.sessions import Sessions, SessionSource, turn_stream
 from slaibench.workloads.terms import joined_terms
 from slaibench.workloads.tiers import Tier, assign
 
-LEAST_KEPT_SHARE = 0.01
-"""Share of turns that a `max_total_tokens` must leave; below it, it is surely a mistake."""
 MOST_BEFORE = 1_000_000
 """Sessions before time 0 that are drawn without much memory."""
 SPARE = 16
@@ -176,11 +174,7 @@ class SessionArrivals:
         fits = sessions.fitting(self.max_total_tokens)
         sessions, rows = self._kept(sessions), rows[fits]
         if self.num_requests > len(rows):
-            within = f" of at most {self.max_total_tokens} tokens" if self.max_total_tokens else ""
-            raise WorkloadError(
-                f"{self.name} has {len(rows)} requests{within}, {self.num_requests} were asked "
-                "for: ask for no more, or use poisson or gamma arrivals"
-            )
+            raise too_few_recorded(self.name, len(rows), self.num_requests, self.max_total_tokens)
         rng = np.random.default_rng(seeds[0])
         times_s = self.source.arrival_s[rows]
         first = sessions.offsets[:-1]
@@ -203,9 +197,8 @@ class SessionArrivals:
         """Sessions up to the turns that are too long."""
         fits = sessions.fitting(self.max_total_tokens)
         if int(fits.sum()) < max(1, LEAST_KEPT_SHARE * len(fits)):
-            raise WorkloadError(
-                f"{self.name}: only {int(fits.sum())} of {len(fits)} turns have at most "
-                f"max_total_tokens={self.max_total_tokens} tokens; raise it or use shorter lengths"
+            raise too_few_left(
+                self.name, int(fits.sum()), f"{len(fits)} turns", self.max_total_tokens
             )
         return sessions.keep(fits)
 
