@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from slaibench.workloads.errors import WorkloadError
 
 CACHE_VARIABLE = "SLAIBENCH_CACHE"
 """Environment variable that names the cache folder."""
@@ -19,3 +23,22 @@ def cache_dir() -> Path:
         return Path(named).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "slaibench"
+
+
+@contextmanager
+def kept_file(path: Path) -> Iterator[Path]:
+    """Where to write what shall be at ``path``, whose folder is made: it comes there whole or not
+    at all, since another process may be writing the same file.
+
+    Raises:
+        WorkloadError: it cannot be written.
+    """
+    unfinished = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise WorkloadError(
+            f"cannot write {path}: {error}; set {CACHE_VARIABLE} to a folder that can be written"
+        ) from error

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from slaibench.workloads.conversations import (
-    ASSISTANTS,
     Limits,
     Rounds,
     encodable,
+    is_assistant,
     message_of,
     turns_of,
 )
@@ -47,7 +47,7 @@ def conversation_sessions(
         is_over = False
         said = Conversation()
         for role, text in turns_of(conversation, position, odd):
-            answers = role.strip().lower() in ASSISTANTS
+            answers = is_assistant(role)
             num_rounds += answers
             roles[role] += 1
             if is_over:

@@ -103,7 +103,7 @@ def rounds(
         prompt_tokens = 0
         said = Conversation()
         for role, text in turns_of(conversation, position, odd):
-            answers = role.strip().lower() in ASSISTANTS
+            answers = is_assistant(role)
             num_rounds += answers
             roles[role] += 1
             if prompt_tokens >= limits.max_total_tokens:
@@ -228,10 +228,14 @@ def _text(content: Any, odd: Counter[str]) -> Any:
 
 def message_of(role: str, text: str) -> Message:
     """A turn as a message; who is neither the assistant nor the system is the user."""
-    plain = role.strip().lower()
-    if plain in ASSISTANTS:
+    if is_assistant(role):
         return Message("assistant", text)
-    return Message("system" if plain == "system" else "user", text)
+    return Message("system" if role.strip().lower() == "system" else "user", text)
+
+
+def is_assistant(role: str) -> bool:
+    """Whether who speaks is the one that answers."""
+    return role.strip().lower() in ASSISTANTS
 
 
 def encodable(text: str, odd: Counter[str]) -> str:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slaibench.workloads.cache import CACHE_VARIABLE, cache_dir
+from slaibench.workloads.cache import cache_dir, kept_file
 from slaibench.workloads.conversation_file import read_conversations
 from slaibench.workloads.conversation_sessions import conversation_sessions
 from slaibench.workloads.conversations import Limits, Rounds, rounds
@@ -110,7 +108,7 @@ def _table(kind: _Kind, text: str, transcripts: bool) -> tuple[TableSource, Opti
     cached = _cached(paths, limits, kind)
     kept = None
     if transcripts or not cached.is_file():
-        kept = _found(kind, paths, limits, origin, cached.with_suffix(".counts.npy"))
+        kept = _requests_of(kind, paths, limits, origin, cached.with_suffix(".counts.npy"))
         if not cached.is_file():
             _write(cached, kept)
     num_rounds, remarks = _facts(cached)
@@ -123,14 +121,16 @@ def _table(kind: _Kind, text: str, transcripts: bool) -> tuple[TableSource, Opti
     return table if kept is None or not transcripts else _with_texts(table, kept), options
 
 
-def _found(kind: _Kind, paths: Sequence[Path], limits: Limits, origin: str, counts: Path) -> Rounds:
+def _requests_of(
+    kind: _Kind, paths: Sequence[Path], limits: Limits, origin: str, counts: Path
+) -> Rounds:
     """The requests of a data set, at least one."""
-    found: Iterable[Any] = (
+    chats: Iterable[Any] = (
         [chat for path in paths for chat in read_conversations(path)] if paths else _from_hub()
     )
     count_tokens = TokenCounts(counts, mistral_token_counter)
     try:
-        kept = kind.find(found, count_tokens, limits)
+        kept = kind.find(chats, count_tokens, limits)
     except WorkloadError as error:
         raise WorkloadError(f"{origin}: {error}") from None
     if len(kept.lengths) == 0:
@@ -140,8 +140,7 @@ def _found(kind: _Kind, paths: Sequence[Path], limits: Limits, origin: str, coun
             f"max_total={limits.max_total_tokens}, max_output={limits.max_output_tokens}"
             f"{answers}{f' ({kept.remarks})' if kept.remarks else ''}"
         )
-    with _writing(counts):
-        count_tokens.keep()
+    count_tokens.keep()
     return kept
 
 
@@ -222,22 +221,8 @@ def _write(path: Path, kept: Rounds) -> None:
             **({} if kept.lengths.terms is None else kept.lengths.terms.columns),
         }
     ).replace_schema_metadata({ROUNDS: str(kept.num_rounds), REMARKS: kept.remarks})
-    with _writing(path):
-        # Whole or not at all: another process may be writing the same file.
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        pq.write_table(table, partial)
-        partial.replace(path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise WorkloadError(
-            f"cannot write {path}: {error}; set {CACHE_VARIABLE} to a folder that can be written"
-        ) from error
+    with kept_file(path) as unfinished:
+        pq.write_table(table, unfinished)
 
 
 def _from_hub() -> Iterable[Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from slaibench.workloads.cache import kept_file
 from slaibench.workloads.errors import WorkloadError
 
 
@@ -44,14 +44,11 @@ class TokenCounts:
         """Write what was counted; nothing if it was read.
 
         Raises:
-            OSError: the file cannot be written.
+            WorkloadError: the file cannot be written.
         """
-        if self._counts is not None:
-            return
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            np.save(file, np.array(self._asked, dtype=np.int64))
-        partial.replace(self._path)
+        if self._counts is None:
+            with kept_file(self._path) as unfinished, unfinished.open("wb") as file:
+                np.save(file, np.array(self._asked, dtype=np.int64))
 
     def _read(self) -> list[int]:
         try:
